@@ -1,0 +1,138 @@
+import type { FaultOrder } from './fault.ts'
+import type { MeshSnapshot } from './mesh.ts'
+
+/**
+ * What server and agent say to each other. The agent keeps one NDJSON stream open (`GET /v1/agent/stream?node=…`),
+ * on which the server sends whole desired states, and posts reports (`POST /v1/agent/report`), which are also its
+ * heartbeat. Level-triggered both ways: any message may be lost or doubled.
+ */
+
+export interface Probe {
+  kind: 'http' | 'tcp' | 'exec'
+  /** http: path; exec: argv is in `command` */
+  path?: string
+  /** name of the task's port; http and tcp */
+  port?: string
+  command?: string[]
+  intervalMs: number
+  timeoutMs: number
+}
+
+/** One process a task runs, everything resolved by core; `{{port.NAME}}` in command and env is filled in by the agent. */
+export interface ContainerSpec {
+  command: string[]
+  env: Record<string, string>
+  /** working directory: absolute; absent: the artifact's root, or the task's empty work folder */
+  cwd?: string
+  /** `sha256:…` of a tarball in the blob store, unpacked as the task's root */
+  artifact?: string
+  /** user to run as; root agents only */
+  user?: string
+  /** thousandths of a core */
+  cpuMilli: number
+  memoryBytes: number
+  /** hard ceiling, ≥ memoryBytes */
+  memoryMaxBytes: number
+  /** port name → fixed number, or 0 for one of the agent's choosing */
+  ports: Record<string, number>
+  readiness: Probe | null
+  liveness: Probe | null
+  stop: { signal: string; timeoutMs: number }
+  restart: { attempts: number; intervalMs: number; delayMs: number; mode: 'fail' | 'delay' }
+  isolation: 'auto' | 'plain' | 'namespaces'
+}
+
+/** One task the server wants on a node. */
+export interface DesiredTask {
+  /** `web/api[3]` */
+  task: string
+  /** stable row id, unique for ever: names folders and cgroups */
+  id: number
+  job: string
+  group: string
+  /** job version */
+  version: number
+  incarnation: number
+  /** release name or null; goes into the environment as MUSTER_RELEASE */
+  release: string | null
+  service: string | null
+  spec: ContainerSpec
+  /** run, or stop (out of service everywhere already: send the signal now) */
+  want: 'run' | 'stop'
+}
+
+export type TaskState = 'starting' | 'running' | 'stopping' | 'stopped' | 'complete' | 'failed'
+export type TaskHealth = 'starting' | 'healthy' | 'unhealthy' | 'none'
+
+/** What the agent knows of one task. */
+export interface TaskReport {
+  id: number
+  task: string
+  incarnation: number
+  state: TaskState
+  health: TaskHealth
+  pid: number | null
+  /** port name → number on the node's address */
+  ports: Record<string, number>
+  /** `exit N`, `signal S`, `oom`, `unhealthy`, `stop-timeout`, `artifact`, `port-taken`, `unknown`; '' while running */
+  reason: string
+  restarts: number
+  startedAt: number | null
+  cpuMilli?: number
+  memoryBytes?: number
+}
+
+/** From server to agent: everything the node should be, at a log position. */
+export interface NodeOrders {
+  kind: 'orders'
+  position: number
+  tasks: DesiredTask[]
+  mesh: MeshSnapshot
+  faults: FaultOrder[]
+}
+
+/** Sent each second while the server is in charge: renews leases of faults. */
+export interface NodePing {
+  kind: 'ping'
+  at: number
+  /** runs whose faults may go on, each valid `goTokenMs` from now */
+  go: { run: string; validMs: number }[]
+}
+
+export type FromServer = NodeOrders | NodePing
+
+export interface NodeIdentity {
+  node: string
+  /** /proc/sys/kernel/random/boot_id, and the agent's own instance id */
+  bootId: string
+  pid: number
+  region: string
+  zone: string
+  rack: string
+  address: string
+  cpuMilli: number
+  memoryBytes: number
+  attributes: Record<string, string>
+}
+
+/** From agent to server: heartbeat and whole state; at once on a change, else every second. */
+export interface NodeReport {
+  identity: NodeIdentity
+  seq: number
+  /** position of the orders this node's agent acts on */
+  position: number
+  /** position of the mesh snapshot its proxy has applied; 0: no proxy */
+  meshPosition: number
+  /** address people and tasks reach the mesh by, `127.0.0.1:15001`, or null */
+  gateway: string | null
+  tasks: TaskReport[]
+  faults: FaultReport[]
+}
+
+export interface FaultReport {
+  id: string
+  state: 'armed' | 'reverted' | 'failed' | 'leaked'
+  /** how often it took effect */
+  effect: number
+  message: string
+}

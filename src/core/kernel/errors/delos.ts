@@ -1,0 +1,11 @@
+import { defineErrors } from './define.ts'
+
+export const DELOS_ERRORS = defineErrors({
+  DELOS_LOG_CORRUPT: { exit: 6, what: 'The log is damaged in the middle: entries that were acknowledged cannot be read.', hint: 'Restore a snapshot with `muster delos snapshot restore`, or copy the log from a backup.' },
+  DELOS_DISK_FAILED: { exit: 6, what: 'Writing the log to disk failed, so nothing more is acknowledged.', hint: 'Check the disk, then start again with `muster up`.' },
+  DELOS_LOCK_HELD: { exit: 5, what: 'Somebody else holds the lock.', hint: 'See who with `muster delos lock ls`, or wait longer with --wait.' },
+  DELOS_SCOPE_LOCKED: { exit: 5, what: 'Another rollout, drain, remedy or chaos run holds this scope.', hint: 'See who in the message; wait or end it.' },
+  DELOS_KEY_UNKNOWN: { exit: 3, what: 'The key does not exist.', hint: 'List keys with `muster delos kv get PREFIX --prefix`.' },
+  DELOS_CONFLICT: { exit: 5, what: 'The value changed since it was read.', hint: 'Read it again and retry.' },
+  DELOS_SNAPSHOT_INVALID: { exit: 2, what: 'The file is not a whole muster snapshot.', hint: 'Save a new one with `muster delos snapshot save FILE`.' },
+})
