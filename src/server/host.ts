@@ -1,0 +1,51 @@
+import type { FastifyInstance } from 'fastify'
+import type { Effect } from '../core/contracts/controller.ts'
+import type { Entry, Proposal } from '../core/contracts/entry.ts'
+import type { CommandDef, Role } from '../core/contracts/operation.ts'
+import type { ReadDb } from '../core/contracts/storage.ts'
+import type { MusterError } from '../core/kernel/errors.ts'
+import type { StatePaths } from './paths.ts'
+import type { Logger } from './logger.ts'
+import type { z } from 'zod'
+
+/** What the adapters of a system get from the control-plane process. */
+export interface ServerHost {
+  paths: StatePaths
+  log: Logger
+  /** committed state; never inside somebody's transaction */
+  db: ReadDb
+  /** log time, ms */
+  now: () => number
+  /** Runs a command through the sequencer; rejects with MusterError when refused. Resolves once durable and applied. */
+  run: <In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string) => Promise<z.output<Out>>
+  /** Appends what `decide` proposes on the newest state; an empty array appends nothing. */
+  propose: (actor: string, decide: (db: ReadDb, now: number) => Proposal[] | MusterError) => Promise<Entry[]>
+  /** Called after each committed batch, in order. Gives the function that ends it. */
+  onEntries: (listener: (entries: readonly Entry[]) => void) => () => void
+  /** Soft state changed: run this controller soon. */
+  wake: (controller: string) => void
+  /** Queues a row of muster's own telemetry for a `muster_…` table of scuba; never blocks, may be dropped (counted). */
+  telemetry: (table: string, row: Record<string, unknown>) => void
+}
+
+export interface ActionContext {
+  actor: string
+  role: Role
+  /** aborted when the caller goes away */
+  signal: AbortSignal
+}
+
+/** What `server/<system>/wire.ts` gives the server for its system. All parts are optional. */
+export interface Wiring {
+  /** controller name → its soft view, read at each decision */
+  soft?: Record<string, () => unknown>
+  /** effect kind → adapter; the outcome entries it gives are appended. A rejection is logged and tried again (1 s … 30 s). */
+  effects?: Record<string, (effect: Effect, signal: AbortSignal) => Promise<Proposal[]>>
+  /** action name → its implementation; a thrown MusterError is the answer */
+  // eslint-disable-next-line typescript/no-explicit-any -- inputs were checked by the action's schema
+  actions?: Record<string, (input: any, context: ActionContext) => Promise<unknown>>
+  /** routes beyond the operations: uploads, streams, other people's protocols */
+  routes?: (app: FastifyInstance) => void
+  start?: () => Promise<void>
+  stop?: () => Promise<void>
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Where the things of one context are. One directory, safe to copy while the server is stopped. */
+export interface StatePaths {
+  context: string
+  root: string
+  /** the embedded loglets: `log/control/`, `log/kv/` */
+  log: string
+  stateDb: string
+  kvDb: string
+  lockDb: string
+  scuba: string
+  agents: string
+  artifacts: string
+  keys: string
+  sevSpool: string
+  /** logs of the server and of the processes it starts */
+  logs: string
+  /** written at start: pid, addresses; read by the CLI */
+  serverJson: string
+  /** the server's Unix socket */
+  socket: string
+  scubaSocket: string
+  agent: (node: string) => AgentPaths
+}
+
+export interface AgentPaths {
+  root: string
+  /** control socket of the agent: logs, exec, status */
+  socket: string
+  /** control socket of the node's proxy */
+  proxySocket: string
+  log: string
+  proxyLog: string
+  journal: string
+  tasks: string
+  faults: string
+}
+
+/** Longest path a Unix socket can have on Linux (sun_path less its zero). */
+const SOCKET_PATH_MAX = 107
+
+/**
+ * Paths of a context. `$MUSTER_STATE_DIR` names the directory itself; else it is
+ * `$XDG_STATE_HOME/muster/<context>`. Sockets move to a short directory when their path would be too long.
+ */
+export function statePaths(context: string, env: NodeJS.ProcessEnv = process.env): StatePaths {
+  const stateHome = env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state')
+  const root = env['MUSTER_STATE_DIR'] || join(stateHome, 'muster', context)
+  const short = join(tmpdir(), `muster-${process.getuid?.() ?? 0}-${createHash('sha256').update(root).digest('hex').slice(0, 10)}`)
+  const socketPath = (name: string): string => {
+    const path = join(root, name)
+    return Buffer.byteLength(path) <= SOCKET_PATH_MAX ? path : join(short, name.replaceAll('/', '-'))
+  }
+  const at = (name: string): string => join(root, name)
+  return {
+    context,
+    root,
+    log: at('log'),
+    stateDb: at('state.db'),
+    kvDb: at('kv.db'),
+    lockDb: at('lock.db'),
+    scuba: at('scuba'),
+    agents: at('agents'),
+    artifacts: at('artifacts'),
+    keys: at('keys'),
+    sevSpool: at('sev-spool'),
+    logs: at('logs'),
+    serverJson: at('server.json'),
+    socket: socketPath('muster.sock'),
+    scubaSocket: socketPath('scuba.sock'),
+    agent: (node) => ({
+      root: at(`agents/${node}`),
+      socket: socketPath(`agents/${node}/agent.sock`),
+      proxySocket: socketPath(`agents/${node}/proxy.sock`),
+      log: at(`agents/${node}/agent.log`),
+      proxyLog: at(`agents/${node}/proxy.log`),
+      journal: at(`agents/${node}/journal`),
+      tasks: at(`agents/${node}/tasks`),
+      faults: at(`agents/${node}/faults`),
+    }),
+  }
+}
