@@ -1,0 +1,181 @@
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { System } from '../core/contracts/controller.ts'
+import { type CommandDef, type Operation, type OpContext, routeOf } from '../core/contracts/operation.ts'
+import { BugError } from '../core/kernel/assert.ts'
+import { isRefusal, MusterError, refuse } from '../core/kernel/errors.ts'
+import type { ControlLog } from './control-log.ts'
+import type { Wiring } from './host.ts'
+import type { Logger } from './logger.ts'
+import { openApiDocument } from './openapi.ts'
+import { type Caller, mayAct, type TokenStore } from './roles.ts'
+import { sendEvents } from './sse.ts'
+
+/** HTTP status of an exit code. */
+const STATUS: Record<number, number> = { 1: 422, 2: 400, 3: 404, 4: 403, 5: 409, 6: 503, 7: 200, 8: 206, 70: 500 }
+
+/** Systems that share one log, and that log. */
+export interface Domain {
+  systems: readonly System[]
+  control: ControlLog
+}
+
+export interface ApiOptions {
+  domains: readonly Domain[]
+  wirings: readonly Wiring[]
+  tokens: TokenStore
+  log: Logger
+  /** answers GET /v1/status */
+  status: () => Promise<unknown>
+  /** one row per finished operation, for telemetry */
+  onOperation: (row: { operation: string; actor: string; ms: number; ok: boolean; code: string; trace: string }) => void
+}
+
+/** Largest body of an operation; uploads and row streams have routes and limits of their own. */
+const BODY_BYTES_MAX = 4 * 1024 * 1024
+
+/** The HTTP interface: one route per operation, events, status, and what the wirings add. `isLocal`: the Unix socket. */
+export function createApi(options: ApiOptions, isLocal: boolean): FastifyInstance {
+  const app = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, routerOptions: { maxParamLength: 500 } })
+  const callers = new WeakMap<FastifyRequest, Caller>()
+
+  app.addHook('onRequest', async (request) => {
+    callers.set(request, whoIs(request, options.tokens, isLocal))
+  })
+  app.setErrorHandler((error: FastifyError | MusterError, request, reply) => {
+    const known = asRefusal(error)
+    if (known.code === 'INTERNAL') options.log.error('a request failed by a bug', { url: request.url, error: String(error.stack ?? error) })
+    return reply.code(STATUS[known.exit] ?? 500).send({ ok: false, error: known })
+  })
+  app.setNotFoundHandler((request, reply) => reply.code(404).send({ ok: false, error: refuse('NOT_FOUND', `nothing answers ${request.method} ${request.url.split('?')[0]}`) }))
+
+  const operations = options.domains.flatMap((domain) => domain.systems.flatMap((system) => system.operations))
+  for (const domain of options.domains) {
+    for (const system of domain.systems) {
+      for (const operation of system.operations) {
+        const handle = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> =>
+          serve(operation, domain.control, options, callers.get(request) as Caller, request, reply)
+        app.post(routeOf(operation.name), handle)
+        const isRead = operation.kind === 'query' || (operation.kind === 'action' && !operation.isMutation)
+        if (isRead) app.get(routeOf(operation.name), handle)
+      }
+    }
+  }
+  const main = options.domains[0] as Domain
+  app.get('/openapi.json', async () => openApiDocument(operations))
+  app.get('/healthz', async () => ({ ok: true, position: main.control.tail() }))
+  app.get('/v1/status', async () => ({ ok: true, data: await options.status() }))
+  app.get('/v1/events', async (request, reply) => sendEvents(main.control, request, reply))
+  for (const wiring of options.wirings) wiring.routes?.(app)
+  return app
+}
+
+function whoIs(request: FastifyRequest, tokens: TokenStore, isLocal: boolean): Caller {
+  if (isLocal) {
+    // Whoever can open the socket (0600) is its owner; the header says on whose behalf.
+    const actor = request.headers['x-muster-actor']
+    return { actor: typeof actor === 'string' && /^[\w:.@-]{1,128}$/.test(actor) ? actor : 'user:local', role: 'admin' }
+  }
+  const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
+  const caller = token ? tokens.find(token) : null
+  if (!caller && request.url !== '/healthz') throw refuse('NOT_PERMITTED', 'this listener wants a valid bearer token', { hint: 'Make one with `muster token issue NAME` on the server.' })
+  return caller ?? { actor: 'anonymous', role: 'viewer' }
+}
+
+function asRefusal(error: FastifyError | MusterError | Error): MusterError {
+  if (isRefusal(error)) return error
+  const status = (error as FastifyError).statusCode
+  if (status === 413) return refuse('USAGE', 'the body is too large')
+  if (status !== undefined && status < 500) return refuse('USAGE', error.message)
+  return refuse('INTERNAL', error instanceof BugError ? `a bug: ${error.message}` : `a bug: ${error.message}`)
+}
+
+const header = (request: FastifyRequest, name: string): string | undefined => {
+  const value = request.headers[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+async function serve(operation: Operation, control: ControlLog, options: ApiOptions, caller: Caller, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const startedAt = performance.now()
+  const trace = /^00-([0-9a-f]{32})-/.exec(header(request, 'traceparent') ?? '')?.[1] ?? ''
+  let code = ''
+  try {
+    return await perform(operation, control, options, caller, request, reply, trace)
+  } catch (error) {
+    code = asRefusal(error as Error).code
+    throw error
+  } finally {
+    options.onOperation({ operation: operation.name, actor: caller.actor, ms: performance.now() - startedAt, ok: code === '', code, trace })
+  }
+}
+
+async function perform(
+  operation: Operation,
+  control: ControlLog,
+  options: ApiOptions,
+  caller: Caller,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  trace: string,
+): Promise<unknown> {
+  if (!mayAct(caller.role, operation.role)) throw refuse('NOT_PERMITTED', `${operation.name} needs the role ${operation.role}; ${caller.actor} has ${caller.role}`)
+  const input = parseInput(operation, request)
+  const plain = { actor: caller.actor, role: caller.role }
+  if (operation.kind === 'query') {
+    const context: OpContext = { ...plain, now: control.now(), position: control.tail() }
+    const answer = operation.answer(control.db, input, context)
+    if (isRefusal(answer)) throw answer
+    return { ok: true, data: answer, warnings: [], position: control.tail() }
+  }
+  if (operation.kind === 'action') {
+    const adapter = options.wirings.map((wiring) => wiring.actions?.[operation.name]).find(Boolean)
+    if (!adapter) throw refuse('UNAVAILABLE', `${operation.name} is not served by this process`)
+    const abort = new AbortController()
+    reply.raw.once('close', () => abort.abort())
+    return { ok: true, data: await adapter(input, { ...plain, signal: abort.signal }), warnings: [], position: control.tail() }
+  }
+  return command(operation, control, caller, request, input, trace)
+}
+
+async function command(operation: CommandDef, control: ControlLog, caller: Caller, request: FastifyRequest, input: unknown, trace: string): Promise<unknown> {
+  let warnings: string[] = []
+  const decide = (db: Parameters<CommandDef['decide']>[0], at: { now: number; position: number }) => {
+    const decision = operation.decide(db, input, { actor: caller.actor, role: caller.role, ...at })
+    if (isRefusal(decision)) return decision
+    warnings = decision.warnings ?? []
+    return { entries: decision.entries, value: decision.reply }
+  }
+  const submit = { actor: caller.actor, trace: trace || undefined, applyPlan: header(request, 'x-muster-apply') }
+  if (header(request, 'x-muster-plan')) {
+    const { value, ...plan } = await control.plan(submit, decide)
+    return { ok: true, data: value, warnings, position: plan.position, plan }
+  }
+  if (operation.danger === 'high') {
+    const wanted = operation.confirmName?.(input) ?? operation.name
+    if (header(request, 'x-muster-confirm') !== wanted) {
+      throw refuse('CONFIRM_REQUIRED', `${operation.name} is a high-risk operation: it wants "${wanted}" typed`, { hint: `Add --confirm ${wanted}.`, details: { confirm: wanted } })
+    }
+  }
+  const { value, position } = await control.submit(submit, decide)
+  return { ok: true, data: value, warnings, position }
+}
+
+function parseInput(operation: Operation, request: FastifyRequest): unknown {
+  const raw = request.method === 'GET' ? fromQuery(request.query as Record<string, string>) : (request.body ?? {})
+  const parsed = operation.input.safeParse(raw)
+  if (parsed.success) return parsed.data
+  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
+  throw refuse('USAGE', `${operation.name}: ${issues.join('; ')}`, { details: { issues } })
+}
+
+/** Query strings know only text: numbers, booleans and JSON are read as such, everything else stays text. */
+function fromQuery(query: Record<string, string>): Record<string, unknown> {
+  const read = (text: string): unknown => {
+    if (!/^(true|false|null|-?\d+(\.\d+)?|[[{].*)$/s.test(text)) return text
+    try {
+      return JSON.parse(text)
+    } catch {
+      return text
+    }
+  }
+  return Object.fromEntries(Object.entries(query).map(([key, value]) => [key, read(value)]))
+}

@@ -1,0 +1,52 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Entry } from '../core/contracts/entry.ts'
+import { refuse } from '../core/kernel/errors.ts'
+import type { ControlLog } from './control-log.ts'
+
+/** A client that reads slower than this is cut off; it resumes from its last position. */
+const BUFFERED_BYTES_MAX = 4 * 1024 * 1024
+const KEEPALIVE_MS = 15_000
+const CHUNK = 512
+
+/**
+ * `GET /v1/events?from=P&types=tw.,sev.`: entries as server-sent events, id = position. Resumes from `from` or
+ * `Last-Event-ID` + 1; without either, from now on. No entry is skipped: what came meanwhile is read from the log.
+ */
+export function sendEvents(control: ControlLog, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const query = request.query as { from?: string; types?: string }
+  const lastId = request.headers['last-event-id']
+  let next = query.from !== undefined ? Number(query.from) : typeof lastId === 'string' ? Number(lastId) + 1 : control.tail()
+  if (!Number.isSafeInteger(next) || next < 1) throw refuse('USAGE', `"${query.from ?? lastId}" is not a log position`)
+  next = Math.max(next, control.head())
+  const prefixes = query.types?.split(',').filter(Boolean) ?? []
+  const wanted = (entry: Entry): boolean => prefixes.length === 0 || prefixes.some((prefix) => entry.type.startsWith(prefix))
+  reply.hijack()
+  const out = reply.raw
+  out.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-muster-position': String(control.tail()) })
+  out.write(': events\n\n')
+  let isWaiting = false
+  const pump = (): void => {
+    if (isWaiting) return
+    while (next < control.tail()) {
+      const entries = control.read(next, CHUNK)
+      for (const entry of entries) if (wanted(entry)) out.write(`id: ${entry.position}\nevent: ${entry.type}\ndata: ${JSON.stringify(entry)}\n\n`)
+      next += entries.length
+      if (out.writableLength > BUFFERED_BYTES_MAX) {
+        isWaiting = true
+        out.once('drain', () => {
+          isWaiting = false
+          pump()
+        })
+        return
+      }
+    }
+  }
+  const unlisten = control.onEntries(pump)
+  const keepalive = setInterval(() => out.write(`: ${control.tail()}\n\n`), KEEPALIVE_MS)
+  out.once('close', () => {
+    unlisten()
+    clearInterval(keepalive)
+  })
+  pump()
+  return reply
+}

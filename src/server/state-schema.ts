@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto'
+import type { System } from '../core/contracts/controller.ts'
+import type { OpenDb } from './state-db.ts'
+
+/** Sets one of the numbers the derived database keeps of itself: `cursor` (next position to apply), `at` (log time). */
+export const SCHEMA_CURSOR_SQL = 'INSERT INTO muster_state(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value'
+
+/**
+ * Makes the tables of the systems in a new database. Gives the next position to apply, or null when the tables were
+ * made by other statements than today's, so that the database has to be built again from the log.
+ */
+export function prepareSchema(db: OpenDb, systems: readonly System[]): number | null {
+  const statements = systems.flatMap((system) => system.tables)
+  const digest = createHash('sha256').update(statements.join('\n')).digest().readUInt32BE(0)
+  db.raw.exec('CREATE TABLE IF NOT EXISTS muster_state (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID')
+  const value = (key: string): number | undefined => db.get<{ value: number }>('SELECT value FROM muster_state WHERE key = ?', key)?.value
+  const known = value('schema')
+  if (known !== undefined) return known === digest ? (value('cursor') ?? 1) : null
+  db.raw.exec('BEGIN')
+  for (const statement of statements) db.raw.exec(statement)
+  db.run(SCHEMA_CURSOR_SQL, 'schema', digest)
+  db.run(SCHEMA_CURSOR_SQL, 'cursor', 1)
+  db.raw.exec('COMMIT')
+  return 1
+}
+
+/** SHA-256 over every row of every table, in key order: equal for equal states, whatever way they came about. */
+export function stateDigest(db: OpenDb): string {
+  const hash = createHash('sha256')
+  const tables = db.raw.prepare<[], { name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name").all()
+  for (const { name } of tables) {
+    if (name === 'muster_state') continue
+    const columns = db.raw.prepare<[string], { name: string }>('SELECT name FROM pragma_table_info(?) ORDER BY cid').all(name)
+    const order = columns.map((_, i) => i + 1).join(', ')
+    hash.update(`\n${name}\n`)
+    for (const row of db.raw.prepare<[], unknown[]>(`SELECT * FROM "${name}" ORDER BY ${order}`).raw().iterate()) hash.update(JSON.stringify(row))
+  }
+  return hash.digest('hex')
+}
