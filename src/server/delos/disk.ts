@@ -1,0 +1,51 @@
+import fs from 'node:fs'
+import { MusterError } from '../../core/kernel/errors.ts'
+
+/** The few calls the log makes to the file system, as promises over file descriptors: one per batch, none per entry. */
+
+export function openFile(path: string, flags: string): Promise<number> {
+  return new Promise((resolve, reject) => fs.open(path, flags, 0o600, (error, fd) => (error ? reject(error) : resolve(fd))))
+}
+
+export function closeFile(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => fs.close(fd, (error) => (error ? reject(error) : resolve())))
+}
+
+/** Writes all of it at `offset`; a write that the kernel cuts short is continued, which names the reason. */
+export async function writeAll(fd: number, bytes: Uint8Array, offset: number): Promise<void> {
+  let done = 0
+  while (done < bytes.length) {
+    done += await new Promise<number>((resolve, reject) =>
+      fs.write(fd, bytes, done, bytes.length - done, offset + done, (error, written) => (error ? reject(error) : resolve(written))),
+    )
+  }
+}
+
+export function syncData(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => fs.fdatasync(fd, (error) => (error ? reject(error) : resolve())))
+}
+
+/** Makes names in a directory durable: after creating, renaming or removing files in it. */
+export async function syncDirectory(path: string): Promise<void> {
+  const fd = await openFile(path, 'r')
+  try {
+    await new Promise<void>((resolve, reject) => fs.fsync(fd, (error) => (error ? reject(error) : resolve())))
+  } finally {
+    await closeFile(fd)
+  }
+}
+
+/** Whether the error says that there is no room, as opposed to a broken disk. */
+export function isDiskFull(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+export function diskFull(path: string, cause: unknown): MusterError {
+  return new MusterError('DISK_FULL', `No space left for the log in ${path}; nothing was appended.`, { cause })
+}
+
+export function diskFailed(path: string, cause: unknown): MusterError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new MusterError('DELOS_DISK_FAILED', `Writing the log in ${path} failed (${reason}); what was in flight may or may not be on disk.`, { cause })
+}

@@ -1,0 +1,74 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import { join } from 'node:path'
+import type { StatePaths } from './paths.ts'
+import { entryPoint } from './spawn.ts'
+import type { SupervisedProcess } from './supervisor.ts'
+
+/** A node agent that runs on the server's own machine. */
+export interface LocalNode {
+  node: string
+  region: string
+  zone: string
+  rack: string
+  cpuMilli: number
+  memoryBytes: number
+}
+
+/** What `muster up` was asked for; kept beside the state so that the next `up` brings back the same fleet. */
+export interface LocalFleet {
+  nodes: LocalNode[]
+  /** first port to try for the gateways, or null for 15001 */
+  gatewayPort: number | null
+}
+
+/** Part of the machine's memory that tasks may reserve; the rest is for muster itself and the page cache. */
+const MEMORY_SHARE = 0.75
+
+/** `count` nodes, spread over `regions`, which share the machine's cores and memory evenly. */
+export function planLocalFleet(count: number, regions: number, gatewayPort: number | null = null): LocalFleet {
+  const cpuMilli = Math.floor((availableParallelism() * 1000) / count)
+  const memoryBytes = Math.floor((totalmem() * MEMORY_SHARE) / count)
+  const nodes = Array.from({ length: count }, (_, i): LocalNode => {
+    const region = (i % regions) + 1
+    return { node: `n${i + 1}`, region: `r${region}`, zone: `r${region}-z1`, rack: `r${region}-k${Math.floor(i / regions) + 1}`, cpuMilli, memoryBytes }
+  })
+  return { nodes, gatewayPort }
+}
+
+const fileOf = (paths: StatePaths): string => join(paths.root, 'fleet.json')
+
+export function readLocalFleet(paths: StatePaths): LocalFleet | null {
+  const file = fileOf(paths)
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as LocalFleet) : null
+}
+
+export function writeLocalFleet(paths: StatePaths, fleet: LocalFleet): void {
+  const file = fileOf(paths)
+  writeFileSync(`${file}.new`, `${JSON.stringify(fleet, null, 2)}\n`)
+  renameSync(`${file}.new`, file)
+}
+
+/** How the agent of a node is run and found again. */
+export function agentProcess(paths: StatePaths, fleet: LocalFleet, node: LocalNode): SupervisedProcess {
+  const at = paths.agent(node.node)
+  const port = (fleet.gatewayPort ?? 15_001) + fleet.nodes.indexOf(node)
+  const flags = {
+    node: node.node,
+    'state-dir': paths.root,
+    region: node.region,
+    zone: node.zone,
+    rack: node.rack,
+    cpu: String(node.cpuMilli),
+    memory: `${node.memoryBytes}B`,
+    server: paths.socket,
+    'scuba-socket': paths.scubaSocket,
+    'gateway-port': String(port),
+  }
+  return {
+    name: `agent ${node.node}`,
+    pidFile: join(at.root, 'agent.pid'),
+    command: () => [...entryPoint('agent/main'), ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])],
+    output: join(at.root, 'agent.out'),
+  }
+}

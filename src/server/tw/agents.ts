@@ -1,0 +1,220 @@
+import type { FastifyInstance } from 'fastify'
+import type { ServerResponse } from 'node:http'
+import type { Entry } from '../../core/contracts/entry.ts'
+import type { FaultOrder } from '../../core/contracts/fault.ts'
+import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
+import type { DesiredTask, FaultReport, NodeOrders, NodePing, NodeReport } from '../../core/contracts/node.ts'
+import { refuse } from '../../core/kernel/errors.ts'
+import { nodeJoin, tasksReport } from '../../core/tw/operations.ts'
+import { desiredTasks, meshSnapshot, reportChanges, stoppingTasks } from '../../core/tw/queries.ts'
+import type { ServerHost } from '../host.ts'
+
+/** What is known of an agent by its beats: soft, never logged. */
+export interface Beat {
+  /** log time of the last report, ms */
+  at: number
+  bootId: string
+  /** position up to which its proxy follows the mesh */
+  meshPosition: number
+  connected: boolean
+}
+
+/** Other systems' part in what agents are told and say: set by their wiring. */
+export interface AgentHooks {
+  faultsOf: (node: string) => FaultOrder[]
+  /** runs whose faults may go on now */
+  go: () => NodePing['go']
+  onFaults: (node: string, faults: FaultReport[]) => void
+}
+
+export interface AgentHub {
+  beats: ReadonlyMap<string, Beat>
+  gateways: ReadonlyMap<string, string>
+  hooks: AgentHooks
+  /** Looks again at what each agent should be told. */
+  refresh: () => void
+  routes: (app: FastifyInstance) => void
+  start: () => void
+  stop: () => void
+}
+
+interface Link {
+  stream: ServerResponse | null
+  /** last orders sent, without their position, to tell whether anything changed */
+  sentOrders: string
+  sentMesh: string
+  sentMeshPosition: number
+  ackedMeshPosition: number
+  ackedPosition: number
+  isReporting: boolean
+  latest: NodeReport | null
+}
+
+/** How long a stop signal waits for proxies that do not answer. */
+const STOP_WAIT_MS = 2000
+const PING_MS = 1000
+
+/** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
+export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
+  const links = new Map<string, Link>()
+  const beats = new Map<string, Beat>()
+  const gateways = new Map<string, string>()
+  const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
+  let position = 1
+  let refreshTimer: NodeJS.Immediate | null = null
+  let stopTimer: NodeJS.Timeout | null = null
+  let unlisten: (() => void) | null = null
+  let pinger: NodeJS.Timeout | null = null
+
+  const linkOf = (node: string): Link => {
+    let link = links.get(node)
+    if (!link) {
+      link = { stream: null, sentOrders: '', sentMesh: '', sentMeshPosition: 0, ackedMeshPosition: 0, ackedPosition: 0, isReporting: false, latest: null }
+      links.set(node, link)
+    }
+    return link
+  }
+
+  const isMeshCurrent = (link: Link, mesh: string): boolean => link.sentMesh === mesh && link.ackedMeshPosition >= link.sentMeshPosition
+
+  const push = (): void => {
+    refreshTimer = null
+    const mesh = meshSnapshot(host.db)
+    const services = JSON.stringify(mesh.services)
+    const connected = [...links.values()].filter((link) => link.stream !== null)
+    const late = new Set<number>()
+    const all = connected.every((link) => isMeshCurrent(link, services))
+    for (const task of stoppingTasks(host.db)) {
+      if (!all && host.now() - task.stopAt < STOP_WAIT_MS) late.add(task.id)
+    }
+    if (late.size > 0 && !stopTimer) {
+      stopTimer = setTimeout(() => {
+        stopTimer = null
+        push()
+      }, 100)
+    }
+    for (const [node, link] of links) {
+      if (!link.stream) continue
+      const tasks = desiredTasks(host.db, node).map((task): DesiredTask => (task.want === 'stop' && late.has(task.id) ? { ...task, want: 'run' } : task))
+      const faults = hooks.faultsOf(node)
+      const orders = JSON.stringify([tasks, faults]) + services
+      if (orders === link.sentOrders) continue
+      if (services !== link.sentMesh) {
+        link.sentMesh = services
+        link.sentMeshPosition = position
+      }
+      link.sentOrders = orders
+      const snapshot: MeshSnapshot = { position: link.sentMeshPosition, services: mesh.services }
+      send(link, { kind: 'orders', position, tasks, mesh: snapshot, faults })
+    }
+    noteMesh(services)
+  }
+
+  /** A node whose proxy has applied the newest mesh follows up to now, whatever else the log has gained since. */
+  const noteMesh = (services: string): void => {
+    for (const [node, link] of links) {
+      const beat = beats.get(node)
+      if (!beat) continue
+      const meshPosition = isMeshCurrent(link, services) ? position : link.ackedMeshPosition
+      if (meshPosition !== beat.meshPosition) {
+        beat.meshPosition = meshPosition
+        onBeat()
+      }
+    }
+  }
+
+  const refresh = (): void => {
+    refreshTimer ??= setImmediate(push)
+  }
+
+  const report = async (body: NodeReport): Promise<void> => {
+    const { identity } = body
+    const link = linkOf(identity.node)
+    const known = beats.get(identity.node)
+    beats.set(identity.node, { at: host.now(), bootId: identity.bootId, meshPosition: known?.meshPosition ?? 0, connected: link.stream !== null })
+    if (body.gateway) gateways.set(identity.node, body.gateway)
+    const hasAcked = body.meshPosition !== link.ackedMeshPosition
+    link.ackedMeshPosition = body.meshPosition
+    link.ackedPosition = body.position
+    link.latest = body
+    if (hasAcked) refresh()
+    if (body.faults.length > 0) hooks.onFaults(identity.node, body.faults)
+    // One report of a node at a time: the newest waiting one stands for those before it.
+    if (link.isReporting) return
+    link.isReporting = true
+    try {
+      while (link.latest) {
+        const latest: NodeReport = link.latest
+        link.latest = null
+        await conclude(latest)
+      }
+    } finally {
+      link.isReporting = false
+    }
+  }
+
+  const conclude = async (body: NodeReport): Promise<void> => {
+    const { node, bootId } = body.identity
+    const actor = `agent:${node}`
+    const row = host.db.get<{ state: string; identity: string }>('SELECT state, identity FROM tw_node WHERE node = ?', node)
+    if (!row || row.state === 'lost' || row.identity !== JSON.stringify(body.identity)) await host.run(nodeJoin, { identity: body.identity }, actor)
+    const changed = reportChanges(host.db, body)
+    if (changed.length > 0) await host.run(tasksReport, { node, bootId, tasks: changed }, actor)
+  }
+
+  const send = (link: Link, message: NodeOrders | NodePing): void => {
+    link.stream?.write(`${JSON.stringify(message)}\n`)
+  }
+
+  const ping = (): void => {
+    const message: NodePing = { kind: 'ping', at: host.now(), go: hooks.go() }
+    for (const link of links.values()) send(link, message)
+  }
+
+  return {
+    beats,
+    gateways,
+    hooks,
+    refresh,
+    routes: (app) => {
+      app.get<{ Querystring: { node?: string } }>('/v1/agent/stream', (request, reply) => {
+        const { node } = request.query
+        if (!node) throw refuse('USAGE', 'which node?')
+        reply.hijack()
+        const link = linkOf(node)
+        link.stream?.destroy()
+        link.stream = reply.raw
+        link.sentOrders = ''
+        reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson' })
+        reply.raw.flushHeaders()
+        reply.raw.once('close', () => {
+          if (link.stream !== reply.raw) return
+          link.stream = null
+          const beat = beats.get(node)
+          if (beat) beat.connected = false
+          onBeat()
+        })
+        refresh()
+      })
+      app.post('/v1/agent/report', async (request) => {
+        await report(request.body as NodeReport)
+        return { ok: true }
+      })
+    },
+    start: () => {
+      unlisten = host.onEntries((entries: readonly Entry[]) => {
+        position = (entries.at(-1)?.position ?? position - 1) + 1
+        refresh()
+      })
+      pinger = setInterval(ping, PING_MS)
+      refresh()
+    },
+    stop: () => {
+      unlisten?.()
+      if (pinger) clearInterval(pinger)
+      if (stopTimer) clearTimeout(stopTimer)
+      if (refreshTimer) clearImmediate(refreshTimer)
+      for (const link of links.values()) link.stream?.destroy()
+    },
+  }
+}
