@@ -1,7 +1,7 @@
-import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SEGMENT_HEADER_BYTES, positionOfName } from '../../core/delos/log/segment.ts'
-import { closeFile, openFile, syncData, syncDirectory, writeAll } from './disk.ts'
+import { positionOfName } from '../../core/delos/log/segment.ts'
+import { closeFile, openFile, syncData, writeAll } from './disk.ts'
 
 /** The next segment file, already full of zeros on disk: appending to it then changes no metadata (half the latency). */
 const PREPARED = 'next.prepared'
@@ -14,7 +14,8 @@ export async function listSegments(dir: string): Promise<number[]> {
   return names.flatMap((name) => positionOfName(name) ?? []).sort((a, b) => a - b)
 }
 
-async function removeSpares(dir: string): Promise<void> {
+/** Removes the spare and what an interrupted preparation left. */
+export async function dropPrepared(dir: string): Promise<void> {
   await rm(join(dir, UNFINISHED), { force: true })
   await rm(join(dir, PREPARED), { force: true })
 }
@@ -23,7 +24,7 @@ async function removeSpares(dir: string): Promise<void> {
  * Makes the spare file: `sizeBytes` of zeros, synced. Rejects with the file system's error, leaving nothing behind.
  */
 export async function prepareSegment(dir: string, sizeBytes: number): Promise<void> {
-  await removeSpares(dir)
+  await dropPrepared(dir)
   const path = join(dir, UNFINISHED)
   const fd = await openFile(path, 'wx')
   try {
@@ -33,7 +34,7 @@ export async function prepareSegment(dir: string, sizeBytes: number): Promise<vo
     await syncData(fd)
   } catch (error) {
     await closeFile(fd)
-    await removeSpares(dir)
+    await dropPrepared(dir)
     throw error
   }
   await closeFile(fd)
@@ -45,27 +46,7 @@ export function openPrepared(dir: string): Promise<number> {
   return openFile(join(dir, PREPARED), 'r+')
 }
 
-/** Gives the spare its name, durably. */
-export async function adoptPrepared(dir: string, name: string): Promise<void> {
-  await rename(join(dir, PREPARED), join(dir, name))
-  await syncDirectory(dir)
-}
-
-export async function dropPrepared(dir: string): Promise<void> {
-  await removeSpares(dir)
-}
-
-/** Whether a spare of the right size from an earlier run is there that nothing was written to. Anything else is removed. */
-export async function hasCleanSpare(dir: string, sizeBytes: number): Promise<boolean> {
-  await rm(join(dir, UNFINISHED), { force: true })
-  const path = join(dir, PREPARED)
-  const found = await stat(path).catch(() => null)
-  if (found === null) return false
-  if (found.size === sizeBytes) {
-    const { readFileSync } = await import('node:fs')
-    const start = readFileSync(path).subarray(0, SEGMENT_HEADER_BYTES)
-    if (start.every((byte) => byte === 0)) return true
-  }
-  await rm(path, { force: true })
-  return false
+/** Gives the spare its name; durable after a `syncDirectory`. */
+export function adoptPrepared(dir: string, name: string): Promise<void> {
+  return rename(join(dir, PREPARED), join(dir, name))
 }
