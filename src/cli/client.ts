@@ -1,0 +1,204 @@
+import type { IncomingMessage, RequestOptions } from 'node:http'
+import { errorFromBody, MusterError, type ErrorBody } from '../core/kernel/errors.ts'
+import type { CliConfig } from './config.ts'
+import { statePaths } from '../server/paths.ts'
+
+/** A row of the difference a plan would make. */
+export interface PlanChange {
+  table: string
+  op: 'insert' | 'update' | 'delete'
+  before: Record<string, unknown> | null
+  after: Record<string, unknown> | null
+}
+
+export interface Plan {
+  id: string
+  /** log position the plan was made at */
+  position: number
+  changes: PlanChange[]
+  entries: { type: string; body: unknown }[]
+}
+
+export interface Answer<T = unknown> {
+  data: T
+  warnings: string[]
+  /** log position the answer stands at; 0 when it is not of the log */
+  position: number
+  plan?: Plan
+}
+
+export interface CallOptions {
+  plan?: boolean
+  apply?: string | undefined
+  confirm?: string | undefined
+  signal?: AbortSignal | undefined
+}
+
+export interface LogEvent {
+  /** log position */
+  id: number
+  entry: unknown
+}
+
+/** Where the server of a context is. */
+export interface Target {
+  socketPath?: string
+  host?: string
+  port?: number
+  isTls: boolean
+  token: string | null
+}
+
+/** A client of one server. Every method rejects with MusterError: the server's own refusal, or SERVER_DOWN. */
+export interface Client {
+  target: Target
+  call: <T = unknown>(name: string, input: unknown, options?: CallOptions) => Promise<Answer<T>>
+  /** Any GET that answers the envelope, e.g. `/v1/status`. */
+  get: <T = unknown>(path: string, signal?: AbortSignal) => Promise<Answer<T>>
+  /** An answer of one JSON value a line, as they come. */
+  stream: <T = unknown>(path: string, body: unknown, signal?: AbortSignal) => AsyncGenerator<T>
+  /** Entries after position `from` (0: from the start; absent: from now), resuming over lost connections until aborted. */
+  events: (options: { from?: number; types?: readonly string[]; signal?: AbortSignal }) => AsyncGenerator<LogEvent>
+  /** The plain exchange, for uploads and anything else; the body may be bytes or a stream. */
+  request: (method: string, path: string, options?: RequestInput) => Promise<IncomingMessage>
+}
+
+export interface RequestInput {
+  headers?: Record<string, string>
+  body?: string | Uint8Array | AsyncIterable<Uint8Array>
+  signal?: AbortSignal | undefined
+}
+
+// Through getBuiltinModule: an ESM import of node:http touches a getter that loads undici, 27 ms on each start.
+const http = (): typeof import('node:http') => process.getBuiltinModule('node:http')
+const https = (): typeof import('node:https') => process.getBuiltinModule('node:https')
+
+/** The server of the config's context: its Unix socket, or the address the context names. */
+export function targetOf(config: CliConfig, env: NodeJS.ProcessEnv = process.env): Target {
+  const address = config.address.value
+  if (address === null) return { socketPath: pathsOf(config, env).socket, isTls: false, token: null }
+  const url = URL.canParse(address) ? new URL(address) : null
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new MusterError('USAGE', `the address "${address}" (${config.address.origin}) is not of the form http://HOST:PORT`)
+  }
+  const isTls = url.protocol === 'https:'
+  return { host: url.hostname, port: Number(url.port) || (isTls ? 443 : 80), isTls, token: config.token.value }
+}
+
+/** State paths of the config's context; `state_dir` of the context counts like MUSTER_STATE_DIR. */
+export function pathsOf(config: CliConfig, env: NodeJS.ProcessEnv = process.env): ReturnType<typeof statePaths> {
+  return statePaths(config.context.value, config.stateDir.value === null ? env : { ...env, MUSTER_STATE_DIR: config.stateDir.value })
+}
+
+export function createClient(target: Target, actor: string): Client {
+  const request: Client['request'] = (method, path, input = {}) => send(target, actor, method, path, input)
+  return {
+    target,
+    request,
+    call: async (name, input, options = {}) => {
+      const headers: Record<string, string> = { 'content-type': 'application/json' }
+      if (options.plan) headers['x-muster-plan'] = '1'
+      if (options.apply !== undefined) headers['x-muster-apply'] = options.apply
+      if (options.confirm !== undefined) headers['x-muster-confirm'] = encodeURIComponent(options.confirm)
+      const body = JSON.stringify(input ?? {})
+      return readAnswer(await request('POST', `/v1/${name.replaceAll('.', '/')}`, { headers, body, signal: options.signal }))
+    },
+    get: async (path, signal) => readAnswer(await request('GET', path, { signal })),
+    stream: async function* stream<T>(path: string, body: unknown, signal?: AbortSignal) {
+      const response = await request('POST', path, { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body ?? {}), signal })
+      if (response.statusCode !== 200) await readAnswer(response)
+      for await (const line of linesOf(response)) yield JSON.parse(line) as T
+    },
+    events: (options) => followEvents(request, options),
+  }
+}
+
+async function* followEvents(request: Client['request'], options: { from?: number; types?: readonly string[]; signal?: AbortSignal }): AsyncGenerator<LogEvent> {
+  let from = options.from
+  for (;;) {
+    const query = new URLSearchParams()
+    if (from !== undefined) query.set('from', String(from))
+    if (options.types?.length) query.set('types', options.types.join(','))
+    try {
+      const response = await request('GET', `/v1/events?${query}`, { headers: { accept: 'text/event-stream' }, signal: options.signal })
+      if (response.statusCode !== 200) await readAnswer(response)
+      let id = 0
+      for await (const line of linesOf(response)) {
+        if (line.startsWith('id:')) id = Number(line.slice(3))
+        else if (line.startsWith('data:')) {
+          // A server that was restarted sends from `from` again: nothing is lost, and what was seen is not doubled.
+          if (from !== undefined && id <= from && from !== 0) continue
+          from = id
+          yield { id, entry: JSON.parse(line.slice(5)) as unknown }
+        }
+      }
+    } catch (error) {
+      if (options.signal?.aborted) return
+      // Only a server that went away while we watched is waited for; a refusal is the answer.
+      if (!(error instanceof MusterError && error.code === 'SERVER_DOWN' && from !== undefined)) throw error
+    }
+    if (options.signal?.aborted) return
+    await new Promise((done) => setTimeout(done, 500))
+  }
+}
+
+/** Lines of a stream as they come; empty lines are left out. */
+export async function* linesOf(stream: AsyncIterable<Buffer | string>): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of stream) {
+    rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
+    const lines = rest.split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) if (line.trim() !== '') yield line
+  }
+  if (rest.trim() !== '') yield rest
+}
+
+function send(target: Target, actor: string, method: string, path: string, input: RequestInput): Promise<IncomingMessage> {
+  const headers: Record<string, string> = { 'x-muster-actor': actor, ...input.headers }
+  if (target.token !== null) headers['authorization'] = `Bearer ${target.token}`
+  if (typeof input.body === 'string') headers['content-length'] = String(Buffer.byteLength(input.body))
+  const options: RequestOptions = { method, path, headers, agent: false, host: target.host ?? 'localhost' }
+  if (target.socketPath !== undefined) options.socketPath = target.socketPath
+  if (target.port !== undefined) options.port = target.port
+  if (input.signal) options.signal = input.signal
+  return new Promise((resolve, reject) => {
+    const request = (target.isTls ? https() : http()).request(options, resolve)
+    request.on('error', (cause: NodeJS.ErrnoException) => reject(connectionError(target, cause)))
+    if (input.body === undefined || typeof input.body === 'string' || input.body instanceof Uint8Array) request.end(input.body)
+    else {
+      const { Readable, pipeline } = process.getBuiltinModule('node:stream')
+      pipeline(Readable.from(input.body), request, (error) => {
+        if (error) reject(connectionError(target, error))
+      })
+    }
+  })
+}
+
+function connectionError(target: Target, cause: NodeJS.ErrnoException): MusterError | Error {
+  if (cause.name === 'AbortError') return cause
+  const where = target.socketPath ?? `${target.host}:${target.port}`
+  if (cause.code === 'EACCES') return new MusterError('NOT_PERMITTED', `the server's socket ${where} belongs to another user`, { hint: 'Run as that user, or use another --context.', cause })
+  return new MusterError('SERVER_DOWN', `no server answers at ${where} (${cause.code ?? cause.message})`, { cause, details: { neverSent: cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED' } })
+}
+
+async function readAnswer<T>(response: IncomingMessage): Promise<Answer<T>> {
+  let text = ''
+  response.setEncoding('utf8')
+  try {
+    for await (const chunk of response) text += chunk as string
+  } catch (cause) {
+    throw new MusterError('SERVER_DOWN', 'the server went away before it answered; whether the change was made is not known', { hint: 'Look with the matching `list` or `status` command before trying again.', cause })
+  }
+  let body: { ok?: boolean; data?: T; warnings?: string[]; position?: number; plan?: Plan; error?: ErrorBody }
+  try {
+    body = JSON.parse(text) as typeof body
+  } catch (cause) {
+    throw new MusterError('UNAVAILABLE', `the answer is not of muster's form (HTTP ${response.statusCode})`, { hint: 'Check the address of the context with `muster config show --origin`.', cause })
+  }
+  if (body.ok !== true) throw errorFromBody(body.error ?? { code: 'INTERNAL', message: text.slice(0, 500), hint: '', docs: '', exit: 70 })
+  const answer: Answer<T> = { data: body.data as T, warnings: body.warnings ?? [], position: body.position ?? 0 }
+  if (body.plan) answer.plan = body.plan
+  return answer
+}

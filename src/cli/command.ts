@@ -1,0 +1,241 @@
+import { MusterError } from '../core/kernel/errors.ts'
+import { createClient, pathsOf, targetOf, type Answer, type CallOptions, type Client, type Plan } from './client.ts'
+import { loadConfig, type CliConfig } from './config.ts'
+import { Command, Flags, type Interfaces } from './oclif.ts'
+import { format, FORMATS, isMachine, schemaName, toFormat, type Format } from './output.ts'
+import type { InputOf, OperationRef, OutputOf } from './reference.ts'
+import { viewOf, type View } from './terminal.ts'
+import type { WatchOptions } from './watch.ts'
+
+export { Args, Flags } from './oclif.ts'
+export { remote, type InputOf, type OperationRef, type OutputOf } from './reference.ts'
+export type { View } from './terminal.ts'
+export { defined } from './defined.ts'
+
+/** What `this.parse` gives for a command class: `input({ args, flags }: Parsed<typeof MyCommand>)`. */
+export interface Parsed<C extends { args?: unknown; flags?: unknown } = never> {
+  args: Interfaces.InferredArgs<NonNullable<C['args']>>
+  flags: Interfaces.InferredFlags<NonNullable<C['flags']>>
+  argv: string[]
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- each command narrows it to Parsed<typeof itself>
+type AnyParsed = { args: any; flags: any; argv: string[] }
+
+interface CommonFlags {
+  json: boolean
+  output: string | undefined
+  context: string | undefined
+  'no-color': boolean
+}
+
+/**
+ * What every command shares: the common flags, the config, the client, and how an answer goes out.
+ * Use {@link QueryCommand} and {@link ChangeCommand} for a command that is one operation; extend this one for the
+ * rest (streams, TUIs, several calls) and write `run()`.
+ */
+export abstract class MusterCommand extends Command {
+  static override baseFlags = {
+    json: Flags.boolean({ description: 'JSON, the same as -o json', helpGroup: 'GLOBAL', exclusive: ['output'] }),
+    output: Flags.string({ char: 'o', description: 'how to print the answer', options: [...FORMATS], helpGroup: 'GLOBAL', helpValue: FORMATS.join('|') }),
+    context: Flags.string({ description: 'which fleet to talk to', helpGroup: 'GLOBAL', helpValue: 'NAME' }),
+    'no-color': Flags.boolean({ description: 'no colours', helpGroup: 'GLOBAL' }),
+  }
+
+  /** set by {@link start} */
+  protected settings!: CliConfig
+  protected format: Format = 'table'
+  /** how stdout renders; renderers are pure functions of it */
+  protected view: View = { width: null, hasColor: false, isTty: false, isWide: false }
+  #client: Client | undefined
+
+  /** Parses the command line and loads the config. The first line of every `run()`. */
+  protected async start<C extends { args?: unknown; flags?: unknown }>(command: C): Promise<Parsed<C>> {
+    const parsed = (await this.parse(command as never)) as unknown as { args: unknown; flags: unknown; argv: unknown[] }
+    const flags = parsed.flags as unknown as CommonFlags
+    this.settings = await loadConfig({ context: flags.context, output: flags.json ? 'json' : flags.output })
+    this.format = toFormat(this.settings.output.value, this.settings.output.origin)
+    this.view = viewOf(process.stdout, { noColor: flags['no-color'] || this.settings.color.value === 'never', isWide: this.format === 'wide' })
+    return { args: parsed.args, flags: parsed.flags, argv: parsed.argv.map(String) } as Parsed<C>
+  }
+
+  /** Client of the context's server; connects only when used. */
+  protected get client(): Client {
+    this.#client ??= createClient(targetOf(this.settings), this.actor)
+    return this.#client
+  }
+
+  /** `user:anna`; what the log records as the one who asked. */
+  protected get actor(): string {
+    const { env } = process
+    return env['MUSTER_ACTOR'] || `user:${env['USER'] || env['LOGNAME'] || (process.getuid?.() === 0 ? 'root' : String(process.getuid?.() ?? 'unknown'))}`
+  }
+
+  /** Where the state of a local context is. */
+  protected get paths(): ReturnType<typeof pathsOf> {
+    return pathsOf(this.settings)
+  }
+
+  protected get isMachine(): boolean {
+    return isMachine(this.format)
+  }
+
+  /** True if a TUI or a repainting screen may be used: stdout is a terminal and people's format was asked for. */
+  protected get isScreen(): boolean {
+    return this.view.isTty && process.stdin.isTTY && !this.isMachine && this.format !== 'name' && process.env['TERM'] !== 'dumb'
+  }
+
+  /** Writes the answer in the format that was asked for; `render` draws the table of people. Warnings go to stderr too. */
+  protected async answer<T>(schema: string, data: T, render: (data: T, view: View) => string, warnings: readonly string[] = []): Promise<void> {
+    for (const warning of warnings) this.note(`▲ ${warning}`)
+    const kind = this.format
+    this.print(kind === 'table' || kind === 'wide' ? render(data, this.view) : await format(kind, schemaName(schema), data, warnings))
+  }
+
+  /** One line (or more) on stdout. */
+  protected print(text: string): void {
+    if (text !== '') process.stdout.write(`${text}\n`)
+  }
+
+  /** Progress and remarks, for people: stderr, so that stdout stays the answer. */
+  protected note(text: string): void {
+    process.stderr.write(`${text}\n`)
+  }
+
+  /** Asks the server, and a query of a local context from the state on disk when there is none. */
+  protected async call<In, Out>(operation: OperationRef<In, Out>, input: In, options: CallOptions = {}): Promise<Answer<Out>> {
+    try {
+      return await this.client.call<Out>(operation.name, input, options)
+    } catch (error) {
+      if (!(error instanceof MusterError) || error.code !== 'SERVER_DOWN' || this.client.target.socketPath === undefined) throw error
+      const { answerOffline } = await import('./offline.ts')
+      return answerOffline<Out>(this.paths.stateDb, await operation.load(), input, this.actor, error)
+    }
+  }
+
+  /**
+   * `--watch`: follows something until `isDone`, Ctrl-C or a closed pipe. Repaints on a terminal, plain lines or JSON Lines
+   * (`snapshot`, `event`, `result`) elsewhere. A TUI of its own looks at `this.isScreen` first and is imported there.
+   */
+  protected async watch<T>(options: WatchOptions<T>): Promise<T> {
+    const { watch } = await import('./watch.ts')
+    const kind = this.isMachine ? 'json' : this.isScreen ? 'screen' : 'lines'
+    return watch(this.client, options, { kind, write: (text) => void process.stdout.write(text), signal: this.interrupted() })
+  }
+
+  /** A signal that is aborted by Ctrl-C or SIGTERM, for streams that should end quietly. The exit code stays 130 or 143. */
+  protected interrupted(): AbortSignal {
+    const controller = new AbortController()
+    for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+      process.once(signal, () => {
+        process.exitCode = code
+        controller.abort()
+      })
+    }
+    return controller.signal
+  }
+
+  /** Errors are printed by `main.ts`, in one place. */
+  protected override async catch(error: Error): Promise<never> {
+    throw error
+  }
+
+  override jsonEnabled(): boolean {
+    return false
+  }
+}
+
+/** A command that is one read. Declare `static operation`, args and flags; say `input` and `render`. */
+export abstract class QueryCommand<Ref extends OperationRef = OperationRef> extends MusterCommand {
+  static operation: OperationRef
+
+  /** What to ask, from the command line. */
+  abstract input(parsed: AnyParsed): InputOf<Ref> | Promise<InputOf<Ref>>
+  /** The table for people; pure. Usually one call of a function in src/cli/render/. */
+  abstract render(data: OutputOf<Ref>, view: View): string
+
+  /** The exit code of an answer; e.g. 7 for findings. */
+  exitCode(_data: OutputOf<Ref>): number {
+    return 0
+  }
+
+  async run(): Promise<void> {
+    const command = this.constructor as typeof QueryCommand
+    const parsed = await this.start(command)
+    const operation = command.operation as unknown as OperationRef<InputOf<Ref>, OutputOf<Ref>>
+    const { data, warnings } = await this.call(operation, await this.input(parsed as never))
+    await this.answer(operation.name, data, (value, view) => this.render(value, view), warnings)
+    process.exitCode = this.exitCode(data)
+  }
+}
+
+interface ChangeFlags {
+  plan: boolean
+  apply: string | undefined
+  yes: boolean
+  confirm: string | undefined
+}
+
+/** A command that changes something: adds `--plan`, `--apply`, `--yes`, `--confirm` and asks as its danger demands. */
+export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> extends MusterCommand {
+  static operation: OperationRef
+
+  static override baseFlags = {
+    ...MusterCommand.baseFlags,
+    plan: Flags.boolean({ description: 'show what would change, change nothing', helpGroup: 'CHANGE', exclusive: ['apply'] }),
+    apply: Flags.string({ description: 'do what the plan of this id says; refused (5) if things moved on', helpGroup: 'CHANGE', helpValue: 'ID' }),
+    yes: Flags.boolean({ char: 'y', description: 'do not ask y/N', helpGroup: 'CHANGE' }),
+    confirm: Flags.string({ description: 'the name of the target, where a high-risk command asks for it', helpGroup: 'CHANGE', helpValue: 'NAME' }),
+  }
+
+  abstract input(parsed: AnyParsed): InputOf<Ref> | Promise<InputOf<Ref>>
+  abstract render(data: OutputOf<Ref>, view: View): string
+
+  exitCode(_data: OutputOf<Ref>): number {
+    return 0
+  }
+
+  async run(): Promise<void> {
+    const command = this.constructor as typeof ChangeCommand
+    const parsed = await this.start(command)
+    const operation = command.operation as unknown as OperationRef<InputOf<Ref>, OutputOf<Ref>>
+    const done = await this.change(operation, await this.input(parsed as never), parsed.flags as unknown as ChangeFlags)
+    if (done === null) return
+    await this.answer(operation.name, done.data, (value, view) => this.render(value, view), done.warnings)
+    process.exitCode = this.exitCode(done.data)
+  }
+
+  /** Carries a change out, or prints its plan and gives null. For commands with a `run()` of their own. */
+  protected async change<In, Out>(ref: OperationRef<In, Out>, input: In, flags: ChangeFlags): Promise<Answer<Out> | null> {
+    const operation = await ref.load()
+    const parsed = operation.input.safeParse(input)
+    if (!parsed.success) {
+      const { inputError } = await import('./input-error.ts')
+      throw inputError(parsed.error)
+    }
+    if (flags.plan) {
+      if (operation.kind !== 'command') throw new MusterError('USAGE', 'This command acts outside the log, so its difference cannot be shown before.', { hint: 'Run it without --plan.' })
+      const { plan, warnings } = await this.call(ref, input, { plan: true })
+      if (plan) await this.showPlan(ref.name, plan, warnings)
+      return null
+    }
+    const { confirmYes, confirmName } = await import('./confirm.ts')
+    const streams = { stdin: process.stdin, stderr: process.stderr }
+    let confirm: string | undefined
+    const isHigh = operation.danger === 'high' || (operation.danger === 'medium' && this.settings.isProtected.value)
+    if (isHigh) confirm = await confirmName(operation.summary, operation.confirmName?.(parsed.data) ?? this.settings.context.value, flags.confirm, streams)
+    else if (operation.danger === 'medium') await confirmYes(operation.summary, flags.yes, streams)
+    return this.call(ref, input, { apply: flags.apply, confirm: confirm ?? flags.confirm })
+  }
+
+  private async showPlan(name: string, plan: Plan, warnings: readonly string[]): Promise<void> {
+    const { renderPlan } = await import('./render/plan.ts')
+    const again = ['muster', ...(this.id ?? '').split(':'), ...this.argv.filter((word) => word !== '--plan').map(quote)].join(' ')
+    await this.answer(`${name}.plan`, plan, (value, view) => renderPlan(view, value, again), warnings)
+  }
+}
+
+/** A word as it has to be typed in a shell. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+}

@@ -1,0 +1,44 @@
+// oxlint-disable-next-line no-control-regex -- escape sequences start with a control character
+const ANSI = /\u001b\[[0-9;]*m/g
+const PLAIN_ASCII = /^[\u0020-\u007e]*$/
+const segmenter = new Intl.Segmenter()
+// Wide in terminals: East Asian wide and full-width blocks, and emoji shown as pictures (Unicode TR 11, TR 51).
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
+
+/** The text without colours. */
+export function plain(text: string): string {
+  return text.replaceAll(ANSI, '')
+}
+
+/** Columns the text takes on a terminal; colours take none. */
+export function textWidth(text: string): number {
+  const bare = plain(text)
+  if (PLAIN_ASCII.test(bare)) return bare.length
+  let width = 0
+  for (const { segment } of segmenter.segment(bare)) width += WIDE.test(segment) ? 2 : 1
+  return width
+}
+
+/** The text cut to `width` columns, ending in `…` if something was cut; colours are dropped from a text that is cut. */
+export function truncate(text: string, width: number): string {
+  if (textWidth(text) <= width) return text
+  let out = ''
+  let used = 0
+  for (const { segment } of segmenter.segment(plain(text))) {
+    const next = WIDE.test(segment) ? 2 : 1
+    if (used + next > width - 1) break
+    out += segment
+    used += next
+  }
+  return `${out}…`
+}
+
+/** `1 task`, `3 tasks`. */
+export function count(n: number, noun: string, plural = `${noun}s`): string {
+  return `${n} ${n === 1 ? noun : plural}`
+}
+
+/** How long ago, in the style of `formatDuration`: `12s`, `4m10s`. */
+export function sinceText(atMs: number | null, nowMs: number, format: (ms: number) => string): string {
+  return atMs === null ? '-' : format(Math.max(0, Math.floor((nowMs - atMs) / 1000) * 1000))
+}
