@@ -1,0 +1,215 @@
+import { floorLogE, gateLogE, harmLogEWithRestarts, type CountPart } from '../../kernel/stats/counts.ts'
+import { logWeighted } from '../../kernel/stats/log-math.ts'
+import { expectedCanaryUnits, SRM_LOG_THRESHOLD, SRM_SILENT_EXPECTED, srmLogE } from '../../kernel/stats/srm.ts'
+import { latencyGateLogE, latencyHarmLogE, latencyMs, observeLatency, startLatency, type LatencyState } from './latency.ts'
+import { COVERAGE_MIN, LATE_MS, RESTART_EVERY_MS, type JudgePolicy, type Window } from './policy.ts'
+
+/**
+ * The judge of one step (deploy 4.6): windows in, a verdict out. Pure and without a clock, so that the same windows
+ * give the same verdict wherever they are read again.
+ */
+export interface JudgeState {
+  policy: JudgePolicy
+  /** failing users of the rollout: finished steps, then this one (evidence of harm is kept over the steps) */
+  parts: CountPart[]
+  /** how many of `parts` belong to the steps before */
+  earlierParts: number
+  /** failing users of this step since its gate was started */
+  gate: { canary: number; control: number; units: number }
+  units: { canary: number; control: number }
+  latency: LatencyState
+  srm: { canary: number; control: number; controlSinceCanary: number }
+  windows: number
+  /** windows that were not counted, by reason */
+  refused: Record<string, number>
+  /** when the step's evidence begins, and up to where it was read */
+  fromMs: number
+  toMs: number
+  /** end of the last window that was counted */
+  goodToMs: number
+  /** first moment the evidence crossed 1/α, and by which metric; it stays crossed */
+  crossed: { atMs: number; metric: string; logE: number } | null
+  srmCrossedAtMs: number | null
+}
+
+export interface Earlier {
+  parts: readonly CountPart[]
+  latencyLogE: number
+}
+
+/** A judge that has seen nothing of this step. `fromMs`: when the share took effect. */
+export function startJudge(policy: JudgePolicy, fromMs: number, earlier: Earlier = { parts: [], latencyLogE: 0 }): JudgeState {
+  return {
+    policy,
+    parts: [...earlier.parts, { share: policy.share, canary: 0, control: 0, isRestart: earlier.parts.length > 0 }],
+    earlierParts: earlier.parts.length,
+    gate: { canary: 0, control: 0, units: 0 },
+    units: { canary: 0, control: 0 },
+    latency: startLatency(earlier.latencyLogE),
+    srm: { canary: 0, control: 0, controlSinceCanary: 0 },
+    windows: 0, refused: {}, fromMs, toMs: fromMs, goodToMs: fromMs, crossed: null, srmCrossedAtMs: null,
+  }
+}
+
+/** Why a window cannot be trusted, or null. */
+function refusalOf(state: JudgeState, window: Window): string | null {
+  const counts = [window.canary.units, window.canary.failing, window.control.units, window.control.failing]
+  if (counts.some((n) => !Number.isFinite(n))) return 'not-a-number'
+  if (counts.some((n) => n < 0)) return 'negative'
+  if (window.canary.failing > window.canary.units || window.control.failing > window.control.units) return 'failing-over-units'
+  if (window.fromMs < state.toMs) return 'time-runs-back'
+  if (!(window.coverage >= COVERAGE_MIN)) return 'coverage'
+  return null
+}
+
+/** The state after a window. Windows come in order of time; one that cannot be trusted is counted as refused only. */
+export function observe(state: JudgeState, window: Window): JudgeState {
+  const refusal = refusalOf(state, window)
+  const endMs = window.fromMs + window.durationMs
+  if (refusal !== null) {
+    return { ...state, toMs: Math.max(state.toMs, endMs), refused: { ...state.refused, [refusal]: (state.refused[refusal] ?? 0) + 1 } }
+  }
+  const { canary, control } = window
+  const next: JudgeState = {
+    ...state,
+    parts: withCounts(state, window),
+    gate: {
+      canary: state.gate.canary + canary.failing,
+      control: state.gate.control + control.failing,
+      units: state.gate.units + canary.units,
+    },
+    units: { canary: state.units.canary + canary.units, control: state.units.control + control.units },
+    latency: observeLatency(state.latency, window, state.policy.latency),
+    srm: {
+      canary: state.srm.canary + canary.units,
+      control: state.srm.control + control.units,
+      controlSinceCanary: canary.units > 0 ? 0 : state.srm.controlSinceCanary + control.units,
+    },
+    windows: state.windows + 1,
+    toMs: endMs,
+    goodToMs: endMs,
+  }
+  const harm = harmOf(next)
+  if (next.crossed === null && harm.total >= -Math.log(state.policy.alpha)) {
+    next.crossed = { atMs: endMs, metric: harm.errors >= harm.latency ? 'errors' : 'latency', logE: harm.total }
+  }
+  if (next.srmCrossedAtMs === null && isSrmBroken(next)) next.srmCrossedAtMs = endMs
+  return next
+}
+
+/** The parts with the window's failing users; a late start begins at each 30-minute mark of the step. */
+function withCounts(state: JudgeState, window: Window): CountPart[] {
+  const marks = Math.floor((window.fromMs - state.fromMs) / RESTART_EVERY_MS)
+  const parts = state.parts.slice()
+  while (parts.length - state.earlierParts <= marks) parts.push({ share: state.policy.share, canary: 0, control: 0, isRestart: true })
+  const last = parts.pop()
+  if (last) parts.push({ ...last, canary: last.canary + window.canary.failing, control: last.control + window.control.failing })
+  return parts
+}
+
+function isSrmBroken(state: JudgeState): boolean {
+  if (expectedCanaryUnits(state.srm.controlSinceCanary, state.policy.share) >= SRM_SILENT_EXPECTED) return true
+  return srmLogE(state.srm.canary, state.srm.control, state.policy.share) >= SRM_LOG_THRESHOLD
+}
+
+/** ln E of harm: each metric, and their mean, which holds under any dependence between them. */
+export function harmOf(state: JudgeState): { errors: number; latency: number; total: number } {
+  const errors = harmLogEWithRestarts(state.parts, state.policy.tolerance)
+  const latency = latencyHarmLogE(state.latency)
+  return { errors, latency, total: logWeighted([[0.5, errors], [0.5, latency]]) }
+}
+
+/** The gate begins again, as after a hold; evidence of harm stays. */
+export function restartGate(state: JudgeState): JudgeState {
+  return {
+    ...state,
+    gate: { canary: 0, control: 0, units: 0 },
+    latency: { ...state.latency, notSlower: [], floor: { units: 0, over: 0 } },
+  }
+}
+
+export type VerdictKind = 'continue' | 'pass' | 'fail' | 'inconclusive' | 'blind'
+
+/** A verdict with all its numbers; logs are milli-nats (1000·ln E), so that an entry holds integers. */
+export interface JudgeVerdict {
+  verdict: VerdictKind
+  /** `errors`, `latency`, `srm`, `no-traffic`, `coverage`, `late`, `gate:errors`, `gate:latency`, `gates` */
+  reason: string
+  numbers: JudgeNumbers
+}
+
+export interface JudgeNumbers {
+  sharePpm: number
+  tolerancePpm: number
+  unitsCanary: number
+  unitsControl: number
+  failingCanary: number
+  failingControl: number
+  harm: { errors: number; latency: number; total: number; line: number }
+  gate: { errors: number; latency: number; line: number; ratio: number; floorPpm: number }
+  srm: { value: number; line: number }
+  latencyMs: { quantile: number; canary: number | null; control: number | null }[]
+  crossedAtMs: number | null
+  crossedMetric: string | null
+  windows: number
+  refused: Record<string, number>
+  dataToMs: number
+}
+
+const milli = (log: number): number => (Number.isFinite(log) ? Math.round(1000 * log) : -1_000_000_000)
+
+/** All numbers of the state, for `deploy why`. */
+export function numbersOf(state: JudgeState): JudgeNumbers {
+  const { policy } = state
+  const harm = harmOf(state)
+  const here = state.parts.slice(state.earlierParts)
+  return {
+    sharePpm: Math.round(policy.share * 1e6),
+    tolerancePpm: Math.round(policy.tolerance * 1e6),
+    unitsCanary: state.units.canary,
+    unitsControl: state.units.control,
+    failingCanary: here.reduce((sum, part) => sum + part.canary, 0),
+    failingControl: here.reduce((sum, part) => sum + part.control, 0),
+    harm: { errors: milli(harm.errors), latency: milli(harm.latency), total: milli(harm.total), line: milli(-Math.log(policy.alpha)) },
+    gate: {
+      errors: milli(errorsGate(state)),
+      latency: milli(latencyGateLogE(state.latency)),
+      line: milli(-Math.log(policy.beta)),
+      ratio: policy.gateRatio,
+      floorPpm: Math.round(policy.floorRate * 1e6),
+    },
+    srm: { value: milli(srmLogE(state.srm.canary, state.srm.control, policy.share)), line: milli(SRM_LOG_THRESHOLD) },
+    latencyMs: [0.5, 0.9, 0.99].map((quantile) => ({
+      quantile,
+      canary: latencyMs(state.latency.canary, quantile),
+      control: latencyMs(state.latency.control, quantile),
+    })),
+    crossedAtMs: state.crossed?.atMs ?? state.srmCrossedAtMs,
+    crossedMetric: state.crossed?.metric ?? (state.srmCrossedAtMs === null ? null : 'srm'),
+    windows: state.windows,
+    refused: state.refused,
+    dataToMs: state.goodToMs,
+  }
+}
+
+/** Either the ratio is shown to be below ρ, or the canary's own rate below the floor. */
+function errorsGate(state: JudgeState): number {
+  const { gate, policy } = state
+  const byRatio = gateLogE([{ share: policy.share, canary: gate.canary, control: gate.control }], policy.gateRatio)
+  return Math.max(byRatio, floorLogE(gate.units, gate.canary, policy.floorRate))
+}
+
+/** What the state says at log time `nowMs`. Never `pass` without data of both arms. */
+export function verdict(state: JudgeState, nowMs: number): JudgeVerdict {
+  const numbers = numbersOf(state)
+  const say = (kind: VerdictKind, reason: string): JudgeVerdict => ({ verdict: kind, reason, numbers })
+  if (state.crossed !== null) return say('fail', state.crossed.metric)
+  if (state.srmCrossedAtMs !== null) return say('fail', 'srm')
+  if (nowMs - state.goodToMs > LATE_MS) return say('blind', state.toMs > state.goodToMs ? 'coverage' : 'late')
+  if (state.toMs > state.goodToMs) return say('blind', 'coverage')
+  if (state.units.canary + state.units.control === 0) return say('inconclusive', 'no-traffic')
+  if (state.units.canary === 0) return say('continue', 'gate:errors')
+  if (numbers.gate.errors < numbers.gate.line) return say('continue', 'gate:errors')
+  if (numbers.gate.latency < numbers.gate.line) return say('continue', 'gate:latency')
+  return say('pass', 'gates')
+}
