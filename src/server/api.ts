@@ -151,7 +151,7 @@ async function command(operation: CommandDef, control: ControlLog, caller: Calle
   }
   if (operation.danger === 'high') {
     const wanted = operation.confirmName?.(input) ?? operation.name
-    if (header(request, 'x-muster-confirm') !== wanted) {
+    if (decodeURIComponent(header(request, 'x-muster-confirm') ?? '') !== wanted) {
       throw refuse('CONFIRM_REQUIRED', `${operation.name} is a high-risk operation: it wants "${wanted}" typed`, { hint: `Add --confirm ${wanted}.`, details: { confirm: wanted } })
     }
   }

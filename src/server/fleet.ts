@@ -25,15 +25,21 @@ export interface LocalFleet {
 /** Part of the machine's memory that tasks may reserve; the rest is for muster itself and the page cache. */
 const MEMORY_SHARE = 0.75
 
-/** `count` nodes, spread over `regions`, which share the machine's cores and memory evenly. */
-export function planLocalFleet(count: number, regions: number, gatewayPort: number | null = null): LocalFleet {
-  const cpuMilli = Math.floor((availableParallelism() * 1000) / count)
-  const memoryBytes = Math.floor((totalmem() * MEMORY_SHARE) / count)
-  const nodes = Array.from({ length: count }, (_, i): LocalNode => {
-    const region = (i % regions) + 1
-    return { node: `n${i + 1}`, region: `r${region}`, zone: `r${region}-z1`, rack: `r${region}-k${Math.floor(i / regions) + 1}`, cpuMilli, memoryBytes }
+/** Nodes spread over regions, which share the machine's cores and memory evenly unless said otherwise. */
+export function planLocalFleet(wanted: {
+  nodes: number
+  regions: number
+  gatewayPort: number | null
+  cpuMilli?: number | undefined
+  memoryBytes?: number | undefined
+}): LocalFleet {
+  const cpuMilli = wanted.cpuMilli ?? Math.floor((availableParallelism() * 1000) / wanted.nodes)
+  const memoryBytes = wanted.memoryBytes ?? Math.floor((totalmem() * MEMORY_SHARE) / wanted.nodes)
+  const nodes = Array.from({ length: wanted.nodes }, (_, i): LocalNode => {
+    const region = (i % wanted.regions) + 1
+    return { node: `n${i + 1}`, region: `r${region}`, zone: `r${region}-z1`, rack: `r${region}-k${Math.floor(i / wanted.regions) + 1}`, cpuMilli, memoryBytes }
   })
-  return { nodes, gatewayPort }
+  return { nodes, gatewayPort: wanted.gatewayPort }
 }
 
 const fileOf = (paths: StatePaths): string => join(paths.root, 'fleet.json')

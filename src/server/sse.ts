@@ -16,7 +16,7 @@ export function sendEvents(control: ControlLog, request: FastifyRequest, reply: 
   const query = request.query as { from?: string; types?: string }
   const lastId = request.headers['last-event-id']
   let next = query.from !== undefined ? Number(query.from) : typeof lastId === 'string' ? Number(lastId) + 1 : control.tail()
-  if (!Number.isSafeInteger(next) || next < 1) throw refuse('USAGE', `"${query.from ?? lastId}" is not a log position`)
+  if (!Number.isSafeInteger(next) || next < 0) throw refuse('USAGE', `"${query.from ?? lastId}" is not a log position`)
   next = Math.max(next, control.head())
   const prefixes = query.types?.split(',').filter(Boolean) ?? []
   const wanted = (entry: Entry): boolean => prefixes.length === 0 || prefixes.some((prefix) => entry.type.startsWith(prefix))

@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { join } from 'node:path'
+import { errorFromBody, refuse } from '../core/kernel/errors.ts'
+import { type LocalFleet, readLocalFleet, writeLocalFleet } from './fleet.ts'
+import type { StatePaths } from './paths.ts'
+import { identify, isAlive, readProcessId } from './process-id.ts'
+import { entryPoint } from './spawn.ts'
+import { prepareStateDir } from './state-dir.ts'
+import type { FleetStatus } from './status.ts'
+import { clearLeftovers } from './teardown.ts'
+
+/** Longest wait for a started server to answer, and then for its nodes to be ready. */
+const ANSWER_MS_MAX = 30_000
+const READY_MS_MAX = 30_000
+
+/** The running server of a context, or null. */
+export function runningServer(paths: StatePaths): { pid: number } | null {
+  const id = readProcessId(paths.serverJson)
+  return id && isAlive(id) ? { pid: id.pid } : null
+}
+
+/**
+ * Starts a server in the background and waits until its whole local fleet is ready.
+ * @param fleet what to run from now on; null keeps what the state remembers
+ * @param onProgress told whenever something more is ready
+ */
+export async function launchServer(
+  paths: StatePaths,
+  options: { fleet: LocalFleet | null; listen: string | null; readStatus: () => Promise<FleetStatus>; onProgress?: (status: FleetStatus) => void },
+): Promise<FleetStatus> {
+  const running = runningServer(paths)
+  if (running) throw refuse('SERVER_RUNNING', `a server already runs for context "${paths.context}" (pid ${running.pid})`)
+  prepareStateDir(paths)
+  const fleet = options.fleet ?? readLocalFleet(paths)
+  await clearLeftovers(paths, fleet?.nodes.map(({ node }) => node) ?? [])
+  if (fleet) writeLocalFleet(paths, fleet)
+  const startError = join(paths.logs, 'start-error.json')
+  rmSync(startError, { force: true })
+  const [program, main] = entryPoint('server/main')
+  const output = openSync(join(paths.logs, 'server.out'), 'a', 0o600)
+  const args = [main, '--state-dir', paths.root, '--context', paths.context, ...(options.listen ? ['--listen', options.listen] : [])]
+  // Two pool threads are kept busy by the logs' fdatasync; with the default of four, DNS and large reads would delay commits.
+  const child = spawn(program, args, { detached: true, stdio: ['ignore', output, output], env: { ...process.env, UV_THREADPOOL_SIZE: '8' } })
+  closeSync(output)
+  child.unref()
+  let exited = false
+  child.once('exit', () => (exited = true))
+  const id = child.pid === undefined ? null : identify(child.pid)
+
+  await waitFor(ANSWER_MS_MAX, 'the server did not answer', paths, async () => {
+    if (exited || (id && !isAlive(id))) throw startFailure(paths, startError)
+    return canConnect(paths.socket)
+  })
+  let status: FleetStatus | null = null
+  await waitFor(READY_MS_MAX, 'the nodes did not become ready', paths, async () => {
+    status = await options.readStatus().catch(() => null)
+    if (status) options.onProgress?.(status)
+    return status?.healthy === true
+  })
+  return status as unknown as FleetStatus
+}
+
+function startFailure(paths: StatePaths, file: string): Error {
+  if (existsSync(file)) return errorFromBody(JSON.parse(readFileSync(file, 'utf8')))
+  return refuse('UNAVAILABLE', 'the server ended while starting', { hint: `See ${join(paths.logs, 'server.out')}.` })
+}
+
+async function waitFor(ms: number, what: string, paths: StatePaths, test: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + ms
+  while (!(await test())) {
+    if (Date.now() > deadline) throw refuse('TIMEOUT', `${what} within ${ms / 1000} s`, { hint: `See ${join(paths.logs, 'server.log')} and \`muster status\`.` })
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+}
+
+function canConnect(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(socket)
+    connection.once('connect', () => resolve(connection.destroy() !== undefined))
+    connection.once('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,191 @@
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { controlSystems, kvSystems } from '../core/systems.ts'
+import type { MusterError } from '../core/kernel/errors.ts'
+import { refuse } from '../core/kernel/errors.ts'
+import { createApi, type Domain } from './api.ts'
+import { artifactRoutes, openArtifacts } from './artifacts.ts'
+import { wireChaos } from './chaos/wire.ts'
+import { openControlLog, type ControlLog } from './control-log.ts'
+import { startControllers, type ControllerLoop } from './controllers.ts'
+import { openFileLoglet } from './delos/file-loglet.ts'
+import { wireDelos } from './delos/wire.ts'
+import { wireDeploy } from './deploy/wire.ts'
+import { agentProcess, readLocalFleet } from './fleet.ts'
+import type { ServerHost, Wiring } from './host.ts'
+import { createLogger, type Logger } from './logger.ts'
+import type { StatePaths } from './paths.ts'
+import { identify } from './process-id.ts'
+import { openTokens } from './roles.ts'
+import { createScubaClient } from './scuba/client.ts'
+import { ensureLeaf } from './scuba/process.ts'
+import { createTelemetry } from './scuba/telemetry.ts'
+import { wireScuba } from './scuba/wire.ts'
+import { wireSev } from './sev/wire.ts'
+import { lockState, prepareStateDir } from './state-dir.ts'
+import { describeStatus } from './status.ts'
+import { createSupervisor } from './supervisor.ts'
+import { createAgentHub } from './tw/agents.ts'
+import { wireTw } from './tw/wire.ts'
+
+export interface ServerOptions {
+  /** `HOST:PORT` for a TCP listener with bearer tokens, or null */
+  listen: string | null
+  /** the log can no longer be written: end the process */
+  onFatal: (error: MusterError) => void
+}
+
+/** What `server.json` says, for the CLI. */
+export interface ServerFile {
+  pid: number
+  startTime: number
+  bootId: string
+  socket: string
+  listen: string | null
+  startedAt: number
+}
+
+/** Starts the control plane on a state directory; resolves when it answers. */
+export async function startServer(paths: StatePaths, options: ServerOptions): Promise<{ stop: () => Promise<void> }> {
+  const startedAt = Date.now()
+  prepareStateDir(paths)
+  const lock = lockState(paths)
+  rmSync(join(paths.logs, 'start-error.json'), { force: true })
+  const log = createLogger(join(paths.logs, 'server.log'))
+  log.info('the server starts', { pid: process.pid, root: paths.root })
+
+  const open = async (name: string, dbFile: string, systems: Domain['systems']): Promise<ControlLog> => {
+    const dir = join(paths.log, name)
+    mkdirSync(dir, { recursive: true })
+    const loglet = await openFileLoglet(dir)
+    return openControlLog({ loglet, dbFile, systems, clock: Date.now, log, onFatal: options.onFatal })
+  }
+  const control = await open('control', paths.stateDb, controlSystems)
+  const kv = await open('kv', paths.kvDb, kvSystems)
+  log.info('the state is at the end of the log', { position: control.tail(), ms: Date.now() - startedAt })
+
+  const leaf = ensureLeaf(paths, log)
+  const scuba = createScubaClient(paths.scubaSocket)
+  const telemetry = createTelemetry(scuba, log)
+  const supervisor = createSupervisor(log)
+  let loops: ControllerLoop[] = []
+  const hostOf = (domain: ControlLog): ServerHost => ({
+    paths,
+    log,
+    db: domain.db,
+    now: domain.now,
+    run: async (command, input, actor) => {
+      const checked = command.input.parse(input)
+      const { value } = await domain.submit({ actor }, (db, at) => {
+        const decision = command.decide(db, checked, { actor, role: 'admin', ...at })
+        return decision instanceof Error ? decision : { entries: decision.entries, value: decision.reply }
+      })
+      return value as never
+    },
+    propose: async (actor, decide) => {
+      const { entries } = await domain.submit({ actor }, (db, { now }) => {
+        const proposals = decide(db, now)
+        return proposals instanceof Error ? proposals : { entries: proposals, value: () => undefined }
+      })
+      return entries
+    },
+    onEntries: domain.onEntries,
+    wake: (controller) => loops.forEach((loop) => loop.wake(controller)),
+    telemetry: telemetry.add,
+  })
+  const host = hostOf(control)
+  const hub = createAgentHub(host, () => host.wake('tw.nodes'))
+  const artifacts = openArtifacts(paths.artifacts)
+  const wirings: Wiring[] = [
+    wireTw(host, hub),
+    wireScuba(host, scuba),
+    wireSev(host),
+    wireDeploy(host, scuba),
+    wireChaos(host, hub, scuba),
+    wireDelos({ control: host, kv: hostOf(kv), logs: { control, kv } }),
+  ]
+  const domains: Domain[] = [
+    { systems: controlSystems, control },
+    { systems: kvSystems, control: kv },
+  ]
+  const tokens = openTokens(paths.keys)
+  const status = (): Promise<unknown> => describeStatus({ paths, control, kv, supervisor, hub, leaf, startedAt, listen: options.listen })
+  const apis: FastifyInstance[] = []
+  const api = (isLocal: boolean): FastifyInstance => {
+    const app = createApi({ domains, wirings, tokens, log, status, onOperation: (row) => telemetry.add('muster_requests', { time: Date.now(), ...row }) }, isLocal)
+    artifactRoutes(app, artifacts)
+    hub.routes(app)
+    apis.push(app)
+    return app
+  }
+  control.onEntries((entries) => {
+    for (const entry of entries) {
+      telemetry.add('muster_log_entries', { time: entry.at, position: entry.position, type: entry.type, actor: entry.actor, service: entry.notable?.service ?? '', text: entry.notable?.text ?? '' })
+    }
+  })
+
+  await leaf.start()
+  for (const wiring of wirings) await wiring.start?.()
+  await listenLocal(api(true), paths.socket)
+  if (options.listen) await listenTcp(api(false), options.listen)
+  loops = domains.map((domain) => startControllers(domain.systems, wirings, domain.control, log))
+  hub.start()
+  const fleet = readLocalFleet(paths)
+  for (const node of fleet?.nodes ?? []) {
+    const agent = agentProcess(paths, fleet as NonNullable<typeof fleet>, node)
+    mkdirSync(paths.agent(node.node).root, { recursive: true, mode: 0o700 })
+    supervisor.keep(agent)
+  }
+  const file: ServerFile = { ...(identify(process.pid) as NonNullable<ReturnType<typeof identify>>), socket: paths.socket, listen: options.listen, startedAt }
+  writeFileSync(paths.serverJson, `${JSON.stringify(file)}\n`, { mode: 0o600 })
+  log.info('the server answers', { socket: paths.socket, listen: options.listen, ms: Date.now() - startedAt })
+  return { stop: () => stopServer() }
+
+  async function stopServer(): Promise<void> {
+    log.info('the server stops; agents and tasks go on')
+    supervisor.detach()
+    for (const loop of loops) await loop.stop()
+    hub.stop()
+    for (const app of apis) await app.close()
+    for (const wiring of wirings) await wiring.stop?.()
+    await telemetry.stop()
+    await leaf.detach()
+    await control.close()
+    await kv.close()
+    rmSync(paths.serverJson, { force: true })
+    rmSync(paths.socket, { force: true })
+    lock.release()
+  }
+}
+
+/** The socket of a killed server is in the way; the lock says that nobody uses it. */
+async function listenLocal(app: FastifyInstance, socket: string): Promise<void> {
+  if (existsSync(socket)) rmSync(socket)
+  await app.listen({ path: socket })
+  chmodSync(socket, 0o600)
+}
+
+async function listenTcp(app: FastifyInstance, address: string): Promise<void> {
+  const match = /^(.+):(\d+)$/.exec(address)
+  if (!match) throw refuse('USAGE', `--listen wants HOST:PORT, not "${address}"`)
+  try {
+    await app.listen({ host: match[1] as string, port: Number(match[2]) })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw refuse('PORT_TAKEN', `${address} is in use`, { cause: error })
+    throw error
+  }
+}
+
+/** Whether somebody answers on a Unix socket. */
+export function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(socket)
+    connection.once('connect', () => {
+      connection.destroy()
+      resolve(true)
+    })
+    connection.once('error', () => resolve(false))
+  })
+}
