@@ -1,0 +1,180 @@
+// Builds dist/: one ES module per command, process and TUI, their common parts in shared chunks, and oclif's manifest.
+//   node scripts/build.js [--if-stale]
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { isStale, sourceStamp } from './stamp.js'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const dist = join(root, 'dist')
+const lock = join(root, 'dist/.lock')
+
+/** Programs that are started by file name (src/server/spawn.ts), besides the commands. */
+const MAINS = ['cli/bundle-main', 'cli/complete-main', 'server/main', 'agent/main', 'agent/mesh/proxy-main', 'server/scuba/leaf-main', 'server/scuba/engine-main']
+
+/** Native modules load their binaries from beside themselves. */
+const EXTERNAL = ['better-sqlite3', '@duckdb/node-api']
+
+/** How long chunks of earlier builds stay: programs that run may still import them. */
+const OLD_CHUNKS_MS = 3_600_000
+const LOCK_WAIT_MS = 60_000
+
+/** Builds unless another process just did; two at once take turns. */
+export async function buildOnce(onlyIfStale) {
+  await takeLock()
+  try {
+    if (onlyIfStale && !isStale(root)) return
+    await build()
+  } finally {
+    rmSync(lock, { recursive: true, force: true })
+  }
+}
+
+async function build() {
+  const startMs = Date.now()
+  const stamp = sourceStamp(root)
+  const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const commands = listFiles(join(root, 'src/commands')).filter((file) => file.endsWith('.ts'))
+  const program = { root: '', packageJson: slim(packageJson), ids: commandIds(commands) }
+  const written = await bundle(commands, program)
+  await writeManifest(program)
+  writeFileSync(join(dist, 'stamp'), stamp)
+  removeOldChunks(written)
+  console.error(`built ${written.size} files in ${((Date.now() - startMs) / 1000).toFixed(1)} s`)
+}
+
+async function bundle(commands, program) {
+  const { build: esbuild } = await import('esbuild')
+  const mains = MAINS.map((name) => join(root, 'src', `${name}.ts`)).filter((file) => existsSync(file))
+  const result = await esbuild({
+    entryPoints: [...mains, ...commands.map((file) => join(root, 'src/commands', file))],
+    outbase: join(root, 'src'),
+    outdir: dist,
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22.13',
+    jsx: 'automatic',
+    external: EXTERNAL,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    write: false,
+    // CommonJS packages inside an ES module still ask for node's own modules by require.
+    banner: { js: 'const require=process.getBuiltinModule("node:module").createRequire(import.meta.url);' },
+    define: { 'process.env.NODE_ENV': '"production"', MUSTER_PROGRAM: JSON.stringify(program) },
+    plugins: [stubs],
+  })
+  const written = new Set()
+  for (const file of result.outputFiles) {
+    written.add(relative(dist, file.path))
+    writeWhole(file.path, file.contents)
+  }
+  return written
+}
+
+/** Packages that are imported on each start and do nothing for us. */
+const stubs = {
+  name: 'stubs',
+  setup(build) {
+    const sources = {
+      // oclif asks on every start whether this is Windows' Linux.
+      'wsl-utils': 'export const isWsl = false; export const powerShellPath = async () => ""',
+      // ink wants it only under DEV=true.
+      'react-devtools-core': 'export default { initialize() {}, connectToDevTools() {} }',
+      // oclif uses these to find plugins and commands by scanning; the manifest has them.
+      tinyglobby: 'export const glob = async () => []',
+      minimatch: 'export const minimatch = () => false',
+      lilconfig: 'export const lilconfig = () => ({ search: async () => null })',
+    }
+    const filter = new RegExp(`^(${Object.keys(sources).join('|')})$`)
+    build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'stub' }))
+    build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: sources[path], loader: 'js' }))
+  },
+}
+
+/** oclif reads this instead of loading every command: flags and arguments for parsing, help and completion. */
+async function writeManifest(program) {
+  const { Plugin } = await import('@oclif/core')
+  const plugin = new Plugin({ root: dist, type: 'core', isRoot: true, ignoreManifest: true, pjson: structuredClone(program.packageJson), errorOnManifestCreate: true })
+  await plugin.load()
+  writeWhole(join(dist, 'oclif.manifest.json'), JSON.stringify(plugin.manifest))
+}
+
+/** What of package.json the running program needs. Commands are found relative to dist/. */
+function slim(packageJson) {
+  const { name, version, type, oclif } = packageJson
+  return { name, version, type, dependencies: {}, oclif: { ...oclif, commands: { ...oclif.commands, target: './commands' } } }
+}
+
+/** @param {string[]} files below src/commands */
+function commandIds(files) {
+  return files
+    .map((file) => file.replace(/\.ts$/, '').replaceAll('/', ':').replace(/(^|:)index$/, ''))
+    .filter((id) => id !== '')
+    .sort()
+}
+
+function listFiles(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((item) => item.isFile())
+    .map((item) => relative(folder, join(item.parentPath, item.name)))
+}
+
+/** A reader sees the old file or the new one; an unchanged file keeps its place in the compile cache. */
+function writeWhole(path, contents) {
+  const bytes = Buffer.from(contents)
+  if (existsSync(path) && readFileSync(path).equals(bytes)) return
+  mkdirSync(dirname(path), { recursive: true })
+  const temporary = `${path}.${process.pid}.tmp`
+  writeFileSync(temporary, bytes)
+  renameSync(temporary, path)
+}
+
+/** Entries of commands that no longer exist go at once, chunks after an hour. */
+function removeOldChunks(written) {
+  for (const file of listFiles(dist)) {
+    if (!file.endsWith('.js') || written.has(file)) continue
+    const path = join(dist, file)
+    if (!file.startsWith('chunks/') || Date.now() - statSync(path).mtimeMs > OLD_CHUNKS_MS) unlinkSync(path)
+  }
+}
+
+async function takeLock() {
+  mkdirSync(dist, { recursive: true })
+  const endMs = Date.now() + LOCK_WAIT_MS
+  for (;;) {
+    try {
+      mkdirSync(lock)
+      writeFileSync(join(lock, 'pid'), String(process.pid))
+      return
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+    }
+    if (isAbandoned()) rmSync(lock, { recursive: true, force: true })
+    else if (Date.now() > endMs) throw new Error(`another build holds ${lock}; remove it if none runs`)
+    else await new Promise((done) => setTimeout(done, 100))
+  }
+}
+
+function isAbandoned() {
+  try {
+    const pid = Number(readFileSync(join(lock, 'pid'), 'utf8'))
+    if (pid === 0) return false
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    // Between mkdir and the pid the lock is young; EPERM is somebody else's living process.
+    if (error.code === 'ENOENT') return Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > 5000
+    return error.code === 'ESRCH'
+  }
+}
+
+
+if (import.meta.main ?? process.argv[1] === fileURLToPath(import.meta.url)) {
+  const isWanted = !process.argv.includes('--if-stale') || isStale(root)
+  if (isWanted) await buildOnce(process.argv.includes('--if-stale'))
+}
