@@ -22,7 +22,7 @@ export interface Plan {
 export interface Answer<T = unknown> {
   data: T
   warnings: string[]
-  /** log position the answer stands at; 0 when it is not of the log */
+  /** position of the next entry: events from here on are news to who has the answer; 0 when it is not of the log */
   position: number
   plan?: Plan
 }
@@ -57,7 +57,7 @@ export interface Client {
   get: <T = unknown>(path: string, signal?: AbortSignal) => Promise<Answer<T>>
   /** An answer of one JSON value a line, as they come. */
   stream: <T = unknown>(path: string, body: unknown, signal?: AbortSignal) => AsyncGenerator<T>
-  /** Entries after position `from` (0: from the start; absent: from now), resuming over lost connections until aborted. */
+  /** Entries from position `from` on (an answer's `position`; absent: from now), resuming over lost connections until aborted. */
   events: (options: { from?: number; types?: readonly string[]; signal?: AbortSignal }) => AsyncGenerator<LogEvent>
   /** The plain exchange, for uploads and anything else; the body may be bytes or a stream. */
   request: (method: string, path: string, options?: RequestInput) => Promise<IncomingMessage>
@@ -122,13 +122,13 @@ async function* followEvents(request: Client['request'], options: { from?: numbe
     try {
       const response = await request('GET', `/v1/events?${query}`, { headers: { accept: 'text/event-stream' }, signal: options.signal })
       if (response.statusCode !== 200) await readAnswer(response)
+      // Without a position the server starts at its tail, and says where that is.
+      from ??= Number(response.headers['x-muster-position'] ?? 0)
       let id = 0
       for await (const line of linesOf(response)) {
         if (line.startsWith('id:')) id = Number(line.slice(3))
         else if (line.startsWith('data:')) {
-          // A server that was restarted sends from `from` again: nothing is lost, and what was seen is not doubled.
-          if (from !== undefined && id <= from && from !== 0) continue
-          from = id
+          from = id + 1
           yield { id, entry: JSON.parse(line.slice(5)) as unknown }
         }
       }

@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import { type Operation, routeOf } from '../core/contracts/operation.ts'
+
+/** What every operation may answer besides its output; the exit codes behind them are in docs/cli/exit-codes.md. */
+const FAILURES: Record<string, string> = {
+  '400': 'The input is not of the documented form.',
+  '403': 'The role, a guard or a missing confirmation does not allow it.',
+  '404': 'Nothing of that name.',
+  '409': 'Something changed meanwhile, or is held by somebody else.',
+  '503': 'A part that is needed does not answer now; try again.',
+}
+
+type JsonSchema = Record<string, unknown>
+
+/** The OpenAPI 3.1 document of a list of operations: one POST path each, and GET where it only reads. */
+export function openApiDocument(operations: readonly Operation[]): JsonSchema {
+  const paths: Record<string, JsonSchema> = {}
+  for (const operation of operations) paths[routeOf(operation.name)] = pathOf(operation)
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Muster', version: '1', description: 'Every operation of muster. The command line uses the same routes.' },
+    paths,
+    components: {
+      schemas: { Error: ERROR_SCHEMA },
+      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Wanted on TCP; the Unix socket is guarded by its mode.' } },
+    },
+    security: [{ token: [] }],
+  }
+}
+
+/** `{input, output}` of an operation as JSON Schema 2020-12, as `schemas/` holds them. */
+export function operationSchemas(operation: Operation): { input: JsonSchema; output: JsonSchema } {
+  return { input: schemaOf(operation.input, 'input'), output: schemaOf(operation.output, 'output') }
+}
+
+/** Whether it only reads, and so may be asked by GET too. */
+export function isRead(operation: Operation): boolean {
+  return operation.kind === 'query' || (operation.kind === 'action' && !operation.isMutation)
+}
+
+function pathOf(operation: Operation): JsonSchema {
+  const { input, output } = operationSchemas(operation)
+  const common = { tags: [operation.name.split('.')[0]], summary: operation.summary, 'x-muster-role': operation.role, 'x-muster-danger': operation.danger }
+  const responses = {
+    '200': { description: 'Done.', content: { 'application/json': { schema: answerSchema(output, operation.kind === 'command') } } },
+    ...Object.fromEntries(
+      Object.entries(FAILURES).map(([status, description]) => [status, { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } }]),
+    ),
+  }
+  const post = {
+    ...common,
+    operationId: operation.name,
+    parameters: operation.kind === 'command' ? COMMAND_HEADERS : [],
+    requestBody: { content: { 'application/json': { schema: input } } },
+    responses,
+  }
+  if (!isRead(operation)) return { post }
+  return { post, get: { ...common, operationId: `${operation.name}.get`, parameters: queryParameters(input), responses } }
+}
+
+const COMMAND_HEADERS = [
+  { name: 'x-muster-plan', in: 'header', schema: { const: '1' }, description: 'Answer with the difference it would make; change nothing.' },
+  { name: 'x-muster-apply', in: 'header', schema: { type: 'string' }, description: 'Id of a plan; refused with 409 if what it touches has changed.' },
+  { name: 'x-muster-confirm', in: 'header', schema: { type: 'string' }, description: 'The name of the target, percent-encoded, where danger is high.' },
+]
+
+function answerSchema(output: JsonSchema, hasPlan: boolean): JsonSchema {
+  const properties: JsonSchema = { ok: { const: true }, data: output, warnings: { type: 'array', items: { type: 'string' } }, position: { type: 'integer' } }
+  if (hasPlan) properties['plan'] = { type: 'object', description: 'With x-muster-plan: id, position, entries and changed rows.' }
+  return { type: 'object', properties, required: ['ok', 'data'] }
+}
+
+function queryParameters(input: JsonSchema): JsonSchema[] {
+  const properties = (input['properties'] ?? {}) as Record<string, JsonSchema>
+  const required = (input['required'] ?? []) as string[]
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: required.includes(name), schema }))
+}
+
+const ERROR_SCHEMA = {
+  type: 'object',
+  properties: {
+    ok: { const: false },
+    error: {
+      type: 'object',
+      properties: {
+        code: { type: 'string' },
+        message: { type: 'string' },
+        hint: { type: 'string' },
+        docs: { type: 'string' },
+        exit: { type: 'integer', description: 'Exit code of the command line.' },
+        details: {},
+      },
+      required: ['code', 'message', 'hint', 'docs', 'exit'],
+    },
+  },
+  required: ['ok', 'error'],
+}
+
+/** Dates, transforms and the like have no JSON Schema; they become `{}`, "anything", rather than an error. */
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as JsonSchema
+  return rest
+}
