@@ -30,6 +30,8 @@ export interface JudgeState {
   /** first moment the evidence crossed 1/α, and by which metric; it stays crossed */
   crossed: { atMs: number; metric: string; logE: number } | null
   srmCrossedAtMs: number | null
+  /** gates that reached 1/β since they were started: they stay open, harm is watched by the other process */
+  open: { errors: boolean; latency: boolean }
 }
 
 export interface Earlier {
@@ -47,7 +49,7 @@ export function startJudge(policy: JudgePolicy, fromMs: number, earlier: Earlier
     units: { canary: 0, control: 0 },
     latency: startLatency(earlier.latencyLogE),
     srm: { canary: 0, control: 0, controlSinceCanary: 0 },
-    windows: 0, refused: {}, fromMs, toMs: fromMs, goodToMs: fromMs, crossed: null, srmCrossedAtMs: null,
+    windows: 0, refused: {}, fromMs, toMs: fromMs, goodToMs: fromMs, crossed: null, srmCrossedAtMs: null, open: { errors: false, latency: false },
   }
 }
 
@@ -94,6 +96,11 @@ export function observe(state: JudgeState, window: Window): JudgeState {
     next.crossed = { atMs: endMs, metric: harm.errors >= harm.latency ? 'errors' : 'latency', logE: harm.total }
   }
   if (next.srmCrossedAtMs === null && isSrmBroken(next)) next.srmCrossedAtMs = endMs
+  const line = -Math.log(state.policy.beta)
+  next.open = {
+    errors: state.open.errors || errorsGate(next) >= line,
+    latency: state.open.latency || latencyGateLogE(next.latency) >= line,
+  }
   return next
 }
 
@@ -124,6 +131,7 @@ export function restartGate(state: JudgeState): JudgeState {
   return {
     ...state,
     gate: { canary: 0, control: 0, units: 0 },
+    open: { errors: false, latency: false },
     latency: { ...state.latency, notSlower: [], floor: { units: 0, over: 0 } },
   }
 }
@@ -146,7 +154,7 @@ export interface JudgeNumbers {
   failingCanary: number
   failingControl: number
   harm: { errors: number; latency: number; total: number; line: number }
-  gate: { errors: number; latency: number; line: number; ratio: number; floorPpm: number }
+  gate: { errors: number; latency: number; isOpen: { errors: boolean; latency: boolean }; line: number; ratio: number; floorPpm: number }
   srm: { value: number; line: number }
   latencyMs: { quantile: number; canary: number | null; control: number | null }[]
   crossedAtMs: number | null
@@ -174,6 +182,7 @@ export function numbersOf(state: JudgeState): JudgeNumbers {
     gate: {
       errors: milli(errorsGate(state)),
       latency: milli(latencyGateLogE(state.latency)),
+      isOpen: state.open,
       line: milli(-Math.log(policy.beta)),
       ratio: policy.gateRatio,
       floorPpm: Math.round(policy.floorRate * 1e6),
@@ -209,7 +218,7 @@ export function verdict(state: JudgeState, nowMs: number): JudgeVerdict {
   if (state.toMs > state.goodToMs) return say('blind', 'coverage')
   if (state.units.canary + state.units.control === 0) return say('inconclusive', 'no-traffic')
   if (state.units.canary === 0) return say('continue', 'gate:errors')
-  if (numbers.gate.errors < numbers.gate.line) return say('continue', 'gate:errors')
-  if (numbers.gate.latency < numbers.gate.line) return say('continue', 'gate:latency')
+  if (!state.open.errors) return say('continue', 'gate:errors')
+  if (!state.open.latency) return say('continue', 'gate:latency')
   return say('pass', 'gates')
 }

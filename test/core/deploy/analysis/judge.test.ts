@@ -64,7 +64,7 @@ describe('the judge of a step', () => {
   })
 
   test('data that does not arrive is blind, as is data of which a part is missing', () => {
-    const { state } = run(7, 40, () => GOOD)
+    const { state } = run(2, 40, () => GOOD)
     expect(verdict(state, 40_000).verdict).toBe('pass')
     expect(verdict(state, 71_000)).toMatchObject({ verdict: 'blind', reason: 'late' })
     const partial = run(7, 20, (second) => ({ ...GOOD, coverage: second < 15 ? 1 : 0.9 }))
