@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { defineAction } from '../../contracts/operation.ts'
+
+export const logNameSchema = z.enum(['control', 'kv'])
+
+export const entrySchema = z.object({
+  position: z.number().int(),
+  type: z.string(),
+  v: z.number().int(),
+  /** log time in ms */
+  at: z.number(),
+  actor: z.string(),
+  body: z.unknown(),
+  notable: z.unknown().optional(),
+  trace: z.string().optional(),
+})
+
+export const ENTRIES_MAX = 1000
+
+export const logList = defineAction({
+  name: 'delos.log.ls',
+  summary: 'Read entries of the log.',
+  isMutation: false,
+  input: z.object({
+    log: logNameSchema.default('control'),
+    /** first position; absent: the last `limit` entries */
+    from: z.number().int().min(1).optional(),
+    limit: z.number().int().min(1).max(ENTRIES_MAX).default(50),
+    /** only types that start so */
+    type: z.string().optional(),
+    actor: z.string().optional(),
+  }),
+  output: z.object({
+    log: logNameSchema,
+    /** first position kept, and the position after the last */
+    head: z.number().int(),
+    tail: z.number().int(),
+    entries: z.array(entrySchema),
+  }),
+})
+
+export const logShow = defineAction({
+  name: 'delos.log.show',
+  summary: 'Show one entry of the log.',
+  isMutation: false,
+  input: z.object({ log: logNameSchema.default('control'), position: z.number().int().min(1) }),
+  output: entrySchema,
+})
+
+export const status = defineAction({
+  name: 'delos.status',
+  summary: 'Show the logs: where they stand and how durable they are.',
+  isMutation: false,
+  input: z.object({}),
+  output: z.object({
+    /** what a failure can take, e.g. `single (one disk)` */
+    durability: z.string(),
+    logs: z.array(
+      z.object({
+        log: logNameSchema,
+        loglet: z.string(),
+        head: z.number().int(),
+        tail: z.number().int(),
+        dir: z.string(),
+        bytes: z.number(),
+      }),
+    ),
+    kv: z.object({ revision: z.number().int(), compacted: z.number().int(), keys: z.number().int(), leases: z.number().int(), locks: z.number().int() }),
+  }),
+})
+
+export const logOperations = [logList, logShow, status]

@@ -1,0 +1,14 @@
+import type { ReadDb } from '../contracts/storage.ts'
+import type { ScopeLock } from './schema.ts'
+
+export type { ScopeLock } from './schema.ts'
+
+/** Who holds a scope now, or null. `now` is log time: a lock past its time is free without an entry. */
+export function scopeHolder(db: ReadDb, scope: string, now: number): ScopeLock | null {
+  return db.get<ScopeLock>('SELECT scope, holder, until FROM delos_scope_lock WHERE scope = ? AND until > ?', scope, now) ?? null
+}
+
+/** Every scope that is held now. */
+export function heldScopes(db: ReadDb, now: number): (ScopeLock & { since: number })[] {
+  return db.all<ScopeLock & { since: number }>('SELECT scope, holder, until, since FROM delos_scope_lock WHERE until > ? ORDER BY scope', now)
+}

@@ -1,0 +1,23 @@
+import type { System } from '../contracts/controller.ts'
+import { compactionController, leaseController } from './controller.ts'
+import { controlEntries, kvEntries } from './machine.ts'
+import { kvOperations, leaseOperations, lockOperations, logOperations, scopeOperations } from './operations.ts'
+import { CONTROL_TABLES, KV_TABLES } from './tables.ts'
+
+/** Delos on the `control` log: scope locks, and reading the logs. */
+export const delosSystem: System = {
+  name: 'delos',
+  tables: CONTROL_TABLES,
+  entries: controlEntries,
+  operations: [...logOperations, ...scopeOperations],
+  controllers: [],
+}
+
+/** The key-value store, on the `kv` log with `kv.db`: a team's own keys, leases and locks. */
+export const kvSystem: System = {
+  name: 'delos',
+  tables: KV_TABLES,
+  entries: kvEntries,
+  operations: [...kvOperations, ...leaseOperations, ...lockOperations],
+  controllers: [leaseController, compactionController],
+}
