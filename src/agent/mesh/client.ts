@@ -1,0 +1,305 @@
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
+import type { AgentPaths } from '../../server/paths.ts'
+import { entryPoint } from '../../server/spawn.ts'
+import { type ControlAnswer, type ControlRequest, readLines } from './control.ts'
+import type { MeshStats } from './stats.ts'
+
+export type { MeshStats } from './stats.ts'
+
+const START_TIMEOUT_MS = 10_000
+const POLL_MS = 25
+const RESTART_MS = 100
+const RESTART_MAX_MS = 900
+const STOP_TIMEOUT_MS = 15_000
+
+/** The node's proxy, as its agent sees it. */
+export interface MeshProxy {
+  /** Gives the proxy a whole snapshot; resolves with the position it has applied, also across a restart of the proxy. */
+  configure(snapshot: MeshSnapshot): Promise<number>
+  /** `127.0.0.1:15001`, or null while the proxy is being restarted for the first time */
+  readonly gateway: string | null
+  /** service → its stable local port on this node, as of the last `configure` or `stats` */
+  readonly servicePorts: Readonly<Record<string, number>>
+  /** process id of the proxy that is connected now, or null */
+  readonly pid: number | null
+  stats(): Promise<MeshStats>
+  /** Lets the proxy finish what runs, and end. */
+  stop(): Promise<void>
+  /** Leaves the proxy running, and its restarts to the next agent. */
+  detach(): void
+  /** Called each time the proxy died and is about to be restarted. */
+  onExit: (() => void) | null
+}
+
+export interface ProxyWanted {
+  node: string
+  region: string
+  paths: AgentPaths
+  /** Unix socket of the node's scuba leaf */
+  eventsSocket: string
+  /** where to look for a free gateway port first; 0: any. Default 15001 */
+  wantedGatewayPort?: number
+}
+
+/** Connects to the node's living proxy, or starts one that outlives this process; restarts it whenever it dies. */
+export async function ensureProxy(wanted: ProxyWanted): Promise<MeshProxy> {
+  const proxy = new SupervisedProxy(wanted)
+  await proxy.open()
+  return proxy
+}
+
+interface PidFile {
+  pid: number
+  /** field 22 of /proc/PID/stat: tells a process from a later one of the same number */
+  startTime: string
+}
+
+class SupervisedProxy implements MeshProxy {
+  onExit: (() => void) | null = null
+  readonly #wanted: ProxyWanted
+  #link: ControlLink | null = null
+  #gateway: string | null = null
+  #servicePorts: Record<string, number> = {}
+  #pid: number | null = null
+  #latest: MeshSnapshot | null = null
+  #isStopped = false
+  #restartMs = RESTART_MS
+
+  constructor(wanted: ProxyWanted) {
+    this.#wanted = wanted
+  }
+
+  get gateway(): string | null {
+    return this.#gateway
+  }
+  get servicePorts(): Readonly<Record<string, number>> {
+    return this.#servicePorts
+  }
+  get pid(): number | null {
+    return this.#link === null ? null : this.#pid
+  }
+
+  async open(): Promise<void> {
+    const { proxySocket } = this.#wanted.paths
+    let link = await ControlLink.open(proxySocket)
+    if (link === null) {
+      await this.#endUnreachable()
+      this.#spawn()
+      const untilMs = Date.now() + START_TIMEOUT_MS
+      while (link === null) {
+        if (Date.now() > untilMs) throw new Error(`the mesh proxy did not start within ${START_TIMEOUT_MS} ms; see ${this.#wanted.paths.proxyLog}`)
+        await sleep(POLL_MS)
+        link = await ControlLink.open(proxySocket)
+      }
+    }
+    if (this.#isStopped) {
+      link.close()
+      return
+    }
+    this.#link = link
+    link.onClose = () => this.#onLinkClosed()
+    await this.stats()
+    this.#restartMs = RESTART_MS
+  }
+
+  #onLinkClosed(): void {
+    this.#link = null
+    if (this.#isStopped) return
+    this.onExit?.()
+    void this.#reopen()
+  }
+
+  async #reopen(): Promise<void> {
+    while (!this.#isStopped) {
+      try {
+        await this.open()
+        if (this.#latest !== null) await this.configure(this.#latest)
+        return
+      } catch {
+        // It died again, or does not start: the next attempt comes soon, for as long as the agent lives.
+        await sleep(this.#restartMs)
+        this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MAX_MS)
+      }
+    }
+  }
+
+  async configure(snapshot: MeshSnapshot): Promise<number> {
+    this.#latest = snapshot
+    for (;;) {
+      const link = this.#link
+      if (link === null) {
+        if (this.#isStopped) throw new Error('the mesh proxy was stopped')
+        await sleep(POLL_MS)
+        continue
+      }
+      try {
+        const answer = await link.ask({ configure: snapshot })
+        if ('error' in answer) throw new Error(`the mesh proxy refused the snapshot: ${answer.error}`)
+        if (!('applied' in answer)) throw new Error('the mesh proxy answered something else')
+        await this.stats()
+        return answer.applied
+      } catch (error) {
+        // Only a lost link is worth another try; a newer snapshot has taken over then.
+        if (link.isOpen) throw error
+        if (this.#latest !== snapshot) return snapshot.position
+      }
+    }
+  }
+
+  async stats(): Promise<MeshStats> {
+    const link = this.#link
+    if (link === null) throw new Error('the mesh proxy is being restarted')
+    const answer = await link.ask({ stats: true })
+    if (!('stats' in answer)) throw new Error('the mesh proxy gave no figures')
+    this.#gateway = answer.stats.gateway
+    this.#servicePorts = answer.stats.servicePorts
+    this.#pid = answer.stats.pid
+    return answer.stats
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    const link = this.#link
+    const running = readPidFile(this.#pidFile())
+    if (link !== null) await link.ask({ stop: true }).catch(() => null)
+    const untilMs = Date.now() + STOP_TIMEOUT_MS
+    while (running !== null && isAlive(running) && Date.now() < untilMs) await sleep(POLL_MS)
+    if (running !== null && isAlive(running)) process.kill(running.pid, 'SIGKILL')
+    link?.close()
+  }
+
+  detach(): void {
+    this.#isStopped = true
+    this.#link?.close()
+  }
+
+  #pidFile(): string {
+    return join(this.#wanted.paths.root, 'proxy.json')
+  }
+
+  /** A proxy that lives but does not answer would hold the ports. */
+  async #endUnreachable(): Promise<void> {
+    const old = readPidFile(this.#pidFile())
+    if (old === null || !isAlive(old)) return
+    // It may have been started a moment ago, by an agent that died since.
+    const link = await ControlLink.openWithin(this.#wanted.paths.proxySocket, 1000)
+    if (link !== null) link.close()
+    else if (isAlive(old)) process.kill(old.pid, 'SIGKILL')
+  }
+
+  /** In a session of its own, so that what ends the agent, or its terminal, does not end it. */
+  #spawn(): void {
+    const { node, region, paths, eventsSocket, wantedGatewayPort } = this.#wanted
+    mkdirSync(paths.root, { recursive: true, mode: 0o700 })
+    const [command, file] = entryPoint('agent/mesh/proxy-main')
+    const output = openSync(paths.proxyLog, 'a', 0o600)
+    try {
+      const options = {
+        node,
+        region,
+        control: paths.proxySocket,
+        state: join(paths.root, 'mesh.json'),
+        'gateway-port': String(wantedGatewayPort ?? 15_001),
+        'events-socket': eventsSocket,
+        log: paths.proxyLog,
+      }
+      const child = spawn(command, [file, ...Object.entries(options).map(([name, value]) => `--${name}=${value}`)], {
+        detached: true,
+        cwd: '/',
+        stdio: ['ignore', output, output],
+      })
+      // A program that cannot be started shows as a control socket that never opens.
+      child.on('error', () => {})
+      child.unref()
+      if (child.pid === undefined) return
+      const startTime = startTimeOf(child.pid)
+      if (startTime !== null) writeFileSync(this.#pidFile(), JSON.stringify({ pid: child.pid, startTime } satisfies PidFile), { mode: 0o600 })
+    } finally {
+      closeSync(output)
+    }
+  }
+}
+
+/** One connection to a control socket. */
+class ControlLink {
+  onClose: (() => void) | null = null
+  isOpen = true
+  readonly #socket: Socket
+  #waiting: { resolve: (answer: ControlAnswer) => void; reject: (error: Error) => void }[] = []
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    readLines(socket, (line) => this.#waiting.shift()?.resolve(JSON.parse(line) as ControlAnswer))
+    socket.on('close', () => {
+      this.isOpen = false
+      for (const { reject } of this.#waiting) reject(new Error('the mesh proxy has gone'))
+      this.#waiting = []
+      this.onClose?.()
+    })
+  }
+
+  /** Null when nobody listens there. */
+  static open(path: string): Promise<ControlLink | null> {
+    return new Promise((resolve) => {
+      const socket = connect(path)
+      socket.on('error', () => resolve(null))
+      socket.on('connect', () => resolve(new ControlLink(socket)))
+    })
+  }
+
+  static async openWithin(path: string, timeoutMs: number): Promise<ControlLink | null> {
+    const untilMs = Date.now() + timeoutMs
+    for (;;) {
+      const link = await ControlLink.open(path)
+      if (link !== null || Date.now() > untilMs) return link
+      await sleep(POLL_MS)
+    }
+  }
+
+  ask(request: ControlRequest): Promise<ControlAnswer> {
+    return new Promise((resolve, reject) => {
+      if (!this.isOpen) {
+        reject(new Error('the mesh proxy has gone'))
+        return
+      }
+      this.#waiting.push({ resolve, reject })
+      this.#socket.write(`${JSON.stringify(request)}\n`)
+    })
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+}
+
+function readPidFile(file: string): PidFile | null {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as PidFile
+  } catch {
+    // None, or torn by a crash: then its proxy is found by its control socket or not at all.
+    return null
+  }
+}
+
+/** Start time of a process in clock ticks since boot, as text; null when there is none, or only its zombie. */
+function startTimeOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' ? null : (fields[19] ?? null)
+  } catch {
+    return null
+  }
+}
+
+function isAlive({ pid, startTime }: PidFile): boolean {
+  return startTimeOf(pid) === startTime
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
