@@ -1,0 +1,30 @@
+/** Every bound of the store in one place. Bytes, rows, milliseconds. */
+export const LIMITS = {
+  columnsMax: 1000,
+  keyBytesMax: 256,
+  /** longest text value; longer ones are cut */
+  valueCharsMax: 65_536,
+  rowBytesMax: 1024 * 1024,
+  requestBytesMax: 64 * 1024 * 1024,
+  inflatedBytesMax: 256 * 1024 * 1024,
+  nestingMax: 5,
+  tablesMax: 1000,
+  /** rows may be this far ahead of the leaf's clock before their time is taken to be wrong */
+  futureMsMax: 10 * 60_000,
+  /** bad lines of one batch that are kept in the quarantine; the rest is only counted */
+  quarantineLinesMax: 1000,
+  quarantineLineCharsMax: 4096,
+  /** waiting batches of a leaf together */
+  waitingBytesMax: 256 * 1024 * 1024,
+  chunkBytesMax: 32 * 1024 * 1024,
+  sealBytes: 64 * 1024 * 1024,
+  sealAgeMs: 60_000,
+  journalBytesMax: 64 * 1024 * 1024,
+  dedupeMs: 24 * 3_600_000,
+  dedupeKeysMax: 500_000,
+  answerRowsMax: 100_000,
+  deadlineMs: 5000,
+  deadlineMsMax: 60_000,
+  panelGroupsMax: 1000,
+  panelStepsMax: 5000,
+} as const

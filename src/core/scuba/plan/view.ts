@@ -1,0 +1,54 @@
+import { quoteName, quoteText } from '../names.ts'
+import type { ColumnTypes } from '../rows/columns.ts'
+
+/** A closed file of a table, as far as a view needs it. */
+export interface ViewFile {
+  path: string
+  minUs: number
+  maxUs: number
+  rows: number
+}
+
+export interface ViewRequest {
+  columns: ColumnTypes
+  chunks: readonly ViewFile[]
+  segments: readonly ViewFile[]
+  /** event time, ms; rows of `[sinceMs, untilMs)` */
+  sinceMs?: number | undefined
+  untilMs?: number | undefined
+}
+
+/**
+ * The SELECT that is a table: its segments and chunks under the registered columns and types, so that a column only some
+ * files have is NULL in the others. Files outside of the time range are left out.
+ */
+export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] } {
+  const { columns, sinceMs, untilMs } = request
+  const inRange = (file: ViewFile): boolean =>
+    (sinceMs === undefined || file.maxUs >= sinceMs * 1000) && (untilMs === undefined || file.minUs < untilMs * 1000)
+  const chunks = request.chunks.filter(inRange)
+  const segments = request.segments.filter(inRange)
+  const names = Object.keys(columns)
+  const sources: string[] = []
+  if (chunks.length > 0) {
+    // Chunks hold times as µs; every other value already is of its column's type.
+    const types = names.map((name) => `${quoteText(name)}: ${quoteText(isTime(columns, name) ? 'BIGINT' : typeOf(columns, name))}`)
+    const times = names.filter((name) => isTime(columns, name)).map((name) => `make_timestamp(${quoteName(name)}) AS ${quoteName(name)}`)
+    sources.push(
+      `SELECT * REPLACE (${times.join(', ')}) FROM read_json([${chunks.map(({ path }) => quoteText(path)).join(', ')}], format='newline_delimited', records=true, maximum_object_size=8388608, columns={${types.join(', ')}})`,
+    )
+  }
+  if (segments.length > 0) {
+    sources.push(`SELECT * FROM read_parquet([${segments.map(({ path }) => quoteText(path)).join(', ')}], union_by_name=true)`)
+  }
+  sources.push(`SELECT ${names.map((name) => `NULL::${typeOf(columns, name)} AS ${quoteName(name)}`).join(', ')} WHERE false`)
+  const bounds = [
+    ...(sinceMs === undefined ? [] : [`"time" >= make_timestamp(${Math.round(sinceMs * 1000)})`]),
+    ...(untilMs === undefined ? [] : [`"time" < make_timestamp(${Math.round(untilMs * 1000)})`]),
+  ]
+  const where = bounds.length > 0 ? ` WHERE ${bounds.join(' AND ')}` : ''
+  return { sql: `SELECT ${names.map(quoteName).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})${where}`, files: [...chunks, ...segments] }
+}
+
+const typeOf = (columns: ColumnTypes, name: string): string => columns[name] ?? 'VARCHAR'
+const isTime = (columns: ColumnTypes, name: string): boolean => columns[name] === 'TIMESTAMP'

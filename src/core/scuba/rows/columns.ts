@@ -1,0 +1,101 @@
+import { LIMITS } from '../limits.ts'
+
+export type ColumnType = 'BOOLEAN' | 'BIGINT' | 'DOUBLE' | 'VARCHAR' | 'TIMESTAMP'
+
+/** Name → type, as manifests, journals and answers carry it. */
+export type ColumnTypes = Record<string, ColumnType>
+
+/** Columns every table has, in this order. `_rest` holds, as JSON text, what has no column of its own. */
+export const RESERVED: ColumnTypes = { time: 'TIMESTAMP', ingest_time: 'TIMESTAMP', time_source: 'VARCHAR', time_original: 'TIMESTAMP', _rest: 'VARCHAR' }
+
+export interface Column {
+  name: string
+  type: ColumnType
+  /** `,"name":` as it is written into a chunk */
+  prefix: string
+  /** the last row that wrote it: no key stands twice in a line */
+  row: number
+}
+
+/**
+ * What is known of a table's columns. Names keep their first spelling and are compared without case, as the engine does.
+ * Grows only: a column is never dropped, its type only widens from BIGINT to DOUBLE.
+ */
+export class ColumnSet {
+  #byKey = new Map<string, Column>()
+  /** spelled key → column, for the path every row takes */
+  #exact = new Map<string, Column>()
+  #version = 0
+  #row = 0
+
+  constructor(types: ColumnTypes = {}) {
+    for (const [name, type] of Object.entries({ ...RESERVED, ...types })) this.#put(name, type)
+  }
+
+  /** Grows with every change. */
+  get version(): number {
+    return this.#version
+  }
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  /** Begins a row; {@link take} then gives each column once. */
+  beginRow(): void {
+    this.#row += 1
+  }
+
+  /** Whether the row has not written this column yet. */
+  take(column: Column): boolean {
+    if (column.row === this.#row) return false
+    column.row = this.#row
+    return true
+  }
+
+  /** The column that exactly this spelling owns. */
+  exact(name: string): Column | undefined {
+    return this.#exact.get(name)
+  }
+
+  /** The column a person means, in any case. */
+  find(name: string): Column | undefined {
+    return this.#byKey.get(name.toLowerCase())
+  }
+
+  /** Adds a column; null when another spelling owns the name, or the table is full. */
+  add(name: string, type: ColumnType): Column | null {
+    if (this.#byKey.has(name.toLowerCase()) || this.#byKey.size >= LIMITS.columnsMax) return null
+    return this.#put(name, type)
+  }
+
+  widen(column: Column): void {
+    column.type = 'DOUBLE'
+    this.#version += 1
+  }
+
+  /** Takes over what a journal or manifest says: unknown columns are added, BIGINT widens. */
+  merge(types: ColumnTypes): void {
+    for (const [name, type] of Object.entries(types)) {
+      const known = this.find(name)
+      if (!known) this.#put(name, type)
+      else if (known.type === 'BIGINT' && type === 'DOUBLE') this.widen(known)
+    }
+  }
+
+  toJSON(): ColumnTypes {
+    return Object.fromEntries([...this.#byKey.values()].map(({ name, type }) => [name, type]))
+  }
+
+  names(): string[] {
+    return [...this.#byKey.values()].map(({ name }) => name)
+  }
+
+  #put(name: string, type: ColumnType): Column {
+    const column = { name, type, prefix: `,${JSON.stringify(name)}:`, row: 0 }
+    this.#byKey.set(name.toLowerCase(), column)
+    this.#exact.set(name, column)
+    this.#version += 1
+    return column
+  }
+}

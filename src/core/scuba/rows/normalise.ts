@@ -1,0 +1,83 @@
+import { LIMITS } from '../limits.ts'
+import { RESERVED, type ColumnSet } from './columns.ts'
+import { rowTime } from './time.ts'
+
+export interface NormalRow {
+  /** the row as it stands in a chunk: one flat JSON object, `time` and `ingest_time` in µs, each value of its column's type */
+  line: string
+  timeUs: number
+}
+
+/** Keys whose object members are time or bookkeeping of ours, never the row's own columns. */
+const isReserved = (key: string): boolean => key in RESERVED
+
+const encoder = new TextEncoder()
+
+/**
+ * Brings a parsed row into the form that chunks hold, and learns new columns from it. Values keep their meaning:
+ * an integer column that meets a fraction widens to DOUBLE, a text column takes numbers as text, and any other value
+ * that does not fit goes to `<column>$str` as text. What has no column (arrays, keys nested too deep, another spelling
+ * of a known name, the 1,001st name) is kept in `_rest` as JSON.
+ * @returns the reason when the row cannot be kept
+ */
+export function normaliseRow(row: Readonly<Record<string, unknown>>, columns: ColumnSet, receivedMs: number): NormalRow | string {
+  const time = rowTime(row, receivedMs, LIMITS.futureMsMax)
+  let line = `{"time":${time.timeUs},"ingest_time":${receivedMs * 1000}`
+  if (time.source !== 'row') line += `,"time_source":"${time.source}"`
+  const rest: [string, unknown][] = []
+  columns.beginRow()
+
+  const text = (prefix: string, value: string): void => {
+    const cut = value.length > LIMITS.valueCharsMax ? `${value.slice(0, LIMITS.valueCharsMax)}…` : value
+    line += prefix + JSON.stringify(cut.isWellFormed() ? cut : cut.toWellFormed())
+  }
+  const conflict = (name: string, value: unknown): void => {
+    const side = columns.exact(`${name}$str`) ?? columns.add(`${name}$str`, 'VARCHAR')
+    if (side && columns.take(side)) text(side.prefix, String(value))
+    else rest.push([name, value])
+  }
+  const scalar = (name: string, value: string | number | boolean): void => {
+    const type = typeof value === 'string' ? 'VARCHAR' : typeof value === 'boolean' ? 'BOOLEAN' : Number.isSafeInteger(value) ? 'BIGINT' : 'DOUBLE'
+    const column = columns.exact(name) ?? (encoder.encode(name).length <= LIMITS.keyBytesMax && name !== '' ? columns.add(name, type) : null)
+    if (!column || !columns.take(column)) {
+      rest.push([name, value])
+    } else if (column.type === type || (column.type === 'DOUBLE' && type === 'BIGINT')) {
+      if (typeof value === 'string') text(column.prefix, value)
+      else line += column.prefix + String(value)
+    } else if (column.type === 'BIGINT' && type === 'DOUBLE') {
+      columns.widen(column)
+      line += column.prefix + String(value)
+    } else if (column.type === 'VARCHAR') {
+      text(column.prefix, String(value))
+    } else {
+      conflict(name, value)
+    }
+  }
+  const walk = (object: Readonly<Record<string, unknown>>, path: string, depth: number): void => {
+    for (const key of Object.keys(object)) {
+      const value = object[key]
+      const name = path === '' ? key : `${path}.${key}`
+      if (value === null) continue
+      if (path === '' && key === time.key && time.source === 'row') continue
+      if (isReserved(name)) {
+        if (name === 'time' && time.source === 'ahead') continue
+        rest.push([name, value])
+      } else if (typeof value === 'object') {
+        if (Array.isArray(value) || depth >= LIMITS.nestingMax) rest.push([name, value])
+        else walk(value as Record<string, unknown>, name, depth + 1)
+      } else {
+        scalar(name, value as string | number | boolean)
+      }
+    }
+  }
+  walk(row, '', 1)
+  if (time.source === 'ahead' && time.key !== null) line += originalTime(row[time.key])
+  if (rest.length > 0) text(',"_rest":', JSON.stringify(Object.fromEntries(rest)))
+  if (line.length > LIMITS.rowBytesMax) return 'row is larger than 1 MiB'
+  return { line: `${line}}`, timeUs: time.timeUs }
+}
+
+/** The time a sender with a wrong clock gave, when it can be kept as one. */
+function originalTime(value: unknown): string {
+  return typeof value === 'number' && value > 1e11 && value < 1e14 ? `,"time_original":${Math.round(value * 1000)}` : ''
+}

@@ -1,0 +1,108 @@
+import { mkdirSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { DuckDBInstance, type DuckDBConnection, type DuckDBValue, type JS } from '@duckdb/node-api'
+import type { EngineFailure, EngineReply, EngineRequest } from '../../core/scuba/engine-protocol.ts'
+import { plainValue } from './plain-value.ts'
+
+/**
+ * The engine of a leaf: the only process that loads DuckDB. Started by the leaf with the store's folder; speaks
+ * EngineRequest/EngineReply over the channel to its parent and ends with it.
+ */
+
+const dir = process.argv[2]
+if (dir === undefined || !process.send) {
+  process.stderr.write('engine-main is started by the leaf\n')
+  process.exit(2)
+}
+process.on('disconnect', () => process.exit(0))
+// A terminal's Ctrl-C goes to the whole group; the leaf says when it is over.
+process.on('SIGINT', () => undefined)
+
+const instance = await DuckDBInstance.create(':memory:')
+const running = new Map<number, { connection: DuckDBConnection; stop: EngineFailure | null }>()
+
+await settings()
+process.on('message', (request: EngineRequest) => void answer(request))
+process.send({ ready: true })
+
+/** No file but the store's own, no extension, no change of these settings: seen to hold for COPY, ATTACH, INSTALL and SET. */
+async function settings(): Promise<void> {
+  const connection = await instance.connect()
+  const quoted = (path: string): string => `'${path.replaceAll("'", "''")}'`
+  const temporary = join(String(dir), 'tmp', 'engine')
+  mkdirSync(temporary, { recursive: true, mode: 0o700 })
+  const memory = Math.max(256, Math.min(2048, Math.floor((totalmem() * 0.25) / 1024 / 1024)))
+  for (const sql of [
+    `SET threads = ${Math.max(1, Math.min(4, availableParallelism()))}`,
+    `SET memory_limit = '${memory}MiB'`,
+    `SET temp_directory = ${quoted(temporary)}`,
+    "SET max_temp_directory_size = '10GB'",
+    'SET preserve_insertion_order = false',
+    'SET parquet_metadata_cache = true',
+    "SET TimeZone = 'UTC'",
+    'SET autoinstall_known_extensions = false',
+    'SET autoload_known_extensions = false',
+    `SET allowed_directories = [${quoted(String(dir))}]`,
+    'SET enable_external_access = false',
+    'SET lock_configuration = true',
+  ]) {
+    await connection.run(sql)
+  }
+  connection.disconnectSync()
+}
+
+async function answer(request: EngineRequest): Promise<void> {
+  if (request.op === 'interrupt') return stop(request.target, 'interrupted')
+  const connection = await instance.connect()
+  const state = { connection, stop: null as EngineFailure | null }
+  running.set(request.id, state)
+  const timer = request.op === 'run' ? setTimeout(() => stop(request.id, 'deadline'), request.deadlineMs) : null
+  let reply: EngineReply
+  try {
+    reply = await carryOut(request, connection)
+  } catch (error) {
+    const message = (error as Error).message
+    reply = { id: request.id, ok: false, failure: state.stop ?? failureOf(message), message }
+  }
+  if (timer) clearTimeout(timer)
+  running.delete(request.id)
+  connection.disconnectSync()
+  process.send?.(reply)
+}
+
+async function carryOut(request: Exclude<EngineRequest, { op: 'interrupt' }>, connection: DuckDBConnection): Promise<EngineReply> {
+  const { id } = request
+  if (request.op === 'parse') {
+    const reader = await connection.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [request.sql])
+    return { id, ok: true, columns: [], rows: [[String(reader.value(0, 0))]] }
+  }
+  if (request.op === 'copy') {
+    await connection.run(request.sql)
+    const reader = await connection.runAndReadAll(`SELECT count(*) FROM read_parquet('${request.path.replaceAll("'", "''")}')`)
+    return { id, ok: true, columns: [], rows: [[Number(reader.value(0, 0))]] }
+  }
+  // Temporary views belong to this connection alone, so queries that run at once do not see each other's.
+  for (const { name, sql } of request.views) await connection.run(`CREATE TEMP VIEW "${name}" AS ${sql}`)
+  const reader = await connection.streamAndReadUntil(request.sql, request.rowsMax + 1, request.params as Record<string, DuckDBValue>)
+  if (reader.currentRowCount > request.rowsMax) {
+    return { id, ok: false, failure: 'too-large', message: `the answer has more than ${request.rowsMax} rows` }
+  }
+  const columns = reader.deduplicatedColumnNames().map((name, index) => ({ name, type: String(reader.columnType(index)) }))
+  const rows = (reader.getRowsJS() as JS[][]).map((row) => row.map(plainValue))
+  return { id, ok: true, columns, rows }
+}
+
+function stop(id: number, why: EngineFailure): void {
+  const state = running.get(id)
+  if (!state) return
+  state.stop = why
+  state.connection.interrupt()
+}
+
+function failureOf(message: string): EngineFailure {
+  if (/^(Parser|Binder|Catalog|Conversion|Invalid Input|Not implemented|Out of Range|Mismatch Type|Syntax|Permission) Error/i.test(message)) return 'sql'
+  if (/^Out of Memory Error/i.test(message)) return 'memory'
+  if (/^INTERRUPT Error/i.test(message)) return 'interrupted'
+  return 'other'
+}

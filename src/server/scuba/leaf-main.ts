@@ -1,0 +1,79 @@
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import Database from 'better-sqlite3'
+import { createLogger } from '../logger.ts'
+import { Engine } from './leaf/engine.ts'
+import { createLeafServer } from './leaf/http.ts'
+import { Sealer } from './leaf/sealer.ts'
+import { Store } from './leaf/store.ts'
+
+/**
+ * The store process of a node: takes rows in, keeps them, answers. Never loads the engine itself. SIGTERM commits what
+ * waits and ends; after kill -9 the next start reads manifest and journal.
+ */
+
+const { values } = parseArgs({ options: { dir: { type: 'string' }, socket: { type: 'string' }, log: { type: 'string' } } })
+if (values.dir === undefined || values.socket === undefined) {
+  process.stderr.write('usage: leaf-main --dir DIR --socket PATH [--log FILE]\n')
+  process.exit(2)
+}
+const { dir, socket } = values
+const log = createLogger(values.log ?? null)
+const store = new Store(dir, log)
+const engine = new Engine(dir, log)
+const sealer = new Sealer(store, engine)
+const server = createLeafServer({ store, engine, sealer })
+
+await holdFolder()
+await store.open()
+engine.start()
+mkdirSync(dirname(socket), { recursive: true, mode: 0o700 })
+rmSync(socket, { force: true })
+server.listen(socket, () => {
+  chmodSync(socket, 0o600)
+  log.info('leaf listens', { socket, pid: process.pid, tables: store.tableNames().size })
+})
+
+const clock = setInterval(() => {
+  store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
+  void sealer.tick(Date.now())
+}, 1000)
+
+let isStopping = false
+const stop = (): void => {
+  if (isStopping) return
+  isStopping = true
+  clearInterval(clock)
+  server.close()
+  server.closeIdleConnections()
+  setTimeout(() => server.closeAllConnections(), 500).unref()
+  void store.close().then(() => {
+    engine.stop()
+    rmSync(socket, { force: true })
+    log.info('leaf stopped')
+    process.exit(0)
+  })
+}
+process.on('SIGTERM', stop)
+process.on('SIGINT', stop)
+
+/** One leaf per folder: an exclusive lock that the kernel releases with the process, whatever ends it. */
+async function holdFolder(): Promise<void> {
+  const lock = new Database(join(dir, 'lock.db'))
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      lock.pragma('locking_mode = EXCLUSIVE')
+      lock.exec('BEGIN EXCLUSIVE')
+      // Held until the process ends.
+      process.once('exit', () => lock.close())
+      return
+    } catch {
+      if (attempt >= 50) break
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+  log.error('another leaf holds this folder', { dir })
+  process.stderr.write(`another leaf holds ${dir}\n`)
+  process.exit(5)
+}

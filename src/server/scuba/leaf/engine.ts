@@ -1,0 +1,195 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { EngineReady, EngineReply, EngineRequest } from '../../../core/scuba/engine-protocol.ts'
+import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
+import { LIMITS } from '../../../core/scuba/limits.ts'
+import { entryPoint } from '../../spawn.ts'
+import type { Logger } from '../../logger.ts'
+
+type Good = Extract<EngineReply, { ok: true }>
+type Asked = EngineRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never
+
+interface Pending {
+  request: Asked
+  resolve: (reply: Good) => void
+  reject: (error: MusterError) => void
+  isRetry: boolean
+}
+
+/** How long an engine may outstay a deadline before it is taken to hang. */
+const HANG_MS = 3000
+
+/**
+ * The leaf's side of its engine: starts it, restarts it when it dies, and asks once more what it was working on then.
+ * A native crash costs time, never a row.
+ */
+export class Engine {
+  readonly #dir: string
+  readonly #log: Logger
+  #child: ChildProcess | null = null
+  #isReady = false
+  #isStopped = false
+  #backoffMs = 50
+  #id = 0
+  readonly #pending = new Map<number, Pending>()
+  readonly #trees = new Map<string, unknown>()
+
+  constructor(dir: string, log: Logger) {
+    this.#dir = dir
+    this.#log = log
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null
+  }
+
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
+  start(): void {
+    const [command, file] = entryPoint('server/scuba/engine-main')
+    const child = spawn(command, [file, this.#dir], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'json' })
+    this.#child = child
+    let words = ''
+    child.stderr?.on('data', (data: Buffer) => (words = (words + data.toString()).slice(-2000)))
+    child.on('message', (message: EngineReply | EngineReady) => {
+      if ('ready' in message) {
+        this.#isReady = true
+        this.#backoffMs = 50
+        for (const [id, { request }] of this.#pending) this.#send(id, request)
+      } else {
+        this.#settle(message)
+      }
+    })
+    child.on('error', (error) => this.#log.error('engine could not be started', { error: String(error) }))
+    child.on('close', (code, signal) => this.#died(code, signal, words))
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#child?.kill('SIGKILL')
+  }
+
+  /** The parse tree of a statement, as `json_serialize_sql` gives it; the newest 500 are kept. */
+  async parse(sql: string): Promise<unknown> {
+    const known = this.#trees.get(sql)
+    if (known !== undefined) return known
+    const reply = await this.#ask({ op: 'parse', sql }, 5000)
+    const tree: unknown = JSON.parse(String(reply.rows[0]?.[0]))
+    if (this.#trees.size >= 500) this.#trees.delete(this.#trees.keys().next().value ?? '')
+    this.#trees.set(sql, tree)
+    return tree
+  }
+
+  /** @throws SCUBA_SQL, SCUBA_DEADLINE, SCUBA_MEMORY, SCUBA_TOO_LARGE, SCUBA_DOWN */
+  run(request: Omit<Extract<EngineRequest, { op: 'run' }>, 'id' | 'op' | 'rowsMax'> & { rowsMax?: number }, signal?: AbortSignal): Promise<Good> {
+    return this.#ask({ op: 'run', rowsMax: LIMITS.answerRowsMax, ...request }, request.deadlineMs, signal)
+  }
+
+  /** Runs a COPY and gives the number of rows in the file it wrote. */
+  async copy(sql: string, path: string): Promise<number> {
+    const reply = await this.#ask({ op: 'copy', sql, path }, 120_000)
+    return Number(reply.rows[0]?.[0])
+  }
+
+  #ask(request: Asked, deadlineMs: number, signal?: AbortSignal): Promise<Good> {
+    if (this.#isStopped) return Promise.reject(refuse('SCUBA_DOWN', 'the leaf is stopping'))
+    const id = (this.#id += 1)
+    return new Promise<Good>((resolve, reject) => {
+      const timer = setTimeout(() => this.#hangs(id), deadlineMs + HANG_MS)
+      const interrupt = (): void => this.#send(0, { op: 'interrupt', target: id })
+      signal?.addEventListener('abort', interrupt, { once: true })
+      const over = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', interrupt)
+      }
+      this.#pending.set(id, {
+        request,
+        isRetry: false,
+        resolve: (reply) => (over(), resolve(reply)),
+        reject: (error) => (over(), reject(error)),
+      })
+      if (this.#isReady) this.#send(id, request)
+    })
+  }
+
+  #send(id: number, request: Asked): void {
+    if (this.#isReady) this.#child?.send({ ...request, id }, () => undefined)
+  }
+
+  #settle(reply: EngineReply): void {
+    const pending = this.#pending.get(reply.id)
+    if (!pending) return
+    this.#pending.delete(reply.id)
+    if (reply.ok) pending.resolve(reply)
+    else pending.reject(engineError(reply, 'sql' in pending.request ? pending.request.sql : ''))
+  }
+
+  /** It should have answered or said that it was late: end it; what else it did is asked again. */
+  #hangs(id: number): void {
+    const pending = this.#pending.get(id)
+    if (!pending) return
+    this.#pending.delete(id)
+    pending.reject(refuse('SCUBA_DEADLINE', 'the engine did not answer in time and was restarted'))
+    this.#log.warn('engine does not answer: restarted', { pid: this.pid })
+    this.#child?.kill('SIGKILL')
+  }
+
+  #died(code: number | null, signal: string | null, words: string): void {
+    this.#isReady = false
+    this.#child = null
+    for (const [id, pending] of this.#pending) {
+      if (!this.#isStopped && !pending.isRetry) {
+        pending.isRetry = true
+        continue
+      }
+      this.#pending.delete(id)
+      pending.reject(refuse('SCUBA_DOWN', this.#isStopped ? 'the leaf is stopping' : 'the engine died twice on this query'))
+    }
+    if (this.#isStopped) return
+    this.#log.error('engine died', { code, signal, words })
+    setTimeout(() => !this.#isStopped && this.start(), this.#backoffMs)
+    this.#backoffMs = Math.min(this.#backoffMs * 2, 1000)
+  }
+}
+
+function engineError(reply: Extract<EngineReply, { ok: false }>, sql: string): MusterError {
+  const message = reply.message.split('\n')[0] ?? reply.message
+  switch (reply.failure) {
+    case 'deadline':
+      return refuse('SCUBA_DEADLINE', 'the query did not finish in its time')
+    case 'interrupted':
+      return refuse('SCUBA_DEADLINE', 'the query was stopped because nobody waits for it any more')
+    case 'memory':
+      return refuse('SCUBA_MEMORY', message)
+    case 'too-large':
+      return refuse('SCUBA_TOO_LARGE', message, { hint: 'Group, or add a LIMIT.' })
+    case 'sql':
+      return sqlError(reply.message, sql)
+    default:
+      return refuse('SCUBA_DOWN', message)
+  }
+}
+
+/** The engine's own words, with the position from its caret line (`LINE 1: select x…` and `   ^` below) when there is one. */
+function sqlError(message: string, sql: string): MusterError {
+  const first = (message.split('\n')[0] ?? message).replace(/^\w[\w ]* Error: /, '')
+  const missing = /Referenced column "([^"]*)" (?:was )?not found/i.exec(message)
+  const near = [...(/Candidate bindings: (.*)/.exec(message)?.[1] ?? '').matchAll(/"([^"]+)"/g)].flatMap((match) => (match[1] === undefined ? [] : [match[1]])).slice(0, 3)
+  if (missing) {
+    const position = sql.indexOf(missing[1] ?? '')
+    return refuse('SCUBA_COLUMN_UNKNOWN', `there is no column ${missing[1]}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, {
+      details: { column: missing[1], near, position: position < 0 ? null : position },
+    })
+  }
+  const caret = /LINE (\d+): (.*)\n( *)\^/.exec(message)
+  if (!caret) return refuse('SCUBA_SQL', first)
+  const line = Number(caret[1])
+  const shown = caret[2] ?? ''
+  const at = (caret[3] ?? '').length - `LINE ${caret[1]}: `.length
+  const source = sql.split('\n')[line - 1] ?? ''
+  // The engine shortens long lines with dots in front.
+  const cut = shown.startsWith('...') ? shown.slice(3).replace(/\.\.\.$/, '') : null
+  const column = (cut === null ? at : source.indexOf(cut) + at - 3) + 1
+  return refuse('SCUBA_SQL', `${first} (line ${line}, column ${column})`, { details: { line, column } })
+}

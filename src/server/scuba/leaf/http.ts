@@ -1,0 +1,179 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { gunzip, zstdDecompress } from 'node:zlib'
+import { z } from 'zod'
+import { MusterError, refuse } from '../../../core/kernel/errors.ts'
+import { LIMITS } from '../../../core/scuba/limits.ts'
+import { liveRequestSchema, panelRequestSchema, queryRequestSchema, retentionSchema } from '../../../core/scuba/schema.ts'
+import { live, panel, query } from './ask.ts'
+import type { Engine } from './engine.ts'
+import type { Sealer } from './sealer.ts'
+import type { Store } from './store.ts'
+
+interface Leaf {
+  store: Store
+  engine: Engine
+  sealer: Sealer
+}
+
+type Handler = (leaf: Leaf, request: IncomingMessage, response: ServerResponse, url: URL, table: string) => Promise<unknown>
+
+/** Answers that handlers write themselves. */
+const WRITTEN = Symbol('written')
+
+const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
+  ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/rows$/, rows],
+  ['GET', /^\/v1\/scuba\/tables\/([^/]+)\/tail$/, tail],
+  ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
+  ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/retention$/, retention],
+  ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/seal$/, async (leaf, _request, _response, _url, table) => ({ sealed: await leaf.sealer.seal(leaf.store.tail(table)) })],
+  ['GET', /^\/v1\/scuba\/tables$/, async (leaf) => ({ tables: leaf.store.tables() })],
+  ['POST', /^\/v1\/scuba\/query$/, async (leaf, request, response) => query(leaf.store, leaf.engine, parse(queryRequestSchema, await json(request)), gone(response))],
+  ['POST', /^\/v1\/scuba\/panel$/, async (leaf, request, response) => panel(leaf.store, leaf.engine, parse(panelRequestSchema, await json(request)), gone(response))],
+  ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
+  ['GET', /^\/v1\/scuba\/health$/, async (leaf) => ({ pid: process.pid, enginePid: leaf.engine.pid, isEngineReady: leaf.engine.isReady, isFull: leaf.store.isFull, tables: leaf.store.tableNames().size })],
+]
+
+/** The leaf's HTTP, on whatever socket the caller makes it listen on. */
+export function createLeafServer(leaf: Leaf): Server {
+  const server = createServer((request, response) => {
+    serve(leaf, request, response).catch((error: unknown) => {
+      leaf.store.log.error('answer failed', { url: request.url, error: String(error) })
+      response.destroy()
+    })
+  })
+  // Senders keep their connection; they are on the same machine.
+  server.keepAliveTimeout = 120_000
+  server.requestTimeout = 120_000
+  return server
+}
+
+async function serve(leaf: Leaf, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://leaf')
+  try {
+    for (const [method, path, handler] of ROUTES) {
+      const match = method === request.method ? path.exec(url.pathname) : null
+      if (!match) continue
+      const answer = await handler(leaf, request, response, url, decodeURIComponent(match[1] ?? ''))
+      if (answer !== WRITTEN) send(response, 200, answer)
+      return
+    }
+    throw refuse('NOT_FOUND', `nothing answers ${request.method} ${url.pathname}`)
+  } catch (error) {
+    const refusal = error instanceof MusterError ? error : refuse('INTERNAL', (error as Error).message, { cause: error })
+    if (!(error instanceof MusterError)) leaf.store.log.error('bug', { url: request.url, stack: (error as Error).stack })
+    if (response.headersSent) return void response.destroy()
+    if (refusal.exit === 6) response.setHeader('retry-after', '1')
+    send(response, statusOf(refusal), { error: refusal })
+    // The rest of a body that is not wanted is not read.
+    if (!request.complete) request.destroy()
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  const bytes = Buffer.from(JSON.stringify(body))
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length })
+  response.end(bytes)
+}
+
+/** HTTP status of a refusal, as the brief's table of failures gives it. */
+export function statusOf(error: MusterError): number {
+  switch (error.code) {
+    case 'SCUBA_DISK_FULL':
+      return 507
+    case 'SCUBA_DEADLINE':
+      return 504
+    case 'SCUBA_TOO_LARGE':
+      return 413
+  }
+  return { 2: 400, 3: 404, 4: 403, 5: 409, 6: 503 }[error.exit as 2 | 3 | 4 | 5 | 6] ?? 500
+}
+
+async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, url: URL, table: string): Promise<unknown> {
+  const ack = url.searchParams.get('ack') ?? 'fsync'
+  if (ack !== 'fsync' && ack !== 'memory') throw refuse('USAGE', 'ack is memory or fsync')
+  const header = request.headers['idempotency-key']
+  const key = typeof header === 'string' && header !== '' ? header : null
+  if (key !== null && key.length > 256) throw refuse('USAGE', 'an idempotency key has at most 256 characters')
+  return leaf.store.ingest(table, await rowBody(request), { key, ack })
+}
+
+/** A request's body, inflated. */
+async function rowBody(request: IncomingMessage): Promise<Buffer> {
+  const body = await readBody(request, LIMITS.requestBytesMax)
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  if (encoding === 'identity') return body
+  const options = { maxOutputLength: LIMITS.inflatedBytesMax }
+  try {
+    if (encoding === 'gzip') return await promisify<Buffer, object, Buffer>(gunzip)(body, options)
+    if (encoding === 'zstd' && typeof zstdDecompress === 'function') return await promisify<Buffer, object, Buffer>(zstdDecompress)(body, options)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw refuse('SCUBA_TOO_LARGE', 'the body is larger than 256 MiB when inflated', { cause: error })
+    throw refuse('SCUBA_ROWS_INVALID', `the body is not ${encoding}: ${(error as Error).message}`, { cause: error })
+  }
+  throw refuse('SCUBA_ROWS_INVALID', `the encoding ${encoding} is not known`, { hint: 'Use gzip, zstd or none.' })
+}
+
+async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of request) {
+    bytes += (part as Buffer).length
+    if (bytes > bytesMax) throw refuse('SCUBA_TOO_LARGE', `the body is larger than ${bytesMax / 1024 / 1024} MiB`)
+    parts.push(part as Buffer)
+  }
+  return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
+}
+
+async function json(request: IncomingMessage): Promise<unknown> {
+  const body = await readBody(request, 4 * 1024 * 1024)
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch (error) {
+    throw refuse('USAGE', `the body is not JSON: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value)
+  if (!result.success) throw refuse('USAGE', z.prettifyError(result.error))
+  return result.data
+}
+
+/** Aborted when the caller closes its connection before the answer. */
+function gone(response: ServerResponse): AbortSignal {
+  const controller = new AbortController()
+  response.once('close', () => !response.writableFinished && controller.abort())
+  return controller.signal
+}
+
+async function retention(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, _url: URL, table: string): Promise<unknown> {
+  const { days, gb } = parse(retentionSchema, await json(request))
+  leaf.store.tail(table)
+  await leaf.store.manifest.append({ kind: 'retention', table, days, gb })
+  return leaf.store.table(table)
+}
+
+const TAIL_WAITING_MAX = 1024 * 1024
+
+/** New rows as NDJSON, once durable, `time` in ms. A reader too slow misses rows and is told how many. */
+async function tail(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, _url: URL, table: string): Promise<unknown> {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
+  response.flushHeaders()
+  let missed = 0
+  const end = leaf.store.subscribe(table, (payload) => {
+    const lines = Buffer.from(payload).toString('utf8').split('\n').filter((line) => line !== '')
+    if (response.writableLength > TAIL_WAITING_MAX) return void (missed += lines.length)
+    if (missed > 0) response.write(`${JSON.stringify({ missed })}\n`)
+    missed = 0
+    response.write(lines.map((line) => `${JSON.stringify(tailRow(line))}\n`).join(''))
+  })
+  response.once('close', end)
+  return WRITTEN
+}
+
+function tailRow(line: string): Record<string, unknown> {
+  const row = JSON.parse(line) as Record<string, unknown>
+  for (const name of ['time', 'ingest_time', 'time_original']) if (typeof row[name] === 'number') row[name] = row[name] / 1000
+  return row
+}

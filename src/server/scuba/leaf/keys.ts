@@ -1,0 +1,82 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { appendFile, open, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { LIMITS } from '../../../core/scuba/limits.ts'
+import { syncDirectory } from './journal.ts'
+
+export interface KnownKey {
+  digest: string
+  accepted: number
+  quarantined: number
+  /** ms, received */
+  at: number
+}
+
+/**
+ * Idempotency keys of the last 24 hours, per table. They are durable with their batch in the journal; when a journal
+ * file goes, they move to `keys.ndjson` first.
+ */
+export class Keys {
+  readonly #path: string
+  readonly #known = new Map<string, KnownKey>()
+  /** not in the file yet */
+  #unsaved: [string, KnownKey][] = []
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** Reads the file; a torn last line is left out (its batch is still in the journal). */
+  load(nowMs: number): void {
+    if (!existsSync(this.#path)) return
+    for (const line of readFileSync(this.#path, 'utf8').split('\n')) {
+      try {
+        const [id, known] = JSON.parse(line) as [string, KnownKey]
+        if (known.at > nowMs - LIMITS.dedupeMs) this.#known.set(id, known)
+      } catch {
+        // The end of a write that was cut off.
+      }
+    }
+  }
+
+  get(table: string, key: string): KnownKey | undefined {
+    return this.#known.get(`${table}\0${key}`)
+  }
+
+  put(table: string, key: string, known: KnownKey): void {
+    const id = `${table}\0${key}`
+    this.#known.set(id, known)
+    this.#unsaved.push([id, known])
+  }
+
+  /** Makes every key durable outside of the journal. */
+  async save(): Promise<void> {
+    if (this.#unsaved.length === 0) return
+    const taken = this.#unsaved
+    this.#unsaved = []
+    try {
+      await appendFile(this.#path, taken.map((pair) => `${JSON.stringify(pair)}\n`).join(''), { mode: 0o600, flush: true })
+      await syncDirectory(dirname(this.#path))
+    } catch (error) {
+      this.#unsaved = [...taken, ...this.#unsaved]
+      throw error
+    }
+  }
+
+  /** Forgets old keys and writes the file anew. */
+  async compact(nowMs: number): Promise<void> {
+    for (const [id, { at }] of this.#known) {
+      if (at > nowMs - LIMITS.dedupeMs && this.#known.size <= LIMITS.dedupeKeysMax) break
+      this.#known.delete(id)
+    }
+    const temporary = `${this.#path}.tmp`
+    const taken = this.#unsaved.length
+    const all = [...this.#known]
+    await writeFile(temporary, all.map((pair) => `${JSON.stringify(pair)}\n`).join(''), { mode: 0o600 })
+    const handle = await open(temporary, 'r')
+    await handle.sync().finally(() => handle.close())
+    await rename(temporary, this.#path)
+    this.#unsaved.splice(0, taken)
+    await syncDirectory(dirname(this.#path))
+  }
+}

@@ -1,0 +1,393 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MusterError, refuse } from '../../../core/kernel/errors.ts'
+import { LIMITS } from '../../../core/scuba/limits.ts'
+import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
+import { isTableName, nearNames } from '../../../core/scuba/names.ts'
+import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
+import { RETENTION_DEFAULT, type Segment } from '../../../core/scuba/wal/manifest.ts'
+import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
+import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
+import type { Logger } from '../../logger.ts'
+import { parseBatch, type Batch } from './batch.ts'
+import { Journal } from './journal.ts'
+import { Keys } from './keys.ts'
+import { ManifestFile } from './manifest-file.ts'
+import { TableTail } from './table.ts'
+
+export const QUARANTINE_TABLE = 'muster_quarantine'
+const LIVE_TABLE = 'requests'
+
+/** A batch on its way into the journal. */
+interface Waiting {
+  table: TableTail
+  batch: Pick<Batch, 'payload' | 'rows' | 'minUs' | 'maxUs' | 'live'>
+  atMs: number
+  key: JournalHeader['key']
+  ack: AckLevel
+  done: (error?: unknown) => void
+}
+
+/** Files of a query stay until it is over. */
+export interface Reading {
+  views: { name: string; sql: string }[]
+  rowsScanned: number
+  coverage: Coverage
+  end: () => void
+}
+
+/**
+ * The store of one leaf: what came in (journal, open rows, chunks), what is sealed (segments, by the manifest), and the
+ * order in which they change. Never touches the engine; see `sealer.ts` for that.
+ */
+export class Store {
+  readonly dir: string
+  readonly log: Logger
+  readonly live = new LiveAggregate()
+  readonly journal: Journal
+  readonly keys: Keys
+  readonly #tails = new Map<string, TableTail>()
+  #manifest: ManifestFile | null = null
+  #seq = 0
+  #waiting: Waiting[] = []
+  #waitingBytes = 0
+  #isCommitting = false
+  #lazyCommit: NodeJS.Timeout | null = null
+  #inFlightKeys = new Map<string, Promise<void>>()
+  #readings = 0
+  #trash: string[] = []
+  #isFull = false
+  #unsyncedSince = 0
+  readonly #listeners = new Map<string, Set<(lines: Uint8Array) => void>>()
+
+  constructor(dir: string, log: Logger) {
+    this.dir = dir
+    this.log = log
+    for (const folder of ['', 'chunks', 'segments', 'tmp']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 })
+    this.journal = new Journal(join(dir, 'journal'), log)
+    this.keys = new Keys(join(dir, 'keys.ndjson'))
+  }
+
+  get manifest(): ManifestFile {
+    if (!this.#manifest) throw new Error('store is not open')
+    return this.#manifest
+  }
+
+  /** Reads manifest and journal; whatever no record names is removed. Afterwards every acknowledged row is there once. */
+  async open(): Promise<void> {
+    this.#manifest = await ManifestFile.open(join(this.dir, 'manifest'))
+    const now = Date.now()
+    this.keys.load(now)
+    for (const folder of ['chunks', 'tmp']) {
+      for (const name of readdirSync(join(this.dir, folder))) rmSync(join(this.dir, folder, name), { recursive: true, force: true })
+    }
+    const segments = new Set<string>()
+    for (const [name, { columns, segments: files, throughSeq }] of this.manifest.tables) {
+      this.#seq = Math.max(this.#seq, throughSeq)
+      const tail = this.#tail(name)
+      tail.columns.merge(columns)
+      tail.journaledVersion = tail.columns.version
+      for (const file of files.keys()) segments.add(file)
+    }
+    for (const name of readdirSync(join(this.dir, 'segments'))) {
+      if (!segments.has(name)) rmSync(join(this.dir, 'segments', name), { force: true })
+    }
+    const damaged = this.journal.replay((record) => this.#recover(record))
+    if (damaged > 0) this.live.markIncompleteBefore(now)
+    for (const tail of this.#tails.values()) if (tail.openRows > 0) await tail.roll()
+    await this.keys.compact(now)
+  }
+
+  /**
+   * Takes a batch in. With `fsync` it resolves once the rows are on disk, with `memory` at once.
+   * @throws SCUBA_ROWS_INVALID, SCUBA_KEY_REUSED, SCUBA_TOO_LARGE, SCUBA_DISK_FULL, SCUBA_DOWN (too much waiting)
+   */
+  async ingest(name: string, body: Buffer, options: { key: string | null; ack: AckLevel }): Promise<Receipt> {
+    if (!isTableName(name)) throw refuse('USAGE', `${JSON.stringify(name)} is no table name`, { hint: 'Use lower-case letters, digits and _, beginning with a letter, at most 63.' })
+    const { key, ack } = options
+    const digest = key === null ? '' : createHash('sha256').update(body).digest('hex').slice(0, 32)
+    if (key !== null) {
+      for (let first = this.#inFlightKeys.get(`${name}\0${key}`); first; first = this.#inFlightKeys.get(`${name}\0${key}`)) await first.catch(() => undefined)
+      const known = this.keys.get(name, key)
+      if (known) return duplicateReceipt(name, key, ack, known, digest)
+    }
+    if (this.#isFull) throw diskFull()
+    if (this.#waitingBytes + body.length > LIMITS.waitingBytesMax) throw refuse('SCUBA_DOWN', 'too many rows are waiting to be written', { details: { retryAfterMs: 1000 } })
+    if (!this.#tails.has(name) && this.#tails.size >= LIMITS.tablesMax) throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
+    const tail = this.#tail(name)
+    const atMs = Date.now()
+    const batch = parseBatch(body, tail.columns, atMs, name === LIVE_TABLE)
+    const receipt: Receipt = {
+      table: name,
+      accepted: batch.rows,
+      quarantined: batch.quarantinedCount,
+      firstErrors: batch.quarantined.slice(0, 10).map(({ line, reason }) => ({ line, reason })),
+      duplicate: false,
+      key,
+      dedupeUntilMs: key === null ? null : atMs + LIMITS.dedupeMs,
+      ack,
+    }
+    const commits: Promise<void>[] = []
+    if (batch.rows > 0 || key !== null) {
+      commits.push(this.#enqueue(tail, batch, atMs, key === null ? undefined : { key, digest, quarantined: batch.quarantinedCount }, ack))
+    }
+    if (batch.quarantined.length > 0) commits.push(this.#quarantine(name, key, batch, atMs, ack))
+    const done = Promise.all(commits).then(() => undefined)
+    if (key !== null) {
+      const id = `${name}\0${key}`
+      this.#inFlightKeys.set(id, done)
+      const forget = (): boolean => this.#inFlightKeys.delete(id)
+      void done.then(forget, forget)
+    }
+    if (ack === 'fsync') await done
+    else void done.catch((error: unknown) => this.log.warn('rows acknowledged from memory were lost', { table: name, rows: batch.rows, error: String(error) }))
+    return receipt
+  }
+
+  /** The tables' views for one query, and a hold on their files until `end` is called. */
+  async read(names: readonly string[], range: { sinceMs?: number | undefined; untilMs?: number | undefined }): Promise<Reading> {
+    const now = Date.now()
+    const coverage: Coverage = { rows: 1, segments: 0, chunks: 0, leaves: 1, hotToMs: null, missing: [] }
+    for (const name of names) {
+      await this.#tails.get(name)?.rollForReading(now).catch((error: unknown) => {
+        coverage.missing.push(`${name}: newest rows could not be made readable (${(error as Error).message})`)
+      })
+    }
+    const reading: Reading = { views: [], rowsScanned: 0, coverage, end: this.#hold() }
+    let missingRows = 0
+    for (const name of names) {
+      const tail = this.#tail(name)
+      const segments = this.segments(name).map((segment) => this.#viewFile(segment))
+      const { sql, files } = viewSql({ columns: tail.columns.toJSON(), chunks: tail.chunks, segments, ...range })
+      reading.views.push({ name, sql })
+      for (const file of files) {
+        reading.rowsScanned += file.rows
+        coverage.hotToMs = Math.max(coverage.hotToMs ?? 0, Math.floor(file.maxUs / 1000))
+      }
+      const paths = new Set(segments.map(({ path }) => path))
+      coverage.segments += files.filter(({ path }) => paths.has(path)).length
+      coverage.chunks += files.filter(({ path }) => !paths.has(path)).length
+      missingRows += tail.openRows
+    }
+    if (coverage.missing.length > 0) coverage.rows = reading.rowsScanned / Math.max(1, reading.rowsScanned + missingRows)
+    return reading
+  }
+
+  segments(name: string): Segment[] {
+    return [...(this.manifest.tables.get(name)?.segments.values() ?? [])]
+  }
+
+  segmentPath(file: string): string {
+    return join(this.dir, 'segments', file)
+  }
+
+  tables(): TableInfo[] {
+    return [...this.#tails.keys()].sort().map((name) => this.table(name))
+  }
+
+  /** @throws SCUBA_TABLE_UNKNOWN with near names */
+  table(name: string): TableInfo {
+    const tail = this.tail(name)
+    const segments = this.segments(name)
+    const files = [...segments, ...tail.chunks]
+    const bound = (pick: (...values: number[]) => number, of: 'minUs' | 'maxUs'): number | null =>
+      files.length === 0 ? null : Math.floor(pick(...files.map((file) => file[of])) / 1000)
+    return {
+      name,
+      rows: files.reduce((sum, { rows }) => sum + rows, tail.openRows),
+      bytes: files.reduce((sum, { bytes }) => sum + bytes, tail.openBytes),
+      segments: segments.length,
+      chunks: tail.chunks.length,
+      columns: tail.columns.toJSON(),
+      fromMs: bound(Math.min, 'minUs'),
+      toMs: bound(Math.max, 'maxUs'),
+      retention: this.manifest.tables.get(name)?.retention ?? { ...RETENTION_DEFAULT },
+    }
+  }
+
+  tail(name: string): TableTail {
+    const tail = this.#tails.get(name)
+    if (tail) return tail
+    const near = nearNames(name, this.#tails.keys())
+    throw refuse('SCUBA_TABLE_UNKNOWN', `there is no table ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, { details: { table: name, near } })
+  }
+
+  tails(): TableTail[] {
+    return [...this.#tails.values()]
+  }
+
+  tableNames(): ReadonlySet<string> {
+    return new Set(this.#tails.keys())
+  }
+
+  /** Calls with the chunk lines of every later batch of the table, once they are durable. */
+  subscribe(name: string, listener: (lines: Uint8Array) => void): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners)
+    listeners.add(listener)
+    return () => void listeners.delete(listener)
+  }
+
+  /** Removes files once no running query can be reading them. */
+  discard(paths: readonly string[]): void {
+    this.#trash.push(...paths)
+    this.#emptyTrash()
+  }
+
+  /** Looks at the disk, syncs what was acknowledged from memory, forgets old seconds. Called each second. */
+  async tick(): Promise<void> {
+    const { bavail, blocks, bsize } = await statfs(this.dir)
+    const isFull = bavail * bsize < Math.min(blocks * bsize * 0.05, 256 * 1024 * 1024)
+    if (isFull !== this.#isFull) this.log.warn(isFull ? 'disk is full: rows are refused' : 'disk has room again', { freeBytes: bavail * bsize })
+    this.#isFull = isFull
+    if (this.#unsyncedSince > 0 && Date.now() - this.#unsyncedSince > 1000) {
+      this.#unsyncedSince = 0
+      await this.journal.sync()
+    }
+    this.live.trim(Date.now())
+  }
+
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  /** Commits what waits and closes. */
+  async close(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#isCommitting) {
+      if (!this.#isCommitting) void this.#commit()
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    await this.journal.close()
+    await this.#manifest?.close()
+  }
+
+  #hold(): () => void {
+    this.#readings += 1
+    let isHeld = true
+    return () => {
+      if (!isHeld) return
+      isHeld = false
+      this.#readings -= 1
+      this.#emptyTrash()
+    }
+  }
+
+  #emptyTrash(): void {
+    if (this.#readings > 0) return
+    for (const path of this.#trash) rmSync(path, { force: true })
+    this.#trash = []
+  }
+
+  #viewFile({ file, rows, minUs, maxUs }: Segment): ViewFile {
+    return { path: this.segmentPath(file), rows, minUs, maxUs }
+  }
+
+  #tail(name: string): TableTail {
+    let tail = this.#tails.get(name)
+    if (!tail) this.#tails.set(name, (tail = new TableTail(name, join(this.dir, 'chunks'))))
+    return tail
+  }
+
+  #recover({ header, payload }: JournalRecord): void {
+    const { seq, table, rows, key, columns, at } = header
+    this.#seq = Math.max(this.#seq, seq)
+    const tail = this.#tail(table)
+    if (columns) tail.columns.merge(columns)
+    tail.journaledVersion = tail.columns.version
+    if (key) this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
+    if (seq <= (this.manifest.tables.get(table)?.throughSeq ?? 0) || rows === 0) return
+    tail.add({ payload: Buffer.from(payload), rows, minUs: header.minUs, maxUs: header.maxUs, seq, atMs: at })
+    if (table === LIVE_TABLE) for (const event of storedEvents(payload)) this.live.add(event)
+  }
+
+  #quarantine(table: string, key: string | null, { quarantined }: Batch, atMs: number, ack: AckLevel): Promise<void> {
+    const rows = quarantined.map(({ line, reason, text }) => JSON.stringify({ time: atMs, table, line, reason, text, ...(key === null ? {} : { key }) }))
+    const tail = this.#tail(QUARANTINE_TABLE)
+    return this.#enqueue(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, undefined, ack)
+  }
+
+  #enqueue(table: TableTail, batch: Waiting['batch'], atMs: number, key: JournalHeader['key'], ack: AckLevel): Promise<void> {
+    this.#waitingBytes += batch.payload.length
+    return new Promise((resolve, reject) => {
+      const done = (error?: unknown): void => {
+        this.#waitingBytes -= batch.payload.length
+        if (error === undefined) resolve()
+        else reject(error as Error)
+      }
+      this.#waiting.push({ table, batch, atMs, key, ack, done })
+      if (ack === 'fsync') void this.#commit()
+      else this.#lazyCommit ??= setTimeout(() => void this.#commit(), 250)
+    })
+  }
+
+  /** The group commit: everything that waits goes out with one write and one sync; what comes meanwhile is the next group. */
+  async #commit(): Promise<void> {
+    if (this.#lazyCommit) clearTimeout(this.#lazyCommit)
+    this.#lazyCommit = null
+    if (this.#isCommitting) return
+    this.#isCommitting = true
+    try {
+      while (this.#waiting.length > 0) {
+        const group = this.#waiting
+        this.#waiting = []
+        await this.#commitGroup(group)
+      }
+    } finally {
+      this.#isCommitting = false
+    }
+  }
+
+  async #commitGroup(group: Waiting[]): Promise<void> {
+    const versions = new Map<TableTail, number>()
+    const records = group.map(({ table, batch, atMs, key }) => {
+      const header: JournalHeader = { seq: (this.#seq += 1), table: table.name, rows: batch.rows, minUs: batch.rows > 0 ? batch.minUs : 0, maxUs: batch.maxUs, at: atMs }
+      if ((versions.get(table) ?? table.journaledVersion) !== table.columns.version) header.columns = table.columns.toJSON()
+      versions.set(table, table.columns.version)
+      if (key) header.key = key
+      return { header, payload: batch.payload }
+    })
+    const isSynced = group.some(({ ack }) => ack === 'fsync')
+    try {
+      await this.journal.append(records, isSynced)
+    } catch (error) {
+      const refusal = (error as NodeJS.ErrnoException).code === 'ENOSPC' ? diskFull(error) : refuse('SCUBA_DOWN', `the journal could not be written: ${(error as Error).message}`, { cause: error })
+      for (const { done } of group) done(refusal)
+      return
+    }
+    this.#unsyncedSince = isSynced ? 0 : this.#unsyncedSince || Date.now()
+    for (const [table, version] of versions) table.journaledVersion = version
+    for (const [index, { table, batch, atMs, key, done }] of group.entries()) {
+      const seq = records[index]?.header.seq ?? 0
+      if (key) this.keys.put(table.name, key.key, { digest: key.digest, accepted: batch.rows, quarantined: key.quarantined, at: atMs })
+      if (batch.rows > 0) this.#makeVisible(table, batch, seq, atMs)
+      done()
+    }
+  }
+
+  #makeVisible(table: TableTail, batch: Waiting['batch'], seq: number, atMs: number): void {
+    table.add({ payload: batch.payload, rows: batch.rows, minUs: batch.minUs, maxUs: batch.maxUs, seq, atMs })
+    for (const event of batch.live) this.live.add(event)
+    for (const listener of this.#listeners.get(table.name) ?? []) listener(batch.payload)
+    if (table.isFull) void table.roll().catch((error: unknown) => this.log.warn('chunk could not be written', { table: table.name, error: String(error) }))
+  }
+}
+
+function* storedEvents(payload: Uint8Array): Generator<LiveEvent> {
+  for (const line of Buffer.from(payload).toString('utf8').split('\n')) {
+    if (line === '') continue
+    const row = JSON.parse(line) as Record<string, unknown>
+    const event = liveEvent(row, Number(row['time']) / 1000)
+    if (event) yield event
+  }
+}
+
+function duplicateReceipt(table: string, key: string, ack: AckLevel, known: { digest: string; accepted: number; quarantined: number; at: number }, digest: string): Receipt {
+  if (known.digest !== digest) throw refuse('SCUBA_KEY_REUSED', `the key ${JSON.stringify(key)} came with other bytes before`, { details: { key, firstAtMs: known.at } })
+  return { table, accepted: known.accepted, quarantined: known.quarantined, firstErrors: [], duplicate: true, key, dedupeUntilMs: known.at + LIMITS.dedupeMs, ack }
+}
+
+function diskFull(cause?: unknown): MusterError {
+  return refuse('SCUBA_DISK_FULL', 'the disk of the store is full; the rows were not accepted', { cause })
+}
