@@ -12,37 +12,32 @@ import type { ServerHost } from '../host.ts'
 export type Logs = Record<'control' | 'kv', ControlLog>
 
 const CHUNK = 512
-/** Entries looked through for a filtered list, from the newest backwards. */
+/** Entries looked through for a filtered list. */
 const SEARCH_MAX = 200_000
 
-/** Entries from a position on, or the last ones; filters by type and actor. */
-export function listEntries(logs: Logs, input: z.output<typeof logList.input>): z.output<typeof logList.output> {
+/** Entries from a position on, or the last ones; filters by type and actor. Reads in slices, so that it holds nobody up. */
+export async function listEntries(logs: Logs, input: z.output<typeof logList.input>): Promise<z.output<typeof logList.output>> {
   const log = logs[input.log]
   const [head, tail] = [log.head(), log.tail()]
   const matches = (entry: Entry): boolean => (input.type === undefined || entry.type.startsWith(input.type)) && (input.actor === undefined || entry.actor === input.actor)
-  const entries = input.from === undefined ? lastEntries(log, input.limit, matches) : nextEntries(log, Math.max(input.from, head), input.limit, matches)
-  return { log: input.log, head, tail, entries }
-}
-
-function nextEntries(log: ControlLog, from: number, limit: number, matches: (entry: Entry) => boolean): Entry[] {
-  const found: Entry[] = []
-  for (let at = from, looked = 0; at < log.tail() && found.length < limit && looked < SEARCH_MAX; ) {
-    const entries = log.read(at, CHUNK)
-    found.push(...entries.filter(matches))
-    at += entries.length
-    looked += entries.length
-  }
-  return found.slice(0, limit)
-}
-
-function lastEntries(log: ControlLog, limit: number, matches: (entry: Entry) => boolean): Entry[] {
+  const isForward = input.from !== undefined
   let found: Entry[] = []
-  for (let end = log.tail(), looked = 0; end > log.head() && found.length < limit && looked < SEARCH_MAX; looked += CHUNK) {
-    const from = Math.max(log.head(), end - CHUNK)
-    found = [...nextEntries(log, from, end - from, (entry) => entry.position < end && matches(entry)), ...found]
-    end = from
+  let [from, end] = [Math.max(input.from ?? head, head), tail]
+  for (let looked = 0; from < end && found.length < input.limit && looked < SEARCH_MAX; looked += CHUNK) {
+    const start = isForward ? from : Math.max(from, end - CHUNK)
+    const slice = readRange(log, start, Math.min(start + CHUNK, end)).filter(matches)
+    found = isForward ? [...found, ...slice] : [...slice, ...found]
+    if (isForward) from = Math.min(start + CHUNK, end)
+    else end = start
+    await new Promise((resolve) => setImmediate(resolve))
   }
-  return found.slice(-limit)
+  return { log: input.log, head, tail, entries: isForward ? found.slice(0, input.limit) : found.slice(-input.limit) }
+}
+
+function readRange(log: ControlLog, from: number, end: number): Entry[] {
+  const found: Entry[] = []
+  while (from + found.length < end) found.push(...log.read(from + found.length, end - from - found.length))
+  return found
 }
 
 export function showEntry(logs: Logs, input: z.output<typeof logShow.input>): Entry {
