@@ -1,0 +1,162 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { arch, release } from 'node:os'
+import { join } from 'node:path'
+import type { FromServer, NodeReport } from '../core/contracts/node.ts'
+import { createLogger } from '../server/logger.ts'
+import { statePaths } from '../server/paths.ts'
+import { ArtifactStore } from './artifacts.ts'
+import { serveControl } from './control.ts'
+import { cgroupParent, findCgroups } from './exec/cgroups.ts'
+import { canUseNamespaces } from './exec/isolation.ts'
+import { FaultEngine } from './faults/engine.ts'
+import { Journal } from './journal.ts'
+import { ServerLink } from './link.ts'
+import { LogKeeper } from './log-keeper.ts'
+import { MeshLink } from './mesh-link.ts'
+import type { AgentOptions } from './options.ts'
+import { PortBlocks } from './ports.ts'
+import { bootId, identify } from './process.ts'
+import { Supervisor } from './supervisor.ts'
+import type { TaskHost } from './task.ts'
+import { UsageWatch } from './usage.ts'
+
+const LOGS_EVERY_MS = 250
+const USAGE_EVERY_MS = 1000
+
+export interface RunningAgent {
+  /** Ends the agent and leaves tasks and proxy running: the next agent of this node adopts them. */
+  detach: () => void
+}
+
+/**
+ * Puts the parts of a node agent together and starts them. Tasks are adopted before the server is asked for anything, so
+ * a server that is away changes nothing for them.
+ * @throws MusterError TW_NODE_CLAIMED when another agent of this node lives
+ */
+export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+  const state = statePaths('agent', { ...process.env, MUSTER_STATE_DIR: options.stateDir })
+  const paths = state.agent(options.node)
+  mkdirSync(paths.root, { recursive: true, mode: 0o700 })
+  // Tasks that run as another user pass through here to their work folder; the folders in it keep to themselves.
+  if (process.getuid?.() === 0) chmodSync(paths.root, 0o711)
+  const log = createLogger(paths.log)
+  const changed = (): void => link.reportSoon()
+  const mesh = new MeshLink(
+    { node: options.node, region: options.region, paths, eventsSocket: options.scubaSocket, wantedGatewayPort: options.gatewayPort },
+    log,
+    changed,
+  )
+  const ports = new PortBlocks(join(paths.root, 'ports.json'), options.address)
+  const artifacts = new ArtifactStore(join(paths.root, 'artifacts'), options.serverSocket)
+  const host = {
+    node: options.node,
+    region: options.region,
+    address: options.address,
+    tasks: paths.tasks,
+    keys: state.keys,
+    log,
+    ports,
+    artifacts,
+    cgroups: process.getuid?.() === 0 ? findCgroups() : null,
+    cgroupParent: cgroupParent(options.stateDir, options.node),
+    servicePorts: () => mesh.servicePorts(),
+    gateway: () => mesh.gateway,
+    changed,
+  }
+  let seq = 0
+  let position = 0
+  const identity = {
+    node: options.node,
+    bootId: bootId(),
+    pid: process.pid,
+    region: options.region,
+    zone: options.zone,
+    rack: options.rack,
+    address: options.address,
+    cpuMilli: options.cpuMilli,
+    memoryBytes: options.memoryBytes,
+    attributes: {
+      os: 'linux',
+      arch: arch(),
+      kernel: release(),
+      isolation: canUseNamespaces() ? 'namespaces' : 'plain',
+      ...options.attributes,
+    },
+  }
+  const report = (): NodeReport => ({
+    identity,
+    seq: (seq += 1),
+    position,
+    meshPosition: mesh.position,
+    gateway: mesh.gateway,
+    tasks: supervisor.reports(),
+    faults: faults.reports(),
+  })
+  const receive = (message: FromServer): void => {
+    if (message.kind === 'ping') return faults.renew(message)
+    position = message.position
+    supervisor.apply(message)
+    faults.apply(message.faults)
+    mesh.configure(message.mesh)
+  }
+  const link = new ServerLink({ socketPath: options.serverSocket, node: options.node, log, receive, report })
+  let supervisor!: Supervisor
+  const faults = new FaultEngine({
+    root: paths.faults,
+    haltFile: join(paths.root, 'HALT'),
+    target: (id, incarnation) => {
+      const task = supervisor.find(String(id))
+      return task?.desired.incarnation === incarnation ? task.process : null
+    },
+    log,
+    changed,
+  })
+  // The socket is the claim on the node's name; nothing of its state is touched before it is ours.
+  const control: Server = await serveControl({
+    socket: paths.socket,
+    tasks: paths.tasks,
+    get supervisor() {
+      return supervisor
+    },
+    status: () => ({ ...report(), server: link.isConnected, lastAnswerAt: link.lastAnswerAt, log: paths.log, isHalted: faults.isHalted }),
+    stopAll: async () => {
+      await faults.stop()
+      const stopped = await supervisor.stopAll()
+      await mesh.stop().catch((error: unknown) => log.warn('proxy not stopped', { error: String(error) }))
+      return { stopped }
+    },
+  })
+  const taskHost: TaskHost = { ...host, journal: new Journal(paths.journal) }
+  supervisor = new Supervisor(taskHost)
+  writeFileSync(join(paths.root, 'agent.json'), `${JSON.stringify({ ...identify(process.pid), node: options.node, log: paths.log, socket: paths.socket })}\n`, {
+    mode: 0o600,
+  })
+  await faults.start()
+  await ports.open()
+  supervisor.adopt()
+  const keeper = new LogKeeper(options.logMaxBytes)
+  const logs = setInterval(() => {
+    const now = Date.now()
+    for (const task of supervisor.tasks()) {
+      for (const file of [task.folder.out, task.folder.err]) keeper.look(file, now).catch((error: unknown) => log.warn('log not trimmed', { file, error: String(error) }))
+    }
+    supervisor.collect(now)
+  }, LOGS_EVERY_MS)
+  const usage = new UsageWatch()
+  const measuring = setInterval(() => usage.sample(supervisor.tasks()), USAGE_EVERY_MS)
+  void mesh.start()
+  link.start()
+  log.info('agent started', { node: options.node, pid: process.pid })
+  return {
+    detach: () => {
+      clearInterval(logs)
+      clearInterval(measuring)
+      link.stop()
+      mesh.detach()
+      control.close()
+      control.closeAllConnections()
+      log.info('agent detached', { node: options.node })
+    },
+  }
+}

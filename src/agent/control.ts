@@ -1,0 +1,119 @@
+import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { dirname, join } from 'node:path'
+import { MusterError, refuse } from '../core/kernel/errors.ts'
+import { readLogs, type LogQuery } from './log-reader.ts'
+import type { Supervisor } from './supervisor.ts'
+
+/** What the control socket answers from. */
+export interface ControlHost {
+  socket: string
+  tasks: string
+  supervisor: Supervisor
+  status: () => unknown
+  /** stops tasks, faults and proxy; the agent itself stays until it is told to end */
+  stopAll: () => Promise<{ stopped: number }>
+}
+
+/**
+ * The agent's own HTTP API on a Unix socket (0600), for the CLI on this machine and for the server:
+ * `GET /status`, `GET /logs?task=&stream=&n=&since=&grep=&follow=1` (NDJSON), `GET /exec?task=`, `POST /stop-all`,
+ * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`. Errors have the form of every error of muster: `{error: {code, message, …}}`.
+ */
+export async function serveControl(host: ControlHost): Promise<Server> {
+  mkdirSync(dirname(host.socket), { recursive: true, mode: 0o700 })
+  if (await answers(host.socket)) throw refuse('TW_NODE_CLAIMED', `An agent already answers on ${host.socket}.`)
+  rmSync(host.socket, { force: true })
+  const server = createServer((incoming, response) => {
+    handle(host, incoming, response).catch((error: unknown) => {
+      const refusal = error instanceof MusterError ? error : refuse('INTERNAL', String(error), { cause: error })
+      if (!response.headersSent) send(response, refusal.exit === 3 ? 404 : refusal.exit === 70 ? 500 : 409, { error: refusal.toJSON() })
+      else response.destroy()
+    })
+  })
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(host.socket, resolve))
+  chmodSync(host.socket, 0o600)
+  return server
+}
+
+/** Whether a living agent is behind a socket file. */
+export function answers(socketPath: string): Promise<boolean> {
+  if (!existsSync(socketPath)) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    const outgoing = request({ socketPath, path: '/status', agent: false, timeout: 2000 }, (response) => {
+      response.resume()
+      resolve(true)
+    })
+    outgoing.once('timeout', () => outgoing.destroy(new Error('timeout')))
+    outgoing.once('error', () => resolve(false))
+    outgoing.end()
+  })
+}
+
+async function handle(host: ControlHost, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(incoming.url ?? '/', 'http://agent')
+  const route = `${incoming.method} ${url.pathname}`
+  const action = /^POST \/task\/([^/]+)\/(restart|signal|stop)$/.exec(route)
+  if (action) {
+    const task = host.supervisor.find(decodeURIComponent(action[1] ?? ''))
+    if (task === undefined) throw refuse('TW_TASK_UNKNOWN', `No task ${decodeURIComponent(action[1] ?? '')} on this node.`)
+    if (action[2] === 'restart') task.restart()
+    else if (action[2] === 'stop') task.stop()
+    else if (!task.signal(url.searchParams.get('signal') ?? 'SIGHUP')) throw refuse('UNAVAILABLE', `${task.desired.task} has no process now.`)
+    return send(response, 200, task.report())
+  }
+  switch (route) {
+    case 'GET /status':
+      return send(response, 200, host.status())
+    case 'GET /exec': {
+      const key = url.searchParams.get('task') ?? ''
+      const task = host.supervisor.find(key)
+      if (task === undefined) throw refuse('TW_TASK_UNKNOWN', `No task ${key} on this node.`)
+      if (task.process === null) throw refuse('UNAVAILABLE', `${task.desired.task} has no process now.`)
+      return send(response, 200, task.enter())
+    }
+    case 'GET /logs':
+      return streamLogs(host, url.searchParams, incoming, response)
+    case 'POST /stop-all':
+      return send(response, 200, await host.stopAll())
+    default:
+      throw refuse('NOT_FOUND', `The agent has no ${route}.`)
+  }
+}
+
+async function streamLogs(host: ControlHost, query: URLSearchParams, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  const key = query.get('task') ?? ''
+  // Tasks the server no longer asks about can still be read for a while, by their row id.
+  const folder = host.supervisor.find(key)?.folder.root ?? join(host.tasks, /^\d+$/.test(key) ? key : '0')
+  if (!existsSync(folder)) throw refuse('TW_TASK_UNKNOWN', `No task ${key} on this node.`)
+  const stream = query.get('stream') ?? 'all'
+  if (stream !== 'out' && stream !== 'err' && stream !== 'all') throw refuse('USAGE', `stream is out, err or all, not ${stream}.`)
+  const asked: LogQuery = { stream }
+  if (query.has('n')) asked.lines = count(query, 'n')
+  if (query.has('since')) asked.since = count(query, 'since')
+  const grep = query.get('grep')
+  if (grep) asked.grep = grep
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  incoming.resume()
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  response.flushHeaders()
+  const follow = query.get('follow') === '1' ? gone.signal : null
+  for await (const line of readLogs({ out: join(folder, 'out'), err: join(folder, 'err') }, asked, follow)) {
+    if (gone.signal.aborted) return
+    // A reader that is slower than the log must not grow the agent.
+    if (!response.write(`${JSON.stringify(line)}\n`)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+  }
+  response.end()
+}
+
+function count(query: URLSearchParams, name: string): number {
+  const value = Number(query.get(name))
+  if (!Number.isSafeInteger(value) || value < 0) throw refuse('USAGE', `${name} is a whole number, not ${query.get(name)}.`)
+  return value
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' })
+  response.end(JSON.stringify(body))
+}

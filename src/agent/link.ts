@@ -1,0 +1,151 @@
+import { Agent as HttpAgent, request, type ClientRequest } from 'node:http'
+import type { FromServer, NodeReport } from '../core/contracts/node.ts'
+import type { Logger } from '../server/logger.ts'
+
+const BACK_OFF_MIN_MS = 100
+const BACK_OFF_MAX_MS = 2000
+/** The server sends at least a ping a second; silence this long is a dead connection. */
+const SILENCE_MS = 10_000
+const LINE_BYTES_MAX = 64 * 1024 * 1024
+const REPORT_EVERY_MS = 1000
+const DEBOUNCE_MS = 20
+
+/**
+ * The agent's connection to the server: a stream of orders in, reports out. Reconnects for ever. Messages may be lost or
+ * doubled on both sides without harm, since each one is whole.
+ */
+export class ServerLink {
+  readonly #socketPath: string
+  readonly #node: string
+  readonly #log: Logger
+  readonly #receive: (message: FromServer) => void
+  readonly #report: () => NodeReport
+  readonly #http = new HttpAgent({ keepAlive: true, maxSockets: 1 })
+  #stream: ClientRequest | null = null
+  #backOffMs = BACK_OFF_MIN_MS
+  #reconnect: NodeJS.Timeout | undefined
+  #beat: NodeJS.Timeout | undefined
+  #soon: NodeJS.Timeout | undefined
+  #isPosting = false
+  #isDirty = false
+  #isStopped = false
+  isConnected = false
+  lastAnswerAt: number | null = null
+
+  constructor(options: { socketPath: string; node: string; log: Logger; receive: (message: FromServer) => void; report: () => NodeReport }) {
+    this.#socketPath = options.socketPath
+    this.#node = options.node
+    this.#log = options.log
+    this.#receive = options.receive
+    this.#report = options.report
+  }
+
+  start(): void {
+    this.#connect()
+    this.#beat = setInterval(() => this.#post(), REPORT_EVERY_MS)
+    this.#post()
+  }
+
+  /** Something a report tells has changed: send one very soon. */
+  reportSoon(): void {
+    if (this.#isStopped) return
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined
+      this.#post()
+    }, DEBOUNCE_MS)
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    clearTimeout(this.#reconnect)
+    clearTimeout(this.#soon)
+    clearInterval(this.#beat)
+    this.#stream?.destroy()
+    this.#http.destroy()
+  }
+
+  #connect(): void {
+    if (this.#isStopped) return
+    let isOver = false
+    const again = (why: string): void => {
+      if (isOver) return
+      isOver = true
+      stream.destroy()
+      if (this.isConnected) this.#log.warn('server lost', { why })
+      this.isConnected = false
+      this.#reconnect = setTimeout(() => this.#connect(), this.#backOffMs)
+      this.#backOffMs = Math.min(this.#backOffMs * 2, BACK_OFF_MAX_MS)
+    }
+    const stream = request(
+      { socketPath: this.#socketPath, path: `/v1/agent/stream?node=${encodeURIComponent(this.#node)}`, agent: false },
+      (response) => {
+        if (response.statusCode !== 200) {
+          response.resume()
+          return again(`status ${response.statusCode}`)
+        }
+        this.isConnected = true
+        this.#log.info('server connected')
+        let rest = ''
+        response.setEncoding('utf8')
+        response.on('data', (text: string) => {
+          const lines = (rest + text).split('\n')
+          rest = lines.pop() ?? ''
+          if (rest.length > LINE_BYTES_MAX) return again('line too long')
+          for (const line of lines) if (line.trim() !== '') this.#handle(line)
+        })
+        response.once('close', () => again('closed'))
+        response.once('error', (error) => again(error.message))
+        this.#post()
+      },
+    )
+    this.#stream = stream
+    stream.setTimeout(SILENCE_MS, () => again('silence'))
+    stream.on('error', (error) => again(error.message))
+    stream.end()
+  }
+
+  #handle(line: string): void {
+    let message: FromServer
+    try {
+      message = JSON.parse(line) as FromServer
+    } catch {
+      this.#log.warn('server sent a line that is not JSON', { line: line.slice(0, 200) })
+      return
+    }
+    this.#backOffMs = BACK_OFF_MIN_MS
+    this.#receive(message)
+  }
+
+  #post(): void {
+    if (this.#isStopped) return
+    this.#isDirty = true
+    if (this.#isPosting) return
+    this.#isDirty = false
+    this.#isPosting = true
+    const body = JSON.stringify(this.#report())
+    const done = (ok: boolean): void => {
+      if (!this.#isPosting) return
+      this.#isPosting = false
+      if (ok) this.lastAnswerAt = Date.now()
+      // What changed meanwhile goes out now; what failed goes with the next beat.
+      if (ok && this.#isDirty) this.reportSoon()
+    }
+    const outgoing = request(
+      {
+        socketPath: this.#socketPath,
+        path: '/v1/agent/report',
+        method: 'POST',
+        agent: this.#http,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      },
+      (response) => {
+        response.resume()
+        response.once('close', () => done((response.statusCode ?? 500) < 300))
+      },
+    )
+    outgoing.setTimeout(5000, () => outgoing.destroy())
+    outgoing.once('error', () => done(false))
+    outgoing.once('close', () => done(false))
+    outgoing.end(body)
+  }
+}

@@ -1,0 +1,130 @@
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readBase, readTimes } from './log-keeper.ts'
+
+export interface LogLine {
+  /** ms since the epoch, to a quarter of a second; absent when not known */
+  time?: number
+  stream: 'out' | 'err'
+  line: string
+}
+
+export interface LogQuery {
+  stream: 'out' | 'err' | 'all'
+  /** last so many lines of each stream; absent: all that are kept */
+  lines?: number
+  /** ms since the epoch */
+  since?: number
+  /** only lines that contain this text */
+  grep?: string
+}
+
+const WINDOW_BYTES = 256 * 1024
+const CHUNK_BYTES = 1024 * 1024
+const FOLLOW_POLL_MS = 100
+/** A line longer than this is shown in pieces. */
+const LINE_BYTES_MAX = 1024 * 1024
+
+/** Reads the kept lines of a task's logs, both streams interleaved by time; then, when asked, what follows until `signal` aborts. */
+export async function* readLogs(files: { out: string; err: string }, query: LogQuery, follow: AbortSignal | null): AsyncGenerator<LogLine> {
+  const streams = (['out', 'err'] as const).filter((name) => query.stream === 'all' || query.stream === name)
+  const cursors = streams.map((name) => ({ name, file: files[name], ...readKept(files[name], query) }))
+  const past = cursors.flatMap(({ name, lines }) => lines.map((line) => ({ ...line, stream: name })))
+  // Equal times keep their order within a stream.
+  past.sort((a, b) => (a.time ?? 0) - (b.time ?? 0))
+  for (const { time, stream, line } of past) yield time === undefined ? { stream, line } : { time, stream, line }
+  while (follow !== null && !follow.aborted) {
+    let got = 0
+    for (const cursor of cursors) {
+      const { text, end } = readText(cursor.file, cursor.end)
+      const whole = text.length > LINE_BYTES_MAX ? text.length : text.lastIndexOf(0x0a) + 1
+      // Emptied by the keeper's fallback: go on from its new beginning.
+      if (end < cursor.end) cursor.end = 0
+      if (whole === 0) continue
+      cursor.end += whole
+      for (const line of splitLines(text.subarray(0, whole))) {
+        if (query.grep !== undefined && !line.text.includes(query.grep)) continue
+        got += 1
+        yield { time: Date.now(), stream: cursor.name, line: line.text }
+      }
+    }
+    if (got === 0) await sleep(FOLLOW_POLL_MS, undefined, { signal: follow }).catch(() => {})
+  }
+}
+
+/** Lines of one file that the query asks for, with the offset after the last whole one. */
+function readKept(file: string, query: LogQuery): { lines: { time?: number; line: string }[]; end: number } {
+  const size = sizeOf(file)
+  const base = readBase(file)
+  const times = readTimes(file)
+  const { since, grep } = query
+  // Everything up to the last note before `since` is older than it.
+  const sinceOffset = since === undefined ? base : Math.max(base, times.findLast((note) => note.time < since)?.size ?? base)
+  const wanted = query.lines ?? Number.POSITIVE_INFINITY
+  let windowBytes = Number.isFinite(wanted) && grep === undefined ? WINDOW_BYTES : Number.POSITIVE_INFINITY
+  for (;;) {
+    const from = Math.max(sinceOffset, size - windowBytes)
+    const { text } = readText(file, from, size)
+    // A window that begins inside a line leaves that line out; the first kept byte after a trim is such a place too.
+    const skip = from === 0 || from === sinceOffset && from !== base ? 0 : text.indexOf(0x0a) + 1
+    const end = from + text.length
+    let lines = splitLines(text.subarray(skip)).map((line) => ({ ...stamp(times, from + skip + line.at), line: line.text }))
+    if (grep !== undefined) lines = lines.filter((line) => line.line.includes(grep))
+    if (lines.length >= wanted || from <= sinceOffset) {
+      const older = existsSync(`${file}.1`) && since === undefined && lines.length < wanted ? readKept(`${file}.1`, { stream: 'all', ...(grep === undefined ? {} : { grep }) }).lines : []
+      const all = [...older, ...lines]
+      return { lines: wanted === 0 ? [] : all.slice(-Math.min(wanted, all.length) || all.length), end }
+    }
+    windowBytes *= 4
+  }
+}
+
+/** Time of the byte at `offset`: the first note taken when the file was already longer. */
+function stamp(times: readonly { time: number; size: number }[], offset: number): { time?: number } {
+  let low = 0
+  let high = times.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((times[middle]?.size ?? 0) > offset) high = middle
+    else low = middle + 1
+  }
+  const note = times[low]
+  return note === undefined ? {} : { time: note.time }
+}
+
+function splitLines(text: Buffer): { at: number; text: string }[] {
+  const lines: { at: number; text: string }[] = []
+  for (let at = 0; at < text.length; ) {
+    const found = text.indexOf(0x0a, at)
+    const end = found === -1 ? text.length : found
+    lines.push({ at, text: text.toString('utf8', at, end) })
+    at = end + 1
+  }
+  return lines
+}
+
+function readText(file: string, from: number, to = sizeOf(file)): { text: Buffer; end: number } {
+  if (to <= from) return { text: Buffer.alloc(0), end: to }
+  const parts: Buffer[] = []
+  const fd = openSync(file, 'r')
+  try {
+    for (let at = from; at < to; ) {
+      const part = Buffer.alloc(Math.min(CHUNK_BYTES, to - at))
+      const got = readSync(fd, part, 0, part.length, at)
+      if (got === 0) break
+      parts.push(part.subarray(0, got))
+      at += got
+    }
+  } finally {
+    closeSync(fd)
+  }
+  return { text: Buffer.concat(parts), end: to }
+}
+
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size
+  } catch {
+    return 0
+  }
+}

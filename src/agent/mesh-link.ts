@@ -1,0 +1,103 @@
+import type { MeshSnapshot } from '../core/contracts/mesh.ts'
+import type { AgentPaths } from '../server/paths.ts'
+import type { Logger } from '../server/logger.ts'
+
+/** The node's proxy as the agent sees it: a process of its own that outlives the agent and goes on when it is away. */
+interface Proxy {
+  configure: (snapshot: MeshSnapshot) => Promise<number>
+  gateway: string
+  servicePorts: Record<string, number> | (() => Record<string, number>)
+  stop: () => Promise<void>
+}
+
+const RETRY_MIN_MS = 250
+const RETRY_MAX_MS = 10_000
+
+/**
+ * Keeps a proxy running and on the newest snapshot. Whatever goes wrong with it is logged and tried again; tasks and orders
+ * never wait for it.
+ */
+export class MeshLink {
+  readonly #options: { node: string; region: string; paths: AgentPaths; eventsSocket: string; wantedGatewayPort: number }
+  readonly #log: Logger
+  readonly #changed: () => void
+  #proxy: Proxy | null = null
+  #wanted: MeshSnapshot | null = null
+  #isBusy = false
+  #isStopped = false
+  #retryMs = RETRY_MIN_MS
+  #retry: NodeJS.Timeout | undefined
+  /** position of the snapshot the proxy works from; 0: none */
+  position = 0
+
+  constructor(
+    options: { node: string; region: string; paths: AgentPaths; eventsSocket: string; wantedGatewayPort: number },
+    log: Logger,
+    changed: () => void,
+  ) {
+    this.#options = options
+    this.#log = log
+    this.#changed = changed
+  }
+
+  /** Finds or starts the proxy; resolves when that was tried once, whatever came of it. */
+  start(): Promise<void> {
+    return this.#work()
+  }
+
+  get gateway(): string | null {
+    return this.#proxy?.gateway ?? null
+  }
+
+  /** service → `host:port` its proxy listens on */
+  servicePorts(): Record<string, string> {
+    const ports = this.#proxy?.servicePorts
+    const host = this.gateway?.replace(/:\d+$/, '') ?? '127.0.0.1'
+    return Object.fromEntries(Object.entries((typeof ports === 'function' ? ports() : ports) ?? {}).map(([name, port]) => [name, `${host}:${port}`]))
+  }
+
+  configure(snapshot: MeshSnapshot): void {
+    this.#wanted = snapshot
+    void this.#work()
+  }
+
+  async stop(): Promise<void> {
+    this.detach()
+    await this.#proxy?.stop()
+    this.#proxy = null
+  }
+
+  /** Lets the proxy run on without us. */
+  detach(): void {
+    this.#isStopped = true
+    clearTimeout(this.#retry)
+  }
+
+  async #work(): Promise<void> {
+    if (this.#isBusy || this.#isStopped) return
+    this.#isBusy = true
+    try {
+      if (this.#proxy === null) {
+        const { ensureProxy } = (await import('./mesh/client.ts')) as { ensureProxy: (options: unknown) => Promise<Proxy> }
+        this.#proxy = await ensureProxy(this.#options)
+        this.#log.info('proxy found', { gateway: this.#proxy.gateway })
+        this.#changed()
+      }
+      while (this.#wanted !== null && !this.#isStopped) {
+        const snapshot = this.#wanted
+        this.position = await this.#proxy.configure(snapshot)
+        if (this.#wanted === snapshot) this.#wanted = null
+        this.#changed()
+      }
+      this.#retryMs = RETRY_MIN_MS
+    } catch (error) {
+      this.#log.warn('proxy trouble', { error: String(error) })
+      this.#proxy = null
+      this.position = 0
+      this.#retry = setTimeout(() => void this.#work(), this.#retryMs)
+      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS)
+    } finally {
+      this.#isBusy = false
+    }
+  }
+}

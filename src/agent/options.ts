@@ -1,0 +1,83 @@
+import { parseArgs } from 'node:util'
+import { refuse } from '../core/kernel/errors.ts'
+import { parseSize } from '../core/kernel/units.ts'
+
+export interface AgentOptions {
+  node: string
+  /** root of the context's state */
+  stateDir: string
+  region: string
+  zone: string
+  rack: string
+  address: string
+  cpuMilli: number
+  memoryBytes: number
+  /** the server's Unix socket */
+  serverSocket: string
+  /** where the proxy sends request events */
+  scubaSocket: string
+  gatewayPort: number
+  attributes: Record<string, string>
+  /** bytes kept of each output stream, once and again */
+  logMaxBytes: number
+}
+
+/** Reads the agent's command line. @throws MusterError USAGE */
+export function parseOptions(argv: readonly string[]): AgentOptions {
+  const text = { type: 'string' } as const
+  let values
+  try {
+    ;({ values } = parseArgs({
+      args: [...argv],
+      options: {
+        node: text,
+        'state-dir': text,
+        region: text,
+        zone: text,
+        rack: text,
+        address: text,
+        cpu: text,
+        memory: text,
+        server: text,
+        'scuba-socket': text,
+        'gateway-port': text,
+        'log-max': text,
+        attribute: { type: 'string', multiple: true },
+      },
+    }))
+  } catch (error) {
+    throw refuse('USAGE', (error as Error).message, { cause: error })
+  }
+  const need = (name: 'node' | 'state-dir' | 'server'): string => {
+    const value = values[name]
+    if (value === undefined || value === '') throw refuse('USAGE', `--${name} is needed.`)
+    return value
+  }
+  const node = need('node')
+  if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(node)) throw refuse('USAGE', `--node ${node}: a name of letters a–z, digits, dots and dashes is needed.`)
+  const whole = (name: 'cpu' | 'gateway-port', fallback: number): number => {
+    const value = Number(values[name] ?? fallback)
+    if (!Number.isSafeInteger(value) || value < 0) throw refuse('USAGE', `--${name} is a whole number, not ${values[name]}.`)
+    return value
+  }
+  const size = (name: 'memory' | 'log-max', fallback: string): number => {
+    const bytes = parseSize(values[name] ?? fallback)
+    if (bytes === null) throw refuse('USAGE', `--${name} is a size like 512MiB, not ${values[name]}.`)
+    return bytes
+  }
+  return {
+    node,
+    stateDir: need('state-dir'),
+    region: values.region ?? 'local',
+    zone: values.zone ?? 'local',
+    rack: values.rack ?? 'local',
+    address: values.address ?? '127.0.0.1',
+    cpuMilli: whole('cpu', 1000),
+    memoryBytes: size('memory', '1GiB'),
+    serverSocket: need('server'),
+    scubaSocket: values['scuba-socket'] ?? '',
+    gatewayPort: whole('gateway-port', 15_001),
+    attributes: Object.fromEntries((values.attribute ?? []).map((pair) => [pair.split('=')[0] ?? pair, pair.split('=').slice(1).join('=')])),
+    logMaxBytes: size('log-max', '16MiB'),
+  }
+}

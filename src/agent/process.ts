@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+
+/** A process named so that a reused pid cannot be mistaken for it. */
+export interface ProcessId {
+  pid: number
+  /** field 22 of /proc/PID/stat, in clock ticks since boot */
+  startTime: number
+  bootId: string
+}
+
+let cachedBootId: string | null = null
+
+/** Identity of this boot of the machine: pids of another boot mean nothing. */
+export function bootId(): string {
+  cachedBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  return cachedBootId
+}
+
+/** State letter, group, session, start time, cpu ticks and resident pages of a process; null when it does not exist. proc(5). */
+export function processStat(pid: number): { state: string; group: number; session: number; ticks: number; startTime: number; rssPages: number } | null {
+  let text: string
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  } catch {
+    return null // ENOENT or ESRCH: it has gone
+  }
+  // The command name may hold spaces and parentheses; only after the last ')' are the fields plain. The first there is field 3.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const field = (number: number): number => Number(fields[number - 3])
+  return {
+    state: fields[0] ?? '?',
+    group: field(5),
+    session: field(6),
+    ticks: field(14) + field(15),
+    startTime: field(22),
+    rssPages: field(24),
+  }
+}
+
+/** The identity of a living process, or null. */
+export function identify(pid: number): ProcessId | null {
+  const stat = processStat(pid)
+  return stat === null ? null : { pid, startTime: stat.startTime, bootId: bootId() }
+}
+
+/** Whether exactly this process still runs: same pid, same start time, same boot, and not a zombie. */
+export function isAlive(id: ProcessId): boolean {
+  if (id.bootId !== bootId()) return false
+  const stat = processStat(id.pid)
+  return stat !== null && stat.startTime === id.startTime && stat.state !== 'Z' && stat.state !== 'X'
+}
+
+/**
+ * Sends a signal to exactly this process, or to its whole group when it leads one.
+ * @returns false when it has gone (nothing was sent)
+ */
+export function signalProcess(id: ProcessId, signal: NodeJS.Signals, scope: 'process' | 'group'): boolean {
+  if (id.bootId !== bootId()) return false
+  const stat = processStat(id.pid)
+  if (stat !== null && stat.startTime !== id.startTime) return false
+  // A group outlives its leader, and its number is not given to anybody while it has members; so a vanished leader's
+  // group may still be signalled right after, but a lone process may not.
+  if (stat === null && scope === 'process') return false
+  // Between its fork and its setsid a task is still in its shim's group: then only the process itself is meant.
+  const leadsGroup = stat === null || stat.group === id.pid
+  try {
+    process.kill(scope === 'group' && leadsGroup ? -id.pid : id.pid, signal)
+    return true
+  } catch {
+    return false // ESRCH: it went between the check and the call
+  }
+}
+
+/** Reads `pid startTime bootId` as the shim writes it; null when absent or torn. */
+export function readProcessId(file: string): ProcessId | null {
+  let text: string
+  try {
+    text = readFileSync(file, 'latin1')
+  } catch {
+    return null
+  }
+  const match = /^(\d+) (\d+) (\S+)\n$/.exec(text)
+  return match ? { pid: Number(match[1]), startTime: Number(match[2]), bootId: match[3] ?? '' } : null
+}

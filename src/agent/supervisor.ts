@@ -1,0 +1,167 @@
+import { readdirSync, mkdirSync } from 'node:fs'
+import type { DesiredTask, NodeOrders, TaskReport } from '../core/contracts/node.ts'
+import { leftCgroups, removeCgroupParents, TaskCgroup } from './exec/cgroups.ts'
+import { TaskFolder } from './exec/folder.ts'
+import type { TaskRecord } from './journal.ts'
+import { signalProcess } from './process.ts'
+import { Task, type TaskHost } from './task.ts'
+
+/** Folders of tasks that the server no longer asks about: kept for reading their logs, by age and number. */
+const KEPT_MS = 600_000
+const KEPT_MAX = 50
+
+/** Makes the node's tasks what the orders say, and tells what they are. Level-triggered: only the last orders count. */
+export class Supervisor {
+  readonly #host: TaskHost
+  readonly #tasks = new Map<number, Task>()
+  readonly #kept: { folder: TaskFolder; at: number }[] = []
+  /** incarnations that wait for their predecessor's end */
+  readonly #next = new Map<number, DesiredTask>()
+  readonly #lives = new Map<number, Promise<void>>()
+  #isClosed = false
+
+  constructor(host: TaskHost) {
+    this.#host = host
+    mkdirSync(host.tasks, { recursive: true, mode: 0o700 })
+  }
+
+  /** Takes up the tasks of an earlier agent of this node: same processes, or what became of them. */
+  adopt(): void {
+    const records = this.#host.journal.records()
+    for (const record of records) {
+      this.#host.ports.adopt(record.ports)
+      if (record.desired.spec.artifact !== undefined && record.ended === null) this.#host.artifacts.hold(record.desired.spec.artifact, String(record.id))
+      this.#begin(new Task(this.#host, record), true)
+    }
+    this.#sweep(new Set(records.map((record) => record.id)))
+  }
+
+  apply(orders: NodeOrders): void {
+    if (this.#isClosed) return
+    const wanted = new Set<number>()
+    for (const desired of orders.tasks) {
+      wanted.add(desired.id)
+      this.#want(desired)
+    }
+    for (const [id, task] of this.#tasks) {
+      if (wanted.has(id)) continue
+      this.#next.delete(id)
+      if (task.isFinal) this.#forget(task)
+      else task.stop()
+    }
+    this.#host.artifacts.collect()
+  }
+
+  reports(): TaskReport[] {
+    return [...this.#tasks.values()].map((task) => task.report())
+  }
+
+  tasks(): Task[] {
+    return [...this.#tasks.values()]
+  }
+
+  /** By row id or by name. */
+  find(key: string): Task | undefined {
+    return this.#tasks.get(Number(key)) ?? this.tasks().find((task) => task.desired.task === key)
+  }
+
+  /** Stops every task and starts no more; resolves when all are gone. Their folders stay for their logs. */
+  async stopAll(): Promise<number> {
+    this.#isClosed = true
+    this.#next.clear()
+    const running = this.tasks().filter((task) => !task.isFinal)
+    for (const task of running) task.stop()
+    await Promise.all(this.#lives.values())
+    // Whoever starts this node again gets fresh orders: a stop of the whole node is not the tasks' own end.
+    await Promise.all(this.tasks().map((task) => this.#host.journal.forget(task.record.id)))
+    if (this.#host.cgroups !== null) removeCgroupParents(this.#host.cgroups, this.#host.cgroupParent)
+    return running.length
+  }
+
+  /** Removes what is kept no longer. */
+  collect(now: number): void {
+    while (this.#kept.length > 0 && (this.#kept.length > KEPT_MAX || now - (this.#kept[0]?.at ?? now) > KEPT_MS)) this.#kept.shift()?.folder.remove()
+  }
+
+  #want(desired: DesiredTask): void {
+    const task = this.#tasks.get(desired.id)
+    if (task === undefined) {
+      if (desired.want === 'run') this.#begin(new Task(this.#host, freshRecord(desired)), false)
+      return
+    }
+    if (desired.incarnation > task.desired.incarnation && desired.want === 'run') {
+      if (task.isFinal) return this.#replace(task, desired)
+      this.#next.set(desired.id, desired)
+      task.stop()
+      return
+    }
+    if (desired.want === 'stop' && !task.isFinal) {
+      task.record.desired = { ...task.desired, want: 'stop' }
+      void this.#host.journal.put(task.record).catch((error: unknown) => this.#host.log.warn('journal not written', { error: String(error) }))
+      task.stop()
+    }
+  }
+
+  #begin(task: Task, isAdopting: boolean): void {
+    this.#tasks.set(task.record.id, task)
+    if (task.desired.want === 'stop') task.stop()
+    const life = task
+      .live(isAdopting)
+      .catch((error: unknown) => this.#host.log.error('task supervision failed', { task: task.desired.task, error: String(error) }))
+      .then(() => {
+        this.#lives.delete(task.record.id)
+        const next = this.#next.get(task.record.id)
+        if (next !== undefined && !this.#isClosed) this.#replace(task, next)
+      })
+    this.#lives.set(task.record.id, life)
+  }
+
+  #replace(old: Task, desired: DesiredTask): void {
+    this.#next.delete(desired.id)
+    old.folder.clearStart()
+    this.#begin(new Task(this.#host, freshRecord(desired)), false)
+  }
+
+  #forget(task: Task): void {
+    this.#tasks.delete(task.record.id)
+    void this.#host.journal.forget(task.record.id).catch((error: unknown) => this.#host.log.warn('journal not written', { error: String(error) }))
+    this.#kept.push({ folder: task.folder, at: Date.now() })
+    this.collect(Date.now())
+    this.#host.changed()
+  }
+
+  /** Ends and removes what no record speaks of: nothing may run that nobody supervises. */
+  #sweep(known: ReadonlySet<number>): void {
+    for (const name of readdirSync(this.#host.tasks)) {
+      if (known.has(Number(name))) continue
+      const folder = new TaskFolder(this.#host.tasks, Number(name))
+      const id = folder.process()
+      if (id !== null && folder.exitCode() === null && signalProcess(id, 'SIGKILL', 'group')) this.#host.log.warn('orphan killed', { task: name, pid: id.pid })
+      this.#kept.push({ folder, at: Date.now() })
+    }
+    const { cgroups, cgroupParent } = this.#host
+    if (cgroups === null || process.getuid?.() !== 0) return
+    for (const id of leftCgroups(cgroups, cgroupParent)) {
+      if (known.has(id)) continue
+      const cgroup = new TaskCgroup(cgroups, cgroupParent, id)
+      cgroup.killAll()
+      cgroup.remove()
+    }
+  }
+}
+
+function freshRecord(desired: DesiredTask): TaskRecord {
+  return {
+    v: 1,
+    id: desired.id,
+    desired,
+    attempt: 0,
+    ports: {},
+    restarts: 0,
+    restartTimes: [],
+    ended: null,
+    oomKills: 0,
+    isIsolated: false,
+    hasCgroup: false,
+  }
+}
