@@ -104,6 +104,10 @@ async function serve(operation: Operation, control: ControlLog, options: ApiOpti
     code = asRefusal(error as Error).code
     throw error
   } finally {
+    // The audit line: who asked for what that changes something, and how it ended.
+    if (operation.kind === 'command' || (operation.kind === 'action' && operation.isMutation)) {
+      options.log.info('operation', { operation: operation.name, actor: caller.actor, role: caller.role, plan: header(request, 'x-muster-plan') !== undefined, code: code || 'OK' })
+    }
     options.onOperation({ operation: operation.name, actor: caller.actor, ms: performance.now() - startedAt, ok: code === '', code, trace })
   }
 }

@@ -15,7 +15,7 @@ import { wireDelos } from './delos/wire.ts'
 import { wireDeploy } from './deploy/wire.ts'
 import { agentProcess, readLocalFleet } from './fleet.ts'
 import type { ServerHost, Wiring } from './host.ts'
-import { createLogger, type Logger } from './logger.ts'
+import { createLogger } from './logger.ts'
 import type { StatePaths } from './paths.ts'
 import { identify } from './process-id.ts'
 import { openTokens } from './roles.ts'
@@ -96,7 +96,10 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     telemetry: telemetry.add,
   })
   const host = hostOf(control)
-  const hub = createAgentHub(host, () => host.wake('tw.nodes'))
+  const hub = createAgentHub(host, () => {
+    host.wake('tw.liveness')
+    host.wake('tw.split')
+  })
   const artifacts = openArtifacts(paths.artifacts)
   const wirings: Wiring[] = [
     wireTw(host, hub),

@@ -44,7 +44,7 @@ export interface FleetStatus {
 export async function describeStatus(sources: StatusSources): Promise<FleetStatus> {
   const { paths, control, hub } = sources
   const processes = new Map(sources.supervisor.list().map((row) => [row.name, row]))
-  const rows = control.db.all<{ node: string; region: string; state: string }>('SELECT node, region, state FROM tw_node ORDER BY node')
+  const rows = control.db.all<{ node: string; region: string; state: string }>('SELECT name AS node, region, state FROM tw_node ORDER BY length(name), name')
   const counts = new Map(control.db.all<{ node: string; n: number }>("SELECT node, count(*) AS n FROM tw_task WHERE state = 'running' GROUP BY node").map((row) => [row.node, row.n]))
   const known = new Set(rows.map((row) => row.node))
   // A local agent that has not joined yet is part of the fleet too.

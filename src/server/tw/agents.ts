@@ -6,18 +6,8 @@ import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
 import type { DesiredTask, FaultReport, NodeOrders, NodePing, NodeReport } from '../../core/contracts/node.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import { nodeJoin, tasksReport } from '../../core/tw/operations.ts'
-import { desiredTasks, meshSnapshot, reportChanges, stoppingTasks } from '../../core/tw/queries.ts'
+import { desiredTasks, meshSnapshot, reportChanges, stoppingTasks, type NodeBeat } from '../../core/tw/queries.ts'
 import type { ServerHost } from '../host.ts'
-
-/** What is known of an agent by its beats: soft, never logged. */
-export interface Beat {
-  /** log time of the last report, ms */
-  at: number
-  bootId: string
-  /** position up to which its proxy follows the mesh */
-  meshPosition: number
-  connected: boolean
-}
 
 /** Other systems' part in what agents are told and say: set by their wiring. */
 export interface AgentHooks {
@@ -28,7 +18,7 @@ export interface AgentHooks {
 }
 
 export interface AgentHub {
-  beats: ReadonlyMap<string, Beat>
+  beats: ReadonlyMap<string, NodeBeat>
   gateways: ReadonlyMap<string, string>
   hooks: AgentHooks
   /** Looks again at what each agent should be told. */
@@ -48,16 +38,20 @@ interface Link {
   ackedPosition: number
   isReporting: boolean
   latest: NodeReport | null
+  /** identity the state knows, as JSON */
+  joined: string
 }
 
 /** How long a stop signal waits for proxies that do not answer. */
 const STOP_WAIT_MS = 2000
 const PING_MS = 1000
+/** A beat so fresh that another agent of the same name must be an impostor. */
+const CLAIM_FRESH_MS = 3000
 
 /** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
 export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const links = new Map<string, Link>()
-  const beats = new Map<string, Beat>()
+  const beats = new Map<string, NodeBeat>()
   const gateways = new Map<string, string>()
   const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
   let position = 1
@@ -69,7 +63,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const linkOf = (node: string): Link => {
     let link = links.get(node)
     if (!link) {
-      link = { stream: null, sentOrders: '', sentMesh: '', sentMeshPosition: 0, ackedMeshPosition: 0, ackedPosition: 0, isReporting: false, latest: null }
+      link = { stream: null, sentOrders: '', sentMesh: '', sentMeshPosition: 0, ackedMeshPosition: 0, ackedPosition: 0, isReporting: false, latest: null, joined: '' }
       links.set(node, link)
     }
     return link
@@ -85,7 +79,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     const late = new Set<number>()
     const all = connected.every((link) => isMeshCurrent(link, services))
     for (const task of stoppingTasks(host.db)) {
-      if (!all && host.now() - task.stopAt < STOP_WAIT_MS) late.add(task.id)
+      if (!all && host.now() - task.stopAtMs < STOP_WAIT_MS) late.add(task.id)
     }
     if (late.size > 0 && !stopTimer) {
       stopTimer = setTimeout(() => {
@@ -101,21 +95,21 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
       if (orders === link.sentOrders) continue
       if (services !== link.sentMesh) {
         link.sentMesh = services
-        link.sentMeshPosition = position
+        link.sentMeshPosition = mesh.position
       }
       link.sentOrders = orders
       const snapshot: MeshSnapshot = { position: link.sentMeshPosition, services: mesh.services }
       send(link, { kind: 'orders', position, tasks, mesh: snapshot, faults })
     }
-    noteMesh(services)
+    noteMesh(services, mesh.position)
   }
 
   /** A node whose proxy has applied the newest mesh follows up to now, whatever else the log has gained since. */
-  const noteMesh = (services: string): void => {
+  const noteMesh = (services: string, newest: number): void => {
     for (const [node, link] of links) {
       const beat = beats.get(node)
       if (!beat) continue
-      const meshPosition = isMeshCurrent(link, services) ? position : link.ackedMeshPosition
+      const meshPosition = isMeshCurrent(link, services) ? newest : link.ackedMeshPosition
       if (meshPosition !== beat.meshPosition) {
         beat.meshPosition = meshPosition
         onBeat()
@@ -131,6 +125,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     const { identity } = body
     const link = linkOf(identity.node)
     const known = beats.get(identity.node)
+    const isClaimed = known !== undefined && known.connected && known.bootId !== identity.bootId && host.now() - known.at < CLAIM_FRESH_MS
     beats.set(identity.node, { at: host.now(), bootId: identity.bootId, meshPosition: known?.meshPosition ?? 0, connected: link.stream !== null })
     if (body.gateway) gateways.set(identity.node, body.gateway)
     const hasAcked = body.meshPosition !== link.ackedMeshPosition
@@ -146,18 +141,22 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
       while (link.latest) {
         const latest: NodeReport = link.latest
         link.latest = null
-        await conclude(latest)
+        await conclude(latest, isClaimed)
       }
     } finally {
       link.isReporting = false
     }
   }
 
-  const conclude = async (body: NodeReport): Promise<void> => {
+  const conclude = async (body: NodeReport, isClaimed: boolean): Promise<void> => {
     const { node, bootId } = body.identity
     const actor = `agent:${node}`
-    const row = host.db.get<{ state: string; identity: string }>('SELECT state, identity FROM tw_node WHERE node = ?', node)
-    if (!row || row.state === 'lost' || row.identity !== JSON.stringify(body.identity)) await host.run(nodeJoin, { identity: body.identity }, actor)
+    const identity = JSON.stringify(body.identity)
+    const link = linkOf(node)
+    if (link.joined !== identity) {
+      await host.run(nodeJoin, { identity: body.identity, isClaimed }, actor)
+      link.joined = identity
+    }
     const changed = reportChanges(host.db, body)
     if (changed.length > 0) await host.run(tasksReport, { node, bootId, tasks: changed }, actor)
   }

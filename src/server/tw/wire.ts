@@ -1,6 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { refuse } from '../../core/kernel/errors.ts'
+import { parseTarget, tasksBySelector, type TwSoft } from '../../core/tw/queries.ts'
+import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
 import type { AgentHub } from './agents.ts'
 
@@ -12,9 +14,10 @@ interface TaskPlace {
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
 export function wireTw(host: ServerHost, hub: AgentHub): Wiring {
-  const soft = (): { beats: AgentHub['beats'] } => ({ beats: hub.beats })
+  const since = host.now()
+  const soft = (): TwSoft => ({ beats: hub.beats, since })
   return {
-    soft: { 'tw.reconcile': soft, 'tw.nodes': soft, 'tw.mesh': soft, 'tw.drain': soft },
+    soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
     actions: {
       'tw.task.exec': async ({ task }: { task: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
@@ -26,16 +29,20 @@ export function wireTw(host: ServerHost, hub: AgentHub): Wiring {
   }
 }
 
-/** Tasks a target names: `web`, `web/api`, `web/api[3]`; newest first. */
+/** Tasks a target names: `web`, `web/api`, `web/api[3]` or an id; of the latter two also the one that ended last. */
 function placesOf(host: ServerHost, target: string): TaskPlace[] {
-  const rows = host.db.all<TaskPlace>(
-    `SELECT id, task, node FROM tw_task WHERE node IS NOT NULL AND (task = ?1 OR task LIKE ?2 OR task LIKE ?3) ORDER BY id DESC LIMIT 200`,
-    target,
-    `${target}/%`,
-    `${target}[%`,
-  )
-  if (rows.length === 0) throw refuse('TW_TASK_UNKNOWN', `no task is called ${target}`)
-  return rows
+  const selector = parseTarget(target)
+  if (!selector) throw refuse('USAGE', `"${target}" names no job, group or task; write web, web/api or web/api[3]`)
+  if ('id' in selector) {
+    const found = tasksBySelector(host.db, { isAll: true }).find((task) => task.id === selector.id)
+    if (found) return [found]
+  } else {
+    const living = tasksBySelector(host.db, selector)
+    if (living.length > 0) return living
+    const ended = tasksBySelector(host.db, { ...selector, isAll: true }).at(-1)
+    if (ended) return [ended]
+  }
+  throw refuse('TW_TASK_UNKNOWN', `there is no task ${target}`)
 }
 
 /** `GET /v1/tw/logs?target=web&follow=1&n=100&stream=out&grep=x`: NDJSON `{task, stream, line, time?}`, of all its tasks. */

@@ -1,0 +1,39 @@
+import { formatDuration } from '../../core/kernel/units.ts'
+import type { FleetStatus, NodeStatus } from '../../server/status.ts'
+import type { View } from '../terminal.ts'
+import { mark, type Mark } from './style.ts'
+import { fields, table } from './table.ts'
+
+const MARK_OF: Record<string, Mark> = { ready: 'ok', starting: 'busy', silent: 'warn', suspect: 'warn', draining: 'busy', cordoned: 'warn', lost: 'bad' }
+
+/** The processes of a fleet, where they answer and where their logs are. */
+export function renderFleet(status: FleetStatus, view: View): string {
+  const { server, scuba } = status
+  const gateway = status.nodes.find((node) => node.gateway !== null)?.gateway
+  const head = fields(view, [
+    ['context', `${status.context}  ${status.healthy ? mark(view, 'ok', 'healthy') : mark(view, 'warn', 'not healthy')}`],
+    ['state', status.root],
+    ['server', `pid ${server.pid}, up ${formatDuration(server.upMs)}, log position ${server.position}`],
+    ['socket', server.socket],
+    ['listens', server.listen],
+    ['store', scuba.pid === null ? mark(view, 'bad', 'not running') : `pid ${scuba.pid}`],
+    ['gateway', gateway ? `http://${gateway}` : null],
+    ['logs', `${server.log}\n${' '.repeat(9)}${scuba.log}`],
+  ])
+  const nodes = table<NodeStatus>(
+    view,
+    status.nodes,
+    [
+      { title: 'node', cell: (node) => node.node },
+      { title: 'region', cell: (node) => node.region },
+      { title: 'state', cell: (node) => mark(view, MARK_OF[node.state] ?? 'warn', node.state) },
+      { title: 'tasks', cell: (node) => node.tasks, align: 'right' },
+      { title: 'gateway', cell: (node) => node.gateway },
+      { title: 'beat', cell: (node) => (node.beatAgeMs === null ? '-' : `${formatDuration(node.beatAgeMs)} ago`) },
+      { title: 'pid', cell: (node) => node.pid, align: 'right', isWide: true },
+      { title: 'log', cell: (node) => node.log, canShrink: true },
+    ],
+    'No nodes: start some with `muster up --nodes N`.',
+  )
+  return `${head}\n\n${nodes}`
+}
