@@ -1,6 +1,7 @@
 // Builds dist/: one ES module per command, process and TUI, their common parts in shared chunks, and oclif's manifest.
 //   node scripts/build.js [--if-stale]
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isStale, sourceStamp } from './stamp.js'
@@ -66,7 +67,7 @@ async function bundle(commands, program) {
     // CommonJS packages inside an ES module still ask for node's own modules by require.
     banner: { js: 'const require=process.getBuiltinModule("node:module").createRequire(import.meta.url);' },
     define: { 'process.env.NODE_ENV': '"production"', MUSTER_PROGRAM: JSON.stringify(program) },
-    plugins: [stubs],
+    plugins: [stubs, namedImports],
   })
   const written = new Set()
   for (const file of result.outputFiles) {
@@ -94,6 +95,38 @@ const stubs = {
     build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'stub' }))
     build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: sources[path], loader: 'js' }))
   },
+}
+
+/**
+ * `const { stringify } = await import('yaml')` works in Node, which reads the names out of a CommonJS package; in a split
+ * bundle only `default` would be there. So such an import gets a module between that names them.
+ */
+const namedImports = {
+  name: 'named-imports',
+  setup(build) {
+    build.onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, importer, pluginData }) => {
+      if (kind !== 'dynamic-import' || pluginData === 'seen' || path.startsWith('node:') || EXTERNAL.includes(path)) return undefined
+      const found = await build.resolve(path, { kind: 'import-statement', resolveDir, importer, pluginData: 'seen' })
+      if (found.external || found.namespace !== 'file' || !isCommonJs(found.path)) return undefined
+      return { path: found.path, namespace: 'named', pluginData: { resolveDir } }
+    })
+    build.onLoad({ filter: /.*/, namespace: 'named' }, ({ path, pluginData }) => {
+      const names = Object.keys(createRequire(import.meta.url)(path)).filter((name) => name !== 'default' && /^[A-Za-z_$][\w$]*$/.test(name))
+      // Renamed on the way: a package may export a reserved word.
+      const contents = `const all = require(${JSON.stringify(path)}); export default all
+        const { ${names.map((name, i) => `${name}: _${i}`).join(', ')} } = all
+        export { ${names.map((name, i) => `_${i} as ${name}`).join(', ')} }`
+      return { contents, loader: 'js', resolveDir: pluginData.resolveDir }
+    })
+  },
+}
+
+function isCommonJs(path) {
+  if (path.endsWith('.cjs')) return true
+  if (path.endsWith('.mjs')) return false
+  let folder = dirname(path)
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).type !== 'module'
 }
 
 /** oclif reads this instead of loading every command: flags and arguments for parsing, help and completion. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import { errorFromBody, MusterError, type ErrorBody } from '../core/kernel/errors.ts'
 import type { CliConfig } from './config.ts'
+import { exchange, type Exchanged } from './exchange.ts'
 import { statePaths } from '../server/paths.ts'
 
 /** A row of the difference a plan would make. */
@@ -100,10 +101,9 @@ export function createClient(target: Target, actor: string): Client {
       if (options.plan) headers['x-muster-plan'] = '1'
       if (options.apply !== undefined) headers['x-muster-apply'] = options.apply
       if (options.confirm !== undefined) headers['x-muster-confirm'] = encodeURIComponent(options.confirm)
-      const body = JSON.stringify(input ?? {})
-      return readAnswer(await request('POST', `/v1/${name.replaceAll('.', '/')}`, { headers, body, signal: options.signal }))
+      return ask(target, actor, 'POST', `/v1/${name.replaceAll('.', '/')}`, { headers, body: JSON.stringify(input ?? {}), signal: options.signal })
     },
-    get: async (path, signal) => readAnswer(await request('GET', path, { signal })),
+    get: (path, signal) => ask(target, actor, 'GET', path, { signal }),
     stream: async function* stream<T>(path: string, body: unknown, signal?: AbortSignal) {
       const response = await request('POST', path, { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body ?? {}), signal })
       if (response.statusCode !== 200) await readAnswer(response)
@@ -155,9 +155,30 @@ export async function* linesOf(stream: AsyncIterable<Buffer | string>): AsyncGen
   if (rest.trim() !== '') yield rest
 }
 
-function send(target: Target, actor: string, method: string, path: string, input: RequestInput): Promise<IncomingMessage> {
+/** One question, one answer. Plain text goes over node:net alone, which starts sooner; TLS needs node:https. */
+async function ask<T>(target: Target, actor: string, method: string, path: string, input: RequestInput & { body?: string }): Promise<Answer<T>> {
+  if (target.isTls) return readAnswer(await send(target, actor, method, path, input))
+  const headers = headersOf(target, actor, input)
+  const head = [`${method} ${path} HTTP/1.1`, `host: ${target.host ?? 'localhost'}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)]
+  let answer: Exchanged
+  try {
+    answer = await exchange(target, head, input.body ?? '', input.signal)
+  } catch (error) {
+    if (error instanceof MusterError) throw error
+    if ((error as { isConnected?: boolean }).isConnected === true && !input.signal?.aborted) throw lostAnswer(error)
+    throw connectionError(target, error as NodeJS.ErrnoException)
+  }
+  return parseEnvelope(answer.status, answer.body)
+}
+
+function headersOf(target: Target, actor: string, input: RequestInput): Record<string, string> {
   const headers: Record<string, string> = { 'x-muster-actor': actor, ...input.headers }
   if (target.token !== null) headers['authorization'] = `Bearer ${target.token}`
+  return headers
+}
+
+function send(target: Target, actor: string, method: string, path: string, input: RequestInput): Promise<IncomingMessage> {
+  const headers = headersOf(target, actor, input)
   if (typeof input.body === 'string') headers['content-length'] = String(Buffer.byteLength(input.body))
   const options: RequestOptions = { method, path, headers, agent: false, host: target.host ?? 'localhost' }
   if (target.socketPath !== undefined) options.socketPath = target.socketPath
@@ -189,13 +210,23 @@ async function readAnswer<T>(response: IncomingMessage): Promise<Answer<T>> {
   try {
     for await (const chunk of response) text += chunk as string
   } catch (cause) {
-    throw new MusterError('SERVER_DOWN', 'the server went away before it answered; whether the change was made is not known', { hint: 'Look with the matching `list` or `status` command before trying again.', cause })
+    throw lostAnswer(cause)
   }
+  return parseEnvelope(response.statusCode ?? 0, text)
+}
+
+function lostAnswer(cause: unknown): MusterError {
+  const hint = 'Look with the matching `list` or `status` command before trying again.'
+  return new MusterError('SERVER_DOWN', 'the server went away before it answered; whether the change was made is not known', { hint, cause })
+}
+
+function parseEnvelope<T>(status: number, text: string): Answer<T> {
   let body: { ok?: boolean; data?: T; warnings?: string[]; position?: number; plan?: Plan; error?: ErrorBody }
   try {
     body = JSON.parse(text) as typeof body
   } catch (cause) {
-    throw new MusterError('UNAVAILABLE', `the answer is not of muster's form (HTTP ${response.statusCode})`, { hint: 'Check the address of the context with `muster config show --origin`.', cause })
+    const hint = 'Check the address of the context with `muster config show --origin`.'
+    throw new MusterError('UNAVAILABLE', `the answer is not of muster's form (HTTP ${status})`, { hint, cause })
   }
   if (body.ok !== true) throw errorFromBody(body.error ?? { code: 'INTERNAL', message: text.slice(0, 500), hint: '', docs: '', exit: 70 })
   const answer: Answer<T> = { data: body.data as T, warnings: body.warnings ?? [], position: body.position ?? 0 }

@@ -85,11 +85,16 @@ export abstract class MusterCommand extends Command {
     return this.view.isTty && process.stdin.isTTY && !this.isMachine && this.format !== 'name' && process.env['TERM'] !== 'dumb'
   }
 
-  /** Writes the answer in the format that was asked for; `render` draws the table of people. Warnings go to stderr too. */
-  protected async answer<T>(schema: string, data: T, render: (data: T, view: View) => string, warnings: readonly string[] = []): Promise<void> {
+  /** `tw.ps`: names the form of this command's answer, `muster.tw.ps/1`. */
+  protected get dottedId(): string {
+    return (this.id ?? 'unknown').replaceAll(':', '.')
+  }
+
+  /** Writes the answer, of the form `muster.<name>/1`, in the format that was asked for; `render` draws it for people. Warnings go to stderr too. */
+  protected async answer<T>(name: string, data: T, render: (data: T, view: View) => string, warnings: readonly string[] = []): Promise<void> {
     for (const warning of warnings) this.note(`▲ ${warning}`)
     const kind = this.format
-    this.print(kind === 'table' || kind === 'wide' ? render(data, this.view) : await format(kind, schemaName(schema), data, warnings))
+    this.print(kind === 'table' || kind === 'wide' ? render(data, this.view) : await format(kind, schemaName(name), data, warnings))
   }
 
   /** One line (or more) on stdout. */
@@ -164,7 +169,7 @@ export abstract class QueryCommand<Ref extends OperationRef = OperationRef> exte
     const parsed = await this.start(command)
     const operation = command.operation as unknown as OperationRef<InputOf<Ref>, OutputOf<Ref>>
     const { data, warnings } = await this.call(operation, await this.input(parsed as never))
-    await this.answer(operation.name, data, (value, view) => this.render(value, view), warnings)
+    await this.answer(this.dottedId, data, (value, view) => this.render(value, view), warnings)
     process.exitCode = this.exitCode(data)
   }
 }
@@ -201,7 +206,7 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
     const operation = command.operation as unknown as OperationRef<InputOf<Ref>, OutputOf<Ref>>
     const done = await this.change(operation, await this.input(parsed as never), parsed.flags as unknown as ChangeFlags)
     if (done === null) return
-    await this.answer(operation.name, done.data, (value, view) => this.render(value, view), done.warnings)
+    await this.answer(this.dottedId, done.data, (value, view) => this.render(value, view), done.warnings)
     process.exitCode = this.exitCode(done.data)
   }
 
@@ -216,7 +221,7 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
     if (flags.plan) {
       if (operation.kind !== 'command') throw new MusterError('USAGE', 'This command acts outside the log, so its difference cannot be shown before.', { hint: 'Run it without --plan.' })
       const { plan, warnings } = await this.call(ref, input, { plan: true })
-      if (plan) await this.showPlan(ref.name, plan, warnings)
+      if (plan) await this.showPlan(plan, warnings)
       return null
     }
     const { confirmYes, confirmName } = await import('./confirm.ts')
@@ -228,10 +233,10 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
     return this.call(ref, input, { apply: flags.apply, confirm: confirm ?? flags.confirm })
   }
 
-  private async showPlan(name: string, plan: Plan, warnings: readonly string[]): Promise<void> {
+  private async showPlan(plan: Plan, warnings: readonly string[]): Promise<void> {
     const { renderPlan } = await import('./render/plan.ts')
     const again = ['muster', ...(this.id ?? '').split(':'), ...this.argv.filter((word) => word !== '--plan').map(quote)].join(' ')
-    await this.answer(`${name}.plan`, plan, (value, view) => renderPlan(view, value, again), warnings)
+    await this.answer('plan', plan, (value, view) => renderPlan(view, value, again), warnings)
   }
 }
 

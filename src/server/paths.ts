@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -49,10 +48,11 @@ const SOCKET_PATH_MAX = 107
 export function statePaths(context: string, env: NodeJS.ProcessEnv = process.env): StatePaths {
   const stateHome = env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state')
   const root = env['MUSTER_STATE_DIR'] || join(stateHome, 'muster', context)
-  const short = join(tmpdir(), `muster-${process.getuid?.() ?? 0}-${createHash('sha256').update(root).digest('hex').slice(0, 10)}`)
+  // Loaded when needed: the crypto module alone would be a third of what a read command may cost.
+  const short = (): string => join(tmpdir(), `muster-${process.getuid?.() ?? 0}-${process.getBuiltinModule('node:crypto').createHash('sha256').update(root).digest('hex').slice(0, 10)}`)
   const socketPath = (name: string): string => {
     const path = join(root, name)
-    return Buffer.byteLength(path) <= SOCKET_PATH_MAX ? path : join(short, name.replaceAll('/', '-'))
+    return Buffer.byteLength(path) <= SOCKET_PATH_MAX ? path : join(short(), name.replaceAll('/', '-'))
   }
   const at = (name: string): string => join(root, name)
   return {
