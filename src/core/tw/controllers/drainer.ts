@@ -1,0 +1,32 @@
+import type { Controller } from '../../contracts/controller.ts'
+import type { Proposal } from '../../contracts/entry.ts'
+import { drainFinished } from '../entries/nodes.ts'
+import { stopTask } from '../entries/tasks.ts'
+import type { DrainRow, TaskRow } from '../rows.ts'
+import type { TwSoft } from '../soft.ts'
+import { earliest } from './wake.ts'
+
+/**
+ * Ends drains: complete once the agent reported every process gone (tw, section 4, rule 5); at the deadline whatever is
+ * left is stopped. Moving the tasks is the reconciler's, under the group's budget.
+ */
+export const drainer: Controller<TwSoft> = {
+  name: 'tw.drain',
+  wakes: ['tw.Drain', 'tw.Tasks', 'tw.Stop', 'tw.NodeLost'],
+  decide: (db, now) => {
+    const entries: Proposal[] = []
+    const wakes: (number | null)[] = []
+    for (const drain of db.all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL ORDER BY node')) {
+      const left = db.all<Pick<TaskRow, 'id' | 'want'>>('SELECT id, want FROM tw_task WHERE node = ? AND is_terminal = 0 ORDER BY id', drain.node)
+      if (left.length === 0) {
+        entries.push(drainFinished.of({ node: drain.node, isComplete: true }))
+      } else if (drain.deadline_at !== null && now >= drain.deadline_at) {
+        const ids = left.filter((task) => task.want === 'run').map((task) => task.id)
+        if (ids.length > 0) entries.push(stopTask.of({ ids, cause: `drain of ${drain.node}: deadline` }))
+      } else {
+        wakes.push(drain.deadline_at)
+      }
+    }
+    return { entries, wakeAt: earliest(wakes) }
+  },
+}

@@ -1,0 +1,33 @@
+import type { Controller } from '../../contracts/controller.ts'
+import type { Proposal } from '../../contracts/entry.ts'
+import { faultRuleSet } from '../entries/mesh.ts'
+import { tasksForgotten } from '../entries/tasks.ts'
+import type { MeshFaultRow } from '../rows.ts'
+import type { TwSoft } from '../soft.ts'
+import { earliest } from './wake.ts'
+
+/** Final tasks stay this long, and of each index the last few for ever (tw, section 4, rule 15). */
+const ENDED_KEPT_MS = 3_600_000
+const ENDED_KEPT_MIN = 5
+const FORGET_MAX = 500
+const LOOK_AGAIN_MS = 600_000
+
+/** Takes away what is over: expired mesh faults, and old final tasks. */
+export const janitor: Controller<TwSoft> = {
+  name: 'tw.janitor',
+  wakes: ['tw.FaultRuleSet', 'tw.TasksReported'],
+  decide: (db, now) => {
+    const faults = db.all<Pick<MeshFaultRow, 'id' | 'service' | 'until_ms'>>('SELECT id, service, until_ms FROM tw_mesh_fault ORDER BY id')
+    const over = Map.groupBy(faults.filter((fault) => fault.until_ms <= now), (fault) => fault.service)
+    const entries: Proposal[] = [...over].map(([service, ended]) => faultRuleSet.of({ service, add: [], remove: ended.map((fault) => fault.id), reason: 'ended' }))
+    const old = db.all<{ id: number }>(
+      `SELECT id FROM (SELECT id, ended_at, is_reaped, row_number() OVER (PARTITION BY job, grp, idx ORDER BY id DESC) AS age
+         FROM tw_task t WHERE is_terminal = 1 AND NOT (state = 'complete' AND EXISTS (SELECT 1 FROM tw_job j WHERE j.name = t.job AND j.kind = 'batch')))
+       WHERE age > ? AND ended_at <= ? AND is_reaped = 1 ORDER BY id LIMIT ?`,
+      ENDED_KEPT_MIN, now - ENDED_KEPT_MS, FORGET_MAX,
+    )
+    if (old.length > 0) entries.push(tasksForgotten.of({ ids: old.map((row) => row.id) }))
+    const next = earliest(faults.map((fault) => (fault.until_ms > now ? fault.until_ms : null)))
+    return { entries, wakeAt: earliest([next, now + LOOK_AGAIN_MS]) }
+  },
+}

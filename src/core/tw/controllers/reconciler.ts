@@ -1,0 +1,53 @@
+import type { Controller } from '../../contracts/controller.ts'
+import type { Proposal } from '../../contracts/entry.ts'
+import type { ReadDb } from '../../contracts/storage.ts'
+import { stopTask, tasksPlaced, tasksRejected } from '../entries/tasks.ts'
+import { groupRows, twPosition, type JobRow } from '../rows.ts'
+import { fleetOf } from '../scheduler/fleet.ts'
+import type { TwSoft } from '../soft.ts'
+import { fleetFacts, groupView } from './group-view.ts'
+import { reconcileGroup, type GroupDecision } from './reconcile-group.ts'
+import { earliest } from './wake.ts'
+
+/** Records in one `TasksPlaced`; what is over waits for the next round, so one huge job starves nobody. */
+const PLACED_MAX = 1000
+
+/** Desired against actual, for every group of every job, by priority and then by name. */
+export const reconciler: Controller<TwSoft> = {
+  name: 'tw.reconcile',
+  wakes: ['tw.'],
+  decide: (db, now) => {
+    const entries: Proposal[] = rejections(db)
+    const wakes: (number | null)[] = []
+    const plannedAt = twPosition(db)
+    for (const { job, group, decision } of decisions(db, now)) {
+      for (const { ids, cause } of decision.stop) entries.push(stopTask.of({ ids, cause }))
+      for (const { version, tasks } of decision.place) entries.push(tasksPlaced.of({ job, group, version, plannedAt, tasks: tasks.slice(0, PLACED_MAX) }))
+      wakes.push(decision.wakeAt)
+    }
+    return { entries, wakeAt: earliest(wakes) }
+  },
+}
+
+/** The decision about every group on the state as it is; also what `tw explain` tells. */
+export function decisions(db: ReadDb, now: number): { job: string; group: string; decision: GroupDecision }[] {
+  const fleet = fleetOf(db)
+  const facts = fleetFacts(db)
+  const jobs = db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name')
+  return jobs.flatMap((job) =>
+    groupRows(db, job.name).map((group) => ({ job: job.name, group: group.name, decision: reconcileGroup(groupView(db, job, group, facts, now), fleet, now) })),
+  )
+}
+
+function rejections(db: ReadDb): Proposal[] {
+  const rows = db.all<{ position: number; job: string; grp: string; idx: number; node: string; reason: string }>('SELECT * FROM tw_rejected ORDER BY position, idx')
+  const byPosition = Map.groupBy(rows, (row) => row.position)
+  return [...byPosition].map(([position, records]) =>
+    tasksRejected.of({
+      position,
+      job: records[0]?.job ?? '',
+      group: records[0]?.grp ?? '',
+      tasks: records.map((row) => ({ index: row.idx, node: row.node, reason: row.reason })),
+    }),
+  )
+}

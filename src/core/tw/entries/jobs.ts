@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import { canonicalJson } from '../../kernel/json.ts'
+import type { Db, ReadDb } from '../../contracts/storage.ts'
+import type { JobSpec } from '../job-spec.ts'
+import { jobRow } from '../rows.ts'
+import { note, twEntry } from './define.ts'
+
+/** A version of a job exists from here on, and never changes. It runs only where an `UpdateTargetSet` says so. */
+export const jobSubmitted = twEntry({
+  type: 'tw.JobSubmitted',
+  body: z.object({
+    job: z.string(),
+    version: z.int(),
+    /** as the user wrote it */
+    document: z.record(z.string(), z.unknown()),
+    /** resolved: {@link JobSpec} */
+    spec: z.custom<JobSpec>((value) => typeof value === 'object' && value !== null),
+    release: z.string().nullable(),
+    reason: z.string(),
+    /** false: kept for a rollout, not started */
+    isStarted: z.boolean(),
+  }),
+  notable: (body) =>
+    body.isStarted ? note('job', `${body.job} v${body.version}`, firstService(body.spec), `job ${body.job} version ${body.version} submitted: ${body.reason}`) : null,
+  apply: (db, body, meta) => {
+    db.run(
+      'INSERT INTO tw_job_version (job, version, document, spec, release, reason, author, at, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      body.job, body.version, canonicalJson(body.document), canonicalJson(body.spec), body.release, body.reason, meta.actor, meta.at, meta.position,
+    )
+    if (!body.isStarted) {
+      db.run('UPDATE tw_job SET last_version = ?, changed_at = ? WHERE name = ?', body.version, meta.at, body.job)
+      return
+    }
+    db.run(
+      `INSERT INTO tw_job (name, kind, priority, state, current_version, last_version, owner, changed_at) VALUES (?, ?, ?, 'running', ?, ?, NULL, ?)
+       ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, priority = excluded.priority, state = 'running',
+         current_version = excluded.current_version, last_version = excluded.last_version, changed_at = excluded.changed_at`,
+      body.job, body.spec.kind, body.spec.priority, body.version, body.version, meta.at,
+    )
+  },
+})
+
+export const jobStopped = twEntry({
+  type: 'tw.JobStopped',
+  body: z.object({ job: z.string(), reason: z.string() }),
+  notable: (body, db) => note('job', body.job, serviceOfJob(db, body.job), `job ${body.job} stopped: ${body.reason}`),
+  apply: (db, body, meta) => {
+    db.run("UPDATE tw_job SET state = 'stopped', owner = NULL, changed_at = ? WHERE name = ?", meta.at, body.job)
+    db.run('UPDATE tw_arm SET count = 0 WHERE job = ?', body.job)
+  },
+})
+
+/** How many tasks of which version a group should have, per arm; with an owner, nobody else may change it. */
+export const updateTargetSet = twEntry({
+  type: 'tw.UpdateTargetSet',
+  body: z.object({
+    job: z.string(),
+    group: z.string(),
+    owner: z.string().nullable(),
+    arms: z.array(z.object({ arm: z.enum(['primary', 'canary']), version: z.int(), count: z.int().min(0) })),
+    /** the group's own count, without surge and canaries; null: unchanged */
+    count: z.int().min(0).nullable(),
+    reason: z.string(),
+  }),
+  apply: (db, body, meta) => {
+    const job = jobRow(db, body.job)
+    if (!job) return
+    db.run('DELETE FROM tw_arm WHERE job = ? AND grp = ?', body.job, body.group)
+    for (const arm of body.arms) {
+      db.run('INSERT INTO tw_arm (job, grp, arm, version, count) VALUES (?, ?, ?, ?, ?)', body.job, body.group, arm.arm, arm.version, arm.count)
+    }
+    if (body.count !== null) {
+      db.run(
+        'INSERT INTO tw_group (job, name, count, rejected_at) VALUES (?, ?, ?, NULL) ON CONFLICT (job, name) DO UPDATE SET count = excluded.count',
+        body.job, body.group, body.count,
+      )
+    }
+    const primary = body.arms.find((arm) => arm.arm === 'primary')
+    db.run('UPDATE tw_job SET owner = ?, current_version = ?, changed_at = ? WHERE name = ?', body.owner, primary?.version ?? job.current_version, meta.at, body.job)
+    forgetEmptyGroup(db, body.job, body.group)
+  },
+})
+
+/** A group that no arm names and no task belongs to any more is gone from the job. */
+function forgetEmptyGroup(db: Db, job: string, group: string): void {
+  db.run(
+    `DELETE FROM tw_group WHERE job = ? AND name = ? AND NOT EXISTS (SELECT 1 FROM tw_arm WHERE job = ? AND grp = ?)
+      AND NOT EXISTS (SELECT 1 FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0)`,
+    job, group, job, group, job, group,
+  )
+}
+
+function firstService(spec: JobSpec): string | null {
+  return spec.groups.flatMap((group) => group.services)[0]?.name ?? null
+}
+
+/** The first service of a job, for marks; null when it has none. */
+export function serviceOfJob(db: ReadDb, job: string): string | null {
+  return db.get<{ name: string }>('SELECT name FROM tw_mesh_service WHERE job = ? ORDER BY name', job)?.name ?? null
+}
+
+export const JOB_ENTRIES = [jobSubmitted, jobStopped, updateTargetSet] as const

@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import { canonicalJson } from '../../kernel/json.ts'
+import { nodeRow, type TaskRow } from '../rows.ts'
+import { note, twEntry } from './define.ts'
+import { endTask } from './task-change.ts'
+
+export const nodeIdentitySchema = z.object({
+  node: z.string().min(1),
+  bootId: z.string(),
+  pid: z.int(),
+  region: z.string(),
+  zone: z.string(),
+  rack: z.string(),
+  address: z.string(),
+  cpuMilli: z.int().min(0),
+  memoryBytes: z.int().min(0),
+  attributes: z.record(z.string(), z.string()),
+})
+
+/** An agent introduces itself: a new node, or one whose machine or agent was started again. */
+export const nodeJoined = twEntry({
+  type: 'tw.NodeJoined',
+  body: nodeIdentitySchema,
+  notable: (body, db) => (nodeRow(db, body.node) ? null : note('node', body.node, null, `node ${body.node} joined in ${body.region}`)),
+  apply: (db, body, meta) => {
+    db.run(
+      `INSERT INTO tw_node (name, boot_id, pid, region, zone, rack, address, cpu_milli, memory_bytes, attributes, labels, state, is_cordoned, joined_at, changed_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', 'ready', 0, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET boot_id = excluded.boot_id, pid = excluded.pid, region = excluded.region, zone = excluded.zone, rack = excluded.rack,
+         address = excluded.address, cpu_milli = excluded.cpu_milli, memory_bytes = excluded.memory_bytes, attributes = excluded.attributes,
+         state = 'ready', changed_at = excluded.changed_at`,
+      body.node, body.bootId, body.pid, body.region, body.zone, body.rack, body.address, body.cpuMilli, body.memoryBytes, canonicalJson(body.attributes), meta.at, meta.at,
+    )
+    db.run('INSERT OR IGNORE INTO tw_node_use (node, cpu_milli, memory_bytes, tasks) VALUES (?, 0, 0, 0)', body.node)
+  },
+})
+
+/** Silent for too long: its tasks are given up and replaced. Should it return, they are stopped there. */
+export const nodeLost = twEntry({
+  type: 'tw.NodeLost',
+  body: z.object({ node: z.string(), silentMs: z.int() }),
+  notable: (body) => note('node-lost', body.node, null, `node ${body.node} lost: silent for ${Math.round(body.silentMs / 1000)} s`),
+  apply: (db, body, meta) => {
+    db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name = ?", meta.at, body.node)
+    for (const task of db.all<TaskRow>('SELECT * FROM tw_task WHERE node = ? AND is_terminal = 0 ORDER BY id', body.node)) {
+      db.run("UPDATE tw_task SET want = 'stop', stop_position = coalesce(stop_position, ?), stop_at = coalesce(stop_at, ?), stop_cause = coalesce(stop_cause, 'node lost') WHERE id = ?", meta.position, meta.at, task.id)
+      endTask(db, task, task.want === 'stop' ? 'stopped' : 'lost', `node ${body.node} lost`, meta)
+    }
+  },
+})
+
+export const nodeReturned = twEntry({
+  type: 'tw.NodeReturned',
+  body: z.object({ node: z.string() }),
+  notable: (body) => note('node', body.node, null, `node ${body.node} is back`),
+  apply: (db, body, meta) => {
+    db.run("UPDATE tw_node SET state = 'ready', changed_at = ? WHERE name = ?", meta.at, body.node)
+  },
+})
+
+export const nodeSet = twEntry({
+  type: 'tw.NodeSet',
+  body: z.object({ node: z.string(), isCordoned: z.boolean().optional(), labels: z.record(z.string(), z.string()).optional(), reason: z.string() }),
+  notable: (body) =>
+    body.isCordoned === undefined ? null : note('node', body.node, null, `node ${body.node} ${body.isCordoned ? 'cordoned' : 'uncordoned'}${body.reason === '' ? '' : `: ${body.reason}`}`),
+  apply: (db, body, meta) => {
+    if (body.isCordoned !== undefined) db.run('UPDATE tw_node SET is_cordoned = ?, changed_at = ? WHERE name = ?', body.isCordoned ? 1 : 0, meta.at, body.node)
+    if (body.labels !== undefined) db.run('UPDATE tw_node SET labels = ?, changed_at = ? WHERE name = ?', canonicalJson(body.labels), meta.at, body.node)
+  },
+})
+
+/** Everything on a node is to move away; the node takes nothing new. The cordon stays when the drain is over. */
+export const drainStarted = twEntry({
+  type: 'tw.DrainStarted',
+  body: z.object({ node: z.string(), deadlineMs: z.int().nullable(), isForced: z.boolean(), reason: z.string() }),
+  notable: (body) => note('drain', body.node, null, `drain of ${body.node} started${body.reason === '' ? '' : `: ${body.reason}`}`),
+  apply: (db, body, meta) => {
+    db.run(
+      'INSERT OR REPLACE INTO tw_drain (node, deadline_at, reason, author, is_forced, started_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, NULL)',
+      body.node, body.deadlineMs === null ? null : meta.at + body.deadlineMs, body.reason, meta.actor, body.isForced ? 1 : 0, meta.at,
+    )
+    db.run('UPDATE tw_node SET is_cordoned = 1, changed_at = ? WHERE name = ?', meta.at, body.node)
+  },
+})
+
+/** `isComplete`: no process is left there; else the drain was called off by `undrain`, which also lifts the cordon. */
+export const drainFinished = twEntry({
+  type: 'tw.DrainFinished',
+  body: z.object({ node: z.string(), isComplete: z.boolean() }),
+  notable: (body) => note('drain', body.node, null, body.isComplete ? `drain of ${body.node} complete` : `drain of ${body.node} called off`),
+  apply: (db, body, meta) => {
+    if (body.isComplete) {
+      db.run('UPDATE tw_drain SET finished_at = ? WHERE node = ?', meta.at, body.node)
+    } else {
+      db.run('DELETE FROM tw_drain WHERE node = ?', body.node)
+      db.run('UPDATE tw_node SET is_cordoned = 0, changed_at = ? WHERE name = ?', meta.at, body.node)
+    }
+  },
+})
+
+export const NODE_ENTRIES = [nodeJoined, nodeLost, nodeReturned, nodeSet, drainStarted, drainFinished] as const

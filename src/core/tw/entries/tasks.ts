@@ -1,0 +1,188 @@
+import { z } from 'zod'
+import type { EntryMeta } from '../../contracts/entry.ts'
+import type { Db } from '../../contracts/storage.ts'
+import { canonicalJson } from '../../kernel/json.ts'
+import { groupSpecOf, specOf, taskRow, versionRow, type TaskRow } from '../rows.ts'
+import { misfitOf } from '../scheduler/referee.ts'
+import { nextOf, note, twEntry } from './define.ts'
+import { serviceOfJob } from './jobs.ts'
+import { addEvent, endTask } from './task-change.ts'
+
+/**
+ * Tasks get a place and are to be started there. `apply` is the referee: each record is checked against the state as it
+ * is now; what does not fit is kept aside and answered by a `TasksRejected`. So no planner can over-commit a node (I2).
+ */
+export const tasksPlaced = twEntry({
+  type: 'tw.TasksPlaced',
+  body: z.object({
+    job: z.string(),
+    group: z.string(),
+    version: z.int(),
+    /** tw position of the state the plan was made on */
+    plannedAt: z.int(),
+    tasks: z.array(z.object({ index: z.int().min(0), node: z.string(), why: z.string() })),
+  }),
+  apply: (db, body, meta) => {
+    const version = versionRow(db, body.job, body.version)
+    const group = version === undefined ? undefined : groupSpecOf(specOf(db, body.job, body.version), body.group)
+    for (const record of body.tasks) {
+      const misfit = group === undefined ? 'the version has no such group' : misfitOf(db, { job: body.job, group, version: body.version, index: record.index, node: record.node })
+      if (misfit !== null || group === undefined) {
+        reject(db, body, record, misfit ?? '', meta)
+        continue
+      }
+      const id = nextOf(db, 'task')
+      const statics = Object.values(group.container.ports).filter((port) => port > 0)
+      db.run(
+        `INSERT INTO tw_task (id, job, grp, idx, version, node, incarnation, state, want, health, ports, reason, restarts, placed_at,
+           placed_position, is_terminal, is_reaped, cpu_milli, memory_bytes, static_ports, why)
+         VALUES (?, ?, ?, ?, ?, ?, 1, 'placed', 'run', 'starting', '{}', '', 0, ?, ?, 0, 0, ?, ?, ?, ?)`,
+        id, body.job, body.group, record.index, body.version, record.node, meta.at, meta.position,
+        group.container.cpuMilli, group.container.memoryBytes, canonicalJson(statics), record.why,
+      )
+      db.run(
+        `INSERT INTO tw_node_use (node, cpu_milli, memory_bytes, tasks) VALUES (?, ?, ?, 1) ON CONFLICT (node) DO UPDATE SET
+           cpu_milli = cpu_milli + excluded.cpu_milli, memory_bytes = memory_bytes + excluded.memory_bytes, tasks = tasks + 1`,
+        record.node, group.container.cpuMilli, group.container.memoryBytes,
+      )
+      addEvent(db, id, meta, `placed on ${record.node}: ${record.why}`)
+    }
+  },
+})
+
+function reject(db: Db, body: { job: string; group: string; version: number }, record: { index: number; node: string }, reason: string, meta: EntryMeta): void {
+  db.run(
+    'INSERT OR IGNORE INTO tw_rejected (position, job, grp, version, idx, node, reason) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    meta.position, body.job, body.group, body.version, record.index, record.node, reason,
+  )
+  db.run('UPDATE tw_group SET rejected_at = ? WHERE job = ? AND name = ?', meta.at, body.job, body.group)
+}
+
+/** The fact beside a `TasksPlaced` that the referee refused in part: the plan was stale. The group is planned again. */
+export const tasksRejected = twEntry({
+  type: 'tw.TasksRejected',
+  body: z.object({ position: z.int(), job: z.string(), group: z.string(), tasks: z.array(z.object({ index: z.int(), node: z.string(), reason: z.string() })) }),
+  apply: (db, body) => {
+    db.run('DELETE FROM tw_rejected WHERE position = ?', body.position)
+  },
+})
+
+/** A new start of a task in its place: the agent ends the running incarnation and starts the next. */
+export const startTask = twEntry({
+  type: 'tw.StartTask',
+  body: z.object({ id: z.int(), cause: z.string() }),
+  apply: (db, body, meta) => {
+    const task = taskRow(db, body.id)
+    if (!task || task.is_terminal || task.want === 'stop') return
+    db.run(
+      "UPDATE tw_task SET incarnation = incarnation + 1, state = 'starting', health = 'starting', healthy_since = NULL, reported = NULL WHERE id = ?",
+      body.id,
+    )
+    addEvent(db, body.id, meta, `restart asked for: ${body.cause}`)
+  },
+})
+
+/** Tasks are to end. They are out of service from here on; the signal follows once the proxies know (mesh 3.1). */
+export const stopTask = twEntry({
+  type: 'tw.StopTask',
+  body: z.object({ ids: z.array(z.int()), cause: z.string() }),
+  apply: (db, body, meta) => {
+    for (const id of body.ids) {
+      const task = taskRow(db, id)
+      if (!task || task.is_terminal || task.want === 'stop') continue
+      db.run(
+        "UPDATE tw_task SET want = 'stop', state = 'stopping', healthy_since = NULL, stop_position = ?, stop_at = ?, stop_cause = ? WHERE id = ?",
+        meta.position, meta.at, body.cause, id,
+      )
+      addEvent(db, id, meta, `stopping: ${body.cause}`)
+    }
+  },
+})
+
+const report = z.object({
+  id: z.int(),
+  task: z.string(),
+  incarnation: z.int(),
+  state: z.enum(['starting', 'running', 'stopping', 'stopped', 'complete', 'failed']),
+  health: z.enum(['starting', 'healthy', 'unhealthy', 'none']),
+  pid: z.int().nullable(),
+  ports: z.record(z.string(), z.int()),
+  reason: z.string(),
+  restarts: z.int(),
+  startedAt: z.number().nullable(),
+  cpuMilli: z.number().optional(),
+  memoryBytes: z.number().optional(),
+})
+
+export const taskReportSchema = report
+type Report = z.output<typeof report>
+
+/** What an agent saw of its tasks, only where it differs from the state (`reportChanges`). */
+export const tasksReported = twEntry({
+  type: 'tw.TasksReported',
+  body: z.object({ node: z.string(), bootId: z.string(), tasks: z.array(report) }),
+  notable: (body, db) => {
+    const failed = body.tasks.filter((it) => it.state === 'failed' && taskRow(db, it.id)?.want === 'run')
+    const [first] = failed
+    if (!first) return null
+    const more = failed.length > 1 ? ` and ${failed.length - 1} more` : ''
+    const job = first.task.split('/')[0] ?? first.task
+    return note('task-failed', first.task, serviceOfJob(db, job), `${first.task}${more} failed on ${body.node}: ${first.reason}`)
+  },
+  apply: (db, body, meta) => {
+    for (const it of body.tasks) {
+      const task = taskRow(db, it.id)
+      if (task && task.node === body.node) applyReport(db, task, it, meta)
+    }
+  },
+})
+
+const ENDED: ReadonlySet<string> = new Set(['stopped', 'complete', 'failed'])
+
+function applyReport(db: Db, task: TaskRow, it: Report, meta: EntryMeta): void {
+  const isEnded = ENDED.has(it.state)
+  if (task.is_terminal) {
+    // A task that was given up with its node: its process is gone now, nothing is left to do.
+    if (isEnded && !task.is_reaped) {
+      db.run('UPDATE tw_task SET is_reaped = 1, reported = ? WHERE id = ?', it.state, task.id)
+      addEvent(db, task.id, meta, `its process on the returned node ended: ${it.reason || it.state}`)
+    }
+    return
+  }
+  if (it.incarnation < task.incarnation && !isEnded) return
+  if (it.incarnation < task.incarnation && task.want === 'run') return
+  const isServing = it.state === 'running' && (it.health === 'healthy' || it.health === 'none')
+  const isSameRun = it.restarts === task.restarts && it.incarnation === task.incarnation && it.pid === task.pid
+  const healthySince = isServing && task.want === 'run' ? ((isSameRun ? task.healthy_since : null) ?? meta.at) : null
+  db.run(
+    `UPDATE tw_task SET reported = ?, health = ?, healthy_since = ?, pid = ?, ports = ?, reason = ?, restarts = ?, incarnation = ?, started_at = ?,
+       was_healthy = max(was_healthy, ?) WHERE id = ?`,
+    it.state, it.health, healthySince, isEnded ? null : it.pid, canonicalJson(it.ports), it.reason, it.restarts, it.incarnation, it.startedAt, isServing ? 1 : 0, task.id,
+  )
+  if (it.restarts > task.restarts) addEvent(db, task.id, meta, `restarted by its agent (${it.restarts}): ${it.reason || 'ended'}`)
+  if (isEnded) {
+    const state = task.want === 'stop' && it.state !== 'complete' ? 'stopped' : (it.state as 'stopped' | 'complete' | 'failed')
+    endTask(db, task, state, it.reason, meta)
+    db.run('UPDATE tw_task SET is_reaped = 1 WHERE id = ?', task.id)
+    return
+  }
+  const state = task.want === 'stop' ? 'stopping' : it.state === 'stopping' ? 'stopping' : it.state
+  if (state !== task.state || it.health !== task.health) {
+    db.run('UPDATE tw_task SET state = ? WHERE id = ?', state, task.id)
+    const health = it.state === 'running' && it.health !== 'none' ? `, ${it.health}` : ''
+    addEvent(db, task.id, meta, `${it.state}${health}${it.reason === '' ? '' : `: ${it.reason}`}`)
+  }
+}
+
+/** Old final tasks go from the tables; the log keeps them. */
+export const tasksForgotten = twEntry({
+  type: 'tw.TasksForgotten',
+  body: z.object({ ids: z.array(z.int()) }),
+  apply: (db, body) => {
+    for (const id of body.ids) {
+      if (db.run('DELETE FROM tw_task WHERE id = ? AND is_terminal = 1 AND is_reaped = 1', id) > 0) db.run('DELETE FROM tw_task_event WHERE task = ?', id)
+    }
+  },
+})
+
+export const TASK_ENTRIES = [tasksPlaced, tasksRejected, startTask, stopTask, tasksReported, tasksForgotten] as const

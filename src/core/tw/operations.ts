@@ -1,0 +1,22 @@
+/** What can be asked of tw. Each operation is defined beside its kind in `operations/`. */
+import type { Operation } from '../contracts/operation.ts'
+import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
+import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
+import { nodeCordon, nodeDrain, nodeJoin, nodeList, nodeShow, nodeUncordon, nodeUndrain, tasksReport } from './operations/nodes.ts'
+import { explain, jobDiff, jobHistory, jobList, jobPlan, jobShow, ps, taskShow } from './operations/reads.ts'
+import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
+import { jobVersionPut, updateSet } from './operations/updates.ts'
+
+export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
+export { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
+export { nodeCordon, nodeDrain, nodeJoin, nodeList, nodeShow, nodeUncordon, nodeUndrain, tasksReport } from './operations/nodes.ts'
+export { explain, jobDiff, jobHistory, jobList, jobPlan, jobShow, ps, taskShow } from './operations/reads.ts'
+export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
+export { jobVersionPut, updateSet } from './operations/updates.ts'
+
+export const TW_OPERATIONS = [
+  jobRun, jobStop, jobScale, jobRevert, jobList, jobShow, jobHistory, jobDiff, jobPlan, jobVersionPut, updateSet,
+  ps, explain, taskShow, taskStop, taskRestart, taskSignal, taskExec, tasksReport,
+  nodeJoin, nodeList, nodeShow, nodeCordon, nodeUncordon, nodeDrain, nodeUndrain,
+  meshSplitSet, meshFaultSet, meshList, meshShow,
+] as unknown as readonly Operation[]

@@ -1,0 +1,144 @@
+import { z } from 'zod'
+import type { Proposal } from '../../contracts/entry.ts'
+import { defineCommand, type Decision } from '../../contracts/operation.ts'
+import type { ReadDb } from '../../contracts/storage.ts'
+import { isRefusal, type MusterError, refuse } from '../../kernel/errors.ts'
+import { canonicalJson } from '../../kernel/json.ts'
+import { jobStopped, jobSubmitted, updateTargetSet } from '../entries/jobs.ts'
+import type { JobSpec } from '../job-spec.ts'
+import { armRows, fromJson, groupRows, groupSpecOf, jobRow, specOf, versionRow } from '../rows.ts'
+import { jobStatus } from '../views/job-status.ts'
+import { documentSchema, freeJob, parseSpec, serviceEntries } from './helpers.ts'
+import { statusSchema } from './schemas.ts'
+
+const runOutput = z.object({
+  job: z.string(),
+  version: z.int(),
+  /** false: exactly this ran already */
+  isChanged: z.boolean(),
+  groups: z.array(z.object({ group: z.string(), count: z.int() })),
+})
+
+export const jobRun = defineCommand({
+  name: 'tw.job.run',
+  summary: 'Run a job, or replace the running version of it task by task.',
+  input: z.object({
+    /** the job document */
+    spec: documentSchema,
+    /** end the ownership of a rollout */
+    takeOver: z.boolean().default(false),
+    release: z.string().nullable().default(null),
+    reason: z.string().default(''),
+  }),
+  output: runOutput,
+  decide: (db, input) => {
+    const spec = parseSpec(input.spec)
+    if (isRefusal(spec)) return spec
+    return startVersion(db, { spec, document: input.spec, takeOver: input.takeOver, release: input.release, reason: input.reason })
+  },
+})
+
+interface Start {
+  spec: JobSpec
+  document: Record<string, unknown>
+  takeOver: boolean
+  release: string | null
+  reason: string
+}
+
+/** A new version that replaces what runs; nothing when exactly it runs already. */
+function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutput>> | MusterError {
+  const { spec } = start
+  const groups = spec.groups.map((group) => ({ group: group.name, count: group.count }))
+  if (jobRow(db, spec.job)) {
+    const job = freeJob(db, spec.job, start.takeOver)
+    if (isRefusal(job)) return job
+    if (job.kind !== spec.kind && job.state === 'running') return refuse('TW_JOB_STATE', `the job ${spec.job} runs as ${job.kind}; stop it before running it as ${spec.kind}`)
+    if (isRunningSame(db, start)) return { entries: [], reply: () => ({ job: spec.job, version: job.current_version, isChanged: false, groups }) }
+  }
+  const services = serviceEntries(db, spec)
+  if (isRefusal(services)) return services
+  const version = (jobRow(db, spec.job)?.last_version ?? 0) + 1
+  const removed = groupRows(db, spec.job).filter((group) => !groupSpecOf(spec, group.name) && armRows(db, spec.job, group.name).length > 0)
+  const entries: Proposal[] = [
+    jobSubmitted.of({ job: spec.job, version, document: start.document, spec, release: start.release, reason: start.reason, isStarted: true }),
+    ...spec.groups.map((group) =>
+      updateTargetSet.of({ job: spec.job, group: group.name, owner: null, arms: [{ arm: 'primary', version, count: group.count }], count: group.count, reason: start.reason }),
+    ),
+    ...removed.map((group) => updateTargetSet.of({ job: spec.job, group: group.name, owner: null, arms: [], count: null, reason: start.reason })),
+    ...services,
+  ]
+  return { entries, reply: () => ({ job: spec.job, version, isChanged: true, groups }) }
+}
+
+function isRunningSame(db: ReadDb, start: Start): boolean {
+  const job = jobRow(db, start.spec.job)
+  if (!job || job.state !== 'running' || job.owner !== null) return false
+  const current = versionRow(db, job.name, job.current_version)
+  if (!current || current.document !== canonicalJson(start.document) || current.release !== start.release) return false
+  return start.spec.groups.every((group) => {
+    const arms = armRows(db, job.name, group.name)
+    return arms.length === 1 && arms[0]?.version === job.current_version && arms[0].count === group.count
+  })
+}
+
+export const jobStop = defineCommand({
+  name: 'tw.job.stop',
+  summary: 'Stop every task of a job; its versions stay.',
+  danger: 'medium',
+  input: z.object({ job: z.string(), takeOver: z.boolean().default(false), reason: z.string().default('') }),
+  output: z.object({ job: z.string(), isChanged: z.boolean() }),
+  decide: (db, input) => {
+    const job = freeJob(db, input.job, input.takeOver)
+    if (isRefusal(job)) return job
+    const isChanged = job.state === 'running'
+    return { entries: isChanged ? [jobStopped.of({ job: input.job, reason: input.reason })] : [], reply: () => ({ job: input.job, isChanged }) }
+  },
+})
+
+export const jobScale = defineCommand({
+  name: 'tw.job.scale',
+  summary: 'Change the number of tasks of a group.',
+  input: z.object({ job: z.string(), group: z.string().optional(), count: z.int().min(0).max(100_000), reason: z.string().default('') }),
+  output: statusSchema,
+  decide: (db, input) => {
+    const job = freeJob(db, input.job)
+    if (isRefusal(job)) return job
+    if (job.state !== 'running') return refuse('TW_JOB_STATE', `the job ${input.job} is stopped; run it again with \`muster tw job revert\` or \`run\``)
+    const group = onlyGroup(db, input.job, input.group)
+    if (isRefusal(group)) return group
+    const version = armRows(db, input.job, group).find((arm) => arm.arm === 'primary')?.version ?? job.current_version
+    return {
+      entries: [updateTargetSet.of({ job: input.job, group, owner: null, arms: [{ arm: 'primary', version, count: input.count }], count: input.count, reason: input.reason })],
+      reply: (after) => jobStatus(after, input.job) ?? emptyStatus(input.job),
+    }
+  },
+})
+
+export const jobRevert = defineCommand({
+  name: 'tw.job.revert',
+  summary: 'Run an earlier version again, as a new version.',
+  input: z.object({ job: z.string(), to: z.int().min(1).optional(), reason: z.string().default('') }),
+  output: runOutput,
+  decide: (db, input) => {
+    const job = freeJob(db, input.job)
+    if (isRefusal(job)) return job
+    const to = input.to ?? (job.state === 'stopped' ? job.current_version : job.current_version - 1)
+    const row = versionRow(db, input.job, to)
+    if (!row) return refuse('TW_VERSION_UNKNOWN', `the job ${input.job} has no version ${to}`)
+    return startVersion(db, {
+      spec: specOf(db, input.job, to), document: fromJson(row.document), takeOver: false, release: row.release, reason: input.reason || `revert to version ${to}`,
+    })
+  },
+})
+
+/** The group that is meant: the one named, or the only one. */
+export function onlyGroup(db: ReadDb, job: string, group: string | undefined): string | MusterError {
+  const names = groupRows(db, job).filter((row) => armRows(db, job, row.name).length > 0).map((row) => row.name)
+  if (group !== undefined) return names.includes(group) ? group : refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${names.join(', ')}`)
+  return names.length === 1 && names[0] !== undefined ? names[0] : refuse('USAGE', `the job ${job} has several groups (${names.join(', ')}): name one`)
+}
+
+export function emptyStatus(job: string): z.input<typeof statusSchema> {
+  return { job, kind: 'service', state: 'stopped', currentVersion: 0, lastVersion: 0, owner: null, groups: [] }
+}

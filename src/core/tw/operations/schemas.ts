@@ -1,0 +1,86 @@
+import { z } from 'zod'
+
+/** Forms of the answers several operations share; they mirror the views. */
+
+export const statusSchema = z.object({
+  job: z.string(),
+  kind: z.enum(['service', 'batch']),
+  state: z.enum(['running', 'stopped']),
+  currentVersion: z.int(),
+  lastVersion: z.int(),
+  owner: z.string().nullable(),
+  groups: z.array(
+    z.object({
+      group: z.string(),
+      service: z.string().nullable(),
+      count: z.int(),
+      arms: z.array(
+        z.object({
+          arm: z.enum(['primary', 'canary']),
+          version: z.int(),
+          wanted: z.int(),
+          placed: z.int(),
+          running: z.int(),
+          healthy: z.int(),
+          allHealthySinceMs: z.number().nullable(),
+          restarts: z.int(),
+        }),
+      ),
+      leftover: z.int(),
+    }),
+  ),
+})
+
+export const taskSchema = z.object({
+  task: z.string(),
+  id: z.int(),
+  job: z.string(),
+  group: z.string(),
+  index: z.int(),
+  version: z.int(),
+  release: z.string().nullable(),
+  arm: z.string().nullable(),
+  service: z.string().nullable(),
+  node: z.string(),
+  region: z.string(),
+  state: z.enum(['placed', 'starting', 'running', 'stopping', 'stopped', 'complete', 'failed', 'lost']),
+  health: z.enum(['starting', 'healthy', 'unhealthy', 'none']),
+  want: z.enum(['run', 'stop']),
+  incarnation: z.int(),
+  restarts: z.int(),
+  reason: z.string(),
+  pid: z.int().nullable(),
+  ports: z.record(z.string(), z.int()),
+  placedAtMs: z.number(),
+  startedAtMs: z.number().nullable(),
+  endedAtMs: z.number().nullable(),
+  cpuMilli: z.int(),
+  memoryBytes: z.int(),
+  labels: z.record(z.string(), z.string()),
+})
+
+export const eventSchema = z.object({ atMs: z.number(), position: z.int(), text: z.string() })
+
+export const nodeSchema = z.object({
+  node: z.string(),
+  state: z.enum(['ready', 'suspect', 'lost']),
+  isCordoned: z.boolean(),
+  drain: z.enum(['draining', 'drained']).nullable(),
+  region: z.string(),
+  zone: z.string(),
+  rack: z.string(),
+  address: z.string(),
+  cpuMilli: z.int(),
+  memoryBytes: z.int(),
+  cpuReserved: z.int(),
+  memoryReserved: z.int(),
+  tasks: z.int(),
+  silentMs: z.number().nullable(),
+  joinedAtMs: z.number(),
+  changedAtMs: z.number(),
+  attributes: z.record(z.string(), z.string()),
+})
+
+export const blockedSchema = z.array(
+  z.object({ group: z.string(), version: z.int(), tasks: z.array(z.string()), code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']), why: z.string() }),
+)

@@ -1,0 +1,205 @@
+import type { TaskHealth, TaskState } from '../contracts/node.ts'
+import type { ReadDb } from '../contracts/storage.ts'
+import { must } from '../kernel/assert.ts'
+import type { GroupSpec, JobSpec } from './job-spec.ts'
+
+/** Rows as they lie in the tables, and how to get them. */
+
+export interface JobRow {
+  name: string
+  kind: 'service' | 'batch'
+  priority: number
+  state: 'running' | 'stopped'
+  current_version: number
+  last_version: number
+  owner: string | null
+  changed_at: number
+}
+
+export interface VersionRow {
+  job: string
+  version: number
+  document: string
+  spec: string
+  release: string | null
+  reason: string
+  author: string
+  at: number
+  position: number
+}
+
+export interface GroupRow {
+  job: string
+  name: string
+  count: number
+  rejected_at: number | null
+}
+
+export type Arm = 'primary' | 'canary'
+
+export interface ArmRow {
+  job: string
+  grp: string
+  arm: Arm
+  version: number
+  count: number
+}
+
+export interface TaskRow {
+  id: number
+  job: string
+  grp: string
+  idx: number
+  version: number
+  node: string
+  incarnation: number
+  state: TaskStateHeld
+  want: 'run' | 'stop'
+  stop_position: number | null
+  stop_at: number | null
+  stop_cause: string | null
+  reported: TaskState | null
+  health: TaskHealth
+  healthy_since: number | null
+  pid: number | null
+  ports: string
+  reason: string
+  restarts: number
+  placed_at: number
+  placed_position: number
+  started_at: number | null
+  ended_at: number | null
+  was_healthy: number
+  is_terminal: number
+  is_reaped: number
+  cpu_milli: number
+  memory_bytes: number
+  static_ports: string
+  why: string
+}
+
+/** What tw holds to be true of a task (tw 3.3). `stopped complete failed lost` are final. */
+export type TaskStateHeld = 'placed' | 'starting' | 'running' | 'stopping' | 'stopped' | 'complete' | 'failed' | 'lost'
+
+export interface NodeRow {
+  name: string
+  boot_id: string
+  pid: number
+  region: string
+  zone: string
+  rack: string
+  address: string
+  cpu_milli: number
+  memory_bytes: number
+  attributes: string
+  labels: string
+  state: 'ready' | 'lost'
+  is_cordoned: number
+  joined_at: number
+  changed_at: number
+}
+
+export interface NodeUseRow {
+  node: string
+  cpu_milli: number
+  memory_bytes: number
+  tasks: number
+}
+
+export interface DrainRow {
+  node: string
+  deadline_at: number | null
+  reason: string
+  author: string
+  is_forced: number
+  started_at: number
+  finished_at: number | null
+}
+
+export interface MeshServiceRow {
+  name: string
+  job: string
+  grp: string
+  port: string
+  protocol: 'http' | 'tcp'
+  request_timeout_ms: number
+  retries_max: number
+}
+
+export interface MeshSplitRow {
+  service: string
+  shares: string
+  arms: string
+  salt: string
+  sticky: string | null
+  epoch: number
+  reason: string
+  position: number
+  applied_at: number | null
+}
+
+export interface MeshFaultRow {
+  id: string
+  service: string
+  body: string
+  until_ms: number
+}
+
+/** Text of a JSON column back to its value; what is written there was checked on the way in. */
+export function fromJson<T>(text: string): T {
+  return JSON.parse(text) as T
+}
+
+/** `web/api[3]` */
+export function taskName(task: Pick<TaskRow, 'job' | 'grp' | 'idx'>): string {
+  return `${task.job}/${task.grp}[${task.idx}]`
+}
+
+export function jobRow(db: ReadDb, job: string): JobRow | undefined {
+  return db.get<JobRow>('SELECT * FROM tw_job WHERE name = ?', job)
+}
+
+export function versionRow(db: ReadDb, job: string, version: number): VersionRow | undefined {
+  return db.get<VersionRow>('SELECT * FROM tw_job_version WHERE job = ? AND version = ?', job, version)
+}
+
+export function specOf(db: ReadDb, job: string, version: number): JobSpec {
+  return fromJson<JobSpec>(must(versionRow(db, job, version), `version ${version} of job ${job}`).spec)
+}
+
+/** The group of a version; undefined when that version has no such group. */
+export function groupSpecOf(spec: JobSpec, group: string): GroupSpec | undefined {
+  return spec.groups.find((candidate) => candidate.name === group)
+}
+
+export function taskRow(db: ReadDb, id: number): TaskRow | undefined {
+  return db.get<TaskRow>('SELECT * FROM tw_task WHERE id = ?', id)
+}
+
+export function nodeRow(db: ReadDb, node: string): NodeRow | undefined {
+  return db.get<NodeRow>('SELECT * FROM tw_node WHERE name = ?', node)
+}
+
+export function armRows(db: ReadDb, job: string, group: string): ArmRow[] {
+  // `primary` before `canary`
+  return db.all<ArmRow>('SELECT * FROM tw_arm WHERE job = ? AND grp = ? ORDER BY arm DESC', job, group)
+}
+
+export function groupRows(db: ReadDb, job: string): GroupRow[] {
+  return db.all<GroupRow>('SELECT * FROM tw_group WHERE job = ? ORDER BY name', job)
+}
+
+/** Tasks of a group that are not in a final state, by index. */
+export function liveTasks(db: ReadDb, job: string, group: string): TaskRow[] {
+  return db.all<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0 ORDER BY idx, id', job, group)
+}
+
+/** Serving: running, and healthy or without a check. */
+export function isReady(task: Pick<TaskRow, 'state' | 'health'>): boolean {
+  return task.state === 'running' && (task.health === 'healthy' || task.health === 'none')
+}
+
+/** Position of the last entry of tw that was applied. */
+export function twPosition(db: ReadDb): number {
+  return db.get<{ value: number }>("SELECT value FROM tw_counter WHERE name = 'position'")?.value ?? 0
+}

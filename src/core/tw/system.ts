@@ -1,0 +1,18 @@
+import type { System } from '../contracts/controller.ts'
+import { drainer } from './controllers/drainer.ts'
+import { janitor } from './controllers/janitor.ts'
+import { livenessController } from './controllers/liveness.ts'
+import { reconciler } from './controllers/reconciler.ts'
+import { splitController } from './controllers/split-applied.ts'
+import { TW_ENTRIES } from './machine.ts'
+import { TW_OPERATIONS } from './operations.ts'
+import { TW_TABLES } from './tables.ts'
+
+/** Runs containers: jobs, tasks, nodes, and the control side of the mesh. */
+export const twSystem: System = {
+  name: 'tw',
+  tables: TW_TABLES,
+  entries: TW_ENTRIES,
+  operations: TW_OPERATIONS,
+  controllers: [livenessController, reconciler, drainer, splitController, janitor],
+}

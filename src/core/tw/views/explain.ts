@@ -1,0 +1,95 @@
+import type { ReadDb } from '../../contracts/storage.ts'
+import { decisions } from '../controllers/reconciler.ts'
+import { meets } from '../constraint.ts'
+import { armRows, groupSpecOf, jobRow, liveTasks, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { fleetOf } from '../scheduler/fleet.ts'
+import { feasibleNodes, filterText, isInfeasible } from '../scheduler/planner.ts'
+
+export interface Blocked {
+  group: string
+  version: number
+  /** names the tasks would have */
+  tasks: string[]
+  code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE'
+  why: string
+}
+
+/** Tasks of a job that have no place now, and what took the nodes away. Planned on the state as it is. */
+export function blockedOf(db: ReadDb, job: string, now: number): Blocked[] {
+  return decisions(db, now).flatMap((it) =>
+    it.job !== job
+      ? []
+      : it.decision.blocked.map((blocked) => ({
+          group: it.group,
+          version: blocked.version,
+          tasks: blocked.indexes.map((idx) => taskName({ job, grp: it.group, idx })),
+          code: isInfeasible(blocked.filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const),
+          why: filterText(blocked.filters),
+        })),
+  )
+}
+
+/** Sentences about what a group waits for, beside room: its health, its back-off, its owner. */
+export function waitingOf(db: ReadDb, job: string, now: number): string[] {
+  const row = jobRow(db, job)
+  if (!row) return []
+  const lines: string[] = []
+  if (row.state === 'stopped') lines.push(`the job ${job} is stopped: it places nothing`)
+  if (row.owner !== null) lines.push(`the job is owned by ${row.owner}, which alone changes it`)
+  for (const { job: name, group, decision } of decisions(db, now)) {
+    if (name !== job) continue
+    const live = liveTasks(db, job, group)
+    const versions = new Set(armRows(db, job, group).filter((arm) => arm.count > 0).map((arm) => arm.version))
+    const old = live.filter((task) => task.want === 'run' && !versions.has(task.version))
+    const stopping = new Set(decision.stop.flatMap((stop) => stop.ids))
+    const held = old.filter((task) => !stopping.has(task.id)).length
+    if (held > 0) lines.push(`${job}/${group}: ${held} tasks of an older version stay until enough new ones are healthy for long enough`)
+    const failed = db.all<TaskRow>("SELECT * FROM tw_task WHERE job = ? AND grp = ? AND state = 'failed' AND ended_at > ? ORDER BY id DESC", job, group, now - 3_600_000)
+    const [latest] = failed
+    if (latest) {
+      lines.push(`${job}/${group}: ${failed.length} failed within the last hour, lately ${taskName(latest)} on ${latest.node}: ${latest.reason || 'no reason given'}`)
+      if (decision.place.length === 0 && decision.blocked.length === 0 && decision.wakeAt !== null && missing(db, job, group) > 0) {
+        lines.push(`${job}/${group}: the next try comes in ${Math.max(0, Math.ceil((decision.wakeAt - now) / 1000))} s (back-off)`)
+      }
+    }
+  }
+  return lines
+}
+
+function missing(db: ReadDb, job: string, group: string): number {
+  const wanted = armRows(db, job, group).reduce((sum, arm) => sum + arm.count, 0)
+  return wanted - liveTasks(db, job, group).filter((task) => task.want === 'run').length
+}
+
+/** Why a task is where it is and as it is. */
+export function taskLines(task: TaskRow, now: number): string[] {
+  const ago = (at: number): string => `${Math.max(0, Math.round((now - at) / 1000))} s ago`
+  const lines = [`placed on ${task.node} ${ago(task.placed_at)}: ${task.why}`]
+  if (task.want === 'stop') lines.push(`asked to stop${task.stop_at === null ? '' : ` ${ago(task.stop_at)}`}: ${task.stop_cause ?? ''}`)
+  const reason = task.reason === '' ? '' : `: ${task.reason}`
+  if (task.is_terminal) lines.push(`${task.state}${task.ended_at === null ? '' : ` ${ago(task.ended_at)}`}${reason}`)
+  else if (task.reported === null) lines.push(`its agent has not reported it yet`)
+  else lines.push(`${task.state}, health ${task.health}${reason}`)
+  if (task.restarts > 0) lines.push(`restarted ${task.restarts} times by its agent`)
+  return lines
+}
+
+/** Whether one given node could take one more task of the group now, and if not, what forbids it. */
+export function nodeLine(db: ReadDb, job: string, group: string, version: number, name: string): string {
+  const spec = groupSpecOf(specOf(db, job, version), group)
+  const node = nodeRow(db, name)
+  if (!spec || !node) return `there is no node ${name}`
+  const fleet = fleetOf(db)
+  const only = { ...fleet, nodes: fleet.nodes.filter((candidate) => candidate.name === name) }
+  const statics = Object.values(spec.container.ports).filter((port) => port > 0)
+  const { feasible, filters } = feasibleNodes(only, spec, statics)
+  const [it] = only.nodes
+  if (feasible.length > 0 || !it) return `${name} could take one more task of ${job}/${group}: ${it?.cpuFree ?? 0}m cpu and ${Math.floor((it?.memoryFree ?? 0) / 1048576)} MiB are free`
+  if (it.closed !== null) return `${name} takes nothing: it is ${it.closed}`
+  const failed = spec.constraints.find((constraint) => !meets(constraint, it.attributes))
+  if (failed) {
+    const key = failed.attribute.slice('node.'.length)
+    return `${name} fails \`${failed.text}\`: ${it.attributes[key] === undefined ? `it has no ${key}` : `its ${key} is ${it.attributes[key]}`}`
+  }
+  return `${name} cannot take it: ${filterText(filters).replace(/^.*?: 1 /, '')} (free ${it.cpuFree}m cpu, ${Math.floor(it.memoryFree / 1048576)} MiB; wanted ${spec.container.cpuMilli}m, ${Math.floor(spec.container.memoryBytes / 1048576)} MiB)`
+}

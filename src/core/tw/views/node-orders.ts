@@ -1,0 +1,111 @@
+import type { DesiredTask, NodeReport, TaskReport } from '../../contracts/node.ts'
+import type { ReadDb } from '../../contracts/storage.ts'
+import { must } from '../../kernel/assert.ts'
+import { canonicalJson } from '../../kernel/json.ts'
+import type { JobSpec } from '../job-spec.ts'
+import { fromJson, groupSpecOf, taskName, versionRow, type TaskRow } from '../rows.ts'
+
+/**
+ * Every task the agent of a node should run or end. Tasks that were given up while the node was lost stay in it as
+ * `stop` until the agent says their processes are gone. The server may hold a stop back until the proxies know:
+ * {@link stoppingTasks}.
+ */
+export function desiredTasks(db: ReadDb, node: string): DesiredTask[] {
+  const tasks = db.all<TaskRow>('SELECT * FROM tw_task WHERE node = ? AND is_reaped = 0 ORDER BY id', node)
+  const versions = new Map<string, { spec: JobSpec; release: string | null }>()
+  return tasks.map((task) => {
+    const key = `${task.job}@${task.version}`
+    let version = versions.get(key)
+    if (!version) {
+      const row = must(versionRow(db, task.job, task.version), `version ${key}`)
+      version = { spec: fromJson<JobSpec>(row.spec), release: row.release }
+      versions.set(key, version)
+    }
+    const group = must(groupSpecOf(version.spec, task.grp), `group ${task.grp} of ${key}`)
+    return {
+      task: taskName(task),
+      id: task.id,
+      job: task.job,
+      group: task.grp,
+      version: task.version,
+      incarnation: task.incarnation,
+      release: version.release,
+      service: group.services[0]?.name ?? null,
+      spec: group.container,
+      want: task.want,
+    }
+  })
+}
+
+export interface StoppingTask {
+  id: number
+  task: string
+  node: string
+  service: string | null
+  /** tw position of the order: the signal may go out once every connected proxy works from a snapshot at or after it */
+  stopPosition: number
+  /** log time of the order: after 2 s the signal goes out in any case */
+  stopAtMs: number
+}
+
+/** Tasks that are to end and whose process may still run. */
+export function stoppingTasks(db: ReadDb): StoppingTask[] {
+  const rows = db.all<TaskRow & { service: string | null }>(
+    `SELECT t.*, (SELECT s.name FROM tw_mesh_service s WHERE s.job = t.job AND s.grp = t.grp ORDER BY s.name LIMIT 1) AS service
+       FROM tw_task t WHERE t.want = 'stop' AND t.is_reaped = 0 ORDER BY t.id`,
+  )
+  return rows.map((task) => ({
+    id: task.id,
+    task: taskName(task),
+    node: task.node,
+    service: task.service,
+    stopPosition: task.stop_position ?? 0,
+    stopAtMs: task.stop_at ?? 0,
+  }))
+}
+
+const ENDED: ReadonlySet<string> = new Set(['stopped', 'complete', 'failed'])
+
+/**
+ * What of an agent's report is news: exactly what a `tasksReport` should carry; empty for most heartbeats. A task the
+ * agent no longer lists although it acts on orders that name it is news too: its process is gone.
+ */
+export function reportChanges(db: ReadDb, report: NodeReport): TaskReport[] {
+  const rows = db.all<TaskRow>('SELECT * FROM tw_task WHERE node = ? AND is_reaped = 0 ORDER BY id', report.identity.node)
+  const reported = new Map(report.tasks.map((task) => [task.id, task]))
+  return rows.flatMap((row): TaskReport[] => {
+    const it = reported.get(row.id)
+    if (it) return differs(row, it) ? [it] : []
+    // Orders older than the task say nothing about it; a start that was never seen may still be on its way.
+    if (report.position < row.placed_position || (row.want === 'run' && row.reported === null)) return []
+    return [
+      {
+        id: row.id,
+        task: taskName(row),
+        incarnation: row.incarnation,
+        state: row.want === 'stop' ? 'stopped' : 'failed',
+        health: 'none',
+        pid: null,
+        ports: fromJson<Record<string, number>>(row.ports),
+        reason: row.want === 'stop' ? '' : 'unknown',
+        restarts: row.restarts,
+        startedAt: row.started_at,
+      },
+    ]
+  })
+}
+
+function differs(row: TaskRow, it: TaskReport): boolean {
+  if (row.is_terminal) return ENDED.has(it.state)
+  if (it.incarnation < row.incarnation) return ENDED.has(it.state) && row.want === 'stop'
+  return (
+    it.state !== row.reported ||
+    it.health !== row.health ||
+    it.pid !== row.pid ||
+    it.reason !== row.reason ||
+    it.restarts !== row.restarts ||
+    it.incarnation !== row.incarnation ||
+    it.startedAt !== row.started_at ||
+    canonicalJson(it.ports) !== row.ports
+  )
+}
