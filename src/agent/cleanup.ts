@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AgentPaths } from '../server/paths.ts'
@@ -6,7 +7,7 @@ import { cgroupParent, findCgroups, leftCgroups, removeCgroupParents, TaskCgroup
 import { TaskFolder } from './exec/folder.ts'
 import { pause } from './faults/pause.ts'
 import { FaultLedger } from './faults/ledger.ts'
-import { isAlive, signalProcess, type ProcessId } from './process.ts'
+import { bootId, isAlive, signalProcess, type ProcessId } from './process.ts'
 
 const GONE_WITHIN_MS = 3000
 
@@ -82,14 +83,33 @@ function removeCgroups(parent: string): number {
   return ids.length
 }
 
-/** The proxy's own module knows how it is found. */
+/** Ends the node's proxy: by its pid file, or, should its agent have died before writing one, by its control socket. */
 async function stopProxy(paths: AgentPaths): Promise<boolean> {
+  const id = readProxy(paths)
+  const wasThere = (id !== null && signalProcess(id, 'SIGKILL', 'process')) || (await askToStop(paths.proxySocket))
+  if (id !== null) await gone([id], GONE_WITHIN_MS)
+  rmSync(paths.proxySocket, { force: true })
+  rmSync(join(paths.root, 'proxy.json'), { force: true })
+  return wasThere
+}
+
+function readProxy(paths: AgentPaths): ProcessId | null {
   try {
-    const client = (await import('./mesh/client.ts')) as { stopProxy?: (paths: AgentPaths) => Promise<boolean> }
-    return (await client.stopProxy?.(paths)) ?? false
+    const { pid, startTime } = JSON.parse(readFileSync(join(paths.root, 'proxy.json'), 'utf8')) as { pid: number; startTime: string }
+    return { pid, startTime: Number(startTime), bootId: bootId() }
   } catch {
-    return false // a broken proxy must not keep the rest from being cleaned up
+    return null // none, or torn
   }
+}
+
+function askToStop(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath, () => socket.write('{"stop":true}\n'))
+    socket.setTimeout(GONE_WITHIN_MS, () => socket.destroy())
+    socket.once('error', () => resolve(false))
+    socket.once('data', () => socket.destroy())
+    socket.once('close', (hadError) => resolve(!hadError))
+  })
 }
 
 function readAgent(paths: AgentPaths): ProcessId | null {

@@ -1,14 +1,7 @@
 import type { MeshSnapshot } from '../core/contracts/mesh.ts'
 import type { AgentPaths } from '../server/paths.ts'
 import type { Logger } from '../server/logger.ts'
-
-/** The node's proxy as the agent sees it: a process of its own that outlives the agent and goes on when it is away. */
-interface Proxy {
-  configure: (snapshot: MeshSnapshot) => Promise<number>
-  gateway: string
-  servicePorts: Record<string, number> | (() => Record<string, number>)
-  stop: () => Promise<void>
-}
+import type { MeshProxy } from './mesh/client.ts'
 
 const RETRY_MIN_MS = 250
 const RETRY_MAX_MS = 10_000
@@ -21,14 +14,13 @@ export class MeshLink {
   readonly #options: { node: string; region: string; paths: AgentPaths; eventsSocket: string; wantedGatewayPort: number }
   readonly #log: Logger
   readonly #changed: () => void
-  #proxy: Proxy | null = null
+  #proxy: MeshProxy | null = null
   #wanted: MeshSnapshot | null = null
   #isBusy = false
   #isStopped = false
   #retryMs = RETRY_MIN_MS
   #retry: NodeJS.Timeout | undefined
-  /** position of the snapshot the proxy works from; 0: none */
-  position = 0
+  #position = 0
 
   constructor(
     options: { node: string; region: string; paths: AgentPaths; eventsSocket: string; wantedGatewayPort: number },
@@ -45,15 +37,20 @@ export class MeshLink {
     return this.#work()
   }
 
+  /** position of the snapshot the proxy works from; 0: none, or no proxy now */
+  get position(): number {
+    return this.#proxy?.pid == null ? 0 : this.#position
+  }
+
   get gateway(): string | null {
     return this.#proxy?.gateway ?? null
   }
 
   /** service → `host:port` its proxy listens on */
   servicePorts(): Record<string, string> {
-    const ports = this.#proxy?.servicePorts
+    const ports = this.#proxy?.servicePorts ?? {}
     const host = this.gateway?.replace(/:\d+$/, '') ?? '127.0.0.1'
-    return Object.fromEntries(Object.entries((typeof ports === 'function' ? ports() : ports) ?? {}).map(([name, port]) => [name, `${host}:${port}`]))
+    return Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `${host}:${port}`]))
   }
 
   configure(snapshot: MeshSnapshot): void {
@@ -62,7 +59,8 @@ export class MeshLink {
   }
 
   async stop(): Promise<void> {
-    this.detach()
+    this.#isStopped = true
+    clearTimeout(this.#retry)
     await this.#proxy?.stop()
     this.#proxy = null
   }
@@ -71,6 +69,7 @@ export class MeshLink {
   detach(): void {
     this.#isStopped = true
     clearTimeout(this.#retry)
+    this.#proxy?.detach()
   }
 
   async #work(): Promise<void> {
@@ -78,22 +77,25 @@ export class MeshLink {
     this.#isBusy = true
     try {
       if (this.#proxy === null) {
-        const { ensureProxy } = (await import('./mesh/client.ts')) as { ensureProxy: (options: unknown) => Promise<Proxy> }
-        this.#proxy = await ensureProxy(this.#options)
-        this.#log.info('proxy found', { gateway: this.#proxy.gateway })
+        // Loaded late and inside the try: a proxy that cannot even be loaded is trouble of the proxy's alone.
+        const { ensureProxy } = await import('./mesh/client.ts')
+        const proxy = await ensureProxy(this.#options)
+        if (this.#isStopped) return proxy.detach()
+        proxy.onExit = this.#changed
+        this.#proxy = proxy
+        this.#log.info('proxy found', { gateway: proxy.gateway, pid: proxy.pid })
         this.#changed()
       }
       while (this.#wanted !== null && !this.#isStopped) {
         const snapshot = this.#wanted
-        this.position = await this.#proxy.configure(snapshot)
+        this.#position = await this.#proxy.configure(snapshot)
         if (this.#wanted === snapshot) this.#wanted = null
         this.#changed()
       }
       this.#retryMs = RETRY_MIN_MS
     } catch (error) {
       this.#log.warn('proxy trouble', { error: String(error) })
-      this.#proxy = null
-      this.position = 0
+      if (this.#isStopped) return
       this.#retry = setTimeout(() => void this.#work(), this.#retryMs)
       this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS)
     } finally {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { desired, eventually, lives, sh, TestNode } from './harness.ts'
@@ -60,6 +60,8 @@ describe('a node agent', () => {
   it('starts what was journaled but never started, and only once', async () => {
     node.server.order([desired(1, sh('echo started >> starts; exec sleep 300'))])
     const { pid } = await node.until(1, (task) => task.state === 'running')
+    const file = join(node.paths.tasks, '1/work/starts')
+    await eventually(() => existsSync(file), 'the task starts')
     await node.crash()
     node.server.stop()
     // The state a crash between journal and spawn leaves: a recorded attempt without a trace of a process.
@@ -69,9 +71,8 @@ describe('a node agent', () => {
     await eventually(() => new TaskFolder(node.paths.tasks, 1).exitCode() !== null, 'the shim writes the exit code')
     new TaskFolder(node.paths.tasks, 1).clearStart()
     node.startAgent()
-    const starts = (): string => readFileSync(join(node.paths.tasks, '1/work/starts'), 'utf8')
     // No server is there: the agent goes by its journal alone.
-    await eventually(() => starts() === 'started\nstarted\n', 'the task starts')
+    await eventually(() => readFileSync(file, 'utf8') === 'started\nstarted\n', 'the task starts again')
   })
 
   it('leaves tasks running when it is told to end, and ends them when told to stop all', async () => {
