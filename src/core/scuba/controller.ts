@@ -1,0 +1,36 @@
+import type { Controller } from '../contracts/controller.ts'
+import type { Proposal } from '../contracts/entry.ts'
+import { judge, type Evaluation } from './alert/judge.ts'
+import { compileRule } from './alert/rule.ts'
+import { AlertMoved } from './machine.ts'
+import { alerts, isAlertActive } from './queries.ts'
+
+/** Newest evaluation per rule name. */
+export interface AlertSoft {
+  evaluations: ReadonlyMap<string, Evaluation>
+}
+
+export const ALERTS = 'scuba.alerts'
+
+/** Evaluations older than this many of the rule's own rounds say nothing about now. */
+const STALE_ROUNDS = 3
+
+/** Turns evaluations into moves. An evaluation that was judged before changes nothing: its moves are in the state. */
+export const alertController: Controller<AlertSoft> = {
+  name: ALERTS,
+  wakes: ['scuba.Alert'],
+  decide: (db, now, soft) => {
+    const entries: Proposal[] = []
+    for (const stored of alerts(db)) {
+      const evaluation = soft.evaluations.get(stored.rule.name)
+      const compiled = compileRule(stored.rule)
+      if (!evaluation || evaluation.version !== stored.version || !isAlertActive(stored, now)) continue
+      if (now - evaluation.atMs > STALE_ROUNDS * compiled.everyMs + 10_000) continue
+      for (const move of judge(compiled, stored.states, evaluation)) {
+        const title = `${stored.rule.summary ?? stored.rule.name}${move.group === '' ? '' : ` (${move.group})`}`
+        entries.push(AlertMoved.of({ rule: stored.rule.name, title: title.slice(0, 200), ...move }))
+      }
+    }
+    return { entries, wakeAt: null }
+  },
+}

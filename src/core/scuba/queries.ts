@@ -1,0 +1,74 @@
+import type { ReadDb } from '../contracts/storage.ts'
+import type { AlertStateName } from './alert/judge.ts'
+import { alertRuleSchema, type AlertRule } from './alert/rule.ts'
+
+export interface AlertGroupState {
+  group: string
+  state: AlertStateName
+  sinceMs: number
+  value: number | null
+  sev: number
+  service: string | null
+  reason: string
+}
+
+export interface StoredAlert {
+  rule: AlertRule
+  /** log position of its last AlertSet */
+  version: number
+  pausedUntilMs: number | null
+  pauseReason: string | null
+  setAtMs: number
+  setBy: string
+  /** groups that are not inactive */
+  states: AlertGroupState[]
+}
+
+interface AlertRow {
+  name: string
+  rule: string
+  version: number
+  paused_until: number | null
+  pause_reason: string | null
+  set_at: number
+  set_by: string
+}
+
+interface StateRow {
+  grp: string
+  state: AlertStateName
+  since: number
+  value: number | null
+  sev: number
+  service: string | null
+  reason: string
+}
+
+const COLUMNS = 'name, rule, version, paused_until, pause_reason, set_at, set_by'
+
+export function alerts(db: ReadDb): StoredAlert[] {
+  return db.all<AlertRow>(`SELECT ${COLUMNS} FROM scuba_alert ORDER BY name`).map((row) => stored(db, row))
+}
+
+export function alert(db: ReadDb, name: string): StoredAlert | null {
+  const row = db.get<AlertRow>(`SELECT ${COLUMNS} FROM scuba_alert WHERE name = ?`, name)
+  return row ? stored(db, row) : null
+}
+
+function stored(db: ReadDb, row: AlertRow): StoredAlert {
+  const states = db.all<StateRow>('SELECT grp, state, since, value, sev, service, reason FROM scuba_alert_state WHERE rule = ? ORDER BY grp', row.name)
+  return {
+    rule: alertRuleSchema.parse(JSON.parse(row.rule)),
+    version: row.version,
+    pausedUntilMs: row.paused_until,
+    pauseReason: row.pause_reason,
+    setAtMs: row.set_at,
+    setBy: row.set_by,
+    states: states.map(({ grp, since, ...state }) => ({ group: grp, sinceMs: since, ...state })),
+  }
+}
+
+/** Whether the rule is looked at now. */
+export function isAlertActive({ pausedUntilMs }: StoredAlert, now: number): boolean {
+  return pausedUntilMs === null || pausedUntilMs <= now
+}

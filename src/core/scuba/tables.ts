@@ -1,0 +1,24 @@
+/** Registry side of scuba in state.db; rows themselves never pass through the log. */
+export const SCUBA_TABLES: readonly string[] = [
+  `CREATE TABLE scuba_alert (
+    name TEXT PRIMARY KEY,
+    rule TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    paused_until INTEGER,
+    pause_reason TEXT,
+    set_at INTEGER NOT NULL,
+    set_by TEXT NOT NULL
+  ) WITHOUT ROWID`,
+  `CREATE TABLE scuba_alert_state (
+    rule TEXT NOT NULL,
+    grp TEXT NOT NULL,
+    state TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    value REAL,
+    sev INTEGER NOT NULL,
+    service TEXT,
+    reason TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (rule, grp)
+  ) WITHOUT ROWID`,
+]

@@ -1,0 +1,76 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from '../logger.ts'
+import type { StatePaths } from '../paths.ts'
+import { readProcessId, signalProcess } from '../process-id.ts'
+import { entryPoint } from '../spawn.ts'
+import { createSupervisor, type Supervisor } from '../supervisor.ts'
+import { createScubaClient } from './client.ts'
+
+/** Pid and start time of a context's leaf. */
+export function leafProcessFile(paths: StatePaths): string {
+  return join(paths.root, 'scuba-leaf.pid')
+}
+
+export interface ScubaLeaf {
+  /** Starts the leaf or takes over the one that runs; resolves when it answers, or after 10 s with a warning. */
+  start: () => Promise<void>
+  status: () => { pid: number | null; socket: string; log: string }
+  /** Stops watching; the leaf goes on, so that agents can send while the server is away. */
+  detach: () => Promise<void>
+}
+
+const NAME = 'scuba leaf'
+const LOOK_MS = 5000
+const START_MS_MAX = 10_000
+
+/** The leaf of a context as the server keeps it: a process of its own that outlives the server and is restarted when it dies or hangs. */
+export function ensureLeaf(paths: StatePaths, log: Logger): ScubaLeaf {
+  const logFile = join(paths.logs, 'scuba-leaf.log')
+  const pidFile = leafProcessFile(paths)
+  const client = createScubaClient(paths.scubaSocket)
+  let supervisor: Supervisor | null = null
+  let timer: NodeJS.Timeout | null = null
+  let silentLooks = 0
+
+  const look = async (): Promise<void> => {
+    try {
+      await client.health()
+      silentLooks = 0
+    } catch {
+      silentLooks += 1
+      const id = readProcessId(pidFile)
+      // A leaf reads its journal before it listens, so a little silence is no hang.
+      if (silentLooks < 6 || id === null) return
+      silentLooks = 0
+      log.warn('the scuba leaf does not answer and is restarted', { pid: id.pid })
+      signalProcess(id, 'SIGKILL')
+    }
+  }
+
+  return {
+    start: async () => {
+      mkdirSync(paths.scuba, { recursive: true, mode: 0o700 })
+      mkdirSync(paths.logs, { recursive: true, mode: 0o700 })
+      supervisor = createSupervisor(log)
+      supervisor.keep({
+        name: NAME,
+        pidFile,
+        command: () => [...entryPoint('server/scuba/leaf-main'), '--dir', paths.scuba, '--socket', paths.scubaSocket, '--log', logFile],
+        output: join(paths.logs, 'scuba-leaf.out'),
+      })
+      timer = setInterval(() => void look(), LOOK_MS)
+      for (const until = Date.now() + START_MS_MAX; Date.now() < until; ) {
+        if (await client.health().then(() => true, () => false)) return
+        await new Promise((resolve) => setTimeout(resolve, 25))
+      }
+      log.warn('the scuba leaf does not answer yet; queries fail until it does', { log: logFile })
+    },
+    status: () => ({ pid: supervisor?.list()[0]?.pid ?? null, socket: paths.scubaSocket, log: logFile }),
+    detach: async () => {
+      if (timer) clearInterval(timer)
+      supervisor?.detach()
+      client.close()
+    },
+  }
+}

@@ -1,0 +1,68 @@
+import { request as httpRequest } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import type { AlertSoft } from '../../core/scuba/controller.ts'
+import { ALERTS } from '../../core/scuba/controller.ts'
+import { refuse } from '../../core/kernel/errors.ts'
+import type { LiveRequest, PanelRequest, QueryRequest } from '../../core/scuba/wire-types.ts'
+import type { ActionContext, ServerHost, Wiring } from '../host.ts'
+import { createAlertEvaluator } from './alert-evaluator.ts'
+import type { ScubaClient } from './client.ts'
+
+/** Scuba's adapters: queries go to the leaf, rows and tails pass through, alert rules are evaluated on time. */
+export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
+  const evaluator = createAlertEvaluator(host, client)
+  return {
+    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }) },
+    actions: {
+      'scuba.query': ({ sql, ...options }: QueryRequest, { signal }: ActionContext) => client.query(sql, options, signal),
+      'scuba.panel': (input: PanelRequest, { signal }: ActionContext) => client.panel(input, signal),
+      'scuba.live.read': (input: LiveRequest) => client.live(input),
+      'scuba.table.list': async () => ({ tables: await client.tables() }),
+      'scuba.table.show': ({ table }: { table: string }) => client.table(table),
+    },
+    routes: (app) => leafRoutes(app, host.paths.scubaSocket),
+    start: async () => evaluator.start(),
+    stop: async () => evaluator.stop(),
+  }
+}
+
+/**
+ * `POST /v1/scuba/tables/:table/rows` and `GET …/tail` pass through to the leaf as they are, in a scope of their own, so
+ * that bodies of any type are streamed and not parsed. Needs the role that the server's hook gave the caller.
+ */
+function leafRoutes(app: FastifyInstance, socketPath: string): void {
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    for (const [method, url] of [
+      ['POST', '/v1/scuba/tables/:table/rows'],
+      ['GET', '/v1/scuba/tables/:table/tail'],
+    ] as const) {
+      scope.route({
+        method,
+        url,
+        bodyLimit: 64 * 1024 * 1024,
+        handler: (request, reply) => {
+          reply.hijack()
+          const headers: Record<string, string> = {}
+          for (const name of ['content-type', 'content-encoding', 'content-length', 'transfer-encoding', 'idempotency-key']) {
+            const value = request.headers[name]
+            if (typeof value === 'string') headers[name] = value
+          }
+          const upstream = httpRequest({ socketPath, method, path: request.raw.url ?? '/', headers, agent: false }, (response) => {
+            reply.raw.writeHead(response.statusCode ?? 502, { 'content-type': response.headers['content-type'] ?? 'application/json' })
+            response.pipe(reply.raw)
+            response.once('error', () => reply.raw.destroy())
+          })
+          upstream.once('error', (error) => {
+            if (reply.raw.headersSent) return void reply.raw.destroy()
+            const refusal = refuse('SCUBA_DOWN', `the leaf does not answer (${(error as NodeJS.ErrnoException).code ?? error.message})`)
+            reply.raw.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' }).end(JSON.stringify({ ok: false, error: refusal }))
+          })
+          reply.raw.once('close', () => upstream.destroy())
+          request.raw.pipe(upstream)
+        },
+      })
+    }
+  })
+}
