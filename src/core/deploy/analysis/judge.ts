@@ -1,7 +1,7 @@
 import { floorLogE, gateLogE, harmLogEWithRestarts, type CountPart } from '../../kernel/stats/counts.ts'
 import { logWeighted } from '../../kernel/stats/log-math.ts'
 import { expectedCanaryUnits, SRM_LOG_THRESHOLD, SRM_SILENT_EXPECTED, srmLogE } from '../../kernel/stats/srm.ts'
-import { latencyGateLogE, latencyHarmLogE, latencyMs, observeLatency, startLatency, type LatencyState } from './latency.ts'
+import { latencyGateLogE, latencyHarmLogE, latencyHereLogE, latencyMs, observeLatency, startLatency, type LatencyState } from './latency.ts'
 import { COVERAGE_MIN, LATE_MS, RESTART_EVERY_MS, type JudgePolicy, type Window } from './policy.ts'
 
 /**
@@ -124,6 +124,11 @@ export function harmOf(state: JudgeState): { errors: number; latency: number; to
   const errors = harmLogEWithRestarts(state.parts, state.policy.tolerance)
   const latency = latencyHarmLogE(state.latency)
   return { errors, latency, total: logWeighted([[0.5, errors], [0.5, latency]]) }
+}
+
+/** ln E of latency harm of this step alone. */
+export function latencyOwnLogE(state: JudgeState): number {
+  return latencyHereLogE(state.latency)
 }
 
 /** The gate begins again, as after a hold; evidence of harm stays. */

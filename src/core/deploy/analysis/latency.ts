@@ -81,9 +81,14 @@ export function observeLatency(state: LatencyState, window: Window, policy: Late
   return next
 }
 
-/** ln E against "not slower": the mean over the edges; earlier steps count, but a fresh start does too. */
+/** ln E against "not slower" from this step alone: the mean over the edges. */
+export function latencyHereLogE(state: LatencyState): number {
+  return logMeanExp(state.slower.map(alternativesLogE))
+}
+
+/** ln E against "not slower": earlier steps count, but a fresh start does too. */
 export function latencyHarmLogE(state: LatencyState): number {
-  const here = logMeanExp(state.slower.map(alternativesLogE))
+  const here = latencyHereLogE(state)
   return logWeighted([[CARRIED_PRIOR, state.carriedLogE + here], [1 - CARRIED_PRIOR, here]])
 }
 
