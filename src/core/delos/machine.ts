@@ -9,14 +9,9 @@ export const scopeLocked = defineEntry({
   type: 'delos.ScopeLocked',
   body: scopeLockSchema,
   apply: (db, lock, meta) => {
-    db.run(
-      `INSERT INTO delos_scope_lock (scope, holder, until, since) VALUES (?1, ?2, ?3, ?4)
-       ON CONFLICT (scope) DO UPDATE SET since = CASE WHEN holder = ?2 THEN since ELSE ?4 END, holder = ?2, until = ?3`,
-      lock.scope,
-      lock.holder,
-      lock.until,
-      meta.at,
-    )
+    const before = db.get<{ holder: string; since: number }>('SELECT holder, since FROM delos_scope_lock WHERE scope = ?', lock.scope)
+    const since = before?.holder === lock.holder ? before.since : meta.at
+    db.run('INSERT OR REPLACE INTO delos_scope_lock (scope, holder, until, since) VALUES (?, ?, ?, ?)', lock.scope, lock.holder, lock.until, since)
   },
 })
 

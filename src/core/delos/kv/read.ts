@@ -64,8 +64,8 @@ export function countRange(db: ReadDb, range: KeyRange): number {
 export function rangeAt(db: ReadDb, range: KeyRange, revision: number, limit: number): Kv[] {
   return db
     .all<RevRow>(
-      `SELECT ${COLUMNS} FROM kv_rev r WHERE r.key >= ?1 AND r.key < ?2 AND r.del = 0 AND r.rev = (SELECT max(x.rev) FROM kv_rev x WHERE x.key = r.key AND x.rev <= ?3)
-       ORDER BY r.key LIMIT ?4`,
+      `SELECT ${COLUMNS} FROM kv_rev r WHERE r.key >= ? AND r.key < ? AND r.del = 0 AND r.rev = (SELECT max(x.rev) FROM kv_rev x WHERE x.key = r.key AND x.rev <= ?)
+       ORDER BY r.key LIMIT ?`,
       ...bounds(range),
       revision,
       limit,
@@ -81,15 +81,11 @@ export interface KvEvent {
 
 /** Changes of a range from `revision` on, in order: whole revisions, at most about `limit` events. */
 export function eventsFrom(db: ReadDb, range: KeyRange, revision: number, limit: number): KvEvent[] {
-  const rows = db.all<RevRow>(
-    `SELECT ${COLUMNS} FROM kv_rev r WHERE r.rev >= ?1 AND r.key >= ?2 AND r.key < ?3 AND r.rev <= coalesce(
-       (SELECT x.rev FROM kv_rev x WHERE x.rev >= ?1 AND x.key >= ?2 AND x.key < ?3 ORDER BY x.rev, x.sub LIMIT 1 OFFSET ?4), ?5)
-     ORDER BY r.rev, r.sub`,
-    revision,
-    ...bounds(range),
-    limit,
-    Number.MAX_SAFE_INTEGER,
-  )
+  const matching = 'rev >= ? AND key >= ? AND key < ?'
+  const from = [revision, ...bounds(range)]
+  // The revision of the event after the limit is told whole; without one, all are.
+  const last = db.get<{ rev: number }>(`SELECT rev FROM kv_rev WHERE ${matching} ORDER BY rev, sub LIMIT 1 OFFSET ?`, ...from, limit)
+  const rows = db.all<RevRow>(`SELECT ${COLUMNS} FROM kv_rev r WHERE ${matching} AND rev <= ? ORDER BY rev, sub`, ...from, last?.rev ?? Number.MAX_SAFE_INTEGER)
   return rows.map((row) => ({ type: row.del === 1 ? 'delete' : 'put', kv: toKv(row) }))
 }
 

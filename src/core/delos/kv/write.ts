@@ -67,7 +67,8 @@ export function compact(db: Db, revision: number): void {
   const state = revisionOf(db)
   if (revision <= state.compacted || revision > state.revision) return
   db.run(
-    `DELETE FROM kv_rev WHERE rev < ?1 AND (del = 1 OR EXISTS (SELECT 1 FROM kv_rev newer WHERE newer.key = kv_rev.key AND newer.rev > kv_rev.rev AND newer.rev <= ?1))`,
+    `DELETE FROM kv_rev WHERE rev < ? AND (del = 1 OR EXISTS (SELECT 1 FROM kv_rev newer WHERE newer.key = kv_rev.key AND newer.rev > kv_rev.rev AND newer.rev <= ?))`,
+    revision,
     revision,
   )
   setState(db, state.revision, revision)
