@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 
 /** A process named so that a reused pid cannot be mistaken for it. */
 export interface ProcessId {
@@ -69,6 +69,16 @@ export function signalProcess(id: ProcessId, signal: NodeJS.Signals, scope: 'pro
   } catch {
     return false // ESRCH: it went between the check and the call
   }
+}
+
+/** State letters of all processes of a process group. */
+export function groupStates(group: number): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const stat = processStat(Number(name))
+      return stat?.group === group ? [stat.state] : []
+    })
 }
 
 /** Reads `pid startTime bootId` as the shim writes it; null when absent or torn. */

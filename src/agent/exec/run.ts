@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isAlive, type ProcessId } from '../process.ts'
+import { isAlive, processStat, signalProcess, type ProcessId } from '../process.ts'
 import type { TaskFolder } from './folder.ts'
 import { namespacePrefix } from './isolation.ts'
 import { shim, SHIM_NAME } from './shim.ts'
@@ -52,9 +52,12 @@ export async function startRun(
   const giveUpAt = performance.now() + PID_WAIT_MS
   for (;;) {
     const id = folder.process()
-    if (id !== null) return { process: id, ended: untilEnd(folder, id, shimEnded, () => shimCode ?? null) }
+    // Told of only once it leads its own group: until then a signal to the group would miss it.
+    const isReady = id !== null && (processStat(id.pid)?.group === id.pid || shimCode !== undefined)
+    if (isReady) return { process: id, ended: untilEnd(folder, id, shimEnded, () => shimCode ?? null) }
     if (shimCode !== undefined) return shimCode ?? 126
     if (performance.now() > giveUpAt) {
+      if (id !== null) signalProcess(id, 'SIGKILL', 'group')
       child.kill('SIGKILL')
       return 126
     }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemProgram } from '../exec/programs.ts'
-import { processStat, signalProcess, isAlive, type ProcessId } from '../process.ts'
+import { groupStates, isAlive, signalProcess, type ProcessId } from '../process.ts'
 import type { FaultDriver } from './driver.ts'
 
 /**
@@ -47,19 +47,30 @@ export const pause: FaultDriver = {
 
 /** Lets a group go on, whoever stopped it; true when it is seen running or gone. */
 async function resume(target: ProcessId): Promise<boolean> {
-  if (isStopped(target)) signalProcess(target, 'SIGCONT', 'group')
-  return until(() => !isStopped(target))
+  if (isHeld(target)) signalProcess(target, 'SIGCONT', 'group')
+  return until(() => !isHeld(target))
 }
 
+/**
+ * Whether the group stands still. A process that waits for its vfork child is shown as sleeping for ever (D) when the
+ * child was stopped first, so the leader's own state does not say it.
+ */
 function isStopped(target: ProcessId): boolean {
-  return isAlive(target) && processStat(target.pid)?.state === 'T'
+  if (!isAlive(target)) return false
+  const states = groupStates(target.pid)
+  return states.includes('T') && states.every((state) => state === 'T' || state === 'D' || state === 'Z')
+}
+
+/** Whether anything of the group is still held; dead leaders hold nothing, since their shim kills the rest. */
+function isHeld(target: ProcessId): boolean {
+  return isAlive(target) && groupStates(target.pid).includes('T')
 }
 
 async function until(holds: () => boolean): Promise<boolean> {
   const giveUpAt = performance.now() + SEEN_WITHIN_MS
   while (!holds()) {
     if (performance.now() > giveUpAt) return false
-    await sleep(5)
+    await sleep(10)
   }
   return true
 }

@@ -1,0 +1,145 @@
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { spawnSync } from 'node:child_process'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { FaultOrder } from '../../src/core/contracts/fault.ts'
+import type { FaultReport } from '../../src/core/contracts/node.ts'
+import { groupStates } from '../../src/agent/process.ts'
+import { desired, eventually, lives, sh, TestNode } from './harness.ts'
+
+const isStopped = (pid: number): boolean => groupStates(pid).includes('T')
+
+describe('faults on a node', () => {
+  let node: TestNode
+  let pid: number
+  const task = desired(1, sh('while :; do sleep 0.02; done'))
+
+  beforeEach(async () => {
+    node = await new TestNode().start()
+    node.server.order([task])
+    pid = (await node.until(1, (report) => report.state === 'running')).pid ?? 0
+    node.server.go = [{ run: 'r1', validMs: 5000 }]
+  })
+  afterEach(() => node.close())
+
+  const order = (fault: string, more: Partial<FaultOrder> = {}): FaultOrder => ({
+    id: 'r1/1',
+    run: 'r1',
+    fault,
+    task: 1,
+    incarnation: 1,
+    arguments: {},
+    untilMs: Date.now() + 20_000,
+    leaseMs: 10_000,
+    want: 'armed',
+    ...more,
+  })
+  const report = (): FaultReport | undefined => node.server.report?.faults[0]
+  const arm = async (more: Partial<FaultOrder> = {}): Promise<void> => {
+    node.server.order([task], [order('legion.pause', more)])
+    await eventually(() => report()?.state === 'armed', 'armed')
+    expect(isStopped(pid)).toBe(true)
+  }
+
+  it('a pause stops the whole group, is counted, and ends when ordered', async () => {
+    await arm()
+    expect(report()).toMatchObject({ effect: 1 })
+    node.server.order([task], [order('legion.pause', { want: 'reverted' })])
+    await eventually(() => report()?.state === 'reverted', 'reverted')
+    expect(isStopped(pid)).toBe(false)
+    node.server.order([task])
+    await eventually(() => readdirSync(node.paths.faults).join() === 'REVERT.sh', 'the ledger is empty')
+  })
+
+  it('a pause ends at once when the agent is killed, and its next agent says so instead of arming again', async () => {
+    await arm()
+    await node.crash()
+    await eventually(() => !isStopped(pid), 'the task goes on', 500)
+    node.server.report = null
+    node.startAgent()
+    await eventually(() => report() !== undefined, 'a report')
+    expect(report()).toMatchObject({ id: 'r1/1', state: 'reverted', message: 'by ledger' })
+    await sleep(300)
+    expect(isStopped(pid)).toBe(false)
+    expect(node.server.task(1)).toMatchObject({ pid, restarts: 0 })
+  })
+
+  it('a pause whose agent and holder are both killed is undone by the next agent, or by REVERT.sh alone', async () => {
+    for (const means of ['agent', 'script']) {
+      await arm({ id: `r1/${means}` })
+      for (const holder of holders(pid)) process.kill(-holder, 'SIGKILL')
+      // The agent sees its holder die and undoes the pause itself, so it is killed in the same breath.
+      await node.crash()
+      process.kill(-pid, 'SIGSTOP')
+      node.server.report = null
+      if (means === 'script') expect(spawnSync(join(node.paths.faults, 'REVERT.sh')).status).toBe(0)
+      else node.startAgent()
+      await eventually(() => !isStopped(pid), `undone by the ${means}`)
+    }
+  })
+
+  it('HALT takes everything back without the server and refuses what is new', async () => {
+    await arm()
+    node.server.stop()
+    const began = Date.now()
+    writeFileSync(join(node.paths.root, 'HALT'), '')
+    await eventually(() => !isStopped(pid), 'the task goes on', 2000)
+    expect(Date.now() - began).toBeLessThan(1000)
+    await node.server.start()
+    node.server.order([task], [order('legion.pause', { id: 'r1/2' })])
+    await eventually(() => report()?.id === 'r1/2', 'an answer')
+    expect(report()).toMatchObject({ state: 'failed', message: 'halted' })
+    expect(isStopped(pid)).toBe(false)
+    rmSync(join(node.paths.root, 'HALT'))
+  })
+
+  it('a pause ends when its run is not renewed, and at its hard end', async () => {
+    node.server.go = []
+    await arm({ leaseMs: 400 })
+    await eventually(() => report()?.state === 'reverted', 'reverted', 1500)
+    expect(report()?.message).toBe('by lease')
+    node.server.go = [{ run: 'r1', validMs: 5000 }]
+    await arm({ id: 'r1/2', untilMs: Date.now() + 900, leaseMs: 300 })
+    await eventually(() => report()?.state === 'reverted', 'reverted', 2000)
+    expect(['by deadline', 'by holder ended']).toContain(report()?.message)
+    expect(isStopped(pid)).toBe(false)
+  })
+
+  it('a kill strikes the process once, never a later incarnation or again after an agent restart', async () => {
+    node.server.order([task], [order('legion.kill', { incarnation: 2 })])
+    await eventually(() => report()?.state === 'failed', 'refused')
+    expect(lives(pid)).toBe(true)
+    node.server.order([task], [order('legion.kill', { id: 'r1/2' })])
+    const next = await node.until(1, (one) => one.restarts === 1 && one.state === 'running')
+    expect(lives(pid)).toBe(false)
+    expect(report()).toMatchObject({ id: 'r1/2', effect: 1 })
+    await node.crash()
+    node.startAgent()
+    node.server.report = null
+    await node.until(1, (one) => one.state === 'running')
+    await sleep(300)
+    expect(node.server.task(1)).toMatchObject({ pid: next.pid, restarts: 1 })
+  })
+
+  it('an unknown fault, or one whose task is not here, fails with the reason', async () => {
+    node.server.order([task], [order('storm.loss')])
+    await eventually(() => report()?.state === 'failed', 'refused')
+    expect(report()?.message).toContain('no driver for storm.loss')
+    expect(existsSync(join(node.paths.faults, 'r1_1.json'))).toBe(false)
+  })
+})
+
+/** Pause holders of a task: shells whose first argument is its pid. */
+function holders(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(`\0muster-pause\0${pid}\0`)
+      } catch {
+        return false
+      }
+    })
+    .map(Number)
+}
