@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 // Starts muster. Plain JavaScript that Node 20 can read: a machine may have that one, and must be told in a sentence.
 import module from 'node:module'
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
+// By require: an ES import of node's modules reads every export of them, which costs milliseconds on each start.
+const require = module.createRequire(import.meta.url)
+const { existsSync, readFileSync } = require('node:fs')
+const { dirname, join } = require('node:path')
+
+const file = require('node:url').fileURLToPath(import.meta.url)
+const root = dirname(dirname(file))
 const argv = process.argv.slice(2)
 const isCheckout = existsSync(join(root, 'src/cli/main.ts'))
 
@@ -28,8 +31,8 @@ async function start() {
   await run(argv)
 }
 
-function bundled(file) {
-  return pathToFileURL(join(root, 'dist', file)).href
+function bundled(name) {
+  return new URL(`../dist/${name}`, import.meta.url).href
 }
 
 function cacheFolder() {
@@ -72,7 +75,7 @@ function runWithOwnNode() {
     return
   }
   void import('node:child_process').then(({ spawn }) => {
-    const child = spawn(node, [fileURLToPath(import.meta.url), ...argv], { stdio: 'inherit' })
+    const child = spawn(node, [file, ...argv], { stdio: 'inherit' })
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
       process.on(signal, () => {
         // A terminal's Ctrl-C reaches the child by itself; twice would mean "at once".

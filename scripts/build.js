@@ -1,7 +1,7 @@
 // Builds dist/: one ES module per command, process and TUI, their common parts in shared chunks, and oclif's manifest.
 //   node scripts/build.js [--if-stale]
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { createRequire, isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isStale, sourceStamp } from './stamp.js'
@@ -10,8 +10,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = join(root, 'dist')
 const lock = join(root, 'dist/.lock')
 
-/** Programs that are started by file name (src/server/spawn.ts), besides the commands. */
-const MAINS = ['cli/bundle-main', 'cli/complete-main', 'server/main', 'agent/main', 'agent/mesh/proxy-main', 'server/scuba/leaf-main', 'server/scuba/engine-main']
+/** What `bin/muster.js` imports. */
+const CLI = ['cli/bundle-main', 'cli/complete-main']
+
+/** Programs that are started by file name (src/server/spawn.ts). */
+const MAINS = ['server/main', 'agent/main', 'agent/mesh/proxy-main', 'server/scuba/leaf-main', 'server/scuba/engine-main']
 
 /** Native modules load their binaries from beside themselves. */
 const EXTERNAL = ['better-sqlite3', '@duckdb/node-api']
@@ -36,19 +39,18 @@ async function build() {
   const stamp = sourceStamp(root)
   const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const commands = listFiles(join(root, 'src/commands')).filter((file) => file.endsWith('.ts'))
-  const program = { root: '', packageJson: slim(packageJson), ids: commandIds(commands) }
+  const program = { version: packageJson.version, ids: commandIds(commands) }
   const written = await bundle(commands, program)
-  await writeManifest(program)
+  await writeManifest(packageJson)
   writeFileSync(join(dist, 'stamp'), stamp)
   removeOldChunks(written)
   console.error(`built ${written.size} files in ${((Date.now() - startMs) / 1000).toFixed(1)} s`)
 }
 
+/** Command line and processes apart: what they share would otherwise be cut into chunks too small to load fast. */
 async function bundle(commands, program) {
   const { build: esbuild } = await import('esbuild')
-  const mains = MAINS.map((name) => join(root, 'src', `${name}.ts`)).filter((file) => existsSync(file))
-  const result = await esbuild({
-    entryPoints: [...mains, ...commands.map((file) => join(root, 'src/commands', file))],
+  const common = {
     outbase: join(root, 'src'),
     outdir: dist,
     chunkNames: 'chunks/[name]-[hash]',
@@ -61,39 +63,76 @@ async function bundle(commands, program) {
     external: EXTERNAL,
     minifyWhitespace: true,
     minifySyntax: true,
+    // So that a stack trace shows a line and not the whole file.
+    lineLimit: 300,
     legalComments: 'none',
     logLevel: 'warning',
     write: false,
     // CommonJS packages inside an ES module still ask for node's own modules by require.
     banner: { js: 'const require=process.getBuiltinModule("node:module").createRequire(import.meta.url);' },
-    define: { 'process.env.NODE_ENV': '"production"', MUSTER_PROGRAM: JSON.stringify(program) },
-    plugins: [stubs, namedImports],
-  })
+    plugins: [builtins, stubs, namedImports],
+  }
+  const define = { 'process.env.NODE_ENV': '"production"', MUSTER_PROGRAM: JSON.stringify(JSON.stringify(program)) }
+  const source = (name) => join(root, 'src', `${name}.ts`)
+  const results = await Promise.all([
+    esbuild({ ...common, define, inject: [source('cli/hot')], entryPoints: [...CLI.map(source), ...commands.map((file) => join(root, 'src/commands', file))] }),
+    esbuild({ ...common, define, entryPoints: MAINS.map(source) }),
+  ])
   const written = new Set()
-  for (const file of result.outputFiles) {
+  for (const file of results.flatMap((result) => result.outputFiles)) {
     written.add(relative(dist, file.path))
     writeWhole(file.path, file.contents)
   }
   return written
 }
 
-/** Packages that are imported on each start and do nothing for us. */
+/**
+ * What a command line never uses of its packages, and would load on each start: oclif's Config, help and error printer
+ * (ours are in src/cli/), its debug log and its text wrapping.
+ */
+const STUBS = {
+  'react-devtools-core': 'exports.default = { initialize() {}, connectToDevTools() {} }',
+}
+const THEME = 'exports.colorize = (_, text) => text; exports.parseTheme = (theme) => theme'
+const OCLIF_STUBS = {
+  './config': 'exports.Config = class {}',
+  './help': 'exports.Help = class {}; exports.loadHelpClass = async () => exports.Help',
+  './handle': 'exports.Exit = {}; exports.handle = () => {}',
+  './theme': THEME,
+  '../ux/theme': THEME,
+  '../../ux/theme': THEME,
+  './colorize-json': 'exports.default = JSON.stringify',
+  './action/simple': 'exports.default = class {}',
+  './action/spinner': 'exports.default = class {}',
+  debug: 'exports.default = () => Object.assign(() => {}, { enabled: false, extend: exports.default })',
+  ejs: 'exports.default = { render: (text) => text }',
+  'clean-stack': 'exports.default = (text) => text',
+  'indent-string': 'exports.default = (text) => text',
+  'wrap-ansi': 'exports.default = (text) => text',
+}
 const stubs = {
   name: 'stubs',
   setup(build) {
-    const sources = {
-      // oclif asks on every start whether this is Windows' Linux.
-      'wsl-utils': 'export const isWsl = false; export const powerShellPath = async () => ""',
-      // ink wants it only under DEV=true.
-      'react-devtools-core': 'export default { initialize() {}, connectToDevTools() {} }',
-      // oclif uses these to find plugins and commands by scanning; the manifest has them.
-      tinyglobby: 'export const glob = async () => []',
-      minimatch: 'export const minimatch = () => false',
-      lilconfig: 'export const lilconfig = () => ({ search: async () => null })',
-    }
-    const filter = new RegExp(`^(${Object.keys(sources).join('|')})$`)
-    build.onResolve({ filter }, ({ path }) => ({ path, namespace: 'stub' }))
-    build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: sources[path], loader: 'js' }))
+    build.onResolve({ filter: /^\.?\.?[\w/@-]+$/ }, ({ path, importer }) => {
+      const isOclif = importer.includes('/@oclif/core/')
+      if (path in STUBS || (isOclif && path in OCLIF_STUBS)) return { path, namespace: 'stub' }
+      return undefined
+    })
+    build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: `exports.__esModule = true; ${STUBS[path] ?? OCLIF_STUBS[path]}`, loader: 'js' }))
+  },
+}
+
+/**
+ * Node's own modules without the facade that an ES import makes for them: it reads every export, and reading some of
+ * them loads more (`fs.ReadStream` the streams, 5 ms; `http.WebSocket` undici, 27 ms).
+ */
+const builtins = {
+  name: 'builtins',
+  setup(build) {
+    build.onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path, kind }) =>
+      isBuiltin(path) && kind !== 'dynamic-import' && kind !== 'require-call' ? { path: path.replace('node:', ''), namespace: 'builtin', sideEffects: false } : undefined,
+    )
+    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`, loader: 'js' }))
   },
 }
 
@@ -129,15 +168,15 @@ function isCommonJs(path) {
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).type !== 'module'
 }
 
-/** oclif reads this instead of loading every command: flags and arguments for parsing, help and completion. */
-async function writeManifest(program) {
+/** What help and completion read instead of loading every command: summaries, flags, arguments, examples. */
+async function writeManifest(packageJson) {
   const { Plugin } = await import('@oclif/core')
-  const plugin = new Plugin({ root: dist, type: 'core', isRoot: true, ignoreManifest: true, pjson: structuredClone(program.packageJson), errorOnManifestCreate: true })
+  const plugin = new Plugin({ root: dist, type: 'core', isRoot: true, ignoreManifest: true, pjson: slim(packageJson), errorOnManifestCreate: true })
   await plugin.load()
   writeWhole(join(dist, 'oclif.manifest.json'), JSON.stringify(plugin.manifest))
 }
 
-/** What of package.json the running program needs. Commands are found relative to dist/. */
+/** What of package.json oclif needs to find the commands, which are below dist/. */
 function slim(packageJson) {
   const { name, version, type, oclif } = packageJson
   return { name, version, type, dependencies: {}, oclif: { ...oclif, commands: { ...oclif.commands, target: './commands' } } }

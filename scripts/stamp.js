@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+// Not by import: that would read every export of node:fs, some of which load more, on each start of `muster`.
+const { readdirSync, readFileSync, statSync } = process.getBuiltinModule('node:fs')
 
 /** What the bundle is made from; anything newer than the stamp makes it stale. */
 const INPUTS = ['src', 'scripts/build.js', 'package.json']
@@ -13,17 +13,23 @@ const INPUTS = ['src', 'scripts/build.js', 'package.json']
 export function sourceStamp(root) {
   let newestMs = 0
   let files = 0
-  const visit = (path) => {
-    const stat = statSync(path, { throwIfNoEntry: false })
-    if (stat === undefined) return
-    if (stat.isDirectory()) {
-      for (const name of readdirSync(path)) visit(join(path, name))
-    } else if (!path.endsWith('.md')) {
-      files += 1
-      if (stat.mtimeMs > newestMs) newestMs = stat.mtimeMs
+  const look = (path) => {
+    files += 1
+    const { mtimeMs } = statSync(path)
+    if (mtimeMs > newestMs) newestMs = mtimeMs
+  }
+  const visit = (folder) => {
+    for (const item of readdirSync(folder, { withFileTypes: true })) {
+      const path = `${folder}/${item.name}`
+      if (item.isDirectory()) visit(path)
+      else if (!item.name.endsWith('.md')) look(path)
     }
   }
-  for (const input of INPUTS) visit(join(root, input))
+  for (const input of INPUTS) {
+    const path = `${root}/${input}`
+    if (statSync(path).isDirectory()) visit(path)
+    else look(path)
+  }
   return `${Math.floor(newestMs)} ${files}`
 }
 
@@ -33,7 +39,7 @@ export function sourceStamp(root) {
  */
 export function isStale(root) {
   try {
-    return readFileSync(join(root, 'dist/stamp'), 'utf8') !== sourceStamp(root)
+    return readFileSync(`${root}/dist/stamp`, 'utf8') !== sourceStamp(root)
   } catch {
     return true
   }

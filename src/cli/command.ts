@@ -140,6 +140,9 @@ export abstract class MusterCommand extends Command {
     return controller.signal
   }
 
+  /** oclif would look for deprecated names here, which ours have none of. */
+  protected override async init(): Promise<void> {}
+
   /** Errors are printed by `main.ts`, in one place. */
   protected override async catch(error: Error): Promise<never> {
     throw error

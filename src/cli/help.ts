@@ -1,6 +1,6 @@
 import { MusterError } from '../core/kernel/errors.ts'
 import type { Program } from './main.ts'
-import { HELP_TOPICS, renderCommandHelp, renderTopicHelp, type CommandInfo } from './render/help.ts'
+import { HELP_TOPICS, renderCommandHelp, renderTopicHelp } from './render/help.ts'
 import { guess, type Resolution } from './resolve.ts'
 import { viewOf } from './terminal.ts'
 
@@ -14,7 +14,7 @@ export async function showHelp(words: readonly string[], found: Resolution | nul
 
 async function describe(names: readonly string[], found: Resolution | null, program: Program): Promise<string> {
   const view = viewOf(process.stdout, { noColor: false, isWide: false })
-  const commands = await loadCommands(program)
+  const commands = (await program.describe()).toSorted((a, b) => (a.id < b.id ? -1 : 1))
   if (names.length === 0 || found === null) return renderTopicHelp('', commands, view)
   if (found.kind === 'topic') return renderTopicHelp(found.id, commands, view)
   if (found.kind === 'command') {
@@ -25,11 +25,4 @@ async function describe(names: readonly string[], found: Resolution | null, prog
   const near = guess(typed, [...program.ids, ...Object.keys(HELP_TOPICS)])
   const hint = near.length > 0 ? `Did you mean ${near.map((name) => `\`muster help ${name}\``).join(' or ')}?` : 'See `muster help` for all commands.'
   throw new MusterError('USAGE', `there is no help for \`${typed}\``, { hint })
-}
-
-/** From the manifest; from the sources all commands are loaded. */
-async function loadCommands(program: Program): Promise<CommandInfo[]> {
-  const { Config } = await import('@oclif/core/config')
-  const config = await Config.load({ root: program.root, pjson: program.packageJson as never })
-  return (config.commands as unknown as CommandInfo[]).toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }

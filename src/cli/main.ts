@@ -1,16 +1,18 @@
-import { join } from 'node:path'
 import { MusterError } from '../core/kernel/errors.ts'
 import { reportFailure, type FailureContext } from './failure.ts'
 import { schemaName } from './output.ts'
+import type { CommandInfo } from './render/help.ts'
 import { resolveCommand } from './resolve.ts'
+import { runCommand, type CommandClass } from './run-command.ts'
 
 export interface Program {
-  /** folder of package.json */
-  root: string
-  /** contents of package.json, with `oclif.commands.target` of this way of running */
-  packageJson: { version: string; oclif: Record<string, unknown> }
+  version: string
   /** ids of all commands, `tw:job:run` */
   ids: readonly string[]
+  /** the class of a command; its module is loaded only now */
+  load: (id: string) => Promise<CommandClass>
+  /** all commands as help prints them */
+  describe: () => Promise<CommandInfo[]>
 }
 
 /**
@@ -18,7 +20,7 @@ export interface Program {
  * so that all of them speak every output format. Sets process.exitCode; never rejects.
  */
 export async function main(argv: string[], program: Program): Promise<void> {
-  const context: FailureContext = { argv, version: program.packageJson.version, schema: 'muster/1', flags: [] }
+  const context: FailureContext = { argv, version: program.version, schema: 'muster/1', flags: [] }
   quietPipes()
   try {
     await dispatch(argv, program, context)
@@ -37,12 +39,9 @@ async function dispatch(argv: string[], program: Program, context: FailureContex
   }
   if (found.kind === 'unknown') return unknownCommand(found, argv)
   context.schema = schemaName(found.id.replaceAll(':', '.'))
-  const { Config } = await import('@oclif/core/config')
-  const config = await Config.load({ root: program.root, pjson: program.packageJson as never })
-  const cached = config.findCommand(found.id, { must: true })
-  const command = await cached.load()
+  const command = await program.load(found.id)
   context.flags = Object.keys({ ...command.baseFlags, ...command.flags })
-  await command.run(found.argv, config)
+  await runCommand(command, found.id, found.argv, program.version)
 }
 
 function wantsHelp(argv: readonly string[]): boolean {
@@ -74,9 +73,4 @@ export function commandIds(files: readonly string[]): string[] {
     .map((file) => file.replace(/\.(ts|js)$/, '').replaceAll('/', ':').replace(/(^|:)index$/, ''))
     .filter((id) => id !== '')
     .sort()
-}
-
-/** Where the commands are below the package's root. */
-export function commandsFolder(root: string, isBundle: boolean): string {
-  return join(root, isBundle ? 'dist' : 'src', 'commands')
 }
