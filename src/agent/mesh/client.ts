@@ -101,9 +101,17 @@ class SupervisedProxy implements MeshProxy {
       return
     }
     this.#link = link
-    link.onClose = () => this.#onLinkClosed()
-    await this.stats()
+    try {
+      await this.stats()
+    } catch (error) {
+      // The kernel still took the connection of a proxy that was just dying.
+      this.#link = null
+      link.close()
+      throw error
+    }
     this.#restartMs = RESTART_MS
+    link.onClose = () => this.#onLinkClosed()
+    if (!link.isOpen) this.#onLinkClosed()
   }
 
   #onLinkClosed(): void {

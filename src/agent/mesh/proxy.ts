@@ -14,7 +14,7 @@ import { sweepIdle } from './upstream.ts'
 const TICK_MS = 25
 const SLOW_TICK_MS = 500
 const CONNECTIONS_MAX = 16_384
-const EVENTS_FLUSH_MS = 2000
+const EVENTS_FLUSH_MS = 500
 
 export interface ProxyOptions {
   node: string
