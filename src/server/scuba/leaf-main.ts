@@ -5,6 +5,7 @@ import Database from 'better-sqlite3'
 import { createLogger } from '../logger.ts'
 import { Engine } from './leaf/engine.ts'
 import { createLeafServer } from './leaf/http.ts'
+import { seedLive } from './leaf/live-seed.ts'
 import { Sealer } from './leaf/sealer.ts'
 import { Store } from './leaf/store.ts'
 
@@ -28,6 +29,9 @@ const server = createLeafServer({ store, engine, sealer })
 await holdFolder()
 await store.open()
 engine.start()
+// Sealing waits for it: then no row is both in a segment that is read back and in the journal.
+let isSeeded = false
+void seedLive(store, engine).finally(() => (isSeeded = true))
 mkdirSync(dirname(socket), { recursive: true, mode: 0o700 })
 rmSync(socket, { force: true })
 server.listen(socket, () => {
@@ -37,14 +41,18 @@ server.listen(socket, () => {
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
-  void sealer.tick(Date.now())
+  if (isSeeded) void sealer.tick(Date.now())
 }, 1000)
+const hourly = setInterval(() => {
+  store.keys.compact(Date.now()).catch((error: unknown) => log.warn('idempotency keys could not be written anew', { error: String(error) }))
+}, 3_600_000)
 
 let isStopping = false
 const stop = (): void => {
   if (isStopping) return
   isStopping = true
   clearInterval(clock)
+  clearInterval(hourly)
   server.close()
   server.closeIdleConnections()
   setTimeout(() => server.closeAllConnections(), 500).unref()
@@ -60,7 +68,7 @@ process.on('SIGINT', stop)
 
 /** One leaf per folder: an exclusive lock that the kernel releases with the process, whatever ends it. */
 async function holdFolder(): Promise<void> {
-  const lock = new Database(join(dir, 'lock.db'))
+  const lock = new Database(join(dir, 'lock.db'), { timeout: 0 })
   for (let attempt = 0; ; attempt += 1) {
     try {
       lock.pragma('locking_mode = EXCLUSIVE')
@@ -69,7 +77,7 @@ async function holdFolder(): Promise<void> {
       process.once('exit', () => lock.close())
       return
     } catch {
-      if (attempt >= 50) break
+      if (attempt >= 30) break
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }

@@ -45,7 +45,8 @@ export interface LiveAnswer {
 }
 
 export const LIVE_FAILING_USERS_MAX = 100_000
-const KEPT_SECONDS = 2 * 3600
+export const LIVE_KEPT_MS = 2 * 3_600_000
+const KEPT_SECONDS = LIVE_KEPT_MS / 1000
 /** (second, arm, version) cells of all services together */
 const CELLS_MAX = 200_000
 const USERS_MAX = 2_000_000
@@ -89,6 +90,8 @@ export class LiveAggregate {
   readonly #services = new Map<string, ServiceLive>()
   /** every row with an event time from here on is in; raised when old cells are dropped or could not be read back */
   #completeFromMs = 0
+  /** rows of earlier seconds are not taken any more */
+  #keptFromSecond = 0
   #cells = 0
   #users = 0
   #newestSecond = 0
@@ -102,9 +105,14 @@ export class LiveAggregate {
     this.#completeFromMs = Math.max(this.#completeFromMs, ms)
   }
 
+  /** Says that everything from this time on is in (again): what was missing has been read back. */
+  markCompleteFrom(ms: number): void {
+    this.#completeFromMs = Math.max(ms, this.#keptFromSecond * 1000)
+  }
+
   add(event: LiveEvent): void {
     const second = Math.floor(event.timeMs / 1000)
-    if (second * 1000 < this.#completeFromMs - 1000) return
+    if (second < this.#keptFromSecond) return
     const isFailing = event.status >= 500
     this.addCounts(event.service, second, event.arm, event.version, 1, isFailing ? 1 : 0, histBucket(event.latencyMs))
     this.addUser(event.service, event.arm, event.user, event.timeMs, event.timeMs)
@@ -202,7 +210,10 @@ export class LiveAggregate {
         isDropped = true
       }
     }
-    if (isDropped) this.markIncompleteBefore(keepFrom * 1000)
+    if (isDropped) {
+      this.#keptFromSecond = Math.max(this.#keptFromSecond, keepFrom)
+      this.markIncompleteBefore(keepFrom * 1000)
+    }
     this.#trimUsers(keepFrom * 1000)
   }
 

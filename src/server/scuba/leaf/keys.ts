@@ -47,6 +47,7 @@ export class Keys {
     const id = `${table}\0${key}`
     this.#known.set(id, known)
     this.#unsaved.push([id, known])
+    if (this.#known.size > LIMITS.dedupeKeysMax) this.#known.delete(this.#known.keys().next().value ?? '')
   }
 
   /** Makes every key durable outside of the journal. */

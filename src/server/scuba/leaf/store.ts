@@ -18,7 +18,7 @@ import { ManifestFile } from './manifest-file.ts'
 import { TableTail } from './table.ts'
 
 export const QUARANTINE_TABLE = 'muster_quarantine'
-const LIVE_TABLE = 'requests'
+export const LIVE_TABLE = 'requests'
 
 /** A batch on its way into the journal. */
 interface Waiting {
@@ -46,6 +46,8 @@ export class Store {
   readonly dir: string
   readonly log: Logger
   readonly live = new LiveAggregate()
+  /** a journal file was broken in its middle: rows may be missing */
+  hasDamage = false
   readonly journal: Journal
   readonly keys: Keys
   readonly #tails = new Map<string, TableTail>()
@@ -95,7 +97,11 @@ export class Store {
       if (!segments.has(name)) rmSync(join(this.dir, 'segments', name), { force: true })
     }
     const damaged = this.journal.replay((record) => this.#recover(record))
+    // What is sealed is not in the journal: until `seedLive` has read it back, the live aggregate begins after it.
+    const sealedToUs = Math.max(0, ...this.segments(LIVE_TABLE).map(({ maxUs }) => maxUs))
+    if (sealedToUs > 0) this.live.markIncompleteBefore(Math.floor(sealedToUs / 1_000_000) * 1000 + 1000)
     if (damaged > 0) this.live.markIncompleteBefore(now)
+    this.hasDamage = damaged > 0
     for (const tail of this.#tails.values()) if (tail.openRows > 0) await tail.roll()
     await this.keys.compact(now)
   }

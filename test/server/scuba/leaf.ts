@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createScubaClient, type ScubaClient } from '../../../src/server/scuba/client.ts'
+import { entryPoint } from '../../../src/server/spawn.ts'
+
+/** A real leaf process on a folder of its own. */
+export class Leaf {
+  readonly dir: string
+  readonly client: ScubaClient
+  #child: ChildProcess | null = null
+  readonly #isOwnDir: boolean
+
+  constructor(dir?: string) {
+    this.#isOwnDir = dir === undefined
+    this.dir = dir ?? mkdtempSync(join(tmpdir(), 'scuba-leaf-'))
+    this.client = createScubaClient(this.socket)
+  }
+
+  get socket(): string {
+    return join(this.dir, 'leaf.sock')
+  }
+
+  async start(isEngineAwaited = true): Promise<void> {
+    const [command, file] = entryPoint('server/scuba/leaf-main')
+    this.#child = spawn(command, [file, '--dir', this.dir, '--socket', this.socket, '--log', join(this.dir, 'leaf.log')], { stdio: ['ignore', 'ignore', 'inherit'] })
+    for (let attempt = 0; attempt < 500; attempt += 1) {
+      const health = await this.client.health().catch(() => null)
+      if (health && health.pid === this.#child.pid && (health.isEngineReady || !isEngineAwaited)) return
+      await sleep(20)
+    }
+    throw new Error('the leaf does not answer')
+  }
+
+  /** Seals what a table has unsealed. */
+  async seal(table: string): Promise<void> {
+    const { request } = await import('node:http')
+    await new Promise<void>((resolve, reject) => {
+      const sent = request({ socketPath: this.socket, method: 'POST', path: `/v1/scuba/tables/${table}/seal` }, (response) => {
+        response.resume()
+        response.once('end', () => (response.statusCode === 200 ? resolve() : reject(new Error(`seal: ${response.statusCode}`))))
+      })
+      sent.once('error', reject)
+      sent.end()
+    })
+  }
+
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    this.#child = null
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.kill(signal)
+    await gone
+  }
+
+  async remove(): Promise<void> {
+    await this.end('SIGKILL')
+    this.client.close()
+    if (this.#isOwnDir) rmSync(this.dir, { recursive: true, force: true })
+  }
+}
