@@ -114,7 +114,9 @@ export abstract class MusterCommand extends Command {
     } catch (error) {
       if (!(error instanceof MusterError) || error.code !== 'SERVER_DOWN' || this.client.target.socketPath === undefined) throw error
       const { answerOffline } = await import('./offline.ts')
-      return answerOffline<Out>(this.paths.stateDb, await operation.load(), input, this.actor, error)
+      // A team's keys, leases and locks are on a log of their own.
+      const file = /^delos\.(kv|lease|lock)\./.test(operation.name) ? this.paths.kvDb : this.paths.stateDb
+      return answerOffline<Out>(file, await operation.load(), input, this.actor, error)
     }
   }
 

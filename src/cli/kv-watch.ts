@@ -8,7 +8,7 @@ export interface KvEvent {
   kv: KvRow
 }
 
-type Line = { kind: 'created' | 'progress'; revision: number } | ({ kind: 'event' } & KvEvent) | { kind: 'error'; error: ErrorBody }
+type Line = { kind: 'created'; revision: number } | { kind: 'progress'; revision: number } | ({ kind: 'event'; isLast: boolean } & KvEvent) | { kind: 'error'; error: ErrorBody }
 
 const RETRY_MS = 500
 
@@ -19,16 +19,19 @@ const RETRY_MS = 500
  */
 export async function* watchKv(client: Client, watch: { key: string; isPrefix: boolean; from?: number }, signal: AbortSignal): AsyncGenerator<KvEvent> {
   let next = watch.from
+  /** events of revision `next` that were told already, when the connection was lost in the middle of it */
+  let told = 0
   for (;;) {
     try {
       const body = { key: watch.key, isPrefix: watch.isPrefix, ...(next === undefined ? {} : { from: next }) }
+      let skip = told
       for await (const line of client.stream<Line>('/v1/delos/kv/watch', body, signal)) {
         if (line.kind === 'error') throw errorFromBody(line.error)
         if (line.kind === 'created') next ??= line.revision + 1
-        // Progress says that all up to its revision was sent; a revision with several changes is whole only then, or when the next one comes.
-        else if (line.kind === 'progress') next = Math.max(next ?? 1, line.revision + 1)
+        else if (line.kind === 'progress') [next, told] = [Math.max(next ?? 1, line.revision + 1), 0]
+        else if (skip > 0) skip -= 1
         else {
-          next = line.revision + 1
+          ;[next, told] = line.isLast ? [line.revision + 1, 0] : [line.revision, line.revision === next ? told + 1 : 1]
           yield { revision: line.revision, type: line.type, kv: line.kv }
         }
       }

@@ -21,7 +21,8 @@ const watchSchema = z.object({
  */
 export type WatchLine =
   | { kind: 'created'; revision: number }
-  | { kind: 'event'; revision: number; type: 'put' | 'delete'; kv: Kv; prev?: Kv | null }
+  /** `isLast`: no more events of this revision follow */
+  | { kind: 'event'; revision: number; type: 'put' | 'delete'; kv: Kv; prev?: Kv | null; isLast: boolean }
   | { kind: 'progress'; revision: number }
   | { kind: 'error'; error: unknown }
 
@@ -56,9 +57,10 @@ export function sendKvWatch(host: ServerHost, request: FastifyRequest, reply: Fa
       }
       if (next > now.revision) return
       const events = eventsFrom(host.db, range, next, CHUNK)
-      for (const { type, kv } of events) {
+      for (const [i, { type, kv }] of events.entries()) {
         const revision = kv.mod_revision
-        send({ kind: 'event', revision, type, kv, ...(wantsPrev ? { prev: kvBefore(host.db, kv.key, revision) } : {}) })
+        const isLast = events[i + 1]?.kv.mod_revision !== revision
+        send({ kind: 'event', revision, type, kv, ...(wantsPrev ? { prev: kvBefore(host.db, kv.key, revision) } : {}), isLast })
       }
       const isAll = events.length <= CHUNK
       next = isAll ? now.revision + 1 : (events.at(-1)?.kv.mod_revision ?? next) + 1

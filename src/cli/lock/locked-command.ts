@@ -1,0 +1,69 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { constants } from 'node:os'
+import { MusterError } from '../../core/kernel/errors.ts'
+
+export interface LockedCommand {
+  /** its exit code; 128 + n when a signal ended it */
+  ended: Promise<number>
+  /** Passes a signal of the user's on; what does not end from it in time is ended. */
+  interrupt: (signal: NodeJS.Signals) => void
+  /** Sends the signal, and SIGKILL after `graceMs`. */
+  stop: (signal: NodeJS.Signals, graceMs: number) => Promise<void>
+}
+
+/**
+ * Starts a command that must not outlive us. Off a terminal it gets a process group of its own, so that all of it can
+ * be ended; on a terminal it stays in ours, so that it can read from it and Ctrl-C reaches it. A guard, a shell waiting
+ * on a pipe, ends it when we are killed: without us nobody keeps its lock.
+ */
+export function startCommand(command: readonly string[], env: Record<string, string>, graceMs: number): LockedCommand {
+  const hasTerminal = process.stdin.isTTY === true
+  const [program = '', ...args] = command
+  const child = spawn(program, args, { stdio: 'inherit', detached: !hasTerminal, env: { ...process.env, ...env } })
+  const target = (pid: number): number => (hasTerminal ? pid : -pid)
+  const guard = child.pid === undefined ? null : startGuard(target(child.pid), graceMs)
+  const send = (signal: NodeJS.Signals): void => {
+    if (child.pid === undefined) return
+    try {
+      process.kill(target(child.pid), signal)
+    } catch {
+      // It ended in this moment.
+    }
+  }
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new MusterError(error.code === 'ENOENT' ? 'NOT_FOUND' : 'USAGE', `${program} cannot be run: ${error.message}`, { cause: error, hint: 'Check the command after --.' }))
+    })
+    child.once('exit', (code, signal) => {
+      // What it left behind in its group would go on without the lock.
+      if (!hasTerminal) send('SIGKILL')
+      guard?.stdin?.end('done\n')
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
+    })
+  })
+  const stop = async (signal: NodeJS.Signals, waitMs: number): Promise<void> => {
+    send(signal)
+    const timer = setTimeout(() => send('SIGKILL'), waitMs)
+    await ended.catch(() => undefined)
+    clearTimeout(timer)
+  }
+  return {
+    ended,
+    stop,
+    interrupt: (signal) => {
+      // A terminal's Ctrl-C has reached it already; twice would mean "at once".
+      if (signal === 'SIGINT' && hasTerminal) return
+      void stop(signal, graceMs)
+    },
+  }
+}
+
+function startGuard(target: number, graceMs: number): ChildProcess {
+  const seconds = Math.max(0.1, graceMs / 1000).toFixed(1)
+  // `read` succeeds when we say that it is done, and fails when the pipe closes because we are gone.
+  const script = `read -r _ && exit 0; kill -TERM -- "$0" 2>/dev/null; sleep ${seconds}; kill -KILL -- "$0" 2>/dev/null`
+  const guard = spawn('/bin/sh', ['-c', script, String(target)], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  guard.stdin?.on('error', () => undefined)
+  guard.on('error', () => undefined)
+  return guard
+}

@@ -1,0 +1,126 @@
+import { hostname } from 'node:os'
+import { isRefusal, MusterError } from '../../core/kernel/errors.ts'
+import type { Client } from '../client.ts'
+import { keepLease, type KeptLease } from './keep-lease.ts'
+import { startCommand } from './locked-command.ts'
+
+export interface LockedRun {
+  name: string
+  ttlMs: number
+  /** time the command has to end before the lease can */
+  graceMs: number
+  /** longest wait for the lock */
+  waitMs: number
+  command: readonly string[]
+  note: (text: string) => void
+}
+
+interface Standing {
+  key: string
+  lease: string
+  token: number
+  isHeld: boolean
+  ahead: number
+  holder: string
+}
+
+const POLL_MS = 150
+
+/**
+ * Takes the lock, runs the command under it, gives the lock back; gives the command's exit code (128 + n after a
+ * signal). Rejects with DELOS_LOCK_HELD when the wait is over and DELOS_LOCK_LOST when the command had to be stopped.
+ */
+export async function runLocked(client: Client, options: LockedRun): Promise<number> {
+  const interrupt = listenForSignals()
+  const sentAt = performance.now()
+  const value = `${hostname()}:${process.pid} ${options.command.join(' ')}`.slice(0, 1000)
+  const { data: place } = await client.call<Standing>('delos.lock.acquire', { name: options.name, ttlMs: options.ttlMs, value })
+  const lease = keepLease(client, { id: place.lease, ttlMs: options.ttlMs, graceMs: options.graceMs, sentAt })
+  try {
+    const held = await waitForLock(client, options, place, lease, interrupt)
+    return held === null ? interrupt.exitCode() : await runCommand(options, held, lease, interrupt)
+  } finally {
+    lease.stop()
+    interrupt.stop()
+    // Without a server the lease ends by itself.
+    await client.call('delos.lease.revoke', { id: place.lease }).catch(() => undefined)
+  }
+}
+
+/** The place once it holds the lock; null when we were interrupted while waiting. */
+async function waitForLock(client: Client, options: LockedRun, place: Standing, lease: KeptLease, interrupt: Interrupt): Promise<Standing | null> {
+  const deadline = performance.now() + options.waitMs
+  let standing = place
+  for (let isSaid = false; !standing.isHeld; ) {
+    if (interrupt.signal.aborted) return null
+    if (lease.signal.aborted) throw lost(options.name, 'while waiting for it')
+    if (performance.now() >= deadline) {
+      throw new MusterError('DELOS_LOCK_HELD', `the lock ${options.name} is held by ${standing.holder} (${standing.ahead} ahead of us)`, { details: standing })
+    }
+    if (!isSaid) options.note(`waiting for ${options.name}, held by ${standing.holder} …`)
+    isSaid = true
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    // Asks for key and lease anew each time: a place whose lease is gone holds nothing, whatever its order was.
+    standing = await client.call<Standing>('delos.lock.standing', { name: options.name, lease: place.lease }).then(
+      ({ data }) => data,
+      (error: unknown) => {
+        if (isRefusal(error) && error.code === 'SERVER_DOWN') return standing
+        throw error
+      },
+    )
+  }
+  return interrupt.signal.aborted ? null : standing
+}
+
+async function runCommand(options: LockedRun, held: Standing, lease: KeptLease, interrupt: Interrupt): Promise<number> {
+  const command = startCommand(options.command, { MUSTER_LOCK_KEY: held.key, MUSTER_LOCK_TOKEN: String(held.token), MUSTER_LOCK_NAME: options.name }, options.graceMs)
+  let isLost = false
+  const onLost = (): void => {
+    isLost = true
+    options.note(`▲ the lock ${options.name} cannot be kept: stopping the command`)
+    // The lease may end when the grace is over: shortly before, nothing of the command runs any more.
+    void command.stop('SIGTERM', Math.max(0, lease.endsAt() - performance.now() - options.graceMs / 5))
+  }
+  const onInterrupt = (): void => command.interrupt(interrupt.reason() ?? 'SIGTERM')
+  if (lease.signal.aborted) onLost()
+  lease.signal.addEventListener('abort', onLost, { once: true })
+  interrupt.signal.addEventListener('abort', onInterrupt, { once: true })
+  const code = await command.ended
+  lease.signal.removeEventListener('abort', onLost)
+  if (isLost) throw lost(options.name, 'while the command ran, so it was stopped')
+  return interrupt.signal.aborted ? interrupt.exitCode() : code
+}
+
+function lost(name: string, when: string): MusterError {
+  return new MusterError('DELOS_LOCK_LOST', `the lock ${name} was lost ${when}`)
+}
+
+interface Interrupt {
+  signal: AbortSignal
+  reason: () => NodeJS.Signals | null
+  exitCode: () => number
+  stop: () => void
+}
+
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
+
+/** Ctrl-C and the like: noted, not obeyed at once, for the lock has to be given back first. */
+function listenForSignals(): Interrupt {
+  const controller = new AbortController()
+  let reason: keyof typeof SIGNALS | null = null
+  const listeners = Object.keys(SIGNALS).map((name) => {
+    const signal = name as keyof typeof SIGNALS
+    const listener = (): void => {
+      reason ??= signal
+      controller.abort()
+    }
+    process.on(signal, listener)
+    return () => process.off(signal, listener)
+  })
+  return {
+    signal: controller.signal,
+    reason: () => reason,
+    exitCode: () => 128 + (reason === null ? 15 : SIGNALS[reason]),
+    stop: () => listeners.forEach((off) => off()),
+  }
+}

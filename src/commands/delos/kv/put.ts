@@ -1,0 +1,42 @@
+import { Args, ChangeCommand, defined, Flags, remote, type OutputOf, type Parsed } from '../../../cli/command.ts'
+import { MusterError } from '../../../core/kernel/errors.ts'
+
+const operation = remote('delos.kv.put', async () => (await import('../../../core/delos/operations.ts')).kvPut)
+
+export default class KvPut extends ChangeCommand<typeof operation> {
+  static override operation = operation
+  static override summary = 'Set a key.'
+  static override description = 'Without VALUE the value is read from standard input. Values are UTF-8 text.'
+  static override args = {
+    key: Args.string({ required: true, description: 'the key' }),
+    value: Args.string({ description: 'its value; without it, standard input' }),
+  }
+  static override flags = {
+    lease: Flags.string({ description: 'delete the key when this lease ends', helpValue: 'ID' }),
+    expect: Flags.integer({ description: 'only if its mod_revision is this; 0: only if it does not exist', helpValue: 'REVISION', min: 0 }),
+    fence: Flags.string({ description: 'only while this token holds this lock', helpValue: 'LOCK:TOKEN' }),
+    'prev-kv': Flags.boolean({ description: 'give what was there before' }),
+  }
+  static override examples = ['<%= config.bin %> delos kv put config/web "retries=3"', '<%= config.bin %> delos kv put config/web --expect 0 < web.conf']
+
+  async input({ args, flags }: Parsed<typeof KvPut>) {
+    const value = args.value ?? (await readText())
+    return defined({ key: args.key, value, wantsPrev: flags['prev-kv'], lease: flags.lease, expect: flags.expect, fence: flags.fence })
+  }
+
+  render(data: OutputOf<typeof operation>): string {
+    const before = data.prev === null ? '' : `, was ${JSON.stringify(data.prev.value)}`
+    return `${data.kv?.key} set at revision ${data.revision}${before}`
+  }
+}
+
+async function readText(): Promise<string> {
+  if (process.stdin.isTTY) throw new MusterError('USAGE', 'a value is missing', { hint: 'Give it after the key, or on standard input.' })
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
+  } catch (cause) {
+    throw new MusterError('USAGE', 'the value is not UTF-8 text', { hint: 'Encode it, for example with base64.', cause })
+  }
+}
