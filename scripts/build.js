@@ -174,6 +174,22 @@ async function writeManifest(packageJson) {
   const plugin = new Plugin({ root: dist, type: 'core', isRoot: true, ignoreManifest: true, pjson: slim(packageJson), errorOnManifestCreate: true })
   await plugin.load()
   writeWhole(join(dist, 'oclif.manifest.json'), JSON.stringify(plugin.manifest))
+  writeWhole(join(dist, 'completion.json'), JSON.stringify(completionTable(plugin.manifest.commands)))
+}
+
+/** The part of the manifest that src/cli/complete.ts reads on each TAB. */
+function completionTable(commands) {
+  const shown = Object.values(commands).filter((command) => !command.hidden)
+  return Object.fromEntries(shown.map((command) => [command.id, completionEntry(command)]))
+}
+
+function completionEntry({ summary = '', flags, args }) {
+  const visible = (items) => Object.values(items).filter((item) => !item.hidden)
+  return {
+    summary,
+    flags: visible(flags).map(({ name, char, type, options, description = '' }) => ({ name, char, takesValue: type === 'option', options, description })),
+    args: visible(args).map(({ name, options }) => ({ name, options })),
+  }
 }
 
 /** What of package.json oclif needs to find the commands, which are below dist/. */

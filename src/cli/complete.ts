@@ -1,0 +1,78 @@
+/** What completion knows of a command; the build writes them to `dist/completion.json`. */
+export interface CompletionEntry {
+  summary: string
+  flags: { name: string; char?: string; takesValue: boolean; options?: string[]; description: string }[]
+  args: { name: string; options?: string[] }[]
+}
+
+export type CompletionTable = Record<string, CompletionEntry>
+
+export interface Candidate {
+  value: string
+  description: string
+}
+
+/** What could be typed for the last of `words` (maybe empty); names of kinds are asked from `namesOf`. */
+export function complete(words: readonly string[], commands: CompletionTable, namesOf: (kind: string) => Candidate[]): Candidate[] {
+  const current = words.at(-1) ?? ''
+  const before = words.slice(0, -1)
+  const { id, depth } = descend(before, commands)
+  const entry = commands[id]
+  const candidates = [...(current.startsWith('-') ? [] : children(id, depth === before.length, commands)), ...(entry ? ofCommand(entry, before.slice(depth), current, namesOf) : [])]
+  return candidates.filter(({ value }) => value.startsWith(current)).sort((a, b) => (a.value < b.value ? -1 : 1))
+}
+
+/** The longest id that the leading words spell. */
+function descend(words: readonly string[], commands: CompletionTable): { id: string; depth: number } {
+  let id = ''
+  let depth = 0
+  for (const word of words) {
+    const next = id === '' ? word : `${id}:${word}`
+    if (!Object.keys(commands).some((known) => known === next || known.startsWith(`${next}:`))) break
+    id = next
+    depth += 1
+  }
+  return { id, depth }
+}
+
+function children(id: string, isWhole: boolean, commands: CompletionTable): Candidate[] {
+  if (!isWhole) return []
+  const prefix = id === '' ? '' : `${id}:`
+  const found = new Map<string, string>()
+  for (const [known, { summary }] of Object.entries(commands)) {
+    if (!known.startsWith(prefix)) continue
+    const [word = '', ...rest] = known.slice(prefix.length).split(':')
+    if (word !== '' && (!found.has(word) || rest.length === 0)) found.set(word, rest.length === 0 ? summary : '')
+  }
+  return [...found].map(([value, description]) => ({ value, description }))
+}
+
+function ofCommand(entry: CompletionEntry, words: readonly string[], current: string, namesOf: (kind: string) => Candidate[]): Candidate[] {
+  const flagOf = (word: string | undefined): CompletionEntry['flags'][number] | undefined =>
+    entry.flags.find((flag) => word === `--${flag.name}` || (flag.char !== undefined && word === `-${flag.char}`))
+  const values = (name: string, options?: string[]): Candidate[] => options?.map((value) => ({ value, description: '' })) ?? namesOf(name)
+  const pending = flagOf(words.at(-1))
+  if (pending?.takesValue) return values(pending.name, pending.options)
+  const assigned = /^--([\w-]+)=/.exec(current)
+  if (assigned) {
+    const flag = flagOf(`--${assigned[1]}`)
+    return flag ? values(flag.name, flag.options).map(({ value, description }) => ({ value: `${assigned[0]}${value}`, description })) : []
+  }
+  if (current.startsWith('-')) return entry.flags.map((flag) => ({ value: `--${flag.name}`, description: flag.description }))
+  const given = words.filter((word, i) => !word.startsWith('-') && !flagOf(words[i - 1])?.takesValue)
+  const arg = entry.args[given.length]
+  return arg ? values(arg.name, arg.options) : []
+}
+
+/** SQL that lists the names of a kind: the key of an argument or flag → `value, description`. */
+export const NAMES_SQL: Record<string, string> = {
+  job: 'SELECT name AS value, state AS description FROM tw_job',
+  task: "SELECT task AS value, node || ' ' || state AS description FROM tw_task WHERE is_terminal = 0",
+  node: "SELECT name AS value, region || ' ' || state AS description FROM tw_node",
+  region: 'SELECT DISTINCT region AS value, NULL AS description FROM tw_node',
+  service: 'SELECT name AS value, job AS description FROM tw_mesh_service',
+  rollout: "SELECT id AS value, service || ' ' || state AS description FROM deploy_rollout ORDER BY id DESC LIMIT 50",
+  incident: 'SELECT number AS value, title AS description FROM sev_incident ORDER BY number DESC LIMIT 50',
+  run: "SELECT id AS value, state AS description FROM chaos_run ORDER BY id DESC LIMIT 50",
+  rule: 'SELECT name AS value, NULL AS description FROM scuba_alert',
+}
