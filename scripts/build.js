@@ -10,8 +10,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = join(root, 'dist')
 const lock = join(root, 'dist/.lock')
 
-/** What `bin/muster.js` imports. */
-const CLI = ['cli/bundle-main', 'cli/complete-main']
+/** What `bin/muster.js` imports; completion stands alone, without oclif. */
+const CLI = 'cli/bundle-main'
+const COMPLETION = 'cli/complete-main'
 
 /** Programs that are started by file name (src/server/spawn.ts). */
 const MAINS = ['server/main', 'agent/main', 'agent/mesh/proxy-main', 'server/scuba/leaf-main', 'server/scuba/engine-main']
@@ -75,7 +76,8 @@ async function bundle(commands, program) {
   const define = { 'process.env.NODE_ENV': '"production"', MUSTER_PROGRAM: JSON.stringify(JSON.stringify(program)) }
   const source = (name) => join(root, 'src', `${name}.ts`)
   const results = await Promise.all([
-    esbuild({ ...common, define, inject: [source('cli/hot')], entryPoints: [...CLI.map(source), ...commands.map((file) => join(root, 'src/commands', file))] }),
+    esbuild({ ...common, define, inject: [source('cli/hot')], entryPoints: [source(CLI), ...commands.map((file) => join(root, 'src/commands', file))] }),
+    esbuild({ ...common, define, entryPoints: [source(COMPLETION)] }),
     esbuild({ ...common, define, entryPoints: MAINS.map(source) }),
   ])
   const written = new Set()
