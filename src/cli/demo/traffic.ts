@@ -20,6 +20,8 @@ export interface Traffic {
   firstErrorAt: ReadonlyMap<string, number>
   /** answers by version since the beginning */
   byVersion: ReadonlyMap<string, number>
+  /** `task on node` of every task that answered */
+  tasks: ReadonlySet<string>
   /** answers of the last whole second */
   perSecond: () => number
   stop: () => Promise<void>
@@ -37,6 +39,7 @@ export function startTraffic(gateways: readonly string[], service: string, reque
   const counters: TrafficCount[] = [emptyCount()]
   const firstErrorAt = new Map<string, number>()
   const byVersion = new Map<string, number>()
+  const tasks = new Set<string>()
   const run = Math.random().toString(36).slice(2, 8)
   let user = 0
   let answered = 0
@@ -64,16 +67,19 @@ export function startTraffic(gateways: readonly string[], service: string, reque
     const sent = request({ host, port: Number(port), path: '/', agent: agents[which], headers: { host: `${service}.mesh`, 'x-user': `${run}-${user}` } }, (response) => {
       hasBegun = true
       const status = response.statusCode ?? 0
-      const version = String(response.headers['x-version'] ?? '')
-      if (status >= 500) {
-        count('serverErrors')
-        if (!firstErrorAt.has(version)) firstErrorAt.set(version, Date.now())
-      }
-      response.resume()
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (text: string) => (body += text))
       response.once('end', () => {
-        if (status < 500) count('ok')
+        const about = readBody(body)
         answered += 1
-        byVersion.set(version, (byVersion.get(version) ?? 0) + 1)
+        if (status < 500) count('ok')
+        else {
+          count('serverErrors')
+          if (!firstErrorAt.has(about.version)) firstErrorAt.set(about.version, Date.now())
+        }
+        byVersion.set(about.version, (byVersion.get(about.version) ?? 0) + 1)
+        if (about.task) tasks.add(`${about.task} on ${about.node}`)
         settle()
       })
       response.once('error', () => {
@@ -110,6 +116,7 @@ export function startTraffic(gateways: readonly string[], service: string, reque
     },
     firstErrorAt,
     byVersion,
+    tasks,
     perSecond: () => rate,
     stop: async () => {
       if (isStopped) return
@@ -125,4 +132,14 @@ export function startTraffic(gateways: readonly string[], service: string, reque
 
 function emptyCount(): TrafficCount {
   return { sent: 0, ok: 0, serverErrors: 0, broken: 0, cutOff: 0 }
+}
+
+/** What the hello service says of itself; an answer of the proxy says nothing. */
+function readBody(text: string): { version: string; task: string; node: string } {
+  try {
+    const { version = '', task = '', node = '' } = JSON.parse(text) as { version?: string; task?: string; node?: string }
+    return { version, task, node }
+  } catch {
+    return { version: '', task: '', node: '' }
+  }
 }
