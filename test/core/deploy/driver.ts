@@ -1,7 +1,11 @@
 import { delosSystem } from '../../../src/core/delos/system.ts'
 import { deploySystem } from '../../../src/core/deploy/system.ts'
+import { rolloutController } from '../../../src/core/deploy/controller.ts'
+import type { DeploySoft } from '../../../src/core/deploy/soft.ts'
+import type { Controller } from '../../../src/core/contracts/controller.ts'
+import { deepStrictEqual } from 'node:assert'
 import { deployStart } from '../../../src/core/deploy/operations.ts'
-import { lastRolloutOf, profileOf, type RolloutRow } from '../../../src/core/deploy/queries.ts'
+import { lastRolloutOf, type RolloutRow } from '../../../src/core/deploy/queries.ts'
 import { LiveAggregate, histBucket } from '../../../src/core/scuba/live/aggregate.ts'
 import { jobRun } from '../../../src/core/tw/operations.ts'
 import { splitOf } from '../../../src/core/tw/queries.ts'
@@ -39,6 +43,8 @@ export interface Driver {
   /** scuba answers */
   isSeeing: boolean
   tracker: EvidenceTracker
+  /** true: this decision is lost, as when the server is killed before it is durable */
+  loses: () => boolean
   /** a server that was killed: its soft state is gone */
   restart: () => void
   seconds: (n: number, until?: (row: RolloutRow) => boolean) => void
@@ -53,8 +59,17 @@ export function newDriver(options: { seed?: number; behaviour?: (task: DesiredTa
   const { poisson, normal } = variates(options.seed ?? 1)
   const aggregate = new LiveAggregate()
   let tracker = createEvidenceTracker()
+  // Every decision is made twice: it may depend on nothing but its arguments.
+  const controller: Controller<DeploySoft | undefined> = {
+    ...rolloutController,
+    decide: (db, now, soft) => {
+      const verdict = rolloutController.decide(db, now, soft)
+      deepStrictEqual(rolloutController.decide(db, now, soft), verdict)
+      return verdict.entries.length > 0 && driver.loses() ? { entries: [], wakeAt: now + 1 } : verdict
+    },
+  }
   const fleet = newSimulatedFleet({
-    nodes: 6, regions: 2, systems: [delosSystem, twSystem, deploySystem],
+    nodes: 6, regions: 2, systems: [delosSystem, twSystem, { ...deploySystem, controllers: [controller] }],
     softOf: (name) => (name === 'deploy.rollout' ? { evidence: (id: number) => tracker.evidence(id) } : undefined),
     ...(options.behaviour ? { behaviour: options.behaviour } : {}),
   })
@@ -76,7 +91,7 @@ export function newDriver(options: { seed?: number; behaviour?: (task: DesiredTa
   }
 
   const driver: Driver = {
-    fleet, rate: 500, conduct: () => ({}), isSeeing: true,
+    fleet, rate: 500, conduct: () => ({}), isSeeing: true, loses: () => false,
     get tracker() {
       return tracker
     },
@@ -132,5 +147,3 @@ export function ship(driver: Driver, input: { profile?: string; onNew?: 'reject'
   })
   return driver.rollout()
 }
-
-export { profileOf }
