@@ -159,7 +159,12 @@ export const ps = defineQuery({
     state: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
   }),
-  output: z.object({ tasks: z.array(taskSchema), blocked: blockedSchema, nowMs: z.number() }),
+  output: z.object({
+    tasks: z.array(taskSchema),
+    /** tasks without a place, by group: `web/api` */
+    blocked: z.record(z.string(), z.object({ count: z.int(), code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']), why: z.string() })),
+    nowMs: z.number(),
+  }),
   answer: (db, input, ctx) => {
     const parsed = input.job === undefined ? null : parseTarget(input.job)
     if (input.job !== undefined && (parsed === null || 'id' in parsed)) return refuse('USAGE', `"${input.job}" is not a job, JOB/GROUP or JOB/GROUP[INDEX]`)
@@ -169,7 +174,8 @@ export const ps = defineQuery({
     const tasks = tasksBySelector(db, { ...target, node, region, service, labels, isAll }).filter((task) => input.state === undefined || task.state === input.state)
     const jobs = target.job === undefined ? db.all<Pick<JobRow, 'name'>>('SELECT name FROM tw_job ORDER BY name').map((row) => row.name) : [target.job]
     const hasFilter = [node, region, service, input.state, labels].some((part) => part !== undefined)
-    return { tasks, blocked: hasFilter ? [] : jobs.flatMap((job) => blockedOf(db, job, ctx.now)), nowMs: ctx.now }
+    const blocked = hasFilter ? [] : jobs.flatMap((job) => blockedOf(db, job, ctx.now).map((it) => [`${job}/${it.group}`, { count: it.tasks.length, code: it.code, why: it.why }] as const))
+    return { tasks, blocked: Object.fromEntries(blocked), nowMs: ctx.now }
   },
 })
 

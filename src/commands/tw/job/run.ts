@@ -1,0 +1,88 @@
+import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
+import { renderJobPlan, type JobPlanLike, type JobShowLike, type TaskLike } from '../../../cli/render/tw.ts'
+import { count } from '../../../cli/render/text.ts'
+import { durationFlag } from '../../../cli/tw-flags.ts'
+import { MusterError } from '../../../core/kernel/errors.ts'
+
+const operation = remote('tw.job.run', async () => (await import('../../../core/tw/operations.ts')).jobRun)
+
+export default class TwJobRun extends ChangeCommand<typeof operation> {
+  static override operation = operation
+  static override summary = 'Run a job, or replace the running version of it task by task.'
+  static override args = { file: Args.string({ description: 'the job file, - for standard input', required: true }) }
+  static override flags = {
+    set: Flags.string({ description: 'lay a value over the file', multiple: true, helpValue: 'PATH=VALUE' }),
+    wait: Flags.boolean({ description: 'wait until every task is healthy and no old one is left; a batch job: until it is complete' }),
+    timeout: Flags.string({ description: 'how long --wait waits', default: '10m' }),
+    'take-over': Flags.boolean({ description: 'although a rollout owns the job' }),
+    reason: Flags.string({ description: 'why, for the log', default: '' }),
+  }
+  static override examples = [
+    '<%= config.bin %> tw job run job.yaml --wait',
+    '<%= config.bin %> tw job run job.yaml --plan',
+    '<%= config.bin %> tw job run job.yaml --set groups.api.count=8',
+    'cat job.yaml | <%= config.bin %> tw job run -',
+  ]
+
+  async input({ args, flags }: Parsed<typeof TwJobRun>): Promise<InputOf<typeof operation>> {
+    const { loadJobFile } = await import('../../../cli/job-file.ts')
+    const { document } = loadJobFile(args.file ?? '-', flags.set ?? [])
+    return { spec: document, takeOver: flags['take-over'] ?? false, reason: flags.reason ?? '' }
+  }
+
+  render(data: OutputOf<typeof operation>, _view: View): string {
+    const tasks = data.groups.reduce((sum, group) => sum + group.count, 0)
+    return data.isChanged ? `${data.job} version ${data.version}: ${count(tasks, 'task')} wanted` : `${data.job} runs exactly so already, as version ${data.version}`
+  }
+
+  override async run(): Promise<void> {
+    const parsed = await this.start(TwJobRun)
+    const { flags } = parsed
+    const timeoutMs = durationFlag('timeout', flags.timeout ?? '10m')
+    const input = await this.input(parsed)
+    if ((flags as { plan?: boolean }).plan && !this.isMachine) {
+      const { data } = await this.client.call<JobPlanLike>('tw.job.plan', { spec: input.spec })
+      this.print(`${renderJobPlan(this.view, data)}\n`)
+    }
+    const done = await this.change(operation, input, flags as never)
+    if (done === null) return
+    if (flags.wait) await this.waitForJob(done.data, timeoutMs)
+    await this.answer(operation.name, done.data, (data, view) => (flags.wait ? `${data.job} version ${data.version} is up` : this.render(data, view)), done.warnings)
+  }
+
+  private async waitForJob(run: OutputOf<typeof operation>, timeoutMs: number): Promise<void> {
+    const { waitUntil } = await import('../../../cli/tw-wait.ts')
+    let said = ''
+    const ask = async () => {
+      const [show, ps] = await Promise.all([this.client.call<JobShowLike>('tw.job.show', { job: run.job }), this.client.call<{ tasks: TaskLike[] }>('tw.ps', { job: run.job, isAll: true })])
+      return { data: { show: show.data, tasks: ps.data.tasks }, position: show.position }
+    }
+    const signal = this.interrupted()
+    const end = await waitUntil(this.client, ask, ({ show, tasks }) => isUp(run, show, tasks), {
+      timeoutMs,
+      signal,
+      onChange: ({ show }) => {
+        const arms = show.status.groups.flatMap((group) => group.arms)
+        const text = `${arms.reduce((sum, arm) => sum + Math.min(arm.healthy, arm.wanted), 0)} of ${arms.reduce((sum, arm) => sum + arm.wanted, 0)} healthy${show.blocked.length > 0 ? `, ${show.blocked[0]?.why}` : ''}`
+        if (text !== said && !this.isMachine) this.note(`  ${text}`)
+        said = text
+      },
+    })
+    if (end.isDone || signal.aborted) return
+    const [blocked] = end.data.show.blocked
+    if (blocked) throw new MusterError(blocked.code as 'TW_NO_CAPACITY', `${run.job} version ${run.version} was accepted, but ${blocked.tasks.join(', ')} has no place: ${blocked.why}`)
+    throw new MusterError('TIMEOUT', `${run.job} version ${run.version} was accepted, but is not up after ${flagsText(timeoutMs)}: ${said}`, { hint: `Ask why with \`muster tw explain ${run.job}\`.` })
+  }
+}
+
+function isUp(run: { version: number; groups: readonly { group: string; count: number }[] }, show: JobShowLike, tasks: readonly TaskLike[]): boolean {
+  if (show.status.kind === 'batch') {
+    const complete = tasks.filter((task) => task.version === run.version && task.state === 'complete').length
+    return complete >= run.groups.reduce((sum, group) => sum + group.count, 0)
+  }
+  return show.status.groups.every((group) => group.leftover === 0 && group.arms.every((arm) => arm.healthy >= arm.wanted))
+}
+
+function flagsText(ms: number): string {
+  return ms >= 60_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 1000)} s`
+}

@@ -1,0 +1,19 @@
+import { defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
+import { renderNodes } from '../../../cli/render/tw.ts'
+
+const operation = remote('tw.node.list', async () => (await import('../../../core/tw/operations.ts')).nodeList)
+
+export default class TwNodeLs extends QueryCommand<typeof operation> {
+  static override operation = operation
+  static override summary = 'List the nodes: state, tasks, what is reserved.'
+  static override flags = { lost: Flags.boolean({ description: 'only lost ones' }) }
+  static override examples = ['<%= config.bin %> tw node ls', '<%= config.bin %> tw node ls --lost -o wide']
+
+  input({ flags }: Parsed<typeof TwNodeLs>): InputOf<typeof operation> {
+    return defined({ isLost: flags.lost })
+  }
+
+  render(data: OutputOf<typeof operation>, view: View): string {
+    return renderNodes(view, data)
+  }
+}
