@@ -35,11 +35,13 @@ export function keepLease(client: Client, lease: { id: string; ttlMs: number; gr
   const renew = async (): Promise<void> => {
     const sentAt = performance.now()
     try {
-      await client.call('delos.lease.keepalive', { id: lease.id }, { signal: AbortSignal.timeout(Math.max(1, endsAt - sentAt)) })
+      await client.call('delos.lease.keepalive', { id: lease.id }, { signal: AbortSignal.timeout(Math.max(1, Math.ceil(endsAt - sentAt))) })
       endsAt = sentAt + lease.ttlMs
     } catch (error) {
       if (isStopped) return
-      if (isRefusal(error) && error.code === 'DELOS_LEASE_UNKNOWN') return giveUp()
+      if (!isRefusal(error)) throw error
+      if (error.code === 'DELOS_LEASE_UNKNOWN') return giveUp()
+      // The server is away, restarting or slow: asked again until only the grace is left.
     }
     if (isStopped) return
     setAlarm()

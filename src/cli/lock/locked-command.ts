@@ -61,7 +61,7 @@ export function startCommand(command: readonly string[], env: Record<string, str
 function startGuard(target: number, graceMs: number): ChildProcess {
   const seconds = Math.max(0.1, graceMs / 1000).toFixed(1)
   // `read` succeeds when we say that it is done, and fails when the pipe closes because we are gone.
-  const script = `read -r _ && exit 0; kill -TERM -- "$0" 2>/dev/null; sleep ${seconds}; kill -KILL -- "$0" 2>/dev/null`
+  const script = `read -r _ && exit 0; kill -TERM "$0" 2>/dev/null; sleep ${seconds}; kill -KILL "$0" 2>/dev/null`
   const guard = spawn('/bin/sh', ['-c', script, String(target)], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
   guard.stdin?.on('error', () => undefined)
   guard.on('error', () => undefined)
