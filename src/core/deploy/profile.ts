@@ -81,9 +81,9 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   },
   demo: {
     ...COMMON, name: 'demo',
-    description: 'A demonstration profile: steps of seconds from 5 %, no warm-up, a floor rate of 3 % fit for 25 canary requests a second. Not for production.',
-    steps: [step(50_000, 4 * S, 5), step(250_000, 4 * S, 3), step(ALL, 3 * S, null)],
-    floorRate: 0.03,
+    description: 'A demonstration profile: steps of seconds from 5 %, no warm-up, a floor rate of 2.5 % fit for 25 canary requests a second. Not for production.',
+    steps: [step(50_000, 8 * S, 5), step(250_000, 4 * S, 3), step(ALL, 3 * S, null)],
+    floorRate: 0.025,
     latency: { tolerance: 1, floorMs: 50, gateRatio: 2 },
     lookMs: S, warmupMs: 0, healthyMs: S, extend: 3, inconclusiveMinMs: 45 * S,
     deadlines: {

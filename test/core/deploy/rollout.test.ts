@@ -63,6 +63,7 @@ describe('a rollout', () => {
       driver.seconds(60, HAS_ENDED)
       const row = driver.rollout()
       expect(row).toMatchObject({ state: 'rolled-back', step: 0 })
+      expect(['errors', 'breaker']).toContain(row.cause)
       expect(driver.fleet.state.now() - firstBad).toBeLessThanOrEqual(15_000)
       expect(shares(driver).slice(0, 3)).toEqual(['split v1=100% v2=0%', 'split v1=95% v2=5%', 'split v1=100% v2=0%'])
       expect(releaseRow(driver.fleet.state.db, row.release)?.state).toBe('bad')

@@ -30,8 +30,6 @@ export interface JudgeState {
   /** first moment the evidence crossed 1/α, and by which metric; it stays crossed */
   crossed: { atMs: number; metric: string; logE: number } | null
   srmCrossedAtMs: number | null
-  /** gates that reached 1/β since they were started: they stay open, harm is watched by the other process */
-  open: { errors: boolean; latency: boolean }
 }
 
 export interface Earlier {
@@ -49,7 +47,7 @@ export function startJudge(policy: JudgePolicy, fromMs: number, earlier: Earlier
     units: { canary: 0, control: 0 },
     latency: startLatency(earlier.latencyLogE),
     srm: { canary: 0, control: 0, controlSinceCanary: 0 },
-    windows: 0, refused: {}, fromMs, toMs: fromMs, goodToMs: fromMs, crossed: null, srmCrossedAtMs: null, open: { errors: false, latency: false },
+    windows: 0, refused: {}, fromMs, toMs: fromMs, goodToMs: fromMs, crossed: null, srmCrossedAtMs: null,
   }
 }
 
@@ -96,11 +94,6 @@ export function observe(state: JudgeState, window: Window): JudgeState {
     next.crossed = { atMs: endMs, metric: harm.errors >= harm.latency ? 'errors' : 'latency', logE: harm.total }
   }
   if (next.srmCrossedAtMs === null && isSrmBroken(next)) next.srmCrossedAtMs = endMs
-  const line = -Math.log(state.policy.beta)
-  next.open = {
-    errors: state.open.errors || errorsGate(next) >= line,
-    latency: state.open.latency || latencyGateLogE(next.latency) >= line,
-  }
   return next
 }
 
@@ -136,7 +129,6 @@ export function restartGate(state: JudgeState): JudgeState {
   return {
     ...state,
     gate: { canary: 0, control: 0, units: 0 },
-    open: { errors: false, latency: false },
     latency: { ...state.latency, notSlower: [], floor: { units: 0, over: 0 } },
   }
 }
@@ -175,6 +167,7 @@ const milli = (log: number): number => (Number.isFinite(log) ? Math.round(1000 *
 export function numbersOf(state: JudgeState): JudgeNumbers {
   const { policy } = state
   const harm = harmOf(state)
+  const gateLine = -Math.log(policy.beta)
   const here = state.parts.slice(state.earlierParts)
   return {
     sharePpm: Math.round(policy.share * 1e6),
@@ -187,8 +180,8 @@ export function numbersOf(state: JudgeState): JudgeNumbers {
     gate: {
       errors: milli(errorsGate(state)),
       latency: milli(latencyGateLogE(state.latency)),
-      isOpen: state.open,
-      line: milli(-Math.log(policy.beta)),
+      isOpen: { errors: errorsGate(state) >= gateLine, latency: latencyGateLogE(state.latency) >= gateLine },
+      line: milli(gateLine),
       ratio: policy.gateRatio,
       floorPpm: Math.round(policy.floorRate * 1e6),
     },
@@ -223,7 +216,8 @@ export function verdict(state: JudgeState, nowMs: number): JudgeVerdict {
   if (state.toMs > state.goodToMs) return say('blind', 'coverage')
   if (state.units.canary + state.units.control === 0) return say('inconclusive', 'no-traffic')
   if (state.units.canary === 0) return say('continue', 'gate:errors')
-  if (!state.open.errors) return say('continue', 'gate:errors')
-  if (!state.open.latency) return say('continue', 'gate:latency')
+  // A gate that was reached and then fell back is not open: the moment of the verdict counts.
+  if (!numbers.gate.isOpen.errors) return say('continue', 'gate:errors')
+  if (!numbers.gate.isOpen.latency) return say('continue', 'gate:latency')
   return say('pass', 'gates')
 }
