@@ -9,7 +9,7 @@ import { HELP_TOPICS, renderCommandHelp, TOPICS } from '../src/cli/render/help.t
 import { PLAIN } from '../src/cli/terminal.ts'
 import { ERRORS } from '../src/core/kernel/error-table.ts'
 import { systems } from '../src/core/systems.ts'
-import { openApiDocument, operationSchemas } from '../src/server/openapi.ts'
+import { operationSchemas } from '../src/server/openapi.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const FOLDERS = ['docs/cli', 'docs/errors', 'schemas']
@@ -63,7 +63,7 @@ async function cliPages() {
   return [['docs/cli/README.md', index], ...pages, ...helpPages]
 }
 
-/** Input and output of each operation, and the OpenAPI document of all. */
+/** Input and output of each operation. */
 function schemaFiles() {
   const operations = systems.flatMap((system) => system.operations)
   const json = (value) => `${JSON.stringify(value, null, 2)}\n`
@@ -72,7 +72,7 @@ function schemaFiles() {
     const { name, summary, kind, role, danger } = operation
     return [`schemas/${name}.json`, json({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: name, description: summary, kind, role, danger, $defs: { input, output } })]
   })
-  return [['schemas/openapi.json', json(openApiDocument(operations))], ...files]
+  return files
 }
 
 function listFiles(folder) {

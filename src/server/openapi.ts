@@ -15,13 +15,20 @@ type JsonSchema = Record<string, unknown>
 /** The OpenAPI 3.1 document of a list of operations: one POST path each, and GET where it only reads. */
 export function openApiDocument(operations: readonly Operation[]): JsonSchema {
   const paths: Record<string, JsonSchema> = {}
-  for (const operation of operations) paths[routeOf(operation.name)] = pathOf(operation)
+  const schemas: Record<string, JsonSchema> = { Error: ERROR_SCHEMA }
+  for (const operation of operations) {
+    const { input, output } = operationSchemas(operation)
+    schemas[`${operation.name}.input`] = input
+    schemas[`${operation.name}.output`] = output
+    paths[routeOf(operation.name)] = pathOf(operation, input)
+  }
   return {
     openapi: '3.1.0',
     info: { title: 'Muster', version: '1', description: 'Every operation of muster. The command line uses the same routes.' },
     paths,
     components: {
-      schemas: { Error: ERROR_SCHEMA },
+      schemas,
+      responses: FAILURE_RESPONSES,
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Wanted on TCP; the Unix socket is guarded by its mode.' } },
     },
     security: [{ token: [] }],
@@ -38,20 +45,18 @@ export function isRead(operation: Operation): boolean {
   return operation.kind === 'query' || (operation.kind === 'action' && !operation.isMutation)
 }
 
-function pathOf(operation: Operation): JsonSchema {
-  const { input, output } = operationSchemas(operation)
+function pathOf(operation: Operation, input: JsonSchema): JsonSchema {
+  const ref = (side: 'input' | 'output'): JsonSchema => ({ $ref: `#/components/schemas/${operation.name}.${side}` })
   const common = { tags: [operation.name.split('.')[0]], summary: operation.summary, 'x-muster-role': operation.role, 'x-muster-danger': operation.danger }
   const responses = {
-    '200': { description: 'Done.', content: { 'application/json': { schema: answerSchema(output, operation.kind === 'command') } } },
-    ...Object.fromEntries(
-      Object.entries(FAILURES).map(([status, description]) => [status, { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } }]),
-    ),
+    '200': { description: 'Done.', content: { 'application/json': { schema: answerSchema(ref('output'), operation.kind === 'command') } } },
+    ...Object.fromEntries(Object.keys(FAILURES).map((status) => [status, { $ref: `#/components/responses/${status}` }])),
   }
   const post = {
     ...common,
     operationId: operation.name,
     parameters: operation.kind === 'command' ? COMMAND_HEADERS : [],
-    requestBody: { content: { 'application/json': { schema: input } } },
+    requestBody: { content: { 'application/json': { schema: ref('input') } } },
     responses,
   }
   if (!isRead(operation)) return { post }
@@ -75,6 +80,10 @@ function queryParameters(input: JsonSchema): JsonSchema[] {
   const required = (input['required'] ?? []) as string[]
   return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', required: required.includes(name), schema }))
 }
+
+const FAILURE_RESPONSES = Object.fromEntries(
+  Object.entries(FAILURES).map(([status, description]) => [status, { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } }]),
+)
 
 const ERROR_SCHEMA = {
   type: 'object',
