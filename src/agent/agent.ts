@@ -27,6 +27,8 @@ const USAGE_EVERY_MS = 1000
 export interface RunningAgent {
   /** Ends the agent and leaves tasks and proxy running: the next agent of this node adopts them. */
   detach: () => void
+  /** Writes a bug into the agent's log. */
+  failed: (error: unknown) => void
 }
 
 /**
@@ -93,7 +95,9 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     tasks: supervisor.reports(),
     faults: faults.reports(),
   })
+  let isStopping = false
   const receive = (message: FromServer): void => {
+    if (isStopping) return
     if (message.kind === 'ping') return faults.renew(message)
     position = message.position
     supervisor.apply(message)
@@ -121,6 +125,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     },
     status: () => ({ ...report(), server: link.isConnected, lastAnswerAt: link.lastAnswerAt, log: paths.log, isHalted: faults.isHalted }),
     stopAll: async () => {
+      isStopping = true
       await faults.stop()
       const stopped = await supervisor.stopAll()
       await mesh.stop().catch((error: unknown) => log.warn('proxy not stopped', { error: String(error) }))
@@ -149,6 +154,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   link.start()
   log.info('agent started', { node: options.node, pid: process.pid })
   return {
+    failed: (error) => log.error('agent failed', { error: error instanceof Error ? error.stack : String(error) }),
     detach: () => {
       clearInterval(logs)
       clearInterval(measuring)

@@ -4,7 +4,6 @@ import { request, type IncomingMessage } from 'node:http'
 import { posix, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Transform } from 'node:stream'
-import * as tar from 'tar'
 import { refuse } from '../core/kernel/errors.ts'
 
 const ENTRIES_MAX = 200_000
@@ -129,6 +128,8 @@ async function download(socketPath: string, hex: string, file: string): Promise<
  * archive is broken or larger than the limits
  */
 export async function unpack(file: string, folder: string): Promise<void> {
+  // Loaded late: most starts of an agent unpack nothing.
+  const tar = await import('tar')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true, mode: 0o755 })
   let bad: string | null = null

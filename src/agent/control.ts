@@ -84,7 +84,8 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
 async function streamLogs(host: ControlHost, query: URLSearchParams, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const key = query.get('task') ?? ''
   // Tasks the server no longer asks about can still be read for a while, by their row id.
-  const folder = host.supervisor.find(key)?.folder.root ?? join(host.tasks, /^\d+$/.test(key) ? key : '0')
+  const task = host.supervisor.find(key)
+  const folder = task?.folder.root ?? join(host.tasks, /^\d+$/.test(key) ? key : '0')
   if (!existsSync(folder)) throw refuse('TW_TASK_UNKNOWN', `No task ${key} on this node.`)
   const stream = query.get('stream') ?? 'all'
   if (stream !== 'out' && stream !== 'err' && stream !== 'all') throw refuse('USAGE', `stream is out, err or all, not ${stream}.`)
@@ -99,7 +100,7 @@ async function streamLogs(host: ControlHost, query: URLSearchParams, incoming: I
   response.writeHead(200, { 'content-type': 'application/x-ndjson' })
   response.flushHeaders()
   const follow = query.get('follow') === '1' ? gone.signal : null
-  for await (const line of readLogs({ out: join(folder, 'out'), err: join(folder, 'err') }, asked, follow)) {
+  for await (const line of readLogs({ out: join(folder, 'out'), err: join(folder, 'err') }, asked, follow, () => task?.isFinal ?? true)) {
     if (gone.signal.aborted) return
     // A reader that is slower than the log must not grow the agent.
     if (!response.write(`${JSON.stringify(line)}\n`)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fdatasync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fdatasync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DesiredTask, TaskState } from '../core/contracts/node.ts'
 
@@ -60,14 +60,22 @@ export class Journal {
     return this.#write(JSON.stringify({ id, forget: true }))
   }
 
+  close(): void {
+    closeSync(this.#fd)
+  }
+
   #write(line: string): Promise<void> {
     try {
       if (this.#sizeBytes > COMPACT_AT_BYTES && !this.#isSyncing) {
-        closeSync(this.#fd)
+        const old = this.#fd
         this.#fd = this.#rewrite()
+        closeSync(old)
       } else {
         // The leading newline ends a line that an earlier full disk cut short.
-        this.#sizeBytes += writeSync(this.#fd, `\n${line}\n`)
+        const bytes = Buffer.from(`\n${line}\n`)
+        // Unlike writeSync this does not stop half-way on a disk that is nearly full without saying so.
+        writeFileSync(this.#fd, bytes)
+        this.#sizeBytes += bytes.length
       }
     } catch (error) {
       return Promise.reject(error as Error)
@@ -106,8 +114,9 @@ export class Journal {
   #rewrite(): number {
     const next = `${this.#file}.new`
     const fd = openSync(next, 'w', 0o600)
-    this.#sizeBytes = 0
-    for (const record of this.#live.values()) this.#sizeBytes += writeSync(fd, `${JSON.stringify(record)}\n`)
+    const bytes = Buffer.from([...this.#live.values()].map((record) => `${JSON.stringify(record)}\n`).join(''))
+    writeFileSync(fd, bytes)
+    this.#sizeBytes = bytes.length
     fsyncSync(fd)
     renameSync(next, this.#file)
     const folder = openSync(dirname(this.#file), 'r')

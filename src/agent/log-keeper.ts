@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readSync, renameSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { systemProgram } from './exec/programs.ts'
 
@@ -76,7 +76,7 @@ export class LogKeeper {
     for (let at = from; at < size; ) {
       const got = readSync(input, buffer, 0, buffer.length, at)
       if (got === 0) break
-      writeSync(output, buffer, 0, got)
+      writeFileSync(output, buffer.subarray(0, got))
       at += got
     }
     truncateSync(file, 0)

@@ -25,8 +25,16 @@ const FOLLOW_POLL_MS = 100
 /** A line longer than this is shown in pieces. */
 const LINE_BYTES_MAX = 1024 * 1024
 
-/** Reads the kept lines of a task's logs, both streams interleaved by time; then, when asked, what follows until `signal` aborts. */
-export async function* readLogs(files: { out: string; err: string }, query: LogQuery, follow: AbortSignal | null): AsyncGenerator<LogLine> {
+/**
+ * Reads the kept lines of a task's logs, both streams interleaved by time; then, when asked, what follows until `follow` aborts or
+ * the task is over and all it said was read.
+ */
+export async function* readLogs(
+  files: { out: string; err: string },
+  query: LogQuery,
+  follow: AbortSignal | null,
+  isOver: () => boolean = () => false,
+): AsyncGenerator<LogLine> {
   const streams = (['out', 'err'] as const).filter((name) => query.stream === 'all' || query.stream === name)
   const cursors = streams.map((name) => ({ name, file: files[name], ...readKept(files[name], query) }))
   const past = cursors.flatMap(({ name, lines }) => lines.map((line) => ({ ...line, stream: name })))
@@ -35,9 +43,11 @@ export async function* readLogs(files: { out: string; err: string }, query: LogQ
   for (const { time, stream, line } of past) yield time === undefined ? { stream, line } : { time, stream, line }
   while (follow !== null && !follow.aborted) {
     let got = 0
+    // Asked before reading: whatever was written until then is read in this round.
+    const isLast = isOver()
     for (const cursor of cursors) {
       const { text, end } = readText(cursor.file, cursor.end)
-      const whole = text.length > LINE_BYTES_MAX ? text.length : text.lastIndexOf(0x0a) + 1
+      const whole = isLast || text.length > LINE_BYTES_MAX ? text.length : text.lastIndexOf(0x0a) + 1
       // Emptied by the keeper's fallback: go on from its new beginning.
       if (end < cursor.end) cursor.end = 0
       if (whole === 0) continue
@@ -48,6 +58,7 @@ export async function* readLogs(files: { out: string; err: string }, query: LogQ
         yield { time: Date.now(), stream: cursor.name, line: line.text }
       }
     }
+    if (isLast) return
     if (got === 0) await sleep(FOLLOW_POLL_MS, undefined, { signal: follow }).catch(() => {})
   }
 }

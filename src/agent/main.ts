@@ -8,6 +8,11 @@ try {
     agent.detach()
     process.exit(0)
   }
+  // A bug ends the agent, said in its log; the tasks do not notice, and the next agent adopts them.
+  process.on('uncaughtException', (error) => {
+    agent.failed(error)
+    process.exit(70)
+  })
   process.once('SIGTERM', detach)
   process.once('SIGINT', detach)
   // Whoever started us may have closed its terminal.

@@ -91,7 +91,7 @@ describe('a node agent', () => {
     node.server.order([desired(1, sh('exec sleep 300'))])
     const { pid } = await node.until(1, (task) => task.state === 'running')
     const first = node.agent
-    node.startAgent()
+    node.startAgent('ignore')
     const second = node.agent
     await eventually(() => second?.exitCode === 5, 'the second agent exits 5')
     node.agent = first

@@ -110,12 +110,12 @@ export class TestNode {
     return this
   }
 
-  startAgent(): void {
+  startAgent(stderr: 'inherit' | 'ignore' = 'inherit'): void {
     const [node, file] = entryPoint('agent/main')
     this.agent = spawn(
       node,
       [file, '--node', 'n1', '--state-dir', this.root, '--server', this.server.socket, '--cpu', '2000', '--memory', '4GiB', '--gateway-port', '0', ...this.#extra],
-      { stdio: ['ignore', 'ignore', 'inherit'] },
+      { stdio: ['ignore', 'ignore', stderr] },
     )
   }
 

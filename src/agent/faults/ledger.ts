@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FaultReport } from '../../core/contracts/node.ts'
 import type { ProcessId } from '../process.ts'
@@ -28,7 +28,7 @@ export class FaultLedger {
   put(entry: LedgerEntry): void {
     const file = this.#file(entry.id)
     const fd = openSync(`${file}.new`, 'w', 0o600)
-    writeSync(fd, JSON.stringify(entry))
+    writeFileSync(fd, JSON.stringify(entry))
     fsyncSync(fd)
     closeSync(fd)
     renameSync(`${file}.new`, file)
