@@ -17,7 +17,7 @@ export interface LockedCommand {
  * on a pipe, ends it when we are killed: without us nobody keeps its lock.
  */
 export function startCommand(command: readonly string[], env: Record<string, string>, graceMs: number): LockedCommand {
-  const hasTerminal = process.stdin.isTTY === true
+  const hasTerminal = Boolean(process.stdin.isTTY)
   const [program = '', ...args] = command
   const child = spawn(program, args, { stdio: 'inherit', detached: !hasTerminal, env: { ...process.env, ...env } })
   const target = (pid: number): number => (hasTerminal ? pid : -pid)

@@ -69,7 +69,7 @@ export const lockRelease = defineCommand({
   output: z.object({ name: z.string(), key: z.string(), token: revisionSchema, next: z.string().nullable() }),
   decide: (db, { name }) => {
     const [holder, next] = contenders(db, name)
-    if (holder?.lease == null) return refuse('DELOS_LOCK_UNKNOWN', `Nobody holds the lock ${name}.`)
+    if (holder === undefined || holder.lease === null) return refuse('DELOS_LOCK_UNKNOWN', `Nobody holds the lock ${name}.`)
     const released = { name, key: holder.key, token: holder.create_revision, next: next?.key ?? null }
     return { entries: [leaseRevoked.of({ id: holder.lease })], reply: () => released }
   },

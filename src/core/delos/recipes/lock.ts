@@ -43,7 +43,7 @@ export function locks(db: ReadDb, prefix: string): LockView[] {
   }
   return [...names].sort().flatMap((name) => {
     const [holder, ...waiting] = contenders(db, name)
-    if (holder?.lease == null) return []
+    if (holder === undefined || holder.lease === null) return []
     const lease = leaseOf(db, holder.lease)
     const owner = (kv: Kv): string => (kv.lease === null ? '' : (leaseOf(db, kv.lease)?.owner ?? ''))
     return [

@@ -1,0 +1,91 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { createClient, type Client } from '../../../src/cli/client.ts'
+import { delosSystem, kvSystem } from '../../../src/core/delos/system.ts'
+import { createApi } from '../../../src/server/api.ts'
+import { openControlLog, type ControlLog } from '../../../src/server/control-log.ts'
+import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
+import { openFileLoglet } from '../../../src/server/delos/file-loglet.ts'
+import { wireDelos } from '../../../src/server/delos/wire.ts'
+import type { ServerHost } from '../../../src/server/host.ts'
+import { createLogger } from '../../../src/server/logger.ts'
+import { statePaths, type StatePaths } from '../../../src/server/paths.ts'
+import { openTokens } from '../../../src/server/roles.ts'
+
+/** A control plane with delos alone, in this process, on a real socket and real logs. */
+export interface DelosServer {
+  dir: string
+  paths: StatePaths
+  client: Client
+  /** environment that makes the CLI talk to it */
+  env: NodeJS.ProcessEnv
+  start: () => Promise<void>
+  /** Ends it as a crash would look to clients; what was acknowledged stays. */
+  stop: () => Promise<void>
+  close: () => Promise<void>
+}
+
+export async function openDelosServer(): Promise<DelosServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'muster-delos-'))
+  const env = { ...process.env, MUSTER_STATE_DIR: join(dir, 'state'), XDG_CONFIG_HOME: join(dir, 'config'), NODE_COMPILE_CACHE: join(tmpdir(), 'muster-test-cache') }
+  const paths = statePaths('default', env)
+  mkdirSync(dirname(paths.socket), { recursive: true })
+  mkdirSync(paths.keys, { recursive: true })
+  const log = createLogger(null)
+  let running: { app: FastifyInstance; loops: ControllerLoop[]; logs: ControlLog[] } | null = null
+
+  const openLog = async (name: string, dbFile: string, system: typeof kvSystem): Promise<ControlLog> => {
+    const loglet = await openFileLoglet(join(paths.log, name), { segmentBytes: 256 * 1024 })
+    const onFatal = (error: Error): never => {
+      throw error
+    }
+    return openControlLog({ loglet, dbFile, systems: [system], clock: Date.now, log, onFatal })
+  }
+  const hostOf = (domain: ControlLog): ServerHost => ({
+    paths,
+    log,
+    db: domain.db,
+    now: domain.now,
+    run: () => Promise.reject(new Error('not used by delos')),
+    propose: () => Promise.reject(new Error('not used by delos')),
+    onEntries: domain.onEntries,
+    wake: () => undefined,
+    telemetry: () => undefined,
+  })
+  const server: DelosServer = {
+    dir,
+    paths,
+    env,
+    client: createClient({ socketPath: paths.socket, isTls: false, token: null }, 'user:test'),
+    start: async () => {
+      const control = await openLog('control', paths.stateDb, delosSystem)
+      const kv = await openLog('kv', paths.kvDb, kvSystem)
+      const wiring = wireDelos({ control: hostOf(control), kv: hostOf(kv), logs: { control, kv } })
+      const domains = [
+        { systems: [delosSystem], control },
+        { systems: [kvSystem], control: kv },
+      ]
+      const options = { domains, wirings: [wiring], tokens: openTokens(paths.keys), log, status: async () => ({}), onOperation: () => undefined }
+      const app = createApi(options, true)
+      rmSync(paths.socket, { force: true })
+      await app.listen({ path: paths.socket })
+      running = { app, loops: domains.map((domain) => startControllers(domain.systems, [wiring], domain.control, log)), logs: [control, kv] }
+    },
+    stop: async () => {
+      const was = running
+      running = null
+      if (was === null) return
+      for (const loop of was.loops) await loop.stop()
+      await was.app.close()
+      for (const one of was.logs) await one.close()
+    },
+    close: async () => {
+      await server.stop()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+  await server.start()
+  return server
+}
