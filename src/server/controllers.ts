@@ -5,8 +5,8 @@ import type { Wiring } from './host.ts'
 import type { Logger } from './logger.ts'
 
 export interface ControllerLoop {
-  /** Runs the controller in a moment: its soft state changed. */
-  wake: (name: string) => void
+  /** Runs the controller in a moment: its soft state changed. False when it is none of these. */
+  wake: (name: string) => boolean
   stop: () => Promise<void>
 }
 
@@ -70,11 +70,13 @@ export function startControllers(systems: readonly System[], wirings: readonly W
     }
   }
 
-  const wake = (name: string): void => {
+  const wake = (name: string): boolean => {
     const slot = slots.get(name)
-    if (!slot || isStopped) return
-    slot.isDirty = true
-    void run(slot)
+    if (slot && !isStopped) {
+      slot.isDirty = true
+      void run(slot)
+    }
+    return slot !== undefined
   }
 
   const unlisten = control.onEntries((entries) => {

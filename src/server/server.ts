@@ -3,11 +3,13 @@ import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { controlSystems, kvSystems } from '../core/systems.ts'
+import { livenessController } from '../core/tw/controllers/liveness.ts'
+import { splitController } from '../core/tw/controllers/split-applied.ts'
+import { assert } from '../core/kernel/assert.ts'
 import type { MusterError } from '../core/kernel/errors.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { createApi, type Domain } from './api.ts'
 import { artifactRoutes, openArtifacts } from './artifacts.ts'
-import { wireChaos } from './chaos/wire.ts'
 import { openControlLog, type ControlLog } from './control-log.ts'
 import { startControllers, type ControllerLoop } from './controllers.ts'
 import { openFileLoglet } from './delos/file-loglet.ts'
@@ -92,13 +94,16 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
       return entries
     },
     onEntries: domain.onEntries,
-    wake: (controller) => loops.forEach((loop) => loop.wake(controller)),
+    wake: (controller) => {
+      const isKnown = loops.map((loop) => loop.wake(controller)).includes(true)
+      assert(isKnown || loops.length === 0, `there is no controller ${controller}`)
+    },
     telemetry: telemetry.add,
   })
   const host = hostOf(control)
   const hub = createAgentHub(host, () => {
-    host.wake('tw.liveness')
-    host.wake('tw.split')
+    host.wake(livenessController.name)
+    host.wake(splitController.name)
   })
   const artifacts = openArtifacts(paths.artifacts)
   const wirings: Wiring[] = [
@@ -106,7 +111,6 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     wireScuba(host, scuba),
     wireSev(host),
     wireDeploy(host, scuba),
-    wireChaos(host, hub, scuba),
     wireDelos({ control: host, kv: hostOf(kv), logs: { control, kv } }),
   ]
   const domains: Domain[] = [
