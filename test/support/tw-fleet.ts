@@ -1,7 +1,7 @@
 import type { System } from '../../src/core/contracts/controller.ts'
 import type { DesiredTask, NodeIdentity, NodeReport, TaskHealth, TaskReport } from '../../src/core/contracts/node.ts'
 import { nodeJoin, tasksReport } from '../../src/core/tw/operations.ts'
-import { desiredTasks, isJoined, reportChanges, twPosition, type NodeBeat } from '../../src/core/tw/queries.ts'
+import { desiredTasks, isJoined, reportChanges, type NodeBeat } from '../../src/core/tw/queries.ts'
 import { twSystem } from '../../src/core/tw/system.ts'
 import { newState, type TestState } from './state.ts'
 
@@ -85,13 +85,13 @@ export function newSimulatedFleet(shape: FleetShape): SimulatedFleet {
     const name = node.identity.node
     if (!node.isSilent) {
       if (!isJoined(state.db, node.identity)) state.run(nodeJoin, { identity: node.identity }, `agent:${name}`)
-      const orders = twPosition(state.db)
+      const orders = state.entries.length
       if (followed.get(name) !== orders) follow(node, desiredTasks(state.db, name), now, fleet.behaviour)
       followed.set(name, orders)
     }
     for (const process of node.processes.values()) live(process, now, fleet.behaviour(process.desired))
     if (node.isSilent) return
-    const position = twPosition(state.db)
+    const position = state.entries.length
     beats.set(name, { at: now, bootId: node.identity.bootId, meshPosition: position, connected: true })
     const report: NodeReport = {
       identity: node.identity, seq: 0, position, meshPosition: position, gateway: null, tasks: [...node.processes.values()].map((process) => ({ ...process.report })), faults: [],

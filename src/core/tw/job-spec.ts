@@ -67,6 +67,7 @@ function explainIssue(issue: $ZodIssue, document: unknown): SpecIssue[] {
   if (issue.code === 'invalid_key') return [{ path, message: issue.issues[0]?.message ?? 'the key is not valid' }]
   if (issue.code === 'invalid_union') {
     const expected = issue.errors.flat().flatMap((inner) => ('expected' in inner ? [String(inner.expected)] : []))
+    if (valueAt(document, path) === undefined) return [{ path, message: `\`${String(path.at(-1) ?? 'job')}\` is missing` }]
     return [{ path, message: `expected ${[...new Set(expected)].join(' or ') || 'another form'}, found ${kindOf(valueAt(document, path))}` }]
   }
   if (issue.code === 'invalid_type') {

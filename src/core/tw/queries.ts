@@ -4,7 +4,7 @@ export { desiredTasks, reportChanges, stoppingTasks, type StoppingTask } from '.
 export { endpointsOf, meshSnapshot, splitOf, splitStatus, type SplitStatus } from './views/mesh-snapshot.ts'
 export { findTask, parseTarget, taskEvents, tasksBySelector, type TaskEvent, type TaskSelector, type TaskView } from './views/tasks.ts'
 export { isJoined, nodesView, type NodeView } from './views/nodes.ts'
-export { twPosition, jobRow, versionRow, type JobRow, type VersionRow } from './rows.ts'
+export { jobRow, versionRow, type JobRow, type VersionRow } from './rows.ts'
 export { LOST_MS, SUSPECT_MS, type NodeBeat, type TwSoft } from './soft.ts'
 export type { GroupSpec, JobSpec, ServiceSpec, SpecIssue } from './job-spec.ts'
 export { jobJsonSchema, type JobDocument } from './schema.ts'

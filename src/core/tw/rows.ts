@@ -198,8 +198,3 @@ export function liveTasks(db: ReadDb, job: string, group: string): TaskRow[] {
 export function isReady(task: Pick<TaskRow, 'state' | 'health'>): boolean {
   return task.state === 'running' && (task.health === 'healthy' || task.health === 'none')
 }
-
-/** Position of the last entry of tw that was applied. */
-export function twPosition(db: ReadDb): number {
-  return db.get<{ value: number }>("SELECT value FROM tw_counter WHERE name = 'position'")?.value ?? 0
-}

@@ -3,7 +3,7 @@ export interface NodeBeat {
   /** log time of the last report, ms */
   at: number
   bootId: string
-  /** tw position of the mesh snapshot its proxy works from; 0: no proxy */
+  /** log position up to which its proxy follows the mesh; 0: no proxy */
   meshPosition: number
   /** its stream is open now */
   connected: boolean

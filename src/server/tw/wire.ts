@@ -23,6 +23,11 @@ export function wireTw(host: ServerHost, hub: AgentHub): Wiring {
         const place = placesOf(host, task)[0] as TaskPlace
         return JSON.parse(await readAll(await askAgent(host, place.node, `/exec?task=${place.id}`)))
       },
+      'tw.task.signal': async ({ task, signal }: { task: string; signal: string }) => {
+        const place = placesOf(host, task)[0] as TaskPlace
+        await readAll(await askAgent(host, place.node, `/task/${place.id}/signal?signal=${signal}`, 'POST'))
+        return { task: place.task, node: place.node }
+      },
     },
     routes: (app) => logRoutes(app, host),
     stop: async () => hub.stop(),
@@ -81,10 +86,10 @@ async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<string> {
   if (rest) yield rest
 }
 
-/** One GET on an agent's control socket; agents of other machines will be dialled by address. */
-function askAgent(host: ServerHost, node: string, path: string): Promise<IncomingMessage> {
+/** One request to an agent's control socket; agents of other machines will be dialled by address. */
+function askAgent(host: ServerHost, node: string, path: string, method = 'GET'): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const sent = httpRequest({ socketPath: host.paths.agent(node).socket, path }, (response) => {
+    const sent = httpRequest({ socketPath: host.paths.agent(node).socket, path, method }, (response) => {
       if (response.statusCode === 200) resolve(response)
       else readAll(response).then((text) => reject(refuse('UNAVAILABLE', `agent ${node}: ${text.slice(0, 300)}`)), reject)
     })

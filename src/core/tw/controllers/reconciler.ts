@@ -2,7 +2,7 @@ import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { stopTask, tasksPlaced, tasksRejected } from '../entries/tasks.ts'
-import { groupRows, twPosition, type JobRow } from '../rows.ts'
+import { groupRows, type JobRow } from '../rows.ts'
 import { fleetOf } from '../scheduler/fleet.ts'
 import type { TwSoft } from '../soft.ts'
 import { fleetFacts, groupView } from './group-view.ts'
@@ -19,10 +19,9 @@ export const reconciler: Controller<TwSoft> = {
   decide: (db, now) => {
     const entries: Proposal[] = rejections(db)
     const wakes: (number | null)[] = []
-    const plannedAt = twPosition(db)
     for (const { job, group, decision } of decisions(db, now)) {
       for (const { ids, cause } of decision.stop) entries.push(stopTask.of({ ids, cause }))
-      for (const { version, tasks } of decision.place) entries.push(tasksPlaced.of({ job, group, version, plannedAt, tasks: tasks.slice(0, PLACED_MAX) }))
+      for (const { version, tasks } of decision.place) entries.push(tasksPlaced.of({ job, group, version, tasks: tasks.slice(0, PLACED_MAX) }))
       wakes.push(decision.wakeAt)
     }
     return { entries, wakeAt: earliest(wakes) }

@@ -1,12 +1,13 @@
 import { z } from 'zod'
+import { defineEntry } from '../../contracts/entry.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { Db, ReadDb } from '../../contracts/storage.ts'
 import type { JobSpec } from '../job-spec.ts'
 import { jobRow } from '../rows.ts'
-import { note, twEntry } from './define.ts'
+import { note } from './marks.ts'
 
 /** A version of a job exists from here on, and never changes. It runs only where an `UpdateTargetSet` says so. */
-export const jobSubmitted = twEntry({
+export const jobSubmitted = defineEntry({
   type: 'tw.JobSubmitted',
   body: z.object({
     job: z.string(),
@@ -40,7 +41,7 @@ export const jobSubmitted = twEntry({
   },
 })
 
-export const jobStopped = twEntry({
+export const jobStopped = defineEntry({
   type: 'tw.JobStopped',
   body: z.object({ job: z.string(), reason: z.string() }),
   notable: (body, db) => note('job', body.job, serviceOfJob(db, body.job), `job ${body.job} stopped: ${body.reason}`),
@@ -51,7 +52,7 @@ export const jobStopped = twEntry({
 })
 
 /** How many tasks of which version a group should have, per arm; with an owner, nobody else may change it. */
-export const updateTargetSet = twEntry({
+export const updateTargetSet = defineEntry({
   type: 'tw.UpdateTargetSet',
   body: z.object({
     job: z.string(),

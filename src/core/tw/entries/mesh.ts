@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { defineEntry } from '../../contracts/entry.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { MeshSplitRow } from '../rows.ts'
-import { note, twEntry } from './define.ts'
+import { note } from './marks.ts'
 
 /** Control side of the mesh (mesh 3.1). Endpoints are not stored: they are a query over `tw_task`. */
 
-export const serviceSet = twEntry({
+export const serviceSet = defineEntry({
   type: 'tw.ServiceSet',
   body: z.object({
     service: z.string(),
@@ -43,7 +44,7 @@ export const splitBodySchema = z.object({
 })
 
 /** A lower epoch than the one in force changes nothing: it comes from somebody who was replaced (fencing). */
-export const splitSet = twEntry({
+export const splitSet = defineEntry({
   type: 'tw.SplitSet',
   body: splitBodySchema,
   apply: (db, body, meta) => {
@@ -57,7 +58,7 @@ export const splitSet = twEntry({
 })
 
 /** Every connected proxy works from the split that stands at `position`. */
-export const splitApplied = twEntry({
+export const splitApplied = defineEntry({
   type: 'tw.SplitApplied',
   body: z.object({ service: z.string(), epoch: z.int(), position: z.int(), proxies: z.int() }),
   apply: (db, body, meta) => {
@@ -80,7 +81,7 @@ export const meshFaultSchema = z.object({
 })
 
 /** Chaos rules of a service; each ends at its time in the proxy itself, whoever is alive. */
-export const faultRuleSet = twEntry({
+export const faultRuleSet = defineEntry({
   type: 'tw.FaultRuleSet',
   body: z.object({ service: z.string(), add: z.array(meshFaultSchema), remove: z.array(z.string()), reason: z.string() }),
   notable: (body) =>

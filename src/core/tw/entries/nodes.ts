@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { defineEntry } from '../../contracts/entry.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { nodeRow, type TaskRow } from '../rows.ts'
-import { note, twEntry } from './define.ts'
+import { note } from './marks.ts'
 import { endTask } from './task-change.ts'
 
 export const nodeIdentitySchema = z.object({
@@ -18,7 +19,7 @@ export const nodeIdentitySchema = z.object({
 })
 
 /** An agent introduces itself: a new node, or one whose machine or agent was started again. */
-export const nodeJoined = twEntry({
+export const nodeJoined = defineEntry({
   type: 'tw.NodeJoined',
   body: nodeIdentitySchema,
   notable: (body, db) => (nodeRow(db, body.node) ? null : note('node', body.node, null, `node ${body.node} joined in ${body.region}`)),
@@ -36,7 +37,7 @@ export const nodeJoined = twEntry({
 })
 
 /** Silent for too long: its tasks are given up and replaced. Should it return, they are stopped there. */
-export const nodeLost = twEntry({
+export const nodeLost = defineEntry({
   type: 'tw.NodeLost',
   body: z.object({ node: z.string(), silentMs: z.int() }),
   notable: (body) => note('node-lost', body.node, null, `node ${body.node} lost: silent for ${Math.round(body.silentMs / 1000)} s`),
@@ -49,7 +50,7 @@ export const nodeLost = twEntry({
   },
 })
 
-export const nodeReturned = twEntry({
+export const nodeReturned = defineEntry({
   type: 'tw.NodeReturned',
   body: z.object({ node: z.string() }),
   notable: (body) => note('node', body.node, null, `node ${body.node} is back`),
@@ -58,7 +59,7 @@ export const nodeReturned = twEntry({
   },
 })
 
-export const nodeSet = twEntry({
+export const nodeSet = defineEntry({
   type: 'tw.NodeSet',
   body: z.object({ node: z.string(), isCordoned: z.boolean().optional(), labels: z.record(z.string(), z.string()).optional(), reason: z.string() }),
   notable: (body) =>
@@ -70,7 +71,7 @@ export const nodeSet = twEntry({
 })
 
 /** Everything on a node is to move away; the node takes nothing new. The cordon stays when the drain is over. */
-export const drainStarted = twEntry({
+export const drainStarted = defineEntry({
   type: 'tw.DrainStarted',
   body: z.object({ node: z.string(), deadlineMs: z.int().nullable(), isForced: z.boolean(), reason: z.string() }),
   notable: (body) => note('drain', body.node, null, `drain of ${body.node} started${body.reason === '' ? '' : `: ${body.reason}`}`),
@@ -84,7 +85,7 @@ export const drainStarted = twEntry({
 })
 
 /** `isComplete`: no process is left there; else the drain was called off by `undrain`, which also lifts the cordon. */
-export const drainFinished = twEntry({
+export const drainFinished = defineEntry({
   type: 'tw.DrainFinished',
   body: z.object({ node: z.string(), isComplete: z.boolean() }),
   notable: (body) => note('drain', body.node, null, body.isComplete ? `drain of ${body.node} complete` : `drain of ${body.node} called off`),

@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import type { EntryMeta } from '../../contracts/entry.ts'
+import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import type { Db } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { groupSpecOf, specOf, taskRow, versionRow, type TaskRow } from '../rows.ts'
 import { misfitOf } from '../scheduler/referee.ts'
-import { nextOf, note, twEntry } from './define.ts'
+import { nextOf, note } from './marks.ts'
 import { serviceOfJob } from './jobs.ts'
 import { addEvent, endTask } from './task-change.ts'
 
@@ -12,14 +12,12 @@ import { addEvent, endTask } from './task-change.ts'
  * Tasks get a place and are to be started there. `apply` is the referee: each record is checked against the state as it
  * is now; what does not fit is kept aside and answered by a `TasksRejected`. So no planner can over-commit a node (I2).
  */
-export const tasksPlaced = twEntry({
+export const tasksPlaced = defineEntry({
   type: 'tw.TasksPlaced',
   body: z.object({
     job: z.string(),
     group: z.string(),
     version: z.int(),
-    /** tw position of the state the plan was made on */
-    plannedAt: z.int(),
     tasks: z.array(z.object({ index: z.int().min(0), node: z.string(), why: z.string() })),
   }),
   apply: (db, body, meta) => {
@@ -59,7 +57,7 @@ function reject(db: Db, body: { job: string; group: string; version: number }, r
 }
 
 /** The fact beside a `TasksPlaced` that the referee refused in part: the plan was stale. The group is planned again. */
-export const tasksRejected = twEntry({
+export const tasksRejected = defineEntry({
   type: 'tw.TasksRejected',
   body: z.object({ position: z.int(), job: z.string(), group: z.string(), tasks: z.array(z.object({ index: z.int(), node: z.string(), reason: z.string() })) }),
   apply: (db, body) => {
@@ -68,7 +66,7 @@ export const tasksRejected = twEntry({
 })
 
 /** A new start of a task in its place: the agent ends the running incarnation and starts the next. */
-export const startTask = twEntry({
+export const startTask = defineEntry({
   type: 'tw.StartTask',
   body: z.object({ id: z.int(), cause: z.string() }),
   apply: (db, body, meta) => {
@@ -83,7 +81,7 @@ export const startTask = twEntry({
 })
 
 /** Tasks are to end. They are out of service from here on; the signal follows once the proxies know (mesh 3.1). */
-export const stopTask = twEntry({
+export const stopTask = defineEntry({
   type: 'tw.StopTask',
   body: z.object({ ids: z.array(z.int()), cause: z.string() }),
   apply: (db, body, meta) => {
@@ -118,7 +116,7 @@ export const taskReportSchema = report
 type Report = z.output<typeof report>
 
 /** What an agent saw of its tasks, only where it differs from the state (`reportChanges`). */
-export const tasksReported = twEntry({
+export const tasksReported = defineEntry({
   type: 'tw.TasksReported',
   body: z.object({ node: z.string(), bootId: z.string(), tasks: z.array(report) }),
   notable: (body, db) => {
@@ -175,7 +173,7 @@ function applyReport(db: Db, task: TaskRow, it: Report, meta: EntryMeta): void {
 }
 
 /** Old final tasks go from the tables; the log keeps them. */
-export const tasksForgotten = twEntry({
+export const tasksForgotten = defineEntry({
   type: 'tw.TasksForgotten',
   body: z.object({ ids: z.array(z.int()) }),
   apply: (db, body) => {

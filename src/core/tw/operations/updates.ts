@@ -64,8 +64,12 @@ function changedDocument(db: ReadDb, job: string, version: number, change: Chang
   if (name === undefined) return refuse('USAGE', `the job ${job} has several groups (${names.join(', ')}): name the one that changes`)
   const group = document.groups[name]
   if (!group) return refuse('NOT_FOUND', `the job ${job} has no group ${name}; it has ${names.join(', ')}`)
+  // A release brings its own folder: a fixed working directory of a version without one would hide it.
+  const { cwd, ...rest } = group.main
+  const hidesArtifact = change.artifact !== undefined && group.main['artifact'] === undefined
   const main = {
-    ...group.main,
+    ...rest,
+    ...(cwd === undefined || hidesArtifact ? {} : { cwd }),
     ...(change.artifact === undefined ? {} : { artifact: change.artifact }),
     ...(change.command === undefined ? {} : { command: change.command }),
     ...(change.env === undefined ? {} : { env: { ...group.main.env, ...change.env } }),

@@ -1,6 +1,6 @@
 import type { MeshEndpoint, MeshFault, MeshPolicy, MeshService, MeshSnapshot, MeshSplit } from '../../contracts/mesh.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { fromJson, isReady, liveTasks, taskName, twPosition, type MeshFaultRow, type MeshServiceRow, type MeshSplitRow, type NodeRow, type TaskRow } from '../rows.ts'
+import { fromJson, isReady, liveTasks, taskName, type MeshFaultRow, type MeshServiceRow, type MeshSplitRow, type NodeRow, type TaskRow } from '../rows.ts'
 
 /** mesh 3.5, the defaults */
 const POLICY: MeshPolicy = {
@@ -13,10 +13,10 @@ const POLICY: MeshPolicy = {
   ejectedMax: 340_000,
 }
 
-/** Everything the proxies work from, derived from the state. */
-export function meshSnapshot(db: ReadDb): MeshSnapshot {
+/** Everything the proxies work from, derived from the state as it is at a log position. */
+export function meshSnapshot(db: ReadDb, position = 0): MeshSnapshot {
   const services = db.all<MeshServiceRow>('SELECT * FROM tw_mesh_service ORDER BY name')
-  return { position: twPosition(db), services: services.map((row) => meshService(db, row)) }
+  return { position, services: services.map((row) => meshService(db, row)) }
 }
 
 function meshService(db: ReadDb, row: MeshServiceRow): MeshService {

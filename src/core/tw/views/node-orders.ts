@@ -42,7 +42,7 @@ export interface StoppingTask {
   task: string
   node: string
   service: string | null
-  /** tw position of the order: the signal may go out once every connected proxy works from a snapshot at or after it */
+  /** log position of the order: the signal may go out once every connected proxy works from a snapshot at or after it */
   stopPosition: number
   /** log time of the order: after 2 s the signal goes out in any case */
   stopAtMs: number
