@@ -6,6 +6,7 @@ import type { FromServer, NodeReport } from '../core/contracts/node.ts'
 import { createLogger } from '../server/logger.ts'
 import { statePaths } from '../server/paths.ts'
 import { ArtifactStore } from './artifacts.ts'
+import { claimNode } from './claim.ts'
 import { serveControl } from './control.ts'
 import { cgroupParent, findCgroups } from './exec/cgroups.ts'
 import { canUseNamespaces } from './exec/isolation.ts'
@@ -42,6 +43,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   mkdirSync(paths.root, { recursive: true, mode: 0o700 })
   // Tasks that run as another user pass through here to their work folder; the folders in it keep to themselves.
   if (process.getuid?.() === 0) chmodSync(paths.root, 0o711)
+  await claimNode(options.node, paths.root)
   const log = createLogger(paths.log)
   const changed = (): void => link.reportSoon()
   const mesh = new MeshLink(
@@ -51,13 +53,14 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   )
   const ports = new PortBlocks(join(paths.root, 'ports.json'), options.address)
   const artifacts = new ArtifactStore(join(paths.root, 'artifacts'), options.serverSocket)
-  const host = {
+  const host: TaskHost = {
     node: options.node,
     region: options.region,
     address: options.address,
     tasks: paths.tasks,
     keys: state.keys,
     log,
+    journal: new Journal(paths.journal),
     ports,
     artifacts,
     cgroups: process.getuid?.() === 0 ? findCgroups() : null,
@@ -66,6 +69,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     gateway: () => mesh.gateway,
     changed,
   }
+  const supervisor = new Supervisor(host)
   let seq = 0
   let position = 0
   const identity = {
@@ -105,7 +109,6 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     mesh.configure(message.mesh)
   }
   const link = new ServerLink({ socketPath: options.serverSocket, node: options.node, log, receive, report })
-  let supervisor!: Supervisor
   const faults = new FaultEngine({
     root: paths.faults,
     haltFile: join(paths.root, 'HALT'),
@@ -116,13 +119,10 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     log,
     changed,
   })
-  // The socket is the claim on the node's name; nothing of its state is touched before it is ours.
   const control: Server = await serveControl({
     socket: paths.socket,
     tasks: paths.tasks,
-    get supervisor() {
-      return supervisor
-    },
+    supervisor,
     status: () => ({ ...report(), server: link.isConnected, lastAnswerAt: link.lastAnswerAt, log: paths.log, isHalted: faults.isHalted }),
     stopAll: async () => {
       isStopping = true
@@ -132,11 +132,13 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       return { stopped }
     },
   })
-  const taskHost: TaskHost = { ...host, journal: new Journal(paths.journal) }
-  supervisor = new Supervisor(taskHost)
-  writeFileSync(join(paths.root, 'agent.json'), `${JSON.stringify({ ...identify(process.pid), node: options.node, log: paths.log, socket: paths.socket })}\n`, {
-    mode: 0o600,
-  })
+  writeFileSync(
+    join(paths.root, 'agent.json'),
+    `${JSON.stringify({ ...identify(process.pid), node: options.node, log: paths.log, socket: paths.socket })}\n`,
+    {
+      mode: 0o600,
+    },
+  )
   await faults.start()
   await ports.open()
   supervisor.adopt()
@@ -144,7 +146,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const logs = setInterval(() => {
     const now = Date.now()
     for (const task of supervisor.tasks()) {
-      for (const file of [task.folder.out, task.folder.err]) keeper.look(file, now).catch((error: unknown) => log.warn('log not trimmed', { file, error: String(error) }))
+      for (const file of [task.folder.out, task.folder.err])
+        keeper.look(file, now).catch((error: unknown) => log.warn('log not trimmed', { file, error: String(error) }))
     }
     supervisor.collect(now)
   }, LOGS_EVERY_MS)

@@ -96,7 +96,9 @@ async function download(socketPath: string, hex: string, file: string): Promise<
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = request({ socketPath, path: `/v1/artifacts/sha256/${hex}`, agent: false }, resolve)
     outgoing.setTimeout(IDLE_TIMEOUT_MS, () => outgoing.destroy(new Error('no answer')))
-    outgoing.once('error', (error) => reject(refuse('UNAVAILABLE', `The server cannot be asked for artifact ${hex}: ${error.message}.`, { cause: error })))
+    outgoing.once('error', (error) =>
+      reject(refuse('UNAVAILABLE', `The server cannot be asked for artifact ${hex}: ${error.message}.`, { cause: error })),
+    )
     outgoing.end()
   })
   if (response.statusCode !== 200) {
@@ -132,7 +134,7 @@ export async function unpack(file: string, folder: string): Promise<void> {
   const tar = await import('tar')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true, mode: 0o755 })
-  let bad: string | null = null
+  const objections: string[] = []
   let entries = 0
   let bytes = 0
   try {
@@ -143,26 +145,28 @@ export async function unpack(file: string, folder: string): Promise<void> {
       onReadEntry: (entry) => {
         entries += 1
         bytes += entry.size
-        bad ??= objection(entry.type, entry.path, entry.linkpath)
+        const found = objection(entry.type, entry.path, entry.linkpath)
+        if (found !== null && objections.length === 0) objections.push(found)
         entry.resume()
       },
     })
-    if (entries > ENTRIES_MAX || bytes > UNPACKED_BYTES_MAX) bad ??= 'more or larger entries than allowed'
-    if (entries === 0) bad ??= 'no entries: it is not a tar archive, or an empty one'
-    if (bad === null) await tar.x({ file, cwd: folder, strict: true, preserveOwner: false })
+    if (entries > ENTRIES_MAX || bytes > UNPACKED_BYTES_MAX) objections.push('more or larger entries than allowed')
+    if (entries === 0) objections.push('no entries: it is not a tar archive, or an empty one')
+    if (objections.length === 0) await tar.x({ file, cwd: folder, strict: true, preserveOwner: false })
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? ''
     if (code === 'ENOSPC' || code === 'EDQUOT') throw error
     throw refuse('TW_ARTIFACT', `The archive cannot be unpacked: ${(error as Error).message}.`, { cause: error })
   }
-  if (bad !== null) throw refuse('TW_ARTIFACT', `The archive is refused: ${String(bad)}.`)
+  if (objections[0] !== undefined) throw refuse('TW_ARTIFACT', `The archive is refused: ${objections[0]}.`)
 }
 
 /** Why an entry is not unpacked, or null. */
 function objection(type: string, path: string, linkpath: string | undefined): string | null {
   if (!TYPES.has(type)) return `${path} is a ${type}`
   if (leaves(path)) return `${path} points out of the archive`
-  if (type === 'SymbolicLink' && (posix.isAbsolute(linkpath ?? '') || leaves(posix.join(posix.dirname(path), linkpath ?? '')))) return `the link ${path} points out of the archive`
+  if (type === 'SymbolicLink' && (posix.isAbsolute(linkpath ?? '') || leaves(posix.join(posix.dirname(path), linkpath ?? ''))))
+    return `the link ${path} points out of the archive`
   if (type === 'Link' && leaves(linkpath ?? '')) return `the link ${path} points out of the archive`
   return null
 }

@@ -34,15 +34,61 @@ export function probeCapabilities(folder = tmpdir()): Capability[] {
     isNeeded,
   })
   return [
-    capability('task shim', missing.length === 0, missing.length === 0 ? `${systemProgram('dash') ?? systemProgram('sh')}` : `missing: ${missing.join(', ')}`, 'No task can be started. Install coreutils and util-linux.', true),
-    capability('root', isRoot, isRoot ? 'yes' : `uid ${process.getuid?.()}`, 'Tasks run as processes of this user: no memory limit by the kernel, no namespaces, no other users.'),
-    capability('cgroup limits', cgroups.isThere, cgroups.found, 'Memory is watched once a second and a task over its ceiling is killed; bursts between two looks pass, and cpu shares and process counts are not enforced.'),
-    capability('namespaces', canUseNamespaces(), canUseNamespaces() ? 'pid, mount' : isRoot ? 'refused by the kernel' : 'not root', 'Tasks see each other\'s processes and files; children that leave a task\'s process group can outlive it.'),
-    capability('holes in log files', canPunchHoles(folder), `fallocate in ${folder}`, 'Long logs are copied and cut instead, which can lose lines written in that moment.'),
-    capability('default signals', succeeds('env', ['--default-signal=INT,QUIT', 'true']), 'env --default-signal', 'Tasks start with SIGINT and SIGQUIT ignored unless they set them: use SIGTERM as the stop signal.'),
-    capability('pause fault', systemProgram('timeout') !== null && systemProgram('kill') !== null, 'timeout, kill', 'The chaos fault legion.pause cannot be used.'),
-    capability('other users', isRoot && systemProgram('setpriv') !== null, systemProgram('setpriv') === null ? 'no setpriv' : 'setpriv', 'A task\'s `user` cannot be honoured.'),
-    capability('enter a task', !canUseNamespaces() || systemProgram('nsenter') !== null, 'nsenter', '`muster tw task exec` cannot enter tasks that have namespaces.'),
+    capability(
+      'task shim',
+      missing.length === 0,
+      missing.length === 0 ? `${systemProgram('dash') ?? systemProgram('sh')}` : `missing: ${missing.join(', ')}`,
+      'No task can be started. Install coreutils and util-linux.',
+      true,
+    ),
+    capability(
+      'root',
+      isRoot,
+      isRoot ? 'yes' : `uid ${process.getuid?.()}`,
+      'Tasks run as processes of this user: no memory limit by the kernel, no namespaces, no other users.',
+    ),
+    capability(
+      'cgroup limits',
+      cgroups.isThere,
+      cgroups.found,
+      'Memory is watched once a second and a task over its ceiling is killed; bursts between two looks pass, and cpu shares and process counts are not enforced.',
+    ),
+    capability(
+      'namespaces',
+      canUseNamespaces(),
+      canUseNamespaces() ? 'pid, mount' : isRoot ? 'refused by the kernel' : 'not root',
+      "Tasks see each other's processes and files; children that leave a task's process group can outlive it.",
+    ),
+    capability(
+      'holes in log files',
+      canPunchHoles(folder),
+      `fallocate in ${folder}`,
+      'Long logs are copied and cut instead, which can lose lines written in that moment.',
+    ),
+    capability(
+      'default signals',
+      succeeds('env', ['--default-signal=INT,QUIT', 'true']),
+      'env --default-signal',
+      'Tasks start with SIGINT and SIGQUIT ignored unless they set them: use SIGTERM as the stop signal.',
+    ),
+    capability(
+      'pause fault',
+      systemProgram('timeout') !== null && systemProgram('kill') !== null,
+      'timeout, kill',
+      'The chaos fault legion.pause cannot be used.',
+    ),
+    capability(
+      'other users',
+      isRoot && systemProgram('setpriv') !== null,
+      systemProgram('setpriv') === null ? 'no setpriv' : 'setpriv',
+      "A task's `user` cannot be honoured.",
+    ),
+    capability(
+      'enter a task',
+      !canUseNamespaces() || systemProgram('nsenter') !== null,
+      'nsenter',
+      '`muster tw task exec` cannot enter tasks that have namespaces.',
+    ),
   ]
 }
 

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
-import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { dirname, join } from 'node:path'
 import { MusterError, refuse } from '../core/kernel/errors.ts'
 import { readLogs, type LogQuery } from './log-reader.ts'
@@ -22,7 +22,7 @@ export interface ControlHost {
  */
 export async function serveControl(host: ControlHost): Promise<Server> {
   mkdirSync(dirname(host.socket), { recursive: true, mode: 0o700 })
-  if (await answers(host.socket)) throw refuse('TW_NODE_CLAIMED', `An agent already answers on ${host.socket}.`)
+  // Left by an agent that was killed; a living one holds the claim on the node.
   rmSync(host.socket, { force: true })
   const server = createServer((incoming, response) => {
     handle(host, incoming, response).catch((error: unknown) => {
@@ -36,20 +36,6 @@ export async function serveControl(host: ControlHost): Promise<Server> {
   return server
 }
 
-/** Whether a living agent is behind a socket file. */
-export function answers(socketPath: string): Promise<boolean> {
-  if (!existsSync(socketPath)) return Promise.resolve(false)
-  return new Promise((resolve) => {
-    const outgoing = request({ socketPath, path: '/status', agent: false, timeout: 2000 }, (response) => {
-      response.resume()
-      resolve(true)
-    })
-    outgoing.once('timeout', () => outgoing.destroy(new Error('timeout')))
-    outgoing.once('error', () => resolve(false))
-    outgoing.end()
-  })
-}
-
 async function handle(host: ControlHost, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(incoming.url ?? '/', 'http://agent')
   const route = `${incoming.method} ${url.pathname}`
@@ -59,7 +45,8 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
     if (task === undefined) throw refuse('TW_TASK_UNKNOWN', `No task ${decodeURIComponent(action[1] ?? '')} on this node.`)
     if (action[2] === 'restart') task.restart()
     else if (action[2] === 'stop') task.stop()
-    else if (!task.signal(url.searchParams.get('signal') ?? 'SIGHUP')) throw refuse('UNAVAILABLE', `${task.desired.task} has no process now.`)
+    else if (!task.signal(url.searchParams.get('signal') ?? 'SIGHUP'))
+      throw refuse('UNAVAILABLE', `${task.desired.task} has no process now.`)
     return send(response, 200, task.report())
   }
   switch (route) {

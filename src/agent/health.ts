@@ -31,11 +31,14 @@ function probeHttp(spec: Probe, host: string, port: number): Promise<{ ok: boole
       resolve({ ok, message })
       outgoing.destroy()
     }
-    const outgoing = request({ host, port, path: spec.path ?? '/', agent: false, headers: { 'user-agent': 'muster-health' } }, (response) => {
-      const status = response.statusCode ?? 0
-      done(status >= 200 && status < 400, `status ${status}`)
-      response.resume()
-    })
+    const outgoing = request(
+      { host, port, path: spec.path ?? '/', agent: false, headers: { 'user-agent': 'muster-health' } },
+      (response) => {
+        const status = response.statusCode ?? 0
+        done(status >= 200 && status < 400, `status ${status}`)
+        response.resume()
+      },
+    )
     const deadline = setTimeout(() => done(false, 'timeout'), spec.timeoutMs)
     outgoing.once('error', (error) => done(false, error.message))
     outgoing.end()

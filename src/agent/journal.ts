@@ -78,7 +78,7 @@ export class Journal {
         this.#sizeBytes += bytes.length
       }
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
@@ -93,7 +93,10 @@ export class Journal {
     this.#isSyncing = true
     fdatasync(this.#fd, (error) => {
       this.#isSyncing = false
-      for (const waiter of batch) error ? waiter.reject(error) : waiter.resolve()
+      for (const waiter of batch) {
+        if (error) waiter.reject(error)
+        else waiter.resolve()
+      }
       this.#sync()
     })
   }

@@ -32,7 +32,13 @@ export class ServerLink {
   isConnected = false
   lastAnswerAt: number | null = null
 
-  constructor(options: { socketPath: string; node: string; log: Logger; receive: (message: FromServer) => void; report: () => NodeReport }) {
+  constructor(options: {
+    socketPath: string
+    node: string
+    log: Logger
+    receive: (message: FromServer) => void
+    report: () => NodeReport
+  }) {
     this.#socketPath = options.socketPath
     this.#node = options.node
     this.#log = options.log

@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process'
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { promisify } from 'node:util'
 import { systemProgram } from './exec/programs.ts'
 
@@ -73,7 +84,7 @@ export class LogKeeper {
     const input = openSync(file, 'r')
     const output = openSync(`${file}.1.new`, 'w', 0o600)
     const buffer = Buffer.alloc(1024 * 1024)
-    for (let at = from; at < size; ) {
+    for (let at = from; at < size;) {
       const got = readSync(input, buffer, 0, buffer.length, at)
       if (got === 0) break
       writeFileSync(output, buffer.subarray(0, got))

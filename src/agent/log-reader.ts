@@ -77,12 +77,15 @@ function readKept(file: string, query: LogQuery): { lines: { time?: number; line
     const from = Math.max(sinceOffset, size - windowBytes)
     const { text } = readText(file, from, size)
     // A window that begins inside a line leaves that line out; the first kept byte after a trim is such a place too.
-    const skip = from === 0 || from === sinceOffset && from !== base ? 0 : text.indexOf(0x0a) + 1
+    const skip = from === 0 || (from === sinceOffset && from !== base) ? 0 : text.indexOf(0x0a) + 1
     const end = from + text.length
     let lines = splitLines(text.subarray(skip)).map((line) => ({ ...stamp(times, from + skip + line.at), line: line.text }))
     if (grep !== undefined) lines = lines.filter((line) => line.line.includes(grep))
     if (lines.length >= wanted || from <= sinceOffset) {
-      const older = existsSync(`${file}.1`) && since === undefined && lines.length < wanted ? readKept(`${file}.1`, { stream: 'all', ...(grep === undefined ? {} : { grep }) }).lines : []
+      const older =
+        existsSync(`${file}.1`) && since === undefined && lines.length < wanted
+          ? readKept(`${file}.1`, { stream: 'all', ...(grep === undefined ? {} : { grep }) }).lines
+          : []
       const all = [...older, ...lines]
       return { lines: wanted === 0 ? [] : all.slice(-Math.min(wanted, all.length) || all.length), end }
     }
@@ -105,7 +108,7 @@ function stamp(times: readonly { time: number; size: number }[], offset: number)
 
 function splitLines(text: Buffer): { at: number; text: string }[] {
   const lines: { at: number; text: string }[] = []
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const found = text.indexOf(0x0a, at)
     const end = found === -1 ? text.length : found
     lines.push({ at, text: text.toString('utf8', at, end) })
@@ -119,7 +122,7 @@ function readText(file: string, from: number, to = sizeOf(file)): { text: Buffer
   const parts: Buffer[] = []
   const fd = openSync(file, 'r')
   try {
-    for (let at = from; at < to; ) {
+    for (let at = from; at < to;) {
       const part = Buffer.alloc(Math.min(CHUNK_BYTES, to - at))
       const got = readSync(fd, part, 0, part.length, at)
       if (got === 0) break

@@ -39,7 +39,7 @@ export class MeshLink {
 
   /** position of the snapshot the proxy works from; 0: none, or no proxy now */
   get position(): number {
-    return this.#proxy?.pid == null ? 0 : this.#position
+    return (this.#proxy?.pid ?? null) === null ? 0 : this.#position
   }
 
   get gateway(): string | null {

@@ -54,7 +54,8 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     return value
   }
   const node = need('node')
-  if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(node)) throw refuse('USAGE', `--node ${node}: a name of letters a–z, digits, dots and dashes is needed.`)
+  if (!/^[a-z0-9][a-z0-9.-]{0,62}$/.test(node))
+    throw refuse('USAGE', `--node ${node}: a name of letters a–z, digits, dots and dashes is needed.`)
   const whole = (name: 'cpu' | 'gateway-port', fallback: number): number => {
     const value = Number(values[name] ?? fallback)
     if (!Number.isSafeInteger(value) || value < 0) throw refuse('USAGE', `--${name} is a whole number, not ${values[name]}.`)
@@ -77,7 +78,9 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     serverSocket: need('server'),
     scubaSocket: values['scuba-socket'] ?? '',
     gatewayPort: whole('gateway-port', 15_001),
-    attributes: Object.fromEntries((values.attribute ?? []).map((pair) => [pair.split('=')[0] ?? pair, pair.split('=').slice(1).join('=')])),
+    attributes: Object.fromEntries(
+      (values.attribute ?? []).map((pair) => [pair.split('=')[0] ?? pair, pair.split('=').slice(1).join('=')]),
+    ),
     logMaxBytes: size('log-max', '16MiB'),
   }
 }

@@ -17,7 +17,9 @@ export function bootId(): string {
 }
 
 /** State letter, group, session, start time, cpu ticks and resident pages of a process; null when it does not exist. proc(5). */
-export function processStat(pid: number): { state: string; group: number; session: number; ticks: number; startTime: number; rssPages: number } | null {
+export function processStat(
+  pid: number,
+): { state: string; group: number; session: number; ticks: number; startTime: number; rssPages: number } | null {
   let text: string
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'latin1')

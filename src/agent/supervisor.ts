@@ -30,7 +30,8 @@ export class Supervisor {
     const records = this.#host.journal.records()
     for (const record of records) {
       this.#host.ports.adopt(record.ports)
-      if (record.desired.spec.artifact !== undefined && record.ended === null) this.#host.artifacts.hold(record.desired.spec.artifact, String(record.id))
+      if (record.desired.spec.artifact !== undefined && record.ended === null)
+        this.#host.artifacts.hold(record.desired.spec.artifact, String(record.id))
       this.#begin(new Task(this.#host, record), true)
     }
     this.#sweep(new Set(records.map((record) => record.id)))
@@ -80,7 +81,8 @@ export class Supervisor {
 
   /** Removes what is kept no longer. */
   collect(now: number): void {
-    while (this.#kept.length > 0 && (this.#kept.length > KEPT_MAX || now - (this.#kept[0]?.at ?? now) > KEPT_MS)) this.#kept.shift()?.folder.remove()
+    while (this.#kept.length > 0 && (this.#kept.length > KEPT_MAX || now - (this.#kept[0]?.at ?? now) > KEPT_MS))
+      this.#kept.shift()?.folder.remove()
   }
 
   #want(desired: DesiredTask): void {
@@ -97,7 +99,9 @@ export class Supervisor {
     }
     if (desired.want === 'stop' && !task.isFinal) {
       task.record.desired = { ...task.desired, want: 'stop' }
-      void this.#host.journal.put(task.record).catch((error: unknown) => this.#host.log.warn('journal not written', { error: String(error) }))
+      void this.#host.journal
+        .put(task.record)
+        .catch((error: unknown) => this.#host.log.warn('journal not written', { error: String(error) }))
       task.stop()
     }
   }
@@ -124,7 +128,9 @@ export class Supervisor {
 
   #forget(task: Task): void {
     this.#tasks.delete(task.record.id)
-    void this.#host.journal.forget(task.record.id).catch((error: unknown) => this.#host.log.warn('journal not written', { error: String(error) }))
+    void this.#host.journal
+      .forget(task.record.id)
+      .catch((error: unknown) => this.#host.log.warn('journal not written', { error: String(error) }))
     this.#kept.push({ folder: task.folder, at: Date.now() })
     this.collect(Date.now())
     this.#host.changed()
@@ -136,7 +142,8 @@ export class Supervisor {
       if (known.has(Number(name))) continue
       const folder = new TaskFolder(this.#host.tasks, Number(name))
       const id = folder.process()
-      if (id !== null && folder.exitCode() === null && signalProcess(id, 'SIGKILL', 'group')) this.#host.log.warn('orphan killed', { task: name, pid: id.pid })
+      if (id !== null && folder.exitCode() === null && signalProcess(id, 'SIGKILL', 'group'))
+        this.#host.log.warn('orphan killed', { task: name, pid: id.pid })
       this.#kept.push({ folder, at: Date.now() })
     }
     const { cgroups, cgroupParent } = this.#host

@@ -66,7 +66,8 @@ export class Task {
     this.record = record
     this.folder = new TaskFolder(host.tasks, record.id)
     const wantsLimits = record.desired.spec.isolation !== 'plain'
-    this.#cgroup = host.cgroups !== null && wantsLimits && process.getuid?.() === 0 ? new TaskCgroup(host.cgroups, host.cgroupParent, record.id) : null
+    this.#cgroup =
+      host.cgroups !== null && wantsLimits && process.getuid?.() === 0 ? new TaskCgroup(host.cgroups, host.cgroupParent, record.id) : null
   }
 
   get desired(): DesiredTask {
@@ -229,7 +230,11 @@ export class Task {
     folder.writePrepare(prepareScript({ cgroup: this.cgroup, isIsolated: record.isIsolated, keys: this.#host.keys, artifact, cwd }))
     await this.#host.journal.put(record)
     if (this.#isStopAsked) return { reason: this.#reason, then: 'policy' }
-    const run = await startRun(folder, [...userPrefix(this.desired), program, ...args], { env, cwd: folder.root, isIsolated: record.isIsolated })
+    const run = await startRun(folder, [...userPrefix(this.desired), program, ...args], {
+      env,
+      cwd: folder.root,
+      isIsolated: record.isIsolated,
+    })
     if (typeof run === 'number') return { reason: exitReason(run), then: 'policy' }
     this.#startedAt = Date.now()
     this.#host.log.info('task started', { task, pid: run.process.pid, attempt: record.attempt })

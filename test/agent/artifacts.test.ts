@@ -28,7 +28,10 @@ describe('the artifact store of a node', () => {
     return `sha256:${hex}`
   }
 
-  async function archive(make: (folder: string) => void, options: { gzip?: boolean; paths?: string[]; preservePaths?: boolean } = {}): Promise<Buffer> {
+  async function archive(
+    make: (folder: string) => void,
+    options: { gzip?: boolean; paths?: string[]; preservePaths?: boolean } = {},
+  ): Promise<Buffer> {
     const folder = mkdtempSync(join(root, 'source-'))
     make(folder)
     const file = join(root, 'source.tar')
@@ -38,11 +41,14 @@ describe('the artifact store of a node', () => {
 
   it('unpacks plain and gzipped tars, once for all who ask at the same time', async () => {
     for (const gzip of [false, true]) {
-      const bytes = await archive((folder) => {
-        mkdirSync(join(folder, 'lib'))
-        writeFileSync(join(folder, 'lib/a.txt'), `a${gzip}`)
-        symlinkSync('lib/a.txt', join(folder, 'link'))
-      }, { gzip })
+      const bytes = await archive(
+        (folder) => {
+          mkdirSync(join(folder, 'lib'))
+          writeFileSync(join(folder, 'lib/a.txt'), `a${gzip}`)
+          symlinkSync('lib/a.txt', join(folder, 'link'))
+        },
+        { gzip },
+      )
       const digest = serve(bytes)
       const folders = await Promise.all([store.ensure(digest, '1'), store.ensure(digest, '2')])
       expect(new Set(folders).size).toBe(1)

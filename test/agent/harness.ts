@@ -114,7 +114,22 @@ export class TestNode {
     const [node, file] = entryPoint('agent/main')
     this.agent = spawn(
       node,
-      [file, '--node', 'n1', '--state-dir', this.root, '--server', this.server.socket, '--cpu', '2000', '--memory', '4GiB', '--gateway-port', '0', ...this.#extra],
+      [
+        file,
+        '--node',
+        'n1',
+        '--state-dir',
+        this.root,
+        '--server',
+        this.server.socket,
+        '--cpu',
+        '2000',
+        '--memory',
+        '4GiB',
+        '--gateway-port',
+        '0',
+        ...this.#extra,
+      ],
       { stdio: ['ignore', 'ignore', stderr] },
     )
   }
@@ -187,7 +202,19 @@ export function spec(command: string[], more: Partial<ContainerSpec> = {}): Cont
 }
 
 export function desired(id: number, container: ContainerSpec, more: Partial<DesiredTask> = {}): DesiredTask {
-  return { task: `job/group[${id}]`, id, job: 'job', group: 'group', version: 1, incarnation: 1, release: null, service: null, spec: container, want: 'run', ...more }
+  return {
+    task: `job/group[${id}]`,
+    id,
+    job: 'job',
+    group: 'group',
+    version: 1,
+    incarnation: 1,
+    release: null,
+    service: null,
+    spec: container,
+    want: 'run',
+    ...more,
+  }
 }
 
 export const sh = (script: string, more: Partial<ContainerSpec> = {}): ContainerSpec => spec(['sh', '-c', script], more)

@@ -80,7 +80,10 @@ describe('the journal', () => {
     appendFileSync(file, JSON.stringify(record(1, 3)))
     truncateSync(file, whole + 40)
     const after = new Journal(file)
-    expect(after.records().map(({ id, attempt }) => [id, attempt])).toEqual([[1, 2], [2, 1]])
+    expect(after.records().map(({ id, attempt }) => [id, attempt])).toEqual([
+      [1, 2],
+      [2, 1],
+    ])
     after.close()
   })
 
@@ -90,7 +93,14 @@ describe('the journal', () => {
       const journal = new Journal(join(root, 'journal'))
       await journal.put(record(1, 1))
       writeFileSync(join(root, 'ballast'), Buffer.alloc(52 * 1024))
-      const failed = await Promise.all(Array.from({ length: 100 }, (_, i) => journal.put(record(2, i)).then(() => false, (error: NodeJS.ErrnoException) => error.code === 'ENOSPC')))
+      const failed = await Promise.all(
+        Array.from({ length: 100 }, (_, i) =>
+          journal.put(record(2, i)).then(
+            () => false,
+            (error: NodeJS.ErrnoException) => error.code === 'ENOSPC',
+          ),
+        ),
+      )
       expect(failed.includes(true)).toBe(true)
       rmSync(join(root, 'ballast'))
       await journal.put(record(3, 7))
@@ -109,7 +119,18 @@ describe('the link to the server', () => {
   it('reports a change at once, outlives the server and finds the next one', async () => {
     const server = new FakeServer(join(root, 'muster.sock'))
     const positions: number[] = []
-    const identity = { node: 'n1', bootId: '', pid: 1, region: '', zone: '', rack: '', address: '', cpuMilli: 0, memoryBytes: 0, attributes: {} }
+    const identity = {
+      node: 'n1',
+      bootId: '',
+      pid: 1,
+      region: '',
+      zone: '',
+      rack: '',
+      address: '',
+      cpuMilli: 0,
+      memoryBytes: 0,
+      attributes: {},
+    }
     let seq = 0
     const link = new ServerLink({
       socketPath: server.socket,
@@ -143,7 +164,13 @@ describe('cgroups', () => {
     const v1 = [line('/sys/fs/cgroup/memory', 'cgroup', 'rw,memory'), line('/sys/fs/cgroup/cpu,cpuacct', 'cgroup', 'rw,cpu,cpuacct')]
     const v2 = line(root, 'cgroup2', 'rw')
     expect(findCgroups(v2)).toMatchObject({ version: 2, cpu: root, memory: root, pids: root })
-    expect(findCgroups([...v1, v2].join('\n'))).toEqual({ version: 1, cpu: '/sys/fs/cgroup/cpu,cpuacct', memory: '/sys/fs/cgroup/memory', pids: null, cpuacct: '/sys/fs/cgroup/cpu,cpuacct' })
+    expect(findCgroups([...v1, v2].join('\n'))).toEqual({
+      version: 1,
+      cpu: '/sys/fs/cgroup/cpu,cpuacct',
+      memory: '/sys/fs/cgroup/memory',
+      pids: null,
+      cpuacct: '/sys/fs/cgroup/cpu,cpuacct',
+    })
     expect(findCgroups('')).toBeNull()
   })
 
@@ -198,7 +225,10 @@ describe('the template service hello', () => {
         probe.close(() => resolve(free))
       })
     })
-    const child = spawn(process.execPath, [file], { env: { PORT: String(port), FAIL_RATE: '0.5', LATENCY_MS: '150', MUSTER_TASK: 'hello/api[0]' }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [file], {
+      env: { PORT: String(port), FAIL_RATE: '0.5', LATENCY_MS: '150', MUSTER_TASK: 'hello/api[0]' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
     await new Promise((resolve) => child.stdout.once('data', resolve))
     const url = `http://127.0.0.1:${port}/`

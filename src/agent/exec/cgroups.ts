@@ -78,7 +78,8 @@ export class TaskCgroup {
       }
     }
     if (cpu !== null) {
-      if (version === 2) tryWrite(join(cpu, this.#path, 'cpu.weight'), Math.min(CPU_WEIGHT_MAX, Math.max(1, Math.round(limits.cpuMilli / 10))))
+      if (version === 2)
+        tryWrite(join(cpu, this.#path, 'cpu.weight'), Math.min(CPU_WEIGHT_MAX, Math.max(1, Math.round(limits.cpuMilli / 10))))
       else tryWrite(join(cpu, this.#path, 'cpu.shares'), Math.max(2, Math.round((limits.cpuMilli * 1024) / 1000)))
     }
     if (pids !== null) tryWrite(join(pids, this.#path, 'pids.max'), PIDS_MAX)
@@ -134,7 +135,9 @@ export class TaskCgroup {
 
   /** Removes the folders; false while something is still inside. */
   remove(): boolean {
-    return this.#folders().map((folder) => removeFolder(folder.path)).every(Boolean)
+    return this.#folders()
+      .map((folder) => removeFolder(folder.path))
+      .every(Boolean)
   }
 
   #folders(): { mount: string; path: string }[] {

@@ -9,7 +9,8 @@ let cachedNamespaces: boolean | null = null
 
 /** Whether this process may make pid and mount namespaces (tried once, not guessed from the uid). */
 export function canUseNamespaces(): boolean {
-  cachedNamespaces ??= process.getuid?.() === 0 && succeeds('unshare', ['--mount', '--pid', '--fork', '--mount-proc', '--kill-child', 'true'])
+  cachedNamespaces ??=
+    process.getuid?.() === 0 && succeeds('unshare', ['--mount', '--pid', '--fork', '--mount-proc', '--kill-child', 'true'])
   return cachedNamespaces
 }
 
@@ -22,7 +23,13 @@ export function namespacePrefix(): string[] {
  * Shell text that the child sources before it becomes the command: joins its cgroups, and in namespaces mounts its own
  * /proc, hides the keys of the control plane and makes the shared artifact read-only.
  */
-export function prepareScript(options: { cgroup: TaskCgroup | null; isIsolated: boolean; keys: string; artifact: string | null; cwd: string }): string {
+export function prepareScript(options: {
+  cgroup: TaskCgroup | null
+  isIsolated: boolean
+  keys: string
+  artifact: string | null
+  cwd: string
+}): string {
   const lines = ['ulimit -c 0']
   for (const file of options.cgroup?.procsFiles() ?? []) lines.push(`echo 0 > ${quote(file)} || exit 126`)
   if (options.isIsolated) {

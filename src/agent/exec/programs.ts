@@ -8,7 +8,9 @@ import { delimiter, isAbsolute, resolve } from 'node:path'
  * @returns its absolute path, or null
  */
 export function findProgram(name: string, path: string, cwd: string): string | null {
-  const candidates = name.includes('/') ? [isAbsolute(name) ? name : resolve(cwd, name)] : path.split(delimiter).map((folder) => resolve(cwd, folder || '.', name))
+  const candidates = name.includes('/')
+    ? [isAbsolute(name) ? name : resolve(cwd, name)]
+    : path.split(delimiter).map((folder) => resolve(cwd, folder || '.', name))
   return candidates.find(isExecutable) ?? null
 }
 

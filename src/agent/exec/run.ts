@@ -82,7 +82,12 @@ export async function adoptRun(folder: TaskFolder): Promise<Run | null | 'unknow
   return folder.process() === null ? 'unknown' : adoptRun(folder)
 }
 
-async function untilEnd(folder: TaskFolder, id: ProcessId, shimEnded: Promise<void>, shimCode: () => number | null): Promise<number | null> {
+async function untilEnd(
+  folder: TaskFolder,
+  id: ProcessId,
+  shimEnded: Promise<void>,
+  shimCode: () => number | null,
+): Promise<number | null> {
   let isShimWatched = true
   for (;;) {
     const code = folder.exitCode() ?? shimCode()

@@ -133,7 +133,15 @@ export class FaultEngine {
     }
     const entry: LedgerEntry = { v: 1, id: order.id, run: order.run, fault: order.fault, target, state: 'arming', effect: 0, message: '' }
     const now = performance.now()
-    const fault: Fault = { entry, armed: null, untilAt: now + remainingMs, leaseEndsAt: now + order.leaseMs, leaseMs: order.leaseMs, isReverting: false, arming: null }
+    const fault: Fault = {
+      entry,
+      armed: null,
+      untilAt: now + remainingMs,
+      leaseEndsAt: now + order.leaseMs,
+      leaseMs: order.leaseMs,
+      isReverting: false,
+      arming: null,
+    }
     this.#faults.set(order.id, fault)
     fault.arming = this.#inject(fault, driver, order, target, remainingMs)
     await fault.arming

@@ -1,4 +1,16 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { FaultReport } from '../../core/contracts/node.ts'
 import type { ProcessId } from '../process.ts'
@@ -64,7 +76,9 @@ export class FaultLedger {
   }
 
   #writeScript(): void {
-    const pauses = this.read().entries.filter((entry) => entry.fault === 'legion.pause' && entry.state !== 'reverted' && entry.state !== 'failed')
+    const pauses = this.read().entries.filter(
+      (entry) => entry.fault === 'legion.pause' && entry.state !== 'reverted' && entry.state !== 'failed',
+    )
     const lines = pauses.map((entry) => `resume ${entry.target.pid} ${entry.target.startTime} ${entry.target.bootId}`)
     const script = `#!/bin/sh
 # Undoes every fault of this node without muster. Written anew at each arming.

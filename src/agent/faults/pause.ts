@@ -17,10 +17,14 @@ const SEEN_WITHIN_MS = 1000
 export const pause: FaultDriver = {
   arm: async (_order, target, remainingMs) => {
     const seconds = Math.max(0.1, remainingMs / 1000).toFixed(1)
-    const holder = spawn('/bin/sh', ['-c', HOLDER, 'muster-pause', String(target.pid), String(target.startTime), seconds, systemProgram('kill') ?? '/bin/kill'], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-      detached: true,
-    })
+    const holder = spawn(
+      '/bin/sh',
+      ['-c', HOLDER, 'muster-pause', String(target.pid), String(target.startTime), seconds, systemProgram('kill') ?? '/bin/kill'],
+      {
+        stdio: ['pipe', 'ignore', 'ignore'],
+        detached: true,
+      },
+    )
     let hasEnded = false
     const ended = new Promise<void>((resolve) => holder.once('close', () => resolve(void (hasEnded = true))))
     holder.once('error', () => (hasEnded = true))
