@@ -70,14 +70,21 @@ async function* measure(dir: string): AsyncGenerator<Figure> {
   yield figure('fdatasync rate of the disk', of(rounds.raw, 'perSecond'), '1/s')
   yield figure('fdatasync p50', syncP50Ms, 'ms')
   yield figure('fdatasync p99', of(rounds.raw, 'p99Ms'), 'ms')
-  for (const [name, byWidth] of [['loglet', rounds.log], ['with apply', rounds.applied]] as const) {
+  for (const [name, byWidth] of [
+    ['loglet', rounds.log],
+    ['with apply', rounds.applied],
+  ] as const) {
     for (const width of OUTSTANDING) {
       const list = byWidth.get(width) ?? []
       const isLoglet = name === 'loglet'
       const rate = of(list, 'perSecond')
       const p50Ms = of(list, 'p50Ms')
-      yield isLoglet && width === 1000 ? figure(`${name}, ${width} outstanding`, rate, 'entries/s', '>=', 50_000) : figure(`${name}, ${width} outstanding`, rate, 'entries/s')
-      yield isLoglet && width === 1 ? figure(`${name}, ${width} outstanding, p50`, p50Ms, 'ms', '<=', 1.3 * syncP50Ms + 0.2) : figure(`${name}, ${width} outstanding, p50`, p50Ms, 'ms')
+      yield isLoglet && width === 1000
+        ? figure(`${name}, ${width} outstanding`, rate, 'entries/s', '>=', 50_000)
+        : figure(`${name}, ${width} outstanding`, rate, 'entries/s')
+      yield isLoglet && width === 1
+        ? figure(`${name}, ${width} outstanding, p50`, p50Ms, 'ms', '<=', 1.3 * syncP50Ms + 0.2)
+        : figure(`${name}, ${width} outstanding, p50`, p50Ms, 'ms')
       yield figure(`${name}, ${width} outstanding, p99`, of(list, 'p99Ms'), 'ms')
     }
   }
@@ -142,7 +149,14 @@ function openApplied(dir: string, loglet: FileLoglet): { appendOne: () => Promis
   const onFatal = (error: Error): never => {
     throw error
   }
-  const control = openControlLog({ loglet, dbFile: join(dir, 'applied.db'), systems: [bench], clock: Date.now, log: createLogger(null), onFatal })
+  const control = openControlLog({
+    loglet,
+    dbFile: join(dir, 'applied.db'),
+    systems: [bench],
+    clock: Date.now,
+    log: createLogger(null),
+    onFatal,
+  })
   const text = 'a'.repeat(ENTRY_BYTES)
   return {
     appendOne: () => control.submit({ actor: 'bench' }, () => ({ entries: [added.of({ text })], value: () => undefined })),

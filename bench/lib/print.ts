@@ -11,6 +11,7 @@ function cells(figure: Figure): string[] {
 export function renderFigures(figures: readonly Figure[]): string {
   const rows = [[...COLUMNS], ...figures.map(cells)]
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
-  const line = (row: string[]): string => row.map((cell, i) => (i === 2 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ')
+  const line = (row: string[]): string =>
+    row.map((cell, i) => (i === 2 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ')
   return rows.map((row) => line(row).trimEnd()).join('\n')
 }

@@ -8,7 +8,11 @@ export interface KvEvent {
   kv: KvRow
 }
 
-type Line = { kind: 'created'; revision: number } | { kind: 'progress'; revision: number } | ({ kind: 'event'; isLast: boolean } & KvEvent) | { kind: 'error'; error: ErrorBody }
+type Line =
+  | { kind: 'created'; revision: number }
+  | { kind: 'progress'; revision: number }
+  | ({ kind: 'event'; isLast: boolean } & KvEvent)
+  | { kind: 'error'; error: ErrorBody }
 
 const RETRY_MS = 500
 
@@ -17,7 +21,11 @@ const RETRY_MS = 500
  * each change once, in order, until the signal is aborted. Rejects when the revision was compacted meanwhile, and when
  * there was no server at the start.
  */
-export async function* watchKv(client: Client, watch: { key: string; isPrefix: boolean; from?: number }, signal: AbortSignal): AsyncGenerator<KvEvent> {
+export async function* watchKv(
+  client: Client,
+  watch: { key: string; isPrefix: boolean; from?: number },
+  signal: AbortSignal,
+): AsyncGenerator<KvEvent> {
   let next = watch.from
   /** events of revision `next` that were told already, when the connection was lost in the middle of it */
   let told = 0

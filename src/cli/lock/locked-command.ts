@@ -32,7 +32,12 @@ export function startCommand(command: readonly string[], env: Record<string, str
   }
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new MusterError(error.code === 'ENOENT' ? 'NOT_FOUND' : 'USAGE', `${program} cannot be run: ${error.message}`, { cause: error, hint: 'Check the command after --.' }))
+      reject(
+        new MusterError(error.code === 'ENOENT' ? 'NOT_FOUND' : 'USAGE', `${program} cannot be run: ${error.message}`, {
+          cause: error,
+          hint: 'Check the command after --.',
+        }),
+      )
     })
     child.once('exit', (code, signal) => {
       // What it left behind in its group would go on without the lock.

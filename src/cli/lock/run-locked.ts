@@ -48,14 +48,22 @@ export async function runLocked(client: Client, options: LockedRun): Promise<num
 }
 
 /** The place once it holds the lock; null when we were interrupted while waiting. */
-async function waitForLock(client: Client, options: LockedRun, place: Standing, lease: KeptLease, interrupt: Interrupt): Promise<Standing | null> {
+async function waitForLock(
+  client: Client,
+  options: LockedRun,
+  place: Standing,
+  lease: KeptLease,
+  interrupt: Interrupt,
+): Promise<Standing | null> {
   const deadline = performance.now() + options.waitMs
   let standing = place
-  for (let isSaid = false; !standing.isHeld; ) {
+  for (let isSaid = false; !standing.isHeld;) {
     if (interrupt.signal.aborted) return null
     if (lease.signal.aborted) throw lost(options.name, 'while waiting for it')
     if (performance.now() >= deadline) {
-      throw new MusterError('DELOS_LOCK_HELD', `the lock ${options.name} is held by ${standing.holder} (${standing.ahead} ahead of us)`, { details: standing })
+      throw new MusterError('DELOS_LOCK_HELD', `the lock ${options.name} is held by ${standing.holder} (${standing.ahead} ahead of us)`, {
+        details: standing,
+      })
     }
     if (!isSaid) options.note(`waiting for ${options.name}, held by ${standing.holder} …`)
     isSaid = true
@@ -73,7 +81,11 @@ async function waitForLock(client: Client, options: LockedRun, place: Standing, 
 }
 
 async function runCommand(options: LockedRun, held: Standing, lease: KeptLease, interrupt: Interrupt): Promise<number> {
-  const command = startCommand(options.command, { MUSTER_LOCK_KEY: held.key, MUSTER_LOCK_TOKEN: String(held.token), MUSTER_LOCK_NAME: options.name }, options.graceMs)
+  const command = startCommand(
+    options.command,
+    { MUSTER_LOCK_KEY: held.key, MUSTER_LOCK_TOKEN: String(held.token), MUSTER_LOCK_NAME: options.name },
+    options.graceMs,
+  )
   let isLost = false
   const onLost = (): void => {
     isLost = true

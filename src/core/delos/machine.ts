@@ -11,7 +11,13 @@ export const scopeLocked = defineEntry({
   apply: (db, lock, meta) => {
     const before = db.get<{ holder: string; since: number }>('SELECT holder, since FROM delos_scope_lock WHERE scope = ?', lock.scope)
     const since = before?.holder === lock.holder ? before.since : meta.at
-    db.run('INSERT OR REPLACE INTO delos_scope_lock (scope, holder, until, since) VALUES (?, ?, ?, ?)', lock.scope, lock.holder, lock.until, since)
+    db.run(
+      'INSERT OR REPLACE INTO delos_scope_lock (scope, holder, until, since) VALUES (?, ?, ?, ?)',
+      lock.scope,
+      lock.holder,
+      lock.until,
+      since,
+    )
   },
 })
 

@@ -10,5 +10,8 @@ export function scopeHolder(db: ReadDb, scope: string, now: number): ScopeLock |
 
 /** Every scope that is held now. */
 export function heldScopes(db: ReadDb, now: number): (ScopeLock & { since: number })[] {
-  return db.all<ScopeLock & { since: number }>('SELECT scope, holder, until, since FROM delos_scope_lock WHERE until > ? ORDER BY scope', now)
+  return db.all<ScopeLock & { since: number }>(
+    'SELECT scope, holder, until, since FROM delos_scope_lock WHERE until > ? ORDER BY scope',
+    now,
+  )
 }

@@ -47,5 +47,9 @@ export function diskFull(path: string, cause: unknown): MusterError {
 
 export function diskFailed(path: string, cause: unknown): MusterError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new MusterError('DELOS_DISK_FAILED', `Writing the log in ${path} failed (${reason}); what was in flight may or may not be on disk.`, { cause })
+  return new MusterError(
+    'DELOS_DISK_FAILED',
+    `Writing the log in ${path} failed (${reason}); what was in flight may or may not be on disk.`,
+    { cause },
+  )
 }

@@ -162,7 +162,7 @@ class FileLogletRuntime implements FileLoglet {
     }
     const found: LogletEntry[] = []
     let bytes = 0
-    for (let position = from; position < this.#tail && found.length < max && bytes < READ_BYTES_MAX; ) {
+    for (let position = from; position < this.#tail && found.length < max && bytes < READ_BYTES_MAX;) {
       const batch = this.#reader.batchAt(this.#segmentOf(position), position)
       for (const payload of batch.entries.slice(position - batch.position, position - batch.position + max - found.length)) {
         found.push({ position, payload })
@@ -221,10 +221,14 @@ class FileLogletRuntime implements FileLoglet {
     assert(count > 0, 'an append has at least one entry')
     if (this.#failure !== null) return this.#failure
     if (this.#isClosed) return new MusterError('UNAVAILABLE', 'The log is closed.')
-    if (this.#isSealed || this.#isSealDue) return new MusterError('DELOS_SEALED', `The log in ${this.dir} is sealed at position ${this.#tail}.`)
+    if (this.#isSealed || this.#isSealDue)
+      return new MusterError('DELOS_SEALED', `The log in ${this.dir} is sealed at position ${this.#tail}.`)
     const sizeMax = Math.min(APPEND_BYTES_MAX, this.#segmentBytes - SEGMENT_HEADER_BYTES - RECORD_HEADER_BYTES)
     if (size > sizeMax || count > BATCH_ENTRIES_MAX) {
-      return new MusterError('DELOS_ENTRY_TOO_LARGE', `${count} entries of ${size} bytes; at most ${BATCH_ENTRIES_MAX} of ${sizeMax} bytes go in at once.`)
+      return new MusterError(
+        'DELOS_ENTRY_TOO_LARGE',
+        `${count} entries of ${size} bytes; at most ${BATCH_ENTRIES_MAX} of ${sizeMax} bytes go in at once.`,
+      )
     }
     if (this.#pendingBytes + size > PENDING_BYTES_MAX) {
       return new MusterError('UNAVAILABLE', `${this.#pendingBytes} bytes already wait for the disk of ${this.dir}.`)
@@ -235,7 +239,8 @@ class FileLogletRuntime implements FileLoglet {
   /** The batch these entries join: the newest that waits, if they fit it. */
   #batchFor(count: number, size: number): Batch {
     const open = this.#queue.at(-1)
-    if (open !== undefined && open.entries.length + size <= this.#batchBytesMax && open.entries.count + count <= BATCH_ENTRIES_MAX) return open
+    if (open !== undefined && open.entries.length + size <= this.#batchBytesMax && open.entries.count + count <= BATCH_ENTRIES_MAX)
+      return open
     const batch: Batch = { entries: this.#spareBuilders.pop() ?? new BatchBuilder(16 * 1024), waiters: [] }
     this.#queue.push(batch)
     return batch

@@ -86,5 +86,7 @@ export function sendKvWatch(host: ServerHost, request: FastifyRequest, reply: Fa
 }
 
 function compactedAway(from: number, state: { revision: number; compacted: number }): Error {
-  return refuse('DELOS_REVISION', `Revision ${from} was compacted: the oldest is ${state.compacted}, the newest ${state.revision}.`, { details: state })
+  return refuse('DELOS_REVISION', `Revision ${from} was compacted: the oldest is ${state.compacted}, the newest ${state.revision}.`, {
+    details: state,
+  })
 }

@@ -19,7 +19,8 @@ const SEARCH_MAX = 200_000
 export async function listEntries(logs: Logs, input: z.output<typeof logList.input>): Promise<z.output<typeof logList.output>> {
   const log = logs[input.log]
   const [head, tail] = [log.head(), log.tail()]
-  const matches = (entry: Entry): boolean => (input.type === undefined || entry.type.startsWith(input.type)) && (input.actor === undefined || entry.actor === input.actor)
+  const matches = (entry: Entry): boolean =>
+    (input.type === undefined || entry.type.startsWith(input.type)) && (input.actor === undefined || entry.actor === input.actor)
   const isForward = input.from !== undefined
   let found: Entry[] = []
   let [from, end] = [Math.max(input.from ?? head, head), tail]

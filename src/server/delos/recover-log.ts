@@ -84,7 +84,12 @@ function scanSegment(path: string, bytes: Uint8Array, first: number, before: Rec
 async function repairTail(path: string, bytes: Uint8Array, scan: Scan & { loglet: number }): Promise<Recovered['repaired']> {
   const verdict = judgeTail(bytes, scan, scan.loglet)
   if (verdict.kind === 'rot') {
-    throw corrupt(path, scan.offset, scan.position, `a whole record follows it at offset ${verdict.witnessOffset}, so it had been acknowledged`)
+    throw corrupt(
+      path,
+      scan.offset,
+      scan.position,
+      `a whole record follows it at offset ${verdict.witnessOffset}, so it had been acknowledged`,
+    )
   }
   const fd = await openFile(path, 'r+')
   try {

@@ -26,7 +26,10 @@ export class SegmentReader {
     const last = this.#last
     if (last !== null && position >= last.position && position < last.position + last.entries.length) return last
     this.#use(segment)
-    let offset = last !== null && last.segment === segment && position === last.position + last.entries.length ? last.nextOffset : seek(segment, position)
+    let offset =
+      last !== null && last.segment === segment && position === last.position + last.entries.length
+        ? last.nextOffset
+        : seek(segment, position)
     for (;;) {
       const record = this.#recordAt(offset)
       if (record === null) throw corrupt(segment.path, offset, position, 'a record that was read before cannot be read any more')

@@ -85,18 +85,23 @@ describe('a damaged segment', () => {
 
   test('with any bit flipped before its last record is rot, at the position of the damaged record', () => {
     fc.assert(
-      fc.property(batches.filter((list) => list.length > 1), fc.nat(), fc.nat(7), (list, random, bit) => {
-        const { bytes, ends } = segmentOf(list)
-        const lastStart = ends.at(-2) ?? 64
-        const at = 64 + (random % (lastStart - 64))
-        bytes[at] = (bytes[at] ?? 0) ^ (1 << bit)
-        const scan = scanRecords(bytes, START, LOGLET)
-        const damaged = ends.findIndex((end) => at < end)
-        // The padding after a payload holds nothing: a flip there is no damage.
-        if (scan.offset === ends.at(-1)) return
-        expect(scan.position).toBe(countsTo(list, damaged))
-        expect(judgeTail(bytes, scan, LOGLET).kind).toBe('rot')
-      }),
+      fc.property(
+        batches.filter((list) => list.length > 1),
+        fc.nat(),
+        fc.nat(7),
+        (list, random, bit) => {
+          const { bytes, ends } = segmentOf(list)
+          const lastStart = ends.at(-2) ?? 64
+          const at = 64 + (random % (lastStart - 64))
+          bytes[at] = (bytes[at] ?? 0) ^ (1 << bit)
+          const scan = scanRecords(bytes, START, LOGLET)
+          const damaged = ends.findIndex((end) => at < end)
+          // The padding after a payload holds nothing: a flip there is no damage.
+          if (scan.offset === ends.at(-1)) return
+          expect(scan.position).toBe(countsTo(list, damaged))
+          expect(judgeTail(bytes, scan, LOGLET).kind).toBe('rot')
+        },
+      ),
     )
   })
 

@@ -29,7 +29,12 @@ export interface DelosServer {
 
 export async function openDelosServer(): Promise<DelosServer> {
   const dir = mkdtempSync(join(tmpdir(), 'muster-delos-'))
-  const env = { ...process.env, MUSTER_STATE_DIR: join(dir, 'state'), XDG_CONFIG_HOME: join(dir, 'config'), NODE_COMPILE_CACHE: join(tmpdir(), 'muster-test-cache') }
+  const env = {
+    ...process.env,
+    MUSTER_STATE_DIR: join(dir, 'state'),
+    XDG_CONFIG_HOME: join(dir, 'config'),
+    NODE_COMPILE_CACHE: join(tmpdir(), 'muster-test-cache'),
+  }
   const paths = statePaths('default', env)
   mkdirSync(dirname(paths.socket), { recursive: true })
   mkdirSync(paths.keys, { recursive: true })
@@ -67,11 +72,22 @@ export async function openDelosServer(): Promise<DelosServer> {
         { systems: [delosSystem], control },
         { systems: [kvSystem], control: kv },
       ]
-      const options = { domains, wirings: [wiring], tokens: openTokens(paths.keys), log, status: async () => ({}), onOperation: () => undefined }
+      const options = {
+        domains,
+        wirings: [wiring],
+        tokens: openTokens(paths.keys),
+        log,
+        status: async () => ({}),
+        onOperation: () => undefined,
+      }
       const app = createApi(options, true)
       rmSync(paths.socket, { force: true })
       await app.listen({ path: paths.socket })
-      running = { app, loops: domains.map((domain) => startControllers(domain.systems, [wiring], domain.control, log)), logs: [control, kv] }
+      running = {
+        app,
+        loops: domains.map((domain) => startControllers(domain.systems, [wiring], domain.control, log)),
+        logs: [control, kv],
+      }
     },
     stop: async () => {
       const was = running

@@ -16,14 +16,17 @@ const SMALL = { segmentBytes: 4096, markAfterMs: 5 }
 const text = (value: string): Uint8Array => Buffer.from(value)
 const texts = (log: FileLoglet, from = log.head()): string[] => {
   const found: string[] = []
-  for (let at = from; ; ) {
+  for (let at = from; ;) {
     const entries = log.readNext(at, 7)
     if (entries.length === 0) return found
     for (const entry of entries) found.push(`${entry.position}:${Buffer.from(entry.payload).toString()}`)
     at += entries.length
   }
 }
-const segments = (): string[] => readdirSync(dir).filter((name) => name.endsWith('.seg')).sort()
+const segments = (): string[] =>
+  readdirSync(dir)
+    .filter((name) => name.endsWith('.seg'))
+    .sort()
 const codeOf = async (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => 'no error',

@@ -52,7 +52,10 @@ function writeAndKill(log: string, round: number, afterMs: number, fromStart: bo
     writer.once('close', (code, signal) => {
       if (signal !== 'SIGKILL') return reject(new Error(`the writer ended by itself: ${code} ${signal}`))
       // The last line may be cut: what was not said whole was not acknowledged.
-      const lines = said.split('\n').slice(0, -1).filter((line) => line !== 'open')
+      const lines = said
+        .split('\n')
+        .slice(0, -1)
+        .filter((line) => line !== 'open')
       resolve(lines.map((line) => line.split(' ').map(Number)).map(([first = 0, of = 0, call = 0]) => ({ first, round: of, call })))
     })
   })
@@ -62,16 +65,17 @@ function writeAndKill(log: string, round: number, afterMs: number, fromStart: bo
 async function readWhole(log: string): Promise<string[]> {
   const loglet = await openFileLoglet(log, { segmentBytes: 64 * 1024 })
   const texts: string[] = []
-  for (let at = 1; at < loglet.checkTail(); ) {
+  for (let at = 1; at < loglet.checkTail();) {
     const entries = loglet.readNext(at, 1000)
     for (const { payload } of entries) texts.push(Buffer.from(payload).toString())
     at += entries.length
   }
   await loglet.close()
-  for (let at = 0; at < texts.length; ) {
+  for (let at = 0; at < texts.length;) {
     const [round = 0, call = 0] = (texts[at] ?? '').split(' ').map(Number)
     const expected = entriesOf(round, call).map((payload) => Buffer.from(payload).toString())
-    if (expected.some((text, i) => text !== texts[at + i])) throw new Error(`append ${round}/${call} at ${at + 1} is not whole, seed ${seed}`)
+    if (expected.some((text, i) => text !== texts[at + i]))
+      throw new Error(`append ${round}/${call} at ${at + 1} is not whole, seed ${seed}`)
     at += expected.length
   }
   return texts

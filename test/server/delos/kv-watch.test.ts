@@ -9,10 +9,15 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
-const put = (key: string, value: string, lease?: string): Promise<unknown> => server.client.call('delos.kv.put', { key, value, ...(lease === undefined ? {} : { lease }) })
+const put = (key: string, value: string, lease?: string): Promise<unknown> =>
+  server.client.call('delos.kv.put', { key, value, ...(lease === undefined ? {} : { lease }) })
 
 /** What a watch told, collected until `count` events are there. */
-async function collect(watch: { key: string; isPrefix: boolean; from?: number }, count: number, meanwhile: () => Promise<unknown> = async () => undefined): Promise<string[]> {
+async function collect(
+  watch: { key: string; isPrefix: boolean; from?: number },
+  count: number,
+  meanwhile: () => Promise<unknown> = async () => undefined,
+): Promise<string[]> {
   const end = new AbortController()
   const told: string[] = []
   const timeout = setTimeout(() => end.abort(), 10_000)

@@ -4,7 +4,17 @@ import { LEASES } from '../../../src/core/delos/controller.ts'
 import { eventsFrom, kvBefore } from '../../../src/core/delos/kv/read.ts'
 import { compareKeys, isInRange, prefixEnd, rangeOf } from '../../../src/core/delos/kv/range.ts'
 import { compacted } from '../../../src/core/delos/machine.ts'
-import { kvDel, kvGet, kvPut, leaseGrant, leaseList, leaseRevoke, lockAcquire, lockList, lockRelease } from '../../../src/core/delos/operations.ts'
+import {
+  kvDel,
+  kvGet,
+  kvPut,
+  leaseGrant,
+  leaseList,
+  leaseRevoke,
+  lockAcquire,
+  lockList,
+  lockRelease,
+} from '../../../src/core/delos/operations.ts'
 import { openStore, type Store } from './store.ts'
 
 let store: Store
@@ -18,7 +28,10 @@ const values = (key: string, isPrefix = true): string[] => store.ask(kvGet, { ke
 describe('revisions follow etcd', () => {
   test('the store starts at revision 1, each change is one revision, and version starts again after a delete', async () => {
     expect(store.ask(kvGet, { key: 'a' })).toMatchObject({ revision: 1, count: 0, kvs: [] })
-    expect(await store.run(kvPut, { key: 'a', value: '1' })).toMatchObject({ revision: 2, kv: { create_revision: 2, mod_revision: 2, version: 1 } })
+    expect(await store.run(kvPut, { key: 'a', value: '1' })).toMatchObject({
+      revision: 2,
+      kv: { create_revision: 2, mod_revision: 2, version: 1 },
+    })
     expect(await store.run(kvPut, { key: 'a', value: '2', wantsPrev: true })).toMatchObject({
       revision: 3,
       kv: { create_revision: 2, mod_revision: 3, version: 2 },
@@ -74,12 +87,18 @@ describe('revisions follow etcd', () => {
       const { revision } = isDelete ? await store.run(kvDel, { key: at, isPrefix }) : await store.run(kvPut, { key: at, value })
       if (!isDelete || before !== JSON.stringify([...model])) history.set(revision, model)
     }
-    const sorted = (map: Map<string, string>): string[] => [...map].sort(([a], [b]) => compareKeys(a, b)).map(([one, value]) => `${one}=${value}`)
+    const sorted = (map: Map<string, string>): string[] =>
+      [...map].sort(([a], [b]) => compareKeys(a, b)).map(([one, value]) => `${one}=${value}`)
     const replayed = new Map<string, string>()
     for (const [revision, then] of history) {
       const found = store.ask(kvGet, { key: '', isPrefix: true, revision }).kvs
-      expect(found.map((kv) => `${kv.key}=${kv.value}`), `revision ${revision}`).toEqual(sorted(then))
-      for (const { type, kv } of eventsFrom(store.log.db, { start: '', end: null }, revision, 0).filter((event) => event.kv.mod_revision === revision)) {
+      expect(
+        found.map((kv) => `${kv.key}=${kv.value}`),
+        `revision ${revision}`,
+      ).toEqual(sorted(then))
+      for (const { type, kv } of eventsFrom(store.log.db, { start: '', end: null }, revision, 0).filter(
+        (event) => event.kv.mod_revision === revision,
+      )) {
         expect(kvBefore(store.log.db, kv.key, revision)?.value).toBe(replayed.get(kv.key))
         if (type === 'put') replayed.set(kv.key, kv.value)
         else replayed.delete(kv.key)
@@ -145,8 +164,14 @@ describe('locks', () => {
     const first = await store.run(lockAcquire, { name: 'db/migrate', value: 'one' })
     const second = await store.run(lockAcquire, { name: 'db/migrate' })
     const third = await store.run(lockAcquire, { name: 'db/migrate' })
-    expect([first, second, third].map(({ isHeld, ahead }) => [isHeld, ahead])).toEqual([[true, 0], [false, 1], [false, 2]])
-    expect(store.ask(lockList, {}).locks).toMatchObject([{ name: 'db/migrate', token: first.token, value: 'one', owner: 'user:test', waiting: [{ key: second.key }, { key: third.key }] }])
+    expect([first, second, third].map(({ isHeld, ahead }) => [isHeld, ahead])).toEqual([
+      [true, 0],
+      [false, 1],
+      [false, 2],
+    ])
+    expect(store.ask(lockList, {}).locks).toMatchObject([
+      { name: 'db/migrate', token: first.token, value: 'one', owner: 'user:test', waiting: [{ key: second.key }, { key: third.key }] },
+    ])
     // A waiter that dies leaves the queue.
     await store.run(leaseRevoke, { id: second.lease })
     expect(await store.run(lockRelease, { name: 'db/migrate' })).toMatchObject({ key: first.key, next: third.key })

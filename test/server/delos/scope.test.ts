@@ -18,7 +18,8 @@ test('one holder has a scope until it frees it or its time is over', async () =>
         () => '',
         (error: unknown) => (error instanceof MusterError ? error.code : String(error)),
       )
-  const release = (holder: string): Promise<unknown> => store.log.submit({ actor: holder }, () => ({ entries: releaseScopes(['service:web'], holder), value: () => undefined }))
+  const release = (holder: string): Promise<unknown> =>
+    store.log.submit({ actor: holder }, () => ({ entries: releaseScopes(['service:web'], holder), value: () => undefined }))
   const holder = (): string | undefined => scopeHolder(store.log.db, 'service:web', store.log.now())?.holder
 
   expect(await lock(['service:web'], 'deploy:1', 1000)).toBe('')

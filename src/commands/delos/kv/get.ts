@@ -7,7 +7,9 @@ const operation = remote('delos.kv.get', async () => (await import('../../../cor
 export default class KvGet extends MusterCommand {
   static override summary = 'Read a key, or all keys with a prefix.'
   static override description = 'One key prints its value alone; -o wide adds revisions. A key that does not exist exits with 3.'
-  static override args = { key: Args.string({ required: true, description: 'the key, or with --prefix what keys start with ("" for all)' }) }
+  static override args = {
+    key: Args.string({ required: true, description: 'the key, or with --prefix what keys start with ("" for all)' }),
+  }
   static override flags = {
     prefix: Flags.boolean({ description: 'all keys that start so' }),
     rev: Flags.integer({ description: 'as it stood at this revision', helpValue: 'REVISION', min: 1 }),
@@ -19,10 +21,23 @@ export default class KvGet extends MusterCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.start(KvGet)
-    const input = { key: args.key, isPrefix: flags.prefix, limit: flags.limit, isKeysOnly: flags['keys-only'], isCountOnly: flags.count, revision: flags.rev }
+    const input = {
+      key: args.key,
+      isPrefix: flags.prefix,
+      limit: flags.limit,
+      isKeysOnly: flags['keys-only'],
+      isCountOnly: flags.count,
+      revision: flags.rev,
+    }
     const { data, warnings } = await this.call(operation, defined(input))
-    if (!flags.prefix && !flags.count && data.kvs.length === 0) throw new MusterError('DELOS_KEY_UNKNOWN', `the key ${args.key} does not exist`)
+    if (!flags.prefix && !flags.count && data.kvs.length === 0)
+      throw new MusterError('DELOS_KEY_UNKNOWN', `the key ${args.key} does not exist`)
     const cut = data.more ? [`Only the first ${data.kvs.length} of ${data.count} keys; ask for more with --limit.`] : []
-    await this.answer(operation.name, data, (found, view) => (flags.count ? String(found.count) : renderKvs(found.kvs, !flags.prefix, view)), [...warnings, ...cut])
+    await this.answer(
+      operation.name,
+      data,
+      (found, view) => (flags.count ? String(found.count) : renderKvs(found.kvs, !flags.prefix, view)),
+      [...warnings, ...cut],
+    )
   }
 }

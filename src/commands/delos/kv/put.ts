@@ -17,7 +17,10 @@ export default class KvPut extends ChangeCommand<typeof operation> {
     fence: Flags.string({ description: 'only while this token holds this lock', helpValue: 'LOCK:TOKEN' }),
     'prev-kv': Flags.boolean({ description: 'give what was there before' }),
   }
-  static override examples = ['<%= config.bin %> delos kv put config/web "retries=3"', '<%= config.bin %> delos kv put config/web --expect 0 < web.conf']
+  static override examples = [
+    '<%= config.bin %> delos kv put config/web "retries=3"',
+    '<%= config.bin %> delos kv put config/web --expect 0 < web.conf',
+  ]
 
   async input({ args, flags }: Parsed<typeof KvPut>) {
     const value = args.value ?? (await readText())

@@ -5,7 +5,8 @@ const operation = remote('delos.lock.release', async () => (await import('../../
 export default class LockRelease extends ChangeCommand<typeof operation> {
   static override operation = operation
   static override summary = 'Take a lock away from its holder.'
-  static override description = 'The holder is not asked: its lease ends, a `lock run` stops its command, and the next in the queue gets the lock.'
+  static override description =
+    'The holder is not asked: its lease ends, a `lock run` stops its command, and the next in the queue gets the lock.'
   static override args = { name: Args.string({ required: true, description: 'the lock' }) }
   static override examples = ['<%= config.bin %> delos lock release db/migrate --confirm db/migrate']
 

@@ -23,12 +23,22 @@ export default class LockRun extends MusterCommand {
   async run(): Promise<void> {
     const { args, flags, argv } = await this.start(LockRun)
     const command = argv.slice(1)
-    if (command.length === 0) throw new MusterError('USAGE', 'which command shall run under the lock?', { hint: 'Give it after --: muster delos lock run NAME -- CMD' })
+    if (command.length === 0)
+      throw new MusterError('USAGE', 'which command shall run under the lock?', {
+        hint: 'Give it after --: muster delos lock run NAME -- CMD',
+      })
     const ttlMs = await duration('--ttl', flags.ttl)
     const graceMs = flags.grace === undefined ? Math.floor(ttlMs / 3) : await duration('--grace', flags.grace)
     if (graceMs >= ttlMs) throw new MusterError('USAGE', '--grace must be shorter than --ttl')
     const { runLocked } = await import('../../../cli/lock/run-locked.ts')
-    const options = { name: args.name, ttlMs, graceMs, waitMs: await duration('--wait', flags.wait), command, note: (text: string) => this.note(text) }
+    const options = {
+      name: args.name,
+      ttlMs,
+      graceMs,
+      waitMs: await duration('--wait', flags.wait),
+      command,
+      note: (text: string) => this.note(text),
+    }
     process.exitCode = await runLocked(this.client, options)
   }
 }

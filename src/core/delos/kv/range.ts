@@ -36,7 +36,7 @@ export function isInRange(range: KeyRange, key: string): boolean {
 /** Order of the UTF-8 bytes: JS compares UTF-16 units, which differs beyond U+FFFF. */
 export function compareKeys(a: string, b: string): number {
   const length = Math.min(a.length, b.length)
-  for (let i = 0; i < length; ) {
+  for (let i = 0; i < length;) {
     const x = a.codePointAt(i) ?? 0
     const y = b.codePointAt(i) ?? 0
     if (x !== y) return x - y

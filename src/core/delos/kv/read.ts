@@ -85,7 +85,11 @@ export function eventsFrom(db: ReadDb, range: KeyRange, revision: number, limit:
   const from = [revision, ...bounds(range)]
   // The revision of the event after the limit is told whole; without one, all are.
   const last = db.get<{ rev: number }>(`SELECT rev FROM kv_rev WHERE ${matching} ORDER BY rev, sub LIMIT 1 OFFSET ?`, ...from, limit)
-  const rows = db.all<RevRow>(`SELECT ${COLUMNS} FROM kv_rev r WHERE ${matching} AND rev <= ? ORDER BY rev, sub`, ...from, last?.rev ?? Number.MAX_SAFE_INTEGER)
+  const rows = db.all<RevRow>(
+    `SELECT ${COLUMNS} FROM kv_rev r WHERE ${matching} AND rev <= ? ORDER BY rev, sub`,
+    ...from,
+    last?.rev ?? Number.MAX_SAFE_INTEGER,
+  )
   return rows.map((row) => ({ type: row.del === 1 ? 'delete' : 'put', kv: toKv(row) }))
 }
 

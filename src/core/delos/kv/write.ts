@@ -57,7 +57,10 @@ function keysToDelete(db: Db, key: string, end: string | null): string[] {
 /** Ends leases: the keys of each go in one revision. Ids that are gone already change nothing. */
 export function endLeases(db: Db, ids: readonly string[]): void {
   for (const id of ids) {
-    applyTxn(db, keysOfLease(db, id).map((key) => ({ op: 'delete', key, end: null })))
+    applyTxn(
+      db,
+      keysOfLease(db, id).map((key) => ({ op: 'delete', key, end: null })),
+    )
     db.run('DELETE FROM kv_lease WHERE id = ?', id)
   }
 }

@@ -63,16 +63,25 @@ function refusalOf(db: ReadDb, key: string, input: { expect?: number | undefined
   const holder = contenders(db, name)[0]
   if (holder?.create_revision === token) return null
   const who = holder === undefined ? 'nobody holds it' : `token ${holder.create_revision} holds it`
-  return refuse('DELOS_FENCED', `Token ${token} does not hold the lock ${name}: ${who}.`, { details: { lock: name, token, holder: holder?.create_revision ?? null } })
+  return refuse('DELOS_FENCED', `Token ${token} does not hold the lock ${name}: ${who}.`, {
+    details: { lock: name, token, holder: holder?.create_revision ?? null },
+  })
 }
 
 export const kvPut = defineCommand({
   name: 'delos.kv.put',
   summary: 'Set a key.',
-  input: z.object({ key: keySchema, value: valueSchema, lease: leaseIdSchema.optional(), wantsPrev: z.boolean().default(false), ...conditions }),
+  input: z.object({
+    key: keySchema,
+    value: valueSchema,
+    lease: leaseIdSchema.optional(),
+    wantsPrev: z.boolean().default(false),
+    ...conditions,
+  }),
   output: z.object({ revision: revisionSchema, kv: kvSchema.nullable(), prev: kvSchema.nullable() }),
   decide: (db, input) => {
-    if (input.lease !== undefined && leaseOf(db, input.lease) === null) return refuse('DELOS_LEASE_UNKNOWN', `There is no lease ${input.lease}.`)
+    if (input.lease !== undefined && leaseOf(db, input.lease) === null)
+      return refuse('DELOS_LEASE_UNKNOWN', `There is no lease ${input.lease}.`)
     const refusal = refusalOf(db, input.key, input)
     if (refusal !== null) return refusal
     const prev = input.wantsPrev ? currentKv(db, input.key) : null

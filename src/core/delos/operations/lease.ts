@@ -50,7 +50,9 @@ export const leaseList = defineQuery({
   summary: 'List leases and the keys that hang on them.',
   input: z.object({}),
   output: z.object({
-    leases: z.array(z.object({ id: leaseIdSchema, ttlMs: z.number(), grantedAt: z.number(), owner: z.string(), keys: z.array(z.string()) })),
+    leases: z.array(
+      z.object({ id: leaseIdSchema, ttlMs: z.number(), grantedAt: z.number(), owner: z.string(), keys: z.array(z.string()) }),
+    ),
   }),
   answer: (db) => ({ leases: allLeases(db).map((lease) => ({ ...lease, keys: keysOfLease(db, lease.id) })) }),
 })

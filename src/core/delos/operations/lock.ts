@@ -31,16 +31,31 @@ function standing(db: ReadDb, name: string, leaseId: string): z.output<typeof st
   if (lease === null || kv === null) return null
   const all = contenders(db, name)
   const ahead = all.findIndex((other) => other.key === key)
-  return { name, key, lease: leaseId, ttlMs: lease.ttlMs, token: kv.create_revision, isHeld: ahead === 0, ahead, holder: all[0]?.key ?? key }
+  return {
+    name,
+    key,
+    lease: leaseId,
+    ttlMs: lease.ttlMs,
+    token: kv.create_revision,
+    isHeld: ahead === 0,
+    ahead,
+    holder: all[0]?.key ?? key,
+  }
 }
 
 export const lockAcquire = defineCommand({
   name: 'delos.lock.acquire',
   summary: 'Take a lock, or a place in its queue, under a lease.',
-  input: z.object({ name: lockNameSchema, ttlMs: ttlSchema.default(15_000), lease: leaseIdSchema.optional(), value: z.string().max(4096).default('') }),
+  input: z.object({
+    name: lockNameSchema,
+    ttlMs: ttlSchema.default(15_000),
+    lease: leaseIdSchema.optional(),
+    value: z.string().max(4096).default(''),
+  }),
   output: standingSchema,
   decide: (db, input, ctx) => {
-    if (input.lease !== undefined && leaseOf(db, input.lease) === null) return refuse('DELOS_LEASE_UNKNOWN', `There is no lease ${input.lease}.`)
+    if (input.lease !== undefined && leaseOf(db, input.lease) === null)
+      return refuse('DELOS_LEASE_UNKNOWN', `There is no lease ${input.lease}.`)
     const lease = input.lease ?? leaseIdAt(ctx.position)
     const key = lockKey(input.name, lease)
     const reply = (after: ReadDb): z.output<typeof standingSchema> => must(standing(after, input.name, lease), 'the place just taken')
@@ -56,7 +71,8 @@ export const lockStanding = defineQuery({
   summary: 'Say where a contender for a lock stands.',
   input: z.object({ name: lockNameSchema, lease: leaseIdSchema }),
   output: standingSchema,
-  answer: (db, { name, lease }) => standing(db, name, lease) ?? refuse('DELOS_LEASE_UNKNOWN', `Lease ${lease} has no place at the lock ${name} any more.`),
+  answer: (db, { name, lease }) =>
+    standing(db, name, lease) ?? refuse('DELOS_LEASE_UNKNOWN', `Lease ${lease} has no place at the lock ${name} any more.`),
 })
 
 export const lockRelease = defineCommand({

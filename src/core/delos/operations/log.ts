@@ -65,7 +65,13 @@ export const status = defineAction({
         bytes: z.number(),
       }),
     ),
-    kv: z.object({ revision: z.number().int(), compacted: z.number().int(), keys: z.number().int(), leases: z.number().int(), locks: z.number().int() }),
+    kv: z.object({
+      revision: z.number().int(),
+      compacted: z.number().int(),
+      keys: z.number().int(),
+      leases: z.number().int(),
+      locks: z.number().int(),
+    }),
   }),
 })
 

@@ -15,7 +15,11 @@ export function lockScopes(db: ReadDb, now: number, scopes: readonly string[], h
   for (const scope of scopes) {
     const other = scopeHolder(db, scope, now)
     if (other !== null && other.holder !== holder) {
-      return refuse('DELOS_SCOPE_LOCKED', `${scope} is held by ${other.holder} for ${Math.ceil((other.until - now) / 1000)} s more at most.`, { details: other })
+      return refuse(
+        'DELOS_SCOPE_LOCKED',
+        `${scope} is held by ${other.holder} for ${Math.ceil((other.until - now) / 1000)} s more at most.`,
+        { details: other },
+      )
     }
   }
   return scopes.map((scope) => scopeLocked.of({ scope, holder, until }))

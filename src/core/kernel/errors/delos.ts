@@ -1,19 +1,67 @@
 import { defineErrors } from './define.ts'
 
 export const DELOS_ERRORS = defineErrors({
-  DELOS_LOG_CORRUPT: { exit: 6, what: 'The log is damaged in the middle: entries that were acknowledged cannot be read.', hint: 'Restore a snapshot with `muster delos snapshot restore`, or copy the log from a backup.' },
-  DELOS_DISK_FAILED: { exit: 6, what: 'Writing the log to disk failed, so nothing more is acknowledged.', hint: 'Check the disk, then start again with `muster up`.' },
-  DELOS_ENTRY_TOO_LARGE: { exit: 2, what: 'What should be logged at once is larger than the log takes.', hint: 'Split it, or keep large values elsewhere and log their digest.' },
-  DELOS_SEALED: { exit: 5, what: 'This stretch of the log is sealed and takes no new entries.', hint: 'Start again with `muster up`; if it stays, the log is being moved.' },
-  DELOS_TRIMMED: { exit: 3, what: 'Entries at this position are no longer kept.', hint: 'See the oldest position with `muster delos log ls`.' },
-  DELOS_LOCK_HELD: { exit: 5, what: 'Somebody else holds the lock.', hint: 'See who with `muster delos lock ls`, or wait longer with --wait.' },
-  DELOS_SCOPE_LOCKED: { exit: 5, what: 'Another rollout, drain, remedy or chaos run holds this scope.', hint: 'See who in the message; wait or end it.' },
+  DELOS_LOG_CORRUPT: {
+    exit: 6,
+    what: 'The log is damaged in the middle: entries that were acknowledged cannot be read.',
+    hint: 'Restore a snapshot with `muster delos snapshot restore`, or copy the log from a backup.',
+  },
+  DELOS_DISK_FAILED: {
+    exit: 6,
+    what: 'Writing the log to disk failed, so nothing more is acknowledged.',
+    hint: 'Check the disk, then start again with `muster up`.',
+  },
+  DELOS_ENTRY_TOO_LARGE: {
+    exit: 2,
+    what: 'What should be logged at once is larger than the log takes.',
+    hint: 'Split it, or keep large values elsewhere and log their digest.',
+  },
+  DELOS_SEALED: {
+    exit: 5,
+    what: 'This stretch of the log is sealed and takes no new entries.',
+    hint: 'Start again with `muster up`; if it stays, the log is being moved.',
+  },
+  DELOS_TRIMMED: {
+    exit: 3,
+    what: 'Entries at this position are no longer kept.',
+    hint: 'See the oldest position with `muster delos log ls`.',
+  },
+  DELOS_LOCK_HELD: {
+    exit: 5,
+    what: 'Somebody else holds the lock.',
+    hint: 'See who with `muster delos lock ls`, or wait longer with --wait.',
+  },
+  DELOS_SCOPE_LOCKED: {
+    exit: 5,
+    what: 'Another rollout, drain, remedy or chaos run holds this scope.',
+    hint: 'See who in the message; wait or end it.',
+  },
   DELOS_KEY_UNKNOWN: { exit: 3, what: 'The key does not exist.', hint: 'List keys with `muster delos kv get PREFIX --prefix`.' },
-  DELOS_LEASE_UNKNOWN: { exit: 3, what: 'No such lease: it was revoked or has expired.', hint: 'Grant a new one with `muster delos lease grant --ttl 30s`.' },
+  DELOS_LEASE_UNKNOWN: {
+    exit: 3,
+    what: 'No such lease: it was revoked or has expired.',
+    hint: 'Grant a new one with `muster delos lease grant --ttl 30s`.',
+  },
   DELOS_LOCK_UNKNOWN: { exit: 3, what: 'Nobody holds a lock of that name.', hint: 'List locks with `muster delos lock ls`.' },
-  DELOS_LOCK_LOST: { exit: 5, what: 'The lock was lost while the command ran, so the command was stopped.', hint: 'Guard what it writes with the token: `muster delos kv put --fence NAME:TOKEN`.' },
-  DELOS_FENCED: { exit: 5, what: 'The lock that should guard this write is held by somebody else, or by nobody.', hint: 'Take the lock again and retry with its new token.' },
-  DELOS_REVISION: { exit: 3, what: 'The revision was compacted, or does not exist yet.', hint: 'See the oldest and newest revision in the message.' },
+  DELOS_LOCK_LOST: {
+    exit: 5,
+    what: 'The lock was lost while the command ran, so the command was stopped.',
+    hint: 'Guard what it writes with the token: `muster delos kv put --fence NAME:TOKEN`.',
+  },
+  DELOS_FENCED: {
+    exit: 5,
+    what: 'The lock that should guard this write is held by somebody else, or by nobody.',
+    hint: 'Take the lock again and retry with its new token.',
+  },
+  DELOS_REVISION: {
+    exit: 3,
+    what: 'The revision was compacted, or does not exist yet.',
+    hint: 'See the oldest and newest revision in the message.',
+  },
   DELOS_CONFLICT: { exit: 5, what: 'The value changed since it was read.', hint: 'Read it again and retry.' },
-  DELOS_SNAPSHOT_INVALID: { exit: 2, what: 'The file is not a whole muster snapshot.', hint: 'Save a new one with `muster delos snapshot save FILE`.' },
+  DELOS_SNAPSHOT_INVALID: {
+    exit: 2,
+    what: 'The file is not a whole muster snapshot.',
+    hint: 'Save a new one with `muster delos snapshot save FILE`.',
+  },
 })
