@@ -1,0 +1,24 @@
+import { Args, defined, Flags, ChangeCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { renderActed } from '../../cli/render/sev.ts'
+import { incidentNumber, timeOf } from '../../cli/sev/number.ts'
+
+const operation = remote('sev.incident.mitigate', async () => (await import('../../core/sev/operations.ts')).incidentMitigate)
+
+export default class SevMitigate extends ChangeCommand<typeof operation> {
+  static override operation = operation
+  static override summary = 'Say that users are no longer hurt.'
+  static override args = { incident: Args.string({ description: 'number of the incident; left out: your only open one' }) }
+  static override flags = {
+    cause: Flags.string({ description: 'what stopped it' }),
+    at: Flags.string({ description: 'when it happened; now by default', helpValue: 'TIME' }),
+  }
+  static override examples = ['<%= config.bin %> sev mitigate 1042 --cause "rolled back"']
+
+  input({ args, flags }: Parsed<typeof SevMitigate>): InputOf<typeof operation> {
+    return defined({ incident: args.incident === undefined ? undefined : incidentNumber(args.incident), cause: flags.cause, at: flags.at === undefined ? undefined : timeOf(flags.at) })
+  }
+
+  render(data: OutputOf<typeof operation>, view: View): string {
+    return renderActed(data, view)
+  }
+}
