@@ -6,10 +6,12 @@ import type { AgentPaths } from '../server/paths.ts'
 import { cgroupParent, findCgroups, leftCgroups, removeCgroupParents, TaskCgroup } from './exec/cgroups.ts'
 import { TaskFolder } from './exec/folder.ts'
 import { pause } from './faults/pause.ts'
+import { signalName } from './exec/signals.ts'
 import { FaultLedger } from './faults/ledger.ts'
 import { bootId, isAlive, signalProcess, type ProcessId } from './process.ts'
 
 const GONE_WITHIN_MS = 3000
+const GRACE_MS = 1500
 
 export interface Cleaned {
   /** processes of tasks that were still running */
@@ -25,10 +27,12 @@ export interface Cleaned {
  * Ends and removes everything a node's dead agent left running: faults first, then tasks, then the proxy, cgroups and sockets. Mounts go with
  * the tasks' own mount namespaces. Logs stay. Does nothing when an agent of the node is alive.
  * @param where root of the context's state and the node's name; taken from the paths (`ROOT/agents/NODE`) when left out
+ * @param graceMs what tasks get between their stop signal and SIGKILL, all of them at the same time
  */
 export async function cleanupNode(
   paths: AgentPaths,
   where: { stateDir: string; node: string } = { stateDir: dirname(dirname(paths.root)), node: basename(paths.root) },
+  graceMs = GRACE_MS,
 ): Promise<Cleaned> {
   const cleaned: Cleaned = { tasks: 0, faults: 0, cgroups: 0, proxy: false }
   const agent = readAgent(paths)
@@ -39,7 +43,7 @@ export async function cleanupNode(
     ledger.remove(entry.id)
     cleaned.faults += 1
   }
-  cleaned.tasks = await endTasks(paths.tasks)
+  cleaned.tasks = await endTasks(paths.tasks, graceMs)
   cleaned.proxy = await stopProxy(paths)
   cleaned.cgroups = removeCgroups(cgroupParent(where.stateDir, where.node))
   rmSync(paths.journal, { force: true })
@@ -47,22 +51,35 @@ export async function cleanupNode(
   return cleaned
 }
 
-async function endTasks(tasks: string): Promise<number> {
+/** Every task gets its stop signal and a moment to end by itself, all at the same time; then SIGKILL. */
+async function endTasks(tasks: string, graceMs: number): Promise<number> {
   if (!existsSync(tasks)) return 0
-  const folders = readdirSync(tasks).map((name) => new TaskFolder(tasks, Number(name)))
-  const left = folders.flatMap((folder) => {
-    const processes = [folder.process(), folder.shim()].filter((id) => id !== null).filter(isAlive)
-    return processes.length > 0 ? [{ folder, processes }] : []
-  })
-  for (const { folder, processes } of left) {
-    const id = folder.process()
-    // The command's group first: its shim then writes the exit code and ends by itself.
-    if (id !== null && folder.exitCode() === null) signalProcess(id, 'SIGKILL', 'group')
+  const ended = await Promise.all(readdirSync(tasks).map((name) => endTask(new TaskFolder(tasks, Number(name)), graceMs)))
+  return ended.filter(Boolean).length
+}
+
+async function endTask(folder: TaskFolder, graceMs: number): Promise<boolean> {
+  const processes = [folder.process(), folder.shim()].filter((id) => id !== null).filter(isAlive)
+  if (processes.length === 0) return false
+  const id = folder.process()
+  // The command, not its shim: that one then writes the exit code and ends by itself.
+  if (id !== null && folder.exitCode() === null) {
+    if (signalProcess(id, stopSignal(folder), 'process')) await gone(processes, graceMs)
+    if (processes.some(isAlive)) signalProcess(id, 'SIGKILL', 'group')
     await gone(processes, GONE_WITHIN_MS / 3)
-    for (const rest of processes.filter(isAlive)) signalProcess(rest, 'SIGKILL', 'group')
-    await gone(processes, GONE_WITHIN_MS)
   }
-  return left.length
+  for (const rest of processes.filter(isAlive)) signalProcess(rest, 'SIGKILL', 'group')
+  await gone(processes, GONE_WITHIN_MS)
+  return true
+}
+
+function stopSignal(folder: TaskFolder): NodeJS.Signals {
+  try {
+    const { spec } = JSON.parse(readFileSync(join(folder.root, 'spec.json'), 'utf8')) as { spec: { stop: { signal: string } } }
+    return signalName(spec.stop.signal)
+  } catch {
+    return 'SIGTERM' // torn by a crash or a full disk
+  }
 }
 
 async function gone(processes: readonly ProcessId[], withinMs: number): Promise<void> {

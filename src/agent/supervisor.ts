@@ -14,7 +14,7 @@ const KEPT_MAX = 50
 export class Supervisor {
   readonly #host: TaskHost
   readonly #tasks = new Map<number, Task>()
-  readonly #kept: { folder: TaskFolder; at: number }[] = []
+  #kept: { id: number; folder: TaskFolder; at: number }[] = []
   /** incarnations that wait for their predecessor's end */
   readonly #next = new Map<number, DesiredTask>()
   readonly #lives = new Map<number, Promise<void>>()
@@ -108,6 +108,8 @@ export class Supervisor {
 
   #begin(task: Task, isAdopting: boolean): void {
     this.#tasks.set(task.record.id, task)
+    // Ordered again, e.g. after the whole node was taken down: the folder is in use again.
+    this.#kept = this.#kept.filter(({ id }) => id !== task.record.id)
     if (task.desired.want === 'stop') task.stop()
     const life = task
       .live(isAdopting)
@@ -131,7 +133,7 @@ export class Supervisor {
     void this.#host.journal
       .forget(task.record.id)
       .catch((error: unknown) => this.#host.log.warn('journal not written', { error: String(error) }))
-    this.#kept.push({ folder: task.folder, at: Date.now() })
+    this.#kept.push({ id: task.record.id, folder: task.folder, at: Date.now() })
     this.collect(Date.now())
     this.#host.changed()
   }
@@ -144,7 +146,7 @@ export class Supervisor {
       const id = folder.process()
       if (id !== null && folder.exitCode() === null && signalProcess(id, 'SIGKILL', 'group'))
         this.#host.log.warn('orphan killed', { task: name, pid: id.pid })
-      this.#kept.push({ folder, at: Date.now() })
+      this.#kept.push({ id: Number(name), folder, at: Date.now() })
     }
     const { cgroups, cgroupParent } = this.#host
     if (cgroups === null || process.getuid?.() !== 0) return

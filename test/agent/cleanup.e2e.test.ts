@@ -45,6 +45,8 @@ describe('a node whose agent is gone', () => {
     expect(pids.map(lives)).toEqual([true, true, true])
     const cleaned = await cleanupNode(node.paths)
     expect(cleaned).toMatchObject({ tasks: 2, faults: 1, proxy: true })
+    // They had the time to end by their stop signal.
+    expect(readFileSync(join(node.paths.tasks, '2/exit'), 'utf8')).toBe('143\n')
     expect([...pids, proxy].map(lives)).toEqual([false, false, false, false])
     expect([node.paths.socket, node.paths.proxySocket].map((path) => existsSync(path))).toEqual([false, false])
     expect(cgroup !== undefined && existsSync(join('/sys/fs/cgroup/memory', cgroup))).toBe(false)

@@ -150,7 +150,7 @@ export class TestNode {
   async close(): Promise<void> {
     await this.crash()
     this.server.stop()
-    await cleanupNode(this.paths, { stateDir: this.root, node: 'n1' })
+    await cleanupNode(this.paths, { stateDir: this.root, node: 'n1' }, 0)
     rmSync(this.root, { recursive: true, force: true })
   }
 
