@@ -45,7 +45,7 @@ export const STALE_MS = 15_000
 
 const span = (text: string, color?: Color): Piece => (color === undefined ? { text } : { text, color })
 
-const whole = (ms: number): string => formatDuration(Math.max(0, Math.floor(ms / 1000) * 1000))
+const whole = (ms: number): string => (ms < 1000 ? '0s' : formatDuration(Math.floor(ms / 1000) * 1000))
 
 /** `1:48`. */
 const clock = (ms: number): string => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}`

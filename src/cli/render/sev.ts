@@ -10,7 +10,7 @@ import { count } from './text.ts'
 
 const STATE_MARK: Record<string, Mark> = { open: 'bad', acked: 'busy', mitigated: 'warn', resolved: 'ok', closed: 'off' }
 
-const whole = (ms: number): string => formatDuration(Math.max(0, Math.floor(ms / 1000) * 1000))
+const whole = (ms: number): string => (ms < 1000 ? '0s' : formatDuration(Math.floor(ms / 1000) * 1000))
 
 /** `due in 1m48s`, `2m late`, or what came instead. */
 function ackText(row: IncidentView, now: number): string {

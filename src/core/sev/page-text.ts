@@ -2,7 +2,8 @@ import type { ReadDb } from '../contracts/storage.ts'
 import { must } from '../kernel/assert.ts'
 import { formatDuration } from '../kernel/units.ts'
 import { utcText } from './schedule/calendar.ts'
-import type { ChangeRow, DeliveryRow, IncidentRow, PageRow } from './schema.ts'
+import { changesBefore } from './queries.ts'
+import type { DeliveryRow, IncidentRow, PageRow } from './schema.ts'
 
 /** What a page says, on every channel. */
 export interface PageBody {
@@ -53,10 +54,7 @@ export function firstLineOf(incident: IncidentRow, kind: 'page' | 'notice', why:
 export function bodyOf(db: ReadDb, delivery: DeliveryRow): PageBody {
   const incident = must(db.get<IncidentRow>('SELECT * FROM sev_incident WHERE number = ?', delivery.incident), `incident ${delivery.incident}`)
   const page = must(db.get<PageRow>('SELECT * FROM sev_page WHERE id = ?', delivery.page), `page ${delivery.page}`)
-  const changes = db.all<ChangeRow>(
-    'SELECT * FROM sev_change WHERE position < ? AND at >= ? AND (service IS ? OR service IS NULL) ORDER BY position DESC LIMIT 3',
-    incident.number, incident.detected_at - 3_600_000, incident.service,
-  )
+  const changes = changesBefore(db, incident.service, incident.detected_at, 3_600_000, 3)
   const firstLine = firstLineOf(incident, delivery.kind, page.why)
   const lines = [
     firstLine,

@@ -88,11 +88,15 @@ export function changeView(row: ChangeRow): ChangeView {
   return { position: row.position, at: row.at, system: row.system, kind: row.kind, target: row.target, service: row.service, text: row.text, actor: row.actor }
 }
 
+/** What follows from a change is no change: it would hide the one that matters. */
+const CONSEQUENCES = `('deploy.StepVerdict', 'deploy.RollBack', 'deploy.RolledBack', 'deploy.RollbackStuck', 'deploy.BreakerTripped', 'tw.NodeLost',
+  'tw.TasksReported', 'scuba.AlertMoved')`
+
 /** What changed in the window before an instant: the same service first, then nearest in time. */
 export function changesBefore(db: ReadDb, service: string | null, atMs: number, windowMs: number, limit: number): ChangeView[] {
   return db
     .all<ChangeRow>(
-      `SELECT * FROM sev_change WHERE at <= ? AND at >= ? ORDER BY (service IS ?) DESC, (service IS NULL) DESC, position DESC LIMIT ?`,
+      `SELECT * FROM sev_change WHERE at <= ? AND at >= ? AND type NOT IN ${CONSEQUENCES} ORDER BY (service IS ?) DESC, (service IS NULL) DESC, position DESC LIMIT ?`,
       atMs, atMs - windowMs, service, limit,
     )
     .map(changeView)
