@@ -1,7 +1,7 @@
 import type { System } from '../contracts/controller.ts'
 import { compactionController, leaseController } from './controller.ts'
 import { controlEntries, kvEntries } from './machine.ts'
-import { kvOperations, leaseOperations, lockOperations, logOperations, scopeOperations } from './operations.ts'
+import { kvOperations, leaseOperations, lockOperations, logOperations, scopeOperations, snapshotOperations } from './operations.ts'
 import { CONTROL_TABLES, KV_TABLES } from './tables.ts'
 
 /** Delos on the `control` log: scope locks, and reading the logs. */
@@ -9,7 +9,7 @@ export const delosSystem: System = {
   name: 'delos',
   tables: CONTROL_TABLES,
   entries: controlEntries,
-  operations: [...logOperations, ...scopeOperations],
+  operations: [...logOperations, ...scopeOperations, ...snapshotOperations],
   controllers: [],
 }
 

@@ -27,11 +27,12 @@ export interface DelosServer {
   close: () => Promise<void>
 }
 
-export async function openDelosServer(): Promise<DelosServer> {
+/** @param root state directory to run on; without it, an empty one */
+export async function openDelosServer(root?: string): Promise<DelosServer> {
   const dir = mkdtempSync(join(tmpdir(), 'muster-delos-'))
   const env = {
     ...process.env,
-    MUSTER_STATE_DIR: join(dir, 'state'),
+    MUSTER_STATE_DIR: root ?? join(dir, 'state'),
     XDG_CONFIG_HOME: join(dir, 'config'),
     NODE_COMPILE_CACHE: join(tmpdir(), 'muster-test-cache'),
   }
@@ -80,6 +81,7 @@ export async function openDelosServer(): Promise<DelosServer> {
         status: async () => ({}),
         onOperation: () => undefined,
       }
+      await wiring.start?.()
       const app = createApi(options, true)
       rmSync(paths.socket, { force: true })
       await app.listen({ path: paths.socket })

@@ -59,6 +59,11 @@ export const DELOS_ERRORS = defineErrors({
     hint: 'See the oldest and newest revision in the message.',
   },
   DELOS_CONFLICT: { exit: 5, what: 'The value changed since it was read.', hint: 'Read it again and retry.' },
+  DELOS_STATE_NOT_EMPTY: {
+    exit: 5,
+    what: 'The context already has a state, which a restore would overwrite.',
+    hint: 'Restore into another --context, or remove this one with `muster down --purge`.',
+  },
   DELOS_SNAPSHOT_INVALID: {
     exit: 2,
     what: 'The file is not a whole muster snapshot.',

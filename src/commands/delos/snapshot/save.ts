@@ -1,0 +1,27 @@
+import { resolve } from 'node:path'
+import { Args, ChangeCommand, remote, type OutputOf, type Parsed } from '../../../cli/command.ts'
+import { formatSize } from '../../../core/kernel/units.ts'
+
+const operation = remote('delos.snapshot.save', async () => (await import('../../../core/delos/operations.ts')).snapshotSave)
+
+export default class SnapshotSave extends ChangeCommand<typeof operation> {
+  static override operation = operation
+  static override summary = 'Save the whole state of the context to one file, while it runs.'
+  static override description =
+    'Holds both logs, their databases, the artifacts, the keys and the plan of the local fleet; not the event store (scuba). ' +
+    'The file is written on the machine of the server, readable by its user only, for it holds keys.'
+  static override args = { file: Args.string({ required: true, description: 'file to write; must not exist' }) }
+  static override examples = [
+    '<%= config.bin %> delos snapshot save ./muster.snapshot',
+    '<%= config.bin %> delos snapshot save /backup/monday.snapshot --json',
+  ]
+
+  input({ args }: Parsed<typeof SnapshotSave>) {
+    return { file: resolve(args.file) }
+  }
+
+  render(data: OutputOf<typeof operation>): string {
+    const logs = Object.entries(data.logs).map(([log, { tail }]) => `${log} up to position ${tail - 1}`)
+    return `${data.file}: ${formatSize(data.bytes)}, ${logs.join(', ')}\nsha256 ${data.sha256}`
+  }
+}
