@@ -52,8 +52,12 @@ export default class ScubaSend extends MusterCommand {
   }
 }
 
-/** Whole lines, up to `bytesMax` together (a longer line is a batch of its own). */
+/**
+ * Whole lines, up to `bytesMax` together (a longer line is a batch of its own). Where it cuts depends on the bytes alone, not
+ * on how they arrive: a second run with the same key has the same batches.
+ */
 async function* batchesOf(source: AsyncIterable<Buffer | string>, bytesMax: number, name: string): AsyncGenerator<Buffer> {
+  let waiting = Buffer.alloc(0)
   let parts: Buffer[] = []
   let bytes = 0
   try {
@@ -61,18 +65,25 @@ async function* batchesOf(source: AsyncIterable<Buffer | string>, bytesMax: numb
       const part = Buffer.from(piece)
       parts.push(part)
       bytes += part.length
-      if (bytes < bytesMax) continue
-      const all = Buffer.concat(parts)
-      const end = all.lastIndexOf(10) + 1
-      if (end === 0) continue
-      yield all.subarray(0, end)
-      parts = [all.subarray(end)]
-      bytes = all.length - end
+      if (waiting.length + bytes < bytesMax) continue
+      waiting = Buffer.concat([waiting, ...parts])
+      parts = []
+      bytes = 0
+      for (let end = cut(waiting, bytesMax); end > 0; end = cut(waiting, bytesMax)) {
+        yield waiting.subarray(0, end)
+        waiting = waiting.subarray(end)
+      }
     }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === undefined || error instanceof MusterError) throw error
     throw new MusterError('FILE_UNREADABLE', `${name} cannot be read (${code})`, { cause: error })
   }
-  if (bytes > 0) yield Buffer.concat(parts)
+  if (waiting.length + bytes > 0) yield Buffer.concat([waiting, ...parts])
+}
+
+/** End of the first batch: behind the last line end within `bytesMax`, else behind the first one; 0 when more bytes are needed. */
+function cut(bytes: Buffer, bytesMax: number): number {
+  if (bytes.length < bytesMax) return 0
+  return bytes.lastIndexOf(10, bytesMax - 1) + 1 || bytes.indexOf(10) + 1
 }

@@ -1,4 +1,4 @@
-import { request as httpRequest } from 'node:http'
+import { Agent, request as httpRequest } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { AlertSoft } from '../../core/scuba/controller.ts'
 import { ALERTS } from '../../core/scuba/controller.ts'
@@ -31,6 +31,9 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
  * that bodies of any type are streamed and not parsed. Needs the role that the server's hook gave the caller.
  */
 function leafRoutes(app: FastifyInstance, socketPath: string): void {
+  // Kept connections: one that the leaf closes behind its answer can break the end of our writing before the answer is read (EPIPE).
+  const agent = new Agent({ keepAlive: true })
+  app.addHook('onClose', async () => agent.destroy())
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
@@ -49,7 +52,7 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
             const value = request.headers[name]
             if (typeof value === 'string') headers[name] = value
           }
-          const upstream = httpRequest({ socketPath, method, path: request.raw.url ?? '/', headers, agent: false }, (response) => {
+          const upstream = httpRequest({ socketPath, method, path: request.raw.url ?? '/', headers, agent }, (response) => {
             reply.raw.writeHead(response.statusCode ?? 502, { 'content-type': response.headers['content-type'] ?? 'application/json' })
             response.pipe(reply.raw)
             response.once('error', () => reply.raw.destroy())
@@ -59,7 +62,7 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
             const refusal = refuse('SCUBA_DOWN', `the leaf does not answer (${(error as NodeJS.ErrnoException).code ?? error.message})`)
             reply.raw.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' }).end(JSON.stringify({ ok: false, error: refusal }))
           })
-          reply.raw.once('close', () => upstream.destroy())
+          reply.raw.once('close', () => !reply.raw.writableFinished && upstream.destroy())
           request.raw.pipe(upstream)
         },
       })

@@ -56,7 +56,7 @@ const RATIO = Math.log(1.02)
 export function histBucket(latencyMs: number): number {
   if (!(latencyMs > 0)) return -400
   // The small step back keeps exact powers of 1.02 in their own bucket in spite of rounding.
-  return Math.max(-400, Math.ceil(Math.log(latencyMs) / RATIO - 1e-9))
+  return Math.max(-400, Math.ceil(Math.log(latencyMs) / RATIO - 1e-9)) + 0
 }
 
 /** Largest latency of a bucket, ms. */

@@ -33,7 +33,7 @@ export function normaliseRow(row: Readonly<Record<string, unknown>>, columns: Co
   }
   const conflict = (name: string, value: unknown): void => {
     const side = columns.exact(`${name}$str`) ?? columns.add(`${name}$str`, 'VARCHAR')
-    if (side && columns.take(side)) text(side.prefix, String(value))
+    if (side?.type === 'VARCHAR' && columns.take(side)) text(side.prefix, String(value))
     else rest.push([name, value])
   }
   const scalar = (name: string, value: string | number | boolean): void => {

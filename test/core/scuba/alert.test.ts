@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest'
+import { judge, type AlertStateRow, type Evaluation } from '../../../src/core/scuba/alert/judge.ts'
+import { alertRuleSchema, compileRule } from '../../../src/core/scuba/alert/rule.ts'
+import { alertController } from '../../../src/core/scuba/controller.ts'
+import { scubaAlertPause, scubaAlertPut, scubaAlertRm, scubaAlertShow } from '../../../src/core/scuba/operations.ts'
+import { scubaSystem } from '../../../src/core/scuba/system.ts'
+import { newState } from '../../support/state.ts'
+
+const RULE = {
+  name: 'feed-5xx', table: 'requests', sev: 2, calc: 'ratio(status >= 500)', by: ['service'], fire: '> 1%', clear: '< 0.5%',
+  every: '10s', for: '30s', keep_firing_for: '20s', min_events: 50, no_data: 'notify',
+}
+const compiled = compileRule(alertRuleSchema.parse(RULE))
+const END = 1_700_000_000_000
+
+/** The newest bucket is the last; null leaves one out. */
+const evaluation = (ratios: (number | null)[], over: Partial<Evaluation> = {}, events = 100): Evaluation => ({
+  version: 1, atMs: END, untilMs: END, failure: null, failures: 0, lastSeen: new Map(), sinceMs: 0,
+  groups: [{
+    group: 'service=web', service: 'web',
+    buckets: ratios.flatMap((value, i) => (value === null ? [] : [{ startMs: END - (ratios.length - i) * 10_000, value, events }])),
+  }],
+  ...over,
+})
+const firing: AlertStateRow[] = [{ group: 'service=web', state: 'firing' }]
+const moves = (states: AlertStateRow[], ...args: Parameters<typeof evaluation>) => judge(compiled, states, evaluation(...args)).map(({ group, from, to, sev }) => [group, from, to, sev])
+
+test('it fires when every bucket of its window breached, and not when one is under, absent or on the threshold', () => {
+  expect(moves([], [0.02, 0.02, 0.02])).toEqual([['service=web', 'inactive', 'firing', 2]])
+  expect(moves([], [0.02, 0.009, 0.02])).toEqual([])
+  expect(moves([], [0.02, null, 0.02])).toEqual([])
+  expect(moves([], [0.01, 0.01, 0.01])).toEqual([])
+  expect(moves(firing, [0.02, 0.02, 0.02])).toEqual([])
+})
+
+test('it clears only after every bucket of keep_firing_for is below clear: between the two thresholds it goes on firing', () => {
+  expect(moves(firing, [0.02, 0.004, 0.004])).toEqual([['service=web', 'firing', 'inactive', 2]])
+  expect(moves(firing, [0.02, 0.02, 0.004])).toEqual([])
+  expect(moves(firing, [0.02, 0.007, 0.007])).toEqual([])
+})
+
+test('a breach on too few events is a SEV4 that says so, not silence', () => {
+  const [move] = judge(compiled, [], evaluation([0.5, 0.5, 0.5], {}, 2))
+  expect(move).toMatchObject({ to: 'firing', sev: 4, reason: expect.stringContaining('only 6 of 50 events') as string })
+})
+
+test('no rows is not zero: it is told, and takes no alert back', () => {
+  const empty = { groups: [] }
+  expect(moves([], [], empty)).toEqual([['', 'inactive', 'no_data', 2]])
+  expect(moves(firing, [], empty)).toEqual([['', 'inactive', 'no_data', 2]])
+  const kept = compileRule(alertRuleSchema.parse({ ...RULE, no_data: 'keep' }))
+  expect(judge(kept, firing, evaluation([], empty))).toEqual([])
+  expect(moves([{ group: '', state: 'no_data' }], [0, 0, 0])).toEqual([['', 'no_data', 'inactive', 2]])
+})
+
+test('a failed or partial evaluation never clears; three in a row are unknown', () => {
+  expect(moves(firing, [0, 0, 0], { failure: 'leaf away', failures: 2 })).toEqual([])
+  expect(moves(firing, [0, 0, 0], { failure: 'leaf away', failures: 3 })).toEqual([['', 'inactive', 'unknown', 2]])
+  expect(moves([{ group: '', state: 'unknown' }], [0, 0, 0])).toEqual([['', 'unknown', 'inactive', 2]])
+})
+
+test('a firing group that is gone for 15 minutes is inactive, one that is gone for a moment is not', () => {
+  const other = { groups: [{ group: 'service=api', service: 'api', buckets: [{ startMs: END - 10_000, value: 0, events: 9 }] }] }
+  expect(moves(firing, [], { ...other, lastSeen: new Map([['service=web', END - 60_000]]) })).toEqual([])
+  expect(moves(firing, [], { ...other, lastSeen: new Map([['service=web', END - 16 * 60_000]]) })).toEqual([['service=web', 'firing', 'inactive', 2]])
+})
+
+test('moves become entries once, with service and sev, and the rule\'s end ends what fires', () => {
+  const state = newState([scubaSystem])
+  state.run(scubaAlertPut, { rules: [RULE as never] })
+  const { version } = state.ask(scubaAlertShow, { name: 'feed-5xx' })
+  const soft = (name: string) => (name === alertController.name ? { evaluations: new Map([['feed-5xx', evaluation([0.02, 0.02, 0.02], { version, atMs: state.now() })]]) } : undefined)
+  state.settle(scubaSystem.controllers, soft)
+  state.settle(scubaSystem.controllers, soft)
+  const moved = state.entries.filter(({ type }) => type === 'scuba.AlertMoved')
+  expect(moved).toHaveLength(1)
+  expect(moved[0]).toMatchObject({ body: { rule: 'feed-5xx', group: 'service=web', to: 'firing', sev: 2, service: 'web' }, notable: { system: 'scuba', kind: 'alert', service: 'web' } })
+  expect(state.ask(scubaAlertShow, { name: 'feed-5xx' }).states).toMatchObject([{ group: 'service=web', state: 'firing' }])
+  state.run(scubaAlertRm, { name: 'feed-5xx' })
+  expect(state.entries.filter(({ type }) => type === 'scuba.AlertMoved').at(-1)).toMatchObject({ body: { to: 'inactive', reason: 'rule removed' } })
+  expect(state.replay().digest()).toBe(state.digest())
+})
+
+test('a paused rule moves nothing until its time is over', () => {
+  const state = newState([scubaSystem])
+  state.run(scubaAlertPut, { rules: [RULE as never] })
+  state.run(scubaAlertPause, { name: 'feed-5xx', for: '1h', reason: 'test' })
+  const soft = (name: string) => {
+    const { version } = state.ask(scubaAlertShow, { name: 'feed-5xx' })
+    return name === alertController.name ? { evaluations: new Map([['feed-5xx', evaluation([0.02, 0.02, 0.02], { version, atMs: state.now() })]]) } : undefined
+  }
+  state.settle(scubaSystem.controllers, soft)
+  expect(state.entries.some(({ type }) => type === 'scuba.AlertMoved')).toBe(false)
+  state.advance(3_600_001)
+  state.settle(scubaSystem.controllers, soft)
+  expect(state.entries.some(({ type }) => type === 'scuba.AlertMoved')).toBe(true)
+})

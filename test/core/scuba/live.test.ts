@@ -1,0 +1,65 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { histBucket, histEdge, LiveAggregate, liveEvent } from '../../../src/core/scuba/live/aggregate.ts'
+
+const T = 1_750_000_000_000
+const event = (over: Partial<Parameters<LiveAggregate['add']>[0]>) => ({ timeMs: T, service: 'web', arm: 'primary', version: 'v1', status: 200, latencyMs: 10, user: 'u', ...over })
+
+test('bucket i of a latency is (1.02^(i-1), 1.02^i] ms', () => {
+  fc.assert(
+    fc.property(fc.double({ min: 0.01, max: 1e6, noNaN: true }), (ms) => {
+      const i = histBucket(ms)
+      expect(ms).toBeLessThanOrEqual(histEdge(i) * (1 + 1e-9))
+      expect(ms).toBeGreaterThan(histEdge(i - 1) * (1 - 1e-9))
+    }),
+  )
+  expect([histBucket(1), histBucket(1.02), histBucket(1.021)]).toEqual([0, 1, 2])
+  expect(histBucket(0)).toBe(-400)
+})
+
+test('a person without a user is told apart by the trace, and fails once a second at the earliest moment', () => {
+  const live = new LiveAggregate()
+  for (const row of [
+    { service: 'web', status: 500, trace: 't1', latency_ms: 1 },
+    { service: 'web', status: 500, trace: 't1', user: '', latency_ms: 1 },
+    { service: 'web', status: 200, trace: 't1', user: 'anna', latency_ms: 1 },
+  ]) {
+    const seen = liveEvent(row, T + 5)
+    if (seen) live.add(seen)
+  }
+  expect(live.read('web', T, null, T + 1000)).toMatchObject({ users: { primary: 2 }, failingUsers: [{ user: 't1', arm: 'primary', firstMs: T + 5 }] })
+  expect(liveEvent({ status: 200 }, T)).toBeNull()
+})
+
+test('a first failure before the range does not hide one inside of it; late rows are in', () => {
+  const live = new LiveAggregate()
+  live.add(event({ timeMs: T + 9000, status: 500 }))
+  live.add(event({ timeMs: T + 1000, status: 500 }))
+  live.add(event({ timeMs: T + 4200, status: 502 }))
+  expect(live.read('web', T, null, T + 10_000).failingUsers[0]?.firstMs).toBe(T + 1000)
+  expect(live.read('web', T + 2000, null, T + 10_000).failingUsers[0]?.firstMs).toBe(T + 4200)
+  expect(live.read('web', T + 2000, T + 4000, T + 10_000)).toMatchObject({ failingUsers: [], buckets: [], isUsersExact: false })
+})
+
+test('what is forgotten or unknown lowers the coverage, and never silently', () => {
+  const live = new LiveAggregate()
+  for (let second = 0; second < 3 * 3600; second += 60) live.add(event({ timeMs: T + second * 1000 }))
+  const now = T + 3 * 3_600_000
+  live.trim(now)
+  expect(live.read('web', now - 3_600_000, null, now).coverage).toBe(1)
+  expect(live.read('web', T, null, now).coverage).toBeCloseTo(2 / 3, 2)
+  live.markIncompleteBefore(now - 60_000)
+  expect(live.read('web', now - 120_000, null, now).coverage).toBeCloseTo(0.5)
+  live.markCompleteFrom(0)
+  expect(live.read('web', T, null, now).coverage).toBeLessThan(1)
+})
+
+test('100,000 rows are read within 30 ms of processor time', () => {
+  const live = new LiveAggregate()
+  for (let i = 0; i < 100_000; i += 1) live.add(event({ timeMs: T + i, user: `u${i % 20_000}`, status: i % 50 === 0 ? 500 : 200, latencyMs: 1 + (i % 400), arm: i % 20 ? 'primary' : 'canary' }))
+  live.read('web', T, null, T + 100_000)
+  const before = process.cpuUsage()
+  for (let i = 0; i < 5; i += 1) live.read('web', T, null, T + 100_000)
+  const { user, system } = process.cpuUsage(before)
+  expect((user + system) / 1000 / 5).toBeLessThan(30)
+})
