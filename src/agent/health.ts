@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import type { Probe, TaskHealth } from '../core/contracts/node.ts'
+import { fillPorts } from './exec/environment.ts'
 
 export const FAILURES_BEFORE_UNHEALTHY = 3
 export const START_PERIOD_MS = 30_000
@@ -59,7 +60,7 @@ function probeTcp(spec: Probe, host: string, port: number): Promise<{ ok: boolea
 }
 
 function probeExec(spec: Probe, target: ProbeTarget): Promise<{ ok: boolean; message: string }> {
-  const [program, ...args] = [...target.enter, ...(spec.command ?? [])]
+  const [program, ...args] = [...target.enter, ...(spec.command ?? []).map((word) => fillPorts(word, target.ports))]
   if (program === undefined) return Promise.resolve({ ok: false, message: 'no command' })
   return new Promise((resolve) => {
     // A group of its own, so that a probe that hangs takes its children with it.

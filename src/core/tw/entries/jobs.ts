@@ -4,7 +4,7 @@ import { canonicalJson } from '../../kernel/json.ts'
 import type { Db, ReadDb } from '../../contracts/storage.ts'
 import type { JobSpec } from '../job-spec.ts'
 import { jobRow } from '../rows.ts'
-import { note } from './marks.ts'
+import { because, note } from './marks.ts'
 
 /** A version of a job exists from here on, and never changes. It runs only where an `UpdateTargetSet` says so. */
 export const jobSubmitted = defineEntry({
@@ -22,7 +22,7 @@ export const jobSubmitted = defineEntry({
     isStarted: z.boolean(),
   }),
   notable: (body) =>
-    body.isStarted ? note('job', `${body.job} v${body.version}`, firstService(body.spec), `job ${body.job} version ${body.version} submitted: ${body.reason}`) : null,
+    body.isStarted ? note('job', `${body.job} v${body.version}`, firstService(body.spec), `job ${body.job} version ${body.version} submitted${because(body.reason)}`) : null,
   apply: (db, body, meta) => {
     db.run(
       'INSERT INTO tw_job_version (job, version, document, spec, release, reason, author, at, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
@@ -44,7 +44,7 @@ export const jobSubmitted = defineEntry({
 export const jobStopped = defineEntry({
   type: 'tw.JobStopped',
   body: z.object({ job: z.string(), reason: z.string() }),
-  notable: (body, db) => note('job', body.job, serviceOfJob(db, body.job), `job ${body.job} stopped: ${body.reason}`),
+  notable: (body, db) => note('job', body.job, serviceOfJob(db, body.job), `job ${body.job} stopped${because(body.reason)}`),
   apply: (db, body, meta) => {
     db.run("UPDATE tw_job SET state = 'stopped', owner = NULL, changed_at = ? WHERE name = ?", meta.at, body.job)
     db.run('UPDATE tw_arm SET count = 0 WHERE job = ?', body.job)

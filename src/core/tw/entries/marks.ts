@@ -11,3 +11,8 @@ export function nextOf(db: Db, counter: string): number {
 export function note(kind: string, target: string, service: string | null, text: string): Notable {
   return { system: 'tw', kind, target, service, text }
 }
+
+/** `: REASON`, or nothing when none was given. */
+export function because(reason: string): string {
+  return reason === '' ? '' : `: ${reason}`
+}

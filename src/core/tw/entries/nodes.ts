@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { nodeRow, type TaskRow } from '../rows.ts'
-import { note } from './marks.ts'
+import { because, note } from './marks.ts'
 import { endTask } from './task-change.ts'
 
 export const nodeIdentitySchema = z.object({
@@ -63,7 +63,7 @@ export const nodeSet = defineEntry({
   type: 'tw.NodeSet',
   body: z.object({ node: z.string(), isCordoned: z.boolean().optional(), labels: z.record(z.string(), z.string()).optional(), reason: z.string() }),
   notable: (body) =>
-    body.isCordoned === undefined ? null : note('node', body.node, null, `node ${body.node} ${body.isCordoned ? 'cordoned' : 'uncordoned'}${body.reason === '' ? '' : `: ${body.reason}`}`),
+    body.isCordoned === undefined ? null : note('node', body.node, null, `node ${body.node} ${body.isCordoned ? 'cordoned' : 'uncordoned'}${because(body.reason)}`),
   apply: (db, body, meta) => {
     if (body.isCordoned !== undefined) db.run('UPDATE tw_node SET is_cordoned = ?, changed_at = ? WHERE name = ?', body.isCordoned ? 1 : 0, meta.at, body.node)
     if (body.labels !== undefined) db.run('UPDATE tw_node SET labels = ?, changed_at = ? WHERE name = ?', canonicalJson(body.labels), meta.at, body.node)
@@ -74,7 +74,7 @@ export const nodeSet = defineEntry({
 export const drainStarted = defineEntry({
   type: 'tw.DrainStarted',
   body: z.object({ node: z.string(), deadlineMs: z.int().nullable(), isForced: z.boolean(), reason: z.string() }),
-  notable: (body) => note('drain', body.node, null, `drain of ${body.node} started${body.reason === '' ? '' : `: ${body.reason}`}`),
+  notable: (body) => note('drain', body.node, null, `drain of ${body.node} started${because(body.reason)}`),
   apply: (db, body, meta) => {
     db.run(
       'INSERT OR REPLACE INTO tw_drain (node, deadline_at, reason, author, is_forced, started_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, NULL)',
