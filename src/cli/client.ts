@@ -107,7 +107,11 @@ export function createClient(target: Target, actor: string): Client {
     stream: async function* stream<T>(path: string, body: unknown, signal?: AbortSignal) {
       const response = await request('POST', path, { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body ?? {}), signal })
       if (response.statusCode !== 200) await readAnswer(response)
-      for await (const line of linesOf(response)) yield JSON.parse(line) as T
+      try {
+        for await (const line of linesOf(response)) yield JSON.parse(line) as T
+      } catch (error) {
+        throw isLost(error) && !signal?.aborted ? new MusterError('SERVER_DOWN', 'the server went away in the middle of its answer', { cause: error }) : error
+      }
     },
     events: (options) => followEvents(request, options),
   }
@@ -115,6 +119,7 @@ export function createClient(target: Target, actor: string): Client {
 
 async function* followEvents(request: Client['request'], options: { from?: number; types?: readonly string[]; signal?: AbortSignal }): AsyncGenerator<LogEvent> {
   let from = options.from
+  let wasConnected = false
   for (;;) {
     const query = new URLSearchParams()
     if (from !== undefined) query.set('from', String(from))
@@ -122,6 +127,7 @@ async function* followEvents(request: Client['request'], options: { from?: numbe
     try {
       const response = await request('GET', `/v1/events?${query}`, { headers: { accept: 'text/event-stream' }, signal: options.signal })
       if (response.statusCode !== 200) await readAnswer(response)
+      wasConnected = true
       // Without a position the server starts at its tail, and says where that is.
       from ??= Number(response.headers['x-muster-position'] ?? 0)
       let id = 0
@@ -135,11 +141,16 @@ async function* followEvents(request: Client['request'], options: { from?: numbe
     } catch (error) {
       if (options.signal?.aborted) return
       // Only a server that went away while we watched is waited for; a refusal is the answer.
-      if (!(error instanceof MusterError && error.code === 'SERVER_DOWN' && from !== undefined)) throw error
+      if (!wasConnected || !isLost(error)) throw error
     }
     if (options.signal?.aborted) return
     await new Promise((done) => setTimeout(done, 500))
   }
+}
+
+function isLost(error: unknown): boolean {
+  const { code } = error as { code?: string }
+  return code === 'SERVER_DOWN' || code === 'ECONNRESET' || code === 'ECONNREFUSED'
 }
 
 /** Lines of a stream as they come; empty lines are left out. */

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { complete, type CompletionTable } from '../../src/cli/complete.ts'
+
+const commands: CompletionTable = {
+  explain: { summary: 'explains', flags: [], args: [{ name: 'code' }] },
+  'tw:ps': { summary: 'tasks', flags: [{ name: 'output', char: 'o', takesValue: true, options: ['json', 'name'], description: 'how' }, { name: 'all', takesValue: false, description: '' }], args: [{ name: 'job' }] },
+  'tw:job:run': { summary: 'runs', flags: [{ name: 'node', takesValue: true, description: '' }], args: [{ name: 'file' }] },
+}
+const names = (kind: string) => (kind === 'job' ? [{ value: 'web', description: 'running' }, { value: 'db', description: '' }] : kind === 'node' ? [{ value: 'n1', description: '' }] : [])
+const values = (...words: string[]): string[] => complete(words, commands, names).map(({ value }) => value)
+
+test('topics and commands come first, then names from the state', () => {
+  expect(values('')).toEqual(['explain', 'tw'])
+  expect(values('tw', '')).toEqual(['job', 'ps'])
+  expect(values('tw', 'j')).toEqual(['job'])
+  expect(values('tw', 'ps', '')).toEqual(['db', 'web'])
+  expect(values('tw', 'ps', 'w')).toEqual(['web'])
+  expect(values('tw', 'ps', 'web', '')).toEqual([])
+})
+
+test('flags, their values, and names of flags that take one', () => {
+  expect(values('tw', 'ps', '--')).toEqual(['--all', '--output'])
+  expect(values('tw', 'ps', '-o', '')).toEqual(['json', 'name'])
+  expect(values('tw', 'ps', '--output=j')).toEqual(['--output=json'])
+  expect(values('tw', 'job', 'run', '--node', '')).toEqual(['n1'])
+  expect(values('tw', 'ps', '--all', '')).toEqual(['db', 'web'])
+})
+
+test('what does not exist offers nothing', () => {
+  expect(values('nonsense', '')).toEqual([])
+})

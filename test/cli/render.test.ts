@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest'
+import { renderConfig } from '../../src/cli/render/config.ts'
+import { renderDoctor } from '../../src/cli/render/doctor.ts'
+import { renderError } from '../../src/cli/render/error.ts'
+import { renderCommandHelp } from '../../src/cli/render/help.ts'
+import { renderPlan } from '../../src/cli/render/plan.ts'
+import { fields, table } from '../../src/cli/render/table.ts'
+import { paint } from '../../src/cli/render/style.ts'
+import { textWidth, truncate } from '../../src/cli/render/text.ts'
+import { PLAIN, wantsColor } from '../../src/cli/terminal.ts'
+
+const rows = [
+  { name: 'a', note: 'short', n: 5 },
+  { name: 'bb', note: 'a much longer note that does not fit', n: 1234 },
+]
+const columns = [
+  { title: 'name', cell: (row: (typeof rows)[0]) => row.name },
+  { title: 'n', cell: (row: (typeof rows)[0]) => row.n, align: 'right' as const },
+  { title: 'note', cell: (row: (typeof rows)[0]) => row.note, canShrink: true },
+  { title: 'more', cell: () => 'x', isWide: true },
+]
+
+test('off a terminal a table is never cut', () => {
+  expect(table(PLAIN, rows, columns)).toBe(['NAME     N  NOTE', 'a        5  short', 'bb    1234  a much longer note that does not fit'].join('\n'))
+})
+
+test('on a terminal the columns that may shrink are cut to its width', () => {
+  const text = table({ ...PLAIN, width: 30, isTty: true }, rows, columns)
+  expect(Math.max(...text.split('\n').map(textWidth))).toBeLessThanOrEqual(30)
+  expect(text).toContain('…')
+})
+
+test('wide shows all columns', () => {
+  expect(table({ ...PLAIN, isWide: true }, rows, columns).split('\n')[0]).toBe('NAME     N  NOTE                                  MORE')
+})
+
+test('fields leave out what is not there', () => {
+  expect(fields(PLAIN, [['a', 1], ['long', null], ['b', 'x']])).toBe('a  1\nb  x')
+})
+
+test('widths count what a terminal shows: no colours, wide letters twice', () => {
+  expect(textWidth('\u001b[31mred\u001b[39m')).toBe(3)
+  expect(textWidth('日本')).toBe(4)
+  expect(truncate('日本語', 5)).toBe('日本…')
+})
+
+test('NO_COLOR, TERM=dumb and --no-color switch colours off, FORCE_COLOR on', () => {
+  expect(wantsColor(true, false, {})).toBe(true)
+  expect(wantsColor(true, false, { NO_COLOR: '1' })).toBe(false)
+  expect(wantsColor(true, false, { TERM: 'dumb' })).toBe(false)
+  expect(wantsColor(false, false, { FORCE_COLOR: '1' })).toBe(true)
+  expect(wantsColor(true, true, { FORCE_COLOR: '1' })).toBe(false)
+  expect(paint(PLAIN, 'red', 'x')).toBe('x')
+})
+
+test('a plan shows entries, rows before and after, and how to do it', () => {
+  const text = renderPlan(
+    PLAIN,
+    {
+      id: 'p1',
+      position: 7,
+      entries: [{ type: 'tw.JobScaled', body: {} }],
+      changes: [
+        { table: 'tw_group', op: 'update', before: { name: 'api', count: 2 }, after: { name: 'api', count: 3 } },
+        { table: 'tw_job', op: 'insert', before: null, after: { name: 'web' } },
+        { table: 'tw_task', op: 'delete', before: { id: 4 }, after: null },
+      ],
+    },
+    'muster tw job scale web 3',
+  )
+  expect(text).toContain('tw.JobScaled')
+  expect(text).toContain('~ tw_group name=api\n    count: 2 → 3')
+  expect(text).not.toContain('name: api → api')
+  expect(text).toContain('+ tw_job name=web')
+  expect(text).toContain('- tw_task id=4')
+  expect(text).toContain('muster tw job scale web 3 --apply p1')
+})
+
+test('a plan without entries says that nothing would change', () => {
+  expect(renderPlan(PLAIN, { id: 'p', position: 1, entries: [], changes: [] }, 'x')).toBe('Nothing would change.')
+})
+
+test('an error says what, what to do, and its code', () => {
+  const text = renderError(PLAIN, { code: 'PLAN_STALE', message: 'it moved', hint: 'plan again', docs: '', exit: 5 })
+  expect(text).toBe('✖ it moved\n  plan again\n  PLAN_STALE: muster explain PLAN_STALE')
+})
+
+test('help shows examples before anything else', () => {
+  const text = renderCommandHelp(
+    { id: 'tw:ps', summary: 'List tasks.', examples: ['<%= config.bin %> tw ps web'], args: { job: { name: 'job', description: 'only these' } }, flags: { all: { name: 'all', char: 'a', type: 'boolean', description: 'also ended ones' } } },
+    PLAIN,
+  )
+  expect(text.split('\n\n')).toEqual(['List tasks.', 'EXAMPLES\n  $ muster tw ps web', 'USAGE\n  $ muster tw ps [JOB] [flags]', 'ARGUMENTS\n  JOB  only these', 'FLAGS\n  -a, --all  also ended ones'])
+})
+
+test('doctor lists what is missing with its cost', () => {
+  const text = renderDoctor([{ name: 'root', state: 'lesser', found: 'uid 1000', cost: 'no limits' }, { name: 'node', state: 'ok', found: '24', cost: '' }], PLAIN)
+  expect(text).toContain('1 thing missing')
+  expect(text).toContain('root: no limits')
+})
+
+test('config shows origins only when asked', () => {
+  const row = [{ name: 'stateDir', value: null, origin: 'default' }]
+  expect(renderConfig(row, false, PLAIN)).toBe('SETTING    VALUE\nstate_dir  -')
+  expect(renderConfig(row, true, PLAIN)).toContain('ORIGIN')
+})
