@@ -56,7 +56,10 @@ export interface ControlLog {
    */
   submit: <T>(options: SubmitOptions, decide: (db: ReadDb, context: SubmitContext) => Submission<T> | MusterError) => Promise<Committed<T>>
   /** The same without appending: what would change. */
-  plan: <T>(options: SubmitOptions, decide: (db: ReadDb, context: SubmitContext) => Submission<T> | MusterError) => Promise<Plan & { value: T }>
+  plan: <T>(
+    options: SubmitOptions,
+    decide: (db: ReadDb, context: SubmitContext) => Submission<T> | MusterError,
+  ) => Promise<Plan & { value: T }>
   /** Entries from `from` on, at most `max`. */
   read: (from: number, max: number) => Entry[]
   /** Position after the last durable entry. */
@@ -116,7 +119,12 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
       if (isRefusal(decided)) throw decided
       const entries: Entry[] = []
       for (const proposal of decided.entries) {
-        const entry = registry.seal(writer, proposal, { position: next + entries.length, at, actor: job.options.actor, trace: job.options.trace })
+        const entry = registry.seal(writer, proposal, {
+          position: next + entries.length,
+          at,
+          actor: job.options.actor,
+          trace: job.options.trace,
+        })
         registry.apply(writer, entry)
         entries.push(entry)
       }
@@ -171,11 +179,18 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
       assert(stoodAt === first, `entries were expected at ${first} and stand at ${stoodAt}`)
     } catch (error) {
       writer.raw.exec('ROLLBACK')
+      const isTooLarge = isRefusal(error) && error.code === 'DELOS_ENTRY_TOO_LARGE'
+      if (isTooLarge && done.length > 1) {
+        // Together they are more than the log takes at once; each alone may fit.
+        const half = done.length >> 1
+        for (const part of [done.slice(0, half), done.slice(half)]) await runBatch(part.map(({ job }) => job))
+        return
+      }
       for (const { job, committed } of done) {
         if (committed.entries.length === 0) job.resolve(committed)
         else job.reject(error)
       }
-      if (!(isRefusal(error) && error.code === 'DISK_FULL')) {
+      if (!(isTooLarge || (isRefusal(error) && error.code === 'DISK_FULL'))) {
         failure = isRefusal(error) ? error : refuse('DELOS_DISK_FAILED', String(error), { cause: error })
         options.onFatal(failure)
       }
@@ -252,7 +267,9 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
 }
 
 function dropWatch(db: OpenDb): void {
-  const triggers = db.raw.prepare<[], { name: string }>("SELECT name FROM sqlite_temp_schema WHERE type = 'trigger' AND name LIKE 'plan\\__\\_%' ESCAPE '\\'").all()
+  const triggers = db.raw
+    .prepare<[], { name: string }>("SELECT name FROM sqlite_temp_schema WHERE type = 'trigger' AND name LIKE 'plan\\__\\_%' ESCAPE '\\'")
+    .all()
   for (const { name } of triggers) db.raw.exec(`DROP TRIGGER temp."${name}"`)
   db.raw.exec('DROP TABLE temp.plan_change')
 }
@@ -277,7 +294,11 @@ function openDerived(options: ControlLogOptions, registry: ReturnType<typeof cre
     cursor = prepareSchema(db, systems)
   }
   if (cursor === null || cursor > loglet.checkTail()) {
-    if (!isNew) log.info('the state database is built again from the log', { file: dbFile, reason: cursor === null ? 'its form differs' : 'it is ahead of the log' })
+    if (!isNew)
+      log.info('the state database is built again from the log', {
+        file: dbFile,
+        reason: cursor === null ? 'its form differs' : 'it is ahead of the log',
+      })
     db.close()
     remove()
     db = openStateDb(dbFile)
@@ -291,9 +312,13 @@ function replay(db: Db & OpenDb, loglet: Loglet, registry: ReturnType<typeof cre
   const tail = loglet.checkTail()
   let next = from
   if (next < loglet.head()) {
-    throw refuse('STATE_UNREADABLE', `the log begins at position ${loglet.head()}, the state ends before ${next}: entries between them are gone`, {
-      hint: 'Restore a snapshot with `muster delos snapshot restore FILE`.',
-    })
+    throw refuse(
+      'STATE_UNREADABLE',
+      `the log begins at position ${loglet.head()}, the state ends before ${next}: entries between them are gone`,
+      {
+        hint: 'Restore a snapshot with `muster delos snapshot restore FILE`.',
+      },
+    )
   }
   while (next < tail) {
     const chunk = loglet.readNext(next, REPLAY_CHUNK)

@@ -1,4 +1,4 @@
-import { readdir, rename, rm } from 'node:fs/promises'
+import { readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { positionOfName } from '../../core/delos/log/segment.ts'
 import { closeFile, openFile, syncData, writeAll } from './disk.ts'
@@ -25,6 +25,7 @@ export async function dropPrepared(dir: string): Promise<void> {
  */
 export async function prepareSegment(dir: string, sizeBytes: number): Promise<void> {
   await dropPrepared(dir)
+  await assertRoom(dir, sizeBytes)
   const path = join(dir, UNFINISHED)
   const fd = await openFile(path, 'wx')
   try {
@@ -39,6 +40,15 @@ export async function prepareSegment(dir: string, sizeBytes: number): Promise<vo
   }
   await closeFile(fd)
   await rename(path, join(dir, PREPARED))
+}
+
+/** Looks before writing: filling a disk to its last byte, to find that it is full, would hurt everybody else on it. */
+async function assertRoom(dir: string, sizeBytes: number): Promise<void> {
+  const { bavail, bsize, blocks } = await statfs(dir)
+  // Some file systems do not say.
+  if (blocks > 0 && bavail * bsize < sizeBytes) {
+    throw Object.assign(new Error(`ENOSPC: ${sizeBytes} bytes are wanted, ${bavail * bsize} are free`), { code: 'ENOSPC' })
+  }
 }
 
 /** Opens the spare for writing; it stays a spare until {@link adoptPrepared}. */

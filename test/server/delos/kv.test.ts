@@ -208,3 +208,9 @@ test('kv.db built again from the log is the same', async () => {
   await store.reopen({ withoutDb: true })
   expect(store.digest()).toBe(before)
 })
+
+test('large values written at once are all stored, though together they are more than the log takes in one append', async () => {
+  const value = 'x'.repeat(1_400_000)
+  await Promise.all(Array.from({ length: 9 }, (_, i) => store.run(kvPut, { key: `large${i}`, value })))
+  expect(store.ask(kvGet, { key: 'large', isPrefix: true, isCountOnly: true }).count).toBe(9)
+})

@@ -34,7 +34,7 @@ export async function openStore(system: System = kvSystem): Promise<Store> {
   const clock = { now: 1_000_000 }
   const dbFile = join(dir, 'kv.db')
   const open = async (): Promise<ControlLog> => {
-    const loglet = await openFileLoglet(join(dir, 'log'), { segmentBytes: 256 * 1024 })
+    const loglet = await openFileLoglet(join(dir, 'log'), { segmentBytes: 2 * 1024 * 1024 })
     const onFatal = (error: Error): never => {
       throw error
     }
