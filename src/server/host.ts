@@ -14,6 +14,8 @@ export interface ServerHost {
   log: Logger
   /** committed state; never inside somebody's transaction */
   db: ReadDb
+  /** position after the last entry that `db` has applied */
+  position: () => number
   /** log time, ms */
   now: () => number
   /** Runs a command through the sequencer; rejects with MusterError when refused. Resolves once durable and applied. */

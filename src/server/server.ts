@@ -77,6 +77,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     paths,
     log,
     db: domain.db,
+    position: domain.tail,
     now: domain.now,
     run: async (command, input, actor) => {
       const checked = command.input.parse(input)

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const BIN = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
+/** MUSTER_TEST_BIN=bin/dev.js runs the sources as they are, without the bundle. */
+const BIN = process.env['MUSTER_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
 
 export interface CommandResult {
   exitCode: number

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import type { ServerResponse } from 'node:http'
-import type { Entry } from '../../core/contracts/entry.ts'
 import type { FaultOrder } from '../../core/contracts/fault.ts'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
 import type { DesiredTask, FaultReport, NodeOrders, NodePing, NodeReport } from '../../core/contracts/node.ts'
@@ -54,7 +53,6 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const beats = new Map<string, NodeBeat>()
   const gateways = new Map<string, string>()
   const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
-  let position = 1
   let refreshTimer: NodeJS.Immediate | null = null
   let stopTimer: NodeJS.Timeout | null = null
   let unlisten: (() => void) | null = null
@@ -73,7 +71,8 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
 
   const push = (): void => {
     refreshTimer = null
-    const mesh = meshSnapshot(host.db)
+    const position = host.position()
+    const mesh = meshSnapshot(host.db, position)
     const services = JSON.stringify(mesh.services)
     const connected = [...links.values()].filter((link) => link.stream !== null)
     const late = new Set<number>()
@@ -201,10 +200,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
       })
     },
     start: () => {
-      unlisten = host.onEntries((entries: readonly Entry[]) => {
-        position = (entries.at(-1)?.position ?? position - 1) + 1
-        refresh()
-      })
+      unlisten = host.onEntries(refresh)
       pinger = setInterval(ping, PING_MS)
       refresh()
     },
