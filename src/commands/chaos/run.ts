@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { renderPlan, renderRun, type ReportView } from '../../cli/render/chaos.ts'
+
+const operation = remote('chaos.run.start', async () => (await import('../../core/chaos/operations.ts')).runStart)
+const plan = remote('chaos.run.plan', async () => (await import('../../core/chaos/operations.ts')).runPlan)
+
+/** Exit codes of `--wait` by verdict (chaos, What an engineer can do). */
+const EXIT_BY_VERDICT: Record<string, number> = { held: 0, deviated: 1, inconclusive: 8, 'not-run': 5 }
+const POLL_MS = 300
+
+export default class ChaosRun extends ChangeCommand<typeof operation> {
+  static override operation = operation
+  static override summary = 'Run an experiment: watch the baseline, break what it says, undo it, judge.'
+  static override description =
+    'Refused while a gate is shut (4, 5) or when its blast radius is over its cap (5). With --wait it exits 0 when the hypothesis held, 1 when it deviated, 8 when nothing was proven, 5 when it did not run. Ctrl-C undoes and waits; a second one only stops the waiting.'
+  static override args = { experiment: Args.file({ description: 'experiment file, YAML or JSON', required: true }) }
+  static override flags = {
+    wait: Flags.boolean({ description: 'follow it to its verdict' }),
+    reason: Flags.string({ description: 'why, for the log', default: '' }),
+  }
+  static override examples = [
+    '<%= config.bin %> chaos run templates/experiments/kill-tasks.yaml --plan',
+    '<%= config.bin %> chaos run templates/experiments/kill-tasks.yaml --yes --wait',
+  ]
+
+  async input({ args, flags }: Parsed<typeof ChaosRun>): Promise<InputOf<typeof operation>> {
+    const { readExperimentFile } = await import('../../cli/experiment-file.ts')
+    return { experiment: readExperimentFile(args.experiment ?? ''), reason: flags.reason ?? '' }
+  }
+
+  render(data: OutputOf<typeof operation>, view: View): string {
+    return renderRun(view, data)
+  }
+
+  override async run(): Promise<void> {
+    const parsed = await this.start(ChaosRun)
+    const input = await this.input(parsed)
+    const flags = parsed.flags as typeof parsed.flags & { plan: boolean; apply: string | undefined; yes: boolean; confirm: string | undefined }
+    if (flags.plan) {
+      const { data, warnings } = await this.call(plan, { experiment: input.experiment })
+      await this.answer('chaos.plan', data, (value, view) => renderPlan(view, value), warnings)
+      return
+    }
+    const done = await this.change(operation, input, flags)
+    if (done === null) return
+    if (!flags.wait) {
+      await this.answer(this.dottedId, done.data, (data, view) => this.render(data, view), done.warnings)
+      return
+    }
+    const end = await this.follow(done.data.run)
+    await this.answer(this.dottedId, end, (data, view) => renderRun(view, data), done.warnings)
+    if (process.exitCode === undefined || process.exitCode === 0) process.exitCode = EXIT_BY_VERDICT[end.verdict ?? ''] ?? 8
+  }
+
+  /** Says each event on stderr until the run is closed; Ctrl-C breaks the run off and goes on waiting for its undo. */
+  private async follow(run: string): Promise<ReportView> {
+    let interrupts = 0
+    const onInterrupt = (): void => {
+      interrupts += 1
+      process.exitCode = 130
+      if (interrupts === 1) {
+        this.note('  undoing; press Ctrl-C again to stop waiting')
+        this.client.call('chaos.run.stop', { run, reason: 'interrupted by a person' }).catch((error: unknown) => this.note(`  ${String((error as Error).message ?? error)}`))
+      }
+    }
+    process.on('SIGINT', onInterrupt)
+    try {
+      let seen = 0
+      for (;;) {
+        const { data } = await this.client.call<ReportView>('chaos.run.evidence', { run })
+        for (const event of data.events.filter(({ position }) => position > seen)) this.note(`  ${event.text}`)
+        seen = data.events.at(-1)?.position ?? seen
+        if (data.state === 'closed' || interrupts > 1) return data
+        await sleep(POLL_MS)
+      }
+    } finally {
+      process.off('SIGINT', onInterrupt)
+    }
+  }
+}
