@@ -252,6 +252,8 @@ export function renderExplain(view: View, data: ExplainLike): string {
   for (const it of data.blocked) parts.push(`${mark(view, 'bad', `${it.tasks.join(', ')} ${it.tasks.length === 1 ? 'has' : 'have'} no place`)} (${it.code})`, `  ${it.why}`)
   parts.push(...data.lines)
   if (data.isFine && data.blocked.length === 0) parts.push(mark(view, 'ok', `${data.target} runs as wanted`))
+  // Of a whole job that is as wanted a line a task is enough.
+  if (data.isFine && data.tasks.length > 1) return [...parts, '', ...data.tasks.map((task) => `${task.task}  ${task.lines.join('; ')}`)].join('\n')
   for (const task of data.tasks) {
     parts.push('', paint(view, 'bold', task.task), ...task.lines.map((line) => `  ${line}`))
     if (task.events.length > 0) parts.push('', ...eventLines(view, task.events).map((line) => `  ${line}`))

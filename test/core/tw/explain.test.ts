@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { explain, jobPlan, jobRun, jobShow, nodeCordon, ps } from '../../../src/core/tw/operations.ts'
+import { newSimulatedFleet } from '../../support/tw-fleet.ts'
+
+const job = (more: Record<string, unknown>, cpu = '100m') => ({ job: 'web', groups: { api: { count: 2, ...more, main: { command: 'x', resources: { cpu, memory: '64MiB' } } } } })
+
+test('explain says which filter took how many nodes from a task without a place', () => {
+  const fleet = newSimulatedFleet({ nodes: 4, cpuMilli: 500 })
+  fleet.pass(500)
+  fleet.state.run(nodeCordon, { node: 'n1' })
+  fleet.state.run(jobRun, { spec: job({ constraints: ['node.region = r1'] }, '400m') })
+  fleet.pass(1000)
+  const said = fleet.state.ask(explain, { target: 'web' })
+  expect(said.blocked).toMatchObject([{ group: 'api', tasks: ['web/api[1]'], code: 'TW_NO_CAPACITY', why: '0 of 4 nodes can take it: 1 cordoned, 2 failed `node.region = r1`, 1 without enough free cpu' }])
+  expect(said.isFine).toBe(false)
+  expect(fleet.state.ask(explain, { target: 'web/api[1]' }).blocked.length).toBe(1)
+  expect(fleet.state.ask(ps, {}).blocked['web/api']).toMatchObject({ count: 1 })
+  expect(fleet.state.ask(jobShow, { job: 'web' }).blocked.length).toBe(1)
+})
+
+test('explain says of one node why it is not taken', () => {
+  const fleet = newSimulatedFleet({ nodes: 3, cpuMilli: 500 })
+  fleet.state.run(jobRun, { spec: job({ constraints: ['node.arch = amd64'] }, '400m') })
+  fleet.pass(2000)
+  const line = (node: string): string => fleet.state.ask(explain, { target: 'web', node }).lines.at(-1) ?? ''
+  expect(line('n2')).toBe('n2 fails `node.arch = amd64`: its arch is arm64')
+  expect(line('n1')).toBe('n1 cannot take it: without enough free cpu (free 100m cpu, 1984 MiB; wanted 400m, 64 MiB)')
+  expect(line('n9')).toBe('there is no node n9')
+})
+
+test('explain of a task says why it is where it is, and its events in order', () => {
+  const fleet = newSimulatedFleet({ nodes: 2 })
+  fleet.state.run(jobRun, { spec: job({}) })
+  fleet.pass(3000)
+  const said = fleet.state.ask(explain, { target: 'web/api[0]' })
+  expect(said.isFine).toBe(true)
+  expect(said.tasks[0]?.lines[0]).toMatch(/^placed on n1 \d+ s ago: 2 of 2 nodes could take it, 0 of its version in the region before/)
+  expect(said.tasks[0]?.events.map((event) => event.text.split(':')[0])).toEqual(['placed on n1', 'running, starting', 'running'])
+})
+
+test('explain of something unknown is refused with the right code', () => {
+  const fleet = newSimulatedFleet({ nodes: 1 })
+  expect(() => fleet.state.ask(explain, { target: 'nope' })).toThrow(expect.objectContaining({ code: 'TW_JOB_UNKNOWN' }))
+  expect(() => fleet.state.ask(explain, { target: 'Not A Name' })).toThrow(expect.objectContaining({ code: 'USAGE' }))
+})
+
+test('the plan of a job names the places, and running it takes exactly these', () => {
+  const fleet = newSimulatedFleet({ nodes: 3 })
+  fleet.pass(500)
+  const planned = fleet.state.ask(jobPlan, { spec: job({ count: 5 }) })
+  expect(planned).toMatchObject({ isNew: true, groups: [{ group: 'api', action: 'start', count: 5, unplaced: 0 }] })
+  fleet.state.run(jobRun, { spec: job({ count: 5 }) })
+  fleet.pass(500)
+  expect(fleet.state.ask(ps, {}).tasks.map((task) => ({ task: task.task, node: task.node }))).toEqual(planned.groups[0]?.places)
+  const again = fleet.state.ask(jobPlan, { spec: job({ count: 6 }) })
+  expect(again.changes).toEqual([{ path: 'groups.api.count', before: '5', after: '6' }])
+})
