@@ -53,6 +53,7 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
     paths,
     log,
     db: domain.db,
+    position: domain.tail,
     now: domain.now,
     run: () => Promise.reject(new Error('not used by delos')),
     propose: () => Promise.reject(new Error('not used by delos')),

@@ -37,7 +37,7 @@ beforeAll(async () => {
   const loglet = await openFileLoglet(join(paths.log, 'control'))
   control = await openControlLog({ loglet, dbFile: paths.stateDb, systems: [scubaSystem], clock: Date.now, log, onFatal: () => undefined })
   const host: ServerHost = {
-    paths, log, db: control.db, now: control.now,
+    paths, log, db: control.db, position: control.tail, now: control.now,
     run: () => Promise.reject(new Error('not here')), propose: () => Promise.reject(new Error('not here')),
     onEntries: control.onEntries, wake: (name) => loop?.wake(name), telemetry: telemetry.add,
   }
