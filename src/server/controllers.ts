@@ -10,6 +10,17 @@ export interface ControllerLoop {
   stop: () => Promise<void>
 }
 
+/** One row of telemetry: a cycle of a controller that decided something or failed, or a run of an effect. */
+export interface ControllerWork {
+  name: 'controller.cycle' | 'effect.run'
+  /** the controller, or the effect's kind */
+  target: string
+  /** how long it took, ms */
+  value: number
+  ok: boolean
+  entries: number
+}
+
 interface Slot {
   controller: Controller
   soft: () => unknown
@@ -27,7 +38,13 @@ const IDLE_MS_MAX = 10_000
  * The runtime around the controllers: each runs after entries it wakes on, when its soft state changed, and when the
  * time it asked for has come; never twice at once. What it decides goes through the sequencer.
  */
-export function startControllers(systems: readonly System[], wirings: readonly Wiring[], control: ControlLog, log: Logger): ControllerLoop {
+export function startControllers(
+  systems: readonly System[],
+  wirings: readonly Wiring[],
+  control: ControlLog,
+  log: Logger,
+  onWork: (row: ControllerWork) => void = () => undefined,
+): ControllerLoop {
   const slots = new Map<string, Slot>()
   const softOf = new Map<string, () => unknown>(wirings.flatMap((wiring) => Object.entries(wiring.soft ?? {})))
   for (const system of systems) {
@@ -35,7 +52,7 @@ export function startControllers(systems: readonly System[], wirings: readonly W
       slots.set(controller.name, { controller, soft: softOf.get(controller.name) ?? (() => undefined), isDirty: true, isRunning: false, failures: 0, timer: null })
     }
   }
-  const effects = startEffects(wirings, control, log)
+  const effects = startEffects(wirings, control, log, onWork)
   let isStopped = false
 
   const run = async (slot: Slot): Promise<void> => {
@@ -47,12 +64,14 @@ export function startControllers(systems: readonly System[], wirings: readonly W
         slot.isDirty = false
         if (slot.timer) clearTimeout(slot.timer)
         let wakeAt: number | null = null
-        await control.submit({ actor: `controller:${controller.name}` }, (db, { now }) => {
+        const startedAt = performance.now()
+        const { entries } = await control.submit({ actor: `controller:${controller.name}` }, (db, { now }) => {
           const verdict = controller.decide(db, now, slot.soft())
           wakeAt = verdict.wakeAt
           return { entries: verdict.entries, value: () => undefined }
         })
         slot.failures = 0
+        if (entries.length > 0) onWork({ name: 'controller.cycle', target: controller.name, value: performance.now() - startedAt, ok: true, entries: entries.length })
         effects.look(slot)
         const waitMs = Math.min(IDLE_MS_MAX, Math.max(5, (wakeAt ?? Infinity) - control.now()))
         slot.timer = setTimeout(() => wake(controller.name), waitMs)
@@ -61,6 +80,7 @@ export function startControllers(systems: readonly System[], wirings: readonly W
       if (!isStopped) {
         slot.failures += 1
         const waitMs = Math.min(30_000, 250 * 2 ** slot.failures)
+        onWork({ name: 'controller.cycle', target: controller.name, value: 0, ok: false, entries: 0 })
         log.error('a controller failed', { controller: controller.name, error: isRefusal(error) ? error.message : String((error as Error).stack ?? error), retryInMs: waitMs })
         slot.timer = setTimeout(() => wake(controller.name), waitMs)
       }
@@ -109,7 +129,7 @@ const EFFECT_RETRY_MS_MAX = 30_000
  * Carries out what the state asks for: each key once at a time, again after a wait when it failed or when the state
  * still asks for it. Outcomes are appended as entries, which is what makes the state stop asking.
  */
-function startEffects(wirings: readonly Wiring[], control: ControlLog, log: Logger): EffectRuns {
+function startEffects(wirings: readonly Wiring[], control: ControlLog, log: Logger, onWork: (row: ControllerWork) => void): EffectRuns {
   const adapters = new Map(wirings.flatMap((wiring) => Object.entries(wiring.effects ?? {})))
   const running = new Map<string, Promise<void>>()
   const retryAt = new Map<string, { at: number; waitMs: number }>()
@@ -132,14 +152,18 @@ function startEffects(wirings: readonly Wiring[], control: ControlLog, log: Logg
         setTimeout(() => look(slot), waitMs + 5).unref()
       }
       const run = async (): Promise<void> => {
+        const startedAt = performance.now()
+        const done = (ok: boolean, entries: number): void => onWork({ name: 'effect.run', target: effect.kind, value: performance.now() - startedAt, ok, entries })
         try {
           const entries = await adapter(effect, abort.signal)
+          done(true, entries.length)
           if (entries.length > 0) {
             await control.submit({ actor: `effect:${effect.kind}` }, () => ({ entries, value: () => undefined }))
             retryAt.delete(effect.key)
           } else later()
         } catch (error) {
           if (abort.signal.aborted) return
+          done(false, 0)
           log.warn('an effect failed and is tried again', { kind: effect.kind, key: effect.key, error: String((error as Error).message ?? error) })
           later()
         } finally {

@@ -138,7 +138,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   for (const wiring of wirings) await wiring.start?.()
   await listenLocal(api(true), paths.socket)
   if (options.listen) await listenTcp(api(false), options.listen)
-  loops = domains.map((domain) => startControllers(domain.systems, wirings, domain.control, log))
+  loops = domains.map((domain) => startControllers(domain.systems, wirings, domain.control, log, (row) => telemetry.add('muster_metrics', { ...row })))
   hub.start()
   const fleet = readLocalFleet(paths)
   for (const node of fleet?.nodes ?? []) {
