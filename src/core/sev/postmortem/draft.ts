@@ -20,14 +20,14 @@ interface Alert {
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ')
 
-const since = (from: number, to: number | null): string => (to === null ? 'not yet' : formatDuration(Math.max(0, to - from)))
+const since = (from: number, to: number): string => (to - from < 1000 ? 'at once' : formatDuration(to - from))
 
 function facts(incident: IncidentRow): string {
   const rows: [string, string][] = [
     ['service', incident.service ?? 'the whole fleet'],
     ['level', `SEV${incident.level} (${levelRule(incident.level).title})${incident.is_drill === 1 ? ', a drill' : ''}`],
-    ['bad', utcText(incident.bad_at)],
-    ['detected', `${utcText(incident.detected_at)} (${since(incident.bad_at, incident.detected_at)} after bad)`],
+    ['bad', `${utcText(incident.bad_at)} (times below: after this)`],
+    ['detected', `${utcText(incident.detected_at)} (${since(incident.bad_at, incident.detected_at)})`],
     ['paged', incident.paged_at === null ? 'nobody' : `${utcText(incident.paged_at)} (${since(incident.bad_at, incident.paged_at)})`],
     ['acknowledged', incident.acked_at === null ? 'nobody' : `${utcText(incident.acked_at)} (${since(incident.bad_at, incident.acked_at)}) by ${incident.acked_by ?? ''}`],
     ['mitigated', incident.mitigated_at === null ? 'not yet' : `${utcText(incident.mitigated_at)} (${since(incident.bad_at, incident.mitigated_at)})`],
