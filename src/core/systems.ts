@@ -1,4 +1,6 @@
 import type { System } from './contracts/controller.ts'
+import { chaosSystem } from './chaos/system.ts'
+import { chaosSystem } from './chaos/system.ts'
 import { delosSystem, kvSystem } from './delos/system.ts'
 import { deploySystem } from './deploy/system.ts'
 import { scubaSystem } from './scuba/system.ts'
@@ -6,7 +8,7 @@ import { sevSystem } from './sev/system.ts'
 import { twSystem } from './tw/system.ts'
 
 /** The systems on the `control` log, in the order they may use each other: later ones know earlier ones. */
-export const controlSystems: readonly System[] = [delosSystem, twSystem, scubaSystem, sevSystem, deploySystem]
+export const controlSystems: readonly System[] = [delosSystem, twSystem, scubaSystem, sevSystem, deploySystem, chaosSystem]
 
 /** What stands on the `kv` log: a team's own keys, whose load never delays a page. */
 export const kvSystems: readonly System[] = [kvSystem]

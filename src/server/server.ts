@@ -10,6 +10,7 @@ import type { MusterError } from '../core/kernel/errors.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { createApi, type Domain } from './api.ts'
 import { artifactRoutes, openArtifacts } from './artifacts.ts'
+import { wireChaos } from './chaos/wire.ts'
 import { openControlLog, type ControlLog } from './control-log.ts'
 import { startControllers, type ControllerLoop } from './controllers.ts'
 import { openFileLoglet } from './delos/file-loglet.ts'
@@ -55,7 +56,9 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   prepareStateDir(paths)
   const lock = lockState(paths)
   rmSync(join(paths.logs, 'start-error.json'), { force: true })
-  const log = createLogger(join(paths.logs, 'server.log'))
+  // Its lines go to the table muster_logs too, once there is telemetry.
+  let onLine: ((row: Record<string, unknown>) => void) | null = null
+  const log = createLogger(join(paths.logs, 'server.log'), (level, message, fields) => onLine?.({ ...fields, level, message, source: 'server' }))
   log.info('the server starts', { pid: process.pid, root: paths.root })
 
   const open = async (name: string, dbFile: string, systems: Domain['systems']): Promise<ControlLog> => {
@@ -71,6 +74,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const leaf = ensureLeaf(paths, log)
   const scuba = createScubaClient(paths.scubaSocket)
   const telemetry = createTelemetry(scuba, log)
+  onLine = (row) => telemetry.add('muster_logs', { ...row, time: Date.now() })
   const supervisor = createSupervisor(log)
   let loops: ControllerLoop[] = []
   const hostOf = (domain: ControlLog): ServerHost => ({
@@ -112,6 +116,8 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     wireScuba(host, scuba),
     wireSev(host),
     wireDeploy(host, scuba),
+    wireChaos(host, hub, scuba),
+    wireChaos(host, hub, scuba),
     wireDelos({ control: host, kv: hostOf(kv), logs: { control, kv } }),
   ]
   const domains: Domain[] = [
