@@ -32,7 +32,14 @@ const DOWN: Subject[] = [{ name: 'muster tw ps --json, server down', argv: [BIN,
 export async function run(): Promise<Figure[]> {
   const home = mkdtempSync(join(tmpdir(), 'muster-bench-startup-'))
   mkdirSync(join(home, 'state'))
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home, XDG_STATE_HOME: join(home, 'state'), XDG_CACHE_HOME: join(home, 'cache'), XDG_CONFIG_HOME: join(home, 'config'), NO_COLOR: '1' }
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: home,
+    XDG_STATE_HOME: join(home, 'state'),
+    XDG_CACHE_HOME: join(home, 'cache'),
+    XDG_CONFIG_HOME: join(home, 'config'),
+    NO_COLOR: '1',
+  }
   const muster = (...args: string[]): void => {
     const { status, stderr } = spawnSync(process.execPath, [BIN, ...args], { env, cwd: home, encoding: 'utf8' })
     if (status !== 0) throw new Error(`muster ${args.join(' ')} ended with ${status}: ${stderr}`)
@@ -71,7 +78,12 @@ function compare(subjects: readonly Subject[], env: NodeJS.ProcessEnv, cwd: stri
     if (i === 0) return [figure(`${name}: cpu`, median(cpuMs), 'ms'), wall]
     // Round by round: each is compared with the bare Node of its own minute.
     const extra = median(cpuMs.map((value, round) => value - (bare[round] ?? 0)))
-    return [cpuMsMax === undefined ? figure(`${name}: cpu beside node`, extra, 'ms') : figure(`${name}: cpu beside node`, extra, 'ms', '<=', cpuMsMax), wall]
+    return [
+      cpuMsMax === undefined
+        ? figure(`${name}: cpu beside node`, extra, 'ms')
+        : figure(`${name}: cpu beside node`, extra, 'ms', '<=', cpuMsMax),
+      wall,
+    ]
   })
 }
 

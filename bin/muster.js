@@ -71,7 +71,9 @@ function isNodeNewEnough(version) {
 function runWithOwnNode() {
   const node = join(root, 'node_modules/node/bin/node')
   if (!existsSync(node)) {
-    process.stderr.write(`muster needs Node 22.13 or newer, and this is ${process.version}: install a newer Node${isCheckout ? ', or run `npm ci` here, which brings one' : ''}.\n`)
+    process.stderr.write(
+      `muster needs Node 22.13 or newer, and this is ${process.version}: install a newer Node${isCheckout ? ', or run `npm ci` here, which brings one' : ''}.\n`,
+    )
     process.exitCode = 1
     return
   }

@@ -76,7 +76,12 @@ async function bundle(commands, program) {
   const define = { 'process.env.NODE_ENV': '"production"', MUSTER_PROGRAM: JSON.stringify(JSON.stringify(program)) }
   const source = (name) => join(root, 'src', `${name}.ts`)
   const results = await Promise.all([
-    esbuild({ ...common, define, inject: [source('cli/hot')], entryPoints: [source(CLI), ...commands.map((file) => join(root, 'src/commands', file))] }),
+    esbuild({
+      ...common,
+      define,
+      inject: [source('cli/hot')],
+      entryPoints: [source(CLI), ...commands.map((file) => join(root, 'src/commands', file))],
+    }),
     esbuild({ ...common, define, entryPoints: [source(COMPLETION)] }),
     esbuild({ ...common, define, entryPoints: MAINS.map(source) }),
   ])
@@ -120,7 +125,10 @@ const stubs = {
       if (path in STUBS || (isOclif && path in OCLIF_STUBS)) return { path, namespace: 'stub' }
       return undefined
     })
-    build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: `exports.__esModule = true; ${STUBS[path] ?? OCLIF_STUBS[path]}`, loader: 'js' }))
+    build.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({
+      contents: `exports.__esModule = true; ${STUBS[path] ?? OCLIF_STUBS[path]}`,
+      loader: 'js',
+    }))
   },
 }
 
@@ -132,9 +140,14 @@ const builtins = {
   name: 'builtins',
   setup(build) {
     build.onResolve({ filter: /^(node:)?[a-z_/0-9]+$/ }, ({ path, kind }) =>
-      isBuiltin(path) && kind !== 'dynamic-import' && kind !== 'require-call' ? { path: path.replace('node:', ''), namespace: 'builtin', sideEffects: false } : undefined,
+      isBuiltin(path) && kind !== 'dynamic-import' && kind !== 'require-call'
+        ? { path: path.replace('node:', ''), namespace: 'builtin', sideEffects: false }
+        : undefined,
     )
-    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`, loader: 'js' }))
+    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+      loader: 'js',
+    }))
   },
 }
 
@@ -152,7 +165,9 @@ const namedImports = {
       return { path: found.path, namespace: 'named', pluginData: { resolveDir } }
     })
     build.onLoad({ filter: /.*/, namespace: 'named' }, ({ path, pluginData }) => {
-      const names = Object.keys(createRequire(import.meta.url)(path)).filter((name) => name !== 'default' && /^[A-Za-z_$][\w$]*$/.test(name))
+      const names = Object.keys(createRequire(import.meta.url)(path)).filter(
+        (name) => name !== 'default' && /^[A-Za-z_$][\w$]*$/.test(name),
+      )
       // Renamed on the way: a package may export a reserved word.
       const contents = `const all = require(${JSON.stringify(path)}); export default all
         const { ${names.map((name, i) => `${name}: _${i}`).join(', ')} } = all
@@ -173,7 +188,14 @@ function isCommonJs(path) {
 /** What help and completion read instead of loading every command: summaries, flags, arguments, examples. */
 async function writeManifest(packageJson) {
   const { Plugin } = await import('@oclif/core')
-  const plugin = new Plugin({ root: dist, type: 'core', isRoot: true, ignoreManifest: true, pjson: slim(packageJson), errorOnManifestCreate: true })
+  const plugin = new Plugin({
+    root: dist,
+    type: 'core',
+    isRoot: true,
+    ignoreManifest: true,
+    pjson: slim(packageJson),
+    errorOnManifestCreate: true,
+  })
   await plugin.load()
   writeWhole(join(dist, 'oclif.manifest.json'), JSON.stringify(plugin.manifest))
   writeWhole(join(dist, 'completion.json'), JSON.stringify(completionTable(plugin.manifest.commands)))
@@ -189,7 +211,13 @@ function completionEntry({ summary = '', flags, args }) {
   const visible = (items) => Object.values(items).filter((item) => !item.hidden)
   return {
     summary,
-    flags: visible(flags).map(({ name, char, type, options, description = '' }) => ({ name, char, takesValue: type === 'option', options, description })),
+    flags: visible(flags).map(({ name, char, type, options, description = '' }) => ({
+      name,
+      char,
+      takesValue: type === 'option',
+      options,
+      description,
+    })),
     args: visible(args).map(({ name, options }) => ({ name, options })),
   }
 }
@@ -203,7 +231,12 @@ function slim(packageJson) {
 /** @param {string[]} files below src/commands */
 function commandIds(files) {
   return files
-    .map((file) => file.replace(/\.ts$/, '').replaceAll('/', ':').replace(/(^|:)index$/, ''))
+    .map((file) =>
+      file
+        .replace(/\.ts$/, '')
+        .replaceAll('/', ':')
+        .replace(/(^|:)index$/, ''),
+    )
     .filter((id) => id !== '')
     .sort()
 }
@@ -262,7 +295,6 @@ function isAbandoned() {
     return error.code === 'ESRCH'
   }
 }
-
 
 if (import.meta.main ?? process.argv[1] === fileURLToPath(import.meta.url)) {
   const isWanted = !process.argv.includes('--if-stale') || isStale(root)

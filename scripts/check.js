@@ -20,7 +20,12 @@ const failed = []
 for (const check of CHECKS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   const startMs = Date.now()
   const [command, ...args] = check.argv
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * 1024 * 1024 })
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 64 * 1024 * 1024,
+  })
   const seconds = ((Date.now() - startMs) / 1000).toFixed(1)
   console.log(`${status === 0 ? '●' : '✖'} ${check.name.padEnd(10)} ${seconds} s`)
   if (status === 0) continue

@@ -22,12 +22,17 @@ export async function packDirectory(folder: string): Promise<AsyncIterable<Uint8
   if (files.length === 0) throw new MusterError('DEPLOY_SOURCE_INVALID', `${folder} is empty`)
   const { create } = await import('tar')
   // A name that begins with @ means an archive to include: ./ in front makes it a plain file.
-  const packed = create({ cwd: folder, gzip: true, portable: true, noDirRecurse: true, mtime: new Date(0) }, files.map((file) => `./${file}`))
+  const packed = create(
+    { cwd: folder, gzip: true, portable: true, noDirRecurse: true, mtime: new Date(0) },
+    files.map((file) => `./${file}`),
+  )
   return packed as unknown as AsyncIterable<Uint8Array>
 }
 
 function listFiles(folder: string, prefix: string): string[] {
-  const names = readdirSync(join(folder, prefix)).filter((name) => !LEFT_OUT.has(name)).toSorted()
+  const names = readdirSync(join(folder, prefix))
+    .filter((name) => !LEFT_OUT.has(name))
+    .toSorted()
   return names.flatMap((name) => {
     const path = prefix === '' ? name : `${prefix}/${name}`
     return lstatSync(join(folder, path)).isDirectory() ? [path, ...listFiles(folder, path)] : [path]

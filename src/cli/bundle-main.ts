@@ -10,9 +10,12 @@ declare const MUSTER_PROGRAM: string
 export function run(argv: string[]): Promise<void> {
   return main(argv, {
     ...(JSON.parse(MUSTER_PROGRAM) as { version: string; ids: string[] }),
-    load: async (id) => ((await import(new URL(`../commands/${id.replaceAll(':', '/')}.js`, import.meta.url).href)) as { default: CommandClass }).default,
+    load: async (id) =>
+      ((await import(new URL(`../commands/${id.replaceAll(':', '/')}.js`, import.meta.url).href)) as { default: CommandClass }).default,
     describe: async () => {
-      const manifest = JSON.parse(readFileSync(new URL('../oclif.manifest.json', import.meta.url), 'utf8')) as { commands: Record<string, CommandInfo> }
+      const manifest = JSON.parse(readFileSync(new URL('../oclif.manifest.json', import.meta.url), 'utf8')) as {
+        commands: Record<string, CommandInfo>
+      }
       return Object.values(manifest.commands)
     },
   })

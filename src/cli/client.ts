@@ -101,23 +101,36 @@ export function createClient(target: Target, actor: string): Client {
       if (options.plan) headers['x-muster-plan'] = '1'
       if (options.apply !== undefined) headers['x-muster-apply'] = options.apply
       if (options.confirm !== undefined) headers['x-muster-confirm'] = encodeURIComponent(options.confirm)
-      return ask(target, actor, 'POST', `/v1/${name.replaceAll('.', '/')}`, { headers, body: JSON.stringify(input ?? {}), signal: options.signal })
+      return ask(target, actor, 'POST', `/v1/${name.replaceAll('.', '/')}`, {
+        headers,
+        body: JSON.stringify(input ?? {}),
+        signal: options.signal,
+      })
     },
     get: (path, signal) => ask(target, actor, 'GET', path, { signal }),
     stream: async function* stream<T>(path: string, body: unknown, signal?: AbortSignal) {
-      const response = await request('POST', path, { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body ?? {}), signal })
+      const response = await request('POST', path, {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body ?? {}),
+        signal,
+      })
       if (response.statusCode !== 200) await readAnswer(response)
       try {
         for await (const line of linesOf(response)) yield JSON.parse(line) as T
       } catch (error) {
-        throw isLost(error) && !signal?.aborted ? new MusterError('SERVER_DOWN', 'the server went away in the middle of its answer', { cause: error }) : error
+        throw isLost(error) && !signal?.aborted
+          ? new MusterError('SERVER_DOWN', 'the server went away in the middle of its answer', { cause: error })
+          : error
       }
     },
     events: (options) => followEvents(request, options),
   }
 }
 
-async function* followEvents(request: Client['request'], options: { from?: number; types?: readonly string[]; signal?: AbortSignal }): AsyncGenerator<LogEvent> {
+async function* followEvents(
+  request: Client['request'],
+  options: { from?: number; types?: readonly string[]; signal?: AbortSignal },
+): AsyncGenerator<LogEvent> {
   let from = options.from
   let wasConnected = false
   for (;;) {
@@ -167,10 +180,20 @@ export async function* linesOf(stream: AsyncIterable<Buffer | string>): AsyncGen
 }
 
 /** One question, one answer. Plain text goes over node:net alone, which starts sooner; TLS needs node:https. */
-async function ask<T>(target: Target, actor: string, method: string, path: string, input: RequestInput & { body?: string }): Promise<Answer<T>> {
+async function ask<T>(
+  target: Target,
+  actor: string,
+  method: string,
+  path: string,
+  input: RequestInput & { body?: string },
+): Promise<Answer<T>> {
   if (target.isTls) return readAnswer(await send(target, actor, method, path, input))
   const headers = headersOf(target, actor, input)
-  const head = [`${method} ${path} HTTP/1.1`, `host: ${target.host ?? 'localhost'}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)]
+  const head = [
+    `${method} ${path} HTTP/1.1`,
+    `host: ${target.host ?? 'localhost'}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ]
   let answer: Exchanged
   try {
     answer = await exchange(target, head, input.body ?? '', input.signal)
@@ -211,8 +234,15 @@ function send(target: Target, actor: string, method: string, path: string, input
 function connectionError(target: Target, cause: NodeJS.ErrnoException): MusterError | Error {
   if (cause.name === 'AbortError') return cause
   const where = target.socketPath ?? `${target.host}:${target.port}`
-  if (cause.code === 'EACCES') return new MusterError('NOT_PERMITTED', `the server's socket ${where} belongs to another user`, { hint: 'Run as that user, or use another --context.', cause })
-  return new MusterError('SERVER_DOWN', `no server answers at ${where} (${cause.code ?? cause.message})`, { cause, details: { neverSent: cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED' } })
+  if (cause.code === 'EACCES')
+    return new MusterError('NOT_PERMITTED', `the server's socket ${where} belongs to another user`, {
+      hint: 'Run as that user, or use another --context.',
+      cause,
+    })
+  return new MusterError('SERVER_DOWN', `no server answers at ${where} (${cause.code ?? cause.message})`, {
+    cause,
+    details: { neverSent: cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED' },
+  })
 }
 
 async function readAnswer<T>(response: IncomingMessage): Promise<Answer<T>> {
@@ -228,7 +258,10 @@ async function readAnswer<T>(response: IncomingMessage): Promise<Answer<T>> {
 
 function lostAnswer(cause: unknown): MusterError {
   const hint = 'Look with the matching `list` or `status` command before trying again.'
-  return new MusterError('SERVER_DOWN', 'the server went away before it answered; whether the change was made is not known', { hint, cause })
+  return new MusterError('SERVER_DOWN', 'the server went away before it answered; whether the change was made is not known', {
+    hint,
+    cause,
+  })
 }
 
 function parseEnvelope<T>(status: number, text: string): Answer<T> {

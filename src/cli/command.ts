@@ -37,7 +37,13 @@ interface CommonFlags {
 export abstract class MusterCommand extends Command {
   static override baseFlags = {
     json: Flags.boolean({ description: 'JSON, the same as -o json', helpGroup: 'GLOBAL', exclusive: ['output'] }),
-    output: Flags.string({ char: 'o', description: 'how to print the answer', options: [...FORMATS], helpGroup: 'GLOBAL', helpValue: FORMATS.join('|') }),
+    output: Flags.string({
+      char: 'o',
+      description: 'how to print the answer',
+      options: [...FORMATS],
+      helpGroup: 'GLOBAL',
+      helpValue: FORMATS.join('|'),
+    }),
     context: Flags.string({ description: 'which fleet to talk to', helpGroup: 'GLOBAL', helpValue: 'NAME' }),
     'no-color': Flags.boolean({ description: 'no colours', helpGroup: 'GLOBAL' }),
   }
@@ -55,7 +61,10 @@ export abstract class MusterCommand extends Command {
     const flags = parsed.flags as unknown as CommonFlags
     this.settings = await loadConfig({ context: flags.context, output: flags.json ? 'json' : flags.output })
     this.format = toFormat(this.settings.output.value, this.settings.output.origin)
-    this.view = viewOf(process.stdout, { noColor: flags['no-color'] || this.settings.color.value === 'never', isWide: this.format === 'wide' })
+    this.view = viewOf(process.stdout, {
+      noColor: flags['no-color'] || this.settings.color.value === 'never',
+      isWide: this.format === 'wide',
+    })
     return { args: parsed.args, flags: parsed.flags, argv: parsed.argv.map(String) } as Parsed<C>
   }
 
@@ -68,7 +77,10 @@ export abstract class MusterCommand extends Command {
   /** `user:anna`; what the log records as the one who asked. */
   protected get actor(): string {
     const { env } = process
-    return env['MUSTER_ACTOR'] || `user:${env['USER'] || env['LOGNAME'] || (process.getuid?.() === 0 ? 'root' : String(process.getuid?.() ?? 'unknown'))}`
+    return (
+      env['MUSTER_ACTOR'] ||
+      `user:${env['USER'] || env['LOGNAME'] || (process.getuid?.() === 0 ? 'root' : String(process.getuid?.() ?? 'unknown'))}`
+    )
   }
 
   /** Where the state of a local context is. */
@@ -91,7 +103,12 @@ export abstract class MusterCommand extends Command {
   }
 
   /** Writes the answer, of the form `muster.<name>/1`, in the format that was asked for; `render` draws it for people. Warnings go to stderr too. */
-  protected async answer<T>(name: string, data: T, render: (data: T, view: View) => string, warnings: readonly string[] = []): Promise<void> {
+  protected async answer<T>(
+    name: string,
+    data: T,
+    render: (data: T, view: View) => string,
+    warnings: readonly string[] = [],
+  ): Promise<void> {
     for (const warning of warnings) this.note(`▲ ${warning}`)
     const kind = this.format
     this.print(kind === 'table' || kind === 'wide' ? render(data, this.view) : await format(kind, schemaName(name), data, warnings))
@@ -133,7 +150,10 @@ export abstract class MusterCommand extends Command {
   /** A signal that is aborted by Ctrl-C or SIGTERM, for streams that should end quietly. The exit code stays 130 or 143. */
   protected interrupted(): AbortSignal {
     const controller = new AbortController()
-    for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
       process.once(signal, () => {
         process.exitCode = code
         controller.abort()
@@ -193,9 +213,17 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
   static override baseFlags = {
     ...MusterCommand.baseFlags,
     plan: Flags.boolean({ description: 'show what would change, change nothing', helpGroup: 'CHANGE', exclusive: ['apply'] }),
-    apply: Flags.string({ description: 'do what the plan of this id says; refused (5) if things moved on', helpGroup: 'CHANGE', helpValue: 'ID' }),
+    apply: Flags.string({
+      description: 'do what the plan of this id says; refused (5) if things moved on',
+      helpGroup: 'CHANGE',
+      helpValue: 'ID',
+    }),
     yes: Flags.boolean({ char: 'y', description: 'do not ask y/N', helpGroup: 'CHANGE' }),
-    confirm: Flags.string({ description: 'the name of the target, where a high-risk command asks for it', helpGroup: 'CHANGE', helpValue: 'NAME' }),
+    confirm: Flags.string({
+      description: 'the name of the target, where a high-risk command asks for it',
+      helpGroup: 'CHANGE',
+      helpValue: 'NAME',
+    }),
   }
 
   abstract input(parsed: AnyParsed): InputOf<Ref> | Promise<InputOf<Ref>>
@@ -224,7 +252,10 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
       throw inputError(parsed.error)
     }
     if (flags.plan) {
-      if (operation.kind !== 'command') throw new MusterError('USAGE', 'This command acts outside the log, so its difference cannot be shown before.', { hint: 'Run it without --plan.' })
+      if (operation.kind !== 'command')
+        throw new MusterError('USAGE', 'This command acts outside the log, so its difference cannot be shown before.', {
+          hint: 'Run it without --plan.',
+        })
       const { plan, warnings } = await this.call(ref, input, { plan: true })
       if (plan) await this.showPlan(plan, warnings)
       return null
@@ -233,7 +264,13 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
     const streams = { stdin: process.stdin, stderr: process.stderr }
     let confirm: string | undefined
     const isHigh = operation.danger === 'high' || (operation.danger === 'medium' && this.settings.isProtected.value)
-    if (isHigh) confirm = await confirmName(operation.summary, operation.confirmName?.(parsed.data) ?? this.settings.context.value, flags.confirm, streams)
+    if (isHigh)
+      confirm = await confirmName(
+        operation.summary,
+        operation.confirmName?.(parsed.data) ?? this.settings.context.value,
+        flags.confirm,
+        streams,
+      )
     else if (operation.danger === 'medium') await confirmYes(operation.summary, flags.yes, streams)
     return this.call(ref, input, { apply: flags.apply, confirm: confirm ?? flags.confirm })
   }

@@ -27,7 +27,10 @@ function namesFromState(kind: string, words: readonly string[]): Candidate[] {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
   const db = new DatabaseSync(stateDb, { readOnly: true, timeout: 20 })
   try {
-    return db.prepare(sql).all().map((row) => ({ value: String(row['value']), description: String(row['description'] ?? '') }))
+    return db
+      .prepare(sql)
+      .all()
+      .map((row) => ({ value: String(row['value']), description: String(row['description'] ?? '') }))
   } catch {
     return [] // the table is not there yet
   } finally {

@@ -18,7 +18,10 @@ export function complete(words: readonly string[], commands: CompletionTable, na
   const before = words.slice(0, -1)
   const { id, depth } = descend(before, commands)
   const entry = commands[id]
-  const candidates = [...(current.startsWith('-') ? [] : children(id, depth === before.length, commands)), ...(entry ? ofCommand(entry, before.slice(depth), current, namesOf) : [])]
+  const candidates = [
+    ...(current.startsWith('-') ? [] : children(id, depth === before.length, commands)),
+    ...(entry ? ofCommand(entry, before.slice(depth), current, namesOf) : []),
+  ]
   return candidates.filter(({ value }) => value.startsWith(current)).sort((a, b) => (a.value < b.value ? -1 : 1))
 }
 
@@ -73,6 +76,6 @@ export const NAMES_SQL: Record<string, string> = {
   service: 'SELECT name AS value, job AS description FROM tw_mesh_service',
   rollout: "SELECT id AS value, service || ' ' || state AS description FROM deploy_rollout ORDER BY id DESC LIMIT 50",
   incident: 'SELECT number AS value, title AS description FROM sev_incident ORDER BY number DESC LIMIT 50',
-  run: "SELECT id AS value, state AS description FROM chaos_run ORDER BY id DESC LIMIT 50",
+  run: 'SELECT id AS value, state AS description FROM chaos_run ORDER BY id DESC LIMIT 50',
   rule: 'SELECT name AS value, NULL AS description FROM scuba_alert',
 }

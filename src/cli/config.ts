@@ -38,9 +38,17 @@ const CONTEXT_KEYS = new Set(['address', 'token', 'token_file', 'state_dir', 'pr
  * Settings in order of precedence: flag > MUSTER_* > ./muster.toml > $XDG_CONFIG_HOME/muster/config.toml > default.
  * Throws USAGE on a file that is not valid.
  */
-export async function loadConfig(flags: { context?: string | undefined; output?: string | undefined }, env = process.env, cwd = process.cwd()): Promise<CliConfig> {
+export async function loadConfig(
+  flags: { context?: string | undefined; output?: string | undefined },
+  env = process.env,
+  cwd = process.cwd(),
+): Promise<CliConfig> {
   const layers = await readLayers([join(cwd, 'muster.toml'), userConfigPath(env)])
-  const context = first<string>('default', [flagSetting('--context', flags.context), envSetting(env, 'MUSTER_CONTEXT'), ...fromFiles(layers, ['context'], asText)])
+  const context = first<string>('default', [
+    flagSetting('--context', flags.context),
+    envSetting(env, 'MUSTER_CONTEXT'),
+    ...fromFiles(layers, ['context'], asText),
+  ])
   const inContext = <T>(key: string, check: Check<T>): (Setting<T> | null)[] => fromFiles(layers, ['contexts', context.value, key], check)
   const tokenFile = first<string | null>(null, inContext('token_file', asText))
   return {
@@ -49,7 +57,11 @@ export async function loadConfig(flags: { context?: string | undefined; output?:
     token: first<string | null>(null, [envSetting(env, 'MUSTER_TOKEN'), ...inContext('token', asText), readToken(tokenFile)]),
     stateDir: first<string | null>(null, [envSetting(env, 'MUSTER_STATE_DIR'), ...inContext('state_dir', asPath)]),
     isProtected: first<boolean>(false, inContext('protected', asBoolean)),
-    output: first<string>('table', [flagSetting('--output', flags.output), envSetting(env, 'MUSTER_OUTPUT'), ...fromFiles(layers, ['output'], asText)]),
+    output: first<string>('table', [
+      flagSetting('--output', flags.output),
+      envSetting(env, 'MUSTER_OUTPUT'),
+      ...fromFiles(layers, ['output'], asText),
+    ]),
     color: first<'auto' | 'never'>('auto', fromFiles(layers, ['color'], asColor)),
     files: layers.map((layer) => layer.path),
   }
@@ -90,7 +102,10 @@ function envSetting(env: NodeJS.ProcessEnv, name: string): Setting<string> | nul
 
 function fromFiles<T>(layers: readonly FileLayer[], path: readonly string[], check: Check<T>): (Setting<T> | null)[] {
   return layers.map((layer) => {
-    const value = path.reduce<unknown>((at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined), layer.body)
+    const value = path.reduce<unknown>(
+      (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined),
+      layer.body,
+    )
     return value === undefined ? null : { value: check(value, path.join('.'), layer.path), origin: layer.path }
   })
 }

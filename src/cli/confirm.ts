@@ -8,18 +8,33 @@ export interface Streams {
 /** y/N, asked on a terminal; in scripts `--yes` answers. Rejects with CONFIRM_REQUIRED. Never a default yes. */
 export async function confirmYes(question: string, isYes: boolean, streams: Streams): Promise<void> {
   if (isYes) return
-  if (!streams.stdin.isTTY) throw new MusterError('CONFIRM_REQUIRED', `${question} Nobody is there to ask.`, { hint: 'Add --yes to do it, or --plan to see what it would do.' })
+  if (!streams.stdin.isTTY)
+    throw new MusterError('CONFIRM_REQUIRED', `${question} Nobody is there to ask.`, {
+      hint: 'Add --yes to do it, or --plan to see what it would do.',
+    })
   const answer = await ask(`${question} [y/N] `, streams)
-  if (!/^y(es)?$/i.test(answer.trim())) throw new MusterError('CONFIRM_REQUIRED', 'Not confirmed; nothing was changed.', { hint: 'Answer y, or see what it would do with --plan.' })
+  if (!/^y(es)?$/i.test(answer.trim()))
+    throw new MusterError('CONFIRM_REQUIRED', 'Not confirmed; nothing was changed.', {
+      hint: 'Answer y, or see what it would do with --plan.',
+    })
 }
 
 /** The target's name, typed on a terminal or given by `--confirm NAME`. Gives the name; rejects with CONFIRM_REQUIRED. */
 export async function confirmName(what: string, name: string, given: string | undefined, streams: Streams): Promise<string> {
   if (given === name) return name
-  if (given !== undefined) throw new MusterError('CONFIRM_REQUIRED', `--confirm says "${given}", but this is about "${name}".`, { hint: `Add --confirm ${name} if that is what you mean.` })
-  if (!streams.stdin.isTTY) throw new MusterError('CONFIRM_REQUIRED', `${what} needs its name confirmed: "${name}".`, { hint: `Add --confirm ${name}, or --plan to see what it would do.` })
+  if (given !== undefined)
+    throw new MusterError('CONFIRM_REQUIRED', `--confirm says "${given}", but this is about "${name}".`, {
+      hint: `Add --confirm ${name} if that is what you mean.`,
+    })
+  if (!streams.stdin.isTTY)
+    throw new MusterError('CONFIRM_REQUIRED', `${what} needs its name confirmed: "${name}".`, {
+      hint: `Add --confirm ${name}, or --plan to see what it would do.`,
+    })
   const answer = await ask(`${what}\nType ${name} to go on: `, streams)
-  if (answer.trim() !== name) throw new MusterError('CONFIRM_REQUIRED', 'The name does not match; nothing was changed.', { hint: `Type ${name} exactly, or use --confirm ${name}.` })
+  if (answer.trim() !== name)
+    throw new MusterError('CONFIRM_REQUIRED', 'The name does not match; nothing was changed.', {
+      hint: `Type ${name} exactly, or use --confirm ${name}.`,
+    })
   return name
 }
 

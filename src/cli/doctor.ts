@@ -25,7 +25,12 @@ const TMPFS = 0x01021994
 export async function examine(paths: StatePaths): Promise<Finding[]> {
   const { probeCapabilities } = await import('../agent/capabilities.ts')
   const folder = nearestFolder(paths.root)
-  const agent = probeCapabilities(folder).map(({ name, isThere, found, cost, isNeeded }): Finding => ({ name, state: isThere ? 'ok' : isNeeded ? 'broken' : 'lesser', found, cost }))
+  const agent = probeCapabilities(folder).map(({ name, isThere, found, cost, isNeeded }): Finding => ({
+    name,
+    state: isThere ? 'ok' : isNeeded ? 'broken' : 'lesser',
+    found,
+    cost,
+  }))
   return [nodeVersion(), machine(), openFiles(), await loopback(), socketPath(paths), ...disk(folder), ...agent]
 }
 
@@ -40,12 +45,22 @@ function nodeVersion(): Finding {
 
 function machine(): Finding {
   const cores = availableParallelism()
-  return finding('cores and memory', cores >= 2 && totalmem() >= 1024 ** 3, `${cores} cores, ${formatSize(totalmem())}`, 'A fleet of several nodes will be slow to start: use `muster up --nodes 1`.')
+  return finding(
+    'cores and memory',
+    cores >= 2 && totalmem() >= 1024 ** 3,
+    `${cores} cores, ${formatSize(totalmem())}`,
+    'A fleet of several nodes will be slow to start: use `muster up --nodes 1`.',
+  )
 }
 
 function openFiles(): Finding {
   const limit = Number(/^Max open files\s+(\d+)/m.exec(readOr('/proc/self/limits', ''))?.[1] ?? Number.POSITIVE_INFINITY)
-  return finding('open files', limit >= OPEN_FILES_MIN, `${limit}`, `The mesh can hold fewer connections than it could: raise it with \`ulimit -n ${OPEN_FILES_MIN}\` before \`muster up\`.`)
+  return finding(
+    'open files',
+    limit >= OPEN_FILES_MIN,
+    `${limit}`,
+    `The mesh can hold fewer connections than it could: raise it with \`ulimit -n ${OPEN_FILES_MIN}\` before \`muster up\`.`,
+  )
 }
 
 /** Tasks, proxies and the store all listen on loopback. */
@@ -57,12 +72,23 @@ async function loopback(): Promise<Finding> {
     server.listen(0, '127.0.0.1', () => resolve(null))
   })
   server.close()
-  return finding('ports on loopback', error === null, error === null ? `free ports from ${range || 'the system'}` : error.message, 'Nothing can listen on 127.0.0.1, so no task can be reached.', 'broken')
+  return finding(
+    'ports on loopback',
+    error === null,
+    error === null ? `free ports from ${range || 'the system'}` : error.message,
+    'Nothing can listen on 127.0.0.1, so no task can be reached.',
+    'broken',
+  )
 }
 
 function socketPath(paths: StatePaths): Finding {
   const isShort = paths.socket.startsWith(paths.root)
-  return finding('socket path', isShort, paths.socket, 'The state directory has a long path, so sockets are in the temporary directory; a cleaner of it may remove them.')
+  return finding(
+    'socket path',
+    isShort,
+    paths.socket,
+    'The state directory has a long path, so sockets are in the temporary directory; a cleaner of it may remove them.',
+  )
 }
 
 function disk(folder: string): Finding[] {
@@ -71,9 +97,25 @@ function disk(folder: string): Finding[] {
   const probe = probeSync(folder)
   const isRam = type === TMPFS
   return [
-    finding('state directory', probe.error === null, probe.error ?? folder, 'The state cannot be written: use another with MUSTER_STATE_DIR.', 'broken'),
-    finding('disk space', free >= DISK_FREE_BYTES_MIN, `${formatSize(free)} free`, 'Writing stops with DISK_FULL when it is used up: free some, or use another disk with MUSTER_STATE_DIR.'),
-    finding('durable writes', !isRam && probe.syncMs >= SYNC_MS_MIN, isRam ? 'tmpfs: memory, not a disk' : `fdatasync ${probe.syncMs.toFixed(2)} ms`, 'What is acknowledged would be lost with the power: put the state on a disk with MUSTER_STATE_DIR.'),
+    finding(
+      'state directory',
+      probe.error === null,
+      probe.error ?? folder,
+      'The state cannot be written: use another with MUSTER_STATE_DIR.',
+      'broken',
+    ),
+    finding(
+      'disk space',
+      free >= DISK_FREE_BYTES_MIN,
+      `${formatSize(free)} free`,
+      'Writing stops with DISK_FULL when it is used up: free some, or use another disk with MUSTER_STATE_DIR.',
+    ),
+    finding(
+      'durable writes',
+      !isRam && probe.syncMs >= SYNC_MS_MIN,
+      isRam ? 'tmpfs: memory, not a disk' : `fdatasync ${probe.syncMs.toFixed(2)} ms`,
+      'What is acknowledged would be lost with the power: put the state on a disk with MUSTER_STATE_DIR.',
+    ),
   ]
 }
 

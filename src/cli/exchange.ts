@@ -45,7 +45,10 @@ export function parseAnswer(bytes: Buffer): Exchanged | null {
   if (end < 0) return null
   const [first = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n')
   const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(first)?.[1] ?? 0)
-  if (status === 0) throw new MusterError('UNAVAILABLE', 'what answers there does not speak HTTP', { hint: 'Check the address of the context with `muster config show --origin`.' })
+  if (status === 0)
+    throw new MusterError('UNAVAILABLE', 'what answers there does not speak HTTP', {
+      hint: 'Check the address of the context with `muster config show --origin`.',
+    })
   const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]))
   const rest = bytes.subarray(end + 4)
   if (headers.get('transfer-encoding')?.toLowerCase() === 'chunked') {

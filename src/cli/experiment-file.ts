@@ -19,10 +19,19 @@ export function lintFile(file: string): LintedFile {
   }
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines })
-  const syntax = document.errors.map((error) => ({ line: error.linePos?.[0].line ?? 1, column: error.linePos?.[0].col ?? 1, path: '', message: error.message.split('\n')[0] ?? '' }))
+  const syntax = document.errors.map((error) => ({
+    line: error.linePos?.[0].line ?? 1,
+    column: error.linePos?.[0].col ?? 1,
+    path: '',
+    message: error.message.split('\n')[0] ?? '',
+  }))
   if (syntax.length > 0) return { file, experiment: null, issues: syntax }
   const experiment = document.toJS() as unknown
-  const issues = lintExperiment(experiment).map((issue) => ({ ...placeOf(document, lines, issue), path: issue.path.join('.'), message: issue.message }))
+  const issues = lintExperiment(experiment).map((issue) => ({
+    ...placeOf(document, lines, issue),
+    path: issue.path.join('.'),
+    message: issue.message,
+  }))
   return { file, experiment, issues }
 }
 

@@ -57,7 +57,11 @@ function bodyOf(error: unknown, context: FailureContext): ErrorBody {
 
 /** What oclif's parser refuses, without its appendix and its Config object. */
 function usageBody(error: OclifError, context: FailureContext): ErrorBody {
-  const message = error.message.split('\nSee more help')[0]?.replace(/^Nonexistent flags?:/, 'unknown flag').trim() ?? error.message
+  const message =
+    error.message
+      .split('\nSee more help')[0]
+      ?.replace(/^Nonexistent flags?:/, 'unknown flag')
+      .trim() ?? error.message
   const near = (error.flags ?? []).flatMap((flag) => nearFlags(flag, context.flags))
   const options = near.length > 0 ? { hint: `Did you mean ${near.join(' or ')}? Nothing was run.` } : {}
   return new MusterError('USAGE', message, options).toJSON()

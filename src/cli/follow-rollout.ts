@@ -14,7 +14,8 @@ export async function* followRollout(client: Client, rollout: string, signal: Ab
   const both = AbortSignal.any([signal, end.signal])
   const ask = async () => client.call<WatchView>('deploy.watch', { rollout }, { signal: both })
   const listen = async (from: number | undefined): Promise<void> => {
-    for await (const _event of client.events({ ...(from === undefined ? {} : { from }), types: ['deploy.', 'tw.Split'], signal: both })) wake()
+    for await (const _event of client.events({ ...(from === undefined ? {} : { from }), types: ['deploy.', 'tw.Split'], signal: both }))
+      wake()
   }
   try {
     const first = await ask()

@@ -23,6 +23,7 @@ async function describe(names: readonly string[], found: Resolution | null, prog
   }
   const typed = names.join(' ')
   const near = guess(typed, [...program.ids, ...Object.keys(HELP_TOPICS)])
-  const hint = near.length > 0 ? `Did you mean ${near.map((name) => `\`muster help ${name}\``).join(' or ')}?` : 'See `muster help` for all commands.'
+  const hint =
+    near.length > 0 ? `Did you mean ${near.map((name) => `\`muster help ${name}\``).join(' or ')}?` : 'See `muster help` for all commands.'
   throw new MusterError('USAGE', `there is no help for \`${typed}\``, { hint })
 }

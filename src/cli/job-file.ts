@@ -41,13 +41,23 @@ export function parseJobFile(text: string, file: string, sets: readonly string[]
 }
 
 /** YAML (or JSON) to a document; its syntax errors carry line and column. */
-export function parseYaml(text: string, file: string, lines: LineCounter = new LineCounter(), code: 'TW_SPEC_INVALID' | 'TW_COMPOSE_INVALID' = 'TW_SPEC_INVALID'): Document {
+export function parseYaml(
+  text: string,
+  file: string,
+  lines: LineCounter = new LineCounter(),
+  code: 'TW_SPEC_INVALID' | 'TW_COMPOSE_INVALID' = 'TW_SPEC_INVALID',
+): Document {
   const yaml = parseDocument(text, { lineCounter: lines, merge: true })
   if (yaml.errors.length === 0) return yaml
   throw invalid(
     yaml.errors.map((error) => {
       const place = error.linePos?.[0] ?? { line: 1, col: 1 }
-      return { file, line: place.line, column: place.col, message: error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? 'not YAML' }
+      return {
+        file,
+        line: place.line,
+        column: place.col,
+        message: error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? 'not YAML',
+      }
     }),
     code,
   )
@@ -57,13 +67,19 @@ export function readText(path: string): string {
   try {
     return readFileSync(path === '-' ? 0 : path, 'utf8')
   } catch (cause) {
-    throw new MusterError('FILE_UNREADABLE', `${path}: ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (cause as Error).message}`, { cause })
+    throw new MusterError(
+      'FILE_UNREADABLE',
+      `${path}: ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (cause as Error).message}`,
+      { cause },
+    )
   }
 }
 
 function invalid(issues: FileIssue[], code: 'TW_SPEC_INVALID' | 'TW_COMPOSE_INVALID' = 'TW_SPEC_INVALID'): MusterError {
   const sorted = issues.sort((a, b) => a.line - b.line || a.column - b.column)
-  return new MusterError(code, sorted.map((issue) => `${issue.file}:${issue.line}:${issue.column} ${issue.message}`).join('\n  '), { details: { issues: sorted } })
+  return new MusterError(code, sorted.map((issue) => `${issue.file}:${issue.line}:${issue.column} ${issue.message}`).join('\n  '), {
+    details: { issues: sorted },
+  })
 }
 
 /** Where an issue stands: at its key, at its value, or at the nearest thing around it that is in the file. */
@@ -99,11 +115,13 @@ function valueOffset(yaml: Document, path: readonly (string | number)[]): number
 /** `groups.api.count=8`: the value is read as YAML, so numbers stay numbers. */
 function applySet(yaml: Document, set: string): void {
   const cut = set.indexOf('=')
-  if (cut <= 0) throw new MusterError('USAGE', `--set "${set}" is not of the form PATH=VALUE`, { hint: 'For example --set groups.api.count=8' })
+  if (cut <= 0)
+    throw new MusterError('USAGE', `--set "${set}" is not of the form PATH=VALUE`, { hint: 'For example --set groups.api.count=8' })
   const path = set.slice(0, cut).split('.')
   for (let length = 1; length < path.length; length += 1) {
     const node = yaml.getIn(path.slice(0, length), true)
-    if (node !== undefined && !isMap(node)) throw new MusterError('USAGE', `--set "${set}": ${path.slice(0, length).join('.')} is not a map`)
+    if (node !== undefined && !isMap(node))
+      throw new MusterError('USAGE', `--set "${set}": ${path.slice(0, length).join('.')} is not a map`)
   }
   yaml.setIn(path, parseYaml(set.slice(cut + 1), '--set').toJS())
 }

@@ -52,7 +52,10 @@ function wantsHelp(argv: readonly string[]): boolean {
 async function unknownCommand(found: { typed: string; guesses: string[] }, argv: string[]): Promise<void> {
   const { runPlugin } = await import('./plugin.ts')
   if (await runPlugin(argv)) return
-  const hint = found.guesses.length > 0 ? `Did you mean ${found.guesses.map((name) => `\`muster ${name}\``).join(' or ')}? Nothing was run.` : 'See `muster help` for all commands.'
+  const hint =
+    found.guesses.length > 0
+      ? `Did you mean ${found.guesses.map((name) => `\`muster ${name}\``).join(' or ')}? Nothing was run.`
+      : 'See `muster help` for all commands.'
   throw new MusterError('USAGE', `there is no command \`muster ${found.typed}\``, { hint })
 }
 
@@ -70,7 +73,12 @@ function quietPipes(): void {
 export function commandIds(files: readonly string[]): string[] {
   return files
     .filter((file) => /\.(ts|js)$/.test(file) && !file.endsWith('.d.ts'))
-    .map((file) => file.replace(/\.(ts|js)$/, '').replaceAll('/', ':').replace(/(^|:)index$/, ''))
+    .map((file) =>
+      file
+        .replace(/\.(ts|js)$/, '')
+        .replaceAll('/', ':')
+        .replace(/(^|:)index$/, ''),
+    )
     .filter((id) => id !== '')
     .sort()
 }

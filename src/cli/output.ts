@@ -75,7 +75,12 @@ export function nameOf(row: unknown): string {
 }
 
 /** The answer as text in a machine format or as names; a table is the command's own matter. */
-export async function format(kind: Exclude<Format, 'table' | 'wide'>, schema: string, data: unknown, warnings: readonly string[]): Promise<string> {
+export async function format(
+  kind: Exclude<Format, 'table' | 'wide'>,
+  schema: string,
+  data: unknown,
+  warnings: readonly string[],
+): Promise<string> {
   switch (kind) {
     case 'json':
       return JSON.stringify(success(schema, data, warnings), null, 2)

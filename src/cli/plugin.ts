@@ -8,7 +8,10 @@ import { delimiter, join } from 'node:path'
 export async function runPlugin(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
   const name = argv[0]
   if (name === undefined || !/^[a-z][a-z0-9-]*$/.test(name)) return false
-  const file = (env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, `muster-${name}`)).find(isExecutable)
+  const file = (env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, `muster-${name}`))
+    .find(isExecutable)
   if (file === undefined) return false
   const { spawn } = await import('node:child_process')
   const child = spawn(file, argv.slice(1), { stdio: 'inherit' })

@@ -18,7 +18,10 @@ type InOf<Op> = Op extends { input: infer S extends z.ZodType } ? z.input<S> : n
 type OutOf<Op> = Op extends { output: infer S extends z.ZodType } ? z.output<S> : never
 
 /** `remote('tw.task.list', async () => (await import('../../core/tw/operations.ts')).taskList)` */
-export function remote<Op extends { input: z.ZodType; output: z.ZodType }>(name: string, load: () => Promise<Op>): OperationRef<InOf<Op>, OutOf<Op>> {
+export function remote<Op extends { input: z.ZodType; output: z.ZodType }>(
+  name: string,
+  load: () => Promise<Op>,
+): OperationRef<InOf<Op>, OutOf<Op>> {
   return { name, load: load as unknown as () => Promise<AnyOperation> }
 }
 

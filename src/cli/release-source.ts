@@ -5,10 +5,7 @@ import { packDirectory, uploadArtifact } from './artifact.ts'
 import type { Client } from './client.ts'
 
 /** What `deploy start --release` names, as the operation takes it. */
-export type ReleaseSource =
-  | { release: string }
-  | { artifact: string; label: string }
-  | { job: Record<string, unknown>; label: string }
+export type ReleaseSource = { release: string } | { artifact: string; label: string } | { job: Record<string, unknown>; label: string }
 
 const ARCHIVE = /\.(tar|tar\.gz|tgz)$/
 const JOB_FILE = /\.(ya?ml|json)$/
@@ -31,7 +28,10 @@ export async function releaseSource(client: Client, text: string): Promise<Relea
     const { loadJobFile } = await import('./job-file.ts')
     return { job: loadJobFile(text).document, label }
   }
-  throw new MusterError('DEPLOY_SOURCE_INVALID', `${text} is neither a directory, a .tar, .tar.gz or .tgz archive, nor a job file (.yaml, .json).`)
+  throw new MusterError(
+    'DEPLOY_SOURCE_INVALID',
+    `${text} is neither a directory, a .tar, .tar.gz or .tgz archive, nor a job file (.yaml, .json).`,
+  )
 }
 
 /** The archive's bytes, once its headers were read: a broken one is refused here, not on the nodes. */
@@ -39,7 +39,13 @@ async function checkedArchive(path: string): Promise<AsyncIterable<Uint8Array>> 
   const { list } = await import('tar')
   let files = 0
   try {
-    await list({ file: path, strict: true, onReadEntry: () => { files += 1 } })
+    await list({
+      file: path,
+      strict: true,
+      onReadEntry: () => {
+        files += 1
+      },
+    })
   } catch (cause) {
     throw new MusterError('DEPLOY_SOURCE_INVALID', `${path} is not a whole tar archive: ${(cause as Error).message}`, { cause })
   }

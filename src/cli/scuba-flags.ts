@@ -7,7 +7,10 @@ export function timeFlag(name: string, text: string | undefined, nowMs: number):
   const ago = parseDuration(text)
   if (ago !== null) return nowMs - ago
   const at = /^\d{4}-/.test(text) ? Date.parse(text) : NaN
-  if (Number.isNaN(at)) throw new MusterError('USAGE', `--${name} ${JSON.stringify(text)} is neither a duration nor a time`, { hint: 'Write 15m, 2h or 2026-01-31T12:00:00Z.' })
+  if (Number.isNaN(at))
+    throw new MusterError('USAGE', `--${name} ${JSON.stringify(text)} is neither a duration nor a time`, {
+      hint: 'Write 15m, 2h or 2026-01-31T12:00:00Z.',
+    })
   return at
 }
 
@@ -15,7 +18,8 @@ export function timeFlag(name: string, text: string | undefined, nowMs: number):
 export function durationFlag(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const ms = parseDuration(text)
-  if (ms === null || ms <= 0) throw new MusterError('USAGE', `--${name} ${JSON.stringify(text)} is no duration`, { hint: 'Write 5s or 1m.' })
+  if (ms === null || ms <= 0)
+    throw new MusterError('USAGE', `--${name} ${JSON.stringify(text)} is no duration`, { hint: 'Write 5s or 1m.' })
   return ms
 }
 

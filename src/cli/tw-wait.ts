@@ -16,7 +16,11 @@ export async function waitUntil<T>(
   options.onChange?.(latest.data)
   if (isDone(latest.data)) return { data: latest.data, isDone: true }
   try {
-    for await (const _ of client.events({ from: latest.position, types: ['tw.'], signal: AbortSignal.any([deadline, options.signal, end.signal]) })) {
+    for await (const _ of client.events({
+      from: latest.position,
+      types: ['tw.'],
+      signal: AbortSignal.any([deadline, options.signal, end.signal]),
+    })) {
       latest = await ask()
       options.onChange?.(latest.data)
       if (isDone(latest.data)) return { data: latest.data, isDone: true }

@@ -5,7 +5,11 @@ export default class Completion extends MusterCommand {
   static override summary = 'Print the completion script of a shell.'
   static override description = 'It completes commands, flags and the names of jobs, tasks, nodes, services, rollouts and incidents.'
   static override args = { shell: Args.string({ required: true, description: 'which shell', options: [...SHELLS] }) }
-  static override examples = ['source <(<%= config.bin %> completion bash)', '<%= config.bin %> completion fish | source', '<%= config.bin %> completion zsh']
+  static override examples = [
+    'source <(<%= config.bin %> completion bash)',
+    '<%= config.bin %> completion fish | source',
+    '<%= config.bin %> completion zsh',
+  ]
 
   async run(): Promise<void> {
     const { args } = await this.start(Completion)

@@ -4,7 +4,8 @@ import { EXIT } from '../core/kernel/errors.ts'
 
 export default class Doctor extends MusterCommand {
   static override summary = 'Say what is missing on this machine and what that costs.'
-  static override description = 'Needs no server. Exits with 6 if muster cannot run here at all; with --exit-code, with 7 if anything is missing.'
+  static override description =
+    'Needs no server. Exits with 6 if muster cannot run here at all; with --exit-code, with 7 if anything is missing.'
   static override flags = { 'exit-code': Flags.boolean({ description: 'exit with 7 if anything is missing' }) }
   static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json']
 

@@ -16,7 +16,9 @@ export default class Explain extends MusterCommand {
     const row = ERRORS[code as ErrorCode]
     if (row === undefined) {
       const near = guess(code, Object.keys(ERRORS))
-      throw new MusterError('NOT_FOUND', `there is no error code ${code}`, { hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : 'See docs/errors/ for all of them.' })
+      throw new MusterError('NOT_FOUND', `there is no error code ${code}`, {
+        hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : 'See docs/errors/ for all of them.',
+      })
     }
     const explanation: Explanation = { code, exit: row.exit, what: row.what, hint: row.hint, docs: `docs/errors/${code}.md` }
     await this.answer('explain', explanation, renderExplanation)

@@ -22,7 +22,13 @@ export default class Status extends MusterCommand {
   private explainDown(error: MusterError): MusterError {
     const { root, logs } = this.paths
     if (this.client.target.socketPath === undefined) return error
-    const hint = existsSync(root) ? `Its logs are in ${logs}. Start it with \`muster up\`: the state in ${root} is kept.` : 'Start one with `muster up`.'
-    return new MusterError('SERVER_DOWN', `context "${this.paths.context}" is down: ${error.message}`, { hint, details: { state: root, logs }, cause: error })
+    const hint = existsSync(root)
+      ? `Its logs are in ${logs}. Start it with \`muster up\`: the state in ${root} is kept.`
+      : 'Start one with `muster up`.'
+    return new MusterError('SERVER_DOWN', `context "${this.paths.context}" is down: ${error.message}`, {
+      hint,
+      details: { state: root, logs },
+      cause: error,
+    })
   }
 }

@@ -47,7 +47,12 @@ export function isRead(operation: Operation): boolean {
 
 function pathOf(operation: Operation, input: JsonSchema): JsonSchema {
   const ref = (side: 'input' | 'output'): JsonSchema => ({ $ref: `#/components/schemas/${operation.name}.${side}` })
-  const common = { tags: [operation.name.split('.')[0]], summary: operation.summary, 'x-muster-role': operation.role, 'x-muster-danger': operation.danger }
+  const common = {
+    tags: [operation.name.split('.')[0]],
+    summary: operation.summary,
+    'x-muster-role': operation.role,
+    'x-muster-danger': operation.danger,
+  }
   const responses = {
     '200': { description: 'Done.', content: { 'application/json': { schema: answerSchema(ref('output'), operation.kind === 'command') } } },
     ...Object.fromEntries(Object.keys(FAILURES).map((status) => [status, { $ref: `#/components/responses/${status}` }])),
@@ -65,12 +70,27 @@ function pathOf(operation: Operation, input: JsonSchema): JsonSchema {
 
 const COMMAND_HEADERS = [
   { name: 'x-muster-plan', in: 'header', schema: { const: '1' }, description: 'Answer with the difference it would make; change nothing.' },
-  { name: 'x-muster-apply', in: 'header', schema: { type: 'string' }, description: 'Id of a plan; refused with 409 if what it touches has changed.' },
-  { name: 'x-muster-confirm', in: 'header', schema: { type: 'string' }, description: 'The name of the target, percent-encoded, where danger is high.' },
+  {
+    name: 'x-muster-apply',
+    in: 'header',
+    schema: { type: 'string' },
+    description: 'Id of a plan; refused with 409 if what it touches has changed.',
+  },
+  {
+    name: 'x-muster-confirm',
+    in: 'header',
+    schema: { type: 'string' },
+    description: 'The name of the target, percent-encoded, where danger is high.',
+  },
 ]
 
 function answerSchema(output: JsonSchema, hasPlan: boolean): JsonSchema {
-  const properties: JsonSchema = { ok: { const: true }, data: output, warnings: { type: 'array', items: { type: 'string' } }, position: { type: 'integer' } }
+  const properties: JsonSchema = {
+    ok: { const: true },
+    data: output,
+    warnings: { type: 'array', items: { type: 'string' } },
+    position: { type: 'integer' },
+  }
   if (hasPlan) properties['plan'] = { type: 'object', description: 'With x-muster-plan: id, position, entries and changed rows.' }
   return { type: 'object', properties, required: ['ok', 'data'] }
 }
@@ -82,7 +102,10 @@ function queryParameters(input: JsonSchema): JsonSchema[] {
 }
 
 const FAILURE_RESPONSES = Object.fromEntries(
-  Object.entries(FAILURES).map(([status, description]) => [status, { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } }]),
+  Object.entries(FAILURES).map(([status, description]) => [
+    status,
+    { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } },
+  ]),
 )
 
 const ERROR_SCHEMA = {

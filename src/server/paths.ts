@@ -49,7 +49,11 @@ export function statePaths(context: string, env: NodeJS.ProcessEnv = process.env
   const stateHome = env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state')
   const root = env['MUSTER_STATE_DIR'] || join(stateHome, 'muster', context)
   // Loaded when needed: the crypto module alone would be a third of what a read command may cost.
-  const short = (): string => join(tmpdir(), `muster-${process.getuid?.() ?? 0}-${process.getBuiltinModule('node:crypto').createHash('sha256').update(root).digest('hex').slice(0, 10)}`)
+  const short = (): string =>
+    join(
+      tmpdir(),
+      `muster-${process.getuid?.() ?? 0}-${process.getBuiltinModule('node:crypto').createHash('sha256').update(root).digest('hex').slice(0, 10)}`,
+    )
   const socketPath = (name: string): string => {
     const path = join(root, name)
     return Buffer.byteLength(path) <= SOCKET_PATH_MAX ? path : join(short(), name.replaceAll('/', '-'))

@@ -33,11 +33,23 @@ test('a call posts its input with actor, token, plan and confirmation, and gives
   })
   const answer = await client.call('tw.job.run', { a: 'ü' }, { plan: true, confirm: 'wéb' })
   expect(answer).toEqual({ data: { n: 1 }, warnings: ['w'], position: 9 })
-  expect(seen).toEqual({ method: 'POST', url: '/v1/tw/job/run', body: '{"a":"ü"}', authorization: 'Bearer secret', actor: 'user:anna', plan: '1', confirm: 'w%C3%A9b' })
+  expect(seen).toEqual({
+    method: 'POST',
+    url: '/v1/tw/job/run',
+    body: '{"a":"ü"}',
+    authorization: 'Bearer secret',
+    actor: 'user:anna',
+    plan: '1',
+    confirm: 'w%C3%A9b',
+  })
 })
 
 test('a refusal of the server is thrown as it is', async () => {
-  const client = await serve((_request, _body, response) => response.writeHead(409).end(JSON.stringify({ ok: false, error: { code: 'PLAN_STALE', message: 'moved', hint: 'again', docs: '', exit: 5 } })))
+  const client = await serve((_request, _body, response) =>
+    response
+      .writeHead(409)
+      .end(JSON.stringify({ ok: false, error: { code: 'PLAN_STALE', message: 'moved', hint: 'again', docs: '', exit: 5 } })),
+  )
   await expect(client.call('tw.job.run', {})).rejects.toMatchObject({ code: 'PLAN_STALE', message: 'moved', hint: 'again', exit: 5 })
 })
 
@@ -54,7 +66,9 @@ test('chunked answers and answers of many packets are whole', async () => {
 test('nobody there is SERVER_DOWN, and an answer that breaks off says that the outcome is unknown', async () => {
   const client = createClient({ socketPath: '/nonexistent/muster.sock', isTls: false, token: null }, 'user:anna')
   await expect(client.call('tw.ps', {})).rejects.toMatchObject({ code: 'SERVER_DOWN', exit: 6 })
-  const broken = await listen(createTcpServer((socket) => void socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"ok"'))))
+  const broken = await listen(
+    createTcpServer((socket) => void socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"ok"'))),
+  )
   await expect(broken.call('tw.job.run', {})).rejects.toMatchObject({ code: 'SERVER_DOWN', message: expect.stringContaining('not known') })
 })
 
@@ -66,7 +80,10 @@ test('something else at the address is UNAVAILABLE, not a crash', async () => {
 test('an answer is whole only when its length or its last chunk says so', () => {
   expect(parseAnswer(Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell'))).toBeNull()
   expect(parseAnswer(Buffer.from('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n'))).toBeNull()
-  expect(parseAnswer(Buffer.from('HTTP/1.1 404 X\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'))).toEqual({ status: 404, body: 'hello' })
+  expect(parseAnswer(Buffer.from('HTTP/1.1 404 X\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'))).toEqual({
+    status: 404,
+    body: 'hello',
+  })
 })
 
 test('events resume after a lost connection at the next position, none doubled, none lost', async () => {

@@ -3,10 +3,25 @@ import { complete, type CompletionTable } from '../../src/cli/complete.ts'
 
 const commands: CompletionTable = {
   explain: { summary: 'explains', flags: [], args: [{ name: 'code' }] },
-  'tw:ps': { summary: 'tasks', flags: [{ name: 'output', char: 'o', takesValue: true, options: ['json', 'name'], description: 'how' }, { name: 'all', takesValue: false, description: '' }], args: [{ name: 'job' }] },
+  'tw:ps': {
+    summary: 'tasks',
+    flags: [
+      { name: 'output', char: 'o', takesValue: true, options: ['json', 'name'], description: 'how' },
+      { name: 'all', takesValue: false, description: '' },
+    ],
+    args: [{ name: 'job' }],
+  },
   'tw:job:run': { summary: 'runs', flags: [{ name: 'node', takesValue: true, description: '' }], args: [{ name: 'file' }] },
 }
-const names = (kind: string) => (kind === 'job' ? [{ value: 'web', description: 'running' }, { value: 'db', description: '' }] : kind === 'node' ? [{ value: 'n1', description: '' }] : [])
+const names = (kind: string) =>
+  kind === 'job'
+    ? [
+        { value: 'web', description: 'running' },
+        { value: 'db', description: '' },
+      ]
+    : kind === 'node'
+      ? [{ value: 'n1', description: '' }]
+      : []
 const values = (...words: string[]): string[] => complete(words, commands, names).map(({ value }) => value)
 
 test('topics and commands come first, then names from the state', () => {

@@ -24,6 +24,10 @@ test('high danger wants the very name, typed or by --confirm', async () => {
   await expect(confirmName('Drop it.', 'web', undefined, streams('wob\n'))).rejects.toMatchObject({ code: 'CONFIRM_REQUIRED' })
   await expect(confirmName('Drop it.', 'web', undefined, streams('web\n'))).resolves.toBe('web')
   await expect(confirmName('Drop it.', 'web', 'web', streams(null))).resolves.toBe('web')
-  await expect(confirmName('Drop it.', 'web', 'other', streams(null))).rejects.toMatchObject({ message: expect.stringContaining('"other"') })
-  await expect(confirmName('Drop it.', 'web', undefined, streams(null))).rejects.toMatchObject({ hint: expect.stringContaining('--confirm web') })
+  await expect(confirmName('Drop it.', 'web', 'other', streams(null))).rejects.toMatchObject({
+    message: expect.stringContaining('"other"'),
+  })
+  await expect(confirmName('Drop it.', 'web', undefined, streams(null))).rejects.toMatchObject({
+    hint: expect.stringContaining('--confirm web'),
+  })
 })

@@ -59,18 +59,26 @@ groups:
 })
 
 test('a port that is named but not defined is told where it is named', () => {
-  expect(errorsOf(VALID.replace('{web: {port: http}}', '{web: {port: htp}}'))).toEqual(['job.yaml:6:28 the group has no port `htp`; did you mean `http`?'])
-  expect(errorsOf(VALID.replace('{{port.http}}', '{{port.admin}}'))).toEqual(['job.yaml:9:19 the group has no port `admin`; add it under network.ports'])
+  expect(errorsOf(VALID.replace('{web: {port: http}}', '{web: {port: htp}}'))).toEqual([
+    'job.yaml:6:28 the group has no port `htp`; did you mean `http`?',
+  ])
+  expect(errorsOf(VALID.replace('{{port.http}}', '{{port.admin}}'))).toEqual([
+    'job.yaml:9:19 the group has no port `admin`; add it under network.ports',
+  ])
 })
 
 test('keys and kinds of later are refused by name, not called unknown', () => {
   expect(errorsOf(VALID.replace('count: 2', 'autoscale: {min: 1}'))).toEqual(['job.yaml:4:5 `autoscale` is not supported yet'])
   expect(errorsOf(`kind: system\n${VALID}`)).toEqual(['job.yaml:1:7 kind system is not supported yet; use service or batch'])
-  expect(errorsOf(VALID.replace('    main:\n', '    main:\n      driver: docker\n'))).toEqual(['job.yaml:8:15 the driver is exec; docker is not supported yet'])
+  expect(errorsOf(VALID.replace('    main:\n', '    main:\n      driver: docker\n'))).toEqual([
+    'job.yaml:8:15 the driver is exec; docker is not supported yet',
+  ])
 })
 
 test('a group that could never be updated is refused', () => {
-  expect(errorsOf(VALID.replace('count: 2', 'availability: {max_unavailable: 0, max_surge: 0%}'))).toEqual(['job.yaml:4:19 max_unavailable and max_surge are both 0, so no task could ever be replaced'])
+  expect(errorsOf(VALID.replace('count: 2', 'availability: {max_unavailable: 0, max_surge: 0%}'))).toEqual([
+    'job.yaml:4:19 max_unavailable and max_surge are both 0, so no task could ever be replaced',
+  ])
 })
 
 test('broken YAML and a key given twice are told with line and column', () => {
@@ -80,7 +88,10 @@ test('broken YAML and a key given twice are told with line and column', () => {
 })
 
 test('--set lays values over the file, numbers as numbers, and its errors are told like those of the file', () => {
-  expect(parseJobFile(VALID, 'job.yaml', ['groups.api.count=8', 'groups.api.main.env.A=b']).spec.groups[0]).toMatchObject({ count: 8, container: { env: { A: 'b' } } })
+  expect(parseJobFile(VALID, 'job.yaml', ['groups.api.count=8', 'groups.api.main.env.A=b']).spec.groups[0]).toMatchObject({
+    count: 8,
+    container: { env: { A: 'b' } },
+  })
   expect(errorsOf(VALID, ['groups.api.count=many'])).toEqual(['job.yaml:4:12 expected number, found string "many"'])
   expect(() => parseJobFile(VALID, 'job.yaml', ['nonsense'])).toThrow(/PATH=VALUE/)
 })
@@ -94,6 +105,13 @@ test('defaults, units and shares become integers', () => {
     maxSurge: { ppm: 250_000 },
     minHealthyMs: 10_000,
     spread: ['region', 'node'],
-    container: { cpuMilli: 100, memoryBytes: 134_217_728, memoryMaxBytes: 134_217_728, ports: { http: 0 }, readiness: { kind: 'http', path: '/ready', port: 'http', intervalMs: 1000, timeoutMs: 2000 }, stop: { signal: 'SIGTERM', timeoutMs: 30_000 } },
+    container: {
+      cpuMilli: 100,
+      memoryBytes: 134_217_728,
+      memoryMaxBytes: 134_217_728,
+      ports: { http: 0 },
+      readiness: { kind: 'http', path: '/ready', port: 'http', intervalMs: 1000, timeoutMs: 2000 },
+      stop: { signal: 'SIGTERM', timeoutMs: 30_000 },
+    },
   })
 })

@@ -29,7 +29,12 @@ test('names are found in the usual members', () => {
 })
 
 test('JSON is one envelope, JSON Lines one row a line', async () => {
-  expect(JSON.parse(await format('json', 'muster.x/1', { a: 1 }, ['w']))).toEqual({ schema: 'muster.x/1', ok: true, data: { a: 1 }, warnings: ['w'] })
+  expect(JSON.parse(await format('json', 'muster.x/1', { a: 1 }, ['w']))).toEqual({
+    schema: 'muster.x/1',
+    ok: true,
+    data: { a: 1 },
+    warnings: ['w'],
+  })
   expect(await format('jsonl', 'muster.x/1', [{ a: 1 }, { a: 2 }], [])).toBe('{"a":1}\n{"a":2}')
   expect(await format('yaml', 'muster.x/1', { a: 1 }, [])).toContain('data:\n  a: 1')
 })

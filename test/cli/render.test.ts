@@ -21,7 +21,9 @@ const columns = [
 ]
 
 test('off a terminal a table is never cut', () => {
-  expect(table(PLAIN, rows, columns)).toBe(['NAME     N  NOTE', 'a        5  short', 'bb    1234  a much longer note that does not fit'].join('\n'))
+  expect(table(PLAIN, rows, columns)).toBe(
+    ['NAME     N  NOTE', 'a        5  short', 'bb    1234  a much longer note that does not fit'].join('\n'),
+  )
 })
 
 test('on a terminal the columns that may shrink are cut to its width', () => {
@@ -35,7 +37,13 @@ test('wide shows all columns', () => {
 })
 
 test('fields leave out what is not there', () => {
-  expect(fields(PLAIN, [['a', 1], ['long', null], ['b', 'x']])).toBe('a  1\nb  x')
+  expect(
+    fields(PLAIN, [
+      ['a', 1],
+      ['long', null],
+      ['b', 'x'],
+    ]),
+  ).toBe('a  1\nb  x')
 })
 
 test('widths count what a terminal shows: no colours, wide letters twice', () => {
@@ -87,14 +95,32 @@ test('an error says what, what to do, and its code', () => {
 
 test('help shows examples before anything else', () => {
   const text = renderCommandHelp(
-    { id: 'tw:ps', summary: 'List tasks.', examples: ['<%= config.bin %> tw ps web'], args: { job: { name: 'job', description: 'only these' } }, flags: { all: { name: 'all', char: 'a', type: 'boolean', description: 'also ended ones' } } },
+    {
+      id: 'tw:ps',
+      summary: 'List tasks.',
+      examples: ['<%= config.bin %> tw ps web'],
+      args: { job: { name: 'job', description: 'only these' } },
+      flags: { all: { name: 'all', char: 'a', type: 'boolean', description: 'also ended ones' } },
+    },
     PLAIN,
   )
-  expect(text.split('\n\n')).toEqual(['List tasks.', 'EXAMPLES\n  $ muster tw ps web', 'USAGE\n  $ muster tw ps [JOB] [flags]', 'ARGUMENTS\n  JOB  only these', 'FLAGS\n  -a, --all  also ended ones'])
+  expect(text.split('\n\n')).toEqual([
+    'List tasks.',
+    'EXAMPLES\n  $ muster tw ps web',
+    'USAGE\n  $ muster tw ps [JOB] [flags]',
+    'ARGUMENTS\n  JOB  only these',
+    'FLAGS\n  -a, --all  also ended ones',
+  ])
 })
 
 test('doctor lists what is missing with its cost', () => {
-  const text = renderDoctor([{ name: 'root', state: 'lesser', found: 'uid 1000', cost: 'no limits' }, { name: 'node', state: 'ok', found: '24', cost: '' }], PLAIN)
+  const text = renderDoctor(
+    [
+      { name: 'root', state: 'lesser', found: 'uid 1000', cost: 'no limits' },
+      { name: 'node', state: 'ok', found: '24', cost: '' },
+    ],
+    PLAIN,
+  )
   expect(text).toContain('1 thing missing')
   expect(text).toContain('root: no limits')
 })

@@ -4,7 +4,11 @@ import { editDistance, guess, resolveCommand } from '../../src/cli/resolve.ts'
 const ids = ['deploy:start', 'explain', 'tw:job:list', 'tw:job:run', 'tw:node:ls', 'tw:ps', 'scuba:alert:rm']
 
 test('the longest name that the words spell is the command; what follows are its arguments', () => {
-  expect(resolveCommand(['tw', 'job', 'run', 'a.yaml', '--plan'], ids)).toEqual({ kind: 'command', id: 'tw:job:run', argv: ['a.yaml', '--plan'] })
+  expect(resolveCommand(['tw', 'job', 'run', 'a.yaml', '--plan'], ids)).toEqual({
+    kind: 'command',
+    id: 'tw:job:run',
+    argv: ['a.yaml', '--plan'],
+  })
   expect(resolveCommand(['explain', 'PLAN_STALE'], ids)).toEqual({ kind: 'command', id: 'explain', argv: ['PLAN_STALE'] })
 })
 

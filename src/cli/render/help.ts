@@ -69,32 +69,69 @@ export function renderCommandHelp(command: CommandInfo, view: View): string {
   const sections = [
     command.summary ?? command.description?.split('\n')[0] ?? '',
     section(view, 'EXAMPLES', examplesOf(command)),
-    section(view, 'USAGE', [`$ muster ${name}${args.map((arg) => ` ${usage(arg)}`).join('')}${command.strict === false ? ' …' : ''} [flags]`]),
+    section(view, 'USAGE', [
+      `$ muster ${name}${args.map((arg) => ` ${usage(arg)}`).join('')}${command.strict === false ? ' …' : ''} [flags]`,
+    ]),
     section(view, 'ARGUMENTS', pairs(args.map((arg) => [arg.name.toUpperCase(), withOptions(arg.description, arg.options)]))),
-    ...groups.map((group) => section(view, group === 'FLAGS' ? 'FLAGS' : GROUP_TITLES[group] ?? group, pairs(flags.filter((flag) => (flag.helpGroup ?? 'FLAGS') === group).map(flagPair)))),
+    ...groups.map((group) =>
+      section(
+        view,
+        group === 'FLAGS' ? 'FLAGS' : (GROUP_TITLES[group] ?? group),
+        pairs(flags.filter((flag) => (flag.helpGroup ?? 'FLAGS') === group).map(flagPair)),
+      ),
+    ),
     command.summary !== undefined && command.description ? section(view, 'DESCRIPTION', command.description.trim().split('\n')) : '',
   ]
   return sections.filter(Boolean).join('\n\n')
 }
 
 const GROUP_TITLES: Record<string, string> = { CHANGE: 'BEFORE IT CHANGES ANYTHING', GLOBAL: 'EVERYWHERE' }
-const rank = (group: string): number => ['FLAGS', 'CHANGE', 'GLOBAL'].indexOf(group) + (['FLAGS', 'CHANGE', 'GLOBAL'].includes(group) ? 0 : 1.5)
+const rank = (group: string): number =>
+  ['FLAGS', 'CHANGE', 'GLOBAL'].indexOf(group) + (['FLAGS', 'CHANGE', 'GLOBAL'].includes(group) ? 0 : 1.5)
 
 /** `muster tw --help`, `muster help`: what there is below a topic. */
 export function renderTopicHelp(topic: string, commands: readonly CommandInfo[], view: View): string {
   const prefix = topic === '' ? '' : `${topic}:`
   const below = commands.filter((command) => !command.hidden && command.id.startsWith(prefix))
-  const topics = [...new Set(below.map((command) => command.id.slice(prefix.length).split(':')).filter((words) => words.length > 1 && !below.some((c) => c.id === prefix + words[0])).map((words) => words[0] ?? ''))]
-  const direct = below.filter((command) => !command.id.slice(prefix.length).includes(':') || below.some((c) => c.id === prefix + command.id.slice(prefix.length).split(':')[0]))
+  const topics = [
+    ...new Set(
+      below
+        .map((command) => command.id.slice(prefix.length).split(':'))
+        .filter((words) => words.length > 1 && !below.some((c) => c.id === prefix + words[0]))
+        .map((words) => words[0] ?? ''),
+    ),
+  ]
+  const direct = below.filter(
+    (command) =>
+      !command.id.slice(prefix.length).includes(':') || below.some((c) => c.id === prefix + command.id.slice(prefix.length).split(':')[0]),
+  )
   const name = spell(topic)
-  const head = topic === '' ? 'Muster: production operations for a fleet in one program.' : `muster ${name}: ${TOPICS[name] ?? 'more commands'}`
-  const start = topic === '' ? ['$ muster up --nodes 6 --regions 2', '$ muster tw job run ./job.yaml', '$ muster deploy start web --release ./dist-v2'] : below.flatMap(examplesOf).filter((line) => line.startsWith('$')).slice(0, 4)
+  const head =
+    topic === '' ? 'Muster: production operations for a fleet in one program.' : `muster ${name}: ${TOPICS[name] ?? 'more commands'}`
+  const start =
+    topic === ''
+      ? ['$ muster up --nodes 6 --regions 2', '$ muster tw job run ./job.yaml', '$ muster deploy start web --release ./dist-v2']
+      : below
+          .flatMap(examplesOf)
+          .filter((line) => line.startsWith('$'))
+          .slice(0, 4)
   return [
     head,
     section(view, 'EXAMPLES', start),
-    section(view, 'TOPICS', pairs(topics.map((word) => [spell(prefix + word), TOPICS[spell(prefix + word)] ?? `${below.filter((c) => c.id.startsWith(`${prefix}${word}:`)).length} commands`]))),
+    section(
+      view,
+      'TOPICS',
+      pairs(
+        topics.map((word) => [
+          spell(prefix + word),
+          TOPICS[spell(prefix + word)] ?? `${below.filter((c) => c.id.startsWith(`${prefix}${word}:`)).length} commands`,
+        ]),
+      ),
+    ),
     section(view, 'COMMANDS', pairs(direct.map((command) => [spell(command.id), command.summary ?? '']))),
-    topic === '' ? section(view, 'READ MORE', [`muster help ${Object.keys(HELP_TOPICS).join(' | ')}`, 'muster COMMAND --help, muster explain CODE']) : '',
+    topic === ''
+      ? section(view, 'READ MORE', [`muster help ${Object.keys(HELP_TOPICS).join(' | ')}`, 'muster COMMAND --help, muster explain CODE'])
+      : '',
   ]
     .filter(Boolean)
     .join('\n\n')
@@ -118,7 +155,10 @@ function examplesOf(command: CommandInfo): string[] {
 
 /** oclif's two placeholders. */
 export function fillExample(text: string, id: string): string {
-  return text.replaceAll(/<%= config\.bin %>/g, 'muster').replaceAll(/<%= command\.id %>/g, spell(id)).replace(/^\$ /, '')
+  return text
+    .replaceAll(/<%= config\.bin %>/g, 'muster')
+    .replaceAll(/<%= command\.id %>/g, spell(id))
+    .replace(/^\$ /, '')
 }
 
 function usage(arg: ArgInfo): string {
@@ -130,9 +170,13 @@ function withOptions(text = '', options?: readonly string[]): string {
 }
 
 function flagPair(flag: FlagInfo): [string, string] {
-  const value = flag.type === 'option' ? `=${typeof flag.helpValue === 'string' ? flag.helpValue : flag.options && flag.options.length < 5 ? flag.options.join('|') : (flag.name.split('-').at(-1) ?? '').toUpperCase()}` : ''
+  const value =
+    flag.type === 'option'
+      ? `=${typeof flag.helpValue === 'string' ? flag.helpValue : flag.options && flag.options.length < 5 ? flag.options.join('|') : (flag.name.split('-').at(-1) ?? '').toUpperCase()}`
+      : ''
   const name = `${flag.char ? `-${flag.char}, ` : '    '}--${flag.allowNo ? '[no-]' : ''}${flag.name}${value}${flag.multiple ? ' …' : ''}`
-  const fallback = flag.default !== undefined && flag.default !== false && typeof flag.default !== 'function' ? ` [${String(flag.default)}]` : ''
+  const fallback =
+    flag.default !== undefined && flag.default !== false && typeof flag.default !== 'function' ? ` [${String(flag.default)}]` : ''
   return [name, `${flag.required ? '(required) ' : ''}${flag.description ?? ''}${fallback}`]
 }
 

@@ -7,7 +7,11 @@ import { count } from './text.ts'
 export function renderPlan(view: View, plan: Plan, again: string): string {
   if (plan.entries.length === 0) return 'Nothing would change.'
   const lines = [
-    paint(view, 'bold', `Plan ${plan.id}, at log position ${plan.position}: ${count(plan.entries.length, 'entry', 'entries')}, ${count(plan.changes.length, 'row')}.`),
+    paint(
+      view,
+      'bold',
+      `Plan ${plan.id}, at log position ${plan.position}: ${count(plan.entries.length, 'entry', 'entries')}, ${count(plan.changes.length, 'row')}.`,
+    ),
     '',
     ...plan.entries.map((entry) => `  ${paint(view, 'cyan', entry.type)}`),
     '',

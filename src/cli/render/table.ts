@@ -25,7 +25,12 @@ export function table<R>(view: View, rows: readonly R[], columns: readonly Colum
   const shown = columns.filter((column) => view.isWide || !column.isWide)
   const cells = rows.map((row) => shown.map((column) => String(column.cell(row, view) ?? '-')))
   const widths = shown.map((column, i) => cells.reduce((max, line) => Math.max(max, textWidth(line[i] ?? '')), column.title.length))
-  if (view.width !== null) shrinkToFit(widths, shown.map((column) => column.canShrink === true), view.width)
+  if (view.width !== null)
+    shrinkToFit(
+      widths,
+      shown.map((column) => column.canShrink === true),
+      view.width,
+    )
   const format = (line: readonly string[]): string =>
     line
       .map((text, i) => pad(truncate(text, widths[i] ?? 0), widths[i] ?? 0, shown[i]?.align ?? 'left', i === line.length - 1))

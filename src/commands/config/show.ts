@@ -12,7 +12,11 @@ export default class ConfigShow extends MusterCommand {
     const rows: ConfigRow[] = Object.entries(settings).map(([name, { value, origin }]) => ({ name, value, origin }))
     // A token on a screen is a token lost.
     rows.push({ name: 'token', value: token.value === null ? null : '(set)', origin: token.origin })
-    rows.push({ name: 'state', value: this.paths.root, origin: settings.stateDir.origin === 'default' ? 'context' : settings.stateDir.origin })
+    rows.push({
+      name: 'state',
+      value: this.paths.root,
+      origin: settings.stateDir.origin === 'default' ? 'context' : settings.stateDir.origin,
+    })
     await this.answer('config.show', { settings: rows, files }, (data, view) => renderConfig(data.settings, flags.origin, view))
   }
 }
