@@ -1,6 +1,5 @@
 import type { System } from './contracts/controller.ts'
 import { chaosSystem } from './chaos/system.ts'
-import { chaosSystem } from './chaos/system.ts'
 import { delosSystem, kvSystem } from './delos/system.ts'
 import { deploySystem } from './deploy/system.ts'
 import { scubaSystem } from './scuba/system.ts'

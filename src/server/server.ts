@@ -117,7 +117,6 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     wireSev(host),
     wireDeploy(host, scuba),
     wireChaos(host, hub, scuba),
-    wireChaos(host, hub, scuba),
     wireDelos({ control: host, kv: hostOf(kv), logs: { control, kv } }),
   ]
   const domains: Domain[] = [
