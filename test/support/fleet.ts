@@ -1,4 +1,4 @@
-import { execa, type Result } from 'execa'
+import { execa } from 'execa'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,7 +48,7 @@ export function newFleet(): TestFleet {
   }
   const root = join(state, 'muster', 'default')
   const muster = async (...args: string[]): Promise<CommandResult> => {
-    const result: Result<{ reject: false }> = await execa(process.execPath, [BIN, ...args], { env, extendEnv: false, reject: false, cwd: home, stdin: 'ignore', timeout: 120_000 })
+    const result = await execa(process.execPath, [BIN, ...args], { env, extendEnv: false, reject: false, cwd: home, stdin: 'ignore', timeout: 120_000 })
     const stdout = String(result.stdout ?? '')
     let json: unknown
     try {
