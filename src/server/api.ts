@@ -37,9 +37,15 @@ const BODY_BYTES_MAX = 4 * 1024 * 1024
 export function createApi(options: ApiOptions, isLocal: boolean): FastifyInstance {
   const app = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, routerOptions: { maxParamLength: 500 } })
   const callers = new WeakMap<FastifyRequest, Caller>()
+  const operations = options.domains.flatMap((domain) => domain.systems.flatMap((system) => system.operations))
+  const operationRoutes = new Set(operations.map(({ name }) => routeOf(name)))
 
   app.addHook('onRequest', async (request) => {
-    callers.set(request, whoIs(request, options.tokens, isLocal))
+    const caller = whoIs(request, options.tokens, isLocal)
+    callers.set(request, caller)
+    // Operations look at their own role; what else is written (rows, uploads, reports) takes an operator.
+    const isRead = request.method === 'GET' || request.method === 'HEAD' || operationRoutes.has(request.routeOptions.url ?? '')
+    if (!isRead && !mayAct(caller.role, 'operator')) throw refuse('NOT_PERMITTED', `${request.method} ${request.url.split('?')[0]} needs the role operator; ${caller.actor} has ${caller.role}`)
   })
   app.setErrorHandler((error: FastifyError | MusterError, request, reply) => {
     const known = asRefusal(error)
@@ -48,7 +54,6 @@ export function createApi(options: ApiOptions, isLocal: boolean): FastifyInstanc
   })
   app.setNotFoundHandler((request, reply) => reply.code(404).send({ ok: false, error: refuse('NOT_FOUND', `nothing answers ${request.method} ${request.url.split('?')[0]}`) }))
 
-  const operations = options.domains.flatMap((domain) => domain.systems.flatMap((system) => system.operations))
   for (const domain of options.domains) {
     for (const system of domain.systems) {
       for (const operation of system.operations) {

@@ -43,6 +43,7 @@ const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
   if (isSeeded) void sealer.tick(Date.now())
 }, 1000)
+const teller = setInterval(() => void store.tellIngest().catch(() => undefined), 10_000)
 const hourly = setInterval(() => {
   store.keys.compact(Date.now()).catch((error: unknown) => log.warn('idempotency keys could not be written anew', { error: String(error) }))
 }, 3_600_000)
@@ -53,6 +54,7 @@ const stop = (): void => {
   isStopping = true
   clearInterval(clock)
   clearInterval(hourly)
+  clearInterval(teller)
   server.close()
   server.closeIdleConnections()
   setTimeout(() => server.closeAllConnections(), 500).unref()

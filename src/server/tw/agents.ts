@@ -7,6 +7,7 @@ import { refuse } from '../../core/kernel/errors.ts'
 import { nodeJoin, tasksReport } from '../../core/tw/operations.ts'
 import { desiredTasks, meshSnapshot, reportChanges, stoppingTasks, type NodeBeat } from '../../core/tw/queries.ts'
 import type { ServerHost } from '../host.ts'
+import { createTaskTelemetry } from '../scuba/task-telemetry.ts'
 
 /** Other systems' part in what agents are told and say: set by their wiring. */
 export interface AgentHooks {
@@ -50,6 +51,7 @@ const CLAIM_FRESH_MS = 3000
 /** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
 export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const links = new Map<string, Link>()
+  const tellTasks = createTaskTelemetry(host.telemetry, host.now)
   const beats = new Map<string, NodeBeat>()
   const gateways = new Map<string, string>()
   const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
@@ -131,6 +133,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     link.ackedMeshPosition = body.meshPosition
     link.ackedPosition = body.position
     link.latest = body
+    tellTasks(body)
     if (hasAcked) refresh()
     if (body.faults.length > 0) hooks.onFaults(identity.node, body.faults)
     // One report of a node at a time: the newest waiting one stands for those before it.

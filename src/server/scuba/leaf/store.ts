@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
@@ -46,6 +46,8 @@ export class Store {
   readonly dir: string
   readonly log: Logger
   readonly live = new LiveAggregate()
+  /** segments of the manifest whose file is not there, or not of its size: never read, and missing in every answer */
+  readonly lost = new Map<string, Segment>()
   /** a journal file was broken in its middle: rows may be missing */
   hasDamage = false
   readonly journal: Journal
@@ -62,6 +64,8 @@ export class Store {
   #trash: string[] = []
   #isFull = false
   #unsyncedSince = 0
+  /** table → what came in since it was last told */
+  #ingested = new Map<string, { rows: number; bytes: number; quarantined: number }>()
   readonly #listeners = new Map<string, Set<(lines: Uint8Array) => void>>()
 
   constructor(dir: string, log: Logger) {
@@ -91,7 +95,12 @@ export class Store {
       const tail = this.#tail(name)
       tail.columns.merge(columns)
       tail.journaledVersion = tail.columns.version
-      for (const file of files.keys()) segments.add(file)
+      for (const [file, segment] of files) {
+        segments.add(file)
+        if (statSync(this.segmentPath(file), { throwIfNoEntry: false })?.size === segment.bytes) continue
+        this.lost.set(file, segment)
+        this.log.error('a segment is lost', { table: name, file, rows: segment.rows })
+      }
     }
     for (const name of readdirSync(join(this.dir, 'segments'))) {
       if (!segments.has(name)) rmSync(join(this.dir, 'segments', name), { force: true })
@@ -125,6 +134,7 @@ export class Store {
     const tail = this.#tail(name)
     const atMs = Date.now()
     const batch = parseBatch(body, tail.columns, atMs, name === LIVE_TABLE)
+    this.#count(name, batch, body.length)
     const receipt: Receipt = {
       table: name,
       accepted: batch.rows,
@@ -175,14 +185,26 @@ export class Store {
       const paths = new Set(segments.map(({ path }) => path))
       coverage.segments += files.filter(({ path }) => paths.has(path)).length
       coverage.chunks += files.filter(({ path }) => !paths.has(path)).length
-      missingRows += tail.openRows
+      const lostRows = this.#lostRows(name, range)
+      if (lostRows > 0) coverage.missing.push(`${name}: ${lostRows} rows of segments that are lost`)
+      missingRows += tail.openRows + lostRows
     }
     if (coverage.missing.length > 0) coverage.rows = reading.rowsScanned / Math.max(1, reading.rowsScanned + missingRows)
     return reading
   }
 
   segments(name: string): Segment[] {
-    return [...(this.manifest.tables.get(name)?.segments.values() ?? [])]
+    return [...(this.manifest.tables.get(name)?.segments.values() ?? [])].filter(({ file }) => !this.lost.has(file))
+  }
+
+  /** Rows of lost segments of a table that would belong into the range. */
+  #lostRows(name: string, { sinceMs, untilMs }: { sinceMs?: number | undefined; untilMs?: number | undefined }): number {
+    let rows = 0
+    for (const segment of this.lost.values()) {
+      const isAsked = segment.table === name && segment.maxUs >= (sinceMs ?? 0) * 1000 && segment.minUs < (untilMs ?? Infinity) * 1000
+      if (isAsked && this.manifest.tables.get(name)?.segments.has(segment.file) === true) rows += segment.rows
+    }
+    return rows
   }
 
   segmentPath(file: string): string {
@@ -197,13 +219,13 @@ export class Store {
   table(name: string): TableInfo {
     const tail = this.tail(name)
     const segments = this.segments(name)
-    const files = [...segments, ...tail.chunks]
+    const files = [...segments, ...tail.chunks, ...(tail.openRows > 0 ? [tail.openBounds] : [])]
     const bound = (pick: (...values: number[]) => number, of: 'minUs' | 'maxUs'): number | null =>
       files.length === 0 ? null : Math.floor(pick(...files.map((file) => file[of])) / 1000)
     return {
       name,
-      rows: files.reduce((sum, { rows }) => sum + rows, tail.openRows),
-      bytes: files.reduce((sum, { bytes }) => sum + bytes, tail.openBytes),
+      rows: files.reduce((sum, { rows }) => sum + rows, 0),
+      bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
       segments: segments.length,
       chunks: tail.chunks.length,
       columns: tail.columns.toJSON(),
@@ -253,6 +275,19 @@ export class Store {
       await this.journal.sync()
     }
     this.live.trim(Date.now())
+  }
+
+  /** One row per table of what came in; muster's own tables are not counted, so that it cannot feed back. Called every 10 s. */
+  async tellIngest(): Promise<void> {
+    const rows = [...this.#ingested].map(([table, { rows: value, bytes, quarantined }]) => ({ time: Date.now(), name: 'scuba.ingest', target: table, value, bytes, quarantined }))
+    this.#ingested.clear()
+    if (rows.length > 0) await this.ingest('muster_metrics', Buffer.from(rows.map((row) => JSON.stringify(row)).join('\n')), { key: null, ack: 'memory' })
+  }
+
+  #count(name: string, batch: Batch, bytes: number): void {
+    if (name.startsWith('muster_')) return
+    const sum = this.#ingested.get(name) ?? { rows: 0, bytes: 0, quarantined: 0 }
+    this.#ingested.set(name, { rows: sum.rows + batch.rows, bytes: sum.bytes + bytes, quarantined: sum.quarantined + batch.quarantinedCount })
   }
 
   get isFull(): boolean {

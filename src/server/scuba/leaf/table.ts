@@ -48,8 +48,8 @@ export class TableTail {
     return this.#open.rows
   }
 
-  get openBytes(): number {
-    return this.#open.bytes
+  get openBounds(): { rows: number; bytes: number; minUs: number; maxUs: number } {
+    return this.#open
   }
 
   /** Rows that are durable and not sealed, with their oldest arrival. */
