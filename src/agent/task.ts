@@ -331,6 +331,10 @@ export class Task {
   /** Waits as the policy says; false when the task is final instead. */
   async #backOff(reason: string): Promise<boolean> {
     const { record, desired } = this
+    if (reason === 'exit 0' && desired.spec.restart.onSuccess === 'complete') {
+      await this.#finish('complete', reason)
+      return false
+    }
     const next = nextRestart(desired.spec.restart, record.restartTimes, Date.now(), desired)
     if (next.kind === 'fail') {
       await this.#finish(reason === 'exit 0' ? 'complete' : 'failed', reason)

@@ -38,7 +38,8 @@ export interface ContainerSpec {
   readiness: Probe | null
   liveness: Probe | null
   stop: { signal: string; timeoutMs: number }
-  restart: { attempts: number; intervalMs: number; delayMs: number; mode: 'fail' | 'delay' }
+  /** `onSuccess` complete: exit 0 is the end (batch); else it is a restart like any other end (service) */
+  restart: { attempts: number; intervalMs: number; delayMs: number; mode: 'fail' | 'delay'; onSuccess?: 'restart' | 'complete' }
   isolation: 'auto' | 'plain' | 'namespaces'
 }
 

@@ -162,11 +162,11 @@ function resolve(file: JobFile): JobSpec {
     kind: file.kind,
     priority: file.priority,
     labels: { ...file.meta, ...file.labels },
-    groups: Object.entries(file.groups).map(([name, group]) => resolveGroup(name, group)),
+    groups: Object.entries(file.groups).map(([name, group]) => resolveGroup(name, group, file.kind)),
   }
 }
 
-function resolveGroup(name: string, group: GroupFile): GroupSpec {
+function resolveGroup(name: string, group: GroupFile, kind: JobFile['kind']): GroupSpec {
   const { main } = group
   const ports = Object.fromEntries(Object.entries(group.network.ports).map(([key, port]) => [key, port?.static ?? 0]))
   const container: ContainerSpec = {
@@ -179,7 +179,7 @@ function resolveGroup(name: string, group: GroupFile): GroupSpec {
     readiness: probeOf(main.health.readiness, ports),
     liveness: probeOf(main.health.liveness, ports),
     stop: { signal: main.stop.signal, timeoutMs: main.stop.timeout },
-    restart: { attempts: group.restart.attempts, intervalMs: group.restart.interval, delayMs: group.restart.delay, mode: group.restart.mode },
+    restart: { attempts: group.restart.attempts, intervalMs: group.restart.interval, delayMs: group.restart.delay, mode: group.restart.mode, onSuccess: kind === 'batch' ? 'complete' : 'restart' },
     isolation: main.isolation,
     ...(main.artifact === undefined ? {} : { artifact: main.artifact }),
     ...(main.cwd === undefined ? {} : { cwd: main.cwd }),

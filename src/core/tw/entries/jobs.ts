@@ -1,10 +1,12 @@
 import { z } from 'zod'
-import { defineEntry } from '../../contracts/entry.ts'
+import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
+import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { Db, ReadDb } from '../../contracts/storage.ts'
 import type { JobSpec } from '../job-spec.ts'
-import { jobRow } from '../rows.ts'
+import { armRows, groupSpecOf, jobRow, specOf, type TaskRow, versionRow } from '../rows.ts'
 import { because, note } from './marks.ts'
+import { addEvent } from './task-change.ts'
 
 /** A version of a job exists from here on, and never changes. It runs only where an `UpdateTargetSet` says so. */
 export const jobSubmitted = defineEntry({
@@ -66,6 +68,7 @@ export const updateTargetSet = defineEntry({
   apply: (db, body, meta) => {
     const job = jobRow(db, body.job)
     if (!job) return
+    if (body.owner === null && body.arms.length === 1) adoptTasks(db, body.job, body.group, must(body.arms[0], 'the arm').version, meta)
     db.run('DELETE FROM tw_arm WHERE job = ? AND grp = ?', body.job, body.group)
     for (const arm of body.arms) {
       db.run('INSERT INTO tw_arm (job, grp, arm, version, count) VALUES (?, ?, ?, ?, ?)', body.job, body.group, arm.arm, arm.version, arm.count)
@@ -81,6 +84,28 @@ export const updateTargetSet = defineEntry({
     forgetEmptyGroup(db, body.job, body.group)
   },
 })
+
+/**
+ * In place: tasks of the version that was primary already run exactly what the new one wants (only counts, budgets,
+ * placement or labels differ), so they become its tasks without a restart.
+ */
+function adoptTasks(db: Db, job: string, group: string, version: number, meta: EntryMeta): void {
+  const before = armRows(db, job, group).find((arm) => arm.arm === 'primary')
+  if (before === undefined || before.version === version || !runsTheSame(db, job, group, before.version, version)) return
+  const rows = db.all<TaskRow>("SELECT * FROM tw_task WHERE job = ? AND grp = ? AND version = ? AND is_terminal = 0 AND want = 'run' ORDER BY id", job, group, before.version)
+  for (const task of rows) {
+    db.run('UPDATE tw_task SET version = ? WHERE id = ?', version, task.id)
+    addEvent(db, task.id, meta, `goes on as version ${version}: its process stays as it is`)
+  }
+}
+
+/** Whether a task of one version is, as a process, a task of the other. */
+export function runsTheSame(db: ReadDb, job: string, group: string, from: number, to: number): boolean {
+  const [a, b] = [versionRow(db, job, from), versionRow(db, job, to)]
+  if (!a || !b || a.release !== b.release) return false
+  const [before, after] = [groupSpecOf(specOf(db, job, from), group), groupSpecOf(specOf(db, job, to), group)]
+  return before !== undefined && after !== undefined && canonicalJson(before.container) === canonicalJson(after.container)
+}
 
 /** A group that no arm names and no task belongs to any more is gone from the job. */
 function forgetEmptyGroup(db: Db, job: string, group: string): void {

@@ -54,7 +54,8 @@ function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutp
     const job = freeJob(db, spec.job, start.takeOver)
     if (isRefusal(job)) return job
     if (job.kind !== spec.kind && job.state === 'running') return refuse('TW_JOB_STATE', `the job ${spec.job} runs as ${job.kind}; stop it before running it as ${spec.kind}`)
-    if (isRunningSame(db, start)) return { entries: [], reply: () => ({ job: spec.job, version: job.current_version, isChanged: false, groups }) }
+    const same = rescales(db, start)
+    if (same !== null) return { entries: same, reply: () => ({ job: spec.job, version: job.current_version, isChanged: same.length > 0, groups }) }
   }
   const services = serviceEntries(db, spec)
   if (isRefusal(services)) return services
@@ -71,14 +72,17 @@ function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutp
   return { entries, reply: () => ({ job: spec.job, version, isChanged: true, groups }) }
 }
 
-function isRunningSame(db: ReadDb, start: Start): boolean {
+/** When the document runs already: what brings counts that were scaled since back to it; null when it does not. */
+function rescales(db: ReadDb, start: Start): Proposal[] | null {
   const job = jobRow(db, start.spec.job)
-  if (!job || job.state !== 'running' || job.owner !== null) return false
+  if (!job || job.state !== 'running' || job.owner !== null) return null
   const current = versionRow(db, job.name, job.current_version)
-  if (!current || current.document !== canonicalJson(start.document) || current.release !== start.release) return false
-  return start.spec.groups.every((group) => {
+  if (!current || current.document !== canonicalJson(start.document) || current.release !== start.release) return null
+  return start.spec.groups.flatMap((group): Proposal[] => {
     const arms = armRows(db, job.name, group.name)
-    return arms.length === 1 && arms[0]?.version === job.current_version && arms[0].count === group.count
+    if (arms.length === 1 && arms[0]?.version === job.current_version && arms[0].count === group.count) return []
+    const arm = { arm: 'primary' as const, version: job.current_version, count: group.count }
+    return [updateTargetSet.of({ job: job.name, group: group.name, owner: null, arms: [arm], count: group.count, reason: start.reason })]
   })
 }
 

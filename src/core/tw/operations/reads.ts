@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { isRefusal, refuse } from '../../kernel/errors.ts'
 import { reconcileGroup } from '../controllers/reconcile-group.ts'
+import { canonicalJson } from '../../kernel/json.ts'
 import { documentDiff } from '../document-diff.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { armRows, fromJson, groupSpecOf, jobRow, liveTasks, specOf, taskName, versionRow, type JobRow, type TaskRow, type VersionRow } from '../rows.ts'
@@ -87,7 +88,7 @@ export const jobPlan = defineQuery({
     groups: z.array(
       z.object({
         group: z.string(),
-        action: z.enum(['start', 'replace', 'none', 'scale', 'stop']),
+        action: z.enum(['start', 'replace', 'in-place', 'none', 'scale', 'stop']),
         count: z.int(),
         running: z.int(),
         places: z.array(z.object({ task: z.string(), node: z.string() })),
@@ -110,30 +111,32 @@ export const jobPlan = defineQuery({
       const live = job ? liveTasks(db, spec.job, group.name) : []
       const arms = job ? armRows(db, spec.job, group.name) : []
       const isSame = changes.length === 0 && job?.state === 'running'
+      const current = arms.find((arm) => arm.arm === 'primary')
+      const before = current && groupSpecOf(specOf(db, spec.job, current.version), group.name)
+      const isInPlace = before !== undefined && version?.release === null && canonicalJson(before.container) === canonicalJson(group.container)
+      const arm = { job: spec.job, grp: group.name, arm: 'primary' as const, version: next, count: group.count }
       // The first round of the rollout: what would be started before anything old is stopped.
-      const decision = isSame
-        ? null
-        : reconcileGroup(
-            {
-              job: { name: spec.job, kind: spec.kind },
-              group: group.name,
-              arms: [{ job: spec.job, grp: group.name, arm: 'primary', version: next, count: group.count }],
-              specs: new Map<number, GroupSpec>([[next, group]]),
-              live,
-              ended: [],
-              ...facts,
-              rejectedAt: null,
-            },
-            fleet,
-            ctx.now,
-          )
-      const blocked = decision?.blocked[0]
+      const decision = reconcileGroup(
+        {
+          job: { name: spec.job, kind: spec.kind },
+          group: group.name,
+          arms: group.count > 0 ? [arm] : [],
+          specs: new Map<number, GroupSpec>([[next, group]]),
+          live: isSame || isInPlace ? live.map((task) => (task.version === current?.version ? { ...task, version: next } : task)) : live,
+          ended: [],
+          ...facts,
+          rejectedAt: null,
+        },
+        fleet,
+        ctx.now,
+      )
+      const blocked = decision.blocked[0]
       return {
         group: group.name,
-        action: isSame ? (arms[0]?.count === group.count ? ('none' as const) : ('scale' as const)) : live.length > 0 ? ('replace' as const) : ('start' as const),
+        action: actionOf(live.length > 0, isSame || isInPlace, isSame, current?.count === group.count),
         count: group.count,
         running: live.filter((task) => task.want === 'run').length,
-        places: decision?.place.flatMap((it) => it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node }))) ?? [],
+        places: decision.place.flatMap((it) => it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node }))),
         unplaced: blocked?.indexes.length ?? 0,
         code: blocked ? (isInfeasible(blocked.filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const)) : null,
         why: blocked ? filterText(blocked.filters) : null,
@@ -146,6 +149,13 @@ export const jobPlan = defineQuery({
     return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups: [...groups, ...stops] }
   },
 })
+
+function actionOf(isLive: boolean, isSameProcess: boolean, isSameDocument: boolean, isSameCount: boolean): 'start' | 'replace' | 'in-place' | 'none' | 'scale' {
+  if (!isLive) return 'start'
+  if (!isSameProcess) return 'replace'
+  if (!isSameCount) return 'scale'
+  return isSameDocument ? 'none' : 'in-place'
+}
 
 export const ps = defineQuery({
   name: 'tw.ps',

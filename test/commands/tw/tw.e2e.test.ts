@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { eventually, newFleet, type TestFleet } from '../../support/fleet.ts'
+
+/** tw's commands as they are typed, on a real fleet of two nodes. */
+let fleet: TestFleet
+const file = (name: string): string => join(fleet.home, name)
+
+beforeAll(async () => {
+  fleet = newFleet()
+  await fleet.data('up', '--nodes', '2', '--regions', '2')
+}, 60_000)
+
+afterAll(async () => {
+  await fleet.end()
+}, 60_000)
+
+test('the starter that init prints is valid, runs until healthy, and running it again changes nothing', async () => {
+  const init = await fleet.muster('tw', 'init')
+  writeFileSync(file('job.yaml'), init.stdout)
+  expect((await fleet.muster('tw', 'validate', 'job.yaml')).stdout).toContain('service web, 1 group, 4 tasks')
+  const run = await fleet.muster('tw', 'job', 'run', 'job.yaml', '--wait', '--timeout', '30s', '--json')
+  expect(run.json).toMatchObject({ schema: 'muster.tw.job.run/1', ok: true, data: { job: 'web', version: 1, isChanged: true } })
+  expect((await fleet.data('tw', 'job', 'run', 'job.yaml')).isChanged).toBe(false)
+  const ps = await fleet.muster('tw', 'ps', 'web')
+  expect(ps.stdout.split('\n').filter((line) => line.includes('● running')).length).toBe(4)
+  expect((await fleet.muster('tw', 'ps', '--node', 'n1', '-o', 'name')).stdout.split('\n').length).toBe(2)
+})
+
+test('exec keeps the exit code and has the environment of the task; logs come from every task', async () => {
+  const exec = await fleet.muster('tw', 'task', 'exec', 'web/api[0]', '--', 'sh', '-c', 'echo $MUSTER_TASK; exit 7')
+  expect(exec).toMatchObject({ exitCode: 7, stdout: 'web/api[0]' })
+  const logs = await fleet.muster('tw', 'logs', 'web', '--grep', 'listens', '--json')
+  expect(new Set(logs.stdout.split('\n').map((line) => (JSON.parse(line) as { task: string }).task)).size).toBe(4)
+})
+
+test('logs -f gives a line as it is written, and ends with 130 on Ctrl-C', async () => {
+  const bin = fileURLToPath(new URL('../../../bin/muster.js', import.meta.url))
+  const child = spawn(process.execPath, [bin, 'tw', 'logs', 'web/api[1]', '-f', '-n', '0'], { env: fleet.env, stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
+  try {
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await fleet.data('tw', 'task', 'restart', 'web/api[1]', '--yes')
+    await eventually('a followed line', 10_000, () => text.includes('web/api[1] hello'))
+  } finally {
+    child.kill('SIGINT')
+  }
+  expect(await closed).toBe(130)
+})
+
+test('scale, explain without room, history, diff and revert', async () => {
+  await fleet.data('tw', 'job', 'run', 'job.yaml', '--set', 'groups.api.main.resources.cpu=900', '--set', 'groups.api.count=1')
+  const explain = await fleet.muster('tw', 'explain', 'web')
+  expect(explain.stdout).toContain('(TW_NO_FEASIBLE_NODE)')
+  expect(explain.stdout).toContain('2 too small even when empty')
+  expect((await fleet.data('tw', 'job', 'diff', 'web')).changes.map((change: { path: string }) => change.path)).toEqual(['groups.api.count', 'groups.api.main.resources.cpu'])
+  await fleet.data('tw', 'job', 'revert', 'web', '--to', '1')
+  await fleet.data('tw', 'job', 'scale', 'web', '3')
+  await eventually('three healthy tasks', 20_000, async () => {
+    const { status } = await fleet.data('tw', 'job', 'show', 'web')
+    return status.groups[0].arms[0].healthy === 3 && status.groups[0].leftover === 0
+  })
+  expect((await fleet.data('tw', 'job', 'history', 'web')).map((it: { version: number }) => it.version)).toEqual([3, 2, 1])
+})
+
+test('a plan names places and the entries, changes nothing, and its id applies it', async () => {
+  const plan = await fleet.muster('tw', 'job', 'run', 'job.yaml', '--set', 'groups.api.main.env.NEW=1', '--plan')
+  expect(plan.stdout).toContain('+ groups.api.main.env.NEW: 1')
+  expect(plan.stdout).toContain('api: replace, 4 tasks, 3 run now')
+  const id = /--apply (p\S+)/.exec(plan.stdout)?.[1] ?? ''
+  expect((await fleet.data('tw', 'job', 'history', 'web')).length).toBe(3)
+  expect((await fleet.data('tw', 'job', 'run', 'job.yaml', '--set', 'groups.api.main.env.NEW=1', '--apply', id)).version).toBe(4)
+})
+
+test('drain --wait returns when the node is empty, and the tasks serve elsewhere', async () => {
+  expect((await fleet.muster('tw', 'drain', 'n2')).exitCode).toBe(4)
+  const drain = await fleet.muster('tw', 'drain', 'n2', '--yes', '--wait', '--timeout', '40s')
+  expect(drain.exitCode, drain.stderr).toBe(0)
+  expect((await fleet.data('tw', 'ps', '--node', 'n2')).tasks).toEqual([])
+  expect((await fleet.muster('tw', 'node', 'ls')).stdout).toContain('○ drained')
+  expect((await fleet.data('tw', 'undrain', 'n2')).isChanged).toBe(true)
+})
+
+test('a batch job waits for its end, and a job from compose runs', async () => {
+  writeFileSync(file('batch.yaml'), (await fleet.muster('tw', 'init', 'batch')).stdout)
+  expect((await fleet.muster('tw', 'job', 'run', 'batch.yaml', '--wait', '--timeout', '30s')).exitCode).toBe(0)
+  expect((await fleet.data('tw', 'ps', 'nightly', '--all')).tasks.map((task: { state: string }) => task.state)).toEqual(['complete', 'complete'])
+  writeFileSync(file('compose.yaml'), 'name: small\nservices:\n  sleeper:\n    image: busybox\n    command: sleep 1000\n    volumes: ["/a:/a"]\n')
+  const imported = await fleet.muster('tw', 'import', 'compose', 'compose.yaml', '--strict')
+  expect(imported.exitCode).toBe(7)
+  expect(imported.stderr).toMatch(/services\.sleeper\.volumes +✖ unsupported/)
+  writeFileSync(file('small.yaml'), imported.stdout)
+  expect((await fleet.muster('tw', 'job', 'run', 'small.yaml', '--wait', '--timeout', '20s')).exitCode).toBe(0)
+})
+
+test('bad input ends with its documented exit code and a sentence', async () => {
+  writeFileSync(file('bad.yaml'), readFileSync(file('job.yaml'), 'utf8').replace('count: 4', 'cuont: 4'))
+  const bad = await fleet.muster('tw', 'job', 'run', 'bad.yaml')
+  expect(bad.exitCode).toBe(2)
+  expect(bad.stderr).toMatch(/bad\.yaml:\d+:5 unknown key `cuont`; did you mean `count`\?/)
+  expect((await fleet.muster('tw', 'job', 'run', 'nowhere.yaml')).exitCode).toBe(2)
+  expect((await fleet.muster('tw', 'job', 'show', 'nope', '--json')).json).toMatchObject({ ok: false, error: { code: 'TW_JOB_UNKNOWN', exit: 3 } })
+  expect((await fleet.muster('tw', 'task', 'exec', 'web/api[99]')).exitCode).toBe(3)
+  expect((await fleet.muster('tw', 'drain', 'nowhere', '--yes')).exitCode).toBe(3)
+})
+
+test('a stopped job has no process left and comes back by revert', async () => {
+  await fleet.data('tw', 'job', 'stop', 'small', '--yes')
+  await eventually('no task left', 15_000, async () => (await fleet.data('tw', 'ps', 'small')).tasks.length === 0)
+  expect((await fleet.data('tw', 'job', 'revert', 'small')).isChanged).toBe(true)
+  expect((await fleet.muster('tw', 'events', '--from', '0', '--notable')).stdout).toContain('job small stopped')
+})
