@@ -26,7 +26,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)\/tail$/, tail],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
   ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/retention$/, retention],
-  ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/seal$/, async (leaf, _request, _response, _url, table) => ({ sealed: await leaf.sealer.seal(leaf.store.tail(table)) })],
+  ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/seal$/, async (leaf, _request, _response, _url, table) => ({ sealed: await leaf.sealer.sealNow(leaf.store.tail(table)) })],
   ['GET', /^\/v1\/scuba\/tables$/, async (leaf) => ({ tables: leaf.store.tables() })],
   ['POST', /^\/v1\/scuba\/query$/, async (leaf, request, response) => query(leaf.store, leaf.engine, parse(queryRequestSchema, await json(request)), gone(response))],
   ['POST', /^\/v1\/scuba\/panel$/, async (leaf, request, response) => panel(leaf.store, leaf.engine, parse(panelRequestSchema, await json(request)), gone(response))],

@@ -46,7 +46,8 @@ export class Journal {
       let offset = 0
       for (let record = decodeRecord(bytes, 0, crc32); record; record = decodeRecord(bytes, offset, crc32)) {
         each(record)
-        newest.set(record.header.table, record.header.seq)
+        // A batch without rows only brought its key, which is saved elsewhere before a file goes.
+        if (record.header.rows > 0) newest.set(record.header.table, record.header.seq)
         offset = record.end
       }
       if (offset < bytes.length) {
@@ -82,7 +83,7 @@ export class Journal {
       await this.#close()
       throw error
     }
-    for (const { header } of records) file.newest.set(header.table, header.seq)
+    for (const { header } of records) if (header.rows > 0) file.newest.set(header.table, header.seq)
     if (this.#bytes >= LIMITS.journalBytesMax) await this.#close()
   }
 

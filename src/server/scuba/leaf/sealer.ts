@@ -46,6 +46,13 @@ export class Sealer {
     }
   }
 
+  /** Seals a table at once, as asked from outside, and gives up the journal it no longer needs. */
+  async sealNow(tail: TableTail): Promise<boolean> {
+    const hasSealed = await this.seal(tail)
+    if (hasSealed) await this.#trimJournal()
+    return hasSealed
+  }
+
   /** Seals everything a table has unsealed. Gives whether there was something. */
   async seal(tail: TableTail): Promise<boolean> {
     if (tail.isSealing) return false

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { crc32 } from 'node:zlib'
+import { decodeManifest, foldManifest, type TableManifest } from '../../../src/core/scuba/wal/manifest.ts'
+import { Leaf } from './leaf.ts'
+
+const leaf = new Leaf()
+beforeAll(() => leaf.start())
+afterAll(() => leaf.remove())
+
+const manifestOf = (table: string): TableManifest | undefined => foldManifest(decodeManifest(readFileSync(join(leaf.dir, 'manifest')), crc32).records).get(table)
+const until = async (isTrue: () => boolean | Promise<boolean>): Promise<void> => {
+  for (let i = 0; i < 200; i += 1) {
+    if (await isTrue()) return
+    await sleep(50)
+  }
+  throw new Error('it did not happen')
+}
+
+test('small segments become one with the same rows; the manifest holds the digest of every file, and no other file stays', { timeout: 30_000 }, async () => {
+  for (let i = 0; i < 16; i += 1) {
+    await leaf.client.send('many', [{ i, ...(i % 3 === 0 ? { odd: `x${i}` } : {}) }])
+    await leaf.seal('many')
+  }
+  const rowsOf = async (): Promise<unknown> => (await leaf.client.query('select i, odd from many order by i')).rows
+  const before = await rowsOf()
+  await until(async () => (await leaf.client.table('many')).segments === 1)
+  expect(await rowsOf()).toEqual(before)
+  const segments = [...(manifestOf('many')?.segments.values() ?? [])]
+  expect(segments).toMatchObject([{ rows: 16 }])
+  for (const { file, sha256, bytes } of segments) {
+    const content = readFileSync(join(leaf.dir, 'segments', file))
+    expect([createHash('sha256').update(content).digest('hex'), content.length]).toEqual([sha256, bytes])
+  }
+  await until(() => readdirSync(join(leaf.dir, 'segments')).length === 1 && readdirSync(join(leaf.dir, 'chunks')).length === 0)
+})
+
+test('retention drops the oldest segments, first by age, then by size, and keeps the rest', { timeout: 30_000 }, async () => {
+  const now = Date.now()
+  for (const days of [40, 20, 3, 0]) {
+    await leaf.client.send('aging', [{ time: now - days * 86_400_000, days }])
+    await leaf.seal('aging')
+  }
+  const daysOf = async (): Promise<unknown[]> => (await leaf.client.query('select days from aging order by 1')).rows.flat()
+  await leaf.client.setRetention('aging', { days: 10, gb: 100 })
+  await until(async () => (await daysOf()).length === 2)
+  expect(await daysOf()).toEqual([0, 3])
+  const bytes = Math.max(...[...(manifestOf('aging')?.segments.values() ?? [])].map((segment) => segment.bytes))
+  await leaf.client.setRetention('aging', { days: 10, gb: (bytes * 1.5) / 1e9 })
+  await until(async () => (await daysOf()).length === 1)
+  expect(await daysOf()).toEqual([0])
+})
+
+test('a lost segment is never silently absent: answers say what is missing', { timeout: 30_000 }, async () => {
+  await leaf.client.send('holed', [{ a: 1 }, { a: 2 }])
+  await leaf.seal('holed')
+  await leaf.client.send('holed', [{ a: 3 }])
+  await leaf.end('SIGKILL')
+  for (const file of manifestOf('holed')?.segments.keys() ?? []) rmSync(join(leaf.dir, 'segments', file))
+  await leaf.start()
+  const answer = await leaf.client.query('select a from holed')
+  expect(answer.rows).toEqual([[3]])
+  expect(answer.coverage.rows).toBeCloseTo(1 / 3)
+  expect(answer.coverage.missing).toEqual(['holed: 2 rows of segments that are lost'])
+})
+
+test('keys are recognised after their rows were sealed and their journal is gone', { timeout: 30_000 }, async () => {
+  await leaf.client.send('keyed', '{"a":1}', { key: 'k' })
+  await leaf.client.send('keyed', 'no object\n'.replace('no', '{'), { key: 'only a bad line' })
+  const before = readdirSync(join(leaf.dir, 'journal'))
+  expect(before.length).toBeGreaterThan(0)
+  for (const { name } of await leaf.client.tables()) await leaf.seal(name)
+  await until(() => !readdirSync(join(leaf.dir, 'journal')).some((file) => before.includes(file)))
+  await leaf.end('SIGKILL')
+  await leaf.start()
+  expect(await leaf.client.send('keyed', '{"a":1}', { key: 'k' })).toMatchObject({ duplicate: true })
+  expect((await leaf.client.query('select a from keyed')).rows).toEqual([[1]])
+})
