@@ -90,7 +90,7 @@ function runWithOwnNode() {
       process.exitCode = 1
     })
     child.on('close', (code, signal) => {
-      process.exitCode = code ?? 128 + { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, SIGKILL: 9 }[signal] ?? 1
+      process.exitCode = code ?? 128 + ({ SIGINT: 2, SIGTERM: 15, SIGHUP: 1, SIGKILL: 9 }[signal] ?? 1)
     })
   })
 }

@@ -1,3 +1,4 @@
+// oxlint-disable typescript/no-non-null-assertion -- indices are in range by the loops' bounds; a check for each byte would double the cost
 import { assert } from './assert.ts'
 
 const P1 = 0x9e3779b1
