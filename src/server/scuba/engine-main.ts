@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { DuckDBInstance, type DuckDBConnection, type DuckDBValue, type JS } from '@duckdb/node-api'
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import type { EngineFailure, EngineReply, EngineRequest } from '../../core/scuba/engine-protocol.ts'
 import { plainValue } from './plain-value.ts'
 
@@ -84,12 +84,12 @@ async function carryOut(request: Exclude<EngineRequest, { op: 'interrupt' }>, co
   }
   // Temporary views belong to this connection alone, so queries that run at once do not see each other's.
   for (const { name, sql } of request.views) await connection.run(`CREATE TEMP VIEW "${name}" AS ${sql}`)
-  const reader = await connection.streamAndReadUntil(request.sql, request.rowsMax + 1, request.params as Record<string, DuckDBValue>)
+  const reader = await connection.streamAndReadUntil(request.sql, request.rowsMax + 1, request.params)
   if (reader.currentRowCount > request.rowsMax) {
     return { id, ok: false, failure: 'too-large', message: `the answer has more than ${request.rowsMax} rows` }
   }
   const columns = reader.deduplicatedColumnNames().map((name, index) => ({ name, type: String(reader.columnType(index)) }))
-  const rows = (reader.getRowsJS() as JS[][]).map((row) => row.map(plainValue))
+  const rows = reader.getRowsJS().map((row) => row.map(plainValue))
   return { id, ok: true, columns, rows }
 }
 

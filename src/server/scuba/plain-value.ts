@@ -15,7 +15,7 @@ export function plainValue(value: unknown): PlainValue {
     case 'bigint':
       return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value.toString()
     default:
-      return plainObject(value as object)
+      return plainObject(value)
   }
 }
 

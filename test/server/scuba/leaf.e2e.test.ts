@@ -51,7 +51,7 @@ describe('taking rows in', () => {
     expect(await refusalOf(leaf.client.send('keyed', '{"a":2}', { key: 'one' }))).toMatchObject({ code: 'SCUBA_KEY_REUSED', exit: 5 })
     // The same key sent twice at once must not slip through between check and commit.
     const both = await Promise.all([leaf.client.send('keyed', '{"a":3}', { key: 'two' }), leaf.client.send('keyed', '{"a":3}', { key: 'two' })])
-    expect(both.map(({ duplicate }) => duplicate).sort()).toEqual([false, true])
+    expect(both.map(({ duplicate }) => duplicate).toSorted((a, b) => Number(a) - Number(b))).toEqual([false, true])
     expect((await leaf.client.query('select a from keyed order by a')).rows).toEqual([[1], [3]])
   })
 
@@ -82,7 +82,7 @@ describe('taking rows in', () => {
 describe('rows that trap an engine', () => {
   const rows = [
     { n: 1, mixed: 1, text: 'a', 'x.y': 1, big: 1 },
-    { n: 1.5, mixed: 'one', text: 7, x: { y: 2 }, big: 12345678901234567890 },
+    { n: 1.5, mixed: 'one', text: 7, x: { y: 2 }, big: 1.5e19 },
     { n: -0.25, mixed: true, text: false, N: 3, list: [1, { a: 1 }], big: 0.5 },
     { mixed: null, text: 'é\u0000\ud800"\n', 'mixed$str': 'mine', '': 1, __proto__x: 1, ['__proto__']: 4 },
     { mixed: { deep: { a: { b: { c: { d: 1 } } } } }, _rest: 'no', ingest_time: 5 },

@@ -35,7 +35,7 @@ let close: () => Promise<void> = async () => undefined
 beforeAll(async () => {
   for (const dir of [join(paths.log, 'control'), paths.logs, paths.keys]) mkdirSync(dir, { recursive: true })
   const loglet = await openFileLoglet(join(paths.log, 'control'))
-  control = await openControlLog({ loglet, dbFile: paths.stateDb, systems: [scubaSystem], clock: Date.now, log, onFatal: () => undefined })
+  control = openControlLog({ loglet, dbFile: paths.stateDb, systems: [scubaSystem], clock: Date.now, log, onFatal: () => undefined })
   const host: ServerHost = {
     paths, log, db: control.db, position: control.tail, now: control.now,
     run: () => Promise.reject(new Error('not here')), propose: () => Promise.reject(new Error('not here')),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MusterError, refuse } from '../../../core/kernel/errors.ts'
+import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
 import { isTableName, nearNames } from '../../../core/scuba/names.ts'
@@ -355,7 +355,7 @@ export class Store {
       const done = (error?: unknown): void => {
         this.#waitingBytes -= batch.payload.length
         if (error === undefined) resolve()
-        else reject(error as Error)
+        else reject(error)
       }
       this.#waiting.push({ table, batch, atMs, key, ack, done })
       if (ack === 'fsync') void this.#commit()
