@@ -38,7 +38,9 @@ const source = (): ConsoleSource => ({
   },
   act: async (name, input) => {
     acts.push(name)
-    const answer = state.run(sevOperations.find((operation) => operation.name === name) as CommandDef, input as never, 'user:anna') as { text?: string }
+    const answer = state.run(sevOperations.find((operation) => operation.name === name) as CommandDef, input as never, 'user:anna') as {
+      text?: string
+    }
     return { text: answer.text ?? '' }
   },
   follow: (onEntry) => {

@@ -58,7 +58,11 @@ function header(data: ConsoleView, ui: ConsoleUi): Line {
   const shift = ui.now - data.now
   return [
     span(`muster sev ${ui.context} `, 'bold'),
-    isStale ? span(`○ offline since ${clockText(ui.offlineSinceMs ?? data.now, true)}Z `, 'red') : data.pager.isOk ? span(`● pager ok${sentAge} `, 'green') : span(`✖ pager in trouble${sentAge} `, 'red'),
+    isStale
+      ? span(`○ offline since ${clockText(ui.offlineSinceMs ?? data.now, true)}Z `, 'red')
+      : data.pager.isOk
+        ? span(`● pager ok${sentAge} `, 'green')
+        : span(`✖ pager in trouble${sentAge} `, 'red'),
     ...data.pager.channels.map((channel) => span(`${channel.channel}${channel.isOk ? '✓' : '✗'} `, channel.isOk ? 'dim' : 'red')),
     ...(data.timeZone === 'UTC' ? [] : [span(`${clockText(data.wallMs + shift)} ${city(data.timeZone)} `)]),
     span(`${clockText(ui.now)}Z `),
@@ -72,7 +76,10 @@ function ackSpan(row: IncidentView, now: number): Piece {
   if (row.state === 'acked') return span(`acked by ${row.ackedBy ?? '?'}`, 'green')
   if (row.ackDueAt === null) return span('no answer due', 'dim')
   const leftMs = row.ackDueAt - now
-  const then = row.nextStep === null ? '' : ` → then ${row.nextStep}${row.nextStepAt === null ? '' : ` in ${clock(Math.max(0, row.nextStepAt - now))}`}`
+  const then =
+    row.nextStep === null
+      ? ''
+      : ` → then ${row.nextStep}${row.nextStepAt === null ? '' : ` in ${clock(Math.max(0, row.nextStepAt - now))}`}`
   return leftMs >= 0 ? span(`ACK IN ${clock(leftMs)}${then}`, 'yellow') : span(`ACK LATE ${clock(-leftMs)}${then}`, 'red')
 }
 
@@ -86,13 +93,30 @@ function focusLines(data: ConsoleView, row: IncidentView, ui: ConsoleUi): Line[]
       span(`SEV${row.level} #${row.number} `, row.level <= 2 ? 'red' : 'yellow'),
       span(row.title, 'bold'),
     ],
-    [label('STATE'), span(`${row.state} ${whole(ui.now - row.openedAt)}   `), ackSpan(row, ui.now), ...(row.mitigatedAt !== null && row.state === 'open' ? [span('  mitigated', 'green')] : [])],
-    [label('WHAT'), span(`${row.service ?? 'fleet'} · ${row.firingCount} of ${row.alertCount} alerts firing → 1 · by ${row.source}${row.duringRun === null ? '' : ` · during chaos run ${row.duringRun}`}`)],
-    ...(details?.alerts.slice(0, 1).map((alert): Line => [label('ALERT'), span(`${alert.summary} (${alert.count}×, ${whole(ui.now - alert.lastAt)} ago)`)]) ?? []),
+    [
+      label('STATE'),
+      span(`${row.state} ${whole(ui.now - row.openedAt)}   `),
+      ackSpan(row, ui.now),
+      ...(row.mitigatedAt !== null && row.state === 'open' ? [span('  mitigated', 'green')] : []),
+    ],
+    [
+      label('WHAT'),
+      span(
+        `${row.service ?? 'fleet'} · ${row.firingCount} of ${row.alertCount} alerts firing → 1 · by ${row.source}${row.duringRun === null ? '' : ` · during chaos run ${row.duringRun}`}`,
+      ),
+    ],
+    ...(details?.alerts
+      .slice(0, 1)
+      .map((alert): Line => [label('ALERT'), span(`${alert.summary} (${alert.count}×, ${whole(ui.now - alert.lastAt)} ago)`)]) ?? []),
     ...(changed.length === 0
       ? [[label('CHANGED'), span('nothing in the hour before')] as Line]
-      : changed.slice(0, 2).map((change, i): Line => [label(i === 0 ? 'CHANGED' : ''), span(`-${whole(row.openedAt - change.at)} ${change.text}`)])),
-    [label('CHAOS'), span(details && details.chaos.length > 0 ? details.chaos.join(', ') : 'none', details && details.chaos.length > 0 ? 'yellow' : 'dim')],
+      : changed
+          .slice(0, 2)
+          .map((change, i): Line => [label(i === 0 ? 'CHANGED' : ''), span(`-${whole(row.openedAt - change.at)} ${change.text}`)])),
+    [
+      label('CHAOS'),
+      span(details && details.chaos.length > 0 ? details.chaos.join(', ') : 'none', details && details.chaos.length > 0 ? 'yellow' : 'dim'),
+    ],
     [label('TRIED'), span(details?.tried.at(-1) ?? 'nothing yet')],
     [label('DO NEXT'), span((details?.doNext ?? []).map((item, i) => `${i + 1} ${item.text}`).join('  '), 'cyan')],
     [label('PAGING'), span(row.paging.length === 0 ? 'nobody' : row.paging.join(', '), row.paging.length === 0 ? 'dim' : 'yellow')],
@@ -106,7 +130,10 @@ function othersLine(data: ConsoleView, focus: number | null, ui: ConsoleUi): Lin
     return n === 0 ? [] : [`${n} SEV${level}`]
   })
   const acked = others.filter((row) => row.state !== 'open').length
-  const shift = data.shiftUntilMs === null ? '' : ` · your shift ends in ${whole(data.shiftUntilMs - ui.now)}${data.shiftThen === null ? '' : ` → ${data.shiftThen}`}`
+  const shift =
+    data.shiftUntilMs === null
+      ? ''
+      : ` · your shift ends in ${whole(data.shiftUntilMs - ui.now)}${data.shiftThen === null ? '' : ` → ${data.shiftThen}`}`
   return [span(`── others: ${counts.join(' · ') || 'none'}${acked > 0 ? ` · ${acked} acked` : ''}${shift} ──`, 'dim')]
 }
 
@@ -133,8 +160,23 @@ function hints(data: ConsoleView, ui: ConsoleUi): string {
   if (ui.panel.kind === 'plan') return `${ui.panel.canRun && !ui.isReadOnly ? 'y does it · ' : ''}Esc leaves, nothing was done`
   if (ui.panel.kind !== 'main') return 'Esc back · q quit'
   const row = focusOf(data, ui.focus)
-  const acts = ui.isReadOnly || !row ? [] : [...(row.state === 'open' ? ['a ack'] : []), ...(ui.undoUntilMs > ui.now ? [`u undo ${Math.ceil((ui.undoUntilMs - ui.now) / 1000)}s`] : []), 'e escalate', 'n note', 's level']
-  return [...acts, ...(row ? ['d changed', 't timeline'] : []), ...(data.incidents.length > 1 ? ['Tab next'] : []), '? help', 'q quit'].join('  ')
+  const acts =
+    ui.isReadOnly || !row
+      ? []
+      : [
+          ...(row.state === 'open' ? ['a ack'] : []),
+          ...(ui.undoUntilMs > ui.now ? [`u undo ${Math.ceil((ui.undoUntilMs - ui.now) / 1000)}s`] : []),
+          'e escalate',
+          'n note',
+          's level',
+        ]
+  return [
+    ...acts,
+    ...(row ? ['d changed', 't timeline'] : []),
+    ...(data.incidents.length > 1 ? ['Tab next'] : []),
+    '? help',
+    'q quit',
+  ].join('  ')
 }
 
 const HELP: [string, string][] = [
@@ -156,13 +198,22 @@ function panelLines(data: ConsoleView, ui: ConsoleUi, max: number): Line[] | nul
     case 'main':
       return null
     case 'timeline':
-      return (details?.timeline ?? []).slice(-max).map((row): Line => [span(`  ${clockText(row.at, true)}Z `, 'dim'), span(`${row.kind.padEnd(11)} `, 'cyan'), span(row.text)])
+      return (details?.timeline ?? [])
+        .slice(-max)
+        .map((row): Line => [span(`  ${clockText(row.at, true)}Z `, 'dim'), span(`${row.kind.padEnd(11)} `, 'cyan'), span(row.text)])
     case 'changed':
-      return (details?.changed ?? []).slice(0, max).map((row): Line => [span(`  ${clockText(row.at, true)}Z `, 'dim'), span(`${row.kind.padEnd(11)} `, 'cyan'), span(row.text)])
+      return (details?.changed ?? [])
+        .slice(0, max)
+        .map((row): Line => [span(`  ${clockText(row.at, true)}Z `, 'dim'), span(`${row.kind.padEnd(11)} `, 'cyan'), span(row.text)])
     case 'help':
       return HELP.map(([key, text]): Line => [span(`  ${key.padEnd(8)}`, 'bold'), span(text)])
     case 'plan':
-      return [[span(`  ${ui.panel.title}`, 'bold')], ...ui.panel.lines.map((text): Line => [span(`  ${text}`)]), [span('')], [span('  $ ', 'dim'), span(ui.panel.command, 'cyan')]]
+      return [
+        [span(`  ${ui.panel.title}`, 'bold')],
+        ...ui.panel.lines.map((text): Line => [span(`  ${text}`)]),
+        [span('')],
+        [span('  $ ', 'dim'), span(ui.panel.command, 'cyan')],
+      ]
     case 'note':
       return [[span('  note  ', 'bold'), span(`${ui.panel.text}▏`)]]
     case 'level':
@@ -175,7 +226,11 @@ export function consoleLines(data: ConsoleView, ui: ConsoleUi): Line[] {
   const row = focusOf(data, ui.focus)
   const lines: Line[] = [header(data, ui), [span('')]]
   if (row) lines.push(...focusLines(data, row, ui))
-  else lines.push([span(ui.focus === null ? '● no incident is open' : `● #${ui.focus} is over`, 'green')], [span(ui.focus === null ? '' : '  Tab shows the next one.', 'dim')])
+  else
+    lines.push(
+      [span(ui.focus === null ? '● no incident is open' : `● #${ui.focus} is over`, 'green')],
+      [span(ui.focus === null ? '' : '  Tab shows the next one.', 'dim')],
+    )
   lines.push(othersLine(data, row?.number ?? null, ui))
   const room = Math.max(0, ui.rows - lines.length - 3)
   const panel = panelLines(data, ui, room)
@@ -183,7 +238,9 @@ export function consoleLines(data: ConsoleView, ui: ConsoleUi): Line[] {
   while (lines.length < ui.rows - 2) lines.push([span('')])
   lines.push([span(ui.notice, 'cyan')], [span(hints(data, ui), 'dim')])
   const isStale = ui.now - data.now > STALE_MS || ui.offlineSinceMs !== null
-  return lines.map((line, i) => fit(isStale && i > 0 && i < lines.length - 2 ? line.map((piece) => span(piece.text, 'dim')) : line, ui.columns))
+  return lines.map((line, i) =>
+    fit(isStale && i > 0 && i < lines.length - 2 ? line.map((piece) => span(piece.text, 'dim')) : line, ui.columns),
+  )
 }
 
 function fit(line: Line, columns: number): Line {
@@ -201,12 +258,25 @@ function fit(line: Line, columns: number): Line {
 /** The plain twin: the same lines, whole, without keys. */
 export function renderConsole(data: ConsoleView, view: View, context: string): string {
   const ui: ConsoleUi = {
-    context, focus: null, now: data.now, panel: { kind: 'main' }, notice: '', undoUntilMs: 0, offlineSinceMs: null, isReadOnly: true,
-    rows: 1000, columns: view.width ?? 10_000,
+    context,
+    focus: null,
+    now: data.now,
+    panel: { kind: 'main' },
+    notice: '',
+    undoUntilMs: 0,
+    offlineSinceMs: null,
+    isReadOnly: true,
+    rows: 1000,
+    columns: view.width ?? 10_000,
   }
   const lines = consoleLines(data, ui).slice(0, -2)
   return lines
-    .map((line) => line.map((piece) => (piece.color === undefined ? piece.text : paint(view, piece.color, piece.text))).join('').trimEnd())
+    .map((line) =>
+      line
+        .map((piece) => (piece.color === undefined ? piece.text : paint(view, piece.color, piece.text)))
+        .join('')
+        .trimEnd(),
+    )
     .join('\n')
     .trimEnd()
 }

@@ -24,17 +24,22 @@ const age = (row: IncidentView, now: number): string => whole((row.resolvedAt ??
 const levelText = (row: IncidentView, view: View): string => paint(view, row.level <= 2 ? 'red' : 'yellow', `SEV${row.level}`)
 
 export function renderIncidents(data: { now: number; incidents: IncidentView[] }, view: View): string {
-  return table(view, data.incidents, [
-    { title: 'n', cell: (row) => `#${row.number}`, align: 'right' },
-    { title: 'level', cell: (row) => levelText(row, view) },
-    { title: 'state', cell: (row) => mark(view, STATE_MARK[row.state] ?? 'off', row.state) },
-    { title: 'age', cell: (row) => age(row, data.now), align: 'right' },
-    { title: 'ack', cell: (row) => ackText(row, data.now) },
-    { title: 'service', cell: (row) => row.service ?? 'fleet' },
-    { title: 'alerts', cell: (row) => row.alertCount, align: 'right' },
-    { title: 'paging', cell: (row) => row.paging.join(', ') || null, isWide: true },
-    { title: 'title', cell: (row) => `${row.duringRun === null ? '' : `[chaos ${row.duringRun}] `}${row.title}`, canShrink: true },
-  ], 'No incident is open.')
+  return table(
+    view,
+    data.incidents,
+    [
+      { title: 'n', cell: (row) => `#${row.number}`, align: 'right' },
+      { title: 'level', cell: (row) => levelText(row, view) },
+      { title: 'state', cell: (row) => mark(view, STATE_MARK[row.state] ?? 'off', row.state) },
+      { title: 'age', cell: (row) => age(row, data.now), align: 'right' },
+      { title: 'ack', cell: (row) => ackText(row, data.now) },
+      { title: 'service', cell: (row) => row.service ?? 'fleet' },
+      { title: 'alerts', cell: (row) => row.alertCount, align: 'right' },
+      { title: 'paging', cell: (row) => row.paging.join(', ') || null, isWide: true },
+      { title: 'title', cell: (row) => `${row.duringRun === null ? '' : `[chaos ${row.duringRun}] `}${row.title}`, canShrink: true },
+    ],
+    'No incident is open.',
+  )
 }
 
 interface ShowData {
@@ -66,9 +71,27 @@ export function renderIncident(data: ShowData, view: View): string {
       ['next step', row.nextStepAt === null ? null : `${row.nextStep} in ${whole(row.nextStepAt - now)}`],
       ['postmortem', data.postmortem],
     ]),
-    section(view, 'ALERTS', data.alerts.map((alert) => `${clockText(alert.firstAt, true)} ${alert.source} ${alert.state} ${alert.count}×  ${alert.summary}`)),
-    section(view, 'PAGES', data.pages.flatMap((page) => [`${clockText(page.at, true)} ${page.person} ${page.state}  ${page.via}`, ...page.deliveries.map((it) => `         ${it.kind === 'notice' ? 'notice over ' : ''}${it.channel} ${it.state}${it.detail === '' ? '' : ` (${it.detail})`}`)])),
-    section(view, 'CHANGED BEFORE', data.changed.map((change) => `-${whole(row.openedAt - change.at)} ${change.text} (${change.actor})`)),
+    section(
+      view,
+      'ALERTS',
+      data.alerts.map((alert) => `${clockText(alert.firstAt, true)} ${alert.source} ${alert.state} ${alert.count}×  ${alert.summary}`),
+    ),
+    section(
+      view,
+      'PAGES',
+      data.pages.flatMap((page) => [
+        `${clockText(page.at, true)} ${page.person} ${page.state}  ${page.via}`,
+        ...page.deliveries.map(
+          (it) =>
+            `         ${it.kind === 'notice' ? 'notice over ' : ''}${it.channel} ${it.state}${it.detail === '' ? '' : ` (${it.detail})`}`,
+        ),
+      ]),
+    ),
+    section(
+      view,
+      'CHANGED BEFORE',
+      data.changed.map((change) => `-${whole(row.openedAt - change.at)} ${change.text} (${change.actor})`),
+    ),
   ]
   return parts.filter((part) => part !== '').join('\n')
 }
@@ -96,7 +119,9 @@ export function renderTimeline(data: { incident: number; rows: TimelineRowView[]
 }
 
 export function renderWhy(data: WhyView, view: View): string {
-  const pages = data.pages.map((page) => `\n${paint(view, 'bold', `${page.person} (page ${page.page})`)}\n${page.chain.map((link) => `  → ${link}`).join('\n')}`)
+  const pages = data.pages.map(
+    (page) => `\n${paint(view, 'bold', `${page.person} (page ${page.page})`)}\n${page.chain.map((link) => `  → ${link}`).join('\n')}`,
+  )
   return [`#${data.incident}: ${data.opened}`, ...(pages.length === 0 ? ['Nobody was paged.'] : pages)].join('\n')
 }
 

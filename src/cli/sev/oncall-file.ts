@@ -24,7 +24,10 @@ export const placedText = ({ file, line, column, message }: PlacedProblem): stri
 /** What is wrong with a file, all at once. */
 export function scheduleError(problems: PlacedProblem[], hint?: string): MusterError {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
-  return new MusterError('SEV_SCHEDULE', sorted.map(placedText).join('\n  '), { details: { problems: sorted }, ...(hint === undefined ? {} : { hint }) })
+  return new MusterError('SEV_SCHEDULE', sorted.map(placedText).join('\n  '), {
+    details: { problems: sorted },
+    ...(hint === undefined ? {} : { hint }),
+  })
 }
 
 /** Start of what a path leads to, or of the nearest thing around it; of a key when its value is missing. */
@@ -51,7 +54,11 @@ export function loadOncallFile(path: string): OncallFile {
   try {
     text = readFileSync(path === '-' ? 0 : path, 'utf8')
   } catch (cause) {
-    throw new MusterError('FILE_UNREADABLE', `${path}: ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (cause as Error).message}`, { cause })
+    throw new MusterError(
+      'FILE_UNREADABLE',
+      `${path}: ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (cause as Error).message}`,
+      { cause },
+    )
   }
   return parseOncallFile(text, path === '-' ? '<stdin>' : path)
 }
@@ -68,7 +75,12 @@ export function parseOncallFile(text: string, name: string): OncallFile {
     throw scheduleError(
       yaml.errors.map((error) => {
         const at = error.linePos?.[0] ?? { line: 1, col: 1 }
-        return { file: name, line: at.line, column: at.col, message: error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? 'not YAML' }
+        return {
+          file: name,
+          line: at.line,
+          column: at.col,
+          message: error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? 'not YAML',
+        }
       }),
     )
   }

@@ -14,7 +14,10 @@ export default class SevDeclare extends ChangeCommand<typeof operation> {
     since: Flags.string({ description: 'since when it is bad', helpValue: 'TIME' }),
     drill: Flags.boolean({ description: 'an exercise: everything is real, and says DRILL first' }),
   }
-  static override examples = ["<%= config.bin %> sev declare 'feed shows old posts' --service web --sev 2", "<%= config.bin %> sev declare 'practice' --drill --sev 3"]
+  static override examples = [
+    "<%= config.bin %> sev declare 'feed shows old posts' --service web --sev 2",
+    "<%= config.bin %> sev declare 'practice' --drill --sev 3",
+  ]
 
   input({ args, flags }: Parsed<typeof SevDeclare>): InputOf<typeof operation> {
     return defined({

@@ -15,7 +15,11 @@ export default class SevMitigate extends ChangeCommand<typeof operation> {
   static override examples = ['<%= config.bin %> sev mitigate 1042 --cause "rolled back"']
 
   input({ args, flags }: Parsed<typeof SevMitigate>): InputOf<typeof operation> {
-    return defined({ incident: args.incident === undefined ? undefined : incidentNumber(args.incident), cause: flags.cause, at: flags.at === undefined ? undefined : timeOf(flags.at) })
+    return defined({
+      incident: args.incident === undefined ? undefined : incidentNumber(args.incident),
+      cause: flags.cause,
+      at: flags.at === undefined ? undefined : timeOf(flags.at),
+    })
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {

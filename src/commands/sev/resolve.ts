@@ -15,7 +15,11 @@ export default class SevResolve extends ChangeCommand<typeof operation> {
   static override examples = ['<%= config.bin %> sev resolve 1042 --cause "v3 fails 5 % of requests"']
 
   input({ args, flags }: Parsed<typeof SevResolve>): InputOf<typeof operation> {
-    return defined({ incident: args.incident === undefined ? undefined : incidentNumber(args.incident), cause: flags.cause, at: flags.at === undefined ? undefined : timeOf(flags.at) })
+    return defined({
+      incident: args.incident === undefined ? undefined : incidentNumber(args.incident),
+      cause: flags.cause,
+      at: flags.at === undefined ? undefined : timeOf(flags.at),
+    })
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {

@@ -44,7 +44,14 @@ function deploySignal(entry: Entry, body: Body): Signal | null {
   const service = entry.notable?.service ?? word(body, 'service')
   const rollout = word(body, 'rollout', 'id') ?? entry.notable?.target ?? 'unknown'
   const text = entry.notable?.text ?? `${entry.type.slice('deploy.'.length)} of rollout ${rollout}`
-  const base = { source: 'deploy', dedup_key: `rollout/${rollout}`, group_key: groupOf(service, 'deploy'), service, title: text, summary: text }
+  const base = {
+    source: 'deploy',
+    dedup_key: `rollout/${rollout}`,
+    group_key: groupOf(service, 'deploy'),
+    service,
+    title: text,
+    summary: text,
+  }
   switch (entry.type) {
     case 'deploy.StepVerdict':
       return word(body, 'verdict', 'outcome') === 'fail' ? { ...base, action: 'raise', level: 3 } : null
@@ -78,8 +85,14 @@ function twSignal(entry: Entry, body: Body): Signal | null {
   if (isTaskFailure(entry) && entry.notable) {
     const { service, target } = entry.notable
     return {
-      action: 'raise', source: 'tw', dedup_key: `crash/${service ?? target}`, group_key: groupOf(service, 'tasks'), service, level: 3,
-      title: `tasks of ${service ?? target} crash again and again`, summary: text,
+      action: 'raise',
+      source: 'tw',
+      dedup_key: `crash/${service ?? target}`,
+      group_key: groupOf(service, 'tasks'),
+      service,
+      level: 3,
+      title: `tasks of ${service ?? target} crash again and again`,
+      summary: text,
     }
   }
   return null
@@ -92,11 +105,18 @@ function scubaSignal(entry: Entry, body: Body): Signal | null {
   const rule = word(body, 'rule', 'name') ?? entry.notable?.target ?? 'alert'
   const group = word(body, 'group') ?? ''
   const base = {
-    source: 'scuba', dedup_key: `scuba/${rule}/${group}`, group_key: groupOf(service, `scuba/${rule}`), service,
-    level: levelFrom(body['sev'] ?? body['level']), summary: entry.notable?.text ?? `alert ${rule} ${to ?? ''}`,
+    source: 'scuba',
+    dedup_key: `scuba/${rule}/${group}`,
+    group_key: groupOf(service, `scuba/${rule}`),
+    service,
+    level: levelFrom(body['sev'] ?? body['level']),
+    summary: entry.notable?.text ?? `alert ${rule} ${to ?? ''}`,
     title: word(body, 'title') ?? `${rule}${group === '' ? '' : ` (${group})`}`,
   }
   if (to === 'firing') return { ...base, action: 'raise' }
+  // No data is never a pass: silence is a ticket, a query that cannot be answered asks somebody.
+  if (to === 'no_data') return { ...base, action: 'raise', level: 4 }
+  if (to === 'unknown') return { ...base, action: 'raise', level: 3 }
   return to === 'inactive' || to === 'ok' || to === 'resolved' ? { ...base, action: 'resolve' } : null
 }
 
@@ -105,8 +125,14 @@ function chaosSignal(entry: Entry, body: Body): Signal | null {
   const fault = word(body, 'fault', 'id') ?? entry.notable?.target ?? 'unknown'
   const service = entry.notable?.service ?? word(body, 'service')
   return {
-    action: 'raise', source: 'chaos', dedup_key: `fault/${fault}`, group_key: groupOf(service, 'chaos'), service, level: 2,
-    title: `fault ${fault} could not be undone`, summary: entry.notable?.text ?? `fault ${fault} leaked`,
+    action: 'raise',
+    source: 'chaos',
+    dedup_key: `fault/${fault}`,
+    group_key: groupOf(service, 'chaos'),
+    service,
+    level: 2,
+    title: `fault ${fault} could not be undone`,
+    summary: entry.notable?.text ?? `fault ${fault} leaked`,
   }
 }
 

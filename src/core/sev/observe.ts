@@ -12,15 +12,28 @@ const CRASHES = { count: 3, withinMs: 300_000 } as const
 /** Leaves out signals that could change nothing, so that no entry is spent on them. */
 function isWorthwhile(db: Db, entry: Entry, signal: Signal): boolean {
   if (signal.action !== 'raise') {
-    const known = db.get(`SELECT 1 AS one FROM sev_alert WHERE source = ? AND dedup_key = ? AND state = 'firing' LIMIT 1`, signal.source, signal.dedup_key)
-    return known !== undefined || db.get('SELECT 1 AS one FROM sev_signal WHERE source = ? AND dedup_key = ? LIMIT 1', signal.source, signal.dedup_key) !== undefined
+    const known = db.get(
+      `SELECT 1 AS one FROM sev_alert WHERE source = ? AND dedup_key = ? AND state = 'firing' LIMIT 1`,
+      signal.source,
+      signal.dedup_key,
+    )
+    return (
+      known !== undefined ||
+      db.get('SELECT 1 AS one FROM sev_signal WHERE source = ? AND dedup_key = ? LIMIT 1', signal.source, signal.dedup_key) !== undefined
+    )
   }
   if (!isTaskFailure(entry)) return true
   // While a chaos run kills tasks of the service, their failing is the exercise, not the news.
-  const chaos = db.get('SELECT 1 AS one FROM sev_chaos WHERE ended_at IS NULL AND (service IS NULL OR service IS ?) LIMIT 1', signal.service)
+  const chaos = db.get(
+    'SELECT 1 AS one FROM sev_chaos WHERE ended_at IS NULL AND (service IS NULL OR service IS ?) LIMIT 1',
+    signal.service,
+  )
   if (chaos !== undefined) return false
   const failures = db.get<{ n: number }>(
-    'SELECT COUNT(*) AS n FROM sev_change WHERE type = ? AND service IS ? AND at > ?', entry.type, signal.service, entry.at - CRASHES.withinMs,
+    'SELECT COUNT(*) AS n FROM sev_change WHERE type = ? AND service IS ? AND at > ?',
+    entry.type,
+    signal.service,
+    entry.at - CRASHES.withinMs,
   )
   return (failures?.n ?? 0) >= CRASHES.count
 }
@@ -43,11 +56,21 @@ export function observe(db: Db, entry: Entry): void {
     db.run('DELETE FROM sev_change WHERE at < ?', entry.at - KEEP_MS)
     db.run(
       `INSERT OR REPLACE INTO sev_change (position, at, type, actor, system, kind, target, service, text, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      entry.position, entry.at, entry.type, entry.actor, mark.system, mark.kind, mark.target, mark.service, mark.text, evidenceOf(entry),
+      entry.position,
+      entry.at,
+      entry.type,
+      entry.actor,
+      mark.system,
+      mark.kind,
+      mark.target,
+      mark.service,
+      mark.text,
+      evidenceOf(entry),
     )
     const touched = db.all<{ number: number }>(
       `SELECT number FROM sev_incident WHERE state IN ('open', 'acked', 'mitigated') AND (service IS NULL OR ? IS NULL OR service = ?) ORDER BY number`,
-      mark.service, mark.service,
+      mark.service,
+      mark.service,
     )
     for (const { number } of touched) addTimeline(db, number, meta, mark.kind, mark.text)
   }
@@ -56,7 +79,16 @@ export function observe(db: Db, entry: Entry): void {
   db.run(
     `INSERT OR REPLACE INTO sev_signal (position, at, action, source, dedup_key, group_key, service, level, title, summary, evidence)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    entry.position, entry.at, signal.action, signal.source, signal.dedup_key, signal.group_key, signal.service, signal.level,
-    signal.title, signal.summary, evidenceOf(entry),
+    entry.position,
+    entry.at,
+    signal.action,
+    signal.source,
+    signal.dedup_key,
+    signal.group_key,
+    signal.service,
+    signal.level,
+    signal.title,
+    signal.summary,
+    evidenceOf(entry),
   )
 }

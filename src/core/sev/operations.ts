@@ -6,15 +6,42 @@ import * as read from './operations/read.ts'
 
 /** What can be asked of sev. */
 export const sevOperations: readonly Operation[] = [
-  incident.incidentDeclare, incident.incidentAck, incident.incidentUnack, incident.incidentEscalate, incident.incidentLevel,
-  incident.incidentMitigate, incident.incidentResolve, incident.noteAdd, incident.pageReceipt,
-  people.scheduleSet, people.overrideSet, people.contactSet, people.contactTest, people.zoneTables,
-  postmortem.postmortemDraft, postmortem.postmortemMove,
-  read.incidentList, read.incidentShow, read.timeline, read.why, read.oncall, read.scheduleShow, read.postmortemShow, read.consoleQuery,
-] as unknown as readonly Operation[]
+  incident.incidentDeclare,
+  incident.incidentAck,
+  incident.incidentUnack,
+  incident.incidentEscalate,
+  incident.incidentLevel,
+  incident.incidentMitigate,
+  incident.incidentResolve,
+  incident.noteAdd,
+  incident.pageReceipt,
+  people.scheduleSet,
+  people.overrideSet,
+  people.contactSet,
+  people.contactTest,
+  people.zoneTables,
+  postmortem.postmortemDraft,
+  postmortem.postmortemMove,
+  read.incidentList,
+  read.incidentShow,
+  read.timeline,
+  read.why,
+  read.oncall,
+  read.scheduleShow,
+  read.postmortemShow,
+  read.consoleQuery,
+]
 
 export {
-  incidentAck, incidentDeclare, incidentEscalate, incidentLevel, incidentMitigate, incidentResolve, incidentUnack, noteAdd, pageReceipt,
+  incidentAck,
+  incidentDeclare,
+  incidentEscalate,
+  incidentLevel,
+  incidentMitigate,
+  incidentResolve,
+  incidentUnack,
+  noteAdd,
+  pageReceipt,
 } from './operations/incident.ts'
 export { contactSet, contactTest, overrideSet, scheduleSet, zoneTables } from './operations/people.ts'
 export { postmortemDraft, postmortemMove } from './operations/postmortem.ts'

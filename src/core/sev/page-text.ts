@@ -52,7 +52,10 @@ export function firstLineOf(incident: IncidentRow, kind: 'page' | 'notice', why:
 
 /** The body of one delivery, from the state now. */
 export function bodyOf(db: ReadDb, delivery: DeliveryRow): PageBody {
-  const incident = must(db.get<IncidentRow>('SELECT * FROM sev_incident WHERE number = ?', delivery.incident), `incident ${delivery.incident}`)
+  const incident = must(
+    db.get<IncidentRow>('SELECT * FROM sev_incident WHERE number = ?', delivery.incident),
+    `incident ${delivery.incident}`,
+  )
   const page = must(db.get<PageRow>('SELECT * FROM sev_page WHERE id = ?', delivery.page), `page ${delivery.page}`)
   const changes = changesBefore(db, incident.service, incident.detected_at, 3_600_000, 3)
   const firstLine = firstLineOf(incident, delivery.kind, page.why)
@@ -66,15 +69,25 @@ export function bodyOf(db: ReadDb, delivery: DeliveryRow): PageBody {
     ...(changes.length === 0 ? [] : ['changed']),
     ...changes.map((change) => `  -${formatDuration(Math.max(0, incident.detected_at - change.at))} ${scrub(change.text)}`),
     '',
-    delivery.kind === 'page' ? `Acknowledge: muster sev ack ${incident.number}   Look: muster sev show ${incident.number}` : 'Nothing is asked of you any more.',
+    delivery.kind === 'page'
+      ? `Acknowledge: muster sev ack ${incident.number}   Look: muster sev show ${incident.number}`
+      : 'Nothing is asked of you any more.',
     ...(delivery.attempts > 0 ? ['(repeat of a delivery that may have arrived)'] : []),
   ]
   return {
     firstLine,
     text: `${lines.join('\n')}\n`,
     facts: {
-      kind: delivery.kind, incident: incident.number, level: incident.level, state: incident.state, title: scrub(incident.title),
-      service: incident.service, person: delivery.person, step: page.step, openedAt: utcText(incident.detected_at), duringChaosRun: incident.during_run,
+      kind: delivery.kind,
+      incident: incident.number,
+      level: incident.level,
+      state: incident.state,
+      title: scrub(incident.title),
+      service: incident.service,
+      person: delivery.person,
+      step: page.step,
+      openedAt: utcText(incident.detected_at),
+      duringChaosRun: incident.during_run,
     },
   }
 }

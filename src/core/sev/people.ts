@@ -26,10 +26,16 @@ export interface Ladder {
   lastResort: (Rung & { everyMs: number }) | null
 }
 
-interface Named { name: string; spec: string }
-interface Defaults { team?: string; policy?: string }
+interface Named {
+  name: string
+  spec: string
+}
+interface Defaults {
+  team?: string
+  policy?: string
+}
 
-const parsed = <T>(row: { spec: string } | undefined): T | null => (row === undefined ? null : (JSON.parse(row.spec) as T))
+const parsed = (row: { spec: string } | undefined): unknown => (row === undefined ? null : JSON.parse(row.spec))
 
 /** Settings made by the last applied file. */
 export function defaultsOf(db: ReadDb): Defaults {
@@ -44,7 +50,7 @@ export function isScheduleApplied(db: ReadDb): boolean {
 
 /** Team and policy of a service: its own, else the defaults, else the only (or built-in) team. */
 export function ownerOf(db: ReadDb, service: string | null): { team: string | null; policy: string | null } {
-  const own = service === null ? null : parsed<Defaults>(db.get<Named>('SELECT * FROM sev_service WHERE name = ?', service))
+  const own = service === null ? null : (parsed(db.get<Named>('SELECT * FROM sev_service WHERE name = ?', service)) as Defaults | null)
   const defaults = defaultsOf(db)
   const teams = db.all<{ name: string }>('SELECT name FROM sev_team ORDER BY is_builtin, name')
   return {
@@ -57,10 +63,11 @@ export function ownerOf(db: ReadDb, service: string | null): { team: string | nu
 export function ladderOf(db: ReadDb, service: string | null, level: Level): Ladder {
   const rule = levelRule(level)
   const { policy: name } = ownerOf(db, service)
-  const policy = name === null ? null : parsed<Policy>(db.get<Named>('SELECT * FROM sev_policy WHERE name = ?', name))
+  const policy = name === null ? null : (parsed(db.get<Named>('SELECT * FROM sev_policy WHERE name = ?', name)) as Policy | null)
   const special = policy?.levels?.[`${level}`]
   const own = special?.steps ?? (level === 4 ? undefined : policy?.steps)
-  const steps: readonly LadderStep[] = own?.map((step) => ({ targets: step.targets, afterMs: parseDuration(step.after) ?? 0 })) ?? rule.steps
+  const steps: readonly LadderStep[] =
+    own?.map((step) => ({ targets: step.targets, afterMs: parseDuration(step.after) ?? 0 })) ?? rule.steps
   const repeat = special?.repeat ?? policy?.repeat ?? rule.repeat
   const last = steps.at(-1)
   const lastGapMs = last === undefined ? 0 : last.afterMs - (steps.at(-2)?.afterMs ?? 0)
@@ -93,13 +100,14 @@ export function zonesFrom(db: ReadDb): Zones {
 }
 
 export function scheduleOf(db: ReadDb, name: string): Schedule | null {
-  return parsed<Schedule>(db.get<Named>('SELECT * FROM sev_schedule WHERE name = ?', name))
+  return parsed(db.get<Named>('SELECT * FROM sev_schedule WHERE name = ?', name)) as Schedule | null
 }
 
 export function overridesOf(db: ReadDb, schedule: string): Override[] {
   return db
     .all<{ id: number; kind: Override['kind']; user: string; by_user: string | null; from_at: number; to_at: number }>(
-      'SELECT * FROM sev_override WHERE schedule = ? ORDER BY id', schedule,
+      'SELECT * FROM sev_override WHERE schedule = ? ORDER BY id',
+      schedule,
     )
     .map((row) => ({ id: row.id, kind: row.kind, user: row.user, byUser: row.by_user, fromMs: row.from_at, toMs: row.to_at }))
 }
@@ -128,7 +136,7 @@ export function targetsOf(db: ReadDb, word: string, team: string | null, atMs: n
   }
   const role = ROLES.find((candidate) => candidate === word)
   if (role) {
-    const holder = team === null ? undefined : parsed<Team>(db.get<Named>('SELECT * FROM sev_team WHERE name = ?', team))?.[role]
+    const holder = team === null ? undefined : (parsed(db.get<Named>('SELECT * FROM sev_team WHERE name = ?', team)) as Team | null)?.[role]
     if (holder === undefined) return []
     return targetsOf(db, holder, team, atMs, depth + 1).map((target) => ({ ...target, via: `team ${team} → ${role} → ${target.via}` }))
   }
@@ -145,6 +153,7 @@ export function targetsOf(db: ReadDb, word: string, team: string | null, atMs: n
 export function peopleOf(db: ReadDb, words: readonly string[], service: string | null, atMs: number): Target[] {
   const { team } = ownerOf(db, service)
   const found = new Map<string, Target>()
-  for (const target of words.flatMap((word) => targetsOf(db, word, team, atMs))) if (!found.has(target.person)) found.set(target.person, target)
+  for (const target of words.flatMap((word) => targetsOf(db, word, team, atMs)))
+    if (!found.has(target.person)) found.set(target.person, target)
   return [...found.values()]
 }

@@ -6,7 +6,9 @@ import { PostmortemDrafted } from './machine/postmortem.ts'
 
 /** What resolving an incident takes, whoever does it: the instant, the end of its pages, the draft of its postmortem. */
 export function resolveEntries(
-  db: ReadDb, incident: number, how: { at: number; cause: string; by: string; template?: string | undefined },
+  db: ReadDb,
+  incident: number,
+  how: { at: number; cause: string; by: string; template?: string | undefined },
 ): Proposal[] {
   const entries = [
     IncidentResolved.of({ incident, at: how.at, cause: how.cause }),

@@ -8,9 +8,7 @@ export const LevelSchema = z.union([z.literal(1), z.literal(2), z.literal(3), z.
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/
 export const NameSchema = z.string().regex(NAME, 'letters, digits, dot, dash and underscore, at most 63')
 
-const DurationText = z
-  .string()
-  .refine((text) => parseDuration(text) !== null, 'a duration such as 30s, 15m or 1h30m')
+const DurationText = z.string().refine((text) => parseDuration(text) !== null, 'a duration such as 30s, 15m or 1h30m')
 
 export const CHANNELS = ['terminal', 'webhook', 'command', 'smtp', 'file'] as const
 export type ChannelName = (typeof CHANNELS)[number]
@@ -74,7 +72,10 @@ const ClockText = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a time of day s
 
 export const RuleSchema = z
   .strictObject({
-    days: z.array(z.enum(DAYS)).min(1).default([...DAYS]),
+    days: z
+      .array(z.enum(DAYS))
+      .min(1)
+      .default([...DAYS]),
     from: ClockText.default('00:00'),
     to: ClockText.default('00:00'),
     user: NameSchema.optional(),

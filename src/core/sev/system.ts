@@ -6,5 +6,10 @@ import { sevOperations } from './operations.ts'
 import { sevTables } from './tables.ts'
 
 export const sevSystem: System = {
-  name: 'sev', tables: sevTables, entries: sevEntries, operations: sevOperations, controllers: sevControllers, observe,
+  name: 'sev',
+  tables: sevTables,
+  entries: sevEntries,
+  operations: sevOperations,
+  controllers: sevControllers,
+  observe,
 }

@@ -29,7 +29,16 @@ export function addTimeline(db: Db, incident: number, meta: EntryMeta, kind: str
   db.run(
     `INSERT INTO sev_timeline (incident, n, position, at, event_at, actor, kind, text, previous_hash, hash)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    row.incident, row.n, row.position, row.at, row.event_at, row.actor, row.kind, row.text, row.previous_hash, hashOf(row),
+    row.incident,
+    row.n,
+    row.position,
+    row.at,
+    row.event_at,
+    row.actor,
+    row.kind,
+    row.text,
+    row.previous_hash,
+    hashOf(row),
   )
 }
 

@@ -8,7 +8,11 @@ import { terminalChannel } from './channels/terminal.ts'
 import { webhookChannel } from './channels/webhook.ts'
 
 const CHANNELS: Record<ChannelName, Channel> = {
-  terminal: terminalChannel, file: fileChannel, webhook: webhookChannel, command: commandChannel, smtp: smtpChannel,
+  terminal: terminalChannel,
+  file: fileChannel,
+  webhook: webhookChannel,
+  command: commandChannel,
+  smtp: smtpChannel,
 }
 
 /** One attempt, which ends within 10 s. Rejects only when the server is stopping: then the outcome is not known. */

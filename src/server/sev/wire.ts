@@ -16,7 +16,12 @@ const NAMES_MAX = 200
 function starterOf(env: NodeJS.ProcessEnv): string {
   const actor = env['MUSTER_ACTOR']?.replace(/^user:/, '')
   const name = actor || env['USER'] || env['LOGNAME'] || (process.getuid?.() === 0 ? 'root' : String(process.getuid?.() ?? 'unknown'))
-  return name.replaceAll(/[^a-zA-Z0-9._-]/g, '-').replace(/^[^a-zA-Z0-9]+/, '').slice(0, 63) || 'unknown'
+  return (
+    name
+      .replaceAll(/[^a-zA-Z0-9._-]/g, '-')
+      .replace(/^[^a-zA-Z0-9]+/, '')
+      .slice(0, 63) || 'unknown'
+  )
 }
 
 /** Adapters of sev: the channels, the zone tables, and somebody on call from the first minute. */
@@ -26,7 +31,10 @@ export function wireSev(host: ServerHost): Wiring {
     await host.propose('controller:sev.default', (db) => {
       if (db.get('SELECT 1 AS one FROM sev_person LIMIT 1') !== undefined) return []
       const person = starterOf(process.env)
-      const contacts = [{ channel: 'terminal' as const, address: '' }, { channel: 'file' as const, address: 'pages.log' }]
+      const contacts = [
+        { channel: 'terminal' as const, address: '' },
+        { channel: 'file' as const, address: 'pages.log' },
+      ]
       return [
         ContactSet.of({ person, spec: { title: person, timeZone: 'UTC', contacts, isBuiltin: true } }),
         TeamSet.of({ name: 'default', spec: { primary: person, lead: person }, isBuiltin: true }),
@@ -80,7 +88,12 @@ export function wireSev(host: ServerHost): Wiring {
           const startedAt = performance.now()
           const body = testBody(host, person, actor, contact, n)
           const outcome = await deliver(body, host, signal)
-          results.push({ channel: contact.channel, isOk: outcome.isOk, detail: outcome.isOk ? outcome.detail : outcome.error, tookMs: Math.round(performance.now() - startedAt) })
+          results.push({
+            channel: contact.channel,
+            isOk: outcome.isOk,
+            detail: outcome.isOk ? outcome.detail : outcome.error,
+            tookMs: Math.round(performance.now() - startedAt),
+          })
         }
         return { person, results }
       },
@@ -93,16 +106,38 @@ export function wireSev(host: ServerHost): Wiring {
 }
 
 /** A page that says in its first word that it is a test; it is about no incident. */
-function testBody(host: ServerHost, person: string, actor: string, contact: { channel: DeliverBody['channel']; address: string }, n: number): DeliverBody {
+function testBody(
+  host: ServerHost,
+  person: string,
+  actor: string,
+  contact: { channel: DeliverBody['channel']; address: string },
+  n: number,
+): DeliverBody {
   const settings = host.db.get<{ settings: string }>('SELECT settings FROM sev_channel WHERE name = ?', contact.channel)
   const at = host.now()
   const firstLine = `TEST page for ${person}, asked for by ${actor}`
   return {
-    key: `test-${at}-${n}`, channel: contact.channel, address: contact.address, kind: 'page', attempt: 1,
+    key: `test-${at}-${n}`,
+    channel: contact.channel,
+    address: contact.address,
+    kind: 'page',
+    attempt: 1,
     settings: settings === undefined ? null : (JSON.parse(settings.settings) as unknown),
     page: {
-      firstLine, text: `${firstLine}\nNothing is asked of you.\n`,
-      facts: { kind: 'page', incident: 0, level: 4, state: 'test', title: 'TEST', service: null, person, step: 0, openedAt: new Date(at).toISOString(), duringChaosRun: null },
+      firstLine,
+      text: `${firstLine}\nNothing is asked of you.\n`,
+      facts: {
+        kind: 'page',
+        incident: 0,
+        level: 4,
+        state: 'test',
+        title: 'TEST',
+        service: null,
+        person,
+        step: 0,
+        openedAt: new Date(at).toISOString(),
+        duringChaosRun: null,
+      },
     },
   }
 }

@@ -13,8 +13,7 @@ export function zoneVersion(): string {
 /** Whether the runtime knows the zone. */
 export function isZone(tz: string): boolean {
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: tz })
-    return true
+    return new Intl.DateTimeFormat('en-US', { timeZone: tz }).resolvedOptions().timeZone !== ''
   } catch {
     // RangeError is how Intl says no.
     return false
@@ -24,8 +23,15 @@ export function isZone(tz: string): boolean {
 /** The table of one zone between two instants, from the runtime's `Intl`: seven-day steps, each change found by halving. */
 export function zoneTable(tz: string, fromMs: number, toMs: number): ZoneTable {
   const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: tz, hourCycle: 'h23', era: 'short',
-    year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric',
+    timeZone: tz,
+    hourCycle: 'h23',
+    era: 'short',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
   })
   const offsetSecAt = (atMs: number): number => {
     const parts: Record<string, number> = {}

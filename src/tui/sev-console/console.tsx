@@ -25,10 +25,22 @@ function LineText({ line }: { line: Line }): ReactElement {
   return (
     <Text wrap="truncate">
       {line.map((piece, i) =>
-        piece.color === 'bold' ? <Text key={i} bold>{piece.text}</Text>
-        : piece.color === 'dim' ? <Text key={i} dimColor>{piece.text}</Text>
-        : piece.color === undefined ? <Text key={i}>{piece.text}</Text>
-        : <Text key={i} color={INK_COLORS[piece.color]}>{piece.text}</Text>)}
+        piece.color === 'bold' ? (
+          <Text key={i} bold>
+            {piece.text}
+          </Text>
+        ) : piece.color === 'dim' ? (
+          <Text key={i} dimColor>
+            {piece.text}
+          </Text>
+        ) : piece.color === undefined ? (
+          <Text key={i}>{piece.text}</Text>
+        ) : (
+          <Text key={i} color={INK_COLORS[piece.color]}>
+            {piece.text}
+          </Text>
+        ),
+      )}
       {line.length === 0 || line.every((piece) => piece.text === '') ? ' ' : ''}
     </Text>
   )
@@ -43,7 +55,12 @@ interface Ack {
  * The paging console. A refresh changes data, never the focus, the panel or what a key means; acknowledging is one key and can
  * be taken back for 10 s; everything else that changes something shows its plan and command line first.
  */
-export function SevConsole({ source, isReadOnly, size, onQuit }: {
+export function SevConsole({
+  source,
+  isReadOnly,
+  size,
+  onQuit,
+}: {
   source: ConsoleSource
   isReadOnly: boolean
   /** for tests; else the terminal's */
@@ -140,14 +157,23 @@ export function SevConsole({ source, isReadOnly, size, onQuit }: {
     if (/^[1-4]$/.test(input)) return showPlan(data, Number(input))
     if (isReadOnly) return undefined
     if (input === 'a' && row.state === 'open') {
-      return run(`muster sev ack ${row.number}`, 'sev.incident.ack', { incident: row.number }, () => setAck({ incident: row.number, atMs: source.clock() + skew.current }))
+      return run(`muster sev ack ${row.number}`, 'sev.incident.ack', { incident: row.number }, () =>
+        setAck({ incident: row.number, atMs: source.clock() + skew.current }),
+      )
     }
     if (input === 'A') return run('muster sev ack --all-mine', 'sev.incident.ack', { isAllMine: true })
-    if (input === 'u' && undoUntilMs > now) return run(`muster sev ack ${row.number} --undo`, 'sev.incident.unack', { incident: row.number }, () => setAck(null))
+    if (input === 'u' && undoUntilMs > now)
+      return run(`muster sev ack ${row.number} --undo`, 'sev.incident.unack', { incident: row.number }, () => setAck(null))
     if (input === 'e') {
       return setPanel({
-        kind: 'plan', title: `escalate #${row.number}`, command: `muster sev escalate ${row.number}`, canRun: true,
-        lines: [row.nextStep === null ? 'There is no further step; name somebody with --to.' : `Asks ${row.nextStep} now.`, ...(row.state === 'open' ? [] : ['It was acknowledged: it opens again.'])],
+        kind: 'plan',
+        title: `escalate #${row.number}`,
+        command: `muster sev escalate ${row.number}`,
+        canRun: true,
+        lines: [
+          row.nextStep === null ? 'There is no further step; name somebody with --to.' : `Asks ${row.nextStep} now.`,
+          ...(row.state === 'open' ? [] : ['It was acknowledged: it opens again.']),
+        ],
       })
     }
     if (input === 'n') return setPanel({ kind: 'note', text: '' })
@@ -163,10 +189,19 @@ export function SevConsole({ source, isReadOnly, size, onQuit }: {
   const showPlan = (view: ConsoleView, n: number): void => {
     const item = view.details.find((candidate) => candidate.number === row?.number)?.doNext[n - 1]
     if (!item) return
-    setPanel({ kind: 'plan', title: item.text, lines: ['A number never acts. This command shows what it would change;', 'without --plan it does it.'], command: item.command, canRun: false })
+    setPanel({
+      kind: 'plan',
+      title: item.text,
+      lines: ['A number never acts. This command shows what it would change;', 'without --plan it does it.'],
+      command: item.command,
+      canRun: false,
+    })
   }
 
-  const typeInto = (input: string, key: { return?: boolean; escape?: boolean; backspace?: boolean; delete?: boolean; ctrl?: boolean }): void => {
+  const typeInto = (
+    input: string,
+    key: { return?: boolean; escape?: boolean; backspace?: boolean; delete?: boolean; ctrl?: boolean },
+  ): void => {
     if (panel.kind !== 'note' && panel.kind !== 'level') return
     if (key.escape) return setPanel({ kind: 'main' })
     if (key.backspace || key.delete) return setPanel({ ...panel, text: panel.text.slice(0, -1) })
@@ -180,14 +215,20 @@ export function SevConsole({ source, isReadOnly, size, onQuit }: {
     if (panel.kind === 'note') return run(`muster sev note ${row.number} '${text}'`, 'sev.note.add', { incident: row.number, text })
     const level = Number(text.slice(0, 1))
     const why = text.slice(1).trim()
-    run(`muster sev level ${row.number} ${level}${why === '' ? '' : ` --why '${why}'`}`, 'sev.incident.level', { incident: row.number, level, why })
+    run(`muster sev level ${row.number} ${level}${why === '' ? '' : ` --why '${why}'`}`, 'sev.incident.level', {
+      incident: row.number,
+      level,
+      why,
+    })
   }
 
   if (data === null) return <Text dimColor>{offlineSinceMs === null ? 'muster sev: looking…' : 'muster sev: no server answers'}</Text>
   const ui: ConsoleUi = { context: source.context, focus, now, panel, notice, undoUntilMs, offlineSinceMs, isReadOnly, rows, columns }
   return (
     <Box flexDirection="column" width={columns} height={rows}>
-      {consoleLines(data, ui).map((line, i) => <LineText key={i} line={line} />)}
+      {consoleLines(data, ui).map((line, i) => (
+        <LineText key={i} line={line} />
+      ))}
     </Box>
   )
 }

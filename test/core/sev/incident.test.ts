@@ -15,7 +15,9 @@ test('a rolled back rollout becomes one incident, pages, is acknowledged, resolv
   const state = fresh()
   badRollout(state)
   const told = deliverAll(state)
-  expect(told).toEqual([{ person: 'ben', channel: 'file', kind: 'page', line: expect.stringMatching(/^SEV3 #\d+ v3 on web: fail \(errors\) · sev ack \d+$/) }])
+  expect(told).toEqual([
+    { person: 'ben', channel: 'file', kind: 'page', line: expect.stringMatching(/^SEV3 #\d+ v3 on web: fail \(errors\) · sev ack \d+$/) },
+  ])
 
   rolledBack(state)
   state.settle()
@@ -30,10 +32,23 @@ test('a rolled back rollout becomes one incident, pages, is acknowledged, resolv
   const rows = state.ask(timeline, { isVerified: true })
   expect(rows.brokenRow).toBe(0)
   expect(rows.rows.map((row) => row.kind)).toEqual([
-    'deploy-step', 'verdict', 'rollback', 'opened', 'escalation', 'alert', 'page', 'rolled-back', 'alert', 'mitigated', 'acked', 'resolved', 'postmortem',
+    'deploy-step',
+    'verdict',
+    'rollback',
+    'opened',
+    'escalation',
+    'alert',
+    'page',
+    'rolled-back',
+    'alert',
+    'mitigated',
+    'acked',
+    'resolved',
+    'postmortem',
   ])
   const { markdown } = state.ask(postmortemShow, {})
-  for (const section of ['Summary', 'Impact', 'Timeline', 'Detection', 'Escalation', 'Remediation', 'Prevention']) expect(markdown).toContain(`## ${section}`)
+  for (const section of ['Summary', 'Impact', 'Timeline', 'Detection', 'Escalation', 'Remediation', 'Prevention'])
+    expect(markdown).toContain(`## ${section}`)
   expect(markdown).toContain('v3 goes to 5 % of web')
   expect(markdown).toContain('evidence.canary.bad = 31')
   expect(markdown).toContain('cause as stated: v3 fails 5 % of requests'.replace('cause', 'Cause'))

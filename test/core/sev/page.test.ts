@@ -1,7 +1,18 @@
 import { afterEach, expect, test } from 'vitest'
 import type { DeliverBody } from '../../../src/core/sev/controllers/dispatcher.ts'
 import { DeliveryFailed, DeliverySent } from '../../../src/core/sev/machine/page.ts'
-import { incidentAck, incidentDeclare, incidentEscalate, incidentLevel, incidentShow, incidentUnack, noteAdd, pageReceipt, timeline, why } from '../../../src/core/sev/operations.ts'
+import {
+  incidentAck,
+  incidentDeclare,
+  incidentEscalate,
+  incidentLevel,
+  incidentShow,
+  incidentUnack,
+  noteAdd,
+  pageReceipt,
+  timeline,
+  why,
+} from '../../../src/core/sev/operations.ts'
 import type { State } from './state.ts'
 import { deliverAll, file, MINUTE, sevState } from './support.ts'
 
@@ -12,7 +23,8 @@ const keep = (state: State): State => {
 }
 afterEach(() => states.splice(0).forEach((state) => state.close()))
 
-const declare = (state: State, level: 1 | 2 | 3 | 4 = 2) => state.run(incidentDeclare, { title: 'feed errors', service: 'web', level }, 'user:zoe').incident.number
+const declare = (state: State, level: 1 | 2 | 3 | 4 = 2) =>
+  state.run(incidentDeclare, { title: 'feed errors', service: 'web', level }, 'user:zoe').incident.number
 const due = (state: State) => state.effects().map((effect) => effect.body as DeliverBody)
 const fail = (state: State, key: string, isPermanent = false) => {
   state.append([DeliveryFailed.of({ key, error: 'HTTP 500', isPermanent })], 'effect:sev.deliver')
@@ -52,7 +64,9 @@ test('when every contact fails for good the next step comes at once, and the pag
   fail(state, due(state)[0]?.key ?? '', true)
   const view = state.ask(incidentShow, { incident: number })
   expect(view.pages.map((page) => `${page.person} ${page.state}`)).toEqual(['anna dead', 'ben open'])
-  expect(state.db.all(`SELECT service, title FROM sev_incident WHERE service = 'pager'`)).toEqual([{ service: 'pager', title: 'pages to anna do not arrive' }])
+  expect(state.db.all(`SELECT service, title FROM sev_incident WHERE service = 'pager'`)).toEqual([
+    { service: 'pager', title: 'pages to anna do not arrive' },
+  ])
 })
 
 test('a step waits its time and asks the next person; the wait survives that state.db is lost', () => {
@@ -119,7 +133,12 @@ test('an acknowledgement taken back within 10 s leaves the old timers, later it 
   state.run(incidentAck, {}, 'user:anna')
   state.advance(5_000)
   expect(state.run(incidentUnack, {}, 'user:anna').text).toContain('its timers go on')
-  expect(state.ask(incidentShow, {}).incident).toMatchObject({ state: 'open', generation: before.generation, nextStepAt: before.nextStepAt, paging: ['anna'] })
+  expect(state.ask(incidentShow, {}).incident).toMatchObject({
+    state: 'open',
+    generation: before.generation,
+    nextStepAt: before.nextStepAt,
+    paging: ['anna'],
+  })
   state.run(incidentAck, {}, 'user:anna')
   state.advance(11_000)
   state.run(incidentUnack, { incident: number }, 'user:anna')
@@ -181,7 +200,11 @@ test('escalating asks somebody by name and opens an acknowledged incident again'
   state.run(incidentAck, {}, 'user:anna')
   expect(state.refusal(incidentEscalate, { to: 'nobody' }).code).toBe('SEV_PERSON_UNKNOWN')
   state.run(incidentEscalate, { to: 'mei' }, 'user:anna')
-  expect(deliverAll(state).filter((told) => told.kind === 'page').map((told) => told.person)).toEqual(['mei'])
+  expect(
+    deliverAll(state)
+      .filter((told) => told.kind === 'page')
+      .map((told) => told.person),
+  ).toEqual(['mei'])
   const view = state.ask(why, { incident: number })
   expect(view.pages.at(-1)?.chain).toContain('person mei')
   state.run(incidentEscalate, {}, 'user:anna')

@@ -18,13 +18,15 @@ const name = 'every answer of the rotation sample is given by the closed form'
 test.skipIf(!existsSync(file))(existsSync(file) ? name : `${name} (skipped: no rotation-sample.jsonl beside the project)`, () => {
   const zones = new Map<string, ZoneTable>()
   const wrong: unknown[] = []
-  const samples = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Sample)
+  const samples = readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Sample)
   for (const { id, at, rotation, want } of samples) {
     let zone = zones.get(rotation.tz)
     if (zone === undefined) zones.set(rotation.tz, (zone = zoneTable(rotation.tz, Date.UTC(2010, 0, 1), Date.UTC(2030, 0, 1))))
     const got = shiftAt({ ...rotation, startMs: Date.parse(rotation.start) }, zone, Date.parse(at))
-    const isRight =
-      got.user === want.user && got.startMs === Date.parse(want.shiftStart) && got.endMs === Date.parse(want.shiftEnd)
+    const isRight = got.user === want.user && got.startMs === Date.parse(want.shiftStart) && got.endMs === Date.parse(want.shiftEnd)
     if (!isRight) wrong.push({ id, want, got })
   }
   expect(samples.length).toBe(3000)

@@ -9,9 +9,12 @@ import { zoneTable } from '../../../src/server/sev/zones.ts'
 import { createState, type State } from './state.ts'
 import { deliverAll, file, MONDAY, sevState } from './support.ts'
 
-const zones: Zones = new Map(['UTC', 'Europe/London', 'America/Santiago', 'Asia/Beirut'].map((tz) => [tz, zoneTable(tz, Date.UTC(2015, 0, 1), Date.UTC(2030, 0, 1))]))
+const zones: Zones = new Map(
+  ['UTC', 'Europe/London', 'America/Santiago', 'Asia/Beirut'].map((tz) => [tz, zoneTable(tz, Date.UTC(2015, 0, 1), Date.UTC(2030, 0, 1))]),
+)
 const schedule = (spec: unknown): Schedule => ScheduleSchema.parse(spec)
-const who = (spec: Schedule, at: string, overrides: Override[] = []): string[] => onCallAt(spec, overrides, zones, Date.parse(at)).map((it) => it.user)
+const who = (spec: Schedule, at: string, overrides: Override[] = []): string[] =>
+  onCallAt(spec, overrides, zones, Date.parse(at)).map((it) => it.user)
 
 const states: State[] = []
 afterEach(() => states.splice(0).forEach((state) => state.close()))
@@ -30,10 +33,13 @@ test('a night rule belongs to the day it starts on', () => {
 
 test('equal from and to on every day is always, on some days it is one window from the first to the first not listed', () => {
   const always = schedule({ timeZone: 'Europe/London', rules: [{ user: 'anna' }] })
-  for (const at of ['2026-03-29T00:59Z', '2026-03-29T01:30Z', '2026-10-25T00:30Z', '2026-10-25T01:30Z']) expect(who(always, at)).toEqual(['anna'])
+  for (const at of ['2026-03-29T00:59Z', '2026-03-29T01:30Z', '2026-10-25T00:30Z', '2026-10-25T01:30Z'])
+    expect(who(always, at)).toEqual(['anna'])
   const weekend = schedule({ timeZone: 'UTC', rules: [{ days: ['sat', 'sun'], from: '09:00', to: '09:00', user: 'anna' }] })
   const spans = spansBetween(weekend, [], zones, Date.parse('2026-11-06T00:00Z'), Date.parse('2026-11-12T00:00Z'))
-  expect(spans.map((span) => [new Date(span.fromMs).toISOString(), new Date(span.toMs).toISOString()])).toEqual([['2026-11-07T09:00:00.000Z', '2026-11-09T09:00:00.000Z']])
+  expect(spans.map((span) => [new Date(span.fromMs).toISOString(), new Date(span.toMs).toISOString()])).toEqual([
+    ['2026-11-07T09:00:00.000Z', '2026-11-09T09:00:00.000Z'],
+  ])
 })
 
 test('a window opens at the first and closes at the last occurrence of a repeated clock time, and one inside a gap covers nothing', () => {
@@ -53,7 +59,14 @@ test('a day without midnight starts at its first instant', () => {
 
 test('overrides remove, replace and add, in this order', () => {
   const spec = schedule({ timeZone: 'UTC', rules: [{ user: 'anna' }, { user: 'ben' }] })
-  const over = (kind: Override['kind'], user: string, byUser: string | null = null): Override => ({ id: 1, kind, user, byUser, fromMs: Date.parse('2026-11-02T10:00Z'), toMs: Date.parse('2026-11-02T11:00Z') })
+  const over = (kind: Override['kind'], user: string, byUser: string | null = null): Override => ({
+    id: 1,
+    kind,
+    user,
+    byUser,
+    fromMs: Date.parse('2026-11-02T10:00Z'),
+    toMs: Date.parse('2026-11-02T11:00Z'),
+  })
   const at = '2026-11-02T10:30Z'
   expect(who(spec, at, [over('remove', 'anna')])).toEqual(['ben'])
   expect(who(spec, at, [over('replace', 'anna', 'mei')])).toEqual(['ben', 'mei'])
@@ -65,7 +78,10 @@ test('spans and the answer at an instant are the same resolver', () => {
   const spec = schedule({
     timeZone: 'Europe/London',
     rotations: [{ name: 'main', type: 'daily', start: '2026-01-05T09:00', users: ['anna', 'ben', 'mei'] }],
-    rules: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '19:00', rotation: 'main' }, { days: ['sat', 'sun'], from: '10:00', to: '01:30', user: 'zoe' }],
+    rules: [
+      { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '19:00', rotation: 'main' },
+      { days: ['sat', 'sun'], from: '10:00', to: '01:30', user: 'zoe' },
+    ],
   })
   const from = Date.parse('2026-03-20T00:00Z')
   const to = Date.parse('2026-04-05T00:00Z')
@@ -81,20 +97,24 @@ test('spans and the answer at an instant are the same resolver', () => {
 
 test('wall time and instant agree wherever the wall time exists', () => {
   for (const zone of zones.values()) {
-    fc.assert(fc.property(fc.integer({ min: Date.UTC(2016, 0, 1), max: Date.UTC(2029, 0, 1) }), (at) => {
-      const wall = wallOf(zone, at)
-      expect(wallOf(zone, instantOf(zone, wall))).toBe(wall)
-      expect(wallOf(zone, instantOf(zone, wall, 'last'))).toBe(wall)
-    }))
+    fc.assert(
+      fc.property(fc.integer({ min: Date.UTC(2016, 0, 1), max: Date.UTC(2029, 0, 1) }), (at) => {
+        const wall = wallOf(zone, at)
+        expect(wallOf(zone, instantOf(zone, wall))).toBe(wall)
+        expect(wallOf(zone, instantOf(zone, wall, 'last'))).toBe(wall)
+      }),
+    )
   }
 })
 
 test('civil dates are those of the calendar', () => {
-  fc.assert(fc.property(fc.integer({ min: -200_000, max: 200_000 }), (days) => {
-    const date = new Date(days * 86_400_000)
-    expect(civilOf(days)).toEqual({ year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() })
-    expect(daysOf(civilOf(days))).toBe(days)
-  }))
+  fc.assert(
+    fc.property(fc.integer({ min: -200_000, max: 200_000 }), (days) => {
+      const date = new Date(days * 86_400_000)
+      expect(civilOf(days)).toEqual({ year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() })
+      expect(daysOf(civilOf(days))).toBe(days)
+    }),
+  )
   expect(parseTime('2026-02-29')).toBeNull()
   expect(parseTime('2026-02-28T09:00+02:00')?.instantMs).toBe(Date.parse('2026-02-28T07:00Z'))
 })
@@ -114,7 +134,9 @@ test('a file with a gap is refused until somebody says why, and then applied', (
 
 test('applying a file replaces the one before, whole', () => {
   const state = keep(sevState())
-  state.run(scheduleSet, { document: { version: 1, people: { zoe: { contacts: [{ channel: 'terminal' }] } }, teams: { all: { primary: 'zoe' } } } })
+  state.run(scheduleSet, {
+    document: { version: 1, people: { zoe: { contacts: [{ channel: 'terminal' }] } }, teams: { all: { primary: 'zoe' } } },
+  })
   const view = state.ask(oncall, {})
   expect(view.teams.map((team) => team.team)).toEqual(['all'])
   expect(state.db.all('SELECT name FROM sev_person')).toEqual([{ name: 'zoe' }])
@@ -123,13 +145,20 @@ test('applying a file replaces the one before, whole', () => {
 })
 
 test('an override takes effect for pages, and a second one on the same person is refused', () => {
-  const state = keep(sevState({ ...file, schedules: { web: { timeZone: 'UTC', rules: [{ user: 'anna' }] } }, teams: { web: { primary: 'web' } } }))
+  const state = keep(
+    sevState({ ...file, schedules: { web: { timeZone: 'UTC', rules: [{ user: 'anna' }] } }, teams: { web: { primary: 'web' } } }),
+  )
   const set = { schedule: 'web', kind: 'replace' as const, user: 'anna', by: 'mei', from: MONDAY - 1, to: MONDAY + 3_600_000 }
   const { id } = state.run(overrideSet, set)
-  expect(state.refusal(overrideSet, { ...set, by: 'ben' })).toMatchObject({ code: 'SEV_CONFLICT', message: expect.stringContaining(`#${id}`) })
+  expect(state.refusal(overrideSet, { ...set, by: 'ben' })).toMatchObject({
+    code: 'SEV_CONFLICT',
+    message: expect.stringContaining(`#${id}`),
+  })
   expect(state.refusal(overrideSet, { ...set, by: 'nobody' }).code).toBe('SEV_PERSON_UNKNOWN')
   const [role] = state.ask(oncall, {}).teams[0]?.roles ?? []
-  expect(role?.people).toMatchObject([{ person: 'mei', via: expect.stringContaining('override'), untilMs: MONDAY + 3_600_000, then: 'anna' }])
+  expect(role?.people).toMatchObject([
+    { person: 'mei', via: expect.stringContaining('override'), untilMs: MONDAY + 3_600_000, then: 'anna' },
+  ])
   state.run(incidentDeclare, { title: 'x', service: 'web' })
   expect(deliverAll(state).map((told) => told.person)).toEqual(['mei'])
 })

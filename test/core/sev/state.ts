@@ -59,12 +59,12 @@ export function createState(startAt: number, log: readonly Entry[] = []): State 
     },
     run: (command, input, actor) => base.run(command, input, actor),
     refusal: (command, input, actor = 'user:test') => {
-      const decision = command.decide(db, command.input.parse(input) as never, context(actor))
+      const decision = command.decide(db, command.input.parse(input), context(actor))
       if (!isRefusal(decision)) throw new Error(`${command.name} was not refused`)
       return decision
     },
     ask: (query, input, actor = 'user:test') => {
-      const answer = query.answer(db, query.input.parse(input) as never, context(actor))
+      const answer = query.answer(db, query.input.parse(input), context(actor))
       if (isRefusal(answer)) throw answer
       return query.output.parse(answer) as never
     },
@@ -72,7 +72,8 @@ export function createState(startAt: number, log: readonly Entry[] = []): State 
     effects: () => sevSystem.controllers.flatMap((controller) => controller.effects?.(db, state.now, undefined) ?? []),
     advance: (ms) => {
       const until = state.now + ms
-      for (let wakeAt = state.settle(); wakeAt !== null && wakeAt <= until; wakeAt = state.settle()) state.now = Math.max(wakeAt, state.now + 1)
+      for (let wakeAt = state.settle(); wakeAt !== null && wakeAt <= until; wakeAt = state.settle())
+        state.now = Math.max(wakeAt, state.now + 1)
       state.now = until
       state.settle()
     },

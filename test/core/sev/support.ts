@@ -14,7 +14,13 @@ export const MINUTE = 60_000
 export const file: z.input<typeof OncallSchema> = {
   version: 1,
   people: {
-    anna: { timeZone: 'Europe/London', contacts: [{ channel: 'webhook', address: 'http://127.0.0.1:1/a' }, { channel: 'file', address: '/a', delay: '30s' }] },
+    anna: {
+      timeZone: 'Europe/London',
+      contacts: [
+        { channel: 'webhook', address: 'http://127.0.0.1:1/a' },
+        { channel: 'file', address: '/a', delay: '30s' },
+      ],
+    },
     ben: { contacts: [{ channel: 'file', address: '/b' }] },
     mei: { contacts: [{ channel: 'file', address: '/m' }] },
   },
@@ -48,12 +54,33 @@ export function badRollout(state: State, service = 'web', rollout = 7): void {
   state.foreign({ type: 'deploy.RolloutStepEntered', body: { rollout }, notable: mark('deploy-step', `v3 goes to 5 % of ${service}`) })
   state.now += 4000
   state.foreign({
-    type: 'deploy.StepVerdict', body: { rollout, step: 0, verdict: 'fail', reason: 'errors', evidence: { canary: { bad: 31, total: 600 }, control: { bad: 2, total: 9000 } } },
+    type: 'deploy.StepVerdict',
+    body: {
+      rollout,
+      step: 0,
+      verdict: 'fail',
+      reason: 'errors',
+      evidence: { canary: { bad: 31, total: 600 }, control: { bad: 2, total: 9000 } },
+    },
     notable: mark('verdict', `v3 on ${service}: fail (errors)`),
   })
-  state.foreign({ type: 'deploy.RollBack', body: { rollout, cause: 'errors', text: '5.2 % against 0.02 %' }, notable: mark('rollback', `v3 on ${service} rolled back (errors): 5.2 % against 0.02 %`) })
+  state.foreign({
+    type: 'deploy.RollBack',
+    body: { rollout, cause: 'errors', text: '5.2 % against 0.02 %' },
+    notable: mark('rollback', `v3 on ${service} rolled back (errors): 5.2 % against 0.02 %`),
+  })
 }
 
 export function rolledBack(state: State, service = 'web', rollout = 7): void {
-  state.foreign({ type: 'deploy.RolledBack', body: { rollout }, notable: { system: 'deploy', kind: 'rolled-back', target: `r${rollout}`, service, text: `${service} is back on its old release; v3 has 0 %` } })
+  state.foreign({
+    type: 'deploy.RolledBack',
+    body: { rollout },
+    notable: {
+      system: 'deploy',
+      kind: 'rolled-back',
+      target: `r${rollout}`,
+      service,
+      text: `${service} is back on its old release; v3 has 0 %`,
+    },
+  })
 }

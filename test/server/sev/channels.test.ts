@@ -29,10 +29,27 @@ const never = new AbortController().signal
 
 function page(channel: DeliverBody['channel'], address: string, settings: unknown = null): DeliverBody {
   return {
-    key: 'd12-0', channel, address, kind: 'page', attempt: 1, settings,
+    key: 'd12-0',
+    channel,
+    address,
+    kind: 'page',
+    attempt: 1,
+    settings,
     page: {
-      firstLine: 'SEV2 #9 feed errors 7.3% · sev ack 9', text: 'SEV2 #9 feed errors 7.3% · sev ack 9\n\nservice  feed\n',
-      facts: { kind: 'page', incident: 9, level: 2, state: 'open', title: 'feed errors 7.3%', service: 'feed', person: 'anna', step: 0, openedAt: '2026-11-02T10:00:00Z', duringChaosRun: null },
+      firstLine: 'SEV2 #9 feed errors 7.3% · sev ack 9',
+      text: 'SEV2 #9 feed errors 7.3% · sev ack 9\n\nservice  feed\n',
+      facts: {
+        kind: 'page',
+        incident: 9,
+        level: 2,
+        state: 'open',
+        title: 'feed errors 7.3%',
+        service: 'feed',
+        person: 'anna',
+        step: 0,
+        openedAt: '2026-11-02T10:00:00Z',
+        duringChaosRun: null,
+      },
     },
   }
 }
@@ -48,7 +65,13 @@ async function webServer(status: number | 'hang'): Promise<{ url: string; seen: 
     })
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  closers.push(() => new Promise((done) => { server.close(done); server.closeAllConnections() }))
+  closers.push(
+    () =>
+      new Promise((done) => {
+        server.close(done)
+        server.closeAllConnections()
+      }),
+  )
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?token=hush`, seen }
 }
 
@@ -61,10 +84,22 @@ test('a webhook carries the key and a signature its receiver can check', async (
   const secret = readFileSync(join(root, 'keys/sev-webhook.secret'), 'utf8').trim()
   expect(v1).toBe(createHmac('sha256', secret).update(`${t}.${body}`).digest('hex'))
   expect(statSync(join(root, 'keys/sev-webhook.secret')).mode & 0o777).toBe(0o600)
-  expect(JSON.parse(body)).toMatchObject({ schema: 'muster.sev.page/1', incident: 9, level: 2, person: 'anna', firstLine: expect.stringContaining('sev ack 9') })
+  expect(JSON.parse(body)).toMatchObject({
+    schema: 'muster.sev.page/1',
+    incident: 9,
+    level: 2,
+    person: 'anna',
+    firstLine: expect.stringContaining('sev ack 9'),
+  })
 })
 
-test.each([[500, false], [429, false], [410, true], [404, true], [302, true]])('a webhook that answers %i is permanent: %s', async (status, isPermanent) => {
+test.each([
+  [500, false],
+  [429, false],
+  [410, true],
+  [404, true],
+  [302, true],
+])('a webhook that answers %i is permanent: %s', async (status, isPermanent) => {
   const { url } = await webServer(status)
   expect(await deliver(page('webhook', url), host, never)).toEqual({ isOk: false, error: `HTTP ${status}`, isPermanent })
 })
@@ -79,7 +114,9 @@ async function mailServer(script: { rcpt?: number; data?: number }): Promise<{ s
   const mails: string[] = []
   const refusal = (code: number): Error => Object.assign(new Error('scripted'), { responseCode: code })
   const server = new SMTPServer({
-    authOptional: true, disabledCommands: ['STARTTLS', 'AUTH'], logger: false,
+    authOptional: true,
+    disabledCommands: ['STARTTLS', 'AUTH'],
+    logger: false,
     onRcptTo: (_address, _session, done) => done(script.rcpt === undefined ? null : refusal(script.rcpt)),
     onData: (stream, _session, done) => {
       let mail = ''
@@ -109,9 +146,17 @@ test('a mail names its delivery, its incident and that a machine sent it', async
   expect(mails[0]).toMatch(/^Subject: .*SEV2/m)
 })
 
-test.each([[421, false], [451, false], [550, true]])('a mail server that answers %i is permanent: %s', async (code, isPermanent) => {
+test.each([
+  [421, false],
+  [451, false],
+  [550, true],
+])('a mail server that answers %i is permanent: %s', async (code, isPermanent) => {
   const { settings } = await mailServer(code === 550 ? { rcpt: code } : { data: code })
-  expect(await deliver(page('smtp', 'anna@example.org', settings), host, never)).toEqual({ isOk: false, error: `SMTP ${code}`, isPermanent })
+  expect(await deliver(page('smtp', 'anna@example.org', settings), host, never)).toEqual({
+    isOk: false,
+    error: `SMTP ${code}`,
+    isPermanent,
+  })
 })
 
 test('a mail server that hangs is given up after 10 s and tried again', { timeout: 20_000 }, async () => {
@@ -119,7 +164,13 @@ test('a mail server that hangs is given up after 10 s and tried again', { timeou
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const sockets: { destroy: () => void }[] = []
   server.on('connection', (socket) => sockets.push(socket))
-  closers.push(() => new Promise((done) => { server.close(done); sockets.forEach((socket) => socket.destroy()) }))
+  closers.push(
+    () =>
+      new Promise((done) => {
+        server.close(done)
+        sockets.forEach((socket) => socket.destroy())
+      }),
+  )
   const settings = { host: '127.0.0.1', port: (server.address() as AddressInfo).port, from: 'm@example.org', tls: 'off' }
   const startedAt = performance.now()
   const outcome = await deliver(page('smtp', 'anna@example.org', settings), host, never)
@@ -135,7 +186,9 @@ function script(text: string): string {
 }
 
 test('a command gets the body on standard input and the facts in its environment, nothing in its arguments', async () => {
-  const path = script(`{ echo "$#|$MUSTER_INCIDENT|$MUSTER_LEVEL|$MUSTER_PERSON|$MUSTER_KEY|$MUSTER_FIRST_LINE"; cat; } > ${join(root, 'got')}`)
+  const path = script(
+    `{ echo "$#|$MUSTER_INCIDENT|$MUSTER_LEVEL|$MUSTER_PERSON|$MUSTER_KEY|$MUSTER_FIRST_LINE"; cat; } > ${join(root, 'got')}`,
+  )
   expect(await deliver(page('command', path), host, never)).toEqual({ isOk: true, detail: 'exit 0' })
   const got = readFileSync(join(root, 'got'), 'utf8')
   expect(got.split('\n')[0]).toBe('0|9|2|anna|d12-0|SEV2 #9 feed errors 7.3% · sev ack 9')
@@ -143,8 +196,15 @@ test('a command gets the body on standard input and the facts in its environment
 })
 
 test('a command that fails says its first word of complaint', async () => {
-  expect(await deliver(page('command', script('echo no credit >&2; exit 3')), host, never)).toEqual({ isOk: false, error: 'exit 3: no credit', isPermanent: false })
-  expect(await deliver(page('command', join(root, 'missing')), host, never)).toMatchObject({ isOk: false, error: expect.stringContaining('ENOENT') })
+  expect(await deliver(page('command', script('echo no credit >&2; exit 3')), host, never)).toEqual({
+    isOk: false,
+    error: 'exit 3: no credit',
+    isPermanent: false,
+  })
+  expect(await deliver(page('command', join(root, 'missing')), host, never)).toMatchObject({
+    isOk: false,
+    error: expect.stringContaining('ENOENT'),
+  })
 })
 
 test('a stopping server leaves the outcome open instead of inventing one', async () => {

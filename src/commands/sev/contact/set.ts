@@ -9,7 +9,13 @@ export default class SevContactSet extends ChangeCommand<typeof operation> {
   static override summary = 'Set how a person is reached, in the order to try.'
   static override args = { person: Args.string({ description: 'who', required: true }) }
   static override flags = {
-    contact: Flags.string({ char: 'c', description: 'a channel and its address; more than one in order', helpValue: 'CHANNEL[=ADDRESS]', multiple: true, required: true }),
+    contact: Flags.string({
+      char: 'c',
+      description: 'a channel and its address; more than one in order',
+      helpValue: 'CHANNEL[=ADDRESS]',
+      multiple: true,
+      required: true,
+    }),
     'time-zone': Flags.string({ description: 'their time zone', helpValue: 'Europe/London' }),
   }
   static override examples = ['<%= config.bin %> sev contact set anna -c webhook=https://example.org/hook -c file=/var/log/pages.log']

@@ -17,9 +17,12 @@ export default class SevPostmortemDraft extends ChangeCommand<typeof operation> 
 
   async input({ args, flags }: Parsed<typeof SevPostmortemDraft>): Promise<InputOf<typeof operation>> {
     const { readFile } = await import('node:fs/promises')
-    const template = flags.template === undefined ? undefined : await readFile(flags.template, 'utf8').catch((cause: Error) => {
-      throw new MusterError('FILE_UNREADABLE', `${flags.template}: ${cause.message}`, { cause })
-    })
+    const template =
+      flags.template === undefined
+        ? undefined
+        : await readFile(flags.template, 'utf8').catch((cause: Error) => {
+            throw new MusterError('FILE_UNREADABLE', `${flags.template}: ${cause.message}`, { cause })
+          })
     return defined({ incident: args.incident === undefined ? undefined : incidentNumber(args.incident), template })
   }
 
@@ -40,6 +43,11 @@ export default class SevPostmortemDraft extends ChangeCommand<typeof operation> 
     await writeFile(out, done.data.markdown).catch((cause: Error) => {
       throw new MusterError('FILE_UNREADABLE', `${out}: ${cause.message}`, { cause })
     })
-    await this.answer(this.dottedId, { ...done.data, out }, (data) => renderDrafted(out, data.incident, Buffer.byteLength(data.markdown)), done.warnings)
+    await this.answer(
+      this.dottedId,
+      { ...done.data, out },
+      (data) => renderDrafted(out, data.incident, Buffer.byteLength(data.markdown)),
+      done.warnings,
+    )
   }
 }

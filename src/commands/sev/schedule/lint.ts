@@ -13,12 +13,19 @@ export default class SevScheduleLint extends MusterCommand {
     const { isZone, schedulingZone } = await import('../../../server/sev/zones.ts')
     const file = loadOncallFile(args.file)
     const now = Date.now()
-    const zones = new Map(zoneNamesOf(file.document).filter(isZone).map((tz) => [tz, schedulingZone(tz, now)]))
+    const zones = new Map(
+      zoneNamesOf(file.document)
+        .filter(isZone)
+        .map((tz) => [tz, schedulingZone(tz, now)]),
+    )
     const findings = checkOncall(file.document, zones, now).map((problem) => ({ ...file.place(problem), kind: problem.kind }))
     await this.answer(this.dottedId, { findings }, (data, view) =>
       data.findings.length === 0
         ? mark(view, 'ok', 'nothing to complain about')
-        : data.findings.map((it) => `${it.file}:${it.line}:${it.column} ${mark(view, it.kind === 'error' ? 'bad' : 'warn', it.kind)} ${it.message}`).join('\n'))
+        : data.findings
+            .map((it) => `${it.file}:${it.line}:${it.column} ${mark(view, it.kind === 'error' ? 'bad' : 'warn', it.kind)} ${it.message}`)
+            .join('\n'),
+    )
     if (findings.length > 0) process.exitCode = 7
   }
 }

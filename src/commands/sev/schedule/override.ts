@@ -21,10 +21,8 @@ export default class SevScheduleOverride extends ChangeCommand<typeof operation>
 
   input({ args, flags }: Parsed<typeof SevScheduleOverride>): InputOf<typeof operation> {
     const kind = flags.remove ? 'remove' : flags.by === undefined ? 'add' : 'replace'
-    return defined({
-      schedule: args.schedule, kind: kind as 'add' | 'remove' | 'replace', user: args.user, by: flags.by, from: flags.from === undefined ? Date.now() : timeOf(flags.from),
-      to: timeOf(flags.to), why: flags.why,
-    })
+    const from = flags.from === undefined ? Date.now() : timeOf(flags.from)
+    return { schedule: args.schedule, kind, user: args.user, from, to: timeOf(flags.to), ...defined({ by: flags.by, why: flags.why }) }
   }
 
   render(data: OutputOf<typeof operation>): string {

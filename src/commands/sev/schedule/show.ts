@@ -12,7 +12,10 @@ export default class SevScheduleShow extends QueryCommand<typeof operation> {
     from: Flags.string({ description: 'from then on; now by default', helpValue: 'TIME' }),
     to: Flags.string({ description: 'until then', helpValue: 'TIME' }),
   }
-  static override examples = ['<%= config.bin %> sev schedule show', '<%= config.bin %> sev schedule show web-primary --to 2026-12-31T00:00Z']
+  static override examples = [
+    '<%= config.bin %> sev schedule show',
+    '<%= config.bin %> sev schedule show web-primary --to 2026-12-31T00:00Z',
+  ]
 
   input({ args, flags }: Parsed<typeof SevScheduleShow>): InputOf<typeof operation> {
     return defined({

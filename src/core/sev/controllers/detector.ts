@@ -11,16 +11,24 @@ const BATCH_MAX = 50
 const openOf = (db: ReadDb, signal: SignalRow): IncidentRow | undefined =>
   db.get<IncidentRow>(
     `SELECT * FROM sev_incident WHERE state IN ('open', 'acked', 'mitigated') AND group_key = ? AND service IS ? ORDER BY number DESC LIMIT 1`,
-    signal.group_key, signal.service,
+    signal.group_key,
+    signal.service,
   )
 
 const alertOf = (signal: SignalRow) => ({
-  source: signal.source, dedupKey: signal.dedup_key, level: signal.level, summary: signal.summary, evidence: signal.evidence, at: signal.at,
+  source: signal.source,
+  dedupKey: signal.dedup_key,
+  level: signal.level,
+  summary: signal.summary,
+  evidence: signal.evidence,
+  at: signal.at,
 })
 
 const firingOn = (db: ReadDb, signal: SignalRow): { incident: number } | undefined =>
   db.get<{ incident: number }>(
-    `SELECT incident FROM sev_alert WHERE source = ? AND dedup_key = ? AND state = 'firing' ORDER BY id DESC LIMIT 1`, signal.source, signal.dedup_key,
+    `SELECT incident FROM sev_alert WHERE source = ? AND dedup_key = ? AND state = 'firing' ORDER BY id DESC LIMIT 1`,
+    signal.source,
+    signal.dedup_key,
   )
 
 function raise(db: ReadDb, signal: SignalRow): Proposal[] {
@@ -32,12 +40,22 @@ function raise(db: ReadDb, signal: SignalRow): Proposal[] {
   }
   const before = db.get<{ number: number }>(
     `SELECT number FROM sev_incident WHERE group_key = ? AND service IS ? AND source = ? AND resolved_at > ? ORDER BY number DESC LIMIT 1`,
-    signal.group_key, signal.service, signal.source, signal.at - 86_400_000,
+    signal.group_key,
+    signal.service,
+    signal.source,
+    signal.at - 86_400_000,
   )
   return [
     IncidentOpened.of({
-      title: signal.title.slice(0, 200), service: signal.service, groupKey: signal.group_key, level: signal.level, badAt: signal.at,
-      source: signal.source, alert: alertOf(signal), signal: signal.position, recurrenceOf: before?.number ?? null,
+      title: signal.title.slice(0, 200),
+      service: signal.service,
+      groupKey: signal.group_key,
+      level: signal.level,
+      badAt: signal.at,
+      source: signal.source,
+      alert: alertOf(signal),
+      signal: signal.position,
+      recurrenceOf: before?.number ?? null,
     }),
   ]
 }
@@ -54,7 +72,9 @@ function resolve(db: ReadDb, signal: SignalRow): Proposal[] {
   if (!firing) return [cleared]
   const others = db.get(
     `SELECT 1 AS one FROM sev_alert WHERE incident = ? AND state = 'firing' AND NOT (source = ? AND dedup_key = ?) LIMIT 1`,
-    firing.incident, signal.source, signal.dedup_key,
+    firing.incident,
+    signal.source,
+    signal.dedup_key,
   )
   const incident = db.get<IncidentRow>('SELECT * FROM sev_incident WHERE number = ?', firing.incident)
   if (others !== undefined || !incident || incident.source === 'person') return [cleared]
@@ -77,7 +97,9 @@ export const detector: Controller = {
       // What a signal means depends on the one before it in its group, so that one is applied first.
       if (touched.has(group)) continue
       touched.add(group)
-      entries.push(...(signal.action === 'raise' ? raise(db, signal) : signal.action === 'mitigate' ? mitigate(db, signal) : resolve(db, signal)))
+      entries.push(
+        ...(signal.action === 'raise' ? raise(db, signal) : signal.action === 'mitigate' ? mitigate(db, signal) : resolve(db, signal)),
+      )
     }
     return { entries, wakeAt: null }
   },

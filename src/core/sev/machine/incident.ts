@@ -23,7 +23,10 @@ const isHuman = (actor: string): boolean => actor.startsWith('user:')
 function touch(db: Db, number: number, meta: EntryMeta): void {
   db.run(
     'UPDATE sev_incident SET version = ?, human_at = CASE WHEN ? THEN ? ELSE human_at END WHERE number = ?',
-    meta.position, isHuman(meta.actor) ? 1 : 0, meta.at, number,
+    meta.position,
+    isHuman(meta.actor) ? 1 : 0,
+    meta.at,
+    number,
   )
 }
 
@@ -33,13 +36,17 @@ function startLadder(db: Db, number: number, meta: EntryMeta): void {
   const first = rungAt(ladderOf(db, service, level), 0)
   db.run(
     `UPDATE sev_incident SET generation = generation + 1, state = 'open', ladder_at = ?, step_next = 0, step_due_at = ? WHERE number = ?`,
-    meta.at, first === null ? null : meta.at + first.waitMs, number,
+    meta.at,
+    first === null ? null : meta.at + first.waitMs,
+    number,
   )
 }
 
 function notableOf(db: ReadDb, number: number, text: string): Notable | null {
   const row = db.get<IncidentRow>('SELECT * FROM sev_incident WHERE number = ?', number)
-  return row ? { system: 'sev', kind: 'incident', target: `#${number}`, service: row.service, text: `SEV${row.level} #${number} ${text}` } : null
+  return row
+    ? { system: 'sev', kind: 'incident', target: `#${number}`, service: row.service, text: `SEV${row.level} #${number} ${text}` }
+    : null
 }
 
 const AlertSchema = z.strictObject({
@@ -57,13 +64,27 @@ function raiseAlert(db: Db, incident: number, service: string | null, alert: Ale
   const changed = db.run(
     `UPDATE sev_alert SET count = count + 1, last_at = ?, summary = ?, evidence = ?, level = ?
      WHERE source = ? AND dedup_key = ? AND state = 'firing' AND incident = ?`,
-    alert.at, alert.summary, alert.evidence, alert.level, alert.source, alert.dedupKey, incident,
+    alert.at,
+    alert.summary,
+    alert.evidence,
+    alert.level,
+    alert.source,
+    alert.dedupKey,
+    incident,
   )
   if (changed > 0) return
   db.run(
     `INSERT INTO sev_alert (source, dedup_key, service, level, state, summary, evidence, incident, count, first_at, last_at)
      VALUES (?, ?, ?, ?, 'firing', ?, ?, ?, 1, ?, ?)`,
-    alert.source, alert.dedupKey, service, alert.level, alert.summary, alert.evidence, incident, alert.at, alert.at,
+    alert.source,
+    alert.dedupKey,
+    service,
+    alert.level,
+    alert.summary,
+    alert.evidence,
+    incident,
+    alert.at,
+    alert.at,
   )
 }
 
@@ -75,7 +96,10 @@ function consume(db: Db, signal: number | undefined): void {
 function copyContext(db: Db, number: number, service: string | null, meta: EntryMeta): void {
   const rows = db.all<ChangeRow>(
     `SELECT * FROM sev_change WHERE at >= ? AND position < ? AND (service IS ? OR (service IS NULL AND at >= ?)) ORDER BY position`,
-    meta.at - LOOK_BACK_MS.service, meta.position, service, meta.at - LOOK_BACK_MS.fleet,
+    meta.at - LOOK_BACK_MS.service,
+    meta.position,
+    service,
+    meta.at - LOOK_BACK_MS.fleet,
   )
   for (const row of rows) addTimeline(db, number, { position: row.position, at: meta.at, actor: row.actor }, row.kind, row.text, row.at)
 }
@@ -95,18 +119,38 @@ export const IncidentOpened = defineEntry({
     recurrenceOf: z.number().int().nullable().default(null),
     signal: z.number().int().optional(),
   }),
-  notable: (body) => ({ system: 'sev', kind: 'incident', target: body.service ?? 'fleet', service: body.service, text: `SEV${body.level} opened: ${body.title}` }),
+  notable: (body) => ({
+    system: 'sev',
+    kind: 'incident',
+    target: body.service ?? 'fleet',
+    service: body.service,
+    text: `SEV${body.level} opened: ${body.title}`,
+  }),
   apply: (db, body, meta) => {
     const number = meta.position
     const run = db.get<{ run: string }>(
-      'SELECT run FROM sev_chaos WHERE ended_at IS NULL AND (service IS NULL OR service IS ?) ORDER BY started_at DESC LIMIT 1', body.service,
+      'SELECT run FROM sev_chaos WHERE ended_at IS NULL AND (service IS NULL OR service IS ?) ORDER BY started_at DESC LIMIT 1',
+      body.service,
     )?.run
     db.run(
       `INSERT INTO sev_incident (number, title, service, group_key, level, state, generation, is_drill, source, opened_by, during_run,
          recurrence_of, bad_at, detected_at, human_at, ladder_at, step_next, step_due_at, version)
        VALUES (?, ?, ?, ?, ?, 'open', 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, ?)`,
-      number, body.title, body.service, body.groupKey, body.level, body.isDrill ? 1 : 0, body.source, meta.actor, run ?? null,
-      body.recurrenceOf, Math.min(body.badAt, meta.at), meta.at, isHuman(meta.actor) ? meta.at : null, meta.at, meta.position,
+      number,
+      body.title,
+      body.service,
+      body.groupKey,
+      body.level,
+      body.isDrill ? 1 : 0,
+      body.source,
+      meta.actor,
+      run ?? null,
+      body.recurrenceOf,
+      Math.min(body.badAt, meta.at),
+      meta.at,
+      isHuman(meta.actor) ? meta.at : null,
+      meta.at,
+      meta.position,
     )
     copyContext(db, number, body.service, meta)
     addTimeline(db, number, meta, 'opened', `SEV${body.level} opened: ${body.title}`)
@@ -142,7 +186,9 @@ export const AlertsResolved = defineEntry({
   body: z.strictObject({ source: z.string(), dedupKey: z.string(), summary: z.string(), signal: z.number().int().optional() }),
   apply: (db, body, meta) => {
     const firing = db.all<{ id: number; incident: number }>(
-      `SELECT id, incident FROM sev_alert WHERE source = ? AND dedup_key = ? AND state = 'firing'`, body.source, body.dedupKey,
+      `SELECT id, incident FROM sev_alert WHERE source = ? AND dedup_key = ? AND state = 'firing'`,
+      body.source,
+      body.dedupKey,
     )
     for (const alert of firing) {
       db.run(`UPDATE sev_alert SET state = 'resolved', last_at = ? WHERE id = ?`, meta.at, alert.id)
@@ -175,7 +221,10 @@ export const IncidentAcknowledged = defineEntry({
     db.run(
       `UPDATE sev_incident SET state = CASE WHEN mitigated_at IS NULL THEN 'acked' ELSE 'mitigated' END,
          acked_at = COALESCE(acked_at, ?), acked_by = ?, acked_position = ? WHERE number = ?`,
-      meta.at, nameOf(meta.actor), meta.position, body.incident,
+      meta.at,
+      nameOf(meta.actor),
+      meta.position,
+      body.incident,
     )
     confirmPagesOf(db, body.incident, nameOf(meta.actor), meta)
     addTimeline(db, body.incident, meta, 'acked', `acknowledged by ${nameOf(meta.actor)}`)
@@ -185,21 +234,31 @@ export const IncidentAcknowledged = defineEntry({
 
 export const IncidentUnacknowledged = defineEntry({
   type: 'sev.IncidentUnacknowledged',
-  body: z.strictObject({ incident: z.number().int(), why: z.enum(['undo', 'person', 'stale', 'escalated']), step: z.number().int().min(0).optional() }),
+  body: z.strictObject({
+    incident: z.number().int(),
+    why: z.enum(['undo', 'person', 'stale', 'escalated']),
+    step: z.number().int().min(0).optional(),
+  }),
   notable: (body, db) => notableOf(db, body.incident, 'open again'),
   apply: (db, body, meta) => {
     const row = incidentOf(db, body.incident)
     if (body.why === 'undo') {
       // As if the key had not been pressed: the same generation, the same timers, the same pages.
       db.run(
-        `UPDATE sev_incident SET state = 'open', acked_at = NULL, acked_by = NULL, acked_position = NULL WHERE number = ?`, body.incident,
+        `UPDATE sev_incident SET state = 'open', acked_at = NULL, acked_by = NULL, acked_position = NULL WHERE number = ?`,
+        body.incident,
       )
       reopenPages(db, body.incident, row.acked_position ?? meta.position, meta)
       addTimeline(db, body.incident, meta, 'unacked', `acknowledgement taken back by ${nameOf(meta.actor)}`)
     } else {
       startLadder(db, body.incident, meta)
-      if (body.step !== undefined) db.run('UPDATE sev_incident SET step_next = ?, step_due_at = ? WHERE number = ?', body.step, meta.at, body.incident)
-      const reason = { person: `by ${nameOf(meta.actor)}`, stale: 'nobody did anything since it was acknowledged', escalated: `escalated by ${nameOf(meta.actor)}` }
+      if (body.step !== undefined)
+        db.run('UPDATE sev_incident SET step_next = ?, step_due_at = ? WHERE number = ?', body.step, meta.at, body.incident)
+      const reason = {
+        person: `by ${nameOf(meta.actor)}`,
+        stale: 'nobody did anything since it was acknowledged',
+        escalated: `escalated by ${nameOf(meta.actor)}`,
+      }
       addTimeline(db, body.incident, meta, 'unacked', `open again: ${reason[body.why]}`)
     }
     touch(db, body.incident, meta)
@@ -213,7 +272,8 @@ export const IncidentMitigated = defineEntry({
   apply: (db, body, meta) => {
     db.run(
       `UPDATE sev_incident SET mitigated_at = ?, state = CASE WHEN state = 'acked' THEN 'mitigated' ELSE state END WHERE number = ?`,
-      body.at, body.incident,
+      body.at,
+      body.incident,
     )
     addTimeline(db, body.incident, meta, 'mitigated', `mitigated${body.why === '' ? '' : `: ${body.why}`}`, body.at)
     touch(db, body.incident, meta)
@@ -228,7 +288,11 @@ export const IncidentResolved = defineEntry({
     db.run(
       `UPDATE sev_incident SET state = 'resolved', resolved_at = ?, resolved_by = ?, mitigated_at = COALESCE(mitigated_at, ?),
          cause = ?, step_due_at = NULL WHERE number = ?`,
-      body.at, nameOf(meta.actor), body.at, body.cause, body.incident,
+      body.at,
+      nameOf(meta.actor),
+      body.at,
+      body.cause,
+      body.incident,
     )
     db.run(`UPDATE sev_alert SET state = 'resolved', last_at = ? WHERE incident = ? AND state = 'firing'`, meta.at, body.incident)
     addTimeline(db, body.incident, meta, 'resolved', `resolved${body.cause === '' ? '' : `: ${body.cause}`}`, body.at)

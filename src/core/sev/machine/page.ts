@@ -29,7 +29,14 @@ export const StepDue = defineEntry({
     for (const [n, { person, via }] of body.persons.entries()) {
       db.run(
         `INSERT INTO sev_page (id, incident, generation, step, person, via, position, at, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'open')`,
-        `p${meta.position}-${n}`, body.incident, body.generation, body.step, person, via, meta.position, meta.at,
+        `p${meta.position}-${n}`,
+        body.incident,
+        body.generation,
+        body.step,
+        person,
+        via,
+        meta.position,
+        meta.at,
       )
     }
     const who = body.persons.map(({ person }) => person).join(', ')
@@ -41,7 +48,9 @@ export const StepDue = defineEntry({
 export const DeliveryIntended = defineEntry({
   type: 'sev.DeliveryIntended',
   body: z.strictObject({
-    deliveries: z.array(z.strictObject({ page: z.string(), contact: z.number().int(), channel: z.enum(CHANNELS), address: z.string() })).min(1),
+    deliveries: z
+      .array(z.strictObject({ page: z.string(), contact: z.number().int(), channel: z.enum(CHANNELS), address: z.string() }))
+      .min(1),
   }),
   apply: (db, body, meta) => {
     for (const [n, wanted] of body.deliveries.entries()) {
@@ -52,12 +61,29 @@ export const DeliveryIntended = defineEntry({
 })
 
 function insertDelivery(
-  db: Db, key: string, page: PageRow, contact: number, channel: string, address: string, kind: 'page' | 'notice', meta: EntryMeta,
+  db: Db,
+  key: string,
+  page: PageRow,
+  contact: number,
+  channel: string,
+  address: string,
+  kind: 'page' | 'notice',
+  meta: EntryMeta,
 ): void {
   db.run(
     `INSERT INTO sev_delivery (key, page, incident, person, contact, channel, address, kind, state, attempts, next_at, at, position)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'intended', 0, ?, ?, ?)`,
-    key, page.id, page.incident, page.person, contact, channel, address, kind, meta.at, meta.at, meta.position,
+    key,
+    page.id,
+    page.incident,
+    page.person,
+    contact,
+    channel,
+    address,
+    kind,
+    meta.at,
+    meta.at,
+    meta.position,
   )
 }
 
@@ -74,10 +100,18 @@ export const DeliverySent = defineEntry({
     db.run(
       `UPDATE sev_delivery SET state = CASE WHEN state IN ('intended', 'failed') THEN 'sent' ELSE state END,
          attempts = attempts + 1, next_at = NULL, sent_at = ?, detail = ? WHERE key = ?`,
-      meta.at, body.detail, body.key,
+      meta.at,
+      body.detail,
+      body.key,
     )
     const word = row.kind === 'page' ? 'page' : 'stand-down'
-    addTimeline(db, row.incident, meta, 'page', `${word} to ${row.person} over ${row.channel} sent${isUnderWay(row) ? '' : ' (it had just been cancelled)'}`)
+    addTimeline(
+      db,
+      row.incident,
+      meta,
+      'page',
+      `${word} to ${row.person} over ${row.channel} sent${isUnderWay(row) ? '' : ' (it had just been cancelled)'}`,
+    )
     if (row.kind === 'page') db.run('UPDATE sev_incident SET paged_at = COALESCE(paged_at, ?) WHERE number = ?', meta.at, row.incident)
   },
 })
@@ -90,7 +124,9 @@ export const DeliveryConfirmed = defineEntry({
     if (!row || row.state === 'confirmed' || row.state === 'cancelled') return
     db.run(
       `UPDATE sev_delivery SET state = 'confirmed', next_at = NULL, sent_at = COALESCE(sent_at, ?), detail = ? WHERE key = ?`,
-      meta.at, `confirmed by ${body.by}`, body.key,
+      meta.at,
+      `confirmed by ${body.by}`,
+      body.key,
     )
     if (row.kind === 'page') db.run('UPDATE sev_incident SET paged_at = COALESCE(paged_at, ?) WHERE number = ?', meta.at, row.incident)
     addTimeline(db, row.incident, meta, 'page', `page to ${row.person} over ${row.channel} confirmed by ${body.by}`)
@@ -106,8 +142,11 @@ export const DeliveryFailed = defineEntry({
     const delayMs = body.isPermanent ? undefined : RETRY_DELAYS_MS[row.attempts]
     db.run(
       'UPDATE sev_delivery SET state = ?, attempts = attempts + 1, next_at = ?, ended_position = ?, detail = ? WHERE key = ?',
-      delayMs === undefined ? 'dead' : 'failed', delayMs === undefined ? null : meta.at + delayMs,
-      delayMs === undefined ? meta.position : null, body.error, body.key,
+      delayMs === undefined ? 'dead' : 'failed',
+      delayMs === undefined ? null : meta.at + delayMs,
+      delayMs === undefined ? meta.position : null,
+      body.error,
+      body.key,
     )
     const then = delayMs === undefined ? 'given up' : `again in ${delayMs / 1000} s`
     addTimeline(db, row.incident, meta, 'page', `${row.kind} to ${row.person} over ${row.channel} failed (${body.error}): ${then}`)
@@ -123,11 +162,16 @@ export const DeliveryDead = defineEntry({
     db.run(`UPDATE sev_page SET state = 'dead', ended_position = ?, why = ? WHERE id = ?`, meta.position, body.why, body.page)
     db.run(
       `UPDATE sev_delivery SET state = 'dead', next_at = NULL, ended_position = ? WHERE page = ? AND state IN ('intended', 'failed')`,
-      meta.position, body.page,
+      meta.position,
+      body.page,
     )
     addTimeline(db, page.incident, meta, 'page', `page to ${page.person} is dead: ${body.why}`)
     const incident = must(db.get<IncidentRow>('SELECT * FROM sev_incident WHERE number = ?', page.incident), 'its incident')
-    const alive = db.get(`SELECT 1 AS one FROM sev_page WHERE incident = ? AND position = ? AND state = 'open' LIMIT 1`, page.incident, page.position)
+    const alive = db.get(
+      `SELECT 1 AS one FROM sev_page WHERE incident = ? AND position = ? AND state = 'open' LIMIT 1`,
+      page.incident,
+      page.position,
+    )
     const isNewest = incident.step_next === page.step + 1 && incident.generation === page.generation
     if (alive === undefined && isNewest && incident.state === 'open' && incident.step_due_at !== null) {
       db.run('UPDATE sev_incident SET step_due_at = MIN(step_due_at, ?) WHERE number = ?', meta.at, page.incident)
@@ -137,7 +181,11 @@ export const DeliveryDead = defineEntry({
       db.run(
         `INSERT OR IGNORE INTO sev_signal (position, at, action, source, dedup_key, group_key, service, level, title, summary, evidence)
          VALUES (?, ?, 'raise', 'sev', ?, 'service', 'pager', 3, ?, ?, '{}')`,
-        meta.position, meta.at, `page/${page.person}`, `pages to ${page.person} do not arrive`, `page ${page.id} for #${page.incident}: ${body.why}`,
+        meta.position,
+        meta.at,
+        `page/${page.person}`,
+        `pages to ${page.person} do not arrive`,
+        `page ${page.id} for #${page.incident}: ${body.why}`,
       )
     }
   },
@@ -154,12 +202,14 @@ export const PageCancelled = defineEntry({
     for (const page of pages) {
       db.run(
         `UPDATE sev_delivery SET state = 'cancelled', next_at = NULL, ended_position = ? WHERE page = ? AND state IN ('intended', 'failed')`,
-        meta.position, page.id,
+        meta.position,
+        page.id,
       )
       if (page.state === 'acked') continue
       db.run(`UPDATE sev_page SET state = 'cancelled', ended_position = ?, why = ? WHERE id = ?`, meta.position, body.why, page.id)
       const reached = db.get<DeliveryRow>(
-        `SELECT * FROM sev_delivery WHERE page = ? AND kind = 'page' AND sent_at IS NOT NULL ORDER BY contact LIMIT 1`, page.id,
+        `SELECT * FROM sev_delivery WHERE page = ? AND kind = 'page' AND sent_at IS NOT NULL ORDER BY contact LIMIT 1`,
+        page.id,
       )
       if (!reached || told.has(page.person)) continue
       told.add(page.person)
@@ -175,10 +225,15 @@ export const PageCancelled = defineEntry({
 export function confirmPagesOf(db: Db, incident: number, person: string, meta: EntryMeta): void {
   db.run(
     `UPDATE sev_delivery SET state = 'confirmed', detail = ? WHERE incident = ? AND person = ? AND kind = 'page' AND state = 'sent'`,
-    `acknowledged by ${person}`, incident, person,
+    `acknowledged by ${person}`,
+    incident,
+    person,
   )
   db.run(
-    `UPDATE sev_page SET state = 'acked', ended_position = ? WHERE incident = ? AND person = ? AND state = 'open'`, meta.position, incident, person,
+    `UPDATE sev_page SET state = 'acked', ended_position = ? WHERE incident = ? AND person = ? AND state = 'open'`,
+    meta.position,
+    incident,
+    person,
   )
 }
 
@@ -186,11 +241,14 @@ export function confirmPagesOf(db: Db, incident: number, person: string, meta: E
 export function reopenPages(db: Db, incident: number, since: number, meta: EntryMeta): void {
   db.run(
     `UPDATE sev_page SET state = 'open', ended_position = NULL, why = '' WHERE incident = ? AND ended_position >= ? AND state IN ('acked', 'cancelled')`,
-    incident, since,
+    incident,
+    since,
   )
   db.run(
     `UPDATE sev_delivery SET state = 'intended', next_at = ?, ended_position = NULL
      WHERE incident = ? AND kind = 'page' AND state = 'cancelled' AND ended_position >= ? AND sent_at IS NULL`,
-    meta.at, incident, since,
+    meta.at,
+    incident,
+    since,
   )
 }

@@ -14,7 +14,10 @@ export const PostmortemDrafted = defineEntry({
   apply: (db, body, meta) => {
     db.run(
       `INSERT OR REPLACE INTO sev_postmortem (incident, state, markdown, drafted_at, position) VALUES (?, 'draft', ?, ?, ?)`,
-      body.incident, draftOf(db, body.incident, meta.at, body.template), meta.at, meta.position,
+      body.incident,
+      draftOf(db, body.incident, meta.at, body.template),
+      meta.at,
+      meta.position,
     )
     addTimeline(db, body.incident, meta, 'postmortem', 'postmortem drafted')
   },

@@ -1,6 +1,15 @@
 import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
-import { ChannelSettingsSchema, ContactSchema, NameSchema, PolicySchema, ScheduleSchema, ServiceSchema, TeamSchema, ZoneTableSchema } from '../schema.ts'
+import {
+  ChannelSettingsSchema,
+  ContactSchema,
+  NameSchema,
+  PolicySchema,
+  ScheduleSchema,
+  ServiceSchema,
+  TeamSchema,
+  ZoneTableSchema,
+} from '../schema.ts'
 
 /** Who is to be asked, and when. A null spec removes. */
 
@@ -19,7 +28,12 @@ export const ContactSet = defineEntry({
     }
     db.run(
       'INSERT OR REPLACE INTO sev_person (name, title, time_zone, contacts, is_builtin, position) VALUES (?, ?, ?, ?, ?, ?)',
-      person, spec.title, spec.timeZone, JSON.stringify(spec.contacts), spec.isBuiltin ? 1 : 0, meta.position,
+      person,
+      spec.title,
+      spec.timeZone,
+      JSON.stringify(spec.contacts),
+      spec.isBuiltin ? 1 : 0,
+      meta.position,
     )
   },
 })
@@ -29,7 +43,14 @@ export const TeamSet = defineEntry({
   body: z.strictObject({ name: NameSchema, spec: TeamSchema.nullable(), isBuiltin: z.boolean().default(false) }),
   apply: (db, { name, spec, isBuiltin }, meta) => {
     if (spec === null) db.run('DELETE FROM sev_team WHERE name = ?', name)
-    else db.run('INSERT OR REPLACE INTO sev_team (name, spec, is_builtin, position) VALUES (?, ?, ?, ?)', name, JSON.stringify(spec), isBuiltin ? 1 : 0, meta.position)
+    else
+      db.run(
+        'INSERT OR REPLACE INTO sev_team (name, spec, is_builtin, position) VALUES (?, ?, ?, ?)',
+        name,
+        JSON.stringify(spec),
+        isBuiltin ? 1 : 0,
+        meta.position,
+      )
   },
 })
 
@@ -55,7 +76,11 @@ export const ScheduleSet = defineEntry({
   type: 'sev.ScheduleSet',
   body: z.strictObject({ name: NameSchema, spec: ScheduleSchema.nullable() }),
   notable: (body) => ({
-    system: 'sev', kind: 'schedule', target: body.name, service: null, text: `on-call schedule ${body.name} ${body.spec === null ? 'removed' : 'set'}`,
+    system: 'sev',
+    kind: 'schedule',
+    target: body.name,
+    service: null,
+    text: `on-call schedule ${body.name} ${body.spec === null ? 'removed' : 'set'}`,
   }),
   apply: (db, { name, spec }, meta) => {
     if (spec === null) db.run('DELETE FROM sev_schedule WHERE name = ?', name)
@@ -77,7 +102,14 @@ export const OverrideSet = defineEntry({
   apply: (db, body, meta) => {
     db.run(
       'INSERT INTO sev_override (id, schedule, kind, user, by_user, from_at, to_at, why) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-      meta.position, body.schedule, body.kind, body.user, body.byUser, body.fromMs, body.toMs, body.why,
+      meta.position,
+      body.schedule,
+      body.kind,
+      body.user,
+      body.byUser,
+      body.fromMs,
+      body.toMs,
+      body.why,
     )
   },
 })
@@ -87,7 +119,12 @@ export const ZoneSet = defineEntry({
   type: 'sev.ZoneSet',
   body: ZoneTableSchema,
   apply: (db, body) => {
-    db.run('INSERT OR REPLACE INTO sev_zone (tz, version, transitions) VALUES (?, ?, ?)', body.tz, body.version, JSON.stringify(body.transitions))
+    db.run(
+      'INSERT OR REPLACE INTO sev_zone (tz, version, transitions) VALUES (?, ?, ?)',
+      body.tz,
+      body.version,
+      JSON.stringify(body.transitions),
+    )
   },
 })
 

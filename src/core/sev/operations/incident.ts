@@ -6,7 +6,13 @@ import { must } from '../../kernel/assert.ts'
 import { refuse, type MusterError } from '../../kernel/errors.ts'
 import { ACK_UNDO_MS } from '../levels.ts'
 import {
-  IncidentAcknowledged, IncidentMitigated, IncidentOpened, IncidentUnacknowledged, LevelChanged, nameOf, NoteAdded,
+  IncidentAcknowledged,
+  IncidentMitigated,
+  IncidentOpened,
+  IncidentUnacknowledged,
+  LevelChanged,
+  nameOf,
+  NoteAdded,
 } from '../machine/incident.ts'
 import { DeliveryConfirmed, PageCancelled, StepDue } from '../machine/page.ts'
 import { ladderOf, peopleOf, rungAt } from '../people.ts'
@@ -54,12 +60,18 @@ export const incidentDeclare = defineCommand({
     const service = input.service ?? null
     const asked = firstAsked(db, service, input.level, ctx.now)
     const entry = IncidentOpened.of({
-      title: input.isDrill ? `DRILL ${input.title}`.slice(0, 200) : input.title, service, groupKey: `declared/${ctx.position}`, level: input.level,
-      badAt: input.since ?? ctx.now, source: 'person', isDrill: input.isDrill,
+      title: input.isDrill ? `DRILL ${input.title}`.slice(0, 200) : input.title,
+      service,
+      groupKey: `declared/${ctx.position}`,
+      level: input.level,
+      badAt: input.since ?? ctx.now,
+      source: 'person',
+      isDrill: input.isDrill,
     })
     const text = input.level === 4 ? 'nobody is paged for a SEV4' : asked.length === 0 ? 'nobody is on call' : `paging ${asked.join(', ')}`
     const decision: Decision<z.input<typeof Acted> & { asked: string[] }> = {
-      entries: [entry], reply: (after) => ({ ...acted(ctx.position, ctx, `#${ctx.position} opened, ${text}`)(after), asked }),
+      entries: [entry],
+      reply: (after) => ({ ...acted(ctx.position, ctx, `#${ctx.position} opened, ${text}`)(after), asked }),
     }
     if (asked.length === 0 && input.level < 4) decision.warnings = ['nobody is on call: see `muster sev oncall`']
     return decision
@@ -80,8 +92,11 @@ export const incidentAck = defineCommand({
     const by = nameOf(ctx.actor)
     let rows: IncidentRow[]
     if (input.isAllMine) {
-      rows = openIncidents(db).filter((row) =>
-        db.get(`SELECT 1 AS one FROM sev_page WHERE incident = ? AND person = ? AND state = 'open' LIMIT 1`, row.number, by) !== undefined)
+      rows = openIncidents(db).filter(
+        (row) =>
+          db.get(`SELECT 1 AS one FROM sev_page WHERE incident = ? AND person = ? AND state = 'open' LIMIT 1`, row.number, by) !==
+          undefined,
+      )
     } else {
       const picked = pickIncident(db, input.incident, ctx)
       if (!isIncident(picked)) return picked
@@ -90,7 +105,11 @@ export const incidentAck = defineCommand({
     const open = rows.filter((row) => row.state === 'open')
     // Never an error at 3 am: what is over or was acknowledged says so and is done.
     const said = (row: IncidentRow): string =>
-      row.state === 'open' ? `#${row.number} acknowledged by ${by}` : isOver(row) ? `#${row.number} is ${row.state} already` : `#${row.number} was acknowledged by ${row.acked_by ?? 'somebody'}`
+      row.state === 'open'
+        ? `#${row.number} acknowledged by ${by}`
+        : isOver(row)
+          ? `#${row.number} is ${row.state} already`
+          : `#${row.number} was acknowledged by ${row.acked_by ?? 'somebody'}`
     return {
       entries: open.flatMap((row) => ackOne(row, ctx)),
       reply: (after) => ({
@@ -110,17 +129,24 @@ export const incidentUnack = defineCommand({
   decide: (db, input, ctx) => {
     const row = pickIncident(db, input.incident, ctx)
     if (!isIncident(row)) return row
-    if (row.state !== 'acked' && row.state !== 'mitigated') return refuse('SEV_STATE', `#${row.number} is ${row.state}: there is no acknowledgement to take back`)
+    if (row.state !== 'acked' && row.state !== 'mitigated')
+      return refuse('SEV_STATE', `#${row.number} is ${row.state}: there is no acknowledgement to take back`)
     const isUndo = row.acked_by === nameOf(ctx.actor) && row.acked_position !== null && ctx.now - ackTime(db, row) <= ACK_UNDO_MS
     return {
       entries: [IncidentUnacknowledged.of({ incident: row.number, why: isUndo ? 'undo' : 'person' })],
-      reply: acted(row.number, ctx, isUndo ? `#${row.number} is open again, its timers go on` : `#${row.number} is open again from its first step`),
+      reply: acted(
+        row.number,
+        ctx,
+        isUndo ? `#${row.number} is open again, its timers go on` : `#${row.number} is open again from its first step`,
+      ),
     }
   },
 })
 
 const ackTime = (db: ReadDb, row: IncidentRow): number =>
-  db.get<{ at: number }>('SELECT at FROM sev_timeline WHERE incident = ? AND position = ? LIMIT 1', row.number, row.acked_position)?.at ?? row.acked_at ?? 0
+  db.get<{ at: number }>('SELECT at FROM sev_timeline WHERE incident = ? AND position = ? LIMIT 1', row.number, row.acked_position)?.at ??
+  row.acked_at ??
+  0
 
 export const incidentEscalate = defineCommand({
   name: 'sev.incident.escalate',
@@ -143,11 +169,18 @@ export const incidentEscalate = defineCommand({
       if (persons.length === 0) return refuse('SEV_PERSON_UNKNOWN', `${input.to} means nobody now`)
       const generation = isOpen ? row.generation : row.generation + 1
       const step = StepDue.of({
-        incident: row.number, generation, step: isOpen ? Math.max(0, row.step_next - 1) : 0, name: `asked by ${nameOf(ctx.actor)}`, persons,
+        incident: row.number,
+        generation,
+        step: isOpen ? Math.max(0, row.step_next - 1) : 0,
+        name: `asked by ${nameOf(ctx.actor)}`,
+        persons,
         nextAt: isOpen ? row.step_due_at : ctx.now + (rungAt(ladderOf(db, row.service, row.level), 1)?.waitMs ?? 3_600_000),
       })
       const entries = isOpen ? [step] : [IncidentUnacknowledged.of({ incident: row.number, why: 'escalated' }), step]
-      return { entries, reply: acted(row.number, ctx, `paging ${persons.map((target) => target.person).join(', ')} (${persons[0]?.via ?? ''})`) }
+      return {
+        entries,
+        reply: acted(row.number, ctx, `paging ${persons.map((target) => target.person).join(', ')} (${persons[0]?.via ?? ''})`),
+      }
     }
     const step = input.step === undefined ? row.step_next : input.step - 1
     const rung = rungAt(ladderOf(db, row.service, row.level), step)
@@ -155,7 +188,11 @@ export const incidentEscalate = defineCommand({
     const persons = peopleOf(db, rung.targets, row.service, ctx.now)
     return {
       entries: [IncidentUnacknowledged.of({ incident: row.number, why: 'escalated', step })],
-      reply: acted(row.number, ctx, persons.length === 0 ? `${rung.name} has nobody, on to the next` : `paging ${persons.map((target) => target.person).join(', ')}`),
+      reply: acted(
+        row.number,
+        ctx,
+        persons.length === 0 ? `${rung.name} has nobody, on to the next` : `paging ${persons.map((target) => target.person).join(', ')}`,
+      ),
     }
   },
 })
@@ -171,7 +208,11 @@ export const incidentLevel = defineCommand({
     if (isOver(row)) return refuse('SEV_STATE', `#${row.number} is ${row.state}`)
     if (input.level > row.level && input.why === '') return refuse('USAGE', 'lowering a level needs a reason', { hint: 'Add --why TEXT.' })
     const ackDueBefore = incidentView(db, row).ackDueAt
-    if (input.level === row.level) return { entries: [], reply: (after) => ({ ...acted(row.number, ctx, `#${row.number} is SEV${row.level} already`)(after), ackDueBefore }) }
+    if (input.level === row.level)
+      return {
+        entries: [],
+        reply: (after) => ({ ...acted(row.number, ctx, `#${row.number} is SEV${row.level} already`)(after), ackDueBefore }),
+      }
     const text = `#${row.number} is SEV${input.level} now${input.level < row.level ? ', paging again from the first step' : ''}`
     return {
       entries: [LevelChanged.of({ incident: row.number, level: input.level, why: input.why })],
@@ -214,7 +255,8 @@ export const incidentResolve = defineCommand({
     const row = pickIncident(db, input.incident, ctx)
     if (!isIncident(row)) return row
     if (isOver(row)) return { entries: [], reply: acted(row.number, ctx, `#${row.number} is ${row.state} already`) }
-    if (row.level <= 2 && input.cause === '') return refuse('USAGE', `resolving a SEV${row.level} needs a cause`, { hint: 'Add --cause TEXT; `unknown` is an answer.' })
+    if (row.level <= 2 && input.cause === '')
+      return refuse('USAGE', `resolving a SEV${row.level} needs a cause`, { hint: 'Add --cause TEXT; `unknown` is an answer.' })
     const at = Math.min(input.at ?? ctx.now, ctx.now)
     return {
       entries: resolveEntries(db, row.number, { at, cause: input.cause, by: nameOf(ctx.actor), template: input.template }),
@@ -226,7 +268,11 @@ export const incidentResolve = defineCommand({
 export const noteAdd = defineCommand({
   name: 'sev.note.add',
   summary: 'Write a line into the timeline of an incident.',
-  input: z.strictObject({ incident: IncidentNumber.optional(), text: z.string().trim().min(1).max(4000), isDecision: z.boolean().default(false) }),
+  input: z.strictObject({
+    incident: IncidentNumber.optional(),
+    text: z.string().trim().min(1).max(4000),
+    isDecision: z.boolean().default(false),
+  }),
   output: Acted,
   decide: (db, input, ctx) => {
     const row = pickIncident(db, input.incident, ctx)
@@ -249,7 +295,10 @@ export const pageReceipt = defineCommand({
     const isNews = row.state !== 'confirmed' && row.state !== 'cancelled'
     return {
       entries: isNews ? [DeliveryConfirmed.of({ key: input.key, by: nameOf(ctx.actor) })] : [],
-      reply: (after) => ({ key: input.key, state: after.get<{ state: string }>('SELECT state FROM sev_delivery WHERE key = ?', input.key)?.state ?? '' }),
+      reply: (after) => ({
+        key: input.key,
+        state: after.get<{ state: string }>('SELECT state FROM sev_delivery WHERE key = ?', input.key)?.state ?? '',
+      }),
     }
   },
 })

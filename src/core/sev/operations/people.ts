@@ -6,7 +6,11 @@ import { overridesOf, personOf, scheduleOf, zonesFrom } from '../people.ts'
 import { checkOncall, oncallEntries, zoneNamesOf } from '../schedule/compile.ts'
 import { ContactSchema, NameSchema, OncallSchema, ZoneTableSchema } from '../schema.ts'
 
-const ProblemView = z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string(), kind: z.enum(['error', 'gap', 'warning']) })
+const ProblemView = z.object({
+  path: z.array(z.union([z.string(), z.number()])),
+  message: z.string(),
+  kind: z.enum(['error', 'gap', 'warning']),
+})
 
 export const zoneTables = defineAction({
   name: 'sev.zone.tables',
@@ -41,14 +45,22 @@ export const scheduleSet = defineCommand({
     const [first] = stopping
     if (first) {
       const hint = first.kind === 'gap' ? 'Close the gap, or apply with --allow-gap REASON.' : undefined
-      return refuse('SEV_SCHEDULE', `${first.path.join('.')}: ${first.message}`, { details: { problems: stopping }, ...(hint === undefined ? {} : { hint }) })
+      return refuse('SEV_SCHEDULE', `${first.path.join('.')}: ${first.message}`, {
+        details: { problems: stopping },
+        ...(hint === undefined ? {} : { hint }),
+      })
     }
     const needed = new Set(zoneNamesOf(input.document))
     const known = zonesFrom(db)
     const fresh = input.zones.filter((zone) => needed.has(zone.tz) && known.get(zone.tz)?.version !== zone.version)
     return {
       entries: [...fresh.map((zone) => ZoneSet.of(zone)), ...oncallEntries(db, input.document, input.file)],
-      reply: () => ({ people: Object.keys(input.document.people).length, schedules: Object.keys(input.document.schedules), problems, position: ctx.position }),
+      reply: () => ({
+        people: Object.keys(input.document.people).length,
+        schedules: Object.keys(input.document.schedules),
+        problems,
+        position: ctx.position,
+      }),
       warnings: problems.map((problem) => `${problem.path.join('.')}: ${problem.message}`),
     }
   },
@@ -75,10 +87,22 @@ export const overrideSet = defineCommand({
     for (const person of [input.user, input.by]) {
       if (person !== undefined && personOf(db, person) === null) return refuse('SEV_PERSON_UNKNOWN', `nobody is called ${person}`)
     }
-    const clash = overridesOf(db, input.schedule).find((other) => other.user === input.user && other.fromMs < input.to && other.toMs > input.from)
+    const clash = overridesOf(db, input.schedule).find(
+      (other) => other.user === input.user && other.fromMs < input.to && other.toMs > input.from,
+    )
     if (clash) return refuse('SEV_CONFLICT', `override #${clash.id} (${clash.kind}) already covers ${input.user} then`)
     return {
-      entries: [OverrideSet.of({ schedule: input.schedule, kind: input.kind, user: input.user, byUser: input.by ?? null, fromMs: input.from, toMs: input.to, why: input.why })],
+      entries: [
+        OverrideSet.of({
+          schedule: input.schedule,
+          kind: input.kind,
+          user: input.user,
+          byUser: input.by ?? null,
+          fromMs: input.from,
+          toMs: input.to,
+          why: input.why,
+        }),
+      ],
       reply: () => ({ id: ctx.position }),
     }
   },
@@ -87,14 +111,21 @@ export const overrideSet = defineCommand({
 export const contactSet = defineCommand({
   name: 'sev.contact.set',
   summary: 'Set how a person is reached, in the order to try.',
-  input: z.strictObject({ person: NameSchema, contacts: z.array(ContactSchema).max(16), timeZone: z.string().optional(), title: z.string().max(120).optional() }),
+  input: z.strictObject({
+    person: NameSchema,
+    contacts: z.array(ContactSchema).max(16),
+    timeZone: z.string().optional(),
+    title: z.string().max(120).optional(),
+  }),
   output: z.object({ person: z.string(), contacts: z.array(ContactSchema) }),
   decide: (db, input) => {
     const known = personOf(db, input.person)
     const unusable = input.contacts.find((contact) => contact.channel !== 'terminal' && contact.address === '')
     if (unusable) return refuse('USAGE', `a ${unusable.channel} contact needs an address`)
     const spec = {
-      title: input.title ?? known?.title ?? input.person, timeZone: input.timeZone ?? known?.time_zone ?? 'UTC', contacts: input.contacts,
+      title: input.title ?? known?.title ?? input.person,
+      timeZone: input.timeZone ?? known?.time_zone ?? 'UTC',
+      contacts: input.contacts,
       isBuiltin: known?.is_builtin === 1,
     }
     return { entries: [ContactSet.of({ person: input.person, spec })], reply: () => ({ person: input.person, contacts: input.contacts }) }
@@ -106,5 +137,8 @@ export const contactTest = defineAction({
   summary: 'Send a test page over the contacts of a person and say what each channel answered.',
   isMutation: true,
   input: z.strictObject({ person: NameSchema, channel: z.string().optional() }),
-  output: z.object({ person: z.string(), results: z.array(z.object({ channel: z.string(), isOk: z.boolean(), detail: z.string(), tookMs: z.number() })) }),
+  output: z.object({
+    person: z.string(),
+    results: z.array(z.object({ channel: z.string(), isOk: z.boolean(), detail: z.string(), tookMs: z.number() })),
+  }),
 })

@@ -13,10 +13,13 @@ export const IncidentNumber = z.number().int().positive()
 export function pickIncident(db: ReadDb, number: number | undefined, ctx: OpContext): IncidentRow | MusterError {
   if (number !== undefined) return incidentRow(db, number) ?? refuse('SEV_INCIDENT_UNKNOWN', `there is no incident #${number}`)
   const open = openIncidents(db)
-  if (open.length === 0) return refuse('SEV_INCIDENT_UNKNOWN', 'no incident is open', { hint: 'See past ones with `muster sev list --all`.' })
+  if (open.length === 0)
+    return refuse('SEV_INCIDENT_UNKNOWN', 'no incident is open', { hint: 'See past ones with `muster sev list --all`.' })
   if (open.length === 1 && open[0]) return open[0]
   const person = nameOf(ctx.actor)
-  const mine = open.filter((row) => db.get('SELECT 1 AS one FROM sev_page WHERE incident = ? AND person = ? LIMIT 1', row.number, person) !== undefined)
+  const mine = open.filter(
+    (row) => db.get('SELECT 1 AS one FROM sev_page WHERE incident = ? AND person = ? LIMIT 1', row.number, person) !== undefined,
+  )
   if (mine.length === 1 && mine[0]) return mine[0]
   return refuse('SEV_AMBIGUOUS', `${open.length} incidents are open: ${open.map((row) => `#${row.number}`).join(', ')}`)
 }

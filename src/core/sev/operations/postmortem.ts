@@ -16,7 +16,8 @@ export const postmortemDraft = defineCommand({
     const row = pickAny(db, input.incident, ctx)
     if (isRefusal(row)) return row
     const state = postmortemView(db, row)?.state
-    if (state !== undefined && state !== 'draft') return refuse('SEV_STATE', `the postmortem of #${row.number} is ${state}: it is not written over`)
+    if (state !== undefined && state !== 'draft')
+      return refuse('SEV_STATE', `the postmortem of #${row.number} is ${state}: it is not written over`)
     return {
       entries: [PostmortemDrafted.of({ incident: row.number, template: input.template ?? null })],
       reply: (after) => must(postmortemView(after, must(incidentRow(after, row.number), 'the incident')), 'the draft'),
@@ -37,7 +38,8 @@ export const postmortemMove = defineCommand({
     const state = postmortemView(db, row)?.state
     if (state === undefined) return refuse('SEV_STATE', `#${row.number} has no postmortem yet`)
     if (row.state !== 'resolved') return refuse('SEV_STATE', `#${row.number} is ${row.state}: its postmortem moves once it is resolved`)
-    if (ORDER.indexOf(input.to) <= ORDER.findIndex((step) => step === state)) return refuse('SEV_STATE', `the postmortem of #${row.number} is ${state} already`)
+    if (ORDER.indexOf(input.to) <= ORDER.findIndex((step) => step === state))
+      return refuse('SEV_STATE', `the postmortem of #${row.number} is ${state} already`)
     return {
       entries: [PostmortemMoved.of({ incident: row.number, to: input.to })],
       reply: (after) => must(postmortemView(after, must(incidentRow(after, row.number), 'the incident')), 'the postmortem'),

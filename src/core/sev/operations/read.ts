@@ -4,9 +4,29 @@ import { isRefusal, refuse } from '../../kernel/errors.ts'
 import { consoleView } from '../console.ts'
 import { nameOf } from '../machine/incident.ts'
 import {
-  alertsOf, changesBefore, firstBrokenRow, incidentList as listIncidents, incidentView, onCallView, pagesOf, postmortemView, scheduleView, timelineView, whyView,
+  alertsOf,
+  changesBefore,
+  firstBrokenRow,
+  incidentList as listIncidents,
+  incidentView,
+  onCallView,
+  pagesOf,
+  postmortemView,
+  scheduleView,
+  timelineView,
+  whyView,
 } from '../queries.ts'
-import { AlertView, ChangeView, ConsoleView, IncidentView, OnCallView, PageView, PostmortemView, TimelineRowView, WhyView } from '../views.ts'
+import {
+  AlertView,
+  ChangeView,
+  ConsoleView,
+  IncidentView,
+  OnCallView,
+  PageView,
+  PostmortemView,
+  TimelineRowView,
+  WhyView,
+} from '../views.ts'
 import { isIncident, pickAny } from './pick.ts'
 
 /** Query strings carry text, so numbers and flags are read from it too. */
@@ -21,7 +41,10 @@ export const incidentList = defineQuery({
     isAll: Flag.default(false),
     isMine: Flag.default(false),
     /** `1,2` */
-    levels: z.coerce.string().regex(/^[1-4](,[1-4])*$/).optional(),
+    levels: z.coerce
+      .string()
+      .regex(/^[1-4](,[1-4])*$/)
+      .optional(),
     service: z.string().optional(),
     limit: Number_.min(1).max(1000).default(200),
   }),
@@ -30,7 +53,12 @@ export const incidentList = defineQuery({
     now: ctx.now,
     incidents: listIncidents(
       db,
-      { isAll: input.isAll, levels: input.levels?.split(',').map(Number) ?? [], service: input.service ?? null, person: input.isMine ? nameOf(ctx.actor) : null },
+      {
+        isAll: input.isAll,
+        levels: input.levels?.split(',').map(Number) ?? [],
+        service: input.service ?? null,
+        person: input.isMine ? nameOf(ctx.actor) : null,
+      },
       input.limit,
     ),
   }),
@@ -52,8 +80,12 @@ export const incidentShow = defineQuery({
     const row = pickAny(db, input.incident, ctx)
     if (!isIncident(row)) return row
     return {
-      now: ctx.now, incident: incidentView(db, row), alerts: alertsOf(db, row.number), pages: pagesOf(db, row.number),
-      changed: changesBefore(db, row.service, row.detected_at, 3_600_000, 10), postmortem: postmortemView(db, row)?.state ?? null,
+      now: ctx.now,
+      incident: incidentView(db, row),
+      alerts: alertsOf(db, row.number),
+      pages: pagesOf(db, row.number),
+      changed: changesBefore(db, row.service, row.detected_at, 3_600_000, 10),
+      postmortem: postmortemView(db, row)?.state ?? null,
     }
   },
 })
@@ -72,8 +104,9 @@ export const timeline = defineQuery({
     const row = pickAny(db, input.incident, ctx)
     if (!isIncident(row)) return row
     return {
-      incident: row.number, rows: timelineView(db, row.number, input.since ?? 0),
-      brokenRow: input.isVerified ? firstBrokenRow(db, row.number) ?? 0 : null,
+      incident: row.number,
+      rows: timelineView(db, row.number, input.since ?? 0),
+      brokenRow: input.isVerified ? (firstBrokenRow(db, row.number) ?? 0) : null,
     }
   },
 })
@@ -118,7 +151,10 @@ export const scheduleShow = defineQuery({
     const fromMs = input.from ?? ctx.now
     const toMs = input.to ?? fromMs + 7 * 86_400_000
     if (toMs <= fromMs || toMs - fromMs > 400 * 86_400_000) return refuse('USAGE', '`to` must lie after `from`, at most 400 days')
-    const names = input.schedule === undefined ? db.all<{ name: string }>('SELECT name FROM sev_schedule ORDER BY name').map(({ name }) => name) : [input.schedule]
+    const names =
+      input.schedule === undefined
+        ? db.all<{ name: string }>('SELECT name FROM sev_schedule ORDER BY name').map(({ name }) => name)
+        : [input.schedule]
     const schedules = []
     for (const name of names) {
       const view = scheduleView(db, name, fromMs, toMs)
@@ -137,7 +173,10 @@ export const postmortemShow = defineQuery({
   answer: (db, input, ctx) => {
     const row = pickAny(db, input.incident, ctx)
     if (!isIncident(row)) return row
-    return postmortemView(db, row) ?? refuse('NOT_FOUND', `#${row.number} has no postmortem yet`, { hint: `Draft one with \`muster sev postmortem draft ${row.number}\`.` })
+    return (
+      postmortemView(db, row) ??
+      refuse('NOT_FOUND', `#${row.number} has no postmortem yet`, { hint: `Draft one with \`muster sev postmortem draft ${row.number}\`.` })
+    )
   },
 })
 

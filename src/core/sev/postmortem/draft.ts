@@ -29,18 +29,36 @@ function facts(incident: IncidentRow): string {
     ['bad', `${utcText(incident.bad_at)} (times below: after this)`],
     ['detected', `${utcText(incident.detected_at)} (${since(incident.bad_at, incident.detected_at)})`],
     ['paged', incident.paged_at === null ? 'nobody' : `${utcText(incident.paged_at)} (${since(incident.bad_at, incident.paged_at)})`],
-    ['acknowledged', incident.acked_at === null ? 'nobody' : `${utcText(incident.acked_at)} (${since(incident.bad_at, incident.acked_at)}) by ${incident.acked_by ?? ''}`],
-    ['mitigated', incident.mitigated_at === null ? 'not yet' : `${utcText(incident.mitigated_at)} (${since(incident.bad_at, incident.mitigated_at)})`],
-    ['resolved', incident.resolved_at === null ? 'not yet' : `${utcText(incident.resolved_at)} (${since(incident.bad_at, incident.resolved_at)})`],
+    [
+      'acknowledged',
+      incident.acked_at === null
+        ? 'nobody'
+        : `${utcText(incident.acked_at)} (${since(incident.bad_at, incident.acked_at)}) by ${incident.acked_by ?? ''}`,
+    ],
+    [
+      'mitigated',
+      incident.mitigated_at === null ? 'not yet' : `${utcText(incident.mitigated_at)} (${since(incident.bad_at, incident.mitigated_at)})`,
+    ],
+    [
+      'resolved',
+      incident.resolved_at === null ? 'not yet' : `${utcText(incident.resolved_at)} (${since(incident.bad_at, incident.resolved_at)})`,
+    ],
   ]
   return ['| | |', '|---|---|', ...rows.map(([name, value]) => `| ${name} | ${cell(value)} |`)].join('\n')
 }
 
 function timeline(db: ReadDb, number: number): string {
   const rows = timelineOf(db, number).map(
-    (row) => `| ${utcText(row.event_at).slice(0, 10)} ${clockText(row.event_at, true)} | ${cell(row.kind)} | ${cell(row.text)} | ${cell(row.actor)} | ${row.position} |`,
+    (row) =>
+      `| ${utcText(row.event_at).slice(0, 10)} ${clockText(row.event_at, true)} | ${cell(row.kind)} | ${cell(row.text)} | ${cell(row.actor)} | ${row.position} |`,
   )
-  return ['Times in UTC; the last column is the position in the log.', '', '| time | what | text | who | entry |', '|---|---|---|---|---|', ...rows].join('\n')
+  return [
+    'Times in UTC; the last column is the position in the log.',
+    '',
+    '| time | what | text | who | entry |',
+    '|---|---|---|---|---|',
+    ...rows,
+  ].join('\n')
 }
 
 function escalation(db: ReadDb, number: number): string {
@@ -67,7 +85,10 @@ export function draftOf(db: ReadDb, number: number, now: number, template: strin
   const until = incident.resolved_at ?? now
   const changes = db.all<ChangeRow>(
     'SELECT * FROM sev_change WHERE at >= ? AND at <= ? AND (service IS NULL OR ? IS NULL OR service = ?) ORDER BY position',
-    incident.detected_at - 3_600_000, until, incident.service, incident.service,
+    incident.detected_at - 3_600_000,
+    until,
+    incident.service,
+    incident.service,
   )
   const before = changes.filter((change) => change.at <= incident.detected_at)
   const remedies = changes.filter((change) => change.at >= incident.bad_at && isUndo(change))
@@ -104,7 +125,9 @@ export function draftOf(db: ReadDb, number: number, now: number, template: strin
     ),
     evidence: bullets(
       [
-        ...before.slice(-10).map((change) => `changed ${formatDuration(incident.detected_at - change.at)} before: ${change.text} (entry ${change.position})`),
+        ...before
+          .slice(-10)
+          .map((change) => `changed ${formatDuration(incident.detected_at - change.at)} before: ${change.text} (entry ${change.position})`),
         ...verdicts.flatMap((change) => evidenceLines(change)),
       ],
       'No change in the hour before, no verdict.',

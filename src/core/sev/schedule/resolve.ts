@@ -64,13 +64,18 @@ function dayRange(zone: ZoneTable, fromMs: number, toMs: number): number[] {
 
 /** A rotation with its zone and the instant of its start. */
 export function boundRotation(schedule: Schedule, name: string, zones: Zones): { rotation: Rotation; zone: ZoneTable } {
-  const spec = must(schedule.rotations.find((candidate) => candidate.name === name), `rotation ${name}`)
+  const spec = must(
+    schedule.rotations.find((candidate) => candidate.name === name),
+    `rotation ${name}`,
+  )
   const zone = must(zones.get(spec.timeZone ?? schedule.timeZone), `zone ${spec.timeZone ?? schedule.timeZone}`)
   const start = must(parseTime(spec.start), `start of ${name}`)
   return {
     zone,
     rotation: {
-      type: spec.type, shiftLength: spec.shiftLength, users: spec.users,
+      type: spec.type,
+      shiftLength: spec.shiftLength,
+      users: spec.users,
       startMs: start.instantMs ?? instantOf(zone, start.wallMs),
     },
   }
@@ -160,7 +165,11 @@ export function spansBetween(schedule: Schedule, overrides: readonly Override[],
   for (const [i, at] of starts.entries()) {
     const until = starts[i + 1] ?? toMs
     const present = new Map(whoOf(bounds, overrides, at).map((who) => [who.user, who]))
-    for (const [user, span] of open) if (!present.has(user)) { done.push(span); open.delete(user) }
+    for (const [user, span] of open)
+      if (!present.has(user)) {
+        done.push(span)
+        open.delete(user)
+      }
     for (const [user, who] of present) {
       const span = open.get(user)
       if (span) span.toMs = until
@@ -171,7 +180,13 @@ export function spansBetween(schedule: Schedule, overrides: readonly Override[],
 }
 
 /** Stretches of [fromMs, toMs) in which nobody is on call. */
-export function gapsIn(schedule: Schedule, overrides: readonly Override[], zones: Zones, fromMs: number, toMs: number): { fromMs: number; toMs: number }[] {
+export function gapsIn(
+  schedule: Schedule,
+  overrides: readonly Override[],
+  zones: Zones,
+  fromMs: number,
+  toMs: number,
+): { fromMs: number; toMs: number }[] {
   const gaps: { fromMs: number; toMs: number }[] = []
   let coveredMs = fromMs
   for (const span of spansBetween(schedule, overrides, zones, fromMs, toMs)) {

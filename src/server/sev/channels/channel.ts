@@ -26,5 +26,5 @@ export function reasonOf(error: unknown): string {
   const cause = error.cause instanceof Error ? error.cause : error
   if (error.name === 'TimeoutError' || error.name === 'AbortError') return `no answer in ${ATTEMPT_MS_MAX / 1000} s`
   const code = (cause as NodeJS.ErrnoException).code
-  return code === undefined ? cause.message.split('\n')[0] ?? 'failed' : code
+  return code === undefined ? (cause.message.split('\n')[0] ?? 'failed') : code
 }

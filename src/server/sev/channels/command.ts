@@ -3,7 +3,10 @@ import { failed, reasonOf, sent, type Channel, type Outcome } from './channel.ts
 
 /** Facts for the program: never in its arguments, which every user of the machine can read. */
 function environmentOf(facts: Record<string, string | number | null>): Record<string, string> {
-  const entries = Object.entries(facts).map(([name, value]) => [`MUSTER_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`, String(value ?? '')])
+  const entries = Object.entries(facts).map(([name, value]) => [
+    `MUSTER_${name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,
+    String(value ?? ''),
+  ])
   return Object.fromEntries(entries) as Record<string, string>
 }
 

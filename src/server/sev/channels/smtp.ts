@@ -22,9 +22,14 @@ export const smtpChannel: Channel = async (delivery, host, signal) => {
     const password = settings.passwordFile === undefined ? undefined : await secretFrom(settings.passwordFile)
     const { createTransport } = await import('nodemailer')
     const transport = createTransport({
-      host: settings.host, port: settings.port, secure: settings.port === 465,
-      requireTLS: settings.tls === 'required', ignoreTLS: settings.tls === 'off',
-      connectionTimeout: ATTEMPT_MS_MAX, greetingTimeout: ATTEMPT_MS_MAX, socketTimeout: ATTEMPT_MS_MAX,
+      host: settings.host,
+      port: settings.port,
+      secure: settings.port === 465,
+      requireTLS: settings.tls === 'required',
+      ignoreTLS: settings.tls === 'off',
+      connectionTimeout: ATTEMPT_MS_MAX,
+      greetingTimeout: ATTEMPT_MS_MAX,
+      socketTimeout: ATTEMPT_MS_MAX,
       ...(settings.user === undefined ? {} : { auth: { user: settings.user, pass: password ?? '' } }),
     })
     const gone = new Promise<never>((_resolve, reject) => {
@@ -34,13 +39,18 @@ export const smtpChannel: Channel = async (delivery, host, signal) => {
       const thread = messageId(host.paths.root, `incident-${facts.incident}`)
       const info = await Promise.race([
         transport.sendMail({
-          from: settings.from, to: delivery.address, subject: firstLine, text,
-          messageId: messageId(host.paths.root, delivery.key), inReplyTo: thread, references: [thread],
+          from: settings.from,
+          to: delivery.address,
+          subject: firstLine,
+          text,
+          messageId: messageId(host.paths.root, delivery.key),
+          inReplyTo: thread,
+          references: [thread],
           headers: { 'Auto-Submitted': 'auto-generated', 'X-Muster-Key': delivery.key },
         }),
         gone,
       ])
-      return sent(String(info.response).slice(0, 120))
+      return sent(info.response.slice(0, 120))
     } finally {
       transport.close()
     }
