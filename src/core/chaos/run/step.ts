@@ -36,6 +36,8 @@ export interface Next {
 
 const LOOK_MS = 250
 const ARM_PATIENCE_MS = 10_000
+/** a node's clock may be this far ahead of ours */
+const EARLY_MS = 1000
 /** without a look of the server for this long before anything is armed, the run is given up */
 const BASELINE_PATIENCE_MS = 15_000
 /** a node that does not answer: its faults ended by token and lease long before */
@@ -98,9 +100,9 @@ function release(view: RunView): Proposal[] {
 
 /** Faults are armed when their time comes; guards, halt, incidents and rollouts end it at any time. */
 export function decideArmed(view: RunView): Next {
-  const { run, now, faults, plan } = view
+  const { run, now, faults, plan, experiment } = view
   const startedAt = run.started_at ?? now
-  const broken = interruption(view) ?? guardBreak(view) ?? failedFault(view)
+  const broken = interruption(view) ?? guardBreak(view) ?? failedFault(view) ?? lapsed(view)
   if (broken) return act(...broken.entries, chaosRunAborting.of({ run: run.id, cause: broken.cause, reason: broken.reason }))
   const due = plan.faults.filter((planned, i) => now >= startedAt + planned.atMs && !faults.some(({ n }) => n === i + 1))
   if (due.length > 0) return act(...due.flatMap((planned) => arm(view, planned, plan.faults.indexOf(planned) + 1, startedAt)))
@@ -110,7 +112,8 @@ export function decideArmed(view: RunView): Next {
   }
   const over = faults.filter((fault) => !isEnded(fault) && fault.state !== 'reverting' && now >= fault.until_ms)
   if (over.length > 0) return act(...over.flatMap((fault) => undo(view, fault, 'its time is over')))
-  if (now >= startedAt + plan.observeMs) return takeBack(view)
+  const watchedUntil = Math.max(startedAt + plan.observeMs, (run.observing_at ?? now) + experiment.muster.observe_min)
+  if (now >= watchedUntil) return takeBack(view)
   const renewed = renew(view)
   return renewed.length > 0 ? act(...renewed) : wait(view)
 }
@@ -198,6 +201,16 @@ function failedFault({ now, faults, plan }: RunView): Break | null {
   if (unheard) return { cause: 'fault-failed', reason: `node ${unheard.node} did not say within ${ARM_PATIENCE_MS / 1000} s whether ${unheard.fault} is armed`, entries: [] }
   const failed = faults.find(({ state }) => state === 'failed')
   return failed ? { cause: 'fault-failed', reason: `${failed.fault} on ${failed.task_name ?? failed.service ?? ''} could not be armed: ${failed.message}`, entries: [] } : null
+}
+
+/** A fault that ended before its time, because a server, a link or an agent was away: what was seen after it proves nothing. */
+function lapsed({ db, now, faults }: RunView): Break | null {
+  const gone = faults.find((fault) => {
+    if (now >= fault.until_ms) return false
+    if (fault.backend === 'node') return fault.state === 'reverted' && now < fault.until_ms - EARLY_MS
+    return fault.state === 'armed' && fault.service !== null && (leaseEnd(db, now, fault.service, fault.id) ?? 0) <= now
+  })
+  return gone ? { cause: 'blind', reason: `${gone.fault} on ${gone.task_name ?? gone.service ?? ''} ended early: ${gone.message || 'its lease was not renewed'}`, entries: [] } : null
 }
 
 export function boundsOf({ min, max, fromBaseline }: Check): string {

@@ -84,8 +84,11 @@ export const meshFaultSchema = z.object({
 export const faultRuleSet = defineEntry({
   type: 'tw.FaultRuleSet',
   body: z.object({ service: z.string(), add: z.array(meshFaultSchema), remove: z.array(z.string()), reason: z.string() }),
-  notable: (body) =>
-    body.add.length === 0 ? null : note('mesh-fault', body.service, body.service, `mesh faults on ${body.service}: ${body.add.map((fault) => fault.kind).join(', ')} (${body.reason})`),
+  // A rule whose end is only moved on is no news: chaos does that every few seconds.
+  notable: (body, db) => {
+    const fresh = body.add.filter((fault) => db.get('SELECT 1 AS one FROM tw_mesh_fault WHERE id = ?', fault.id) === undefined)
+    return fresh.length === 0 ? null : note('mesh-fault', body.service, body.service, `mesh faults on ${body.service}: ${fresh.map((fault) => fault.kind).join(', ')} (${body.reason})`)
+  },
   apply: (db, body) => {
     for (const id of body.remove) db.run('DELETE FROM tw_mesh_fault WHERE id = ? AND service = ?', id, body.service)
     for (const fault of body.add) {
