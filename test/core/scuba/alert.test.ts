@@ -15,7 +15,7 @@ const END = 1_700_000_000_000
 
 /** The newest bucket is the last; null leaves one out. */
 const evaluation = (ratios: (number | null)[], over: Partial<Evaluation> = {}, events = 100): Evaluation => ({
-  version: 1, atMs: END, untilMs: END, failure: null, failures: 0, lastSeen: new Map(), sinceMs: 0,
+  version: 1, atMs: END, untilMs: END, failure: null, failures: 0, lastSeen: new Map(), sinceMs: END - 60_000,
   groups: [{
     group: 'service=web', service: 'web',
     buckets: ratios.flatMap((value, i) => (value === null ? [] : [{ startMs: END - (ratios.length - i) * 10_000, value, events }])),
@@ -63,6 +63,9 @@ test('a firing group that is gone for 15 minutes is inactive, one that is gone f
   const other = { groups: [{ group: 'service=api', service: 'api', buckets: [{ startMs: END - 10_000, value: 0, events: 9 }] }] }
   expect(moves(firing, [], { ...other, lastSeen: new Map([['service=web', END - 60_000]]) })).toEqual([])
   expect(moves(firing, [], { ...other, lastSeen: new Map([['service=web', END - 16 * 60_000]]) })).toEqual([['service=web', 'firing', 'inactive', 2]])
+  const kept = compileRule(alertRuleSchema.parse({ ...RULE, no_data: 'keep' }))
+  const silent = evaluation([], { groups: [], lastSeen: new Map([['service=web', END - 16 * 60_000]]) })
+  expect(judge(kept, firing, silent)).toMatchObject([{ group: 'service=web', to: 'inactive', reason: 'group gone' }])
 })
 
 test('moves become entries once, with service and sev, and the rule\'s end ends what fires', () => {

@@ -60,19 +60,19 @@ export function judge(compiled: CompiledRule, states: readonly AlertStateRow[], 
   if (evaluation.failure !== null) {
     return evaluation.failures >= UNKNOWN_AFTER && stateOf('') !== 'firing' ? move('', null, 'unknown', null, evaluation.failure) : []
   }
-  if (!hasData(compiled, evaluation)) {
-    if (rule.no_data === 'keep') return []
-    if (rule.no_data === 'ok') return states.flatMap(({ group }) => move(group, serviceOf(group), 'inactive', null, 'no rows'))
-    const to = rule.no_data === 'fire' ? 'firing' : 'no_data'
-    return stateOf('') === 'firing' ? [] : move('', null, to, null, `no rows for ${(3 * compiled.everyMs) / 1000} s`)
-  }
-  const moves = evaluation.groups.flatMap((group) => judgeGroup(compiled, stateOf(group.group), group, evaluation, move))
-  // The rule as a whole has data again; groups of their own keep their state.
-  const whole = evaluation.groups.some(({ group }) => group === '') ? [] : ['unknown', 'no_data'].includes(stateOf('')) || (stateOf('') === 'firing' && rule.by.length > 0) ? move('', null, 'inactive', null, 'rows are there again') : []
   const gone = states
     .filter(({ group, state }) => state === 'firing' && group !== '' && !evaluation.groups.some((seen) => seen.group === group))
     .filter(({ group }) => (evaluation.lastSeen.get(group) ?? evaluation.sinceMs) < evaluation.atMs - GROUP_GONE_MS)
     .flatMap(({ group }) => move(group, serviceOf(group), 'inactive', null, 'group gone'))
+  if (!hasData(compiled, evaluation)) {
+    if (rule.no_data === 'keep') return gone
+    if (rule.no_data === 'ok') return states.flatMap(({ group }) => move(group, serviceOf(group), 'inactive', null, 'no rows'))
+    const to = rule.no_data === 'fire' ? 'firing' : 'no_data'
+    return stateOf('') === 'firing' ? gone : [...move('', null, to, null, `no rows for ${(3 * compiled.everyMs) / 1000} s`), ...gone]
+  }
+  const moves = evaluation.groups.flatMap((group) => judgeGroup(compiled, stateOf(group.group), group, evaluation, move))
+  // The rule as a whole has data again; groups of their own keep their state.
+  const whole = evaluation.groups.some(({ group }) => group === '') ? [] : ['unknown', 'no_data'].includes(stateOf('')) || (stateOf('') === 'firing' && rule.by.length > 0) ? move('', null, 'inactive', null, 'rows are there again') : []
   return [...moves, ...whole, ...gone]
 }
 
