@@ -22,6 +22,7 @@ export default class Up extends MusterCommand {
   async run(): Promise<void> {
     const { flags } = await this.start(Up)
     const { launchServer } = await import('../server/launch.ts')
+    const { sweepEphemeral } = await import('../server/ephemeral.ts')
     const { assertPortFree } = await import('../server/port.ts')
     if (flags['gateway-port'] !== undefined) await assertPortFree('127.0.0.1', flags['gateway-port'])
     const seen = new Set<string>()
@@ -32,6 +33,7 @@ export default class Up extends MusterCommand {
         if (!this.isMachine) this.note(`  node ${node.node} (${node.region}) is ready`)
       }
     }
+    for (const folder of await sweepEphemeral()) this.note(`  ended what a killed demo left in ${folder}`)
     if (!this.isMachine) this.note(`starting context "${this.paths.context}" …`)
     const status = await launchServer(this.paths, {
       fleet: await this.fleet(flags),

@@ -4,6 +4,7 @@ import { cleanupNode } from '../agent/cleanup.ts'
 import type { StatePaths } from './paths.ts'
 import { isAlive, readProcessId } from './process-id.ts'
 import { leafProcessFile } from './scuba/process.ts'
+import { strayProcesses } from './strays.ts'
 import { endProcess } from './supervisor.ts'
 
 const SERVER_GRACE_MS = 8000
@@ -32,6 +33,8 @@ export async function tearDown(paths: StatePaths, onStep: (what: string) => void
     onStep(`scuba leaf (pid ${leaf.pid})`)
     await endProcess(leaf, LEAF_GRACE_MS)
   }
+  // A process that was just being started when its starter was killed: nobody has written its pid down.
+  for (const stray of strayProcesses(paths.root)) await endProcess(stray, LEAF_GRACE_MS)
   for (const socket of [paths.socket, paths.scubaSocket]) rmSync(socket, { force: true })
 }
 

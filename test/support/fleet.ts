@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** MUSTER_TEST_BIN=bin/dev.js runs the sources as they are, without the bundle. */
-const BIN = process.env['MUSTER_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
+export const BIN = process.env['MUSTER_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
 
 export interface CommandResult {
   exitCode: number

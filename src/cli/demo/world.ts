@@ -1,9 +1,9 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageRoot } from '../../server/spawn.ts'
-import { statePaths, type StatePaths } from '../../server/paths.ts'
+import { makeEphemeral, sweepEphemeral } from '../../server/ephemeral.ts'
+import type { StatePaths } from '../../server/paths.ts'
 import { createClient, type Client } from '../client.ts'
 
 /** An ephemeral context: a state directory under the temporary folder, a client of it, and what takes the pages. */
@@ -21,8 +21,8 @@ export interface DemoWorld {
 }
 
 export async function makeWorld(): Promise<DemoWorld> {
-  const folder = mkdtempSync(join(tmpdir(), 'muster-demo-'))
-  const paths = statePaths('demo', { ...process.env, MUSTER_STATE_DIR: join(folder, 's') })
+  await sweepEphemeral()
+  const { folder, paths } = makeEphemeral()
   const pages: string[] = []
   const receiver = await listenForPages(pages)
   const address = receiver.address() as { port: number }
