@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { setPriority } from 'node:os'
 import type { EngineReady, EngineReply, EngineRequest } from '../../../core/scuba/engine-protocol.ts'
 import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
@@ -50,6 +51,12 @@ export class Engine {
     const [command, file] = entryPoint('server/scuba/engine-main')
     const child = spawn(command, [file, this.#dir], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'json' })
     this.#child = child
+    try {
+      // A heavy query must not take the processor from control, proxies or ingest.
+      if (child.pid !== undefined) setPriority(child.pid, 5)
+    } catch {
+      // It runs at the same priority then.
+    }
     let words = ''
     child.stderr?.on('data', (data: Buffer) => (words = (words + data.toString()).slice(-2000)))
     child.on('message', (message: EngineReply | EngineReady) => {
@@ -130,6 +137,8 @@ export class Engine {
     const pending = this.#pending.get(id)
     if (!pending) return
     this.#pending.delete(id)
+    // One that is only starting, on a busy machine, is left to it.
+    if (!this.#isReady) return pending.reject(refuse('SCUBA_DOWN', 'the engine is still starting'))
     pending.reject(refuse('SCUBA_DEADLINE', 'the engine did not answer in time and was restarted'))
     this.#log.warn('engine does not answer: restarted', { pid: this.pid })
     this.#child?.kill('SIGKILL')
