@@ -57,6 +57,8 @@ export abstract class MusterCommand extends Command {
 
   /** Parses the command line and loads the config. The first line of every `run()`. */
   protected async start<C extends { args?: unknown; flags?: unknown }>(command: C): Promise<Parsed<C>> {
+    // oclif would take piped input for a missing argument: `… | muster tw ps` must not become a question about a job.
+    for (const arg of Object.values((command.args ?? {}) as Record<string, { ignoreStdin?: boolean }>)) arg.ignoreStdin = true
     const parsed = (await this.parse(command as never)) as unknown as { args: unknown; flags: unknown; argv: unknown[] }
     const flags = parsed.flags as unknown as CommonFlags
     this.settings = await loadConfig({ context: flags.context, output: flags.json ? 'json' : flags.output })

@@ -27,8 +27,8 @@ export async function confirmName(what: string, name: string, given: string | un
       hint: `Add --confirm ${name} if that is what you mean.`,
     })
   if (!streams.stdin.isTTY)
-    throw new MusterError('CONFIRM_REQUIRED', `${what} needs its name confirmed: "${name}".`, {
-      hint: `Add --confirm ${name}, or --plan to see what it would do.`,
+    throw new MusterError('CONFIRM_REQUIRED', `${what} This needs the name "${name}" confirmed.`, {
+      hint: `Add --confirm ${name} if that is what you mean.`,
     })
   const answer = await ask(`${what}\nType ${name} to go on: `, streams)
   if (answer.trim() !== name)

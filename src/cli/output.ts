@@ -62,7 +62,7 @@ export function rowsOf(data: unknown): unknown[] {
   return data === null || data === undefined ? [] : [data]
 }
 
-const NAME_KEYS = ['name', 'task', 'id', 'rollout', 'run', 'job', 'node', 'key']
+const NAME_KEYS = ['name', 'task', 'id', 'rollout', 'run', 'job', 'node', 'key', 'number']
 
 /** The name of a row, for `-o name`. */
 export function nameOf(row: unknown): string {

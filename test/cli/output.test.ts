@@ -25,7 +25,8 @@ test('rows are the answer if a list, its only list, or the answer itself', () =>
 
 test('names are found in the usual members', () => {
   expect(nameOf({ id: 3, name: 'web' })).toBe('web')
-  expect(nameOf({ number: 3 })).toBe('{"number":3}')
+  expect(nameOf({ number: 3 })).toBe('3')
+  expect(nameOf({ odd: 3 })).toBe('{"odd":3}')
 })
 
 test('JSON is one envelope, JSON Lines one row a line', async () => {
