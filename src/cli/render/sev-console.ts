@@ -102,7 +102,7 @@ function focusLines(data: ConsoleView, row: IncidentView, ui: ConsoleUi): Line[]
     [
       label('WHAT'),
       span(
-        `${row.service ?? 'fleet'} · ${row.firingCount} of ${row.alertCount} alerts firing → 1 · by ${row.source}${row.duringRun === null ? '' : ` · during chaos run ${row.duringRun}`}`,
+        `${row.service ?? 'fleet'} · ${row.alertCount === 0 ? 'declared by a person' : `${row.firingCount} of ${row.alertCount} alerts firing → 1 · by ${row.source}`}${row.duringRun === null ? '' : ` · during chaos run ${row.duringRun}`}`,
       ),
     ],
     ...(details?.alerts
@@ -170,13 +170,15 @@ function hints(data: ConsoleView, ui: ConsoleUi): string {
           'n note',
           's level',
         ]
-  return [
+  const keys = [
     ...acts,
     ...(row ? ['d changed', 't timeline'] : []),
     ...(data.incidents.length > 1 ? ['Tab next'] : []),
     '? help',
     'q quit',
-  ].join('  ')
+  ]
+  const roomy = keys.join('  ')
+  return textWidth(roomy) <= ui.columns ? roomy : keys.join(' ')
 }
 
 const HELP: [string, string][] = [

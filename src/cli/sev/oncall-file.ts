@@ -30,17 +30,19 @@ export function scheduleError(problems: PlacedProblem[], hint?: string): MusterE
   })
 }
 
-/** Start of what a path leads to, or of the nearest thing around it; of a key when its value is missing. */
+/** Start of the key a path ends in. */
+function keyOffset(yaml: Document, path: readonly (string | number)[]): number | null {
+  const parent = path.length <= 1 ? yaml.contents : yaml.getIn(path.slice(0, -1), true)
+  if (!isMap(parent)) return null
+  const pair = parent.items.find((item) => isScalar(item.key) && String(item.key.value) === String(path.at(-1)))
+  return pair && isScalar(pair.key) && pair.key.range ? pair.key.range[0] : null
+}
+
+/** Start of what a path leads to; of a thing that is missing, the key of the map it is missing in. */
 function offsetOf(yaml: Document, path: readonly (string | number)[]): number {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const node = length === 0 ? yaml.contents : yaml.getIn(path.slice(0, length), true)
-    if (!isNode(node) || !node.range) continue
-    const next = path[length]
-    if (next !== undefined && isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && item.key.value === next)
-      if (pair && isScalar(pair.key) && pair.key.range) return pair.key.range[0]
-    }
-    return node.range[0]
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = yaml.getIn(path.slice(0, length), true)
+    if (isNode(node) && node.range) return (length < path.length ? keyOffset(yaml, path.slice(0, length)) : null) ?? node.range[0]
   }
   return 0
 }
@@ -67,10 +69,11 @@ export function loadOncallFile(path: string): OncallFile {
 export function parseOncallFile(text: string, name: string): OncallFile {
   const lines = new LineCounter()
   const yaml = parseDocument(text, { lineCounter: lines, merge: true })
-  const place: OncallFile['place'] = ({ path, message }) => {
-    const { line, col } = lines.linePos(offsetOf(yaml, path))
+  const placeAt = (offset: number, message: string): PlacedProblem => {
+    const { line, col } = lines.linePos(offset)
     return { file: name, line: Math.max(1, line), column: Math.max(1, col), message }
   }
+  const place: OncallFile['place'] = ({ path, message }) => placeAt(offsetOf(yaml, path), message)
   if (yaml.errors.length > 0) {
     throw scheduleError(
       yaml.errors.map((error) => {
@@ -89,7 +92,8 @@ export function parseOncallFile(text: string, name: string): OncallFile {
     const problems = parsed.error.issues.flatMap((issue) => {
       const at = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
       // Of an unknown key the key itself is the place, not the map around it.
-      if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => place({ path: [...at, key], message: `unknown key "${key}"` }))
+      if (issue.code === 'unrecognized_keys')
+        return issue.keys.map((key) => placeAt(keyOffset(yaml, [...at, key]) ?? 0, `unknown key "${key}"`))
       return [place({ path: at, message: issue.message })]
     })
     throw scheduleError(problems)

@@ -59,19 +59,23 @@ export function ownerOf(db: ReadDb, service: string | null): { team: string | nu
   }
 }
 
-/** The rungs for an incident, rounds unrolled. A policy's steps win over the level's; SEV4 asks nobody unless a policy says so. */
+/**
+ * The rungs for an incident, rounds unrolled. A policy's steps replace those of SEV2 and SEV3; the ladders of SEV1
+ * (many at once, without end) and SEV4 (nobody) change only where the policy names the level.
+ */
 export function ladderOf(db: ReadDb, service: string | null, level: Level): Ladder {
   const rule = levelRule(level)
   const { policy: name } = ownerOf(db, service)
   const policy = name === null ? null : (parsed(db.get<Named>('SELECT * FROM sev_policy WHERE name = ?', name)) as Policy | null)
   const special = policy?.levels?.[`${level}`]
-  const own = special?.steps ?? (level === 4 ? undefined : policy?.steps)
+  const own = special?.steps ?? (level === 2 || level === 3 ? policy?.steps : undefined)
   const steps: readonly LadderStep[] =
     own?.map((step) => ({ targets: step.targets, afterMs: parseDuration(step.after) ?? 0 })) ?? rule.steps
   const repeat = special?.repeat ?? policy?.repeat ?? rule.repeat
   const last = steps.at(-1)
   const lastGapMs = last === undefined ? 0 : last.afterMs - (steps.at(-2)?.afterMs ?? 0)
   const roundMs = own === undefined ? rule.roundMs : Math.max(lastGapMs, 60_000)
+  const policyName = own === undefined || name === null ? `SEV${level}` : name
   const rungs: Rung[] = []
   for (let round = 0; steps.length > 0 && round <= repeat; round += 1) {
     for (const [i, step] of steps.entries()) {
@@ -80,11 +84,11 @@ export function ladderOf(db: ReadDb, service: string | null, level: Level): Ladd
       rungs.push({ name: `step ${i + 1}${round > 0 ? `, round ${round + 1}` : ''}`, targets: step.targets, waitMs })
     }
   }
-  if (rungs.length === 0) return { policy: name ?? `SEV${level}`, rungs, lastResort: null }
+  if (rungs.length === 0) return { policy: policyName, rungs, lastResort: null }
   rungs.push({ name: 'last resort', targets: special?.lastResort ?? policy?.lastResort ?? ['everyone'], waitMs: roundMs })
   const everyMs = rule.lastResortEveryMs
   const final = rungs.at(-1)
-  return { policy: name ?? `SEV${level}`, rungs, lastResort: everyMs === null || !final ? null : { ...final, everyMs } }
+  return { policy: policyName, rungs, lastResort: everyMs === null || !final ? null : { ...final, everyMs } }
 }
 
 /** The rung at an index and how long it waits after the one before; null: the ladder is spent. */

@@ -127,6 +127,7 @@ export const sevTables: readonly string[] = [
   ) WITHOUT ROWID`,
   `CREATE INDEX IF NOT EXISTS sev_delivery_page ON sev_delivery (page)`,
   `CREATE INDEX IF NOT EXISTS sev_delivery_state ON sev_delivery (state)`,
+  `CREATE INDEX IF NOT EXISTS sev_delivery_at ON sev_delivery (at)`,
   `CREATE TABLE IF NOT EXISTS sev_person (
     name TEXT PRIMARY KEY,
     title TEXT NOT NULL,
