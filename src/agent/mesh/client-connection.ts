@@ -33,7 +33,6 @@ export class ClientConnection {
     this.socket = socket
     this.#serviceName = serviceName
     this.address = socket.remoteAddress ?? 'unknown'
-    context.clients.add(this)
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('drain', () => this.#exchange?.onClientDrain())
     socket.on('end', () => this.#onEnd())
@@ -221,4 +220,9 @@ export class ClientConnection {
   drain(): void {
     if (this.#exchange === null) this.#close()
   }
+}
+
+/** Serves a caller's connection until it ends; the context holds it as long as it lives. */
+export function serveConnection(context: ProxyContext, socket: Socket, serviceName: string | null): void {
+  context.clients.add(new ClientConnection(context, socket, serviceName))
 }

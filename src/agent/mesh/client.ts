@@ -174,9 +174,7 @@ class SupervisedProxy implements MeshProxy {
     const link = this.#link
     const running = readPidFile(this.#pidFile())
     if (link !== null) await link.ask({ stop: true }).catch(() => null)
-    const untilMs = Date.now() + STOP_TIMEOUT_MS
-    while (running !== null && isAlive(running) && Date.now() < untilMs) await sleep(POLL_MS)
-    if (running !== null && isAlive(running)) process.kill(running.pid, 'SIGKILL')
+    if (running !== null) await endedWithin(running, STOP_TIMEOUT_MS)
     link?.close()
   }
 
@@ -306,6 +304,18 @@ function startTimeOf(pid: number): string | null {
 
 function isAlive({ pid, startTime }: PidFile): boolean {
   return startTimeOf(pid) === startTime
+}
+
+/** Waits for a process to end; one that takes longer is killed. */
+async function endedWithin(proxy: PidFile, timeoutMs: number): Promise<void> {
+  const untilMs = Date.now() + timeoutMs
+  while (isAlive(proxy)) {
+    if (Date.now() > untilMs) {
+      process.kill(proxy.pid, 'SIGKILL')
+      return
+    }
+    await sleep(POLL_MS)
+  }
 }
 
 function sleep(ms: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { MeshService, MeshSnapshot } from '../../core/contracts/mesh.ts'
 import type { Logger } from '../../server/logger.ts'
-import { ClientConnection } from './client-connection.ts'
+import { serveConnection } from './client-connection.ts'
 import { monotonicMs, type ProxyContext } from './context.ts'
 import { EventSender } from './events.ts'
 import { listenFrom, listenInRange, wantedServicePort } from './ports.ts'
@@ -50,7 +50,7 @@ export class MeshProxyServer {
       isDraining: false,
       refusals: new Map(),
     }
-    this.#gateway = this.#createServer((socket) => new ClientConnection(this.#context, socket, null))
+    this.#gateway = this.#createServer((socket) => serveConnection(this.#context, socket, null))
   }
 
   /** Serves from the last snapshot on disk; the gateway's and services' ports are those of before, if they are free. */
@@ -111,7 +111,7 @@ export class MeshProxyServer {
     if (service?.protocol === 'tcp') {
       socket.on('error', () => {})
       passThrough(this.#context, socket, service)
-    } else new ClientConnection(this.#context, socket, name)
+    } else serveConnection(this.#context, socket, name)
   }
 
   #createServer(onConnection: (socket: Socket) => void): Server {

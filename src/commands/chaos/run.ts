@@ -61,7 +61,7 @@ export default class ChaosRun extends ChangeCommand<typeof operation> {
       process.exitCode = 130
       if (interrupts === 1) {
         this.note('  undoing; press Ctrl-C again to stop waiting')
-        this.client.call('chaos.run.stop', { run, reason: 'interrupted by a person' }).catch((error: unknown) => this.note(`  ${String((error as Error).message ?? error)}`))
+        this.client.call('chaos.run.stop', { run, reason: 'interrupted by a person' }).catch((error: unknown) => this.note(`  ${(error as Error).message}`))
       }
     }
     process.on('SIGINT', onInterrupt)
