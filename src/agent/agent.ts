@@ -45,6 +45,14 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   if (process.getuid?.() === 0) chmodSync(paths.root, 0o711)
   await claimNode(options.node, paths.root)
   const log = createLogger(paths.log)
+  /** Trouble with one thing (a full disk, a bug in the handling of one task) must not end the supervision of all others. */
+  const guard = (what: string, work: () => void): void => {
+    try {
+      work()
+    } catch (error) {
+      log.error(`${what} failed`, { error: error instanceof Error ? error.stack : String(error) })
+    }
+  }
   const changed = (): void => link.reportSoon()
   const mesh = new MeshLink(
     { node: options.node, region: options.region, paths, eventsSocket: options.scubaSocket, wantedGatewayPort: options.gatewayPort },
@@ -104,8 +112,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     if (isStopping) return
     if (message.kind === 'ping') return faults.renew(message)
     position = message.position
-    supervisor.apply(message)
-    faults.apply(message.faults)
+    guard('tasks of the orders', () => supervisor.apply(message))
+    guard('faults of the orders', () => faults.apply(message.faults))
     mesh.configure(message.mesh)
   }
   const link = new ServerLink({ socketPath: options.serverSocket, node: options.node, log, receive, report })
@@ -132,13 +140,10 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       return { stopped }
     },
   })
-  writeFileSync(
-    join(paths.root, 'agent.json'),
-    `${JSON.stringify({ ...identify(process.pid), node: options.node, log: paths.log, socket: paths.socket })}\n`,
-    {
-      mode: 0o600,
-    },
-  )
+  guard('agent.json', () => {
+    const about = { ...identify(process.pid), node: options.node, log: paths.log, socket: paths.socket }
+    writeFileSync(join(paths.root, 'agent.json'), `${JSON.stringify(about)}\n`, { mode: 0o600 })
+  })
   await faults.start()
   await ports.open()
   supervisor.adopt()
@@ -149,10 +154,10 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       for (const file of [task.folder.out, task.folder.err])
         keeper.look(file, now).catch((error: unknown) => log.warn('log not trimmed', { file, error: String(error) }))
     }
-    supervisor.collect(now)
+    guard('collecting old folders', () => supervisor.collect(now))
   }, LOGS_EVERY_MS)
   const usage = new UsageWatch()
-  const measuring = setInterval(() => usage.sample(supervisor.tasks()), USAGE_EVERY_MS)
+  const measuring = setInterval(() => guard('measuring', () => usage.sample(supervisor.tasks())), USAGE_EVERY_MS)
   void mesh.start()
   link.start()
   log.info('agent started', { node: options.node, pid: process.pid })

@@ -1,6 +1,23 @@
 import { createHash } from 'node:crypto'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { refuse } from '../core/kernel/errors.ts'
+
+/** Abstract socket name of the claim on a node's folder. */
+function claimName(folder: string): string {
+  return `\0muster-agent-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`
+}
+
+/** Whether an agent of the node lives, whatever its files say. */
+export function isClaimed(folder: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(claimName(folder))
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
+}
 
 /**
  * Makes this process the only agent of a node until it ends: a listener on an abstract Unix socket named after the node's
@@ -8,7 +25,6 @@ import { refuse } from '../core/kernel/errors.ts'
  * @throws MusterError TW_NODE_CLAIMED
  */
 export function claimNode(node: string, folder: string): Promise<void> {
-  const name = `\0muster-agent-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`
   const server = createServer((socket) => socket.destroy())
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -16,7 +32,7 @@ export function claimNode(node: string, folder: string): Promise<void> {
         error.code === 'EADDRINUSE' ? refuse('TW_NODE_CLAIMED', `Another agent runs node ${node} in ${folder}.`, { cause: error }) : error,
       )
     })
-    server.listen(name, () => {
+    server.listen(claimName(folder), () => {
       server.unref()
       resolve()
     })

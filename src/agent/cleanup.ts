@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AgentPaths } from '../server/paths.ts'
+import { isClaimed } from './claim.ts'
 import { cgroupParent, findCgroups, leftCgroups, removeCgroupParents, TaskCgroup } from './exec/cgroups.ts'
 import { TaskFolder } from './exec/folder.ts'
 import { pause } from './faults/pause.ts'
@@ -35,8 +36,7 @@ export async function cleanupNode(
   graceMs = GRACE_MS,
 ): Promise<Cleaned> {
   const cleaned: Cleaned = { tasks: 0, faults: 0, cgroups: 0, proxy: false }
-  const agent = readAgent(paths)
-  if (agent !== null && isAlive(agent)) return cleaned
+  if (await isClaimed(paths.root)) return cleaned
   const ledger = new FaultLedgerReader(paths.faults)
   for (const entry of ledger.standing()) {
     if (entry.fault === 'legion.pause') await pause.undo(entry.target)
@@ -127,14 +127,6 @@ function askToStop(socketPath: string): Promise<boolean> {
     socket.once('data', () => socket.destroy())
     socket.once('close', (hadError) => resolve(!hadError))
   })
-}
-
-function readAgent(paths: AgentPaths): ProcessId | null {
-  try {
-    return JSON.parse(readFileSync(join(paths.root, 'agent.json'), 'utf8')) as ProcessId
-  } catch {
-    return null
-  }
 }
 
 class FaultLedgerReader {

@@ -42,7 +42,7 @@ export class Journal {
     this.#file = file
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     if (existsSync(file)) this.#replay(readFileSync(file, 'utf8'))
-    this.#fd = this.#rewrite()
+    this.#fd = this.#open()
   }
 
   records(): TaskRecord[] {
@@ -111,6 +111,17 @@ export class Journal {
       } catch {
         // A line cut short by a crash or a full disk: its writer was never told that it is durable.
       }
+    }
+  }
+
+  /** Compacted if there is room; on a full disk as it is, since tasks must be adopted all the same. */
+  #open(): number {
+    try {
+      return this.#rewrite()
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+      return openSync(this.#file, 'a', 0o600)
     }
   }
 

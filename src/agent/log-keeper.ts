@@ -32,9 +32,10 @@ export class LogKeeper {
   readonly #maxBytes: number
   readonly #sizes = new Map<string, number>()
   readonly #busy = new Set<string>()
-  #canPunch = true
+  #canPunch: boolean
 
-  constructor(maxBytes = LOG_BYTES_MAX) {
+  constructor(maxBytes = LOG_BYTES_MAX, canPunch = true) {
+    this.#canPunch = canPunch
     this.#maxBytes = Math.max(BLOCK_BYTES, maxBytes)
   }
 

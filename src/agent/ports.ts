@@ -90,7 +90,11 @@ export class PortBlocks {
     const server = await listen(base, this.#address)
     if (server === null) return false
     this.#claims.set(base, server)
-    writeFileSync(this.#file, `${JSON.stringify({ blocks: [...this.#claims.keys()] })}\n`, { mode: 0o600 })
+    try {
+      writeFileSync(this.#file, `${JSON.stringify({ blocks: [...this.#claims.keys()] })}\n`, { mode: 0o600 })
+    } catch {
+      // On a full disk only the preference for the same block after a restart is lost.
+    }
     return true
   }
 

@@ -18,6 +18,8 @@ export class Supervisor {
   /** incarnations that wait for their predecessor's end */
   readonly #next = new Map<number, DesiredTask>()
   readonly #lives = new Map<number, Promise<void>>()
+  /** ids in the last orders; null before the first ones: until then everything we run is wanted */
+  #wanted: ReadonlySet<number> | null = null
   #isClosed = false
 
   constructor(host: TaskHost) {
@@ -39,11 +41,9 @@ export class Supervisor {
 
   apply(orders: NodeOrders): void {
     if (this.#isClosed) return
-    const wanted = new Set<number>()
-    for (const desired of orders.tasks) {
-      wanted.add(desired.id)
-      this.#want(desired)
-    }
+    const wanted = new Set(orders.tasks.map((desired) => desired.id))
+    this.#wanted = wanted
+    for (const desired of orders.tasks) this.#want(desired)
     for (const [id, task] of this.#tasks) {
       if (wanted.has(id)) continue
       this.#next.delete(id)
@@ -111,15 +111,25 @@ export class Supervisor {
     // Ordered again, e.g. after the whole node was taken down: the folder is in use again.
     this.#kept = this.#kept.filter(({ id }) => id !== task.record.id)
     if (task.desired.want === 'stop') task.stop()
+    const failed = (error: unknown): void =>
+      this.#host.log.error('task supervision failed', { task: task.desired.task, error: String(error) })
     const life = task
       .live(isAdopting)
-      .catch((error: unknown) => this.#host.log.error('task supervision failed', { task: task.desired.task, error: String(error) }))
-      .then(() => {
-        this.#lives.delete(task.record.id)
-        const next = this.#next.get(task.record.id)
-        if (next !== undefined && !this.#isClosed) this.#replace(task, next)
-      })
+      .catch(failed)
+      .then(() => this.#ended(task))
+      .catch(failed)
     this.#lives.set(task.record.id, life)
+  }
+
+  #ended(task: Task): void {
+    const { id } = task.record
+    this.#lives.delete(id)
+    if (this.#isClosed) return
+    const next = this.#next.get(id)
+    if (next !== undefined) return this.#replace(task, next)
+    // Nobody may send orders again for a long time just because this task is gone.
+    if (this.#wanted?.has(id) === false) this.#forget(task)
+    this.#host.artifacts.collect()
   }
 
   #replace(old: Task, desired: DesiredTask): void {

@@ -11,7 +11,7 @@ describe('a node agent', () => {
   })
   afterEach(() => node.close())
 
-  it('keeps the pids of its tasks over its own kill -9 and starts none twice', async () => {
+  it('keeps the pids of its tasks over its own kill -9 and starts none twice (I1, I4)', async () => {
     const script = 'echo started >> starts; exec sleep 300'
     node.server.order([desired(1, sh(script)), desired(2, sh(script, { isolation: 'plain' }))])
     const first = await node.until(1, (task) => task.state === 'running')
@@ -35,7 +35,7 @@ describe('a node agent', () => {
     expect(await node.until(1, (task) => task.state === 'failed')).toMatchObject({ reason: 'exit 7', pid: null })
   })
 
-  it('says unknown, and leaves strangers alone, when the pid belongs to another process or another boot', async () => {
+  it('says unknown, and leaves strangers alone, when the pid belongs to another process or another boot (I2)', async () => {
     const plain = { isolation: 'plain', restart: { attempts: 0, intervalMs: 1000, delayMs: 10, mode: 'fail' } } as const
     node.server.order([desired(1, sh('exec sleep 300', plain)), desired(2, sh('exec sleep 300', plain))])
     const one = await node.until(1, (task) => task.state === 'running')
@@ -58,7 +58,7 @@ describe('a node agent', () => {
     writeFileSync(file(2, 'pid'), original[1])
   })
 
-  it('starts what was journaled but never started, and only once', async () => {
+  it('starts what was journaled but never started, and only once, without a server (I1, I3)', async () => {
     node.server.order([desired(1, sh('echo started >> starts; exec sleep 300'))])
     const { pid } = await node.until(1, (task) => task.state === 'running')
     const file = join(node.paths.tasks, '1/work/starts')

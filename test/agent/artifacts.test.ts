@@ -56,14 +56,14 @@ describe('the artifact store of a node', () => {
     }
   })
 
-  it('refuses bytes that do not match their digest, and leaves nothing of them', async () => {
+  it('refuses bytes that do not match their digest, and leaves nothing of them (I6)', async () => {
     const bytes = await archive((folder) => writeFileSync(join(folder, 'a'), 'a'))
     const digest = serve(bytes, '0'.repeat(64))
     await expect(store.ensure(digest, '1')).rejects.toMatchObject({ code: 'TW_ARTIFACT' })
     expect(readdirSync(join(root, 'store'))).toEqual([])
   })
 
-  it('refuses entries and links that lead out of the folder, and what is not an archive', async () => {
+  it('refuses entries and links that lead out of the folder, and what is not an archive (I6)', async () => {
     const outside = await archive((folder) => mkdirSync(join(folder, 'd')), { preservePaths: true, paths: ['/etc/hostname'] })
     const upwards = await archive((folder) => writeFileSync(join(folder, '../escape'), 'x'), { preservePaths: true, paths: ['../escape'] })
     const absolute = await archive((folder) => symlinkSync('/etc/passwd', join(folder, 'link')))

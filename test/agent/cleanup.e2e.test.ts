@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tar from 'tar'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { cleanupNode } from '../../src/agent/cleanup.ts'
 import { desired, eventually, isRoot, lives, sh, spec, TestNode } from './harness.ts'
 
@@ -79,8 +80,36 @@ describe('a node whose agent is gone', () => {
     expect(readFileSync(out, 'utf8')).toBe(`${folder}\n${written}release r2\n`)
     expect(readdirSync(join(node.paths.root, 'artifacts'))).toEqual([hex])
     node.server.order([])
-    await eventually(() => node.server.report?.tasks.every((task) => task.pid === null) === true, 'stopped')
-    node.server.order([])
     await eventually(() => !existsSync(folder), 'the unused artifact goes')
+  })
+})
+
+describe.skipIf(!isRoot)('a node whose disk is full [needs root to mount a small disk]', () => {
+  let node: TestNode
+  beforeAll(() => {
+    node = new TestNode([], (root) => spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'none', root]))
+  })
+  afterAll(async () => {
+    await node.close().catch(() => {})
+    spawnSync('umount', ['-l', node.root])
+    rmSync(node.root, { recursive: true, force: true })
+  })
+
+  it('keeps its tasks, adopts them, starts nothing new and says why, and goes on once there is room', async () => {
+    expect(spawnSync('mountpoint', ['-q', node.root]).status).toBe(0)
+    await node.start()
+    node.server.order([desired(1, sh('exec sleep 300'))])
+    const { pid } = await node.until(1, (task) => task.state === 'running')
+    const ballast = join(node.root, 'ballast')
+    spawnSync('sh', ['-c', `cat /dev/zero > ${ballast} 2> /dev/null`])
+    await node.crash()
+    node.server.report = null
+    node.startAgent()
+    expect(await node.until(1, (task) => task.state === 'running')).toMatchObject({ pid, restarts: 0 })
+    node.server.order([desired(1, sh('exec sleep 300')), desired(2, sh('exec sleep 300'))])
+    expect(await node.until(2, (task) => task.reason === 'disk-full')).toMatchObject({ state: 'starting', restarts: 0 })
+    rmSync(ballast)
+    await node.until(2, (task) => task.state === 'running')
+    expect(node.server.task(1)).toMatchObject({ pid })
   })
 })

@@ -56,7 +56,7 @@ describe('faults on a node', () => {
     await eventually(() => readdirSync(node.paths.faults).join() === 'REVERT.sh', 'the ledger is empty')
   })
 
-  it('a pause ends at once when the agent is killed, and its next agent says so instead of arming again', async () => {
+  it('a pause ends at once when the agent is killed, and its next agent says so instead of arming again (I5)', async () => {
     await arm()
     await node.crash()
     await eventually(() => !isStopped(pid), 'the task goes on', 2000)
@@ -69,7 +69,7 @@ describe('faults on a node', () => {
     expect(node.server.task(n)).toMatchObject({ pid, restarts: 0 })
   })
 
-  it('a pause whose agent and holder are both killed is undone by the next agent, or by REVERT.sh alone', async () => {
+  it('a pause whose agent and holder are both killed is undone by the next agent, or by REVERT.sh alone (I5)', async () => {
     for (const means of ['agent', 'script']) {
       await arm({ id: `r${n}/${means}` })
       for (const holder of holders(pid)) process.kill(-holder, 'SIGKILL')
@@ -101,7 +101,7 @@ describe('faults on a node', () => {
     rmSync(join(node.paths.root, 'HALT'))
   })
 
-  it('a pause ends when its run is not renewed, and at its hard end', async () => {
+  it('a pause ends when its run is not renewed, and at its hard end (I5)', async () => {
     node.server.go = []
     await arm({ leaseMs: 400 })
     await eventually(() => report()?.state === 'reverted', 'reverted', 3000)

@@ -100,7 +100,8 @@ export class TestNode {
   agent: ChildProcess | null = null
   readonly #extra: string[]
 
-  constructor(extra: string[] = []) {
+  constructor(extra: string[] = [], prepare: (root: string) => unknown = () => null) {
+    prepare(this.root)
     this.#extra = extra
   }
 

@@ -55,6 +55,20 @@ describe('task logs', () => {
     },
   )
 
+  it('on a file system without holes are cut by copying their last part, and read on across the cut', async () => {
+    const keeper = new LogKeeper(64 * 1024, false)
+    const number = (from: number, count: number): string =>
+      Array.from({ length: count }, (_, i) => `line ${from + i} ${'.'.repeat(50)}\n`).join('')
+    writeFileSync(out, number(0, 4000))
+    await keeper.look(out, 1000)
+    writeFileSync(out, number(4000, 10), { flag: 'a' })
+    await keeper.look(out, 1250)
+    expect(statSync(out).size).toBeLessThan(1000)
+    const kept = (await read()).map(({ line }) => Number(line.split(' ')[1])).filter((value) => !Number.isNaN(value))
+    expect(kept.slice(-11)).toEqual(Array.from({ length: 11 }, (_, i) => 3999 + i))
+    expect(kept.length).toBeGreaterThan(900)
+  })
+
   it('know when a line was written to a quarter of a second, and give those since a time', async () => {
     const keeper = new LogKeeper()
     writeFileSync(out, 'a\nb\n')

@@ -21,7 +21,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
 describe('the port blocks of a node', () => {
-  it('are disjoint between agents, come back after a restart, and skip ports somebody else has', async () => {
+  it('are disjoint between agents, come back after a restart, and skip ports somebody else has (I7)', async () => {
     const one = new PortBlocks(join(root, 'one.json'))
     const two = new PortBlocks(join(root, 'two.json'))
     await one.open()

@@ -118,7 +118,6 @@ describe('tasks under an agent', () => {
     orders.delete(10)
     order()
     await eventually(() => !lives(pid ?? 0), 'the process ends')
-    order()
     await eventually(() => node.server.task(10) === undefined, 'the report leaves it out')
     expect(lives(pid ?? 0)).toBe(false)
   })

@@ -58,6 +58,17 @@ export class TaskCgroup {
 
   /** Makes the folders and sets the limits; throws what the kernel says (EACCES, EROFS) when it cannot. */
   create(limits: CgroupLimits): void {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return this.#create(limits)
+      } catch (error) {
+        // Another fleet that leaves may have removed the empty parent in between.
+        if (tries === 3 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      }
+    }
+  }
+
+  #create(limits: CgroupLimits): void {
     const { version, memory, cpu, pids } = this.#mounts
     for (const folder of this.#folders()) {
       if (version === 2) enableControllers(folder.mount, this.#path)
