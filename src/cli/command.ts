@@ -149,7 +149,7 @@ export abstract class MusterCommand extends Command {
     return watch(this.client, options, { kind, write: (text) => void process.stdout.write(text), signal: this.interrupted() })
   }
 
-  /** A signal that is aborted by Ctrl-C or SIGTERM, for streams that should end quietly. The exit code stays 130 or 143. */
+  /** A signal that is aborted by Ctrl-C, SIGTERM or a closed terminal, for streams that should end quietly. The exit code stays 130, 143 or 129. */
   protected interrupted(): AbortSignal {
     const controller = new AbortController()
     for (const [signal, code] of [

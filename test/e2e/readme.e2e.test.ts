@@ -18,7 +18,7 @@ test.skipIf(!hasCurl)('every command of the tour in the README works, in this or
     writeFileSync(join(shims, 'npx'), `#!/bin/sh\n[ "$1" = muster ] || exit 99\nshift\nexec "${process.execPath}" "${join(root, 'bin/muster.js')}" "$@"\n`)
     chmodSync(join(shims, 'npx'), 0o755)
     symlinkSync(join(root, 'templates'), join(fleet.home, 'templates'))
-    const script = ['trap \'kill $TRAFFIC 2>/dev/null\' EXIT', 'TRAFFIC=', ...blocks].join('\n')
+    const script = ['trap \'kill $TRAFFIC 2>/dev/null || true\' EXIT', 'TRAFFIC=', ...blocks].join('\n')
     const env = { ...fleet.env, PATH: `${shims}:${dirname(process.execPath)}:${fleet.env['PATH']}` }
     const { status, stdout, stderr } = spawnSync('sh', ['-eux', '-c', script], { cwd: fleet.home, env, encoding: 'utf8', timeout: 150_000 })
     expect(status, `${stdout.slice(-2000)}\n${stderr.slice(-3000)}`).toBe(0)

@@ -71,7 +71,7 @@ const up: DemoAction = {
 
 const run: DemoAction = {
   name: 'run',
-  title: `version 1 of a service runs with ${DEMO.tasks} tasks, served through the mesh`,
+  title: `version 1 runs with ${DEMO.tasks} tasks, served through the mesh`,
   run: async (state, step) => {
     const { digest } = await uploadArtifact(state.world.client, await packDirectory(state.world.release({ version: '1' })))
     const spec = parse(readFileSync(join(packageRoot(), 'templates', 'jobs', 'demo.yaml'), 'utf8')) as { groups: { api: { count: number; main: Record<string, unknown> } } }
@@ -121,7 +121,7 @@ async function rollout(state: DemoState, about: { version: string; failRate?: nu
 
 const good: DemoAction = {
   name: 'deploy-good',
-  title: 'version 2 is good: it reaches 100 % step by step, and no request fails',
+  title: 'version 2 is good: it reaches 100 %, no request fails',
   run: async (state, step) => {
     const before = state.traffic?.mark()
     const { view, topShare } = await rollout(state, { version: '2' })
@@ -137,7 +137,7 @@ const ROLLBACK_MS_MAX = 15_000
 
 const bad: DemoAction = {
   name: 'deploy-bad',
-  title: 'version 3 fails 5 % of its requests: it is caught at the canary and rolled back by itself',
+  title: 'version 3 fails 5 %: caught at the canary, rolled back by itself',
   run: async (state, step) => {
     const { view, homeAt, topShare } = await rollout(state, { version: '3', failRate: 0.05 })
     const firstBad = state.traffic?.firstErrorAt.get('3')
@@ -155,7 +155,7 @@ const bad: DemoAction = {
 
 const respond: DemoAction = {
   name: 'respond',
-  title: 'the rollback opened a SEV, paged whoever is on call, filled the timeline and drafted the postmortem',
+  title: 'a SEV is opened, you are paged, a postmortem is drafted',
   run: async (state, step) => {
     const incident = await until('an incident', 10_000, async () => {
       const { incidents } = await ask(state, 'sev.incident.list', { isAll: true, service: DEMO.service })
@@ -178,7 +178,7 @@ const respond: DemoAction = {
 
 const kill: DemoAction = {
   name: 'kill',
-  title: 'tasks are killed under load: they are replaced, and no request fails whose answer had not begun',
+  title: 'tasks killed under load are replaced, no request fails',
   run: async (state, step) => {
     const experiment = parse(readFileSync(join(packageRoot(), 'templates', 'experiments', 'demo.yaml'), 'utf8')) as unknown
     const before = state.traffic?.mark()
@@ -201,7 +201,7 @@ const kill: DemoAction = {
 
 const down: DemoAction = {
   name: 'down',
-  title: 'everything is shut down and nothing is left behind',
+  title: 'everything is shut down, nothing is left behind',
   run: async (state, step) => {
     await state.traffic?.stop()
     await tearDown(state.world.paths)
