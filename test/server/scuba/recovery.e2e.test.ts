@@ -8,7 +8,7 @@ afterAll(() => leaf.remove())
 
 const ROUNDS = 20
 
-test('kill -9 during ingest: every acknowledged row is there exactly once, also those sent again under their key', { timeout: 60_000 }, async () => {
+test('kill -9 during ingest: every acknowledged row is there exactly once, also those sent again under their key', { timeout: 120_000 }, async () => {
   const random = createPrng(7)
   const acknowledged = new Set<number>()
   let next = 0

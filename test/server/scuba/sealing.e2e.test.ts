@@ -38,6 +38,43 @@ test('small segments become one with the same rows; the manifest holds the diges
   await until(() => readdirSync(join(leaf.dir, 'segments')).length === 1 && readdirSync(join(leaf.dir, 'chunks')).length === 0)
 })
 
+test('while rows come in and are sealed and compacted, every answer holds each acknowledged batch wholly and once', { timeout: 30_000 }, async () => {
+  const BATCH = 7
+  let sent = 0
+  let acknowledged = 0
+  let isOver = false
+  const sender = (async () => {
+    while (!isOver) {
+      sent += BATCH
+      await leaf.client.send('steady', Array.from({ length: BATCH }, (_, i) => ({ id: sent - i })))
+      acknowledged += BATCH
+    }
+  })()
+  const sealer = (async () => {
+    while (!isOver) {
+      await sleep(30)
+      if (acknowledged > 0) await leaf.seal('steady')
+    }
+  })()
+  const answers: { before: number; rows: unknown[]; after: number }[] = []
+  while (acknowledged === 0) await sleep(5)
+  for (const end = Date.now() + 3000; Date.now() < end; ) {
+    const before = acknowledged
+    const { rows: [row] } = await leaf.client.query('select count(*), count(distinct id), max(id) from steady')
+    answers.push({ before, rows: row ?? [], after: sent })
+  }
+  isOver = true
+  await Promise.all([sender, sealer])
+  expect(answers.length).toBeGreaterThan(5)
+  for (const { before, rows: [count, distinct, max], after } of answers) {
+    expect([count, distinct]).toEqual([max, max])
+    expect(Number(count) % BATCH).toBe(0)
+    expect(Number(count)).toBeGreaterThanOrEqual(before)
+    expect(Number(count)).toBeLessThanOrEqual(after)
+  }
+  expect((await leaf.client.query('select count(*) from steady')).rows).toEqual([[acknowledged]])
+})
+
 test('retention drops the oldest segments, first by age, then by size, and keeps the rest', { timeout: 30_000 }, async () => {
   const now = Date.now()
   for (const days of [40, 20, 3, 0]) {

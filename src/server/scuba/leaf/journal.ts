@@ -101,8 +101,14 @@ export class Journal {
   async trim(isSealed: (table: string, seq: number) => boolean): Promise<void> {
     for (const file of [...this.#closed]) {
       if (![...file.newest].every(([table, seq]) => isSealed(table, seq))) continue
-      await unlink(file.path)
-      this.#closed.splice(this.#closed.indexOf(file), 1)
+      const at = this.#closed.indexOf(file)
+      // Another trim may have taken it while this one waited.
+      if (at < 0) continue
+      this.#closed.splice(at, 1)
+      await unlink(file.path).catch((error: unknown) => {
+        this.#closed.push(file)
+        throw error
+      })
     }
   }
 
