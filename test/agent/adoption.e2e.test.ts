@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { DesiredTask } from '../../src/core/contracts/node.ts'
 import { desired, eventually, lives, sh, TestNode } from './harness.ts'
 
 describe('a node agent', () => {
@@ -75,6 +77,26 @@ describe('a node agent', () => {
     // No server is there: the agent goes by its journal alone.
     await eventually(() => readFileSync(file, 'utf8') !== 'started\n', 'the task starts again')
     expect(readFileSync(file, 'utf8')).toBe('started\nstarted\n')
+  })
+
+  it('killed again and again while it starts tasks, starts each exactly once on a port of its own (I1, I7)', async () => {
+    const tasks: DesiredTask[] = []
+    for (const pauseMs of [250, 330, 410, 490, 570]) {
+      for (const isolation of ['auto', 'plain', 'auto', 'plain'] as const) {
+        tasks.push(desired(tasks.length + 1, sh('echo started >> starts; exec sleep 300', { ports: { a: 0 }, isolation })))
+      }
+      node.server.order(tasks)
+      await sleep(pauseMs)
+      await node.crash()
+      node.server.report = null
+      node.startAgent()
+    }
+    const starts = (id: number): string => join(node.paths.tasks, `${id}/work/starts`)
+    await eventually(() => tasks.every(({ id }) => node.server.task(id)?.state === 'running' && existsSync(starts(id))), 'all run', 15_000)
+    expect(tasks.map(({ id }) => [readFileSync(starts(id), 'utf8'), node.server.task(id)?.restarts])).toEqual(
+      tasks.map(() => ['started\n', 0]),
+    )
+    expect(new Set(tasks.map(({ id }) => node.server.task(id)?.ports['a'])).size).toBe(tasks.length)
   })
 
   it('leaves tasks running when it is told to end, and ends them when told to stop all', async () => {
