@@ -81,7 +81,12 @@ export function newState(systems: readonly System[], startAt = 1_700_000_000_000
         }
         if (isQuiet) return wakeAt
       }
-      throw new Error(`the controllers do not come to rest: ${entries.slice(-5).map((entry) => JSON.stringify(entry)).join('\n')}`)
+      throw new Error(
+        `the controllers do not come to rest: ${entries
+          .slice(-5)
+          .map((entry) => JSON.stringify(entry))
+          .join('\n')}`,
+      )
     },
     digest: () => stateDigest(db),
     replay: () => {

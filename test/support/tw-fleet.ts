@@ -53,8 +53,16 @@ export function newSimulatedFleet(shape: FleetShape): SimulatedFleet {
   for (let i = 1; i <= shape.nodes; i += 1) {
     const region = `r${((i - 1) % (shape.regions ?? 2)) + 1}`
     const identity: NodeIdentity = {
-      node: `n${i}`, bootId: `boot-${i}`, pid: 1000 + i, region, zone: `${region}-a`, rack: `${region}-a-1`, address: `10.0.0.${i}`,
-      cpuMilli: shape.cpuMilli ?? 2000, memoryBytes: shape.memoryBytes ?? 2048 * MIB, attributes: { arch: i % 2 === 0 ? 'arm64' : 'amd64' },
+      node: `n${i}`,
+      bootId: `boot-${i}`,
+      pid: 1000 + i,
+      region,
+      zone: `${region}-a`,
+      rack: `${region}-a-1`,
+      address: `10.0.0.${i}`,
+      cpuMilli: shape.cpuMilli ?? 2000,
+      memoryBytes: shape.memoryBytes ?? 2048 * MIB,
+      attributes: { arch: i % 2 === 0 ? 'arm64' : 'amd64' },
     }
     nodes.set(identity.node, { identity, isSilent: false, processes: new Map() })
   }
@@ -72,7 +80,10 @@ export function newSimulatedFleet(shape: FleetShape): SimulatedFleet {
         for (const node of nodes.values()) tick(node)
         // As the server does: after entries, at the time asked for, and now and then because the beats are soft.
         if (state.entries.length !== settledAt || (wakeAt !== null && state.now() >= wakeAt) || t % 1000 === 0) {
-          wakeAt = state.settle(systems.flatMap((system) => system.controllers), (name) => (name.startsWith('tw.') ? { beats, since } : shape.softOf?.(name)))
+          wakeAt = state.settle(
+            systems.flatMap((system) => system.controllers),
+            (name) => (name.startsWith('tw.') ? { beats, since } : shape.softOf?.(name)),
+          )
           settledAt = state.entries.length
         }
         each?.()
@@ -94,7 +105,13 @@ export function newSimulatedFleet(shape: FleetShape): SimulatedFleet {
     const position = state.entries.length
     beats.set(name, { at: now, bootId: node.identity.bootId, meshPosition: position, connected: true })
     const report: NodeReport = {
-      identity: node.identity, seq: 0, position, meshPosition: position, gateway: null, tasks: [...node.processes.values()].map((process) => ({ ...process.report })), faults: [],
+      identity: node.identity,
+      seq: 0,
+      position,
+      meshPosition: position,
+      gateway: null,
+      tasks: [...node.processes.values()].map((process) => ({ ...process.report })),
+      faults: [],
     }
     const tasks = reportChanges(state.db, report)
     if (tasks.length > 0) state.run(tasksReport, { node: name, bootId: node.identity.bootId, tasks }, `agent:${name}`)
@@ -119,7 +136,18 @@ function follow(node: SimulatedNode, tasks: readonly DesiredTask[], now: number,
 
 function reportOf(task: DesiredTask, now: number): TaskReport {
   const ports = Object.fromEntries(Object.entries(task.spec.ports).map(([name, port]) => [name, port || 20_000 + task.id]))
-  return { id: task.id, task: task.task, incarnation: task.incarnation, state: 'running', health: 'starting', pid: 5000 + task.id, ports, reason: '', restarts: 0, startedAt: now }
+  return {
+    id: task.id,
+    task: task.task,
+    incarnation: task.incarnation,
+    state: 'running',
+    health: 'starting',
+    pid: 5000 + task.id,
+    ports,
+    reason: '',
+    restarts: 0,
+    startedAt: now,
+  }
 }
 
 /** Time passes for one process. */

@@ -31,8 +31,17 @@ interface TasksBody {
 
 function bodyText(entry: EntryLike): string {
   const body = entry.body as TasksBody
-  if (entry.type === 'tw.TasksPlaced') return `${body.job}/${body.group} v${body.version}: ${body.tasks?.map((task) => `[${task.index}] on ${task.node}`).join(', ')}`
-  if (entry.type === 'tw.TasksReported') return body.tasks?.map((task) => `${task.task} ${task.state}${task.state === 'running' ? ` ${task.health}` : ''}${task.reason ? ` (${task.reason})` : ''}`).join(', ') ?? ''
+  if (entry.type === 'tw.TasksPlaced')
+    return `${body.job}/${body.group} v${body.version}: ${body.tasks?.map((task) => `[${task.index}] on ${task.node}`).join(', ')}`
+  if (entry.type === 'tw.TasksReported')
+    return (
+      body.tasks
+        ?.map(
+          (task) =>
+            `${task.task} ${task.state}${task.state === 'running' ? ` ${task.health}` : ''}${task.reason ? ` (${task.reason})` : ''}`,
+        )
+        .join(', ') ?? ''
+    )
   if (entry.type === 'tw.StopTask') return `ids ${body.ids?.join(' ')}: ${body.cause}`
   const text = JSON.stringify(body)
   return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX - 1)}…` : text

@@ -28,7 +28,16 @@ export interface TaskLike {
   memoryBytes: number
 }
 
-const STATE_MARK: Record<string, Mark> = { running: 'ok', placed: 'busy', starting: 'busy', stopping: 'busy', stopped: 'off', complete: 'off', failed: 'bad', lost: 'bad' }
+const STATE_MARK: Record<string, Mark> = {
+  running: 'ok',
+  placed: 'busy',
+  starting: 'busy',
+  stopping: 'busy',
+  stopped: 'off',
+  complete: 'off',
+  failed: 'bad',
+  lost: 'bad',
+}
 
 /** `● running`, `▲ unhealthy`, `◐ starting`: what matters of state and health in one word. */
 export function taskState(view: View, task: Pick<TaskLike, 'state' | 'health'>): string {
@@ -38,7 +47,11 @@ export function taskState(view: View, task: Pick<TaskLike, 'state' | 'health'>):
 }
 
 export function portsText(ports: Record<string, number>): string {
-  return Object.entries(ports).map(([name, port]) => `${name}:${port}`).join(' ') || '-'
+  return (
+    Object.entries(ports)
+      .map(([name, port]) => `${name}:${port}`)
+      .join(' ') || '-'
+  )
 }
 
 export function cpuText(milli: number): string {
@@ -75,8 +88,13 @@ export function renderTasks(view: View, data: { tasks: readonly TaskLike[]; bloc
     ],
     'No tasks run.',
   )
-  const blocked = Object.entries(data.blocked).map(([group, it]) => `${mark(view, 'warn', `${group}: ${count(it.count, 'task')} without a place`)}. ${it.why}`)
-  return [text, ...(blocked.length > 0 ? ['', ...blocked, `More: muster tw explain ${Object.keys(data.blocked)[0]?.split('/')[0] ?? ''}`] : [])].join('\n')
+  const blocked = Object.entries(data.blocked).map(
+    ([group, it]) => `${mark(view, 'warn', `${group}: ${count(it.count, 'task')} without a place`)}. ${it.why}`,
+  )
+  return [
+    text,
+    ...(blocked.length > 0 ? ['', ...blocked, `More: muster tw explain ${Object.keys(data.blocked)[0]?.split('/')[0] ?? ''}`] : []),
+  ].join('\n')
 }
 
 export interface ArmLike {
@@ -125,7 +143,9 @@ export function renderJobs(view: View, jobs: readonly StatusLike[]): string {
 
 export function renderArms(view: View, status: StatusLike): string {
   type Row = { group: StatusLike['groups'][number]; arm: ArmLike | null }
-  const rows = status.groups.flatMap((group): Row[] => (group.arms.length > 0 ? group.arms.map((arm) => ({ group, arm })) : [{ group, arm: null }]))
+  const rows = status.groups.flatMap((group): Row[] =>
+    group.arms.length > 0 ? group.arms.map((arm) => ({ group, arm })) : [{ group, arm: null }],
+  )
   return table(view, rows, [
     { title: 'group', cell: ({ group }) => group.group },
     { title: 'arm', cell: ({ arm }) => arm?.arm },
@@ -161,7 +181,10 @@ export function renderJob(view: View, data: JobShowLike): string {
   return parts.join('\n')
 }
 
-export function renderHistory(view: View, versions: readonly { version: number; release: string | null; reason: string; author: string; atMs: number; isCurrent: boolean }[]): string {
+export function renderHistory(
+  view: View,
+  versions: readonly { version: number; release: string | null; reason: string; author: string; atMs: number; isCurrent: boolean }[],
+): string {
   return table(view, versions, [
     { title: 'version', cell: (it) => `v${it.version}${it.isCurrent ? ' ←' : ''}` },
     { title: 'release', cell: (it) => it.release },
@@ -193,7 +216,15 @@ export interface JobPlanLike {
   isNew: boolean
   owner: string | null
   changes: readonly ChangeLike[]
-  groups: readonly { group: string; action: string; count: number; running: number; places: readonly { task: string; node: string }[]; unplaced: number; why: string | null }[]
+  groups: readonly {
+    group: string
+    action: string
+    count: number
+    running: number
+    places: readonly { task: string; node: string }[]
+    unplaced: number
+    why: string | null
+  }[]
 }
 
 /** What a run would do, before the entries it would log: differences, places, what does not fit. */
@@ -220,7 +251,10 @@ export function eventLines(view: View, events: readonly EventLike[]): string[] {
   return events.map((event) => `${paint(view, 'dim', new Date(event.atMs).toISOString().slice(11, 23))}  ${event.text}`)
 }
 
-export function renderTask(view: View, data: { task: TaskLike; why: string; command: readonly string[]; events: readonly EventLike[]; nowMs: number }): string {
+export function renderTask(
+  view: View,
+  data: { task: TaskLike; why: string; command: readonly string[]; events: readonly EventLike[]; nowMs: number },
+): string {
   const { task } = data
   const head = fields(view, [
     ['task', task.task],
@@ -249,11 +283,16 @@ export interface ExplainLike {
 
 export function renderExplain(view: View, data: ExplainLike): string {
   const parts: string[] = []
-  for (const it of data.blocked) parts.push(`${mark(view, 'bad', `${it.tasks.join(', ')} ${it.tasks.length === 1 ? 'has' : 'have'} no place`)} (${it.code})`, `  ${it.why}`)
+  for (const it of data.blocked)
+    parts.push(
+      `${mark(view, 'bad', `${it.tasks.join(', ')} ${it.tasks.length === 1 ? 'has' : 'have'} no place`)} (${it.code})`,
+      `  ${it.why}`,
+    )
   parts.push(...data.lines)
   if (data.isFine && data.blocked.length === 0) parts.push(mark(view, 'ok', `${data.target} runs as wanted`))
   // Of a whole job that is as wanted a line a task is enough.
-  if (data.isFine && data.tasks.length > 1) return [...parts, '', ...data.tasks.map((task) => `${task.task}  ${task.lines.join('; ')}`)].join('\n')
+  if (data.isFine && data.tasks.length > 1)
+    return [...parts, '', ...data.tasks.map((task) => `${task.task}  ${task.lines.join('; ')}`)].join('\n')
   for (const task of data.tasks) {
     parts.push('', paint(view, 'bold', task.task), ...task.lines.map((line) => `  ${line}`))
     if (task.events.length > 0) parts.push('', ...eventLines(view, task.events).map((line) => `  ${line}`))
@@ -305,7 +344,14 @@ export function renderNodes(view: View, nodes: readonly NodeLike[]): string {
   )
 }
 
-export function renderNode(view: View, data: { node: NodeLike; tasks: readonly TaskLike[]; drain: { reason: string; author: string; startedAtMs: number; deadlineAtMs: number | null } | null }): string {
+export function renderNode(
+  view: View,
+  data: {
+    node: NodeLike
+    tasks: readonly TaskLike[]
+    drain: { reason: string; author: string; startedAtMs: number; deadlineAtMs: number | null } | null
+  },
+): string {
   const { node, drain } = data
   const head = fields(view, [
     ['node', node.node],
@@ -315,7 +361,12 @@ export function renderNode(view: View, data: { node: NodeLike; tasks: readonly T
     ['cpu', `${cpuText(node.cpuReserved)} reserved of ${cpuText(node.cpuMilli)}`],
     ['memory', `${formatSize(node.memoryReserved)} reserved of ${formatSize(node.memoryBytes)}`],
     ['drain', drain === null ? null : `by ${drain.author}${drain.reason === '' ? '' : `: ${drain.reason}`}`],
-    ['attributes', Object.entries(node.attributes).map(([key, value]) => `${key}=${value}`).join(' ')],
+    [
+      'attributes',
+      Object.entries(node.attributes)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' '),
+    ],
   ])
   const tasks = table(
     view,

@@ -9,7 +9,8 @@ const operation = remote('tw.drain.start', async () => (await import('../../core
 export default class TwDrain extends ChangeCommand<typeof operation> {
   static override operation = operation
   static override summary = 'Move everything off a node, within the budgets of its groups.'
-  static override description = 'The node takes nothing new and stays so until `muster tw undrain`. Refused when what runs there fits nowhere else.'
+  static override description =
+    'The node takes nothing new and stays so until `muster tw undrain`. Refused when what runs there fits nowhere else.'
   static override args = { node: Args.string({ description: 'the node', required: true }) }
   static override flags = {
     deadline: Flags.string({ description: 'what is left by then is stopped without regard for budgets', helpValue: '10m' }),
@@ -18,14 +19,25 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
     wait: Flags.boolean({ description: 'wait until every process there is gone' }),
     timeout: Flags.string({ description: 'how long --wait waits', default: '10m' }),
   }
-  static override examples = ['<%= config.bin %> tw drain n2 --yes --wait', '<%= config.bin %> tw drain n2 --plan', '<%= config.bin %> tw drain n2 --deadline 5m --reason "new disk"']
+  static override examples = [
+    '<%= config.bin %> tw drain n2 --yes --wait',
+    '<%= config.bin %> tw drain n2 --plan',
+    '<%= config.bin %> tw drain n2 --deadline 5m --reason "new disk"',
+  ]
 
   input({ args, flags }: Parsed<typeof TwDrain>): InputOf<typeof operation> {
-    return { node: args.node ?? '', deadlineMs: flags.deadline === undefined ? null : durationFlag('deadline', flags.deadline), force: flags.force ?? false, reason: flags.reason ?? '' }
+    return {
+      node: args.node ?? '',
+      deadlineMs: flags.deadline === undefined ? null : durationFlag('deadline', flags.deadline),
+      force: flags.force ?? false,
+      reason: flags.reason ?? '',
+    }
   }
 
   render(data: OutputOf<typeof operation>, _view: View): string {
-    return data.isChanged ? `drain of ${data.node} started: ${count(data.tasks.length, 'task')} to move` : `${data.node} is being drained already`
+    return data.isChanged
+      ? `drain of ${data.node} started: ${count(data.tasks.length, 'task')} to move`
+      : `${data.node} is being drained already`
   }
 
   override async run(): Promise<void> {
@@ -38,8 +50,18 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
       const { waitUntil } = await import('../../cli/tw-wait.ts')
       const ask = () => this.client.call<{ node: NodeLike; tasks: readonly { task: string }[] }>('tw.node.show', { node: done.data.node })
       const end = await waitUntil(this.client, ask, (data) => data.node.drain === 'drained', { timeoutMs, signal: this.interrupted() })
-      if (!end.isDone) throw new MusterError('TIMEOUT', `${done.data.node} is not drained yet: ${end.data.tasks.map((task) => task.task).join(', ')} still there`, { hint: 'Ask why with `muster tw explain JOB`.' })
+      if (!end.isDone)
+        throw new MusterError(
+          'TIMEOUT',
+          `${done.data.node} is not drained yet: ${end.data.tasks.map((task) => task.task).join(', ')} still there`,
+          { hint: 'Ask why with `muster tw explain JOB`.' },
+        )
     }
-    await this.answer(operation.name, done.data, (data, view) => (flags.wait ? `${data.node} is drained` : this.render(data, view)), done.warnings)
+    await this.answer(
+      operation.name,
+      done.data,
+      (data, view) => (flags.wait ? `${data.node} is drained` : this.render(data, view)),
+      done.warnings,
+    )
   }
 }

@@ -8,7 +8,11 @@ export default class TwEvents extends MusterCommand {
     from: Flags.integer({ description: 'from this log position on; without it, the last 200 entries', min: 0 }),
     notable: Flags.boolean({ description: 'only what a person should find in an incident' }),
   }
-  static override examples = ['<%= config.bin %> tw events', '<%= config.bin %> tw events -f', '<%= config.bin %> tw events --from 1 --notable']
+  static override examples = [
+    '<%= config.bin %> tw events',
+    '<%= config.bin %> tw events -f',
+    '<%= config.bin %> tw events --from 1 --notable',
+  ]
 
   async run(): Promise<void> {
     const { flags } = await this.start(TwEvents)
@@ -20,7 +24,8 @@ export default class TwEvents extends MusterCommand {
     // All types, so that the last position is seen whatever stands there.
     for await (const { id, entry } of this.client.events({ from, signal: AbortSignal.any([interrupted, end.signal]) })) {
       const it = entry as EntryLike
-      if (it.type.startsWith('tw.') && (!flags.notable || it.notable)) this.print(this.isMachine ? JSON.stringify(it) : describeEntry(this.view, it))
+      if (it.type.startsWith('tw.') && (!flags.notable || it.notable))
+        this.print(this.isMachine ? JSON.stringify(it) : describeEntry(this.view, it))
       if (!flags.follow && id >= position - 1) break
     }
     end.abort()

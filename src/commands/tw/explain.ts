@@ -7,8 +7,14 @@ export default class TwExplain extends QueryCommand<typeof operation> {
   static override operation = operation
   static override summary = 'Say why tasks are not placed, or why they are where and as they are.'
   static override args = { target: Args.string({ description: 'JOB, JOB/GROUP, JOB/GROUP[INDEX] or the id of a task', required: true }) }
-  static override flags = { node: Flags.string({ description: 'whether this node could take one more, and if not, why', helpValue: 'NAME' }) }
-  static override examples = ['<%= config.bin %> tw explain web', "<%= config.bin %> tw explain 'web/api[3]'", '<%= config.bin %> tw explain web --node n2']
+  static override flags = {
+    node: Flags.string({ description: 'whether this node could take one more, and if not, why', helpValue: 'NAME' }),
+  }
+  static override examples = [
+    '<%= config.bin %> tw explain web',
+    "<%= config.bin %> tw explain 'web/api[3]'",
+    '<%= config.bin %> tw explain web --node n2',
+  ]
 
   input({ args, flags }: Parsed<typeof TwExplain>): InputOf<typeof operation> {
     return defined({ target: args.target, node: flags.node })

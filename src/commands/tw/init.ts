@@ -12,11 +12,17 @@ export default class TwInit extends MusterCommand {
   async run(): Promise<void> {
     const { args } = await this.start(TwInit)
     const folder = join(packageRoot(), 'templates', 'jobs')
-    const names = readdirSync(folder).flatMap((file) => (file.endsWith('.yaml') ? [file.slice(0, -'.yaml'.length)] : [])).sort()
+    const names = readdirSync(folder)
+      .flatMap((file) => (file.endsWith('.yaml') ? [file.slice(0, -'.yaml'.length)] : []))
+      .sort()
     const name = args.template ?? 'service'
-    if (!names.includes(name)) throw new MusterError('NOT_FOUND', `there is no template ${name}`, { hint: `There are ${names.join(', ')}.` })
+    if (!names.includes(name))
+      throw new MusterError('NOT_FOUND', `there is no template ${name}`, { hint: `There are ${names.join(', ')}.` })
     // The example runs as it is: its folder is the service that comes with muster.
-    const text = readFileSync(join(folder, `${name}.yaml`), 'utf8').replace('/path/to/templates/services/hello', join(packageRoot(), 'templates', 'services', 'hello'))
+    const text = readFileSync(join(folder, `${name}.yaml`), 'utf8').replace(
+      '/path/to/templates/services/hello',
+      join(packageRoot(), 'templates', 'services', 'hello'),
+    )
     await this.answer('tw.init', { template: name, text }, (data) => data.text.trimEnd())
   }
 }

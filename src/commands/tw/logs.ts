@@ -22,7 +22,11 @@ export default class TwLogs extends MusterCommand {
     grep: Flags.string({ description: 'only lines that match', helpValue: 'REGEXP' }),
     stream: Flags.string({ description: 'only this stream', options: ['out', 'err', 'all'], default: 'all' }),
   }
-  static override examples = ['<%= config.bin %> tw logs web', '<%= config.bin %> tw logs web -f --grep error', "<%= config.bin %> tw logs 'web/api[3]' -n 20 --stream err"]
+  static override examples = [
+    '<%= config.bin %> tw logs web',
+    '<%= config.bin %> tw logs web -f --grep error',
+    "<%= config.bin %> tw logs 'web/api[3]' -n 20 --stream err",
+  ]
 
   async run(): Promise<void> {
     const { args, flags } = await this.start(TwLogs)

@@ -11,10 +11,18 @@ export default class TwPs extends QueryCommand<typeof operation> {
   static override flags = {
     all: Flags.boolean({ char: 'a', description: 'also finished ones' }),
     node: Flags.string({ description: 'only tasks on this node', helpValue: 'NAME' }),
-    state: Flags.string({ description: 'only tasks in this state', options: ['placed', 'starting', 'running', 'stopping', 'stopped', 'complete', 'failed', 'lost'] }),
+    state: Flags.string({
+      description: 'only tasks in this state',
+      options: ['placed', 'starting', 'running', 'stopping', 'stopped', 'complete', 'failed', 'lost'],
+    }),
     label: Flags.string({ char: 'l', description: 'only tasks with this label', multiple: true, helpValue: 'KEY=VALUE' }),
   }
-  static override examples = ['<%= config.bin %> tw ps', '<%= config.bin %> tw ps web -o wide', '<%= config.bin %> tw ps --node n2 --all', '<%= config.bin %> tw ps -l region=eu']
+  static override examples = [
+    '<%= config.bin %> tw ps',
+    '<%= config.bin %> tw ps web -o wide',
+    '<%= config.bin %> tw ps --node n2 --all',
+    '<%= config.bin %> tw ps -l region=eu',
+  ]
 
   input({ args, flags }: Parsed<typeof TwPs>): InputOf<typeof operation> {
     return defined({ job: args.job, isAll: flags.all ?? false, node: flags.node, state: flags.state, labels: labelsOf(flags.label) })

@@ -12,7 +12,11 @@ export function parseConstraint(text: string): Constraint | string {
   }
   const [, attribute = '', operator = '', right = ''] = match
   if (operator === 'in') {
-    const values = right.replace(/^\[(.*)\]$/, '$1').split(',').map((value) => value.trim()).filter((value) => value !== '')
+    const values = right
+      .replace(/^\[(.*)\]$/, '$1')
+      .split(',')
+      .map((value) => value.trim())
+      .filter((value) => value !== '')
     return values.length > 0 ? { attribute, operator: 'in', values, text } : `"${text}" names no value`
   }
   return { attribute, operator: operator === '=' ? '=' : '!=', values: [right], text }

@@ -68,20 +68,26 @@ function explainIssue(issue: $ZodIssue, document: unknown): SpecIssue[] {
   if (issue.code === 'invalid_union') {
     const expected = issue.errors.flat().flatMap((inner) => ('expected' in inner ? [String(inner.expected)] : []))
     if (valueAt(document, path) === undefined) return [{ path, message: `\`${String(path.at(-1) ?? 'job')}\` is missing` }]
-    return [{ path, message: `expected ${[...new Set(expected)].join(' or ') || 'another form'}, found ${kindOf(valueAt(document, path))}` }]
+    return [
+      { path, message: `expected ${[...new Set(expected)].join(' or ') || 'another form'}, found ${kindOf(valueAt(document, path))}` },
+    ]
   }
   if (issue.code === 'invalid_type') {
     const found = valueAt(document, path)
-    const message = found === undefined ? `\`${String(path.at(-1) ?? 'job')}\` is missing` : `expected ${issue.expected}, found ${kindOf(found)}`
+    const message =
+      found === undefined ? `\`${String(path.at(-1) ?? 'job')}\` is missing` : `expected ${issue.expected}, found ${kindOf(found)}`
     return [{ path, message }]
   }
   if (issue.code === 'invalid_value') {
     const found = valueAt(document, path)
     const values = issue.values.map(String)
     if (issue.message !== '' && !issue.message.startsWith('Invalid')) return [{ path, message: issue.message }]
-    if (path.at(-1) === 'kind' && ['system', 'sysbatch'].includes(String(found))) return [{ path, message: `kind ${String(found)} is not supported yet; use service or batch` }]
+    if (path.at(-1) === 'kind' && ['system', 'sysbatch'].includes(String(found)))
+      return [{ path, message: `kind ${String(found)} is not supported yet; use service or batch` }]
     const guess = nearest(String(found), values)
-    return [{ path, message: `${JSON.stringify(found)} is not one of ${values.join(', ')}${guess === null ? '' : `; did you mean ${guess}?`}` }]
+    return [
+      { path, message: `${JSON.stringify(found)} is not one of ${values.join(', ')}${guess === null ? '' : `; did you mean ${guess}?`}` },
+    ]
   }
   return [{ path, message: issue.message }]
 }
@@ -114,7 +120,10 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
 }
 
 function valueAt(document: unknown, path: readonly (string | number)[]): unknown {
-  return path.reduce<unknown>((value, part) => (value !== null && typeof value === 'object' ? (value as Record<string | number, unknown>)[part] : undefined), document)
+  return path.reduce<unknown>(
+    (value, part) => (value !== null && typeof value === 'object' ? (value as Record<string | number, unknown>)[part] : undefined),
+    document,
+  )
 }
 
 function kindOf(value: unknown): string {
@@ -132,10 +141,20 @@ function crossChecks(file: JobFile): SpecIssue[] {
     const at = (...rest: string[]): string[] => ['groups', groupName, ...rest]
     const checkPort = (path: string[], port: string | undefined): void => {
       if (port === undefined) {
-        if (ports.length !== 1) issues.push({ path, message: ports.length === 0 ? 'the group has no port: add `network: {ports: {http: {}}}`' : `name the port: one of ${ports.join(', ')}` })
+        if (ports.length !== 1)
+          issues.push({
+            path,
+            message:
+              ports.length === 0
+                ? 'the group has no port: add `network: {ports: {http: {}}}`'
+                : `name the port: one of ${ports.join(', ')}`,
+          })
       } else if (!ports.includes(port)) {
         const guess = nearest(port, ports)
-        issues.push({ path, message: `the group has no port \`${port}\`${guess === null ? '; add it under network.ports' : `; did you mean \`${guess}\`?`}` })
+        issues.push({
+          path,
+          message: `the group has no port \`${port}\`${guess === null ? '; add it under network.ports' : `; did you mean \`${guess}\`?`}`,
+        })
       }
     }
     for (const [service, definition] of Object.entries(group.services)) {
@@ -149,7 +168,8 @@ function crossChecks(file: JobFile): SpecIssue[] {
     }
     for (const [name, text] of [...group.main.command.map((word, i) => [`command`, word, i] as const), ...Object.entries(group.main.env)]) {
       for (const [, port] of text.matchAll(/\{\{\s*port\.([^}\s]+)\s*\}\}/g)) {
-        if (port !== undefined && !ports.includes(port)) checkPort(at('main', ...(group.main.env[name] === text ? ['env', name] : ['command'])), port)
+        if (port !== undefined && !ports.includes(port))
+          checkPort(at('main', ...(group.main.env[name] === text ? ['env', name] : ['command'])), port)
       }
     }
   }
@@ -179,7 +199,13 @@ function resolveGroup(name: string, group: GroupFile, kind: JobFile['kind']): Gr
     readiness: probeOf(main.health.readiness, ports),
     liveness: probeOf(main.health.liveness, ports),
     stop: { signal: main.stop.signal, timeoutMs: main.stop.timeout },
-    restart: { attempts: group.restart.attempts, intervalMs: group.restart.interval, delayMs: group.restart.delay, mode: group.restart.mode, onSuccess: kind === 'batch' ? 'complete' : 'restart' },
+    restart: {
+      attempts: group.restart.attempts,
+      intervalMs: group.restart.interval,
+      delayMs: group.restart.delay,
+      mode: group.restart.mode,
+      onSuccess: kind === 'batch' ? 'complete' : 'restart',
+    },
     isolation: main.isolation,
     ...(main.artifact === undefined ? {} : { artifact: main.artifact }),
     ...(main.cwd === undefined ? {} : { cwd: main.cwd }),
@@ -195,7 +221,11 @@ function resolveGroup(name: string, group: GroupFile, kind: JobFile['kind']): Gr
     constraints: group.constraints,
     spread: Object.keys(group.spread),
     services: Object.entries(group.services).map(([service, it]) => ({
-      name: service, port: it.port, protocol: it.protocol, requestTimeoutMs: it.timeout, retriesMax: it.retries,
+      name: service,
+      port: it.port,
+      protocol: it.protocol,
+      requestTimeoutMs: it.timeout,
+      retriesMax: it.retries,
     })),
     uses: group.uses,
     reschedule: { delayMs: group.reschedule.delay, factor: group.reschedule.factor, maxDelayMs: group.reschedule.max_delay },

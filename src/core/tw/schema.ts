@@ -35,13 +35,17 @@ const amount = z.union([z.string(), z.number()]).transform((value, ctx): Amount 
   return z.NEVER
 })
 
-const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name has a-z, 0-9 and -, at most 63, and starts and ends with a letter or digit')
+const name = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a name has a-z, 0-9 and -, at most 63, and starts and ends with a letter or digit')
 const envKey = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'not a name of an environment variable')
 const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String)
 const labels = z.record(z.string().min(1), scalar).prefault({})
 const port = z.int().min(1).max(65_535)
 
-const command = z.union([z.string().min(1), z.array(scalar).min(1)]).transform((value) => (typeof value === 'string' ? ['/bin/sh', '-c', value] : value))
+const command = z
+  .union([z.string().min(1), z.array(scalar).min(1)])
+  .transform((value) => (typeof value === 'string' ? ['/bin/sh', '-c', value] : value))
 
 const probe = z
   .strictObject({
@@ -52,7 +56,10 @@ const probe = z
     interval: duration.prefault('5s'),
     timeout: duration.prefault('2s'),
   })
-  .refine((value) => [value.http, value.tcp, value.exec].filter((kind) => kind !== undefined).length === 1, 'a check has exactly one of http, tcp and exec')
+  .refine(
+    (value) => [value.http, value.tcp, value.exec].filter((kind) => kind !== undefined).length === 1,
+    'a check has exactly one of http, tcp and exec',
+  )
 
 const resources = z
   .strictObject({ cpu: cpu.prefault('100m'), memory: size.prefault('128MiB'), memory_max: size.optional() })
@@ -61,7 +68,10 @@ const resources = z
 const main = z.strictObject({
   driver: z.literal('exec', 'the driver is exec; docker is not supported yet').prefault('exec'),
   command,
-  artifact: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'an artifact is sha256: and 64 hex digits').optional(),
+  artifact: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/, 'an artifact is sha256: and 64 hex digits')
+    .optional(),
   env: z.record(envKey, scalar).prefault({}),
   cwd: z.string().min(1).optional(),
   user: z.string().min(1).optional(),
@@ -69,7 +79,10 @@ const main = z.strictObject({
   health: z.strictObject({ readiness: probe.optional(), liveness: probe.optional() }).prefault({}),
   stop: z
     .strictObject({
-      signal: z.string().regex(/^SIG[A-Z0-9]+$/, 'a signal is written like SIGTERM').prefault('SIGTERM'),
+      signal: z
+        .string()
+        .regex(/^SIG[A-Z0-9]+$/, 'a signal is written like SIGTERM')
+        .prefault('SIGTERM'),
       timeout: duration.prefault('30s'),
     })
     .prefault({}),
@@ -91,10 +104,15 @@ const group = z.strictObject({
       max_surge: amount.prefault('25%'),
       min_healthy_time: duration.prefault('10s'),
     })
-    .refine((value) => !isZero(value.max_unavailable) || !isZero(value.max_surge), 'max_unavailable and max_surge are both 0, so no task could ever be replaced')
+    .refine(
+      (value) => !isZero(value.max_unavailable) || !isZero(value.max_surge),
+      'max_unavailable and max_surge are both 0, so no task could ever be replaced',
+    )
     .prefault({}),
   constraints: z.array(constraint).prefault([]),
-  spread: z.partialRecord(z.enum(['region', 'zone', 'rack', 'node']), z.literal('even', 'only `even` is supported yet')).prefault({ region: 'even', node: 'even' }),
+  spread: z
+    .partialRecord(z.enum(['region', 'zone', 'rack', 'node']), z.literal('even', 'only `even` is supported yet'))
+    .prefault({ region: 'even', node: 'even' }),
   network: z
     .strictObject({
       mode: z.literal('host', 'only `host` is supported yet').prefault('host'),
@@ -170,7 +188,28 @@ export function jobJsonSchema(): Record<string, unknown> {
  * is better than calling them unknown, and accepting them would be a lie.
  */
 export const NOT_YET: ReadonlySet<string> = new Set([
-  'namespace', 'entitlement', 'distinct', 'affinities', 'volumes', 'autoscale', 'best_effort', 'preempts', 'disconnect', 'consent',
-  'image', 'sidecars', 'startup', 'gpu', 'after', 'templates', 'secrets', 'periodic', 'parameters', 'max_run_time',
-  'progress_deadline', 'auto_revert', 'unlimited', 'all_or_nothing',
+  'namespace',
+  'entitlement',
+  'distinct',
+  'affinities',
+  'volumes',
+  'autoscale',
+  'best_effort',
+  'preempts',
+  'disconnect',
+  'consent',
+  'image',
+  'sidecars',
+  'startup',
+  'gpu',
+  'after',
+  'templates',
+  'secrets',
+  'periodic',
+  'parameters',
+  'max_run_time',
+  'progress_deadline',
+  'auto_revert',
+  'unlimited',
+  'all_or_nothing',
 ])

@@ -63,7 +63,17 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const linkOf = (node: string): Link => {
     let link = links.get(node)
     if (!link) {
-      link = { stream: null, sentOrders: '', sentMesh: '', sentMeshPosition: 0, ackedMeshPosition: 0, ackedPosition: 0, isReporting: false, latest: null, joined: '' }
+      link = {
+        stream: null,
+        sentOrders: '',
+        sentMesh: '',
+        sentMeshPosition: 0,
+        ackedMeshPosition: 0,
+        ackedPosition: 0,
+        isReporting: false,
+        latest: null,
+        joined: '',
+      }
       links.set(node, link)
     }
     return link
@@ -90,7 +100,9 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     }
     for (const [node, link] of links) {
       if (!link.stream) continue
-      const tasks = desiredTasks(host.db, node).map((task): DesiredTask => (task.want === 'stop' && late.has(task.id) ? { ...task, want: 'run' } : task))
+      const tasks = desiredTasks(host.db, node).map((task): DesiredTask =>
+        task.want === 'stop' && late.has(task.id) ? { ...task, want: 'run' } : task,
+      )
       const faults = hooks.faultsOf(node)
       const orders = JSON.stringify([tasks, faults]) + services
       if (orders === link.sentOrders) continue
@@ -127,7 +139,12 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     const link = linkOf(identity.node)
     const known = beats.get(identity.node)
     const isClaimed = known !== undefined && known.connected && known.bootId !== identity.bootId && host.now() - known.at < CLAIM_FRESH_MS
-    beats.set(identity.node, { at: host.now(), bootId: identity.bootId, meshPosition: known?.meshPosition ?? 0, connected: link.stream !== null })
+    beats.set(identity.node, {
+      at: host.now(),
+      bootId: identity.bootId,
+      meshPosition: known?.meshPosition ?? 0,
+      connected: link.stream !== null,
+    })
     if (body.gateway) gateways.set(identity.node, body.gateway)
     const hasAcked = body.meshPosition !== link.ackedMeshPosition
     link.ackedMeshPosition = body.meshPosition

@@ -52,7 +52,10 @@ function copier(host: ServerHost, out: ServerResponse, asked: Record<string, str
         if (isFull && !out.destroyed) await Promise.race([closed, new Promise((resolve) => out.once('drain', resolve))])
       }
     } catch (error) {
-      if (!out.destroyed) out.write(`${JSON.stringify({ task: place.task, node: place.node, stream: 'muster', line: `no logs: ${(error as Error).message}` })}\n`)
+      if (!out.destroyed)
+        out.write(
+          `${JSON.stringify({ task: place.task, node: place.node, stream: 'muster', line: `no logs: ${(error as Error).message}` })}\n`,
+        )
     } finally {
       if (source) sources.delete(source)
     }

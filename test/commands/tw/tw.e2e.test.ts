@@ -40,7 +40,10 @@ test('exec keeps the exit code and has the environment of the task; logs come fr
 
 test('logs -f gives a line as it is written, and ends with 130 on Ctrl-C', async () => {
   const bin = fileURLToPath(new URL('../../../bin/muster.js', import.meta.url))
-  const child = spawn(process.execPath, [bin, 'tw', 'logs', 'web/api[1]', '-f', '-n', '0'], { env: fleet.env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [bin, 'tw', 'logs', 'web/api[1]', '-f', '-n', '0'], {
+    env: fleet.env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
   const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
@@ -59,7 +62,10 @@ test('scale, explain without room, history, diff and revert', async () => {
   const explain = await fleet.muster('tw', 'explain', 'web')
   expect(explain.stdout).toContain('(TW_NO_FEASIBLE_NODE)')
   expect(explain.stdout).toContain('2 too small even when empty')
-  expect((await fleet.data('tw', 'job', 'diff', 'web')).changes.map((change: { path: string }) => change.path)).toEqual(['groups.api.count', 'groups.api.main.resources.cpu'])
+  expect((await fleet.data('tw', 'job', 'diff', 'web')).changes.map((change: { path: string }) => change.path)).toEqual([
+    'groups.api.count',
+    'groups.api.main.resources.cpu',
+  ])
   await fleet.data('tw', 'job', 'revert', 'web', '--to', '1')
   await fleet.data('tw', 'job', 'scale', 'web', '3')
   await eventually('three healthy tasks', 20_000, async () => {
@@ -90,8 +96,14 @@ test('drain --wait returns when the node is empty, and the tasks serve elsewhere
 test('a batch job waits for its end, and a job from compose runs', async () => {
   writeFileSync(file('batch.yaml'), (await fleet.muster('tw', 'init', 'batch')).stdout)
   expect((await fleet.muster('tw', 'job', 'run', 'batch.yaml', '--wait', '--timeout', '30s')).exitCode).toBe(0)
-  expect((await fleet.data('tw', 'ps', 'nightly', '--all')).tasks.map((task: { state: string }) => task.state)).toEqual(['complete', 'complete'])
-  writeFileSync(file('compose.yaml'), 'name: small\nservices:\n  sleeper:\n    image: busybox\n    command: sleep 1000\n    volumes: ["/a:/a"]\n')
+  expect((await fleet.data('tw', 'ps', 'nightly', '--all')).tasks.map((task: { state: string }) => task.state)).toEqual([
+    'complete',
+    'complete',
+  ])
+  writeFileSync(
+    file('compose.yaml'),
+    'name: small\nservices:\n  sleeper:\n    image: busybox\n    command: sleep 1000\n    volumes: ["/a:/a"]\n',
+  )
   const imported = await fleet.muster('tw', 'import', 'compose', 'compose.yaml', '--strict')
   expect(imported.exitCode).toBe(7)
   expect(imported.stderr).toMatch(/services\.sleeper\.volumes +✖ unsupported/)
@@ -105,7 +117,10 @@ test('bad input ends with its documented exit code and a sentence', async () => 
   expect(bad.exitCode).toBe(2)
   expect(bad.stderr).toMatch(/bad\.yaml:\d+:5 unknown key `cuont`; did you mean `count`\?/)
   expect((await fleet.muster('tw', 'job', 'run', 'nowhere.yaml')).exitCode).toBe(2)
-  expect((await fleet.muster('tw', 'job', 'show', 'nope', '--json')).json).toMatchObject({ ok: false, error: { code: 'TW_JOB_UNKNOWN', exit: 3 } })
+  expect((await fleet.muster('tw', 'job', 'show', 'nope', '--json')).json).toMatchObject({
+    ok: false,
+    error: { code: 'TW_JOB_UNKNOWN', exit: 3 },
+  })
   expect((await fleet.muster('tw', 'task', 'exec', 'web/api[99]')).exitCode).toBe(3)
   expect((await fleet.muster('tw', 'drain', 'nowhere', '--yes')).exitCode).toBe(3)
 })

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import { explain, jobPlan, jobRun, jobShow, nodeCordon, ps } from '../../../src/core/tw/operations.ts'
 import { newSimulatedFleet } from '../../support/tw-fleet.ts'
 
-const job = (more: Record<string, unknown>, cpu = '100m') => ({ job: 'web', groups: { api: { count: 2, ...more, main: { command: 'x', resources: { cpu, memory: '64MiB' } } } } })
+const job = (more: Record<string, unknown>, cpu = '100m') => ({
+  job: 'web',
+  groups: { api: { count: 2, ...more, main: { command: 'x', resources: { cpu, memory: '64MiB' } } } },
+})
 
 test('explain says which filter took how many nodes from a task without a place', () => {
   const fleet = newSimulatedFleet({ nodes: 4, cpuMilli: 500 })
@@ -11,7 +14,14 @@ test('explain says which filter took how many nodes from a task without a place'
   fleet.state.run(jobRun, { spec: job({ constraints: ['node.region = r1'] }, '400m') })
   fleet.pass(1000)
   const said = fleet.state.ask(explain, { target: 'web' })
-  expect(said.blocked).toMatchObject([{ group: 'api', tasks: ['web/api[1]'], code: 'TW_NO_CAPACITY', why: '0 of 4 nodes can take it: 1 cordoned, 2 failed `node.region = r1`, 1 without enough free cpu' }])
+  expect(said.blocked).toMatchObject([
+    {
+      group: 'api',
+      tasks: ['web/api[1]'],
+      code: 'TW_NO_CAPACITY',
+      why: '0 of 4 nodes can take it: 1 cordoned, 2 failed `node.region = r1`, 1 without enough free cpu',
+    },
+  ])
   expect(said.isFine).toBe(false)
   expect(fleet.state.ask(explain, { target: 'web/api[1]' }).blocked.length).toBe(1)
   expect(fleet.state.ask(ps, {}).blocked['web/api']).toMatchObject({ count: 1 })

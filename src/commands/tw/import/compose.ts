@@ -5,13 +5,17 @@ import { MusterError } from '../../../core/kernel/errors.ts'
 
 export default class TwImportCompose extends MusterCommand {
   static override summary = 'Turn a compose file into a job file, with a word on every key.'
-  static override description = 'The job goes to stdout, the table of keys to stderr. Variables come from the environment. Only the exec driver is supported, so a service needs a command.'
+  static override description =
+    'The job goes to stdout, the table of keys to stderr. Variables come from the environment. Only the exec driver is supported, so a service needs a command.'
   static override args = { file: Args.string({ description: 'the compose file, - for standard input', required: true }) }
   static override flags = {
     strict: Flags.boolean({ description: 'exit 7 when a key could not be mapped' }),
     name: Flags.string({ description: 'name of the job; without it the name in the file, or of its folder' }),
   }
-  static override examples = ['<%= config.bin %> tw import compose ./compose.yaml > job.yaml', '<%= config.bin %> tw import compose ./compose.yaml --strict --json']
+  static override examples = [
+    '<%= config.bin %> tw import compose ./compose.yaml > job.yaml',
+    '<%= config.bin %> tw import compose ./compose.yaml --strict --json',
+  ]
 
   async run(): Promise<void> {
     const { args, flags } = await this.start(TwImportCompose)
@@ -27,11 +31,18 @@ export default class TwImportCompose extends MusterCommand {
     if (problem) throw new MusterError('TW_COMPOSE_INVALID', result.problems.map((it) => `${file}: ${it.path}: ${it.message}`).join('\n  '))
     if (result.document === null) {
       const why = result.keys.filter((key) => key.status === 'unsupported').map((key) => `${key.key}: ${key.note}`)
-      throw new MusterError('TW_COMPOSE_INVALID', `${file}: no service can be run${why.length > 0 ? `:\n  ${why.join('\n  ')}` : ': it has none'}`)
+      throw new MusterError(
+        'TW_COMPOSE_INVALID',
+        `${file}: no service can be run${why.length > 0 ? `:\n  ${why.join('\n  ')}` : ': it has none'}`,
+      )
     }
     const document = flags.name === undefined ? result.document : { ...result.document, job: groupName(flags.name) }
     const checked = jobSpecOf(document)
-    if (!checked.ok) throw new MusterError('TW_COMPOSE_INVALID', checked.issues.map((issue) => `${file}: ${pathText(issue)}: ${issue.message}`).join('\n  '))
+    if (!checked.ok)
+      throw new MusterError(
+        'TW_COMPOSE_INVALID',
+        checked.issues.map((issue) => `${file}: ${pathText(issue)}: ${issue.message}`).join('\n  '),
+      )
     const yaml = stringify(document, { lineWidth: 140 })
     if (!this.isMachine) this.note(renderKeys(this.view, result.keys))
     await this.answer('tw.import.compose', { document, yaml, keys: result.keys }, (data) => data.yaml.trimEnd())

@@ -17,6 +17,8 @@ export default class TwJobRevert extends ChangeCommand<typeof operation> {
   }
 
   render(data: OutputOf<typeof operation>): string {
-    return data.isChanged ? `${data.job} runs as version ${data.version}` : `${data.job} runs exactly so already, as version ${data.version}`
+    return data.isChanged
+      ? `${data.job} runs as version ${data.version}`
+      : `${data.job} runs exactly so already, as version ${data.version}`
   }
 }

@@ -32,7 +32,9 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
 
   render(data: OutputOf<typeof operation>, _view: View): string {
     const tasks = data.groups.reduce((sum, group) => sum + group.count, 0)
-    return data.isChanged ? `${data.job} version ${data.version}: ${count(tasks, 'task')} wanted` : `${data.job} runs exactly so already, as version ${data.version}`
+    return data.isChanged
+      ? `${data.job} version ${data.version}: ${count(tasks, 'task')} wanted`
+      : `${data.job} runs exactly so already, as version ${data.version}`
   }
 
   override async run(): Promise<void> {
@@ -47,14 +49,22 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     const done = await this.change(operation, input, flags as never)
     if (done === null) return
     if (flags.wait) await this.waitForJob(done.data, timeoutMs)
-    await this.answer(operation.name, done.data, (data, view) => (flags.wait ? `${data.job} version ${data.version} is up` : this.render(data, view)), done.warnings)
+    await this.answer(
+      operation.name,
+      done.data,
+      (data, view) => (flags.wait ? `${data.job} version ${data.version} is up` : this.render(data, view)),
+      done.warnings,
+    )
   }
 
   private async waitForJob(run: OutputOf<typeof operation>, timeoutMs: number): Promise<void> {
     const { waitUntil } = await import('../../../cli/tw-wait.ts')
     let said = ''
     const ask = async () => {
-      const [show, ps] = await Promise.all([this.client.call<JobShowLike>('tw.job.show', { job: run.job }), this.client.call<{ tasks: TaskLike[] }>('tw.ps', { job: run.job, isAll: true })])
+      const [show, ps] = await Promise.all([
+        this.client.call<JobShowLike>('tw.job.show', { job: run.job }),
+        this.client.call<{ tasks: TaskLike[] }>('tw.ps', { job: run.job, isAll: true }),
+      ])
       return { data: { show: show.data, tasks: ps.data.tasks }, position: show.position }
     }
     const signal = this.interrupted()
@@ -70,12 +80,24 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     })
     if (end.isDone || signal.aborted) return
     const [blocked] = end.data.show.blocked
-    if (blocked) throw new MusterError(blocked.code as 'TW_NO_CAPACITY', `${run.job} version ${run.version} was accepted, but ${blocked.tasks.join(', ')} has no place: ${blocked.why}`)
-    throw new MusterError('TIMEOUT', `${run.job} version ${run.version} was accepted, but is not up after ${flagsText(timeoutMs)}: ${said}`, { hint: `Ask why with \`muster tw explain ${run.job}\`.` })
+    if (blocked)
+      throw new MusterError(
+        blocked.code as 'TW_NO_CAPACITY',
+        `${run.job} version ${run.version} was accepted, but ${blocked.tasks.join(', ')} has no place: ${blocked.why}`,
+      )
+    throw new MusterError(
+      'TIMEOUT',
+      `${run.job} version ${run.version} was accepted, but is not up after ${flagsText(timeoutMs)}: ${said}`,
+      { hint: `Ask why with \`muster tw explain ${run.job}\`.` },
+    )
   }
 }
 
-function isUp(run: { version: number; groups: readonly { group: string; count: number }[] }, show: JobShowLike, tasks: readonly TaskLike[]): boolean {
+function isUp(
+  run: { version: number; groups: readonly { group: string; count: number }[] },
+  show: JobShowLike,
+  tasks: readonly TaskLike[],
+): boolean {
   if (show.status.kind === 'batch') {
     const complete = tasks.filter((task) => task.version === run.version && task.state === 'complete').length
     return complete >= run.groups.reduce((sum, group) => sum + group.count, 0)

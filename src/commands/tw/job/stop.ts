@@ -17,6 +17,8 @@ export default class TwJobStop extends ChangeCommand<typeof operation> {
   }
 
   render(data: OutputOf<typeof operation>): string {
-    return data.isChanged ? `${data.job} is stopping; run it again with \`muster tw job revert ${data.job}\`` : `${data.job} was stopped already`
+    return data.isChanged
+      ? `${data.job} is stopping; run it again with \`muster tw job revert ${data.job}\``
+      : `${data.job} was stopped already`
   }
 }

@@ -37,7 +37,9 @@ async function runInherited(command: string, args: readonly string[], entrance: 
   process.on('SIGTERM', forward)
   try {
     return await new Promise<number>((resolve, reject) => {
-      child.on('error', (cause: NodeJS.ErrnoException) => reject(new MusterError('UNAVAILABLE', cause.code === 'ENOENT' ? `there is no program ${command}` : cause.message, { cause })))
+      child.on('error', (cause: NodeJS.ErrnoException) =>
+        reject(new MusterError('UNAVAILABLE', cause.code === 'ENOENT' ? `there is no program ${command}` : cause.message, { cause })),
+      )
       child.on('close', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])))
     })
   } finally {

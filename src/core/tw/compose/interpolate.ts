@@ -11,25 +11,40 @@ const REFERENCE = /\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-?+])([^}]*))?\}|([A
  * Compose interpolation of every text in a document: `$VAR`, `${VAR}`, `${VAR:-default}`, `${VAR-default}`,
  * `${VAR:?message}`, `${VAR?message}`, `${VAR:+other}`, `${VAR+other}`, `$$`. Defaults inside defaults are not resolved.
  */
-export function interpolate(value: unknown, env: Readonly<Record<string, string | undefined>>, problems: InterpolationProblem[], path = ''): unknown {
+export function interpolate(
+  value: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+  problems: InterpolationProblem[],
+  path = '',
+): unknown {
   if (typeof value === 'string') return interpolateText(value, env, problems, path)
   if (Array.isArray(value)) return value.map((item, i) => interpolate(item, env, problems, `${path}[${i}]`))
   if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, interpolate(inner, env, problems, path === '' ? key : `${path}.${key}`)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, interpolate(inner, env, problems, path === '' ? key : `${path}.${key}`)]),
+  )
 }
 
-function interpolateText(text: string, env: Readonly<Record<string, string | undefined>>, problems: InterpolationProblem[], path: string): string {
-  return text.replace(REFERENCE, (whole, braced: string | undefined, operator: string | undefined, word: string | undefined, plain: string | undefined) => {
-    if (whole === '$$') return '$'
-    const name = braced ?? plain ?? ''
-    const value = env[name]
-    // With a colon an empty value counts as none.
-    const isSet = value !== undefined && (!operator?.startsWith(':') || value !== '')
-    if (operator?.endsWith('-')) return isSet ? value : (word ?? '')
-    if (operator?.endsWith('+')) return isSet ? (word ?? '') : ''
-    if (operator?.endsWith('?') && !isSet) problems.push({ path, message: word || `the variable ${name} is required` })
-    return value ?? ''
-  })
+function interpolateText(
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+  problems: InterpolationProblem[],
+  path: string,
+): string {
+  return text.replace(
+    REFERENCE,
+    (whole, braced: string | undefined, operator: string | undefined, word: string | undefined, plain: string | undefined) => {
+      if (whole === '$$') return '$'
+      const name = braced ?? plain ?? ''
+      const value = env[name]
+      // With a colon an empty value counts as none.
+      const isSet = value !== undefined && (!operator?.startsWith(':') || value !== '')
+      if (operator?.endsWith('-')) return isSet ? value : (word ?? '')
+      if (operator?.endsWith('+')) return isSet ? (word ?? '') : ''
+      if (operator?.endsWith('?') && !isSet) problems.push({ path, message: word || `the variable ${name} is required` })
+      return value ?? ''
+    },
+  )
 }
 
 /** Words of a command line, as compose splits one: quotes group, a backslash takes the next letter as it is. */

@@ -21,10 +21,19 @@ export interface PortTexts {
  * where a variable or the command names the port, it gets `{{port.NAME}}` and the node chooses a free one; else the
  * number is fixed. Every group with a port is a service of the mesh under its name.
  */
-export function readPorts(name: string, service: Record<string, unknown>, texts: PortTexts, group: Record<string, unknown>, notes: Notes): void {
+export function readPorts(
+  name: string,
+  service: Record<string, unknown>,
+  texts: PortTexts,
+  group: Record<string, unknown>,
+  notes: Notes,
+): void {
   const ports: Record<string, unknown> = {}
   const seen = new Map<number, string>()
-  for (const [key, list] of [['ports', service['ports']], ['expose', service['expose']]] as const) {
+  for (const [key, list] of [
+    ['ports', service['ports']],
+    ['expose', service['expose']],
+  ] as const) {
     if (list === undefined) continue
     if (!Array.isArray(list)) {
       notes.add(`services.${name}.${key}`, 'unsupported', 'not a list')
@@ -40,7 +49,10 @@ export function readPorts(name: string, service: Record<string, unknown>, texts:
       seen.set(port.target, portName)
       const where = nameIt(texts, port.target, `{{port.${portName}}}`)
       ports[portName] = where === null ? { static: port.target } : {}
-      const listens = where === null ? `the program listens on ${port.target} of the node itself, so one task a machine` : `${where} gets a free port of the node`
+      const listens =
+        where === null
+          ? `the program listens on ${port.target} of the node itself, so one task a machine`
+          : `${where} gets a free port of the node`
       const published = port.published === null || port.published === port.target ? '' : `, ${port.published} is not opened`
       notes.add(path, 'changed', `${listens}${published}; others reach it as ${groupName(name)}.mesh`)
     })
@@ -67,7 +79,13 @@ function parsePort(item: unknown): PortOf | null {
   if (typeof item === 'number') return { target: item, published: null, protocol: 'tcp' }
   if (item !== null && typeof item === 'object') {
     const { target, published, protocol } = item as Record<string, unknown>
-    return Number.isInteger(Number(target)) ? { target: Number(target), published: published === undefined ? null : Number(published), protocol: typeof protocol === 'string' ? protocol : 'tcp' } : null
+    return Number.isInteger(Number(target))
+      ? {
+          target: Number(target),
+          published: published === undefined ? null : Number(published),
+          protocol: typeof protocol === 'string' ? protocol : 'tcp',
+        }
+      : null
   }
   const match = /^(?:(?:\[[0-9a-f:]+\]|[\d.]+):)?(?:(\d*):)?(\d+)(?:\/(\w+))?$/.exec(String(item))
   return match ? { target: Number(match[2]), published: match[1] ? Number(match[1]) : null, protocol: match[3] ?? 'tcp' } : null

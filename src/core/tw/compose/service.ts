@@ -39,12 +39,21 @@ const UNSUPPORTED: Record<string, string> = {
 }
 
 /** One service → a group of the job document; null when the exec driver has nothing to run. */
-export function importService(name: string, service: Record<string, unknown>, env: Readonly<Record<string, string | undefined>>, notes: Notes): Record<string, unknown> | null {
+export function importService(
+  name: string,
+  service: Record<string, unknown>,
+  env: Readonly<Record<string, string | undefined>>,
+  notes: Notes,
+): Record<string, unknown> | null {
   const at = (key: string): string => `services.${name}.${key}`
   const take = (key: string, status: KeyNote['status'], note: string): void => notes.add(at(key), status, note)
   const command = [...wordsOf(service['entrypoint']), ...wordsOf(service['command'])]
   if (command.length === 0) {
-    take('image' in service ? 'image' : 'command', 'unsupported', 'without a command there is nothing the exec driver could run; the service is left out')
+    take(
+      'image' in service ? 'image' : 'command',
+      'unsupported',
+      'without a command there is nothing the exec driver could run; the service is left out',
+    )
     return null
   }
   const group: Record<string, unknown> = {}
@@ -105,11 +114,17 @@ function environmentOf(value: unknown, env: Readonly<Record<string, string | und
       })
     : Object.entries(asMap(value))
   // Without a value compose passes on that of the shell, and nothing when there is none.
-  return Object.fromEntries(pairs.flatMap(([key, inner]) => (inner === null ? (env[key] === undefined ? [] : [[key, env[key]]]) : [[key, String(inner)]])))
+  return Object.fromEntries(
+    pairs.flatMap(([key, inner]) => (inner === null ? (env[key] === undefined ? [] : [[key, env[key]]]) : [[key, String(inner)]])),
+  )
 }
 
 function labelsOf(value: unknown): Record<string, string> {
-  return Object.fromEntries(Array.isArray(value) ? value.map((item) => [String(item).split('=')[0] ?? '', String(item).split('=').slice(1).join('=')]) : Object.entries(asMap(value)).map(([key, inner]) => [key, String(inner)]))
+  return Object.fromEntries(
+    Array.isArray(value)
+      ? value.map((item) => [String(item).split('=')[0] ?? '', String(item).split('=').slice(1).join('=')])
+      : Object.entries(asMap(value)).map(([key, inner]) => [key, String(inner)]),
+  )
 }
 
 function namesOf(value: unknown): string[] {
@@ -133,20 +148,31 @@ function takeRestart(value: unknown, group: Record<string, unknown>, take: Take)
   if (policy === 'no' || value === false) group['restart'] = { attempts: 0, mode: 'fail' }
   else if (policy === 'on-failure') group['restart'] = { attempts: times === undefined ? 1000 : Number(times), mode: 'fail', delay: '1s' }
   else group['restart'] = { attempts: 1000, mode: 'delay', delay: '1s' }
-  take('restart', policy === 'no' || policy === 'on-failure' ? 'changed' : 'mapped', policy === 'no' ? 'restart.attempts 0; a task that ended is still replaced elsewhere' : 'restart')
+  take(
+    'restart',
+    policy === 'no' || policy === 'on-failure' ? 'changed' : 'mapped',
+    policy === 'no' ? 'restart.attempts 0; a task that ended is still replaced elsewhere' : 'restart',
+  )
 }
 
 function takeHealth(health: Record<string, unknown>, main: Record<string, unknown>, take: Take): void {
-  const test = Array.isArray(health['test']) ? health['test'].map(String) : typeof health['test'] === 'string' ? ['CMD-SHELL', health['test']] : []
+  const test = Array.isArray(health['test'])
+    ? health['test'].map(String)
+    : typeof health['test'] === 'string'
+      ? ['CMD-SHELL', health['test']]
+      : []
   if (health['disable'] === true || test[0] === 'NONE' || test.length === 0) {
     take('healthcheck', 'mapped', 'no check')
     return
   }
   const exec = test[0] === 'CMD' ? test.slice(1) : ['/bin/sh', '-c', test.slice(1).join(' ')]
-  main['health'] = { readiness: { exec, interval: durationOf(health['interval']) ?? '30s', timeout: durationOf(health['timeout']) ?? '30s' } }
+  main['health'] = {
+    readiness: { exec, interval: durationOf(health['interval']) ?? '30s', timeout: durationOf(health['timeout']) ?? '30s' },
+  }
   take('healthcheck.test', 'changed', 'main.health.readiness: an unhealthy task gets no requests')
   for (const key of ['interval', 'timeout']) if (key in health) take(`healthcheck.${key}`, 'mapped', `main.health.readiness.${key}`)
-  for (const key of ['retries', 'start_period', 'start_interval']) if (key in health) take(`healthcheck.${key}`, 'unsupported', 'these counts are fixed')
+  for (const key of ['retries', 'start_period', 'start_interval'])
+    if (key in health) take(`healthcheck.${key}`, 'unsupported', 'these counts are fixed')
 }
 
 function takeDeploy(deploy: Record<string, unknown>, group: Record<string, unknown>, main: Record<string, unknown>, take: Take): void {
@@ -179,8 +205,12 @@ function takeResources(resources: Record<string, unknown>, main: Record<string, 
     take('deploy.resources.limits.memory', 'mapped', 'resources.memory_max')
   }
   if ('memory' in reservations) take('deploy.resources.reservations.memory', 'mapped', 'resources.memory')
-  for (const [part, map] of [['limits', limits], ['reservations', reservations]] as const) {
-    for (const key of Object.keys(map)) if (key !== 'cpus' && key !== 'memory') take(`deploy.resources.${part}.${key}`, 'unsupported', 'only cpu and memory are counted')
+  for (const [part, map] of [
+    ['limits', limits],
+    ['reservations', reservations],
+  ] as const) {
+    for (const key of Object.keys(map))
+      if (key !== 'cpus' && key !== 'memory') take(`deploy.resources.${part}.${key}`, 'unsupported', 'only cpu and memory are counted')
   }
   main['resources'] = into
 }
@@ -190,12 +220,21 @@ function takeOldLimits(key: string, value: unknown, main: Record<string, unknown
   if (key === 'cpus') main['resources'] = { ...into, cpu: cpuOf(value) }
   else if (key === 'mem_reservation') main['resources'] = { ...into, memory: sizeOf(value) }
   else main['resources'] = { memory: sizeOf(value), ...into, memory_max: sizeOf(value) }
-  take(key, key === 'cpus' ? 'changed' : 'mapped', key === 'cpus' ? 'resources.cpu: what is reserved' : key === 'mem_limit' ? 'resources.memory_max' : 'resources.memory')
+  take(
+    key,
+    key === 'cpus' ? 'changed' : 'mapped',
+    key === 'cpus' ? 'resources.cpu: what is reserved' : key === 'mem_limit' ? 'resources.memory_max' : 'resources.memory',
+  )
 }
 
 function takeRestartPolicy(policy: Record<string, unknown>, group: Record<string, unknown>, take: Take): void {
   const attempts = policy['condition'] === 'none' ? 0 : Number(policy['max_attempts'] ?? 1000)
-  group['restart'] = { attempts, mode: 'max_attempts' in policy || attempts === 0 ? 'fail' : 'delay', delay: durationOf(policy['delay']) ?? '5s', ...('window' in policy ? { interval: durationOf(policy['window']) ?? '30m' } : {}) }
+  group['restart'] = {
+    attempts,
+    mode: 'max_attempts' in policy || attempts === 0 ? 'fail' : 'delay',
+    delay: durationOf(policy['delay']) ?? '5s',
+    ...('window' in policy ? { interval: durationOf(policy['window']) ?? '30m' } : {}),
+  }
   for (const key of Object.keys(policy)) take(`deploy.restart_policy.${key}`, 'mapped', 'restart')
 }
 
@@ -205,7 +244,8 @@ function takeUpdate(update: Record<string, unknown>, group: Record<string, unkno
   group['availability'] = isStartFirst ? { max_unavailable: 0, max_surge: parallelism } : { max_unavailable: parallelism, max_surge: 0 }
   for (const key of Object.keys(update)) {
     if (key === 'parallelism' || key === 'order') take(`deploy.update_config.${key}`, 'mapped', 'availability')
-    else take(`deploy.update_config.${key}`, 'unsupported', 'an update waits for healthy tasks, not for a time; rollbacks are `muster deploy`')
+    else
+      take(`deploy.update_config.${key}`, 'unsupported', 'an update waits for healthy tasks, not for a time; rollbacks are `muster deploy`')
   }
 }
 

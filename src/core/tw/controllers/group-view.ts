@@ -21,7 +21,10 @@ export function groupView(db: ReadDb, job: JobRow, group: GroupRow, facts: Fleet
   const live = liveTasks(db, job.name, group.name)
   const ended = db.all<TaskRow>(
     "SELECT * FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 1 AND (ended_at > ? OR (? = 'batch' AND state = 'complete')) ORDER BY id",
-    job.name, group.name, now - FAILURE_MEMORY_MS, job.kind,
+    job.name,
+    group.name,
+    now - FAILURE_MEMORY_MS,
+    job.kind,
   )
   const specs = new Map<number, GroupSpec>()
   for (const version of new Set([...arms.map((arm) => arm.version), ...live.map((task) => task.version)])) {

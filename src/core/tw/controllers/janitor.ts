@@ -18,13 +18,20 @@ export const janitor: Controller<TwSoft> = {
   wakes: ['tw.FaultRuleSet', 'tw.TasksReported'],
   decide: (db, now) => {
     const faults = db.all<Pick<MeshFaultRow, 'id' | 'service' | 'until_ms'>>('SELECT id, service, until_ms FROM tw_mesh_fault ORDER BY id')
-    const over = Map.groupBy(faults.filter((fault) => fault.until_ms <= now), (fault) => fault.service)
-    const entries: Proposal[] = [...over].map(([service, ended]) => faultRuleSet.of({ service, add: [], remove: ended.map((fault) => fault.id), reason: 'ended' }))
+    const over = Map.groupBy(
+      faults.filter((fault) => fault.until_ms <= now),
+      (fault) => fault.service,
+    )
+    const entries: Proposal[] = [...over].map(([service, ended]) =>
+      faultRuleSet.of({ service, add: [], remove: ended.map((fault) => fault.id), reason: 'ended' }),
+    )
     const old = db.all<{ id: number }>(
       `SELECT id FROM (SELECT id, ended_at, is_reaped, row_number() OVER (PARTITION BY job, grp, idx ORDER BY id DESC) AS age
          FROM tw_task t WHERE is_terminal = 1 AND NOT (state = 'complete' AND EXISTS (SELECT 1 FROM tw_job j WHERE j.name = t.job AND j.kind = 'batch')))
        WHERE age > ? AND ended_at <= ? AND is_reaped = 1 ORDER BY id LIMIT ?`,
-      ENDED_KEPT_MIN, now - ENDED_KEPT_MS, FORGET_MAX,
+      ENDED_KEPT_MIN,
+      now - ENDED_KEPT_MS,
+      FORGET_MAX,
     )
     if (old.length > 0) entries.push(tasksForgotten.of({ ids: old.map((row) => row.id) }))
     const next = earliest(faults.map((fault) => (fault.until_ms > now ? fault.until_ms : null)))

@@ -70,17 +70,27 @@ export function reconcileGroup(view: GroupView, fleet: Fleet, now: number): Grou
   for (const arm of view.arms) {
     const spec = view.specs.get(arm.version)
     if (!spec) continue
-    const completed = view.job.kind === 'batch' ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
+    const completed =
+      view.job.kind === 'batch' ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
     const have = kept.filter((task) => task.version === arm.version).length + completed.length
-    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have), completed, decision)
+    // Who was too late keeps its slot until it is gone: then the slot's back-off is known.
+    const late = view.live.filter(
+      (task) => task.version === arm.version && (overdue.includes(task) || task.stop_cause === OVERDUE_CAUSE),
+    ).length
+    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - late), completed, decision)
     const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, room))
     wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
     if (due.length === 0) continue
-    const result = plan(fleet, spec, due.map((slot) => slot.index), {
-      sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
-      group: active.map((task) => task.node),
-      avoid: new Set(view.ended.filter((task) => isFailure(view, task) || task.state === 'lost').map((task) => task.node)),
-    })
+    const result = plan(
+      fleet,
+      spec,
+      due.map((slot) => slot.index),
+      {
+        sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
+        group: active.map((task) => task.node),
+        avoid: new Set(view.ended.filter((task) => isFailure(view, task) || task.state === 'lost').map((task) => task.node)),
+      },
+    )
     room -= result.placements.length
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
     if (result.filters !== null) decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters })
@@ -125,7 +135,12 @@ function keepSpread(tasks: readonly TaskRow[], count: number, regionOf: Readonly
   const inRegion = new Map<string, number>()
   const onNode = new Map<string, number>()
   while (kept.length < count) {
-    const cost = (task: TaskRow): number[] => [isReady(task) ? 0 : 1, inRegion.get(regionOf.get(task.node) ?? '') ?? 0, onNode.get(task.node) ?? 0, task.idx]
+    const cost = (task: TaskRow): number[] => [
+      isReady(task) ? 0 : 1,
+      inRegion.get(regionOf.get(task.node) ?? '') ?? 0,
+      onNode.get(task.node) ?? 0,
+      task.idx,
+    ]
     let best = 0
     for (let i = 1; i < rest.length; i += 1) {
       const [a, b] = [rest[i], rest[best]]
@@ -142,7 +157,13 @@ function keepSpread(tasks: readonly TaskRow[], count: number, regionOf: Readonly
 }
 
 /** Which excess tasks go now. `availableMin`: so many tasks must stay available (I1). */
-function stopsOf(view: GroupView, kept: readonly TaskRow[], excess: readonly TaskRow[], availableMin: number, now: number): { byCause: Map<string, number[]>; freed: number; wakeAt: number | null } {
+function stopsOf(
+  view: GroupView,
+  kept: readonly TaskRow[],
+  excess: readonly TaskRow[],
+  availableMin: number,
+  now: number,
+): { byCause: Map<string, number[]>; freed: number; wakeAt: number | null } {
   const byCause = new Map<string, number[]>()
   const matured = kept.filter((task) => isReady(task) && maturesAt(view, task) <= now).length
   let available = matured + excess.filter(isReady).length
@@ -153,11 +174,18 @@ function stopsOf(view: GroupView, kept: readonly TaskRow[], excess: readonly Tas
       if (available - 1 < availableMin) continue
       available -= 1
     }
-    const cause = isMoving(view, task) ? `drain of ${task.node}` : view.arms.some((arm) => arm.version === task.version) ? 'too many' : view.arms.length === 0 ? 'no longer wanted' : `replaced by version ${view.arms.map((arm) => arm.version).join(', ')}`
+    const cause = isMoving(view, task)
+      ? `drain of ${task.node}`
+      : view.arms.some((arm) => arm.version === task.version)
+        ? 'too many'
+        : view.arms.length === 0
+          ? 'no longer wanted'
+          : `replaced by version ${view.arms.map((arm) => arm.version).join(', ')}`
     byCause.set(cause, [...(byCause.get(cause) ?? []), task.id])
     freed += 1
   }
-  const waits = freed < excess.length ? kept.map((task) => (isReady(task) && maturesAt(view, task) > now ? maturesAt(view, task) : null)) : []
+  const waits =
+    freed < excess.length ? kept.map((task) => (isReady(task) && maturesAt(view, task) > now ? maturesAt(view, task) : null)) : []
   return { byCause, freed, wakeAt: earliest(waits) }
 }
 
@@ -171,7 +199,13 @@ function isFailure(view: GroupView, task: TaskRow): boolean {
 }
 
 /** The lowest free indexes, each with the time its back-off is over. */
-function freeSlots(view: GroupView, version: number, count: number, completed: readonly TaskRow[], decision: GroupDecision): { index: number; dueAt: number }[] {
+function freeSlots(
+  view: GroupView,
+  version: number,
+  count: number,
+  completed: readonly TaskRow[],
+  decision: GroupDecision,
+): { index: number; dueAt: number }[] {
   const taken = new Set([...view.live, ...completed].map((task) => task.idx))
   for (const placed of decision.place) for (const task of placed.tasks) taken.add(task.index)
   const { delayMs, factor, maxDelayMs } = view.specs.get(version)?.reschedule ?? { delayMs: 0, factor: 1, maxDelayMs: 0 }

@@ -21,7 +21,8 @@ export const reconciler: Controller<TwSoft> = {
     const wakes: (number | null)[] = []
     for (const { job, group, decision } of decisions(db, now)) {
       for (const { ids, cause } of decision.stop) entries.push(stopTask.of({ ids, cause }))
-      for (const { version, tasks } of decision.place) entries.push(tasksPlaced.of({ job, group, version, tasks: tasks.slice(0, PLACED_MAX) }))
+      for (const { version, tasks } of decision.place)
+        entries.push(tasksPlaced.of({ job, group, version, tasks: tasks.slice(0, PLACED_MAX) }))
       wakes.push(decision.wakeAt)
     }
     return { entries, wakeAt: earliest(wakes) }
@@ -34,12 +35,18 @@ export function decisions(db: ReadDb, now: number): { job: string; group: string
   const facts = fleetFacts(db)
   const jobs = db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name')
   return jobs.flatMap((job) =>
-    groupRows(db, job.name).map((group) => ({ job: job.name, group: group.name, decision: reconcileGroup(groupView(db, job, group, facts, now), fleet, now) })),
+    groupRows(db, job.name).map((group) => ({
+      job: job.name,
+      group: group.name,
+      decision: reconcileGroup(groupView(db, job, group, facts, now), fleet, now),
+    })),
   )
 }
 
 function rejections(db: ReadDb): Proposal[] {
-  const rows = db.all<{ position: number; job: string; grp: string; idx: number; node: string; reason: string }>('SELECT * FROM tw_rejected ORDER BY position, idx')
+  const rows = db.all<{ position: number; job: string; grp: string; idx: number; node: string; reason: string }>(
+    'SELECT * FROM tw_rejected ORDER BY position, idx',
+  )
   const byPosition = Map.groupBy(rows, (row) => row.position)
   return [...byPosition].map(([position, records]) =>
     tasksRejected.of({

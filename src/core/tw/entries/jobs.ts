@@ -24,11 +24,26 @@ export const jobSubmitted = defineEntry({
     isStarted: z.boolean(),
   }),
   notable: (body) =>
-    body.isStarted ? note('job', `${body.job} v${body.version}`, firstService(body.spec), `job ${body.job} version ${body.version} submitted${because(body.reason)}`) : null,
+    body.isStarted
+      ? note(
+          'job',
+          `${body.job} v${body.version}`,
+          firstService(body.spec),
+          `job ${body.job} version ${body.version} submitted${because(body.reason)}`,
+        )
+      : null,
   apply: (db, body, meta) => {
     db.run(
       'INSERT INTO tw_job_version (job, version, document, spec, release, reason, author, at, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      body.job, body.version, canonicalJson(body.document), canonicalJson(body.spec), body.release, body.reason, meta.actor, meta.at, meta.position,
+      body.job,
+      body.version,
+      canonicalJson(body.document),
+      canonicalJson(body.spec),
+      body.release,
+      body.reason,
+      meta.actor,
+      meta.at,
+      meta.position,
     )
     if (!body.isStarted) {
       db.run('UPDATE tw_job SET last_version = ?, changed_at = ? WHERE name = ?', body.version, meta.at, body.job)
@@ -38,7 +53,12 @@ export const jobSubmitted = defineEntry({
       `INSERT INTO tw_job (name, kind, priority, state, current_version, last_version, owner, changed_at) VALUES (?, ?, ?, 'running', ?, ?, NULL, ?)
        ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, priority = excluded.priority, state = 'running',
          current_version = excluded.current_version, last_version = excluded.last_version, changed_at = excluded.changed_at`,
-      body.job, body.spec.kind, body.spec.priority, body.version, body.version, meta.at,
+      body.job,
+      body.spec.kind,
+      body.spec.priority,
+      body.version,
+      body.version,
+      meta.at,
     )
   },
 })
@@ -71,16 +91,31 @@ export const updateTargetSet = defineEntry({
     if (body.owner === null && body.arms.length === 1) adoptTasks(db, body.job, body.group, must(body.arms[0], 'the arm').version, meta)
     db.run('DELETE FROM tw_arm WHERE job = ? AND grp = ?', body.job, body.group)
     for (const arm of body.arms) {
-      db.run('INSERT INTO tw_arm (job, grp, arm, version, count) VALUES (?, ?, ?, ?, ?)', body.job, body.group, arm.arm, arm.version, arm.count)
+      db.run(
+        'INSERT INTO tw_arm (job, grp, arm, version, count) VALUES (?, ?, ?, ?, ?)',
+        body.job,
+        body.group,
+        arm.arm,
+        arm.version,
+        arm.count,
+      )
     }
     if (body.count !== null) {
       db.run(
         'INSERT INTO tw_group (job, name, count, rejected_at) VALUES (?, ?, ?, NULL) ON CONFLICT (job, name) DO UPDATE SET count = excluded.count',
-        body.job, body.group, body.count,
+        body.job,
+        body.group,
+        body.count,
       )
     }
     const primary = body.arms.find((arm) => arm.arm === 'primary')
-    db.run('UPDATE tw_job SET owner = ?, current_version = ?, changed_at = ? WHERE name = ?', body.owner, primary?.version ?? job.current_version, meta.at, body.job)
+    db.run(
+      'UPDATE tw_job SET owner = ?, current_version = ?, changed_at = ? WHERE name = ?',
+      body.owner,
+      primary?.version ?? job.current_version,
+      meta.at,
+      body.job,
+    )
     forgetEmptyGroup(db, body.job, body.group)
   },
 })
@@ -92,7 +127,12 @@ export const updateTargetSet = defineEntry({
 function adoptTasks(db: Db, job: string, group: string, version: number, meta: EntryMeta): void {
   const before = armRows(db, job, group).find((arm) => arm.arm === 'primary')
   if (before === undefined || before.version === version || !runsTheSame(db, job, group, before.version, version)) return
-  const rows = db.all<TaskRow>("SELECT * FROM tw_task WHERE job = ? AND grp = ? AND version = ? AND is_terminal = 0 AND want = 'run' ORDER BY id", job, group, before.version)
+  const rows = db.all<TaskRow>(
+    "SELECT * FROM tw_task WHERE job = ? AND grp = ? AND version = ? AND is_terminal = 0 AND want = 'run' ORDER BY id",
+    job,
+    group,
+    before.version,
+  )
   for (const task of rows) {
     db.run('UPDATE tw_task SET version = ? WHERE id = ?', version, task.id)
     addEvent(db, task.id, meta, `goes on as version ${version}: its process stays as it is`)
@@ -112,7 +152,12 @@ function forgetEmptyGroup(db: Db, job: string, group: string): void {
   db.run(
     `DELETE FROM tw_group WHERE job = ? AND name = ? AND NOT EXISTS (SELECT 1 FROM tw_arm WHERE job = ? AND grp = ?)
       AND NOT EXISTS (SELECT 1 FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0)`,
-    job, group, job, group, job, group,
+    job,
+    group,
+    job,
+    group,
+    job,
+    group,
   )
 }
 

@@ -27,7 +27,13 @@ export const serviceSet = defineEntry({
     }
     db.run(
       'INSERT OR REPLACE INTO tw_mesh_service (name, job, grp, port, protocol, request_timeout_ms, retries_max) VALUES (?, ?, ?, ?, ?, ?, ?)',
-      body.service, body.job, body.group, body.port, body.protocol, body.requestTimeoutMs, body.retriesMax,
+      body.service,
+      body.job,
+      body.group,
+      body.port,
+      body.protocol,
+      body.requestTimeoutMs,
+      body.retriesMax,
     )
   },
 })
@@ -52,7 +58,14 @@ export const splitSet = defineEntry({
     if (current && body.epoch < current.epoch) return
     db.run(
       'INSERT OR REPLACE INTO tw_mesh_split (service, shares, arms, salt, sticky, epoch, reason, position, applied_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)',
-      body.service, canonicalJson(body.shares), canonicalJson(body.arms), body.salt, body.sticky, body.epoch, body.reason, meta.position,
+      body.service,
+      canonicalJson(body.shares),
+      canonicalJson(body.arms),
+      body.salt,
+      body.sticky,
+      body.epoch,
+      body.reason,
+      meta.position,
     )
   },
 })
@@ -62,7 +75,12 @@ export const splitApplied = defineEntry({
   type: 'tw.SplitApplied',
   body: z.object({ service: z.string(), epoch: z.int(), position: z.int(), proxies: z.int() }),
   apply: (db, body, meta) => {
-    db.run('UPDATE tw_mesh_split SET applied_at = ? WHERE service = ? AND position = ? AND applied_at IS NULL', meta.at, body.service, body.position)
+    db.run(
+      'UPDATE tw_mesh_split SET applied_at = ? WHERE service = ? AND position = ? AND applied_at IS NULL',
+      meta.at,
+      body.service,
+      body.position,
+    )
   },
 })
 
@@ -87,12 +105,25 @@ export const faultRuleSet = defineEntry({
   // A rule whose end is only moved on is no news: chaos does that every few seconds.
   notable: (body, db) => {
     const fresh = body.add.filter((fault) => db.get('SELECT 1 AS one FROM tw_mesh_fault WHERE id = ?', fault.id) === undefined)
-    return fresh.length === 0 ? null : note('mesh-fault', body.service, body.service, `mesh faults on ${body.service}: ${fresh.map((fault) => fault.kind).join(', ')} (${body.reason})`)
+    return fresh.length === 0
+      ? null
+      : note(
+          'mesh-fault',
+          body.service,
+          body.service,
+          `mesh faults on ${body.service}: ${fresh.map((fault) => fault.kind).join(', ')} (${body.reason})`,
+        )
   },
   apply: (db, body) => {
     for (const id of body.remove) db.run('DELETE FROM tw_mesh_fault WHERE id = ? AND service = ?', id, body.service)
     for (const fault of body.add) {
-      db.run('INSERT OR REPLACE INTO tw_mesh_fault (id, service, body, until_ms) VALUES (?, ?, ?, ?)', fault.id, body.service, canonicalJson(fault), fault.untilMs)
+      db.run(
+        'INSERT OR REPLACE INTO tw_mesh_fault (id, service, body, until_ms) VALUES (?, ?, ?, ?)',
+        fault.id,
+        body.service,
+        canonicalJson(fault),
+        fault.untilMs,
+      )
     }
   },
 })

@@ -30,7 +30,18 @@ export const nodeJoined = defineEntry({
        ON CONFLICT (name) DO UPDATE SET boot_id = excluded.boot_id, pid = excluded.pid, region = excluded.region, zone = excluded.zone, rack = excluded.rack,
          address = excluded.address, cpu_milli = excluded.cpu_milli, memory_bytes = excluded.memory_bytes, attributes = excluded.attributes,
          state = 'ready', changed_at = excluded.changed_at`,
-      body.node, body.bootId, body.pid, body.region, body.zone, body.rack, body.address, body.cpuMilli, body.memoryBytes, canonicalJson(body.attributes), meta.at, meta.at,
+      body.node,
+      body.bootId,
+      body.pid,
+      body.region,
+      body.zone,
+      body.rack,
+      body.address,
+      body.cpuMilli,
+      body.memoryBytes,
+      canonicalJson(body.attributes),
+      meta.at,
+      meta.at,
     )
     db.run('INSERT OR IGNORE INTO tw_node_use (node, cpu_milli, memory_bytes, tasks) VALUES (?, 0, 0, 0)', body.node)
   },
@@ -44,7 +55,12 @@ export const nodeLost = defineEntry({
   apply: (db, body, meta) => {
     db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name = ?", meta.at, body.node)
     for (const task of db.all<TaskRow>('SELECT * FROM tw_task WHERE node = ? AND is_terminal = 0 ORDER BY id', body.node)) {
-      db.run("UPDATE tw_task SET want = 'stop', stop_position = coalesce(stop_position, ?), stop_at = coalesce(stop_at, ?), stop_cause = coalesce(stop_cause, 'node lost') WHERE id = ?", meta.position, meta.at, task.id)
+      db.run(
+        "UPDATE tw_task SET want = 'stop', stop_position = coalesce(stop_position, ?), stop_at = coalesce(stop_at, ?), stop_cause = coalesce(stop_cause, 'node lost') WHERE id = ?",
+        meta.position,
+        meta.at,
+        task.id,
+      )
       endTask(db, task, task.want === 'stop' ? 'stopped' : 'lost', `node ${body.node} lost`, meta)
     }
   },
@@ -61,12 +77,21 @@ export const nodeReturned = defineEntry({
 
 export const nodeSet = defineEntry({
   type: 'tw.NodeSet',
-  body: z.object({ node: z.string(), isCordoned: z.boolean().optional(), labels: z.record(z.string(), z.string()).optional(), reason: z.string() }),
+  body: z.object({
+    node: z.string(),
+    isCordoned: z.boolean().optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+    reason: z.string(),
+  }),
   notable: (body) =>
-    body.isCordoned === undefined ? null : note('node', body.node, null, `node ${body.node} ${body.isCordoned ? 'cordoned' : 'uncordoned'}${because(body.reason)}`),
+    body.isCordoned === undefined
+      ? null
+      : note('node', body.node, null, `node ${body.node} ${body.isCordoned ? 'cordoned' : 'uncordoned'}${because(body.reason)}`),
   apply: (db, body, meta) => {
-    if (body.isCordoned !== undefined) db.run('UPDATE tw_node SET is_cordoned = ?, changed_at = ? WHERE name = ?', body.isCordoned ? 1 : 0, meta.at, body.node)
-    if (body.labels !== undefined) db.run('UPDATE tw_node SET labels = ?, changed_at = ? WHERE name = ?', canonicalJson(body.labels), meta.at, body.node)
+    if (body.isCordoned !== undefined)
+      db.run('UPDATE tw_node SET is_cordoned = ?, changed_at = ? WHERE name = ?', body.isCordoned ? 1 : 0, meta.at, body.node)
+    if (body.labels !== undefined)
+      db.run('UPDATE tw_node SET labels = ?, changed_at = ? WHERE name = ?', canonicalJson(body.labels), meta.at, body.node)
   },
 })
 
@@ -78,7 +103,12 @@ export const drainStarted = defineEntry({
   apply: (db, body, meta) => {
     db.run(
       'INSERT OR REPLACE INTO tw_drain (node, deadline_at, reason, author, is_forced, started_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, NULL)',
-      body.node, body.deadlineMs === null ? null : meta.at + body.deadlineMs, body.reason, meta.actor, body.isForced ? 1 : 0, meta.at,
+      body.node,
+      body.deadlineMs === null ? null : meta.at + body.deadlineMs,
+      body.reason,
+      meta.actor,
+      body.isForced ? 1 : 0,
+      meta.at,
     )
     db.run('UPDATE tw_node SET is_cordoned = 1, changed_at = ? WHERE name = ?', meta.at, body.node)
   },
@@ -88,7 +118,8 @@ export const drainStarted = defineEntry({
 export const drainFinished = defineEntry({
   type: 'tw.DrainFinished',
   body: z.object({ node: z.string(), isComplete: z.boolean() }),
-  notable: (body) => note('drain', body.node, null, body.isComplete ? `drain of ${body.node} complete` : `drain of ${body.node} called off`),
+  notable: (body) =>
+    note('drain', body.node, null, body.isComplete ? `drain of ${body.node} complete` : `drain of ${body.node} called off`),
   apply: (db, body, meta) => {
     if (body.isComplete) {
       db.run('UPDATE tw_drain SET finished_at = ? WHERE node = ?', meta.at, body.node)

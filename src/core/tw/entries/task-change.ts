@@ -15,11 +15,16 @@ export function addEvent(db: Db, task: number, meta: EntryMeta, text: string): v
 export function endTask(db: Db, task: TaskRow, state: 'stopped' | 'complete' | 'failed' | 'lost', reason: string, meta: EntryMeta): void {
   db.run(
     'UPDATE tw_task SET state = ?, is_terminal = 1, healthy_since = NULL, reason = ?, ended_at = ? WHERE id = ?',
-    state, reason, meta.at, task.id,
+    state,
+    reason,
+    meta.at,
+    task.id,
   )
   db.run(
     'UPDATE tw_node_use SET cpu_milli = cpu_milli - ?, memory_bytes = memory_bytes - ?, tasks = tasks - 1 WHERE node = ?',
-    task.cpu_milli, task.memory_bytes, task.node,
+    task.cpu_milli,
+    task.memory_bytes,
+    task.node,
   )
   addEvent(db, task.id, meta, reason === '' ? state : `${state}: ${reason}`)
 }

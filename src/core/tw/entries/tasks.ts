@@ -24,7 +24,10 @@ export const tasksPlaced = defineEntry({
     const version = versionRow(db, body.job, body.version)
     const group = version === undefined ? undefined : groupSpecOf(specOf(db, body.job, body.version), body.group)
     for (const record of body.tasks) {
-      const misfit = group === undefined ? 'the version has no such group' : misfitOf(db, { job: body.job, group, version: body.version, index: record.index, node: record.node })
+      const misfit =
+        group === undefined
+          ? 'the version has no such group'
+          : misfitOf(db, { job: body.job, group, version: body.version, index: record.index, node: record.node })
       if (misfit !== null || group === undefined) {
         reject(db, body, record, misfit ?? '', meta)
         continue
@@ -35,23 +38,47 @@ export const tasksPlaced = defineEntry({
         `INSERT INTO tw_task (id, job, grp, idx, version, node, incarnation, state, want, health, ports, reason, restarts, placed_at,
            placed_position, is_terminal, is_reaped, cpu_milli, memory_bytes, static_ports, why)
          VALUES (?, ?, ?, ?, ?, ?, 1, 'placed', 'run', 'starting', '{}', '', 0, ?, ?, 0, 0, ?, ?, ?, ?)`,
-        id, body.job, body.group, record.index, body.version, record.node, meta.at, meta.position,
-        group.container.cpuMilli, group.container.memoryBytes, canonicalJson(statics), record.why,
+        id,
+        body.job,
+        body.group,
+        record.index,
+        body.version,
+        record.node,
+        meta.at,
+        meta.position,
+        group.container.cpuMilli,
+        group.container.memoryBytes,
+        canonicalJson(statics),
+        record.why,
       )
       db.run(
         `INSERT INTO tw_node_use (node, cpu_milli, memory_bytes, tasks) VALUES (?, ?, ?, 1) ON CONFLICT (node) DO UPDATE SET
            cpu_milli = cpu_milli + excluded.cpu_milli, memory_bytes = memory_bytes + excluded.memory_bytes, tasks = tasks + 1`,
-        record.node, group.container.cpuMilli, group.container.memoryBytes,
+        record.node,
+        group.container.cpuMilli,
+        group.container.memoryBytes,
       )
       addEvent(db, id, meta, `placed on ${record.node}: ${record.why}`)
     }
   },
 })
 
-function reject(db: Db, body: { job: string; group: string; version: number }, record: { index: number; node: string }, reason: string, meta: EntryMeta): void {
+function reject(
+  db: Db,
+  body: { job: string; group: string; version: number },
+  record: { index: number; node: string },
+  reason: string,
+  meta: EntryMeta,
+): void {
   db.run(
     'INSERT OR IGNORE INTO tw_rejected (position, job, grp, version, idx, node, reason) VALUES (?, ?, ?, ?, ?, ?, ?)',
-    meta.position, body.job, body.group, body.version, record.index, record.node, reason,
+    meta.position,
+    body.job,
+    body.group,
+    body.version,
+    record.index,
+    record.node,
+    reason,
   )
   db.run('UPDATE tw_group SET rejected_at = ? WHERE job = ? AND name = ?', meta.at, body.job, body.group)
 }
@@ -59,7 +86,12 @@ function reject(db: Db, body: { job: string; group: string; version: number }, r
 /** The fact beside a `TasksPlaced` that the referee refused in part: the plan was stale. The group is planned again. */
 export const tasksRejected = defineEntry({
   type: 'tw.TasksRejected',
-  body: z.object({ position: z.int(), job: z.string(), group: z.string(), tasks: z.array(z.object({ index: z.int(), node: z.string(), reason: z.string() })) }),
+  body: z.object({
+    position: z.int(),
+    job: z.string(),
+    group: z.string(),
+    tasks: z.array(z.object({ index: z.int(), node: z.string(), reason: z.string() })),
+  }),
   apply: (db, body) => {
     db.run('DELETE FROM tw_rejected WHERE position = ?', body.position)
   },
@@ -90,7 +122,10 @@ export const stopTask = defineEntry({
       if (!task || task.is_terminal || task.want === 'stop') continue
       db.run(
         "UPDATE tw_task SET want = 'stop', state = 'stopping', healthy_since = NULL, stop_position = ?, stop_at = ?, stop_cause = ? WHERE id = ?",
-        meta.position, meta.at, body.cause, id,
+        meta.position,
+        meta.at,
+        body.cause,
+        id,
       )
       addEvent(db, id, meta, `stopping: ${body.cause}`)
     }
@@ -155,7 +190,17 @@ function applyReport(db: Db, task: TaskRow, it: Report, meta: EntryMeta): void {
   db.run(
     `UPDATE tw_task SET reported = ?, health = ?, healthy_since = ?, pid = ?, ports = ?, reason = ?, restarts = ?, incarnation = ?, started_at = ?,
        was_healthy = max(was_healthy, ?) WHERE id = ?`,
-    it.state, it.health, healthySince, isEnded ? null : it.pid, canonicalJson(it.ports), it.reason, it.restarts, it.incarnation, it.startedAt, isServing ? 1 : 0, task.id,
+    it.state,
+    it.health,
+    healthySince,
+    isEnded ? null : it.pid,
+    canonicalJson(it.ports),
+    it.reason,
+    it.restarts,
+    it.incarnation,
+    it.startedAt,
+    isServing ? 1 : 0,
+    task.id,
   )
   if (it.restarts > task.restarts) addEvent(db, task.id, meta, `restarted by its agent (${it.restarts}): ${it.reason || 'ended'}`)
   if (isEnded) {
@@ -178,7 +223,8 @@ export const tasksForgotten = defineEntry({
   body: z.object({ ids: z.array(z.int()) }),
   apply: (db, body) => {
     for (const id of body.ids) {
-      if (db.run('DELETE FROM tw_task WHERE id = ? AND is_terminal = 1 AND is_reaped = 1', id) > 0) db.run('DELETE FROM tw_task_event WHERE task = ?', id)
+      if (db.run('DELETE FROM tw_task WHERE id = ? AND is_terminal = 1 AND is_reaped = 1', id) > 0)
+        db.run('DELETE FROM tw_task_event WHERE task = ?', id)
     }
   },
 })

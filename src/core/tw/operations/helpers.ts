@@ -25,7 +25,8 @@ export function unknownJob(job: string): MusterError {
 export function freeJob(db: ReadDb, name: string, takeOver = false): JobRow | MusterError {
   const job = jobRow(db, name)
   if (!job) return unknownJob(name)
-  if (job.owner !== null && !takeOver) return refuse('TW_JOB_OWNED', `the job ${name} is owned by ${job.owner}`, { details: { owner: job.owner } })
+  if (job.owner !== null && !takeOver)
+    return refuse('TW_JOB_OWNED', `the job ${name} is owned by ${job.owner}`, { details: { owner: job.owner } })
   return job
 }
 
@@ -40,13 +41,23 @@ export function serviceEntries(db: ReadDb, spec: JobSpec): Proposal[] | MusterEr
       const row = current.find((candidate) => candidate.name === service.name)
       if (row && row.job !== spec.job) return refuse('TW_SERVICE_TAKEN', `the service ${service.name} belongs to the job ${row.job}`)
       const isSame =
-        row && row.grp === group.name && row.port === service.port && row.protocol === service.protocol &&
-        row.request_timeout_ms === service.requestTimeoutMs && row.retries_max === service.retriesMax
+        row &&
+        row.grp === group.name &&
+        row.port === service.port &&
+        row.protocol === service.protocol &&
+        row.request_timeout_ms === service.requestTimeoutMs &&
+        row.retries_max === service.retriesMax
       if (isSame) continue
       entries.push(
         serviceSet.of({
-          service: service.name, job: spec.job, group: group.name, port: service.port, protocol: service.protocol,
-          requestTimeoutMs: service.requestTimeoutMs, retriesMax: service.retriesMax, isRemoved: false,
+          service: service.name,
+          job: spec.job,
+          group: group.name,
+          port: service.port,
+          protocol: service.protocol,
+          requestTimeoutMs: service.requestTimeoutMs,
+          retriesMax: service.retriesMax,
+          isRemoved: false,
         }),
       )
     }
@@ -55,8 +66,14 @@ export function serviceEntries(db: ReadDb, spec: JobSpec): Proposal[] | MusterEr
     if (row.job !== spec.job || wanted.has(row.name)) continue
     entries.push(
       serviceSet.of({
-        service: row.name, job: row.job, group: row.grp, port: row.port, protocol: row.protocol,
-        requestTimeoutMs: row.request_timeout_ms, retriesMax: row.retries_max, isRemoved: true,
+        service: row.name,
+        job: row.job,
+        group: row.grp,
+        port: row.port,
+        protocol: row.protocol,
+        requestTimeoutMs: row.request_timeout_ms,
+        retriesMax: row.retries_max,
+        isRemoved: true,
       }),
     )
   }

@@ -53,20 +53,39 @@ function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutp
   if (jobRow(db, spec.job)) {
     const job = freeJob(db, spec.job, start.takeOver)
     if (isRefusal(job)) return job
-    if (job.kind !== spec.kind && job.state === 'running') return refuse('TW_JOB_STATE', `the job ${spec.job} runs as ${job.kind}; stop it before running it as ${spec.kind}`)
+    if (job.kind !== spec.kind && job.state === 'running')
+      return refuse('TW_JOB_STATE', `the job ${spec.job} runs as ${job.kind}; stop it before running it as ${spec.kind}`)
     const same = rescales(db, start)
-    if (same !== null) return { entries: same, reply: () => ({ job: spec.job, version: job.current_version, isChanged: same.length > 0, groups }) }
+    if (same !== null)
+      return { entries: same, reply: () => ({ job: spec.job, version: job.current_version, isChanged: same.length > 0, groups }) }
   }
   const services = serviceEntries(db, spec)
   if (isRefusal(services)) return services
   const version = (jobRow(db, spec.job)?.last_version ?? 0) + 1
   const removed = groupRows(db, spec.job).filter((group) => !groupSpecOf(spec, group.name) && armRows(db, spec.job, group.name).length > 0)
   const entries: Proposal[] = [
-    jobSubmitted.of({ job: spec.job, version, document: start.document, spec, release: start.release, reason: start.reason, isStarted: true }),
+    jobSubmitted.of({
+      job: spec.job,
+      version,
+      document: start.document,
+      spec,
+      release: start.release,
+      reason: start.reason,
+      isStarted: true,
+    }),
     ...spec.groups.map((group) =>
-      updateTargetSet.of({ job: spec.job, group: group.name, owner: null, arms: [{ arm: 'primary', version, count: group.count }], count: group.count, reason: start.reason }),
+      updateTargetSet.of({
+        job: spec.job,
+        group: group.name,
+        owner: null,
+        arms: [{ arm: 'primary', version, count: group.count }],
+        count: group.count,
+        reason: start.reason,
+      }),
     ),
-    ...removed.map((group) => updateTargetSet.of({ job: spec.job, group: group.name, owner: null, arms: [], count: null, reason: start.reason })),
+    ...removed.map((group) =>
+      updateTargetSet.of({ job: spec.job, group: group.name, owner: null, arms: [], count: null, reason: start.reason }),
+    ),
     ...services,
   ]
   return { entries, reply: () => ({ job: spec.job, version, isChanged: true, groups }) }
@@ -96,7 +115,10 @@ export const jobStop = defineCommand({
     const job = freeJob(db, input.job, input.takeOver)
     if (isRefusal(job)) return job
     const isChanged = job.state === 'running'
-    return { entries: isChanged ? [jobStopped.of({ job: input.job, reason: input.reason })] : [], reply: () => ({ job: input.job, isChanged }) }
+    return {
+      entries: isChanged ? [jobStopped.of({ job: input.job, reason: input.reason })] : [],
+      reply: () => ({ job: input.job, isChanged }),
+    }
   },
 })
 
@@ -108,12 +130,22 @@ export const jobScale = defineCommand({
   decide: (db, input) => {
     const job = freeJob(db, input.job)
     if (isRefusal(job)) return job
-    if (job.state !== 'running') return refuse('TW_JOB_STATE', `the job ${input.job} is stopped; run it again with \`muster tw job revert\` or \`run\``)
+    if (job.state !== 'running')
+      return refuse('TW_JOB_STATE', `the job ${input.job} is stopped; run it again with \`muster tw job revert\` or \`run\``)
     const group = onlyGroup(db, input.job, input.group)
     if (isRefusal(group)) return group
     const version = armRows(db, input.job, group).find((arm) => arm.arm === 'primary')?.version ?? job.current_version
     return {
-      entries: [updateTargetSet.of({ job: input.job, group, owner: null, arms: [{ arm: 'primary', version, count: input.count }], count: input.count, reason: input.reason })],
+      entries: [
+        updateTargetSet.of({
+          job: input.job,
+          group,
+          owner: null,
+          arms: [{ arm: 'primary', version, count: input.count }],
+          count: input.count,
+          reason: input.reason,
+        }),
+      ],
       reply: (after) => jobStatus(after, input.job) ?? emptyStatus(input.job),
     }
   },
@@ -131,16 +163,25 @@ export const jobRevert = defineCommand({
     const row = versionRow(db, input.job, to)
     if (!row) return refuse('TW_VERSION_UNKNOWN', `the job ${input.job} has no version ${to}`)
     return startVersion(db, {
-      spec: specOf(db, input.job, to), document: fromJson(row.document), takeOver: false, release: row.release, reason: input.reason || `revert to version ${to}`,
+      spec: specOf(db, input.job, to),
+      document: fromJson(row.document),
+      takeOver: false,
+      release: row.release,
+      reason: input.reason || `revert to version ${to}`,
     })
   },
 })
 
 /** The group that is meant: the one named, or the only one. */
 export function onlyGroup(db: ReadDb, job: string, group: string | undefined): string | MusterError {
-  const names = groupRows(db, job).filter((row) => armRows(db, job, row.name).length > 0).map((row) => row.name)
-  if (group !== undefined) return names.includes(group) ? group : refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${names.join(', ')}`)
-  return names.length === 1 && names[0] !== undefined ? names[0] : refuse('USAGE', `the job ${job} has several groups (${names.join(', ')}): name one`)
+  const names = groupRows(db, job)
+    .filter((row) => armRows(db, job, row.name).length > 0)
+    .map((row) => row.name)
+  if (group !== undefined)
+    return names.includes(group) ? group : refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${names.join(', ')}`)
+  return names.length === 1 && names[0] !== undefined
+    ? names[0]
+    : refuse('USAGE', `the job ${job} has several groups (${names.join(', ')}): name one`)
 }
 
 export function emptyStatus(job: string): z.input<typeof statusSchema> {

@@ -29,9 +29,11 @@ export const meshSplitSet = defineCommand({
     const sum = shares.reduce((total, share) => total + share, 0)
     if (shares.length > 0 && sum !== SHARES_SUM) return refuse('MESH_SPEC_INVALID', `the shares add up to ${sum}, not to ${SHARES_SUM}`)
     if (shares.length > SUBSETS_MAX) return refuse('MESH_SPEC_INVALID', `at most ${SUBSETS_MAX} subsets, not ${shares.length}`)
-    if (input.sticky !== null && !/^(header|cookie):[\w-]+$/.test(input.sticky)) return refuse('MESH_SPEC_INVALID', `sticky is \`header:NAME\` or \`cookie:NAME\`, not \`${input.sticky}\``)
+    if (input.sticky !== null && !/^(header|cookie):[\w-]+$/.test(input.sticky))
+      return refuse('MESH_SPEC_INVALID', `sticky is \`header:NAME\` or \`cookie:NAME\`, not \`${input.sticky}\``)
     const current = db.get<MeshSplitRow>('SELECT * FROM tw_mesh_split WHERE service = ?', input.service)
-    if (current && input.epoch < current.epoch) return refuse('MESH_EPOCH_STALE', `the split of ${input.service} is at epoch ${current.epoch}; ${input.epoch} comes too late`)
+    if (current && input.epoch < current.epoch)
+      return refuse('MESH_EPOCH_STALE', `the split of ${input.service} is at epoch ${current.epoch}; ${input.epoch} comes too late`)
     return { entries: [splitSet.of(input)], reply: () => ({ service: input.service, epoch: input.epoch, position: ctx.position }) }
   },
 })
@@ -58,10 +60,14 @@ const serviceView = z.object({
   job: z.string(),
   group: z.string(),
   protocol: z.enum(['http', 'tcp']),
-  endpoints: z.array(z.object({ task: z.string(), address: z.string(), port: z.int(), subset: z.string(), node: z.string(), region: z.string() })),
+  endpoints: z.array(
+    z.object({ task: z.string(), address: z.string(), port: z.int(), subset: z.string(), node: z.string(), region: z.string() }),
+  ),
   /** tasks of the group that get no traffic, and why */
   unused: z.array(z.object({ task: z.string(), why: z.string() })),
-  split: z.object({ shares: z.record(z.string(), z.int()), epoch: z.int(), position: z.int(), appliedAtMs: z.number().nullable() }).nullable(),
+  split: z
+    .object({ shares: z.record(z.string(), z.int()), epoch: z.int(), position: z.int(), appliedAtMs: z.number().nullable() })
+    .nullable(),
   faults: z.array(z.object({ id: z.string(), run: z.string(), kind: z.string(), untilMs: z.number() })),
 })
 

@@ -25,7 +25,8 @@ export const nodeJoin = defineCommand({
   output: z.object({ node: z.string() }),
   decide: (db, { identity, isClaimed }) => {
     const row = nodeRow(db, identity.node)
-    if (isClaimed && row && row.boot_id !== identity.bootId) return refuse('TW_NODE_CLAIMED', `the node ${identity.node} is run by the agent with pid ${row.pid}`)
+    if (isClaimed && row && row.boot_id !== identity.bootId)
+      return refuse('TW_NODE_CLAIMED', `the node ${identity.node} is run by the agent with pid ${row.pid}`)
     return { entries: isJoined(db, identity) ? [] : [nodeJoined.of(identity)], reply: () => ({ node: identity.node }) }
   },
 })
@@ -54,7 +55,19 @@ export const nodeShow = defineQuery({
   name: 'tw.node.show',
   summary: 'Show a node and what runs there.',
   input: z.object({ node: z.string() }),
-  output: z.object({ node: nodeSchema, tasks: z.array(taskSchema), drain: z.object({ reason: z.string(), author: z.string(), startedAtMs: z.number(), deadlineAtMs: z.number().nullable(), finishedAtMs: z.number().nullable() }).nullable() }),
+  output: z.object({
+    node: nodeSchema,
+    tasks: z.array(taskSchema),
+    drain: z
+      .object({
+        reason: z.string(),
+        author: z.string(),
+        startedAtMs: z.number(),
+        deadlineAtMs: z.number().nullable(),
+        finishedAtMs: z.number().nullable(),
+      })
+      .nullable(),
+  }),
   answer: (db, input) => {
     const node = nodesView(db).find((candidate) => candidate.node === input.node)
     if (!node) return unknownNode(input.node)
@@ -62,7 +75,15 @@ export const nodeShow = defineQuery({
     return {
       node,
       tasks: tasksBySelector(db, { node: input.node }),
-      drain: drain ? { reason: drain.reason, author: drain.author, startedAtMs: drain.started_at, deadlineAtMs: drain.deadline_at, finishedAtMs: drain.finished_at } : null,
+      drain: drain
+        ? {
+            reason: drain.reason,
+            author: drain.author,
+            startedAtMs: drain.started_at,
+            deadlineAtMs: drain.deadline_at,
+            finishedAtMs: drain.finished_at,
+          }
+        : null,
     }
   },
 })
@@ -82,7 +103,10 @@ export const nodeUncordon = defineCommand({
   output: z.object({ node: z.string(), isChanged: z.boolean() }),
   decide: (db, input) => {
     const drain = db.get<DrainRow>('SELECT * FROM tw_drain WHERE node = ? AND finished_at IS NULL', input.node)
-    if (drain) return refuse('TW_JOB_STATE', `the node ${input.node} is being drained`, { hint: `Call the drain off with \`muster tw undrain ${input.node}\`.` })
+    if (drain)
+      return refuse('TW_JOB_STATE', `the node ${input.node} is being drained`, {
+        hint: `Call the drain off with \`muster tw undrain ${input.node}\`.`,
+      })
     return setCordon(db, input.node, false, input.reason)
   },
 })
@@ -151,6 +175,9 @@ export const nodeUndrain = defineCommand({
     const node = nodeRow(db, input.node)
     if (!node) return unknownNode(input.node)
     const isChanged = node.is_cordoned === 1 || db.get('SELECT node FROM tw_drain WHERE node = ?', input.node) !== undefined
-    return { entries: isChanged ? [drainFinished.of({ node: input.node, isComplete: false })] : [], reply: () => ({ node: input.node, isChanged }) }
+    return {
+      entries: isChanged ? [drainFinished.of({ node: input.node, isComplete: false })] : [],
+      reply: () => ({ node: input.node, isChanged }),
+    }
   },
 })

@@ -5,7 +5,19 @@ import { reconcileGroup } from '../controllers/reconcile-group.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { documentDiff } from '../document-diff.ts'
 import type { GroupSpec } from '../job-spec.ts'
-import { armRows, fromJson, groupSpecOf, jobRow, liveTasks, specOf, taskName, versionRow, type JobRow, type TaskRow, type VersionRow } from '../rows.ts'
+import {
+  armRows,
+  fromJson,
+  groupSpecOf,
+  jobRow,
+  liveTasks,
+  specOf,
+  taskName,
+  versionRow,
+  type JobRow,
+  type TaskRow,
+  type VersionRow,
+} from '../rows.ts'
 import { fleetOf } from '../scheduler/fleet.ts'
 import { filterText, isInfeasible } from '../scheduler/planner.ts'
 import { fleetFacts } from '../controllers/group-view.ts'
@@ -15,7 +27,14 @@ import { findTask, parseTarget, taskEvents, tasksBySelector, taskViews } from '.
 import { documentSchema, parseSpec, unknownJob } from './helpers.ts'
 import { blockedSchema, eventSchema, statusSchema, taskSchema } from './schemas.ts'
 
-const versionSchema = z.object({ version: z.int(), release: z.string().nullable(), reason: z.string(), author: z.string(), atMs: z.number(), isCurrent: z.boolean() })
+const versionSchema = z.object({
+  version: z.int(),
+  release: z.string().nullable(),
+  reason: z.string(),
+  author: z.string(),
+  atMs: z.number(),
+  isCurrent: z.boolean(),
+})
 const diffSchema = z.array(z.object({ path: z.string(), before: z.string().nullable(), after: z.string().nullable() }))
 
 export const jobList = defineQuery({
@@ -30,7 +49,14 @@ export const jobShow = defineQuery({
   name: 'tw.job.show',
   summary: 'Show a job: what it wants, what it has, what is blocked, its document.',
   input: z.object({ job: z.string() }),
-  output: z.object({ status: statusSchema, blocked: blockedSchema, waiting: z.array(z.string()), tasks: z.array(taskSchema), release: z.string().nullable(), document: documentSchema }),
+  output: z.object({
+    status: statusSchema,
+    blocked: blockedSchema,
+    waiting: z.array(z.string()),
+    tasks: z.array(taskSchema),
+    release: z.string().nullable(),
+    document: documentSchema,
+  }),
   answer: (db, input, ctx) => {
     const status = jobStatus(db, input.job)
     if (!status) return unknownJob(input.job)
@@ -55,7 +81,12 @@ export const jobHistory = defineQuery({
     const job = jobRow(db, input.job)
     if (!job) return unknownJob(input.job)
     return db.all<VersionRow>('SELECT * FROM tw_job_version WHERE job = ? ORDER BY version DESC', input.job).map((row) => ({
-      version: row.version, release: row.release, reason: row.reason, author: row.author, atMs: row.at, isCurrent: row.version === job.current_version,
+      version: row.version,
+      release: row.release,
+      reason: row.reason,
+      author: row.author,
+      atMs: row.at,
+      isCurrent: row.version === job.current_version,
     }))
   },
 })
@@ -113,7 +144,8 @@ export const jobPlan = defineQuery({
       const isSame = changes.length === 0 && job?.state === 'running'
       const current = arms.find((arm) => arm.arm === 'primary')
       const before = current && groupSpecOf(specOf(db, spec.job, current.version), group.name)
-      const isInPlace = before !== undefined && version?.release === null && canonicalJson(before.container) === canonicalJson(group.container)
+      const isInPlace =
+        before !== undefined && version?.release === null && canonicalJson(before.container) === canonicalJson(group.container)
       const arm = { job: spec.job, grp: group.name, arm: 'primary' as const, version: next, count: group.count }
       // The first round of the rollout: what would be started before anything old is stopped.
       const decision = reconcileGroup(
@@ -136,7 +168,9 @@ export const jobPlan = defineQuery({
         action: actionOf(live.length > 0, isSame || isInPlace, isSame, current?.count === group.count),
         count: group.count,
         running: live.filter((task) => task.want === 'run').length,
-        places: decision.place.flatMap((it) => it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node }))),
+        places: decision.place.flatMap((it) =>
+          it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
+        ),
         unplaced: blocked?.indexes.length ?? 0,
         code: blocked ? (isInfeasible(blocked.filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const)) : null,
         why: blocked ? filterText(blocked.filters) : null,
@@ -144,13 +178,25 @@ export const jobPlan = defineQuery({
     })
     const gone = job ? specOf(db, spec.job, job.current_version).groups.filter((group) => !groupSpecOf(spec, group.name)) : []
     const stops = gone.map((group) => ({
-      group: group.name, action: 'stop' as const, count: 0, running: liveTasks(db, spec.job, group.name).length, places: [], unplaced: 0, code: null, why: null,
+      group: group.name,
+      action: 'stop' as const,
+      count: 0,
+      running: liveTasks(db, spec.job, group.name).length,
+      places: [],
+      unplaced: 0,
+      code: null,
+      why: null,
     }))
     return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups: [...groups, ...stops] }
   },
 })
 
-function actionOf(isLive: boolean, isSameProcess: boolean, isSameDocument: boolean, isSameCount: boolean): 'start' | 'replace' | 'in-place' | 'none' | 'scale' {
+function actionOf(
+  isLive: boolean,
+  isSameProcess: boolean,
+  isSameDocument: boolean,
+  isSameCount: boolean,
+): 'start' | 'replace' | 'in-place' | 'none' | 'scale' {
   if (!isLive) return 'start'
   if (!isSameProcess) return 'replace'
   if (!isSameCount) return 'scale'
@@ -177,15 +223,18 @@ export const ps = defineQuery({
   }),
   answer: (db, input, ctx) => {
     const parsed = input.job === undefined ? null : parseTarget(input.job)
-    if (input.job !== undefined && (parsed === null || 'id' in parsed)) return refuse('USAGE', `"${input.job}" is not a job, JOB/GROUP or JOB/GROUP[INDEX]`)
+    if (input.job !== undefined && (parsed === null || 'id' in parsed))
+      return refuse('USAGE', `"${input.job}" is not a job, JOB/GROUP or JOB/GROUP[INDEX]`)
     const target: { job?: string; group?: string; index?: number } = parsed !== null && 'job' in parsed ? parsed : {}
     if (target.job !== undefined && !jobRow(db, target.job)) return unknownJob(target.job)
     const { node, region, service, labels, isAll } = input
-    const tasks = tasksBySelector(db, { ...target, node, region, service, labels, isAll }).filter((task) => input.state === undefined || task.state === input.state)
-    const jobs = target.job === undefined ? db.all<Pick<JobRow, 'name'>>('SELECT name FROM tw_job ORDER BY name').map((row) => row.name) : [target.job]
+    const tasks = tasksBySelector(db, { ...target, node, region, service, labels, isAll }).filter(
+      (task) => input.state === undefined || task.state === input.state,
+    )
     const hasFilter = [node, region, service, input.state, labels].some((part) => part !== undefined)
-    const blocked = hasFilter ? [] : jobs.flatMap((job) => blockedOf(db, job, ctx.now).map((it) => [`${job}/${it.group}`, { count: it.tasks.length, code: it.code, why: it.why }] as const))
-    return { tasks, blocked: Object.fromEntries(blocked), nowMs: ctx.now }
+    const blocked = hasFilter ? [] : blockedOf(db, target.job ?? null, ctx.now)
+    const byGroup = blocked.map((it) => [`${it.job}/${it.group}`, { count: it.tasks.length, code: it.code, why: it.why }] as const)
+    return { tasks, blocked: Object.fromEntries(byGroup), nowMs: ctx.now }
   },
 })
 
@@ -209,7 +258,14 @@ export const explain = defineQuery({
   name: 'tw.explain',
   summary: 'Say why tasks are not placed, or why they are where and as they are.',
   input: z.object({ target: z.string(), node: z.string().optional() }),
-  output: z.object({ target: z.string(), isFine: z.boolean(), blocked: blockedSchema, lines: z.array(z.string()), tasks: z.array(z.object({ task: z.string(), lines: z.array(z.string()), events: z.array(eventSchema) })), nowMs: z.number() }),
+  output: z.object({
+    target: z.string(),
+    isFine: z.boolean(),
+    blocked: blockedSchema,
+    lines: z.array(z.string()),
+    tasks: z.array(z.object({ task: z.string(), lines: z.array(z.string()), events: z.array(eventSchema) })),
+    nowMs: z.number(),
+  }),
   answer: (db, input, ctx) => {
     const target = parseTarget(input.target)
     if (target === null) return refuse('USAGE', `"${input.target}" is not a job, JOB/GROUP or JOB/GROUP[INDEX]`)
@@ -218,14 +274,30 @@ export const explain = defineQuery({
     const status = job === undefined ? null : jobStatus(db, job)
     if (job === undefined || status === null) return 'id' in target ? unknownTask(input.target) : unknownJob(job ?? input.target)
     const group = 'id' in target ? named?.grp : target.group
-    if (group !== undefined && !status.groups.some((it) => it.group === group) && named === null) return refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${status.groups.map((it) => it.group).join(', ')}`)
-    const blocked = blockedOf(db, job, ctx.now).filter((it) => (group === undefined || it.group === group) && (named === null || 'id' in target || it.tasks.includes(input.target) || named.is_terminal === 0))
-    if (named === null && 'index' in target && target.index !== undefined && !blocked.some((it) => it.tasks.includes(input.target))) return unknownTask(input.target)
-    const rows = named ? [named] : 'index' in target && target.index !== undefined ? [] : db.all<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND is_terminal = 0 AND (? IS NULL OR grp = ?) ORDER BY grp, idx, id', job, group ?? null, group ?? null)
+    if (group !== undefined && !status.groups.some((it) => it.group === group) && named === null)
+      return refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${status.groups.map((it) => it.group).join(', ')}`)
+    const blocked = blockedOf(db, job, ctx.now).filter(
+      (it) =>
+        (group === undefined || it.group === group) &&
+        (named === null || 'id' in target || it.tasks.includes(input.target) || named.is_terminal === 0),
+    )
+    if (named === null && 'index' in target && target.index !== undefined && !blocked.some((it) => it.tasks.includes(input.target)))
+      return unknownTask(input.target)
+    const rows = named
+      ? [named]
+      : 'index' in target && target.index !== undefined
+        ? []
+        : db.all<TaskRow>(
+            'SELECT * FROM tw_task WHERE job = ? AND is_terminal = 0 AND (? IS NULL OR grp = ?) ORDER BY grp, idx, id',
+            job,
+            group ?? null,
+            group ?? null,
+          )
     const lines = waitingOf(db, job, ctx.now)
     if (input.node !== undefined) {
       for (const it of status.groups) {
-        if (group === undefined || it.group === group) lines.push(nodeLine(db, job, it.group, it.arms[0]?.version ?? status.currentVersion, input.node))
+        if (group === undefined || it.group === group)
+          lines.push(nodeLine(db, job, it.group, it.arms[0]?.version ?? status.currentVersion, input.node))
       }
     }
     const missing = status.groups.some((it) => it.leftover > 0 || it.arms.some((arm) => arm.healthy < arm.wanted))
@@ -239,4 +311,3 @@ export const explain = defineQuery({
     }
   },
 })
-

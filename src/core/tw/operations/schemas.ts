@@ -82,5 +82,12 @@ export const nodeSchema = z.object({
 })
 
 export const blockedSchema = z.array(
-  z.object({ group: z.string(), version: z.int(), tasks: z.array(z.string()), code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']), why: z.string() }),
+  z.object({
+    job: z.string(),
+    group: z.string(),
+    version: z.int(),
+    tasks: z.array(z.string()),
+    code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']),
+    why: z.string(),
+  }),
 )

@@ -36,12 +36,15 @@ export const jobVersionPut = defineCommand({
     const spec = parseSpec(document)
     if (isRefusal(spec)) return spec
     if (spec.job !== input.job) return refuse('TW_SPEC_INVALID', `the document is of the job ${spec.job}, not ${input.job}`)
-    if (spec.kind !== job.kind) return refuse('TW_SPEC_INVALID', `the job ${input.job} is of kind ${job.kind}, the document of kind ${spec.kind}`)
+    if (spec.kind !== job.kind)
+      return refuse('TW_SPEC_INVALID', `the job ${input.job} is of kind ${job.kind}, the document of kind ${spec.kind}`)
     const services = serviceEntries(db, spec)
     if (isRefusal(services)) return services
     const version = job.last_version + 1
     return {
-      entries: [jobSubmitted.of({ job: input.job, version, document, spec, release: input.release, reason: input.reason, isStarted: false })],
+      entries: [
+        jobSubmitted.of({ job: input.job, version, document, spec, release: input.release, reason: input.reason, isStarted: false }),
+      ],
       reply: () => ({ job: input.job, version }),
     }
   },
@@ -96,7 +99,8 @@ export const updateSet = defineCommand({
   decide: (db, input) => {
     const job = jobRow(db, input.job)
     if (!job) return unknownJob(input.job)
-    if (job.owner !== null && input.owner !== null && job.owner !== input.owner) return refuse('TW_JOB_OWNED', `the job ${input.job} is owned by ${job.owner}`, { details: { owner: job.owner } })
+    if (job.owner !== null && input.owner !== null && job.owner !== input.owner)
+      return refuse('TW_JOB_OWNED', `the job ${input.job} is owned by ${job.owner}`, { details: { owner: job.owner } })
     if (job.state !== 'running') return refuse('TW_JOB_STATE', `the job ${input.job} is stopped`)
     const group = onlyGroup(db, input.job, input.group)
     if (isRefusal(group)) return group
@@ -109,7 +113,12 @@ export const updateSet = defineCommand({
     return {
       entries: [
         updateTargetSet.of({
-          job: input.job, group, owner: input.owner, arms: input.arms, count: input.owner === null ? (primary?.count ?? null) : null, reason: input.reason,
+          job: input.job,
+          group,
+          owner: input.owner,
+          arms: input.arms,
+          count: input.owner === null ? (primary?.count ?? null) : null,
+          reason: input.reason,
         }),
         ...services,
       ],
@@ -124,7 +133,8 @@ function armsProblem(db: ReadDb, job: string, group: string, arms: readonly { ar
   if (new Set(arms.map((arm) => arm.version)).size !== arms.length) return refuse('USAGE', 'the arms must have different versions')
   for (const arm of arms) {
     if (!versionRow(db, job, arm.version)) return refuse('TW_VERSION_UNKNOWN', `the job ${job} has no version ${arm.version}`)
-    if (!groupSpecOf(specOf(db, job, arm.version), group)) return refuse('NOT_FOUND', `version ${arm.version} of the job ${job} has no group ${group}`)
+    if (!groupSpecOf(specOf(db, job, arm.version), group))
+      return refuse('NOT_FOUND', `version ${arm.version} of the job ${job} has no group ${group}`)
   }
   return null
 }

@@ -23,7 +23,9 @@ export interface Fleet {
 
 /** The planner's picture of the fleet, nodes by name. */
 export function fleetOf(db: ReadDb): Fleet {
-  const use = new Map(db.all<{ node: string; cpu_milli: number; memory_bytes: number }>('SELECT * FROM tw_node_use').map((row) => [row.node, row]))
+  const use = new Map(
+    db.all<{ node: string; cpu_milli: number; memory_bytes: number }>('SELECT * FROM tw_node_use').map((row) => [row.node, row]),
+  )
   const draining = new Set(db.all<{ node: string }>('SELECT node FROM tw_drain WHERE finished_at IS NULL').map((row) => row.node))
   const rows = db.all<NodeRow>('SELECT * FROM tw_node ORDER BY name')
   const nodes = rows.map((row): FleetNode => {
@@ -41,7 +43,9 @@ export function fleetOf(db: ReadDb): Fleet {
   })
   const addresses = new Map(rows.map((row) => [row.name, row.address]))
   const portsTaken = new Set<string>()
-  for (const task of db.all<Pick<TaskRow, 'node' | 'static_ports'>>("SELECT node, static_ports FROM tw_task WHERE is_terminal = 0 AND static_ports <> '[]'")) {
+  for (const task of db.all<Pick<TaskRow, 'node' | 'static_ports'>>(
+    "SELECT node, static_ports FROM tw_task WHERE is_terminal = 0 AND static_ports <> '[]'",
+  )) {
     for (const port of fromJson<number[]>(task.static_ports)) portsTaken.add(`${addresses.get(task.node) ?? task.node}:${port}`)
   }
   return { nodes, portsTaken }

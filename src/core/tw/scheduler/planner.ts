@@ -47,7 +47,11 @@ export interface Plan {
  */
 export function plan(fleet: Fleet, group: GroupSpec, indexes: readonly number[], standing: Standing): Plan {
   const byName = new Map(fleet.nodes.map((node) => [node.name, node]))
-  const counts = group.spread.map((key) => ({ key, same: tally(standing.sameVersion, key, byName), all: tally(standing.group, key, byName) }))
+  const counts = group.spread.map((key) => ({
+    key,
+    same: tally(standing.sameVersion, key, byName),
+    all: tally(standing.group, key, byName),
+  }))
   const statics = Object.values(group.container.ports).filter((port) => port > 0)
   const result: Plan = { placements: [], unplaced: [], filters: null }
   for (const index of indexes) {
@@ -77,8 +81,22 @@ export function plan(fleet: Fleet, group: GroupSpec, indexes: readonly number[],
 }
 
 /** The nodes that can take one more task of the group now, and what took away the others. */
-export function feasibleNodes(fleet: Fleet, group: GroupSpec, statics: readonly number[]): { feasible: FleetNode[]; filters: FilterCounts } {
-  const filters: FilterCounts = { nodes: fleet.nodes.length, lost: 0, draining: 0, cordoned: 0, constraints: {}, size: 0, cpu: 0, memory: 0, ports: 0 }
+export function feasibleNodes(
+  fleet: Fleet,
+  group: GroupSpec,
+  statics: readonly number[],
+): { feasible: FleetNode[]; filters: FilterCounts } {
+  const filters: FilterCounts = {
+    nodes: fleet.nodes.length,
+    lost: 0,
+    draining: 0,
+    cordoned: 0,
+    constraints: {},
+    size: 0,
+    cpu: 0,
+    memory: 0,
+    ports: 0,
+  }
   const feasible = fleet.nodes.filter((node) => {
     if (node.closed !== null) {
       filters[node.closed] += 1
@@ -116,7 +134,15 @@ function scoreOf(node: FleetNode, group: GroupSpec, counts: readonly SpreadCount
     const value = node.attributes[key === 'node' ? 'name' : key] ?? ''
     return [same.get(value) ?? 0, all.get(value) ?? 0]
   })
-  const fit = Math.round(100 * cosine(group.container.cpuMilli / node.cpuMilli, group.container.memoryBytes / node.memoryBytes, node.cpuFree / node.cpuMilli, node.memoryFree / node.memoryBytes))
+  const fit = Math.round(
+    100 *
+      cosine(
+        group.container.cpuMilli / node.cpuMilli,
+        group.container.memoryBytes / node.memoryBytes,
+        node.cpuFree / node.cpuMilli,
+        node.memoryFree / node.memoryBytes,
+      ),
+  )
   const fullness = Math.round((100 * node.cpuFree) / node.cpuMilli)
   return [avoid.has(node.name) ? 1 : 0, ...spread, 100 - fit, fullness]
 }
@@ -146,7 +172,9 @@ function tally(nodes: readonly string[], key: string, byName: ReadonlyMap<string
 function whyText(group: GroupSpec, score: readonly number[], feasible: number, nodes: number): string {
   const spread = group.spread.map((key, i) => `${score[1 + 2 * i] ?? 0} of its version in the ${key} before`)
   const fit = 100 - (score[1 + 2 * group.spread.length] ?? 0)
-  return [`${feasible} of ${nodes} nodes could take it`, ...spread, `fit ${fit}`, ...(score[0] ? ['it failed there before'] : [])].join(', ')
+  return [`${feasible} of ${nodes} nodes could take it`, ...spread, `fit ${fit}`, ...(score[0] ? ['it failed there before'] : [])].join(
+    ', ',
+  )
 }
 
 /** One sentence: why no node took it. */
@@ -169,5 +197,8 @@ export function filterText(filters: FilterCounts): string {
 /** True when waiting cannot help: every node that is there is too small or fails a constraint. */
 export function isInfeasible(filters: FilterCounts): boolean {
   const never = filters.size + Object.values(filters.constraints).reduce((sum, count) => sum + count, 0)
-  return never === filters.nodes - filters.lost - filters.draining - filters.cordoned && filters.lost + filters.draining + filters.cordoned < filters.nodes
+  return (
+    never === filters.nodes - filters.lost - filters.draining - filters.cordoned &&
+    filters.lost + filters.draining + filters.cordoned < filters.nodes
+  )
 }

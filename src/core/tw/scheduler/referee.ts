@@ -8,10 +8,14 @@ import { attributesOf } from './fleet.ts'
  * Why a placement may not stand in the state as it is now, or null. Knows nothing of any planner: it reads the few rows
  * the record touches (I2, I4, I7).
  */
-export function misfitOf(db: ReadDb, record: { job: string; group: GroupSpec; version: number; index: number; node: string }): string | null {
+export function misfitOf(
+  db: ReadDb,
+  record: { job: string; group: GroupSpec; version: number; index: number; node: string },
+): string | null {
   const { group } = record
   if (jobRow(db, record.job)?.state !== 'running') return 'the job is stopped'
-  if (!armRows(db, record.job, group.name).some((arm) => arm.version === record.version && arm.count > 0)) return 'stale: no arm wants this version any more'
+  if (!armRows(db, record.job, group.name).some((arm) => arm.version === record.version && arm.count > 0))
+    return 'stale: no arm wants this version any more'
   const node = nodeRow(db, record.node)
   if (!node || node.state === 'lost') return 'stale: the node is lost'
   if (node.is_cordoned) return 'stale: the node is cordoned'
@@ -19,7 +23,8 @@ export function misfitOf(db: ReadDb, record: { job: string; group: GroupSpec; ve
   const use = db.get<NodeUseRow>('SELECT * FROM tw_node_use WHERE node = ?', record.node)
   if ((use?.cpu_milli ?? 0) + group.container.cpuMilli > node.cpu_milli) return 'stale: not enough cpu'
   if ((use?.memory_bytes ?? 0) + group.container.memoryBytes > node.memory_bytes) return 'stale: not enough memory'
-  if (db.get('SELECT id FROM tw_task WHERE job = ? AND grp = ? AND idx = ? AND is_terminal = 0', record.job, group.name, record.index)) return 'stale: the index is in use'
+  if (db.get('SELECT id FROM tw_task WHERE job = ? AND grp = ? AND idx = ? AND is_terminal = 0', record.job, group.name, record.index))
+    return 'stale: the index is in use'
   const statics = Object.values(group.container.ports).filter((port) => port > 0)
   if (statics.length > 0 && holdsPort(db, node.address, statics)) return 'stale: the port is taken'
   return null

@@ -6,6 +6,7 @@ import { fleetOf } from '../scheduler/fleet.ts'
 import { feasibleNodes, filterText, isInfeasible } from '../scheduler/planner.ts'
 
 export interface Blocked {
+  job: string
   group: string
   version: number
   /** names the tasks would have */
@@ -14,15 +15,16 @@ export interface Blocked {
   why: string
 }
 
-/** Tasks of a job that have no place now, and what took the nodes away. Planned on the state as it is. */
-export function blockedOf(db: ReadDb, job: string, now: number): Blocked[] {
+/** Tasks that have no place now, and what took the nodes away, of one job or of all. Planned on the state as it is. */
+export function blockedOf(db: ReadDb, job: string | null, now: number): Blocked[] {
   return decisions(db, now).flatMap((it) =>
-    it.job !== job
+    job !== null && it.job !== job
       ? []
       : it.decision.blocked.map((blocked) => ({
+          job: it.job,
           group: it.group,
           version: blocked.version,
-          tasks: blocked.indexes.map((idx) => taskName({ job, grp: it.group, idx })),
+          tasks: blocked.indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
           code: isInfeasible(blocked.filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const),
           why: filterText(blocked.filters),
         })),
@@ -39,15 +41,26 @@ export function waitingOf(db: ReadDb, job: string, now: number): string[] {
   for (const { job: name, group, decision } of decisions(db, now)) {
     if (name !== job) continue
     const live = liveTasks(db, job, group)
-    const versions = new Set(armRows(db, job, group).filter((arm) => arm.count > 0).map((arm) => arm.version))
+    const versions = new Set(
+      armRows(db, job, group)
+        .filter((arm) => arm.count > 0)
+        .map((arm) => arm.version),
+    )
     const old = live.filter((task) => task.want === 'run' && !versions.has(task.version))
     const stopping = new Set(decision.stop.flatMap((stop) => stop.ids))
     const held = old.filter((task) => !stopping.has(task.id)).length
     if (held > 0) lines.push(`${job}/${group}: ${held} tasks of an older version stay until enough new ones are healthy for long enough`)
-    const failed = db.all<TaskRow>("SELECT * FROM tw_task WHERE job = ? AND grp = ? AND state = 'failed' AND ended_at > ? ORDER BY id DESC", job, group, now - 3_600_000)
+    const failed = db.all<TaskRow>(
+      "SELECT * FROM tw_task WHERE job = ? AND grp = ? AND state = 'failed' AND ended_at > ? ORDER BY id DESC",
+      job,
+      group,
+      now - 3_600_000,
+    )
     const [latest] = failed
     if (latest) {
-      lines.push(`${job}/${group}: ${failed.length} failed within the last hour, lately ${taskName(latest)} on ${latest.node}: ${latest.reason || 'no reason given'}`)
+      lines.push(
+        `${job}/${group}: ${failed.length} failed within the last hour, lately ${taskName(latest)} on ${latest.node}: ${latest.reason || 'no reason given'}`,
+      )
       if (decision.place.length === 0 && decision.blocked.length === 0 && decision.wakeAt !== null && missing(db, job, group) > 0) {
         lines.push(`${job}/${group}: the next try comes in ${Math.max(0, Math.ceil((decision.wakeAt - now) / 1000))} s (back-off)`)
       }
@@ -84,7 +97,8 @@ export function nodeLine(db: ReadDb, job: string, group: string, version: number
   const statics = Object.values(spec.container.ports).filter((port) => port > 0)
   const { feasible, filters } = feasibleNodes(only, spec, statics)
   const [it] = only.nodes
-  if (feasible.length > 0 || !it) return `${name} could take one more task of ${job}/${group}: ${it?.cpuFree ?? 0}m cpu and ${Math.floor((it?.memoryFree ?? 0) / 1048576)} MiB are free`
+  if (feasible.length > 0 || !it)
+    return `${name} could take one more task of ${job}/${group}: ${it?.cpuFree ?? 0}m cpu and ${Math.floor((it?.memoryFree ?? 0) / 1048576)} MiB are free`
   if (it.closed !== null) return `${name} takes nothing: it is ${it.closed}`
   const failed = spec.constraints.find((constraint) => !meets(constraint, it.attributes))
   if (failed) {

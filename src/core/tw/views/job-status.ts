@@ -53,16 +53,35 @@ export function jobStatus(db: ReadDb, name: string): JobStatus | null {
         group: group.name,
         service: groupSpecOf(spec, group.name)?.services[0]?.name ?? null,
         count: group.count,
-        arms: arms.map((arm) => ({ arm: arm.arm, version: arm.version, wanted: arm.count, ...counts(active.filter((task) => task.version === arm.version), arm.count) })),
+        arms: arms.map((arm) => ({
+          arm: arm.arm,
+          version: arm.version,
+          wanted: arm.count,
+          ...counts(
+            active.filter((task) => task.version === arm.version),
+            arm.count,
+          ),
+        })),
         leftover: live.filter((task) => !versions.has(task.version) || task.want === 'stop').length,
       },
     ]
   })
-  return { job: name, kind: job.kind, state: job.state, currentVersion: job.current_version, lastVersion: job.last_version, owner: job.owner, groups }
+  return {
+    job: name,
+    kind: job.kind,
+    state: job.state,
+    currentVersion: job.current_version,
+    lastVersion: job.last_version,
+    owner: job.owner,
+    groups,
+  }
 }
 
 function counts(tasks: readonly TaskRow[], wanted: number): Omit<ArmStatus, 'arm' | 'version' | 'wanted'> {
-  const healthySince = tasks.filter(isReady).flatMap((task) => task.healthy_since ?? []).sort((a, b) => a - b)
+  const healthySince = tasks
+    .filter(isReady)
+    .flatMap((task) => task.healthy_since ?? [])
+    .sort((a, b) => a - b)
   return {
     placed: tasks.length,
     running: tasks.filter((task) => task.state === 'running').length,

@@ -1,6 +1,16 @@
 import type { MeshEndpoint, MeshFault, MeshPolicy, MeshService, MeshSnapshot, MeshSplit } from '../../contracts/mesh.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { fromJson, isReady, liveTasks, taskName, type MeshFaultRow, type MeshServiceRow, type MeshSplitRow, type NodeRow, type TaskRow } from '../rows.ts'
+import {
+  fromJson,
+  isReady,
+  liveTasks,
+  taskName,
+  type MeshFaultRow,
+  type MeshServiceRow,
+  type MeshSplitRow,
+  type NodeRow,
+  type TaskRow,
+} from '../rows.ts'
 
 /** mesh 3.5, the defaults */
 const POLICY: MeshPolicy = {
@@ -24,10 +34,17 @@ function meshService(db: ReadDb, row: MeshServiceRow): MeshService {
   return {
     name: row.name,
     protocol: row.protocol,
-    policy: { ...POLICY, requestTimeoutMs: row.request_timeout_ms, tryTimeoutMs: Math.min(POLICY.tryTimeoutMs, row.request_timeout_ms), retriesMax: row.retries_max },
+    policy: {
+      ...POLICY,
+      requestTimeoutMs: row.request_timeout_ms,
+      tryTimeoutMs: Math.min(POLICY.tryTimeoutMs, row.request_timeout_ms),
+      retriesMax: row.retries_max,
+    },
     endpoints,
     split: splitOf(db, row.name),
-    faults: db.all<MeshFaultRow>('SELECT * FROM tw_mesh_fault WHERE service = ? ORDER BY id', row.name).map((fault) => fromJson<MeshFault>(fault.body)),
+    faults: db
+      .all<MeshFaultRow>('SELECT * FROM tw_mesh_fault WHERE service = ? ORDER BY id', row.name)
+      .map((fault) => fromJson<MeshFault>(fault.body)),
   }
 }
 
@@ -35,7 +52,9 @@ function meshService(db: ReadDb, row: MeshServiceRow): MeshService {
 export function endpointsOf(db: ReadDb, service: MeshServiceRow): { endpoints: MeshEndpoint[]; unused: { task: string; why: string }[] } {
   const nodes = new Map(db.all<NodeRow>('SELECT * FROM tw_node').map((node) => [node.name, node]))
   const releases = new Map(
-    db.all<{ version: number; release: string | null }>('SELECT version, release FROM tw_job_version WHERE job = ?', service.job).map((row) => [row.version, row.release]),
+    db
+      .all<{ version: number; release: string | null }>('SELECT version, release FROM tw_job_version WHERE job = ?', service.job)
+      .map((row) => [row.version, row.release]),
   )
   const endpoints: MeshEndpoint[] = []
   const unused: { task: string; why: string }[] = []
@@ -91,5 +110,7 @@ export interface SplitStatus {
 /** How far a split has come; null when none was ever set. Its shares may be empty: the split was taken away. */
 export function splitStatus(db: ReadDb, service: string): SplitStatus | null {
   const row = db.get<MeshSplitRow>('SELECT * FROM tw_mesh_split WHERE service = ?', service)
-  return row ? { epoch: row.epoch, position: row.position, appliedAtMs: row.applied_at, shares: fromJson<Record<string, number>>(row.shares) } : null
+  return row
+    ? { epoch: row.epoch, position: row.position, appliedAtMs: row.applied_at, shares: fromJson<Record<string, number>>(row.shares) }
+    : null
 }

@@ -71,7 +71,11 @@ export function tasksBySelector(db: ReadDb, selector: TaskSelector): TaskView[] 
 
 export function taskViews(db: ReadDb, rows: readonly TaskRow[]): TaskView[] {
   const regions = new Map(db.all<Pick<NodeRow, 'name' | 'region'>>('SELECT name, region FROM tw_node').map((row) => [row.name, row.region]))
-  const arms = new Map(db.all<{ job: string; grp: string; version: number; arm: string }>('SELECT * FROM tw_arm').map((row) => [`${row.job}/${row.grp}@${row.version}`, row.arm]))
+  const arms = new Map(
+    db
+      .all<{ job: string; grp: string; version: number; arm: string }>('SELECT * FROM tw_arm')
+      .map((row) => [`${row.job}/${row.grp}@${row.version}`, row.arm]),
+  )
   const specs = new Map<string, { spec: JobSpec; release: string | null }>()
   return rows.map((task) => {
     const key = `${task.job}@${task.version}`
@@ -106,7 +110,15 @@ export function taskViews(db: ReadDb, rows: readonly TaskRow[]): TaskView[] {
       endedAtMs: task.ended_at,
       cpuMilli: task.cpu_milli,
       memoryBytes: task.memory_bytes,
-      labels: { ...version.spec.labels, ...group?.labels, job: task.job, group: task.grp, node: task.node, region: regions.get(task.node) ?? '', version: `v${task.version}` },
+      labels: {
+        ...version.spec.labels,
+        ...group?.labels,
+        job: task.job,
+        group: task.grp,
+        node: task.node,
+        region: regions.get(task.node) ?? '',
+        version: `v${task.version}`,
+      },
     }
   })
 }
@@ -116,7 +128,11 @@ export function parseTarget(target: string): { job: string; group?: string; inde
   if (/^\d+$/.test(target)) return { id: Number(target) }
   const match = /^([a-z0-9][a-z0-9-]*)(?:\/([a-z0-9][a-z0-9-]*)(?:\[(\d+)\])?)?$/.exec(target)
   if (!match?.[1]) return null
-  return { job: match[1], ...(match[2] === undefined ? {} : { group: match[2] }), ...(match[3] === undefined ? {} : { index: Number(match[3]) }) }
+  return {
+    job: match[1],
+    ...(match[2] === undefined ? {} : { group: match[2] }),
+    ...(match[3] === undefined ? {} : { index: Number(match[3]) }),
+  }
 }
 
 /** The task of a name or id: the live one, else the latest that ended; null when there is none. */
@@ -126,7 +142,12 @@ export function findTask(db: ReadDb, target: string): TaskRow | null {
   if ('id' in parsed) return db.get<TaskRow>('SELECT * FROM tw_task WHERE id = ?', parsed.id) ?? null
   if (parsed.group === undefined || parsed.index === undefined) return null
   return (
-    db.get<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND grp = ? AND idx = ? ORDER BY is_terminal, id DESC', parsed.job, parsed.group, parsed.index) ?? null
+    db.get<TaskRow>(
+      'SELECT * FROM tw_task WHERE job = ? AND grp = ? AND idx = ? ORDER BY is_terminal, id DESC',
+      parsed.job,
+      parsed.group,
+      parsed.index,
+    ) ?? null
   )
 }
 

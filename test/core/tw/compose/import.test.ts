@@ -66,7 +66,11 @@ test('what is mapped is a valid job with the same meaning', () => {
 test('every key of the file is named: mapped, changed, or unsupported with a reason', () => {
   const status = new Map(imported.keys.map((key) => [key.key, key.status]))
   const web = Object.keys((parse(FILE) as { services: { web: object } }).services.web)
-  for (const key of web) expect([...status.keys()].some((name) => name.startsWith(`services.web.${key}`)), key).toBe(true)
+  for (const key of web)
+    expect(
+      [...status.keys()].some((name) => name.startsWith(`services.web.${key}`)),
+      key,
+    ).toBe(true)
   expect(status.get('services.web.image')).toBe('changed')
   expect(status.get('services.web.ports[0]')).toBe('changed')
   expect(status.get('services.web.ports[1]')).toBe('unsupported')

@@ -1,7 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { jobRevert, jobRun, jobScale, jobStop, jobVersionPut, nodeDrain, nodeUndrain, ps, taskStop, updateSet } from '../../../../src/core/tw/operations.ts'
-import { desiredTasks, jobStatus, meshSnapshot, nodesView } from '../../../../src/core/tw/queries.ts'
+import {
+  jobRevert,
+  jobRun,
+  jobScale,
+  jobStop,
+  jobVersionPut,
+  nodeDrain,
+  nodeUndrain,
+  ps,
+  taskStop,
+  updateSet,
+} from '../../../../src/core/tw/operations.ts'
+import { desiredTasks, jobStatus, meshSnapshot, nodesView, tasksBySelector } from '../../../../src/core/tw/queries.ts'
 import { newSimulatedFleet, type SimulatedFleet } from '../../../support/tw-fleet.ts'
 
 const job = (count: number, version: string, more: Record<string, unknown> = {}, main: Record<string, unknown> = {}) => ({
@@ -14,13 +25,20 @@ const job = (count: number, version: string, more: Record<string, unknown> = {},
       services: { web: { port: 'http' } },
       reschedule: { delay: '2s' },
       ...more,
-      main: { command: ['server'], env: { VERSION: version }, resources: { cpu: '100m', memory: '64MiB' }, health: { readiness: { http: '/ready' } }, ...main },
+      main: {
+        command: ['server'],
+        env: { VERSION: version },
+        resources: { cpu: '100m', memory: '64MiB' },
+        health: { readiness: { http: '/ready' } },
+        ...main,
+      },
     },
   },
 })
 
-const serving = (fleet: SimulatedFleet): number => meshSnapshot(fleet.state.db).services.find((service) => service.name === 'web')?.endpoints.length ?? 0
-const live = (fleet: SimulatedFleet) => fleet.state.ask(ps, {}).tasks
+const serving = (fleet: SimulatedFleet): number =>
+  meshSnapshot(fleet.state.db).services.find((service) => service.name === 'web')?.endpoints.length ?? 0
+const live = (fleet: SimulatedFleet) => tasksBySelector(fleet.state.db, {})
 const versions = (fleet: SimulatedFleet): number[] => [...new Set(live(fleet).map((task) => task.version))]
 
 /** I2 on the whole state: what runs by the agents' own word and by tw's, against each node's size. */
@@ -28,7 +46,9 @@ function expectNoOverCommit(fleet: SimulatedFleet): void {
   for (const node of nodesView(fleet.state.db)) {
     expect(node.cpuReserved, `cpu of ${node.node}`).toBeLessThanOrEqual(node.cpuMilli)
     expect(node.memoryReserved, `memory of ${node.node}`).toBeLessThanOrEqual(node.memoryBytes)
-    const held = live(fleet).filter((task) => task.node === node.node).reduce((sum, task) => sum + task.cpuMilli, 0)
+    const held = live(fleet)
+      .filter((task) => task.node === node.node)
+      .reduce((sum, task) => sum + task.cpuMilli, 0)
     expect(node.cpuReserved, `the reservation of ${node.node} counts its tasks`).toBe(held)
   }
 }
@@ -37,7 +57,14 @@ describe('a rolling update', () => {
   test('keeps count - max_unavailable tasks in service at every step, and never more than count + max_surge wanted', () => {
     fc.assert(
       fc.property(
-        fc.record({ count: fc.integer({ min: 1, max: 12 }), nodes: fc.integer({ min: 1, max: 6 }), startMs: fc.integer({ min: 0, max: 3000 }), stopMs: fc.integer({ min: 0, max: 3000 }), unavailable: fc.integer({ min: 0, max: 3 }), surge: fc.integer({ min: 0, max: 3 }) }),
+        fc.record({
+          count: fc.integer({ min: 1, max: 12 }),
+          nodes: fc.integer({ min: 1, max: 6 }),
+          startMs: fc.integer({ min: 0, max: 3000 }),
+          stopMs: fc.integer({ min: 0, max: 3000 }),
+          unavailable: fc.integer({ min: 0, max: 3 }),
+          surge: fc.integer({ min: 0, max: 3 }),
+        }),
         ({ count, nodes, startMs, stopMs, unavailable, surge }) => {
           fc.pre(unavailable + surge > 0)
           const availability = { availability: { max_unavailable: unavailable, max_surge: surge, min_healthy_time: '1s' } }
@@ -55,9 +82,9 @@ describe('a rolling update', () => {
           expectNoOverCommit(fleet)
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 8 },
     )
-  })
+  }, 120_000)
 
   test('to a version that never becomes healthy leaves the old tasks serving', () => {
     const fleet = newSimulatedFleet({ nodes: 4, behaviour: (task) => ({ startMs: task.version === 2 ? 1e9 : 500, stopMs: 500 }) })
@@ -117,12 +144,14 @@ test('after any sequence of runs, scales, stops, drains and lost nodes no node i
       expect(live(fleet).length).toBe(wanted)
       expect(serving(fleet)).toBe(wanted)
       // I6: no process is left that tw does not know, and none is known that does not run.
-      expect([...fleet.nodes.values()].flatMap((node) => [...node.processes.values()]).filter((process) => process.report.pid !== null).length).toBe(wanted)
+      expect(
+        [...fleet.nodes.values()].flatMap((node) => [...node.processes.values()]).filter((process) => process.report.pid !== null).length,
+      ).toBe(wanted)
       expect(fleet.state.replay().digest()).toBe(fleet.state.digest())
     }),
-    { numRuns: 25 },
+    { numRuns: 12 },
   )
-})
+}, 120_000)
 
 describe('when a node is lost', () => {
   test('its tasks are replaced at once elsewhere, and its old processes are stopped when it returns', () => {
@@ -185,7 +214,10 @@ test('a drain that would leave tasks homeless is refused and names them', () => 
 })
 
 test('tasks that fail are tried again with a growing wait, not in a tight loop', () => {
-  const fleet = newSimulatedFleet({ nodes: 2, behaviour: () => ({ startMs: 1e9, stopMs: 0, end: { afterMs: 250, state: 'failed', reason: 'exit 1' } }) })
+  const fleet = newSimulatedFleet({
+    nodes: 2,
+    behaviour: () => ({ startMs: 1e9, stopMs: 0, end: { afterMs: 250, state: 'failed', reason: 'exit 1' } }),
+  })
   fleet.state.run(jobRun, { spec: job(1, '1') })
   fleet.pass(60_000)
   const starts = fleet.state.entries.filter((entry) => entry.type === 'tw.TasksPlaced').length
@@ -195,7 +227,10 @@ test('tasks that fail are tried again with a growing wait, not in a tight loop',
 })
 
 test('a batch job runs its tasks to completion once and does not start them again', () => {
-  const fleet = newSimulatedFleet({ nodes: 2, behaviour: () => ({ startMs: 0, stopMs: 0, end: { afterMs: 1000, state: 'complete', reason: 'exit 0' } }) })
+  const fleet = newSimulatedFleet({
+    nodes: 2,
+    behaviour: () => ({ startMs: 0, stopMs: 0, end: { afterMs: 1000, state: 'complete', reason: 'exit 0' } }),
+  })
   fleet.state.run(jobRun, { spec: { job: 'sum', kind: 'batch', groups: { main: { count: 3, main: { command: 'true' } } } } })
   fleet.pass(30_000)
   expect(fleet.state.ask(ps, { job: 'sum', isAll: true }).tasks.map((task) => task.state)).toEqual(['complete', 'complete', 'complete'])
@@ -208,7 +243,15 @@ describe('a job that a rollout owns', () => {
     fleet.pass(5000)
     const { version } = fleet.state.run(jobVersionPut, { job: 'web', change: { env: { VERSION: '2' } }, release: 'web-2' })
     expect(version).toBe(2)
-    fleet.state.run(updateSet, { job: 'web', owner: 'rollout:1', arms: [{ arm: 'primary', version: 1, count: 8 }, { arm: 'canary', version: 2, count: 1 }], reason: 'step 1' })
+    fleet.state.run(updateSet, {
+      job: 'web',
+      owner: 'rollout:1',
+      arms: [
+        { arm: 'primary', version: 1, count: 8 },
+        { arm: 'canary', version: 2, count: 1 },
+      ],
+      reason: 'step 1',
+    })
     fleet.pass(5000)
     return fleet
   }
@@ -217,7 +260,9 @@ describe('a job that a rollout owns', () => {
     const fleet = owned()
     expect(() => fleet.state.run(jobScale, { job: 'web', count: 2 })).toThrow(/owned by rollout:1/)
     expect(() => fleet.state.run(jobRun, { spec: job(2, '9') })).toThrow(/owned by rollout:1/)
-    expect(() => fleet.state.run(updateSet, { job: 'web', owner: 'rollout:2', arms: [{ arm: 'primary', version: 1, count: 1 }], reason: '' })).toThrow(/owned/)
+    expect(() =>
+      fleet.state.run(updateSet, { job: 'web', owner: 'rollout:2', arms: [{ arm: 'primary', version: 1, count: 1 }], reason: '' }),
+    ).toThrow(/owned/)
   })
 
   test('runs both arms side by side, and ends with the new version after promotion without a task too few', () => {
@@ -251,11 +296,42 @@ test('a version that differs only in counts, budgets or labels keeps the process
   const pids = live(fleet).map((task) => task.pid)
   expect(fleet.state.run(jobRun, { spec: job(3, '1', { labels: { team: 'a' } }) }).version).toBe(2)
   fleet.pass(5000)
-  expect(live(fleet).map((task) => [task.version, task.pid])).toMatchObject([[2, pids[0]], [2, pids[1]], [2, expect.any(Number)]])
+  expect(live(fleet).map((task) => [task.version, task.pid])).toMatchObject([
+    [2, pids[0]],
+    [2, pids[1]],
+    [2, expect.any(Number)],
+  ])
   expect(meshSnapshot(fleet.state.db).services[0]?.endpoints.map((endpoint) => endpoint.subset)).toEqual(['v2', 'v2', 'v2'])
   fleet.state.run(jobScale, { job: 'web', count: 1 })
   fleet.pass(5000)
   expect(fleet.state.run(jobRun, { spec: job(3, '1', { labels: { team: 'a' } }) })).toMatchObject({ version: 2, isChanged: true })
   fleet.pass(5000)
   expect(serving(fleet)).toBe(3)
+})
+
+test('a task that is not healthy within its deadline is stopped and counts as a failure, so the next try waits', () => {
+  const fleet = newSimulatedFleet({ nodes: 2, behaviour: () => ({ startMs: 1e9, stopMs: 0 }) })
+  fleet.state.run(jobRun, { spec: job(1, '1', { update: { healthy_deadline: '5s' } }) })
+  fleet.pass(30_000)
+  const stops = fleet.state.entries.filter((entry) => entry.type === 'tw.StopTask')
+  expect(stops.map((entry) => (entry.body as { cause: string }).cause)).toEqual(Array(stops.length).fill('not healthy before its deadline'))
+  // 5 s to become healthy and 2, 4, 8 s of waiting: three stops in half a minute.
+  expect(stops.length).toBe(3)
+  expect(new Set(fleet.state.ask(ps, { isAll: true }).tasks.map((task) => task.node)).size).toBe(2)
+})
+
+test('finished tasks are forgotten after an hour, but the last five of an index stay', () => {
+  const fleet = newSimulatedFleet({
+    nodes: 2,
+    behaviour: () => ({ startMs: 1e9, stopMs: 0, end: { afterMs: 250, state: 'failed', reason: 'exit 1' } }),
+  })
+  fleet.state.run(jobRun, { spec: job(1, '1', { reschedule: { delay: '1s', factor: 1 } }) })
+  fleet.pass(60_000)
+  const before = fleet.state.ask(ps, { isAll: true }).tasks.length
+  expect(before).toBeGreaterThan(10)
+  fleet.state.run(jobStop, { job: 'web' })
+  fleet.pass(1000)
+  fleet.state.advance(3_700_000)
+  fleet.pass(2000)
+  expect(fleet.state.ask(ps, { isAll: true }).tasks.length).toBe(5)
 })

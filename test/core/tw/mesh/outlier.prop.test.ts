@@ -37,21 +37,30 @@ describe('outlier ejection', () => {
   })
 
   it('never more than the allowed share is ejected, never the last endpoint, never for more than 300 s', () => {
-    const event = fc.record({ who: fc.nat(20), outcome: fc.constantFrom<Outcome>('ok', 'error', 'connect', 'connect'), afterMs: fc.nat(4000) })
+    const event = fc.record({
+      who: fc.nat(20),
+      outcome: fc.constantFrom<Outcome>('ok', 'error', 'connect', 'connect'),
+      afterMs: fc.nat(4000),
+    })
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 0, max: 1_000_000 }), fc.array(event, { minLength: 50, maxLength: 400 }), (count, ejectedMax, events) => {
-        const pool = poolOf(count)
-        let nowMs = 0
-        for (const { who, outcome, afterMs } of events) {
-          nowMs += afterMs
-          const self = pool[who % count]!
-          observeOutcome(pool, self, outcome, nowMs, ejectedMax)
-          const ejected = pool.filter((health) => isEjected(health, nowMs)).length
-          expect(ejected).toBeLessThanOrEqual(Math.floor((count * ejectedMax) / 1_000_000))
-          expect(ejected).toBeLessThan(count)
-          expect(self.ejectedUntilMs - nowMs).toBeLessThanOrEqual(300_000)
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 0, max: 1_000_000 }),
+        fc.array(event, { minLength: 50, maxLength: 400 }),
+        (count, ejectedMax, events) => {
+          const pool = poolOf(count)
+          let nowMs = 0
+          for (const { who, outcome, afterMs } of events) {
+            nowMs += afterMs
+            const self = pool[who % count]!
+            observeOutcome(pool, self, outcome, nowMs, ejectedMax)
+            const ejected = pool.filter((health) => isEjected(health, nowMs)).length
+            expect(ejected).toBeLessThanOrEqual(Math.floor((count * ejectedMax) / 1_000_000))
+            expect(ejected).toBeLessThan(count)
+            expect(self.ejectedUntilMs - nowMs).toBeLessThanOrEqual(300_000)
+          }
+        },
+      ),
     )
   })
 

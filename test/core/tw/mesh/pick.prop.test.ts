@@ -5,22 +5,30 @@ import { createEwma, observeLatency, readLatency } from '../../../../src/core/tw
 import { type Candidate, costOf, pickOfTwo } from '../../../../src/core/tw/mesh/pick.ts'
 import { serviceName, serviceOf } from '../../../../src/core/tw/mesh/route.ts'
 
-const candidate = (running: number, latencyMs: number, weight = 100): Candidate => ({ running, weight, latency: { valueMs: latencyMs, atMs: 0 } })
+const candidate = (running: number, latencyMs: number, weight = 100): Candidate => ({
+  running,
+  weight,
+  latency: { valueMs: latencyMs, atMs: 0 },
+})
 
 describe('two choices', () => {
   it('never takes the costliest of three or more, nor the one that just failed', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(50), fc.integer({ min: 1, max: 1000 })), { minLength: 3, maxLength: 10 }), fc.integer(), (loads, seed) => {
-        const pool = loads.map(([running, latencyMs]) => candidate(running, latencyMs))
-        const random = createPrng(seed).next
-        const costs = pool.map((each) => costOf(each, 0, 1))
-        const worst = pool[costs.indexOf(Math.max(...costs))]!
-        const isUniqueWorst = costs.filter((cost) => cost === Math.max(...costs)).length === 1
-        for (let i = 0; i < 20; i += 1) {
-          if (isUniqueWorst) expect(pickOfTwo(pool, 0, 1, random)).not.toBe(worst)
-          expect(pickOfTwo(pool, 0, 1, random, pool[0])).not.toBe(pool[0])
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.nat(50), fc.integer({ min: 1, max: 1000 })), { minLength: 3, maxLength: 10 }),
+        fc.integer(),
+        (loads, seed) => {
+          const pool = loads.map(([running, latencyMs]) => candidate(running, latencyMs))
+          const random = createPrng(seed).next
+          const costs = pool.map((each) => costOf(each, 0, 1))
+          const worst = pool[costs.indexOf(Math.max(...costs))]!
+          const isUniqueWorst = costs.filter((cost) => cost === Math.max(...costs)).length === 1
+          for (let i = 0; i < 20; i += 1) {
+            if (isUniqueWorst) expect(pickOfTwo(pool, 0, 1, random)).not.toBe(worst)
+            expect(pickOfTwo(pool, 0, 1, random, pool[0])).not.toBe(pool[0])
+          }
+        },
+      ),
     )
   })
 
@@ -56,7 +64,10 @@ describe('latency average', () => {
 
 describe('route', () => {
   it('short, mesh and full names lead to the service, with and without a port; a single service takes any host', () => {
-    const both = new Map([['web', 1], ['api', 2]])
+    const both = new Map([
+      ['web', 1],
+      ['api', 2],
+    ])
     for (const host of ['web', 'WEB', 'web:15001', 'web.mesh', 'web.default.mesh:80']) expect(serviceOf(both, null, host)).toBe(1)
     expect(serviceOf(both, null, '127.0.0.1:15001')).toBeNull()
     expect(serviceOf(both, 'api', 'web')).toBe(2)

@@ -6,7 +6,11 @@ import { backoffMs, countRequest, createBudget, mayRetry, takeRetry } from '../.
 describe('retries', () => {
   it('only idempotent methods are retried once something was sent; any method when nothing was', () => {
     expect(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'].every((method) => mayRetry(method, 'reset', true))).toBe(true)
-    expect([mayRetry('POST', 'reset', true), mayRetry('PATCH', 'unavailable', true), mayRetry('POST', 'connect', true)]).toEqual([false, false, true])
+    expect([mayRetry('POST', 'reset', true), mayRetry('PATCH', 'unavailable', true), mayRetry('POST', 'connect', true)]).toEqual([
+      false,
+      false,
+      true,
+    ])
     expect(mayRetry('PUT', 'connect', false)).toBe(false)
   })
 
@@ -31,8 +35,21 @@ describe('retries', () => {
 })
 
 describe('faults', () => {
-  const fault: MeshFault = { id: 'f', run: '1', kind: 'status', share: 500_000, salt: 's', delayMs: 0, jitterMs: 0, status: 503, match: {}, untilMs: 1000, usersMax: 10 }
-  const hit = (state: FaultState, key: string, nowMs = 0, method = 'GET', path = '/') => faultFor([state], { method, path, subset: 'v1', key }, nowMs) !== null
+  const fault: MeshFault = {
+    id: 'f',
+    run: '1',
+    kind: 'status',
+    share: 500_000,
+    salt: 's',
+    delayMs: 0,
+    jitterMs: 0,
+    status: 503,
+    match: {},
+    untilMs: 1000,
+    usersMax: 10,
+  }
+  const hit = (state: FaultState, key: string, nowMs = 0, method = 'GET', path = '/') =>
+    faultFor([state], { method, path, subset: 'v1', key }, nowMs) !== null
   const fresh = (more: Partial<MeshFault> = {}): FaultState => ({ fault: { ...fault, ...more }, users: new Set(), hits: 0 })
 
   it('hits always the same users, never more of them than allowed, and nobody after its end', () => {
@@ -49,6 +66,10 @@ describe('faults', () => {
     const hits = Array.from({ length: 20_000 }, (_, i) => hit(state, `u${i}`)).filter(Boolean).length
     expect(Math.abs(hits - 2000)).toBeLessThan(4 * Math.sqrt(1800))
     const only = fresh({ share: 1_000_000, match: { method: 'GET', pathPrefix: '/api', subset: 'v1' } })
-    expect([hit(only, 'a', 0, 'GET', '/api/x'), hit(only, 'a', 0, 'POST', '/api/x'), hit(only, 'a', 0, 'GET', '/')]).toEqual([true, false, false])
+    expect([hit(only, 'a', 0, 'GET', '/api/x'), hit(only, 'a', 0, 'POST', '/api/x'), hit(only, 'a', 0, 'GET', '/')]).toEqual([
+      true,
+      false,
+      false,
+    ])
   })
 })

@@ -14,31 +14,54 @@ function groupOf(more: Record<string, unknown> = {}, cpu = '100m', memory = '64M
 }
 
 const node = (i: number, cpuMilli: number, memoryMib: number, region: string, closed: FleetNode['closed'] = null): FleetNode => ({
-  name: `n${String(i).padStart(3, '0')}`, address: `10.0.0.${i}`, attributes: { name: `n${String(i).padStart(3, '0')}`, region, zone: region, rack: region, arch: i % 2 ? 'amd64' : 'arm64' },
-  closed, cpuMilli, memoryBytes: memoryMib * MIB, cpuFree: cpuMilli, memoryFree: memoryMib * MIB,
+  name: `n${String(i).padStart(3, '0')}`,
+  address: `10.0.0.${i}`,
+  attributes: { name: `n${String(i).padStart(3, '0')}`, region, zone: region, rack: region, arch: i % 2 ? 'amd64' : 'arm64' },
+  closed,
+  cpuMilli,
+  memoryBytes: memoryMib * MIB,
+  cpuFree: cpuMilli,
+  memoryFree: memoryMib * MIB,
 })
 
-const fleets = fc.array(fc.record({ cpu: fc.integer({ min: 0, max: 800 }), memory: fc.integer({ min: 0, max: 512 }), region: fc.constantFrom('eu', 'us'), closed: fc.constantFrom(null, null, null, 'lost' as const, 'cordoned' as const) }), { maxLength: 12 })
-const build = (shape: { cpu: number; memory: number; region: string; closed: FleetNode['closed'] }[]): Fleet => ({ nodes: shape.map((it, i) => node(i, it.cpu, it.memory, it.region, it.closed)), portsTaken: new Set() })
+const fleets = fc.array(
+  fc.record({
+    cpu: fc.integer({ min: 0, max: 800 }),
+    memory: fc.integer({ min: 0, max: 512 }),
+    region: fc.constantFrom('eu', 'us'),
+    closed: fc.constantFrom(null, null, null, 'lost' as const, 'cordoned' as const),
+  }),
+  { maxLength: 12 },
+)
+const build = (shape: { cpu: number; memory: number; region: string; closed: FleetNode['closed'] }[]): Fleet => ({
+  nodes: shape.map((it, i) => node(i, it.cpu, it.memory, it.region, it.closed)),
+  portsTaken: new Set(),
+})
 const nobody = { sameVersion: [], group: [], avoid: new Set<string>() }
 const indexes = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 
 test('the planner never gives a node more than it has, never a closed one, and leaves nothing unplaced that fits', () => {
   fc.assert(
-    fc.property(fleets, fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 200 }), (shape, count, cpu, memory) => {
-      const fleet = build(shape)
-      const group = groupOf({}, `${cpu}m`, `${memory}MiB`)
-      const result = plan(fleet, group, indexes(count), nobody)
-      for (const it of fleet.nodes) {
-        const placed = result.placements.filter((placement) => placement.node === it.name).length
-        expect(placed * cpu).toBeLessThanOrEqual(it.cpuMilli)
-        expect(placed * memory * MIB).toBeLessThanOrEqual(it.memoryBytes)
-        if (it.closed !== null) expect(placed).toBe(0)
-        if (result.unplaced.length > 0 && it.closed === null) expect(it.cpuFree < cpu || it.memoryFree < memory * MIB).toBe(true)
-      }
-      expect(result.placements.length + result.unplaced.length).toBe(count)
-      expect(result.filters === null).toBe(result.unplaced.length === 0)
-    }),
+    fc.property(
+      fleets,
+      fc.integer({ min: 1, max: 60 }),
+      fc.integer({ min: 1, max: 300 }),
+      fc.integer({ min: 1, max: 200 }),
+      (shape, count, cpu, memory) => {
+        const fleet = build(shape)
+        const group = groupOf({}, `${cpu}m`, `${memory}MiB`)
+        const result = plan(fleet, group, indexes(count), nobody)
+        for (const it of fleet.nodes) {
+          const placed = result.placements.filter((placement) => placement.node === it.name).length
+          expect(placed * cpu).toBeLessThanOrEqual(it.cpuMilli)
+          expect(placed * memory * MIB).toBeLessThanOrEqual(it.memoryBytes)
+          if (it.closed !== null) expect(placed).toBe(0)
+          if (result.unplaced.length > 0 && it.closed === null) expect(it.cpuFree < cpu || it.memoryFree < memory * MIB).toBe(true)
+        }
+        expect(result.placements.length + result.unplaced.length).toBe(count)
+        expect(result.filters === null).toBe(result.unplaced.length === 0)
+      },
+    ),
   )
 })
 
@@ -53,13 +76,21 @@ test('the same fleet and request give the same plan', () => {
 test('with room everywhere the tasks are even over regions, and within a region over nodes', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 40 }), (eu, us, count) => {
-      const fleet: Fleet = { nodes: [...indexes(eu).map((i) => node(i, 100_000, 100_000, 'eu')), ...indexes(us).map((i) => node(eu + i, 100_000, 100_000, 'us'))], portsTaken: new Set() }
+      const fleet: Fleet = {
+        nodes: [
+          ...indexes(eu).map((i) => node(i, 100_000, 100_000, 'eu')),
+          ...indexes(us).map((i) => node(eu + i, 100_000, 100_000, 'us')),
+        ],
+        portsTaken: new Set(),
+      }
       const { placements } = plan(fleet, groupOf(), indexes(count), nobody)
       const regionOf = new Map(fleet.nodes.map((it) => [it.name, it.attributes['region']]))
       const inEu = placements.filter((placement) => regionOf.get(placement.node) === 'eu').length
       expect(Math.abs(inEu - (count - inEu))).toBeLessThanOrEqual(1)
       for (const region of ['eu', 'us']) {
-        const perNode = fleet.nodes.filter((it) => it.attributes['region'] === region).map((it) => placements.filter((placement) => placement.node === it.name).length)
+        const perNode = fleet.nodes
+          .filter((it) => it.attributes['region'] === region)
+          .map((it) => placements.filter((placement) => placement.node === it.name).length)
         expect(Math.max(...perNode) - Math.min(...perNode)).toBeLessThanOrEqual(1)
       }
     }),
@@ -80,10 +111,21 @@ test('a static port is held once per address, also where nodes share a machine',
 })
 
 test('what took each node away is counted once, at the first filter that took it', () => {
-  const fleet: Fleet = { nodes: [node(1, 50, 1000, 'eu'), node(2, 1000, 1000, 'eu', 'lost'), node(3, 1000, 1000, 'us'), { ...node(5, 1000, 1000, 'eu'), cpuFree: 10 }, { ...node(7, 1000, 1000, 'eu'), memoryFree: 0 }], portsTaken: new Set() }
+  const fleet: Fleet = {
+    nodes: [
+      node(1, 50, 1000, 'eu'),
+      node(2, 1000, 1000, 'eu', 'lost'),
+      node(3, 1000, 1000, 'us'),
+      { ...node(5, 1000, 1000, 'eu'), cpuFree: 10 },
+      { ...node(7, 1000, 1000, 'eu'), memoryFree: 0 },
+    ],
+    portsTaken: new Set(),
+  }
   const { filters } = plan(fleet, groupOf({ constraints: ['node.region = eu'] }), [0], nobody)
   const counts = must(filters, 'filters')
-  expect(filterText(counts)).toBe('0 of 5 nodes can take it: 1 lost, 1 failed `node.region = eu`, 1 too small even when empty, 1 without enough free cpu, 1 without enough free memory')
+  expect(filterText(counts)).toBe(
+    '0 of 5 nodes can take it: 1 lost, 1 failed `node.region = eu`, 1 too small even when empty, 1 without enough free cpu, 1 without enough free memory',
+  )
   expect(isInfeasible(counts)).toBe(false)
 })
 

@@ -7,9 +7,27 @@ import { newState, type TestState } from '../../../support/state.ts'
 function fleetOfTwo(): TestState {
   const state = newState([twSystem])
   for (const node of ['n1', 'n2']) {
-    state.run(nodeJoin, { identity: { node, bootId: node, pid: 1, region: 'eu', zone: 'a', rack: 'r', address: '10.0.0.1', cpuMilli: 250, memoryBytes: 1e9, attributes: {} } })
+    state.run(nodeJoin, {
+      identity: {
+        node,
+        bootId: node,
+        pid: 1,
+        region: 'eu',
+        zone: 'a',
+        rack: 'r',
+        address: '10.0.0.1',
+        cpuMilli: 250,
+        memoryBytes: 1e9,
+        attributes: {},
+      },
+    })
   }
-  state.run(jobRun, { spec: { job: 'web', groups: { api: { count: 3, constraints: ['node.name != n3'], main: { command: 'x', resources: { cpu: '100m', memory: '64MiB' } } } } } })
+  state.run(jobRun, {
+    spec: {
+      job: 'web',
+      groups: { api: { count: 3, constraints: ['node.name != n3'], main: { command: 'x', resources: { cpu: '100m', memory: '64MiB' } } } },
+    },
+  })
   return state
 }
 
@@ -17,11 +35,16 @@ const place = (state: TestState, tasks: { index: number; node: string }[], versi
   state.append([tasksPlaced.of({ job: 'web', group: 'api', version, tasks: tasks.map((task) => ({ ...task, why: 'a test' })) })])
 }
 const placed = (state: TestState): string[] => state.ask(ps, {}).tasks.map((task) => `${task.task} ${task.node}`)
-const reasons = (state: TestState): string[] => state.db.all<{ reason: string }>('SELECT reason FROM tw_rejected ORDER BY position, idx').map((row) => row.reason)
+const reasons = (state: TestState): string[] =>
+  state.db.all<{ reason: string }>('SELECT reason FROM tw_rejected ORDER BY position, idx').map((row) => row.reason)
 
 test('apply refuses what a planner placed beyond a node, and keeps the rest', () => {
   const state = fleetOfTwo()
-  place(state, [{ index: 0, node: 'n1' }, { index: 1, node: 'n1' }, { index: 2, node: 'n1' }])
+  place(state, [
+    { index: 0, node: 'n1' },
+    { index: 1, node: 'n1' },
+    { index: 2, node: 'n1' },
+  ])
   expect(placed(state)).toEqual(['web/api[0] n1', 'web/api[1] n1'])
   expect(reasons(state)).toEqual(['stale: not enough cpu'])
 })
@@ -29,11 +52,20 @@ test('apply refuses what a planner placed beyond a node, and keeps the rest', ()
 test('apply refuses lost and cordoned nodes, taken indexes, and versions nobody wants', () => {
   const state = fleetOfTwo()
   state.run(nodeCordon, { node: 'n2' })
-  place(state, [{ index: 0, node: 'n2' }, { index: 1, node: 'nowhere' }, { index: 2, node: 'n1' }])
+  place(state, [
+    { index: 0, node: 'n2' },
+    { index: 1, node: 'nowhere' },
+    { index: 2, node: 'n1' },
+  ])
   place(state, [{ index: 2, node: 'n1' }])
   place(state, [{ index: 0, node: 'n1' }], 9)
   expect(placed(state)).toEqual(['web/api[2] n1'])
-  expect(reasons(state)).toEqual(['stale: the node is cordoned', 'stale: the node is lost', 'stale: the index is in use', 'the version has no such group'])
+  expect(reasons(state)).toEqual([
+    'stale: the node is cordoned',
+    'stale: the node is lost',
+    'stale: the index is in use',
+    'the version has no such group',
+  ])
 })
 
 test('a stopped job places nothing, also not by a plan made before', () => {
@@ -48,7 +80,11 @@ test('what was refused is told by TasksRejected, and planned again', () => {
   const state = fleetOfTwo()
   place(state, [{ index: 0, node: 'nowhere' }])
   const wakeAt = state.settle(twSystem.controllers, () => ({ beats: new Map() }))
-  expect(state.entries.find((entry) => entry.type === 'tw.TasksRejected')?.body).toMatchObject({ job: 'web', group: 'api', tasks: [{ index: 0, node: 'nowhere' }] })
+  expect(state.entries.find((entry) => entry.type === 'tw.TasksRejected')?.body).toMatchObject({
+    job: 'web',
+    group: 'api',
+    tasks: [{ index: 0, node: 'nowhere' }],
+  })
   expect(placed(state)).toEqual([])
   expect(wakeAt).toBe(state.now() + 1000)
   state.advance(1000)

@@ -7,7 +7,8 @@ const show = remote('tw.mesh.show', async () => (await import('../../../../core/
 export default class TwMeshSplitSet extends ChangeCommand<typeof operation> {
   static override operation = operation
   static override summary = 'Divide the traffic of a service between versions, in parts per million; without shares, take the split away.'
-  static override description = 'The version with the smaller share is the new one: it takes the lowest buckets of users, so raising its share keeps everybody who is in. A rollout in flight sets its own split.'
+  static override description =
+    'The version with the smaller share is the new one: it takes the lowest buckets of users, so raising its share keeps everybody who is in. A rollout in flight sets its own split.'
   static override strict = false
   static override args = { service: Args.string({ description: 'the service, then shares like v7=990000 v8=10000', required: true }) }
   static override flags = {
@@ -15,15 +16,28 @@ export default class TwMeshSplitSet extends ChangeCommand<typeof operation> {
     salt: Flags.string({ description: 'another salt, another set of users', default: 'by-hand' }),
     reason: Flags.string({ description: 'why, for the log', default: 'set by a person' }),
   }
-  static override examples = ['<%= config.bin %> tw mesh split set web v7=990000 v8=10000 --sticky header:x-user', '<%= config.bin %> tw mesh split set web']
+  static override examples = [
+    '<%= config.bin %> tw mesh split set web v7=990000 v8=10000 --sticky header:x-user',
+    '<%= config.bin %> tw mesh split set web',
+  ]
 
   async input({ args, flags, argv }: Parsed<typeof TwMeshSplitSet>): Promise<InputOf<typeof operation>> {
     const service = args.service ?? ''
     const shares = Object.fromEntries(argv.filter((word) => word !== service).map(shareOf))
     const newest = Object.entries(shares).sort(([, a], [, b]) => a - b)[0]?.[0]
-    const arms = Object.fromEntries(Object.keys(shares).map((subset) => [subset, subset === newest && Object.keys(shares).length > 1 ? 'canary' : 'primary']))
+    const arms = Object.fromEntries(
+      Object.keys(shares).map((subset) => [subset, subset === newest && Object.keys(shares).length > 1 ? 'canary' : 'primary']),
+    )
     const { data } = await this.call(show, { service })
-    return { service, shares, arms, salt: flags.salt ?? 'by-hand', sticky: flags.sticky ?? null, epoch: (data.split?.epoch ?? 0) + 1, reason: flags.reason ?? '' }
+    return {
+      service,
+      shares,
+      arms,
+      salt: flags.salt ?? 'by-hand',
+      sticky: flags.sticky ?? null,
+      epoch: (data.split?.epoch ?? 0) + 1,
+      reason: flags.reason ?? '',
+    }
   }
 
   render(data: OutputOf<typeof operation>, _view: View): string {
