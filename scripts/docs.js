@@ -9,6 +9,7 @@ import { HELP_TOPICS, renderCommandHelp, TOPICS } from '../src/cli/render/help.t
 import { PLAIN } from '../src/cli/terminal.ts'
 import { ERRORS } from '../src/core/kernel/error-table.ts'
 import { systems } from '../src/core/systems.ts'
+import { jobJsonSchema } from '../src/core/tw/queries.ts'
 import { operationSchemas } from '../src/server/openapi.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -73,7 +74,7 @@ async function cliPages() {
   return [['docs/cli/README.md', index], ...pages, ...helpPages]
 }
 
-/** Input and output of each operation. */
+/** Input and output of each operation, and the form of a job file for editors. */
 function schemaFiles() {
   const operations = systems.flatMap((system) => system.operations)
   const json = (value) => `${JSON.stringify(value, null, 2)}\n`
@@ -93,7 +94,7 @@ function schemaFiles() {
       }),
     ]
   })
-  return files
+  return [...files, ['schemas/job.json', json({ ...jobJsonSchema(), title: 'job file' })]]
 }
 
 function listFiles(folder) {
