@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { profileFileSchema } from '../core/deploy/profile.ts'
 import { MusterError } from '../core/kernel/errors.ts'
 import { parseYaml, readText } from './job-file.ts'

@@ -2,7 +2,7 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { System } from '../core/contracts/controller.ts'
 import { type CommandDef, type Operation, type OpContext, routeOf } from '../core/contracts/operation.ts'
 import { BugError } from '../core/kernel/assert.ts'
-import { isRefusal, MusterError, refuse } from '../core/kernel/errors.ts'
+import { isRefusal, type MusterError, refuse } from '../core/kernel/errors.ts'
 import type { ControlLog } from './control-log.ts'
 import type { Wiring } from './host.ts'
 import type { Logger } from './logger.ts'
