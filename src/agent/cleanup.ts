@@ -26,7 +26,7 @@ export interface Cleaned {
 
 /**
  * Ends and removes everything a node's dead agent left running: faults first, then tasks, then the proxy, cgroups and sockets. Mounts go with
- * the tasks' own mount namespaces. Logs stay. Does nothing when an agent of the node is alive.
+ * the tasks' own mount namespaces. Logs stay. Does nothing when an agent of the node stays alive.
  * @param where root of the context's state and the node's name; taken from the paths (`ROOT/agents/NODE`) when left out
  * @param graceMs what tasks get between their stop signal and SIGKILL, all of them at the same time
  */
@@ -36,7 +36,7 @@ export async function cleanupNode(
   graceMs = GRACE_MS,
 ): Promise<Cleaned> {
   const cleaned: Cleaned = { tasks: 0, faults: 0, cgroups: 0, proxy: false }
-  if (await isClaimed(paths.root)) return cleaned
+  if (await staysClaimed(paths.root)) return cleaned
   const ledger = new FaultLedgerReader(paths.faults)
   for (const entry of ledger.standing()) {
     if (entry.fault === 'legion.pause') await pause.undo(entry.target)
@@ -49,6 +49,16 @@ export async function cleanupNode(
   rmSync(paths.journal, { force: true })
   rmSync(paths.socket, { force: true })
   return cleaned
+}
+
+/** A killed process gives its claim up a moment after its pid is gone, when its last thread has ended. */
+async function staysClaimed(folder: string): Promise<boolean> {
+  const giveUpAt = performance.now() + GONE_WITHIN_MS
+  while (await isClaimed(folder)) {
+    if (performance.now() > giveUpAt) return true
+    await sleep(20)
+  }
+  return false
 }
 
 /** Every task gets its stop signal and a moment to end by itself, all at the same time; then SIGKILL. */

@@ -155,6 +155,7 @@ export abstract class MusterCommand extends Command {
     for (const [signal, code] of [
       ['SIGINT', 130],
       ['SIGTERM', 143],
+      ['SIGHUP', 129],
     ] as const) {
       process.once(signal, () => {
         process.exitCode = code
