@@ -53,6 +53,8 @@ test('a value that does not fit its column is kept beside it, what has no column
   expect(line({ a: 'one', b: 'yes', A: 5 })).toMatchObject({ a$str: 'one', b$str: 'yes', _rest: '{"A":5}' })
   expect(line({ a: 1.5, list: [1] })).toMatchObject({ a: 1.5, _rest: '{"list":[1]}' })
   expect(columns.toJSON()).toMatchObject({ a: 'DOUBLE', b: 'BOOLEAN' })
+  expect(line(JSON.parse('{"a":1e400,"c":-1e400}') as Record<string, unknown>)).toMatchObject({ a$str: 'Infinity', c$str: '-Infinity' })
+  expect(line({ 'new\nline': 1, '\u0000': 2, '\ud800': 3, ['k'.repeat(300)]: 4 })).toMatchObject({ _rest: expect.stringContaining('kkk') as string })
 })
 
 test('times are read by their size, as ISO 8601, and a clock far ahead is not believed', () => {

@@ -99,6 +99,16 @@ describe('rows that trap an engine', () => {
     expect(before.rows.map(([n, mixed, side]) => [n, mixed, side])).toEqual(expect.arrayContaining([[1, 1, null], [1.5, null, 'one'], [-0.25, null, 'true']]))
   })
 
+  test('names that mean something to SQL, JSON or paths are columns like any other, hot and sealed', async () => {
+    const names = [`it's`, 'q"x', 'a/b', '$x', '%', 'ключ', ' ', 'select', '*', '[0]', 'a,b', '{', '\\', '@', '-- x', 'rowid', 'filename']
+    await leaf.client.send('odd_names', `${JSON.stringify(Object.fromEntries(names.map((name, i) => [name, i])))}\n{"huge":1e400}`)
+    const sql = `select ${names.map((name) => `"${name.replaceAll('"', '""')}"`).join(', ')} from odd_names where "select" is not null`
+    expect((await leaf.client.query(sql)).rows).toEqual([names.map((_, i) => i)])
+    await leaf.seal('odd_names')
+    expect((await leaf.client.query(sql)).rows).toEqual([names.map((_, i) => i)])
+    expect((await leaf.client.query('select "huge$str" from odd_names where "select" is null')).rows).toEqual([['Infinity']])
+  })
+
   test('a column that only some files have is NULL in the others, and a widened one reads from all', async () => {
     await leaf.client.send('widened', [{ a: 1 }])
     await leaf.seal('widened')

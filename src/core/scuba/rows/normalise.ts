@@ -12,6 +12,13 @@ export interface NormalRow {
 const isReserved = (key: string): boolean => key in RESERVED
 
 const encoder = new TextEncoder()
+// oxlint-disable-next-line no-control-regex -- the engine cannot be told names with them
+const CONTROL = /[\u0000-\u001f\u007f]/
+
+/** Names that can be written into SQL and read back the same. */
+function canBeColumn(name: string): boolean {
+  return name !== '' && !CONTROL.test(name) && name.isWellFormed() && encoder.encode(name).length <= LIMITS.keyBytesMax
+}
 
 /**
  * Brings a parsed row into the form that chunks hold, and learns new columns from it. Values keep their meaning:
@@ -32,13 +39,15 @@ export function normaliseRow(row: Readonly<Record<string, unknown>>, columns: Co
     line += prefix + JSON.stringify(cut.isWellFormed() ? cut : cut.toWellFormed())
   }
   const conflict = (name: string, value: unknown): void => {
-    const side = columns.exact(`${name}$str`) ?? columns.add(`${name}$str`, 'VARCHAR')
+    const side = columns.exact(`${name}$str`) ?? (canBeColumn(name) ? columns.add(`${name}$str`, 'VARCHAR') : null)
     if (side?.type === 'VARCHAR' && columns.take(side)) text(side.prefix, String(value))
-    else rest.push([name, value])
+    else rest.push([name, String(value)])
   }
   const scalar = (name: string, value: string | number | boolean): void => {
+    // `1e400` is JSON, but no number.
+    if (typeof value === 'number' && !Number.isFinite(value)) return conflict(name, value)
     const type = typeof value === 'string' ? 'VARCHAR' : typeof value === 'boolean' ? 'BOOLEAN' : Number.isSafeInteger(value) ? 'BIGINT' : 'DOUBLE'
-    const column = columns.exact(name) ?? (encoder.encode(name).length <= LIMITS.keyBytesMax && name !== '' ? columns.add(name, type) : null)
+    const column = columns.exact(name) ?? (canBeColumn(name) ? columns.add(name, type) : null)
     if (!column || !columns.take(column)) {
       rest.push([name, value])
     } else if (column.type === type || (column.type === 'DOUBLE' && type === 'BIGINT')) {
@@ -57,7 +66,7 @@ export function normaliseRow(row: Readonly<Record<string, unknown>>, columns: Co
     for (const key of Object.keys(object)) {
       const value = object[key]
       const name = path === '' ? key : `${path}.${key}`
-      if (value === null) continue
+      if (value === null || value === undefined) continue
       if (path === '' && key === time.key && time.source === 'row') continue
       if (isReserved(name)) {
         if (name === 'time' && time.source === 'ahead') continue
