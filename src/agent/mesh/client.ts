@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
+import { isRefusal, refuse } from '../../core/kernel/errors.ts'
 import type { AgentPaths } from '../../server/paths.ts'
 import { entryPoint } from '../../server/spawn.ts'
 import { type ControlAnswer, type ControlRequest, readLines } from './control.ts'
@@ -15,6 +16,10 @@ const POLL_MS = 25
 const RESTART_MS = 100
 const RESTART_MAX_MS = 900
 const STOP_TIMEOUT_MS = 15_000
+/** every request is answered at once, but on a machine that is short of everything */
+const ANSWER_TIMEOUT_MS = 10_000
+/** how long a proxy that was started a moment ago may take until it listens */
+const STARTING_MS = 3000
 
 /** The node's proxy, as its agent sees it. */
 export interface MeshProxy {
@@ -43,6 +48,8 @@ export interface ProxyWanted {
   eventsSocket: string
   /** where to look for a free gateway port first; 0: any. Default 15001 */
   wantedGatewayPort?: number
+  /** a proxy that does not answer for so long hangs, and is replaced; default 10 s */
+  answerTimeoutMs?: number
 }
 
 /** Connects to the node's living proxy, or starts one that outlives this process; restarts it whenever it dies. */
@@ -83,9 +90,27 @@ class SupervisedProxy implements MeshProxy {
     return this.#link === null ? null : this.#pid
   }
 
+  /** A proxy that dies or hangs while we look at it is not the end: the next try finds or starts another. */
   async open(): Promise<void> {
+    const untilMs = Date.now() + this.#answerTimeoutMs() + START_TIMEOUT_MS
+    for (;;) {
+      try {
+        await this.#openOnce()
+        return
+      } catch (error) {
+        if (this.#isStopped || Date.now() > untilMs) throw error
+        await sleep(POLL_MS)
+      }
+    }
+  }
+
+  #answerTimeoutMs(): number {
+    return this.#wanted.answerTimeoutMs ?? ANSWER_TIMEOUT_MS
+  }
+
+  async #openOnce(): Promise<void> {
     const { proxySocket } = this.#wanted.paths
-    let link = await ControlLink.open(proxySocket)
+    let link = await ControlLink.open(proxySocket, this.#answerTimeoutMs())
     if (link === null) {
       await this.#endUnreachable()
       this.#spawn()
@@ -93,7 +118,7 @@ class SupervisedProxy implements MeshProxy {
       while (link === null) {
         if (Date.now() > untilMs) throw new Error(`the mesh proxy did not start within ${START_TIMEOUT_MS} ms; see ${this.#wanted.paths.proxyLog}`)
         await sleep(POLL_MS)
-        link = await ControlLink.open(proxySocket)
+        link = await ControlLink.open(proxySocket, this.#answerTimeoutMs())
       }
     }
     if (this.#isStopped) {
@@ -104,9 +129,11 @@ class SupervisedProxy implements MeshProxy {
     try {
       await this.stats()
     } catch (error) {
-      // The kernel still took the connection of a proxy that was just dying.
+      // The kernel still took the connection of a proxy that was just dying, or that hangs: such a one must go.
       this.#link = null
       link.close()
+      const hung = readPidFile(this.#pidFile())
+      if (hung !== null && isAlive(hung) && isRefusal(error) && error.code === 'TIMEOUT') process.kill(hung.pid, 'SIGKILL')
       throw error
     }
     this.#restartMs = RESTART_MS
@@ -192,7 +219,7 @@ class SupervisedProxy implements MeshProxy {
     const old = readPidFile(this.#pidFile())
     if (old === null || !isAlive(old)) return
     // It may have been started a moment ago, by an agent that died since.
-    const link = await ControlLink.openWithin(this.#wanted.paths.proxySocket, 1000)
+    const link = await ControlLink.openWithin(this.#wanted.paths.proxySocket, STARTING_MS, this.#answerTimeoutMs())
     if (link !== null) link.close()
     else if (isAlive(old)) process.kill(old.pid, 'SIGKILL')
   }
@@ -237,8 +264,11 @@ class ControlLink {
   readonly #socket: Socket
   #waiting: { resolve: (answer: ControlAnswer) => void; reject: (error: Error) => void }[] = []
 
-  private constructor(socket: Socket) {
+  readonly #answerTimeoutMs: number
+
+  private constructor(socket: Socket, answerTimeoutMs: number) {
     this.#socket = socket
+    this.#answerTimeoutMs = answerTimeoutMs
     readLines(socket, (line) => this.#waiting.shift()?.resolve(JSON.parse(line) as ControlAnswer))
     socket.on('close', () => {
       this.isOpen = false
@@ -249,18 +279,18 @@ class ControlLink {
   }
 
   /** Null when nobody listens there. */
-  static open(path: string): Promise<ControlLink | null> {
+  static open(path: string, answerTimeoutMs: number): Promise<ControlLink | null> {
     return new Promise((resolve) => {
       const socket = connect(path)
       socket.on('error', () => resolve(null))
-      socket.on('connect', () => resolve(new ControlLink(socket)))
+      socket.on('connect', () => resolve(new ControlLink(socket, answerTimeoutMs)))
     })
   }
 
-  static async openWithin(path: string, timeoutMs: number): Promise<ControlLink | null> {
+  static async openWithin(path: string, timeoutMs: number, answerTimeoutMs: number): Promise<ControlLink | null> {
     const untilMs = Date.now() + timeoutMs
     for (;;) {
-      const link = await ControlLink.open(path)
+      const link = await ControlLink.open(path, answerTimeoutMs)
       if (link !== null || Date.now() > untilMs) return link
       await sleep(POLL_MS)
     }
@@ -272,7 +302,15 @@ class ControlLink {
         reject(new Error('the mesh proxy has gone'))
         return
       }
-      this.#waiting.push({ resolve, reject })
+      const timer = setTimeout(() => {
+        reject(refuse('TIMEOUT', 'the mesh proxy does not answer'))
+        this.#socket.destroy()
+      }, this.#answerTimeoutMs)
+      const settled = <T>(then: (value: T) => void) => (value: T): void => {
+        clearTimeout(timer)
+        then(value)
+      }
+      this.#waiting.push({ resolve: settled(resolve), reject: settled(reject) })
       this.#socket.write(`${JSON.stringify(request)}\n`)
     })
   }

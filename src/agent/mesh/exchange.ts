@@ -378,7 +378,8 @@ export class Exchange implements UpstreamUser {
     this.#headMs = nowMs - this.#startedMs
     this.#learn(response.status, nowMs)
     let untilClose = false
-    if (hasNoBody(this.head.method, response.status)) this.#responseBody = EMPTY_BODY
+    const isBodiless = hasNoBody(this.head.method, response.status)
+    if (isBodiless) this.#responseBody = EMPTY_BODY
     else if (response.isChunked) {
       this.#isDechunking = this.head.isHttp10
       this.#responseBody = new ChunkedBody(this.#isDechunking ? (data, from, to) => this.#writeClient(data.subarray(from, to)) : null)
@@ -392,7 +393,7 @@ export class Exchange implements UpstreamUser {
     const text = downstreamHead(response, {
       requestId: this.#requestId,
       connection: this.#keepsClient ? (this.head.isHttp10 ? 'keep-alive' : null) : 'close',
-      isChunked: response.isChunked && !this.#isDechunking,
+      isChunked: response.isChunked && !this.#isDechunking && (!isBodiless || this.head.method === 'HEAD'),
     })
     this.#state = 'streaming'
     this.#kept = []

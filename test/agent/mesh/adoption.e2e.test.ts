@@ -56,6 +56,19 @@ describe('the proxy process', () => {
     expect((await proxy.stats()).position).toBe(3)
   })
 
+  it('that hangs is ended and replaced', async () => {
+    const paths = pathsIn()
+    const wanted = { node: 'hung', region: 'eu', paths, eventsSocket: '', wantedGatewayPort: 0, answerTimeoutMs: 2000 }
+    const first = await ensureProxy(wanted)
+    const pid = first.pid ?? 0
+    first.detach()
+    process.kill(pid, 'SIGSTOP')
+    const second = await ensureProxy(wanted)
+    cleanup.add(() => second.stop())
+    expect(second.pid).not.toBe(pid)
+    expect(isRunning(pid)).toBe(false)
+  })
+
   it('serves on when the process that started it is killed, and is adopted by the next', async () => {
     const backend = await startBackend(cleanup, (_request, response) => response.end('ok'))
     const paths = pathsIn()

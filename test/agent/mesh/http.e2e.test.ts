@@ -62,6 +62,14 @@ describe('requests and answers pass as they are', () => {
     expect(await raw(proxy.port, 'GET /trailers HTTP/1.1\r\nHost: web\r\n\r\n', '\r\n\r\n4\r\npart\r\n0\r\nx-sum: 42\r\n\r\n')).toContain('x-sum: 42')
   })
 
+  it('a 204 that claims to be chunked does not leave the caller waiting for chunks', async () => {
+    const backend = await fixedBackend((socket) => socket.write('HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n'))
+    const proxy = await startProxy(cleanup, service([endpoint(1, backend.port)]))
+    const got = await raw(proxy.port, ['GET /1 HTTP/1.1\r\nHost: web\r\n\r\n', 'GET /2 HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n'])
+    expect(got.match(/^HTTP\/1.1 204/gm)).toHaveLength(2)
+    expect(got.toLowerCase()).not.toContain('transfer-encoding')
+  })
+
   it('pipelined requests are answered in their order, on one connection', async () => {
     const backend = await startBackend(cleanup, (request, response) => {
       setTimeout(() => response.end(`[${request.url}]`), request.url === '/1' ? 50 : 0)
