@@ -26,6 +26,6 @@ test('whatever JSON objects come in, each is a row the engine can read, hot and 
       await leaf.seal(table)
       expect(await read()).toEqual(wanted)
     }),
-    { numRuns: 25 },
+    { numRuns: 12 },
   )
 })

@@ -58,7 +58,7 @@ test('while rows come in and are sealed and compacted, every answer holds each a
   })()
   const answers: { before: number; rows: unknown[]; after: number }[] = []
   while (acknowledged === 0) await sleep(5)
-  for (const end = Date.now() + 3000; Date.now() < end; ) {
+  for (const end = Date.now() + 2000; Date.now() < end; ) {
     const before = acknowledged
     const { rows: [row] } = await leaf.client.query('select count(*), count(distinct id), max(id) from steady')
     answers.push({ before, rows: row ?? [], after: sent })
