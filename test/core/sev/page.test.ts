@@ -234,3 +234,14 @@ test('the first line of a page stays within 160 characters, keeps its command an
   expect(line).toMatch(/… · sev ack \d+$/)
   expect(line).not.toContain('hush')
 })
+
+test('a retry that is under way wakes nobody again and again', () => {
+  const state = keep(sevState())
+  declare(state)
+  state.settle()
+  fail(state, due(state)[0]?.key ?? '')
+  state.now += 6_000
+  const wakeAt = state.settle()
+  expect(due(state)).toHaveLength(2)
+  expect(wakeAt === null || wakeAt > state.now).toBe(true)
+})

@@ -99,7 +99,9 @@ function decide(db: ReadDb, now: number): Next {
     if (next.wakeAt !== null) wakes.push(next.wakeAt)
   }
   if (deliveries.length > 0) entries.push(DeliveryIntended.of({ deliveries }))
-  const retry = db.get<{ at: number | null }>(`SELECT MIN(next_at) AS at FROM sev_delivery WHERE state = 'failed'`)?.at ?? null
+  // Only what lies ahead: a retry that is due is under way, and its outcome is what wakes us.
+  const retry =
+    db.get<{ at: number | null }>(`SELECT MIN(next_at) AS at FROM sev_delivery WHERE state = 'failed' AND next_at > ?`, now)?.at ?? null
   if (retry !== null) wakes.push(retry)
   return { entries, wakeAt: wakes.length === 0 ? null : Math.max(now, Math.min(...wakes)) }
 }
