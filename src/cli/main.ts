@@ -33,11 +33,13 @@ async function dispatch(argv: string[], program: Program, context: FailureContex
   const wants = wantsHelp(argv)
   const words = argv[0] === 'help' ? argv.slice(1) : argv
   const found = words.length === 0 ? null : resolveCommand(words, program.ids)
+  // A plugin answers its own --help.
+  if (found?.kind === 'unknown' && argv[0] !== 'help') return unknownCommand(found, argv)
   if (found === null || wants || argv[0] === 'help' || found.kind === 'topic') {
     const { showHelp } = await import('./help.ts')
     return showHelp(words, found, program)
   }
-  if (found.kind === 'unknown') return unknownCommand(found, argv)
+  if (found.kind === 'unknown') return
   context.schema = schemaName(found.id.replaceAll(':', '.'))
   const command = await program.load(found.id)
   context.flags = Object.keys({ ...command.baseFlags, ...command.flags })

@@ -4,6 +4,7 @@ import { parse } from '@oclif/core/parser'
 import { describe, expect, test } from 'vitest'
 import { commandIds } from '../../src/cli/main.ts'
 import type { AnyOperation, OperationRef } from '../../src/cli/reference.ts'
+import { TOPICS } from '../../src/cli/render/help.ts'
 import { resolveCommand } from '../../src/cli/resolve.ts'
 
 interface CommandClass {
@@ -72,4 +73,18 @@ describe.each(ids)('muster %s', (id) => {
       await expect(parse(found.argv, input as never), `muster ${words.join(' ')}`).resolves.toBeDefined()
     }
   })
+})
+
+test('every topic says what it is for', () => {
+  const topics = new Set(
+    ids.flatMap((id) =>
+      id
+        .split(':')
+        .slice(0, -1)
+        .map((_, i, words) => words.slice(0, i + 1).join(' ')),
+    ),
+  )
+  // A command that has sub-commands describes itself.
+  const missing = [...topics].filter((topic) => TOPICS[topic] === undefined && !ids.includes(topic.replaceAll(' ', ':')))
+  expect(missing).toEqual([])
 })

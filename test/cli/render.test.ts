@@ -6,7 +6,7 @@ import { renderCommandHelp } from '../../src/cli/render/help.ts'
 import { renderPlan } from '../../src/cli/render/plan.ts'
 import { fields, table } from '../../src/cli/render/table.ts'
 import { paint } from '../../src/cli/render/style.ts'
-import { textWidth, truncate } from '../../src/cli/render/text.ts'
+import { textWidth, truncate, wrap } from '../../src/cli/render/text.ts'
 import { PLAIN, wantsColor } from '../../src/cli/terminal.ts'
 
 const rows = [
@@ -50,6 +50,11 @@ test('widths count what a terminal shows: no colours, wide letters twice', () =>
   expect(textWidth('\u001b[31mred\u001b[39m')).toBe(3)
   expect(textWidth('日本')).toBe(4)
   expect(truncate('日本語', 5)).toBe('日本…')
+})
+
+test('long help breaks between words and never loses one', () => {
+  expect(wrap('one two three four', 9)).toEqual(['one two', 'three', 'four'])
+  expect(wrap('extraordinarily long', 5)).toEqual(['extraordinarily', 'long'])
 })
 
 test('NO_COLOR, TERM=dumb and --no-color switch colours off, FORCE_COLOR on', () => {

@@ -1,6 +1,6 @@
 import type { View } from '../terminal.ts'
 import { paint } from './style.ts'
-import { textWidth } from './text.ts'
+import { textWidth, wrap } from './text.ts'
 
 /** What help needs to know of a command; oclif's cached commands are of this form. */
 export interface CommandInfo {
@@ -43,7 +43,9 @@ export const TOPICS: Record<string, string> = {
   'tw job': 'run, scale, stop and look back at jobs',
   'tw node': 'the machines',
   'tw import': 'take over files of other tools',
-  'tw task': 'one task: run a command in it',
+  'tw mesh': 'how requests are spread over tasks and versions',
+  'tw mesh split': 'shares of versions',
+  'tw task': 'one task: show, stop, restart, run a command in it',
   deploy: 'ship a release gradually, stop and undo it by the data',
   scuba: 'send events, ask questions, draw them',
   'scuba table': 'the tables of events',
@@ -51,6 +53,8 @@ export const TOPICS: Record<string, string> = {
   sev: 'respond: pages, incidents, postmortems',
   'sev oncall': 'who is on call',
   'sev postmortem': 'write up what happened',
+  'sev contact': 'how people are reached',
+  'sev schedule': 'who is paged when, from a file',
   chaos: 'practise failure within bounds',
   delos: 'the log, keys and locks everything stands on',
   'delos kv': 'keys and values',
@@ -58,6 +62,7 @@ export const TOPICS: Record<string, string> = {
   'delos log': 'the log itself',
   'delos snapshot': 'the whole state in a file',
   config: 'settings and where they come from',
+  token: 'who may use the TCP listener',
 }
 
 /** `muster tw ps --help`: examples first. */
@@ -72,15 +77,22 @@ export function renderCommandHelp(command: CommandInfo, view: View): string {
     section(view, 'USAGE', [
       `$ muster ${name}${args.map((arg) => ` ${usage(arg)}`).join('')}${command.strict === false ? ' …' : ''} [flags]`,
     ]),
-    section(view, 'ARGUMENTS', pairs(args.map((arg) => [arg.name.toUpperCase(), withOptions(arg.description, arg.options)]))),
+    section(
+      view,
+      'ARGUMENTS',
+      pairs(
+        view,
+        args.map((arg) => [arg.name.toUpperCase(), withOptions(arg.description, arg.options)]),
+      ),
+    ),
     ...groups.map((group) =>
       section(
         view,
         group === 'FLAGS' ? 'FLAGS' : (GROUP_TITLES[group] ?? group),
-        pairs(flags.filter((flag) => (flag.helpGroup ?? 'FLAGS') === group).map(flagPair)),
+        pairs(view, flags.filter((flag) => (flag.helpGroup ?? 'FLAGS') === group).map(flagPair)),
       ),
     ),
-    command.summary !== undefined && command.description ? section(view, 'DESCRIPTION', command.description.trim().split('\n')) : '',
+    command.summary !== undefined && command.description ? section(view, 'DESCRIPTION', paragraphs(view, command.description.trim())) : '',
   ]
   return sections.filter(Boolean).join('\n\n')
 }
@@ -122,13 +134,21 @@ export function renderTopicHelp(topic: string, commands: readonly CommandInfo[],
       view,
       'TOPICS',
       pairs(
+        view,
         topics.map((word) => [
           spell(prefix + word),
           TOPICS[spell(prefix + word)] ?? `${below.filter((c) => c.id.startsWith(`${prefix}${word}:`)).length} commands`,
         ]),
       ),
     ),
-    section(view, 'COMMANDS', pairs(direct.map((command) => [spell(command.id), command.summary ?? '']))),
+    section(
+      view,
+      'COMMANDS',
+      pairs(
+        view,
+        direct.map((command) => [spell(command.id), command.summary ?? '']),
+      ),
+    ),
     topic === ''
       ? section(view, 'READ MORE', [`muster help ${Object.keys(HELP_TOPICS).join(' | ')}`, 'muster COMMAND --help, muster explain CODE'])
       : '',
@@ -176,13 +196,26 @@ function flagPair(flag: FlagInfo): [string, string] {
       : ''
   const name = `${flag.char ? `-${flag.char}, ` : '    '}--${flag.allowNo ? '[no-]' : ''}${flag.name}${value}${flag.multiple ? ' …' : ''}`
   const fallback =
-    flag.default !== undefined && flag.default !== false && typeof flag.default !== 'function' ? ` [${String(flag.default)}]` : ''
+    flag.default !== undefined && flag.default !== false && flag.default !== '' && typeof flag.default !== 'function'
+      ? ` [${String(flag.default)}]`
+      : ''
   return [name, `${flag.required ? '(required) ' : ''}${flag.description ?? ''}${fallback}`]
 }
 
-function pairs(rows: readonly (readonly [string, string])[]): string[] {
+/** Columns left for a description that is still read comfortably; narrower than this, lines just run on. */
+const WRAP_MIN = 30
+
+function pairs(view: View, rows: readonly (readonly [string, string])[]): string[] {
   const width = rows.reduce((max, [name]) => Math.max(max, textWidth(name)), 0)
-  return rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`.trimEnd())
+  const room = view.width === null ? 0 : view.width - width - 4
+  return rows.flatMap(([name, text]) => {
+    const [first = '', ...more] = room < WRAP_MIN ? [text] : wrap(text, room)
+    return [`${name.padEnd(width)}  ${first}`.trimEnd(), ...more.map((line) => `${' '.repeat(width)}  ${line}`)]
+  })
+}
+
+function paragraphs(view: View, text: string): string[] {
+  return text.split('\n').flatMap((line) => (view.width === null ? [line] : wrap(line, view.width - 2)))
 }
 
 /** Pages that belong to no command. */

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { systems } from '../../src/core/systems.ts'
+import { isRead, openApiDocument } from '../../src/server/openapi.ts'
+import { entryPoint, type MainName, packageRoot } from '../../src/server/spawn.ts'
+
+const operations = systems.flatMap((system) => system.operations)
+const document = openApiDocument(operations) as {
+  paths: Record<string, Record<string, unknown>>
+  components: { schemas: Record<string, unknown>; responses: Record<string, unknown> }
+}
+
+test('every operation is one path: POST, and GET where it only reads', () => {
+  expect(Object.keys(document.paths)).toHaveLength(operations.length)
+  for (const operation of operations) {
+    const path = document.paths[`/v1/${operation.name.replaceAll('.', '/')}`]
+    expect(Object.keys(path ?? {}).toSorted(), operation.name).toEqual(isRead(operation) ? ['get', 'post'] : ['post'])
+  }
+})
+
+test('every reference leads to a component', () => {
+  const refs = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/(schemas|responses)\/([^"]+)"/g)]
+  expect(refs.length).toBeGreaterThan(operations.length)
+  for (const [, kind, name] of refs) expect(document.components[kind as 'schemas' | 'responses'], name).toHaveProperty([name ?? ''])
+})
+
+test('names of operations are unique and of the form system.noun.verb', () => {
+  const names = operations.map(({ name }) => name)
+  expect(new Set(names).size).toBe(names.length)
+  expect(names.filter((name) => !/^[a-z]+(\.[a-z-]+){1,3}$/.test(name))).toEqual([])
+})
+
+test('every program that is started by name is there, in the sources and in the bundle', () => {
+  const names: MainName[] = ['server/main', 'agent/main', 'agent/mesh/proxy-main', 'server/scuba/leaf-main', 'server/scuba/engine-main']
+  for (const name of names) {
+    expect(existsSync(entryPoint(name)[1]), name).toBe(true)
+    expect(existsSync(join(packageRoot(), 'dist', `${name}.js`)), name).toBe(true)
+  }
+})
