@@ -124,7 +124,8 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     { systems: kvSystems, control: kv },
   ]
   const tokens = openTokens(paths.keys)
-  const status = (): Promise<unknown> => describeStatus({ paths, control, kv, supervisor, hub, leaf, startedAt, listen: options.listen })
+  let listen = options.listen
+  const status = (): Promise<unknown> => describeStatus({ paths, control, kv, supervisor, hub, leaf, startedAt, listen })
   const apis: FastifyInstance[] = []
   const api = (isLocal: boolean): FastifyInstance => {
     const app = createApi({ domains, wirings, tokens, log, status, onOperation: (row) => telemetry.add('muster_requests', { time: Date.now(), ...row }) }, isLocal)
@@ -142,7 +143,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   await leaf.start()
   for (const wiring of wirings) await wiring.start?.()
   await listenLocal(api(true), paths.socket)
-  if (options.listen) await listenTcp(api(false), options.listen)
+  if (options.listen) listen = await listenTcp(api(false), options.listen)
   loops = domains.map((domain) => startControllers(domain.systems, wirings, domain.control, log, (row) => telemetry.add('muster_metrics', { ...row })))
   hub.start()
   const fleet = readLocalFleet(paths)
@@ -151,9 +152,9 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     mkdirSync(paths.agent(node.node).root, { recursive: true, mode: 0o700 })
     supervisor.keep(agent)
   }
-  const file: ServerFile = { ...(identify(process.pid) as NonNullable<ReturnType<typeof identify>>), socket: paths.socket, listen: options.listen, startedAt }
+  const file: ServerFile = { ...(identify(process.pid) as NonNullable<ReturnType<typeof identify>>), socket: paths.socket, listen, startedAt }
   writeFileSync(paths.serverJson, `${JSON.stringify(file)}\n`, { mode: 0o600 })
-  log.info('the server answers', { socket: paths.socket, listen: options.listen, ms: Date.now() - startedAt })
+  log.info('the server answers', { socket: paths.socket, listen, ms: Date.now() - startedAt })
   return { stop: () => stopServer() }
 
   async function stopServer(): Promise<void> {
@@ -180,11 +181,12 @@ async function listenLocal(app: FastifyInstance, socket: string): Promise<void> 
   chmodSync(socket, 0o600)
 }
 
-async function listenTcp(app: FastifyInstance, address: string): Promise<void> {
+/** Gives the address it really has: port 0 asks for a free one. */
+async function listenTcp(app: FastifyInstance, address: string): Promise<string> {
   const match = /^(.+):(\d+)$/.exec(address)
   if (!match) throw refuse('USAGE', `--listen wants HOST:PORT, not "${address}"`)
   try {
-    await app.listen({ host: match[1] as string, port: Number(match[2]) })
+    return new URL(await app.listen({ host: match[1] as string, port: Number(match[2]) })).host
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw refuse('PORT_TAKEN', `${address} is in use`, { cause: error })
     throw error
