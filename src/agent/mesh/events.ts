@@ -1,10 +1,10 @@
 import { Agent, request } from 'node:http'
 import { randomBytes } from 'node:crypto'
 
-const BATCH_ROWS_MAX = 5000
-const BATCH_ROWS_SOON = 500
+const PACK_ROWS = 500
+const PACKS_A_POST_MAX = 10
+const PACKS_MAX = 100
 const BATCH_MS = 250
-const BUFFER_ROWS_MAX = 50_000
 const RETRY_MS = 500
 const POST_TIMEOUT_MS = 10_000
 
@@ -14,18 +14,25 @@ export interface EventsStats {
   dropped: number
 }
 
+/** Rows that wait, as the bytes that will be sent: texts put together from pieces take four times the memory. */
+interface Pack {
+  rows: number
+  bytes: Buffer
+}
+
 /**
- * Takes request events to the node's scuba leaf: NDJSON over its Unix socket, every 250 ms or 500 rows, one batch in
- * flight. While the leaf is away rows wait in a bounded buffer, whose oldest are dropped and counted. A batch that
- * may have arrived is sent again under the same idempotency key.
+ * Takes request events to the node's scuba leaf: NDJSON over its Unix socket, every 250 ms or 500 rows, one post in
+ * flight. While the leaf is away rows wait in a bounded buffer (50,000 rows), whose oldest are dropped and counted. A post
+ * that may have arrived is sent again under the same idempotency key.
  */
 export class EventSender {
   readonly #socketPath: string
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
   readonly #sender = randomBytes(8).toString('hex')
   #lines: string[] = []
-  #batch: { key: string; lines: string[] } | null = null
-  #batches = 0
+  #packs: Pack[] = []
+  #post: { key: string; pack: Pack } | null = null
+  #posts = 0
   #timer: NodeJS.Timeout | null = null
   #sent = 0
   #dropped = 0
@@ -38,25 +45,22 @@ export class EventSender {
   /** @param line one JSON object, without a line end */
   add(line: string): void {
     this.#lines.push(line)
-    if (this.#lines.length > BUFFER_ROWS_MAX + BATCH_ROWS_SOON) {
-      // Cut in steps: shifting one row at a time would cost the whole array each time.
-      this.#dropped += this.#lines.length - BUFFER_ROWS_MAX
-      this.#lines = this.#lines.slice(-BUFFER_ROWS_MAX)
-    }
-    if (this.#batch !== null) return
-    if (this.#lines.length >= BATCH_ROWS_SOON) this.#send()
-    else this.#timer ??= setTimeout(() => this.#send(), BATCH_MS)
+    if (this.#lines.length >= PACK_ROWS) {
+      this.#pack()
+      if (this.#post === null) this.#send()
+    } else if (this.#post === null) this.#timer ??= setTimeout(() => this.#send(), BATCH_MS)
   }
 
   stats(): EventsStats {
-    return { sent: this.#sent, waiting: this.#lines.length + (this.#batch?.lines.length ?? 0), dropped: this.#dropped }
+    const packed = this.#packs.reduce((sum, { rows }) => sum + rows, 0)
+    return { sent: this.#sent, waiting: this.#lines.length + packed + (this.#post?.pack.rows ?? 0), dropped: this.#dropped }
   }
 
   /** Sends what waits, for at most `timeoutMs`. */
   async close(timeoutMs: number): Promise<void> {
     const untilMs = Date.now() + timeoutMs
     while (this.stats().waiting > 0 && Date.now() < untilMs) {
-      if (this.#batch === null) this.#send()
+      if (this.#post === null) this.#send()
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
     this.#isClosing = true
@@ -64,32 +68,41 @@ export class EventSender {
     this.#agent.destroy()
   }
 
+  #pack(): void {
+    if (this.#lines.length === 0) return
+    this.#packs.push({ rows: this.#lines.length, bytes: Buffer.from(`${this.#lines.join('\n')}\n`) })
+    this.#lines = []
+    if (this.#packs.length > PACKS_MAX) this.#dropped += this.#packs.shift()?.rows ?? 0
+  }
+
   #send(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    if (this.#batch === null) {
-      if (this.#lines.length === 0) return
-      this.#batches += 1
-      const lines = this.#lines.splice(0, BATCH_ROWS_MAX)
-      this.#batch = { key: `${this.#sender}-${this.#batches}`, lines }
+    if (this.#post === null) {
+      this.#pack()
+      if (this.#packs.length === 0) return
+      const packs = this.#packs.splice(0, PACKS_A_POST_MAX)
+      this.#posts += 1
+      const pack = { rows: packs.reduce((sum, { rows }) => sum + rows, 0), bytes: Buffer.concat(packs.map(({ bytes }) => bytes)) }
+      this.#post = { key: `${this.#sender}-${this.#posts}`, pack }
     }
-    const batch = this.#batch
-    void this.#post(batch.key, `${batch.lines.join('\n')}\n`).then((answer) => {
+    const { key, pack } = this.#post
+    void this.#deliver(key, pack.bytes).then((answer) => {
       if (answer === 'away') {
         if (!this.#isClosing) this.#timer = setTimeout(() => this.#send(), RETRY_MS)
         return
       }
-      if (answer === 'taken') this.#sent += batch.lines.length
-      else this.#dropped += batch.lines.length
-      this.#batch = null
-      if (this.#isClosing || this.#lines.length === 0) return
-      if (this.#lines.length >= BATCH_ROWS_SOON) this.#send()
-      else this.#timer ??= setTimeout(() => this.#send(), BATCH_MS)
+      if (answer === 'taken') this.#sent += pack.rows
+      else this.#dropped += pack.rows
+      this.#post = null
+      if (this.#isClosing) return
+      if (this.#packs.length > 0) this.#send()
+      else if (this.#lines.length > 0) this.#timer ??= setTimeout(() => this.#send(), BATCH_MS)
     })
   }
 
   /** `refused`: the leaf will never take this batch, so it must not stand in the way of the next. */
-  #post(key: string, body: string): Promise<'taken' | 'refused' | 'away'> {
+  #deliver(key: string, body: Buffer): Promise<'taken' | 'refused' | 'away'> {
     return new Promise((resolve) => {
       const call = request(
         {
@@ -97,7 +110,7 @@ export class EventSender {
           agent: this.#agent,
           method: 'POST',
           path: '/v1/scuba/tables/requests/rows',
-          headers: { 'content-type': 'application/x-ndjson', 'content-length': Buffer.byteLength(body), 'idempotency-key': key },
+          headers: { 'content-type': 'application/x-ndjson', 'content-length': body.length, 'idempotency-key': key },
           timeout: POST_TIMEOUT_MS,
         },
         (answer) => {

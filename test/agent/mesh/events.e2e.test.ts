@@ -1,0 +1,69 @@
+import { createServer } from 'node:http'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { EventSender } from '../../../src/agent/mesh/events.ts'
+import { Cleanup, listen, sleep } from './support.ts'
+
+const cleanup = new Cleanup()
+afterEach(() => cleanup.run())
+
+/** A leaf that answers with what `status` says, and keeps the rows it took, by key. */
+async function startLeaf(socket: string, status: () => number): Promise<Map<string, string[]>> {
+  const taken = new Map<string, string[]>()
+  const leaf = createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (part: string) => (body += part))
+    request.on('end', () => {
+      const answer = status()
+      if (answer < 300) taken.set(String(request.headers['idempotency-key']), body.trimEnd().split('\n'))
+      response.writeHead(answer).end('{}')
+    })
+  })
+  await listen(leaf, socket)
+  cleanup.add(() => leaf.close())
+  return taken
+}
+
+function socketPath(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'muster-events-'))
+  cleanup.add(() => rmSync(dir, { recursive: true, force: true }))
+  return join(dir, 'leaf.sock')
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !holds(); i += 1) await sleep(10)
+  expect(holds()).toBe(true)
+}
+
+describe('request events', () => {
+  it('wait while the leaf is away, then arrive once each, in order', async () => {
+    const socket = socketPath()
+    const sender = new EventSender(socket)
+    cleanup.add(() => sender.close(0))
+    const lines = Array.from({ length: 12_345 }, (_, i) => `{"i":${i}}`)
+    for (const line of lines) sender.add(line)
+    await sleep(100)
+    expect(sender.stats()).toEqual({ sent: 0, waiting: 12_345, dropped: 0 })
+    let calls = 0
+    const taken = await startLeaf(socket, () => ((calls += 1) % 3 === 0 ? 503 : 200))
+    await until(() => sender.stats().sent === 12_345)
+    expect([...taken.values()].flat()).toEqual(lines)
+  })
+
+  it('beyond 50,000 the oldest are dropped and counted; a post the leaf refuses for good does not block the next', async () => {
+    const socket = socketPath()
+    const sender = new EventSender(socket)
+    cleanup.add(() => sender.close(0))
+    for (let i = 0; i < 60_000; i += 1) sender.add(`{"i":${i}}`)
+    const { waiting, dropped } = sender.stats()
+    expect(waiting + dropped).toBe(60_000)
+    expect(waiting).toBeLessThanOrEqual(56_000)
+    let calls = 0
+    const taken = await startLeaf(socket, () => ((calls += 1) === 1 ? 400 : 200))
+    await until(() => sender.stats().waiting === 0)
+    expect([...taken.values()].flat().at(-1)).toBe('{"i":59999}')
+    expect(sender.stats().sent + sender.stats().dropped).toBe(60_000)
+  })
+})
