@@ -38,7 +38,7 @@ const source = (): ConsoleSource => ({
   },
   act: async (name, input) => {
     acts.push(name)
-    const answer = state.run(sevOperations.find((operation) => operation.name === name) as CommandDef, input as never, 'user:anna') as {
+    const answer = state.run(sevOperations.find((operation) => operation.name === name) as CommandDef, input, 'user:anna') as {
       text?: string
     }
     return { text: answer.text ?? '' }

@@ -66,7 +66,7 @@ export function createState(startAt: number, log: readonly Entry[] = []): State 
     ask: (query, input, actor = 'user:test') => {
       const answer = query.answer(db, query.input.parse(input), context(actor))
       if (isRefusal(answer)) throw answer
-      return query.output.parse(answer) as never
+      return query.output.parse(answer)
     },
     settle: () => base.settle(sevSystem.controllers),
     effects: () => sevSystem.controllers.flatMap((controller) => controller.effects?.(db, state.now, undefined) ?? []),
