@@ -9,6 +9,7 @@ import { HELP_TOPICS, renderCommandHelp, TOPICS } from '../src/cli/render/help.t
 import { PLAIN } from '../src/cli/terminal.ts'
 import { ERRORS } from '../src/core/kernel/error-table.ts'
 import { systems } from '../src/core/systems.ts'
+import { experimentJsonSchema } from '../src/core/chaos/queries.ts'
 import { jobJsonSchema } from '../src/core/tw/queries.ts'
 import { operationSchemas } from '../src/server/openapi.ts'
 
@@ -94,7 +95,7 @@ function schemaFiles() {
       }),
     ]
   })
-  return [...files, ['schemas/job.json', json({ ...jobJsonSchema(), title: 'job file' })]]
+  return [...files, ['schemas/job.json', json({ ...jobJsonSchema(), title: 'job file' })], ['schemas/experiment.json', json({ ...experimentJsonSchema(), title: 'experiment file' })]]
 }
 
 function listFiles(folder) {

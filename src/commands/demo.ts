@@ -15,7 +15,8 @@ export default class Demo extends MusterCommand {
     const { flags } = await this.start(Demo)
     const { runDemo } = await import('../cli/demo/run.ts')
     const signal = this.interrupted()
-    const report = this.isScreen && !flags.plain ? await this.onScreen(signal) : await runDemo((_view, step) => step && this.said(step), signal)
+    const report =
+      this.isScreen && !flags.plain ? await this.onScreen(signal) : await runDemo((_view, step) => step && this.said(step), signal)
     if (this.isMachine) await this.answer('demo', report, () => '')
     else this.print(renderDemoReport(report, this.view))
     process.exitCode ||= report.ok ? 0 : 1

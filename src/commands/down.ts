@@ -4,7 +4,8 @@ import { MusterError } from '../core/kernel/errors.ts'
 
 export default class Down extends MusterCommand {
   static override summary = 'End the fleet of this context: tasks, agents, proxies, store and server.'
-  static override description = 'The state stays: the next `muster up` brings everything back. Works as well after a crash: whatever is left of the fleet is found and ended.'
+  static override description =
+    'The state stays: the next `muster up` brings everything back. Works as well after a crash: whatever is left of the fleet is found and ended.'
   static override examples = ['<%= config.bin %> down', '<%= config.bin %> down --purge --confirm default']
   static override flags = {
     purge: Flags.boolean({ description: 'also remove the state: jobs, incidents, events, everything' }),
@@ -25,6 +26,8 @@ export default class Down extends MusterCommand {
       if (!this.isMachine) this.note(`  ends ${what}`)
     })
     if (flags.purge) rmSync(root, { recursive: true, force: true })
-    await this.answer('down', { context, ended, purged: flags.purge }, () => (ended.length > 0 ? `context "${context}" is down${flags.purge ? ', its state removed' : ''}` : `context "${context}" was not running`))
+    await this.answer('down', { context, ended, purged: flags.purge }, () =>
+      ended.length > 0 ? `context "${context}" is down${flags.purge ? ', its state removed' : ''}` : `context "${context}" was not running`,
+    )
   }
 }

@@ -8,14 +8,32 @@ export default class Up extends MusterCommand {
   static override description =
     'Starts the control plane, node agents, their mesh proxies and the event store as background processes of your own user; no root and no service is needed. ' +
     'What ran before (jobs, rollouts, incidents) comes back with it. All ports are free ones unless you name one.'
-  static override examples = ['<%= config.bin %> up', '<%= config.bin %> up --nodes 6 --regions 2', '<%= config.bin %> up --context blue --json', '<%= config.bin %> up --listen 127.0.0.1:7700']
+  static override examples = [
+    '<%= config.bin %> up',
+    '<%= config.bin %> up --nodes 6 --regions 2',
+    '<%= config.bin %> up --context blue --json',
+    '<%= config.bin %> up --listen 127.0.0.1:7700',
+  ]
   static override flags = {
-    nodes: Flags.integer({ description: 'node agents on this machine; without it, as many as before (at first 1)', min: 1, max: 64, helpValue: 'N' }),
+    nodes: Flags.integer({
+      description: 'node agents on this machine; without it, as many as before (at first 1)',
+      min: 1,
+      max: 64,
+      helpValue: 'N',
+    }),
     regions: Flags.integer({ description: 'regions the nodes are spread over', min: 1, max: 16, helpValue: 'N' }),
-    'node-cpu': Flags.string({ description: 'cpu that tasks may reserve on a node, e.g. 500m; without it an even share of the machine', helpValue: 'CPU' }),
+    'node-cpu': Flags.string({
+      description: 'cpu that tasks may reserve on a node, e.g. 500m; without it an even share of the machine',
+      helpValue: 'CPU',
+    }),
     'node-memory': Flags.string({ description: 'memory that tasks may reserve on a node, e.g. 2GiB', helpValue: 'SIZE' }),
     listen: Flags.string({ description: 'also answer on TCP, with bearer tokens', helpValue: 'HOST:PORT' }),
-    'gateway-port': Flags.integer({ description: "port of the first node's gateway; the others take the next ones", min: 1, max: 65_000, helpValue: 'PORT' }),
+    'gateway-port': Flags.integer({
+      description: "port of the first node's gateway; the others take the next ones",
+      min: 1,
+      max: 65_000,
+      helpValue: 'PORT',
+    }),
     foreground: Flags.boolean({ description: 'stay, and end the fleet with Ctrl-C' }),
   }
 
@@ -46,10 +64,18 @@ export default class Up extends MusterCommand {
   }
 
   /** The fleet that was asked for; null when nothing was said and the state remembers one. */
-  private async fleet(flags: { nodes?: number | undefined; regions?: number | undefined; 'gateway-port'?: number | undefined; 'node-cpu'?: string | undefined; 'node-memory'?: string | undefined }) {
+  private async fleet(flags: {
+    nodes?: number | undefined
+    regions?: number | undefined
+    'gateway-port'?: number | undefined
+    'node-cpu'?: string | undefined
+    'node-memory'?: string | undefined
+  }) {
     const { planLocalFleet, readLocalFleet } = await import('../server/fleet.ts')
     const { parseCpu, parseSize } = await import('../core/kernel/units.ts')
-    const isAsked = Object.entries(flags).some(([name, value]) => value !== undefined && ['nodes', 'regions', 'gateway-port', 'node-cpu', 'node-memory'].includes(name))
+    const isAsked = Object.entries(flags).some(
+      ([name, value]) => value !== undefined && ['nodes', 'regions', 'gateway-port', 'node-cpu', 'node-memory'].includes(name),
+    )
     if (!isAsked && readLocalFleet(this.paths)) return null
     const nodes = flags.nodes ?? 1
     const regions = flags.regions ?? 1
@@ -57,7 +83,8 @@ export default class Up extends MusterCommand {
     const cpuMilli = flags['node-cpu'] === undefined ? undefined : parseCpu(flags['node-cpu'])
     const memoryBytes = flags['node-memory'] === undefined ? undefined : parseSize(flags['node-memory'])
     if (cpuMilli === null) throw new MusterError('USAGE', `--node-cpu: "${flags['node-cpu']}" is not an amount of cpu such as 500m or 2`)
-    if (memoryBytes === null) throw new MusterError('USAGE', `--node-memory: "${flags['node-memory']}" is not a size such as 512MiB or 2GiB`)
+    if (memoryBytes === null)
+      throw new MusterError('USAGE', `--node-memory: "${flags['node-memory']}" is not a size such as 512MiB or 2GiB`)
     return planLocalFleet({ nodes, regions, gatewayPort: flags['gateway-port'] ?? null, cpuMilli, memoryBytes })
   }
 

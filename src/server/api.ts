@@ -45,14 +45,20 @@ export function createApi(options: ApiOptions, isLocal: boolean): FastifyInstanc
     callers.set(request, caller)
     // Operations look at their own role; what else is written (rows, uploads, reports) takes an operator.
     const isRead = request.method === 'GET' || request.method === 'HEAD' || operationRoutes.has(request.routeOptions.url ?? '')
-    if (!isRead && !mayAct(caller.role, 'operator')) throw refuse('NOT_PERMITTED', `${request.method} ${request.url.split('?')[0]} needs the role operator; ${caller.actor} has ${caller.role}`)
+    if (!isRead && !mayAct(caller.role, 'operator'))
+      throw refuse(
+        'NOT_PERMITTED',
+        `${request.method} ${request.url.split('?')[0]} needs the role operator; ${caller.actor} has ${caller.role}`,
+      )
   })
   app.setErrorHandler((error: FastifyError | MusterError, request, reply) => {
     const known = asRefusal(error)
     if (known.code === 'INTERNAL') options.log.error('a request failed by a bug', { url: request.url, error: String(error.stack ?? error) })
     return reply.code(STATUS[known.exit] ?? 500).send({ ok: false, error: known })
   })
-  app.setNotFoundHandler((request, reply) => reply.code(404).send({ ok: false, error: refuse('NOT_FOUND', `nothing answers ${request.method} ${request.url.split('?')[0]}`) }))
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ ok: false, error: refuse('NOT_FOUND', `nothing answers ${request.method} ${request.url.split('?')[0]}`) }),
+  )
 
   for (const domain of options.domains) {
     for (const system of domain.systems) {
@@ -82,7 +88,10 @@ function whoIs(request: FastifyRequest, tokens: TokenStore, isLocal: boolean): C
   }
   const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
   const caller = token ? tokens.find(token) : null
-  if (!caller && request.url !== '/healthz') throw refuse('NOT_PERMITTED', 'this listener wants a valid bearer token', { hint: 'Make one with `muster token issue NAME` on the server.' })
+  if (!caller && request.url !== '/healthz')
+    throw refuse('NOT_PERMITTED', 'this listener wants a valid bearer token', {
+      hint: 'Make one with `muster token issue NAME` on the server.',
+    })
   return caller ?? { actor: 'anonymous', role: 'viewer' }
 }
 
@@ -99,7 +108,14 @@ const header = (request: FastifyRequest, name: string): string | undefined => {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-async function serve(operation: Operation, control: ControlLog, options: ApiOptions, caller: Caller, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+async function serve(
+  operation: Operation,
+  control: ControlLog,
+  options: ApiOptions,
+  caller: Caller,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
   const startedAt = performance.now()
   const trace = /^00-([0-9a-f]{32})-/.exec(header(request, 'traceparent') ?? '')?.[1] ?? ''
   let code = ''
@@ -111,7 +127,13 @@ async function serve(operation: Operation, control: ControlLog, options: ApiOpti
   } finally {
     // The audit line: who asked for what that changes something, and how it ended.
     if (operation.kind === 'command' || (operation.kind === 'action' && operation.isMutation)) {
-      options.log.info('operation', { operation: operation.name, actor: caller.actor, role: caller.role, plan: header(request, 'x-muster-plan') !== undefined, code: code || 'OK' })
+      options.log.info('operation', {
+        operation: operation.name,
+        actor: caller.actor,
+        role: caller.role,
+        plan: header(request, 'x-muster-plan') !== undefined,
+        code: code || 'OK',
+      })
     }
     options.onOperation({ operation: operation.name, actor: caller.actor, ms: performance.now() - startedAt, ok: code === '', code, trace })
   }
@@ -126,7 +148,8 @@ async function perform(
   reply: FastifyReply,
   trace: string,
 ): Promise<unknown> {
-  if (!mayAct(caller.role, operation.role)) throw refuse('NOT_PERMITTED', `${operation.name} needs the role ${operation.role}; ${caller.actor} has ${caller.role}`)
+  if (!mayAct(caller.role, operation.role))
+    throw refuse('NOT_PERMITTED', `${operation.name} needs the role ${operation.role}; ${caller.actor} has ${caller.role}`)
   const input = parseInput(operation, request)
   const plain = { actor: caller.actor, role: caller.role }
   if (operation.kind === 'query') {
@@ -145,7 +168,14 @@ async function perform(
   return command(operation, control, caller, request, input, trace)
 }
 
-async function command(operation: CommandDef, control: ControlLog, caller: Caller, request: FastifyRequest, input: unknown, trace: string): Promise<unknown> {
+async function command(
+  operation: CommandDef,
+  control: ControlLog,
+  caller: Caller,
+  request: FastifyRequest,
+  input: unknown,
+  trace: string,
+): Promise<unknown> {
   let warnings: string[] = []
   const decide = (db: Parameters<CommandDef['decide']>[0], at: { now: number; position: number }) => {
     const decision = operation.decide(db, input, { actor: caller.actor, role: caller.role, ...at })
@@ -161,7 +191,10 @@ async function command(operation: CommandDef, control: ControlLog, caller: Calle
   if (operation.danger === 'high') {
     const wanted = operation.confirmName?.(input) ?? operation.name
     if (decodeURIComponent(header(request, 'x-muster-confirm') ?? '') !== wanted) {
-      throw refuse('CONFIRM_REQUIRED', `${operation.name} is a high-risk operation: it wants "${wanted}" typed`, { hint: `Add --confirm ${wanted}.`, details: { confirm: wanted } })
+      throw refuse('CONFIRM_REQUIRED', `${operation.name} is a high-risk operation: it wants "${wanted}" typed`, {
+        hint: `Add --confirm ${wanted}.`,
+        details: { confirm: wanted },
+      })
     }
   }
   const { value, position } = await control.submit(submit, decide)

@@ -52,7 +52,8 @@ export function openArtifacts(root: string): ArtifactStore {
         return { digest: `sha256:${hex}`, sizeBytes }
       } catch (error) {
         rmSync(upload, { force: true })
-        if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw refuse('DISK_FULL', 'the artifact does not fit on the disk', { cause: error })
+        if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+          throw refuse('DISK_FULL', 'the artifact does not fit on the disk', { cause: error })
         throw error
       }
     },

@@ -49,7 +49,14 @@ export function startControllers(
   const softOf = new Map<string, () => unknown>(wirings.flatMap((wiring) => Object.entries(wiring.soft ?? {})))
   for (const system of systems) {
     for (const controller of system.controllers) {
-      slots.set(controller.name, { controller, soft: softOf.get(controller.name) ?? (() => undefined), isDirty: true, isRunning: false, failures: 0, timer: null })
+      slots.set(controller.name, {
+        controller,
+        soft: softOf.get(controller.name) ?? (() => undefined),
+        isDirty: true,
+        isRunning: false,
+        failures: 0,
+        timer: null,
+      })
     }
   }
   const effects = startEffects(wirings, control, log, onWork)
@@ -71,7 +78,14 @@ export function startControllers(
           return { entries: verdict.entries, value: () => undefined }
         })
         slot.failures = 0
-        if (entries.length > 0) onWork({ name: 'controller.cycle', target: controller.name, value: performance.now() - startedAt, ok: true, entries: entries.length })
+        if (entries.length > 0)
+          onWork({
+            name: 'controller.cycle',
+            target: controller.name,
+            value: performance.now() - startedAt,
+            ok: true,
+            entries: entries.length,
+          })
         effects.look(slot)
         const waitMs = Math.min(IDLE_MS_MAX, Math.max(5, (wakeAt ?? Infinity) - control.now()))
         slot.timer = setTimeout(() => wake(controller.name), waitMs)
@@ -81,7 +95,11 @@ export function startControllers(
         slot.failures += 1
         const waitMs = Math.min(30_000, 250 * 2 ** slot.failures)
         onWork({ name: 'controller.cycle', target: controller.name, value: 0, ok: false, entries: 0 })
-        log.error('a controller failed', { controller: controller.name, error: isRefusal(error) ? error.message : String((error as Error).stack ?? error), retryInMs: waitMs })
+        log.error('a controller failed', {
+          controller: controller.name,
+          error: isRefusal(error) ? error.message : String((error as Error).stack ?? error),
+          retryInMs: waitMs,
+        })
         slot.timer = setTimeout(() => wake(controller.name), waitMs)
       }
     } finally {
@@ -153,7 +171,8 @@ function startEffects(wirings: readonly Wiring[], control: ControlLog, log: Logg
       }
       const run = async (): Promise<void> => {
         const startedAt = performance.now()
-        const done = (ok: boolean, entries: number): void => onWork({ name: 'effect.run', target: effect.kind, value: performance.now() - startedAt, ok, entries })
+        const done = (ok: boolean, entries: number): void =>
+          onWork({ name: 'effect.run', target: effect.kind, value: performance.now() - startedAt, ok, entries })
         try {
           const entries = await adapter(effect, abort.signal)
           done(true, entries.length)
@@ -164,7 +183,11 @@ function startEffects(wirings: readonly Wiring[], control: ControlLog, log: Logg
         } catch (error) {
           if (abort.signal.aborted) return
           done(false, 0)
-          log.warn('an effect failed and is tried again', { kind: effect.kind, key: effect.key, error: String((error as Error).message ?? error) })
+          log.warn('an effect failed and is tried again', {
+            kind: effect.kind,
+            key: effect.key,
+            error: String((error as Error).message ?? error),
+          })
           later()
         } finally {
           running.delete(effect.key)

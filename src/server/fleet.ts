@@ -37,7 +37,14 @@ export function planLocalFleet(wanted: {
   const memoryBytes = wanted.memoryBytes ?? Math.floor((totalmem() * MEMORY_SHARE) / wanted.nodes)
   const nodes = Array.from({ length: wanted.nodes }, (_, i): LocalNode => {
     const region = (i % wanted.regions) + 1
-    return { node: `n${i + 1}`, region: `r${region}`, zone: `r${region}-z1`, rack: `r${region}-k${Math.floor(i / wanted.regions) + 1}`, cpuMilli, memoryBytes }
+    return {
+      node: `n${i + 1}`,
+      region: `r${region}`,
+      zone: `r${region}-z1`,
+      rack: `r${region}-k${Math.floor(i / wanted.regions) + 1}`,
+      cpuMilli,
+      memoryBytes,
+    }
   })
   return { nodes, gatewayPort: wanted.gatewayPort }
 }

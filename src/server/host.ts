@@ -19,7 +19,11 @@ export interface ServerHost {
   /** log time, ms */
   now: () => number
   /** Runs a command through the sequencer; rejects with MusterError when refused. Resolves once durable and applied. */
-  run: <In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string) => Promise<z.output<Out>>
+  run: <In extends z.ZodType, Out extends z.ZodType>(
+    command: CommandDef<In, Out>,
+    input: z.input<In>,
+    actor: string,
+  ) => Promise<z.output<Out>>
   /** Appends what `decide` proposes on the newest state; an empty array appends nothing. */
   propose: (actor: string, decide: (db: ReadDb, now: number) => Proposal[] | MusterError) => Promise<Entry[]>
   /** Called after each committed batch, in order. Gives the function that ends it. */

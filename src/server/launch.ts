@@ -28,7 +28,12 @@ export function runningServer(paths: StatePaths): { pid: number } | null {
  */
 export async function launchServer(
   paths: StatePaths,
-  options: { fleet: LocalFleet | null; listen: string | null; readStatus: () => Promise<FleetStatus>; onProgress?: (status: FleetStatus) => void },
+  options: {
+    fleet: LocalFleet | null
+    listen: string | null
+    readStatus: () => Promise<FleetStatus>
+    onProgress?: (status: FleetStatus) => void
+  },
 ): Promise<FleetStatus> {
   const running = runningServer(paths)
   if (running) throw refuse('SERVER_RUNNING', `a server already runs for context "${paths.context}" (pid ${running.pid})`)
@@ -42,7 +47,11 @@ export async function launchServer(
   const output = openSync(join(paths.logs, 'server.out'), 'a', 0o600)
   const args = [main, '--state-dir', paths.root, '--context', paths.context, ...(options.listen ? ['--listen', options.listen] : [])]
   // Two pool threads are kept busy by the logs' fdatasync; with the default of four, DNS and large reads would delay commits.
-  const child = spawn(program, args, { detached: true, stdio: ['ignore', output, output], env: { ...process.env, UV_THREADPOOL_SIZE: '8' } })
+  const child = spawn(program, args, {
+    detached: true,
+    stdio: ['ignore', output, output],
+    env: { ...process.env, UV_THREADPOOL_SIZE: '8' },
+  })
   closeSync(output)
   child.unref()
   let exited = false
@@ -70,7 +79,8 @@ function startFailure(paths: StatePaths, file: string): Error {
 async function waitFor(ms: number, what: string, paths: StatePaths, test: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + ms
   while (!(await test())) {
-    if (Date.now() > deadline) throw refuse('TIMEOUT', `${what} within ${ms / 1000} s`, { hint: `See ${join(paths.logs, 'server.log')} and \`muster status\`.` })
+    if (Date.now() > deadline)
+      throw refuse('TIMEOUT', `${what} within ${ms / 1000} s`, { hint: `See ${join(paths.logs, 'server.log')} and \`muster status\`.` })
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }

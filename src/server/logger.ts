@@ -12,7 +12,10 @@ const SIZE_MAX = 16 * 1024 * 1024
  * One JSON object a line: `{time, level, message, …fields}`. Written at once, so that the last words before a crash are
  * there; kept to twice 16 MiB by renaming to `FILE.1`. A log that cannot be written stops nothing.
  */
-export function createLogger(file: string | null, also?: (level: string, message: string, fields: Record<string, unknown>) => void): Logger {
+export function createLogger(
+  file: string | null,
+  also?: (level: string, message: string, fields: Record<string, unknown>) => void,
+): Logger {
   let writtenBytes = 0
   const write = (level: string, message: string, fields: Record<string, unknown> = {}): void => {
     also?.(level, message, fields)

@@ -19,7 +19,9 @@ export function watchChanges(db: OpenDb): () => PlanChange[] {
   const raw = db.raw
   raw.exec('CREATE TEMP TABLE plan_change (seq INTEGER PRIMARY KEY, tbl TEXT, key INTEGER, before TEXT, after TEXT)')
   const tables = raw
-    .prepare<[], { name: string; sql: string }>("SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'muster_%'")
+    .prepare<[], { name: string; sql: string }>(
+      "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'muster_%'",
+    )
     .all()
   for (const { name } of tables) {
     const columns = raw.prepare<[string], { name: string }>('SELECT name FROM pragma_table_info(?)').all(name)
@@ -31,7 +33,9 @@ export function watchChanges(db: OpenDb): () => PlanChange[] {
       CREATE TEMP TRIGGER "plan_d_${name}" AFTER DELETE ON main."${name}" BEGIN INSERT INTO plan_change(tbl, before, after) VALUES ('${name}', ${object('OLD')}, NULL); END;`)
   }
   return () => {
-    const rows = raw.prepare<[], { tbl: string; before: string | null; after: string | null }>('SELECT tbl, before, after FROM plan_change ORDER BY seq').all()
+    const rows = raw
+      .prepare<[], { tbl: string; before: string | null; after: string | null }>('SELECT tbl, before, after FROM plan_change ORDER BY seq')
+      .all()
     return rows
       .filter((row) => row.before !== row.after)
       .map((row) => ({
@@ -50,5 +54,8 @@ export function watchChanges(db: OpenDb): () => PlanChange[] {
 export function planId(position: number, entries: readonly Entry[], changes: readonly PlanChange[]): string {
   const touched = changes.filter((change) => change.before !== null).map((change) => [change.table, change.before])
   const asked = entries.map((entry) => [entry.type, entry.body])
-  return `p${position}-${createHash('sha256').update(canonicalJson([asked, touched])).digest('hex').slice(0, 16)}`
+  return `p${position}-${createHash('sha256')
+    .update(canonicalJson([asked, touched]))
+    .digest('hex')
+    .slice(0, 16)}`
 }

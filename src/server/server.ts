@@ -58,7 +58,9 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   rmSync(join(paths.logs, 'start-error.json'), { force: true })
   // Its lines go to the table muster_logs too, once there is telemetry.
   let onLine: ((row: Record<string, unknown>) => void) | null = null
-  const log = createLogger(join(paths.logs, 'server.log'), (level, message, fields) => onLine?.({ ...fields, level, message, source: 'server' }))
+  const log = createLogger(join(paths.logs, 'server.log'), (level, message, fields) =>
+    onLine?.({ ...fields, level, message, source: 'server' }),
+  )
   log.info('the server starts', { pid: process.pid, root: paths.root })
 
   const open = async (name: string, dbFile: string, systems: Domain['systems']): Promise<ControlLog> => {
@@ -128,7 +130,10 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const status = (): Promise<unknown> => describeStatus({ paths, control, kv, supervisor, hub, leaf, startedAt, listen })
   const apis: FastifyInstance[] = []
   const api = (isLocal: boolean): FastifyInstance => {
-    const app = createApi({ domains, wirings, tokens, log, status, onOperation: (row) => telemetry.add('muster_requests', { time: Date.now(), ...row }) }, isLocal)
+    const app = createApi(
+      { domains, wirings, tokens, log, status, onOperation: (row) => telemetry.add('muster_requests', { time: Date.now(), ...row }) },
+      isLocal,
+    )
     artifactRoutes(app, artifacts)
     hub.routes(app)
     apis.push(app)
@@ -136,7 +141,14 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   }
   control.onEntries((entries) => {
     for (const entry of entries) {
-      telemetry.add('muster_log_entries', { time: entry.at, position: entry.position, type: entry.type, actor: entry.actor, service: entry.notable?.service ?? '', text: entry.notable?.text ?? '' })
+      telemetry.add('muster_log_entries', {
+        time: entry.at,
+        position: entry.position,
+        type: entry.type,
+        actor: entry.actor,
+        service: entry.notable?.service ?? '',
+        text: entry.notable?.text ?? '',
+      })
     }
   })
 
@@ -144,7 +156,9 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   for (const wiring of wirings) await wiring.start?.()
   await listenLocal(api(true), paths.socket)
   if (options.listen) listen = await listenTcp(api(false), options.listen)
-  loops = domains.map((domain) => startControllers(domain.systems, wirings, domain.control, log, (row) => telemetry.add('muster_metrics', { ...row })))
+  loops = domains.map((domain) =>
+    startControllers(domain.systems, wirings, domain.control, log, (row) => telemetry.add('muster_metrics', { ...row })),
+  )
   hub.start()
   const fleet = readLocalFleet(paths)
   for (const node of fleet?.nodes ?? []) {
@@ -152,7 +166,12 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     mkdirSync(paths.agent(node.node).root, { recursive: true, mode: 0o700 })
     supervisor.keep(agent)
   }
-  const file: ServerFile = { ...(identify(process.pid) as NonNullable<ReturnType<typeof identify>>), socket: paths.socket, listen, startedAt }
+  const file: ServerFile = {
+    ...(identify(process.pid) as NonNullable<ReturnType<typeof identify>>),
+    socket: paths.socket,
+    listen,
+    startedAt,
+  }
   writeFileSync(paths.serverJson, `${JSON.stringify(file)}\n`, { mode: 0o600 })
   log.info('the server answers', { socket: paths.socket, listen, ms: Date.now() - startedAt })
   return { stop: () => stopServer() }

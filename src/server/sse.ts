@@ -29,7 +29,8 @@ export function sendEvents(control: ControlLog, request: FastifyRequest, reply: 
     if (isWaiting) return
     while (next < control.tail()) {
       const entries = control.read(next, CHUNK)
-      for (const entry of entries) if (wanted(entry)) out.write(`id: ${entry.position}\nevent: ${entry.type}\ndata: ${JSON.stringify(entry)}\n\n`)
+      for (const entry of entries)
+        if (wanted(entry)) out.write(`id: ${entry.position}\nevent: ${entry.type}\ndata: ${JSON.stringify(entry)}\n\n`)
       next += entries.length
       if (out.writableLength > BUFFERED_BYTES_MAX) {
         isWaiting = true

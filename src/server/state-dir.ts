@@ -12,7 +12,8 @@ export function prepareStateDir(paths: StatePaths): void {
   try {
     mkdirSync(paths.root, { recursive: true, mode: 0o700 })
     accessSync(paths.root, constants.W_OK)
-    for (const folder of [paths.logs, paths.agents, paths.keys, dirname(paths.socket), dirname(paths.scubaSocket)]) mkdirSync(folder, { recursive: true, mode: 0o700 })
+    for (const folder of [paths.logs, paths.agents, paths.keys, dirname(paths.socket), dirname(paths.scubaSocket)])
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
     chmodSync(paths.keys, 0o700)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
@@ -26,7 +27,8 @@ export function prepareStateDir(paths: StatePaths): void {
     return
   }
   const format = readFormat(file)
-  if (format > STATE_FORMAT) throw refuse('STATE_NEWER', `${paths.root} has format ${format}; this version of muster knows up to ${STATE_FORMAT}`)
+  if (format > STATE_FORMAT)
+    throw refuse('STATE_NEWER', `${paths.root} has format ${format}; this version of muster knows up to ${STATE_FORMAT}`)
 }
 
 function readFormat(file: string): number {

@@ -44,8 +44,14 @@ export interface FleetStatus {
 export async function describeStatus(sources: StatusSources): Promise<FleetStatus> {
   const { paths, control, hub } = sources
   const processes = new Map(sources.supervisor.list().map((row) => [row.name, row]))
-  const rows = control.db.all<{ node: string; region: string; state: string }>('SELECT name AS node, region, state FROM tw_node ORDER BY length(name), name')
-  const counts = new Map(control.db.all<{ node: string; n: number }>("SELECT node, count(*) AS n FROM tw_task WHERE state = 'running' GROUP BY node").map((row) => [row.node, row.n]))
+  const rows = control.db.all<{ node: string; region: string; state: string }>(
+    'SELECT name AS node, region, state FROM tw_node ORDER BY length(name), name',
+  )
+  const counts = new Map(
+    control.db
+      .all<{ node: string; n: number }>("SELECT node, count(*) AS n FROM tw_task WHERE state = 'running' GROUP BY node")
+      .map((row) => [row.node, row.n]),
+  )
   const known = new Set(rows.map((row) => row.node))
   // A local agent that has not joined yet is part of the fleet too.
   for (const name of processes.keys()) {
@@ -71,9 +77,19 @@ export async function describeStatus(sources: StatusSources): Promise<FleetStatu
   return {
     context: paths.context,
     root: paths.root,
-    server: { pid: process.pid, upMs: Date.now() - sources.startedAt, socket: paths.socket, listen: sources.listen, log: join(paths.logs, 'server.log'), position: control.tail(), kvPosition: sources.kv.tail() },
+    server: {
+      pid: process.pid,
+      upMs: Date.now() - sources.startedAt,
+      socket: paths.socket,
+      listen: sources.listen,
+      log: join(paths.logs, 'server.log'),
+      position: control.tail(),
+      kvPosition: sources.kv.tail(),
+    },
     scuba: sources.leaf.status(),
     nodes,
-    healthy: nodes.filter(({ node }) => processes.has(`agent ${node}`)).every(({ state, gateway }) => state === 'ready' && gateway !== null),
+    healthy: nodes
+      .filter(({ node }) => processes.has(`agent ${node}`))
+      .every(({ state, gateway }) => state === 'ready' && gateway !== null),
   }
 }

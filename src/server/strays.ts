@@ -13,7 +13,10 @@ export function strayProcesses(root: string): ProcessId[] {
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((name) => {
       const argv = argvOf(name)
-      return argv.slice(0, 4).some((argument) => PROGRAM.test(argument)) && argv.some((argument) => argument === root || argument.includes(`${root}/`))
+      return (
+        argv.slice(0, 4).some((argument) => PROGRAM.test(argument)) &&
+        argv.some((argument) => argument === root || argument.includes(`${root}/`))
+      )
     })
     .flatMap((name) => identify(Number(name)) ?? [])
 }

@@ -44,7 +44,11 @@ export function createSupervisor(log: Logger): Supervisor {
     const [program, ...args] = wanted.command()
     mkdirSync(dirname(wanted.output), { recursive: true })
     const output = openSync(wanted.output, 'a', 0o600)
-    const child = spawn(program as string, args, { detached: true, stdio: ['ignore', output, output], env: { ...process.env, ...wanted.env } })
+    const child = spawn(program as string, args, {
+      detached: true,
+      stdio: ['ignore', output, output],
+      env: { ...process.env, ...wanted.env },
+    })
     closeSync(output)
     child.on('error', (error) => log.error('a process could not be started', { name: wanted.name, error: String(error) }))
     child.unref()
@@ -78,7 +82,13 @@ export function createSupervisor(log: Logger): Supervisor {
       kept.delete(name)
       if (entry?.id) await endProcess(entry.id, graceMs)
     },
-    list: () => [...kept.values()].map(({ wanted, id, restarts }) => ({ name: wanted.name, pid: id && isAlive(id) ? id.pid : null, restarts, output: wanted.output })),
+    list: () =>
+      [...kept.values()].map(({ wanted, id, restarts }) => ({
+        name: wanted.name,
+        pid: id && isAlive(id) ? id.pid : null,
+        restarts,
+        output: wanted.output,
+      })),
     detach: () => clearInterval(timer),
   }
 }

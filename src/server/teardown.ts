@@ -44,7 +44,11 @@ export async function tearDown(paths: StatePaths, onStep: (what: string) => void
  */
 export async function clearLeftovers(paths: StatePaths, wanted: readonly string[]): Promise<void> {
   rmSync(paths.socket, { force: true })
-  await Promise.all(nodesOf(paths).filter((node) => !wanted.includes(node)).map((node) => endNode(paths, node)))
+  await Promise.all(
+    nodesOf(paths)
+      .filter((node) => !wanted.includes(node))
+      .map((node) => endNode(paths, node)),
+  )
 }
 
 async function endNode(paths: StatePaths, node: string): Promise<void> {

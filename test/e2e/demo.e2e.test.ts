@@ -21,7 +21,10 @@ test('the demo does every step it claims, and leaves nothing behind', async () =
   try {
     const result = await home.muster('demo', '--json')
     const report = result.json?.data
-    expect(report?.steps.filter((step: { state: string }) => step.state !== 'ok'), result.stdout + result.stderr).toEqual([])
+    expect(
+      report?.steps.filter((step: { state: string }) => step.state !== 'ok'),
+      result.stdout + result.stderr,
+    ).toEqual([])
     expect(result.exitCode).toBe(0)
     const facts = Object.fromEntries(report.steps.map((step: { name: string; facts: object }) => [step.name, step.facts]))
     expect(facts['deploy-good'].topSharePpm).toBe(1_000_000)
@@ -40,7 +43,9 @@ test('what a killed demo leaves is ended and removed by the next `muster up`', a
   try {
     const before = new Set(readdirSync(tmpdir()))
     const demo = spawn(process.execPath, [BIN, 'demo', '--json'], { env: home.env, stdio: 'ignore' })
-    const folder = await eventually('a demo fleet', 30_000, () => readdirSync(tmpdir()).find((name) => name.startsWith('muster-demo-') && !before.has(name)))
+    const folder = await eventually('a demo fleet', 30_000, () =>
+      readdirSync(tmpdir()).find((name) => name.startsWith('muster-demo-') && !before.has(name)),
+    )
     const path = join(tmpdir(), folder)
     await eventually('its server', 30_000, () => existsSync(join(path, 's', 'server.json')))
     demo.kill('SIGKILL')

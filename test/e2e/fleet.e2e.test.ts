@@ -33,7 +33,8 @@ const digest = (): string => {
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the answer of `tw ps`
-const healthy = async (): Promise<any[]> => (await fleet.data('tw', 'ps')).tasks.filter((task: any) => task.state === 'running' && task.health === 'healthy')
+const healthy = async (): Promise<any[]> =>
+  (await fleet.data('tw', 'ps')).tasks.filter((task: any) => task.state === 'running' && task.health === 'healthy')
 
 const gateway = async (): Promise<string> => (await fleet.data('status')).nodes[0].gateway
 
@@ -138,7 +139,12 @@ test('a removed state.db is built again from the log with identical content, a d
 test('a log with a flipped bit in its middle is refused with exit 6 and a clear word, and nothing is changed', async () => {
   expect((await fleet.muster('down')).exitCode).toBe(0)
   const folder = join(fleet.root, 'log', 'control')
-  const file = join(folder, readdirSync(folder).filter((name) => name.endsWith('.seg')).toSorted()[0] as string)
+  const file = join(
+    folder,
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.seg'))
+      .toSorted()[0] as string,
+  )
   const bytes = readFileSync(file)
   const at = 300
   bytes[at] = (bytes[at] as number) ^ 0x10
@@ -170,7 +176,12 @@ test('a state of a newer version is refused with exit 6', async () => {
 test('down ends every process of the fleet', async () => {
   const status = await fleet.data('status')
   const tasks = await healthy()
-  const pids = [status.server.pid, status.scuba.pid, ...status.nodes.map(({ pid }: { pid: number }) => pid), ...tasks.map(({ pid }) => pid)] as number[]
+  const pids = [
+    status.server.pid,
+    status.scuba.pid,
+    ...status.nodes.map(({ pid }: { pid: number }) => pid),
+    ...tasks.map(({ pid }) => pid),
+  ] as number[]
   expect((await fleet.muster('down')).exitCode).toBe(0)
   expect(pids.filter((pid) => startTimeOf(pid) !== null)).toEqual([])
 }, 60_000)

@@ -73,7 +73,11 @@ test(`kill -9 of the server at ${KILLS} moments of rollouts: tasks serve on, no 
   const random = createPrng(SEED)
   const acknowledged: { position: number; title: string }[] = []
   const moments: string[] = []
-  await eventually('healthy tasks', 30_000, async () => (await fleet.data('tw', 'ps')).tasks.filter(({ health }: { health: string }) => health === 'healthy').length === TASKS)
+  await eventually(
+    'healthy tasks',
+    30_000,
+    async () => (await fleet.data('tw', 'ps')).tasks.filter(({ health }: { health: string }) => health === 'healthy').length === TASKS,
+  )
   const gateways = (await fleet.data('status')).nodes.map(({ gateway }: { gateway: string }) => gateway)
   const traffic = startTraffic(gateways, 'web', 200)
   let isWriting = true
@@ -81,7 +85,10 @@ test(`kill -9 of the server at ${KILLS} moments of rollouts: tasks serve on, no 
     for (let n = 0; isWriting; n += 1) {
       const title = `note ${n}`
       try {
-        const { data } = await client.call<{ incident?: { number: number }; number?: number; position: number }>('sev.incident.declare', { title, level: 4 })
+        const { data } = await client.call<{ incident?: { number: number }; number?: number; position: number }>('sev.incident.declare', {
+          title,
+          level: 4,
+        })
         acknowledged.push({ position: data.position, title })
       } catch {
         // Not acknowledged: the server is away. It may stand in the log or not.
@@ -91,7 +98,12 @@ test(`kill -9 of the server at ${KILLS} moments of rollouts: tasks serve on, no 
   })()
   const start = async (n: number, about: { failRate?: number }): Promise<void> => {
     const { digest } = await uploadArtifact(client, await packDirectory(helloRelease(fleet, { version: `k${n}`, ...about })))
-    await client.call('deploy.start', { service: 'web', source: { artifact: digest, label: `k${n}` }, profile: 'demo', sticky: 'header:x-user' })
+    await client.call('deploy.start', {
+      service: 'web',
+      source: { artifact: digest, label: `k${n}` },
+      profile: 'demo',
+      sticky: 'header:x-user',
+    })
   }
   const kill = async (): Promise<void> => {
     process.kill(fleet.serverPid() as number, 'SIGKILL')
@@ -118,7 +130,9 @@ test(`kill -9 of the server at ${KILLS} moments of rollouts: tasks serve on, no 
     await traffic.stop()
   }
   const entries = new Map((await readLog()).map((entry) => [entry.position, entry]))
-  const lost = acknowledged.filter(({ position, title }) => (entries.get(position)?.body as { title?: string } | undefined)?.title !== title)
+  const lost = acknowledged.filter(
+    ({ position, title }) => (entries.get(position)?.body as { title?: string } | undefined)?.title !== title,
+  )
   expect(lost).toEqual([])
   expect(acknowledged.length).toBeGreaterThan(KILLS)
   expect(moments).toHaveLength(KILLS)

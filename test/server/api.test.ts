@@ -14,7 +14,14 @@ let tokens: TokenStore
 beforeEach(async () => {
   toy = await openToy()
   tokens = openTokens(join(toy.folder, 'keys'))
-  const options = { domains: [{ systems: [toySystem], control: toy.control }], wirings: [], tokens, log: createLogger(null), status: async () => ({}), onOperation: () => {} }
+  const options = {
+    domains: [{ systems: [toySystem], control: toy.control }],
+    wirings: [],
+    tokens,
+    log: createLogger(null),
+    status: async () => ({}),
+    onOperation: () => {},
+  }
   local = createApi(options, true)
   remote = createApi(options, false)
 })
@@ -24,7 +31,8 @@ afterEach(async () => {
   await toy.end()
 })
 
-const post = (path: string, payload: object = {}, headers: Record<string, string> = {}, app = local) => app.inject({ method: 'POST', url: path, payload, headers })
+const post = (path: string, payload: object = {}, headers: Record<string, string> = {}, app = local) =>
+  app.inject({ method: 'POST', url: path, payload, headers })
 
 test('a command answers with its reply, its warnings and the position behind its entries, and logs who asked', async () => {
   const answer = await post('/v1/toy/letter/write', { to: 'slow' }, { 'x-muster-actor': 'user:anna' })
@@ -58,10 +66,18 @@ test.each([
 })
 
 test('a body that is no JSON, an unknown route and a body over the limit each get one clear error', async () => {
-  const garbage = await local.inject({ method: 'POST', url: '/v1/toy/letter/write', payload: '{nonsense', headers: { 'content-type': 'application/json' } })
+  const garbage = await local.inject({
+    method: 'POST',
+    url: '/v1/toy/letter/write',
+    payload: '{nonsense',
+    headers: { 'content-type': 'application/json' },
+  })
   expect(garbage.json().error.code).toBe('USAGE')
   expect((await post('/v1/toy/letter/eat')).json().error.code).toBe('NOT_FOUND')
-  expect((await post('/v1/toy/letter/write', { to: 'x'.repeat(5_000_000) })).json().error).toMatchObject({ code: 'USAGE', message: 'the body is too large' })
+  expect((await post('/v1/toy/letter/write', { to: 'x'.repeat(5_000_000) })).json().error).toMatchObject({
+    code: 'USAGE',
+    message: 'the body is too large',
+  })
 })
 
 test('a high-risk command wants the name of its target, whoever asks', async () => {
@@ -107,5 +123,7 @@ test('events resume behind the last one seen, and none is left out', async () =>
 
 test('every operation has a route in the OpenAPI document, with its role', async () => {
   const document = (await local.inject('/openapi.json')).json()
-  expect(Object.keys(document.paths)).toEqual(expect.arrayContaining(['/v1/toy/letter/write', '/v1/toy/letter/list', '/v1/toy/letter/burn']))
+  expect(Object.keys(document.paths)).toEqual(
+    expect.arrayContaining(['/v1/toy/letter/write', '/v1/toy/letter/list', '/v1/toy/letter/burn']),
+  )
 })

@@ -16,7 +16,12 @@ const added = defineEntry({
   type: 'toy.Added',
   body: z.object({ name: z.string(), by: z.number() }),
   apply: (db, body, meta) => {
-    db.run('INSERT INTO toy_sum(name, total, position) VALUES (?, ?, ?) ON CONFLICT(name) DO UPDATE SET total = total + excluded.total, position = excluded.position', body.name, body.by, meta.position)
+    db.run(
+      'INSERT INTO toy_sum(name, total, position) VALUES (?, ?, ?) ON CONFLICT(name) DO UPDATE SET total = total + excluded.total, position = excluded.position',
+      body.name,
+      body.by,
+      meta.position,
+    )
   },
 })
 const toy: System = {
@@ -30,11 +35,20 @@ const toy: System = {
 let dir: string
 let control: ControlLog
 const open = async (): Promise<ControlLog> =>
-  openControlLog({ loglet: await openFileLoglet(join(dir, 'log')), dbFile: join(dir, 'state.db'), systems: [toy], clock: Date.now, log: createLogger(null), onFatal: (error) => expect.unreachable(error.message) })
+  openControlLog({
+    loglet: await openFileLoglet(join(dir, 'log')),
+    dbFile: join(dir, 'state.db'),
+    systems: [toy],
+    clock: Date.now,
+    log: createLogger(null),
+    onFatal: (error) => expect.unreachable(error.message),
+  })
 const add = (name: string, by: number, applyPlan?: string) =>
   control.submit({ actor: 'user:test', applyPlan }, (db) => ({ entries: [added.of({ name, by })], value: () => total(name, db) }))
-const total = (name: string, db = control.db): number => db.get<{ total: number }>('SELECT total FROM toy_sum WHERE name = ?', name)?.total ?? 0
-const plan = (name: string, by: number) => control.plan({ actor: 'user:test' }, () => ({ entries: [added.of({ name, by })], value: () => undefined }))
+const total = (name: string, db = control.db): number =>
+  db.get<{ total: number }>('SELECT total FROM toy_sum WHERE name = ?', name)?.total ?? 0
+const plan = (name: string, by: number) =>
+  control.plan({ actor: 'user:test' }, () => ({ entries: [added.of({ name, by })], value: () => undefined }))
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'muster-control-'))
@@ -60,7 +74,9 @@ test('a refused submission changes nothing and leaves those of its batch alone',
 })
 
 test('a body that does not fit its schema is a bug and is never logged', async () => {
-  await expect(control.submit({ actor: 'user:test' }, () => ({ entries: [{ type: 'toy.Added', body: { name: 7 } }], value: () => 0 }))).rejects.toThrow('body of toy.Added')
+  await expect(
+    control.submit({ actor: 'user:test' }, () => ({ entries: [{ type: 'toy.Added', body: { name: 7 } }], value: () => 0 })),
+  ).rejects.toThrow('body of toy.Added')
   expect(control.tail()).toBe(1)
 })
 
@@ -105,7 +121,7 @@ test('a state database that is ahead of its log is thrown away, since the log is
   await control.close()
   const db = openStateDb(join(dir, 'state.db'))
   db.run("UPDATE muster_state SET value = 99 WHERE key = 'cursor'")
-  db.run("UPDATE toy_sum SET total = 7777")
+  db.run('UPDATE toy_sum SET total = 7777')
   db.close()
   control = await open()
   expect(total('a')).toBe(1)

@@ -12,7 +12,8 @@ beforeEach(async () => {
 afterEach(() => toy.end())
 
 const log = createLogger(null)
-const write = (to: string) => toy.control.submit({ actor: 'user:test' }, () => ({ entries: [letterWritten.of({ to })], value: () => undefined }))
+const write = (to: string) =>
+  toy.control.submit({ actor: 'user:test' }, () => ({ entries: [letterWritten.of({ to })], value: () => undefined }))
 const posted = (): number[] => toy.control.db.all<{ posted: number }>('SELECT posted FROM toy_letter ORDER BY id').map((row) => row.posted)
 const post = (adapter: (id: number) => Promise<void>): Wiring => ({
   effects: {

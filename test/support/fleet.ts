@@ -48,7 +48,14 @@ export function newFleet(): TestFleet {
   }
   const root = join(state, 'muster', 'default')
   const muster = async (...args: string[]): Promise<CommandResult> => {
-    const result = await execa(process.execPath, [BIN, ...args], { env, extendEnv: false, reject: false, cwd: home, stdin: 'ignore', timeout: 120_000 })
+    const result = await execa(process.execPath, [BIN, ...args], {
+      env,
+      extendEnv: false,
+      reject: false,
+      cwd: home,
+      stdin: 'ignore',
+      timeout: 120_000,
+    })
     const stdout = String(result.stdout ?? '')
     let json: unknown
     try {

@@ -30,7 +30,11 @@ export const writeLetter = defineCommand({
   output: z.object({ id: z.int() }),
   decide: (_db, input, ctx) => {
     if (input.to === 'nobody') return refuse('NOT_FOUND', 'nobody lives nowhere')
-    return { entries: [letterWritten.of(input)], reply: () => ({ id: ctx.position }), warnings: input.to === 'slow' ? ['it will take long'] : [] }
+    return {
+      entries: [letterWritten.of(input)],
+      reply: () => ({ id: ctx.position }),
+      warnings: input.to === 'slow' ? ['it will take long'] : [],
+    }
   },
 })
 export const burnLetters = defineCommand({
@@ -48,7 +52,10 @@ export const listLetters = defineQuery({
   summary: 'List letters.',
   input: z.object({ posted: z.boolean().optional() }),
   output: z.array(z.object({ id: z.int(), receiver: z.string(), posted: z.int() })),
-  answer: (db, input) => db.all<{ id: number; receiver: string; posted: number }>('SELECT * FROM toy_letter ORDER BY id').filter((row) => input.posted === undefined || row.posted > 0 === input.posted),
+  answer: (db, input) =>
+    db
+      .all<{ id: number; receiver: string; posted: number }>('SELECT * FROM toy_letter ORDER BY id')
+      .filter((row) => input.posted === undefined || row.posted > 0 === input.posted),
 })
 
 /** Asks for the posting of each letter that was not posted yet. */
@@ -56,7 +63,10 @@ export const postController: Controller = {
   name: 'toy.post',
   wakes: ['toy.'],
   decide: () => ({ entries: [], wakeAt: null }),
-  effects: (db) => db.all<{ id: number }>('SELECT id FROM toy_letter WHERE posted = 0').map(({ id }) => ({ key: `letter/${id}`, kind: 'toy.post', body: { id } })),
+  effects: (db) =>
+    db
+      .all<{ id: number }>('SELECT id FROM toy_letter WHERE posted = 0')
+      .map(({ id }) => ({ key: `letter/${id}`, kind: 'toy.post', body: { id } })),
 }
 
 export const toySystem: System = {
@@ -68,7 +78,9 @@ export const toySystem: System = {
 }
 
 /** A log of the toy system in a folder of its own. */
-export async function openToy(folder = mkdtempSync(join(tmpdir(), 'muster-toy-'))): Promise<{ folder: string; control: ControlLog; end: () => Promise<void> }> {
+export async function openToy(
+  folder = mkdtempSync(join(tmpdir(), 'muster-toy-')),
+): Promise<{ folder: string; control: ControlLog; end: () => Promise<void> }> {
   const control = openControlLog({
     loglet: await openFileLoglet(join(folder, 'log'), { segmentBytes: 256 * 1024 }),
     dbFile: join(folder, 'state.db'),

@@ -149,7 +149,9 @@ export class ClientConnection {
   #begin(head: RequestHead): void {
     const { services } = this.#context
     const service =
-      this.#serviceName === null ? serviceOf(services, fieldValue(head.fields, 'x-muster-service'), head.host) : services.get(this.#serviceName)
+      this.#serviceName === null
+        ? serviceOf(services, fieldValue(head.fields, 'x-muster-service'), head.host)
+        : services.get(this.#serviceName)
     if (head.isChunked) this.#body = new ChunkedBody()
     else this.#body = head.contentLength > 0 ? new LengthBody(head.contentLength) : EMPTY_BODY
     if (service === null || service === undefined || service.protocol !== 'http') {

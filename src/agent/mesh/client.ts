@@ -116,7 +116,8 @@ class SupervisedProxy implements MeshProxy {
       this.#spawn()
       const untilMs = Date.now() + START_TIMEOUT_MS
       while (link === null) {
-        if (Date.now() > untilMs) throw new Error(`the mesh proxy did not start within ${START_TIMEOUT_MS} ms; see ${this.#wanted.paths.proxyLog}`)
+        if (Date.now() > untilMs)
+          throw new Error(`the mesh proxy did not start within ${START_TIMEOUT_MS} ms; see ${this.#wanted.paths.proxyLog}`)
         await sleep(POLL_MS)
         link = await ControlLink.open(proxySocket, this.#answerTimeoutMs())
       }
@@ -250,7 +251,8 @@ class SupervisedProxy implements MeshProxy {
       child.unref()
       if (child.pid === undefined) return
       const startTime = startTimeOf(child.pid)
-      if (startTime !== null) writeFileSync(this.#pidFile(), JSON.stringify({ pid: child.pid, startTime } satisfies PidFile), { mode: 0o600 })
+      if (startTime !== null)
+        writeFileSync(this.#pidFile(), JSON.stringify({ pid: child.pid, startTime } satisfies PidFile), { mode: 0o600 })
     } finally {
       closeSync(output)
     }
@@ -306,10 +308,12 @@ class ControlLink {
         reject(refuse('TIMEOUT', 'the mesh proxy does not answer'))
         this.#socket.destroy()
       }, this.#answerTimeoutMs)
-      const settled = <T>(then: (value: T) => void) => (value: T): void => {
-        clearTimeout(timer)
-        then(value)
-      }
+      const settled =
+        <T>(then: (value: T) => void) =>
+        (value: T): void => {
+          clearTimeout(timer)
+          then(value)
+        }
       this.#waiting.push({ resolve: settled(resolve), reject: settled(reject) })
       this.#socket.write(`${JSON.stringify(request)}\n`)
     })

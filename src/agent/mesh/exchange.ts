@@ -357,7 +357,8 @@ export class Exchange implements UpstreamUser {
   /** A 503 of the endpoint itself is worth another try elsewhere; one that a proxy made further in is not. */
   #retriesUnavailable(response: ResponseHead): boolean {
     if (response.status !== 503 || !this.#isBodyDone || !mayRetry(this.head.method, 'unavailable', this.#isReplayable)) return false
-    if (!this.#hasTimeForRetry() || this.service.endpoints.length < 2 || fieldValue(response.fields, 'x-muster-reason') !== null) return false
+    if (!this.#hasTimeForRetry() || this.service.endpoints.length < 2 || fieldValue(response.fields, 'x-muster-reason') !== null)
+      return false
     if (!takeRetry(this.service.budget, monotonicMs(), this.service.policy.retryBudget)) return false
     const endpoint = this.#endpoint
     this.#leaveEndpoint('unavailable', false)

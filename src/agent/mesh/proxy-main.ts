@@ -21,8 +21,17 @@ async function main(): Promise<void> {
   })
   const { node, control, state } = values
   const gatewayPort = Number(values['gateway-port'])
-  if (node === undefined || control === undefined || state === undefined || !Number.isInteger(gatewayPort) || gatewayPort < 0 || gatewayPort > 65_535) {
-    process.stderr.write('usage: proxy-main --node NAME --control SOCKET --state FILE [--region R] [--gateway-port N] [--events-socket PATH] [--log FILE]\n')
+  if (
+    node === undefined ||
+    control === undefined ||
+    state === undefined ||
+    !Number.isInteger(gatewayPort) ||
+    gatewayPort < 0 ||
+    gatewayPort > 65_535
+  ) {
+    process.stderr.write(
+      'usage: proxy-main --node NAME --control SOCKET --state FILE [--region R] [--gateway-port N] [--events-socket PATH] [--log FILE]\n',
+    )
     process.exit(2)
   }
   const log = createLogger(values.log ?? null)

@@ -84,11 +84,13 @@ export class MeshProxyServer {
     const old = this.#services.get(def.name)
     const epoch = this.#state.epochs[def.name] ?? -1
     const service = old ?? new Service(def, epoch)
-    const { removed, splitRefused } = old === undefined ? { removed: [], splitRefused: (def.split?.epoch ?? epoch) < epoch } : old.update(def)
+    const { removed, splitRefused } =
+      old === undefined ? { removed: [], splitRefused: (def.split?.epoch ?? epoch) < epoch } : old.update(def)
     this.#services.set(def.name, service)
     for (const endpoint of removed) sweepIdle(endpoint, monotonicMs())
     this.#state.epochs[def.name] = service.epoch
-    if (splitRefused) this.#options.log.warn('refused a split of a lower epoch', { service: def.name, epoch: def.split?.epoch, known: service.epoch })
+    if (splitRefused)
+      this.#options.log.warn('refused a split of a lower epoch', { service: def.name, epoch: def.split?.epoch, known: service.epoch })
   }
 
   async #listenForServices(names: ReadonlySet<string>): Promise<void> {

@@ -121,7 +121,13 @@ export class Service {
       return false
     }
     if (endpoint.isDraining) return false
-    const isNewlyEjected = observeOutcome(this.endpoints.map((each) => each.health), health, outcome, nowMs, this.policy.ejectedMax)
+    const isNewlyEjected = observeOutcome(
+      this.endpoints.map((each) => each.health),
+      health,
+      outcome,
+      nowMs,
+      this.policy.ejectedMax,
+    )
     if (isNewlyEjected) this.#usableUntilMs = 0
     return isNewlyEjected
   }

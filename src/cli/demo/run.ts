@@ -10,15 +10,34 @@ import { makeWorld } from './world.ts'
  */
 export async function runDemo(onChange: (view: DemoView, step: DemoStep | null) => void, signal: AbortSignal): Promise<DemoReport> {
   const beganAt = Date.now()
-  const steps = DEMO_ACTIONS.map(({ name, title }): DemoStep => ({ name, title, state: 'waiting', startedAtMs: null, tookMs: null, facts: {}, lines: [] }))
+  const steps = DEMO_ACTIONS.map(({ name, title }): DemoStep => ({
+    name,
+    title,
+    state: 'waiting',
+    startedAtMs: null,
+    tookMs: null,
+    facts: {},
+    lines: [],
+  }))
   const world = await makeWorld()
-  const report: DemoReport = { ok: false, tookMs: 0, traffic: DEMO.requestsPerSecond, profile: DEMO.profile, stateDir: world.paths.root, steps }
+  const report: DemoReport = {
+    ok: false,
+    tookMs: 0,
+    traffic: DEMO.requestsPerSecond,
+    profile: DEMO.profile,
+    stateDir: world.paths.root,
+    steps,
+  }
   const view: DemoView = { report, perSecond: 0, answers: 0, errors: 0, share: 0, word: '', version: '1' }
   const state: DemoState = { world, view, traffic: null, fleet: null, incident: null }
   const refresh = (step: DemoStep | null): void => {
     report.tookMs = Date.now() - beganAt
     const total = state.traffic?.total
-    Object.assign(view, { perSecond: state.traffic?.perSecond() ?? 0, answers: (total?.ok ?? 0) + (total?.serverErrors ?? 0), errors: (total?.serverErrors ?? 0) + (total?.broken ?? 0) })
+    Object.assign(view, {
+      perSecond: state.traffic?.perSecond() ?? 0,
+      answers: (total?.ok ?? 0) + (total?.serverErrors ?? 0),
+      errors: (total?.serverErrors ?? 0) + (total?.broken ?? 0),
+    })
     onChange(view, step)
   }
   const ticker = setInterval(() => refresh(null), 250)

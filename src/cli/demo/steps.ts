@@ -40,7 +40,8 @@ function claim(holds: unknown, what: string): asserts holds {
 // oxlint-disable-next-line typescript/no-explicit-any -- answers of operations, whose schemas the server has checked
 type Data = any
 
-const ask = async (state: DemoState, operation: string, input: unknown): Promise<Data> => (await state.world.client.call<Data>(operation, input)).data
+const ask = async (state: DemoState, operation: string, input: unknown): Promise<Data> =>
+  (await state.world.client.call<Data>(operation, input)).data
 
 async function until<T>(what: string, ms: number, test: () => Promise<T | null | false | undefined>): Promise<T> {
   const deadline = Date.now() + ms
@@ -62,7 +63,12 @@ const up: DemoAction = {
       listen: null,
       readStatus: async () => (await client.get<FleetStatus>('/v1/status')).data,
     })
-    const oncall = { version: 1, people: { you: { contacts: [{ channel: 'webhook', address: state.world.pagerUrl }] } }, teams: { all: { primary: 'you' } }, defaults: { team: 'all' } }
+    const oncall = {
+      version: 1,
+      people: { you: { contacts: [{ channel: 'webhook', address: state.world.pagerUrl }] } },
+      teams: { all: { primary: 'you' } },
+      defaults: { team: 'all' },
+    }
     await ask(state, 'sev.schedule.set', { document: oncall, file: 'demo' })
     step.facts = { nodes: state.fleet.nodes.length, gateway: state.fleet.nodes[0]?.gateway ?? '' }
     step.lines.push(`${state.fleet.nodes.length} nodes ready, gateway http://${step.facts['gateway']}, you are on call`)
@@ -74,7 +80,9 @@ const run: DemoAction = {
   title: `version 1 runs with ${DEMO.tasks} tasks, served through the mesh`,
   run: async (state, step) => {
     const { digest } = await uploadArtifact(state.world.client, await packDirectory(state.world.release({ version: '1' })))
-    const spec = parse(readFileSync(join(packageRoot(), 'templates', 'jobs', 'demo.yaml'), 'utf8')) as { groups: { api: { count: number; main: Record<string, unknown> } } }
+    const spec = parse(readFileSync(join(packageRoot(), 'templates', 'jobs', 'demo.yaml'), 'utf8')) as {
+      groups: { api: { count: number; main: Record<string, unknown> } }
+    }
     spec.groups.api.count = DEMO.tasks
     spec.groups.api.main['artifact'] = digest
     await ask(state, 'tw.job.run', { spec, reason: 'demo' })
@@ -97,7 +105,10 @@ async function healthyTasks(state: DemoState): Promise<{ task: string; region: s
 }
 
 /** Starts a rollout and follows it to its end; gives its last view and when its share was last above zero. */
-async function rollout(state: DemoState, about: { version: string; failRate?: number }): Promise<{ view: Data; homeAt: number; topShare: number }> {
+async function rollout(
+  state: DemoState,
+  about: { version: string; failRate?: number },
+): Promise<{ view: Data; homeAt: number; topShare: number }> {
   const { digest } = await uploadArtifact(state.world.client, await packDirectory(state.world.release(about)))
   const started = await ask(state, 'deploy.start', {
     service: DEMO.service,
@@ -148,7 +159,9 @@ const bad: DemoAction = {
     claim(tookMs <= ROLLBACK_MS_MAX, `it was rolled back ${formatDuration(tookMs)} after its first bad request`)
     const seen = state.traffic?.total.serverErrors ?? 0
     step.facts = { state: view.rollout.state, topSharePpm: topShare, rolledBackAfterMs: tookMs, usersWhoSawAnError: seen }
-    step.lines.push(`rolled back ${formatDuration(tookMs)} after its first bad request, at ${topShare / 10_000} %; ${seen} users saw an error`)
+    step.lines.push(
+      `rolled back ${formatDuration(tookMs)} after its first bad request, at ${topShare / 10_000} %; ${seen} users saw an error`,
+    )
     if (view.verdictReason) step.lines.push(view.verdictReason)
   },
 }
@@ -170,7 +183,13 @@ const respond: DemoAction = {
     const draft = await ask(state, 'sev.postmortem.draft', { incident: incident.number })
     const text: string = draft.markdown
     claim(text.includes('imeline'), 'the draft has no timeline')
-    step.facts = { incident: incident.number, level: incident.level, pages: state.world.pages.length, timelineRows: rows.length, postmortemBytes: text.length }
+    step.facts = {
+      incident: incident.number,
+      level: incident.level,
+      pages: state.world.pages.length,
+      timelineRows: rows.length,
+      postmortemBytes: text.length,
+    }
     step.lines.push(`SEV${incident.level} #${incident.number} opened, paged over the webhook, acknowledged, resolved`)
     step.lines.push(`${rows.length} rows in the timeline, a postmortem draft of ${text.split('\n').length} lines`)
   },

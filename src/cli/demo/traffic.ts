@@ -64,29 +64,32 @@ export function startTraffic(gateways: readonly string[], service: string, reque
       if (!isSettled) open -= 1
       isSettled = true
     }
-    const sent = request({ host, port: Number(port), path: '/', agent: agents[which], headers: { host: `${service}.mesh`, 'x-user': `${run}-${user}` } }, (response) => {
-      hasBegun = true
-      const status = response.statusCode ?? 0
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (text: string) => (body += text))
-      response.once('end', () => {
-        const about = readBody(body)
-        answered += 1
-        if (status < 500) count('ok')
-        else {
-          count('serverErrors')
-          if (!firstErrorAt.has(about.version)) firstErrorAt.set(about.version, Date.now())
-        }
-        byVersion.set(about.version, (byVersion.get(about.version) ?? 0) + 1)
-        if (about.task) tasks.add(`${about.task} on ${about.node}`)
-        settle()
-      })
-      response.once('error', () => {
-        count('cutOff')
-        settle()
-      })
-    })
+    const sent = request(
+      { host, port: Number(port), path: '/', agent: agents[which], headers: { host: `${service}.mesh`, 'x-user': `${run}-${user}` } },
+      (response) => {
+        hasBegun = true
+        const status = response.statusCode ?? 0
+        let body = ''
+        response.setEncoding('utf8')
+        response.on('data', (text: string) => (body += text))
+        response.once('end', () => {
+          const about = readBody(body)
+          answered += 1
+          if (status < 500) count('ok')
+          else {
+            count('serverErrors')
+            if (!firstErrorAt.has(about.version)) firstErrorAt.set(about.version, Date.now())
+          }
+          byVersion.set(about.version, (byVersion.get(about.version) ?? 0) + 1)
+          if (about.task) tasks.add(`${about.task} on ${about.node}`)
+          settle()
+        })
+        response.once('error', () => {
+          count('cutOff')
+          settle()
+        })
+      },
+    )
     sent.once('error', () => {
       if (!hasBegun) count('broken')
       settle()

@@ -8,7 +8,10 @@ const MARKS: Record<DemoStep['state'], Mark> = { waiting: 'off', running: 'busy'
 /** One step as it begins or ends: a line, and below it what was seen. */
 export function renderDemoStep(step: DemoStep, view: View): string {
   const took = step.tookMs === null ? '' : paint(view, 'dim', `  ${formatDuration(step.tookMs)}`)
-  return [`${mark(view, MARKS[step.state], step.state.padEnd(7))}  ${step.title}${took}`, ...step.lines.map((line) => `             ${line}`)].join('\n')
+  return [
+    `${mark(view, MARKS[step.state], step.state.padEnd(7))}  ${step.title}${took}`,
+    ...step.lines.map((line) => `             ${line}`),
+  ].join('\n')
 }
 
 /** The last line of a demo. */

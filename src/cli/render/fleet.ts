@@ -4,7 +4,15 @@ import type { View } from '../terminal.ts'
 import { mark, type Mark } from './style.ts'
 import { fields, table } from './table.ts'
 
-const MARK_OF: Record<string, Mark> = { ready: 'ok', starting: 'busy', silent: 'warn', suspect: 'warn', draining: 'busy', cordoned: 'warn', lost: 'bad' }
+const MARK_OF: Record<string, Mark> = {
+  ready: 'ok',
+  starting: 'busy',
+  silent: 'warn',
+  suspect: 'warn',
+  draining: 'busy',
+  cordoned: 'warn',
+  lost: 'bad',
+}
 
 /** The processes of a fleet, where they answer and where their logs are. */
 export function renderFleet(status: FleetStatus, view: View): string {

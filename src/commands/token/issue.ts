@@ -6,7 +6,9 @@ export default class TokenIssue extends MusterCommand {
   static override description = 'Printed once; only its hash is kept. The listener is started with `muster up --listen HOST:PORT`.'
   static override examples = ['<%= config.bin %> token issue ci --role operator']
   static override args = { name: Args.string({ required: true, description: 'whom it is for; the log records token:NAME' }) }
-  static override flags = { role: Flags.string({ options: ['viewer', 'operator', 'approver', 'admin'], default: 'viewer', description: 'what it allows' }) }
+  static override flags = {
+    role: Flags.string({ options: ['viewer', 'operator', 'approver', 'admin'], default: 'viewer', description: 'what it allows' }),
+  }
 
   async run(): Promise<void> {
     const { args, flags } = await this.start(TokenIssue)

@@ -7,6 +7,7 @@ import { isEnded, type FaultRow } from './rows.ts'
 
 /** Read side of chaos: what the server may look at. */
 export { experimentOf, faultsOf, haltRow, liveRuns, planOf, runRow, type RunRow } from './rows.ts'
+export { experimentJsonSchema } from './schema.ts'
 export { checksOf, type Check } from './spec/checks.ts'
 export { lintExperiment, readExperiment, type SpecIssue } from './spec/lint.ts'
 export type { RunView } from './views.ts'

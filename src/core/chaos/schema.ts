@@ -117,3 +117,8 @@ export type ExperimentInput = z.input<typeof experimentSchema>
 export type Action = Experiment['method'][number]
 export type Target = Action['provider']['target']
 export type Measure = (typeof MEASURES)[number]
+
+/** JSON Schema of the experiment file, for `schemas/experiment.json` and editors. */
+export function experimentJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(experimentSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>
+}

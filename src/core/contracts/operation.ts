@@ -69,7 +69,10 @@ export function defineQuery<In extends z.ZodType, Out extends z.ZodType>(def: Lo
 }
 
 export function defineAction<In extends z.ZodType, Out extends z.ZodType>(def: Loose<ActionDef<In, Out>>): ActionDef<In, Out> {
-  return { role: def.isMutation ? 'operator' : 'viewer', danger: def.isMutation ? 'low' : 'none', ...def, kind: 'action' } as ActionDef<In, Out>
+  return { role: def.isMutation ? 'operator' : 'viewer', danger: def.isMutation ? 'low' : 'none', ...def, kind: 'action' } as ActionDef<
+    In,
+    Out
+  >
 }
 
 /** `tw.job.run` → `/v1/tw/job/run` */

@@ -57,11 +57,7 @@ export class MusterError extends Error {
 }
 
 /** Shorthand for `new MusterError`, read as a value: `return refuse('TW_JOB_UNKNOWN', …)`. */
-export function refuse(
-  code: ErrorCode,
-  message: string,
-  options: { hint?: string; details?: unknown; cause?: unknown } = {},
-): MusterError {
+export function refuse(code: ErrorCode, message: string, options: { hint?: string; details?: unknown; cause?: unknown } = {}): MusterError {
   return new MusterError(code, message, options)
 }
 

@@ -13,7 +13,11 @@ export const AlertSet = defineEntry({
     db.run(
       `INSERT INTO scuba_alert (name, rule, version, paused_until, pause_reason, set_at, set_by) VALUES (?, ?, ?, NULL, NULL, ?, ?)
        ON CONFLICT (name) DO UPDATE SET rule = excluded.rule, version = excluded.version, set_at = excluded.set_at, set_by = excluded.set_by`,
-      rule.name, canonicalJson(rule), position, at, actor,
+      rule.name,
+      canonicalJson(rule),
+      position,
+      at,
+      actor,
     )
   },
 })
@@ -67,7 +71,15 @@ export const AlertMoved = defineEntry({
       `INSERT INTO scuba_alert_state (rule, grp, state, since, value, sev, service, reason, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (rule, grp) DO UPDATE SET state = excluded.state, since = excluded.since, value = excluded.value, sev = excluded.sev,
          service = excluded.service, reason = excluded.reason, position = excluded.position`,
-      rule, group, to, at, value, sev, service, reason, position,
+      rule,
+      group,
+      to,
+      at,
+      value,
+      sev,
+      service,
+      reason,
+      position,
     )
   },
 })

@@ -20,7 +20,10 @@ export function nearNames(name: string, names: Iterable<string>): string[] {
   const wanted = name.toLowerCase()
   const limit = 1 + Math.floor(wanted.length / 3)
   return [...names]
-    .map((candidate) => ({ candidate, distance: candidate.toLowerCase().includes(wanted) ? 1 : editDistance(wanted, candidate.toLowerCase()) }))
+    .map((candidate) => ({
+      candidate,
+      distance: candidate.toLowerCase().includes(wanted) ? 1 : editDistance(wanted, candidate.toLowerCase()),
+    }))
     .filter(({ distance }) => distance <= limit)
     .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, 3)

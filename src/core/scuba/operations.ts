@@ -26,7 +26,13 @@ export const scubaQuery = defineAction({
   summary: 'Answer one SELECT over the tables of the store.',
   isMutation: false,
   input: queryRequestSchema,
-  output: z.object({ columns: z.array(column), rows: z.array(z.array(plainValue)), rowsScanned: z.number(), coverage, elapsedMs: z.number() }),
+  output: z.object({
+    columns: z.array(column),
+    rows: z.array(z.array(plainValue)),
+    rowsScanned: z.number(),
+    coverage,
+    elapsedMs: z.number(),
+  }),
 })
 
 /** A structured query: filter, group, calculate, per time step. */
@@ -65,7 +71,14 @@ export const scubaLiveRead = defineAction({
   input: liveRequestSchema,
   output: z.object({
     buckets: z.array(
-      z.object({ second: z.number(), arm: z.string(), version: z.string(), requests: z.number(), failing: z.number(), hist: z.record(z.string(), z.number()) }),
+      z.object({
+        second: z.number(),
+        arm: z.string(),
+        version: z.string(),
+        requests: z.number(),
+        failing: z.number(),
+        hist: z.record(z.string(), z.number()),
+      }),
     ),
     users: z.record(z.string(), z.number()),
     isUsersExact: z.boolean(),
@@ -165,7 +178,17 @@ export const scubaAlertRm = defineCommand({
     if (!stored) return unknownAlert(name, alerts(db))
     // Whoever was paged for it hears that it is over, before the rule is gone.
     const moves = stored.states.map(({ group, state, service, sev }) =>
-      AlertMoved.of({ rule: name, group, from: state, to: 'inactive', value: null, sev, service, title: stored.rule.summary ?? name, reason: 'rule removed' }),
+      AlertMoved.of({
+        rule: name,
+        group,
+        from: state,
+        to: 'inactive',
+        value: null,
+        sev,
+        service,
+        title: stored.rule.summary ?? name,
+        reason: 'rule removed',
+      }),
     )
     return { entries: [...moves, AlertRemoved.of({ name })], reply: () => ({ name }) }
   },
@@ -174,7 +197,12 @@ export const scubaAlertRm = defineCommand({
 export const scubaAlertPause = defineCommand({
   name: 'scuba.alert.pause',
   summary: 'Stop looking at an alert rule for a while, or go on.',
-  input: z.object({ name: z.string(), for: z.string().default('1h'), reason: z.string().min(1).max(500).default('not said'), resume: z.boolean().default(false) }),
+  input: z.object({
+    name: z.string(),
+    for: z.string().default('1h'),
+    reason: z.string().min(1).max(500).default('not said'),
+    resume: z.boolean().default(false),
+  }),
   output: alertView,
   decide: (db, input, { now }) => {
     if (!alert(db, input.name)) return unknownAlert(input.name, alerts(db))
@@ -189,7 +217,10 @@ export const scubaAlertPause = defineCommand({
 })
 
 function unknownAlert(name: string, all: readonly StoredAlert[]): ReturnType<typeof refuse> {
-  const near = nearNames(name, all.map(({ rule }) => rule.name))
+  const near = nearNames(
+    name,
+    all.map(({ rule }) => rule.name),
+  )
   return refuse('NOT_FOUND', `there is no alert rule ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, {
     hint: 'List rules with `muster scuba alert list`.',
     details: { near },

@@ -56,7 +56,10 @@ export function alert(db: ReadDb, name: string): StoredAlert | null {
 }
 
 function stored(db: ReadDb, row: AlertRow): StoredAlert {
-  const states = db.all<StateRow>('SELECT grp, state, since, value, sev, service, reason FROM scuba_alert_state WHERE rule = ? ORDER BY grp', row.name)
+  const states = db.all<StateRow>(
+    'SELECT grp, state, since, value, sev, service, reason FROM scuba_alert_state WHERE rule = ? ORDER BY grp',
+    row.name,
+  )
   return {
     rule: alertRuleSchema.parse(JSON.parse(row.rule)),
     version: row.version,

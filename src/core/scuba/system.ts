@@ -20,6 +20,17 @@ export const scubaSystem: System = {
   name: 'scuba',
   tables: SCUBA_TABLES,
   entries: scubaEntries,
-  operations: [scubaQuery, scubaPanel, scubaLiveRead, scubaTableList, scubaTableShow, scubaAlertPut, scubaAlertList, scubaAlertShow, scubaAlertRm, scubaAlertPause],
+  operations: [
+    scubaQuery,
+    scubaPanel,
+    scubaLiveRead,
+    scubaTableList,
+    scubaTableShow,
+    scubaAlertPut,
+    scubaAlertList,
+    scubaAlertShow,
+    scubaAlertRm,
+    scubaAlertPause,
+  ],
   controllers: [alertController],
 }

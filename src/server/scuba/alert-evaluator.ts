@@ -11,7 +11,10 @@ const LOOK_MS = 250
 const DEADLINE_MS = 10_000
 
 /** Asks the leaf for each rule's buckets every `every` and hands them to the controller as soft state. */
-export function createAlertEvaluator(host: ServerHost, client: Pick<ScubaClient, 'panel'>): { evaluations: Map<string, Evaluation>; start: () => void; stop: () => void } {
+export function createAlertEvaluator(
+  host: ServerHost,
+  client: Pick<ScubaClient, 'panel'>,
+): { evaluations: Map<string, Evaluation>; start: () => void; stop: () => void } {
   const evaluations = new Map<string, Evaluation>()
   const dueAt = new Map<string, number>()
   const running = new Set<string>()
@@ -92,7 +95,12 @@ function groupsOf(answer: PanelAnswer, { rule }: CompiledRule): EvaluatedGroup[]
   return answer.groups.map(({ key, series }) => {
     const service = Object.entries(key).find(([name]) => name.toLowerCase() === 'service')?.[1]
     return {
-      group: rule.by.length === 0 ? '' : Object.entries(key).map(([name, value]) => `${name}=${value === null ? '' : String(value)}`).join(','),
+      group:
+        rule.by.length === 0
+          ? ''
+          : Object.entries(key)
+              .map(([name, value]) => `${name}=${value === null ? '' : String(value)}`)
+              .join(','),
       service: typeof service === 'string' ? service : null,
       buckets: series.map(([startMs, events, value]) => ({ startMs, value: value ?? null, events: events ?? 0 })),
     }

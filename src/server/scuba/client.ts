@@ -1,7 +1,16 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../core/kernel/errors.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
-import type { AckLevel, LiveRequest, PanelAnswer, PanelRequest, QueryAnswer, QueryRequest, Receipt, TableInfo } from '../../core/scuba/wire-types.ts'
+import type {
+  AckLevel,
+  LiveRequest,
+  PanelAnswer,
+  PanelRequest,
+  QueryAnswer,
+  QueryRequest,
+  Receipt,
+  TableInfo,
+} from '../../core/scuba/wire-types.ts'
 
 export interface SendOptions {
   /** idempotency key: the same key with the same rows is added once within 24 hours */
@@ -52,7 +61,14 @@ export function createScubaClient(socketPath: string): ScubaClient {
       request.end(body)
     })
 
-  const ask = async <T>(method: string, path: string, body?: Uint8Array | string, headers: Record<string, string> = {}, signal?: AbortSignal, patienceMs = PATIENCE_MS): Promise<T> => {
+  const ask = async <T>(
+    method: string,
+    path: string,
+    body?: Uint8Array | string,
+    headers: Record<string, string> = {},
+    signal?: AbortSignal,
+    patienceMs = PATIENCE_MS,
+  ): Promise<T> => {
     const limit = AbortSignal.timeout(patienceMs)
     const both = signal ? AbortSignal.any([signal, limit]) : limit
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
@@ -74,7 +90,10 @@ export function createScubaClient(socketPath: string): ScubaClient {
   return {
     send: (table, rows, { key, ack = 'fsync', signal } = {}) => {
       const body = typeof rows === 'string' || rows instanceof Uint8Array ? rows : rows.map((row) => JSON.stringify(row)).join('\n')
-      const headers: Record<string, string> = { 'content-type': 'application/x-ndjson', ...(key === undefined ? {} : { 'idempotency-key': key }) }
+      const headers: Record<string, string> = {
+        'content-type': 'application/x-ndjson',
+        ...(key === undefined ? {} : { 'idempotency-key': key }),
+      }
       return ask('POST', `/v1/scuba/tables/${encodeURIComponent(table)}/rows?ack=${ack}`, body, headers, signal, 60_000)
     },
     query: (sql, options = {}, signal) => post('/v1/scuba/query', { sql, ...options }, signal, PATIENCE_MS + (options.deadlineMs ?? 5000)),
@@ -122,6 +141,8 @@ async function read(response: IncomingMessage): Promise<string> {
 
 function downError(error: unknown, socketPath: string, isTimeout: boolean): MusterError {
   if (error instanceof Error && error.name === 'MusterError') return error as MusterError
-  const why = isTimeout ? 'does not answer in time' : `does not answer (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`
+  const why = isTimeout
+    ? 'does not answer in time'
+    : `does not answer (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`
   return refuse('SCUBA_DOWN', `the leaf at ${socketPath} ${why}`, { cause: error })
 }

@@ -101,7 +101,8 @@ function stop(id: number, why: EngineFailure): void {
 }
 
 function failureOf(message: string): EngineFailure {
-  if (/^(Parser|Binder|Catalog|Conversion|Invalid Input|Not implemented|Out of Range|Mismatch Type|Syntax|Permission) Error/i.test(message)) return 'sql'
+  if (/^(Parser|Binder|Catalog|Conversion|Invalid Input|Not implemented|Out of Range|Mismatch Type|Syntax|Permission) Error/i.test(message))
+    return 'sql'
   if (/^Out of Memory Error/i.test(message)) return 'memory'
   if (/^INTERRUPT Error/i.test(message)) return 'interrupted'
   return 'other'

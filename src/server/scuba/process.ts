@@ -60,8 +60,14 @@ export function ensureLeaf(paths: StatePaths, log: Logger): ScubaLeaf {
         output: join(paths.logs, 'scuba-leaf.out'),
       })
       timer = setInterval(() => void look(), LOOK_MS)
-      for (const until = Date.now() + START_MS_MAX; Date.now() < until; ) {
-        if (await client.health().then(() => true, () => false)) return
+      for (const until = Date.now() + START_MS_MAX; Date.now() < until;) {
+        if (
+          await client.health().then(
+            () => true,
+            () => false,
+          )
+        )
+          return
         await new Promise((resolve) => setTimeout(resolve, 25))
       }
       log.warn('the scuba leaf does not answer yet; queries fail until it does', { log: logFile })

@@ -3,7 +3,10 @@ import type { NodeReport } from '../../core/contracts/node.ts'
 const EVERY_MS = 10_000
 
 /** What agents report of their tasks as rows of `muster_tasks`: at each change of a task's state, else every 10 s. */
-export function createTaskTelemetry(add: (table: string, row: Record<string, unknown>) => void, clock: () => number = Date.now): (report: NodeReport) => void {
+export function createTaskTelemetry(
+  add: (table: string, row: Record<string, unknown>) => void,
+  clock: () => number = Date.now,
+): (report: NodeReport) => void {
   /** node/task id → its last row */
   const told = new Map<string, { signature: string; at: number }>()
   return ({ identity, tasks }) => {
@@ -16,8 +19,19 @@ export function createTaskTelemetry(add: (table: string, row: Record<string, unk
       told.set(id, { signature, at: now })
       const { cpuMilli, memoryBytes } = task
       add('muster_tasks', {
-        time: now, node: identity.node, region: identity.region, task: task.task, id: task.id, incarnation: task.incarnation, state: task.state, health: task.health,
-        reason: task.reason, restarts: task.restarts, ...(task.pid === null ? {} : { pid: task.pid }), ...(cpuMilli === undefined ? {} : { cpu_milli: cpuMilli }), ...(memoryBytes === undefined ? {} : { memory_bytes: memoryBytes }),
+        time: now,
+        node: identity.node,
+        region: identity.region,
+        task: task.task,
+        id: task.id,
+        incarnation: task.incarnation,
+        state: task.state,
+        health: task.health,
+        reason: task.reason,
+        restarts: task.restarts,
+        ...(task.pid === null ? {} : { pid: task.pid }),
+        ...(cpuMilli === undefined ? {} : { cpu_milli: cpuMilli }),
+        ...(memoryBytes === undefined ? {} : { memory_bytes: memoryBytes }),
       })
     }
     // Tasks that are gone for long are forgotten.

@@ -60,7 +60,9 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
           upstream.once('error', (error) => {
             if (reply.raw.headersSent) return void reply.raw.destroy()
             const refusal = refuse('SCUBA_DOWN', `the leaf does not answer (${(error as NodeJS.ErrnoException).code ?? error.message})`)
-            reply.raw.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' }).end(JSON.stringify({ ok: false, error: refusal }))
+            reply.raw
+              .writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' })
+              .end(JSON.stringify({ ok: false, error: refusal }))
           })
           reply.raw.once('close', () => !reply.raw.writableFinished && upstream.destroy())
           request.raw.pipe(upstream)

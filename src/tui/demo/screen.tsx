@@ -21,7 +21,9 @@ export function DemoScreen({ view }: { view: DemoView }): ReactElement {
     <Box flexDirection="column" width={80}>
       <Text>
         <Text bold>muster demo</Text>
-        <Text dimColor>{`  ${formatDuration(Math.floor(report.tookMs / 1000) * 1000)}  2 regions, 6 nodes, real processes and requests`}</Text>
+        <Text
+          dimColor
+        >{`  ${formatDuration(Math.floor(report.tookMs / 1000) * 1000)}  2 regions, 6 nodes, real processes and requests`}</Text>
       </Text>
       <Text dimColor>{`rollouts use the profile "${report.profile}": steps of seconds, from 5 %; the usual α`}</Text>
       <Box flexDirection="column" marginTop={1}>
@@ -30,7 +32,10 @@ export function DemoScreen({ view }: { view: DemoView }): ReactElement {
         ))}
       </Box>
       <Box marginTop={1} flexDirection="column">
-        <Text>{`traffic    ${view.perSecond} answers/s, ${view.answers} in all, `}{view.errors === 0 ? <Text color="green">no errors</Text> : <Text color="yellow">{`${view.errors} errors`}</Text>}</Text>
+        <Text>
+          {`traffic    ${view.perSecond} answers/s, ${view.answers} in all, `}
+          {view.errors === 0 ? <Text color="green">no errors</Text> : <Text color="yellow">{`${view.errors} errors`}</Text>}
+        </Text>
         <Text>
           {`version ${view.version}  `}
           <Text color="magenta">{'█'.repeat(filled)}</Text>

@@ -33,13 +33,23 @@ function isRunning(pid: number): boolean {
   }
 }
 
-const text = async (proxy: MeshProxy): Promise<string> => fetch(`http://${proxy.gateway}/`).then((answer) => answer.text(), () => 'refused')
+const text = async (proxy: MeshProxy): Promise<string> =>
+  fetch(`http://${proxy.gateway}/`).then(
+    (answer) => answer.text(),
+    () => 'refused',
+  )
 
 describe('the proxy process', () => {
   it('killed, is back within a second with the same ports and the same snapshot', async () => {
     const backend = await startBackend(cleanup, (_request, response) => response.end('ok'))
     const paths = pathsIn()
-    const proxy = await ensureProxy({ node: 'adopted', region: 'eu', paths, eventsSocket: join(paths.root, 'leaf.sock'), wantedGatewayPort: 0 })
+    const proxy = await ensureProxy({
+      node: 'adopted',
+      region: 'eu',
+      paths,
+      eventsSocket: join(paths.root, 'leaf.sock'),
+      wantedGatewayPort: 0,
+    })
     cleanup.add(() => proxy.stop())
     expect(await proxy.configure({ position: 3, services: [service([endpoint(1, backend.port)])] })).toBe(3)
     const before = { gateway: proxy.gateway, ports: proxy.servicePorts }
@@ -81,7 +91,9 @@ describe('the proxy process', () => {
       console.log(JSON.stringify({ gateway: proxy.gateway, pid: proxy.pid }))
     `
     const agent = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const started = await new Promise<{ gateway: string; pid: number }>((resolve) => agent.stdout.once('data', (line: Buffer) => resolve(JSON.parse(line.toString()))))
+    const started = await new Promise<{ gateway: string; pid: number }>((resolve) =>
+      agent.stdout.once('data', (line: Buffer) => resolve(JSON.parse(line.toString()))),
+    )
     agent.kill('SIGKILL')
     await new Promise((resolve) => agent.once('close', resolve))
     expect(await (await fetch(`http://${started.gateway}/`)).text()).toBe('ok')

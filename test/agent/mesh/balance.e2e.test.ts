@@ -38,13 +38,15 @@ const named = (name: string) => startBackend(cleanup, (_request, response) => re
 async function many(count: number, width: number, one: (i: number) => Promise<Got>): Promise<Got[]> {
   const all: Got[] = []
   let next = 0
-  await Promise.all(Array.from({ length: width }, async () => {
-    while (next < count) {
-      const i = next
-      next += 1
-      all[i] = await one(i)
-    }
-  }))
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      while (next < count) {
+        const i = next
+        next += 1
+        all[i] = await one(i)
+      }
+    }),
+  )
   return all
 }
 
@@ -59,7 +61,9 @@ const splitOf = (v8: number, epoch: number, more: Partial<MeshSplit> = {}): Mesh
 
 describe('endpoints', () => {
   it('share the load, less for one that is ten times slower', async () => {
-    const backends = await Promise.all([1, 2, 3].map((n) => startBackend(cleanup, (_request, response) => void setTimeout(() => response.end(String(n)), n === 3 ? 50 : 5))))
+    const backends = await Promise.all(
+      [1, 2, 3].map((n) => startBackend(cleanup, (_request, response) => void setTimeout(() => response.end(String(n)), n === 3 ? 50 : 5))),
+    )
     const proxy = await startProxy(cleanup, service(backends.map(({ port }, i) => endpoint(i + 1, port))))
     const agent = keepAlive()
     const got = await many(600, 8, () => get(proxy.url, agent))
@@ -210,7 +214,9 @@ describe('faults', () => {
     const untilMs = Date.now() + 60_000
     await proxy.set(service([endpoint(1, backend.port)], { faults: [{ ...fault, kind: 'status', status: 500, untilMs }] }))
     expect(await get(proxy.url, agent)).toMatchObject({ status: 500, reason: 'fault' })
-    await proxy.set(service([endpoint(1, backend.port)], { faults: [{ ...fault, id: '9/2', kind: 'delay', delayMs: 120, jitterMs: 20, untilMs }] }))
+    await proxy.set(
+      service([endpoint(1, backend.port)], { faults: [{ ...fault, id: '9/2', kind: 'delay', delayMs: 120, jitterMs: 20, untilMs }] }),
+    )
     const at = performance.now()
     expect((await get(proxy.url, agent)).status).toBe(200)
     expect(performance.now() - at).toBeGreaterThan(95)
@@ -219,7 +225,12 @@ describe('faults', () => {
     await sleep(310)
     expect((await get(proxy.url, agent)).status).toBe(200)
     const rows = await proxy.eventsArrived(4)
-    expect(rows.map(({ fault: id, reason }) => [id, reason])).toEqual([['9/1', 'fault'], ['9/2', ''], ['9/3', 'fault'], ['', '']])
+    expect(rows.map(({ fault: id, reason }) => [id, reason])).toEqual([
+      ['9/1', 'fault'],
+      ['9/2', ''],
+      ['9/3', 'fault'],
+      ['', ''],
+    ])
     expect(rows[1]?.latency_ms).toBeGreaterThan(95)
   })
 })

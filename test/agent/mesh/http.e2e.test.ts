@@ -10,7 +10,9 @@ const cleanup = new Cleanup()
 afterEach(() => cleanup.run())
 
 /** A net server that answers every request head with the same bytes. */
-async function fixedBackend(answer: string | ((socket: import('node:net').Socket, head: string) => void)): Promise<{ port: number; heads: string[] }> {
+async function fixedBackend(
+  answer: string | ((socket: import('node:net').Socket, head: string) => void),
+): Promise<{ port: number; heads: string[] }> {
   const heads: string[] = []
   const server = createNetServer((socket) => {
     socket.on('error', () => {})
@@ -36,7 +38,12 @@ describe('requests and answers pass as they are', () => {
     for (const size of [0, 1, 4096, 65_536, 65_537, 3_000_000]) {
       for (const want of ['chunked', 'length']) {
         const body = randomBytes(size)
-        const answer = await fetch(`${proxy.url}/`, { method: 'PUT', body: new Blob([body]).stream(), duplex: 'half', headers: { 'x-want': want, 'x-size': String(size) } })
+        const answer = await fetch(`${proxy.url}/`, {
+          method: 'PUT',
+          body: new Blob([body]).stream(),
+          duplex: 'half',
+          headers: { 'x-want': want, 'x-size': String(size) },
+        })
         const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
         expect(digest(new Uint8Array(await answer.arrayBuffer())), `${size} ${want}`).toBe(digest(body))
       }
@@ -56,10 +63,16 @@ describe('requests and answers pass as they are', () => {
     const proxy = await startProxy(cleanup, service([endpoint(1, backend.port)]))
     const curl = async (...args: string[]): Promise<string> => (await promisify(execFile)('curl', ['-s', '-i', '-m', '5', ...args])).stdout
     expect(await curl('-I', `${proxy.url}/x`)).toMatch(/^HTTP\/1.1 200/)
-    expect(await curl(`${proxy.url}/204`, `${proxy.url}/304`, `${proxy.url}/204`)).toMatch(/204 No Content[^]*304 Not Modified[^]*204 No Content/)
+    expect(await curl(`${proxy.url}/204`, `${proxy.url}/304`, `${proxy.url}/204`)).toMatch(
+      /204 No Content[^]*304 Not Modified[^]*204 No Content/,
+    )
     expect(await curl('-0', '-d', 'old', `${proxy.url}/`)).toMatch(/connection: close\r\n\r\nold$/i)
-    expect(await curl('-H', 'Expect: 100-continue', '-d', 'x'.repeat(5000), `${proxy.url}/`)).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK[^]*x{5000}$/)
-    expect(await raw(proxy.port, 'GET /trailers HTTP/1.1\r\nHost: web\r\n\r\n', '\r\n\r\n4\r\npart\r\n0\r\nx-sum: 42\r\n\r\n')).toContain('x-sum: 42')
+    expect(await curl('-H', 'Expect: 100-continue', '-d', 'x'.repeat(5000), `${proxy.url}/`)).toMatch(
+      /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK[^]*x{5000}$/,
+    )
+    expect(await raw(proxy.port, 'GET /trailers HTTP/1.1\r\nHost: web\r\n\r\n', '\r\n\r\n4\r\npart\r\n0\r\nx-sum: 42\r\n\r\n')).toContain(
+      'x-sum: 42',
+    )
   })
 
   it('a 204 that claims to be chunked does not leave the caller waiting for chunks', async () => {
@@ -82,7 +95,9 @@ describe('requests and answers pass as they are', () => {
   })
 
   it('fields for one hop are stripped, ours are added, and a trace is kept', async () => {
-    const backend = await fixedBackend('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: x-private\r\nX-Private: 1\r\nX-Public: 1\r\n\r\nok')
+    const backend = await fixedBackend(
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: x-private\r\nX-Private: 1\r\nX-Public: 1\r\n\r\nok',
+    )
     const proxy = await startProxy(cleanup, service([endpoint(1, backend.port)]))
     const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     const got = await raw(
@@ -99,7 +114,16 @@ describe('requests and answers pass as they are', () => {
     expect(got.toLowerCase()).not.toContain('x-private')
     expect(got).toContain('X-Public: 1\r\n')
     const [event] = await proxy.eventsArrived(1)
-    expect(event).toMatchObject({ service: 'web', path: '/a', status: 200, tries: 1, trace: '0af7651916cd43dd8448eb211c80319c', task: 'web/api[1]', node: 'n1', release: 'r1' })
+    expect(event).toMatchObject({
+      service: 'web',
+      path: '/a',
+      status: 200,
+      tries: 1,
+      trace: '0af7651916cd43dd8448eb211c80319c',
+      task: 'web/api[1]',
+      node: 'n1',
+      release: 'r1',
+    })
   })
 
   it('a WebSocket-like upgrade passes bytes both ways, also those sent early', async () => {
@@ -108,7 +132,11 @@ describe('requests and answers pass as they are', () => {
       else socket.write(head)
     })
     const proxy = await startProxy(cleanup, service([endpoint(1, backend.port)]))
-    const got = await raw(proxy.port, ['GET /ws HTTP/1.1\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n', 'one ', 'two!'], 'two!')
+    const got = await raw(
+      proxy.port,
+      ['GET /ws HTTP/1.1\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n', 'one ', 'two!'],
+      'two!',
+    )
     expect(got).toMatch(/^HTTP\/1.1 101 [^]*upgrade: echo\r\n\r\nhello one two!$/i)
     const [event] = await proxy.eventsArrived(1)
     expect(event?.status).toBe(101)
@@ -154,7 +182,10 @@ describe('what could be read in two ways is refused', () => {
     ['TLS to a plain port', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n', 400],
   ])('%s', async (_name, bytes, status) => {
     // Slow to answer, so that what is wrong in a body is seen before the answer.
-    const backend = await startBackend(cleanup, (request, response) => void request.resume().on('end', () => setTimeout(() => response.end('no!'), 50)))
+    const backend = await startBackend(
+      cleanup,
+      (request, response) => void request.resume().on('end', () => setTimeout(() => response.end('no!'), 50)),
+    )
     const proxy = await startProxy(cleanup, service([endpoint(1, backend.port)]))
     const got = await raw(proxy.port, `${bytes}GET /smuggled HTTP/1.1\r\nHost: web\r\n\r\n`)
     expect(got).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*x-muster-reason: bad-request`))
@@ -232,16 +263,20 @@ describe('slow and vanishing peers', () => {
     cleanup.add(() => agent.destroy())
     const get = (): Promise<number> =>
       new Promise((resolve, reject) => {
-        httpRequest(proxy.url, { agent }, (answer) => answer.resume().on('end', () => resolve(answer.statusCode ?? 0))).on('error', reject).end()
+        httpRequest(proxy.url, { agent }, (answer) => answer.resume().on('end', () => resolve(answer.statusCode ?? 0)))
+          .on('error', reject)
+          .end()
       })
-    const statuses = await Promise.all(Array.from({ length: 8 }, async () => {
-      const seen: number[] = []
-      for (let i = 0; i < 40; i += 1) {
-        seen.push(await get())
-        await sleep(Math.random() * 4)
-      }
-      return seen
-    }))
+    const statuses = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const seen: number[] = []
+        for (let i = 0; i < 40; i += 1) {
+          seen.push(await get())
+          await sleep(Math.random() * 4)
+        }
+        return seen
+      }),
+    )
     expect(new Set(statuses.flat())).toEqual(new Set([200]))
   })
 

@@ -67,7 +67,9 @@ describe('a head', () => {
   it('of valid fields is read back as it was written', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(name, value), { maxLength: 10 }), (fields) => {
-        const others = fields.filter(([key]) => !['host', 'content-length', 'transfer-encoding', 'connection', 'expect', 'upgrade'].includes(key.toLowerCase()))
+        const others = fields.filter(
+          ([key]) => !['host', 'content-length', 'transfer-encoding', 'connection', 'expect', 'upgrade'].includes(key.toLowerCase()),
+        )
         const head = parseRequestHead(`GET /a?b=1 HTTP/1.1\r\nHost: web\r\n${others.map(([key, text]) => `${key}: ${text}\r\n`).join('')}`)
         if (isHeadRefusal(head)) throw new Error(head.text)
         expect(head.path).toBe('/a')

@@ -53,7 +53,18 @@ export async function startBackend(cleanup: Cleanup, handler: RequestListener): 
 }
 
 export function endpoint(id: number, port: number, more: Partial<MeshEndpoint> = {}): MeshEndpoint {
-  return { task: `web/api[${id}]`, id, address: '127.0.0.1', port, subset: 'v1', release: 'r1', node: 'n1', region: 'eu', weight: 100, ...more }
+  return {
+    task: `web/api[${id}]`,
+    id,
+    address: '127.0.0.1',
+    port,
+    subset: 'v1',
+    release: 'r1',
+    node: 'n1',
+    region: 'eu',
+    weight: 100,
+    ...more,
+  }
 }
 
 export function service(endpoints: MeshEndpoint[], more: Partial<MeshService> = {}): MeshService {

@@ -7,23 +7,43 @@ import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { newState } from '../../support/state.ts'
 
 const RULE = {
-  name: 'feed-5xx', table: 'requests', sev: 2, calc: 'ratio(status >= 500)', by: ['service'], fire: '> 1%', clear: '< 0.5%',
-  every: '10s', for: '30s', keep_firing_for: '20s', min_events: 50, no_data: 'notify',
+  name: 'feed-5xx',
+  table: 'requests',
+  sev: 2,
+  calc: 'ratio(status >= 500)',
+  by: ['service'],
+  fire: '> 1%',
+  clear: '< 0.5%',
+  every: '10s',
+  for: '30s',
+  keep_firing_for: '20s',
+  min_events: 50,
+  no_data: 'notify',
 }
 const compiled = compileRule(alertRuleSchema.parse(RULE))
 const END = 1_700_000_000_000
 
 /** The newest bucket is the last; null leaves one out. */
 const evaluation = (ratios: (number | null)[], over: Partial<Evaluation> = {}, events = 100): Evaluation => ({
-  version: 1, atMs: END, untilMs: END, failure: null, failures: 0, lastSeen: new Map(), sinceMs: END - 60_000,
-  groups: [{
-    group: 'service=web', service: 'web',
-    buckets: ratios.flatMap((value, i) => (value === null ? [] : [{ startMs: END - (ratios.length - i) * 10_000, value, events }])),
-  }],
+  version: 1,
+  atMs: END,
+  untilMs: END,
+  failure: null,
+  failures: 0,
+  lastSeen: new Map(),
+  sinceMs: END - 60_000,
+  groups: [
+    {
+      group: 'service=web',
+      service: 'web',
+      buckets: ratios.flatMap((value, i) => (value === null ? [] : [{ startMs: END - (ratios.length - i) * 10_000, value, events }])),
+    },
+  ],
   ...over,
 })
 const firing: AlertStateRow[] = [{ group: 'service=web', state: 'firing' }]
-const moves = (states: AlertStateRow[], ...args: Parameters<typeof evaluation>) => judge(compiled, states, evaluation(...args)).map(({ group, from, to, sev }) => [group, from, to, sev])
+const moves = (states: AlertStateRow[], ...args: Parameters<typeof evaluation>) =>
+  judge(compiled, states, evaluation(...args)).map(({ group, from, to, sev }) => [group, from, to, sev])
 
 test('it fires when every bucket of its window breached, and not when one is under, absent or on the threshold', () => {
   expect(moves([], [0.02, 0.02, 0.02])).toEqual([['service=web', 'inactive', 'firing', 2]])
@@ -62,25 +82,35 @@ test('a failed or partial evaluation never clears; three in a row are unknown', 
 test('a firing group that is gone for 15 minutes is inactive, one that is gone for a moment is not', () => {
   const other = { groups: [{ group: 'service=api', service: 'api', buckets: [{ startMs: END - 10_000, value: 0, events: 9 }] }] }
   expect(moves(firing, [], { ...other, lastSeen: new Map([['service=web', END - 60_000]]) })).toEqual([])
-  expect(moves(firing, [], { ...other, lastSeen: new Map([['service=web', END - 16 * 60_000]]) })).toEqual([['service=web', 'firing', 'inactive', 2]])
+  expect(moves(firing, [], { ...other, lastSeen: new Map([['service=web', END - 16 * 60_000]]) })).toEqual([
+    ['service=web', 'firing', 'inactive', 2],
+  ])
   const kept = compileRule(alertRuleSchema.parse({ ...RULE, no_data: 'keep' }))
   const silent = evaluation([], { groups: [], lastSeen: new Map([['service=web', END - 16 * 60_000]]) })
   expect(judge(kept, firing, silent)).toMatchObject([{ group: 'service=web', to: 'inactive', reason: 'group gone' }])
 })
 
-test('moves become entries once, with service and sev, and the rule\'s end ends what fires', () => {
+test("moves become entries once, with service and sev, and the rule's end ends what fires", () => {
   const state = newState([scubaSystem])
   state.run(scubaAlertPut, { rules: [RULE as never] })
   const { version } = state.ask(scubaAlertShow, { name: 'feed-5xx' })
-  const soft = (name: string) => (name === alertController.name ? { evaluations: new Map([['feed-5xx', evaluation([0.02, 0.02, 0.02], { version, atMs: state.now() })]]) } : undefined)
+  const soft = (name: string) =>
+    name === alertController.name
+      ? { evaluations: new Map([['feed-5xx', evaluation([0.02, 0.02, 0.02], { version, atMs: state.now() })]]) }
+      : undefined
   state.settle(scubaSystem.controllers, soft)
   state.settle(scubaSystem.controllers, soft)
   const moved = state.entries.filter(({ type }) => type === 'scuba.AlertMoved')
   expect(moved).toHaveLength(1)
-  expect(moved[0]).toMatchObject({ body: { rule: 'feed-5xx', group: 'service=web', to: 'firing', sev: 2, service: 'web' }, notable: { system: 'scuba', kind: 'alert', service: 'web' } })
+  expect(moved[0]).toMatchObject({
+    body: { rule: 'feed-5xx', group: 'service=web', to: 'firing', sev: 2, service: 'web' },
+    notable: { system: 'scuba', kind: 'alert', service: 'web' },
+  })
   expect(state.ask(scubaAlertShow, { name: 'feed-5xx' }).states).toMatchObject([{ group: 'service=web', state: 'firing' }])
   state.run(scubaAlertRm, { name: 'feed-5xx' })
-  expect(state.entries.filter(({ type }) => type === 'scuba.AlertMoved').at(-1)).toMatchObject({ body: { to: 'inactive', reason: 'rule removed' } })
+  expect(state.entries.filter(({ type }) => type === 'scuba.AlertMoved').at(-1)).toMatchObject({
+    body: { to: 'inactive', reason: 'rule removed' },
+  })
   expect(state.replay().digest()).toBe(state.digest())
 })
 
@@ -90,7 +120,9 @@ test('a paused rule moves nothing until its time is over', () => {
   state.run(scubaAlertPause, { name: 'feed-5xx', for: '1h', reason: 'test' })
   const soft = (name: string) => {
     const { version } = state.ask(scubaAlertShow, { name: 'feed-5xx' })
-    return name === alertController.name ? { evaluations: new Map([['feed-5xx', evaluation([0.02, 0.02, 0.02], { version, atMs: state.now() })]]) } : undefined
+    return name === alertController.name
+      ? { evaluations: new Map([['feed-5xx', evaluation([0.02, 0.02, 0.02], { version, atMs: state.now() })]]) }
+      : undefined
   }
   state.settle(scubaSystem.controllers, soft)
   expect(state.entries.some(({ type }) => type === 'scuba.AlertMoved')).toBe(false)

@@ -5,7 +5,12 @@ import { decodeManifest, encodeManifestLine, foldManifest, type ManifestRecord }
 import { decodeRecord, encodeRecord, type JournalHeader } from '../../../src/core/scuba/wal/record.ts'
 
 const header = fc.record({
-  seq: fc.nat(), table: fc.stringMatching(/^[a-z][a-z0-9_]{0,10}$/), rows: fc.nat(), minUs: fc.nat(), maxUs: fc.nat(), at: fc.nat(),
+  seq: fc.nat(),
+  table: fc.stringMatching(/^[a-z][a-z0-9_]{0,10}$/),
+  rows: fc.nat(),
+  minUs: fc.nat(),
+  maxUs: fc.nat(),
+  at: fc.nat(),
 }) as fc.Arbitrary<JournalHeader>
 const record = fc.tuple(header, fc.uint8Array({ maxLength: 300 }))
 
@@ -29,7 +34,9 @@ test('a journal cut at any byte gives exactly the batches that were whole before
       const cut = Math.floor(share * whole.length)
       let end = 0
       const expected = records.filter((_, i) => (end += encoded[i]?.length ?? 0) <= cut)
-      expect(readAll(whole.subarray(0, cut))).toEqual(expected.map(([head, payload]) => ({ header: head, payload: Buffer.from(payload).toString('hex') })))
+      expect(readAll(whole.subarray(0, cut))).toEqual(
+        expected.map(([head, payload]) => ({ header: head, payload: Buffer.from(payload).toString('hex') })),
+      )
     }),
     { numRuns: 200 },
   )

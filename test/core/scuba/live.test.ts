@@ -3,7 +3,16 @@ import { expect, test } from 'vitest'
 import { histBucket, histEdge, LiveAggregate, liveEvent } from '../../../src/core/scuba/live/aggregate.ts'
 
 const T = 1_750_000_000_000
-const event = (over: Partial<Parameters<LiveAggregate['add']>[0]>) => ({ timeMs: T, service: 'web', arm: 'primary', version: 'v1', status: 200, latencyMs: 10, user: 'u', ...over })
+const event = (over: Partial<Parameters<LiveAggregate['add']>[0]>) => ({
+  timeMs: T,
+  service: 'web',
+  arm: 'primary',
+  version: 'v1',
+  status: 200,
+  latencyMs: 10,
+  user: 'u',
+  ...over,
+})
 
 test('bucket i of a latency is (1.02^(i-1), 1.02^i] ms', () => {
   fc.assert(
@@ -27,7 +36,10 @@ test('a person without a user is told apart by the trace, and fails once a secon
     const seen = liveEvent(row, T + 5)
     if (seen) live.add(seen)
   }
-  expect(live.read('web', T, null, T + 1000)).toMatchObject({ users: { primary: 2 }, failingUsers: [{ user: 't1', arm: 'primary', firstMs: T + 5 }] })
+  expect(live.read('web', T, null, T + 1000)).toMatchObject({
+    users: { primary: 2 },
+    failingUsers: [{ user: 't1', arm: 'primary', firstMs: T + 5 }],
+  })
   expect(liveEvent({ status: 200 }, T)).toBeNull()
 })
 
@@ -56,7 +68,16 @@ test('what is forgotten or unknown lowers the coverage, and never silently', () 
 
 test('100,000 rows are read within 30 ms of processor time', () => {
   const live = new LiveAggregate()
-  for (let i = 0; i < 100_000; i += 1) live.add(event({ timeMs: T + i, user: `u${i % 20_000}`, status: i % 50 === 0 ? 500 : 200, latencyMs: 1 + (i % 400), arm: i % 20 ? 'primary' : 'canary' }))
+  for (let i = 0; i < 100_000; i += 1)
+    live.add(
+      event({
+        timeMs: T + i,
+        user: `u${i % 20_000}`,
+        status: i % 50 === 0 ? 500 : 200,
+        latencyMs: 1 + (i % 400),
+        arm: i % 20 ? 'primary' : 'canary',
+      }),
+    )
   live.read('web', T, null, T + 100_000)
   const before = process.cpuUsage()
   for (let i = 0; i < 5; i += 1) live.read('web', T, null, T + 100_000)

@@ -6,10 +6,19 @@ import { microseconds, rowTime } from '../../../src/core/scuba/rows/time.ts'
 
 const NOW = 1_750_000_000_000
 
-test('any JSON object becomes one flat line whose every value is of its column\'s type, and no name stands in it twice', () => {
+test("any JSON object becomes one flat line whose every value is of its column's type, and no name stands in it twice", () => {
   const key = fc.oneof(fc.constantFrom('a', 'A', 'b', 'a.b', 'time', '_rest', 'a$str', '', 'ts'), fc.string({ maxLength: 6 }))
   const value = fc.letrec((tie) => ({
-    value: fc.oneof({ maxDepth: 3 }, fc.string(), fc.integer(), fc.double(), fc.boolean(), fc.constant(null), fc.array(tie('value'), { maxLength: 3 }), fc.dictionary(key, tie('value'), { maxKeys: 4 })),
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.string(),
+      fc.integer(),
+      fc.double(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc.dictionary(key, tie('value'), { maxKeys: 4 }),
+    ),
   })).value
   const rows = fc.array(fc.dictionary(key, value, { maxKeys: 6 }), { minLength: 1, maxLength: 6 })
   fc.assert(
@@ -54,7 +63,9 @@ test('a value that does not fit its column is kept beside it, what has no column
   expect(line({ a: 1.5, list: [1] })).toMatchObject({ a: 1.5, _rest: '{"list":[1]}' })
   expect(columns.toJSON()).toMatchObject({ a: 'DOUBLE', b: 'BOOLEAN' })
   expect(line(JSON.parse('{"a":1e400,"c":-1e400}') as Record<string, unknown>)).toMatchObject({ a$str: 'Infinity', c$str: '-Infinity' })
-  expect(line({ 'new\nline': 1, '\u0000': 2, '\ud800': 3, ['k'.repeat(300)]: 4 })).toMatchObject({ _rest: expect.stringContaining('kkk') as string })
+  expect(line({ 'new\nline': 1, '\u0000': 2, '\ud800': 3, ['k'.repeat(300)]: 4 })).toMatchObject({
+    _rest: expect.stringContaining('kkk') as string,
+  })
 })
 
 test('times are read by their size, as ISO 8601, and a clock far ahead is not believed', () => {

@@ -29,42 +29,46 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-test.skipIf(dir === null)('on a full disk rows are refused, queries go on, and what was acknowledged is there when there is room again (needs root and tmpfs)', { timeout: 30_000 }, async () => {
-  if (!leaf || dir === null) return
-  await leaf.client.send('kept', [{ id: 0 }])
-  await leaf.client.query('select count(*) from kept')
-  const ballast = join(dir, 'ballast')
-  const acknowledged = [0]
-  let refused = 0
-  const send = async (id: number): Promise<void> => {
-    await leaf.client.send('kept', [{ id, text: 'x'.repeat(20_000) }]).then(
-      () => acknowledged.push(id),
-      (error: unknown) => {
-        expect(error).toMatchObject({ code: 'SCUBA_DISK_FULL', exit: 6 })
-        refused += 1
-      },
-    )
-  }
-  // Fills it to the last byte, so that the journal meets ENOSPC in the middle of a write before the watermark speaks.
-  try {
-    writeFileSync(ballast, Buffer.alloc(64 * 1024 * 1024))
-  } catch {
-    // It is full: what was wanted.
-  }
-  for (let id = 1; id <= 30; id += 1) await send(id)
-  await sleep(1100)
-  for (let id = 31; id <= 40; id += 1) await send(id)
-  expect(refused).toBeGreaterThan(10)
-  expect((await leaf.client.query('select 1')).rows).toEqual([[1]])
-  const partial = await leaf.client.query('select count(*) from kept')
-  expect(partial.rowsScanned).toBeGreaterThan(0)
+test.skipIf(dir === null)(
+  'on a full disk rows are refused, queries go on, and what was acknowledged is there when there is room again (needs root and tmpfs)',
+  { timeout: 30_000 },
+  async () => {
+    if (!leaf || dir === null) return
+    await leaf.client.send('kept', [{ id: 0 }])
+    await leaf.client.query('select count(*) from kept')
+    const ballast = join(dir, 'ballast')
+    const acknowledged = [0]
+    let refused = 0
+    const send = async (id: number): Promise<void> => {
+      await leaf.client.send('kept', [{ id, text: 'x'.repeat(20_000) }]).then(
+        () => acknowledged.push(id),
+        (error: unknown) => {
+          expect(error).toMatchObject({ code: 'SCUBA_DISK_FULL', exit: 6 })
+          refused += 1
+        },
+      )
+    }
+    // Fills it to the last byte, so that the journal meets ENOSPC in the middle of a write before the watermark speaks.
+    try {
+      writeFileSync(ballast, Buffer.alloc(64 * 1024 * 1024))
+    } catch {
+      // It is full: what was wanted.
+    }
+    for (let id = 1; id <= 30; id += 1) await send(id)
+    await sleep(1100)
+    for (let id = 31; id <= 40; id += 1) await send(id)
+    expect(refused).toBeGreaterThan(10)
+    expect((await leaf.client.query('select 1')).rows).toEqual([[1]])
+    const partial = await leaf.client.query('select count(*) from kept')
+    expect(partial.rowsScanned).toBeGreaterThan(0)
 
-  rmSync(ballast)
-  await sleep(1500)
-  await send(100)
-  expect(acknowledged).toContain(100)
-  expect((await leaf.client.query('select id from kept order by id')).rows.flat()).toEqual(acknowledged)
-  await leaf.end('SIGKILL')
-  await leaf.start()
-  expect((await leaf.client.query('select id from kept order by id')).rows.flat()).toEqual(acknowledged)
-})
+    rmSync(ballast)
+    await sleep(1500)
+    await send(100)
+    expect(acknowledged).toContain(100)
+    expect((await leaf.client.query('select id from kept order by id')).rows.flat()).toEqual(acknowledged)
+    await leaf.end('SIGKILL')
+    await leaf.start()
+    expect((await leaf.client.query('select id from kept order by id')).rows.flat()).toEqual(acknowledged)
+  },
+)

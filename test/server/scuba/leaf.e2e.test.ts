@@ -13,13 +13,20 @@ beforeAll(() => leaf.start())
 afterAll(() => leaf.remove())
 
 const refusalOf = async (promise: Promise<unknown>): Promise<{ code: string; exit: number; message: string; details?: unknown }> => {
-  const outcome = await promise.then(() => null, (error: unknown) => error)
+  const outcome = await promise.then(
+    () => null,
+    (error: unknown) => error,
+  )
   expect(outcome).not.toBeNull()
   return outcome as { code: string; exit: number; message: string; details?: unknown }
 }
 
 /** A raw request, for what the client would not send. */
-const raw = (path: string, body: Buffer | string, headers: Record<string, string> = {}): Promise<{ status: number; body: { error?: { code: string }; accepted?: number } }> =>
+const raw = (
+  path: string,
+  body: Buffer | string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: { error?: { code: string }; accepted?: number } }> =>
   new Promise((resolve, reject) => {
     const sent = request({ socketPath: leaf.socket, method: 'POST', path, headers }, (response) => {
       let text = ''
@@ -42,7 +49,11 @@ describe('taking rows in', () => {
     expect(receipt).toMatchObject({ accepted: 2, quarantined: 3 })
     expect(receipt.firstErrors.map(({ line }) => line)).toEqual([2, 3, 5])
     const kept = await leaf.client.query(`select line, reason, text from muster_quarantine where "table" = 'mixed' order by line`)
-    expect(kept.rows.map(([line, , text]) => [line, text])).toEqual([[2, '{"a":'], [3, '[2]'], [5, '"text"']])
+    expect(kept.rows.map(([line, , text]) => [line, text])).toEqual([
+      [2, '{"a":'],
+      [3, '[2]'],
+      [5, '"text"'],
+    ])
   })
 
   test('the same key with the same bytes is added once, with other bytes it is refused', async () => {
@@ -50,15 +61,24 @@ describe('taking rows in', () => {
     expect(await leaf.client.send('keyed', '{"a":1}', { key: 'one' })).toMatchObject({ duplicate: true, accepted: 1 })
     expect(await refusalOf(leaf.client.send('keyed', '{"a":2}', { key: 'one' }))).toMatchObject({ code: 'SCUBA_KEY_REUSED', exit: 5 })
     // The same key sent twice at once must not slip through between check and commit.
-    const both = await Promise.all([leaf.client.send('keyed', '{"a":3}', { key: 'two' }), leaf.client.send('keyed', '{"a":3}', { key: 'two' })])
+    const both = await Promise.all([
+      leaf.client.send('keyed', '{"a":3}', { key: 'two' }),
+      leaf.client.send('keyed', '{"a":3}', { key: 'two' }),
+    ])
     expect(both.map(({ duplicate }) => duplicate).toSorted((a, b) => Number(a) - Number(b))).toEqual([false, true])
     expect((await leaf.client.query('select a from keyed order by a')).rows).toEqual([[1], [3]])
   })
 
   test('gzip is inflated; what is not UTF-8, not NDJSON or of an unknown encoding is refused whole', async () => {
     const path = '/v1/scuba/tables/packed/rows'
-    expect(await raw(path, gzipSync('{"a":1}\n{"a":2}\n'), { 'content-encoding': 'gzip' })).toMatchObject({ status: 200, body: { accepted: 2 } })
-    expect(await raw(path, 'no gzip', { 'content-encoding': 'gzip' })).toMatchObject({ status: 400, body: { error: { code: 'SCUBA_ROWS_INVALID' } } })
+    expect(await raw(path, gzipSync('{"a":1}\n{"a":2}\n'), { 'content-encoding': 'gzip' })).toMatchObject({
+      status: 200,
+      body: { accepted: 2 },
+    })
+    expect(await raw(path, 'no gzip', { 'content-encoding': 'gzip' })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'SCUBA_ROWS_INVALID' } },
+    })
     expect(await raw(path, '{}', { 'content-encoding': 'br' })).toMatchObject({ status: 400 })
     expect(await raw(path, Buffer.from([0x7b, 0xff, 0x7d]))).toMatchObject({ status: 400 })
     expect(await raw(path, 'a,b\n1,2')).toMatchObject({ status: 400 })
@@ -71,11 +91,17 @@ describe('taking rows in', () => {
     const stop = new AbortController()
     const done = leaf.client.tail('tailed', (row) => seen.push(row), stop.signal)
     await sleep(100)
-    await leaf.client.send('tailed', [{ time: 1_700_000_000_000, a: 1 }, { time: 1_700_000_000_001, a: 2 }])
+    await leaf.client.send('tailed', [
+      { time: 1_700_000_000_000, a: 1 },
+      { time: 1_700_000_000_001, a: 2 },
+    ])
     for (let i = 0; i < 100 && seen.length < 2; i += 1) await sleep(10)
     stop.abort()
     await done
-    expect(seen).toMatchObject([{ a: 1, time: 1_700_000_000_000 }, { a: 2, time: 1_700_000_000_001 }])
+    expect(seen).toMatchObject([
+      { a: 1, time: 1_700_000_000_000 },
+      { a: 2, time: 1_700_000_000_001 },
+    ])
   })
 })
 
@@ -84,7 +110,7 @@ describe('rows that trap an engine', () => {
     { n: 1, mixed: 1, text: 'a', 'x.y': 1, big: 1 },
     { n: 1.5, mixed: 'one', text: 7, x: { y: 2 }, big: 1.5e19 },
     { n: -0.25, mixed: true, text: false, N: 3, list: [1, { a: 1 }], big: 0.5 },
-    { mixed: null, text: 'é\u0000\ud800"\n', 'mixed$str': 'mine', '': 1, __proto__x: 1, ['__proto__']: 4 },
+    { mixed: null, text: 'é\u0000\ud800"\n', mixed$str: 'mine', '': 1, __proto__x: 1, ['__proto__']: 4 },
     { mixed: { deep: { a: { b: { c: { d: 1 } } } } }, _rest: 'no', ingest_time: 5 },
   ]
 
@@ -96,7 +122,13 @@ describe('rows that trap an engine', () => {
     const after = await leaf.client.query(sql)
     expect(after.coverage).toMatchObject({ segments: 1, chunks: 0 })
     expect(after.rows).toEqual(before.rows)
-    expect(before.rows.map(([n, mixed, side]) => [n, mixed, side])).toEqual(expect.arrayContaining([[1, 1, null], [1.5, null, 'one'], [-0.25, null, 'true']]))
+    expect(before.rows.map(([n, mixed, side]) => [n, mixed, side])).toEqual(
+      expect.arrayContaining([
+        [1, 1, null],
+        [1.5, null, 'one'],
+        [-0.25, null, 'true'],
+      ]),
+    )
   })
 
   test('names that mean something to SQL, JSON or paths are columns like any other, hot and sealed', async () => {
@@ -115,12 +147,19 @@ describe('rows that trap an engine', () => {
     await leaf.client.send('widened', [{ a: 2.5, b: 'new' }])
     await leaf.seal('widened')
     await leaf.client.send('widened', [{ a: 4, c: true }])
-    expect((await leaf.client.query('select a, b, c from widened order by a')).rows).toEqual([[1, null, null], [2.5, 'new', null], [4, null, true]])
+    expect((await leaf.client.query('select a, b, c from widened order by a')).rows).toEqual([
+      [1, null, null],
+      [2.5, 'new', null],
+      [4, null, true],
+    ])
     expect((await leaf.client.table('widened')).columns).toMatchObject({ a: 'DOUBLE', b: 'VARCHAR', c: 'BOOLEAN' })
   })
 
   test('values come out as plain JSON: big integers as text, times in ms, decimals and NaN without surprises', async () => {
-    const { rows: [row], columns } = await leaf.client.query(
+    const {
+      rows: [row],
+      columns,
+    } = await leaf.client.query(
       `select 9007199254740993::bigint, 1.50::decimal(9,2), timestamp '2024-01-02 03:04:05', 'nan'::double, [1, 2], {'a': 1::bigint}, 12::hugeint`,
     )
     expect(row).toEqual(['9007199254740993', 1.5, Date.UTC(2024, 0, 2, 3, 4, 5), null, [1, 2], { a: 1 }, 12])
@@ -133,9 +172,21 @@ describe('SQL that is refused', () => {
 
   test('an unknown table or column is exit 3 with near names; a syntax error says where', async () => {
     await leaf.client.send('near_names', [{ latency_ms: 1 }])
-    expect(await refusalOf(leaf.client.query('select * from near_name'))).toMatchObject({ code: 'SCUBA_TABLE_UNKNOWN', exit: 3, details: { near: ['near_names'], position: 14 } })
-    expect(await refusalOf(leaf.client.query('select latency from near_names'))).toMatchObject({ code: 'SCUBA_COLUMN_UNKNOWN', exit: 3, details: { near: expect.arrayContaining(['latency_ms']) as string[] } })
-    expect(await refusalOf(leaf.client.query('select 1,\n  from from near_names'))).toMatchObject({ code: 'SCUBA_SQL', exit: 2, details: { line: 2 } })
+    expect(await refusalOf(leaf.client.query('select * from near_name'))).toMatchObject({
+      code: 'SCUBA_TABLE_UNKNOWN',
+      exit: 3,
+      details: { near: ['near_names'], position: 14 },
+    })
+    expect(await refusalOf(leaf.client.query('select latency from near_names'))).toMatchObject({
+      code: 'SCUBA_COLUMN_UNKNOWN',
+      exit: 3,
+      details: { near: expect.arrayContaining(['latency_ms']) as string[] },
+    })
+    expect(await refusalOf(leaf.client.query('select 1,\n  from from near_names'))).toMatchObject({
+      code: 'SCUBA_SQL',
+      exit: 2,
+      details: { line: 2 },
+    })
     expect(await refusalOf(leaf.client.query(`select latency_ms + 'x'::date from near_names`))).toMatchObject({ code: 'SCUBA_SQL' })
   })
 
@@ -143,7 +194,10 @@ describe('SQL that is refused', () => {
     ['a file as a table', () => `select * from '${secret()}'`],
     ['a file inside of a subquery', () => `select (select max(a) from read_csv('${secret()}'))`],
     ['a file inside of a common table expression', () => `with t as (select * from read_text('/etc/passwd')) select * from t`],
-    ['a common table expression named like a file, read where it is not visible', () => `select * from (with "${secret()}" as (select 1) select * from "${secret()}") a, "${secret()}" b`],
+    [
+      'a common table expression named like a file, read where it is not visible',
+      () => `select * from (with "${secret()}" as (select 1) select * from "${secret()}") a, "${secret()}" b`,
+    ],
     ['a scalar function that reads files', () => `select getenv('HOME')`],
     ['a setting', () => `select current_setting('memory_limit')`],
     ['the catalogue', () => 'select * from duckdb_settings()'],
@@ -171,7 +225,11 @@ describe('SQL that is refused', () => {
 
   test('a query that takes too long is interrupted at its deadline and leaves the engine usable', async () => {
     const started = Date.now()
-    expect(await refusalOf(leaf.client.query('select count(*) from range(200000) a, range(200000) b where a.range * b.range % 7 = 3', { deadlineMs: 200 }))).toMatchObject({ code: 'SCUBA_DEADLINE' })
+    expect(
+      await refusalOf(
+        leaf.client.query('select count(*) from range(200000) a, range(200000) b where a.range * b.range % 7 = 3', { deadlineMs: 200 }),
+      ),
+    ).toMatchObject({ code: 'SCUBA_DEADLINE' })
     expect(Date.now() - started).toBeLessThan(1500)
     expect((await leaf.client.query('select 1')).rows).toEqual([[1]])
   })
@@ -214,16 +272,21 @@ test('the live aggregate equals the same questions asked in SQL, also after the 
     expect(answer).toMatchObject({ coverage: 1, isUsersExact: true, isFailingUsersCut: false })
     const where = `service = 'live' and time >= make_timestamp(${(from + 5000) * 1000})`
     const person = `coalesce(nullif("user", ''), trace)`
-    const counts = await leaf.client.query(`select epoch_us(time) // 1000000 s, arm, version, count(*), count(*) filter (status >= 500) from requests where ${where} group by all order by all`)
+    const counts = await leaf.client.query(
+      `select epoch_us(time) // 1000000 s, arm, version, count(*), count(*) filter (status >= 500) from requests where ${where} group by all order by all`,
+    )
     const rows = answer.buckets.map(({ second, arm, version, requests, failing }) => [second, arm, version, requests, failing])
     expect(rows.sort((a, b) => String(a).localeCompare(String(b)))).toEqual(counts.rows.sort((a, b) => String(a).localeCompare(String(b))))
     const users = await leaf.client.query(`select arm, count(distinct ${person}) from requests where ${where} group by 1`)
     expect(answer.users).toEqual(Object.fromEntries(users.rows))
-    const failing = await leaf.client.query(`select ${person} p, arm, epoch_us(min(time)) // 1000 from requests where ${where} and status >= 500 group by all order by 3, 1, 2`)
+    const failing = await leaf.client.query(
+      `select ${person} p, arm, epoch_us(min(time)) // 1000 from requests where ${where} and status >= 500 group by all order by 3, 1, 2`,
+    )
     const order = (list: unknown[][]): unknown[][] => list.sort((a, b) => String(a).localeCompare(String(b)))
     expect(order(answer.failingUsers.map(({ user, arm, firstMs }) => [user, arm, firstMs]))).toEqual(order(failing.rows))
     const hist: Record<number, number> = {}
-    for (const { hist: part } of answer.buckets) for (const [bucket, n] of Object.entries(part)) hist[Number(bucket)] = (hist[Number(bucket)] ?? 0) + n
+    for (const { hist: part } of answer.buckets)
+      for (const [bucket, n] of Object.entries(part)) hist[Number(bucket)] = (hist[Number(bucket)] ?? 0) + n
     const expected: Record<number, number> = {}
     for (const event of events) {
       if (event.service !== 'live' || event.time < from + 5000) continue
@@ -235,7 +298,8 @@ test('the live aggregate equals the same questions asked in SQL, also after the 
   await check()
   await leaf.end('SIGKILL')
   await leaf.start()
-  for (let i = 0; i < 100 && (await leaf.client.live({ table: 'requests', service: 'live', fromMs: from })).coverage < 1; i += 1) await sleep(20)
+  for (let i = 0; i < 100 && (await leaf.client.live({ table: 'requests', service: 'live', fromMs: from })).coverage < 1; i += 1)
+    await sleep(20)
   await check()
 })
 

@@ -25,7 +25,9 @@ export class Leaf {
 
   async start(isEngineAwaited = true): Promise<void> {
     const [command, file] = entryPoint('server/scuba/leaf-main')
-    this.#child = spawn(command, [file, '--dir', this.dir, '--socket', this.socket, '--log', join(this.dir, 'leaf.log')], { stdio: ['ignore', 'ignore', 'inherit'] })
+    this.#child = spawn(command, [file, '--dir', this.dir, '--socket', this.socket, '--log', join(this.dir, 'leaf.log')], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
     for (let attempt = 0; attempt < 1500; attempt += 1) {
       const health = await this.client.health().catch(() => null)
       if (health && health.pid === this.#child.pid && (health.isEngineReady || !isEngineAwaited)) return

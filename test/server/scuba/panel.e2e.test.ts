@@ -65,7 +65,17 @@ test('panels over chunks and segments equal the same figures worked out in plain
     const stepMs = [1000, 7000, 60_000][random.below(3)] ?? 1000
     const top = 1 + random.below(6)
     const isFiltered = random.below(2) === 0
-    const answer = await leaf.client.panel({ table: 'requests', calc, by: [...by], sinceMs, untilMs, stepMs, top, other: true, ...(isFiltered ? { where: 'status < $max', params: { max: 500 } } : {}) })
+    const answer = await leaf.client.panel({
+      table: 'requests',
+      calc,
+      by: [...by],
+      sinceMs,
+      untilMs,
+      stepMs,
+      top,
+      other: true,
+      ...(isFiltered ? { where: 'status < $max', params: { max: 500 } } : {}),
+    })
     const matching = rows.filter(({ time, status }) => time >= sinceMs && time < untilMs && (!isFiltered || status < 500))
     const keyOf = (row: Row): string => JSON.stringify(by.map((name) => row[name.toLowerCase() as 'version' | 'status']))
     const groups = Map.groupBy(matching, keyOf)
@@ -76,26 +86,40 @@ test('panels over chunks and segments equal the same figures worked out in plain
     expect(shown.map(({ values }) => values['count'])).toEqual(counts.slice(0, top))
     const shownKeys = new Set(shown.map(({ key }) => JSON.stringify(Object.values(key))))
     for (const group of answer.groups) {
-      const of = group.isOther ? matching.filter((row) => !shownKeys.has(keyOf(row))) : (groups.get(JSON.stringify(Object.values(group.key))) ?? [])
+      const of = group.isOther
+        ? matching.filter((row) => !shownKeys.has(keyOf(row)))
+        : (groups.get(JSON.stringify(Object.values(group.key))) ?? [])
       CALCS.forEach(([text, oracle]) => expectClose(group.values[text], oracle(of), `${text} of ${JSON.stringify(group.key)}`))
       const steps = Map.groupBy(of, ({ time }) => Math.floor(time / stepMs) * stepMs)
       expect(group.series.map(([at]) => at)).toEqual([...steps.keys()].sort((a, b) => a - b))
-      for (const [at, ...values] of group.series) CALCS.forEach(([text, oracle], i) => expectClose(values[i], oracle(steps.get(at) ?? []), `${text} at ${at}`))
+      for (const [at, ...values] of group.series)
+        CALCS.forEach(([text, oracle], i) => expectClose(values[i], oracle(steps.get(at) ?? []), `${text} at ${at}`))
     }
     expect(answer.groups.some(({ isOther }) => isOther)).toBe(groups.size > top)
   }
 })
 
 test('counts, sums, averages and ratios are weighted by sample_rate where a table has it', async () => {
-  await leaf.client.send('sampled', [{ x: 10, ok: true, sample_rate: 9 }, { x: 20, ok: false }, { ok: true, sample_rate: 2 }])
+  await leaf.client.send('sampled', [
+    { x: 10, ok: true, sample_rate: 9 },
+    { x: 20, ok: false },
+    { ok: true, sample_rate: 2 },
+  ])
   const answer = await leaf.client.panel({ table: 'sampled', calc: ['count', 'sum:x', 'avg:x', 'ratio(ok)'] })
   expect(answer.groups[0]?.values).toEqual({ count: 12, 'sum:x': 110, 'avg:x': 11, 'ratio(ok)': 11 / 12 })
 })
 
 test('an unknown table, column or calculation says what was meant', async () => {
-  const refusal = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => null, (error: unknown) => error)
+  const refusal = (promise: Promise<unknown>): Promise<unknown> =>
+    promise.then(
+      () => null,
+      (error: unknown) => error,
+    )
   expect(await refusal(leaf.client.panel({ table: 'request', calc: ['count'] }))).toMatchObject({ code: 'SCUBA_TABLE_UNKNOWN', exit: 3 })
-  expect(await refusal(leaf.client.panel({ table: 'requests', calc: ['p99:latency'] }))).toMatchObject({ code: 'SCUBA_COLUMN_UNKNOWN', exit: 3 })
+  expect(await refusal(leaf.client.panel({ table: 'requests', calc: ['p99:latency'] }))).toMatchObject({
+    code: 'SCUBA_COLUMN_UNKNOWN',
+    exit: 3,
+  })
   expect(await refusal(leaf.client.panel({ table: 'requests', calc: ['median:latency_ms'] }))).toMatchObject({ code: 'USAGE', exit: 2 })
   expect(await refusal(leaf.client.panel({ table: 'requests', calc: ['count'], stepMs: 1 }))).toMatchObject({ code: 'SCUBA_TOO_LARGE' })
 })

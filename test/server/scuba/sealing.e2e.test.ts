@@ -11,7 +11,8 @@ const leaf = new Leaf()
 beforeAll(() => leaf.start())
 afterAll(() => leaf.remove())
 
-const manifestOf = (table: string): TableManifest | undefined => foldManifest(decodeManifest(readFileSync(join(leaf.dir, 'manifest')), crc32).records).get(table)
+const manifestOf = (table: string): TableManifest | undefined =>
+  foldManifest(decodeManifest(readFileSync(join(leaf.dir, 'manifest')), crc32).records).get(table)
 const until = async (isTrue: () => boolean | Promise<boolean>): Promise<void> => {
   for (let i = 0; i < 200; i += 1) {
     if (await isTrue()) return
@@ -20,60 +21,77 @@ const until = async (isTrue: () => boolean | Promise<boolean>): Promise<void> =>
   throw new Error('it did not happen')
 }
 
-test('small segments become one with the same rows; the manifest holds the digest of every file, and no other file stays', { timeout: 30_000 }, async () => {
-  for (let i = 0; i < 16; i += 1) {
-    await leaf.client.send('many', [{ i, ...(i % 3 === 0 ? { odd: `x${i}` } : {}) }])
-    await leaf.seal('many')
-  }
-  const rowsOf = async (): Promise<unknown> => (await leaf.client.query('select i, odd from many order by i')).rows
-  const before = await rowsOf()
-  await until(async () => (await leaf.client.table('many')).segments === 1)
-  expect(await rowsOf()).toEqual(before)
-  const segments = [...(manifestOf('many')?.segments.values() ?? [])]
-  expect(segments).toMatchObject([{ rows: 16 }])
-  for (const { file, sha256, bytes } of segments) {
-    const content = readFileSync(join(leaf.dir, 'segments', file))
-    expect([createHash('sha256').update(content).digest('hex'), content.length]).toEqual([sha256, bytes])
-  }
-  await until(() => readdirSync(join(leaf.dir, 'segments')).length === 1 && readdirSync(join(leaf.dir, 'chunks')).length === 0)
-})
+test(
+  'small segments become one with the same rows; the manifest holds the digest of every file, and no other file stays',
+  { timeout: 30_000 },
+  async () => {
+    for (let i = 0; i < 16; i += 1) {
+      await leaf.client.send('many', [{ i, ...(i % 3 === 0 ? { odd: `x${i}` } : {}) }])
+      await leaf.seal('many')
+    }
+    const rowsOf = async (): Promise<unknown> => (await leaf.client.query('select i, odd from many order by i')).rows
+    const before = await rowsOf()
+    await until(async () => (await leaf.client.table('many')).segments === 1)
+    expect(await rowsOf()).toEqual(before)
+    const segments = [...(manifestOf('many')?.segments.values() ?? [])]
+    expect(segments).toMatchObject([{ rows: 16 }])
+    for (const { file, sha256, bytes } of segments) {
+      const content = readFileSync(join(leaf.dir, 'segments', file))
+      expect([createHash('sha256').update(content).digest('hex'), content.length]).toEqual([sha256, bytes])
+    }
+    await until(() => readdirSync(join(leaf.dir, 'segments')).length === 1 && readdirSync(join(leaf.dir, 'chunks')).length === 0)
+  },
+)
 
-test('while rows come in and are sealed and compacted, every answer holds each acknowledged batch wholly and once', { timeout: 30_000 }, async () => {
-  const BATCH = 7
-  let sent = 0
-  let acknowledged = 0
-  let isOver = false
-  const sender = (async () => {
-    while (!isOver) {
-      sent += BATCH
-      await leaf.client.send('steady', Array.from({ length: BATCH }, (_, i) => ({ id: sent - i })))
-      acknowledged += BATCH
+test(
+  'while rows come in and are sealed and compacted, every answer holds each acknowledged batch wholly and once',
+  { timeout: 30_000 },
+  async () => {
+    const BATCH = 7
+    let sent = 0
+    let acknowledged = 0
+    let isOver = false
+    const sender = (async () => {
+      while (!isOver) {
+        sent += BATCH
+        await leaf.client.send(
+          'steady',
+          Array.from({ length: BATCH }, (_, i) => ({ id: sent - i })),
+        )
+        acknowledged += BATCH
+      }
+    })()
+    const sealer = (async () => {
+      while (!isOver) {
+        await sleep(30)
+        if (acknowledged > 0) await leaf.seal('steady')
+      }
+    })()
+    const answers: { before: number; rows: unknown[]; after: number }[] = []
+    while (acknowledged === 0) await sleep(5)
+    for (const end = Date.now() + 2000; Date.now() < end;) {
+      const before = acknowledged
+      const {
+        rows: [row],
+      } = await leaf.client.query('select count(*), count(distinct id), max(id) from steady')
+      answers.push({ before, rows: row ?? [], after: sent })
     }
-  })()
-  const sealer = (async () => {
-    while (!isOver) {
-      await sleep(30)
-      if (acknowledged > 0) await leaf.seal('steady')
+    isOver = true
+    await Promise.all([sender, sealer])
+    expect(answers.length).toBeGreaterThan(5)
+    for (const {
+      before,
+      rows: [count, distinct, max],
+      after,
+    } of answers) {
+      expect([count, distinct]).toEqual([max, max])
+      expect(Number(count) % BATCH).toBe(0)
+      expect(Number(count)).toBeGreaterThanOrEqual(before)
+      expect(Number(count)).toBeLessThanOrEqual(after)
     }
-  })()
-  const answers: { before: number; rows: unknown[]; after: number }[] = []
-  while (acknowledged === 0) await sleep(5)
-  for (const end = Date.now() + 2000; Date.now() < end; ) {
-    const before = acknowledged
-    const { rows: [row] } = await leaf.client.query('select count(*), count(distinct id), max(id) from steady')
-    answers.push({ before, rows: row ?? [], after: sent })
-  }
-  isOver = true
-  await Promise.all([sender, sealer])
-  expect(answers.length).toBeGreaterThan(5)
-  for (const { before, rows: [count, distinct, max], after } of answers) {
-    expect([count, distinct]).toEqual([max, max])
-    expect(Number(count) % BATCH).toBe(0)
-    expect(Number(count)).toBeGreaterThanOrEqual(before)
-    expect(Number(count)).toBeLessThanOrEqual(after)
-  }
-  expect((await leaf.client.query('select count(*) from steady')).rows).toEqual([[acknowledged]])
-})
+    expect((await leaf.client.query('select count(*) from steady')).rows).toEqual([[acknowledged]])
+  },
+)
 
 test('retention drops the oldest segments, first by age, then by size, and keeps the rest', { timeout: 30_000 }, async () => {
   const now = Date.now()

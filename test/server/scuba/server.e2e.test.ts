@@ -37,13 +37,30 @@ beforeAll(async () => {
   const loglet = await openFileLoglet(join(paths.log, 'control'))
   control = openControlLog({ loglet, dbFile: paths.stateDb, systems: [scubaSystem], clock: Date.now, log, onFatal: () => undefined })
   const host: ServerHost = {
-    paths, log, db: control.db, position: control.tail, now: control.now,
-    run: () => Promise.reject(new Error('not here')), propose: () => Promise.reject(new Error('not here')),
-    onEntries: control.onEntries, wake: (name) => loop?.wake(name), telemetry: telemetry.add,
+    paths,
+    log,
+    db: control.db,
+    position: control.tail,
+    now: control.now,
+    run: () => Promise.reject(new Error('not here')),
+    propose: () => Promise.reject(new Error('not here')),
+    onEntries: control.onEntries,
+    wake: (name) => loop?.wake(name),
+    telemetry: telemetry.add,
   }
   control.onEntries((batch) => void entries.push(...batch))
   const wirings = [wireScuba(host, client)]
-  const app = createApi({ domains: [{ systems: [scubaSystem], control }], wirings, tokens: openTokens(paths.keys), log, status: async () => ({}), onOperation: (row) => telemetry.add('muster_requests', { ...row }) }, true)
+  const app = createApi(
+    {
+      domains: [{ systems: [scubaSystem], control }],
+      wirings,
+      tokens: openTokens(paths.keys),
+      log,
+      status: async () => ({}),
+      onOperation: (row) => telemetry.add('muster_requests', { ...row }),
+    },
+    true,
+  )
   await leaf.start()
   await app.listen({ path: paths.socket })
   loop = startControllers([scubaSystem], wirings, control, log)
@@ -75,16 +92,28 @@ const env = { ...process.env, MUSTER_STATE_DIR: root, NO_COLOR: '1' }
 /** Runs a command as a person or a script would. */
 const muster = (args: string[], stdin = ''): Promise<{ code: number; stdout: string; stderr: string }> =>
   new Promise((resolve) => {
-    const child = execFile(process.execPath, [DEV, ...args], { env, maxBuffer: 1e8 }, (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }))
+    const child = execFile(process.execPath, [DEV, ...args], { env, maxBuffer: 1e8 }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
+    )
     child.stdin?.end(stdin)
   })
-const json = async (args: string[], stdin?: string): Promise<{ ok: boolean; data: Record<string, unknown>; error?: { code: string; exit: number } }> => {
+const json = async (
+  args: string[],
+  stdin?: string,
+): Promise<{ ok: boolean; data: Record<string, unknown>; error?: { code: string; exit: number } }> => {
   const { stdout, stderr } = await muster([...args, '--json'], stdin)
   expect(stderr).toBe('')
   return JSON.parse(stdout) as never
 }
 
-const row = (i: number): object => ({ time: Date.now() - 5000 + i, service: 'web', version: i % 4 === 0 ? 'v2' : 'v1', arm: 'primary', status: i % 50 === 0 ? 500 : 200, latency_ms: i % 100 })
+const row = (i: number): object => ({
+  time: Date.now() - 5000 + i,
+  service: 'web',
+  version: i % 4 === 0 ? 'v2' : 'v1',
+  arm: 'primary',
+  status: i % 50 === 0 ? 500 : 200,
+  latency_ms: i % 100,
+})
 
 test('send from a file and a pipe, then query, panel and table show say the same rows', { timeout: 60_000 }, async () => {
   const file = join(root, 'rows.ndjson')
@@ -92,7 +121,10 @@ test('send from a file and a pipe, then query, panel and table show say the same
   const sent = await json(['scuba', 'send', 'requests', file, '--key', 'file', '--batch', '10KiB'])
   expect(sent.data).toMatchObject({ accepted: 400, quarantined: 1, duplicate: 0 })
   expect(Number(sent.data['batches'])).toBeGreaterThan(2)
-  expect((await json(['scuba', 'send', 'requests', file, '--key', 'file', '--batch', '10KiB'])).data).toMatchObject({ accepted: 0, duplicate: 400 })
+  expect((await json(['scuba', 'send', 'requests', file, '--key', 'file', '--batch', '10KiB'])).data).toMatchObject({
+    accepted: 0,
+    duplicate: 400,
+  })
   expect((await muster(['scuba', 'send', 'requests', '-'], `${JSON.stringify(row(400))}\n`)).stdout).toContain('1 rows in requests')
 
   const query = await muster(['scuba', 'query', 'select version, status, count(*) as n from requests group by 1, 2 order by 1, 2'])
@@ -100,10 +132,17 @@ test('send from a file and a pipe, then query, panel and table show say the same
   expect(query.stdout).toMatch(/VERSION\s+STATUS\s+N\n/)
   expect(query.stdout).toMatch(/v1\s+200\s+296\n/)
   expect(query.stdout).toMatch(/401 rows scanned, coverage 100 %/)
-  expect((await json(['scuba', 'query', 'select count(*) as n from requests where status >= $min', '--param', 'min=500'])).data['rows']).toEqual([[9]])
+  expect(
+    (await json(['scuba', 'query', 'select count(*) as n from requests where status >= $min', '--param', 'min=500'])).data['rows'],
+  ).toEqual([[9]])
 
   const panel = await json(['scuba', 'panel', 'requests', '--by', 'version', '--calc', 'count,p99:latency_ms', '--step', '5s'])
-  expect((panel.data['groups'] as { key: unknown; values: Record<string, number> }[]).map(({ key, values }) => [key, values['count']])).toEqual([[{ version: 'v1' }, 300], [{ version: 'v2' }, 101]])
+  expect(
+    (panel.data['groups'] as { key: unknown; values: Record<string, number> }[]).map(({ key, values }) => [key, values['count']]),
+  ).toEqual([
+    [{ version: 'v1' }, 300],
+    [{ version: 'v2' }, 101],
+  ])
   expect((await muster(['scuba', 'panel', 'requests', '--calc', 'count', '--step', '1s'])).stdout).toMatch(/[\u2801-\u28ff]/)
   expect((await muster(['scuba', 'table', 'list'])).stdout).toMatch(/requests\s+401/)
   expect((await json(['scuba', 'table', 'show', 'requests'])).data).toMatchObject({ name: 'requests', rows: 401 })
@@ -117,7 +156,10 @@ test('refusals keep their exit code through server and command line', { timeout:
 })
 
 test('tail shows rows as they come, through the server', { timeout: 30_000 }, async () => {
-  const child = spawn(process.execPath, [DEV, 'scuba', 'tail', 'tailed', '--limit', '2', '--json'], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [DEV, 'scuba', 'tail', 'tailed', '--limit', '2', '--json'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let text = ''
   child.stdout.on('data', (part: Buffer) => (text += part.toString()))
   const over = new Promise((resolve) => child.once('exit', resolve))
@@ -126,12 +168,23 @@ test('tail shows rows as they come, through the server', { timeout: 30_000 }, as
     await sleep(100)
   }
   expect(await over).toBe(0)
-  expect(text.trim().split('\n').map((line) => Object.keys(JSON.parse(line) as object))).toEqual([['time', 'ingest_time', 'time_source', 'i'], ['time', 'ingest_time', 'time_source', 'i']])
+  expect(
+    text
+      .trim()
+      .split('\n')
+      .map((line) => Object.keys(JSON.parse(line) as object)),
+  ).toEqual([
+    ['time', 'ingest_time', 'time_source', 'i'],
+    ['time', 'ingest_time', 'time_source', 'i'],
+  ])
 })
 
 test('an alert rule fires on rows that breach it, names service and sev, and clears when they stop', { timeout: 60_000 }, async () => {
   const file = join(root, 'rule.yaml')
-  writeFileSync(file, 'name: fast\ntable: alerted\nsev: 2\ncalc: ratio(status >= 500)\nby: [service]\nfire: "> 1%"\nevery: 1s\ndelay: 0s\nfor: 1s\nkeep_firing_for: 2s\nno_data: keep\n')
+  writeFileSync(
+    file,
+    'name: fast\ntable: alerted\nsev: 2\ncalc: ratio(status >= 500)\nby: [service]\nfire: "> 1%"\nevery: 1s\ndelay: 0s\nfor: 1s\nkeep_firing_for: 2s\nno_data: keep\n',
+  )
   expect((await muster(['scuba', 'alert', 'put', file])).stdout).toContain('Alert rule fast is in force')
   let status = 500
   const feed = setInterval(() => void client.send('alerted', [{ time: Date.now(), service: 'web', status }]).catch(() => undefined), 50)
@@ -144,7 +197,10 @@ test('an alert rule fires on rows that breach it, names service and sev, and cle
       }
       throw new Error(`the alert did not move to ${to}`)
     }
-    expect(await moved('firing')).toMatchObject({ body: { rule: 'fast', group: 'service=web', service: 'web', sev: 2, value: 1 }, notable: { kind: 'alert', target: 'fast', service: 'web' } })
+    expect(await moved('firing')).toMatchObject({
+      body: { rule: 'fast', group: 'service=web', service: 'web', sev: 2, value: 1 },
+      notable: { kind: 'alert', target: 'fast', service: 'web' },
+    })
     expect((await muster(['scuba', 'alert', 'list'])).stdout).toMatch(/fast\s+✖ firing/)
     expect((await muster(['scuba', 'alert', 'show', 'fast'])).stdout).toContain('service=web')
     status = 200
@@ -165,17 +221,24 @@ test('a broken rule file is refused with line and column, and nothing is put', {
   expect((await muster(['scuba', 'alert', 'put', join(import.meta.dirname, '../../../templates/alerts/requests-5xx.yaml')])).code).toBe(0)
 })
 
-test('muster\'s own telemetry arrives; while the leaf is away it waits, and the leaf is started again when it was killed', { timeout: 30_000 }, async () => {
-  const before = readProcessId(leafProcessFile(paths))
-  if (!before) throw new Error('no leaf')
-  signalProcess(before, 'SIGKILL')
-  telemetry.add('muster_metrics', { name: 'test.metric', value: 1 })
-  let rows: unknown[][] = []
-  for (let i = 0; i < 200 && rows.length === 0; i += 1) {
-    await sleep(50)
-    rows = await client.query(`select name, value from muster_metrics where name = 'test.metric'`).then((answer) => answer.rows, () => [])
-  }
-  expect(rows).toEqual([['test.metric', 1]])
-  expect(leaf.status().pid).not.toBe(before.pid)
-  expect((await client.query('select count(*) from muster_requests')).rows[0]?.[0]).toBeGreaterThan(0)
-})
+test(
+  "muster's own telemetry arrives; while the leaf is away it waits, and the leaf is started again when it was killed",
+  { timeout: 30_000 },
+  async () => {
+    const before = readProcessId(leafProcessFile(paths))
+    if (!before) throw new Error('no leaf')
+    signalProcess(before, 'SIGKILL')
+    telemetry.add('muster_metrics', { name: 'test.metric', value: 1 })
+    let rows: unknown[][] = []
+    for (let i = 0; i < 200 && rows.length === 0; i += 1) {
+      await sleep(50)
+      rows = await client.query(`select name, value from muster_metrics where name = 'test.metric'`).then(
+        (answer) => answer.rows,
+        () => [],
+      )
+    }
+    expect(rows).toEqual([['test.metric', 1]])
+    expect(leaf.status().pid).not.toBe(before.pid)
+    expect((await client.query('select count(*) from muster_requests')).rows[0]?.[0]).toBeGreaterThan(0)
+  },
+)

@@ -119,5 +119,8 @@ function isBlank(code: number): boolean {
 
 /** The comma-separated members of a list field, in lower case. */
 export function listMembers(value: string): string[] {
-  return value.split(',').map((member) => member.trim().toLowerCase()).filter((member) => member !== '')
+  return value
+    .split(',')
+    .map((member) => member.trim().toLowerCase())
+    .filter((member) => member !== '')
 }

@@ -5,11 +5,19 @@ export const SCUBA_ERRORS = defineErrors({
   SCUBA_TABLE_UNKNOWN: { exit: 3, what: 'No table of that name.', hint: 'List tables with `muster scuba table list`.' },
   SCUBA_COLUMN_UNKNOWN: { exit: 3, what: 'No column of that name.', hint: 'List columns with `muster scuba table show TABLE`.' },
   SCUBA_ROWS_INVALID: { exit: 2, what: 'The body is not NDJSON.', hint: 'Send one JSON object a line, in UTF-8.' },
-  SCUBA_TOO_LARGE: { exit: 2, what: 'The request or its answer is larger than the limit.', hint: 'Send smaller batches, or narrow the query.' },
+  SCUBA_TOO_LARGE: {
+    exit: 2,
+    what: 'The request or its answer is larger than the limit.',
+    hint: 'Send smaller batches, or narrow the query.',
+  },
   SCUBA_KEY_REUSED: { exit: 5, what: 'The idempotency key was used with other bytes.', hint: 'Use a new key for new rows.' },
   SCUBA_DISK_FULL: { exit: 6, what: 'The store has no space left; the rows were not accepted.', hint: 'Free space, then send again.' },
   SCUBA_DOWN: { exit: 6, what: 'The leaf or its engine does not answer.', hint: 'It is restarted by itself; try again in a second.' },
   SCUBA_DEADLINE: { exit: 6, what: 'The query did not finish in its time.', hint: 'Narrow the time range or allow more with --deadline.' },
-  SCUBA_MEMORY: { exit: 6, what: 'The query needed more memory than the engine has.', hint: 'Group by fewer columns or narrow the time range.' },
+  SCUBA_MEMORY: {
+    exit: 6,
+    what: 'The query needed more memory than the engine has.',
+    hint: 'Group by fewer columns or narrow the time range.',
+  },
   SCUBA_ALERT_INVALID: { exit: 2, what: 'The alert rule is not valid.', hint: 'See the message for the field.' },
 })

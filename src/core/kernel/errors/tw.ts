@@ -1,21 +1,41 @@
 import { defineErrors } from './define.ts'
 
 export const TW_ERRORS = defineErrors({
-  TW_SPEC_INVALID: { exit: 2, what: 'The job file does not follow the schema.', hint: 'See file:line:column in the message; `muster tw init` prints a valid one.' },
+  TW_SPEC_INVALID: {
+    exit: 2,
+    what: 'The job file does not follow the schema.',
+    hint: 'See file:line:column in the message; `muster tw init` prints a valid one.',
+  },
   TW_JOB_UNKNOWN: { exit: 3, what: 'No job of that name.', hint: 'List jobs with `muster tw job ls`.' },
   TW_TASK_UNKNOWN: { exit: 3, what: 'No task of that name.', hint: 'List tasks with `muster tw ps`.' },
   TW_NODE_UNKNOWN: { exit: 3, what: 'No node of that name.', hint: 'List nodes with `muster tw node ls`.' },
   TW_NODE_CLAIMED: { exit: 5, what: 'Another agent already uses this node name.', hint: 'Stop the other agent or use another name.' },
-  TW_JOB_OWNED: { exit: 5, what: 'A rollout owns this job now.', hint: 'Watch it with `muster deploy watch`, or end it with `muster deploy abort`.' },
+  TW_JOB_OWNED: {
+    exit: 5,
+    what: 'A rollout owns this job now.',
+    hint: 'Watch it with `muster deploy watch`, or end it with `muster deploy abort`.',
+  },
   TW_JOB_STATE: { exit: 5, what: 'The job is not in a state that allows this.', hint: 'See `muster tw job show NAME`.' },
   TW_VERSION_UNKNOWN: { exit: 3, what: 'The job has no such version.', hint: 'List versions with `muster tw job history NAME`.' },
-  TW_SERVICE_TAKEN: { exit: 5, what: 'Another job already offers a service of this name.', hint: 'Use another service name; see `muster tw mesh ls`.' },
+  TW_SERVICE_TAKEN: {
+    exit: 5,
+    what: 'Another job already offers a service of this name.',
+    hint: 'Use another service name; see `muster tw mesh ls`.',
+  },
   TW_DRAIN_WONT_FIT: { exit: 5, what: 'What runs on the node does not fit elsewhere.', hint: 'Add a node, scale down, or use --force.' },
   TW_NO_CAPACITY: { exit: 6, what: 'No node has room for the task now.', hint: 'See why with `muster tw explain`.' },
   TW_NO_FEASIBLE_NODE: { exit: 6, what: 'No node could ever hold the task.', hint: 'See why with `muster tw explain`.' },
   TW_COMPOSE_INVALID: { exit: 2, what: 'The compose file cannot be imported.', hint: 'See file:line:column in the message.' },
-  TW_ARTIFACT: { exit: 1, what: 'The artifact is missing or its bytes do not match its digest.', hint: 'Start the rollout again from the directory or archive.' },
+  TW_ARTIFACT: {
+    exit: 1,
+    what: 'The artifact is missing or its bytes do not match its digest.',
+    hint: 'Start the rollout again from the directory or archive.',
+  },
   MESH_SPEC_INVALID: { exit: 2, what: 'The split or route is not valid.', hint: 'Shares must add up to 1,000,000.' },
-  MESH_EPOCH_STALE: { exit: 5, what: 'A newer split is in force; this one comes from somebody who was replaced.', hint: 'Look with `muster tw mesh show SERVICE`.' },
+  MESH_EPOCH_STALE: {
+    exit: 5,
+    what: 'A newer split is in force; this one comes from somebody who was replaced.',
+    hint: 'Look with `muster tw mesh show SERVICE`.',
+  },
   MESH_SERVICE_UNKNOWN: { exit: 3, what: 'No service of that name.', hint: 'List services with `muster tw mesh ls`.' },
 })

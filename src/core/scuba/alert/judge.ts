@@ -54,7 +54,14 @@ export function judge(compiled: CompiledRule, states: readonly AlertStateRow[], 
   const { rule } = compiled
   const known = new Map(states.map(({ group, state }) => [group, state]))
   const stateOf = (group: string): AlertStateName => known.get(group) ?? 'inactive'
-  const move = (group: string, service: string | null, to: AlertStateName, value: number | null, reason: string, sev: number = rule.sev): AlertMove[] =>
+  const move = (
+    group: string,
+    service: string | null,
+    to: AlertStateName,
+    value: number | null,
+    reason: string,
+    sev: number = rule.sev,
+  ): AlertMove[] =>
     stateOf(group) === to ? [] : [{ group, service: rule.service ?? service, from: stateOf(group), to, value, sev, reason }]
 
   if (evaluation.failure !== null) {
@@ -72,13 +79,23 @@ export function judge(compiled: CompiledRule, states: readonly AlertStateRow[], 
   }
   const moves = evaluation.groups.flatMap((group) => judgeGroup(compiled, stateOf(group.group), group, evaluation, move))
   // The rule as a whole has data again; groups of their own keep their state.
-  const whole = evaluation.groups.some(({ group }) => group === '') ? [] : ['unknown', 'no_data'].includes(stateOf('')) || (stateOf('') === 'firing' && rule.by.length > 0) ? move('', null, 'inactive', null, 'rows are there again') : []
+  const whole = evaluation.groups.some(({ group }) => group === '')
+    ? []
+    : ['unknown', 'no_data'].includes(stateOf('')) || (stateOf('') === 'firing' && rule.by.length > 0)
+      ? move('', null, 'inactive', null, 'rows are there again')
+      : []
   return [...moves, ...whole, ...gone]
 }
 
 type Move = (group: string, service: string | null, to: AlertStateName, value: number | null, reason: string, sev?: number) => AlertMove[]
 
-function judgeGroup(compiled: CompiledRule, state: AlertStateName, { group, service, buckets }: EvaluatedGroup, { untilMs }: Evaluation, move: Move): AlertMove[] {
+function judgeGroup(
+  compiled: CompiledRule,
+  state: AlertStateName,
+  { group, service, buckets }: EvaluatedGroup,
+  { untilMs }: Evaluation,
+  move: Move,
+): AlertMove[] {
   const { rule, everyMs, fire, clear } = compiled
   const newest = buckets.at(-1)
   if (!newest) return []

@@ -2,10 +2,13 @@ import { z } from 'zod'
 import { parseDuration } from '../../kernel/units.ts'
 
 const duration = (minMs: number, maxMs: number) =>
-  z.string().refine((text) => {
-    const ms = parseDuration(text)
-    return ms !== null && ms >= minMs && ms <= maxMs
-  }, `must be a duration such as 10s or 2m, from ${minMs} ms to ${maxMs / 60_000} min`)
+  z.string().refine(
+    (text) => {
+      const ms = parseDuration(text)
+      return ms !== null && ms >= minMs && ms <= maxMs
+    },
+    `must be a duration such as 10s or 2m, from ${minMs} ms to ${maxMs / 60_000} min`,
+  )
 
 const threshold = z.string().regex(/^\s*(>=|<=|>|<)\s*-?\d+(\.\d+)?\s*%?\s*$/, 'must be a comparison such as "> 1%" or ">= 200"')
 

@@ -168,13 +168,29 @@ export class LiveAggregate {
     const known = Math.max(0, Math.min(end, nowMs) - Math.max(fromMs, this.#completeFromMs))
     const asked = Math.min(end, nowMs) - fromMs
     const coverage = fromMs >= this.#completeFromMs || asked <= 0 ? 1 : known / asked
-    const answer: LiveAnswer = { buckets: [], users: {}, isUsersExact: true, failingUsers: [], isFailingUsersCut: false, coverage, hotToMs: live?.hotToMs ?? 0, nowMs }
+    const answer: LiveAnswer = {
+      buckets: [],
+      users: {},
+      isUsersExact: true,
+      failingUsers: [],
+      isFailingUsersCut: false,
+      coverage,
+      hotToMs: live?.hotToMs ?? 0,
+      nowMs,
+    }
     if (!live) return answer
     const firstSecond = Math.floor(fromMs / 1000)
     const seconds = [...live.seconds.keys()].filter((second) => second >= firstSecond && second * 1000 < end).sort((a, b) => a - b)
     for (const second of seconds) {
       for (const cell of live.seconds.get(second)?.values() ?? []) {
-        answer.buckets.push({ second, arm: cell.arm, version: cell.version, requests: cell.requests, failing: cell.failing, hist: Object.fromEntries(cell.hist) })
+        answer.buckets.push({
+          second,
+          arm: cell.arm,
+          version: cell.version,
+          requests: cell.requests,
+          failing: cell.failing,
+          hist: Object.fromEntries(cell.hist),
+        })
       }
     }
     answer.isUsersExact = end > live.hotToMs

@@ -9,7 +9,16 @@ export interface Calc {
   sql: string
 }
 
-const FUNCTIONS = ['count', 'sum:COLUMN', 'avg:COLUMN', 'min:COLUMN', 'max:COLUMN', 'p50:COLUMN … p99.9:COLUMN', 'distinct:COLUMN', 'ratio(CONDITION)']
+const FUNCTIONS = [
+  'count',
+  'sum:COLUMN',
+  'avg:COLUMN',
+  'min:COLUMN',
+  'max:COLUMN',
+  'p50:COLUMN … p99.9:COLUMN',
+  'distinct:COLUMN',
+  'ratio(CONDITION)',
+]
 
 /**
  * `count`, `p99:latency_ms`, `ratio(status >= 500)` … as SQL. Counts, sums, averages and ratios are weighted by
@@ -31,7 +40,11 @@ export function parseCalc(text: string, columns: readonly string[]): Calc | Must
     case 'sum':
       return { text, sql: weight === '1' ? `sum(${number})` : `sum(${number} * ${weight})` }
     case 'avg':
-      return { text, sql: weight === '1' ? `avg(${number})` : `sum(${number} * ${weight}) / nullif(sum(${weight}) FILTER (WHERE ${column} IS NOT NULL), 0)` }
+      return {
+        text,
+        sql:
+          weight === '1' ? `avg(${number})` : `sum(${number} * ${weight}) / nullif(sum(${weight}) FILTER (WHERE ${column} IS NOT NULL), 0)`,
+      }
     case 'min':
     case 'max':
       return { text, sql: `${kind}(${number})` }
@@ -47,5 +60,7 @@ export function findColumn(name: string, columns: readonly string[]): string | M
   const found = columns.find((column) => column.toLowerCase() === name.toLowerCase())
   if (found !== undefined) return found
   const near = nearNames(name, columns)
-  return refuse('SCUBA_COLUMN_UNKNOWN', `there is no column ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, { details: { column: name, near } })
+  return refuse('SCUBA_COLUMN_UNKNOWN', `there is no column ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, {
+    details: { column: name, near },
+  })
 }

@@ -66,7 +66,8 @@ export function planPanel(request: PanelRequest, columns: readonly string[], now
 export function panelGroups(plan: PanelPlan, rows: readonly PlainValue[][]): Pick<PanelAnswer, 'groups' | 'groupCount'> {
   const groups = new Map<string, PanelGroup>()
   let groupCount = 0
-  const values = (row: PlainValue[]): (number | null)[] => row.slice(4 + plan.by.length).map((value) => (value === null ? null : Number(value)))
+  const values = (row: PlainValue[]): (number | null)[] =>
+    row.slice(4 + plan.by.length).map((value) => (value === null ? null : Number(value)))
   for (const row of rows) {
     const [isOther, isTotal, step, count] = row
     const keyValues = row.slice(4, 4 + plan.by.length)

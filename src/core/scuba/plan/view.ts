@@ -47,7 +47,10 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
     ...(untilMs === undefined ? [] : [`"time" < make_timestamp(${Math.round(untilMs * 1000)})`]),
   ]
   const where = bounds.length > 0 ? ` WHERE ${bounds.join(' AND ')}` : ''
-  return { sql: `SELECT ${names.map(quoteName).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})${where}`, files: [...chunks, ...segments] }
+  return {
+    sql: `SELECT ${names.map(quoteName).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})${where}`,
+    files: [...chunks, ...segments],
+  }
 }
 
 const typeOf = (columns: ColumnTypes, name: string): string => columns[name] ?? 'VARCHAR'

@@ -6,7 +6,13 @@ export type ColumnType = 'BOOLEAN' | 'BIGINT' | 'DOUBLE' | 'VARCHAR' | 'TIMESTAM
 export type ColumnTypes = Record<string, ColumnType>
 
 /** Columns every table has, in this order. `_rest` holds, as JSON text, what has no column of its own. */
-export const RESERVED: ColumnTypes = { time: 'TIMESTAMP', ingest_time: 'TIMESTAMP', time_source: 'VARCHAR', time_original: 'TIMESTAMP', _rest: 'VARCHAR' }
+export const RESERVED: ColumnTypes = {
+  time: 'TIMESTAMP',
+  ingest_time: 'TIMESTAMP',
+  time_source: 'VARCHAR',
+  time_original: 'TIMESTAMP',
+  _rest: 'VARCHAR',
+}
 
 export interface Column {
   name: string

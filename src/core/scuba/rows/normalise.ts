@@ -46,7 +46,8 @@ export function normaliseRow(row: Readonly<Record<string, unknown>>, columns: Co
   const scalar = (name: string, value: string | number | boolean): void => {
     // `1e400` is JSON, but no number.
     if (typeof value === 'number' && !Number.isFinite(value)) return conflict(name, value)
-    const type = typeof value === 'string' ? 'VARCHAR' : typeof value === 'boolean' ? 'BOOLEAN' : Number.isSafeInteger(value) ? 'BIGINT' : 'DOUBLE'
+    const type =
+      typeof value === 'string' ? 'VARCHAR' : typeof value === 'boolean' ? 'BOOLEAN' : Number.isSafeInteger(value) ? 'BIGINT' : 'DOUBLE'
     const column = columns.exact(name) ?? (canBeColumn(name) ? columns.add(name, type) : null)
     if (!column || !columns.take(column)) {
       rest.push([name, value])

@@ -14,7 +14,58 @@ const TABLE_REFS = new Set(['BASE_TABLE', 'SUBQUERY', 'JOIN', 'TABLE_FUNCTION', 
 const QUERY_NODES = new Set(['SELECT_NODE', 'SET_OPERATION_NODE', 'RECURSIVE_CTE_NODE', 'CTE_NODE'])
 
 /** Beginnings of functions that look outside of the rows. */
-const FORBIDDEN_PREFIXES = ['read_', 'write_', 'duckdb_', 'pg_', 'pragma_', 'sqlite_', 'parquet_', 'glob', 'getenv', 'set_config', 'sniff_', 'query', 'json_execute', 'json_serialize_', 'json_deserialize_', 'which_secret', 'has_', 'enable_', 'disable_', 'force_', 'checkpoint', 'seq_scan', 'test_', 'arrow_', 'icu_calendar', 'storage_', 'add_parquet', 'to_substrait', 'from_substrait', 'repeat_row', 'error', 'sleep', 'current_setting', 'current_schema', 'current_database', 'current_catalog', 'current_query', 'current_connection', 'in_search_path', 'nextval', 'currval', 'getvariable', 'txid_current', 'inet_', 'session_user', 'user', 'col_description', 'obj_description', 'shobj_description', 'format_pg_type']
+const FORBIDDEN_PREFIXES = [
+  'read_',
+  'write_',
+  'duckdb_',
+  'pg_',
+  'pragma_',
+  'sqlite_',
+  'parquet_',
+  'glob',
+  'getenv',
+  'set_config',
+  'sniff_',
+  'query',
+  'json_execute',
+  'json_serialize_',
+  'json_deserialize_',
+  'which_secret',
+  'has_',
+  'enable_',
+  'disable_',
+  'force_',
+  'checkpoint',
+  'seq_scan',
+  'test_',
+  'arrow_',
+  'icu_calendar',
+  'storage_',
+  'add_parquet',
+  'to_substrait',
+  'from_substrait',
+  'repeat_row',
+  'error',
+  'sleep',
+  'current_setting',
+  'current_schema',
+  'current_database',
+  'current_catalog',
+  'current_query',
+  'current_connection',
+  'in_search_path',
+  'nextval',
+  'currval',
+  'getvariable',
+  'txid_current',
+  'inet_',
+  'session_user',
+  'user',
+  'col_description',
+  'obj_description',
+  'shobj_description',
+  'format_pg_type',
+]
 
 export interface CheckedSql {
   /** registered tables it reads, each once */
@@ -88,7 +139,8 @@ class Walker {
     if (typeof node['function_name'] === 'string') return this.#function(node['function_name'], String(node['schema'] ?? ''), position)
     if ('cte_map' in node && !QUERY_NODES.has(type)) return this.#refuse(`${type} is not answered here`, position)
     if (!('sample' in node && 'alias' in node) || 'class' in node) return
-    if (!TABLE_REFS.has(type)) return this.#refuse(`${type === 'SHOW_REF' ? 'DESCRIBE, SHOW and SUMMARIZE are' : `${type} is`} not answered here`, position)
+    if (!TABLE_REFS.has(type))
+      return this.#refuse(`${type === 'SHOW_REF' ? 'DESCRIBE, SHOW and SUMMARIZE are' : `${type} is`} not answered here`, position)
     if (type === 'BASE_TABLE') this.#table(node, scope, position)
     if (type === 'TABLE_FUNCTION') {
       const name = String((node['function'] as Node | undefined)?.['function_name'] ?? '').toLowerCase()
@@ -107,9 +159,13 @@ class Walker {
       return
     }
     const near = nearNames(name, this.#known)
-    this.refusal = refuse('SCUBA_TABLE_UNKNOWN', `there is no table ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, {
-      details: { table: name, near, position },
-    })
+    this.refusal = refuse(
+      'SCUBA_TABLE_UNKNOWN',
+      `there is no table ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`,
+      {
+        details: { table: name, near, position },
+      },
+    )
   }
 
   #function(name: string, schema: string, position: number | null): void {

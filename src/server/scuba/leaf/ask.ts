@@ -16,7 +16,13 @@ export async function query(store: Store, engine: Engine, request: QueryRequest,
   const reading = await store.read(checked.tables, request)
   try {
     const { columns, rows } = await engine.run({ sql: request.sql, views: reading.views, params: request.params ?? {}, deadlineMs }, signal)
-    return { columns, rows, rowsScanned: reading.rowsScanned, coverage: reading.coverage, elapsedMs: Math.round((performance.now() - started) * 10) / 10 }
+    return {
+      columns,
+      rows,
+      rowsScanned: reading.rowsScanned,
+      coverage: reading.coverage,
+      elapsedMs: Math.round((performance.now() - started) * 10) / 10,
+    }
   } finally {
     reading.end()
   }
@@ -29,7 +35,18 @@ export async function panel(store: Store, engine: Engine, request: PanelRequest,
   const { sql, by, calcs, stepMs, sinceMs, untilMs } = plan
   const answer = await query(store, engine, { sql, params: request.params, sinceMs, untilMs, deadlineMs: request.deadlineMs }, signal)
   const { rowsScanned, coverage, elapsedMs } = answer
-  return { table: request.table, by, calc: calcs.map(({ text }) => text), stepMs, sinceMs, untilMs, ...panelGroups(plan, answer.rows), rowsScanned, coverage, elapsedMs }
+  return {
+    table: request.table,
+    by,
+    calc: calcs.map(({ text }) => text),
+    stepMs,
+    sinceMs,
+    untilMs,
+    ...panelGroups(plan, answer.rows),
+    rowsScanned,
+    coverage,
+    elapsedMs,
+  }
 }
 
 /** The live aggregate; only `requests` has one. */

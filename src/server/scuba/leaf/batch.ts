@@ -26,13 +26,17 @@ export function parseBatch(body: Buffer, columns: ColumnSet, receivedMs: number,
   const text = body.toString('utf8')
   const first = /[^\s\uFEFF]/.exec(text)?.[0]
   if (first !== undefined && first !== '{' && first !== '[') {
-    throw refuse('SCUBA_ROWS_INVALID', `the body begins with ${JSON.stringify(text.trimStart().slice(0, 20))}, which is neither an object nor an array`)
+    throw refuse(
+      'SCUBA_ROWS_INVALID',
+      `the body begins with ${JSON.stringify(text.trimStart().slice(0, 20))}, which is neither an object nor an array`,
+    )
   }
   const batch: Batch = { payload: Buffer.alloc(0), rows: 0, minUs: Infinity, maxUs: 0, quarantined: [], quarantinedCount: 0, live: [] }
   const lines: string[] = []
   const setAside = (line: number, reason: string, source: string): void => {
     batch.quarantinedCount += 1
-    if (batch.quarantined.length < LIMITS.quarantineLinesMax) batch.quarantined.push({ line, reason, text: source.slice(0, LIMITS.quarantineLineCharsMax) })
+    if (batch.quarantined.length < LIMITS.quarantineLinesMax)
+      batch.quarantined.push({ line, reason, text: source.slice(0, LIMITS.quarantineLineCharsMax) })
   }
   const take = (value: unknown, line: number, source: () => string): void => {
     if (value === null || typeof value !== 'object' || Array.isArray(value)) return setAside(line, 'not a JSON object', source())
@@ -47,15 +51,16 @@ export function parseBatch(body: Buffer, columns: ColumnSet, receivedMs: number,
     if (event) batch.live.push(event)
   }
   if (first === '[') parseArray(text).forEach((value, index) => take(value, index + 1, () => JSON.stringify(value)))
-  else forEachLine(text, (source, line) => {
-    let value: unknown
-    try {
-      value = JSON.parse(source)
-    } catch (error) {
-      return setAside(line, `not JSON: ${(error as Error).message}`.slice(0, 200), source)
-    }
-    take(value, line, () => source)
-  })
+  else
+    forEachLine(text, (source, line) => {
+      let value: unknown
+      try {
+        value = JSON.parse(source)
+      } catch (error) {
+        return setAside(line, `not JSON: ${(error as Error).message}`.slice(0, 200), source)
+      }
+      take(value, line, () => source)
+    })
   lines.push('')
   batch.payload = Buffer.from(batch.rows > 0 ? lines.join('\n') : '')
   return batch
@@ -71,7 +76,7 @@ function parseArray(text: string): unknown[] {
 
 function forEachLine(text: string, each: (source: string, line: number) => void): void {
   let line = 0
-  for (let at = text.startsWith('\uFEFF') ? 1 : 0; at < text.length; ) {
+  for (let at = text.startsWith('\uFEFF') ? 1 : 0; at < text.length;) {
     const end = text.indexOf('\n', at)
     const stop = end < 0 ? text.length : end
     line += 1

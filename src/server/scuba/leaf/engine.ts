@@ -89,7 +89,10 @@ export class Engine {
   }
 
   /** @throws SCUBA_SQL, SCUBA_DEADLINE, SCUBA_MEMORY, SCUBA_TOO_LARGE, SCUBA_DOWN */
-  run(request: Omit<Extract<EngineRequest, { op: 'run' }>, 'id' | 'op' | 'rowsMax'> & { rowsMax?: number }, signal?: AbortSignal): Promise<Good> {
+  run(
+    request: Omit<Extract<EngineRequest, { op: 'run' }>, 'id' | 'op' | 'rowsMax'> & { rowsMax?: number },
+    signal?: AbortSignal,
+  ): Promise<Good> {
     return this.#ask({ op: 'run', rowsMax: LIMITS.answerRowsMax, ...request }, request.deadlineMs, signal)
   }
 
@@ -184,12 +187,18 @@ function engineError(reply: Extract<EngineReply, { ok: false }>, sql: string): M
 function sqlError(message: string, sql: string): MusterError {
   const first = (message.split('\n')[0] ?? message).replace(/^\w[\w ]* Error: /, '')
   const missing = /Referenced column "([^"]*)" (?:was )?not found/i.exec(message)
-  const near = [...(/Candidate bindings: (.*)/.exec(message)?.[1] ?? '').matchAll(/"([^"]+)"/g)].flatMap((match) => (match[1] === undefined ? [] : [match[1]])).slice(0, 3)
+  const near = [...(/Candidate bindings: (.*)/.exec(message)?.[1] ?? '').matchAll(/"([^"]+)"/g)]
+    .flatMap((match) => (match[1] === undefined ? [] : [match[1]]))
+    .slice(0, 3)
   if (missing) {
     const position = sql.indexOf(missing[1] ?? '')
-    return refuse('SCUBA_COLUMN_UNKNOWN', `there is no column ${missing[1]}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, {
-      details: { column: missing[1], near, position: position < 0 ? null : position },
-    })
+    return refuse(
+      'SCUBA_COLUMN_UNKNOWN',
+      `there is no column ${missing[1]}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`,
+      {
+        details: { column: missing[1], near, position: position < 0 ? null : position },
+      },
+    )
   }
   const caret = /LINE (\d+): (.*)\n( *)\^/.exec(message)
   if (!caret) return refuse('SCUBA_SQL', first)

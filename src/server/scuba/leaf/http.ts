@@ -26,12 +26,34 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)\/tail$/, tail],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
   ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/retention$/, retention],
-  ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/seal$/, async (leaf, _request, _response, _url, table) => ({ sealed: await leaf.sealer.sealNow(leaf.store.tail(table)) })],
+  [
+    'POST',
+    /^\/v1\/scuba\/tables\/([^/]+)\/seal$/,
+    async (leaf, _request, _response, _url, table) => ({ sealed: await leaf.sealer.sealNow(leaf.store.tail(table)) }),
+  ],
   ['GET', /^\/v1\/scuba\/tables$/, async (leaf) => ({ tables: leaf.store.tables() })],
-  ['POST', /^\/v1\/scuba\/query$/, async (leaf, request, response) => query(leaf.store, leaf.engine, parse(queryRequestSchema, await json(request)), gone(response))],
-  ['POST', /^\/v1\/scuba\/panel$/, async (leaf, request, response) => panel(leaf.store, leaf.engine, parse(panelRequestSchema, await json(request)), gone(response))],
+  [
+    'POST',
+    /^\/v1\/scuba\/query$/,
+    async (leaf, request, response) => query(leaf.store, leaf.engine, parse(queryRequestSchema, await json(request)), gone(response)),
+  ],
+  [
+    'POST',
+    /^\/v1\/scuba\/panel$/,
+    async (leaf, request, response) => panel(leaf.store, leaf.engine, parse(panelRequestSchema, await json(request)), gone(response)),
+  ],
   ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
-  ['GET', /^\/v1\/scuba\/health$/, async (leaf) => ({ pid: process.pid, enginePid: leaf.engine.pid, isEngineReady: leaf.engine.isReady, isFull: leaf.store.isFull, tables: leaf.store.tableNames().size })],
+  [
+    'GET',
+    /^\/v1\/scuba\/health$/,
+    async (leaf) => ({
+      pid: process.pid,
+      enginePid: leaf.engine.pid,
+      isEngineReady: leaf.engine.isReady,
+      isFull: leaf.store.isFull,
+      tables: leaf.store.tableNames().size,
+    }),
+  ],
 ]
 
 /** The leaf's HTTP, on whatever socket the caller makes it listen on. */
@@ -106,9 +128,11 @@ async function rowBody(request: IncomingMessage): Promise<Buffer> {
   const options = { maxOutputLength: LIMITS.inflatedBytesMax }
   try {
     if (encoding === 'gzip') return await promisify<Buffer, object, Buffer>(gunzip)(body, options)
-    if (encoding === 'zstd' && typeof zstdDecompress === 'function') return await promisify<Buffer, object, Buffer>(zstdDecompress)(body, options)
+    if (encoding === 'zstd' && typeof zstdDecompress === 'function')
+      return await promisify<Buffer, object, Buffer>(zstdDecompress)(body, options)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw refuse('SCUBA_TOO_LARGE', 'the body is larger than 256 MiB when inflated', { cause: error })
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw refuse('SCUBA_TOO_LARGE', 'the body is larger than 256 MiB when inflated', { cause: error })
     throw refuse('SCUBA_ROWS_INVALID', `the body is not ${encoding}: ${(error as Error).message}`, { cause: error })
   }
   throw refuse('SCUBA_ROWS_INVALID', `the encoding ${encoding} is not known`, { hint: 'Use gzip, zstd or none.' })
@@ -162,7 +186,10 @@ async function tail(leaf: Leaf, _request: IncomingMessage, response: ServerRespo
   response.flushHeaders()
   let missed = 0
   const end = leaf.store.subscribe(table, (payload) => {
-    const lines = Buffer.from(payload).toString('utf8').split('\n').filter((line) => line !== '')
+    const lines = Buffer.from(payload)
+      .toString('utf8')
+      .split('\n')
+      .filter((line) => line !== '')
     if (response.writableLength > TAIL_WAITING_MAX) return void (missed += lines.length)
     if (missed > 0) response.write(`${JSON.stringify({ missed })}\n`)
     missed = 0

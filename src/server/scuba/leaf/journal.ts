@@ -37,7 +37,9 @@ export class Journal {
    * @returns number of files that were damaged in the middle
    */
   replay(each: (record: JournalRecord) => void): number {
-    const names = readdirSync(this.#dir).filter((name) => name.endsWith('.wal')).sort()
+    const names = readdirSync(this.#dir)
+      .filter((name) => name.endsWith('.wal'))
+      .sort()
     let damaged = 0
     for (const [index, name] of names.entries()) {
       const path = join(this.#dir, name)
@@ -53,7 +55,11 @@ export class Journal {
       if (offset < bytes.length) {
         const isTorn = index === names.length - 1
         if (!isTorn) damaged += 1
-        this.#log.warn(isTorn ? 'journal ended in the middle of a batch that was never acknowledged' : 'journal file is damaged', { path, offset, bytes: bytes.length })
+        this.#log.warn(isTorn ? 'journal ended in the middle of a batch that was never acknowledged' : 'journal file is damaged', {
+          path,
+          offset,
+          bytes: bytes.length,
+        })
       }
       // Never appended to again: what follows a torn end could be taken for part of it.
       this.#closed.push({ path, newest })

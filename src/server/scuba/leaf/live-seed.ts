@@ -33,17 +33,32 @@ export async function seedLive(store: Store, engine: Engine): Promise<void> {
     for (let sinceMs = now - WINDOW_MS; sinceMs > now - LIVE_KEPT_MS - WINDOW_MS; sinceMs -= WINDOW_MS) {
       const counts = await ask(
         `SELECT service, ${second} AS second, ${arm} AS arm, ${column('version')}::VARCHAR AS version, ${bucket} AS bucket, count(*), count(*) FILTER (WHERE status >= 500) FROM ${LIVE_TABLE} WHERE ${isRow} GROUP BY ALL`,
-        sinceMs, untilMs,
+        sinceMs,
+        untilMs,
       )
-      const users = await ask(`SELECT service, ${arm} AS arm, ${person} AS person, epoch_us(min("time")) / 1000, epoch_us(max("time")) / 1000 FROM ${LIVE_TABLE} WHERE ${isRow} GROUP BY ALL`, sinceMs, untilMs)
+      const users = await ask(
+        `SELECT service, ${arm} AS arm, ${person} AS person, epoch_us(min("time")) / 1000, epoch_us(max("time")) / 1000 FROM ${LIVE_TABLE} WHERE ${isRow} GROUP BY ALL`,
+        sinceMs,
+        untilMs,
+      )
       const failures = await ask(
         `SELECT service, ${arm} AS arm, ${person} AS person, epoch_us(min("time")) / 1000, ${second} AS second FROM ${LIVE_TABLE} WHERE ${isRow} AND status >= 500 GROUP BY ALL`,
-        sinceMs, untilMs,
+        sinceMs,
+        untilMs,
       )
       for (const [service, at, name, version, hist, requests, failing] of counts) {
-        store.live.addCounts(String(service), Number(at), String(name), String(version ?? ''), Number(requests), Number(failing), Number(hist))
+        store.live.addCounts(
+          String(service),
+          Number(at),
+          String(name),
+          String(version ?? ''),
+          Number(requests),
+          Number(failing),
+          Number(hist),
+        )
       }
-      for (const [service, name, user, firstMs, lastMs] of users) store.live.addUser(String(service), String(name), String(user), Number(firstMs), Number(lastMs))
+      for (const [service, name, user, firstMs, lastMs] of users)
+        store.live.addUser(String(service), String(name), String(user), Number(firstMs), Number(lastMs))
       for (const [service, name, user, ms] of failures) store.live.addFailure(String(service), String(name), String(user), Number(ms))
       // With no older row in the store it knows everything there ever was.
       const isAll = segments.every(({ minUs }) => minUs >= sinceMs * 1000)

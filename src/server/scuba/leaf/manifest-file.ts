@@ -2,7 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { type FileHandle, open, truncate } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { decodeManifest, encodeManifestLine, foldManifest, applyManifest, type ManifestRecord, type TableManifest } from '../../../core/scuba/wal/manifest.ts'
+import {
+  decodeManifest,
+  encodeManifestLine,
+  foldManifest,
+  applyManifest,
+  type ManifestRecord,
+  type TableManifest,
+} from '../../../core/scuba/wal/manifest.ts'
 import { refuse } from '../../../core/kernel/errors.ts'
 import { syncDirectory } from './journal.ts'
 
@@ -26,7 +33,9 @@ export class ManifestFile {
     const { records, goodBytes } = decodeManifest(bytes, crc32)
     const rest = bytes.subarray(goodBytes)
     if (rest.indexOf(10) >= 0 && rest.indexOf(10) < rest.length - 1) {
-      throw refuse('STATE_UNREADABLE', `${path} is damaged at byte ${goodBytes}`, { hint: 'Put back the file from a copy; the segments beside it are intact.' })
+      throw refuse('STATE_UNREADABLE', `${path} is damaged at byte ${goodBytes}`, {
+        hint: 'Put back the file from a copy; the segments beside it are intact.',
+      })
     }
     if (goodBytes < bytes.length) await truncate(path, goodBytes)
     const handle = await open(path, 'a', 0o600)

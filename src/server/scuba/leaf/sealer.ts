@@ -98,7 +98,10 @@ export class Sealer {
     const old = segments.filter(({ maxUs }) => maxUs / 1000 < nowMs - retention.days * 86_400_000)
     let bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
     const over = segments.filter((segment) => bytes > retention.gb * 1e9 && ((bytes -= segment.bytes), true))
-    for (const [reason, dropped] of [['age', old], ['size', over.filter((segment) => !old.includes(segment))]] as const) {
+    for (const [reason, dropped] of [
+      ['age', old],
+      ['size', over.filter((segment) => !old.includes(segment))],
+    ] as const) {
       if (dropped.length === 0) continue
       const files = dropped.map(({ file }) => file)
       await this.#store.manifest.append({ kind: 'drop', table, files, reason })

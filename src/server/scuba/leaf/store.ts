@@ -120,17 +120,23 @@ export class Store {
    * @throws SCUBA_ROWS_INVALID, SCUBA_KEY_REUSED, SCUBA_TOO_LARGE, SCUBA_DISK_FULL, SCUBA_DOWN (too much waiting)
    */
   async ingest(name: string, body: Buffer, options: { key: string | null; ack: AckLevel }): Promise<Receipt> {
-    if (!isTableName(name)) throw refuse('USAGE', `${JSON.stringify(name)} is no table name`, { hint: 'Use lower-case letters, digits and _, beginning with a letter, at most 63.' })
+    if (!isTableName(name))
+      throw refuse('USAGE', `${JSON.stringify(name)} is no table name`, {
+        hint: 'Use lower-case letters, digits and _, beginning with a letter, at most 63.',
+      })
     const { key, ack } = options
     const digest = key === null ? '' : createHash('sha256').update(body).digest('hex').slice(0, 32)
     if (key !== null) {
-      for (let first = this.#inFlightKeys.get(`${name}\0${key}`); first; first = this.#inFlightKeys.get(`${name}\0${key}`)) await first.catch(() => undefined)
+      for (let first = this.#inFlightKeys.get(`${name}\0${key}`); first; first = this.#inFlightKeys.get(`${name}\0${key}`))
+        await first.catch(() => undefined)
       const known = this.keys.get(name, key)
       if (known) return duplicateReceipt(name, key, ack, known, digest)
     }
     if (this.#isFull) throw diskFull()
-    if (this.#waitingBytes + body.length > LIMITS.waitingBytesMax) throw refuse('SCUBA_DOWN', 'too many rows are waiting to be written', { details: { retryAfterMs: 1000 } })
-    if (!this.#tails.has(name) && this.#tails.size >= LIMITS.tablesMax) throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
+    if (this.#waitingBytes + body.length > LIMITS.waitingBytesMax)
+      throw refuse('SCUBA_DOWN', 'too many rows are waiting to be written', { details: { retryAfterMs: 1000 } })
+    if (!this.#tails.has(name) && this.#tails.size >= LIMITS.tablesMax)
+      throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
     const tail = this.#tail(name)
     const atMs = Date.now()
     const batch = parseBatch(body, tail.columns, atMs, name === LIVE_TABLE)
@@ -158,7 +164,10 @@ export class Store {
       void done.then(forget, forget)
     }
     if (ack === 'fsync') await done
-    else void done.catch((error: unknown) => this.log.warn('rows acknowledged from memory were lost', { table: name, rows: batch.rows, error: String(error) }))
+    else
+      void done.catch((error: unknown) =>
+        this.log.warn('rows acknowledged from memory were lost', { table: name, rows: batch.rows, error: String(error) }),
+      )
     return receipt
   }
 
@@ -167,9 +176,12 @@ export class Store {
     const now = Date.now()
     const coverage: Coverage = { rows: 1, segments: 0, chunks: 0, leaves: 1, hotToMs: null, missing: [] }
     for (const name of names) {
-      await this.#tails.get(name)?.rollForReading(now).catch((error: unknown) => {
-        coverage.missing.push(`${name}: newest rows could not be made readable (${(error as Error).message})`)
-      })
+      await this.#tails
+        .get(name)
+        ?.rollForReading(now)
+        .catch((error: unknown) => {
+          coverage.missing.push(`${name}: newest rows could not be made readable (${(error as Error).message})`)
+        })
     }
     const reading: Reading = { views: [], rowsScanned: 0, coverage, end: this.#hold() }
     let missingRows = 0
@@ -239,7 +251,9 @@ export class Store {
     const tail = this.#tails.get(name)
     if (tail) return tail
     const near = nearNames(name, this.#tails.keys())
-    throw refuse('SCUBA_TABLE_UNKNOWN', `there is no table ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, { details: { table: name, near } })
+    throw refuse('SCUBA_TABLE_UNKNOWN', `there is no table ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, {
+      details: { table: name, near },
+    })
   }
 
   tails(): TableTail[] {
@@ -268,7 +282,8 @@ export class Store {
   async tick(): Promise<void> {
     const { bavail, blocks, bsize } = await statfs(this.dir)
     const isFull = bavail * bsize < Math.min(blocks * bsize * 0.05, 256 * 1024 * 1024)
-    if (isFull !== this.#isFull) this.log.warn(isFull ? 'disk is full: rows are refused' : 'disk has room again', { freeBytes: bavail * bsize })
+    if (isFull !== this.#isFull)
+      this.log.warn(isFull ? 'disk is full: rows are refused' : 'disk has room again', { freeBytes: bavail * bsize })
     this.#isFull = isFull
     if (this.#unsyncedSince > 0 && Date.now() - this.#unsyncedSince > 1000) {
       this.#unsyncedSince = 0
@@ -279,15 +294,27 @@ export class Store {
 
   /** One row per table of what came in; muster's own tables are not counted, so that it cannot feed back. Called every 10 s. */
   async tellIngest(): Promise<void> {
-    const rows = [...this.#ingested].map(([table, { rows: value, bytes, quarantined }]) => ({ time: Date.now(), name: 'scuba.ingest', target: table, value, bytes, quarantined }))
+    const rows = [...this.#ingested].map(([table, { rows: value, bytes, quarantined }]) => ({
+      time: Date.now(),
+      name: 'scuba.ingest',
+      target: table,
+      value,
+      bytes,
+      quarantined,
+    }))
     this.#ingested.clear()
-    if (rows.length > 0) await this.ingest('muster_metrics', Buffer.from(rows.map((row) => JSON.stringify(row)).join('\n')), { key: null, ack: 'memory' })
+    if (rows.length > 0)
+      await this.ingest('muster_metrics', Buffer.from(rows.map((row) => JSON.stringify(row)).join('\n')), { key: null, ack: 'memory' })
   }
 
   #count(name: string, batch: Batch, bytes: number): void {
     if (name.startsWith('muster_')) return
     const sum = this.#ingested.get(name) ?? { rows: 0, bytes: 0, quarantined: 0 }
-    this.#ingested.set(name, { rows: sum.rows + batch.rows, bytes: sum.bytes + bytes, quarantined: sum.quarantined + batch.quarantinedCount })
+    this.#ingested.set(name, {
+      rows: sum.rows + batch.rows,
+      bytes: sum.bytes + bytes,
+      quarantined: sum.quarantined + batch.quarantinedCount,
+    })
   }
 
   get isFull(): boolean {
@@ -344,7 +371,9 @@ export class Store {
   }
 
   #quarantine(table: string, key: string | null, { quarantined }: Batch, atMs: number, ack: AckLevel): Promise<void> {
-    const rows = quarantined.map(({ line, reason, text }) => JSON.stringify({ time: atMs, table, line, reason, text, ...(key === null ? {} : { key }) }))
+    const rows = quarantined.map(({ line, reason, text }) =>
+      JSON.stringify({ time: atMs, table, line, reason, text, ...(key === null ? {} : { key }) }),
+    )
     const tail = this.#tail(QUARANTINE_TABLE)
     return this.#enqueue(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, undefined, ack)
   }
@@ -383,7 +412,14 @@ export class Store {
   async #commitGroup(group: Waiting[]): Promise<void> {
     const versions = new Map<TableTail, number>()
     const records = group.map(({ table, batch, atMs, key }) => {
-      const header: JournalHeader = { seq: (this.#seq += 1), table: table.name, rows: batch.rows, minUs: batch.rows > 0 ? batch.minUs : 0, maxUs: batch.maxUs, at: atMs }
+      const header: JournalHeader = {
+        seq: (this.#seq += 1),
+        table: table.name,
+        rows: batch.rows,
+        minUs: batch.rows > 0 ? batch.minUs : 0,
+        maxUs: batch.maxUs,
+        at: atMs,
+      }
       if ((versions.get(table) ?? table.journaledVersion) !== table.columns.version) header.columns = table.columns.toJSON()
       versions.set(table, table.columns.version)
       if (key) header.key = key
@@ -393,7 +429,10 @@ export class Store {
     try {
       await this.journal.append(records, isSynced)
     } catch (error) {
-      const refusal = (error as NodeJS.ErrnoException).code === 'ENOSPC' ? diskFull(error) : refuse('SCUBA_DOWN', `the journal could not be written: ${(error as Error).message}`, { cause: error })
+      const refusal =
+        (error as NodeJS.ErrnoException).code === 'ENOSPC'
+          ? diskFull(error)
+          : refuse('SCUBA_DOWN', `the journal could not be written: ${(error as Error).message}`, { cause: error })
       for (const { done } of group) done(refusal)
       return
     }
@@ -411,7 +450,8 @@ export class Store {
     table.add({ payload: batch.payload, rows: batch.rows, minUs: batch.minUs, maxUs: batch.maxUs, seq, atMs })
     for (const event of batch.live) this.live.add(event)
     for (const listener of this.#listeners.get(table.name) ?? []) listener(batch.payload)
-    if (table.isFull) void table.roll().catch((error: unknown) => this.log.warn('chunk could not be written', { table: table.name, error: String(error) }))
+    if (table.isFull)
+      void table.roll().catch((error: unknown) => this.log.warn('chunk could not be written', { table: table.name, error: String(error) }))
   }
 }
 
@@ -424,9 +464,27 @@ function* storedEvents(payload: Uint8Array): Generator<LiveEvent> {
   }
 }
 
-function duplicateReceipt(table: string, key: string, ack: AckLevel, known: { digest: string; accepted: number; quarantined: number; at: number }, digest: string): Receipt {
-  if (known.digest !== digest) throw refuse('SCUBA_KEY_REUSED', `the key ${JSON.stringify(key)} came with other bytes before`, { details: { key, firstAtMs: known.at } })
-  return { table, accepted: known.accepted, quarantined: known.quarantined, firstErrors: [], duplicate: true, key, dedupeUntilMs: known.at + LIMITS.dedupeMs, ack }
+function duplicateReceipt(
+  table: string,
+  key: string,
+  ack: AckLevel,
+  known: { digest: string; accepted: number; quarantined: number; at: number },
+  digest: string,
+): Receipt {
+  if (known.digest !== digest)
+    throw refuse('SCUBA_KEY_REUSED', `the key ${JSON.stringify(key)} came with other bytes before`, {
+      details: { key, firstAtMs: known.at },
+    })
+  return {
+    table,
+    accepted: known.accepted,
+    quarantined: known.quarantined,
+    firstErrors: [],
+    duplicate: true,
+    key,
+    dedupeUntilMs: known.at + LIMITS.dedupeMs,
+    ack,
+  }
 }
 
 function diskFull(cause?: unknown): MusterError {
