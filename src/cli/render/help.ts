@@ -280,5 +280,5 @@ export const HELP_TOPICS: Record<string, string> = {
   A task is not placed                    muster tw explain TASK
   Where are the logs                      muster status
   The server does not answer              muster status, muster up (it recovers by itself); reads work without it
-  What happened, in order                 muster delos log tail --from 0`,
+  What happened, in order                 muster delos log ls --from 1`,
 }

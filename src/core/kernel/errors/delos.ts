@@ -40,7 +40,7 @@ export const DELOS_ERRORS = defineErrors({
   DELOS_LEASE_UNKNOWN: {
     exit: 3,
     what: 'No such lease: it was revoked or has expired.',
-    hint: 'Grant a new one with `muster delos lease grant --ttl 30s`.',
+    hint: 'Grant a new one with POST /v1/delos/lease/grant.',
   },
   DELOS_LOCK_UNKNOWN: { exit: 3, what: 'Nobody holds a lock of that name.', hint: 'List locks with `muster delos lock ls`.' },
   DELOS_LOCK_LOST: {
