@@ -1,4 +1,5 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { System } from '../core/contracts/controller.ts'
 import type { Entry, Proposal } from '../core/contracts/entry.ts'
 import type { Loglet } from '../core/contracts/loglet.ts'
@@ -175,7 +176,9 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
     try {
       writer.run(SCHEMA_CURSOR_SQL, 'cursor', first + entries.length)
       writer.run(SCHEMA_CURSOR_SQL, 'at', at)
-      const stoodAt = await loglet.append(entries.map(encodeEntry))
+      const payloads = entries.map(encodeEntry)
+      assertRoom(options.dbFile, payloads)
+      const stoodAt = await loglet.append(payloads)
       assert(stoodAt === first, `entries were expected at ${first} and stand at ${stoodAt}`)
     } catch (error) {
       writer.raw.exec('ROLLBACK')
@@ -264,6 +267,14 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
       await loglet.close()
     },
   }
+}
+
+/** Room the database may need to take these entries in: a logged entry that cannot be applied would stop everything. */
+function assertRoom(dbFile: string, payloads: readonly Uint8Array[]): void {
+  const { bavail, bsize, blocks } = statfsSync(dirname(dbFile))
+  const wantedBytes = payloads.reduce((sum, payload) => sum + 4 * payload.length + 32 * 1024, 1024 * 1024)
+  // Some file systems do not say.
+  if (blocks > 0 && bavail * bsize < wantedBytes) throw refuse('DISK_FULL', `no space left for ${dbFile}; nothing was changed`)
 }
 
 function dropWatch(db: OpenDb): void {
