@@ -1,17 +1,16 @@
-import { existsSync, rmSync, statfsSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { System } from '../core/contracts/controller.ts'
 import type { Entry, Proposal } from '../core/contracts/entry.ts'
 import type { Loglet } from '../core/contracts/loglet.ts'
-import type { Db, ReadDb } from '../core/contracts/storage.ts'
+import type { ReadDb } from '../core/contracts/storage.ts'
 import { assert } from '../core/kernel/assert.ts'
 import { isRefusal, MusterError, refuse } from '../core/kernel/errors.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
+import { assertRoom, isFull, openDerived, replay, rollback } from './derived-state.ts'
 import { createEntryRegistry } from './entry-registry.ts'
-import type { Logger } from './logger.ts'
-import { type PlanChange, planId, watchChanges } from './plan-diff.ts'
-import { type OpenDb, openReadDb, openStateDb } from './state-db.ts'
-import { prepareSchema, SCHEMA_CURSOR_SQL } from './state-schema.ts'
+import type { Logger } from '../platform/logger.ts'
+import { dropWatch, type PlanChange, planId, watchChanges } from './plan-diff.ts'
+import { openReadDb } from './state-db.ts'
+import { SCHEMA_CURSOR_SQL } from './state-schema.ts'
 
 export interface SubmitContext {
   /** log time of the entries to come */
@@ -94,7 +93,6 @@ interface Job {
 
 /** Submissions that share one batch at most; bounds how long one transaction holds the database. */
 const BATCH_JOBS_MAX = 512
-const REPLAY_CHUNK = 4096
 
 export function openControlLog(options: ControlLogOptions): ControlLog {
   const { loglet, systems, log } = options
@@ -105,7 +103,9 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
   const queue: Job[] = []
   const quiet: (() => Promise<void>)[] = []
   let lastAt = writer.get<{ value: number }>("SELECT value FROM muster_state WHERE key = 'at'")?.value ?? 0
+  /** after the last entry of the log, and after the last one the database has taken in: apart only while the disk is full */
   let position = loglet.checkTail()
+  let applied = position
   let isDraining = false
   let isClosed = false
   let failure: MusterError | null = null
@@ -148,8 +148,34 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
       writer.raw.exec('RELEASE job')
       return { committed: { value, position: next + entries.length, entries, plan } }
     } catch (error) {
-      writer.raw.exec('ROLLBACK TO job; RELEASE job')
-      return { refused: error }
+      if (writer.raw.inTransaction) writer.raw.exec('ROLLBACK TO job; RELEASE job')
+      return { refused: isFull(error) ? noRoom(error) : error }
+    }
+  }
+
+  const noRoom = (cause?: unknown): MusterError => refuse('DISK_FULL', `no space left for ${options.dbFile}; nothing was changed`, { cause })
+
+  const tell = (entries: readonly Entry[]): void => {
+    for (const listener of listeners) {
+      try {
+        listener(entries)
+      } catch (error) {
+        log.error('a listener of entries failed', { error: String(error) })
+      }
+    }
+  }
+
+  /** Takes in what was logged while the database had no room. False while it still has none. */
+  const catchUp = (): boolean => {
+    try {
+      replay(writer, loglet, registry, applied, (entries) => {
+        applied += entries.length
+        tell(entries)
+      })
+      return true
+    } catch (error) {
+      if (!isFull(error)) throw error
+      return false
     }
   }
 
@@ -158,15 +184,24 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
     const entries: Entry[] = []
     const done: { job: Job; committed: Committed<unknown> & { plan: Plan | null } }[] = []
     const first = position
+    if (applied < position && !catchUp()) {
+      for (const job of jobs) job.reject(noRoom())
+      return
+    }
     writer.raw.exec('BEGIN IMMEDIATE')
     for (const job of jobs) {
-      const result = step(job, at, first + entries.length)
+      // A full disk may have ended the transaction, and with it what the jobs before did.
+      const result = writer.raw.inTransaction ? step(job, at, first + entries.length) : { refused: noRoom() }
       if ('refused' in result) {
         job.reject(result.refused)
         continue
       }
       entries.push(...result.committed.entries)
       done.push({ job, committed: result.committed })
+    }
+    if (!writer.raw.inTransaction) {
+      for (const { job } of done) job.reject(noRoom())
+      return
     }
     if (entries.length === 0) {
       writer.raw.exec('ROLLBACK')
@@ -181,7 +216,7 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
       const stoodAt = await loglet.append(payloads)
       assert(stoodAt === first, `entries were expected at ${first} and stand at ${stoodAt}`)
     } catch (error) {
-      writer.raw.exec('ROLLBACK')
+      rollback(writer)
       const isTooLarge = isRefusal(error) && error.code === 'DELOS_ENTRY_TOO_LARGE'
       if (isTooLarge && done.length > 1) {
         // Together they are more than the log takes at once; each alone may fit.
@@ -199,17 +234,21 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
       }
       return
     }
-    writer.raw.exec('COMMIT')
     position = first + entries.length
     lastAt = at
-    for (const { job, committed } of done) job.resolve(committed)
-    for (const listener of listeners) {
-      try {
-        listener(entries)
-      } catch (error) {
-        log.error('a listener of entries failed', { error: String(error) })
-      }
+    try {
+      writer.raw.exec('COMMIT')
+    } catch (error) {
+      // Durable, but not taken in yet: the outcome stands in the log and takes effect as soon as there is room.
+      rollback(writer)
+      if (!isFull(error)) throw error
+      const late = refuse('DISK_FULL', `no space left for ${options.dbFile}; the change is in the log at ${first} and takes effect once there is room`)
+      for (const { job } of done) job.reject(late)
+      return
     }
+    applied = position
+    for (const { job, committed } of done) job.resolve(committed)
+    tell(entries)
   }
 
   const drain = async (): Promise<void> => {
@@ -266,84 +305,5 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
       writer.close()
       await loglet.close()
     },
-  }
-}
-
-/** Room the database may need to take these entries in: a logged entry that cannot be applied would stop everything. */
-function assertRoom(dbFile: string, payloads: readonly Uint8Array[]): void {
-  const { bavail, bsize, blocks } = statfsSync(dirname(dbFile))
-  const wantedBytes = payloads.reduce((sum, payload) => sum + 4 * payload.length + 32 * 1024, 1024 * 1024)
-  // Some file systems do not say.
-  if (blocks > 0 && bavail * bsize < wantedBytes) throw refuse('DISK_FULL', `no space left for ${dbFile}; nothing was changed`)
-}
-
-function dropWatch(db: OpenDb): void {
-  const triggers = db.raw
-    .prepare<[], { name: string }>("SELECT name FROM sqlite_temp_schema WHERE type = 'trigger' AND name LIKE 'plan\\__\\_%' ESCAPE '\\'")
-    .all()
-  for (const { name } of triggers) db.raw.exec(`DROP TRIGGER temp."${name}"`)
-  db.raw.exec('DROP TABLE temp.plan_change')
-}
-
-/** Opens the derived database and brings it to the log's tail; starts it anew when it is missing, foreign, damaged or ahead. */
-function openDerived(options: ControlLogOptions, registry: ReturnType<typeof createEntryRegistry>): OpenDb {
-  const { loglet, dbFile, systems, log } = options
-  const remove = (): void => {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(dbFile + suffix, { force: true })
-  }
-  const isNew = !existsSync(dbFile)
-  let db: OpenDb
-  let cursor: number | null = null
-  try {
-    db = openStateDb(dbFile)
-    cursor = prepareSchema(db, systems)
-  } catch (error) {
-    if (error instanceof MusterError) throw error
-    log.warn('the state database cannot be read and is built again from the log', { file: dbFile, error: String(error) })
-    remove()
-    db = openStateDb(dbFile)
-    cursor = prepareSchema(db, systems)
-  }
-  if (cursor === null || cursor > loglet.checkTail()) {
-    if (!isNew)
-      log.info('the state database is built again from the log', {
-        file: dbFile,
-        reason: cursor === null ? 'its form differs' : 'it is ahead of the log',
-      })
-    db.close()
-    remove()
-    db = openStateDb(dbFile)
-    cursor = prepareSchema(db, systems) ?? 1
-  }
-  replay(db, loglet, registry, cursor)
-  return db
-}
-
-function replay(db: Db & OpenDb, loglet: Loglet, registry: ReturnType<typeof createEntryRegistry>, from: number): void {
-  const tail = loglet.checkTail()
-  let next = from
-  if (next < loglet.head()) {
-    throw refuse(
-      'STATE_UNREADABLE',
-      `the log begins at position ${loglet.head()}, the state ends before ${next}: entries between them are gone`,
-      {
-        hint: 'Restore a snapshot with `muster delos snapshot restore FILE`.',
-      },
-    )
-  }
-  while (next < tail) {
-    const chunk = loglet.readNext(next, REPLAY_CHUNK)
-    assert(chunk.length > 0, `the log ends at ${next}, before its tail ${tail}`)
-    db.raw.exec('BEGIN IMMEDIATE')
-    let at = 0
-    for (const { position, payload } of chunk) {
-      const entry = decodeEntry(position, payload)
-      registry.apply(db, entry)
-      at = entry.at
-    }
-    next += chunk.length
-    db.run(SCHEMA_CURSOR_SQL, 'cursor', next)
-    db.run(SCHEMA_CURSOR_SQL, 'at', at)
-    db.raw.exec('COMMIT')
   }
 }

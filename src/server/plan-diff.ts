@@ -59,3 +59,12 @@ export function planId(position: number, entries: readonly Entry[], changes: rea
     .digest('hex')
     .slice(0, 16)}`
 }
+
+/** Ends the watching within the savepoint, and keeps what was changed. */
+export function dropWatch(db: OpenDb): void {
+  const triggers = db.raw
+    .prepare<[], { name: string }>("SELECT name FROM sqlite_temp_schema WHERE type = 'trigger' AND name LIKE 'plan\\__\\_%' ESCAPE '\\'")
+    .all()
+  for (const { name } of triggers) db.raw.exec(`DROP TRIGGER temp."${name}"`)
+  db.raw.exec('DROP TABLE temp.plan_change')
+}
