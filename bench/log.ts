@@ -7,7 +7,7 @@ import { defineEntry } from '../src/core/contracts/entry.ts'
 import { openControlLog } from '../src/server/control-log.ts'
 import { syncData, writeAll } from '../src/server/delos/disk.ts'
 import { openFileLoglet, type FileLoglet } from '../src/server/delos/file-loglet.ts'
-import { createLogger } from '../src/server/logger.ts'
+import { createLogger } from '../src/platform/logger.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { median, quantile } from './lib/quantile.ts'
 

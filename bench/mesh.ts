@@ -4,7 +4,7 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ensureProxy } from '../src/agent/mesh/client.ts'
-import { statePaths } from '../src/server/paths.ts'
+import { statePaths } from '../src/platform/paths.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { median } from './lib/quantile.ts'
 
@@ -63,7 +63,13 @@ async function* measure(proxyPort: number, backendPort: number, proxyPid: number
   }
   yield figure('proxy, CPU of a request', median(cpuUs), 'µs')
   yield figure('proxy against direct', of(rounds.proxy, 'perSecond') / of(rounds.direct, 'perSecond'), 'x')
-  yield figure('failed requests', rounds.proxy.reduce((sum, each) => sum + each.errors, 0), 'requests', '<=', 0)
+  yield figure(
+    'failed requests',
+    rounds.proxy.reduce((sum, each) => sum + each.errors, 0),
+    'requests',
+    '<=',
+    0,
+  )
   yield figure(`load average, with load by ${hasWrk ? 'wrk' : 'our own generator'}`, loadavg()[0] ?? 0, '')
 }
 
@@ -92,14 +98,29 @@ function snapshotFor(port: number): Parameters<Awaited<ReturnType<typeof ensureP
     runningMax: 1024,
     ejectedMax: 340_000,
   }
-  const endpoint = { task: 'web/api[0]', id: 1, address: '127.0.0.1', port, subset: 'v1', release: '', node: 'bench', region: 'bench', weight: 100 }
+  const endpoint = {
+    task: 'web/api[0]',
+    id: 1,
+    address: '127.0.0.1',
+    port,
+    subset: 'v1',
+    release: '',
+    node: 'bench',
+    region: 'bench',
+    weight: 100,
+  }
   return { position: 1, services: [{ name: 'web', protocol: 'http', policy, endpoints: [endpoint], split: null, faults: [] }] }
 }
 
 const exec = promisify(execFile)
 
 async function loadByOurs(port: number, seconds: number): Promise<Load> {
-  const { stdout } = await exec(process.execPath, [join(import.meta.dirname, 'lib/http-load.ts'), String(port), String(CONNECTIONS), String(seconds)])
+  const { stdout } = await exec(process.execPath, [
+    join(import.meta.dirname, 'lib/http-load.ts'),
+    String(port),
+    String(CONNECTIONS),
+    String(seconds),
+  ])
   const result = JSON.parse(stdout) as { requests: number; errors: number; seconds: number; p50Ms: number; p99Ms: number }
   return { ...result, perSecond: result.requests / result.seconds }
 }

@@ -14,7 +14,7 @@ const lock = join(root, 'dist/.lock')
 const CLI = 'cli/bundle-main'
 const COMPLETION = 'cli/complete-main'
 
-/** Programs that are started by file name (src/server/spawn.ts). */
+/** Programs that are started by file name (src/platform/spawn.ts). */
 const MAINS = ['server/main', 'agent/main', 'agent/mesh/proxy-main', 'server/scuba/leaf-main', 'server/scuba/engine-main']
 
 /** Native modules load their binaries from beside themselves. */

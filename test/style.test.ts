@@ -120,6 +120,23 @@ test('the server and the agents know neither commands nor screens', () => {
   expect(wrong).toEqual([])
 })
 
+test('src/platform knows only the kernel: every process may use it', () => {
+  const wrong = imports
+    .filter(
+      ({ file, target }) =>
+        file.startsWith('src/platform/') && target.startsWith('src/') && !/^src\/(platform|core\/kernel)\//.test(target),
+    )
+    .map(({ file, target }) => `${file} imports ${target}; pass it in`)
+  expect(wrong).toEqual([])
+})
+
+test('agents know nothing of the server but what core and platform say', () => {
+  const wrong = imports
+    .filter(({ file, target }) => file.startsWith('src/agent/') && target.startsWith('src/server/'))
+    .map(({ file, target }) => `${file} imports ${target}; what both need belongs in src/platform or core`)
+  expect(wrong).toEqual([])
+})
+
 test('command files are .ts: oclif does not find .tsx', () => {
   expect(files.filter((file) => file.startsWith('src/commands/') && !file.endsWith('.ts'))).toEqual([])
 })

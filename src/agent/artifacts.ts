@@ -5,6 +5,7 @@ import { posix, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Transform } from 'node:stream'
 import { refuse } from '../core/kernel/errors.ts'
+import { isDiskFull } from '../platform/files.ts'
 
 const ENTRIES_MAX = 200_000
 const UNPACKED_BYTES_MAX = 8 * 1024 ** 3
@@ -117,7 +118,7 @@ async function download(socketPath: string, hex: string, file: string): Promise<
   try {
     await pipeline(response, hashing, createWriteStream(file, { mode: 0o600 }))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw error
+    if (isDiskFull(error)) throw error
     throw refuse('UNAVAILABLE', `Artifact ${hex} broke off while it was fetched: ${(error as Error).message}.`, { cause: error })
   }
   const got = hash.digest('hex')
@@ -154,8 +155,7 @@ export async function unpack(file: string, folder: string): Promise<void> {
     if (entries === 0) objections.push('no entries: it is not a tar archive, or an empty one')
     if (objections.length === 0) await tar.x({ file, cwd: folder, strict: true, preserveOwner: false })
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? ''
-    if (code === 'ENOSPC' || code === 'EDQUOT') throw error
+    if (isDiskFull(error)) throw error
     throw refuse('TW_ARTIFACT', `The archive cannot be unpacked: ${(error as Error).message}.`, { cause: error })
   }
   if (objections[0] !== undefined) throw refuse('TW_ARTIFACT', `The archive is refused: ${objections[0]}.`)

@@ -2,14 +2,14 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AgentPaths } from '../server/paths.ts'
+import type { AgentPaths } from '../platform/paths.ts'
 import { isClaimed } from './claim.ts'
 import { cgroupParent, findCgroups, leftCgroups, removeCgroupParents, TaskCgroup } from './exec/cgroups.ts'
 import { TaskFolder } from './exec/folder.ts'
 import { pause } from './faults/pause.ts'
 import { signalName } from './exec/signals.ts'
 import { FaultLedger } from './faults/ledger.ts'
-import { bootId, isAlive, signalProcess, type ProcessId } from './process.ts'
+import { isAlive, readProcessId, signalProcess, type ProcessId } from '../platform/process.ts'
 
 const GONE_WITHIN_MS = 3000
 const GRACE_MS = 1500
@@ -112,21 +112,12 @@ function removeCgroups(parent: string): number {
 
 /** Ends the node's proxy: by its pid file, or, should its agent have died before writing one, by its control socket. */
 async function stopProxy(paths: AgentPaths): Promise<boolean> {
-  const id = readProxy(paths)
+  const id = readProcessId(join(paths.root, 'proxy.json'))
   const wasThere = (id !== null && signalProcess(id, 'SIGKILL', 'process')) || (await askToStop(paths.proxySocket))
   if (id !== null) await gone([id], GONE_WITHIN_MS)
   rmSync(paths.proxySocket, { force: true })
   rmSync(join(paths.root, 'proxy.json'), { force: true })
   return wasThere
-}
-
-function readProxy(paths: AgentPaths): ProcessId | null {
-  try {
-    const { pid, startTime } = JSON.parse(readFileSync(join(paths.root, 'proxy.json'), 'utf8')) as { pid: number; startTime: string }
-    return { pid, startTime: Number(startTime), bootId: bootId() }
-  } catch {
-    return null // none, or torn
-  }
 }
 
 function askToStop(socketPath: string): Promise<boolean> {

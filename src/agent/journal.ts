@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fdatasync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DesiredTask, TaskState } from '../core/contracts/node.ts'
+import { isDiskFull } from '../platform/files.ts'
 
 /** What the agent must still know of a task after its own death. Written before it acts on it. */
 export interface TaskRecord {
@@ -119,8 +120,7 @@ export class Journal {
     try {
       return this.#rewrite()
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+      if (!isDiskFull(error)) throw error
       return openSync(this.#file, 'a', 0o600)
     }
   }

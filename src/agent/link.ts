@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, request, type ClientRequest } from 'node:http'
 import type { FromServer, NodeReport } from '../core/contracts/node.ts'
-import type { Logger } from '../server/logger.ts'
+import type { Logger } from '../platform/logger.ts'
 
 const BACK_OFF_MIN_MS = 100
 const BACK_OFF_MAX_MS = 2000

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { promisify } from 'node:util'
+import { replaceFile } from '../platform/files.ts'
 import { systemProgram } from './exec/programs.ts'
 
 const run = promisify(execFile)
@@ -120,12 +121,10 @@ export function readTimes(file: string): { time: number; size: number }[] {
 }
 
 function writeBase(file: string, base: number): void {
-  writeFileSync(`${file}.base.new`, String(base), { mode: 0o600 })
-  renameSync(`${file}.base.new`, `${file}.base`)
+  replaceFile(`${file}.base`, String(base))
 }
 
 function trimTimes(file: string, base: number): void {
   const kept = readTimes(file).filter((note) => note.size > base)
-  writeFileSync(`${file}.times.new`, kept.map((note) => `${note.time} ${note.size}\n`).join(''), { mode: 0o600 })
-  renameSync(`${file}.times.new`, `${file}.times`)
+  replaceFile(`${file}.times`, kept.map((note) => `${note.time} ${note.size}\n`).join(''))
 }

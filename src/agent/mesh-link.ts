@@ -1,6 +1,6 @@
 import type { MeshSnapshot } from '../core/contracts/mesh.ts'
-import type { AgentPaths } from '../server/paths.ts'
-import type { Logger } from '../server/logger.ts'
+import type { AgentPaths } from '../platform/paths.ts'
+import type { Logger } from '../platform/logger.ts'
 import type { MeshProxy } from './mesh/client.ts'
 
 const RETRY_MIN_MS = 250

@@ -3,7 +3,7 @@ import type { DesiredTask, NodeOrders, TaskReport } from '../core/contracts/node
 import { leftCgroups, removeCgroupParents, TaskCgroup } from './exec/cgroups.ts'
 import { TaskFolder } from './exec/folder.ts'
 import type { TaskRecord } from './journal.ts'
-import { signalProcess } from './process.ts'
+import { signalProcess } from '../platform/process.ts'
 import { Task, type TaskHost } from './task.ts'
 
 /** Folders of tasks that the server no longer asks about: kept for reading their logs, by age and number. */

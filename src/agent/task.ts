@@ -1,7 +1,8 @@
 import { appendFileSync } from 'node:fs'
 import type { DesiredTask, TaskHealth, TaskReport, TaskState } from '../core/contracts/node.ts'
 import { isRefusal } from '../core/kernel/errors.ts'
-import type { Logger } from '../server/logger.ts'
+import { isDiskFull } from '../platform/files.ts'
+import type { Logger } from '../platform/logger.ts'
 import type { ArtifactStore } from './artifacts.ts'
 import { TaskCgroup, type CgroupMounts } from './exec/cgroups.ts'
 import { fillPorts, taskEnvironment } from './exec/environment.ts'
@@ -14,7 +15,7 @@ import { lookupUser } from './exec/users.ts'
 import { HealthMonitor } from './health.ts'
 import type { Journal, TaskRecord } from './journal.ts'
 import { isPortFree, type PortBlocks } from './ports.ts'
-import { identify, processStat, signalProcess, type ProcessId } from './process.ts'
+import { identify, processStat, signalProcess, type ProcessId } from '../platform/process.ts'
 import { nextRestart, SETTLED_AFTER_MS } from './restart.ts'
 
 /** What a task needs of its agent. */
@@ -196,11 +197,10 @@ export class Task {
       if (portFailure !== null) return portFailure
       return await this.#launch()
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code
       this.#host.log.warn('task not started', { task: this.desired.task, error: String(error) })
       if (isRefusal(error) && error.code === 'UNAVAILABLE') return { reason: 'artifact', then: 'wait' }
       if (isRefusal(error) && error.code === 'TW_ARTIFACT') return { reason: 'artifact', then: 'policy' }
-      if (code === 'ENOSPC' || code === 'EDQUOT') return { reason: 'disk-full', then: 'wait' }
+      if (isDiskFull(error)) return { reason: 'disk-full', then: 'wait' }
       return { reason: 'start-failed', then: 'policy' }
     }
   }

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { processStat } from './process.ts'
+import { processStat } from '../platform/process.ts'
 import type { Task } from './task.ts'
 
 const PAGE_BYTES = 4096

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { MusterError } from '../core/kernel/errors.ts'
+import { textOf } from '../platform/streams.ts'
 import type { Client } from './client.ts'
 
 /** What the server's blob store answers. */
@@ -42,9 +43,7 @@ function listFiles(folder: string, prefix: string): string[] {
 /** Sends bytes to the blob store of the context; resolves when they are on its disk. */
 export async function uploadArtifact(client: Client, bytes: AsyncIterable<Uint8Array>): Promise<Artifact> {
   const response = await client.request('POST', '/v1/artifacts', { headers: { 'content-type': 'application/octet-stream' }, body: bytes })
-  const chunks: Uint8Array[] = []
-  for await (const chunk of response as AsyncIterable<Uint8Array>) chunks.push(chunk)
-  const answer = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { ok: boolean; data: Artifact; error?: { message: string } }
+  const answer = JSON.parse(await textOf(response)) as { ok: boolean; data: Artifact; error?: { message: string } }
   if (!answer.ok) throw new MusterError('UNAVAILABLE', answer.error?.message ?? 'the artifact could not be stored')
   return answer.data
 }

@@ -2,7 +2,8 @@ import type { IncomingMessage, RequestOptions } from 'node:http'
 import { errorFromBody, MusterError, type ErrorBody } from '../core/kernel/errors.ts'
 import type { CliConfig } from './config.ts'
 import { exchange, type Exchanged } from './exchange.ts'
-import { statePaths } from '../server/paths.ts'
+import { statePaths } from '../platform/paths.ts'
+import { linesOf } from '../platform/streams.ts'
 
 /** A row of the difference a plan would make. */
 export interface PlanChange {
@@ -164,19 +165,6 @@ async function* followEvents(
 function isLost(error: unknown): boolean {
   const { code } = error as { code?: string }
   return code === 'SERVER_DOWN' || code === 'ECONNRESET' || code === 'ECONNREFUSED'
-}
-
-/** Lines of a stream as they come; empty lines are left out. */
-export async function* linesOf(stream: AsyncIterable<Buffer | string>): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const chunk of stream) {
-    rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
-    const lines = rest.split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) if (line.trim() !== '') yield line
-  }
-  if (rest.trim() !== '') yield rest
 }
 
 /** One question, one answer. Plain text goes over node:net alone, which starts sooner; TLS needs node:https. */

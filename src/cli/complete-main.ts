@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { statePaths } from '../server/paths.ts'
+import { statePaths } from '../platform/paths.ts'
 import { complete, NAMES_SQL, type Candidate, type CompletionTable } from './complete.ts'
 
 /**

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { availableParallelism, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { formatSize } from '../core/kernel/units.ts'
-import type { StatePaths } from '../server/paths.ts'
+import type { StatePaths } from '../platform/paths.ts'
 
 /** One thing that was looked at on this machine. */
 export interface Finding {

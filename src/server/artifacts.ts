@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { FastifyInstance } from 'fastify'
 import { refuse } from '../core/kernel/errors.ts'
+import { isDiskFull } from '../platform/files.ts'
 
 /** The one store of bytes for releases and images: files named by their SHA-256, visible only when whole and synced. */
 export interface ArtifactStore {
@@ -52,8 +53,7 @@ export function openArtifacts(root: string): ArtifactStore {
         return { digest: `sha256:${hex}`, sizeBytes }
       } catch (error) {
         rmSync(upload, { force: true })
-        if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
-          throw refuse('DISK_FULL', 'the artifact does not fit on the disk', { cause: error })
+        if (isDiskFull(error)) throw refuse('DISK_FULL', 'the artifact does not fit on the disk', { cause: error })
         throw error
       }
     },

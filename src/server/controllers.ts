@@ -2,7 +2,7 @@ import type { Controller, System } from '../core/contracts/controller.ts'
 import { isRefusal } from '../core/kernel/errors.ts'
 import type { ControlLog } from './control-log.ts'
 import type { Wiring } from './host.ts'
-import type { Logger } from './logger.ts'
+import type { Logger } from '../platform/logger.ts'
 
 export interface ControllerLoop {
   /** Runs the controller in a moment: its soft state changed. False when it is none of these. */

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
-import type { StatePaths } from './paths.ts'
-import { entryPoint } from './spawn.ts'
+import { replaceFile } from '../platform/files.ts'
+import type { StatePaths } from '../platform/paths.ts'
+import { entryPoint } from '../platform/spawn.ts'
 import type { SupervisedProcess } from './supervisor.ts'
 
 /** A node agent that runs on the server's own machine. */
@@ -57,9 +58,7 @@ export function readLocalFleet(paths: StatePaths): LocalFleet | null {
 }
 
 export function writeLocalFleet(paths: StatePaths, fleet: LocalFleet): void {
-  const file = fileOf(paths)
-  writeFileSync(`${file}.new`, `${JSON.stringify(fleet, null, 2)}\n`)
-  renameSync(`${file}.new`, file)
+  replaceFile(fileOf(paths), `${JSON.stringify(fleet, null, 2)}\n`)
 }
 
 /** How the agent of a node is run and found again. */

@@ -4,8 +4,8 @@ import type { Entry, Proposal } from '../core/contracts/entry.ts'
 import type { CommandDef, Role } from '../core/contracts/operation.ts'
 import type { ReadDb } from '../core/contracts/storage.ts'
 import type { MusterError } from '../core/kernel/errors.ts'
-import type { StatePaths } from './paths.ts'
-import type { Logger } from './logger.ts'
+import type { StatePaths } from '../platform/paths.ts'
+import type { Logger } from '../platform/logger.ts'
 import type { z } from 'zod'
 
 /** What the adapters of a system get from the control-plane process. */

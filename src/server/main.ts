@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isRefusal, type MusterError, refuse } from '../core/kernel/errors.ts'
-import { statePaths } from './paths.ts'
+import { statePaths } from '../platform/paths.ts'
 import { startServer } from './server.ts'
 
 /**

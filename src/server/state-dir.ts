@@ -1,8 +1,9 @@
 import Database from 'better-sqlite3'
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { refuse } from '../core/kernel/errors.ts'
-import type { StatePaths } from './paths.ts'
+import { isDiskFull, replaceFile } from '../platform/files.ts'
+import type { StatePaths } from '../platform/paths.ts'
 
 /** Version of the form of the state directory; a directory of a newer one is refused. */
 const STATE_FORMAT = 1
@@ -16,14 +17,12 @@ export function prepareStateDir(paths: StatePaths): void {
       mkdirSync(folder, { recursive: true, mode: 0o700 })
     chmodSync(paths.keys, 0o700)
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOSPC') throw refuse('DISK_FULL', `${paths.root}: the disk is full`, { cause: error })
+    if (isDiskFull(error)) throw refuse('DISK_FULL', `${paths.root}: the disk is full`, { cause: error })
     throw refuse('STATE_UNREADABLE', `${paths.root} cannot be written: ${(error as Error).message}`, { cause: error })
   }
   const file = join(paths.root, 'format.json')
   if (!existsSync(file)) {
-    writeFileSync(`${file}.new`, `${JSON.stringify({ format: STATE_FORMAT })}\n`)
-    renameSync(`${file}.new`, file)
+    replaceFile(file, `${JSON.stringify({ format: STATE_FORMAT })}\n`)
     return
   }
   const format = readFormat(file)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { ControlLog } from './control-log.ts'
-import type { StatePaths } from './paths.ts'
+import type { StatePaths } from '../platform/paths.ts'
 import type { ScubaLeaf } from './scuba/process.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { AgentHub } from './tw/agents.ts'

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { FaultOrder } from '../../src/core/contracts/fault.ts'
 import type { DesiredTask, FaultReport } from '../../src/core/contracts/node.ts'
-import { groupStates } from '../../src/agent/process.ts'
+import { groupStates } from '../../src/platform/process.ts'
 import { desired, eventually, lives, sh, TestNode } from './harness.ts'
 
 const isStopped = (pid: number): boolean => groupStates(pid).includes('T')

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ContainerSpec, DesiredTask, FromServer, NodeReport, TaskReport } from '../../src/core/contracts/node.ts'
 import type { FaultOrder } from '../../src/core/contracts/fault.ts'
 import { cleanupNode } from '../../src/agent/cleanup.ts'
-import { entryPoint } from '../../src/server/spawn.ts'
-import { statePaths, type AgentPaths } from '../../src/server/paths.ts'
+import { entryPoint } from '../../src/platform/spawn.ts'
+import { statePaths, type AgentPaths } from '../../src/platform/paths.ts'
 
 export const isRoot = process.getuid?.() === 0
 

@@ -11,7 +11,7 @@ import { exitReason } from '../../src/agent/exec/signals.ts'
 import { Journal, type TaskRecord } from '../../src/agent/journal.ts'
 import { ServerLink } from '../../src/agent/link.ts'
 import { BLOCK_SIZE, isPortFree, PORTS_FIRST, PORTS_LAST, PortBlocks } from '../../src/agent/ports.ts'
-import { createLogger } from '../../src/server/logger.ts'
+import { createLogger } from '../../src/platform/logger.ts'
 import { desired, eventually, FakeServer, isRoot, sh } from './harness.ts'
 
 let root: string

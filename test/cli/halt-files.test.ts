@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { haltDirectly, resumeDirectly } from '../../src/cli/halt-files.ts'
-import { statePaths } from '../../src/server/paths.ts'
+import { statePaths } from '../../src/platform/paths.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'muster-halt-'))
 afterEach(() => rmSync(dir, { recursive: true, force: true }))

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { controlSystems } from '../../src/core/systems.ts'
 import { openControlLog } from '../../src/server/control-log.ts'
 import { openFileLoglet } from '../../src/server/delos/file-loglet.ts'
-import { createLogger } from '../../src/server/logger.ts'
+import { createLogger } from '../../src/platform/logger.ts'
 import { openStateDb } from '../../src/server/state-db.ts'
 import { stateDigest } from '../../src/server/state-schema.ts'
-import { startTimeOf } from '../../src/server/process-id.ts'
+import { identify } from '../../src/platform/process.ts'
 import { eventually, newFleet, type TestFleet } from '../support/fleet.ts'
 import { runHello } from '../support/hello.ts'
 
@@ -183,5 +183,5 @@ test('down ends every process of the fleet', async () => {
     ...tasks.map(({ pid }) => pid),
   ] as number[]
   expect((await fleet.muster('down')).exitCode).toBe(0)
-  expect(pids.filter((pid) => startTimeOf(pid) !== null)).toEqual([])
+  expect(pids.filter((pid) => identify(pid) !== null)).toEqual([])
 }, 60_000)

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createApi } from '../../src/server/api.ts'
-import { createLogger } from '../../src/server/logger.ts'
+import { createLogger } from '../../src/platform/logger.ts'
 import { openTokens, type TokenStore } from '../../src/server/roles.ts'
 import { openToy, toySystem } from '../support/toy.ts'
 

@@ -8,7 +8,7 @@ import { defineEntry } from '../../src/core/contracts/entry.ts'
 import { refuse } from '../../src/core/kernel/errors.ts'
 import { openControlLog, type ControlLog } from '../../src/server/control-log.ts'
 import { openFileLoglet } from '../../src/server/delos/file-loglet.ts'
-import { createLogger } from '../../src/server/logger.ts'
+import { createLogger } from '../../src/platform/logger.ts'
 import { openStateDb } from '../../src/server/state-db.ts'
 import { stateDigest } from '../../src/server/state-schema.ts'
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Wiring } from '../../src/server/host.ts'
 import { startControllers } from '../../src/server/controllers.ts'
-import { createLogger } from '../../src/server/logger.ts'
+import { createLogger } from '../../src/platform/logger.ts'
 import { eventually } from '../support/fleet.ts'
 import { letterPosted, letterWritten, openToy, toySystem } from '../support/toy.ts'
 

@@ -9,7 +9,7 @@ import { defineCommand, defineQuery } from '../../src/core/contracts/operation.t
 import { refuse } from '../../src/core/kernel/errors.ts'
 import { openControlLog, type ControlLog } from '../../src/server/control-log.ts'
 import { openFileLoglet } from '../../src/server/delos/file-loglet.ts'
-import { createLogger } from '../../src/server/logger.ts'
+import { createLogger } from '../../src/platform/logger.ts'
 
 /** The smallest system that has everything: letters that are to be posted, each once. */
 export const letterWritten = defineEntry({

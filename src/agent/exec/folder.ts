@@ -1,6 +1,6 @@
 import { chownSync, existsSync, mkdirSync, openSync, readFileSync, closeSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readProcessId, type ProcessId } from '../process.ts'
+import type { ProcessId } from '../../platform/process.ts'
 
 /** `tasks/<id>/`: what a task is, which process it is, what it said, how it ended. Everything adoption needs. */
 export class TaskFolder {
@@ -50,11 +50,11 @@ export class TaskFolder {
   }
 
   process(): ProcessId | null {
-    return readProcessId(join(this.root, 'pid'))
+    return readNotedProcess(join(this.root, 'pid'))
   }
 
   shim(): ProcessId | null {
-    return readProcessId(join(this.root, 'shim'))
+    return readNotedProcess(join(this.root, 'shim'))
   }
 
   exitCode(): number | null {
@@ -67,4 +67,16 @@ export class TaskFolder {
   remove(): void {
     rmSync(this.root, { recursive: true, force: true })
   }
+}
+
+/** Reads `pid startTime bootId` as the shim writes it; null when absent or torn. */
+function readNotedProcess(file: string): ProcessId | null {
+  let text: string
+  try {
+    text = readFileSync(file, 'latin1')
+  } catch {
+    return null
+  }
+  const match = /^(\d+) (\d+) (\S+)\n$/.exec(text)
+  return match ? { pid: Number(match[1]), startTime: Number(match[2]), bootId: match[3] ?? '' } : null
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isAlive, processStat, signalProcess, type ProcessId } from '../process.ts'
+import { isAlive, processStat, signalProcess, type ProcessId } from '../../platform/process.ts'
 import type { TaskFolder } from './folder.ts'
 import { namespacePrefix } from './isolation.ts'
 import { shim, SHIM_NAME } from './shim.ts'

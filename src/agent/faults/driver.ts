@@ -1,5 +1,5 @@
 import type { FaultOrder } from '../../core/contracts/fault.ts'
-import type { ProcessId } from '../process.ts'
+import type { ProcessId } from '../../platform/process.ts'
 
 /** A fault that stands. */
 export interface ArmedFault {

@@ -1,5 +1,5 @@
 import { signalName } from '../exec/signals.ts'
-import { signalProcess } from '../process.ts'
+import { signalProcess } from '../../platform/process.ts'
 import type { FaultDriver } from './driver.ts'
 
 /** `legion.kill`: one signal (argument `signal`, default SIGKILL) to the task's process, checked by its start time. Nothing to undo. */

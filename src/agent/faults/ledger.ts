@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { FaultReport } from '../../core/contracts/node.ts'
-import type { ProcessId } from '../process.ts'
+import type { ProcessId } from '../../platform/process.ts'
 
 /** What must be known to undo a fault, on disk before the fault exists. Targets are named by pid and start time, never by pid alone. */
 export interface LedgerEntry {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemProgram } from '../exec/programs.ts'
-import { groupStates, isAlive, signalProcess, type ProcessId } from '../process.ts'
+import { groupStates, isAlive, signalProcess, type ProcessId } from '../../platform/process.ts'
 import type { FaultDriver } from './driver.ts'
 
 /**

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
 import { isRefusal, refuse } from '../../core/kernel/errors.ts'
-import type { AgentPaths } from '../../server/paths.ts'
-import { entryPoint } from '../../server/spawn.ts'
+import type { AgentPaths } from '../../platform/paths.ts'
+import { identify, isAlive, readProcessId, signalProcess, writeProcessId, type ProcessId } from '../../platform/process.ts'
+import { entryPoint } from '../../platform/spawn.ts'
 import { type ControlAnswer, type ControlRequest, readLines } from './control.ts'
 import type { MeshStats } from './stats.ts'
 
@@ -57,12 +59,6 @@ export async function ensureProxy(wanted: ProxyWanted): Promise<MeshProxy> {
   const proxy = new SupervisedProxy(wanted)
   await proxy.open()
   return proxy
-}
-
-interface PidFile {
-  pid: number
-  /** field 22 of /proc/PID/stat: tells a process from a later one of the same number */
-  startTime: string
 }
 
 class SupervisedProxy implements MeshProxy {
@@ -133,8 +129,8 @@ class SupervisedProxy implements MeshProxy {
       // The kernel still took the connection of a proxy that was just dying, or that hangs: such a one must go.
       this.#link = null
       link.close()
-      const hung = readPidFile(this.#pidFile())
-      if (hung !== null && isAlive(hung) && isRefusal(error) && error.code === 'TIMEOUT') process.kill(hung.pid, 'SIGKILL')
+      const hung = readProcessId(this.#processFile())
+      if (hung !== null && isRefusal(error) && error.code === 'TIMEOUT') signalProcess(hung, 'SIGKILL')
       throw error
     }
     this.#restartMs = RESTART_MS
@@ -200,7 +196,7 @@ class SupervisedProxy implements MeshProxy {
   async stop(): Promise<void> {
     this.#isStopped = true
     const link = this.#link
-    const running = readPidFile(this.#pidFile())
+    const running = readProcessId(this.#processFile())
     if (link !== null) await link.ask({ stop: true }).catch(() => null)
     if (running !== null) await endedWithin(running, STOP_TIMEOUT_MS)
     link?.close()
@@ -211,18 +207,18 @@ class SupervisedProxy implements MeshProxy {
     this.#link?.close()
   }
 
-  #pidFile(): string {
+  #processFile(): string {
     return join(this.#wanted.paths.root, 'proxy.json')
   }
 
   /** A proxy that lives but does not answer would hold the ports. */
   async #endUnreachable(): Promise<void> {
-    const old = readPidFile(this.#pidFile())
+    const old = readProcessId(this.#processFile())
     if (old === null || !isAlive(old)) return
     // It may have been started a moment ago, by an agent that died since.
     const link = await ControlLink.openWithin(this.#wanted.paths.proxySocket, STARTING_MS, this.#answerTimeoutMs())
     if (link !== null) link.close()
-    else if (isAlive(old)) process.kill(old.pid, 'SIGKILL')
+    else signalProcess(old, 'SIGKILL')
   }
 
   /** In a session of its own, so that what ends the agent, or its terminal, does not end it. */
@@ -250,9 +246,8 @@ class SupervisedProxy implements MeshProxy {
       child.on('error', () => {})
       child.unref()
       if (child.pid === undefined) return
-      const startTime = startTimeOf(child.pid)
-      if (startTime !== null)
-        writeFileSync(this.#pidFile(), JSON.stringify({ pid: child.pid, startTime } satisfies PidFile), { mode: 0o600 })
+      const id = identify(child.pid)
+      if (id !== null) writeProcessId(this.#processFile(), id)
     } finally {
       closeSync(output)
     }
@@ -324,42 +319,14 @@ class ControlLink {
   }
 }
 
-function readPidFile(file: string): PidFile | null {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as PidFile
-  } catch {
-    // None, or torn by a crash: then its proxy is found by its control socket or not at all.
-    return null
-  }
-}
-
-/** Start time of a process in clock ticks since boot, as text; null when there is none, or only its zombie. */
-function startTimeOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? null : (fields[19] ?? null)
-  } catch {
-    return null
-  }
-}
-
-function isAlive({ pid, startTime }: PidFile): boolean {
-  return startTimeOf(pid) === startTime
-}
-
 /** Waits for a process to end; one that takes longer is killed. */
-async function endedWithin(proxy: PidFile, timeoutMs: number): Promise<void> {
+async function endedWithin(proxy: ProcessId, timeoutMs: number): Promise<void> {
   const untilMs = Date.now() + timeoutMs
   while (isAlive(proxy)) {
     if (Date.now() > untilMs) {
-      process.kill(proxy.pid, 'SIGKILL')
+      signalProcess(proxy, 'SIGKILL')
       return
     }
     await sleep(POLL_MS)
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { createLogger } from '../../server/logger.ts'
+import { createLogger } from '../../platform/logger.ts'
 import { serveControl } from './control.ts'
 import { MeshProxyServer } from './proxy.ts'
 

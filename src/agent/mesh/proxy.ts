@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { MeshService, MeshSnapshot } from '../../core/contracts/mesh.ts'
-import type { Logger } from '../../server/logger.ts'
+import type { Logger } from '../../platform/logger.ts'
 import { serveConnection } from './client-connection.ts'
 import { monotonicMs, type ProxyContext } from './context.ts'
 import { EventSender } from './events.ts'

@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
+import { replaceFile } from '../../platform/files.ts'
 
 /** What a proxy needs to serve again after its own restart, without anybody's help. */
 export interface ProxyState {
@@ -24,8 +25,6 @@ export function loadState(file: string): ProxyState {
   }
 }
 
-/** Replaced by rename, so that a reader never sees half of it. */
 export function saveState(file: string, state: ProxyState): void {
-  writeFileSync(`${file}.new`, JSON.stringify(state), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  replaceFile(file, JSON.stringify(state))
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { packageRoot } from '../../server/spawn.ts'
+import { packageRoot } from '../../platform/spawn.ts'
 import { planLocalFleet } from '../../server/fleet.ts'
 import { launchServer } from '../../server/launch.ts'
 import type { FleetStatus } from '../../server/status.ts'

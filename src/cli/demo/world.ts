@@ -1,9 +1,9 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
-import { packageRoot } from '../../server/spawn.ts'
+import { packageRoot } from '../../platform/spawn.ts'
 import { makeEphemeral, sweepEphemeral } from '../../server/ephemeral.ts'
-import type { StatePaths } from '../../server/paths.ts'
+import type { StatePaths } from '../../platform/paths.ts'
 import { createClient, type Client } from '../client.ts'
 
 /** An ephemeral context: a state directory under the temporary folder, a client of it, and what takes the pages. */

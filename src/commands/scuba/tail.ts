@@ -1,7 +1,7 @@
 import { Args, Flags, MusterCommand } from '../../cli/command.ts'
 import { listFlag } from '../../cli/scuba-flags.ts'
 import { cellText } from '../../cli/render/scuba-values.ts'
-import { linesOf } from '../../cli/client.ts'
+import { linesOf } from '../../platform/streams.ts'
 import { errorFromBody, type ErrorBody } from '../../core/kernel/errors.ts'
 
 export default class ScubaTail extends MusterCommand {
@@ -11,7 +11,10 @@ export default class ScubaTail extends MusterCommand {
     columns: Flags.string({ description: 'only these columns', helpValue: 'COLUMN,…', multiple: true, multipleNonGreedy: true }),
     limit: Flags.integer({ description: 'end after this many rows', min: 1, helpValue: 'N' }),
   }
-  static override examples = ['<%= config.bin %> scuba tail requests', '<%= config.bin %> scuba tail requests --columns service,status --limit 10 --json']
+  static override examples = [
+    '<%= config.bin %> scuba tail requests',
+    '<%= config.bin %> scuba tail requests --columns service,status --limit 10 --json',
+  ]
 
   async run(): Promise<void> {
     const { args, flags } = await this.start(ScubaTail)
@@ -35,10 +38,13 @@ export default class ScubaTail extends MusterCommand {
   }
 
   private line(row: Record<string, unknown>, columns: readonly string[]): string {
-    if (typeof row['missed'] === 'number' && Object.keys(row).length === 1) return this.isMachine ? JSON.stringify(row) : `… ${row['missed']} rows were too many to show`
+    if (typeof row['missed'] === 'number' && Object.keys(row).length === 1)
+      return this.isMachine ? JSON.stringify(row) : `… ${row['missed']} rows were too many to show`
     const { ingest_time: _, time, ...rest } = row
     const shown = columns.length > 0 ? Object.fromEntries(columns.map((name) => [name, row[name] ?? null])) : rest
     if (this.isMachine) return JSON.stringify(columns.length > 0 ? shown : row)
-    return `${cellText(time, 'TIMESTAMP')}  ${Object.entries(shown).map(([name, value]) => `${name}=${cellText(value, name === 'time' ? 'TIMESTAMP' : '')}`).join(' ')}`
+    return `${cellText(time, 'TIMESTAMP')}  ${Object.entries(shown)
+      .map(([name, value]) => `${name}=${cellText(value, name === 'time' ? 'TIMESTAMP' : '')}`)
+      .join(' ')}`
   }
 }

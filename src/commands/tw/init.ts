@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Args, MusterCommand } from '../../cli/command.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
-import { packageRoot } from '../../server/spawn.ts'
+import { packageRoot } from '../../platform/spawn.ts'
 
 export default class TwInit extends MusterCommand {
   static override summary = 'Print a commented job file to start from.'

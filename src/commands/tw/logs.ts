@@ -1,5 +1,5 @@
 import { Args, Flags, MusterCommand } from '../../cli/command.ts'
-import { linesOf } from '../../cli/client.ts'
+import { linesOf, textOf } from '../../platform/streams.ts'
 import { paint, type Color } from '../../cli/render/style.ts'
 import { errorFromBody, MusterError, type ErrorBody } from '../../core/kernel/errors.ts'
 
@@ -56,9 +56,8 @@ function colorOf(task: string, colors: Map<string, Color>): Color {
   return color
 }
 
-async function refusalOf(response: AsyncIterable<Buffer | string>): Promise<Error> {
-  let text = ''
-  for await (const chunk of response) text += String(chunk)
+async function refusalOf(response: AsyncIterable<Buffer>): Promise<Error> {
+  const text = await textOf(response)
   try {
     return errorFromBody((JSON.parse(text) as { error: ErrorBody }).error)
   } catch {

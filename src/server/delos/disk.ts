@@ -25,22 +25,6 @@ export function syncData(fd: number): Promise<void> {
   return new Promise((resolve, reject) => fs.fdatasync(fd, (error) => (error ? reject(error) : resolve())))
 }
 
-/** Makes names in a directory durable: after creating, renaming or removing files in it. */
-export async function syncDirectory(path: string): Promise<void> {
-  const fd = await openFile(path, 'r')
-  try {
-    await new Promise<void>((resolve, reject) => fs.fsync(fd, (error) => (error ? reject(error) : resolve())))
-  } finally {
-    await closeFile(fd)
-  }
-}
-
-/** Whether the error says that there is no room, as opposed to a broken disk. */
-export function isDiskFull(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException | null)?.code
-  return code === 'ENOSPC' || code === 'EDQUOT'
-}
-
 export function diskFull(path: string, cause: unknown): MusterError {
   return new MusterError('DISK_FULL', `No space left for the log in ${path}; nothing was appended.`, { cause })
 }

@@ -11,6 +11,7 @@ import type {
   Receipt,
   TableInfo,
 } from '../../core/scuba/wire-types.ts'
+import { linesOf } from '../../platform/streams.ts'
 
 export interface SendOptions {
   /** idempotency key: the same key with the same rows is added once within 24 hours */
@@ -106,12 +107,7 @@ export function createScubaClient(socketPath: string): ScubaClient {
     tail: async (table, onRow, signal) => {
       try {
         const { response } = await open({ method: 'GET', path: `/v1/scuba/tables/${encodeURIComponent(table)}/tail`, agent: false, signal })
-        let rest = ''
-        for await (const part of response.setEncoding('utf8')) {
-          const lines = (rest + String(part)).split('\n')
-          rest = lines.pop() ?? ''
-          for (const line of lines) onRow(JSON.parse(line) as Record<string, unknown>)
-        }
+        for await (const line of linesOf(response)) onRow(JSON.parse(line) as Record<string, unknown>)
       } catch (error) {
         if (!signal.aborted) throw downError(error, socketPath, false)
         return

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Logger } from '../logger.ts'
-import type { StatePaths } from '../paths.ts'
-import { readProcessId, signalProcess } from '../process-id.ts'
-import { entryPoint } from '../spawn.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { StatePaths } from '../../platform/paths.ts'
+import { readProcessId, signalProcess } from '../../platform/process.ts'
+import { entryPoint } from '../../platform/spawn.ts'
 import { createSupervisor, type Supervisor } from '../supervisor.ts'
 import { createScubaClient } from './client.ts'
 

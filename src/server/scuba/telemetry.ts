@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { MusterError } from '../../core/kernel/errors.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../../platform/logger.ts'
 import type { ScubaClient } from './client.ts'
 
 export interface Telemetry {

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { refuse } from '../../core/kernel/errors.ts'
 import { parseTarget, tasksBySelector } from '../../core/tw/queries.ts'
+import { textOf } from '../../platform/streams.ts'
 import type { ServerHost } from '../host.ts'
 
 export interface TaskPlace {
@@ -30,26 +31,9 @@ export function askAgent(host: ServerHost, node: string, path: string, method = 
   return new Promise((resolve, reject) => {
     const sent = httpRequest({ socketPath: host.paths.agent(node).socket, path, method }, (response) => {
       if (response.statusCode === 200) resolve(response)
-      else readAll(response).then((text) => reject(refuse('UNAVAILABLE', `agent ${node}: ${text.slice(0, 300)}`)), reject)
+      else textOf(response).then((text) => reject(refuse('UNAVAILABLE', `agent ${node}: ${text.slice(0, 300)}`)), reject)
     })
     sent.on('error', (error) => reject(refuse('UNAVAILABLE', `agent ${node} does not answer: ${error.message}`, { cause: error })))
     sent.end()
   })
-}
-
-export async function readAll(source: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of source) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-/** Lines of a stream as they come; empty ones are left out. */
-export async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  let rest = ''
-  for await (const chunk of source) {
-    const lines = (rest + chunk.toString('utf8')).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) if (line) yield line
-  }
-  if (rest) yield rest
 }

@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { refuse } from '../../core/kernel/errors.ts'
 import { jobRow, parseTarget, tasksBySelector } from '../../core/tw/queries.ts'
 import type { ServerHost } from '../host.ts'
-import { askAgent, linesOf, placesOf, type TaskPlace } from './ask-agent.ts'
+import { linesOf } from '../../platform/streams.ts'
+import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 
 /** How soon a followed task is asked again after its log ended, e.g. while it is restarted in its place. */
 const ASK_AGAIN_MS = 100

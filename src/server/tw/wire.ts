@@ -2,7 +2,8 @@ import type { TwSoft } from '../../core/tw/queries.ts'
 import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
 import type { AgentHub } from './agents.ts'
-import { askAgent, placesOf, readAll, type TaskPlace } from './ask-agent.ts'
+import { textOf } from '../../platform/streams.ts'
+import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
@@ -14,11 +15,11 @@ export function wireTw(host: ServerHost, hub: AgentHub): Wiring {
     actions: {
       'tw.task.exec': async ({ task }: { task: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
-        return JSON.parse(await readAll(await askAgent(host, place.node, `/exec?task=${place.id}`)))
+        return JSON.parse(await textOf(await askAgent(host, place.node, `/exec?task=${place.id}`)))
       },
       'tw.task.signal': async ({ task, signal }: { task: string; signal: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
-        await readAll(await askAgent(host, place.node, `/task/${place.id}/signal?signal=${signal}`, 'POST'))
+        await textOf(await askAgent(host, place.node, `/task/${place.id}/signal?signal=${signal}`, 'POST'))
         return { task: place.task, node: place.node }
       },
     },

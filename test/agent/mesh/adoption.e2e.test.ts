@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ensureProxy, type MeshProxy } from '../../../src/agent/mesh/client.ts'
-import { statePaths } from '../../../src/server/paths.ts'
+import { statePaths } from '../../../src/platform/paths.ts'
 import { Cleanup, endpoint, service, sleep, startBackend } from './support.ts'
 
 const cleanup = new Cleanup()

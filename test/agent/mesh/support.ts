@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { MeshEndpoint, MeshPolicy, MeshService, RequestEvent } from '../../../src/core/contracts/mesh.ts'
 import { MeshProxyServer } from '../../../src/agent/mesh/proxy.ts'
-import { createLogger } from '../../../src/server/logger.ts'
+import { createLogger } from '../../../src/platform/logger.ts'
 
 export const POLICY: MeshPolicy = {
   requestTimeoutMs: 15_000,

@@ -10,8 +10,8 @@ import { startControllers, type ControllerLoop } from '../../../src/server/contr
 import { openFileLoglet } from '../../../src/server/delos/file-loglet.ts'
 import { wireDelos } from '../../../src/server/delos/wire.ts'
 import type { ServerHost } from '../../../src/server/host.ts'
-import { createLogger } from '../../../src/server/logger.ts'
-import { statePaths, type StatePaths } from '../../../src/server/paths.ts'
+import { createLogger } from '../../../src/platform/logger.ts'
+import { statePaths, type StatePaths } from '../../../src/platform/paths.ts'
 import { openTokens } from '../../../src/server/roles.ts'
 
 /** A control plane with delos alone, in this process, on a real socket and real logs. */

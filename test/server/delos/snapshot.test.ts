@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { create, extract } from 'tar'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MusterError } from '../../../src/core/kernel/errors.ts'
-import { statePaths, type StatePaths } from '../../../src/server/paths.ts'
+import { statePaths, type StatePaths } from '../../../src/platform/paths.ts'
 import { restoreSnapshot } from '../../../src/server/delos/snapshot/restore.ts'
 import { openDelosServer, type DelosServer } from './delos-server.ts'
 

@@ -310,7 +310,7 @@ test('the live aggregate says how much of the asked range it knows', async () =>
 
 test('a second leaf on the same folder is refused, and the first goes on', { timeout: 20_000 }, async () => {
   const { spawn } = await import('node:child_process')
-  const { entryPoint } = await import('../../../src/server/spawn.ts')
+  const { entryPoint } = await import('../../../src/platform/spawn.ts')
   const [command, file] = entryPoint('server/scuba/leaf-main')
   const second = spawn(command, [file, '--dir', leaf.dir, '--socket', join(leaf.dir, 'second.sock')], { stdio: 'ignore' })
   expect(await new Promise((resolve) => second.once('exit', resolve))).toBe(5)

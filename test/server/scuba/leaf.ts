@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createScubaClient, type ScubaClient } from '../../../src/server/scuba/client.ts'
-import { entryPoint } from '../../../src/server/spawn.ts'
+import { entryPoint } from '../../../src/platform/spawn.ts'
 
 /** A real leaf process on a folder of its own. */
 export class Leaf {

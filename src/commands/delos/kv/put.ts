@@ -1,5 +1,6 @@
 import { Args, ChangeCommand, defined, Flags, remote, type OutputOf, type Parsed } from '../../../cli/command.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
+import { bytesOf } from '../../../platform/streams.ts'
 
 const operation = remote('delos.kv.put', async () => (await import('../../../core/delos/operations.ts')).kvPut)
 
@@ -35,10 +36,9 @@ export default class KvPut extends ChangeCommand<typeof operation> {
 
 async function readText(): Promise<string> {
   if (process.stdin.isTTY) throw new MusterError('USAGE', 'a value is missing', { hint: 'Give it after the key, or on standard input.' })
-  const chunks: Buffer[] = []
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  const bytes = await bytesOf(process.stdin)
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (cause) {
     throw new MusterError('USAGE', 'the value is not UTF-8 text', { hint: 'Encode it, for example with base64.', cause })
   }

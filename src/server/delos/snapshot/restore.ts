@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path'
 import { extract, list } from 'tar'
 import { SNAPSHOT_FORMAT, manifestSchema, type SnapshotManifest } from '../../../core/delos/operations/snapshot.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
-import type { StatePaths } from '../../paths.ts'
+import type { StatePaths } from '../../../platform/paths.ts'
 import { lockState } from '../../state-dir.ts'
-import { isDiskFull, syncDirectory } from '../disk.ts'
 import { recoverLog } from '../recover-log.ts'
 import { listSegments } from '../segment-files.ts'
-import { filesBelow, sha256Of } from './files.ts'
+import { fileSha256, isDiskFull, syncDirectory } from '../../../platform/files.ts'
+import { filesBelow } from './files-below.ts'
 import { LOGS } from './save.ts'
 
 export interface Restored {
@@ -85,7 +85,7 @@ async function check(file: string, staging: string): Promise<SnapshotManifest> {
   for (const path of found) if (!named.has(path)) throw invalid(file, `holds ${path}, which its manifest does not name`)
   for (const { path, sha256 } of manifest.files) {
     if (!found.includes(path)) throw invalid(file, `lacks ${path}`)
-    if ((await sha256Of(join(staging, path))) !== sha256) throw invalid(file, `is damaged: ${path} is not what was saved`)
+    if ((await fileSha256(join(staging, path))) !== sha256) throw invalid(file, `is damaged: ${path} is not what was saved`)
   }
   for (const [log, { tail }] of Object.entries(manifest.logs)) {
     const dir = join(staging, 'log', log)

@@ -6,11 +6,11 @@ import { create } from 'tar'
 import type { z } from 'zod'
 import { SNAPSHOT_FORMAT, type SnapshotManifest, type snapshotSave } from '../../../core/delos/operations/snapshot.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
-import type { StatePaths } from '../../paths.ts'
-import { isDiskFull, syncDirectory } from '../disk.ts'
+import type { StatePaths } from '../../../platform/paths.ts'
 import { listSegments } from '../segment-files.ts'
 import { segmentName } from '../../../core/delos/log/segment.ts'
-import { filesBelow, sha256Of } from './files.ts'
+import { fileSha256, isDiskFull, syncDirectory } from '../../../platform/files.ts'
+import { filesBelow } from './files-below.ts'
 
 /** The logs as a snapshot sees them: where they stand, and a way to have them stand still. */
 export interface SnapshotSource {
@@ -53,7 +53,7 @@ export async function saveSnapshot(source: SnapshotSource, file: string): Promis
       ...manifest.files.map(({ path }) => path),
     ])
     const { size } = await stat(partial)
-    const sha256 = await sha256Of(partial)
+    const sha256 = await fileSha256(partial)
     await rename(partial, file)
     await syncDirectory(dirname(file))
     return { file, bytes: size, sha256, logs, files: manifest.files.length }
@@ -133,7 +133,7 @@ async function describe({ paths }: SnapshotSource, staging: string, logs: Snapsh
   const files: SnapshotManifest['files'] = []
   for (const path of await filesBelow(staging)) {
     const { size } = await stat(join(staging, path))
-    files.push({ path, bytes: size, sha256: await sha256Of(join(staging, path)) })
+    files.push({ path, bytes: size, sha256: await fileSha256(join(staging, path)) })
   }
   return { format: SNAPSHOT_FORMAT, context: paths.context, savedAt: Date.now(), logs, files }
 }

@@ -3,8 +3,8 @@ import { setPriority } from 'node:os'
 import type { EngineReady, EngineReply, EngineRequest } from '../../../core/scuba/engine-protocol.ts'
 import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
-import { entryPoint } from '../../spawn.ts'
-import type { Logger } from '../../logger.ts'
+import { entryPoint } from '../../../platform/spawn.ts'
+import type { Logger } from '../../../platform/logger.ts'
 
 type Good = Extract<EngineReply, { ok: true }>
 type Asked = EngineRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { decodeRecord, encodeRecord, type JournalHeader, type JournalRecord } from '../../../core/scuba/wal/record.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
-import type { Logger } from '../../logger.ts'
+import { syncDirectory } from '../../../platform/files.ts'
+import type { Logger } from '../../../platform/logger.ts'
 
 interface JournalFile {
   path: string
@@ -139,16 +140,6 @@ export class Journal {
     this.#current = null
     this.#handle = null
     await handle.datasync().catch((error: unknown) => this.#log.error('journal could not be synced at its end', { error: String(error) }))
-    await handle.close()
-  }
-}
-
-/** Makes a new or renamed name in a folder durable. */
-export async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r')
-  try {
-    await handle.sync()
-  } finally {
     await handle.close()
   }
 }

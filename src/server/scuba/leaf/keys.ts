@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { appendFile, open, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { LIMITS } from '../../../core/scuba/limits.ts'
-import { syncDirectory } from './journal.ts'
+import { syncDirectory } from '../../../platform/files.ts'
 
 export interface KnownKey {
   digest: string

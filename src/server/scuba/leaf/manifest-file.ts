@@ -11,7 +11,7 @@ import {
   type TableManifest,
 } from '../../../core/scuba/wal/manifest.ts'
 import { refuse } from '../../../core/kernel/errors.ts'
-import { syncDirectory } from './journal.ts'
+import { syncDirectory } from '../../../platform/files.ts'
 
 /** The manifest on disk: append, fsync, then it counts. */
 export class ManifestFile {

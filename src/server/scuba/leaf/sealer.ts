@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { open, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { quoteText } from '../../../core/scuba/names.ts'
 import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
-import { syncDirectory } from './journal.ts'
+import { fileSha256, syncDirectory } from '../../../platform/files.ts'
 import type { Engine } from './engine.ts'
 import type { Store } from './store.ts'
 import type { TableTail } from './table.ts'
@@ -123,7 +121,7 @@ export class Sealer {
       if (written !== rows) throw new Error(`the engine wrote ${written} rows of ${rows} of table ${table}`)
       const handle = await open(temporary, 'r')
       await handle.sync().finally(() => handle.close())
-      const sha256 = await fileDigest(temporary)
+      const sha256 = await fileSha256(temporary)
       const { size } = await stat(temporary)
       await rename(temporary, this.#store.segmentPath(file))
       await syncDirectory(join(this.#store.dir, 'segments'))
@@ -135,11 +133,4 @@ export class Sealer {
       throw error
     }
   }
-}
-
-/** SHA-256 of a file, in hex. */
-export async function fileDigest(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const part of createReadStream(path)) hash.update(part as Buffer)
-  return hash.digest('hex')
 }

@@ -10,7 +10,8 @@ import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import { RETENTION_DEFAULT, type Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
 import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
-import type { Logger } from '../../logger.ts'
+import { isDiskFull } from '../../../platform/files.ts'
+import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
 import { Journal } from './journal.ts'
 import { Keys } from './keys.ts'
@@ -429,10 +430,9 @@ export class Store {
     try {
       await this.journal.append(records, isSynced)
     } catch (error) {
-      const refusal =
-        (error as NodeJS.ErrnoException).code === 'ENOSPC'
-          ? diskFull(error)
-          : refuse('SCUBA_DOWN', `the journal could not be written: ${(error as Error).message}`, { cause: error })
+      const refusal = isDiskFull(error)
+        ? diskFull(error)
+        : refuse('SCUBA_DOWN', `the journal could not be written: ${(error as Error).message}`, { cause: error })
       for (const { done } of group) done(refusal)
       return
     }

@@ -1,6 +1,6 @@
 import type { DeliverBody } from '../../../core/sev/controllers/dispatcher.ts'
-import type { Logger } from '../../logger.ts'
-import type { StatePaths } from '../../paths.ts'
+import type { Logger } from '../../../platform/logger.ts'
+import type { StatePaths } from '../../../platform/paths.ts'
 
 /** A channel has so long for one attempt. */
 export const ATTEMPT_MS_MAX = 10_000

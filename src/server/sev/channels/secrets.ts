@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { StatePaths } from '../../paths.ts'
+import type { StatePaths } from '../../../platform/paths.ts'
 
 /** The secret in a file, without its line end. Rejects when the file cannot be read. */
 export async function secretFrom(file: string): Promise<string> {

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
+import { replaceFile } from './files.ts'
 
-/** A process named so that a reused pid cannot be mistaken for it. */
+/** A process named so that a later one with the same pid cannot be mistaken for it. */
 export interface ProcessId {
   pid: number
   /** field 22 of /proc/PID/stat, in clock ticks since boot */
@@ -16,10 +17,19 @@ export function bootId(): string {
   return cachedBootId
 }
 
-/** State letter, group, session, start time, cpu ticks and resident pages of a process; null when it does not exist. proc(5). */
-export function processStat(
-  pid: number,
-): { state: string; group: number; session: number; ticks: number; startTime: number; rssPages: number } | null {
+export interface ProcessStat {
+  /** a letter; Z and X have ended */
+  state: string
+  group: number
+  session: number
+  /** of CPU, in user and in kernel mode */
+  ticks: number
+  startTime: number
+  rssPages: number
+}
+
+/** What the kernel says of a process; null when there is none. proc_pid_stat(5). */
+export function processStat(pid: number): ProcessStat | null {
   let text: string
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -39,24 +49,26 @@ export function processStat(
   }
 }
 
-/** The identity of a living process, or null. */
+const hasEnded = ({ state }: ProcessStat): boolean => state === 'Z' || state === 'X'
+
+/** The identity of a living process, or null; a zombie does not live. */
 export function identify(pid: number): ProcessId | null {
   const stat = processStat(pid)
-  return stat === null ? null : { pid, startTime: stat.startTime, bootId: bootId() }
+  return stat === null || hasEnded(stat) ? null : { pid, startTime: stat.startTime, bootId: bootId() }
 }
 
 /** Whether exactly this process still runs: same pid, same start time, same boot, and not a zombie. */
 export function isAlive(id: ProcessId): boolean {
   if (id.bootId !== bootId()) return false
   const stat = processStat(id.pid)
-  return stat !== null && stat.startTime === id.startTime && stat.state !== 'Z' && stat.state !== 'X'
+  return stat !== null && stat.startTime === id.startTime && !hasEnded(stat)
 }
 
 /**
  * Sends a signal to exactly this process, or to its whole group when it leads one.
  * @returns false when it has gone (nothing was sent)
  */
-export function signalProcess(id: ProcessId, signal: NodeJS.Signals, scope: 'process' | 'group'): boolean {
+export function signalProcess(id: ProcessId, signal: NodeJS.Signals, scope: 'process' | 'group' = 'process'): boolean {
   if (id.bootId !== bootId()) return false
   const stat = processStat(id.pid)
   if (stat !== null && stat.startTime !== id.startTime) return false
@@ -83,14 +95,16 @@ export function groupStates(group: number): string[] {
     })
 }
 
-/** Reads `pid startTime bootId` as the shim writes it; null when absent or torn. */
+/** The process a file names, as {@link writeProcessId} wrote it (other fields may stand beside it); null when absent or torn. */
 export function readProcessId(file: string): ProcessId | null {
-  let text: string
   try {
-    text = readFileSync(file, 'latin1')
+    const id = JSON.parse(readFileSync(file, 'utf8')) as ProcessId
+    return typeof id.pid === 'number' && typeof id.startTime === 'number' ? id : null
   } catch {
     return null
   }
-  const match = /^(\d+) (\d+) (\S+)\n$/.exec(text)
-  return match ? { pid: Number(match[1]), startTime: Number(match[2]), bootId: match[3] ?? '' } : null
+}
+
+export function writeProcessId(file: string, id: ProcessId): void {
+  replaceFile(file, JSON.stringify(id))
 }

@@ -1,0 +1,31 @@
+import { createReadStream, renameSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+
+/**
+ * Gives a file new content by rename, so that a reader sees the old or the new and never half; for its owner alone. Not
+ * synced: what must outlive the machine's power is written with fsync where it is written.
+ */
+export function replaceFile(file: string, content: string): void {
+  writeFileSync(`${file}.new`, content, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+/** SHA-256 of a file, in hex. */
+export async function fileSha256(file: string): Promise<string> {
+  // Loaded when needed: the crypto module alone would be a third of what a read command may cost.
+  const hash = process.getBuiltinModule('node:crypto').createHash('sha256')
+  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
+/** Makes names in a directory durable: after creating, renaming or removing files in it. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  await handle.sync().finally(() => handle.close())
+}
+
+/** Whether an error says that there is no room, as opposed to a broken disk. */
+export function isDiskFull(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
