@@ -1,5 +1,4 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { controlSystems, kvSystems } from '../core/systems.ts'
@@ -210,16 +209,4 @@ async function listenTcp(app: FastifyInstance, address: string): Promise<string>
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw refuse('PORT_TAKEN', `${address} is in use`, { cause: error })
     throw error
   }
-}
-
-/** Whether somebody answers on a Unix socket. */
-export function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const connection = createConnection(socket)
-    connection.once('connect', () => {
-      connection.destroy()
-      resolve(true)
-    })
-    connection.once('error', () => resolve(false))
-  })
 }

@@ -2,7 +2,7 @@ import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type P
 import { count } from '../../cli/render/text.ts'
 import { durationFlag } from '../../cli/tw-flags.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
-import type { NodeLike } from '../../cli/render/tw.ts'
+import type { NodeView } from '../../core/tw/queries.ts'
 
 const operation = remote('tw.drain.start', async () => (await import('../../core/tw/operations.ts')).nodeDrain)
 
@@ -48,7 +48,7 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
     if (done === null) return
     if (flags.wait) {
       const { waitUntil } = await import('../../cli/tw-wait.ts')
-      const ask = () => this.client.call<{ node: NodeLike; tasks: readonly { task: string }[] }>('tw.node.show', { node: done.data.node })
+      const ask = () => this.client.call<{ node: NodeView; tasks: readonly { task: string }[] }>('tw.node.show', { node: done.data.node })
       const end = await waitUntil(this.client, ask, (data) => data.node.drain === 'drained', { timeoutMs, signal: this.interrupted() })
       if (!end.isDone)
         throw new MusterError(

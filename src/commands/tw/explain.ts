@@ -1,5 +1,5 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
-import { renderExplain } from '../../cli/render/tw.ts'
+import { renderExplain } from '../../cli/render/tw-tasks.ts'
 
 const operation = remote('tw.explain', async () => (await import('../../core/tw/operations.ts')).explain)
 

@@ -1,5 +1,5 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
-import { renderTasks } from '../../cli/render/tw.ts'
+import { renderTasks } from '../../cli/render/tw-tasks.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
 
 const operation = remote('tw.ps', async () => (await import('../../core/tw/operations.ts')).ps)

@@ -1,4 +1,4 @@
-/** What the thin catalogue can break. Family is the prefix; the class says what ends the fault when nobody acts (README, undo classes). */
+/** What can be broken. Family is the prefix; the class says what ends the fault when nobody acts (README, undo classes). */
 export interface FaultKind {
   fault: 'legion.kill' | 'legion.pause' | 'legion.slow' | 'legion.error' | 'legion.drop'
   summary: string
@@ -32,7 +32,14 @@ export const CATALOGUE: readonly FaultKind[] = [
     by: 'mesh',
     class: 'K',
     undoneBy: 'the end time in each proxy, which is renewed only while the guards hold',
-    arguments: { delay: 'e.g. 200ms', jitter: '± this, default 0ms', share: 'of users, default 100%', method: 'only this method', path: 'only paths that begin so', duration: 'how long' },
+    arguments: {
+      delay: 'e.g. 200ms',
+      jitter: '± this, default 0ms',
+      share: 'of users, default 100%',
+      method: 'only this method',
+      path: 'only paths that begin so',
+      duration: 'how long',
+    },
   },
   {
     fault: 'legion.error',
@@ -40,7 +47,13 @@ export const CATALOGUE: readonly FaultKind[] = [
     by: 'mesh',
     class: 'K',
     undoneBy: 'the end time in each proxy, which is renewed only while the guards hold',
-    arguments: { status: '400 to 599, default 503', share: 'of users, default 100%', method: 'only this method', path: 'only paths that begin so', duration: 'how long' },
+    arguments: {
+      status: '400 to 599, default 503',
+      share: 'of users, default 100%',
+      method: 'only this method',
+      path: 'only paths that begin so',
+      duration: 'how long',
+    },
   },
   {
     fault: 'legion.drop',

@@ -6,16 +6,18 @@ import { faultArmed, faultFailed, faultLeaked, faultReverted } from './machine.t
 import { isEnded, type FaultRow } from './rows.ts'
 
 /** Read side of chaos: what the server may look at. */
-export { experimentOf, faultsOf, haltRow, liveRuns, planOf, runRow, type RunRow } from './rows.ts'
+export { experimentOf, faultsOf, liveRuns, planOf, type RunRow } from './rows.ts'
 export { experimentJsonSchema } from './schema.ts'
 export { checksOf, type Check } from './spec/checks.ts'
-export { lintExperiment, readExperiment, type SpecIssue } from './spec/lint.ts'
 export type { RunView } from './views.ts'
 
 /** What a node is to carry out or take back, whole. */
 export function faultOrders(db: ReadDb, node: string): FaultOrder[] {
   return db
-    .all<FaultRow>("SELECT * FROM chaos_fault WHERE node = ? AND backend = 'node' AND state IN ('arming', 'armed', 'reverting') ORDER BY run, n", node)
+    .all<FaultRow>(
+      "SELECT * FROM chaos_fault WHERE node = ? AND backend = 'node' AND state IN ('arming', 'armed', 'reverting') ORDER BY run, n",
+      node,
+    )
     .map((fault) => ({
       id: fault.id,
       run: fault.run,
@@ -36,10 +38,14 @@ export function reportedFaults(db: ReadDb, node: string, reports: readonly Fault
     if (!row || row.node !== node || isEnded(row)) return []
     const about = { run: row.run, fault: row.id }
     switch (report.state) {
-      case 'armed': return row.state === 'arming' ? [faultArmed.of({ ...about, effect: report.effect })] : []
-      case 'failed': return [faultFailed.of({ ...about, message: report.message })]
-      case 'reverted': return [faultReverted.of({ ...about, by: report.message || 'order', effect: report.effect })]
-      case 'leaked': return [faultLeaked.of({ ...about, message: report.message })]
+      case 'armed':
+        return row.state === 'arming' ? [faultArmed.of({ ...about, effect: report.effect })] : []
+      case 'failed':
+        return [faultFailed.of({ ...about, message: report.message })]
+      case 'reverted':
+        return [faultReverted.of({ ...about, by: report.message || 'order', effect: report.effect })]
+      case 'leaked':
+        return [faultLeaked.of({ ...about, message: report.message })]
     }
   })
 }

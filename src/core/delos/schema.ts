@@ -3,8 +3,6 @@ import { z } from 'zod'
 export const KEY_CHARS_MAX = 4096
 /** etcd's default limit of a request is 1.5 MiB. */
 export const VALUE_CHARS_MAX = 1_500_000
-/** etcd's default limit of operations in a transaction. */
-export const TXN_OPS_MAX = 128
 export const LEASE_TTL_MIN_MS = 1000
 export const LEASE_TTL_MAX_MS = 365 * 86_400_000
 

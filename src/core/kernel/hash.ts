@@ -52,8 +52,7 @@ export function hashText(text: string, seed = 0): number {
 }
 
 /**
- * The bucket of a user for a salt, 0..999,999: the one function that splits, cohorts, flags and faults share
- * (mesh 3.6). A share that only grows keeps everybody who is in.
+ * The bucket of a user for a salt, 0..999,999: the one function that splits, cohorts, flags and faults share. A share that only grows keeps everybody who is in.
  */
 export function userBucket(key: string, salt: string): number {
   const bucket = hashText(`${key}:${salt}`) % BUCKETS

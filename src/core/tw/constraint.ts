@@ -22,7 +22,7 @@ export function parseConstraint(text: string): Constraint | string {
   return { attribute, operator: operator === '=' ? '=' : '!=', values: [right], text }
 }
 
-/** A missing attribute fails everything but `!=` (tw 3.2). */
+/** A missing attribute fails everything but `!=`. */
 export function meets(constraint: Constraint, attributes: Readonly<Record<string, string>>): boolean {
   const actual = attributes[constraint.attribute.slice('node.'.length)]
   if (constraint.operator === '!=') return actual === undefined || !constraint.values.includes(actual)

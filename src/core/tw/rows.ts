@@ -78,7 +78,7 @@ export interface TaskRow {
   why: string
 }
 
-/** What tw holds to be true of a task (tw 3.3). `stopped complete failed lost` are final. */
+/** What tw holds to be true of a task. `stopped complete failed lost` are final. */
 export type TaskStateHeld = 'placed' | 'starting' | 'running' | 'stopping' | 'stopped' | 'complete' | 'failed' | 'lost'
 
 export interface NodeRow {

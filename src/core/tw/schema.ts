@@ -3,7 +3,7 @@ import { parseCpu, parseDuration, parseShare, parseSize } from '../kernel/units.
 import { parseConstraint } from './constraint.ts'
 
 /**
- * The job file (tw brief, section 2), the part of it that is carried out today. One schema gives the checks, the
+ * The job file. One schema gives the checks, the
  * resolved values and `schemas/job.json`. Every scalar with a unit is parsed here, so what comes out is integers:
  * milliseconds, bytes, thousandths of a core, parts per million.
  */
@@ -184,7 +184,7 @@ export function jobJsonSchema(): Record<string, unknown> {
 }
 
 /**
- * Keys of the whole form (tw brief) that are known but not carried out yet, by the last part of their path: naming them
+ * Keys that are meant to come but are not carried out yet, by the last part of their path: naming them
  * is better than calling them unknown, and accepting them would be a lie.
  */
 export const NOT_YET: ReadonlySet<string> = new Set([

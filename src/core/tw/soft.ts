@@ -18,5 +18,5 @@ export interface TwSoft {
 
 /** Silent so long, a node is suspect; nothing is decided on it yet. */
 export const SUSPECT_MS = 6000
-/** Silent so long, a node is lost (tw 3.3). */
+/** Silent so long, a node is lost. */
 export const LOST_MS = 10_000

@@ -1,5 +1,5 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { renderChanges } from '../../../cli/render/tw.ts'
+import { renderChanges } from '../../../cli/render/tw-jobs.ts'
 
 const operation = remote('tw.job.diff', async () => (await import('../../../core/tw/operations.ts')).jobDiff)
 

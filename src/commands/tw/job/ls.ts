@@ -1,5 +1,5 @@
 import { QueryCommand, remote, type InputOf, type OutputOf, type View } from '../../../cli/command.ts'
-import { renderJobs } from '../../../cli/render/tw.ts'
+import { renderJobs } from '../../../cli/render/tw-jobs.ts'
 
 const operation = remote('tw.job.list', async () => (await import('../../../core/tw/operations.ts')).jobList)
 

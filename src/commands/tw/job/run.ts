@@ -1,5 +1,6 @@
 import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { renderJobPlan, type JobPlanLike, type JobShowLike, type TaskLike } from '../../../cli/render/tw.ts'
+import { renderJobPlan, type JobPlan, type JobShown } from '../../../cli/render/tw-jobs.ts'
+import type { TaskView } from '../../../core/tw/queries.ts'
 import { count } from '../../../cli/render/text.ts'
 import { durationFlag } from '../../../cli/tw-flags.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
@@ -43,7 +44,7 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     const timeoutMs = durationFlag('timeout', flags.timeout ?? '10m')
     const input = await this.input(parsed)
     if ((flags as { plan?: boolean }).plan && !this.isMachine) {
-      const { data } = await this.client.call<JobPlanLike>('tw.job.plan', { spec: input.spec })
+      const { data } = await this.client.call<JobPlan>('tw.job.plan', { spec: input.spec })
       this.print(`${renderJobPlan(this.view, data)}\n`)
     }
     const done = await this.change(operation, input, flags as never)
@@ -62,8 +63,8 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     let said = ''
     const ask = async () => {
       const [show, ps] = await Promise.all([
-        this.client.call<JobShowLike>('tw.job.show', { job: run.job }),
-        this.client.call<{ tasks: TaskLike[] }>('tw.ps', { job: run.job, isAll: true }),
+        this.client.call<JobShown>('tw.job.show', { job: run.job }),
+        this.client.call<{ tasks: TaskView[] }>('tw.ps', { job: run.job, isAll: true }),
       ])
       return { data: { show: show.data, tasks: ps.data.tasks }, position: show.position }
     }
@@ -95,8 +96,8 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
 
 function isUp(
   run: { version: number; groups: readonly { group: string; count: number }[] },
-  show: JobShowLike,
-  tasks: readonly TaskLike[],
+  show: JobShown,
+  tasks: readonly TaskView[],
 ): boolean {
   if (show.status.kind === 'batch') {
     const complete = tasks.filter((task) => task.version === run.version && task.state === 'complete').length

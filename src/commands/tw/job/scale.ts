@@ -1,5 +1,5 @@
 import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { renderArms } from '../../../cli/render/tw.ts'
+import { renderArms } from '../../../cli/render/tw-jobs.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 
 const operation = remote('tw.job.scale', async () => (await import('../../../core/tw/operations.ts')).jobScale)

@@ -1,5 +1,5 @@
 import { Args, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { renderJob } from '../../../cli/render/tw.ts'
+import { renderJob } from '../../../cli/render/tw-jobs.ts'
 
 const operation = remote('tw.job.show', async () => (await import('../../../core/tw/operations.ts')).jobShow)
 

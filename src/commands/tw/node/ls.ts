@@ -1,5 +1,5 @@
 import { defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { renderNodes } from '../../../cli/render/tw.ts'
+import { renderNodes } from '../../../cli/render/tw-nodes.ts'
 
 const operation = remote('tw.node.list', async () => (await import('../../../core/tw/operations.ts')).nodeList)
 

@@ -1,5 +1,5 @@
 import { Args, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { renderNode } from '../../../cli/render/tw.ts'
+import { renderNode } from '../../../cli/render/tw-nodes.ts'
 
 const operation = remote('tw.node.show', async () => (await import('../../../core/tw/operations.ts')).nodeShow)
 

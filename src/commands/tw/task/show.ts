@@ -1,5 +1,5 @@
 import { Args, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { renderTask } from '../../../cli/render/tw.ts'
+import { renderTask } from '../../../cli/render/tw-tasks.ts'
 
 const operation = remote('tw.task.show', async () => (await import('../../../core/tw/operations.ts')).taskShow)
 

@@ -18,23 +18,34 @@ export interface Check {
 export function checksOf(experiment: Experiment, services: readonly string[]): Check[] {
   const base = { requestsMin: 0, fromBaseline: false }
   const hypothesis = experiment['steady-state-hypothesis'].probes.map(({ name, provider, tolerance: [min, max] }): Check => ({
-    name, kind: 'hypothesis', min, max, ...base,
+    name,
+    kind: 'hypothesis',
+    min,
+    max,
+    ...base,
     source: 'sql' in provider ? { sql: provider.sql } : { measure: provider.measure, service: provider.service, windowMs: provider.window },
   }))
   const guards = experiment.muster.guards.map(({ name, measure, service, window, sql, min, max }): Check => ({
-    name, kind: 'guard', min: min ?? null, max: max ?? null, ...base,
+    name,
+    kind: 'guard',
+    min: min ?? null,
+    max: max ?? null,
+    ...base,
     source: measure === undefined || service === undefined ? { sql: sql ?? '' } : { measure, service, windowMs: window },
   }))
   const own = [...hypothesis, ...guards]
-  const isBounded = (service: string): boolean => own.some(({ source, max }) => 'measure' in source && source.measure === 'error_ratio' && source.service === service && max !== null)
-  const always = services.filter((service) => !isBounded(service)).map((service): Check => ({
-    name: `error ratio of ${service}`, kind: 'guard', min: null, max: 0.005, requestsMin: 50, fromBaseline: true,
-    source: { measure: 'error_ratio', service, windowMs: 10_000 },
-  }))
+  const isBounded = (service: string): boolean =>
+    own.some(({ source, max }) => 'measure' in source && source.measure === 'error_ratio' && source.service === service && max !== null)
+  const always = services
+    .filter((service) => !isBounded(service))
+    .map((service): Check => ({
+      name: `error ratio of ${service}`,
+      kind: 'guard',
+      min: null,
+      max: 0.005,
+      requestsMin: 50,
+      fromBaseline: true,
+      source: { measure: 'error_ratio', service, windowMs: 10_000 },
+    }))
   return [...own, ...always]
-}
-
-/** In words: `error_ratio of web over 10 s`. */
-export function describeSource(check: Check): string {
-  return 'sql' in check.source ? 'a query' : `${check.source.measure} of ${check.source.service} over ${check.source.windowMs / 1000} s`
 }

@@ -1,4 +1,4 @@
-/** The absolute fast path (deploy 4.7): a few counts of the last seconds, no statistics, no query. */
+/** The absolute fast path: a few counts of the last seconds, no statistics, no query. */
 
 /** Length of the sliding window. */
 export const BREAKER_WINDOW_MS = 5000

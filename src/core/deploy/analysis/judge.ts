@@ -5,7 +5,7 @@ import { latencyGateLogE, latencyHarmLogE, latencyHereLogE, latencyMs, observeLa
 import { COVERAGE_MIN, LATE_MS, RESTART_EVERY_MS, type JudgePolicy, type Window } from './policy.ts'
 
 /**
- * The judge of one step (deploy 4.6): windows in, a verdict out. Pure and without a clock, so that the same windows
+ * The judge of one step: windows in, a verdict out. Pure and without a clock, so that the same windows
  * give the same verdict wherever they are read again.
  */
 export interface JudgeState {
@@ -47,7 +47,13 @@ export function startJudge(policy: JudgePolicy, fromMs: number, earlier: Earlier
     units: { canary: 0, control: 0 },
     latency: startLatency(earlier.latencyLogE),
     srm: { canary: 0, control: 0, controlSinceCanary: 0 },
-    windows: 0, refused: {}, fromMs, toMs: fromMs, goodToMs: fromMs, crossed: null, srmCrossedAtMs: null,
+    windows: 0,
+    refused: {},
+    fromMs,
+    toMs: fromMs,
+    goodToMs: fromMs,
+    crossed: null,
+    srmCrossedAtMs: null,
   }
 }
 
@@ -116,7 +122,14 @@ function isSrmBroken(state: JudgeState): boolean {
 export function harmOf(state: JudgeState): { errors: number; latency: number; total: number } {
   const errors = harmLogEWithRestarts(state.parts, state.policy.tolerance)
   const latency = latencyHarmLogE(state.latency)
-  return { errors, latency, total: logWeighted([[0.5, errors], [0.5, latency]]) }
+  return {
+    errors,
+    latency,
+    total: logWeighted([
+      [0.5, errors],
+      [0.5, latency],
+    ]),
+  }
 }
 
 /** ln E of latency harm of this step alone. */

@@ -6,7 +6,7 @@ import { breakerTrip } from '../analysis/breaker.ts'
 import { verdict, type JudgeVerdict } from '../analysis/judge.ts'
 import { evidenceOf } from '../evidence.ts'
 import { breakerTripped, rolloutHeld, rolloutResumed, rolloutSucceeded, stepVerdict } from '../machine.ts'
-import { verdictsOf, type BackCause, type HeldCause, type RolloutRow } from '../rows.ts'
+import { verdictsOf, type BackCause, type HeldCause } from '../rows.ts'
 import { armOf, setShare, setTasks } from '../through-tw.ts'
 import { enterStep } from './begin.ts'
 import { goHome } from './home.ts'
@@ -17,9 +17,12 @@ export function decideStepping(view: RolloutView): Next {
   const harm = harmNow(view)
   if (harm !== null) return harm
   switch (phaseOf(view.row, view.split)) {
-    case 'starting': return startShare(view)
-    case 'shifting': return shifting(view)
-    case 'judging': return view.row.state === 'baking' ? baking(view) : judging(view)
+    case 'starting':
+      return startShare(view)
+    case 'shifting':
+      return shifting(view)
+    case 'judging':
+      return view.row.state === 'baking' ? baking(view) : judging(view)
   }
 }
 
@@ -66,7 +69,8 @@ function harmNow(view: RolloutView): Next | null {
   const { db, now, row, evidence } = view
   if (row.kind === 'rollback') return null
   const trip = evidence?.breaker ? breakerTrip(evidence.breaker) : null
-  if (trip !== null) return act(...goHome(db, now, row, 'breaker', trip.text, [breakerTripped.of({ rollout: row.id, rule: trip.rule, text: trip.text })]))
+  if (trip !== null)
+    return act(...goHome(db, now, row, 'breaker', trip.text, [breakerTripped.of({ rollout: row.id, rule: trip.rule, text: trip.text })]))
   const word = judged(view)
   if (word?.verdict !== 'fail') return null
   return act(...goHome(db, now, row, word.reason as BackCause, harmText(word), [verdictEntry(view, 'fail', word.reason)]))
@@ -75,7 +79,8 @@ function harmNow(view: RolloutView): Next | null {
 /** One line for people: what was seen, beside what. */
 export function harmText({ reason, numbers }: Pick<JudgeVerdict, 'reason' | 'numbers'>): string {
   const percent = (failing: number, units: number): string => `${units === 0 ? 0 : Number(((100 * failing) / units).toFixed(2))} %`
-  if (reason === 'srm') return `the canary got ${numbers.unitsCanary} requests beside ${numbers.unitsControl} of the control: far less than its share`
+  if (reason === 'srm')
+    return `the canary got ${numbers.unitsCanary} requests beside ${numbers.unitsControl} of the control: far less than its share`
   if (reason === 'latency') {
     const of = (quantile: number): string => {
       const one = numbers.latencyMs.find((entry) => entry.quantile === quantile)
@@ -124,7 +129,9 @@ function late(view: RolloutView, text: string): Next {
 
 function hold(view: RolloutView, cause: HeldCause, text: string, before: Proposal[] = []): Next {
   const { deadlines } = view.profile
-  const span = { paused: deadlines.pausedMs, halted: deadlines.pausedMs, blind: deadlines.blindMs, inconclusive: deadlines.inconclusiveMs }[cause]
+  const span = { paused: deadlines.pausedMs, halted: deadlines.pausedMs, blind: deadlines.blindMs, inconclusive: deadlines.inconclusiveMs }[
+    cause
+  ]
   return act(...before, rolloutHeld.of({ rollout: view.row.id, cause, text, deadlineMs: view.now + span }))
 }
 
@@ -150,7 +157,9 @@ function judging(view: RolloutView): Next {
   }
   const overAt = since + Math.max(profile.extend * step.minimumMs, profile.inconclusiveMinMs)
   if (now >= overAt) {
-    return hold(view, 'inconclusive', `no verdict after ${formatDuration(now - since)} (${word.reason})`, [verdictEntry(view, 'inconclusive', word.reason)])
+    return hold(view, 'inconclusive', `no verdict after ${formatDuration(now - since)} (${word.reason})`, [
+      verdictEntry(view, 'inconclusive', word.reason),
+    ])
   }
   return wait(Math.min(now + profile.lookMs, overAt))
 }
@@ -172,9 +181,4 @@ function baking(view: RolloutView): Next {
   const tasks = setTasks(db, now, target, null, [{ arm: 'primary', version: row.version, count: row.tasks }], `${ownerOf(row)} succeeded`)
   if (isRefusal(tasks)) return act(...goHome(db, now, row, 'shifting', tasks.message))
   return act(rolloutSucceeded.of({ rollout: row.id }), ...tasks, ...releaseScopes([scopeOf(row.service)], ownerOf(row)))
-}
-
-/** Share that is in force now, parts per million. */
-export function shareOf(row: RolloutRow, shares: Record<string, number> | undefined): number {
-  return shares?.[`v${row.version}`] ?? 0
 }

@@ -10,7 +10,6 @@ export const CHAOS_ERRORS = defineErrors({
     what: 'The experiment is for another environment.',
     hint: "Set muster.environment to the context's environment.",
   },
-  CHAOS_UNSUPPORTED: { exit: 5, what: 'A fault cannot be carried out on this machine.', hint: 'See `muster chaos catalogue`.' },
   CHAOS_HALTED: { exit: 4, what: 'Chaos is halted.', hint: 'Clear it with `muster chaos resume --confirm chaos`.' },
   CHAOS_RUN_UNKNOWN: { exit: 3, what: 'No such run.', hint: 'List runs with `muster chaos active --all`.' },
   CHAOS_LOCKED: { exit: 5, what: 'Another run holds one of the targets.', hint: 'Wait for it, or stop it with `muster chaos stop RUN`.' },

@@ -18,9 +18,7 @@ export const DEPLOY_ERRORS = defineErrors({
     what: 'Rollouts are halted.',
     hint: 'See who and why with `muster deploy status`; clear with `muster deploy unhalt`.',
   },
-  DEPLOY_FROZEN: { exit: 4, what: 'A freeze window is active.', hint: 'See `muster deploy status`.' },
   DEPLOY_KNOWN_BAD: { exit: 4, what: 'This release was rolled back before.', hint: 'Ship a fixed release.' },
-  DEPLOY_SEV_OPEN: { exit: 4, what: 'A SEV1 or SEV2 is open on the service.', hint: 'Resolve it first, or use the hotfix profile.' },
   DEPLOY_RELEASE_UNKNOWN: { exit: 3, what: 'No such release.', hint: 'List them with `muster deploy history SERVICE`.' },
   DEPLOY_PROFILE_INVALID: {
     exit: 2,

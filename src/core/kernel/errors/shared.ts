@@ -26,7 +26,6 @@ export const SHARED_ERRORS = defineErrors({
   DISK_FULL: { exit: 6, what: 'The disk is full; the change was refused and nothing was lost.', hint: 'Free space, then try again.' },
   UNAVAILABLE: { exit: 6, what: 'A part that is needed does not answer now.', hint: 'Look with `muster status`, then try again.' },
   TIMEOUT: { exit: 6, what: 'It did not happen in the time allowed.', hint: 'Look with `muster status`, or allow more time.' },
-  ROOT_REQUIRED: { exit: 4, what: 'This needs root on this machine.', hint: '`muster doctor` says what root would add.' },
   FILE_UNREADABLE: { exit: 2, what: 'A file that was named cannot be read.', hint: 'Check the path.' },
   INTERNAL: { exit: 70, what: 'A bug in muster.', hint: 'Please report it with the log that `muster status` names.' },
 })

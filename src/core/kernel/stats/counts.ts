@@ -2,7 +2,7 @@ import { assert } from '../assert.ts'
 import { logMeanExp, logSpaced, logSumExp, logWeighted } from './log-math.ts'
 
 /**
- * E-processes for counts of failing units in two arms (deploy 4.6). An e-value is evidence against "nothing is wrong":
+ * E-processes for counts of failing units in two arms. An e-value is evidence against "nothing is wrong":
  * 1 at the start, its expectation never above 1 while nothing is wrong, so it may be looked at any time; at or above
  * 1/α the claim is refused with a false alarm rate of at most α (Ville). Conditions on the total of both arms, so load
  * and spikes that both arms share cancel.
@@ -59,7 +59,12 @@ function memoWeights(key: string, make: () => Weights[]): Weights[] {
 
 function harmWeights(share: number, tolerance: number): Weights[] {
   return memoWeights(`h${share}/${tolerance}`, () =>
-    weightsOf(share, HARM_RATIOS.map((ratio) => ratio * (1 + tolerance)), 1 + tolerance))
+    weightsOf(
+      share,
+      HARM_RATIOS.map((ratio) => ratio * (1 + tolerance)),
+      1 + tolerance,
+    ),
+  )
 }
 
 function gateWeights(share: number, ratio: number): Weights[] {
@@ -109,7 +114,11 @@ export function gateLogE(parts: readonly CountPart[], ratio: number): number {
 }
 
 /** Alternatives of {@link floorLogE} as parts of the floor rate, with their prior: nearly all on "never fails". */
-const FLOOR_PRIOR: readonly (readonly [rateOfFloor: number, prior: number])[] = [[0, 0.998], [0.1, 0.001], [0.3, 0.001]]
+const FLOOR_PRIOR: readonly (readonly [rateOfFloor: number, prior: number])[] = [
+  [0, 0.998],
+  [0.1, 0.001],
+  [0.3, 0.001],
+]
 
 /**
  * ln E against "a unit fails with probability ≥ floorRate": for metrics that hardly ever fail, where ratios say

@@ -1,7 +1,7 @@
 import { logMeanExp, logSpaced, xLogY } from './log-math.ts'
 
 /**
- * Latency as exceedances of a few edges (deploy 4.6): per window the e-value of a two-sample Bernoulli test (Turner, Ly,
+ * Latency as exceedances of a few edges: per window the e-value of a two-sample Bernoulli test (Turner, Ly,
  * Grünwald 2024, "Generic E-variables for exact sequential k-sample tests"), whose alternative was fixed by the window before.
  */
 

@@ -1,5 +1,5 @@
 /**
- * How much a good canary may differ because tasks differ (deploy 4.6): learned from the spread between the control's
+ * How much a good canary may differ because tasks differ: learned from the spread between the control's
  * own tasks. One task cannot tell a bad change from a bad machine.
  */
 

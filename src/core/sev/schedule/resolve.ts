@@ -4,7 +4,7 @@ import { DAY_MS, parseTime, weekdayOf } from './calendar.ts'
 import { shiftAt, type Rotation } from './rotation.ts'
 import { instantOf, wallOf, type ZoneTable } from './zone.ts'
 
-/** One resolver for paging, display and lint (sev brief, 3.4). Instants in ms. */
+/** One resolver for paging, display and lint, so that they cannot differ. Instants in ms. */
 
 export interface Override {
   id: number

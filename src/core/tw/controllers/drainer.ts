@@ -7,7 +7,7 @@ import type { TwSoft } from '../soft.ts'
 import { earliest } from './wake.ts'
 
 /**
- * Ends drains: complete once the agent reported every process gone (tw, section 4, rule 5); at the deadline whatever is
+ * Ends drains: complete once the agent reported every process gone; at the deadline whatever is
  * left is stopped. Moving the tasks is the reconciler's, under the group's budget.
  */
 export const drainer: Controller<TwSoft> = {

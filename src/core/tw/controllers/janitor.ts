@@ -6,7 +6,7 @@ import type { MeshFaultRow } from '../rows.ts'
 import type { TwSoft } from '../soft.ts'
 import { earliest } from './wake.ts'
 
-/** Final tasks stay this long, and of each index the last few for ever (tw, section 4, rule 15). */
+/** Final tasks stay this long, and of each index the last few for ever. */
 const ENDED_KEPT_MS = 3_600_000
 const ENDED_KEPT_MIN = 5
 const FORGET_MAX = 500

@@ -8,7 +8,7 @@ import { earliest } from './wake.ts'
 const RETURN_FRESH_MS = 3000
 
 /**
- * Silent nodes become lost, speaking ones return. Mass-loss guard (tw 3.3): when more than max(5, 10 %) of the nodes are
+ * Silent nodes become lost, speaking ones return. Mass-loss guard: when more than max(5, 10 %) of the nodes are
  * silent at once, the fault is rather here than there, and nothing is given up.
  */
 export const livenessController: Controller<TwSoft> = {

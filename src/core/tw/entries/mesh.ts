@@ -4,7 +4,7 @@ import { canonicalJson } from '../../kernel/json.ts'
 import type { MeshSplitRow } from '../rows.ts'
 import { note } from './marks.ts'
 
-/** Control side of the mesh (mesh 3.1). Endpoints are not stored: they are a query over `tw_task`. */
+/** Control side of the mesh. Endpoints are not stored: they are a query over `tw_task`. */
 
 export const serviceSet = defineEntry({
   type: 'tw.ServiceSet',

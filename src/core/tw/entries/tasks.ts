@@ -112,7 +112,7 @@ export const startTask = defineEntry({
   },
 })
 
-/** Tasks are to end. They are out of service from here on; the signal follows once the proxies know (mesh 3.1). */
+/** Tasks are to end. They are out of service from here on; the signal follows once the proxies know. */
 export const stopTask = defineEntry({
   type: 'tw.StopTask',
   body: z.object({ ids: z.array(z.int()), cause: z.string() }),

@@ -1,4 +1,4 @@
-/** Time constant of the latency average (mesh 3.4): a sample's weight falls to 1/e in this time. */
+/** Time constant of the latency average: a sample's weight falls to 1/e in this time. */
 const DECAY_MS = 10_000
 
 /** Peak-sensitive moving average of an endpoint's time to the first response byte. */

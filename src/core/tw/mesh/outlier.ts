@@ -72,7 +72,7 @@ function forgiveOne(self: Health, nowMs: number): void {
   self.ejectedUntilMs = nowMs
 }
 
-/** Fewer than half usable: rather use all of them than overload the rest (mesh 3.4, panic). */
+/** Fewer than half usable: rather use all of them than overload the rest. */
 export function isPanic(usable: number, total: number): boolean {
   return total > 0 && usable * 2 < total
 }

@@ -9,7 +9,7 @@ export interface Candidate {
   latency: LatencyEwma
 }
 
-/** Cost of one more request: (running + 1) × latency / weight (mesh 3.4). Without samples the latency is the median's. */
+/** Cost of one more request: (running + 1) × latency / weight. Without samples the latency is the median's. */
 export function costOf(candidate: Candidate, nowMs: number, medianMs: number): number {
   const measuredMs = readLatency(candidate.latency, nowMs)
   const latencyMs = Math.max(Number.isNaN(measuredMs) ? medianMs : measuredMs, 0.01)

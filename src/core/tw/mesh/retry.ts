@@ -27,7 +27,7 @@ export function mayRetry(method: string, failure: TryFailure, isReplayable: bool
   return isReplayable && (failure === 'connect' || isIdempotent(method))
 }
 
-/** Wait before try `n` (1 = the first retry): full jitter over 25 ms × 2^(n-1) (mesh 3.5). */
+/** Wait before try `n` (1 = the first retry): full jitter over 25 ms × 2^(n-1). */
 export function backoffMs(n: number, random: () => number): number {
   return random() * 25 * 2 ** (n - 1)
 }

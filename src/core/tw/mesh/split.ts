@@ -10,7 +10,7 @@ export interface CompiledSplit {
 
 /**
  * Orders the subsets so that those of arm `canary` take the lowest buckets: then raising their share keeps everybody who
- * is in, and returning it to 0 moves nobody else (mesh 3.6).
+ * is in, and returning it to 0 moves nobody else.
  */
 export function compileSplit(split: MeshSplit): CompiledSplit {
   const rank = (subset: string): number => (split.arms[subset] === 'canary' ? 0 : 1)

@@ -98,7 +98,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
   response.end(bytes)
 }
 
-/** HTTP status of a refusal, as the brief's table of failures gives it. */
+/** HTTP status of a refusal: by its exit code, but where HTTP has a word of its own for it. */
 export function statusOf(error: MusterError): number {
   switch (error.code) {
     case 'SCUBA_DISK_FULL':

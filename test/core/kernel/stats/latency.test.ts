@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import {
-  addNotSlowerWindow, addSlowerWindow, alternativesLogE, bucketMs, bucketsOfFactor, exceeding, histQuantile, histTotal, latencyBucket,
+  addNotSlowerWindow,
+  addSlowerWindow,
+  alternativesLogE,
+  bucketMs,
+  bucketsOfFactor,
+  exceeding,
+  histQuantile,
+  histTotal,
+  latencyBucket,
 } from '../../../../src/core/kernel/stats/latency.ts'
 import { logMeanExp } from '../../../../src/core/kernel/stats/log-math.ts'
 import { quantile, variates } from './random.ts'
@@ -17,8 +25,10 @@ function unitsToAlarm(random: ReturnType<typeof variates>, slower: number, canar
       const edge = histQuantile(before, p) ?? 0
       return addSlowerWindow(edges[i] ?? [], {
         priorRate: exceeding(before, edge) / histTotal(before),
-        canaryUnits, canaryOver: exceeding(canary, edge),
-        controlUnits, controlOver: exceeding(control, edge),
+        canaryUnits,
+        canaryOver: exceeding(canary, edge),
+        controlUnits,
+        controlOver: exceeding(control, edge),
       })
     })
     if (logMeanExp(edges.map(alternativesLogE)) >= line) return units
@@ -38,7 +48,11 @@ describe('latency', () => {
   })
 
   test('quantile and exceedance of a histogram', () => {
-    const hist = new Map([[10, 50], [20, 40], [30, 10]])
+    const hist = new Map([
+      [10, 50],
+      [20, 40],
+      [30, 10],
+    ])
     expect(histQuantile(hist, 0.5)).toBe(10)
     expect(histQuantile(hist, 0.9)).toBe(20)
     expect(histQuantile(hist, 0.99)).toBe(30)
@@ -52,8 +66,11 @@ describe('latency', () => {
     expect(alternativesLogE([])).toBe(0)
   })
 
-  // Brief 4.6: +10 % 1.5k/2.6k, +20 % 400/700 (α 1e-4).
-  test.each([[1.2, 50, 400, 700], [1.1, 100, 1500, 2600]])('a canary slower by ×%d is found in the published number of units', (slower, chunk, median, p95) => {
+  // Known from many runs, median/p95: +10 % 1.5k/2.6k, +20 % 400/700 (α 1e-4).
+  test.each([
+    [1.2, 50, 400, 700],
+    [1.1, 100, 1500, 2600],
+  ])('a canary slower by ×%d is found in the published number of units', (slower, chunk, median, p95) => {
     const random = variates(31)
     const units = Array.from({ length: 40 }, () => unitsToAlarm(random, slower, chunk, Math.log(1e4), 20_000))
     expect(quantile(units, 0.5) / median).toBeLessThan(1.35)
@@ -77,8 +94,10 @@ describe('latency', () => {
         const edge = histQuantile(before, 0.9) ?? 0
         logs = addNotSlowerWindow(logs, {
           priorRate: exceeding(before, edge) / histTotal(before),
-          canaryUnits: 200, canaryOver: exceeding(canary, edge + bucketsOfFactor(1.2)),
-          controlUnits: 3000, controlOver: exceeding(control, edge),
+          canaryUnits: 200,
+          canaryOver: exceeding(canary, edge + bucketsOfFactor(1.2)),
+          controlUnits: 3000,
+          controlOver: exceeding(control, edge),
         })
         before = control
       }

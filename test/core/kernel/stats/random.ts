@@ -12,7 +12,7 @@ export function variates(seed: number) {
     for (let product = 1; product > limit; count += 1) product *= rng.next()
     return Math.max(0, count)
   }
-  /** lognormal latencies as in the brief: median 50 ms, σ 0.6 */
+  /** lognormal latencies: median 50 ms, σ 0.6 */
   const latencies = (n: number, slower = 1): Map<number, number> => {
     const hist = new Map<number, number>()
     for (let i = 0; i < n; i += 1) {

@@ -1,0 +1,132 @@
+import type { ArmStatus, JobStatus } from '../../core/tw/queries.ts'
+import type { View } from '../terminal.ts'
+import { mark, paint } from './style.ts'
+import { fields, table } from './table.ts'
+import { count } from './text.ts'
+
+/** `8/8`, and how it stands. */
+function healthMark(view: View, status: JobStatus): string {
+  const arms = status.groups.flatMap((group) => group.arms)
+  const wanted = arms.reduce((sum, arm) => sum + arm.wanted, 0)
+  const healthy = arms.reduce((sum, arm) => sum + Math.min(arm.healthy, arm.wanted), 0)
+  if (status.state === 'stopped') return mark(view, 'off', 'stopped')
+  return mark(view, healthy >= wanted ? 'ok' : healthy === 0 ? 'bad' : 'warn', `${healthy}/${wanted} healthy`)
+}
+
+export function renderJobs(view: View, jobs: readonly JobStatus[]): string {
+  return table(
+    view,
+    jobs,
+    [
+      { title: 'job', cell: (job) => job.job },
+      { title: 'kind', cell: (job) => job.kind },
+      { title: 'state', cell: (job) => healthMark(view, job) },
+      { title: 'version', cell: (job) => `v${job.currentVersion}` },
+      { title: 'groups', cell: (job) => job.groups.map((group) => group.group).join(' ') },
+      { title: 'services', cell: (job) => job.groups.flatMap((group) => group.service ?? []).join(' ') || '-' },
+      { title: 'owner', cell: (job) => job.owner ?? '-' },
+    ],
+    'No jobs. Make a file with `muster tw init` and run it with `muster tw job run FILE`.',
+  )
+}
+
+export function renderArms(view: View, status: JobStatus): string {
+  type Row = { group: JobStatus['groups'][number]; arm: ArmStatus | null }
+  const rows = status.groups.flatMap((group): Row[] =>
+    group.arms.length > 0 ? group.arms.map((arm) => ({ group, arm })) : [{ group, arm: null }],
+  )
+  return table(view, rows, [
+    { title: 'group', cell: ({ group }) => group.group },
+    { title: 'arm', cell: ({ arm }) => arm?.arm },
+    { title: 'version', cell: ({ arm }) => (arm ? `v${arm.version}` : '-') },
+    { title: 'wanted', cell: ({ arm }) => arm?.wanted, align: 'right' },
+    { title: 'placed', cell: ({ arm }) => arm?.placed, align: 'right' },
+    { title: 'healthy', cell: ({ arm }) => arm?.healthy, align: 'right' },
+    { title: 'restarts', cell: ({ arm }) => arm?.restarts, align: 'right' },
+    { title: 'old', cell: ({ group, arm }) => (arm === null || arm.arm === 'primary' ? group.leftover : ''), align: 'right' },
+  ])
+}
+
+export interface JobShown {
+  status: JobStatus
+  release: string | null
+  blocked: readonly { group: string; version: number; tasks: readonly string[]; code: string; why: string }[]
+  waiting: readonly string[]
+}
+
+export function renderJob(view: View, data: JobShown): string {
+  const { status } = data
+  const head = fields(view, [
+    ['job', status.job],
+    ['kind', status.kind],
+    ['state', healthMark(view, status)],
+    ['version', `v${status.currentVersion}${data.release === null ? '' : ` (${data.release})`}`],
+    ['services', status.groups.flatMap((group) => group.service ?? []).join(', ') || null],
+    ['owner', status.owner],
+  ])
+  const parts = [head, '', renderArms(view, status)]
+  const remarks = [...data.blocked.map((it) => mark(view, 'warn', `${it.tasks.join(', ')}: ${it.why} (${it.code})`)), ...data.waiting]
+  if (remarks.length > 0) parts.push('', ...remarks)
+  return parts.join('\n')
+}
+
+export function renderHistory(
+  view: View,
+  versions: readonly { version: number; release: string | null; reason: string; author: string; atMs: number; isCurrent: boolean }[],
+): string {
+  return table(view, versions, [
+    { title: 'version', cell: (it) => `v${it.version}${it.isCurrent ? ' ←' : ''}` },
+    { title: 'release', cell: (it) => it.release },
+    { title: 'author', cell: (it) => it.author },
+    { title: 'time', cell: (it) => new Date(it.atMs).toISOString().replace('T', ' ').slice(0, 19) },
+    { title: 'reason', cell: (it) => it.reason, canShrink: true },
+  ])
+}
+
+export interface DocumentChange {
+  path: string
+  before: string | null
+  after: string | null
+}
+
+export function renderChanges(view: View, changes: readonly DocumentChange[]): string {
+  if (changes.length === 0) return 'Nothing differs.'
+  return changes
+    .map(({ path, before, after }) => {
+      if (before === null) return paint(view, 'green', `+ ${path}: ${after ?? ''}`)
+      if (after === null) return paint(view, 'red', `- ${path}: ${before}`)
+      return `${paint(view, 'yellow', `~ ${path}`)}: ${paint(view, 'red', before)} → ${paint(view, 'green', after)}`
+    })
+    .join('\n')
+}
+
+export interface JobPlan {
+  job: string
+  isNew: boolean
+  owner: string | null
+  changes: readonly DocumentChange[]
+  groups: readonly {
+    group: string
+    action: string
+    count: number
+    running: number
+    places: readonly { task: string; node: string }[]
+    unplaced: number
+    why: string | null
+  }[]
+}
+
+/** What a run would do, before the entries it would log: differences, places, what does not fit. */
+export function renderJobPlan(view: View, plan: JobPlan): string {
+  const lines = [plan.isNew ? `The job ${plan.job} is new.` : renderChanges(view, plan.changes)]
+  if (plan.owner !== null) lines.push(mark(view, 'warn', `owned by ${plan.owner}: the run will be refused without --take-over`))
+  for (const group of plan.groups) {
+    const running = group.running > 0 ? `, ${group.running} run now` : ''
+    lines.push('', `${group.group}: ${group.action}, ${count(group.count, 'task')}${running}`)
+    const byNode = new Map<string, string[]>()
+    for (const place of group.places) byNode.set(place.node, [...(byNode.get(place.node) ?? []), place.task])
+    for (const [node, tasks] of [...byNode].sort(([a], [b]) => a.localeCompare(b))) lines.push(`  ${node}  ${tasks.join(' ')}`)
+    if (group.unplaced > 0) lines.push(`  ${mark(view, 'warn', `${group.unplaced} without a place now`)}. ${group.why ?? ''}`)
+  }
+  return lines.join('\n')
+}

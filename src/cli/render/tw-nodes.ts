@@ -1,0 +1,70 @@
+import type { NodeView, TaskView } from '../../core/tw/queries.ts'
+import { formatSize } from '../../core/kernel/units.ts'
+import type { View } from '../terminal.ts'
+import { mark } from './style.ts'
+import { fields, table } from './table.ts'
+import { cpuText, portsText, taskState } from './tw-words.ts'
+
+export function nodeState(view: View, node: Pick<NodeView, 'state' | 'isCordoned' | 'drain'>): string {
+  if (node.state !== 'ready') return mark(view, node.state === 'lost' ? 'bad' : 'warn', node.state)
+  if (node.drain === 'draining') return mark(view, 'busy', 'draining')
+  if (node.drain === 'drained') return mark(view, 'off', 'drained')
+  return node.isCordoned ? mark(view, 'off', 'cordoned') : mark(view, 'ok', 'ready')
+}
+
+export function renderNodes(view: View, nodes: readonly NodeView[]): string {
+  return table(
+    view,
+    nodes,
+    [
+      { title: 'node', cell: (node) => node.node },
+      { title: 'state', cell: (node) => nodeState(view, node) },
+      { title: 'region', cell: (node) => node.region },
+      { title: 'zone', cell: (node) => node.zone, isWide: true },
+      { title: 'rack', cell: (node) => node.rack, isWide: true },
+      { title: 'address', cell: (node) => node.address },
+      { title: 'tasks', cell: (node) => node.tasks, align: 'right' },
+      { title: 'cpu', cell: (node) => `${cpuText(node.cpuReserved)} of ${cpuText(node.cpuMilli)}`, align: 'right' },
+      { title: 'memory', cell: (node) => `${formatSize(node.memoryReserved)} of ${formatSize(node.memoryBytes)}`, align: 'right' },
+    ],
+    'No nodes. `muster up` starts a fleet.',
+  )
+}
+
+export function renderNode(
+  view: View,
+  data: {
+    node: NodeView
+    tasks: readonly TaskView[]
+    drain: { reason: string; author: string; startedAtMs: number; deadlineAtMs: number | null } | null
+  },
+): string {
+  const { node, drain } = data
+  const head = fields(view, [
+    ['node', node.node],
+    ['state', nodeState(view, node)],
+    ['place', `${node.region} / ${node.zone} / ${node.rack}`],
+    ['address', node.address],
+    ['cpu', `${cpuText(node.cpuReserved)} reserved of ${cpuText(node.cpuMilli)}`],
+    ['memory', `${formatSize(node.memoryReserved)} reserved of ${formatSize(node.memoryBytes)}`],
+    ['drain', drain === null ? null : `by ${drain.author}${drain.reason === '' ? '' : `: ${drain.reason}`}`],
+    [
+      'attributes',
+      Object.entries(node.attributes)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' '),
+    ],
+  ])
+  const tasks = table(
+    view,
+    data.tasks,
+    [
+      { title: 'task', cell: (task) => task.task },
+      { title: 'state', cell: (task) => taskState(view, task) },
+      { title: 'version', cell: (task) => `v${task.version}` },
+      { title: 'ports', cell: (task) => portsText(task.ports) },
+    ],
+    'No tasks run there.',
+  )
+  return [head, '', tasks].join('\n')
+}

@@ -1,0 +1,103 @@
+import type { TaskView } from '../../core/tw/queries.ts'
+import { formatSize } from '../../core/kernel/units.ts'
+import type { View } from '../terminal.ts'
+import { mark, paint } from './style.ts'
+import { fields, table } from './table.ts'
+import { count } from './text.ts'
+import { ago, cpuText, portsText, taskState } from './tw-words.ts'
+
+/** Tasks without a place, of one group. */
+export interface Blocked {
+  count: number
+  code: string
+  why: string
+}
+
+export function renderTasks(view: View, data: { tasks: readonly TaskView[]; blocked: Record<string, Blocked>; nowMs: number }): string {
+  const text = table(
+    view,
+    data.tasks,
+    [
+      { title: 'task', cell: (task) => task.task },
+      { title: 'state', cell: (task) => taskState(view, task) },
+      { title: 'node', cell: (task) => task.node },
+      { title: 'region', cell: (task) => task.region },
+      { title: 'version', cell: (task) => `v${task.version}${task.arm === 'canary' ? ' canary' : ''}` },
+      { title: 'release', cell: (task) => task.release ?? '-', isWide: true },
+      { title: 'age', cell: (task) => ago(task.startedAtMs ?? task.placedAtMs, data.nowMs), align: 'right' },
+      { title: 'restarts', cell: (task) => task.restarts, align: 'right' },
+      { title: 'cpu', cell: (task) => cpuText(task.cpuMilli), align: 'right', isWide: true },
+      { title: 'memory', cell: (task) => formatSize(task.memoryBytes), align: 'right', isWide: true },
+      { title: 'pid', cell: (task) => task.pid, align: 'right', isWide: true },
+      { title: 'id', cell: (task) => task.id, align: 'right', isWide: true },
+      { title: 'ports', cell: (task) => portsText(task.ports) },
+      { title: 'reason', cell: (task) => task.reason || '', canShrink: true },
+    ],
+    'No tasks run.',
+  )
+  const blocked = Object.entries(data.blocked).map(
+    ([group, it]) => `${mark(view, 'warn', `${group}: ${count(it.count, 'task')} without a place`)}. ${it.why}`,
+  )
+  return [
+    text,
+    ...(blocked.length > 0 ? ['', ...blocked, `More: muster tw explain ${Object.keys(data.blocked)[0]?.split('/')[0] ?? ''}`] : []),
+  ].join('\n')
+}
+
+export interface TaskEvent {
+  atMs: number
+  text: string
+}
+
+export function eventLines(view: View, events: readonly TaskEvent[]): string[] {
+  return events.map((event) => `${paint(view, 'dim', new Date(event.atMs).toISOString().slice(11, 23))}  ${event.text}`)
+}
+
+export function renderTask(
+  view: View,
+  data: { task: TaskView; why: string; command: readonly string[]; events: readonly TaskEvent[]; nowMs: number },
+): string {
+  const { task } = data
+  const head = fields(view, [
+    ['task', task.task],
+    ['id', task.id],
+    ['state', `${taskState(view, task)}${task.reason === '' ? '' : ` (${task.reason})`}`],
+    ['node', `${task.node} in ${task.region}`],
+    ['placed', `${ago(task.placedAtMs, data.nowMs)} ago: ${data.why}`],
+    ['version', `v${task.version}${task.release === null ? '' : ` (${task.release})`}${task.arm === null ? '' : `, ${task.arm}`}`],
+    ['started', task.startedAtMs === null ? null : `${ago(task.startedAtMs, data.nowMs)} ago`],
+    ['restarts', task.restarts],
+    ['pid', task.pid],
+    ['ports', portsText(task.ports)],
+    ['reserved', `cpu ${cpuText(task.cpuMilli)}, memory ${formatSize(task.memoryBytes)}`],
+    ['command', data.command.join(' ')],
+  ])
+  return [head, '', ...eventLines(view, data.events)].join('\n')
+}
+
+export interface Explained {
+  target: string
+  isFine: boolean
+  blocked: readonly { tasks: readonly string[]; code: string; why: string }[]
+  lines: readonly string[]
+  tasks: readonly { task: string; lines: readonly string[]; events: readonly TaskEvent[] }[]
+}
+
+export function renderExplain(view: View, data: Explained): string {
+  const parts: string[] = []
+  for (const it of data.blocked)
+    parts.push(
+      `${mark(view, 'bad', `${it.tasks.join(', ')} ${it.tasks.length === 1 ? 'has' : 'have'} no place`)} (${it.code})`,
+      `  ${it.why}`,
+    )
+  parts.push(...data.lines)
+  if (data.isFine && data.blocked.length === 0) parts.push(mark(view, 'ok', `${data.target} runs as wanted`))
+  // Of a whole job that is as wanted a line a task is enough.
+  if (data.isFine && data.tasks.length > 1)
+    return [...parts, '', ...data.tasks.map((task) => `${task.task}  ${task.lines.join('; ')}`)].join('\n')
+  for (const task of data.tasks) {
+    parts.push('', paint(view, 'bold', task.task), ...task.lines.map((line) => `  ${line}`))
+    if (task.events.length > 0) parts.push('', ...eventLines(view, task.events).map((line) => `  ${line}`))
+  }
+  return parts.join('\n').replace(/^\n/, '') || `Nothing is known of ${data.target}.`
+}
