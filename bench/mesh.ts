@@ -4,6 +4,7 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ensureProxy } from '../src/agent/mesh/client.ts'
+import { MESH_POLICY } from '../src/core/tw/queries.ts'
 import { statePaths } from '../src/platform/paths.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { median } from './lib/quantile.ts'
@@ -89,15 +90,6 @@ function startBackend(): Promise<{ port: number; child: ChildProcess }> {
 }
 
 function snapshotFor(port: number): Parameters<Awaited<ReturnType<typeof ensureProxy>>['configure']>[0] {
-  const policy = {
-    requestTimeoutMs: 15_000,
-    tryTimeoutMs: 5000,
-    connectTimeoutMs: 1000,
-    retriesMax: 2,
-    retryBudget: 200_000,
-    runningMax: 1024,
-    ejectedMax: 340_000,
-  }
   const endpoint = {
     task: 'web/api[0]',
     id: 1,
@@ -109,7 +101,7 @@ function snapshotFor(port: number): Parameters<Awaited<ReturnType<typeof ensureP
     region: 'bench',
     weight: 100,
   }
-  return { position: 1, services: [{ name: 'web', protocol: 'http', policy, endpoints: [endpoint], split: null, faults: [] }] }
+  return { position: 1, services: [{ name: 'web', protocol: 'http', policy: MESH_POLICY, endpoints: [endpoint], split: null, faults: [] }] }
 }
 
 const exec = promisify(execFile)

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DesiredTask } from '../../src/core/contracts/node.ts'
-import { desired, eventually, lives, sh, TestNode } from './harness.ts'
+import { desired, lives, sh, TestNode } from './harness.ts'
+import { eventually } from '../support/eventually.ts'
 
 describe('a node agent', () => {
   let node: TestNode
@@ -32,7 +33,7 @@ describe('a node agent', () => {
     const { pid } = await node.until(1, (task) => task.state === 'running')
     await node.crash()
     node.server.report = null
-    await eventually(() => !lives(pid ?? 0), 'the task ends')
+    await eventually('the task ends', 5000, () => !lives(pid ?? 0))
     node.startAgent()
     expect(await node.until(1, (task) => task.state === 'failed')).toMatchObject({ reason: 'exit 7', pid: null })
   })
@@ -64,18 +65,18 @@ describe('a node agent', () => {
     node.server.order([desired(1, sh('echo started >> starts; exec sleep 300'))])
     const { pid } = await node.until(1, (task) => task.state === 'running')
     const file = join(node.paths.tasks, '1/work/starts')
-    await eventually(() => existsSync(file), 'the task starts')
+    await eventually('the task starts', 5000, () => existsSync(file))
     await node.crash()
     node.server.stop()
     // The state a crash between journal and spawn leaves: a recorded attempt without a trace of a process.
     process.kill(pid ?? 0, 'SIGKILL')
-    await eventually(() => !lives(pid ?? 0), 'the task ends')
+    await eventually('the task ends', 5000, () => !lives(pid ?? 0))
     const { TaskFolder } = await import('../../src/agent/exec/folder.ts')
-    await eventually(() => new TaskFolder(node.paths.tasks, 1).exitCode() !== null, 'the shim writes the exit code')
+    await eventually('the shim writes the exit code', 5000, () => new TaskFolder(node.paths.tasks, 1).exitCode() !== null)
     new TaskFolder(node.paths.tasks, 1).clearStart()
     node.startAgent()
     // No server is there: the agent goes by its journal alone.
-    await eventually(() => readFileSync(file, 'utf8') !== 'started\n', 'the task starts again')
+    await eventually('the task starts again', 5000, () => readFileSync(file, 'utf8') !== 'started\n')
     expect(readFileSync(file, 'utf8')).toBe('started\nstarted\n')
   })
 
@@ -92,7 +93,7 @@ describe('a node agent', () => {
       node.startAgent()
     }
     const starts = (id: number): string => join(node.paths.tasks, `${id}/work/starts`)
-    await eventually(() => tasks.every(({ id }) => node.server.task(id)?.state === 'running' && existsSync(starts(id))), 'all run', 15_000)
+    await eventually('all run', 15_000, () => tasks.every(({ id }) => node.server.task(id)?.state === 'running' && existsSync(starts(id))))
     expect(tasks.map(({ id }) => [readFileSync(starts(id), 'utf8'), node.server.task(id)?.restarts])).toEqual(
       tasks.map(() => ['started\n', 0]),
     )
@@ -117,7 +118,7 @@ describe('a node agent', () => {
     const first = node.agent
     node.startAgent('ignore')
     const second = node.agent
-    await eventually(() => second?.exitCode === 5, 'the second agent exits 5')
+    await eventually('the second agent exits 5', 5000, () => second?.exitCode === 5)
     node.agent = first
     expect(lives(pid ?? 0)).toBe(true)
   })

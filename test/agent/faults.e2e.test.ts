@@ -6,7 +6,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { FaultOrder } from '../../src/core/contracts/fault.ts'
 import type { DesiredTask, FaultReport } from '../../src/core/contracts/node.ts'
 import { groupStates } from '../../src/platform/process.ts'
-import { desired, eventually, lives, sh, TestNode } from './harness.ts'
+import { desired, lives, sh, TestNode } from './harness.ts'
+import { eventually } from '../support/eventually.ts'
 
 const isStopped = (pid: number): boolean => groupStates(pid).includes('T')
 
@@ -42,7 +43,7 @@ describe('faults on a node', () => {
   const report = (id = `r${n}/1`): FaultReport | undefined => node.server.report?.faults.find((fault) => fault.id === id)
   const arm = async (more: Partial<FaultOrder> = {}): Promise<void> => {
     node.server.order([task], [order('legion.pause', more)])
-    await eventually(() => report(more.id)?.state === 'armed', 'armed')
+    await eventually('armed', 5000, () => report(more.id)?.state === 'armed')
     if (more.leaseMs === undefined) expect(isStopped(pid)).toBe(true)
   }
 
@@ -50,19 +51,19 @@ describe('faults on a node', () => {
     await arm()
     expect(report()).toMatchObject({ effect: 1 })
     node.server.order([task], [order('legion.pause', { want: 'reverted' })])
-    await eventually(() => report()?.state === 'reverted', 'reverted')
+    await eventually('reverted', 5000, () => report()?.state === 'reverted')
     expect(isStopped(pid)).toBe(false)
     node.server.order([task])
-    await eventually(() => readdirSync(node.paths.faults).join() === 'REVERT.sh', 'the ledger is empty')
+    await eventually('the ledger is empty', 5000, () => readdirSync(node.paths.faults).join() === 'REVERT.sh')
   })
 
   it('a pause ends at once when the agent is killed, and its next agent says so instead of arming again (I5)', async () => {
     await arm()
     await node.crash()
-    await eventually(() => !isStopped(pid), 'the task goes on', 2000)
+    await eventually('the task goes on', 2000, () => !isStopped(pid))
     node.server.report = null
     node.startAgent()
-    await eventually(() => report() !== undefined, 'a report')
+    await eventually('a report', 5000, () => report() !== undefined)
     expect(report()).toMatchObject({ state: 'reverted', message: 'by ledger' })
     await sleep(300)
     expect(isStopped(pid)).toBe(false)
@@ -79,10 +80,10 @@ describe('faults on a node', () => {
       node.server.report = null
       if (means === 'script') spawnSync(join(node.paths.faults, 'REVERT.sh'))
       else node.startAgent()
-      await eventually(() => !isStopped(pid), `undone by the ${means}`)
+      await eventually(`undone by the ${means}`, 5000, () => !isStopped(pid))
       expect(lives(pid)).toBe(true)
       if (means === 'script') node.startAgent()
-      await eventually(() => node.server.report !== null, 'the next agent')
+      await eventually('the next agent', 5000, () => node.server.report !== null)
     }
   })
 
@@ -91,11 +92,11 @@ describe('faults on a node', () => {
     node.server.stop()
     const began = Date.now()
     writeFileSync(join(node.paths.root, 'HALT'), '')
-    await eventually(() => !isStopped(pid), 'the task goes on', 2000)
+    await eventually('the task goes on', 2000, () => !isStopped(pid))
     expect(Date.now() - began).toBeLessThan(2000)
     await node.server.start()
     node.server.order([task], [order('legion.pause', { id: `r${n}/2` })])
-    await eventually(() => report(`r${n}/2`) !== undefined, 'an answer')
+    await eventually('an answer', 5000, () => report(`r${n}/2`) !== undefined)
     expect(report(`r${n}/2`)).toMatchObject({ state: 'failed', message: 'halted' })
     expect(isStopped(pid)).toBe(false)
     rmSync(join(node.paths.root, 'HALT'))
@@ -104,23 +105,23 @@ describe('faults on a node', () => {
   it('a pause ends when its run is not renewed, and at its hard end (I5)', async () => {
     node.server.go = []
     await arm({ leaseMs: 400 })
-    await eventually(() => report()?.state === 'reverted', 'reverted', 3000)
+    await eventually('reverted', 3000, () => report()?.state === 'reverted')
     expect(report()?.message).toBe('by lease')
     node.server.go = [{ run: `r${n}`, validMs: 5000 }]
     await arm({ id: `r${n}/2`, untilMs: Date.now() + 900, leaseMs: 300 })
-    await eventually(() => report(`r${n}/2`)?.state === 'reverted', 'reverted', 3000)
+    await eventually('reverted', 3000, () => report(`r${n}/2`)?.state === 'reverted')
     expect(['by deadline', 'by holder ended']).toContain(report(`r${n}/2`)?.message)
     expect(isStopped(pid)).toBe(false)
   })
 
   it('a kill strikes the process once, never a later incarnation or again after an agent restart', async () => {
     node.server.order([task], [order('legion.kill', { incarnation: 2 })])
-    await eventually(() => report()?.state === 'failed', 'refused')
+    await eventually('refused', 5000, () => report()?.state === 'failed')
     expect(lives(pid)).toBe(true)
     node.server.order([task], [order('legion.kill', { id: `r${n}/2` })])
     const next = await node.until(n, (one) => one.restarts === 1 && one.state === 'running')
     expect(lives(pid)).toBe(false)
-    await eventually(() => report(`r${n}/2`)?.effect === 1, 'counted')
+    await eventually('counted', 5000, () => report(`r${n}/2`)?.effect === 1)
     await node.crash()
     node.startAgent()
     node.server.report = null
@@ -131,7 +132,7 @@ describe('faults on a node', () => {
 
   it('an unknown fault, or one whose task is not here, fails with the reason', async () => {
     node.server.order([task], [order('storm.loss')])
-    await eventually(() => report()?.state === 'failed', 'refused')
+    await eventually('refused', 5000, () => report()?.state === 'failed')
     expect(report()?.message).toContain('no driver for storm.loss')
     expect(existsSync(join(node.paths.faults, `r${n}_1.json`))).toBe(false)
   })

@@ -228,11 +228,3 @@ export function lives(pid: number): boolean {
     return false
   }
 }
-
-export async function eventually(holds: () => boolean, what: string, withinMs = 5000): Promise<void> {
-  const giveUpAt = Date.now() + withinMs
-  while (!holds()) {
-    if (Date.now() > giveUpAt) throw new Error(`not in ${withinMs} ms: ${what}`)
-    await sleep(15)
-  }
-}

@@ -12,7 +12,8 @@ import { Journal, type TaskRecord } from '../../src/agent/journal.ts'
 import { ServerLink } from '../../src/agent/link.ts'
 import { BLOCK_SIZE, isPortFree, PORTS_FIRST, PORTS_LAST, PortBlocks } from '../../src/agent/ports.ts'
 import { createLogger } from '../../src/platform/logger.ts'
-import { desired, eventually, FakeServer, isRoot, sh } from './harness.ts'
+import { desired, FakeServer, isRoot, sh } from './harness.ts'
+import { eventually } from '../support/eventually.ts'
 
 let root: string
 beforeEach(() => {
@@ -141,17 +142,17 @@ describe('the link to the server', () => {
     })
     link.start()
     await server.start()
-    await eventually(() => positions.length === 1 && server.report !== null, 'the first orders', 1000)
+    await eventually('the first orders', 1000, () => positions.length === 1 && server.report !== null)
     const before = server.reports
     const began = performance.now()
     link.reportSoon()
     link.reportSoon()
-    await eventually(() => server.reports > before, 'a report', 500)
+    await eventually('a report', 500, () => server.reports > before)
     expect(performance.now() - began).toBeLessThan(500)
     server.stop()
-    await eventually(() => !link.isConnected, 'the loss is noticed', 1000)
+    await eventually('the loss is noticed', 1000, () => !link.isConnected)
     await server.start()
-    await eventually(() => link.isConnected && positions.length === 2, 'orders again', 3000)
+    await eventually('orders again', 3000, () => link.isConnected && positions.length === 2)
     link.stop()
     server.stop()
   })

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DesiredTask, Probe } from '../../src/core/contracts/node.ts'
 import { findCgroups } from '../../src/agent/exec/cgroups.ts'
-import { desired, eventually, isRoot, lives, sh, spec, TestNode } from './harness.ts'
+import { desired, isRoot, lives, sh, spec, TestNode } from './harness.ts'
+import { eventually } from '../support/eventually.ts'
 
 const hello = join(import.meta.dirname, '../../templates/services/hello')
 const readiness = { kind: 'http', path: '/ready', port: 'http', intervalMs: 200, timeoutMs: 500 } as const
@@ -45,7 +46,7 @@ describe('tasks under an agent', () => {
   it('end by their stop signal with their own exit code, then count as stopped', async () => {
     order(desired(2, sh('trap "exit 3" TERM; while :; do sleep 0.02; done')))
     await node.until(2, (task) => task.state === 'running')
-    await eventually(() => existsSync(join(node.paths.tasks, '2/pid')), 'pid')
+    await eventually('pid', 5000, () => existsSync(join(node.paths.tasks, '2/pid')))
     order(desired(2, sh(''), { want: 'stop' }))
     expect(await node.until(2, (task) => task.state === 'stopped')).toMatchObject({ pid: null })
     order(desired(3, spec(['node', 'server.js'], { cwd: hello, env: { PORT: '{{port.http}}' }, ports: { http: 0 }, readiness })))
@@ -59,7 +60,7 @@ describe('tasks under an agent', () => {
     order(desired(4, sh(script, { stop: { signal: 'SIGTERM', timeoutMs: 300 }, isolation: 'plain' })))
     const { pid } = await node.until(4, (task) => task.state === 'running')
     const file = join(node.paths.tasks, '4/work/child')
-    await eventually(() => existsSync(file) && readFileSync(file, 'utf8') !== '', 'the child')
+    await eventually('the child', 5000, () => existsSync(file) && readFileSync(file, 'utf8') !== '')
     const child = Number(readFileSync(file, 'utf8'))
     order(desired(4, sh(''), { want: 'stop' }))
     expect(await node.until(4, (task) => task.state === 'stopped')).toMatchObject({ reason: 'stop-timeout' })
@@ -104,10 +105,10 @@ describe('tasks under an agent', () => {
 
   it('are replaced by a higher incarnation: the old process is gone before the new one starts', async () => {
     order(desired(9, sh('echo 1 >> order; trap "sleep 0.2; echo 2 >> order; exit 0" TERM; while :; do sleep 0.02; done')))
-    await eventually(() => existsSync(join(node.paths.tasks, '9/work/order')), 'the first starts')
+    await eventually('the first starts', 5000, () => existsSync(join(node.paths.tasks, '9/work/order')))
     order(desired(9, sh('echo 3 >> order; exec sleep 300'), { incarnation: 2 }))
     await node.until(9, (task) => task.incarnation === 2 && task.state === 'running')
-    await eventually(() => readFileSync(join(node.paths.tasks, '9/work/order'), 'utf8').endsWith('3\n'), 'the second starts')
+    await eventually('the second starts', 5000, () => readFileSync(join(node.paths.tasks, '9/work/order'), 'utf8').endsWith('3\n'))
     expect(readFileSync(join(node.paths.tasks, '9/work/order'), 'utf8')).toBe('1\n2\n3\n')
   })
 
@@ -117,8 +118,8 @@ describe('tasks under an agent', () => {
     const { pid } = await node.until(10, (report) => report.state === 'running')
     orders.delete(10)
     order()
-    await eventually(() => !lives(pid ?? 0), 'the process ends')
-    await eventually(() => node.server.task(10) === undefined, 'the report leaves it out')
+    await eventually('the process ends', 5000, () => !lives(pid ?? 0))
+    await eventually('the report leaves it out', 5000, () => node.server.task(10) === undefined)
     expect(lives(pid ?? 0)).toBe(false)
   })
 
@@ -126,10 +127,11 @@ describe('tasks under an agent', () => {
     order(desired(11, sh('echo one; echo two >&2; sleep 0.6; echo three; exec sleep 300')))
     await node.until(11, (task) => task.state === 'running')
     await eventually(
-      () => existsSync(join(node.paths.tasks, '11/out')) && readFileSync(join(node.paths.tasks, '11/out'), 'utf8').includes('three'),
       'the lines',
+      5000,
+      () => existsSync(join(node.paths.tasks, '11/out')) && readFileSync(join(node.paths.tasks, '11/out'), 'utf8').includes('three'),
     )
-    await eventually(() => readFileSync(join(node.paths.tasks, '11/out.times'), 'utf8').split('\n').length > 2, 'the notes of time')
+    await eventually('the notes of time', 5000, () => readFileSync(join(node.paths.tasks, '11/out.times'), 'utf8').split('\n').length > 2)
     const read = async (query: string): Promise<{ stream: string; line: string; time?: number }[]> =>
       (await node.ask('GET', `/logs?task=11${query}`)).text
         .trim()
@@ -147,7 +149,7 @@ describe('tasks under an agent', () => {
   it('can be entered: an exec beside the task sees its files and its environment', async () => {
     order(desired(12, sh('echo here > mark; exec sleep 300', { env: { COLOUR: 'green' } })))
     await node.until(12, (task) => task.state === 'running')
-    await eventually(() => existsSync(join(node.paths.tasks, '12/work/mark')), 'the mark')
+    await eventually('the mark', 5000, () => existsSync(join(node.paths.tasks, '12/work/mark')))
     const { argv, env, cwd } = JSON.parse((await node.ask('GET', '/exec?task=job/group[12]')).text) as {
       argv: string[]
       env: Record<string, string>
@@ -170,7 +172,7 @@ describe('tasks under an agent', () => {
     order(desired(15, sh('echo $$ > inside; ls /proc | grep -c "^[0-9]" > seen; ( setsid sleep 302 & echo $! > stray ); exec sleep 303')))
     const { pid } = await node.until(15, (task) => task.state === 'running')
     const file = (name: string): string => join(node.paths.tasks, '15/work', name)
-    await eventually(() => existsSync(file('stray')) && readFileSync(file('stray'), 'utf8') !== '', 'the stray child')
+    await eventually('the stray child', 5000, () => existsSync(file('stray')) && readFileSync(file('stray'), 'utf8') !== '')
     expect(Number(readFileSync(file('inside'), 'utf8'))).toBeLessThan(100)
     expect(Number(readFileSync(file('seen'), 'utf8'))).toBeLessThan(10)
     expect(readFileSync(`/proc/${pid}/cgroup`, 'utf8')).toMatch(/muster\/[0-9a-f]{10}\/n1\/15/)
@@ -182,7 +184,7 @@ describe('tasks under an agent', () => {
     expect(strays()).toBe(1)
     orders.delete(15)
     order()
-    await eventually(() => !existsSync(folder), 'the cgroup goes')
+    await eventually('the cgroup goes', 5000, () => !existsSync(folder))
     expect(strays()).toBe(0)
   })
 
@@ -190,11 +192,11 @@ describe('tasks under an agent', () => {
     const tasks = Array.from({ length: 50 }, (_, i) => desired(100 + i, sh('echo x >> starts; exec sleep 300', { ports: { a: 0, b: 0 } })))
     const began = Date.now()
     order(...tasks)
-    await eventually(() => tasks.every(({ id }) => node.server.task(id)?.state === 'running'), 'all run', 15_000)
+    await eventually('all run', 15_000, () => tasks.every(({ id }) => node.server.task(id)?.state === 'running'))
     expect(Date.now() - began).toBeLessThan(10_000)
     const ports = tasks.flatMap(({ id }) => Object.values(node.server.task(id)?.ports ?? {}))
     expect(new Set(ports).size).toBe(100)
-    await eventually(() => tasks.every(({ id }) => existsSync(join(node.paths.tasks, `${id}/work/starts`))), 'all have begun')
+    await eventually('all have begun', 5000, () => tasks.every(({ id }) => existsSync(join(node.paths.tasks, `${id}/work/starts`))))
     for (const { id } of tasks) expect(readFileSync(join(node.paths.tasks, `${id}/work/starts`), 'utf8')).toBe('x\n')
     for (const { id } of tasks) orders.delete(id)
     order()

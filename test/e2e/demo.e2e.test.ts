@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { BIN, eventually, newFleet } from '../support/fleet.ts'
+import { BIN, newFleet } from '../support/fleet.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** Living processes whose command line holds the text. */
 function processesNaming(text: string): string[] {

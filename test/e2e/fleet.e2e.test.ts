@@ -8,8 +8,9 @@ import { createLogger } from '../../src/platform/logger.ts'
 import { openStateDb } from '../../src/server/state-db.ts'
 import { stateDigest } from '../../src/server/state-schema.ts'
 import { identify } from '../../src/platform/process.ts'
-import { eventually, newFleet, type TestFleet } from '../support/fleet.ts'
+import { newFleet, type TestFleet } from '../support/fleet.ts'
 import { runHello } from '../support/hello.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** One fleet, walked through as its users do; each test leaves it running. */
 let fleet: TestFleet

@@ -6,8 +6,9 @@ import { startTraffic } from '../../src/cli/demo/traffic.ts'
 import type { Entry } from '../../src/core/contracts/entry.ts'
 import { createPrng } from '../../src/core/kernel/prng.ts'
 import { openReadDb } from '../../src/server/state-db.ts'
-import { eventually, newFleet, type TestFleet } from '../support/fleet.ts'
+import { newFleet, type TestFleet } from '../support/fleet.ts'
 import { helloRelease, runHello } from '../support/hello.ts'
+import { eventually } from '../support/eventually.ts'
 
 const TASKS = 4
 const SEED = 20_261_122

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Wiring } from '../../src/server/host.ts'
 import { startControllers } from '../../src/server/controllers.ts'
 import { createLogger } from '../../src/platform/logger.ts'
-import { eventually } from '../support/fleet.ts'
 import { letterPosted, letterWritten, openToy, toySystem } from '../support/toy.ts'
+import { eventually } from '../support/eventually.ts'
 
 let toy: Awaited<ReturnType<typeof openToy>>
 beforeEach(async () => {

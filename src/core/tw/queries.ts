@@ -1,7 +1,7 @@
 /** Read side of tw: what the other systems and the server may look at. */
 export { jobStatus, type ArmStatus, type GroupStatus, type JobStatus } from './views/job-status.ts'
 export { desiredTasks, reportChanges, stoppingTasks, type StoppingTask } from './views/node-orders.ts'
-export { meshSnapshot, splitOf, splitStatus, type SplitStatus } from './views/mesh-snapshot.ts'
+export { MESH_POLICY, meshSnapshot, splitOf, splitStatus, type SplitStatus } from './views/mesh-snapshot.ts'
 export { findTask, parseTarget, tasksBySelector, type TaskSelector, type TaskView } from './views/tasks.ts'
 export { isJoined, nodesView, type NodeView } from './views/nodes.ts'
 export { jobRow, type JobRow } from './rows.ts'

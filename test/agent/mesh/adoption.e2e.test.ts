@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ensureProxy, type MeshProxy } from '../../../src/agent/mesh/client.ts'
 import { statePaths } from '../../../src/platform/paths.ts'
-import { Cleanup, endpoint, service, sleep, startBackend } from './support.ts'
+import { Cleanup, endpoint, service, startBackend } from './support.ts'
+import { eventually } from '../../support/eventually.ts'
 
 const cleanup = new Cleanup()
 afterEach(() => cleanup.run())
@@ -14,14 +15,6 @@ function pathsIn(): ReturnType<ReturnType<typeof statePaths>['agent']> {
   const dir = mkdtempSync(join(tmpdir(), 'muster-mesh-'))
   cleanup.add(() => rmSync(dir, { recursive: true, force: true }))
   return statePaths('test', { MUSTER_STATE_DIR: dir }).agent('n1')
-}
-
-async function until(what: () => unknown, timeoutMs: number): Promise<void> {
-  const untilMs = Date.now() + timeoutMs
-  while (!(await what())) {
-    if (Date.now() > untilMs) throw new Error(`not within ${timeoutMs} ms: ${what.toString()}`)
-    await sleep(10)
-  }
 }
 
 /** False for a zombie too: who reaps it is not ours to say. */
@@ -58,10 +51,10 @@ describe('the proxy process', () => {
     proxy.onExit = () => (exits += 1)
     process.kill(proxy.pid ?? 0, 'SIGKILL')
     const killedAt = Date.now()
-    await until(async () => (await text(proxy)) === 'ok', 5000)
+    await eventually('the answer of the new proxy', 5000, async () => (await text(proxy)) === 'ok')
     expect(Date.now() - killedAt).toBeLessThan(2500)
     expect(exits).toBe(1)
-    await until(() => proxy.pid !== null, 2000)
+    await eventually('a new proxy', 2000, () => proxy.pid !== null)
     expect({ gateway: proxy.gateway, ports: proxy.servicePorts }).toEqual(before)
     expect((await proxy.stats()).position).toBe(3)
   })

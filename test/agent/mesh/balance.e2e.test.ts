@@ -2,7 +2,9 @@ import { createServer as createNetServer } from 'node:net'
 import { Agent, request as httpRequest } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { MeshSplit } from '../../../src/core/contracts/mesh.ts'
-import { Cleanup, endpoint, listen, POLICY, raw, service, sleep, startBackend, startProxy } from './support.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MESH_POLICY } from '../../../src/core/tw/queries.ts'
+import { Cleanup, endpoint, listen, raw, service, startBackend, startProxy } from './support.ts'
 
 const cleanup = new Cleanup()
 afterEach(() => cleanup.run())
@@ -142,7 +144,7 @@ describe('endpoints', () => {
 
   it('over the limit of running requests are not asked: 503 overflow at once', async () => {
     const slow = await startBackend(cleanup, (_request, response) => void setTimeout(() => response.end('ok'), 200))
-    const proxy = await startProxy(cleanup, service([endpoint(1, slow.port)], { policy: { ...POLICY, runningMax: 4 } }))
+    const proxy = await startProxy(cleanup, service([endpoint(1, slow.port)], { policy: { ...MESH_POLICY, runningMax: 4 } }))
     const agent = keepAlive()
     const got = await many(8, 8, () => get(proxy.url, agent))
     expect(got.filter(({ reason }) => reason === 'overflow')).toHaveLength(4)

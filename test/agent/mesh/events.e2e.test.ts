@@ -2,9 +2,11 @@ import { createServer } from 'node:http'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { EventSender } from '../../../src/agent/mesh/events.ts'
-import { Cleanup, listen, sleep } from './support.ts'
+import { Cleanup, listen } from './support.ts'
+import { eventually } from '../../support/eventually.ts'
 
 const cleanup = new Cleanup()
 afterEach(() => cleanup.run())
@@ -32,11 +34,6 @@ function socketPath(): string {
   return join(dir, 'leaf.sock')
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !holds(); i += 1) await sleep(10)
-  expect(holds()).toBe(true)
-}
-
 describe('request events', () => {
   it('wait while the leaf is away, then arrive once each, in order', async () => {
     const socket = socketPath()
@@ -48,7 +45,7 @@ describe('request events', () => {
     expect(sender.stats()).toEqual({ sent: 0, waiting: 12_345, dropped: 0 })
     let calls = 0
     const taken = await startLeaf(socket, () => ((calls += 1) % 3 === 0 ? 503 : 200))
-    await until(() => sender.stats().sent === 12_345)
+    await eventually('all rows sent', 5000, () => sender.stats().sent === 12_345)
     expect([...taken.values()].flat()).toEqual(lines)
   })
 
@@ -62,7 +59,7 @@ describe('request events', () => {
     expect(waiting).toBeLessThanOrEqual(56_000)
     let calls = 0
     const taken = await startLeaf(socket, () => ((calls += 1) === 1 ? 400 : 200))
-    await until(() => sender.stats().waiting === 0)
+    await eventually('no row waiting', 5000, () => sender.stats().waiting === 0)
     expect([...taken.values()].flat().at(-1)).toBe('{"i":59999}')
     expect(sender.stats().sent + sender.stats().dropped).toBe(60_000)
   })

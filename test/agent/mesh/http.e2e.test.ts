@@ -3,8 +3,9 @@ import { execFile } from 'node:child_process'
 import { Agent, request as httpRequest } from 'node:http'
 import { connect, createServer as createNetServer } from 'node:net'
 import { promisify } from 'node:util'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Cleanup, endpoint, listen, raw, service, sleep, startBackend, startProxy } from './support.ts'
+import { Cleanup, endpoint, listen, raw, service, startBackend, startProxy } from './support.ts'
 
 const cleanup = new Cleanup()
 afterEach(() => cleanup.run())

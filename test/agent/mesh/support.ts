@@ -3,19 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Server as NetServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { MeshEndpoint, MeshPolicy, MeshService, RequestEvent } from '../../../src/core/contracts/mesh.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { MeshEndpoint, MeshService, RequestEvent } from '../../../src/core/contracts/mesh.ts'
+import { MESH_POLICY } from '../../../src/core/tw/queries.ts'
 import { MeshProxyServer } from '../../../src/agent/mesh/proxy.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
-
-export const POLICY: MeshPolicy = {
-  requestTimeoutMs: 15_000,
-  tryTimeoutMs: 5000,
-  connectTimeoutMs: 1000,
-  retriesMax: 2,
-  retryBudget: 200_000,
-  runningMax: 1024,
-  ejectedMax: 340_000,
-}
 
 /** Things to be closed after each test, the newest first. */
 export class Cleanup {
@@ -68,7 +60,7 @@ export function endpoint(id: number, port: number, more: Partial<MeshEndpoint> =
 }
 
 export function service(endpoints: MeshEndpoint[], more: Partial<MeshService> = {}): MeshService {
-  return { name: 'web', protocol: 'http', policy: POLICY, endpoints, split: null, faults: [], ...more }
+  return { name: 'web', protocol: 'http', policy: MESH_POLICY, endpoints, split: null, faults: [], ...more }
 }
 
 export interface TestProxy {
@@ -148,8 +140,4 @@ export function raw(port: number, bytes: string | string[], untilText?: string):
       }
     })()
   })
-}
-
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { eventually, newFleet, type TestFleet } from '../../support/fleet.ts'
+import { newFleet, type TestFleet } from '../../support/fleet.ts'
+import { eventually } from '../../support/eventually.ts'
 
 /** tw's commands as they are typed, on a real fleet of two nodes. */
 let fleet: TestFleet

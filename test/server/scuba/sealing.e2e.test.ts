@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { crc32 } from 'node:zlib'
 import { decodeManifest, foldManifest, type TableManifest } from '../../../src/core/scuba/wal/manifest.ts'
 import { Leaf } from './leaf.ts'
+import { eventually } from '../../support/eventually.ts'
 
 const leaf = new Leaf()
 beforeAll(() => leaf.start())
@@ -13,13 +14,6 @@ afterAll(() => leaf.remove())
 
 const manifestOf = (table: string): TableManifest | undefined =>
   foldManifest(decodeManifest(readFileSync(join(leaf.dir, 'manifest')), crc32).records).get(table)
-const until = async (isTrue: () => boolean | Promise<boolean>): Promise<void> => {
-  for (let i = 0; i < 200; i += 1) {
-    if (await isTrue()) return
-    await sleep(50)
-  }
-  throw new Error('it did not happen')
-}
 
 test(
   'small segments become one with the same rows; the manifest holds the digest of every file, and no other file stays',
@@ -31,7 +25,7 @@ test(
     }
     const rowsOf = async (): Promise<unknown> => (await leaf.client.query('select i, odd from many order by i')).rows
     const before = await rowsOf()
-    await until(async () => (await leaf.client.table('many')).segments === 1)
+    await eventually('one segment', 10_000, async () => (await leaf.client.table('many')).segments === 1)
     expect(await rowsOf()).toEqual(before)
     const segments = [...(manifestOf('many')?.segments.values() ?? [])]
     expect(segments).toMatchObject([{ rows: 16 }])
@@ -39,7 +33,11 @@ test(
       const content = readFileSync(join(leaf.dir, 'segments', file))
       expect([createHash('sha256').update(content).digest('hex'), content.length]).toEqual([sha256, bytes])
     }
-    await until(() => readdirSync(join(leaf.dir, 'segments')).length === 1 && readdirSync(join(leaf.dir, 'chunks')).length === 0)
+    await eventually(
+      'one file and no chunk',
+      10_000,
+      () => readdirSync(join(leaf.dir, 'segments')).length === 1 && readdirSync(join(leaf.dir, 'chunks')).length === 0,
+    )
   },
 )
 
@@ -101,11 +99,11 @@ test('retention drops the oldest segments, first by age, then by size, and keeps
   }
   const daysOf = async (): Promise<unknown[]> => (await leaf.client.query('select days from aging order by 1')).rows.flat()
   await leaf.client.setRetention('aging', { days: 10, gb: 100 })
-  await until(async () => (await daysOf()).length === 2)
+  await eventually('both days', 10_000, async () => (await daysOf()).length === 2)
   expect(await daysOf()).toEqual([0, 3])
   const bytes = Math.max(...[...(manifestOf('aging')?.segments.values() ?? [])].map((segment) => segment.bytes))
   await leaf.client.setRetention('aging', { days: 10, gb: (bytes * 1.5) / 1e9 })
-  await until(async () => (await daysOf()).length === 1)
+  await eventually('only the newer day', 10_000, async () => (await daysOf()).length === 1)
   expect(await daysOf()).toEqual([0])
 })
 
@@ -128,7 +126,7 @@ test('keys are recognised after their rows were sealed and their journal is gone
   const before = readdirSync(join(leaf.dir, 'journal'))
   expect(before.length).toBeGreaterThan(0)
   for (const { name } of await leaf.client.tables()) await leaf.seal(name)
-  await until(() => !readdirSync(join(leaf.dir, 'journal')).some((file) => before.includes(file)))
+  await eventually('an emptied journal', 10_000, () => !readdirSync(join(leaf.dir, 'journal')).some((file) => before.includes(file)))
   await leaf.end('SIGKILL')
   await leaf.start()
   expect(await leaf.client.send('keyed', '{"a":1}', { key: 'k' })).toMatchObject({ duplicate: true })

@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { eventually, newFleet, type TestFleet } from '../../support/fleet.ts'
+import { newFleet, type TestFleet } from '../../support/fleet.ts'
+import { eventually } from '../../support/eventually.ts'
 
 const BIN = fileURLToPath(new URL('../../../bin/muster.js', import.meta.url))
 const hasTmux = spawnSync('tmux', ['-V']).status === 0

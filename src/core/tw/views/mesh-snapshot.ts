@@ -12,8 +12,8 @@ import {
   type TaskRow,
 } from '../rows.ts'
 
-/** mesh 3.5, the defaults */
-const POLICY: MeshPolicy = {
+/** what holds where a job file says nothing */
+export const MESH_POLICY: MeshPolicy = {
   requestTimeoutMs: 15_000,
   tryTimeoutMs: 5000,
   connectTimeoutMs: 1000,
@@ -35,9 +35,9 @@ function meshService(db: ReadDb, row: MeshServiceRow): MeshService {
     name: row.name,
     protocol: row.protocol,
     policy: {
-      ...POLICY,
+      ...MESH_POLICY,
       requestTimeoutMs: row.request_timeout_ms,
-      tryTimeoutMs: Math.min(POLICY.tryTimeoutMs, row.request_timeout_ms),
+      tryTimeoutMs: Math.min(MESH_POLICY.tryTimeoutMs, row.request_timeout_ms),
       retriesMax: row.retries_max,
     },
     endpoints,
