@@ -59,7 +59,7 @@ export abstract class MusterCommand extends Command {
   protected async start<C extends { args?: unknown; flags?: unknown }>(command: C): Promise<Parsed<C>> {
     // oclif would take piped input for a missing argument: `… | muster tw ps` must not become a question about a job.
     for (const arg of Object.values((command.args ?? {}) as Record<string, { ignoreStdin?: boolean }>)) arg.ignoreStdin = true
-    const parsed = (await this.parse(command as never)) as unknown as { args: unknown; flags: unknown; argv: unknown[] }
+    const parsed = (await this.parse(command as never).catch(asUsage)) as unknown as { args: unknown; flags: unknown; argv: unknown[] }
     const flags = parsed.flags as unknown as CommonFlags
     this.settings = await loadConfig({ context: flags.context, output: flags.json ? 'json' : flags.output })
     this.format = toFormat(this.settings.output.value, this.settings.output.origin)
@@ -260,7 +260,9 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
           hint: 'Run it without --plan.',
         })
       const { plan, warnings } = await this.call(ref, input, { plan: true })
-      if (plan) await this.showPlan(plan, warnings)
+      const isNamed = operation.danger === 'high' || (operation.danger === 'medium' && this.settings.isProtected.value)
+      const name = operation.confirmName?.(parsed.data) ?? this.settings.context.value
+      if (plan) await this.showPlan(plan, warnings, isNamed && flags.confirm === undefined ? name : null)
       return null
     }
     const { confirmYes, confirmName } = await import('./confirm.ts')
@@ -274,15 +276,23 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
         flags.confirm,
         streams,
       )
-    else if (operation.danger === 'medium') await confirmYes(operation.summary, flags.yes, streams)
+    // Who applies a plan has seen what it does, so a y/N more would only be noise. A name is asked for all the same.
+    else if (operation.danger === 'medium') await confirmYes(operation.summary, flags.yes || flags.apply !== undefined, streams)
     return this.call(ref, input, { apply: flags.apply, confirm: confirm ?? flags.confirm })
   }
 
-  private async showPlan(plan: Plan, warnings: readonly string[]): Promise<void> {
+  /** `confirm`: the name that carrying it out asks for, so that the line to copy works as it is. */
+  private async showPlan(plan: Plan, warnings: readonly string[], confirm: string | null): Promise<void> {
     const { renderPlan } = await import('./render/plan.ts')
-    const again = ['muster', ...(this.id ?? '').split(':'), ...this.argv.filter((word) => word !== '--plan').map(quote)].join(' ')
+    const words = [...this.argv.filter((word) => word !== '--plan'), ...(confirm === null ? [] : ['--confirm', confirm])]
+    const again = ['muster', ...(this.id ?? '').split(':'), ...words.map(quote)].join(' ')
     await this.answer('plan', plan, (value, view) => renderPlan(view, value, again), warnings)
   }
+}
+
+/** The parser refuses a value with a plain error (`Expected an integer …`): that is a mistake on the command line, not a bug. */
+function asUsage(error: Error): never {
+  throw error instanceof MusterError || 'parse' in error ? error : Object.assign(error, { oclif: { exit: 2 }, parse: {} })
 }
 
 /** A word as it has to be typed in a shell. */

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { EXIT, MusterError, type ErrorBody } from '../core/kernel/errors.ts'
 import { failure, formatOf, isMachine } from './output.ts'
 import { renderBug, renderError } from './render/error.ts'
@@ -15,6 +16,8 @@ export interface FailureContext {
   version: string
   /** `muster.tw.ps/1`, or of the command as far as it is known */
   schema: string
+  /** `tw ps`, as far as it is known */
+  command?: string
   /** names of the flags of the command, for guesses */
   flags: readonly string[]
 }
@@ -55,16 +58,35 @@ function bodyOf(error: unknown, context: FailureContext): ErrorBody {
   return new MusterError('INTERNAL', message).toJSON()
 }
 
-/** What oclif's parser refuses, without its appendix and its Config object. */
+/** What oclif's parser refuses, in our words: without its headlines, its appendix and its Config object. */
 function usageBody(error: OclifError, context: FailureContext): ErrorBody {
-  const message =
-    error.message
-      .split('\nSee more help')[0]
-      ?.replace(/^Nonexistent flags?:/, 'unknown flag')
-      .trim() ?? error.message
   const near = (error.flags ?? []).flatMap((flag) => nearFlags(flag, context.flags))
-  const options = near.length > 0 ? { hint: `Did you mean ${near.join(' or ')}? Nothing was run.` } : {}
-  return new MusterError('USAGE', message, options).toJSON()
+  const hint =
+    near.length > 0
+      ? `Did you mean ${near.join(' or ')}? Nothing was run.`
+      : context.command === undefined
+        ? 'Run the command with --help.'
+        : `See \`muster ${context.command} --help\`.`
+  return new MusterError('USAGE', plainUsage(stripVTControlCharacters(error.message)), { hint }).toJSON()
+}
+
+function plainUsage(message: string): string {
+  const [text = message] = message.split(/\n(?:See more help|\nNote: )/)
+  const missing = /^Missing \d+ required args?:\n([^]*)$/.exec(text)?.[1]
+  if (missing !== undefined) return missing.trim().split('\n').map(missingArg).join('; ')
+  return text
+    .replace(/^The following errors? occurred:\s*/, '')
+    .replace(/Missing required flag (\S+)/g, '--$1 is missing')
+    .replace(/^Nonexistent flags?:/, 'unknown flag')
+    .replace(/^Parsing (--\S+)\s+/, '$1: ')
+    .replace(/^(Unexpected|Expected)/, (word) => word.toLowerCase())
+    .trim()
+}
+
+/** `count  how many tasks` → `COUNT is missing (how many tasks)` */
+function missingArg(line: string): string {
+  const [name = '', ...words] = line.trim().split(/\s+/)
+  return `${name.toUpperCase()} is missing${words.length > 0 ? ` (${words.join(' ')})` : ''}`
 }
 
 function nearFlags(flag: string, known: readonly string[]): string[] {

@@ -41,6 +41,7 @@ async function dispatch(argv: string[], program: Program, context: FailureContex
   }
   if (found.kind === 'unknown') return
   context.schema = schemaName(found.id.replaceAll(':', '.'))
+  context.command = found.id.replaceAll(':', ' ')
   const command = await program.load(found.id)
   context.flags = Object.keys({ ...command.baseFlags, ...command.flags })
   await runCommand(command, found.id, found.argv, program.version)

@@ -29,7 +29,14 @@ export function resolveCommand(argv: readonly string[], ids: readonly string[]):
   if (best !== null && (best.used === used || !topics.has(path))) return { kind: 'command', id: best.id, argv: argv.slice(best.used) }
   if (path !== '' && (rest === undefined || rest.startsWith('-'))) return { kind: 'topic', id: path }
   const typed = [...path.split(':').filter(Boolean), rest ?? ''].join(' ')
-  return { kind: 'unknown', typed, guesses: guess(typed, ids) }
+  // `kv get x`: the next word says more than the first alone.
+  const next = argv[used + 1]
+  const longer = next === undefined ? [] : ids.map(spell).filter((name) => name.endsWith(` ${typed} ${next}`))
+  return { kind: 'unknown', typed, guesses: longer.length > 0 ? longer : guess(typed, ids) }
+}
+
+function spell(id: string): string {
+  return id.replaceAll(':', ' ')
 }
 
 function step(path: string, word: string, known: Set<string>, topics: Set<string>): string | null {
@@ -43,22 +50,30 @@ function prefixesOf(id: string): string[] {
   return words.slice(0, -1).map((_, i) => words.slice(0, i + 1).join(':'))
 }
 
-/** Up to three names near to what was typed, nearest first. Only printed, never run. */
+/** Up to three names near to what was typed, nearest first: of commands, of topics and `help`. Only printed, never run. */
 export function guess(typed: string, ids: readonly string[]): string[] {
   const target = typed.toLowerCase()
-  const last = target.split(' ').at(-1) ?? ''
-  return ids
-    .map((id) => {
-      const name = id.replaceAll(':', ' ')
-      // `job run` for `tw job run`: a name whose end was typed is near, however long its front is.
-      const plain = name.toLowerCase()
-      const distance = plain.endsWith(` ${target}`) ? 0.5 : editDistance(target, plain) - (last.length > 2 && plain.includes(last) ? 1 : 0)
-      return { name, distance }
-    })
-    .filter(({ name, distance }) => distance <= Math.max(2, Math.floor(name.length / 3)))
+  return [...new Set([...ids, ...ids.flatMap(prefixesOf), 'help'])]
+    .map((id) => ({ name: spell(id), distance: distanceTo(target, spell(id).toLowerCase()) }))
+    .filter(({ name, distance }) => distance <= nearMax(Math.min(name.length, target.length)))
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .slice(0, 3)
     .map(({ name }) => name)
+}
+
+/** Half-typed names are near, however long the rest is: `job run` for `tw job run`, `tw scale` for `tw job scale`, `dep` for `deploy`. */
+function distanceTo(target: string, name: string): number {
+  const [first = '', ...more] = target.split(' ')
+  const last = more.at(-1)
+  if (name.endsWith(` ${target}`)) return 0.5
+  if (last !== undefined && name.startsWith(`${first} `) && name.endsWith(` ${last}`)) return 0.7
+  if (target.length > 2 && name.startsWith(target) && !name.slice(target.length).includes(' ')) return 0.9
+  return editDistance(target, name) - (target.length > 2 && name.includes(last ?? first) && (last ?? first).length > 2 ? 1 : 0)
+}
+
+/** Of two or three letters no two can be wrong: `kv` is not a slip of `up`. */
+function nearMax(length: number): number {
+  return length < 4 ? 1 : Math.max(2, Math.floor(length / 3))
 }
 
 /** Damerau–Levenshtein distance, restricted form: insert, delete, replace, swap neighbours. */

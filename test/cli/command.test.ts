@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { reportFailure } from '../../src/cli/failure.ts'
 import { Args, ChangeCommand, QueryCommand, remote, type InputOf, type OutputOf, type Parsed } from '../../src/cli/command.ts'
 import { runCommand, type CommandClass } from '../../src/cli/run-command.ts'
 import { defineCommand, defineQuery } from '../../src/core/contracts/operation.ts'
@@ -107,7 +108,7 @@ test('a query is asked, and rendered for people or as one envelope named after t
 test('--plan prints the difference and the command that does it, and changes nothing', async () => {
   await run(ThingDrop, 'thing:drop', 'web', '--plan')
   expect(asked).toEqual([{ url: '/v1/test/thing/drop', plan: '1', apply: undefined, confirm: undefined }])
-  expect(stdout).toContain('muster thing drop web --apply p1')
+  expect(stdout).toContain('muster thing drop web --confirm web --apply p1')
 })
 
 test('high danger asks for the name before anything is sent', async () => {
@@ -126,6 +127,19 @@ test('medium danger wants --yes in a script', async () => {
   })
   await run(ThingStop, 'thing:stop', 'web', '--yes')
   expect(asked).toHaveLength(1)
+})
+
+test('the line that a plan prints works as it is: who applies a plan of medium danger is not asked again', async () => {
+  await run(ThingStop, 'thing:stop', 'web', '--apply', 'p1')
+  expect(asked).toMatchObject([{ apply: 'p1' }])
+})
+
+test('a value that is no number is a mistake on the command line, not a bug', async () => {
+  class Scale extends ThingList {
+    static override args = { count: Args.integer() }
+  }
+  const refused = await run(Scale, 'thing:scale', 'x').catch((error: unknown) => error)
+  expect(reportFailure(refused, { argv: [], version: '0', schema: 'muster.thing.scale/1', flags: [] })).toBe(2)
 })
 
 test('input that the operation refuses is a usage error and is not sent', async () => {

@@ -52,3 +52,21 @@ test('a typo in a flag is guessed', () => {
   expect(stderr).toContain('unknown flag --jsno')
   expect(stderr).toContain('Did you mean --json?')
 })
+
+test('what the parser refuses is said in a sentence, with the help of that very command', () => {
+  const refuse = (message: string): string => {
+    stderr = ''
+    const error = Object.assign(new Error(message), { oclif: { exit: 2 }, parse: {} })
+    expect(reportFailure(error, { argv: [], version: '1', schema: 'muster.x/1', command: 'tw job scale', flags: [] })).toBe(2)
+    return stderr
+  }
+  expect(refuse('Missing 1 required arg:\ncount  how many\n\nNote: --set allows multiple values.\nSee more help with --help')).toMatch(
+    /^✖ COUNT is missing \(how many\)\n {2}See `muster tw job scale --help`/,
+  )
+  expect(refuse('The following error occurred:\n  \u001b[2mMissing required flag release\u001b[22m\nSee more help')).toContain(
+    '✖ --release is missing\n',
+  )
+  expect(refuse('Parsing --at \n\tExpected an integer but received: x\nSee more help')).toContain(
+    '✖ --at: Expected an integer but received: x\n',
+  )
+})

@@ -29,6 +29,18 @@ test('a name whose front was forgotten is guessed', () => {
   expect(resolveCommand(['job', 'run', 'a.yaml'], ids)).toMatchObject({ kind: 'unknown' })
 })
 
+test('a half-typed name is guessed: its last words, its first and last, its beginning, a topic, or help', () => {
+  expect(resolveCommand(['node', 'ls', 'x'], ids)).toMatchObject({ guesses: ['tw node ls'] })
+  expect(guess('tw run', ids)).toContain('tw job run')
+  expect(guess('dep', ids)).toEqual(['deploy'])
+  expect(guess('alert', ids)).toEqual(['scuba alert'])
+  expect(guess('hlep', ids)).toEqual(['help'])
+})
+
+test('two wrong letters of two are no slip', () => {
+  expect(guess('kv', ['up', 'tw:ps'])).toEqual([])
+})
+
 test('nothing far away is guessed', () => {
   expect(guess('zzzzzzzz', ids)).toEqual([])
 })

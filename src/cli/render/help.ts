@@ -65,6 +65,16 @@ export const TOPICS: Record<string, string> = {
   token: 'who may use the TCP listener',
 }
 
+/** Whose examples a topic starts with: what it is used for most, not what the alphabet puts first. */
+const STARTS: Record<string, readonly string[]> = {
+  tw: ['tw:job:run', 'tw:ps', 'tw:logs', 'tw:explain'],
+  deploy: ['deploy:start', 'deploy:watch', 'deploy:why', 'deploy:rollback'],
+  scuba: ['scuba:query', 'scuba:panel', 'scuba:tail', 'scuba:send'],
+  sev: ['sev:list', 'sev:ack', 'sev:show', 'sev:resolve'],
+  chaos: ['chaos:run', 'chaos:active', 'chaos:report', 'chaos:halt'],
+  delos: ['delos:kv:put', 'delos:kv:watch', 'delos:lock:run', 'delos:log:ls'],
+}
+
 /** `muster tw ps --help`: examples first. */
 export function renderCommandHelp(command: CommandInfo, view: View): string {
   const args = Object.values(command.args).filter((arg) => !arg.hidden)
@@ -123,9 +133,13 @@ export function renderTopicHelp(topic: string, commands: readonly CommandInfo[],
   const start =
     topic === ''
       ? ['$ muster up --nodes 6 --regions 2', '$ muster tw job run ./job.yaml', '$ muster deploy start web --release ./dist-v2']
-      : below
-          .flatMap(examplesOf)
-          .filter((line) => line.startsWith('$'))
+      : (STARTS[topic] ?? below.map((command) => command.id))
+          .flatMap((id) => below.filter((command) => command.id === id))
+          .flatMap((command) =>
+            examplesOf(command)
+              .filter((line) => line.startsWith('$'))
+              .slice(0, 1),
+          )
           .slice(0, 4)
   return [
     head,

@@ -28,10 +28,10 @@ function renderChange(view: View, change: PlanChange): string[] {
   const sign = { insert: '+', update: '~', delete: '-' }[change.op]
   const color = { insert: 'green', update: 'yellow', delete: 'red' }[change.op] as 'green' | 'yellow' | 'red'
   const row = change.after ?? before
-  const lines = [paint(view, color, `${sign} ${change.table} ${identify(row)}`)]
+  const lines = [paint(view, color, `${sign} ${change.table} ${identify(view, row)}`)]
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])]
   for (const key of keys) {
-    const [old, now] = [show(before[key]), show(after[key])]
+    const [old, now] = [show(view, before[key]), show(view, after[key])]
     if (change.op === 'update') {
       if (old !== now) lines.push(`    ${key}: ${paint(view, 'red', old)} → ${paint(view, 'green', now)}`)
     } else {
@@ -42,13 +42,14 @@ function renderChange(view: View, change: PlanChange): string[] {
 }
 
 /** The first column is the key in every table of ours. */
-function identify(row: Record<string, unknown>): string {
+function identify(view: View, row: Record<string, unknown>): string {
   const first = Object.entries(row)[0]
-  return first === undefined ? '' : `${first[0]}=${show(first[1])}`
+  return first === undefined ? '' : `${first[0]}=${show(view, first[1])}`
 }
 
-function show(value: unknown): string {
+/** On a terminal a long value is cut; a file or a pipe gets all of it. */
+function show(view: View, value: unknown): string {
   if (value === null || value === undefined) return '-'
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text
+  return view.isTty && text.length > 200 ? `${text.slice(0, 199)}…` : text
 }

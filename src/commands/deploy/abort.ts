@@ -1,17 +1,24 @@
 import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
 import { renderRollout } from '../../cli/render/deploy.ts'
+import { theRollout } from '../../cli/the-rollout.ts'
 
 const operation = remote('deploy.abort', async () => (await import('../../core/deploy/operations.ts')).deployAbort)
 
 export default class DeployAbort extends ChangeCommand<typeof operation> {
   static override operation = operation
   static override summary = 'End a rollout in flight: back to the old release at once.'
-  static override args = { rollout: Args.string({ description: 'the rollout, or its service', required: true }) }
+  static override args = { rollout: Args.string({ description: 'the rollout, or its service; without it, the one in flight' }) }
   static override flags = { reason: Flags.string({ description: 'why, for the log', default: '' }) }
   static override examples = ['<%= config.bin %> deploy abort web --yes']
 
-  input({ args, flags }: Parsed<typeof DeployAbort>): InputOf<typeof operation> {
-    return { rollout: args.rollout ?? '', reason: flags.reason ?? '' }
+  async input({ args, flags }: Parsed<typeof DeployAbort>): Promise<InputOf<typeof operation>> {
+    const rollout =
+      args.rollout ??
+      (await theRollout(
+        (ref, asked) => this.call(ref, asked),
+        (text) => this.note(text),
+      ))
+    return { rollout, reason: flags.reason ?? '' }
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {

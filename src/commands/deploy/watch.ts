@@ -1,10 +1,11 @@
 import { Args, Flags, MusterCommand } from '../../cli/command.ts'
 import { eventText, renderWatch } from '../../cli/render/deploy-watch.ts'
-import { MusterError } from '../../core/kernel/errors.ts'
+import { theRollout } from '../../cli/the-rollout.ts'
 
 export default class DeployWatch extends MusterCommand {
   static override summary = 'Watch a rollout: steps, split, canary against control with its evidence, time left.'
-  static override description = 'A screen on a terminal; elsewhere plain lines, or with --json JSON Lines (`snapshot`, `result`). Ends with the rollout; exits 1 when it did not succeed.'
+  static override description =
+    'A screen on a terminal; elsewhere plain lines, or with --json JSON Lines (`snapshot`, `result`). Ends with the rollout; exits 1 when it did not succeed.'
   static override args = { rollout: Args.string({ description: 'the rollout, or its service; without it, the one in flight' }) }
   static override flags = {
     plain: Flags.boolean({ description: 'plain lines also on a terminal' }),
@@ -15,7 +16,7 @@ export default class DeployWatch extends MusterCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.start(DeployWatch)
     const signal = this.interrupted()
-    const rollout = args.rollout ?? (await this.theOne())
+    const rollout = args.rollout ?? (await theRollout((ref, asked) => this.call(ref, asked), null))
     if (this.isScreen && !flags.plain) {
       const { openDeployWatch } = await import('../../tui/deploy-watch/open.tsx')
       const end = await openDeployWatch({ client: this.client, rollout, view: this.view, isReadOnly: flags['read-only'] ?? false, signal })
@@ -36,13 +37,5 @@ export default class DeployWatch extends MusterCommand {
     if (last === null || last.rollout.endedAtMs === null) return
     this.print(this.isMachine ? JSON.stringify({ type: 'result', data: last }) : renderWatch(last, this.view))
     process.exitCode = last.rollout.state === 'succeeded' ? 0 : 1
-  }
-
-  private async theOne(): Promise<string> {
-    const { data } = await this.client.call<{ rollouts: { rollout: string; endedAtMs: number | null }[] }>('deploy.status', {})
-    const flying = data.rollouts.filter((row) => row.endedAtMs === null)
-    const only = flying.length === 1 ? flying[0] : data.rollouts.length === 1 ? data.rollouts[0] : undefined
-    if (only) return only.rollout
-    throw new MusterError('DEPLOY_ROLLOUT_UNKNOWN', flying.length > 1 ? `${flying.length} rollouts are in flight: name one of ${flying.map((row) => row.rollout).join(', ')}.` : 'No rollout is in flight.')
   }
 }
