@@ -6,7 +6,8 @@ export function serviceOf<S>(services: ReadonlyMap<string, S>, header: string | 
   if (header !== null) return services.get(serviceName(header)) ?? null
   const named = services.get(serviceName(host))
   if (named !== undefined) return named
-  if (services.size !== 1) return null
+  // A name of the mesh that is not there must not be answered by somebody else; an address names nobody.
+  if (services.size !== 1 || /\.mesh(?::\d+)?$/i.test(host)) return null
   for (const only of services.values()) return only
   return null
 }

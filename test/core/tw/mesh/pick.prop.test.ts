@@ -73,6 +73,7 @@ describe('route', () => {
     expect(serviceOf(both, 'api', 'web')).toBe(2)
     expect(serviceOf(both, 'nobody', 'web')).toBeNull()
     expect(serviceOf(new Map([['web', 1]]), null, '127.0.0.1:15001')).toBe(1)
+    expect(serviceOf(new Map([['web', 1]]), null, 'gone.mesh:15001')).toBeNull()
     expect(serviceName('api.mesh')).toBe('api')
   })
 })
