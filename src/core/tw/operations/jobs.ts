@@ -161,7 +161,7 @@ export const jobRevert = defineCommand({
     if (isRefusal(job)) return job
     const to = input.to ?? (job.state === 'stopped' ? job.current_version : job.current_version - 1)
     const row = versionRow(db, input.job, to)
-    if (!row) return refuse('TW_VERSION_UNKNOWN', `the job ${input.job} has no version ${to}`)
+    if (!row) return refuse('TW_VERSION_UNKNOWN', `the job ${input.job} has no ${to === 0 ? 'earlier version' : `version ${to}`}`)
     return startVersion(db, {
       spec: specOf(db, input.job, to),
       document: fromJson(row.document),
