@@ -84,6 +84,8 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     description: 'A demonstration profile: steps of seconds from 5 %, no warm-up, a floor rate of 2.5 % fit for 25 canary requests a second. Not for production.',
     steps: [step(50_000, 8 * S, 5), step(250_000, 4 * S, 3), step(ALL, 3 * S, null)],
     floorRate: 0.025,
+    // A bad release passes a step by luck once in a hundred at most: a demonstration that fails by luck shows nothing.
+    beta: 0.01,
     latency: { tolerance: 1, floorMs: 50, gateRatio: 2 },
     lookMs: S, warmupMs: 0, healthyMs: S, extend: 3, inconclusiveMinMs: 45 * S,
     deadlines: {
