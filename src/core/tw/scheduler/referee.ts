@@ -6,7 +6,7 @@ import { attributesOf } from './fleet.ts'
 
 /**
  * Why a placement may not stand in the state as it is now, or null. Knows nothing of any planner: it reads the few rows
- * the record touches (I2, I4, I7).
+ * the record touches (I2, I4, I6).
  */
 export function misfitOf(
   db: ReadDb,

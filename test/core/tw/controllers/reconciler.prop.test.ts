@@ -143,7 +143,7 @@ test('after any sequence of runs, scales, stops, drains and lost nodes no node i
       const wanted = status?.state === 'running' ? (status.groups[0]?.arms[0]?.wanted ?? 0) : 0
       expect(live(fleet).length).toBe(wanted)
       expect(serving(fleet)).toBe(wanted)
-      // I6: no process is left that tw does not know, and none is known that does not run.
+      // I5: no process is left that tw does not know, and none is known that does not run.
       expect(
         [...fleet.nodes.values()].flatMap((node) => [...node.processes.values()]).filter((process) => process.report.pid !== null).length,
       ).toBe(wanted)
