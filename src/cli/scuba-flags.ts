@@ -32,7 +32,10 @@ export function paramsFlag(pairs: readonly string[] | undefined): Record<string,
       if (at < 1) throw new MusterError('USAGE', `--param ${JSON.stringify(pair)} is not of the form NAME=VALUE`)
       const value = pair.slice(at + 1)
       if (value === 'true' || value === 'false') return [pair.slice(0, at), value === 'true']
-      return [pair.slice(0, at), /^-?(0|[1-9]\d*)(\.\d+)?$/.test(value) && Number.isSafeInteger(Math.trunc(Number(value))) ? Number(value) : value]
+      return [
+        pair.slice(0, at),
+        /^-?(0|[1-9]\d*)(\.\d+)?$/.test(value) && Number.isSafeInteger(Math.trunc(Number(value))) ? Number(value) : value,
+      ]
     }),
   )
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { packDirectory, uploadArtifact } from '../../src/cli/artifact.ts'
+import { packDirectory, uploadArtifact } from '../../src/cli/files/artifact.ts'
 import { createClient, type Client } from '../../src/cli/client.ts'
 import { startTraffic } from '../../src/cli/demo/traffic.ts'
 import type { Entry } from '../../src/core/contracts/entry.ts'

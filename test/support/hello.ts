@@ -1,7 +1,7 @@
 import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { packDirectory, uploadArtifact } from '../../src/cli/artifact.ts'
+import { packDirectory, uploadArtifact } from '../../src/cli/files/artifact.ts'
 import { createClient } from '../../src/cli/client.ts'
 import type { TestFleet } from './fleet.ts'
 

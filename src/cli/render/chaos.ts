@@ -36,7 +36,15 @@ export function renderFaults(view: View, run: RunView): string {
       { title: 'fault', cell: (fault) => fault.fault },
       { title: 'on', cell: (fault) => fault.on },
       { title: 'node', cell: (fault) => fault.node },
-      { title: 'state', cell: (fault) => mark(view, fault.state === 'leaked' ? 'bad' : fault.state === 'failed' ? 'warn' : fault.state === 'armed' ? 'busy' : 'ok', fault.state) },
+      {
+        title: 'state',
+        cell: (fault) =>
+          mark(
+            view,
+            fault.state === 'leaked' ? 'bad' : fault.state === 'failed' ? 'warn' : fault.state === 'armed' ? 'busy' : 'ok',
+            fault.state,
+          ),
+      },
       { title: 'effect', cell: (fault) => fault.effect, align: 'right' },
       { title: 'message', cell: (fault) => fault.message, canShrink: true },
     ],
@@ -52,17 +60,26 @@ export function renderRun(view: View, run: RunView): string {
     ['state', runState(view, run)],
     ['reason', run.reason === '' ? null : run.reason],
     ['service', run.service],
-    ['radius', `${radius.tasks} of ${radius.serving} tasks (cap ${radius.tasksMax}), ${formatShare(radius.usersPpm)} of users (cap ${formatShare(radius.usersMaxPpm)})`],
+    [
+      'radius',
+      `${radius.tasks} of ${radius.serving} tasks (cap ${radius.tasksMax}), ${formatShare(radius.usersPpm)} of users (cap ${formatShare(radius.usersMaxPpm)})`,
+    ],
     ['effect', run.effect],
     ['recovery', run.recoveryMs === null ? null : formatDuration(run.recoveryMs)],
   ])
-  const checks = run.checks.length === 0 ? [] : ['', table(view, run.checks, [
-    { title: 'check', cell: (check) => check.name },
-    { title: 'kind', cell: (check) => check.kind },
-    { title: 'lowest', cell: (check) => number(check.lowest), align: 'right' },
-    { title: 'highest', cell: (check) => number(check.highest), align: 'right' },
-    { title: 'last', cell: (check) => number(check.last), align: 'right' },
-  ])]
+  const checks =
+    run.checks.length === 0
+      ? []
+      : [
+          '',
+          table(view, run.checks, [
+            { title: 'check', cell: (check) => check.name },
+            { title: 'kind', cell: (check) => check.kind },
+            { title: 'lowest', cell: (check) => number(check.lowest), align: 'right' },
+            { title: 'highest', cell: (check) => number(check.highest), align: 'right' },
+            { title: 'last', cell: (check) => number(check.last), align: 'right' },
+          ]),
+        ]
   return [head, '', renderFaults(view, run), ...checks].join('\n')
 }
 
@@ -120,7 +137,9 @@ export function renderReport(run: ReportView): string {
     '',
     '| check | kind | lowest | highest | last |',
     '|---|---|---|---|---|',
-    ...run.checks.map((check) => `| ${check.name} | ${check.kind} | ${number(check.lowest)} | ${number(check.highest)} | ${number(check.last)} |`),
+    ...run.checks.map(
+      (check) => `| ${check.name} | ${check.kind} | ${number(check.lowest)} | ${number(check.highest)} | ${number(check.last)} |`,
+    ),
     '',
     '| fault | on | node | state | effect |',
     '|---|---|---|---|---|',

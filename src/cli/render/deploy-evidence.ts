@@ -55,8 +55,12 @@ export function evidenceBar(view: View, milliNats: number, line: number, width =
 export function renderEvidence(evidence: Evidence, view: View): string {
   const { harm, gate, srm } = evidence
   const open = (isOpen: boolean): string => (isOpen ? 'open' : 'not yet')
-  const latency = evidence.latencyMs.map((one) => `p${Number((one.quantile * 100).toFixed(1))} ${one.canary ?? '–'} against ${one.control ?? '–'} ms`).join(', ')
-  const refused = Object.entries(evidence.refused).map(([why, n]) => `${n} ${why}`).join(', ')
+  const latency = evidence.latencyMs
+    .map((one) => `p${Number((one.quantile * 100).toFixed(1))} ${one.canary ?? '–'} against ${one.control ?? '–'} ms`)
+    .join(', ')
+  const refused = Object.entries(evidence.refused)
+    .map(([why, n]) => `${n} ${why}`)
+    .join(', ')
   return fields(view, [
     ['canary', `${rateText(evidence.failingCanary, evidence.unitsCanary)} failed, ${formatShare(evidence.sharePpm)} of the users`],
     ['control', `${rateText(evidence.failingControl, evidence.unitsControl)} failed`],
@@ -64,8 +68,14 @@ export function renderEvidence(evidence: Evidence, view: View): string {
     ['latency', latency],
     ['harm', `E ${eText(harm.total)} of ${eText(harm.line)} (errors ${eText(harm.errors)}, latency ${eText(harm.latency)})`],
     ['crossed', evidence.crossedAtMs === null ? null : `${evidence.crossedMetric} at ${new Date(evidence.crossedAtMs).toISOString()}`],
-    ['gate', `errors ${open(gate.isOpen.errors)} (E ${eText(gate.errors)} of ${eText(gate.line)}: below ×${gate.ratio}, or below ${formatShare(gate.floorPpm)}), latency ${open(gate.isOpen.latency)} (E ${eText(gate.latency)})`],
+    [
+      'gate',
+      `errors ${open(gate.isOpen.errors)} (E ${eText(gate.errors)} of ${eText(gate.line)}: below ×${gate.ratio}, or below ${formatShare(gate.floorPpm)}), latency ${open(gate.isOpen.latency)} (E ${eText(gate.latency)})`,
+    ],
     ['sample', `E ${eText(srm.value)} of ${eText(srm.line)} that the canary gets less than it was sent`],
-    ['data', `${evidence.windows} windows, ${new Date(evidence.dataFromMs).toISOString()} to ${new Date(evidence.dataToMs).toISOString()}${refused === '' ? '' : `, refused: ${refused}`}`],
+    [
+      'data',
+      `${evidence.windows} windows, ${new Date(evidence.dataFromMs).toISOString()} to ${new Date(evidence.dataToMs).toISOString()}${refused === '' ? '' : `, refused: ${refused}`}`,
+    ],
   ])
 }

@@ -14,7 +14,8 @@ export type WatchedStep = WatchView['rollout']['steps'][number]
 
 /** `● 5 %  12s`: one rung of the ladder. */
 export function stepText(view: View, step: WatchedStep, nowMs: number): string {
-  const took = step.enteredAtMs === null ? `≥ ${formatDuration(step.minimumMs)}` : formatDuration((step.endedAtMs ?? nowMs) - step.enteredAtMs)
+  const took =
+    step.enteredAtMs === null ? `≥ ${formatDuration(step.minimumMs)}` : formatDuration((step.endedAtMs ?? nowMs) - step.enteredAtMs)
   const verdict = step.verdict === null ? '' : ` ${step.verdict}`
   return `${mark(view, STEP_MARKS[step.state] ?? 'off', formatShare(step.sharePpm).padEnd(7))} ${took}${verdict}`
 }
@@ -41,16 +42,27 @@ export function metricLines(data: WatchView): MetricLine[] {
   const { evidence } = data
   if (evidence === null) return []
   const p90 = evidence.latencyMs.find((one) => one.quantile === 0.9)
-  const slower = p90?.canary != null && p90.control != null && p90.control > 0 ? `×${Number((p90.canary / p90.control).toPrecision(2))}` : '–'
+  const slower =
+    p90?.canary != null && p90.control != null && p90.control > 0 ? `×${Number((p90.canary / p90.control).toPrecision(2))}` : '–'
   // The mean of two metrics reaches 1/α when one alone reaches 2/α.
   const line = evidence.harm.line + Math.round(1000 * Math.LN2)
   return [
     {
-      name: 'errors', canary: rateText(evidence.failingCanary, evidence.unitsCanary), control: rateText(evidence.failingControl, evidence.unitsControl),
-      ratio: ratioText(evidence), e: evidence.harm.errors, line, isOpen: evidence.gate.isOpen.errors,
+      name: 'errors',
+      canary: rateText(evidence.failingCanary, evidence.unitsCanary),
+      control: rateText(evidence.failingControl, evidence.unitsControl),
+      ratio: ratioText(evidence),
+      e: evidence.harm.errors,
+      line,
+      isOpen: evidence.gate.isOpen.errors,
     },
     {
-      name: 'latency p90', canary: `${p90?.canary ?? '–'} ms`, control: `${p90?.control ?? '–'} ms`, ratio: slower, e: evidence.harm.latency, line,
+      name: 'latency p90',
+      canary: `${p90?.canary ?? '–'} ms`,
+      control: `${p90?.control ?? '–'} ms`,
+      ratio: slower,
+      e: evidence.harm.latency,
+      line,
       isOpen: evidence.gate.isOpen.latency,
     },
   ]
@@ -74,21 +86,32 @@ export function sampleText(view: View, data: WatchView): string {
   const { evidence } = data
   if (evidence === null) return mark(view, 'off', 'no data')
   const isBroken = evidence.srm.value >= evidence.srm.line
-  return mark(view, isBroken ? 'bad' : 'ok', `${evidence.unitsCanary} of ${evidence.unitsCanary + evidence.unitsControl} requests (E ${eText(evidence.srm.value)})`)
+  return mark(
+    view,
+    isBroken ? 'bad' : 'ok',
+    `${evidence.unitsCanary} of ${evidence.unitsCanary + evidence.unitsControl} requests (E ${eText(evidence.srm.value)})`,
+  )
 }
 
 /** The whole picture as plain lines: what `deploy watch` prints off a terminal. */
 export function renderWatch(data: WatchView, view: View): string {
   const { rollout } = data
-  const metrics = metricLines(data).map((one) => [
-    one.name, `${one.canary} against ${one.control} ${one.ratio}  ${evidenceBar(view, one.e, one.line)} E ${eText(one.e)} of ${eText(one.line)}, gate ${one.isOpen ? 'open' : 'closed'}`,
-  ] as const)
+  const metrics = metricLines(data).map(
+    (one) =>
+      [
+        one.name,
+        `${one.canary} against ${one.control} ${one.ratio}  ${evidenceBar(view, one.e, one.line)} E ${eText(one.e)} of ${eText(one.line)}, gate ${one.isOpen ? 'open' : 'closed'}`,
+      ] as const,
+  )
   return fields(view, [
     ['rollout', `${rollout.rollout} ${rollout.service}: ${rollout.fromRelease} → ${rollout.release} (profile ${rollout.profile})`],
     ['state', `${stateText(view, rollout)}, ${leftText(data)}`],
     ['because', rollout.causeText ?? rollout.heldText],
     ['steps', rollout.steps.map((step) => stepText(view, step, data.nowMs)).join('  ')],
-    ['split', `${splitBar(view, rollout.sharePpm, 30)} ${formatShare(rollout.sharePpm)} canary${rollout.isApplied ? '' : ' (not acknowledged by every proxy yet)'}`],
+    [
+      'split',
+      `${splitBar(view, rollout.sharePpm, 30)} ${formatShare(rollout.sharePpm)} canary${rollout.isApplied ? '' : ' (not acknowledged by every proxy yet)'}`,
+    ],
     ...metrics,
     ['sample', sampleText(view, data)],
     ['breaker', breakerText(view, data)],

@@ -7,14 +7,28 @@ import { fields, table } from './table.ts'
 /** Rollouts for people: `deploy status`, `history`, and the answer of every command that steers one. */
 
 const MARKS: Record<string, Mark> = {
-  queued: 'off', preparing: 'busy', stepping: 'busy', baking: 'busy', held: 'warn', 'rolling-back': 'bad',
-  succeeded: 'ok', 'rolled-back': 'bad', superseded: 'off', expired: 'off',
+  queued: 'off',
+  preparing: 'busy',
+  stepping: 'busy',
+  baking: 'busy',
+  held: 'warn',
+  'rolling-back': 'bad',
+  succeeded: 'ok',
+  'rolled-back': 'bad',
+  superseded: 'off',
+  expired: 'off',
 }
 
 /** The state in one glyph and words: `◐ stepping 2/3, judging`. */
 export function stateText(view: View, rollout: RolloutView): string {
   const at = rollout.step >= 0 && rollout.endedAtMs === null ? ` ${rollout.step + 1}/${rollout.steps.length}` : ''
-  const detail = rollout.isStuck ? ', stuck' : rollout.heldCause !== null ? `, ${rollout.heldCause}` : rollout.phase !== null && rollout.state !== 'baking' ? `, ${rollout.phase}` : ''
+  const detail = rollout.isStuck
+    ? ', stuck'
+    : rollout.heldCause !== null
+      ? `, ${rollout.heldCause}`
+      : rollout.phase !== null && rollout.state !== 'baking'
+        ? `, ${rollout.phase}`
+        : ''
   return mark(view, rollout.isStuck ? 'bad' : (MARKS[rollout.state] ?? 'off'), `${rollout.state}${at}${detail}`)
 }
 
@@ -25,9 +39,15 @@ export interface StatusLike {
 
 export function renderStatus(data: StatusLike, view: View): string {
   const halts = data.halts.map((halt) =>
-    paint(view, 'yellow', `▲ ${halt.scope === '*' ? 'all rollouts' : `rollouts of ${halt.scope}`} halted by ${halt.author}: ${halt.reason}`))
+    paint(
+      view,
+      'yellow',
+      `▲ ${halt.scope === '*' ? 'all rollouts' : `rollouts of ${halt.scope}`} halted by ${halt.author}: ${halt.reason}`,
+    ),
+  )
   const rollouts = table(
-    view, data.rollouts,
+    view,
+    data.rollouts,
     [
       { title: 'rollout', cell: (row) => row.rollout },
       { title: 'service', cell: (row) => row.service },
@@ -46,7 +66,10 @@ export function renderStatus(data: StatusLike, view: View): string {
 
 /** One rollout after a command steered it. */
 export function renderRollout(rollout: RolloutView, view: View): string {
-  const next = rollout.endedAtMs === null ? `Watch it with \`muster deploy watch ${rollout.rollout}\`.` : `Read why with \`muster deploy why ${rollout.rollout}\`.`
+  const next =
+    rollout.endedAtMs === null
+      ? `Watch it with \`muster deploy watch ${rollout.rollout}\`.`
+      : `Read why with \`muster deploy why ${rollout.rollout}\`.`
   return `${rollout.rollout} ${rollout.service}: ${rollout.fromRelease} → ${rollout.release}  ${stateText(view, rollout)}\n${next}`
 }
 
@@ -65,7 +88,8 @@ export function renderHistory(data: HistoryView, view: View, nowMs: number): str
     { title: 'why', cell: (row) => row.why, canShrink: true },
   ])
   const rollouts = table(
-    view, data.rollouts,
+    view,
+    data.rollouts,
     [
       { title: 'rollout', cell: (row) => row.rollout },
       { title: 'kind', cell: (row) => row.kind },
@@ -90,5 +114,8 @@ function reached(rollout: RolloutView): string {
 
 export function renderHalts(halts: StatusLike['halts'], view: View): string {
   if (halts.length === 0) return 'Nothing is halted.'
-  return fields(view, halts.map((halt) => [halt.scope === '*' ? 'all' : halt.scope, `halted by ${halt.author}: ${halt.reason}`] as const))
+  return fields(
+    view,
+    halts.map((halt) => [halt.scope === '*' ? 'all' : halt.scope, `halted by ${halt.author}: ${halt.reason}`] as const),
+  )
 }

@@ -25,7 +25,11 @@ export function renderServices(view: View, services: readonly MeshServiceView[])
       { title: 'endpoints', cell: (service) => service.endpoints.length, align: 'right' },
       { title: 'not used', cell: (service) => service.unused.length, align: 'right' },
       { title: 'split', cell: (service) => splitText(service.split) },
-      { title: 'faults', cell: (service) => (service.faults.length === 0 ? '-' : service.faults.map(({ kind, run }) => `${kind} (${run})`).join(', ')), canShrink: true },
+      {
+        title: 'faults',
+        cell: (service) => (service.faults.length === 0 ? '-' : service.faults.map(({ kind, run }) => `${kind} (${run})`).join(', ')),
+        canShrink: true,
+      },
     ],
     'No service yet: a group of a job declares one under `services`.',
   )
@@ -33,7 +37,11 @@ export function renderServices(view: View, services: readonly MeshServiceView[])
 
 export function renderService(view: View, service: MeshServiceView): string {
   const rows = [
-    ...service.endpoints.map((endpoint) => ({ ...endpoint, state: mark(view, 'ok', 'in use'), at: `${endpoint.address}:${endpoint.port}` })),
+    ...service.endpoints.map((endpoint) => ({
+      ...endpoint,
+      state: mark(view, 'ok', 'in use'),
+      at: `${endpoint.address}:${endpoint.port}`,
+    })),
     ...service.unused.map(({ task, why }) => ({ task, state: mark(view, 'off', why), at: '-', subset: '-', node: '-', region: '-' })),
   ]
   return [
@@ -45,14 +53,19 @@ export function renderService(view: View, service: MeshServiceView): string {
       ['faults', service.faults.length === 0 ? null : service.faults.map(({ id, kind, run }) => `${id}: ${kind} of run ${run}`).join('; ')],
     ]),
     '',
-    table(view, rows, [
-      { title: 'task', cell: (row) => row.task },
-      { title: 'state', cell: (row) => row.state },
-      { title: 'subset', cell: (row) => row.subset },
-      { title: 'address', cell: (row) => row.at },
-      { title: 'node', cell: (row) => row.node },
-      { title: 'region', cell: (row) => row.region },
-    ], 'No tasks.'),
+    table(
+      view,
+      rows,
+      [
+        { title: 'task', cell: (row) => row.task },
+        { title: 'state', cell: (row) => row.state },
+        { title: 'subset', cell: (row) => row.subset },
+        { title: 'address', cell: (row) => row.at },
+        { title: 'node', cell: (row) => row.node },
+        { title: 'region', cell: (row) => row.region },
+      ],
+      'No tasks.',
+    ),
   ].join('\n')
 }
 

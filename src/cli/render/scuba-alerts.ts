@@ -9,7 +9,8 @@ const MARK: Record<AlertGroupState['state'], Mark> = { inactive: 'ok', firing: '
 
 /** The worst of a rule's groups, in a word. */
 function ruleState({ states, pausedUntilMs }: StoredAlert, view: View): string {
-  if (pausedUntilMs !== null && pausedUntilMs > Date.now()) return mark(view, 'off', `paused until ${new Date(pausedUntilMs).toISOString()}`)
+  if (pausedUntilMs !== null && pausedUntilMs > Date.now())
+    return mark(view, 'off', `paused until ${new Date(pausedUntilMs).toISOString()}`)
   const firing = states.filter(({ state }) => state === 'firing').length
   if (firing > 0) return mark(view, 'bad', firing === 1 ? 'firing' : `firing (${firing} groups)`)
   const other = states[0]
@@ -17,14 +18,19 @@ function ruleState({ states, pausedUntilMs }: StoredAlert, view: View): string {
 }
 
 export function renderAlerts({ alerts }: { alerts: StoredAlert[] }, view: View): string {
-  return table(view, alerts, [
-    { title: 'rule', cell: ({ rule }) => rule.name },
-    { title: 'state', cell: (stored) => ruleState(stored, view) },
-    { title: 'sev', cell: ({ rule }) => `SEV${rule.sev}` },
-    { title: 'table', cell: ({ rule }) => rule.table },
-    { title: 'fires', cell: ({ rule }) => `${rule.calc} ${rule.fire}${rule.for === '0s' ? '' : ` for ${rule.for}`}`, canShrink: true },
-    { title: 'every', isWide: true, cell: ({ rule }) => rule.every },
-  ], 'No alert rules; put one with `muster scuba alert put FILE`.')
+  return table(
+    view,
+    alerts,
+    [
+      { title: 'rule', cell: ({ rule }) => rule.name },
+      { title: 'state', cell: (stored) => ruleState(stored, view) },
+      { title: 'sev', cell: ({ rule }) => `SEV${rule.sev}` },
+      { title: 'table', cell: ({ rule }) => rule.table },
+      { title: 'fires', cell: ({ rule }) => `${rule.calc} ${rule.fire}${rule.for === '0s' ? '' : ` for ${rule.for}`}`, canShrink: true },
+      { title: 'every', isWide: true, cell: ({ rule }) => rule.every },
+    ],
+    'No alert rules; put one with `muster scuba alert put FILE`.',
+  )
 }
 
 export function renderAlert(stored: StoredAlert, view: View): string {

@@ -50,7 +50,9 @@ export function brailleChart(values: readonly (number | null)[], width: number, 
 /** Averages runs of neighbours so that at most `width` are left. */
 function resample(values: readonly (number | null)[], width: number): (number | null)[] {
   if (values.length <= width) return [...values]
-  return Array.from({ length: width }, (_, i) => mean(values.slice(Math.floor((i * values.length) / width), Math.floor(((i + 1) * values.length) / width))))
+  return Array.from({ length: width }, (_, i) =>
+    mean(values.slice(Math.floor((i * values.length) / width), Math.floor(((i + 1) * values.length) / width))),
+  )
 }
 
 /** Exactly `width` values: averaged when there are more, repeated when there are fewer. */

@@ -11,9 +11,12 @@ const isNumeric = (type: string): boolean => /INT|DOUBLE|FLOAT|DECIMAL|REAL/.tes
 
 /** The rows as a table, then one line that says what they stand on. */
 export function renderQuery(answer: QueryAnswer, view: View): string {
-  const columns = answer.columns.map(
-    ({ name, type }, index): Column<unknown[]> => ({ title: name, cell: (row) => cellText(row[index], type), align: isNumeric(type) ? 'right' : 'left', canShrink: true }),
-  )
+  const columns = answer.columns.map(({ name, type }, index): Column<unknown[]> => ({
+    title: name,
+    cell: (row) => cellText(row[index], type),
+    align: isNumeric(type) ? 'right' : 'left',
+    canShrink: true,
+  }))
   return `${table(view, answer.rows, columns, 'No rows.')}\n${paint(view, 'dim', `${count(answer.rows.length, 'row')} · ${footing(answer)}`)}`
 }
 
@@ -31,10 +34,15 @@ const SPARK_WIDTH = 40
 /** A table with one line per group; with a step, a sparkline of the first calculation in each, and a chart when there is one group alone. */
 export function renderPanel(answer: PanelAnswer, view: View): string {
   const { by, calc, stepMs } = answer
-  const columns: Column<PanelGroup>[] = by.map((name) => ({ title: name, cell: (group) => (group.isOther ? '(other)' : cellText(group.key[name], '')), canShrink: true }))
+  const columns: Column<PanelGroup>[] = by.map((name) => ({
+    title: name,
+    cell: (group) => (group.isOther ? '(other)' : cellText(group.key[name], '')),
+    canShrink: true,
+  }))
   if (by.length === 0) columns.push({ title: 'group', cell: (group) => (group.isOther ? '(other)' : 'all') })
   for (const name of calc) columns.push({ title: name, align: 'right', cell: (group) => valueText(group.values[name]) })
-  if (stepMs !== null) columns.push({ title: `${calc[0] ?? ''} per ${formatDuration(stepMs)}`, cell: (group) => sparkline(steps(answer, group), SPARK_WIDTH) })
+  if (stepMs !== null)
+    columns.push({ title: `${calc[0] ?? ''} per ${formatDuration(stepMs)}`, cell: (group) => sparkline(steps(answer, group), SPARK_WIDTH) })
   const lines = [table(view, answer.groups, columns, 'No rows in this time range.')]
   const only = answer.groups.length === 1 ? answer.groups[0] : undefined
   if (only && stepMs !== null) lines.push('', chart(answer, only, view))
@@ -72,16 +80,21 @@ function chart(answer: PanelAnswer, group: PanelGroup, view: View): string {
 }
 
 export function renderTables({ tables }: { tables: TableInfo[] }, view: View): string {
-  return table(view, tables, [
-    { title: 'table', cell: ({ name }) => name },
-    { title: 'rows', align: 'right', cell: ({ rows }) => groupedText(rows) },
-    { title: 'size', align: 'right', cell: ({ bytes }) => formatSize(bytes) },
-    { title: 'columns', align: 'right', cell: ({ columns }) => Object.keys(columns).length },
-    { title: 'newest', cell: ({ toMs }) => (toMs === null ? '-' : new Date(toMs).toISOString()) },
-    { title: 'segments', align: 'right', isWide: true, cell: ({ segments }) => segments },
-    { title: 'chunks', align: 'right', isWide: true, cell: ({ chunks }) => chunks },
-    { title: 'kept', isWide: true, cell: ({ retention }) => `${retention.days} d, ${retention.gb} GB` },
-  ], 'No tables yet; a table appears with its first row: `muster scuba send TABLE FILE`.')
+  return table(
+    view,
+    tables,
+    [
+      { title: 'table', cell: ({ name }) => name },
+      { title: 'rows', align: 'right', cell: ({ rows }) => groupedText(rows) },
+      { title: 'size', align: 'right', cell: ({ bytes }) => formatSize(bytes) },
+      { title: 'columns', align: 'right', cell: ({ columns }) => Object.keys(columns).length },
+      { title: 'newest', cell: ({ toMs }) => (toMs === null ? '-' : new Date(toMs).toISOString()) },
+      { title: 'segments', align: 'right', isWide: true, cell: ({ segments }) => segments },
+      { title: 'chunks', align: 'right', isWide: true, cell: ({ chunks }) => chunks },
+      { title: 'kept', isWide: true, cell: ({ retention }) => `${retention.days} d, ${retention.gb} GB` },
+    ],
+    'No tables yet; a table appears with its first row: `muster scuba send TABLE FILE`.',
+  )
 }
 
 export function renderTable(info: TableInfo, view: View): string {
@@ -94,7 +107,10 @@ export function renderTable(info: TableInfo, view: View): string {
     ['files', `${count(info.segments, 'segment')}, ${count(info.chunks, 'chunk')}`],
     ['kept', `${info.retention.days} d, ${info.retention.gb} GB`],
   ])
-  return `${head}\n\n${table(view, Object.entries(info.columns), [{ title: 'column', cell: ([name]) => name }, { title: 'type', cell: ([, type]) => type }])}`
+  return `${head}\n\n${table(view, Object.entries(info.columns), [
+    { title: 'column', cell: ([name]) => name },
+    { title: 'type', cell: ([, type]) => type },
+  ])}`
 }
 
 /** What `scuba send` did. */
@@ -114,7 +130,9 @@ export interface SendSummary {
 export function renderSend(summary: SendSummary, view: View): string {
   const { table: name, accepted, quarantined, duplicate, bytes, elapsedMs } = summary
   const rate = elapsedMs > 0 ? `, ${numberText(bytes / 1e6 / (elapsedMs / 1000))} MB/s` : ''
-  const lines = [`${groupedText(accepted)} rows in ${name}${duplicate > 0 ? `, ${groupedText(duplicate)} were there already` : ''} (${count(summary.batches, 'batch', 'batches')}, ${formatSize(bytes)}${rate})`]
+  const lines = [
+    `${groupedText(accepted)} rows in ${name}${duplicate > 0 ? `, ${groupedText(duplicate)} were there already` : ''} (${count(summary.batches, 'batch', 'batches')}, ${formatSize(bytes)}${rate})`,
+  ]
   if (quarantined > 0) {
     lines.push(paint(view, 'yellow', `▲ ${count(quarantined, 'line')} could not become rows: see muster_quarantine`))
     for (const { batch, line, reason } of summary.firstErrors) lines.push(`  batch ${batch}, line ${line}: ${reason}`)

@@ -27,10 +27,14 @@ export default class ChaosHalt extends ChangeCommand<typeof operation> {
       if (done !== null) await this.answer(this.dottedId, done.data, (data, view) => this.render(data, view), done.warnings)
     } catch (error) {
       if (!(error instanceof MusterError) || error.code !== 'SERVER_DOWN') throw error
-      const { haltDirectly } = await import('../../cli/halt-files.ts')
+      const { haltDirectly } = await import('../../cli/files/halt-files.ts')
       const nodes = haltDirectly(this.paths, input.reason ?? '')
       if (nodes.length === 0) throw error
-      await this.answer(this.dottedId, { isDirect: true, reason: input.reason, nodes }, () => `The server is down; told ${nodes.length} agents directly: ${nodes.join(', ')}.\nRules in the proxies end with their lease.`)
+      await this.answer(
+        this.dottedId,
+        { isDirect: true, reason: input.reason, nodes },
+        () => `The server is down; told ${nodes.length} agents directly: ${nodes.join(', ')}.\nRules in the proxies end with their lease.`,
+      )
     }
   }
 }

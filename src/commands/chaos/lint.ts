@@ -8,13 +8,11 @@ export default class ChaosLint extends MusterCommand {
 
   async run(): Promise<void> {
     const { argv } = await this.start(ChaosLint)
-    const { lintFile } = await import('../../cli/experiment-file.ts')
+    const { issueLines, lintFile } = await import('../../cli/files/experiment-file.ts')
     const files = argv.map((file) => lintFile(file)).map(({ file, issues }) => ({ file, issues }))
     const findings = files.reduce((sum, { issues }) => sum + issues.length, 0)
     await this.answer(this.dottedId, { files, findings }, () =>
-      files
-        .flatMap(({ file, issues }) => (issues.length === 0 ? [`${file}: ok`] : issues.map((issue) => `${file}:${issue.line}:${issue.column}: ${issue.path === '' ? '' : `${issue.path}: `}${issue.message}`)))
-        .join('\n'),
+      files.flatMap(({ file, issues }) => (issues.length === 0 ? [`${file}: ok`] : issueLines(file, issues))).join('\n'),
     )
     process.exitCode = findings > 0 ? 7 : 0
   }

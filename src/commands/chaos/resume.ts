@@ -18,10 +18,15 @@ export default class ChaosResume extends ChangeCommand<typeof operation> {
 
   override async run(): Promise<void> {
     const parsed = await this.start(ChaosResume)
-    const flags = parsed.flags as typeof parsed.flags & { plan: boolean; apply: string | undefined; yes: boolean; confirm: string | undefined }
+    const flags = parsed.flags as typeof parsed.flags & {
+      plan: boolean
+      apply: string | undefined
+      yes: boolean
+      confirm: string | undefined
+    }
     const done = await this.change(operation, this.input(parsed), flags)
     if (done === null) return
-    const { resumeDirectly } = await import('../../cli/halt-files.ts')
+    const { resumeDirectly } = await import('../../cli/files/halt-files.ts')
     resumeDirectly(this.paths)
     await this.answer(this.dottedId, done.data, (data, view) => this.render(data, view), done.warnings)
   }

@@ -25,7 +25,7 @@ export default class ChaosRun extends ChangeCommand<typeof operation> {
   ]
 
   async input({ args, flags }: Parsed<typeof ChaosRun>): Promise<InputOf<typeof operation>> {
-    const { readExperimentFile } = await import('../../cli/experiment-file.ts')
+    const { readExperimentFile } = await import('../../cli/files/experiment-file.ts')
     return { experiment: readExperimentFile(args.experiment ?? ''), reason: flags.reason ?? '' }
   }
 
@@ -36,7 +36,12 @@ export default class ChaosRun extends ChangeCommand<typeof operation> {
   override async run(): Promise<void> {
     const parsed = await this.start(ChaosRun)
     const input = await this.input(parsed)
-    const flags = parsed.flags as typeof parsed.flags & { plan: boolean; apply: string | undefined; yes: boolean; confirm: string | undefined }
+    const flags = parsed.flags as typeof parsed.flags & {
+      plan: boolean
+      apply: string | undefined
+      yes: boolean
+      confirm: string | undefined
+    }
     if (flags.plan) {
       const { data, warnings } = await this.call(plan, { experiment: input.experiment })
       await this.answer('chaos.plan', data, (value, view) => renderPlan(view, value), warnings)
@@ -61,7 +66,9 @@ export default class ChaosRun extends ChangeCommand<typeof operation> {
       process.exitCode = 130
       if (interrupts === 1) {
         this.note('  undoing; press Ctrl-C again to stop waiting')
-        this.client.call('chaos.run.stop', { run, reason: 'interrupted by a person' }).catch((error: unknown) => this.note(`  ${(error as Error).message}`))
+        this.client
+          .call('chaos.run.stop', { run, reason: 'interrupted by a person' })
+          .catch((error: unknown) => this.note(`  ${(error as Error).message}`))
       }
     }
     process.on('SIGINT', onInterrupt)

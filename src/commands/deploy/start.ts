@@ -12,7 +12,11 @@ export default class DeployStart extends ChangeCommand<typeof operation> {
   static override args = { service: Args.string({ description: 'the service', required: true }) }
   static override flags = {
     release: Flags.string({ description: 'directory, archive, job file or earlier release', required: true, helpValue: 'PATH|RELEASE' }),
-    profile: Flags.string({ description: 'how it goes: a built-in profile or a file; see `deploy profiles`', default: 'standard', helpValue: 'NAME|FILE' }),
+    profile: Flags.string({
+      description: 'how it goes: a built-in profile or a file; see `deploy profiles`',
+      default: 'standard',
+      helpValue: 'NAME|FILE',
+    }),
     sticky: Flags.string({ description: 'what identifies a user; without it each request counts', helpValue: 'header:NAME|cookie:NAME' }),
     supersede: Flags.boolean({ description: 'send a rollout in flight home first' }),
     wait: Flags.boolean({ description: 'wait for its end' }),
@@ -25,11 +29,18 @@ export default class DeployStart extends ChangeCommand<typeof operation> {
   ]
 
   async input({ args, flags }: Parsed<typeof DeployStart>): Promise<InputOf<typeof operation>> {
-    const [{ releaseSource }, { profileFlag }] = await Promise.all([import('../../cli/release-source.ts'), import('../../cli/profile-file.ts')])
+    const [{ releaseSource }, { profileFlag }] = await Promise.all([
+      import('../../cli/files/release-source.ts'),
+      import('../../cli/files/profile-file.ts'),
+    ])
     const profile = profileFlag(flags.profile ?? 'standard')
     return {
-      service: args.service ?? '', source: await releaseSource(this.client, flags.release ?? ''), profile, sticky: flags.sticky ?? null,
-      onNew: flags.supersede ? 'supersede' : 'reject', reason: flags.reason ?? '',
+      service: args.service ?? '',
+      source: await releaseSource(this.client, flags.release ?? ''),
+      profile,
+      sticky: flags.sticky ?? null,
+      onNew: flags.supersede ? 'supersede' : 'reject',
+      reason: flags.reason ?? '',
     }
   }
 
@@ -47,7 +58,12 @@ export default class DeployStart extends ChangeCommand<typeof operation> {
     }
     const end = await this.follow(done.data.rollout)
     if (end === null) return
-    await this.answer(this.dottedId, end, (data, view) => `${data.rollout} ${data.service}: ${stateText(view, data)}${data.causeText ? `, ${data.causeText}` : ''}`, done.warnings)
+    await this.answer(
+      this.dottedId,
+      end,
+      (data, view) => `${data.rollout} ${data.service}: ${stateText(view, data)}${data.causeText ? `, ${data.causeText}` : ''}`,
+      done.warnings,
+    )
     process.exitCode = end.state === 'succeeded' ? 0 : 1
   }
 

@@ -9,7 +9,7 @@ export default class TwValidate extends MusterCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.start(TwValidate)
-    const { loadJobFile } = await import('../../cli/job-file.ts')
+    const { loadJobFile } = await import('../../cli/files/job-file.ts')
     const { spec } = loadJobFile(args.file ?? '-', flags.set ?? [])
     await this.answer('tw.validate', { file: args.file, isValid: true, spec }, () => {
       const tasks = spec.groups.reduce((sum, group) => sum + group.count, 0)

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { lintFile } from '../../../src/cli/experiment-file.ts'
+import { lintFile } from '../../../src/cli/files/experiment-file.ts'
 import { CATALOGUE } from '../../../src/core/chaos/catalogue.ts'
 import { startCheck, stepCheck, type CheckState } from '../../../src/core/chaos/guard/step.ts'
 import { lintExperiment } from '../../../src/core/chaos/spec/lint.ts'
@@ -23,7 +23,9 @@ describe('an experiment file', () => {
     expect(pathsOf(experiment({ surprise: 1 }))).toEqual(['muster'])
     expect(pathsOf(experiment({}, { fault: 'legion.nuke' }))).toEqual(['method.0.provider.fault'])
     expect(pathsOf(experiment({}, { ...SLOW, arguments: { delay: 'long' } }))).toEqual(['method.0.provider.arguments.delay'])
-    expect(pathsOf(experiment({}, { ...SLOW, fault: 'legion.error', arguments: { status: 200 } }))).toEqual(['method.0.provider.arguments.status'])
+    expect(pathsOf(experiment({}, { ...SLOW, fault: 'legion.error', arguments: { status: 200 } }))).toEqual([
+      'method.0.provider.arguments.status',
+    ])
     expect(pathsOf(experiment({}, { target: { service: 'web', count: 1, all: true } }))).toEqual(['method.0.provider.target'])
     expect(pathsOf(experiment({}, { ...SLOW, target: { service: 'web', count: 1 } }))).toEqual(['method.0.provider.target.count'])
     expect(pathsOf(experiment({ environment: undefined }))).toEqual(['muster.environment'])
@@ -37,7 +39,8 @@ describe('an experiment file', () => {
 
   it('knows every fault of the catalogue', () => {
     for (const { fault, by } of CATALOGUE) {
-      const provider = by === 'mesh' ? { fault, target: { service: 'web' }, arguments: fault === 'legion.slow' ? { delay: '1ms' } : {} } : { fault }
+      const provider =
+        by === 'mesh' ? { fault, target: { service: 'web' }, arguments: fault === 'legion.slow' ? { delay: '1ms' } : {} } : { fault }
       expect(lintExperiment(experiment({}, provider)), fault).toEqual([])
     }
   })
@@ -46,7 +49,10 @@ describe('an experiment file', () => {
 describe('a guard', () => {
   const check: Check = { name: 'c', kind: 'guard', source: { sql: '' }, min: 0, max: 10, requestsMin: 0, fromBaseline: false }
   const feed = (values: (number | null)[], stepMs = 250, of: Check = check): CheckState =>
-    values.reduce<CheckState>((state, value, i) => stepCheck(of, state, { atMs: (i + 1) * stepMs, value, requests: 100 }, false), startCheck(0))
+    values.reduce<CheckState>(
+      (state, value, i) => stepCheck(of, state, { atMs: (i + 1) * stepMs, value, requests: 100 }, false),
+      startCheck(0),
+    )
 
   it('is breached by two bad samples in a row, not by one', () => {
     expect(feed([1, 99, 1, 99, 1]).status).toBe('ok')
@@ -75,7 +81,8 @@ describe('a guard', () => {
   it('that is always there takes its bound from the baseline', () => {
     const always: Check = { ...check, min: null, max: 0.005, fromBaseline: true, requestsMin: 50 }
     const base = stepCheck(always, startCheck(0), { atMs: 1, value: 0.01, requests: 100 }, true)
-    const after = (value: number, requests = 100) => [2, 3].reduce((state, atMs) => stepCheck(always, state, { atMs, value, requests }, false), base).status
+    const after = (value: number, requests = 100) =>
+      [2, 3].reduce((state, atMs) => stepCheck(always, state, { atMs, value, requests }, false), base).status
     expect([after(0.03), after(0.031), after(0.5, 49)]).toEqual(['ok', 'breach', 'ok'])
   })
 })

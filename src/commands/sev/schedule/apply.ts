@@ -24,7 +24,7 @@ export default class SevScheduleApply extends ChangeCommand<typeof operation> {
 
   override async run(): Promise<void> {
     const { args, flags } = await this.start(SevScheduleApply)
-    const { loadOncallFile, scheduleError } = await import('../../../cli/sev/oncall-file.ts')
+    const { loadOncallFile, scheduleError } = await import('../../../cli/files/oncall-file.ts')
     const { zoneNamesOf } = await import('../../../core/sev/schedule/compile.ts')
     const file = loadOncallFile(args.file)
     const { data } = await this.call(zoneTables, { names: zoneNamesOf(file.document).join(',') })

@@ -8,7 +8,7 @@ export default class SevScheduleLint extends MusterCommand {
 
   async run(): Promise<void> {
     const { args } = await this.start(SevScheduleLint)
-    const { loadOncallFile } = await import('../../../cli/sev/oncall-file.ts')
+    const { loadOncallFile } = await import('../../../cli/files/oncall-file.ts')
     const { checkOncall, zoneNamesOf } = await import('../../../core/sev/schedule/compile.ts')
     const { isZone, schedulingZone } = await import('../../../server/sev/zones.ts')
     const file = loadOncallFile(args.file)

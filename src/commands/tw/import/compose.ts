@@ -20,12 +20,12 @@ export default class TwImportCompose extends MusterCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.start(TwImportCompose)
     const file = args.file ?? '-'
-    const { parseYaml, readText } = await import('../../../cli/job-file.ts')
+    const { parseYaml, readText } = await import('../../../cli/files/yaml-file.ts')
     const { stringify } = await import('yaml')
     const { importCompose } = await import('../../../core/tw/compose/import.ts')
     const { groupName } = await import('../../../core/tw/compose/names.ts')
     const { jobSpecOf, pathText } = await import('../../../core/tw/job-spec.ts')
-    const parsed: unknown = parseYaml(readText(file), file === '-' ? '<stdin>' : file, undefined, 'TW_COMPOSE_INVALID').toJS()
+    const parsed: unknown = parseYaml(readText(file), file === '-' ? '<stdin>' : file, 'TW_COMPOSE_INVALID').toJS()
     const result = importCompose(parsed, process.env, flags.name ?? (file === '-' ? 'compose' : basename(dirname(resolve(file)))))
     const [problem] = result.problems
     if (problem) throw new MusterError('TW_COMPOSE_INVALID', result.problems.map((it) => `${file}: ${it.path}: ${it.message}`).join('\n  '))

@@ -26,7 +26,7 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
   ]
 
   async input({ args, flags }: Parsed<typeof TwJobRun>): Promise<InputOf<typeof operation>> {
-    const { loadJobFile } = await import('../../../cli/job-file.ts')
+    const { loadJobFile } = await import('../../../cli/files/job-file.ts')
     const { document } = loadJobFile(args.file ?? '-', flags.set ?? [])
     return { spec: document, takeOver: flags['take-over'] ?? false, reason: flags.reason ?? '' }
   }

@@ -1,8 +1,8 @@
 import { createReadStream, statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import { MusterError } from '../core/kernel/errors.ts'
+import { MusterError } from '../../core/kernel/errors.ts'
 import { packDirectory, uploadArtifact } from './artifact.ts'
-import type { Client } from './client.ts'
+import type { Client } from '../client.ts'
 
 /** What `deploy start --release` names, as the operation takes it. */
 export type ReleaseSource = { release: string } | { artifact: string; label: string } | { job: Record<string, unknown>; label: string }

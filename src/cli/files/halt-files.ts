@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { StatePaths } from '../platform/paths.ts'
+import type { StatePaths } from '../../platform/paths.ts'
 
 /** Nodes of this machine that have a folder in the state. */
 function localNodes(paths: StatePaths): string[] {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { parseOncallFile, placedText } from '../../../src/cli/sev/oncall-file.ts'
+import { parseOncallFile } from '../../../src/cli/files/oncall-file.ts'
+import { issueText } from '../../../src/cli/files/yaml-file.ts'
 import { incidentNumber, timeOf } from '../../../src/cli/sev/number.ts'
 import { MusterError } from '../../../src/core/kernel/errors.ts'
 import { POSTMORTEM_TEMPLATE } from '../../../src/core/sev/postmortem/template.ts'
@@ -13,7 +14,7 @@ const problemsOf = (text: string): string[] => {
   const file = parseOncallFile(text, 'oncall.yaml')
   const now = Date.UTC(2026, 10, 2)
   const zones = new Map(zoneNamesOf(file.document).flatMap((tz) => (tz.includes('Lonon') ? [] : [[tz, schedulingZone(tz, now)] as const])))
-  return checkOncall(file.document, zones, now).map((problem) => `${problem.kind} ${placedText(file.place(problem))}`)
+  return checkOncall(file.document, zones, now).map((problem) => `${problem.kind} ${issueText(file.place(problem))}`)
 }
 const refusalOf = (text: string): MusterError => {
   try {

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { parseJobFile } from '../../src/cli/job-file.ts'
-import { MusterError } from '../../src/core/kernel/errors.ts'
+import { parseJobFile } from '../../../src/cli/files/job-file.ts'
+import { MusterError } from '../../../src/core/kernel/errors.ts'
 
 function errorsOf(text: string, sets: string[] = []): string[] {
   try {
@@ -28,7 +28,7 @@ groups:
 `
 
 test('every template is a valid job', () => {
-  const folder = join(import.meta.dirname, '../../templates/jobs')
+  const folder = join(import.meta.dirname, '../../../templates/jobs')
   const files = readdirSync(folder)
   expect(files).toEqual(expect.arrayContaining(['batch.yaml', 'service.yaml']))
   for (const file of files) expect(parseJobFile(readFileSync(join(folder, file), 'utf8'), file).spec.groups.length).toBe(1)

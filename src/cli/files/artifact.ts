@@ -1,8 +1,8 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { MusterError } from '../core/kernel/errors.ts'
-import { textOf } from '../platform/streams.ts'
-import type { Client } from './client.ts'
+import { MusterError } from '../../core/kernel/errors.ts'
+import { textOf } from '../../platform/streams.ts'
+import type { Client } from '../client.ts'
 
 /** What the server's blob store answers. */
 export interface Artifact {

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { haltDirectly, resumeDirectly } from '../../src/cli/halt-files.ts'
-import { statePaths } from '../../src/platform/paths.ts'
+import { haltDirectly, resumeDirectly } from '../../../src/cli/files/halt-files.ts'
+import { statePaths } from '../../../src/platform/paths.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'muster-halt-'))
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
