@@ -5,7 +5,7 @@ import { Command, Flags, type Interfaces } from './oclif.ts'
 import { format, FORMATS, isMachine, schemaName, toFormat, type Format } from './output.ts'
 import type { InputOf, OperationRef, OutputOf } from './reference.ts'
 import { viewOf, type View } from './terminal.ts'
-import type { WatchOptions } from './watch.ts'
+import type { WatchOptions } from './follow/frames.ts'
 
 export { Args, Flags } from './oclif.ts'
 export { remote, type InputOf, type OperationRef, type OutputOf } from './reference.ts'
@@ -144,7 +144,7 @@ export abstract class MusterCommand extends Command {
    * (`snapshot`, `event`, `result`) elsewhere. A TUI of its own looks at `this.isScreen` first and is imported there.
    */
   protected async watch<T>(options: WatchOptions<T>): Promise<T> {
-    const { watch } = await import('./watch.ts')
+    const { watch } = await import('./follow/frames.ts')
     const kind = this.isMachine ? 'json' : this.isScreen ? 'screen' : 'lines'
     return watch(this.client, options, { kind, write: (text) => void process.stdout.write(text), signal: this.interrupted() })
   }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { editDistance, guess, resolveCommand } from '../../src/cli/resolve.ts'
+import { guess, resolveCommand } from '../../src/cli/resolve.ts'
+import { editDistance } from '../../src/core/kernel/edit-distance.ts'
 
 const ids = ['deploy:start', 'explain', 'tw:job:list', 'tw:job:run', 'tw:node:ls', 'tw:ps', 'scuba:alert:rm']
 

@@ -69,7 +69,7 @@ export default class DeployStart extends ChangeCommand<typeof operation> {
 
   /** Says each event on stderr; gives the ended rollout, or null when interrupted. */
   private async follow(rollout: string): Promise<OutputOf<typeof operation> | null> {
-    const { followRollout } = await import('../../cli/follow-rollout.ts')
+    const { followRollout } = await import('../../cli/follow/rollout.ts')
     let seen = 0
     for await (const view of followRollout(this.client, rollout, this.interrupted())) {
       for (const event of view.events.filter((one) => one.position > seen)) this.note(`  ${eventText(event)}`)

@@ -24,7 +24,7 @@ export default class DeployWatch extends MusterCommand {
       if (end) this.print(renderWatch(end, this.view))
       return
     }
-    const { followRollout } = await import('../../cli/follow-rollout.ts')
+    const { followRollout } = await import('../../cli/follow/rollout.ts')
     let seen = 0
     let last = null
     for await (const view of followRollout(this.client, rollout, signal)) {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Args, defined, Flags, MusterCommand, remote, type InputOf, type Parsed } from '../../cli/command.ts'
-import { durationFlag, listFlag, paramsFlag, timeFlag } from '../../cli/scuba-flags.ts'
+import { listFlag, paramsFlag } from '../../cli/flags/query.ts'
+import { durationFlag, timeFlag } from '../../cli/flags/time.ts'
 import { renderPanel } from '../../cli/render/scuba.ts'
 import type { PanelAnswer } from '../../core/scuba/wire-types.ts'
 
@@ -13,9 +14,19 @@ export default class ScubaPanel extends MusterCommand {
   static override args = { table: Args.string({ description: 'the table', required: true }) }
   static override flags = {
     by: Flags.string({ description: 'columns to group by', helpValue: 'COLUMN,…', multiple: true, multipleNonGreedy: true }),
-    calc: Flags.string({ description: 'what to calculate; count by default', helpValue: 'CALC,…', multiple: true, multipleNonGreedy: true }),
+    calc: Flags.string({
+      description: 'what to calculate; count by default',
+      helpValue: 'CALC,…',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     where: Flags.string({ description: 'SQL condition', helpValue: 'CONDITION' }),
-    param: Flags.string({ description: 'value of $NAME in the condition', helpValue: 'NAME=VALUE', multiple: true, multipleNonGreedy: true }),
+    param: Flags.string({
+      description: 'value of $NAME in the condition',
+      helpValue: 'NAME=VALUE',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     step: Flags.string({ description: 'width of a time step', helpValue: 'DURATION' }),
     since: Flags.string({ description: 'rows from then on; 1h by default', helpValue: 'TIME' }),
     until: Flags.string({ description: 'rows before then', helpValue: 'TIME' }),
@@ -38,7 +49,7 @@ export default class ScubaPanel extends MusterCommand {
       process.exitCode = answer.coverage.rows < 1 ? 8 : 0
       return
     }
-    const everyMs = Math.max(1000, durationFlag('step', flags.step) ?? 2000)
+    const everyMs = Math.max(1000, durationFlag('step', flags.step, 1) ?? 2000)
     const signal = this.interrupted()
     while (!signal.aborted) {
       const answer = await ask()
@@ -57,12 +68,12 @@ export default class ScubaPanel extends MusterCommand {
       by: listFlag(flags.by),
       where: flags.where,
       params: paramsFlag(flags.param),
-      stepMs: durationFlag('step', flags.step),
+      stepMs: durationFlag('step', flags.step, 1),
       sinceMs: timeFlag('since', flags.since, now),
       untilMs: timeFlag('until', flags.until, now),
       top: flags.top,
       other: flags.other,
-      deadlineMs: durationFlag('deadline', flags.deadline),
+      deadlineMs: durationFlag('deadline', flags.deadline, 1),
     })
   }
 }

@@ -1,6 +1,7 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
 import { renderQuery } from '../../cli/render/scuba.ts'
-import { durationFlag, paramsFlag, timeFlag } from '../../cli/scuba-flags.ts'
+import { paramsFlag } from '../../cli/flags/query.ts'
+import { durationFlag, timeFlag } from '../../cli/flags/time.ts'
 import type { QueryAnswer } from '../../core/scuba/wire-types.ts'
 
 const operation = remote('scuba.query', async () => (await import('../../core/scuba/operations.ts')).scubaQuery)
@@ -14,7 +15,12 @@ export default class ScubaQuery extends QueryCommand<typeof operation> {
     since: Flags.string({ description: 'rows from then on: 15m, or a time', helpValue: 'TIME' }),
     until: Flags.string({ description: 'rows before then', helpValue: 'TIME' }),
     deadline: Flags.string({ description: 'longest time it may take; 5s by default', helpValue: 'DURATION' }),
-    param: Flags.string({ description: 'value of $NAME in the SELECT; may be repeated', helpValue: 'NAME=VALUE', multiple: true, multipleNonGreedy: true }),
+    param: Flags.string({
+      description: 'value of $NAME in the SELECT; may be repeated',
+      helpValue: 'NAME=VALUE',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
   }
   static override examples = [
     '<%= config.bin %> scuba query "select version, status, count(*) from requests group by 1, 2"',
@@ -27,7 +33,7 @@ export default class ScubaQuery extends QueryCommand<typeof operation> {
       sql: args.sql,
       sinceMs: timeFlag('since', flags.since, now),
       untilMs: timeFlag('until', flags.until, now),
-      deadlineMs: durationFlag('deadline', flags.deadline),
+      deadlineMs: durationFlag('deadline', flags.deadline, 1),
       params: paramsFlag(flags.param),
     })
   }

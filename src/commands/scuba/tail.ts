@@ -1,5 +1,5 @@
 import { Args, Flags, MusterCommand } from '../../cli/command.ts'
-import { listFlag } from '../../cli/scuba-flags.ts'
+import { listFlag } from '../../cli/flags/query.ts'
 import { cellText } from '../../cli/render/scuba-values.ts'
 import { linesOf } from '../../platform/streams.ts'
 import { errorFromBody, type ErrorBody } from '../../core/kernel/errors.ts'

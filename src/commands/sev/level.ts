@@ -1,6 +1,6 @@
 import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
 import { renderActed } from '../../cli/render/sev.ts'
-import { incidentNumber } from '../../cli/sev/number.ts'
+import { incidentNumber } from '../../cli/flags/incident-number.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
 
 const operation = remote('sev.incident.level', async () => (await import('../../core/sev/operations.ts')).incidentLevel)

@@ -1,6 +1,7 @@
 import { Args, defined, Flags, ChangeCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
 import { renderActed } from '../../cli/render/sev.ts'
-import { incidentNumber, timeOf } from '../../cli/sev/number.ts'
+import { incidentNumber } from '../../cli/flags/incident-number.ts'
+import { timeOf } from '../../cli/flags/time.ts'
 
 const operation = remote('sev.incident.mitigate', async () => (await import('../../core/sev/operations.ts')).incidentMitigate)
 

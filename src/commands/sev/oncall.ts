@@ -1,6 +1,6 @@
 import { defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
 import { renderOnCall } from '../../cli/render/sev-oncall.ts'
-import { timeOf } from '../../cli/sev/number.ts'
+import { timeOf } from '../../cli/flags/time.ts'
 
 const operation = remote('sev.oncall', async () => (await import('../../core/sev/operations.ts')).oncall)
 

@@ -1,6 +1,6 @@
 import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
 import { count } from '../../cli/render/text.ts'
-import { durationFlag } from '../../cli/tw-flags.ts'
+import { durationFlag } from '../../cli/flags/time.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
 import type { NodeView } from '../../core/tw/queries.ts'
 
@@ -47,7 +47,7 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
     const done = await this.change(operation, this.input(parsed), flags as never)
     if (done === null) return
     if (flags.wait) {
-      const { waitUntil } = await import('../../cli/tw-wait.ts')
+      const { waitUntil } = await import('../../cli/follow/tasks.ts')
       const ask = () => this.client.call<{ node: NodeView; tasks: readonly { task: string }[] }>('tw.node.show', { node: done.data.node })
       const end = await waitUntil(this.client, ask, (data) => data.node.drain === 'drained', { timeoutMs, signal: this.interrupted() })
       if (!end.isDone)

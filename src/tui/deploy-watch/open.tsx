@@ -1,13 +1,19 @@
 import { render } from 'ink'
 import type { Client } from '../../cli/client.ts'
-import { followRollout } from '../../cli/follow-rollout.ts'
+import { followRollout } from '../../cli/follow/rollout.ts'
 import { renderWhy } from '../../cli/render/deploy-why.ts'
 import type { View } from '../../cli/terminal.ts'
 import type { WatchView, WhyView } from '../../core/deploy/queries.ts'
 import { DeployWatchScreen, type WatchSource } from './screen.tsx'
 
 /** Shows a rollout on the terminal's other screen until it is left; gives the last view. */
-export async function openDeployWatch(options: { client: Client; rollout: string; view: View; isReadOnly: boolean; signal: AbortSignal }): Promise<WatchView | null> {
+export async function openDeployWatch(options: {
+  client: Client
+  rollout: string
+  view: View
+  isReadOnly: boolean
+  signal: AbortSignal
+}): Promise<WatchView | null> {
   const { client, rollout, view } = options
   const end = new AbortController()
   const signal = AbortSignal.any([options.signal, end.signal])

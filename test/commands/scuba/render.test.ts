@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { brailleChart, sparkline } from '../../../src/cli/render/scuba-chart.ts'
 import { cellText, groupedText, numberText } from '../../../src/cli/render/scuba-values.ts'
 import { renderPanel, renderQuery } from '../../../src/cli/render/scuba.ts'
-import { durationFlag, listFlag, paramsFlag, timeFlag } from '../../../src/cli/scuba-flags.ts'
+import { listFlag, paramsFlag } from '../../../src/cli/flags/query.ts'
+import { durationFlag, timeFlag } from '../../../src/cli/flags/time.ts'
 import { PLAIN } from '../../../src/cli/terminal.ts'
 import type { PanelAnswer, QueryAnswer } from '../../../src/core/scuba/wire-types.ts'
 
@@ -12,7 +13,12 @@ test('a sparkline grows with its values and leaves a blank where there is none',
   expect(sparkline([0, 1, 2, null, 4], 40)).toBe('▁▃▅ █')
   expect(sparkline([0, 0], 40)).toBe('▁▁')
   expect(sparkline([], 40)).toBe('')
-  expect(sparkline(Array.from({ length: 1000 }, (_, i) => i), 10)).toHaveLength(10)
+  expect(
+    sparkline(
+      Array.from({ length: 1000 }, (_, i) => i),
+      10,
+    ),
+  ).toHaveLength(10)
 })
 
 test('a braille chart has its largest value in the first line, zero in the last, and is as large as asked', () => {
@@ -26,9 +32,18 @@ test('a braille chart has its largest value in the first line, zero in the last,
 
 test('a query is a table and a line that says what it stands on; a partial one says what is missing', () => {
   const answer: QueryAnswer = {
-    columns: [{ name: 'version', type: 'VARCHAR' }, { name: 'n', type: 'BIGINT' }, { name: 'at', type: 'TIMESTAMP' }],
-    rows: [['v1', 12, 1_700_000_000_000], [null, 7, null]],
-    rowsScanned: 12_345, elapsedMs: 12.3, coverage: { ...coverage, rows: 0.9996, missing: ['requests: 5 rows of segments that are lost'] },
+    columns: [
+      { name: 'version', type: 'VARCHAR' },
+      { name: 'n', type: 'BIGINT' },
+      { name: 'at', type: 'TIMESTAMP' },
+    ],
+    rows: [
+      ['v1', 12, 1_700_000_000_000],
+      [null, 7, null],
+    ],
+    rowsScanned: 12_345,
+    elapsedMs: 12.3,
+    coverage: { ...coverage, rows: 0.9996, missing: ['requests: 5 rows of segments that are lost'] },
   }
   expect(renderQuery(answer, PLAIN)).toBe(
     [
@@ -43,9 +58,26 @@ test('a query is a table and a line that says what it stands on; a partial one s
 
 test('a panel has a line per group, the others last, a sparkline per step, and counts what it does not show', () => {
   const answer: PanelAnswer = {
-    table: 'requests', by: ['version'], calc: ['count', 'p99:latency_ms'], stepMs: 1000, sinceMs: 0, untilMs: 4000, groupCount: 5, rowsScanned: 10, elapsedMs: 1, coverage,
+    table: 'requests',
+    by: ['version'],
+    calc: ['count', 'p99:latency_ms'],
+    stepMs: 1000,
+    sinceMs: 0,
+    untilMs: 4000,
+    groupCount: 5,
+    rowsScanned: 10,
+    elapsedMs: 1,
+    coverage,
     groups: [
-      { key: { version: 'v1' }, isOther: false, values: { count: 8, 'p99:latency_ms': 12.3456 }, series: [[1000, 4, 1], [3000, 4, 1]] },
+      {
+        key: { version: 'v1' },
+        isOther: false,
+        values: { count: 8, 'p99:latency_ms': 12.3456 },
+        series: [
+          [1000, 4, 1],
+          [3000, 4, 1],
+        ],
+      },
       { key: { version: null }, isOther: true, values: { count: 2, 'p99:latency_ms': null }, series: [] },
     ],
   }
@@ -60,14 +92,30 @@ test('a panel has a line per group, the others last, a sparkline per step, and c
 })
 
 test('values are printed without surprises', () => {
-  expect([cellText({ a: 1 }, 'STRUCT'), cellText('a\nb', 'VARCHAR'), cellText(0.1 + 0.2, 'DOUBLE'), numberText(12_345.678), groupedText(1_234_567)]).toEqual(['{"a":1}', 'a b', '0.3', '12346', '1,234,567'])
+  expect([
+    cellText({ a: 1 }, 'STRUCT'),
+    cellText('a\nb', 'VARCHAR'),
+    cellText(0.1 + 0.2, 'DOUBLE'),
+    numberText(12_345.678),
+    groupedText(1_234_567),
+  ]).toEqual(['{"a":1}', 'a b', '0.3', '12346', '1,234,567'])
 })
 
 test('flags are read as people write them, and refused with their name', () => {
   const now = 1_700_000_000_000
-  expect([timeFlag('since', '15m', now), timeFlag('since', '2023-11-14T22:00:00Z', now), timeFlag('since', undefined, now)]).toEqual([now - 900_000, 1_699_999_200_000, undefined])
+  expect([timeFlag('since', '15m', now), timeFlag('since', '2023-11-14T22:00:00Z', now), timeFlag('since', undefined, now)]).toEqual([
+    now - 900_000,
+    1_699_999_200_000,
+    undefined,
+  ])
   expect(() => timeFlag('since', 'yesterday', now)).toThrow(/--since/)
-  expect(() => durationFlag('step', '0s')).toThrow(/--step/)
-  expect(paramsFlag(['min=500', 'name=a=b', 'ok=true', 'zip=007', 'big=12345678901234567890'])).toEqual({ min: 500, name: 'a=b', ok: true, zip: '007', big: '12345678901234567890' })
+  expect(() => durationFlag('step', '0s', 1)).toThrow(/--step/)
+  expect(paramsFlag(['min=500', 'name=a=b', 'ok=true', 'zip=007', 'big=12345678901234567890'])).toEqual({
+    min: 500,
+    name: 'a=b',
+    ok: true,
+    zip: '007',
+    big: '12345678901234567890',
+  })
   expect(listFlag(['count,ratio(status in (500, 503)),p99:x', 'max:y'])).toEqual(['count', 'ratio(status in (500, 503))', 'p99:x', 'max:y'])
 })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { watchKv } from '../../../src/cli/kv-watch.ts'
+import { watchKv } from '../../../src/cli/follow/kv.ts'
 import { MusterError } from '../../../src/core/kernel/errors.ts'
 import { openDelosServer, type DelosServer } from './delos-server.ts'
 

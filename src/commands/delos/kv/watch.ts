@@ -1,5 +1,5 @@
 import { Args, defined, Flags, MusterCommand } from '../../../cli/command.ts'
-import { watchKv } from '../../../cli/kv-watch.ts'
+import { watchKv } from '../../../cli/follow/kv.ts'
 import { renderKvEvent } from '../../../cli/render/delos.ts'
 
 export default class KvWatch extends MusterCommand {

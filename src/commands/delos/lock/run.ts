@@ -1,4 +1,5 @@
 import { Args, Flags, MusterCommand } from '../../../cli/command.ts'
+import { durationFlag } from '../../../cli/flags/time.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 
 export default class LockRun extends MusterCommand {
@@ -27,25 +28,18 @@ export default class LockRun extends MusterCommand {
       throw new MusterError('USAGE', 'which command shall run under the lock?', {
         hint: 'Give it after --: muster delos lock run NAME -- CMD',
       })
-    const ttlMs = await duration('--ttl', flags.ttl)
-    const graceMs = flags.grace === undefined ? Math.floor(ttlMs / 3) : await duration('--grace', flags.grace)
+    const ttlMs = durationFlag('ttl', flags.ttl)
+    const graceMs = flags.grace === undefined ? Math.floor(ttlMs / 3) : durationFlag('grace', flags.grace)
     if (graceMs >= ttlMs) throw new MusterError('USAGE', '--grace must be shorter than --ttl')
     const { runLocked } = await import('../../../cli/lock/run-locked.ts')
     const options = {
       name: args.name,
       ttlMs,
       graceMs,
-      waitMs: await duration('--wait', flags.wait),
+      waitMs: durationFlag('wait', flags.wait),
       command,
       note: (text: string) => this.note(text),
     }
     process.exitCode = await runLocked(this.client, options)
   }
-}
-
-async function duration(flag: string, text: string): Promise<number> {
-  const { parseDuration } = await import('../../../core/kernel/units.ts')
-  const ms = parseDuration(text)
-  if (ms === null) throw new MusterError('USAGE', `${flag}: "${text}" is not a time such as 500ms, 15s or 1m`)
-  return ms
 }

@@ -1,6 +1,6 @@
 import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed } from '../../../cli/command.ts'
 import { renderDrafted, renderPostmortem } from '../../../cli/render/sev.ts'
-import { incidentNumber } from '../../../cli/sev/number.ts'
+import { incidentNumber } from '../../../cli/flags/incident-number.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 
 const operation = remote('sev.postmortem.draft', async () => (await import('../../../core/sev/operations.ts')).postmortemDraft)

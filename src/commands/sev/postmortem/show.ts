@@ -1,6 +1,6 @@
 import { Args, defined, QueryCommand, remote, type InputOf, type OutputOf, type Parsed } from '../../../cli/command.ts'
 import { renderPostmortem } from '../../../cli/render/sev.ts'
-import { incidentNumber } from '../../../cli/sev/number.ts'
+import { incidentNumber } from '../../../cli/flags/incident-number.ts'
 
 const operation = remote('sev.postmortem.show', async () => (await import('../../../core/sev/operations.ts')).postmortemShow)
 

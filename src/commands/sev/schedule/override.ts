@@ -1,5 +1,5 @@
 import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed } from '../../../cli/command.ts'
-import { timeOf } from '../../../cli/sev/number.ts'
+import { timeOf } from '../../../cli/flags/time.ts'
 
 const operation = remote('sev.override.set', async () => (await import('../../../core/sev/operations.ts')).overrideSet)
 

@@ -1,6 +1,6 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
 import { renderSchedules } from '../../../cli/render/sev-oncall.ts'
-import { timeOf } from '../../../cli/sev/number.ts'
+import { timeOf } from '../../../cli/flags/time.ts'
 
 const operation = remote('sev.schedule.show', async () => (await import('../../../core/sev/operations.ts')).scheduleShow)
 

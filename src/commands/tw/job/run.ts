@@ -2,7 +2,7 @@ import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type P
 import { renderJobPlan, type JobPlan, type JobShown } from '../../../cli/render/tw-jobs.ts'
 import type { TaskView } from '../../../core/tw/queries.ts'
 import { count } from '../../../cli/render/text.ts'
-import { durationFlag } from '../../../cli/tw-flags.ts'
+import { durationFlag } from '../../../cli/flags/time.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 
 const operation = remote('tw.job.run', async () => (await import('../../../core/tw/operations.ts')).jobRun)
@@ -59,7 +59,7 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
   }
 
   private async waitForJob(run: OutputOf<typeof operation>, timeoutMs: number): Promise<void> {
-    const { waitUntil } = await import('../../../cli/tw-wait.ts')
+    const { waitUntil } = await import('../../../cli/follow/tasks.ts')
     let said = ''
     const ask = async () => {
       const [show, ps] = await Promise.all([

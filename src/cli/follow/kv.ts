@@ -1,6 +1,6 @@
-import { errorFromBody, isRefusal, type ErrorBody } from '../core/kernel/errors.ts'
-import type { Client } from './client.ts'
-import type { KvRow } from './render/delos.ts'
+import { errorFromBody, isRefusal, type ErrorBody } from '../../core/kernel/errors.ts'
+import type { Client } from '../client.ts'
+import type { KvRow } from '../render/delos.ts'
 
 export interface KvEvent {
   revision: number

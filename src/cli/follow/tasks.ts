@@ -1,4 +1,4 @@
-import type { Client } from './client.ts'
+import type { Client } from '../client.ts'
 
 /**
  * Asks again after every entry of tw until `isDone`, or until the time is over. Gives the last answer.

@@ -1,5 +1,5 @@
-import type { WatchView } from '../core/deploy/queries.ts'
-import type { Client } from './client.ts'
+import type { WatchView } from '../../core/deploy/queries.ts'
+import type { Client } from '../client.ts'
 
 /** How often the numbers are asked for again between entries, ms. */
 const REFRESH_MS = 1000

@@ -1,4 +1,4 @@
-import type { Answer, Client } from './client.ts'
+import type { Answer, Client } from '../client.ts'
 
 export interface WatchOptions<T> {
   /** the whole picture, as the command would print it once */
