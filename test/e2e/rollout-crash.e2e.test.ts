@@ -27,21 +27,6 @@ afterAll(async () => {
   await fleet.end()
 }, 60_000)
 
-/** Two quick steps: half of the users give the judge enough in seconds. */
-const PROFILE = {
-  name: 'crash',
-  steps: [
-    { share: '20%', for: '1s', gate: 5 },
-    { share: '50%', for: '1s', gate: 5 },
-    { share: '100%', for: '2s' },
-  ],
-  floor_rate: '5%',
-  latency: { tolerance: '100%', floor: '50ms', gate: 2 },
-  look: '1s',
-  warmup: '0s',
-  healthy: '0s',
-}
-
 /** Moments at which the server is killed: rollout after rollout, where each of them stands then. */
 const ROLLOUTS: readonly { about: { failRate?: number }; abortAfter?: number; kills: readonly string[] }[] = [
   { about: {}, kills: ['queued', 'preparing', 'preparing', 'stepping 0', 'stepping 0', 'stepping 1', 'stepping 1', 'baking', 'baking'] },

@@ -1,3 +1,5 @@
+import { daysOf } from '../../kernel/civil.ts'
+
 /** Where the time of a row came from; anything but `row` is written into the column `time_source`. */
 export type TimeSource = 'row' | 'ingest' | 'ahead'
 
@@ -48,16 +50,6 @@ function isoMicroseconds(text: string): number | null {
   const zone = match[8] ?? 'Z'
   const sign = zone.startsWith('-') ? -1 : 1
   const offset = zone === 'Z' ? 0 : sign * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2)))
-  const seconds = daysFromCivil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset * 60
+  const seconds = daysOf({ year, month, day }) * 86_400 + hour * 3600 + minute * 60 + second - offset * 60
   return seconds < 0 ? null : seconds * 1e6 + fraction
-}
-
-/** Days since 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil). */
-function daysFromCivil(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year
-  const era = Math.floor(y / 400)
-  const yearOfEra = y - era * 400
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
-  return era * 146_097 + dayOfEra - 719_468
 }
