@@ -3,7 +3,7 @@ import type { Entry, Proposal } from '../core/contracts/entry.ts'
 import type { Loglet } from '../core/contracts/loglet.ts'
 import type { ReadDb } from '../core/contracts/storage.ts'
 import { assert } from '../core/kernel/assert.ts'
-import { isRefusal, MusterError, refuse } from '../core/kernel/errors.ts'
+import { isRefusal, refuse, type MusterError } from '../core/kernel/errors.ts'
 import { decodeEntry, encodeEntry } from './entry-codec.ts'
 import { assertRoom, isFull, openDerived, replay, rollback } from './derived-state.ts'
 import { createEntryRegistry } from './entry-registry.ts'
@@ -153,7 +153,8 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
     }
   }
 
-  const noRoom = (cause?: unknown): MusterError => refuse('DISK_FULL', `no space left for ${options.dbFile}; nothing was changed`, { cause })
+  const noRoom = (cause?: unknown): MusterError =>
+    refuse('DISK_FULL', `no space left for ${options.dbFile}; nothing was changed`, { cause })
 
   const tell = (entries: readonly Entry[]): void => {
     for (const listener of listeners) {
@@ -242,7 +243,10 @@ export function openControlLog(options: ControlLogOptions): ControlLog {
       // Durable, but not taken in yet: the outcome stands in the log and takes effect as soon as there is room.
       rollback(writer)
       if (!isFull(error)) throw error
-      const late = refuse('DISK_FULL', `no space left for ${options.dbFile}; the change is in the log at ${first} and takes effect once there is room`)
+      const late = refuse(
+        'DISK_FULL',
+        `no space left for ${options.dbFile}; the change is in the log at ${first} and takes effect once there is room`,
+      )
       for (const { job } of done) job.reject(late)
       return
     }

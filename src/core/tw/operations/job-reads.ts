@@ -5,27 +5,15 @@ import { reconcileGroup } from '../controllers/reconcile-group.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { documentDiff } from '../document-diff.ts'
 import type { GroupSpec } from '../job-spec.ts'
-import {
-  armRows,
-  fromJson,
-  groupSpecOf,
-  jobRow,
-  liveTasks,
-  specOf,
-  taskName,
-  versionRow,
-  type JobRow,
-  type TaskRow,
-  type VersionRow,
-} from '../rows.ts'
+import { armRows, fromJson, groupSpecOf, jobRow, liveTasks, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
 import { fleetOf } from '../scheduler/fleet.ts'
 import { filterText, isInfeasible } from '../scheduler/planner.ts'
 import { fleetFacts } from '../controllers/group-view.ts'
-import { blockedOf, nodeLine, taskLines, waitingOf } from '../views/explain.ts'
+import { blockedOf, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
-import { findTask, parseTarget, taskEvents, tasksBySelector, taskViews } from '../views/tasks.ts'
+import { tasksBySelector } from '../views/tasks.ts'
 import { documentSchema, parseSpec, unknownJob } from './helpers.ts'
-import { blockedSchema, eventSchema, statusSchema, taskSchema } from './schemas.ts'
+import { blockedSchema, statusSchema, taskSchema } from './schemas.ts'
 
 const versionSchema = z.object({
   version: z.int(),
@@ -202,112 +190,3 @@ function actionOf(
   if (!isSameCount) return 'scale'
   return isSameDocument ? 'none' : 'in-place'
 }
-
-export const ps = defineQuery({
-  name: 'tw.ps',
-  summary: 'List tasks and where they run.',
-  input: z.object({
-    job: z.string().optional(),
-    isAll: z.boolean().default(false),
-    node: z.string().optional(),
-    region: z.string().optional(),
-    service: z.string().optional(),
-    state: z.string().optional(),
-    labels: z.record(z.string(), z.string()).optional(),
-  }),
-  output: z.object({
-    tasks: z.array(taskSchema),
-    /** tasks without a place, by group: `web/api` */
-    blocked: z.record(z.string(), z.object({ count: z.int(), code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']), why: z.string() })),
-    nowMs: z.number(),
-  }),
-  answer: (db, input, ctx) => {
-    const parsed = input.job === undefined ? null : parseTarget(input.job)
-    if (input.job !== undefined && (parsed === null || 'id' in parsed))
-      return refuse('USAGE', `"${input.job}" is not a job, JOB/GROUP or JOB/GROUP[INDEX]`)
-    const target: { job?: string; group?: string; index?: number } = parsed !== null && 'job' in parsed ? parsed : {}
-    if (target.job !== undefined && !jobRow(db, target.job)) return unknownJob(target.job)
-    const { node, region, service, labels, isAll } = input
-    const tasks = tasksBySelector(db, { ...target, node, region, service, labels, isAll }).filter(
-      (task) => input.state === undefined || task.state === input.state,
-    )
-    const hasFilter = [node, region, service, input.state, labels].some((part) => part !== undefined)
-    const blocked = hasFilter ? [] : blockedOf(db, target.job ?? null, ctx.now)
-    const byGroup = blocked.map((it) => [`${it.job}/${it.group}`, { count: it.tasks.length, code: it.code, why: it.why }] as const)
-    return { tasks, blocked: Object.fromEntries(byGroup), nowMs: ctx.now }
-  },
-})
-
-const unknownTask = (task: string) => refuse('TW_TASK_UNKNOWN', `there is no task ${task}; a task is named like web/api[3]`)
-
-export const taskShow = defineQuery({
-  name: 'tw.task.show',
-  summary: 'Show a task and its last 20 events.',
-  input: z.object({ task: z.string() }),
-  output: z.object({ task: taskSchema, why: z.string(), command: z.array(z.string()), events: z.array(eventSchema), nowMs: z.number() }),
-  answer: (db, input, ctx) => {
-    const row = findTask(db, input.task)
-    const [task] = row ? taskViews(db, [row]) : []
-    if (!row || !task) return unknownTask(input.task)
-    const group = groupSpecOf(specOf(db, row.job, row.version), row.grp)
-    return { task, why: row.why, command: group?.container.command ?? [], events: taskEvents(db, row.id), nowMs: ctx.now }
-  },
-})
-
-export const explain = defineQuery({
-  name: 'tw.explain',
-  summary: 'Say why tasks are not placed, or why they are where and as they are.',
-  input: z.object({ target: z.string(), node: z.string().optional() }),
-  output: z.object({
-    target: z.string(),
-    isFine: z.boolean(),
-    blocked: blockedSchema,
-    lines: z.array(z.string()),
-    tasks: z.array(z.object({ task: z.string(), lines: z.array(z.string()), events: z.array(eventSchema) })),
-    nowMs: z.number(),
-  }),
-  answer: (db, input, ctx) => {
-    const target = parseTarget(input.target)
-    if (target === null) return refuse('USAGE', `"${input.target}" is not a job, JOB/GROUP or JOB/GROUP[INDEX]`)
-    const named = findTask(db, input.target)
-    const job = 'id' in target ? named?.job : target.job
-    const status = job === undefined ? null : jobStatus(db, job)
-    if (job === undefined || status === null) return 'id' in target ? unknownTask(input.target) : unknownJob(job ?? input.target)
-    const group = 'id' in target ? named?.grp : target.group
-    if (group !== undefined && !status.groups.some((it) => it.group === group) && named === null)
-      return refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${status.groups.map((it) => it.group).join(', ')}`)
-    const blocked = blockedOf(db, job, ctx.now).filter(
-      (it) =>
-        (group === undefined || it.group === group) &&
-        (named === null || 'id' in target || it.tasks.includes(input.target) || named.is_terminal === 0),
-    )
-    if (named === null && 'index' in target && target.index !== undefined && !blocked.some((it) => it.tasks.includes(input.target)))
-      return unknownTask(input.target)
-    const rows = named
-      ? [named]
-      : 'index' in target && target.index !== undefined
-        ? []
-        : db.all<TaskRow>(
-            'SELECT * FROM tw_task WHERE job = ? AND is_terminal = 0 AND (? IS NULL OR grp = ?) ORDER BY grp, idx, id',
-            job,
-            group ?? null,
-            group ?? null,
-          )
-    const lines = waitingOf(db, job, ctx.now)
-    if (input.node !== undefined) {
-      for (const it of status.groups) {
-        if (group === undefined || it.group === group)
-          lines.push(nodeLine(db, job, it.group, it.arms[0]?.version ?? status.currentVersion, input.node))
-      }
-    }
-    const missing = status.groups.some((it) => it.leftover > 0 || it.arms.some((arm) => arm.healthy < arm.wanted))
-    return {
-      target: input.target,
-      isFine: blocked.length === 0 && (named ? named.state === 'running' : !missing && status.state === 'running'),
-      blocked: named && named.is_terminal === 0 ? [] : blocked,
-      lines,
-      tasks: rows.map((row) => ({ task: taskName(row), lines: taskLines(row, ctx.now), events: named ? taskEvents(db, row.id) : [] })),
-      nowMs: ctx.now,
-    }
-  },
-})
