@@ -1,6 +1,7 @@
 import type { ReadDb } from '../contracts/storage.ts'
 import { personOf, scheduleOf, targetsOf } from './people.ts'
-import { alertsOf, changesBefore, changeView, incidentView, openIncidents, shiftEnd, timelineView, wallClock } from './queries.ts'
+import { alertsOf, changesBefore, changeView, incidentView, openIncidents, timelineView } from './queries.ts'
+import { shiftEnd, wallClock } from './on-call.ts'
 import type { ChangeRow, DeliveryRow, IncidentRow, Team } from './schema.ts'
 import type { ConsoleView } from './views.ts'
 

@@ -6,16 +6,15 @@ import { nameOf } from '../machine/incident.ts'
 import {
   alertsOf,
   changesBefore,
-  firstBrokenRow,
   incidentList as listIncidents,
   incidentView,
-  onCallView,
   pagesOf,
   postmortemView,
-  scheduleView,
   timelineView,
   whyView,
 } from '../queries.ts'
+import { onCallView, scheduleView } from '../on-call.ts'
+import { firstBrokenRow } from '../timeline.ts'
 import {
   AlertView,
   ChangeView,
