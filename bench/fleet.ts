@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { packDirectory, uploadArtifact } from '../src/cli/artifact.ts'
+import { packDirectory, uploadArtifact } from '../src/cli/files/artifact.ts'
 import { createClient, type Client } from '../src/cli/client.ts'
 import type { Entry } from '../src/core/contracts/entry.ts'
 import { type Figure, figuresOf } from './lib/figure.ts'
@@ -75,7 +75,15 @@ async function changeSplits({ client }: Fleet): Promise<number[]> {
   const first = (await client.get<{ server: { position: number } }>('/v1/status')).data.server.position
   for (let epoch = 1; epoch <= SPLITS; epoch += 1) {
     const shares = { v1: 1_000_000 }
-    await client.call('tw.mesh.split.set', { service: 'web', shares, arms: { v1: 'primary' }, salt: String(epoch), sticky: null, epoch, reason: 'bench' })
+    await client.call('tw.mesh.split.set', {
+      service: 'web',
+      shares,
+      arms: { v1: 'primary' },
+      salt: String(epoch),
+      sticky: null,
+      epoch,
+      reason: 'bench',
+    })
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
   const setAt = new Map<number, number>()
