@@ -11,7 +11,7 @@ import { ERRORS } from '../src/core/kernel/error-table.ts'
 import { systems } from '../src/core/systems.ts'
 import { experimentJsonSchema } from '../src/core/chaos/queries.ts'
 import { jobJsonSchema } from '../src/core/tw/queries.ts'
-import { operationSchemas } from '../src/server/openapi.ts'
+import { operationSchemas } from '../src/server/api/openapi.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const FOLDERS = ['docs/cli', 'docs/errors', 'schemas']

@@ -18,7 +18,7 @@ export async function answerOffline<T>(
   const parsed = operation.input.safeParse(input)
   if (!parsed.success)
     throw new MusterError('USAGE', parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '))
-  const { openReadDb } = await import('../server/state-db.ts')
+  const { openReadDb } = await import('../server/state/state-db.ts')
   const db = openReadDb(stateDb)
   try {
     const data = operation.answer(db, parsed.data, { now: Date.now(), actor, role: 'viewer', position: 0 })

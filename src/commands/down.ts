@@ -19,7 +19,7 @@ export default class Down extends MusterCommand {
       const { confirmName } = await import('../cli/confirm.ts')
       await confirmName(`Remove everything in ${root}.`, context, flags.confirm, { stdin: process.stdin, stderr: process.stderr })
     } else if (flags.confirm !== undefined) throw new MusterError('USAGE', '--confirm goes with --purge')
-    const { tearDown } = await import('../server/teardown.ts')
+    const { tearDown } = await import('../server/processes/teardown.ts')
     const ended: string[] = []
     await tearDown(this.paths, (what) => {
       ended.push(what)

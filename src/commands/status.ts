@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { MusterCommand } from '../cli/command.ts'
 import { renderFleet } from '../cli/render/fleet.ts'
 import { MusterError } from '../core/kernel/errors.ts'
-import type { FleetStatus } from '../server/status.ts'
+import type { FleetStatus } from '../server/api/status.ts'
 
 export default class Status extends MusterCommand {
   static override summary = 'Show the processes of the fleet, whether they are healthy, and where their logs are.'

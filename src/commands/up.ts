@@ -1,7 +1,7 @@
 import { Flags, MusterCommand } from '../cli/command.ts'
 import { renderFleet } from '../cli/render/fleet.ts'
 import { MusterError } from '../core/kernel/errors.ts'
-import type { FleetStatus } from '../server/status.ts'
+import type { FleetStatus } from '../server/api/status.ts'
 
 export default class Up extends MusterCommand {
   static override summary = 'Start the fleet of this context on this machine, and wait until it is healthy.'
@@ -39,9 +39,9 @@ export default class Up extends MusterCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.start(Up)
-    const { launchServer } = await import('../server/launch.ts')
-    const { sweepEphemeral } = await import('../server/ephemeral.ts')
-    const { assertPortFree } = await import('../server/port.ts')
+    const { launchServer } = await import('../server/processes/launch.ts')
+    const { sweepEphemeral } = await import('../server/processes/ephemeral.ts')
+    const { assertPortFree } = await import('../server/processes/port.ts')
     if (flags['gateway-port'] !== undefined) await assertPortFree('127.0.0.1', flags['gateway-port'])
     const seen = new Set<string>()
     const onProgress = (status: FleetStatus): void => {
@@ -71,7 +71,7 @@ export default class Up extends MusterCommand {
     'node-cpu'?: string | undefined
     'node-memory'?: string | undefined
   }) {
-    const { planLocalFleet, readLocalFleet } = await import('../server/fleet.ts')
+    const { planLocalFleet, readLocalFleet } = await import('../server/processes/fleet.ts')
     const { parseCpu, parseSize } = await import('../core/kernel/units.ts')
     const isAsked = Object.entries(flags).some(
       ([name, value]) => value !== undefined && ['nodes', 'regions', 'gateway-port', 'node-cpu', 'node-memory'].includes(name),
@@ -89,7 +89,7 @@ export default class Up extends MusterCommand {
   }
 
   private async stay(): Promise<void> {
-    const { tearDown } = await import('../server/teardown.ts')
+    const { tearDown } = await import('../server/processes/teardown.ts')
     const signal = this.interrupted()
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     await tearDown(this.paths, (what) => this.note(`  ends ${what}`))

@@ -1,6 +1,6 @@
 import type { Controller, System } from '../core/contracts/controller.ts'
 import { isRefusal } from '../core/kernel/errors.ts'
-import type { ControlLog } from './control-log.ts'
+import type { ControlLog } from './state/control-log.ts'
 import type { Wiring } from './host.ts'
 import type { Logger } from '../platform/logger.ts'
 

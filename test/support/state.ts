@@ -2,9 +2,9 @@ import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
 import type { CommandDef, OpContext, QueryDef } from '../../src/core/contracts/operation.ts'
 import { isRefusal } from '../../src/core/kernel/errors.ts'
-import { createEntryRegistry } from '../../src/server/entry-registry.ts'
-import { openStateDb, type OpenDb } from '../../src/server/state-db.ts'
-import { prepareSchema, stateDigest } from '../../src/server/state-schema.ts'
+import { createEntryRegistry } from '../../src/server/state/entry-registry.ts'
+import { openStateDb, type OpenDb } from '../../src/server/state/state-db.ts'
+import { prepareSchema, stateDigest } from '../../src/server/state/state-schema.ts'
 import type { z } from 'zod'
 
 /** The state of some systems in memory, with the real registry and tables, and a clock that only moves when told to. */

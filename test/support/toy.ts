@@ -7,7 +7,7 @@ import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import { defineEntry } from '../../src/core/contracts/entry.ts'
 import { defineCommand, defineQuery } from '../../src/core/contracts/operation.ts'
 import { refuse } from '../../src/core/kernel/errors.ts'
-import { openControlLog, type ControlLog } from '../../src/server/control-log.ts'
+import { openControlLog, type ControlLog } from '../../src/server/state/control-log.ts'
 import { openFileLoglet } from '../../src/server/delos/file-loglet.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 

@@ -1,4 +1,4 @@
-import { tearDown } from '../../server/teardown.ts'
+import { tearDown } from '../../server/processes/teardown.ts'
 import type { DemoReport, DemoStep, DemoView } from './report.ts'
 import { ClaimError, DEMO, DEMO_ACTIONS, type DemoState } from './steps.ts'
 import { makeWorld } from './world.ts'

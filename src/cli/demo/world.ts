@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { packageRoot } from '../../platform/spawn.ts'
-import { makeEphemeral, sweepEphemeral } from '../../server/ephemeral.ts'
+import { makeEphemeral, sweepEphemeral } from '../../server/processes/ephemeral.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import { createClient, type Client } from '../client.ts'
 

@@ -1,5 +1,5 @@
 import { formatDuration } from '../../core/kernel/units.ts'
-import type { FleetStatus, NodeStatus } from '../../server/status.ts'
+import type { FleetStatus, NodeStatus } from '../../server/api/status.ts'
 import type { View } from '../terminal.ts'
 import { mark, type Mark } from './style.ts'
 import { fields, table } from './table.ts'

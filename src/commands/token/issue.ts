@@ -12,7 +12,7 @@ export default class TokenIssue extends MusterCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.start(TokenIssue)
-    const { openTokens } = await import('../../server/roles.ts')
+    const { openTokens } = await import('../../server/api/roles.ts')
     const token = openTokens(this.paths.keys).issue(args.name, flags.role as Role)
     await this.answer('token.issue', { name: args.name, role: flags.role, token }, (data) => data.token)
   }

@@ -1,8 +1,8 @@
 import type { EntryDef } from '../contracts/entry.ts'
-import * as incident from './machine/incident.ts'
-import * as page from './machine/page.ts'
-import * as postmortem from './machine/postmortem.ts'
-import * as schedule from './machine/schedule.ts'
+import * as incident from './entries/incident.ts'
+import * as page from './entries/page.ts'
+import * as postmortem from './entries/postmortem.ts'
+import * as schedule from './entries/schedule.ts'
 
 /** Every entry of sev; one file per machine. */
 // eslint-disable-next-line typescript/no-explicit-any -- bodies differ per entry; the registry checks them by schema

@@ -1,8 +1,8 @@
 import type { Proposal } from '../contracts/entry.ts'
 import type { ReadDb } from '../contracts/storage.ts'
-import { IncidentResolved } from './machine/incident.ts'
-import { PageCancelled } from './machine/page.ts'
-import { PostmortemDrafted } from './machine/postmortem.ts'
+import { IncidentResolved } from './entries/incident.ts'
+import { PageCancelled } from './entries/page.ts'
+import { PostmortemDrafted } from './entries/postmortem.ts'
 
 /** What resolving an incident takes, whoever does it: the instant, the end of its pages, the draft of its postmortem. */
 export function resolveEntries(

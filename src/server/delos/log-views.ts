@@ -6,7 +6,7 @@ import { allLeases, countRange, revisionOf } from '../../core/delos/kv/read.ts'
 import type { logList, logShow, status } from '../../core/delos/operations.ts'
 import { locks } from '../../core/delos/recipes/lock.ts'
 import { refuse } from '../../core/kernel/errors.ts'
-import type { ControlLog } from '../control-log.ts'
+import type { ControlLog } from '../state/control-log.ts'
 import type { ServerHost } from '../host.ts'
 
 export type Logs = Record<'control' | 'kv', ControlLog>

@@ -4,7 +4,7 @@ import type { Logger } from '../../platform/logger.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import { readProcessId, signalProcess } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
-import { createSupervisor, type Supervisor } from '../supervisor.ts'
+import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
 import { createScubaClient } from './client.ts'
 
 /** Pid and start time of a context's leaf. */

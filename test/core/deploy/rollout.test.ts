@@ -250,6 +250,15 @@ describe('a person', () => {
     expect(codeOf(() => ship(driver))).toBe('done')
   })
 
+  test('is refused while a SEV2 is open on the service, except for a hotfix', () => {
+    const driver = newDriver()
+    const { state } = driver.fleet
+    const { incident } = state.run(incidentDeclare, { title: 'checkout fails', service: 'web', level: 2 })
+    expect(codeOf(() => ship(driver))).toBe('DEPLOY_SEV_OPEN')
+    state.run(incidentResolve, { incident: incident.number, cause: 'a test' })
+    expect(codeOf(() => ship(driver))).toBe('done')
+  })
+
   test('goes back after success: the last good release takes all traffic without steps, the one before is marked bad', () => {
     const driver = newDriver()
     const { state } = driver.fleet

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { DeliverBody } from '../../../src/core/sev/controllers/dispatcher.ts'
-import { DeliveryFailed, DeliverySent } from '../../../src/core/sev/machine/page.ts'
+import { DeliveryFailed, DeliverySent } from '../../../src/core/sev/entries/page.ts'
 import {
   incidentAck,
   incidentDeclare,

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import type { DeliverBody } from '../../../src/core/sev/controllers/dispatcher.ts'
-import { DeliveryFailed, DeliverySent } from '../../../src/core/sev/machine/page.ts'
+import { DeliveryFailed, DeliverySent } from '../../../src/core/sev/entries/page.ts'
 import {
   incidentAck,
   incidentDeclare,

@@ -3,10 +3,10 @@ import type { Entry, Proposal } from '../../../src/core/contracts/entry.ts'
 import type { CommandDef, QueryDef } from '../../../src/core/contracts/operation.ts'
 import { isRefusal, type MusterError } from '../../../src/core/kernel/errors.ts'
 import { sevSystem } from '../../../src/core/sev/system.ts'
-import { createEntryRegistry } from '../../../src/server/entry-registry.ts'
-import { stateDigest } from '../../../src/server/state-schema.ts'
+import { createEntryRegistry } from '../../../src/server/state/entry-registry.ts'
+import { stateDigest } from '../../../src/server/state/state-schema.ts'
 import { newState } from '../../support/state.ts'
-import type { OpenDb } from '../../../src/server/state-db.ts'
+import type { OpenDb } from '../../../src/server/state/state-db.ts'
 import type { z } from 'zod'
 
 /** sev's state in memory, with entries of other systems, actors, and a clock that stops wherever a controller wants to be woken. */

@@ -1,5 +1,5 @@
 import type { DeliverBody } from '../../../src/core/sev/controllers/dispatcher.ts'
-import { DeliverySent } from '../../../src/core/sev/machine/page.ts'
+import { DeliverySent } from '../../../src/core/sev/entries/page.ts'
 import { scheduleSet } from '../../../src/core/sev/operations.ts'
 import type { OncallSchema } from '../../../src/core/sev/schema.ts'
 import { zoneTable } from '../../../src/server/sev/zones.ts'

@@ -4,15 +4,15 @@ import { dirname, join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { createClient, type Client } from '../../../src/cli/client.ts'
 import { delosSystem, kvSystem } from '../../../src/core/delos/system.ts'
-import { createApi } from '../../../src/server/api.ts'
-import { openControlLog, type ControlLog } from '../../../src/server/control-log.ts'
+import { createApi } from '../../../src/server/api/api.ts'
+import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
 import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
 import { openFileLoglet } from '../../../src/server/delos/file-loglet.ts'
 import { wireDelos } from '../../../src/server/delos/wire.ts'
 import type { ServerHost } from '../../../src/server/host.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths, type StatePaths } from '../../../src/platform/paths.ts'
-import { openTokens } from '../../../src/server/roles.ts'
+import { openTokens } from '../../../src/server/api/roles.ts'
 
 /** A control plane with delos alone, in this process, on a real socket and real logs. */
 export interface DelosServer {

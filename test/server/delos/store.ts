@@ -6,11 +6,11 @@ import type { CommandDef, QueryDef } from '../../../src/core/contracts/operation
 import type { System } from '../../../src/core/contracts/controller.ts'
 import { kvSystem } from '../../../src/core/delos/system.ts'
 import { MusterError } from '../../../src/core/kernel/errors.ts'
-import { openControlLog, type ControlLog } from '../../../src/server/control-log.ts'
+import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
 import { openFileLoglet } from '../../../src/server/delos/file-loglet.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
-import { openStateDb } from '../../../src/server/state-db.ts'
-import { stateDigest } from '../../../src/server/state-schema.ts'
+import { openStateDb } from '../../../src/server/state/state-db.ts'
+import { stateDigest } from '../../../src/server/state/state-schema.ts'
 
 /** A system on a real log in a directory of its own, with a clock that stands until it is moved. */
 export interface Store {

@@ -9,18 +9,20 @@ import { canaryTasks } from '../profile.ts'
 import { inFlightOf, releaseOfVersion } from '../rows.ts'
 import { armOf, nextEpoch, setShare, setTasks } from '../through-tw.ts'
 import { goHome } from './home.ts'
+import { incidentGate } from './incident-gate.ts'
 import { act, ownerOf, scopeOf, wait, type Next, type RolloutView } from './view.ts'
 
 /** Longer than any rollout may take with all its holds; it is released at the end. */
 const LOCK_MS = 14 * 24 * 3_600_000
 
-/** queued: begins when the service is free, nothing halts it and the job runs. */
+/** queued: begins when the service is free, nothing halts it, no SEV1 or SEV2 is open on it and the job runs. */
 export function decideQueued(view: RolloutView): Next {
   const { db, now, row, halt } = view
   const expire = (text: string): Next => act(rolloutExpired.of({ rollout: row.id, text }))
   if (row.deadline_ms !== null && now >= row.deadline_ms) return expire('it waited too long to begin')
   if (inFlightOf(db, row.service)[0]?.id !== row.id) return wait(row.deadline_ms)
   if (halt !== null && row.kind === 'forward') return wait(row.deadline_ms)
+  if (row.kind === 'forward' && incidentGate(db, row.service, view.profile)) return wait(row.deadline_ms)
   const holder = scopeHolder(db, scopeOf(row.service), now)
   if (holder !== null && holder.holder !== ownerOf(row)) return wait(Math.min(holder.until, row.deadline_ms ?? holder.until))
   const job = jobStatus(db, row.job)

@@ -1,7 +1,7 @@
 import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { AlertsRaised, AlertsResolved, IncidentMitigated, IncidentOpened, LevelChanged } from '../machine/incident.ts'
+import { AlertsRaised, AlertsResolved, IncidentMitigated, IncidentOpened, LevelChanged } from '../entries/incident.ts'
 import { resolveEntries } from '../resolve.ts'
 import type { IncidentRow, SignalRow } from '../schema.ts'
 

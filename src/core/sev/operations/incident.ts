@@ -13,8 +13,8 @@ import {
   LevelChanged,
   nameOf,
   NoteAdded,
-} from '../machine/incident.ts'
-import { DeliveryConfirmed, PageCancelled, StepDue } from '../machine/page.ts'
+} from '../entries/incident.ts'
+import { DeliveryConfirmed, PageCancelled, StepDue } from '../entries/page.ts'
 import { ladderOf, peopleOf, rungAt } from '../people.ts'
 import { incidentRow, incidentView, openIncidents } from '../queries.ts'
 import { resolveEntries } from '../resolve.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineAction, defineCommand } from '../../contracts/operation.ts'
 import { refuse } from '../../kernel/errors.ts'
-import { ContactSet, OverrideSet, ZoneSet } from '../machine/schedule.ts'
+import { ContactSet, OverrideSet, ZoneSet } from '../entries/schedule.ts'
 import { overridesOf, personOf, scheduleOf, zonesFrom } from '../people.ts'
 import { checkOncall, oncallEntries, zoneNamesOf } from '../schedule/compile.ts'
 import { ContactSchema, NameSchema, OncallSchema, ZoneTableSchema } from '../schema.ts'

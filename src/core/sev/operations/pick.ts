@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { OpContext } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { refuse, type MusterError } from '../../kernel/errors.ts'
-import { nameOf } from '../machine/incident.ts'
+import { nameOf } from '../entries/incident.ts'
 import { incidentRow, openIncidents } from '../queries.ts'
 import type { IncidentRow } from '../schema.ts'
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { isRefusal, refuse } from '../../kernel/errors.ts'
 import { consoleView } from '../console.ts'
-import { nameOf } from '../machine/incident.ts'
+import { nameOf } from '../entries/incident.ts'
 import {
   alertsOf,
   changesBefore,

@@ -1,6 +1,6 @@
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { ContactSet, OncallApplied, PolicySet, ScheduleSet, ServiceSet, TeamSet } from '../machine/schedule.ts'
+import { ContactSet, OncallApplied, PolicySet, ScheduleSet, ServiceSet, TeamSet } from '../entries/schedule.ts'
 import type { Oncall, Schedule } from '../schema.ts'
 import { parseTime, utcText } from './calendar.ts'
 import { gapsIn, zonesOf, type Zones } from './resolve.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Entry } from '../core/contracts/entry.ts'
-import { canonicalJson } from '../core/kernel/json.ts'
+import type { Entry } from '../../core/contracts/entry.ts'
+import { canonicalJson } from '../../core/kernel/json.ts'
 import type { OpenDb } from './state-db.ts'
 
 /** One row a plan would change. `before` is null for an insert, `after` for a delete. */

@@ -1,4 +1,4 @@
-import type { Entry } from '../core/contracts/entry.ts'
+import type { Entry } from '../../core/contracts/entry.ts'
 
 /**
  * An entry as the log holds it: JSON with one-letter names, in UTF-8. The position is not in it, since the log knows it.

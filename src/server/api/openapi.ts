@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Operation, routeOf } from '../core/contracts/operation.ts'
+import { type Operation, routeOf } from '../../core/contracts/operation.ts'
 
 /** What every operation may answer besides its output; the exit codes behind them are in docs/cli/exit-codes.md. */
 const FAILURES: Record<string, string> = {

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { cleanupNode } from '../agent/cleanup.ts'
-import type { StatePaths } from '../platform/paths.ts'
-import { isAlive, readProcessId } from '../platform/process.ts'
-import { leafProcessFile } from './scuba/process.ts'
+import { cleanupNode } from '../../agent/cleanup.ts'
+import type { StatePaths } from '../../platform/paths.ts'
+import { isAlive, readProcessId } from '../../platform/process.ts'
+import { leafProcessFile } from '../scuba/process.ts'
 import { strayProcesses } from './strays.ts'
 import { endProcess } from './supervisor.ts'
 

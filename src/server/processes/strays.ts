@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { identify, type ProcessId } from '../platform/process.ts'
+import { identify, type ProcessId } from '../../platform/process.ts'
 
 /** Ends of the paths of muster's own programs, from the sources and from the bundle. */
 const PROGRAM = /\/(server\/main|agent\/main|agent\/mesh\/proxy-main|server\/scuba\/leaf-main|server\/scuba\/engine-main)\.(ts|js)$/

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Role } from '../core/contracts/operation.ts'
+import type { Role } from '../../core/contracts/operation.ts'
 
 const RANK: Record<Role, number> = { viewer: 0, operator: 1, approver: 2, admin: 3 }
 

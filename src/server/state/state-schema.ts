@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { System } from '../core/contracts/controller.ts'
+import type { System } from '../../core/contracts/controller.ts'
 import type { OpenDb } from './state-db.ts'
 
 /** Sets one of the numbers the derived database keeps of itself: `cursor` (next position to apply), `at` (log time). */

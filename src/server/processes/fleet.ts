@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { replaceFile } from '../platform/files.ts'
-import type { StatePaths } from '../platform/paths.ts'
-import { entryPoint } from '../platform/spawn.ts'
+import { replaceFile } from '../../platform/files.ts'
+import type { StatePaths } from '../../platform/paths.ts'
+import { entryPoint } from '../../platform/spawn.ts'
 import type { SupervisedProcess } from './supervisor.ts'
 
 /** A node agent that runs on the server's own machine. */

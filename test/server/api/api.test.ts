@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createApi } from '../../src/server/api.ts'
-import { createLogger } from '../../src/platform/logger.ts'
-import { openTokens, type TokenStore } from '../../src/server/roles.ts'
-import { openToy, toySystem } from '../support/toy.ts'
+import { createApi } from '../../../src/server/api/api.ts'
+import { createLogger } from '../../../src/platform/logger.ts'
+import { openTokens, type TokenStore } from '../../../src/server/api/roles.ts'
+import { openToy, toySystem } from '../../support/toy.ts'
 
 let toy: Awaited<ReturnType<typeof openToy>>
 let local: FastifyInstance

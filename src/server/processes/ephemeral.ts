@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { statePaths, type StatePaths } from '../platform/paths.ts'
-import { identify, isAlive, readProcessId, writeProcessId } from '../platform/process.ts'
+import { statePaths, type StatePaths } from '../../platform/paths.ts'
+import { identify, isAlive, readProcessId, writeProcessId } from '../../platform/process.ts'
 import { tearDown } from './teardown.ts'
 
 const PREFIX = 'muster-demo-'

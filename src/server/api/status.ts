@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import type { ControlLog } from './control-log.ts'
-import type { StatePaths } from '../platform/paths.ts'
-import type { ScubaLeaf } from './scuba/process.ts'
-import type { Supervisor } from './supervisor.ts'
-import type { AgentHub } from './tw/agents.ts'
+import type { ControlLog } from '../state/control-log.ts'
+import type { StatePaths } from '../../platform/paths.ts'
+import type { ScubaLeaf } from '../scuba/process.ts'
+import type { Supervisor } from '../processes/supervisor.ts'
+import type { AgentHub } from '../tw/agents.ts'
 
 export interface StatusSources {
   paths: StatePaths

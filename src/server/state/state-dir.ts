@@ -1,9 +1,9 @@
 import Database from 'better-sqlite3'
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { refuse } from '../core/kernel/errors.ts'
-import { isDiskFull, replaceFile } from '../platform/files.ts'
-import type { StatePaths } from '../platform/paths.ts'
+import { refuse } from '../../core/kernel/errors.ts'
+import { isDiskFull, replaceFile } from '../../platform/files.ts'
+import type { StatePaths } from '../../platform/paths.ts'
 
 /** Version of the form of the state directory; a directory of a newer one is refused. */
 const STATE_FORMAT = 1

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3'
-import type { Db, ReadDb, Row, SqlValue } from '../core/contracts/storage.ts'
+import type { Db, ReadDb, Row, SqlValue } from '../../core/contracts/storage.ts'
 
 /** The state database as core sees it, with its statements cached by text, and the handle beneath it. */
 export interface OpenDb extends Db {

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Entry } from '../core/contracts/entry.ts'
-import { refuse } from '../core/kernel/errors.ts'
-import type { ControlLog } from './control-log.ts'
+import type { Entry } from '../../core/contracts/entry.ts'
+import { refuse } from '../../core/kernel/errors.ts'
+import type { ControlLog } from '../state/control-log.ts'
 
 /** A client that reads slower than this is cut off; it resumes from its last position. */
 const BUFFERED_BYTES_MAX = 4 * 1024 * 1024

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, openSync, closeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { identify, isAlive, type ProcessId, readProcessId, signalProcess, writeProcessId } from '../platform/process.ts'
-import type { Logger } from '../platform/logger.ts'
+import { identify, isAlive, type ProcessId, readProcessId, signalProcess, writeProcessId } from '../../platform/process.ts'
+import type { Logger } from '../../platform/logger.ts'
 
 export interface SupervisedProcess {
   name: string

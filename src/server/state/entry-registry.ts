@@ -1,8 +1,8 @@
-import type { System } from '../core/contracts/controller.ts'
-import type { Entry, EntryDef, Proposal } from '../core/contracts/entry.ts'
-import type { Db } from '../core/contracts/storage.ts'
-import { assert, BugError } from '../core/kernel/assert.ts'
-import { refuse } from '../core/kernel/errors.ts'
+import type { System } from '../../core/contracts/controller.ts'
+import type { Entry, EntryDef, Proposal } from '../../core/contracts/entry.ts'
+import type { Db } from '../../core/contracts/storage.ts'
+import { assert, BugError } from '../../core/kernel/assert.ts'
+import { refuse } from '../../core/kernel/errors.ts'
 
 /** Applies entries of a set of systems to their tables. */
 export interface EntryRegistry {

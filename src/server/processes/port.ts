@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { refuse } from '../core/kernel/errors.ts'
+import { refuse } from '../../core/kernel/errors.ts'
 
 /** Rejects with PORT_TAKEN when somebody listens on the port. */
 export function assertPortFree(host: string, port: number): Promise<void> {
