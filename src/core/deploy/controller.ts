@@ -45,7 +45,7 @@ function tidyEnded(db: ReadDb, now: number): Proposal[] {
  */
 export const rolloutController: Controller<DeploySoft | undefined> = {
   name: 'deploy.rollout',
-  wakes: ['deploy.', 'tw.', 'delos.Scope'],
+  wakes: ['deploy.', 'tw.', 'delos.Scope', 'sev.Incident'],
   decide: (db, now, soft) => {
     const entries: Proposal[] = []
     let wakeAt: number | null = null

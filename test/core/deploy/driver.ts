@@ -9,6 +9,7 @@ import { lastRolloutOf, type RolloutRow } from '../../../src/core/deploy/queries
 import { LiveAggregate, histBucket } from '../../../src/core/scuba/live/aggregate.ts'
 import { jobRun } from '../../../src/core/tw/operations.ts'
 import { splitOf } from '../../../src/core/tw/queries.ts'
+import { sevSystem } from '../../../src/core/sev/system.ts'
 import { twSystem } from '../../../src/core/tw/system.ts'
 import { createEvidenceTracker, type EvidenceTracker } from '../../../src/server/deploy/evidence-tracker.ts'
 import { newSimulatedFleet, type Behaviour, type SimulatedFleet } from '../../support/tw-fleet.ts'
@@ -69,7 +70,7 @@ export function newDriver(options: { seed?: number; behaviour?: (task: DesiredTa
     },
   }
   const fleet = newSimulatedFleet({
-    nodes: 6, regions: 2, systems: [delosSystem, twSystem, { ...deploySystem, controllers: [controller] }],
+    nodes: 6, regions: 2, systems: [delosSystem, twSystem, sevSystem, { ...deploySystem, controllers: [controller] }],
     softOf: (name) => (name === 'deploy.rollout' ? { evidence: (id: number) => tracker.evidence(id) } : undefined),
     ...(options.behaviour ? { behaviour: options.behaviour } : {}),
   })

@@ -4,6 +4,7 @@ import {
 } from '../../../src/core/deploy/operations.ts'
 import { releaseRow, watchView, whyView, type RolloutRow } from '../../../src/core/deploy/queries.ts'
 import { isRefusal } from '../../../src/core/kernel/errors.ts'
+import { incidentDeclare, incidentResolve } from '../../../src/core/sev/operations.ts'
 import { jobStatus } from '../../../src/core/tw/queries.ts'
 import { newDriver, ship, WEB, type Driver } from './driver.ts'
 
