@@ -1,23 +1,16 @@
 import { parseArgs } from 'node:util'
+import type { NodeIdentity } from '../core/contracts/node.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { parseSize } from '../core/kernel/units.ts'
 
-export interface AgentOptions {
-  node: string
+export interface AgentOptions extends Omit<NodeIdentity, 'bootId' | 'pid'> {
   /** root of the context's state */
   stateDir: string
-  region: string
-  zone: string
-  rack: string
-  address: string
-  cpuMilli: number
-  memoryBytes: number
   /** the server's Unix socket */
   serverSocket: string
   /** where the proxy sends request events */
   scubaSocket: string
   gatewayPort: number
-  attributes: Record<string, string>
   /** bytes kept of each output stream, once and again */
   logMaxBytes: number
 }

@@ -2,9 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { controlSystems } from '../../src/core/systems.ts'
-import { openControlLog } from '../../src/server/state/control-log.ts'
-import { openFileLoglet } from '../../src/server/delos/file-loglet.ts'
-import { createLogger } from '../../src/platform/logger.ts'
+import { openTestLog } from '../support/log.ts'
 import { openStateDb } from '../../src/server/state/state-db.ts'
 import { stateDigest } from '../../src/server/state/state-schema.ts'
 import { identify } from '../../src/platform/process.ts'
@@ -99,6 +97,27 @@ describe('kill -9', () => {
     expect(pids(await healthy())).toEqual(pids(before))
   }, 60_000)
 
+  test('of the tasks of an agent that is silent itself: they serve elsewhere within 15 s, and the node may come back', async () => {
+    const victim = (await fleet.data('status')).nodes.find((node: { tasks: number }) => node.tasks > 0)
+    const dead = (await healthy()).filter(({ node }) => node === victim.node).map(({ pid }) => pid)
+    process.kill(victim.pid, 'SIGSTOP')
+    try {
+      for (const pid of dead) process.kill(pid, 'SIGKILL')
+      const elsewhere = async (): Promise<boolean> => {
+        const tasks = await healthy()
+        return tasks.length === TASKS && tasks.every(({ node }) => node !== victim.node)
+      }
+      await eventually('all tasks on other nodes', 15_000, elsewhere)
+    } finally {
+      process.kill(victim.pid, 'SIGCONT')
+    }
+    await eventually('the node again', 15_000, async () => {
+      const node = (await fleet.data('status')).nodes.find(({ node }: { node: string }) => node === victim.node)
+      return node.state === 'ready'
+    })
+    expect((await healthy()).length).toBe(TASKS)
+  }, 60_000)
+
   test('of the server stops no task; reads go on from the state on disk, and the next server goes on', async () => {
     const before = await healthy()
     const address = await gateway()
@@ -122,13 +141,10 @@ test('a removed state.db is built again from the log with identical content, a d
   await eventually('the end of the server', 10_000, () => fleet.serverPid() === null)
   const before = digest()
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(fleet.root, `state.db${suffix}`), { force: true })
-  const control = openControlLog({
-    loglet: await openFileLoglet(join(fleet.root, 'log', 'control')),
+  const control = await openTestLog({
+    folder: join(fleet.root, 'log', 'control'),
     dbFile: join(fleet.root, 'state.db'),
     systems: controlSystems,
-    clock: Date.now,
-    log: createLogger(null),
-    onFatal: (error) => expect.unreachable(error.message),
   })
   await control.close()
   expect(digest()).toBe(before)

@@ -1,15 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect } from 'vitest'
 import { z } from 'zod'
 import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import { defineEntry } from '../../src/core/contracts/entry.ts'
 import { defineCommand, defineQuery } from '../../src/core/contracts/operation.ts'
 import { refuse } from '../../src/core/kernel/errors.ts'
-import { openControlLog, type ControlLog } from '../../src/server/state/control-log.ts'
-import { openFileLoglet } from '../../src/server/delos/file-loglet.ts'
-import { createLogger } from '../../src/platform/logger.ts'
+import type { ControlLog } from '../../src/server/state/control-log.ts'
+import { openTestLog } from './log.ts'
 
 /** The smallest system that has everything: letters that are to be posted, each once. */
 export const letterWritten = defineEntry({
@@ -81,13 +79,11 @@ export const toySystem: System = {
 export async function openToy(
   folder = mkdtempSync(join(tmpdir(), 'muster-toy-')),
 ): Promise<{ folder: string; control: ControlLog; end: () => Promise<void> }> {
-  const control = openControlLog({
-    loglet: await openFileLoglet(join(folder, 'log'), { segmentBytes: 256 * 1024 }),
+  const control = await openTestLog({
+    folder: join(folder, 'log'),
     dbFile: join(folder, 'state.db'),
     systems: [toySystem],
-    clock: Date.now,
-    log: createLogger(null),
-    onFatal: (error) => expect.unreachable(error.message),
+    segmentBytes: 256 * 1024,
   })
   return {
     folder,

@@ -5,6 +5,19 @@ import { desiredTasks, isJoined, reportChanges, type NodeBeat } from '../../src/
 import { twSystem } from '../../src/core/tw/system.ts'
 import { newState, type TestState } from './state.ts'
 
+/** The document of a job with one service, eight tasks and a readiness check. */
+export const WEB = {
+  job: 'web',
+  groups: {
+    api: {
+      count: 8,
+      network: { ports: { http: null } },
+      services: { web: { port: 'http' } },
+      main: { command: ['./serve'], health: { readiness: { http: '/', port: 'http', interval: '1s' } } },
+    },
+  },
+}
+
 /** A fleet of agents in memory: they start what they are told, become healthy after a while, and report. */
 export interface SimulatedFleet {
   state: TestState

@@ -12,19 +12,7 @@ import { deploySystem } from '../../../src/core/deploy/system.ts'
 import { sevSystem } from '../../../src/core/sev/system.ts'
 import { jobRun } from '../../../src/core/tw/operations.ts'
 import { twSystem } from '../../../src/core/tw/system.ts'
-import { newSimulatedFleet, type SimulatedFleet } from '../../support/tw-fleet.ts'
-
-const JOB = {
-  job: 'web',
-  groups: {
-    api: {
-      count: 8,
-      network: { ports: { http: null } },
-      services: { web: { port: 'http' } },
-      main: { command: ['./serve'], health: { readiness: { http: '/', port: 'http', interval: '1s' } } },
-    },
-  },
-}
+import { newSimulatedFleet, WEB, type SimulatedFleet } from '../../support/tw-fleet.ts'
 
 type Json = Record<string, unknown>
 
@@ -124,7 +112,7 @@ export function newDriver(): Driver {
     },
     transcript: () => state.entries.filter(({ type }) => type.startsWith('chaos.')).map(({ type }) => type.slice('chaos.'.length)),
   }
-  state.run(jobRun, { spec: JOB })
+  state.run(jobRun, { spec: WEB })
   fleet.pass(3000)
   return driver
 }

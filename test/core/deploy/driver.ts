@@ -12,21 +12,9 @@ import { splitOf } from '../../../src/core/tw/queries.ts'
 import { sevSystem } from '../../../src/core/sev/system.ts'
 import { twSystem } from '../../../src/core/tw/system.ts'
 import { createEvidenceTracker, type EvidenceTracker } from '../../../src/server/deploy/evidence-tracker.ts'
-import { newSimulatedFleet, type Behaviour, type SimulatedFleet } from '../../support/tw-fleet.ts'
+import { newSimulatedFleet, WEB, type Behaviour, type SimulatedFleet } from '../../support/tw-fleet.ts'
 import { variates } from '../kernel/stats/random.ts'
 import type { DesiredTask } from '../../../src/core/contracts/node.ts'
-
-export const WEB = {
-  job: 'web',
-  groups: {
-    api: {
-      count: 8,
-      network: { ports: { http: null } },
-      services: { web: { port: 'http' } },
-      main: { command: ['./serve'], health: { readiness: { http: '/', port: 'http', interval: '1s' } } },
-    },
-  },
-}
 
 /** How a version behaves under traffic. */
 export interface Conduct {

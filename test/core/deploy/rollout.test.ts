@@ -6,7 +6,8 @@ import { releaseRow, watchView, whyView, type RolloutRow } from '../../../src/co
 import { isRefusal } from '../../../src/core/kernel/errors.ts'
 import { incidentDeclare, incidentResolve } from '../../../src/core/sev/operations.ts'
 import { jobStatus } from '../../../src/core/tw/queries.ts'
-import { newDriver, ship, WEB, type Driver } from './driver.ts'
+import { WEB } from '../../support/tw-fleet.ts'
+import { newDriver, ship, type Driver } from './driver.ts'
 
 const HAS_ENDED = (row: RolloutRow): boolean => row.ended_at !== null
 const IN_STEP = (step: number) => (row: RolloutRow): boolean => row.step === step && row.state !== 'preparing'

@@ -5,9 +5,9 @@ import type { FastifyInstance } from 'fastify'
 import { createClient, type Client } from '../../../src/cli/client.ts'
 import { delosSystem, kvSystem } from '../../../src/core/delos/system.ts'
 import { createApi } from '../../../src/server/api/api.ts'
-import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
+import type { ControlLog } from '../../../src/server/state/control-log.ts'
+import { openTestLog } from '../../support/log.ts'
 import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
-import { openFileLoglet } from '../../../src/server/delos/file-loglet.ts'
 import { wireDelos } from '../../../src/server/delos/wire.ts'
 import type { ServerHost } from '../../../src/server/host.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
@@ -42,13 +42,8 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
   const log = createLogger(null)
   let running: { app: FastifyInstance; loops: ControllerLoop[]; logs: ControlLog[] } | null = null
 
-  const openLog = async (name: string, dbFile: string, system: typeof kvSystem): Promise<ControlLog> => {
-    const loglet = await openFileLoglet(join(paths.log, name), { segmentBytes: 256 * 1024 })
-    const onFatal = (error: Error): never => {
-      throw error
-    }
-    return openControlLog({ loglet, dbFile, systems: [system], clock: Date.now, log, onFatal })
-  }
+  const openLog = (name: string, dbFile: string, system: typeof kvSystem): Promise<ControlLog> =>
+    openTestLog({ folder: join(paths.log, name), dbFile, systems: [system], segmentBytes: 256 * 1024 })
   const hostOf = (domain: ControlLog): ServerHost => ({
     paths,
     log,

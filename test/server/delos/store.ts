@@ -6,9 +6,8 @@ import type { CommandDef, QueryDef } from '../../../src/core/contracts/operation
 import type { System } from '../../../src/core/contracts/controller.ts'
 import { kvSystem } from '../../../src/core/delos/system.ts'
 import { MusterError } from '../../../src/core/kernel/errors.ts'
-import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
-import { openFileLoglet } from '../../../src/server/delos/file-loglet.ts'
-import { createLogger } from '../../../src/platform/logger.ts'
+import type { ControlLog } from '../../../src/server/state/control-log.ts'
+import { openTestLog } from '../../support/log.ts'
 import { openStateDb } from '../../../src/server/state/state-db.ts'
 import { stateDigest } from '../../../src/server/state/state-schema.ts'
 
@@ -33,13 +32,8 @@ export async function openStore(system: System = kvSystem): Promise<Store> {
   const dir = mkdtempSync(join(tmpdir(), 'muster-store-'))
   const clock = { now: 1_000_000 }
   const dbFile = join(dir, 'kv.db')
-  const open = async (): Promise<ControlLog> => {
-    const loglet = await openFileLoglet(join(dir, 'log'), { segmentBytes: 2 * 1024 * 1024 })
-    const onFatal = (error: Error): never => {
-      throw error
-    }
-    return openControlLog({ loglet, dbFile, systems: [system], clock: () => clock.now, log: createLogger(null), onFatal })
-  }
+  const open = (): Promise<ControlLog> =>
+    openTestLog({ folder: join(dir, 'log'), dbFile, systems: [system], clock: () => clock.now, segmentBytes: 2 * 1024 * 1024 })
   const context = { actor: 'user:test', role: 'admin' as const }
   const store: Store = {
     dir,

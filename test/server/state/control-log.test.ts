@@ -6,9 +6,8 @@ import { z } from 'zod'
 import type { System } from '../../../src/core/contracts/controller.ts'
 import { defineEntry } from '../../../src/core/contracts/entry.ts'
 import { refuse } from '../../../src/core/kernel/errors.ts'
-import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
-import { openFileLoglet } from '../../../src/server/delos/file-loglet.ts'
-import { createLogger } from '../../../src/platform/logger.ts'
+import type { ControlLog } from '../../../src/server/state/control-log.ts'
+import { openTestLog } from '../../support/log.ts'
 import { openStateDb } from '../../../src/server/state/state-db.ts'
 import { stateDigest } from '../../../src/server/state/state-schema.ts'
 
@@ -34,15 +33,7 @@ const toy: System = {
 
 let dir: string
 let control: ControlLog
-const open = async (): Promise<ControlLog> =>
-  openControlLog({
-    loglet: await openFileLoglet(join(dir, 'log')),
-    dbFile: join(dir, 'state.db'),
-    systems: [toy],
-    clock: Date.now,
-    log: createLogger(null),
-    onFatal: (error) => expect.unreachable(error.message),
-  })
+const open = (): Promise<ControlLog> => openTestLog({ folder: join(dir, 'log'), dbFile: join(dir, 'state.db'), systems: [toy] })
 const add = (name: string, by: number, applyPlan?: string) =>
   control.submit({ actor: 'user:test', applyPlan }, (db) => ({ entries: [added.of({ name, by })], value: () => total(name, db) }))
 const total = (name: string, db = control.db): number =>
