@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { arch, release } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FromServer, NodeReport } from '../core/contracts/node.ts'
 import { createLogger } from '../platform/logger.ts'
 import { statePaths } from '../platform/paths.ts'
@@ -24,6 +25,8 @@ import { UsageWatch } from './usage.ts'
 
 const LOGS_EVERY_MS = 250
 const USAGE_EVERY_MS = 1000
+/** Longest wait for the first probes of adopted tasks before the server is told of them. */
+const ADOPTED_MS_MAX = 1500
 
 export interface RunningAgent {
   /** Ends the agent and leaves tasks and proxy running: the next agent of this node adopts them. */
@@ -146,7 +149,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   })
   await faults.start()
   await ports.open()
-  supervisor.adopt()
+  // A report of tasks that were not probed yet would take them out of service until the next one.
+  const adopted = supervisor.adopt()
   const keeper = new LogKeeper(options.logMaxBytes)
   const logs = setInterval(() => {
     const now = Date.now()
@@ -159,6 +163,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const usage = new UsageWatch()
   const measuring = setInterval(() => guard('measuring', () => usage.sample(supervisor.tasks())), USAGE_EVERY_MS)
   void mesh.start()
+  await Promise.race([adopted, sleep(ADOPTED_MS_MAX)])
   link.start()
   log.info('agent started', { node: options.node, pid: process.pid })
   return {

@@ -86,6 +86,9 @@ function probeExec(spec: Probe, target: ProbeTarget): Promise<{ ok: boolean; mes
 export class HealthMonitor {
   health: TaskHealth
   message = ''
+  /** resolves when the deciding probe has answered for the first time; at once without one */
+  readonly first: Promise<void>
+  #firstDone: () => void = () => {}
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #startedAt = performance.now()
   #isStopped = false
@@ -94,10 +97,10 @@ export class HealthMonitor {
     probes: { readiness: Probe | null; liveness: Probe | null },
     target: ProbeTarget,
     told: { changed: () => void; dead: () => void },
-    known: TaskHealth = 'starting',
   ) {
     const { readiness, liveness } = probes
-    this.health = readiness === null && liveness === null ? 'none' : known
+    this.health = readiness === null && liveness === null ? 'none' : 'starting'
+    this.first = this.health === 'none' ? Promise.resolve() : new Promise((resolve) => (this.#firstDone = resolve))
     const decides = readiness ?? liveness
     if (decides !== null) this.#watch(decides, target, (isPassing) => this.#set(isPassing ? 'healthy' : 'unhealthy', told.changed))
     if (liveness !== null) this.#watch(liveness, target, (isPassing) => (isPassing ? undefined : told.dead()))
@@ -105,6 +108,7 @@ export class HealthMonitor {
 
   stop(): void {
     this.#isStopped = true
+    this.#firstDone()
     for (const timer of this.#timers) clearTimeout(timer)
   }
 
@@ -134,6 +138,7 @@ export class HealthMonitor {
         if (failures === FAILURES_BEFORE_UNHEALTHY) told(false)
         if (failures >= FAILURES_BEFORE_UNHEALTHY) failures = 0
       }
+      this.#firstDone()
       waitMs = hasPassed ? spec.intervalMs : Math.min(spec.intervalMs, Math.round(waitMs * 1.5))
       schedule(waitMs)
     }

@@ -27,8 +27,8 @@ export class Supervisor {
     mkdirSync(host.tasks, { recursive: true, mode: 0o700 })
   }
 
-  /** Takes up the tasks of an earlier agent of this node: same processes, or what became of them. */
-  adopt(): void {
+  /** Takes up the tasks of an earlier agent of this node: same processes, or what became of them. Resolves when all is known. */
+  async adopt(): Promise<void> {
     const records = this.#host.journal.records()
     for (const record of records) {
       this.#host.ports.adopt(record.ports)
@@ -37,6 +37,7 @@ export class Supervisor {
       this.#begin(new Task(this.#host, record), true)
     }
     this.#sweep(new Set(records.map((record) => record.id)))
+    await Promise.all([...this.#tasks.values()].map((task) => task.known))
   }
 
   apply(orders: NodeOrders): void {

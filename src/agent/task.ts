@@ -61,6 +61,9 @@ export class Task {
   #endCause: string | null = null
   #wake: (() => void) | null = null
   usage: { cpuMilli?: number; memoryBytes?: number } = {}
+  #nowKnown: () => void = () => {}
+  /** resolves when a report of it says what is: taken over and probed once, ended, or to be started */
+  readonly known = new Promise<void>((resolve) => (this.#nowKnown = resolve))
 
   constructor(host: TaskHost, record: TaskRecord) {
     this.#host = host
@@ -108,9 +111,10 @@ export class Task {
 
   /** Runs the task until it is final. `isAdopting`: an earlier agent may have started it. */
   async live(isAdopting: boolean): Promise<void> {
-    if (this.isFinal) return
+    if (this.isFinal) return this.#nowKnown()
     let found = isAdopting && this.record.attempt > 0 ? await adoptRun(this.folder) : null
     if (found !== null && found !== 'unknown') this.#host.log.info('task adopted', { task: this.desired.task, pid: found.process.pid })
+    if (found === null || found === 'unknown') this.#nowKnown()
     for (;;) {
       let reason: string
       if (found === 'unknown') {
@@ -289,6 +293,7 @@ export class Task {
       { address: this.#host.address, ports: this.record.ports, ...this.#probeTarget() },
       { changed: this.#host.changed, dead: () => this.fail('unhealthy') },
     )
+    void this.#health.first.then(this.#nowKnown)
     this.#host.changed()
     if (this.#isStopAsked) void this.#terminate('')
     const code = await run.ended
