@@ -60,7 +60,7 @@ export abstract class MusterCommand extends Command {
     // oclif would take piped input for a missing argument: `… | muster tw ps` must not become a question about a job.
     for (const arg of Object.values((command.args ?? {}) as Record<string, { ignoreStdin?: boolean }>)) arg.ignoreStdin = true
     const parsed = (await this.parse(command as never).catch(asUsage)) as unknown as { args: unknown; flags: unknown; argv: unknown[] }
-    const flags = parsed.flags as unknown as CommonFlags
+    const flags = parsed.flags as CommonFlags
     this.settings = await loadConfig({ context: flags.context, output: flags.json ? 'json' : flags.output })
     this.format = toFormat(this.settings.output.value, this.settings.output.origin)
     this.view = viewOf(process.stdout, {

@@ -62,12 +62,12 @@ export function newState(systems: readonly System[], startAt = 1_700_000_000_000
       const decision = command.decide(db, command.input.parse(input), context(actor))
       if (isRefusal(decision)) throw decision
       append(decision.entries, actor)
-      return command.output.parse(decision.reply(db)) as never
+      return command.output.parse(decision.reply(db))
     },
     ask: (query, input) => {
       const answer = query.answer(db, query.input.parse(input), context('user:test'))
       if (isRefusal(answer)) throw answer
-      return query.output.parse(answer) as never
+      return query.output.parse(answer)
     },
     settle: (controllers, softOf = () => undefined) => {
       for (let round = 0; round < ROUNDS_MAX; round += 1) {

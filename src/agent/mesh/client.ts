@@ -128,7 +128,7 @@ class SupervisedProxy implements MeshProxy {
       // The kernel still took the connection of a proxy that was just dying, or that hangs: such a one must go.
       this.#link = null
       link.close()
-      const hung = readProcessId(this.#processFile())
+      const hung = readProcessId(this.#pidFile())
       if (hung !== null && isRefusal(error) && error.code === 'TIMEOUT') signalProcess(hung, 'SIGKILL')
       throw error
     }
@@ -195,7 +195,7 @@ class SupervisedProxy implements MeshProxy {
   async stop(): Promise<void> {
     this.#isStopped = true
     const link = this.#link
-    const running = readProcessId(this.#processFile())
+    const running = readProcessId(this.#pidFile())
     if (link !== null) await link.ask({ stop: true }).catch(() => null)
     if (running !== null) await endedWithin(running, STOP_TIMEOUT_MS)
     link?.close()
@@ -206,13 +206,13 @@ class SupervisedProxy implements MeshProxy {
     this.#link?.close()
   }
 
-  #processFile(): string {
+  #pidFile(): string {
     return join(this.#wanted.paths.root, 'proxy.json')
   }
 
   /** A proxy that lives but does not answer would hold the ports. */
   async #endUnreachable(): Promise<void> {
-    const old = readProcessId(this.#processFile())
+    const old = readProcessId(this.#pidFile())
     if (old === null || !isAlive(old)) return
     // It may have been started a moment ago, by an agent that died since.
     const link = await ControlLink.openWithin(this.#wanted.paths.proxySocket, STARTING_MS, this.#answerTimeoutMs())
@@ -246,7 +246,7 @@ class SupervisedProxy implements MeshProxy {
       child.unref()
       if (child.pid === undefined) return
       const id = identify(child.pid)
-      if (id !== null) writeProcessId(this.#processFile(), id)
+      if (id !== null) writeProcessId(this.#pidFile(), id)
     } finally {
       closeSync(output)
     }

@@ -27,7 +27,7 @@ export async function packDirectory(folder: string): Promise<AsyncIterable<Uint8
     { cwd: folder, gzip: true, portable: true, noDirRecurse: true, mtime: new Date(0) },
     files.map((file) => `./${file}`),
   )
-  return packed as unknown as AsyncIterable<Uint8Array>
+  return packed
 }
 
 function listFiles(folder: string, prefix: string): string[] {

@@ -120,5 +120,5 @@ export type Measure = (typeof MEASURES)[number]
 
 /** JSON Schema of the experiment file, for `schemas/experiment.json` and editors. */
 export function experimentJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(experimentSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>
+  return z.toJSONSchema(experimentSchema, { io: 'input', unrepresentable: 'any' })
 }

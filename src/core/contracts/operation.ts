@@ -61,18 +61,15 @@ type Defaults = 'role' | 'danger' | 'kind'
 type Loose<T> = Omit<T, Defaults> & Partial<Pick<T & { role: Role; danger: Danger }, 'role' | 'danger'>>
 
 export function defineCommand<In extends z.ZodType, Out extends z.ZodType>(def: Loose<CommandDef<In, Out>>): CommandDef<In, Out> {
-  return { role: 'operator', danger: 'low', ...def, kind: 'command' } as CommandDef<In, Out>
+  return { role: 'operator', danger: 'low', ...def, kind: 'command' }
 }
 
 export function defineQuery<In extends z.ZodType, Out extends z.ZodType>(def: Loose<QueryDef<In, Out>>): QueryDef<In, Out> {
-  return { role: 'viewer', danger: 'none', ...def, kind: 'query' } as QueryDef<In, Out>
+  return { role: 'viewer', danger: 'none', ...def, kind: 'query' }
 }
 
 export function defineAction<In extends z.ZodType, Out extends z.ZodType>(def: Loose<ActionDef<In, Out>>): ActionDef<In, Out> {
-  return { role: def.isMutation ? 'operator' : 'viewer', danger: def.isMutation ? 'low' : 'none', ...def, kind: 'action' } as ActionDef<
-    In,
-    Out
-  >
+  return { role: def.isMutation ? 'operator' : 'viewer', danger: def.isMutation ? 'low' : 'none', ...def, kind: 'action' }
 }
 
 /** `tw.job.run` → `/v1/tw/job/run` */

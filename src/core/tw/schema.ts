@@ -180,7 +180,7 @@ function isZero(value: Amount): boolean {
 
 /** JSON Schema of the job file, for `schemas/job.json` and editors. */
 export function jobJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(jobFileSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>
+  return z.toJSONSchema(jobFileSchema, { io: 'input', unrepresentable: 'any' })
 }
 
 /**

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { cleanupNode } from '../../agent/cleanup.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import { isAlive, readProcessId } from '../../platform/process.ts'
-import { leafProcessFile } from '../scuba/process.ts'
+import { leafPidFile } from '../scuba/process.ts'
 import { strayProcesses } from './strays.ts'
 import { endProcess } from './supervisor.ts'
 
@@ -28,7 +28,7 @@ export async function tearDown(paths: StatePaths, onStep: (what: string) => void
       return endNode(paths, node)
     }),
   )
-  const leaf = readProcessId(leafProcessFile(paths))
+  const leaf = readProcessId(leafPidFile(paths))
   if (leaf && isAlive(leaf)) {
     onStep(`scuba leaf (pid ${leaf.pid})`)
     await endProcess(leaf, LEAF_GRACE_MS)

@@ -8,7 +8,7 @@ import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
 import { createScubaClient } from './client.ts'
 
 /** Pid and start time of a context's leaf. */
-export function leafProcessFile(paths: StatePaths): string {
+export function leafPidFile(paths: StatePaths): string {
   return join(paths.root, 'scuba-leaf.pid')
 }
 
@@ -27,7 +27,7 @@ const START_MS_MAX = 10_000
 /** The leaf of a context as the server keeps it: a process of its own that outlives the server and is restarted when it dies or hangs. */
 export function ensureLeaf(paths: StatePaths, log: Logger): ScubaLeaf {
   const logFile = join(paths.logs, 'scuba-leaf.log')
-  const pidFile = leafProcessFile(paths)
+  const pidFile = leafPidFile(paths)
   const client = createScubaClient(paths.scubaSocket)
   let supervisor: Supervisor | null = null
   let timer: NodeJS.Timeout | null = null

@@ -16,7 +16,7 @@ import { statePaths } from '../../../src/platform/paths.ts'
 import { isAlive, readProcessId, signalProcess } from '../../../src/platform/process.ts'
 import { openTokens } from '../../../src/server/api/roles.ts'
 import { createScubaClient } from '../../../src/server/scuba/client.ts'
-import { ensureLeaf, leafProcessFile } from '../../../src/server/scuba/process.ts'
+import { ensureLeaf, leafPidFile } from '../../../src/server/scuba/process.ts'
 import { createTelemetry } from '../../../src/server/scuba/telemetry.ts'
 import { wireScuba } from '../../../src/server/scuba/wire.ts'
 
@@ -78,7 +78,7 @@ afterAll(async () => {
   await close()
   await leaf.detach()
   client.close()
-  const id = readProcessId(leafProcessFile(paths))
+  const id = readProcessId(leafPidFile(paths))
   if (id) {
     signalProcess(id, 'SIGKILL')
     while (isAlive(id)) await sleep(10)
@@ -225,7 +225,7 @@ test(
   "muster's own telemetry arrives; while the leaf is away it waits, and the leaf is started again when it was killed",
   { timeout: 30_000 },
   async () => {
-    const before = readProcessId(leafProcessFile(paths))
+    const before = readProcessId(leafPidFile(paths))
     if (!before) throw new Error('no leaf')
     signalProcess(before, 'SIGKILL')
     telemetry.add('muster_metrics', { name: 'test.metric', value: 1 })
