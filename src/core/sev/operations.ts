@@ -1,4 +1,5 @@
 import type { Operation } from '../contracts/operation.ts'
+import * as answer from './operations/answer.ts'
 import * as incident from './operations/incident.ts'
 import * as people from './operations/people.ts'
 import * as postmortem from './operations/postmortem.ts'
@@ -7,14 +8,14 @@ import * as read from './operations/read.ts'
 /** What can be asked of sev. */
 export const sevOperations: readonly Operation[] = [
   incident.incidentDeclare,
-  incident.incidentAck,
-  incident.incidentUnack,
-  incident.incidentEscalate,
+  answer.incidentAck,
+  answer.incidentUnack,
+  answer.incidentEscalate,
   incident.incidentLevel,
   incident.incidentMitigate,
   incident.incidentResolve,
   incident.noteAdd,
-  incident.pageReceipt,
+  answer.pageReceipt,
   people.scheduleSet,
   people.overrideSet,
   people.contactSet,
@@ -32,17 +33,8 @@ export const sevOperations: readonly Operation[] = [
   read.consoleQuery,
 ]
 
-export {
-  incidentAck,
-  incidentDeclare,
-  incidentEscalate,
-  incidentLevel,
-  incidentMitigate,
-  incidentResolve,
-  incidentUnack,
-  noteAdd,
-  pageReceipt,
-} from './operations/incident.ts'
+export { incidentAck, incidentEscalate, incidentUnack, pageReceipt } from './operations/answer.ts'
+export { incidentDeclare, incidentLevel, incidentMitigate, incidentResolve, noteAdd } from './operations/incident.ts'
 export { contactSet, contactTest, overrideSet, scheduleSet, zoneTables } from './operations/people.ts'
 export { postmortemDraft, postmortemMove } from './operations/postmortem.ts'
 export { consoleQuery, incidentList, incidentShow, oncall, postmortemShow, scheduleShow, timeline, why } from './operations/read.ts'
