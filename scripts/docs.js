@@ -95,7 +95,11 @@ function schemaFiles() {
       }),
     ]
   })
-  return [...files, ['schemas/job.json', json({ ...jobJsonSchema(), title: 'job file' })], ['schemas/experiment.json', json({ ...experimentJsonSchema(), title: 'experiment file' })]]
+  return [
+    ...files,
+    ['schemas/job.json', json({ ...jobJsonSchema(), title: 'job file' })],
+    ['schemas/experiment.json', json({ ...experimentJsonSchema(), title: 'experiment file' })],
+  ]
 }
 
 function listFiles(folder) {
