@@ -39,7 +39,7 @@ export default class Up extends MusterCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.start(Up)
-    const { launchServer } = await import('../server/processes/launch.ts')
+    const { launchServer, runningServer } = await import('../server/processes/launch.ts')
     const { sweepEphemeral } = await import('../server/processes/ephemeral.ts')
     const { assertPortFree } = await import('../server/processes/port.ts')
     if (flags['gateway-port'] !== undefined) await assertPortFree('127.0.0.1', flags['gateway-port'])
@@ -53,14 +53,28 @@ export default class Up extends MusterCommand {
     }
     for (const folder of await sweepEphemeral()) this.note(`  ended what a killed demo left in ${folder}`)
     if (!this.isMachine) this.note(`starting context "${this.paths.context}" …`)
+    const isOurs = runningServer(this.paths) === null
+    const signal = this.interrupted()
     const status = await launchServer(this.paths, {
       fleet: await this.fleet(flags),
       listen: flags.listen ?? null,
       readStatus: async () => (await this.client.get<FleetStatus>('/v1/status')).data,
       onProgress,
+      signal,
+    }).catch((error: unknown) => {
+      if (!signal.aborted) throw error
+      return null
     })
+    if (status === null) {
+      // Whoever gives up on a start does not want half a fleet.
+      if (isOurs) await this.tearDown()
+      this.note(`interrupted: context "${this.paths.context}" is down again, its state is kept`)
+      return
+    }
     await this.answer('up', status, renderFleet)
-    if (flags.foreground) await this.stay()
+    if (!flags.foreground) return
+    await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })))
+    await this.tearDown()
   }
 
   /** The fleet that was asked for; null when nothing was said and the state remembers one. */
@@ -88,10 +102,8 @@ export default class Up extends MusterCommand {
     return planLocalFleet({ nodes, regions, gatewayPort: flags['gateway-port'] ?? null, cpuMilli, memoryBytes })
   }
 
-  private async stay(): Promise<void> {
+  private async tearDown(): Promise<void> {
     const { tearDown } = await import('../server/processes/teardown.ts')
-    const signal = this.interrupted()
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     await tearDown(this.paths, (what) => this.note(`  ends ${what}`))
   }
 }

@@ -110,7 +110,7 @@ export function renderWatch(data: WatchView, view: View): string {
     ['steps', rollout.steps.map((step) => stepText(view, step, data.nowMs)).join('  ')],
     [
       'split',
-      `${splitBar(view, rollout.sharePpm, 30)} ${formatShare(rollout.sharePpm)} canary${rollout.isApplied ? '' : ' (not acknowledged by every proxy yet)'}`,
+      `${splitBar(view, rollout.sharePpm, 30)} ${formatShare(rollout.sharePpm)} canary${rollout.isApplied || rollout.endedAtMs !== null ? '' : ' (not acknowledged by every proxy yet)'}`,
     ],
     ...metrics,
     ['sample', sampleText(view, data)],

@@ -22,6 +22,7 @@ export default class DeployWatch extends MusterCommand {
       const end = await openDeployWatch({ client: this.client, rollout, view: this.view, isReadOnly: flags['read-only'] ?? false, signal })
       // The other screen is gone: what was last seen stays on this one.
       if (end) this.print(renderWatch(end, this.view))
+      if (end && end.rollout.endedAtMs !== null && end.rollout.state !== 'succeeded') process.exitCode ??= 1
       return
     }
     const { followRollout } = await import('../../cli/follow/rollout.ts')

@@ -22,6 +22,7 @@ export default class ScubaTail extends MusterCommand {
     const end = new AbortController()
     const signal = AbortSignal.any([this.interrupted(), end.signal])
     try {
+      await this.sayIfUnknown(args.table)
       const response = await this.client.request('GET', `/v1/scuba/tables/${encodeURIComponent(args.table)}/tail`, { signal })
       let rows = 0
       for await (const line of linesOf(response)) {
@@ -35,6 +36,12 @@ export default class ScubaTail extends MusterCommand {
     } finally {
       end.abort()
     }
+  }
+
+  /** A table is made by its first row, so an unknown name is waited for; of a slip of the pen one should hear. */
+  private async sayIfUnknown(table: string): Promise<void> {
+    const { data } = await this.client.call<{ tables: { name: string }[] }>('scuba.table.list', {})
+    if (!data.tables.some((row) => row.name === table)) this.note(`▲ there is no table ${table} yet: waiting for its first row`)
   }
 
   private line(row: Record<string, unknown>, columns: readonly string[]): string {

@@ -25,6 +25,7 @@ export function runningServer(paths: StatePaths): { pid: number } | null {
  * Starts a server in the background and waits until its whole local fleet is ready.
  * @param fleet what to run from now on; null keeps what the state remembers
  * @param onProgress told whenever something more is ready
+ * @param signal gives up; what was begun is the caller's to take down. Rejects with its reason
  */
 export async function launchServer(
   paths: StatePaths,
@@ -33,6 +34,7 @@ export async function launchServer(
     listen: string | null
     readStatus: () => Promise<FleetStatus>
     onProgress?: (status: FleetStatus) => void
+    signal?: AbortSignal
   },
 ): Promise<FleetStatus> {
   const running = runningServer(paths)
@@ -41,6 +43,7 @@ export async function launchServer(
   const fleet = options.fleet ?? readLocalFleet(paths)
   await clearLeftovers(paths, fleet?.nodes.map(({ node }) => node) ?? [])
   if (fleet) writeLocalFleet(paths, fleet)
+  options.signal?.throwIfAborted()
   const startError = join(paths.logs, 'start-error.json')
   rmSync(startError, { force: true })
   const [program, main] = entryPoint('server/main')
@@ -59,11 +62,13 @@ export async function launchServer(
   const id = child.pid === undefined ? null : identify(child.pid)
 
   await waitFor(ANSWER_MS_MAX, 'the server did not answer', paths, async () => {
+    options.signal?.throwIfAborted()
     if (exited || (id && !isAlive(id))) throw startFailure(paths, startError)
     return canConnect(paths.socket)
   })
   let status: FleetStatus | null = null
   await waitFor(READY_MS_MAX, 'the nodes did not become ready', paths, async () => {
+    options.signal?.throwIfAborted()
     status = await options.readStatus().catch(() => null)
     if (status) options.onProgress?.(status)
     return status?.healthy === true

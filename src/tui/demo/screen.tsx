@@ -43,7 +43,9 @@ export function DemoScreen({ view }: { view: DemoView }): ReactElement {
           {` ${formatShare(view.share)}  ${view.word}`}
         </Text>
       </Box>
-      <Text dimColor>{'\nCtrl-C ends it and takes everything down'}</Text>
+      {report.steps.some(({ state }) => state === 'waiting' || state === 'running') && (
+        <Text dimColor>{'\nCtrl-C ends it and takes everything down'}</Text>
+      )}
     </Box>
   )
 }

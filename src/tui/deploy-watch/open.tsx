@@ -39,12 +39,20 @@ export async function openDeployWatch(options: {
     },
     why: async (name) => renderWhy((await client.call<WhyView>('deploy.why', { rollout: name })).data, view),
   }
-  const app = render(
-    <DeployWatchScreen source={source} isReadOnly={options.isReadOnly} hasColor={view.hasColor} onQuit={() => app.unmount()} />,
-    { alternateScreen: true, exitOnCtrlC: true, patchConsole: false },
-  )
+  let isLeft = false
+  const onQuit = (): void => {
+    isLeft = true
+    app.unmount()
+  }
+  const app = render(<DeployWatchScreen source={source} isReadOnly={options.isReadOnly} hasColor={view.hasColor} onQuit={onQuit} />, {
+    alternateScreen: true,
+    exitOnCtrlC: true,
+    patchConsole: false,
+  })
   options.signal.addEventListener('abort', () => app.unmount(), { once: true })
   await app.waitUntilExit()
+  // Ctrl-C is a key to a screen, not a signal; to a script around it, it is the same.
+  if (!isLeft) process.exitCode ??= 130
   end.abort()
   return last
 }

@@ -2,7 +2,16 @@ import { Box, Text, useInput, useWindowSize } from 'ink'
 import { useEffect, useState } from 'react'
 import type { ReactElement } from 'react'
 import { eText, evidenceBar } from '../../cli/render/deploy-evidence.ts'
-import { breakerText, eventText, leftText, metricLines, sampleText, splitBar, stepText, type MetricLine } from '../../cli/render/deploy-watch.ts'
+import {
+  breakerText,
+  eventText,
+  leftText,
+  metricLines,
+  sampleText,
+  splitBar,
+  stepText,
+  type MetricLine,
+} from '../../cli/render/deploy-watch.ts'
 import { stateText } from '../../cli/render/deploy.ts'
 import { paint } from '../../cli/render/style.ts'
 import type { View } from '../../cli/terminal.ts'
@@ -60,16 +69,23 @@ export function DeployWatchScreen({ source, isReadOnly, hasColor, onQuit, size }
     if (key.escape) return setPanel({ kind: 'main' })
     if (input === 'q') return panel.kind === 'main' ? onQuit() : setPanel({ kind: 'main' })
     if (input === '?') return setPanel({ kind: 'help' })
-    if (panel.kind === 'why' && (key.downArrow || input === 'j')) return setPanel({ ...panel, top: Math.min(panel.top + 1, Math.max(0, panel.lines.length - rows + 3)) })
+    if (panel.kind === 'why' && (key.downArrow || input === 'j'))
+      return setPanel({ ...panel, top: Math.min(panel.top + 1, Math.max(0, panel.lines.length - rows + 3)) })
     if (panel.kind === 'why' && (key.upArrow || input === 'k')) return setPanel({ ...panel, top: Math.max(0, panel.top - 1) })
     if (input === 'w' && data !== null) {
-      source.why(data.rollout.rollout).then((text) => setPanel({ kind: 'why', lines: text.split('\n'), top: 0 }), (error: Error) => setNotice(`✖ ${error.message}`))
+      source.why(data.rollout.rollout).then(
+        (text) => setPanel({ kind: 'why', lines: text.split('\n'), top: 0 }),
+        (error: Error) => setNotice(`✖ ${error.message}`),
+      )
       return
     }
     const action = actionOf(input, data)
     if (action === null || data === null) return
     if (isReadOnly) return setNotice('read-only: no key changes anything here')
-    if (!data.rollout.legal.includes(action.verb)) return setNotice(`${action.verb} is not possible while ${data.rollout.state}; possible: ${data.rollout.legal.join(', ') || 'nothing'}`)
+    if (!data.rollout.legal.includes(action.verb))
+      return setNotice(
+        `${action.verb} is not possible while ${data.rollout.state}; possible: ${data.rollout.legal.join(', ') || 'nothing'}`,
+      )
     setPanel({ kind: 'confirm', action })
   })
 
@@ -78,22 +94,40 @@ export function DeployWatchScreen({ source, isReadOnly, hasColor, onQuit, size }
   return (
     <Box flexDirection="column" width={columns} height={rows - 1}>
       <Header data={data} view={view} />
-      {panel.kind === 'why'
-        ? panel.lines.slice(panel.top, panel.top + rows - 3).map((line, i) => <Text key={i} wrap="truncate">{line === '' ? ' ' : line}</Text>)
-        : panel.kind === 'help' ? <Help />
-        : <Main data={data} view={view} rows={rows} columns={columns} />}
+      {panel.kind === 'why' ? (
+        panel.lines.slice(panel.top, panel.top + rows - 3).map((line, i) => (
+          <Text key={i} wrap="truncate">
+            {line === '' ? ' ' : line}
+          </Text>
+        ))
+      ) : panel.kind === 'help' ? (
+        <Help />
+      ) : (
+        <Main data={data} view={view} rows={rows} columns={columns} />
+      )}
       <Box flexGrow={1} />
       <Text wrap="truncate">
-        {panel.kind === 'confirm' ? paint(view, 'yellow', `▲ ${panel.action.question(data)} y/N   ${panel.action.command(data)}`) : notice === '' ? ' ' : notice}
+        {panel.kind === 'confirm'
+          ? paint(view, 'yellow', `▲ ${panel.action.question(data)} y/N   ${panel.action.command(data)}`)
+          : notice === ''
+            ? ' '
+            : notice}
       </Text>
-      <Text wrap="truncate" dimColor>{hints(data, panel, isReadOnly)}</Text>
+      <Text wrap="truncate" dimColor>
+        {hints(data, panel, isReadOnly)}
+      </Text>
     </Box>
   )
 }
 
 function Header({ data, view }: { data: WatchView; view: View }): ReactElement {
   const { rollout } = data
-  const age = data.dataAgeMs === null ? '' : data.dataAgeMs > 5000 ? paint(view, 'yellow', `  ▲ data ${formatDuration(data.dataAgeMs)} old`) : '  ● live'
+  const age =
+    data.dataAgeMs === null
+      ? ''
+      : data.dataAgeMs > 5000
+        ? paint(view, 'yellow', `  ▲ data ${formatDuration(data.dataAgeMs)} old`)
+        : '  ● live'
   return (
     <Text wrap="truncate">
       <Text bold>{`${rollout.rollout} ${rollout.service}`}</Text>
@@ -112,12 +146,16 @@ function Main({ data, view, rows, columns }: { data: WatchView; view: View; rows
       <Box marginTop={1}>
         <Box flexDirection="column" width={LADDER_WIDTH} flexShrink={0}>
           <Text bold>STEPS</Text>
-          {rollout.steps.map((step) => <Text key={step.step} wrap="truncate">{stepText(view, step, data.nowMs)}</Text>)}
+          {rollout.steps.map((step) => (
+            <Text key={step.step} wrap="truncate">
+              {stepText(view, step, data.nowMs)}
+            </Text>
+          ))}
           <Text dimColor wrap="truncate">{`profile ${rollout.profile}`}</Text>
           <Text dimColor wrap="truncate">{`canary tasks ${rollout.canaryTasks}`}</Text>
         </Box>
         <Box flexDirection="column" flexGrow={1}>
-          <Text wrap="truncate">{`split   ${splitBar(view, rollout.sharePpm, 24)} ${formatShare(rollout.sharePpm)} canary${rollout.isApplied ? '' : ', on its way'}`}</Text>
+          <Text wrap="truncate">{`split   ${splitBar(view, rollout.sharePpm, 24)} ${formatShare(rollout.sharePpm)} canary${rollout.isApplied || rollout.endedAtMs !== null ? '' : ', on its way'}`}</Text>
           <Evidence data={data} view={view} width={columns - LADDER_WIDTH} />
           <Text wrap="truncate">{`sample  ${sampleText(view, data)}`}</Text>
           <Text wrap="truncate">{`breaker ${breakerText(view, data)}`}</Text>
@@ -126,7 +164,11 @@ function Main({ data, view, rows, columns }: { data: WatchView; view: View; rows
       </Box>
       <Box flexDirection="column" marginTop={1}>
         <Text bold>EVENTS</Text>
-        {data.events.slice(-room).map((event) => <Text key={event.position} wrap="truncate">{eventText(event)}</Text>)}
+        {data.events.slice(-room).map((event) => (
+          <Text key={event.position} wrap="truncate">
+            {eventText(event)}
+          </Text>
+        ))}
       </Box>
     </>
   )
@@ -151,9 +193,11 @@ function Evidence({ data, view, width }: { data: WatchView; view: View; width: n
 function Help(): ReactElement {
   return (
     <Box flexDirection="column" marginTop={1}>
-      {Object.values(ACTIONS).map((action) => <Text key={action.key}>{`${action.key}  ${action.about}`}</Text>)}
-      <Text>w  why: every verdict with its numbers</Text>
-      <Text>q  out, esc back</Text>
+      {Object.values(ACTIONS).map((action) => (
+        <Text key={action.key}>{`${action.key}  ${action.about}`}</Text>
+      ))}
+      <Text>w why: every verdict with its numbers</Text>
+      <Text>q out, esc back</Text>
       <Text> </Text>
       <Text>The bars show E, the evidence of harm, on a log scale: ┼ is 1 (none), ╂ the line at</Text>
       <Text>which the rollout goes home. The gate is open once the canary is shown not to be worse.</Text>
