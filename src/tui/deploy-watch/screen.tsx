@@ -194,7 +194,7 @@ function Help(): ReactElement {
   return (
     <Box flexDirection="column" marginTop={1}>
       {Object.values(ACTIONS).map((action) => (
-        <Text key={action.key}>{`${action.key}  ${action.about}`}</Text>
+        <Text key={action.verb}>{`${action.key}  ${action.about}`}</Text>
       ))}
       <Text>w why: every verdict with its numbers</Text>
       <Text>q out, esc back</Text>
