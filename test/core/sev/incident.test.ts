@@ -1,5 +1,13 @@
 import { afterEach, expect, test } from 'vitest'
-import { incidentAck, incidentList, incidentResolve, incidentShow, postmortemShow, timeline } from '../../../src/core/sev/operations.ts'
+import {
+  incidentAck,
+  incidentDeclare,
+  incidentList,
+  incidentResolve,
+  incidentShow,
+  postmortemShow,
+  timeline,
+} from '../../../src/core/sev/operations.ts'
 import type { State } from './state.ts'
 import { badRollout, deliverAll, rolledBack, sevState } from './support.ts'
 
@@ -65,4 +73,17 @@ test('the state built again from the log is the same, row for row', () => {
   const again = state.rebuilt()
   states.push(again)
   expect(again.digest()).toBe(state.digest())
+})
+
+test('what a declaration asks for is the same at any moment, so that its plan can be applied', () => {
+  const state = fresh()
+  const asked = (now: number, position: number): unknown => {
+    const decision = incidentDeclare.decide(state.db, incidentDeclare.input.parse({ title: 'feed is old' }), {
+      now,
+      position,
+      actor: 'user:ben',
+    } as never)
+    return 'entries' in decision ? decision.entries : decision
+  }
+  expect(asked(state.now, 40)).toEqual(asked(state.now + 5000, 47))
 })

@@ -109,9 +109,11 @@ export const IncidentOpened = defineEntry({
   body: z.strictObject({
     title: z.string().min(1).max(200),
     service: z.string().nullable(),
+    /** what makes alerts one incident; empty: nothing, it stands alone */
     groupKey: z.string(),
     level: LevelSchema,
-    badAt: z.number().int(),
+    /** null: when it is declared; a time of its own would make each plan another one */
+    badAt: z.number().int().nullable(),
     /** what detected it: `person`, `deploy`, `scuba`, … */
     source: z.string(),
     isDrill: z.boolean().default(false),
@@ -139,14 +141,14 @@ export const IncidentOpened = defineEntry({
       number,
       body.title,
       body.service,
-      body.groupKey,
+      body.groupKey || `declared/${meta.position}`,
       body.level,
       body.isDrill ? 1 : 0,
       body.source,
       meta.actor,
       run ?? null,
       body.recurrenceOf,
-      Math.min(body.badAt, meta.at),
+      Math.min(body.badAt ?? meta.at, meta.at),
       meta.at,
       isHuman(meta.actor) ? meta.at : null,
       meta.at,

@@ -40,9 +40,10 @@ export const incidentDeclare = defineCommand({
     const entry = IncidentOpened.of({
       title: input.isDrill ? `DRILL ${input.title}`.slice(0, 200) : input.title,
       service,
-      groupKey: `declared/${ctx.position}`,
+      // Nothing of the moment is in the entry: a plan of it stays the same plan until it is applied.
+      groupKey: '',
       level: input.level,
-      badAt: input.since ?? ctx.now,
+      badAt: input.since ?? null,
       source: 'person',
       isDrill: input.isDrill,
     })
