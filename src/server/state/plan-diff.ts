@@ -52,7 +52,11 @@ export function watchChanges(db: OpenDb): () => PlanChange[] {
  * was. Applying computes it anew; the log may have moved on elsewhere, but not here.
  */
 export function planId(position: number, entries: readonly Entry[], changes: readonly PlanChange[]): string {
-  const touched = changes.filter((change) => change.before !== null).map((change) => [change.table, change.before])
+  // A row as the plan itself made it a moment before says nothing about the state it was made on.
+  const made = new Set(changes.map((change) => canonicalJson([change.table, change.after])))
+  const touched = changes
+    .filter((change) => change.before !== null && !made.has(canonicalJson([change.table, change.before])))
+    .map((change) => [change.table, change.before])
   const asked = entries.map((entry) => [entry.type, entry.body])
   return `p${position}-${createHash('sha256')
     .update(canonicalJson([asked, touched]))
