@@ -33,12 +33,32 @@ function open(view: WatchView, options: { isReadOnly?: boolean } = {}) {
     why: async () => 'every verdict\nwith its numbers',
   }
   let isQuit = false
-  const app = render(<DeployWatchScreen source={source} isReadOnly={options.isReadOnly ?? false} hasColor={false} size={SIZE} onQuit={() => { isQuit = true }} />)
+  const app = render(
+    <DeployWatchScreen
+      source={source}
+      isReadOnly={options.isReadOnly ?? false}
+      hasColor={false}
+      size={SIZE}
+      onQuit={() => {
+        isQuit = true
+      }}
+    />,
+  )
   const settle = async (): Promise<string> => {
     await new Promise((resolve) => setTimeout(resolve, 30))
     return app.lastFrame() ?? ''
   }
-  return { app, acts, settle, quit: () => isQuit, press: async (key: string): Promise<string> => { await settle(); app.stdin.write(key); return settle() } }
+  return {
+    app,
+    acts,
+    settle,
+    quit: () => isQuit,
+    press: async (key: string): Promise<string> => {
+      await settle()
+      app.stdin.write(key)
+      return settle()
+    },
+  }
 }
 
 const apps: { unmount: () => void }[] = []
@@ -55,7 +75,24 @@ describe('deploy watch at 80×24 without colour', () => {
     expect(lines.length).toBeLessThanOrEqual(SIZE.rows)
     for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(SIZE.columns)
     expect(frame).not.toContain('\u001b[3')
-    for (const text of ['web-r1 → web-r2', 'stepping 1/3, judging', '5 %', '25 %', '100 %', 'split', '▓', 'errors:', 'latency p90:', 'E ', 'gate', 'sample', 'breaker', 'judge', 'EVENTS', 'left']) {
+    for (const text of [
+      'web-r1 → web-r2',
+      'stepping 1/3, judging',
+      '5 %',
+      '25 %',
+      '100 %',
+      'split',
+      '▓',
+      'errors:',
+      'latency p90:',
+      'E ',
+      'gate',
+      'sample',
+      'breaker',
+      'judge',
+      'EVENTS',
+      'left',
+    ]) {
       expect(frame).toContain(text)
     }
     expect(frame).toContain('p pause  P promote  a abort  r rollback  w why  ? help  q out')
@@ -104,6 +141,7 @@ describe('deploy watch at 80×24 without colour', () => {
 
 test('the plain twin says the same in lines, uncut', () => {
   const text = renderWatch(viewAt({ seconds: 9 }), PLAIN)
-  for (const word of ['rollout', 'web-r1 → web-r2', 'steps', 'split', 'errors', 'latency p90', 'sample', 'breaker', 'judge', 'gate']) expect(text).toContain(word)
+  for (const word of ['rollout', 'web-r1 → web-r2', 'steps', 'split', 'errors', 'latency p90', 'sample', 'breaker', 'judge', 'gate'])
+    expect(text).toContain(word)
   expect(text).not.toContain('…')
 })

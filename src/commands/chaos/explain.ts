@@ -14,7 +14,9 @@ export default class ChaosExplain extends QueryCommand<typeof operation> {
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {
-    const events = data.events.map((event) => `${String(event.position).padStart(8)}  ${new Date(event.atMs).toISOString().slice(11, 23)}  ${event.text}`)
+    const events = data.events.map(
+      (event) => `${String(event.position).padStart(8)}  ${new Date(event.atMs).toISOString().slice(11, 23)}  ${event.text}`,
+    )
     return [renderRun(view, data), '', ...events].join('\n')
   }
 }

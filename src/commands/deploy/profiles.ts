@@ -16,7 +16,10 @@ export default class DeployProfiles extends QueryCommand<typeof operation> {
   render(data: OutputOf<typeof operation>, view: View): string {
     return table(view, data.profiles, [
       { title: 'profile', cell: (row) => row.name },
-      { title: 'steps', cell: (row) => row.steps.map((step) => `${formatShare(step.sharePpm)} ${formatDuration(step.minimumMs)}`).join(' · ') },
+      {
+        title: 'steps',
+        cell: (row) => row.steps.map((step) => `${formatShare(step.sharePpm)} ${formatDuration(step.minimumMs)}`).join(' · '),
+      },
       { title: 'gates', cell: (row) => row.steps.map((step) => step.gateRatio ?? '–').join(' · ') },
       { title: 'about', cell: (row) => row.description, canShrink: true },
     ])

@@ -11,7 +11,10 @@ export default class DeployUnhalt extends ChangeCommand<typeof operation> {
     all: Flags.boolean({ description: 'every service; also without any flag' }),
     reason: Flags.string({ description: 'why, for the log', required: true }),
   }
-  static override examples = ['<%= config.bin %> deploy unhalt --all --reason "network trouble" --confirm all', '<%= config.bin %> deploy unhalt --service web --reason "checking" --confirm web']
+  static override examples = [
+    '<%= config.bin %> deploy unhalt --all --reason "network trouble" --confirm all',
+    '<%= config.bin %> deploy unhalt --service web --reason "checking" --confirm web',
+  ]
 
   input({ flags }: Parsed<typeof DeployUnhalt>): InputOf<typeof operation> {
     return { service: flags.service ?? null, reason: flags.reason ?? '' }

@@ -7,7 +7,8 @@ import type { Receipt } from '../../core/scuba/wire-types.ts'
 
 export default class ScubaSend extends MusterCommand {
   static override summary = 'Send rows (one JSON object a line) into a table.'
-  static override description = 'A table appears with its first row. Lines that cannot become rows go to the table muster_quarantine. With --key a repeated run adds nothing twice.'
+  static override description =
+    'A table appears with its first row. Lines that cannot become rows go to the table muster_quarantine. With --key a repeated run adds nothing twice.'
   static override args = {
     table: Args.string({ description: 'the table', required: true }),
     file: Args.string({ description: 'the file, or - for standard input', default: '-' }),
@@ -17,13 +18,27 @@ export default class ScubaSend extends MusterCommand {
     key: Flags.string({ description: 'idempotency key; batch N is sent as PREFIX-N', helpValue: 'PREFIX' }),
     ack: Flags.string({ description: 'acknowledged when in memory or on disk', options: ['memory', 'fsync'], default: 'fsync' }),
   }
-  static override examples = ['<%= config.bin %> scuba send requests ./file.ndjson', 'cat file.ndjson | <%= config.bin %> scuba send requests -']
+  static override examples = [
+    '<%= config.bin %> scuba send requests ./file.ndjson',
+    'cat file.ndjson | <%= config.bin %> scuba send requests -',
+  ]
 
   async run(): Promise<void> {
     const { args, flags } = await this.start(ScubaSend)
     const bytesMax = parseSize(flags.batch)
-    if (bytesMax === null || bytesMax < 1 || bytesMax > 48 * 1024 * 1024) throw new MusterError('USAGE', `--batch ${JSON.stringify(flags.batch)} is no size up to 48MiB`)
-    const summary: SendSummary = { table: args.table, accepted: 0, quarantined: 0, duplicate: 0, batches: 0, bytes: 0, elapsedMs: 0, firstErrors: [], last: null }
+    if (bytesMax === null || bytesMax < 1 || bytesMax > 48 * 1024 * 1024)
+      throw new MusterError('USAGE', `--batch ${JSON.stringify(flags.batch)} is no size up to 48MiB`)
+    const summary: SendSummary = {
+      table: args.table,
+      accepted: 0,
+      quarantined: 0,
+      duplicate: 0,
+      batches: 0,
+      bytes: 0,
+      elapsedMs: 0,
+      firstErrors: [],
+      last: null,
+    }
     const started = performance.now()
     const source = args.file === '-' ? process.stdin : createReadStream(args.file)
     for await (const batch of batchesOf(source, bytesMax, args.file)) {
@@ -33,7 +48,8 @@ export default class ScubaSend extends MusterCommand {
       summary.quarantined += receipt.quarantined
       if (receipt.duplicate) summary.duplicate += receipt.accepted
       else summary.accepted += receipt.accepted
-      for (const { line, reason } of receipt.firstErrors) if (summary.firstErrors.length < 10) summary.firstErrors.push({ batch: summary.batches, line, reason })
+      for (const { line, reason } of receipt.firstErrors)
+        if (summary.firstErrors.length < 10) summary.firstErrors.push({ batch: summary.batches, line, reason })
       summary.last = receipt
       if (process.stderr.isTTY && summary.batches % 10 === 0) this.note(`${summary.accepted} rows sent`)
     }

@@ -8,12 +8,19 @@ import { NO_SOFT, type ChaosSoft } from './soft.ts'
 export function decideRun(view: RunView): Next {
   const { state } = view.run
   switch (state) {
-    case 'baseline': return decideBaseline(view)
-    case 'arming': case 'observing': return decideArmed(view)
-    case 'aborting': return takeBack(view)
-    case 'verifying': return decideVerifying(view)
-    case 'closed': return { entries: [], wakeAt: null }
-    default: return unreachable(state)
+    case 'baseline':
+      return decideBaseline(view)
+    case 'arming':
+    case 'observing':
+      return decideArmed(view)
+    case 'aborting':
+      return takeBack(view)
+    case 'verifying':
+      return decideVerifying(view)
+    case 'closed':
+      return { entries: [], wakeAt: null }
+    default:
+      return unreachable(state)
   }
 }
 

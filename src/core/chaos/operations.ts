@@ -7,5 +7,16 @@ export { catalogueGet, environmentSet, experimentLint, haltClear, haltGet, haltS
 export { runEvidence, runGet, runList, runPlan, runStart, runStop } from './operations/run.ts'
 
 export const CHAOS_OPERATIONS = [
-  runPlan, runStart, runStop, runGet, runList, runEvidence, haltSet, haltClear, haltGet, environmentSet, experimentLint, catalogueGet,
+  runPlan,
+  runStart,
+  runStop,
+  runGet,
+  runList,
+  runEvidence,
+  haltSet,
+  haltClear,
+  haltGet,
+  environmentSet,
+  experimentLint,
+  catalogueGet,
 ] as unknown as readonly Operation[]

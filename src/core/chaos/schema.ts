@@ -35,17 +35,41 @@ export const targetSchema = z
     share: share.optional(),
     all: z.literal(true).optional(),
   })
-  .refine((target) => [target.count, target.share, target.all].filter((how) => how !== undefined).length <= 1, 'count, share and all exclude each other')
-  .refine((target) => [target.job, target.service, target.node, target.region, target.labels].some((what) => what !== undefined), 'name a job, service, node, region or labels')
+  .refine(
+    (target) => [target.count, target.share, target.all].filter((how) => how !== undefined).length <= 1,
+    'count, share and all exclude each other',
+  )
+  .refine(
+    (target) => [target.job, target.service, target.node, target.region, target.labels].some((what) => what !== undefined),
+    'name a job, service, node, region or labels',
+  )
 
 const nodeArguments = { duration: duration.optional() }
-const meshArguments = { share: share.default(1_000_000), method: z.string().regex(/^[A-Z]+$/).optional(), path: z.string().startsWith('/').optional(), duration: duration.optional() }
+const meshArguments = {
+  share: share.default(1_000_000),
+  method: z
+    .string()
+    .regex(/^[A-Z]+$/)
+    .optional(),
+  path: z.string().startsWith('/').optional(),
+  duration: duration.optional(),
+}
 
 const provider = <F extends string, A extends z.ZodRawShape>(fault: F, args: A) =>
-  z.strictObject({ type: z.literal('muster'), fault: z.literal(fault), target: targetSchema, arguments: z.strictObject(args).prefault({} as never) })
+  z.strictObject({
+    type: z.literal('muster'),
+    fault: z.literal(fault),
+    target: targetSchema,
+    arguments: z.strictObject(args).prefault({} as never),
+  })
 
 const faultProvider = z.discriminatedUnion('fault', [
-  provider('legion.kill', { signal: z.string().regex(/^(SIG)?[A-Z0-9]+$/).default('SIGKILL') }),
+  provider('legion.kill', {
+    signal: z
+      .string()
+      .regex(/^(SIG)?[A-Z0-9]+$/)
+      .default('SIGKILL'),
+  }),
   provider('legion.pause', nodeArguments),
   provider('legion.slow', { delay: duration, jitter: duration.default(0), ...meshArguments }),
   provider('legion.error', { status: z.int().min(400).max(599).default(503), ...meshArguments }),
@@ -72,32 +96,43 @@ const tolerance = z.union([range, z.strictObject({ type: z.literal('range'), ran
 
 const probe = z.strictObject({ type: z.literal('probe'), name, tolerance, provider: source })
 
-const guard = z.strictObject({
-  name,
-  measure: z.enum(MEASURES).optional(),
-  service: name.optional(),
-  window: duration.prefault('10s'),
-  sql: z.string().min(1).max(10_000).optional(),
-  min: z.number().optional(),
-  max: z.number().optional(),
-}).refine((it) => (it.sql === undefined) !== (it.measure === undefined), 'a guard has either sql or measure')
+const guard = z
+  .strictObject({
+    name,
+    measure: z.enum(MEASURES).optional(),
+    service: name.optional(),
+    window: duration.prefault('10s'),
+    sql: z.string().min(1).max(10_000).optional(),
+    min: z.number().optional(),
+    max: z.number().optional(),
+  })
+  .refine((it) => (it.sql === undefined) !== (it.measure === undefined), 'a guard has either sql or measure')
   .refine((it) => it.measure === undefined || it.service !== undefined, 'a measure needs its service')
   .refine((it) => it.min !== undefined || it.max !== undefined, 'a guard needs min or max')
 
-const extras = z.strictObject({
-  environment: name,
-  users: share.optional(),
-  /** cap on tasks: a number of them, or a share of the service's */
-  tasks: z.union([z.int().min(1).transform((count) => ({ count })), share.transform((ppm) => ({ ppm }))]).optional(),
-  leave_healthy: z.int().min(0).default(1),
-  duration: duration.prefault('5m'),
-  lease: duration.prefault('10s'),
-  baseline: duration.prefault('60s'),
-  observe_min: duration.prefault('60s'),
-  recovery_within: duration.prefault('2m'),
-  effect_min: z.int().min(1).optional(),
-  guards: z.array(guard).max(20).default([]),
-})
+const extras = z
+  .strictObject({
+    environment: name,
+    users: share.optional(),
+    /** cap on tasks: a number of them, or a share of the service's */
+    tasks: z
+      .union([
+        z
+          .int()
+          .min(1)
+          .transform((count) => ({ count })),
+        share.transform((ppm) => ({ ppm })),
+      ])
+      .optional(),
+    leave_healthy: z.int().min(0).default(1),
+    duration: duration.prefault('5m'),
+    lease: duration.prefault('10s'),
+    baseline: duration.prefault('60s'),
+    observe_min: duration.prefault('60s'),
+    recovery_within: duration.prefault('2m'),
+    effect_min: z.int().min(1).optional(),
+    guards: z.array(guard).max(20).default([]),
+  })
   .refine((it) => it.duration <= 3_600_000, { message: 'at most 1h', path: ['duration'] })
   .refine((it) => it.lease >= 2000 && it.lease <= 120_000, { message: 'from 2s to 2m', path: ['lease'] })
 

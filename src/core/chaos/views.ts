@@ -10,9 +10,13 @@ export const planSchema = z.object({
   services: z.array(z.string()),
   faults: z.array(
     z.object({
-      action: z.int(), fault: z.string(), backend: z.enum(['node', 'mesh']), service: z.string().nullable(),
+      action: z.int(),
+      fault: z.string(),
+      backend: z.enum(['node', 'mesh']),
+      service: z.string().nullable(),
       task: z.object({ id: z.int(), name: z.string(), incarnation: z.int(), node: z.string() }).nullable(),
-      atMs: z.number(), durationMs: z.number(),
+      atMs: z.number(),
+      durationMs: z.number(),
     }),
   ),
   radius,
@@ -22,8 +26,16 @@ export const planSchema = z.object({
 export const gateSchema = z.object({ gate: z.string(), isOpen: z.boolean(), detail: z.string() })
 
 export const faultViewSchema = z.object({
-  id: z.string(), fault: z.string(), on: z.string(), node: z.string().nullable(), state: z.string(), effect: z.int(), message: z.string(),
-  armedAtMs: z.number().nullable(), endedAtMs: z.number().nullable(), untilMs: z.number(),
+  id: z.string(),
+  fault: z.string(),
+  on: z.string(),
+  node: z.string().nullable(),
+  state: z.string(),
+  effect: z.int(),
+  message: z.string(),
+  armedAtMs: z.number().nullable(),
+  endedAtMs: z.number().nullable(),
+  untilMs: z.number(),
 })
 
 export const runViewSchema = z.object({
@@ -43,13 +55,22 @@ export const runViewSchema = z.object({
   effect: z.int(),
   plan: planSchema,
   faults: z.array(faultViewSchema),
-  checks: z.array(z.object({ name: z.string(), kind: z.string(), lowest: z.number().nullable(), highest: z.number().nullable(), last: z.number().nullable() })),
+  checks: z.array(
+    z.object({
+      name: z.string(),
+      kind: z.string(),
+      lowest: z.number().nullable(),
+      highest: z.number().nullable(),
+      last: z.number().nullable(),
+    }),
+  ),
 })
 
 export type RunView = z.output<typeof runViewSchema>
 
 export function runView(db: ReadDb, run: RunRow): RunView {
-  const summary = run.summary === null ? null : (JSON.parse(run.summary) as { effect: number; recoveryMs: number | null; checks: RunView['checks'] })
+  const summary =
+    run.summary === null ? null : (JSON.parse(run.summary) as { effect: number; recoveryMs: number | null; checks: RunView['checks'] })
   const faults = faultsOf(db, run.id)
   return {
     run: run.id,
@@ -68,8 +89,16 @@ export function runView(db: ReadDb, run: RunRow): RunView {
     effect: summary?.effect ?? faults.reduce((sum, { effect }) => sum + effect, 0),
     plan: planOf(run),
     faults: faults.map((fault) => ({
-      id: fault.id, fault: fault.fault, on: fault.task_name ?? fault.service ?? '', node: fault.node, state: fault.state, effect: fault.effect, message: fault.message,
-      armedAtMs: fault.armed_at, endedAtMs: fault.ended_at, untilMs: fault.until_ms,
+      id: fault.id,
+      fault: fault.fault,
+      on: fault.task_name ?? fault.service ?? '',
+      node: fault.node,
+      state: fault.state,
+      effect: fault.effect,
+      message: fault.message,
+      armedAtMs: fault.armed_at,
+      endedAtMs: fault.ended_at,
+      untilMs: fault.until_ms,
     })),
     checks: summary?.checks ?? [],
   }
@@ -78,10 +107,19 @@ export function runView(db: ReadDb, run: RunRow): RunView {
 export const eventSchema = z.object({ position: z.int(), atMs: z.number(), actor: z.string(), text: z.string() })
 
 export function eventsOf(db: ReadDb, run: string): z.output<typeof eventSchema>[] {
-  return db.all<z.output<typeof eventSchema>>('SELECT position, at AS atMs, actor, text FROM chaos_event WHERE run = ? ORDER BY position', run)
+  return db.all<z.output<typeof eventSchema>>(
+    'SELECT position, at AS atMs, actor, text FROM chaos_event WHERE run = ? ORDER BY position',
+    run,
+  )
 }
 
-export const haltSchema = z.object({ isHalted: z.boolean(), reason: z.string(), author: z.string(), atMs: z.number().nullable(), live: z.array(z.string()) })
+export const haltSchema = z.object({
+  isHalted: z.boolean(),
+  reason: z.string(),
+  author: z.string(),
+  atMs: z.number().nullable(),
+  live: z.array(z.string()),
+})
 
 export function haltView(db: ReadDb, live: readonly string[]): z.output<typeof haltSchema> {
   const row = haltRow(db)

@@ -20,13 +20,24 @@ export function decideRollout(view: RolloutView): Next {
     return act(...goHome(view.db, view.now, view.row, 'aborted', `the job ${view.row.job} was taken over or stopped`))
   }
   switch (state) {
-    case 'queued': return decideQueued(view)
-    case 'preparing': return decidePreparing(view)
-    case 'stepping': case 'baking': return decideStepping(view)
-    case 'held': return decideHeld(view)
-    case 'rolling-back': return decideHome(view)
-    case 'succeeded': case 'rolled-back': case 'superseded': case 'expired': return wait(null)
-    default: return unreachable(state)
+    case 'queued':
+      return decideQueued(view)
+    case 'preparing':
+      return decidePreparing(view)
+    case 'stepping':
+    case 'baking':
+      return decideStepping(view)
+    case 'held':
+      return decideHeld(view)
+    case 'rolling-back':
+      return decideHome(view)
+    case 'succeeded':
+    case 'rolled-back':
+    case 'superseded':
+    case 'expired':
+      return wait(null)
+    default:
+      return unreachable(state)
   }
 }
 

@@ -16,7 +16,12 @@ export const evidenceSchema = z.object({
   failingCanary: z.int(),
   failingControl: z.int(),
   harm: perMetric.extend({ total: z.int(), line: z.int() }),
-  gate: perMetric.extend({ isOpen: z.object({ errors: z.boolean(), latency: z.boolean() }), line: z.int(), ratio: z.number(), floorPpm: z.int() }),
+  gate: perMetric.extend({
+    isOpen: z.object({ errors: z.boolean(), latency: z.boolean() }),
+    line: z.int(),
+    ratio: z.number(),
+    floorPpm: z.int(),
+  }),
   srm: z.object({ value: z.int(), line: z.int() }),
   latencyMs: z.array(z.object({ quantile: z.number(), canary: z.number().nullable(), control: z.number().nullable() })),
   crossedAtMs: z.int().nullable(),
@@ -37,7 +42,9 @@ export function evidenceOf(state: JudgeState): Evidence {
   return {
     ...numbersOf(state),
     dataFromMs: state.fromMs,
-    parts: state.parts.slice(state.earlierParts).map((part) => ({ canary: part.canary, control: part.control, isRestart: part.isRestart ?? false })),
+    parts: state.parts
+      .slice(state.earlierParts)
+      .map((part) => ({ canary: part.canary, control: part.control, isRestart: part.isRestart ?? false })),
     latencyHarm: Math.round(1000 * latencyOwnLogE(state)),
   }
 }

@@ -4,12 +4,33 @@ import type { Profile } from './profile.ts'
 /** Rows as they lie in the tables, and how to get them. */
 
 export type RolloutState =
-  | 'queued' | 'preparing' | 'stepping' | 'held' | 'baking' | 'rolling-back'
-  | 'succeeded' | 'rolled-back' | 'superseded' | 'expired'
+  | 'queued'
+  | 'preparing'
+  | 'stepping'
+  | 'held'
+  | 'baking'
+  | 'rolling-back'
+  | 'succeeded'
+  | 'rolled-back'
+  | 'superseded'
+  | 'expired'
 
 export type HeldCause = 'paused' | 'blind' | 'inconclusive' | 'halted'
 /** Why a rollout goes home. */
-export type BackCause = 'errors' | 'latency' | 'srm' | 'breaker' | 'aborted' | 'blind' | 'inconclusive' | 'paused' | 'preparing' | 'shifting' | 'halted' | 'superseded' | 'rollback'
+export type BackCause =
+  | 'errors'
+  | 'latency'
+  | 'srm'
+  | 'breaker'
+  | 'aborted'
+  | 'blind'
+  | 'inconclusive'
+  | 'paused'
+  | 'preparing'
+  | 'shifting'
+  | 'halted'
+  | 'superseded'
+  | 'rollback'
 
 export interface RolloutRow {
   id: number

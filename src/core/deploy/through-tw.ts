@@ -28,7 +28,12 @@ function contextOf(now: number): OpContext {
 
 /** Entries that give the job these tasks per arm; `owner` null releases the job. */
 export function setTasks(
-  db: ReadDb, now: number, target: Target, owner: string | null, arms: { arm: 'primary' | 'canary'; version: number; count: number }[], reason: string,
+  db: ReadDb,
+  now: number,
+  target: Target,
+  owner: string | null,
+  arms: { arm: 'primary' | 'canary'; version: number; count: number }[],
+  reason: string,
 ): Proposal[] | MusterError {
   const decision = updateSet.decide(db, { job: target.job, group: target.group, owner, arms, reason }, contextOf(now))
   return isRefusal(decision) ? decision : decision.entries
@@ -36,7 +41,11 @@ export function setTasks(
 
 /** Entries that send `sharePpm` of the users to the new version and the rest to the old one. */
 export function setShare(
-  db: ReadDb, now: number, target: Target, split: { sharePpm: number; salt: string; sticky: string | null; epoch: number }, reason: string,
+  db: ReadDb,
+  now: number,
+  target: Target,
+  split: { sharePpm: number; salt: string; sticky: string | null; epoch: number },
+  reason: string,
 ): Proposal[] | MusterError {
   const from = subsetOf(target.fromVersion)
   const to = subsetOf(target.toVersion)
@@ -46,7 +55,10 @@ export function setShare(
       service: target.service,
       shares: { [from]: 1_000_000 - split.sharePpm, [to]: split.sharePpm },
       arms: { [from]: 'primary', [to]: 'canary' },
-      salt: split.salt, sticky: split.sticky, epoch: split.epoch, reason,
+      salt: split.salt,
+      sticky: split.sticky,
+      epoch: split.epoch,
+      reason,
     },
     contextOf(now),
   )

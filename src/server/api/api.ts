@@ -57,14 +57,12 @@ export function createApi(options: ApiOptions, isLocal: boolean): FastifyInstanc
     return reply.code(STATUS[known.exit] ?? 500).send({ ok: false, error: known })
   })
   app.setNotFoundHandler((request, reply) =>
-    reply
-      .code(404)
-      .send({
-        ok: false,
-        error: refuse('NOT_FOUND', `nothing answers ${request.method} ${request.url.split('?')[0]}`, {
-          hint: 'GET /openapi.json lists what there is.',
-        }),
+    reply.code(404).send({
+      ok: false,
+      error: refuse('NOT_FOUND', `nothing answers ${request.method} ${request.url.split('?')[0]}`, {
+        hint: 'GET /openapi.json lists what there is.',
       }),
+    }),
   )
 
   for (const domain of options.domains) {

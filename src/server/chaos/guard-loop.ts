@@ -32,10 +32,15 @@ export function createGuardLoop(host: ServerHost, scuba: Pick<ScubaClient, 'live
   const lookAt = async (run: RunRow): Promise<void> => {
     const checks = checksOf(experimentOf(run), planOf(run).services)
     const nowMs = host.now()
-    const before = watched.get(run.id) ?? { soft: { atMs: nowMs, checks: checks.map(() => startCheck(nowMs)), effect: { requests: 0, users: 0 }, users: null }, effectAtMs: 0 }
+    const before = watched.get(run.id) ?? {
+      soft: { atMs: nowMs, checks: checks.map(() => startCheck(nowMs)), effect: { requests: 0, users: 0 }, users: null },
+      effectAtMs: 0,
+    }
     const isBaseline = run.state === 'baseline'
     const states = await Promise.all(
-      checks.map(async (check, i): Promise<CheckState> => stepCheck(check, before.soft.checks[i] ?? startCheck(nowMs), await measure(scuba, check, nowMs), isBaseline)),
+      checks.map(async (check, i): Promise<CheckState> =>
+        stepCheck(check, before.soft.checks[i] ?? startCheck(nowMs), await measure(scuba, check, nowMs), isBaseline),
+      ),
     )
     const isDue = nowMs - before.effectAtMs >= EFFECT_EVERY_MS
     const effect = isDue ? ((await effectOf(run)) ?? before.soft.effect) : before.soft.effect
@@ -43,7 +48,12 @@ export function createGuardLoop(host: ServerHost, scuba: Pick<ScubaClient, 'live
     watched.set(run.id, { soft: { atMs: nowMs, checks: states, effect, users }, effectAtMs: isDue ? nowMs : before.effectAtMs })
     if (isDue) {
       host.telemetry('muster_chaos', {
-        time: nowMs, run: run.id, state: run.state, service: run.service ?? '', effect_requests: effect.requests, effect_users: effect.users,
+        time: nowMs,
+        run: run.id,
+        state: run.state,
+        service: run.service ?? '',
+        effect_requests: effect.requests,
+        effect_users: effect.users,
         checks: checks.map((check, i) => `${check.name}=${states[i]?.value ?? 'none'}`).join('; '),
       })
     }
@@ -53,9 +63,14 @@ export function createGuardLoop(host: ServerHost, scuba: Pick<ScubaClient, 'live
   const effectOf = async (run: RunRow): Promise<RunSoft['effect'] | null> => {
     if (!faultsOf(host.db, run.id).some(({ backend }) => backend === 'mesh')) return null
     try {
-      const { rows } = await scuba.query("select count(*), count(distinct coalesce(nullif(\"user\", ''), trace)) from requests where starts_with(fault, $run)", {
-        params: { run: `${run.id}/` }, sinceMs: run.at, deadlineMs: 2000,
-      })
+      const { rows } = await scuba.query(
+        'select count(*), count(distinct coalesce(nullif("user", \'\'), trace)) from requests where starts_with(fault, $run)',
+        {
+          params: { run: `${run.id}/` },
+          sinceMs: run.at,
+          deadlineMs: 2000,
+        },
+      )
       return { requests: Number(rows[0]?.[0] ?? 0), users: Number(rows[0]?.[1] ?? 0) }
     } catch {
       // The next look asks again; until then the last figure stands.
@@ -66,7 +81,9 @@ export function createGuardLoop(host: ServerHost, scuba: Pick<ScubaClient, 'live
   /** Distinct users of the run's services in the last minute: what its cap on users is a share of. */
   const usersOf = async (run: RunRow, nowMs: number): Promise<number | null> => {
     try {
-      const answers = await Promise.all(planOf(run).services.map((service) => scuba.live({ table: 'requests', service, fromMs: nowMs - 60_000 })))
+      const answers = await Promise.all(
+        planOf(run).services.map((service) => scuba.live({ table: 'requests', service, fromMs: nowMs - 60_000 })),
+      )
       return answers.flatMap(({ users }) => Object.values(users)).reduce((sum, count) => sum + count, 0)
     } catch {
       return null
@@ -91,12 +108,19 @@ export function createGuardLoop(host: ServerHost, scuba: Pick<ScubaClient, 'live
   const mayGoOn = (run: RunRow): boolean => {
     if (run.state !== 'arming' && run.state !== 'observing') return false
     const soft = watched.get(run.id)?.soft
-    return soft !== undefined && host.now() - soft.atMs <= TOKEN_MS / 2 && soft.checks.every(({ status }) => status !== 'breach' && status !== 'blind')
+    return (
+      soft !== undefined &&
+      host.now() - soft.atMs <= TOKEN_MS / 2 &&
+      soft.checks.every(({ status }) => status !== 'breach' && status !== 'blind')
+    )
   }
 
   return {
     run: (id) => watched.get(id)?.soft,
-    go: () => liveRuns(host.db).filter(mayGoOn).map(({ id }) => ({ run: id, validMs: TOKEN_MS })),
+    go: () =>
+      liveRuns(host.db)
+        .filter(mayGoOn)
+        .map(({ id }) => ({ run: id, validMs: TOKEN_MS })),
     start: () => {
       timer = setInterval(() => void look(), LOOK_MS)
       timer.unref()

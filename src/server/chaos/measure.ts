@@ -17,7 +17,10 @@ export async function measure(scuba: Pick<ScubaClient, 'live' | 'query'>, check:
     }
     // Up to now: the second under way belongs to it, or a breach would be seen a second late.
     const fromMs = Math.floor((nowMs - source.windowMs) / 1000) * 1000
-    return { atMs: nowMs, ...valueOf(await scuba.live({ table: 'requests', service: source.service, fromMs }), source.measure, source.windowMs, nowMs) }
+    return {
+      atMs: nowMs,
+      ...valueOf(await scuba.live({ table: 'requests', service: source.service, fromMs }), source.measure, source.windowMs, nowMs),
+    }
   } catch {
     // The store does not answer: for a guard that is no data, which it turns into a breach by itself.
     return { atMs: nowMs, value: null, requests: null }
@@ -40,10 +43,14 @@ export function valueOf(answer: LiveAnswer, what: Measure, windowMs: number, now
   }
   if (requests === 0 || nowMs - newestMs > FRESH_MS) return { value: null, requests }
   switch (what) {
-    case 'error_ratio': return { value: failing / requests, requests }
-    case 'requests_per_second': return { value: requests / (windowMs / 1000), requests }
-    case 'p50_ms': return { value: quantile(hist, requests, 0.5), requests }
-    case 'p99_ms': return { value: quantile(hist, requests, 0.99), requests }
+    case 'error_ratio':
+      return { value: failing / requests, requests }
+    case 'requests_per_second':
+      return { value: requests / (windowMs / 1000), requests }
+    case 'p50_ms':
+      return { value: quantile(hist, requests, 0.5), requests }
+    case 'p99_ms':
+      return { value: quantile(hist, requests, 0.99), requests }
   }
 }
 

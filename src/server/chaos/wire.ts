@@ -14,9 +14,11 @@ export function wireChaos(host: ServerHost, hub: AgentHub, scuba: Pick<ScubaClie
   hub.hooks.onFaults = (node, reports) => {
     // Most reports say what is known; only news is worth the sequencer.
     if (reportedFaults(host.db, node, reports).length === 0) return
-    host.propose(`agent:${node}`, (db) => reportedFaults(db, node, reports)).catch((error: unknown) => {
-      host.log.warn('a report of faults was not taken', { node, error: String(error) })
-    })
+    host
+      .propose(`agent:${node}`, (db) => reportedFaults(db, node, reports))
+      .catch((error: unknown) => {
+        host.log.warn('a report of faults was not taken', { node, error: String(error) })
+      })
   }
   return {
     soft: { 'chaos.runs': (): ChaosSoft => guards },

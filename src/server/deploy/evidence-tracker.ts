@@ -2,7 +2,16 @@ import type { ReadDb } from '../../core/contracts/storage.ts'
 import { BREAKER_WINDOW_MS, type BreakerView } from '../../core/deploy/analysis/breaker.ts'
 import { observe, restartGate, startJudge, type JudgeState } from '../../core/deploy/analysis/judge.ts'
 import type { Window } from '../../core/deploy/analysis/policy.ts'
-import { earlierEvidence, judgePolicy, phaseOf, profileOf, rolloutRow, rolloutsInFlight, rolloutTarget, type RolloutRow } from '../../core/deploy/queries.ts'
+import {
+  earlierEvidence,
+  judgePolicy,
+  phaseOf,
+  profileOf,
+  rolloutRow,
+  rolloutsInFlight,
+  rolloutTarget,
+  type RolloutRow,
+} from '../../core/deploy/queries.ts'
 import { earlierOf, type Evidence } from '../../core/deploy/evidence.ts'
 import type { RolloutEvidence } from '../../core/deploy/soft.ts'
 import { armOf } from '../../core/deploy/through-tw.ts'
@@ -98,8 +107,18 @@ export function createEvidenceTracker(): EvidenceTracker {
 function follow(db: ReadDb, before: Tracked | undefined, row: RolloutRow, now: number): Tracked {
   const split = splitStatus(db, row.service)
   const entry: Tracked = before ?? {
-    row, epoch: row.epoch, judge: null, gateFromMs: row.gate_from_ms, cursorMs: 0, failing: new Set(), recent: new Map(),
-    unhealthySinceMs: null, restarts: [], breaker: null, asOfMs: 0, failedQueries: 0,
+    row,
+    epoch: row.epoch,
+    judge: null,
+    gateFromMs: row.gate_from_ms,
+    cursorMs: 0,
+    failing: new Set(),
+    recent: new Map(),
+    unhealthySinceMs: null,
+    restarts: [],
+    breaker: null,
+    asOfMs: 0,
+    failedQueries: 0,
   }
   entry.row = row
   if (entry.epoch !== row.epoch) Object.assign(entry, { epoch: row.epoch, judge: null, failing: new Set() })
@@ -128,7 +147,10 @@ function noteRestarts(db: ReadDb, entry: Tracked, now: number): void {
 function consume(entry: Tracked, answer: LiveAnswer): void {
   const seconds = new Map<number, { canary: Units & { hist: Map<number, number> }; control: Units & { hist: Map<number, number> } }>()
   for (const bucket of answer.buckets) {
-    const second = seconds.get(bucket.second) ?? { canary: { units: 0, failing: 0, hist: new Map() }, control: { units: 0, failing: 0, hist: new Map() } }
+    const second = seconds.get(bucket.second) ?? {
+      canary: { units: 0, failing: 0, hist: new Map() },
+      control: { units: 0, failing: 0, hist: new Map() },
+    }
     seconds.set(bucket.second, second)
     const arm = bucket.arm === 'canary' ? second.canary : second.control
     arm.units += bucket.requests
@@ -138,7 +160,9 @@ function consume(entry: Tracked, answer: LiveAnswer): void {
   entry.recent = new Map([...seconds].map(([second, { canary, control }]) => [second, { canary, control }]))
   if (entry.judge === null) return
   const endMs = Math.floor(Math.max(answer.hotToMs - SETTLE_MS, answer.nowMs - QUIET_MS) / 1000) * 1000
-  const newlyFailing = answer.failingUsers.filter(({ user, arm, firstMs }) => firstMs < endMs && firstMs >= (entry.judge?.fromMs ?? 0) && !entry.failing.has(`${arm}\0${user}`))
+  const newlyFailing = answer.failingUsers.filter(
+    ({ user, arm, firstMs }) => firstMs < endMs && firstMs >= (entry.judge?.fromMs ?? 0) && !entry.failing.has(`${arm}\0${user}`),
+  )
   for (const { user, arm } of newlyFailing) entry.failing.add(`${arm}\0${user}`)
   for (let fromMs = entry.cursorMs; fromMs + 1000 <= endMs; fromMs += 1000) {
     if (entry.row.gate_from_ms > entry.gateFromMs && fromMs >= entry.row.gate_from_ms) {
@@ -148,12 +172,19 @@ function consume(entry: Tracked, answer: LiveAnswer): void {
     const second = seconds.get(fromMs / 1000)
     // A row that came late belongs to a second that is gone: it counts in the oldest that is left.
     const isHere = (firstMs: number): boolean => firstMs < fromMs + 1000 && (firstMs >= fromMs || fromMs === entry.cursorMs)
-    const failing = (isCanary: boolean): number => newlyFailing.filter((one) => (one.arm === 'canary') === isCanary && isHere(one.firstMs)).length
+    const failing = (isCanary: boolean): number =>
+      newlyFailing.filter((one) => (one.arm === 'canary') === isCanary && isHere(one.firstMs)).length
     const armWindow = (arm: { units: number; hist: Map<number, number> } | undefined, isCanary: boolean) => {
       const units = arm?.units ?? 0
       return { units, failing: Math.min(units, failing(isCanary)), hist: arm?.hist ?? new Map<number, number>() }
     }
-    const window: Window = { fromMs, durationMs: 1000, canary: armWindow(second?.canary, true), control: armWindow(second?.control, false), coverage: answer.coverage }
+    const window: Window = {
+      fromMs,
+      durationMs: 1000,
+      canary: armWindow(second?.canary, true),
+      control: armWindow(second?.control, false),
+      coverage: answer.coverage,
+    }
     entry.judge = observe(entry.judge, window)
   }
   entry.cursorMs = Math.max(entry.cursorMs, endMs)
@@ -175,13 +206,19 @@ function breakerOf(db: ReadDb, entry: Tracked, answer: LiveAnswer, now: number):
   const isSettled = row.step >= 0 && phaseOf(row, splitStatus(db, row.service)) === 'judging'
   const unhealthy = arm && isSettled ? Math.max(0, arm.wanted - arm.healthy) : 0
   entry.unhealthySinceMs = unhealthy > 0 ? (entry.unhealthySinceMs ?? now) : null
-  const restartsLastMinute = entry.restarts.reduce((count, one, i) => count + Math.max(0, one.total - (entry.restarts[i - 1]?.total ?? one.total)), 0)
+  const restartsLastMinute = entry.restarts.reduce(
+    (count, one, i) => count + Math.max(0, one.total - (entry.restarts[i - 1]?.total ?? one.total)),
+    0,
+  )
   return {
     canary: sum((second) => second.canary),
     control: sum((second) => second.control),
     usualRate: usualRate(earlierEvidence(db, row)),
     tasks: {
-      wanted: arm?.wanted ?? 0, unhealthy, unhealthyForMs: entry.unhealthySinceMs === null ? 0 : now - entry.unhealthySinceMs, restartsLastMinute,
+      wanted: arm?.wanted ?? 0,
+      unhealthy,
+      unhealthyForMs: entry.unhealthySinceMs === null ? 0 : now - entry.unhealthySinceMs,
+      restartsLastMinute,
     },
   }
 }

@@ -34,7 +34,13 @@ export function wireDeploy(host: ServerHost, scuba: Pick<ScubaClient, 'live'>): 
     const judge = tracker.evidence(rollout)?.judge
     if (!row || !judge) return
     host.telemetry('muster_rollouts', {
-      rollout: `r${row.id}`, service: row.service, release: row.release, state: row.state, step: row.step, units_canary: judge.units.canary, units_control: judge.units.control,
+      rollout: `r${row.id}`,
+      service: row.service,
+      release: row.release,
+      state: row.state,
+      step: row.step,
+      units_canary: judge.units.canary,
+      units_control: judge.units.control,
     })
   }
 
@@ -81,4 +87,3 @@ export function wireDeploy(host: ServerHost, scuba: Pick<ScubaClient, 'live'>): 
     },
   }
 }
-

@@ -22,10 +22,32 @@ export function experiment(muster: Json = {}, provider: Json = {}, extra: Json =
     title: 'test',
     'steady-state-hypothesis': {
       title: 'users do not notice',
-      probes: [{ type: 'probe', name: 'error ratio', tolerance: [0, 0.01], provider: { type: 'muster', measure: 'error_ratio', service: 'web', window: '5s' } }],
+      probes: [
+        {
+          type: 'probe',
+          name: 'error ratio',
+          tolerance: [0, 0.01],
+          provider: { type: 'muster', measure: 'error_ratio', service: 'web', window: '5s' },
+        },
+      ],
     },
-    method: [{ type: 'action', name: 'break', provider: { type: 'muster', fault: 'legion.kill', target: { service: 'web', count: 2 }, ...provider } }],
-    muster: { environment: 'dev', tasks: 2, duration: '5s', baseline: '2s', observe_min: '5s', recovery_within: '20s', lease: '4s', ...muster },
+    method: [
+      {
+        type: 'action',
+        name: 'break',
+        provider: { type: 'muster', fault: 'legion.kill', target: { service: 'web', count: 2 }, ...provider },
+      },
+    ],
+    muster: {
+      environment: 'dev',
+      tasks: 2,
+      duration: '5s',
+      baseline: '2s',
+      observe_min: '5s',
+      recovery_within: '20s',
+      lease: '4s',
+      ...muster,
+    },
     ...extra,
   }
 }
@@ -63,7 +85,9 @@ export function newDriver(): Driver {
     },
   }
   const fleet = newSimulatedFleet({
-    nodes: 4, regions: 2, systems: [delosSystem, twSystem, sevSystem, deploySystem, { ...chaosSystem, controllers: [controller] }],
+    nodes: 4,
+    regions: 2,
+    systems: [delosSystem, twSystem, sevSystem, deploySystem, { ...chaosSystem, controllers: [controller] }],
     softOf: (name) => (name === 'chaos.runs' ? { run: (id: string) => soft.get(id) } : undefined),
   })
   const { state } = fleet
@@ -72,7 +96,9 @@ export function newDriver(): Driver {
     for (const run of liveRuns(state.db)) {
       const checks = checksOf(experimentOf(run), planOf(run).services)
       const before = soft.get(run.id)
-      const states = checks.map((check, i): CheckState => stepCheck(check, before?.checks[i] ?? startCheck(state.now()), { atMs: state.now(), ...driver.sample() }, run.state === 'baseline'))
+      const states = checks.map((check, i): CheckState =>
+        stepCheck(check, before?.checks[i] ?? startCheck(state.now()), { atMs: state.now(), ...driver.sample() }, run.state === 'baseline'),
+      )
       soft.set(run.id, { atMs: state.now(), checks: states, effect: driver.effect, users: 1000 })
     }
   }

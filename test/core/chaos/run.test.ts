@@ -24,8 +24,20 @@ describe('a run', () => {
     const run = driver.close(driver.start())
     expect(run).toMatchObject({ verdict: 'held', effect: 2, reason: '' })
     expect(driver.transcript()).toEqual([
-      'ChaosRunProposed', 'ChaosRunAdmitted', 'ChaosRunStarted', 'ArmFault', 'ArmFault', 'FaultArmed', 'FaultArmed', 'ChaosRunObserving',
-      'RevertFault', 'RevertFault', 'FaultReverted', 'FaultReverted', 'ChaosRunVerifying', 'ChaosRunClosed',
+      'ChaosRunProposed',
+      'ChaosRunAdmitted',
+      'ChaosRunStarted',
+      'ArmFault',
+      'ArmFault',
+      'FaultArmed',
+      'FaultArmed',
+      'ChaosRunObserving',
+      'RevertFault',
+      'RevertFault',
+      'FaultReverted',
+      'FaultReverted',
+      'ChaosRunVerifying',
+      'ChaosRunClosed',
     ])
     expect(driver.fleet.state.replay().digest()).toBe(driver.fleet.state.digest())
   })
@@ -138,7 +150,8 @@ describe('a run', () => {
 describe('what may start', () => {
   it('is refused over the cap on tasks, on more than half, and where a region would be left empty', () => {
     const { fleet } = newDriver()
-    const plan = (muster: Record<string, unknown>, target: Record<string, unknown>) => codeOf(() => fleet.state.ask(runPlan, { experiment: experiment(muster, { target }) }))
+    const plan = (muster: Record<string, unknown>, target: Record<string, unknown>) =>
+      codeOf(() => fleet.state.ask(runPlan, { experiment: experiment(muster, { target }) }))
     expect(plan({ tasks: 1 }, { service: 'web', count: 2 })).toBe('CHAOS_RADIUS')
     expect(plan({ tasks: 8, leave_healthy: 0 }, { service: 'web', count: 5 })).toBe('CHAOS_RADIUS')
     expect(plan({ tasks: 4 }, { region: 'r1', all: true })).toBe('CHAOS_RADIUS')

@@ -58,7 +58,9 @@ export function newDriver(options: { seed?: number; behaviour?: (task: DesiredTa
     },
   }
   const fleet = newSimulatedFleet({
-    nodes: 6, regions: 2, systems: [delosSystem, twSystem, sevSystem, { ...deploySystem, controllers: [controller] }],
+    nodes: 6,
+    regions: 2,
+    systems: [delosSystem, twSystem, sevSystem, { ...deploySystem, controllers: [controller] }],
     softOf: (name) => (name === 'deploy.rollout' ? { evidence: (id: number) => tracker.evidence(id) } : undefined),
     ...(options.behaviour ? { behaviour: options.behaviour } : {}),
   })
@@ -70,7 +72,8 @@ export function newDriver(options: { seed?: number; behaviour?: (task: DesiredTa
     if (conduct.serves === false) return
     const at = state.now() - 500
     const second = Math.floor(at / 1000)
-    for (let i = 0; i < units; i += 1) aggregate.addCounts('web', second, arm, `v${version}`, 1, 0, histBucket(8 * (conduct.slower ?? 1) * Math.exp(0.5 * normal())))
+    for (let i = 0; i < units; i += 1)
+      aggregate.addCounts('web', second, arm, `v${version}`, 1, 0, histBucket(8 * (conduct.slower ?? 1) * Math.exp(0.5 * normal())))
     const failing = Math.min(units, poisson(units * (conduct.fails ?? 0)))
     for (let i = 0; i < failing; i += 1) {
       users += 1
@@ -80,7 +83,11 @@ export function newDriver(options: { seed?: number; behaviour?: (task: DesiredTa
   }
 
   const driver: Driver = {
-    fleet, rate: 500, conduct: () => ({}), isSeeing: true, loses: () => false,
+    fleet,
+    rate: 500,
+    conduct: () => ({}),
+    isSeeing: true,
+    loses: () => false,
     get tracker() {
       return tracker
     },
@@ -95,7 +102,13 @@ export function newDriver(options: { seed?: number; behaviour?: (task: DesiredTa
         const shares = split?.shares ?? { v1: 1_000_000 }
         for (const [subset, ppm] of Object.entries(shares)) {
           const version = Number(subset.slice(1))
-          if (ppm > 0) serve(split?.arms[subset] ?? 'primary', version, poisson((driver.rate * ppm) / 1e6), driver.conduct(version, (state.now() - since) / 1000))
+          if (ppm > 0)
+            serve(
+              split?.arms[subset] ?? 'primary',
+              version,
+              poisson((driver.rate * ppm) / 1e6),
+              driver.conduct(version, (state.now() - since) / 1000),
+            )
         }
         for (const { rollout, service, fromMs } of tracker.questions(state.db, state.now())) {
           if (driver.isSeeing) tracker.absorb(state.db, rollout, aggregate.read(service, fromMs, null, state.now()), state.now())
@@ -121,18 +134,33 @@ export function newDriver(options: { seed?: number; behaviour?: (task: DesiredTa
 function line(type: string, body: Record<string, unknown>): string[] {
   if (type === 'tw.SplitSet') {
     const shares = body['shares'] as Record<string, number>
-    return [`split ${Object.entries(shares).map(([subset, ppm]) => `${subset}=${ppm / 10_000}%`).join(' ') || 'none'}`]
+    return [
+      `split ${
+        Object.entries(shares)
+          .map(([subset, ppm]) => `${subset}=${ppm / 10_000}%`)
+          .join(' ') || 'none'
+      }`,
+    ]
   }
   if (!type.startsWith('deploy.')) return []
-  const extra = ['step', 'verdict', 'cause', 'rule'].flatMap((key) => (body[key] === undefined ? [] : [String(key === 'step' ? Number(body[key]) + 1 : body[key])]))
+  const extra = ['step', 'verdict', 'cause', 'rule'].flatMap((key) =>
+    body[key] === undefined ? [] : [String(key === 'step' ? Number(body[key]) + 1 : body[key])],
+  )
   return [[type.slice('deploy.'.length), ...extra].join(' ')]
 }
 
 /** Starts a rollout of a version that differs by its environment. */
 export function ship(driver: Driver, input: { profile?: string; onNew?: 'reject' | 'supersede' } = {}): RolloutRow {
   driver.fleet.state.run(deployStart, {
-    service: 'web', source: { job: { ...WEB, groups: { api: { ...WEB.groups.api, main: { ...WEB.groups.api.main, env: { N: String(driver.fleet.state.entries.length) } } } } } },
-    profile: input.profile ?? 'demo', ...(input.onNew ? { onNew: input.onNew } : {}),
+    service: 'web',
+    source: {
+      job: {
+        ...WEB,
+        groups: { api: { ...WEB.groups.api, main: { ...WEB.groups.api.main, env: { N: String(driver.fleet.state.entries.length) } } } },
+      },
+    },
+    profile: input.profile ?? 'demo',
+    ...(input.onNew ? { onNew: input.onNew } : {}),
   })
   return driver.rollout()
 }

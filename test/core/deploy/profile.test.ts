@@ -19,7 +19,17 @@ test('the profile in templates/ is valid', () => {
 
 test.each([
   ['an unknown key', { name: 'x', steps: [{ share: '100%', for: '1m' }], stepz: 1 }],
-  ['shares that do not grow', { name: 'x', steps: [{ share: '5%', for: '1m' }, { share: '5%', for: '1m' }, { share: '100%', for: '1m' }] }],
+  [
+    'shares that do not grow',
+    {
+      name: 'x',
+      steps: [
+        { share: '5%', for: '1m' },
+        { share: '5%', for: '1m' },
+        { share: '100%', for: '1m' },
+      ],
+    },
+  ],
   ['an end below 100 %', { name: 'x', steps: [{ share: '50%', for: '1m' }] }],
   ['a duration without unit', { name: 'x', steps: [{ share: '100%', for: '10' }] }],
   ['a share over 100 %', { name: 'x', steps: [{ share: '101%', for: '1m' }] }],

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import {
-  deployAbort, deployHalt, deployHistory, deployPause, deployPromote, deployResume, deployRetry, deployRollback, deployStart, deployStatus, deployUnhalt,
+  deployAbort,
+  deployHalt,
+  deployHistory,
+  deployPause,
+  deployPromote,
+  deployResume,
+  deployRetry,
+  deployRollback,
+  deployStart,
+  deployStatus,
+  deployUnhalt,
 } from '../../../src/core/deploy/operations.ts'
 import { releaseRow, watchView, whyView, type RolloutRow } from '../../../src/core/deploy/queries.ts'
 import { isRefusal } from '../../../src/core/kernel/errors.ts'
@@ -10,7 +20,10 @@ import { WEB } from '../../support/tw-fleet.ts'
 import { newDriver, ship, type Driver } from './driver.ts'
 
 const HAS_ENDED = (row: RolloutRow): boolean => row.ended_at !== null
-const IN_STEP = (step: number) => (row: RolloutRow): boolean => row.step === step && row.state !== 'preparing'
+const IN_STEP =
+  (step: number) =>
+  (row: RolloutRow): boolean =>
+    row.step === step && row.state !== 'preparing'
 
 function codeOf(act: () => unknown): string {
   try {
@@ -34,14 +47,27 @@ describe('a rollout', () => {
     driver.seconds(60, HAS_ENDED)
     driver.seconds(40)
     expect(driver.transcript()).toEqual([
-      'ReleaseCreated', 'ReleaseCreated', 'RolloutRequested',
-      'split v1=100% v2=0%', 'StartCanary', 'CanaryStarted', 'RolloutStepEntered 1', 'split v1=95% v2=5%',
-      'StepVerdict 1 pass', 'RolloutStepEntered 2', 'split v1=75% v2=25%',
-      'StepVerdict 2 pass', 'RolloutStepEntered 3', 'split v1=0% v2=100%',
-      'RolloutSucceeded', 'split none',
+      'ReleaseCreated',
+      'ReleaseCreated',
+      'RolloutRequested',
+      'split v1=100% v2=0%',
+      'StartCanary',
+      'CanaryStarted',
+      'RolloutStepEntered 1',
+      'split v1=95% v2=5%',
+      'StepVerdict 1 pass',
+      'RolloutStepEntered 2',
+      'split v1=75% v2=25%',
+      'StepVerdict 2 pass',
+      'RolloutStepEntered 3',
+      'split v1=0% v2=100%',
+      'RolloutSucceeded',
+      'split none',
     ])
     expect(jobStatus(driver.fleet.state.db, 'web')).toMatchObject({
-      currentVersion: 2, owner: null, groups: [{ count: 8, arms: [{ arm: 'primary', version: 2, wanted: 8, healthy: 8 }], leftover: 0 }],
+      currentVersion: 2,
+      owner: null,
+      groups: [{ count: 8, arms: [{ arm: 'primary', version: 2, wanted: 8, healthy: 8 }], leftover: 0 }],
     })
     expect(releaseRow(driver.fleet.state.db, 'web-r2')?.state).toBe('good')
   })
@@ -52,7 +78,10 @@ describe('a rollout', () => {
     driver.seconds(60, (row) => row.state === 'baking')
     driver.seconds(1)
     const arms = jobStatus(driver.fleet.state.db, 'web')?.groups[0]?.arms
-    expect(arms).toMatchObject([{ version: 1, wanted: 8, healthy: 8 }, { version: 2, wanted: 8 }])
+    expect(arms).toMatchObject([
+      { version: 1, wanted: 8, healthy: 8 },
+      { version: 2, wanted: 8 },
+    ])
   })
 
   test('of a release that fails 5 % of its requests goes home within 15 s of its first share, nearly always from its first step', () => {
@@ -218,7 +247,9 @@ describe('a person', () => {
     expect(driver.rollout().state).toBe('rolled-back')
     driver.seconds(5)
     expect(codeOf(() => state.run(deployRetry, { rollout: 'web' }))).toBe('DEPLOY_KNOWN_BAD')
-    expect(codeOf(() => state.run(deployStart, { service: 'web', source: { release: 'web-r2' }, profile: 'demo' }))).toBe('DEPLOY_KNOWN_BAD')
+    expect(codeOf(() => state.run(deployStart, { service: 'web', source: { release: 'web-r2' }, profile: 'demo' }))).toBe(
+      'DEPLOY_KNOWN_BAD',
+    )
     expect(codeOf(() => state.run(deployStart, { service: 'nope', source: { release: 'x' } }))).toBe('DEPLOY_SERVICE_UNKNOWN')
     expect(codeOf(() => state.run(deployStart, { service: 'web', source: { release: 'web-r9' } }))).toBe('DEPLOY_RELEASE_UNKNOWN')
     expect(codeOf(() => state.run(deployStart, { service: 'web', source: { job: WEB }, profile: 'nope' }))).toBe('DEPLOY_PROFILE_INVALID')
@@ -282,11 +313,17 @@ describe('a person', () => {
     driver.seconds(60, IN_STEP(1))
     driver.seconds(3)
     const why = whyView(driver.fleet.state.db, driver.rollout(), driver.tracker.evidence(driver.rollout().id), driver.fleet.state.now())
-    expect(why.verdicts).toMatchObject([{ step: 0, verdict: 'pass', evidence: { sharePpm: 50_000, failingCanary: 0, harm: { line: 6908 } } }])
+    expect(why.verdicts).toMatchObject([
+      { step: 0, verdict: 'pass', evidence: { sharePpm: 50_000, failingCanary: 0, harm: { line: 6908 } } },
+    ])
     expect(why.verdicts[0]?.evidence?.unitsCanary).toBeGreaterThan(50)
     expect(why.now?.evidence?.sharePpm).toBe(250_000)
     const watch = watchView(driver.fleet.state.db, driver.rollout(), driver.tracker.evidence(driver.rollout().id), driver.fleet.state.now())
-    expect(watch).toMatchObject({ isLive: true, breaker: { state: 'closed' }, rollout: { sharePpm: 250_000, legal: ['pause', 'promote', 'abort', 'rollback'] } })
+    expect(watch).toMatchObject({
+      isLive: true,
+      breaker: { state: 'closed' },
+      rollout: { sharePpm: 250_000, legal: ['pause', 'promote', 'abort', 'rollback'] },
+    })
     expect(driver.fleet.state.ask(deployStatus, {}).rollouts).toHaveLength(1)
   })
 })
@@ -300,7 +337,12 @@ describe('after a kill of the server', () => {
       driver.restart()
       driver.seconds(90, HAS_ENDED)
       expect(driver.rollout().state).toBe('succeeded')
-      expect(shares(driver).slice(0, 4)).toEqual(['split v1=100% v2=0%', 'split v1=95% v2=5%', 'split v1=75% v2=25%', 'split v1=0% v2=100%'])
+      expect(shares(driver).slice(0, 4)).toEqual([
+        'split v1=100% v2=0%',
+        'split v1=95% v2=5%',
+        'split v1=75% v2=25%',
+        'split v1=0% v2=100%',
+      ])
     }
   })
 

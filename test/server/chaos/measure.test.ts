@@ -4,13 +4,22 @@ import { LiveAggregate, histBucket } from '../../../src/core/scuba/live/aggregat
 import type { Check } from '../../../src/core/chaos/spec/checks.ts'
 
 const NOW = 1_700_000_000_000
-const check: Check = { name: 'c', kind: 'guard', source: { measure: 'error_ratio', service: 'web', windowMs: 5000 }, min: 0, max: 1, requestsMin: 0, fromBaseline: false }
+const check: Check = {
+  name: 'c',
+  kind: 'guard',
+  source: { measure: 'error_ratio', service: 'web', windowMs: 5000 },
+  min: 0,
+  max: 1,
+  requestsMin: 0,
+  fromBaseline: false,
+}
 
 /** `perSecond` requests in each of the last five seconds, one in ten failing, 1 to 100 ms. */
 function traffic(newestMs = NOW): LiveAggregate {
   const live = new LiveAggregate()
   for (let second = 0; second < 5; second += 1) {
-    for (let i = 1; i <= 100; i += 1) live.addCounts('web', Math.floor(newestMs / 1000) - second, 'primary', 'v1', 1, i % 10 === 0 ? 1 : 0, histBucket(i))
+    for (let i = 1; i <= 100; i += 1)
+      live.addCounts('web', Math.floor(newestMs / 1000) - second, 'primary', 'v1', 1, i % 10 === 0 ? 1 : 0, histBucket(i))
   }
   return live
 }

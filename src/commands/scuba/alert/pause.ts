@@ -12,7 +12,10 @@ export default class ScubaAlertPause extends ChangeCommand<typeof operation> {
     reason: Flags.string({ description: 'why, for the log', helpValue: 'TEXT' }),
     resume: Flags.boolean({ description: 'look at it again' }),
   }
-  static override examples = ['<%= config.bin %> scuba alert pause feed-5xx --for 30m --reason "load test"', '<%= config.bin %> scuba alert pause feed-5xx --resume']
+  static override examples = [
+    '<%= config.bin %> scuba alert pause feed-5xx --for 30m --reason "load test"',
+    '<%= config.bin %> scuba alert pause feed-5xx --resume',
+  ]
 
   input({ args, flags }: Parsed<typeof ScubaAlertPause>): InputOf<typeof operation> {
     return defined({ name: args.name, for: flags.for, reason: flags.reason, resume: flags.resume })

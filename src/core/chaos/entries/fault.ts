@@ -8,7 +8,10 @@ const about = { run: z.string(), fault: z.string() }
 
 /** `legion.kill on web/api[3]` */
 function nameOf(db: Db, id: string): string {
-  const row = db.get<{ fault: string; task_name: string | null; service: string | null }>('SELECT fault, task_name, service FROM chaos_fault WHERE id = ?', id)
+  const row = db.get<{ fault: string; task_name: string | null; service: string | null }>(
+    'SELECT fault, task_name, service FROM chaos_fault WHERE id = ?',
+    id,
+  )
   return row ? `${row.fault} on ${row.task_name ?? row.service ?? ''}` : id
 }
 
@@ -34,8 +37,20 @@ export const armFault = defineEntry({
     db.run(
       `INSERT INTO chaos_fault (id, run, n, action, fault, backend, service, task, task_name, incarnation, node, arguments, until_ms, lease_ms, state, effect, message)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'arming', 0, '')`,
-      body.fault, body.run, body.n, body.action, body.kind, body.backend, body.service, body.task, body.taskName, body.incarnation, body.node,
-      canonicalJson(body.arguments), body.untilMs, body.leaseMs,
+      body.fault,
+      body.run,
+      body.n,
+      body.action,
+      body.kind,
+      body.backend,
+      body.service,
+      body.task,
+      body.taskName,
+      body.incarnation,
+      body.node,
+      canonicalJson(body.arguments),
+      body.untilMs,
+      body.leaseMs,
     )
     addEvent(db, body.run, meta, `arm ${nameOf(db, body.fault)}${body.node === null ? '' : `, node ${body.node}`}`)
   },
@@ -46,7 +61,12 @@ export const faultArmed = defineEntry({
   body: z.object({ ...about, effect: z.int() }),
   notable: (body, db) => runNote(db, body.run, 'chaos-fault', `fault ${nameOf(db, body.fault)}`),
   apply: (db, body, meta) => {
-    const changed = db.run("UPDATE chaos_fault SET state = 'armed', armed_at = ?, effect = ? WHERE id = ? AND state = 'arming'", meta.at, body.effect, body.fault)
+    const changed = db.run(
+      "UPDATE chaos_fault SET state = 'armed', armed_at = ?, effect = ? WHERE id = ? AND state = 'arming'",
+      meta.at,
+      body.effect,
+      body.fault,
+    )
     if (changed > 0) addEvent(db, body.run, meta, `armed: ${nameOf(db, body.fault)}`)
   },
 })
@@ -78,7 +98,10 @@ export const faultReverted = defineEntry({
   apply: (db, body, meta) => {
     db.run(
       "UPDATE chaos_fault SET state = 'reverted', message = ?, ended_at = ?, effect = MAX(effect, ?) WHERE id = ? AND state NOT IN ('reverted', 'failed')",
-      body.by, meta.at, body.effect, body.fault,
+      body.by,
+      meta.at,
+      body.effect,
+      body.fault,
     )
     addEvent(db, body.run, meta, `undone: ${nameOf(db, body.fault)} (${body.by})`)
   },

@@ -8,12 +8,30 @@ const json = z.record(z.string(), z.unknown())
 
 export const chaosRunProposed = defineEntry({
   type: 'chaos.ChaosRunProposed',
-  body: z.object({ run, title: z.string(), digest: z.string(), experiment: json, plan: json, service: z.string().nullable(), reason: z.string() }),
+  body: z.object({
+    run,
+    title: z.string(),
+    digest: z.string(),
+    experiment: json,
+    plan: json,
+    service: z.string().nullable(),
+    reason: z.string(),
+  }),
   apply: (db, body, meta) => {
     db.run(
       `INSERT INTO chaos_run (id, position, title, digest, experiment, plan, state, service, since_ms, reason, author, at)
        VALUES (?, ?, ?, ?, ?, ?, 'baseline', ?, ?, ?, ?, ?)`,
-      body.run, meta.position, body.title, body.digest, canonicalJson(body.experiment), canonicalJson(body.plan), body.service, meta.at, body.reason, meta.actor, meta.at,
+      body.run,
+      meta.position,
+      body.title,
+      body.digest,
+      canonicalJson(body.experiment),
+      canonicalJson(body.plan),
+      body.service,
+      meta.at,
+      body.reason,
+      meta.actor,
+      meta.at,
     )
     addEvent(db, body.run, meta, `proposed: ${body.title}`)
   },
@@ -23,7 +41,8 @@ export const chaosRunProposed = defineEntry({
 export const chaosRunAdmitted = defineEntry({
   type: 'chaos.ChaosRunAdmitted',
   body: z.object({ run, gates: z.array(z.string()) }),
-  apply: (db, body, meta) => addEvent(db, body.run, meta, `admitted: ${body.gates.join(', ')}; the hypothesis is watched before anything is broken`),
+  apply: (db, body, meta) =>
+    addEvent(db, body.run, meta, `admitted: ${body.gates.join(', ')}; the hypothesis is watched before anything is broken`),
 })
 
 /** The baseline held: faults are armed from here on. The plan may differ from the proposed one where tasks were replaced meanwhile. */
@@ -32,7 +51,13 @@ export const chaosRunStarted = defineEntry({
   body: z.object({ run, plan: json, service: z.string().nullable() }),
   notable: (body, db) => runNote(db, body.run, 'chaos', `chaos run ${body.run} started`),
   apply: (db, body, meta) => {
-    db.run("UPDATE chaos_run SET state = 'arming', since_ms = ?, started_at = ?, plan = ? WHERE id = ?", meta.at, meta.at, canonicalJson(body.plan), body.run)
+    db.run(
+      "UPDATE chaos_run SET state = 'arming', since_ms = ?, started_at = ?, plan = ? WHERE id = ?",
+      meta.at,
+      meta.at,
+      canonicalJson(body.plan),
+      body.run,
+    )
     addEvent(db, body.run, meta, 'the baseline held; faults are armed')
   },
 })
@@ -48,9 +73,28 @@ export const chaosRunObserving = defineEntry({
 
 export const chaosGuardBreached = defineEntry({
   type: 'chaos.ChaosGuardBreached',
-  body: z.object({ run, check: z.string(), kind: z.enum(['hypothesis', 'guard']), status: z.enum(['breach', 'blind']), value: z.number().nullable(), bounds: z.string() }),
-  notable: (body, db) => runNote(db, body.run, 'chaos-guard', `${body.kind} "${body.check}" ${body.status === 'blind' ? 'has no data' : `is ${body.value}, allowed is ${body.bounds}`}`),
-  apply: (db, body, meta) => addEvent(db, body.run, meta, `${body.kind} "${body.check}": ${body.status === 'blind' ? 'no data' : `${body.value}, allowed is ${body.bounds}`}`),
+  body: z.object({
+    run,
+    check: z.string(),
+    kind: z.enum(['hypothesis', 'guard']),
+    status: z.enum(['breach', 'blind']),
+    value: z.number().nullable(),
+    bounds: z.string(),
+  }),
+  notable: (body, db) =>
+    runNote(
+      db,
+      body.run,
+      'chaos-guard',
+      `${body.kind} "${body.check}" ${body.status === 'blind' ? 'has no data' : `is ${body.value}, allowed is ${body.bounds}`}`,
+    ),
+  apply: (db, body, meta) =>
+    addEvent(
+      db,
+      body.run,
+      meta,
+      `${body.kind} "${body.check}": ${body.status === 'blind' ? 'no data' : `${body.value}, allowed is ${body.bounds}`}`,
+    ),
 })
 
 export const chaosRunAborting = defineEntry({
@@ -58,7 +102,13 @@ export const chaosRunAborting = defineEntry({
   body: z.object({ run, cause: z.enum(['breach', 'blind', 'stopped', 'halted', 'sev', 'rollout', 'fault-failed']), reason: z.string() }),
   notable: (body, db) => runNote(db, body.run, 'chaos-abort', `chaos run ${body.run} is broken off: ${body.reason}`),
   apply: (db, body, meta) => {
-    db.run("UPDATE chaos_run SET state = 'aborting', since_ms = ?, cause = ?, reason = ? WHERE id = ?", meta.at, body.cause, body.reason, body.run)
+    db.run(
+      "UPDATE chaos_run SET state = 'aborting', since_ms = ?, cause = ?, reason = ? WHERE id = ?",
+      meta.at,
+      body.cause,
+      body.reason,
+      body.run,
+    )
     addEvent(db, body.run, meta, `broken off: ${body.reason}`)
   },
 })
@@ -75,17 +125,36 @@ export const chaosRunVerifying = defineEntry({
 
 export const chaosRunClosed = defineEntry({
   type: 'chaos.ChaosRunClosed',
-  body: z.object({ run, service: z.string().nullable(), verdict: z.enum(['held', 'deviated', 'inconclusive', 'not-run']), reason: z.string(), summary: json }),
-  notable: (body, db) => runNote(db, body.run, 'chaos', `chaos run ${body.run} ended: ${body.verdict}${body.reason === '' ? '' : `, ${body.reason}`}`),
+  body: z.object({
+    run,
+    service: z.string().nullable(),
+    verdict: z.enum(['held', 'deviated', 'inconclusive', 'not-run']),
+    reason: z.string(),
+    summary: json,
+  }),
+  notable: (body, db) =>
+    runNote(db, body.run, 'chaos', `chaos run ${body.run} ended: ${body.verdict}${body.reason === '' ? '' : `, ${body.reason}`}`),
   apply: (db, body, meta) => {
     db.run(
       "UPDATE chaos_run SET state = 'closed', since_ms = ?, ended_at = ?, verdict = ?, reason = ?, summary = ? WHERE id = ?",
-      meta.at, meta.at, body.verdict, body.reason, canonicalJson(body.summary), body.run,
+      meta.at,
+      meta.at,
+      body.verdict,
+      body.reason,
+      canonicalJson(body.summary),
+      body.run,
     )
     addEvent(db, body.run, meta, `closed: ${body.verdict}${body.reason === '' ? '' : `, ${body.reason}`}`)
   },
 })
 
 export const RUN_ENTRIES = [
-  chaosRunProposed, chaosRunAdmitted, chaosRunStarted, chaosRunObserving, chaosGuardBreached, chaosRunAborting, chaosRunVerifying, chaosRunClosed,
+  chaosRunProposed,
+  chaosRunAdmitted,
+  chaosRunStarted,
+  chaosRunObserving,
+  chaosGuardBreached,
+  chaosRunAborting,
+  chaosRunVerifying,
+  chaosRunClosed,
 ] as const

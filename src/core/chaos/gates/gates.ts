@@ -22,14 +22,35 @@ export function gatesOf(db: ReadDb, now: number, experiment: Experiment, service
   const rollouts = services.flatMap((service) => inFlightOf(db, service).map(({ id }) => `r${id} of ${service}`))
   const others = liveRuns(db).filter(({ id }) => id !== self)
   const shared = others.find((run) => planOf(run).services.some((service) => services.includes(service)))
-  const held = services.map((service) => scopeHolder(db, scopeOf(service), now)).find((lock) => lock !== null && lock.holder !== holderOf(self))
-  const gate = (name: Gate['gate'], isOpen: boolean, open: string, shut: string): Gate => ({ gate: name, isOpen, detail: isOpen ? open : shut })
+  const held = services
+    .map((service) => scopeHolder(db, scopeOf(service), now))
+    .find((lock) => lock !== null && lock.holder !== holderOf(self))
+  const gate = (name: Gate['gate'], isOpen: boolean, open: string, shut: string): Gate => ({
+    gate: name,
+    isOpen,
+    detail: isOpen ? open : shut,
+  })
   return [
     gate('halt', halt === null, 'not halted', `chaos is halted: ${halt?.reason ?? ''} (${halt?.author ?? ''})`),
-    gate('environment', environment === experiment.muster.environment, `this is ${environment}`, `the experiment is for "${experiment.muster.environment}", this fleet is "${environment}"`),
-    gate('sev', incidents.length === 0, 'no SEV1 or SEV2 is open', `SEV${incidents[0]?.level ?? ''} #${incidents[0]?.number ?? ''} is open`),
+    gate(
+      'environment',
+      environment === experiment.muster.environment,
+      `this is ${environment}`,
+      `the experiment is for "${experiment.muster.environment}", this fleet is "${environment}"`,
+    ),
+    gate(
+      'sev',
+      incidents.length === 0,
+      'no SEV1 or SEV2 is open',
+      `SEV${incidents[0]?.level ?? ''} #${incidents[0]?.number ?? ''} is open`,
+    ),
     gate('rollout', rollouts.length === 0, 'no rollout on the targets', `rollout ${rollouts.join(', ')} is in flight`),
-    gate('lock', shared === undefined && !held, 'the targets are free', shared ? `run ${shared.id} holds ${shared.service ?? 'the targets'}` : `${held?.scope ?? ''} is held by ${held?.holder ?? ''}`),
+    gate(
+      'lock',
+      shared === undefined && !held,
+      'the targets are free',
+      shared ? `run ${shared.id} holds ${shared.service ?? 'the targets'}` : `${held?.scope ?? ''} is held by ${held?.holder ?? ''}`,
+    ),
     gate('fleet', others.length < RUNS_MAX, `${others.length} other runs`, `${others.length} runs are under way, at most ${RUNS_MAX}`),
   ]
 }
@@ -39,7 +60,8 @@ export function refusalOf(gates: readonly Gate[]): MusterError | null {
   const shut = gates.filter(({ isOpen }) => !isOpen)
   const only = shut.length === 1 ? shut[0]?.gate : null
   if (shut.length === 0) return null
-  const code = only === 'halt' ? 'CHAOS_HALTED' : only === 'environment' ? 'CHAOS_ENVIRONMENT' : only === 'lock' ? 'CHAOS_LOCKED' : 'CHAOS_GATE'
+  const code =
+    only === 'halt' ? 'CHAOS_HALTED' : only === 'environment' ? 'CHAOS_ENVIRONMENT' : only === 'lock' ? 'CHAOS_LOCKED' : 'CHAOS_GATE'
   return refuse(code, shut.map(({ detail }) => detail).join('; '), { details: { gates } })
 }
 

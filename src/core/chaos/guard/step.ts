@@ -31,7 +31,17 @@ const BAD_MAX = 2
 export const BLIND_MS = 3000
 
 export function startCheck(nowMs: number): CheckState {
-  return { status: 'waiting', value: null, atMs: nowMs, okSinceMs: null, bad: 0, lastDataMs: nowMs, lowest: null, highest: null, baseline: null }
+  return {
+    status: 'waiting',
+    value: null,
+    atMs: nowMs,
+    okSinceMs: null,
+    bad: 0,
+    lastDataMs: nowMs,
+    lowest: null,
+    highest: null,
+    baseline: null,
+  }
 }
 
 /** Takes a sample. Pure; `isBaseline` while no fault is armed: then the value becomes the baseline too. */

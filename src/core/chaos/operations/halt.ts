@@ -33,7 +33,11 @@ export const haltGet = defineQuery({
   summary: 'Say whether chaos is halted, by whom and why.',
   input: z.strictObject({}),
   output: haltSchema,
-  answer: (db) => haltView(db, liveRuns(db).map(({ id }) => id)),
+  answer: (db) =>
+    haltView(
+      db,
+      liveRuns(db).map(({ id }) => id),
+    ),
 })
 
 export const environmentSet = defineCommand({
@@ -61,7 +65,16 @@ export const catalogueGet = defineQuery({
   summary: 'List what can be broken, and what undoes it.',
   input: z.strictObject({}),
   output: z.object({
-    faults: z.array(z.object({ fault: z.string(), summary: z.string(), by: z.enum(['node', 'mesh']), class: z.string(), undoneBy: z.string(), arguments: z.record(z.string(), z.string()) })),
+    faults: z.array(
+      z.object({
+        fault: z.string(),
+        summary: z.string(),
+        by: z.enum(['node', 'mesh']),
+        class: z.string(),
+        undoneBy: z.string(),
+        arguments: z.record(z.string(), z.string()),
+      }),
+    ),
   }),
   answer: () => ({ faults: CATALOGUE.map((kind) => ({ ...kind })) }),
 })

@@ -43,7 +43,13 @@ export const runPlan = defineQuery({
     const prepared = prepare(db, input.experiment)
     if (isRefusal(prepared)) return prepared
     const gates = gatesOf(db, ctx.now, prepared.experiment, prepared.plan.services, null)
-    return { title: prepared.experiment.title, digest: prepared.digest, plan: prepared.plan, gates, isAllowed: gates.every(({ isOpen }) => isOpen) }
+    return {
+      title: prepared.experiment.title,
+      digest: prepared.digest,
+      plan: prepared.plan,
+      gates,
+      isAllowed: gates.every(({ isOpen }) => isOpen),
+    }
   },
 })
 
@@ -66,7 +72,15 @@ export const runStart = defineCommand({
     if (isRefusal(locks)) return locks
     return {
       entries: [
-        chaosRunProposed.of({ run, title: experiment.title, digest, experiment: { ...experiment }, plan: { ...plan }, service: plan.services[0] ?? null, reason: input.reason }),
+        chaosRunProposed.of({
+          run,
+          title: experiment.title,
+          digest,
+          experiment: { ...experiment },
+          plan: { ...plan },
+          service: plan.services[0] ?? null,
+          reason: input.reason,
+        }),
         chaosRunAdmitted.of({ run, gates: gates.map(({ detail }) => detail) }),
         ...locks,
       ],
@@ -89,7 +103,11 @@ export const runStop = defineCommand({
     const row = findRun(db, input.run)
     if (isRefusal(row)) return row
     const reply = (after: ReadDb) => runView(after, must(runRow(after, row.id), `run ${row.id}`))
-    if (row.state === 'baseline') return { entries: [chaosRunClosed.of({ run: row.id, service: row.service, verdict: 'not-run', reason: input.reason, summary: {} })], reply }
+    if (row.state === 'baseline')
+      return {
+        entries: [chaosRunClosed.of({ run: row.id, service: row.service, verdict: 'not-run', reason: input.reason, summary: {} })],
+        reply,
+      }
     const isLive = row.state === 'arming' || row.state === 'observing'
     return { entries: isLive ? [chaosRunAborting.of({ run: row.id, cause: 'stopped', reason: input.reason })] : [], reply }
   },

@@ -47,7 +47,15 @@ export function planRun(db: ReadDb, experiment: Experiment, seed: string): Plan 
   let offsetMs = 0
   for (const [i, action] of experiment.method.entries()) {
     offsetMs += (action.pauses?.before ?? 0) * 1000
-    const planned = planAction(db, experiment, action, i, offsetMs, `${seed}/${i}`, new Set(faults.flatMap(({ task }) => (task === null ? [] : [task.id]))))
+    const planned = planAction(
+      db,
+      experiment,
+      action,
+      i,
+      offsetMs,
+      `${seed}/${i}`,
+      new Set(faults.flatMap(({ task }) => (task === null ? [] : [task.id]))),
+    )
     if (isRefusal(planned)) return planned
     faults.push(...planned)
     offsetMs += (action.pauses?.after ?? 0) * 1000
@@ -58,19 +66,33 @@ export function planRun(db: ReadDb, experiment: Experiment, seed: string): Plan 
   return isRefusal(radius) ? radius : { services, faults, radius, observeMs }
 }
 
-function planAction(db: ReadDb, experiment: Experiment, { provider }: Action, action: number, atMs: number, seed: string, taken: ReadonlySet<number>): PlannedFault[] | MusterError {
+function planAction(
+  db: ReadDb,
+  experiment: Experiment,
+  { provider }: Action,
+  action: number,
+  atMs: number,
+  seed: string,
+  taken: ReadonlySet<number>,
+): PlannedFault[] | MusterError {
   const { fault, target } = provider
   const durationMs = ('duration' in provider.arguments ? provider.arguments.duration : undefined) ?? experiment.muster.duration
   const backend = CATALOGUE.find((kind) => kind.fault === fault)?.by ?? 'node'
   if (backend === 'mesh') {
     const service = target.service ?? ''
-    if (tasksBySelector(db, { service, version: target.version }).filter(isServing).length === 0) return refuse('CHAOS_NO_TARGET', `the service ${service} has no healthy task`)
+    if (tasksBySelector(db, { service, version: target.version }).filter(isServing).length === 0)
+      return refuse('CHAOS_NO_TARGET', `the service ${service} has no healthy task`)
     return [{ action, fault, backend, service, task: null, atMs, durationMs }]
   }
   const tasks = chooseTasks(db, target, experiment.muster.leave_healthy, seed, taken)
   if (isRefusal(tasks)) return tasks
   return tasks.map((task) => ({
-    action, fault, backend, service: task.service, atMs, durationMs,
+    action,
+    fault,
+    backend,
+    service: task.service,
+    atMs,
+    durationMs,
     task: { id: task.id, name: task.task, incarnation: task.incarnation, node: task.node },
   }))
 }
@@ -84,7 +106,9 @@ export function usersMaxOf(experiment: Experiment): number {
 function radiusOf(db: ReadDb, experiment: Experiment, faults: readonly PlannedFault[], services: readonly string[]): Radius | MusterError {
   const { muster } = experiment
   const targets = new Set(faults.flatMap(({ task }) => (task === null ? [] : [task.id])))
-  const serving = [...new Map(services.flatMap((service) => tasksBySelector(db, { service }).filter(isServing)).map((task) => [task.id, task])).values()].length || targets.size
+  const serving =
+    [...new Map(services.flatMap((service) => tasksBySelector(db, { service }).filter(isServing)).map((task) => [task.id, task])).values()]
+      .length || targets.size
   const cap = muster.tasks ?? { ppm: TASKS_DEFAULT_PPM }
   const tasksMax = 'count' in cap ? cap.count : Math.max(1, Math.floor((serving * cap.ppm) / 1_000_000))
   const usersMaxPpm = usersMaxOf(experiment)
@@ -92,9 +116,11 @@ function radiusOf(db: ReadDb, experiment: Experiment, faults: readonly PlannedFa
   const radius: Radius = { tasks: targets.size, tasksMax, serving, usersPpm, usersMaxPpm }
   const over: string[] = []
   if (radius.tasks > tasksMax) over.push(`${radius.tasks} tasks, the cap is ${tasksMax} (muster.tasks)`)
-  if (radius.tasks * 1_000_000 > serving * TASKS_LIMIT_PPM) over.push(`${radius.tasks} of ${serving} tasks; more than half is never allowed`)
+  if (radius.tasks * 1_000_000 > serving * TASKS_LIMIT_PPM)
+    over.push(`${radius.tasks} of ${serving} tasks; more than half is never allowed`)
   if (usersPpm > usersMaxPpm) over.push(`${formatShare(usersPpm)} of users, the cap is ${formatShare(usersMaxPpm)} (muster.users)`)
-  if (muster.environment === 'prod' && usersMaxPpm > PROD.usersLimitPpm) over.push(`a cap of ${formatShare(usersMaxPpm)} of users; in prod at most ${formatShare(PROD.usersLimitPpm)}`)
+  if (muster.environment === 'prod' && usersMaxPpm > PROD.usersLimitPpm)
+    over.push(`a cap of ${formatShare(usersMaxPpm)} of users; in prod at most ${formatShare(PROD.usersLimitPpm)}`)
   return over.length === 0 ? radius : refuse('CHAOS_RADIUS', over.join('; '), { details: radius })
 }
 
@@ -102,6 +128,8 @@ function radiusOf(db: ReadDb, experiment: Experiment, faults: readonly PlannedFa
 function usersShare(experiment: Experiment, faults: readonly PlannedFault[], tasks: number, serving: number): number {
   const longestMs = Math.max(...faults.map(({ durationMs }) => durationMs))
   const byTasks = serving === 0 ? 0 : (tasks / serving) * 1_000_000 * Math.min(1, NOTICED_MS / Math.max(1, longestMs))
-  const byRules = experiment.method.map(({ provider }) => ('share' in provider.arguments ? provider.arguments.share : 0)).reduce((sum, share) => sum + share, 0)
+  const byRules = experiment.method
+    .map(({ provider }) => ('share' in provider.arguments ? provider.arguments.share : 0))
+    .reduce((sum, share) => sum + share, 0)
   return byTasks + byRules
 }

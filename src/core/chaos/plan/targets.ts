@@ -21,10 +21,21 @@ export function candidatesOf(db: ReadDb, target: Target): TaskView[] {
  * would leave fewer than `leaveHealthy` of their group in their region are passed over.
  * @param taken ids an earlier action of the run has chosen
  */
-export function chooseTasks(db: ReadDb, target: Target, leaveHealthy: number, seed: string, taken: ReadonlySet<number>): TaskView[] | MusterError {
+export function chooseTasks(
+  db: ReadDb,
+  target: Target,
+  leaveHealthy: number,
+  seed: string,
+  taken: ReadonlySet<number>,
+): TaskView[] | MusterError {
   const candidates = candidatesOf(db, target).filter((task) => !taken.has(task.id))
   if (candidates.length === 0) return refuse('CHAOS_NO_TARGET', `no healthy task matches ${JSON.stringify(target)}`)
-  const wanted = target.all === true ? candidates.length : target.share === undefined ? (target.count ?? 1) : Math.max(1, Math.floor((candidates.length * target.share) / 1_000_000))
+  const wanted =
+    target.all === true
+      ? candidates.length
+      : target.share === undefined
+        ? (target.count ?? 1)
+        : Math.max(1, Math.floor((candidates.length * target.share) / 1_000_000))
   if (wanted > candidates.length) return refuse('CHAOS_NO_TARGET', `${wanted} tasks are asked for, ${candidates.length} healthy ones match`)
   const left = new Map<string, number>()
   for (const task of groupMates(db, candidates)) if (!taken.has(task.id)) left.set(domainOf(task), (left.get(domainOf(task)) ?? 0) + 1)
@@ -38,9 +49,13 @@ export function chooseTasks(db: ReadDb, target: Target, leaveHealthy: number, se
     chosen.push(task)
     if (chosen.length === wanted) return chosen
   }
-  return refuse('CHAOS_RADIUS', `${wanted} tasks are asked for, but only ${chosen.length} can go so that ${leaveHealthy} of each group stay healthy in each region`, {
-    details: { wanted, possible: chosen.length, leaveHealthy },
-  })
+  return refuse(
+    'CHAOS_RADIUS',
+    `${wanted} tasks are asked for, but only ${chosen.length} can go so that ${leaveHealthy} of each group stay healthy in each region`,
+    {
+      details: { wanted, possible: chosen.length, leaveHealthy },
+    },
+  )
 }
 
 /** Group and region: what must not be left empty. */
@@ -55,5 +70,8 @@ function groupMates(db: ReadDb, tasks: readonly TaskView[]): TaskView[] {
 
 function shuffled<T>(items: readonly T[], seed: string): T[] {
   const random = createPrng(hashText(seed))
-  return items.map((item) => ({ item, at: random.next() })).sort((a, b) => a.at - b.at).map(({ item }) => item)
+  return items
+    .map((item) => ({ item, at: random.next() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item)
 }

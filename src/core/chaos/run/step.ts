@@ -8,7 +8,16 @@ import { findTask, tasksBySelector } from '../../tw/queries.ts'
 import { holderOf, scopeOf } from '../gates/gates.ts'
 import { BLIND_MS } from '../guard/step.ts'
 import {
-  armFault, chaosGuardBreached, chaosRunAborting, chaosRunClosed, chaosRunObserving, chaosRunStarted, chaosRunVerifying, faultArmed, faultReverted, revertFault,
+  armFault,
+  chaosGuardBreached,
+  chaosRunAborting,
+  chaosRunClosed,
+  chaosRunObserving,
+  chaosRunStarted,
+  chaosRunVerifying,
+  faultArmed,
+  faultReverted,
+  revertFault,
 } from '../machine.ts'
 import { planRun, usersMaxOf, type Plan, type PlannedFault } from '../plan/plan.ts'
 import { isServing } from '../plan/targets.ts'
@@ -59,16 +68,25 @@ export function decideBaseline(view: RunView): Next {
   if (broken) return notRun(view, broken.reason)
   const waitedMs = now - run.since_ms
   if (soft === undefined || now - soft.atMs > STALE_MS) {
-    return waitedMs > BASELINE_PATIENCE_MS + experiment.muster.baseline ? notRun(view, 'nothing was measured: the store of events does not answer') : wait(view)
+    return waitedMs > BASELINE_PATIENCE_MS + experiment.muster.baseline
+      ? notRun(view, 'nothing was measured: the store of events does not answer')
+      : wait(view)
   }
   const checks = checksOf(experiment, view.plan.services)
   for (const [i, check] of checks.entries()) {
     const state = soft.checks[i]
-    if (state?.status === 'breach') return notRun(view, `not steady before anything was broken: ${check.name} is ${state.value}, allowed is ${boundsOf(check)}`)
+    if (state?.status === 'breach')
+      return notRun(view, `not steady before anything was broken: ${check.name} is ${state.value}, allowed is ${boundsOf(check)}`)
     if (state?.status === 'blind' && waitedMs > BASELINE_PATIENCE_MS) return notRun(view, `CHAOS_GUARD_BLIND: ${check.name} has no data`)
   }
-  const heldMs = Math.min(waitedMs, ...checks.map((_, i) => (soft.checks[i]?.okSinceMs == null ? 0 : now - (soft.checks[i]?.okSinceMs ?? now))))
-  if (heldMs < experiment.muster.baseline) return waitedMs > BASELINE_PATIENCE_MS + 3 * experiment.muster.baseline ? notRun(view, 'the hypothesis did not hold long enough') : wait(view)
+  const heldMs = Math.min(
+    waitedMs,
+    ...checks.map((_, i) => (soft.checks[i]?.okSinceMs == null ? 0 : now - (soft.checks[i]?.okSinceMs ?? now))),
+  )
+  if (heldMs < experiment.muster.baseline)
+    return waitedMs > BASELINE_PATIENCE_MS + 3 * experiment.muster.baseline
+      ? notRun(view, 'the hypothesis did not hold long enough')
+      : wait(view)
   const plan = planStill(view)
   if (plan === null) return notRun(view, 'the targets are gone')
   return act(chaosRunStarted.of({ run: run.id, plan: { ...plan }, service: run.service }))
@@ -89,7 +107,10 @@ function isStill(db: ReadDb, id: number, incarnation: number): boolean {
 
 function notRun(view: RunView, reason: string): Next {
   const { verdict: _, ...rest } = verdictOf(view.run, view.faults, view.soft, view.now, 0)
-  return act(chaosRunClosed.of({ run: view.run.id, service: view.run.service, verdict: 'not-run', reason, summary: rest.summary }), ...release(view))
+  return act(
+    chaosRunClosed.of({ run: view.run.id, service: view.run.service, verdict: 'not-run', reason, summary: rest.summary }),
+    ...release(view),
+  )
 }
 
 function release(view: RunView): Proposal[] {
@@ -131,14 +152,29 @@ function arm(view: RunView, planned: PlannedFault, n: number, startedAt: number)
   const untilMs = Math.max(startedAt + planned.atMs + planned.durationMs, now + 1000)
   const leaseMs = experiment.muster.lease
   const intent = armFault.of({
-    run: run.id, fault: id, n, action: planned.action, kind: planned.fault, backend: planned.backend, service: planned.service,
-    task: planned.task?.id ?? null, taskName: planned.task?.name ?? null, incarnation: planned.task?.incarnation ?? null, node: planned.task?.node ?? null,
-    arguments: args, untilMs, leaseMs,
+    run: run.id,
+    fault: id,
+    n,
+    action: planned.action,
+    kind: planned.fault,
+    backend: planned.backend,
+    service: planned.service,
+    task: planned.task?.id ?? null,
+    taskName: planned.task?.name ?? null,
+    incarnation: planned.task?.incarnation ?? null,
+    node: planned.task?.node ?? null,
+    arguments: args,
+    untilMs,
+    leaseMs,
   })
   if (planned.backend === 'node' || planned.service === null) return [intent]
   // The proxies carry the rule out and end it by themselves, so the rule's entry is the fact.
   const rule = meshRuleOf({ id, run: run.id, fault: planned.fault, arguments: JSON.stringify(args) }, Math.min(untilMs, now + leaseMs))
-  return [intent, ...setRules(db, now, planned.service, [rule], `chaos run ${run.id}`), faultArmed.of({ run: run.id, fault: id, effect: 0 })]
+  return [
+    intent,
+    ...setRules(db, now, planned.service, [rule], `chaos run ${run.id}`),
+    faultArmed.of({ run: run.id, fault: id, effect: 0 }),
+  ]
 }
 
 /** Most distinct users a rule may touch in one proxy: the cap on the share of those seen in the baseline. */
@@ -181,7 +217,9 @@ function guardBreak({ run, now, soft, experiment, plan }: RunView): Break | null
   const sinceMs = run.observing_at ?? run.started_at ?? now
   if (soft === undefined || now - soft.atMs > STALE_MS) {
     // A server that has just started has not looked yet; leases end by themselves meanwhile.
-    return now - Math.max(sinceMs, soft?.atMs ?? 0) > STALE_MS * 2 ? { cause: 'blind', reason: 'nothing was measured for 10 s', entries: [] } : null
+    return now - Math.max(sinceMs, soft?.atMs ?? 0) > STALE_MS * 2
+      ? { cause: 'blind', reason: 'nothing was measured for 10 s', entries: [] }
+      : null
   }
   for (const [i, check] of checksOf(experiment, plan.services).entries()) {
     const state = soft.checks[i]
@@ -189,18 +227,42 @@ function guardBreak({ run, now, soft, experiment, plan }: RunView): Break | null
     const isBlind = state.status === 'blind'
     return {
       cause: isBlind ? 'blind' : 'breach',
-      reason: isBlind ? `${check.name} had no data for ${BLIND_MS / 1000} s` : `${check.name} was ${state.value}, allowed is ${boundsOf(check)}`,
-      entries: [chaosGuardBreached.of({ run: run.id, check: check.name, kind: check.kind, status: state.status, value: state.value, bounds: boundsOf(check) })],
+      reason: isBlind
+        ? `${check.name} had no data for ${BLIND_MS / 1000} s`
+        : `${check.name} was ${state.value}, allowed is ${boundsOf(check)}`,
+      entries: [
+        chaosGuardBreached.of({
+          run: run.id,
+          check: check.name,
+          kind: check.kind,
+          status: state.status,
+          value: state.value,
+          bounds: boundsOf(check),
+        }),
+      ],
     }
   }
   return null
 }
 
 function failedFault({ now, faults, plan }: RunView): Break | null {
-  const unheard = faults.find((fault) => fault.state === 'arming' && now - (fault.until_ms - (plan.faults[fault.n - 1]?.durationMs ?? 0)) > ARM_PATIENCE_MS)
-  if (unheard) return { cause: 'fault-failed', reason: `node ${unheard.node} did not say within ${ARM_PATIENCE_MS / 1000} s whether ${unheard.fault} is armed`, entries: [] }
+  const unheard = faults.find(
+    (fault) => fault.state === 'arming' && now - (fault.until_ms - (plan.faults[fault.n - 1]?.durationMs ?? 0)) > ARM_PATIENCE_MS,
+  )
+  if (unheard)
+    return {
+      cause: 'fault-failed',
+      reason: `node ${unheard.node} did not say within ${ARM_PATIENCE_MS / 1000} s whether ${unheard.fault} is armed`,
+      entries: [],
+    }
   const failed = faults.find(({ state }) => state === 'failed')
-  return failed ? { cause: 'fault-failed', reason: `${failed.fault} on ${failed.task_name ?? failed.service ?? ''} could not be armed: ${failed.message}`, entries: [] } : null
+  return failed
+    ? {
+        cause: 'fault-failed',
+        reason: `${failed.fault} on ${failed.task_name ?? failed.service ?? ''} could not be armed: ${failed.message}`,
+        entries: [],
+      }
+    : null
 }
 
 /** A fault that ended before its time, because a server, a link or an agent was away: what was seen after it proves nothing. */
@@ -210,7 +272,13 @@ function lapsed({ db, now, faults }: RunView): Break | null {
     if (fault.backend === 'node') return fault.state === 'reverted' && now < fault.until_ms - EARLY_MS
     return fault.state === 'armed' && fault.service !== null && (leaseEnd(db, now, fault.service, fault.id) ?? 0) <= now
   })
-  return gone ? { cause: 'blind', reason: `${gone.fault} on ${gone.task_name ?? gone.service ?? ''} ended early: ${gone.message || 'its lease was not renewed'}`, entries: [] } : null
+  return gone
+    ? {
+        cause: 'blind',
+        reason: `${gone.fault} on ${gone.task_name ?? gone.service ?? ''} ended early: ${gone.message || 'its lease was not renewed'}`,
+        entries: [],
+      }
+    : null
 }
 
 export function boundsOf({ min, max, fromBaseline }: Check): string {
@@ -224,7 +292,11 @@ export function boundsOf({ min, max, fromBaseline }: Check): string {
 function undo({ db, now, run }: RunView, fault: FaultRow, cause: string): Proposal[] {
   const intent = revertFault.of({ run: run.id, fault: fault.id, cause })
   if (fault.backend === 'node' || fault.service === null) return [intent]
-  return [intent, ...removeRules(db, now, fault.service, [fault.id], `chaos run ${run.id}: ${cause}`), faultReverted.of({ run: run.id, fault: fault.id, by: 'order', effect: -1 })]
+  return [
+    intent,
+    ...removeRules(db, now, fault.service, [fault.id], `chaos run ${run.id}: ${cause}`),
+    faultReverted.of({ run: run.id, fault: fault.id, by: 'order', effect: -1 }),
+  ]
 }
 
 /** In reverse order; waits for nobody but the nodes concerned. */
@@ -235,7 +307,10 @@ export function takeBack(view: RunView): Next {
   const unasked = open.filter(({ state }) => state !== 'reverting')
   if (unasked.length > 0) return act(...unasked.flatMap((fault) => undo(view, fault, cause)))
   const silent = open.filter(({ asked_at, until_ms }) => now - (asked_at ?? now) > SILENT_MS || now - until_ms > SILENT_MS)
-  if (silent.length > 0) return act(...silent.map((fault) => faultReverted.of({ run: run.id, fault: fault.id, by: 'lease, the node does not answer', effect: -1 })))
+  if (silent.length > 0)
+    return act(
+      ...silent.map((fault) => faultReverted.of({ run: run.id, fault: fault.id, by: 'lease, the node does not answer', effect: -1 })),
+    )
   return open.length > 0 ? wait(view) : act(chaosRunVerifying.of({ run: run.id }))
 }
 
@@ -247,8 +322,15 @@ export function decideVerifying(view: RunView): Next {
   const undoneAt = run.undone_at ?? now
   const checks = checksOf(experiment, plan.services)
   const isFresh = soft !== undefined && now - soft.atMs <= STALE_MS && soft.atMs > undoneAt
-  const holds = isFresh && checks.every((check, i) => check.kind !== 'hypothesis' || (soft.checks[i]?.bad === 0 && soft.checks[i]?.status !== 'blind'))
-  const serving = new Set(plan.services.flatMap((service) => tasksBySelector(db, { service }).filter(isServing).map(({ id }) => id))).size
+  const holds =
+    isFresh && checks.every((check, i) => check.kind !== 'hypothesis' || (soft.checks[i]?.bad === 0 && soft.checks[i]?.status !== 'blind'))
+  const serving = new Set(
+    plan.services.flatMap((service) =>
+      tasksBySelector(db, { service })
+        .filter(isServing)
+        .map(({ id }) => id),
+    ),
+  ).size
   const isWell = holds && serving >= (plan.services.length === 0 ? 0 : plan.radius.serving)
   if (!isWell && now - undoneAt <= experiment.muster.recovery_within) return wait(view)
   const { verdict, reason, summary } = verdictOf(run, view.faults, soft, now, isWell ? now - undoneAt : null)

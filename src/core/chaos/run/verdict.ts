@@ -26,7 +26,13 @@ export function effectMinOf(run: RunRow, faults: readonly FaultRow[]): number {
 }
 
 /** Verdict of a run whose faults are undone. `recoveryMs` null: it did not recover in time. */
-export function verdictOf(run: RunRow, faults: readonly FaultRow[], soft: RunSoft | undefined, now: number, recoveryMs: number | null): { verdict: Verdict; reason: string; summary: Summary } {
+export function verdictOf(
+  run: RunRow,
+  faults: readonly FaultRow[],
+  soft: RunSoft | undefined,
+  now: number,
+  recoveryMs: number | null,
+): { verdict: Verdict; reason: string; summary: Summary } {
   const experiment = experimentOf(run)
   const plan = planOf(run)
   const effect = effectOf(faults, soft)
@@ -34,9 +40,18 @@ export function verdictOf(run: RunRow, faults: readonly FaultRow[], soft: RunSof
   const observedMs = run.observing_at === null ? 0 : (run.undone_at ?? now) - run.observing_at
   const checks = checksOf(experiment, plan.services)
   const summary: Summary = {
-    effect, effectMin, observedMs, recoveryMs,
+    effect,
+    effectMin,
+    observedMs,
+    recoveryMs,
     radius: { predicted: plan.radius, measuredUsers: soft?.effect.users ?? 0 },
-    checks: checks.map(({ name, kind }, i) => ({ name, kind, lowest: soft?.checks[i]?.lowest ?? null, highest: soft?.checks[i]?.highest ?? null, last: soft?.checks[i]?.value ?? null })),
+    checks: checks.map(({ name, kind }, i) => ({
+      name,
+      kind,
+      lowest: soft?.checks[i]?.lowest ?? null,
+      highest: soft?.checks[i]?.highest ?? null,
+      last: soft?.checks[i]?.value ?? null,
+    })),
   }
   const is = (verdict: Verdict, reason: string) => ({ verdict, reason, summary })
   if (run.cause === 'breach') return is('deviated', run.reason)
@@ -44,7 +59,8 @@ export function verdictOf(run: RunRow, faults: readonly FaultRow[], soft: RunSof
   if (run.cause !== null) return is('inconclusive', run.reason)
   const leaked = faults.find(({ state }) => state === 'leaked')
   if (leaked) return is('inconclusive', `fault ${leaked.id} could not be undone: ${leaked.message}`)
-  if (effect < effectMin) return is('inconclusive', `the faults took effect ${effect} times, at least ${effectMin} are needed to prove anything`)
+  if (effect < effectMin)
+    return is('inconclusive', `the faults took effect ${effect} times, at least ${effectMin} are needed to prove anything`)
   if (observedMs < experiment.muster.observe_min) return is('inconclusive', `watched for ${observedMs} ms only`)
   return is('held', '')
 }

@@ -43,7 +43,12 @@ function crossChecks(experiment: Experiment): SpecIssue[] {
     const at = (...rest: string[]): (string | number)[] => ['method', i, 'provider', 'target', ...rest]
     if (fault === 'legion.kill' || fault === 'legion.pause') return []
     if (target.service === undefined) return [{ path: at(), message: `${fault} acts on a service: name it` }]
-    const narrow = (['job', 'group', 'node', 'region', 'labels', 'count', 'share', 'all'] as const).filter((key) => target[key] !== undefined)
-    return narrow.map((key) => ({ path: at(key), message: `${fault} acts on users of the service; use arguments.share, or target.version` }))
+    const narrow = (['job', 'group', 'node', 'region', 'labels', 'count', 'share', 'all'] as const).filter(
+      (key) => target[key] !== undefined,
+    )
+    return narrow.map((key) => ({
+      path: at(key),
+      message: `${fault} acts on users of the service; use arguments.share, or target.version`,
+    }))
   })
 }

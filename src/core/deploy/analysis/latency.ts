@@ -1,5 +1,13 @@
 import {
-  addNotSlowerWindow, addSlowerWindow, alternativesLogE, bucketMs, bucketsOfFactor, exceeding, histQuantile, histTotal, latencyBucket,
+  addNotSlowerWindow,
+  addSlowerWindow,
+  alternativesLogE,
+  bucketMs,
+  bucketsOfFactor,
+  exceeding,
+  histQuantile,
+  histTotal,
+  latencyBucket,
   type LatencyHist,
 } from '../../kernel/stats/latency.ts'
 import { floorLogE } from '../../kernel/stats/counts.ts'
@@ -35,8 +43,14 @@ export interface LatencyState {
 export function startLatency(carriedLogE: number): LatencyState {
   const empty = (): Map<number, number> => new Map()
   return {
-    carriedLogE, before: null, pending: { canary: empty(), control: empty() },
-    slower: QUANTILES.map(() => []), notSlower: [], floor: { units: 0, over: 0 }, canary: empty(), control: empty(),
+    carriedLogE,
+    before: null,
+    pending: { canary: empty(), control: empty() },
+    slower: QUANTILES.map(() => []),
+    notSlower: [],
+    floor: { units: 0, over: 0 },
+    canary: empty(),
+    control: empty(),
   }
 }
 
@@ -67,8 +81,10 @@ export function observeLatency(state: LatencyState, window: Window, policy: Late
   if (before === null) return next
   const sides = (edge: number, canaryEdge: number) => ({
     priorRate: exceeding(before, edge) / histTotal(before),
-    canaryUnits: histTotal(canary), canaryOver: exceeding(canary, canaryEdge),
-    controlUnits: histTotal(control), controlOver: exceeding(control, edge),
+    canaryUnits: histTotal(canary),
+    canaryOver: exceeding(canary, canaryEdge),
+    controlUnits: histTotal(control),
+    controlOver: exceeding(control, edge),
   })
   const shift = bucketsOfFactor(1 + policy.tolerance)
   const floor = latencyBucket(policy.floorMs)
@@ -89,7 +105,10 @@ export function latencyHereLogE(state: LatencyState): number {
 /** ln E against "not slower": earlier steps count, but a fresh start does too. */
 export function latencyHarmLogE(state: LatencyState): number {
   const here = latencyHereLogE(state)
-  return logWeighted([[CARRIED_PRIOR, state.carriedLogE + here], [1 - CARRIED_PRIOR, here]])
+  return logWeighted([
+    [CARRIED_PRIOR, state.carriedLogE + here],
+    [1 - CARRIED_PRIOR, here],
+  ])
 }
 
 /** ln E for promotion: p90 is shown not to be slower by the ratio, or to be below the floor anyway. */

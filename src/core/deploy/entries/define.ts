@@ -11,7 +11,15 @@ export function rolloutNote(db: Db, rollout: number, kind: string, text: (servic
 
 /** One line of a rollout's history. */
 export function addEvent(db: Db, rollout: number, meta: EntryMeta, kind: string, text: string): void {
-  db.run('INSERT INTO deploy_event (position, rollout, at, actor, kind, text) VALUES (?, ?, ?, ?, ?, ?)', meta.position, rollout, meta.at, meta.actor, kind, text)
+  db.run(
+    'INSERT INTO deploy_event (position, rollout, at, actor, kind, text) VALUES (?, ?, ?, ?, ?, ?)',
+    meta.position,
+    rollout,
+    meta.at,
+    meta.actor,
+    kind,
+    text,
+  )
 }
 
 /** `r57`: how people write the id of a rollout. */

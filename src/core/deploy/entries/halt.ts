@@ -9,10 +9,20 @@ export const halted = defineEntry({
   type: 'deploy.Halted',
   body: z.object({ scope: z.string(), reason: z.string() }),
   notable: (body) => ({
-    system: 'deploy', kind: 'halt', target: body.scope, service: body.scope === HALT_ALL ? null : body.scope, text: `${scopeText(body.scope)} halted: ${body.reason}`,
+    system: 'deploy',
+    kind: 'halt',
+    target: body.scope,
+    service: body.scope === HALT_ALL ? null : body.scope,
+    text: `${scopeText(body.scope)} halted: ${body.reason}`,
   }),
   apply: (db, body, meta) => {
-    db.run('INSERT OR REPLACE INTO deploy_halt (scope, reason, author, at) VALUES (?, ?, ?, ?)', body.scope, body.reason, meta.actor, meta.at)
+    db.run(
+      'INSERT OR REPLACE INTO deploy_halt (scope, reason, author, at) VALUES (?, ?, ?, ?)',
+      body.scope,
+      body.reason,
+      meta.actor,
+      meta.at,
+    )
   },
 })
 
@@ -20,7 +30,11 @@ export const unhalted = defineEntry({
   type: 'deploy.Unhalted',
   body: z.object({ scope: z.string(), reason: z.string() }),
   notable: (body) => ({
-    system: 'deploy', kind: 'unhalt', target: body.scope, service: body.scope === HALT_ALL ? null : body.scope, text: `${scopeText(body.scope)} may go on: ${body.reason}`,
+    system: 'deploy',
+    kind: 'unhalt',
+    target: body.scope,
+    service: body.scope === HALT_ALL ? null : body.scope,
+    text: `${scopeText(body.scope)} may go on: ${body.reason}`,
   }),
   apply: (db, body) => {
     db.run('DELETE FROM deploy_halt WHERE scope = ?', body.scope)

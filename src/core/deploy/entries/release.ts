@@ -22,12 +22,25 @@ export const releaseCreated = defineEntry({
   apply: (db, body, meta) => {
     db.run(
       `INSERT INTO deploy_release (id, service, job, version, n, label, artifact, state, why, author, at, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?)`,
-      body.release, body.service, body.job, body.version, body.n, body.label, body.artifact, body.isBase ? 'good' : 'new', meta.actor, meta.at, meta.position,
+      body.release,
+      body.service,
+      body.job,
+      body.version,
+      body.n,
+      body.label,
+      body.artifact,
+      body.isBase ? 'good' : 'new',
+      meta.actor,
+      meta.at,
+      meta.position,
     )
     db.run(
       `INSERT INTO deploy_service (service, job, grp, release) VALUES (?, ?, ?, ?)
        ON CONFLICT (service) DO UPDATE SET job = excluded.job, grp = excluded.grp, release = coalesce(excluded.release, release)`,
-      body.service, body.job, body.group, body.isBase ? body.release : null,
+      body.service,
+      body.job,
+      body.group,
+      body.isBase ? body.release : null,
     )
   },
 })
@@ -35,7 +48,13 @@ export const releaseCreated = defineEntry({
 export const releaseMarkedBad = defineEntry({
   type: 'deploy.ReleaseMarkedBad',
   body: z.object({ release: z.string(), service: z.string(), reason: z.string() }),
-  notable: (body) => ({ system: 'deploy', kind: 'known-bad', target: body.release, service: body.service, text: `release ${body.release} marked bad: ${body.reason}` }),
+  notable: (body) => ({
+    system: 'deploy',
+    kind: 'known-bad',
+    target: body.release,
+    service: body.service,
+    text: `release ${body.release} marked bad: ${body.reason}`,
+  }),
   apply: (db, body) => {
     db.run("UPDATE deploy_release SET state = 'bad', why = ? WHERE id = ?", body.reason, body.release)
   },

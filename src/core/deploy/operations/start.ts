@@ -17,7 +17,10 @@ const sourceSchema = z.strictObject({
   /** an earlier release of the service */
   release: z.string().optional(),
   /** digest of a tarball in the blob store */
-  artifact: z.string().regex(/^sha256:[0-9a-f]{64}$/).optional(),
+  artifact: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/)
+    .optional(),
   /** with an artifact: another command, or more environment, for the new version */
   command: z.array(z.string()).min(1).optional(),
   env: z.record(z.string(), z.string()).optional(),
@@ -33,7 +36,11 @@ export const startInput = z.strictObject({
   /** the name of a built-in profile, or one as in a profile file */
   profile: z.union([z.string(), profileFileSchema]).prefault('standard'),
   /** what identifies a user: `header:x-user-id` or `cookie:uid`; without it each request counts by its trace */
-  sticky: z.string().regex(/^(header|cookie):[\w-]+$/).nullable().prefault(null),
+  sticky: z
+    .string()
+    .regex(/^(header|cookie):[\w-]+$/)
+    .nullable()
+    .prefault(null),
   /** a rollout in flight: refuse, or send it home first and begin after it */
   onNew: z.enum(['reject', 'supersede']).prefault('reject'),
   reason: z.string().max(1000).prefault(''),
@@ -55,7 +62,8 @@ export function placeOf(db: ReadDb, service: string, ctx: OpContext): Place | Mu
   if (isRefusal(shown)) return refuse('DEPLOY_SERVICE_UNKNOWN', `There is no service ${service} to deploy to.`)
   const status = jobStatus(db, shown.job)
   const group = status?.groups.find((one) => one.group === shown.group)
-  if (!status || !group || status.state !== 'running') return refuse('DEPLOY_SERVICE_UNKNOWN', `The job ${shown.job} of the service ${service} does not run.`)
+  if (!status || !group || status.state !== 'running')
+    return refuse('DEPLOY_SERVICE_UNKNOWN', `The job ${shown.job} of the service ${service} does not run.`)
   return { service, job: shown.job, group: shown.group, version: status.currentVersion, tasks: group.count }
 }
 
@@ -66,7 +74,15 @@ export function baseOf(db: ReadDb, place: Place): { release: string; entries: Pr
   if (known) return { release: known.id, entries: [], n }
   const release = releaseName(place.service, n + 1)
   const created = releaseCreated.of({
-    release, service: place.service, job: place.job, group: place.group, version: place.version, n: n + 1, label: `job version ${place.version}`, artifact: null, isBase: true,
+    release,
+    service: place.service,
+    job: place.job,
+    group: place.group,
+    version: place.version,
+    n: n + 1,
+    label: `job version ${place.version}`,
+    artifact: null,
+    isBase: true,
   })
   return { release, entries: [created], n: n + 1 }
 }
@@ -77,7 +93,12 @@ export function releaseName(service: string, n: number): string {
 
 export function resolveProfile(profile: StartInput['profile']): Profile | MusterError {
   if (typeof profile !== 'string') return profile
-  return PROFILES[profile] ?? refuse('DEPLOY_PROFILE_INVALID', `There is no profile ${profile}.`, { hint: `Use one of ${Object.keys(PROFILES).join(', ')}, or a profile file.` })
+  return (
+    PROFILES[profile] ??
+    refuse('DEPLOY_PROFILE_INVALID', `There is no profile ${profile}.`, {
+      hint: `Use one of ${Object.keys(PROFILES).join(', ')}, or a profile file.`,
+    })
+  )
 }
 
 export const deployStart = defineCommand({
@@ -104,8 +125,17 @@ export const deployStart = defineCommand({
     return {
       entries: [
         ...flying.flatMap((row) => supersede(db, ctx.now, row)),
-        ...base.entries, ...release.entries,
-        request(place, { kind: 'forward', release: release.release, version: release.version, from: base.release, profile, sticky: input.sticky, reason: input.reason }),
+        ...base.entries,
+        ...release.entries,
+        request(place, {
+          kind: 'forward',
+          release: release.release,
+          version: release.version,
+          from: base.release,
+          profile,
+          sticky: input.sticky,
+          reason: input.reason,
+        }),
       ],
       reply: (after) => lastView(after, input.service, ctx.now),
     }
@@ -113,7 +143,9 @@ export const deployStart = defineCommand({
 })
 
 export function busy(row: RolloutRow): MusterError {
-  return refuse('DEPLOY_BUSY', `Rollout r${row.id} of ${row.service} to ${row.release} is in flight (${row.state}).`, { details: { rollout: row.id } })
+  return refuse('DEPLOY_BUSY', `Rollout r${row.id} of ${row.service} to ${row.release} is in flight (${row.state}).`, {
+    details: { rollout: row.id },
+  })
 }
 
 /** A rollout that has not begun ends; one in flight goes home first. */
@@ -125,11 +157,29 @@ function supersede(db: ReadDb, now: number, row: RolloutRow): Proposal[] {
 
 export function request(
   place: Place,
-  wish: { kind: 'forward' | 'rollback'; release: string; version: number; from: string; profile: Profile; sticky: string | null; reason: string },
+  wish: {
+    kind: 'forward' | 'rollback'
+    release: string
+    version: number
+    from: string
+    profile: Profile
+    sticky: string | null
+    reason: string
+  },
 ): Proposal {
   return rolloutRequested.of({
-    kind: wish.kind, service: place.service, job: place.job, group: place.group, release: wish.release, version: wish.version,
-    fromRelease: wish.from, fromVersion: place.version, tasks: place.tasks, profile: profileSchema.parse(wish.profile), sticky: wish.sticky, reason: wish.reason,
+    kind: wish.kind,
+    service: place.service,
+    job: place.job,
+    group: place.group,
+    release: wish.release,
+    version: wish.version,
+    fromRelease: wish.from,
+    fromVersion: place.version,
+    tasks: place.tasks,
+    profile: profileSchema.parse(wish.profile),
+    sticky: wish.sticky,
+    reason: wish.reason,
   })
 }
 
@@ -151,19 +201,28 @@ function newRelease(db: ReadDb, input: StartInput, place: Place, n: number, ctx:
   if (given !== 1) return refuse('USAGE', 'Name one source of the release: a release, an artifact or a job document.')
   if (source.release !== undefined) return earlierRelease(db, input.service, source.release, place)
   const release = releaseName(place.service, n + 1)
-  const change = source.job !== undefined
-    ? { spec: source.job }
-    : {
-        group: place.group,
-        ...(source.artifact === undefined ? {} : { artifact: source.artifact }),
-        ...(source.command === undefined ? {} : { command: source.command }),
-        ...(source.env === undefined ? {} : { env: source.env }),
-      }
+  const change =
+    source.job !== undefined
+      ? { spec: source.job }
+      : {
+          group: place.group,
+          ...(source.artifact === undefined ? {} : { artifact: source.artifact }),
+          ...(source.command === undefined ? {} : { command: source.command }),
+          ...(source.env === undefined ? {} : { env: source.env }),
+        }
   const put = jobVersionPut.decide(db, { job: place.job, change, release, reason: input.reason || `release ${release}` }, ctx)
   if (isRefusal(put)) return put
   const { version } = put.reply(db)
   const created = releaseCreated.of({
-    release, service: place.service, job: place.job, group: place.group, version, n: n + 1, label: source.label || release, artifact: source.artifact ?? null, isBase: false,
+    release,
+    service: place.service,
+    job: place.job,
+    group: place.group,
+    version,
+    n: n + 1,
+    label: source.label || release,
+    artifact: source.artifact ?? null,
+    isBase: false,
   })
   return { release, version, entries: [...put.entries, created] }
 }

@@ -6,7 +6,18 @@ import { isRefusal, refuse, type MusterError } from '../../kernel/errors.ts'
 import { halted, releaseMarkedBad, rolloutExpired, rolloutHeld, rolloutPromoted, rolloutResumed, unhalted } from '../machine.ts'
 import { ROLLBACK_PROFILE } from '../profile.ts'
 import { goHome } from '../rollout/home.ts'
-import { HALT_ALL, inFlightOf, lastRolloutOf, profileOf, releaseOfVersion, releasesOf, rolloutRow, type HaltRow, type ReleaseRow, type RolloutRow } from '../rows.ts'
+import {
+  HALT_ALL,
+  inFlightOf,
+  lastRolloutOf,
+  profileOf,
+  releaseOfVersion,
+  releasesOf,
+  rolloutRow,
+  type HaltRow,
+  type ReleaseRow,
+  type RolloutRow,
+} from '../rows.ts'
 import { legalCommands, rolloutView, rolloutViewSchema } from '../views/rollout.ts'
 import { baseOf, busy, earlierRelease, lastView, placeOf, request, type Place } from './start.ts'
 
@@ -20,7 +31,10 @@ export function findRollout(db: ReadDb, name: string): RolloutRow | MusterError 
 function illegal(row: RolloutRow, verb: string): MusterError {
   const legal = legalCommands(row)
   const hint = legal.length > 0 ? `Possible now: ${legal.join(', ')}.` : 'Nothing is possible until it has ended.'
-  return refuse('DEPLOY_STATE', `Rollout r${row.id} of ${row.service} is ${row.state}: ${verb} is not possible.`, { hint, details: { state: row.state, legal } })
+  return refuse('DEPLOY_STATE', `Rollout r${row.id} of ${row.service} is ${row.state}: ${verb} is not possible.`, {
+    hint,
+    details: { state: row.state, legal },
+  })
 }
 
 const which = z.string().min(1)
@@ -32,7 +46,12 @@ function steer<Extra extends z.ZodRawShape>(def: {
   summary: string
   danger: 'low' | 'medium'
   extra: Extra
-  entries: (db: ReadDb, row: RolloutRow, input: z.output<z.ZodObject<{ rollout: z.ZodString; reason: z.ZodPrefault<z.ZodString> } & Extra>>, now: number) => Proposal[] | MusterError
+  entries: (
+    db: ReadDb,
+    row: RolloutRow,
+    input: z.output<z.ZodObject<{ rollout: z.ZodString; reason: z.ZodPrefault<z.ZodString> } & Extra>>,
+    now: number,
+  ) => Proposal[] | MusterError
 }) {
   const input = z.strictObject({ rollout: which, reason, ...def.extra })
   return defineCommand({
@@ -53,19 +72,32 @@ function steer<Extra extends z.ZodRawShape>(def: {
 }
 
 export const deployPause = steer({
-  verb: 'pause', summary: 'Hold a rollout at its present share.', danger: 'low', extra: {},
+  verb: 'pause',
+  summary: 'Hold a rollout at its present share.',
+  danger: 'low',
+  extra: {},
   entries: (_db, row, input, now) => [
-    rolloutHeld.of({ rollout: row.id, cause: 'paused', text: input.reason || 'paused by a person', deadlineMs: now + profileOf(row).deadlines.pausedMs }),
+    rolloutHeld.of({
+      rollout: row.id,
+      cause: 'paused',
+      text: input.reason || 'paused by a person',
+      deadlineMs: now + profileOf(row).deadlines.pausedMs,
+    }),
   ],
 })
 
 export const deployResume = steer({
-  verb: 'resume', summary: 'Let a held rollout go on; the step is judged anew first.', danger: 'low', extra: {},
+  verb: 'resume',
+  summary: 'Let a held rollout go on; the step is judged anew first.',
+  danger: 'low',
+  extra: {},
   entries: (_db, row, input) => [rolloutResumed.of({ rollout: row.id, text: input.reason || 'resumed by a person' })],
 })
 
 export const deployPromote = steer({
-  verb: 'promote', summary: 'Skip the remaining wait of a step; never the breaker, the sample ratio or harm.', danger: 'medium',
+  verb: 'promote',
+  summary: 'Skip the remaining wait of a step; never the breaker, the sample ratio or harm.',
+  danger: 'medium',
   extra: { isFull: z.boolean().prefault(false) },
   entries: (_db, row, input) => {
     const upTo = input.isFull ? profileOf(row).steps.length : row.step + 1
@@ -75,7 +107,10 @@ export const deployPromote = steer({
 })
 
 export const deployAbort = steer({
-  verb: 'abort', summary: 'End a rollout in flight: back to the old release at once.', danger: 'medium', extra: {},
+  verb: 'abort',
+  summary: 'End a rollout in flight: back to the old release at once.',
+  danger: 'medium',
+  extra: {},
   entries: (db, row, input, now) => {
     const text = input.reason || 'aborted by a person'
     return row.state === 'queued' ? [rolloutExpired.of({ rollout: row.id, text })] : goHome(db, now, row, 'aborted', text)
@@ -99,7 +134,15 @@ export const deployRetry = defineCommand({
     const release = earlierRelease(db, row.service, row.release, place)
     if (isRefusal(release)) return release
     const base = baseOf(db, place)
-    const wish = { kind: 'forward' as const, release: row.release, version: row.version, from: base.release, profile: profileOf(row), sticky: row.sticky, reason: input.reason || `retry of r${row.id}` }
+    const wish = {
+      kind: 'forward' as const,
+      release: row.release,
+      version: row.version,
+      from: base.release,
+      profile: profileOf(row),
+      sticky: row.sticky,
+      reason: input.reason || `retry of r${row.id}`,
+    }
     return { entries: [...base.entries, request(place, wish)], reply: (after) => lastView(after, row.service, ctx.now) }
   },
 })
@@ -124,7 +167,15 @@ export const deployRollback = defineCommand({
       entries: [
         ...base.entries,
         releaseMarkedBad.of({ release: base.release, service: input.service, reason: text }),
-        request(place, { kind: 'rollback', release: target.id, version: target.version, from: base.release, profile: ROLLBACK_PROFILE, sticky: null, reason: text }),
+        request(place, {
+          kind: 'rollback',
+          release: target.id,
+          version: target.version,
+          from: base.release,
+          profile: ROLLBACK_PROFILE,
+          sticky: null,
+          reason: text,
+        }),
       ],
       reply: (after) => lastView(after, input.service, ctx.now),
     }
@@ -135,7 +186,10 @@ function rollbackInFlight(db: ReadDb, row: RolloutRow, input: { to?: string | un
   if (input.to !== undefined && input.to !== row.from_release) return busy(row)
   if (!legalCommands(row).includes('rollback') && !legalCommands(row).includes('abort')) return illegal(row, 'rollback')
   const text = input.reason || 'rolled back by a person'
-  const entries = row.state === 'queued' ? [rolloutExpired.of({ rollout: row.id, text })] : goHome(db, now, row, row.kind === 'rollback' ? 'aborted' : 'rollback', text)
+  const entries =
+    row.state === 'queued'
+      ? [rolloutExpired.of({ rollout: row.id, text })]
+      : goHome(db, now, row, row.kind === 'rollback' ? 'aborted' : 'rollback', text)
   return { entries, reply: (after: ReadDb) => rolloutView(after, rolloutRow(after, row.id) ?? row, now) }
 }
 
@@ -146,7 +200,8 @@ function rollbackTarget(db: ReadDb, place: Place, current: ReleaseRow | undefine
     if (isRefusal(earlier)) return earlier
   }
   const found = releasesOf(db, place.service).find((row) =>
-    to === undefined ? row.state === 'good' && row.version !== place.version && row.n < (current?.n ?? Infinity) : row.id === to)
+    to === undefined ? row.state === 'good' && row.version !== place.version && row.n < (current?.n ?? Infinity) : row.id === to,
+  )
   return found ?? refuse('DEPLOY_NO_TARGET', `${place.service} has no earlier good release.`)
 }
 
@@ -159,7 +214,9 @@ const haltInput = z.strictObject({
 export const haltSchema = z.object({ scope: z.string(), reason: z.string(), author: z.string(), atMs: z.number() })
 
 export function haltsOf(db: ReadDb): z.output<typeof haltSchema>[] {
-  return db.all<HaltRow>('SELECT * FROM deploy_halt ORDER BY scope').map((row) => ({ scope: row.scope, reason: row.reason, author: row.author, atMs: row.at }))
+  return db
+    .all<HaltRow>('SELECT * FROM deploy_halt ORDER BY scope')
+    .map((row) => ({ scope: row.scope, reason: row.reason, author: row.author, atMs: row.at }))
 }
 
 const haltOutput = z.object({ halts: z.array(haltSchema) })
@@ -186,7 +243,8 @@ export const deployUnhalt = defineCommand({
   output: haltOutput,
   decide: (db, input) => {
     const scope = input.service ?? HALT_ALL
-    if (!haltsOf(db).some((one) => one.scope === scope)) return refuse('DEPLOY_STATE', `${input.service ?? 'Nothing'} is not halted${input.service ? '' : ' as a whole'}.`)
+    if (!haltsOf(db).some((one) => one.scope === scope))
+      return refuse('DEPLOY_STATE', `${input.service ?? 'Nothing'} is not halted${input.service ? '' : ' as a whole'}.`)
     return { entries: [unhalted.of({ scope, reason: input.reason })], reply: (after) => ({ halts: haltsOf(after) }) }
   },
 })

@@ -41,14 +41,28 @@ function begin(view: RolloutView, fromVersion: number, jobTasks: number, expire:
   // The split comes with the tasks, at 0 %: without one, the canary would get its part of the traffic as soon as it is healthy.
   const share = setShare(db, now, target, { sharePpm: 0, salt: row.release, sticky: row.sticky, epoch }, `${ownerOf(row)} prepares`)
   const arms = setTasks(
-    db, now, target, ownerOf(row),
-    [{ arm: 'primary', version: fromVersion, count: jobTasks }, { arm: 'canary', version: row.version, count: tasks }], `${ownerOf(row)} prepares`,
+    db,
+    now,
+    target,
+    ownerOf(row),
+    [
+      { arm: 'primary', version: fromVersion, count: jobTasks },
+      { arm: 'canary', version: row.version, count: tasks },
+    ],
+    `${ownerOf(row)} prepares`,
   )
   for (const refusal of [lock, share, arms]) if (isRefusal(refusal)) return expire(refusal.message)
   return act(
-    ...(lock as Proposal[]), ...(share as Proposal[]), ...(arms as Proposal[]),
+    ...(lock as Proposal[]),
+    ...(share as Proposal[]),
+    ...(arms as Proposal[]),
     startCanary.of({
-      rollout: row.id, tasks, fromVersion, fromRelease: releaseOfVersion(db, row.job, fromVersion)?.id ?? row.from_release, jobTasks, epoch,
+      rollout: row.id,
+      tasks,
+      fromVersion,
+      fromRelease: releaseOfVersion(db, row.job, fromVersion)?.id ?? row.from_release,
+      jobTasks,
+      epoch,
       deadlineMs: now + profile.deadlines.preparingMs,
     }),
   )
@@ -64,11 +78,14 @@ export function decidePreparing(view: RolloutView): Next {
   const canary = armOf(db, target, row.version)
   const healthySince = canary?.allHealthySinceMs ?? null
   if (canary && healthySince !== null && canary.healthy >= row.canary_tasks) {
-    if (now >= healthySince + profile.healthyMs) return act(canaryStarted.of({ rollout: row.id, tasks: canary.healthy }), ...enterStep(view, 0))
+    if (now >= healthySince + profile.healthyMs)
+      return act(canaryStarted.of({ rollout: row.id, tasks: canary.healthy }), ...enterStep(view, 0))
     return wait(healthySince + profile.healthyMs)
   }
   if (row.deadline_ms !== null && now >= row.deadline_ms) {
-    return act(...goHome(db, now, row, 'preparing', `only ${canary?.healthy ?? 0} of ${row.canary_tasks} canary tasks became healthy in time`))
+    return act(
+      ...goHome(db, now, row, 'preparing', `only ${canary?.healthy ?? 0} of ${row.canary_tasks} canary tasks became healthy in time`),
+    )
   }
   return wait(row.deadline_ms)
 }
@@ -80,13 +97,24 @@ export function enterStep(view: RolloutView, step: number): Proposal[] {
   if (!next) return []
   const tasks = Math.max(canaryTasks(next.sharePpm, row.tasks), row.canary_tasks)
   const entered = rolloutStepEntered.of({
-    rollout: row.id, step, sharePpm: next.sharePpm, tasks, epoch: nextEpoch(db, row.service, row.epoch),
+    rollout: row.id,
+    step,
+    sharePpm: next.sharePpm,
+    tasks,
+    epoch: nextEpoch(db, row.service, row.epoch),
     deadlineMs: now + profile.deadlines.preparingMs + profile.deadlines.shiftingMs,
   })
   if (tasks === row.canary_tasks) return [entered]
   const arms = setTasks(
-    db, now, target, ownerOf(row),
-    [{ arm: 'primary', version: row.from_version, count: row.tasks }, { arm: 'canary', version: row.version, count: tasks }], `${ownerOf(row)} step ${step + 1}`,
+    db,
+    now,
+    target,
+    ownerOf(row),
+    [
+      { arm: 'primary', version: row.from_version, count: row.tasks },
+      { arm: 'canary', version: row.version, count: tasks },
+    ],
+    `${ownerOf(row)} step ${step + 1}`,
   )
   // A refusal leaves the tasks as they are: the step then waits for tasks that never come, and its deadline takes it home.
   return isRefusal(arms) ? [entered] : [entered, ...arms]

@@ -39,7 +39,9 @@ export function decideHome(view: RolloutView): Next {
   }
   // Somebody who took the job over decides on its tasks.
   const isOurs = jobStatus(db, row.job)?.owner === ownerOf(row)
-  const tasks = isOurs ? setTasks(db, now, target, null, [{ arm: 'primary', version: row.from_version, count: row.tasks }], `${ownerOf(row)} rolled back`) : []
+  const tasks = isOurs
+    ? setTasks(db, now, target, null, [{ arm: 'primary', version: row.from_version, count: row.tasks }], `${ownerOf(row)} rolled back`)
+    : []
   const end = row.cause === 'superseded' ? rolloutSuperseded.of({ rollout: row.id }) : rolledBack.of({ rollout: row.id })
   return act(end, ...(isRefusal(tasks) ? [] : tasks), ...releaseScopes([scopeOf(row.service)], ownerOf(row)))
 }

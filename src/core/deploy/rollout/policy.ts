@@ -8,11 +8,17 @@ import { profileOf, verdictsOf, type RolloutRow } from '../rows.ts'
 export function judgePolicy(db: ReadDb, row: RolloutRow): JudgePolicy {
   const profile = profileOf(row)
   const step = profile.steps[row.step]
-  const learned = db.get<{ spread_ppm: number | null }>('SELECT spread_ppm FROM deploy_service WHERE service = ?', row.service)?.spread_ppm ?? null
+  const learned =
+    db.get<{ spread_ppm: number | null }>('SELECT spread_ppm FROM deploy_service WHERE service = ?', row.service)?.spread_ppm ?? null
   const spread = learned === null ? SPREAD_UNKNOWN : learned / 1e6
   return {
-    alpha: profile.alpha, beta: profile.beta, share: (step?.sharePpm ?? 0) / 1e6, tolerance: toleranceOf(spread, row.canary_tasks),
-    gateRatio: step?.gateRatio ?? 2, floorRate: profile.floorRate, latency: profile.latency,
+    alpha: profile.alpha,
+    beta: profile.beta,
+    share: (step?.sharePpm ?? 0) / 1e6,
+    tolerance: toleranceOf(spread, row.canary_tasks),
+    gateRatio: step?.gateRatio ?? 2,
+    floorRate: profile.floorRate,
+    latency: profile.latency,
   }
 }
 

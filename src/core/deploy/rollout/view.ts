@@ -31,7 +31,14 @@ export type Phase = 'starting' | 'shifting' | 'judging'
 
 export function viewOf(db: ReadDb, now: number, row: RolloutRow, evidence: RolloutEvidence | null): RolloutView {
   return {
-    db, now, row, evidence, profile: profileOf(row), target: targetOf(row), split: splitStatus(db, row.service), halt: haltOf(db, row.service) ?? null,
+    db,
+    now,
+    row,
+    evidence,
+    profile: profileOf(row),
+    target: targetOf(row),
+    split: splitStatus(db, row.service),
+    halt: haltOf(db, row.service) ?? null,
   }
 }
 

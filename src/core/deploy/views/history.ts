@@ -7,10 +7,18 @@ import { rolloutView, rolloutViewSchema } from './rollout.ts'
 export const historySchema = z.object({
   service: z.string(),
   /** newest first */
-  releases: z.array(z.object({
-    release: z.string(), version: z.int(), label: z.string(), artifact: z.string().nullable(), state: z.enum(['new', 'good', 'bad']), why: z.string(),
-    author: z.string(), atMs: z.number(),
-  })),
+  releases: z.array(
+    z.object({
+      release: z.string(),
+      version: z.int(),
+      label: z.string(),
+      artifact: z.string().nullable(),
+      state: z.enum(['new', 'good', 'bad']),
+      why: z.string(),
+      author: z.string(),
+      atMs: z.number(),
+    }),
+  ),
   rollouts: z.array(rolloutViewSchema),
 })
 
@@ -23,7 +31,14 @@ export function historyView(db: ReadDb, service: string, limit: number, now: num
   return {
     service,
     releases: releases.slice(0, limit).map((row) => ({
-      release: row.id, version: row.version, label: row.label, artifact: row.artifact, state: row.state, why: row.why, author: row.author, atMs: row.at,
+      release: row.id,
+      version: row.version,
+      label: row.label,
+      artifact: row.artifact,
+      state: row.state,
+      why: row.why,
+      author: row.author,
+      atMs: row.at,
     })),
     rollouts: rollouts.map((row) => rolloutView(db, row, now)),
   }

@@ -67,24 +67,49 @@ export function rolloutView(db: ReadDb, row: RolloutRow, now: number): z.input<t
   const entered = db.all<StepRow>('SELECT * FROM deploy_rollout_step WHERE rollout = ? ORDER BY step', row.id)
   const isLast = db.get<{ id: number }>('SELECT max(id) AS id FROM deploy_rollout WHERE service = ?', row.service)?.id === row.id
   return {
-    rollout: rolloutName(row.id), id: row.id, kind: row.kind, service: row.service, job: row.job, release: row.release, version: row.version,
-    fromRelease: row.from_release, fromVersion: row.from_version, profile: profile.name, state: row.state, phase, step: row.step,
+    rollout: rolloutName(row.id),
+    id: row.id,
+    kind: row.kind,
+    service: row.service,
+    job: row.job,
+    release: row.release,
+    version: row.version,
+    fromRelease: row.from_release,
+    fromVersion: row.from_version,
+    profile: profile.name,
+    state: row.state,
+    phase,
+    step: row.step,
     steps: profile.steps.map((step, i) => {
       const seen = entered.find((one) => one.step === i)
       return {
-        step: i, sharePpm: step.sharePpm, minimumMs: step.minimumMs, gateRatio: step.gateRatio, state: stepState(row, seen, i),
-        enteredAtMs: seen?.entered_at ?? null, endedAtMs: seen?.ended_at ?? null, verdict: seen?.verdict ?? null,
+        step: i,
+        sharePpm: step.sharePpm,
+        minimumMs: step.minimumMs,
+        gateRatio: step.gateRatio,
+        state: stepState(row, seen, i),
+        enteredAtMs: seen?.entered_at ?? null,
+        endedAtMs: seen?.ended_at ?? null,
+        verdict: seen?.verdict ?? null,
       }
     }),
     sharePpm: shareNow(row, isLast ? split?.shares : undefined),
     isApplied: split !== null && split.appliedAtMs !== null,
     canaryTasks: row.canary_tasks,
-    heldCause: row.held_cause, heldText: row.held_text, cause: row.cause, causeText: row.cause_text, isStuck: row.is_stuck === 1,
-    sinceMs: row.since_ms, deadlineMs: row.deadline_ms,
+    heldCause: row.held_cause,
+    heldText: row.held_text,
+    cause: row.cause,
+    causeText: row.cause_text,
+    isStuck: row.is_stuck === 1,
+    sinceMs: row.since_ms,
+    deadlineMs: row.deadline_ms,
     leftMs: isRunning ? leftMs(row, profile.steps, judgingSince(row, split), phase, now) : null,
     legal: legalCommands(row),
     haltedBy: isRunning ? (haltOf(db, row.service)?.author ?? null) : null,
-    author: row.author, reason: row.reason, atMs: row.at, endedAtMs: row.ended_at,
+    author: row.author,
+    reason: row.reason,
+    atMs: row.at,
+    endedAtMs: row.ended_at,
   }
 }
 
@@ -110,11 +135,19 @@ function leftMs(row: RolloutRow, steps: readonly { minimumMs: number }[], since:
 /** What a person may ask of a rollout in this state. */
 export function legalCommands(row: Pick<RolloutRow, 'state' | 'held_cause' | 'kind'>): string[] {
   switch (row.state) {
-    case 'queued': case 'preparing': return ['abort']
-    case 'stepping': case 'baking': return row.kind === 'rollback' ? ['abort'] : ['pause', 'promote', 'abort', 'rollback']
-    case 'held': return row.held_cause === 'halted' ? ['abort', 'rollback', 'unhalt'] : ['resume', 'promote', 'abort', 'rollback']
-    case 'rolling-back': return []
-    case 'succeeded': return ['rollback']
-    default: return ['retry']
+    case 'queued':
+    case 'preparing':
+      return ['abort']
+    case 'stepping':
+    case 'baking':
+      return row.kind === 'rollback' ? ['abort'] : ['pause', 'promote', 'abort', 'rollback']
+    case 'held':
+      return row.held_cause === 'halted' ? ['abort', 'rollback', 'unhalt'] : ['resume', 'promote', 'abort', 'rollback']
+    case 'rolling-back':
+      return []
+    case 'succeeded':
+      return ['rollback']
+    default:
+      return ['retry']
   }
 }

@@ -21,7 +21,11 @@ export const watchSchema = z.object({
   alpha: z.number(),
   breaker: z.object({
     state: z.enum(['closed', 'tripped', 'no-data']),
-    canaryUnits: z.int(), canaryFailing: z.int(), controlUnits: z.int(), controlFailing: z.int(), text: z.string(),
+    canaryUnits: z.int(),
+    canaryFailing: z.int(),
+    controlUnits: z.int(),
+    controlFailing: z.int(),
+    text: z.string(),
   }),
   events: z.array(z.object({ position: z.int(), atMs: z.number(), actor: z.string(), kind: z.string(), text: z.string() })),
 })
@@ -49,10 +53,16 @@ export function watchView(db: ReadDb, row: RolloutRow, evidence: RolloutEvidence
 }
 
 function breakerOf(db: ReadDb, row: RolloutRow, evidence: RolloutEvidence | null): WatchView['breaker'] {
-  const tripped = db.get<{ text: string }>("SELECT text FROM deploy_event WHERE rollout = ? AND kind = 'breaker' ORDER BY position DESC", row.id)
+  const tripped = db.get<{ text: string }>(
+    "SELECT text FROM deploy_event WHERE rollout = ? AND kind = 'breaker' ORDER BY position DESC",
+    row.id,
+  )
   const view = row.ended_at === null ? (evidence?.breaker ?? null) : null
   const counts = {
-    canaryUnits: view?.canary.units ?? 0, canaryFailing: view?.canary.failing ?? 0, controlUnits: view?.control.units ?? 0, controlFailing: view?.control.failing ?? 0,
+    canaryUnits: view?.canary.units ?? 0,
+    canaryFailing: view?.canary.failing ?? 0,
+    controlUnits: view?.control.units ?? 0,
+    controlFailing: view?.control.failing ?? 0,
   }
   if (tripped) return { state: 'tripped', ...counts, text: tripped.text }
   if (view === null) return { state: 'no-data', ...counts, text: '' }

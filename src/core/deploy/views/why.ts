@@ -20,7 +20,11 @@ export const whySchema = z.object({
 export type WhyView = z.output<typeof whySchema>
 
 /** The present word of the judge on the rollout, when its evidence is of the share in force. */
-export function wordNow(row: RolloutRow, evidence: RolloutEvidence | null, now: number): { verdict: string; reason: string; evidence: Evidence } | null {
+export function wordNow(
+  row: RolloutRow,
+  evidence: RolloutEvidence | null,
+  now: number,
+): { verdict: string; reason: string; evidence: Evidence } | null {
   if (row.ended_at !== null || !evidence?.judge || evidence.epoch !== row.epoch) return null
   const word = verdict(evidence.judge, now)
   return { verdict: word.verdict, reason: word.reason, evidence: evidenceOf(evidence.judge) }
@@ -38,7 +42,10 @@ export interface EventView {
 export function eventsOf(db: ReadDb, rollout: number, limit: number): EventView[] {
   return db
     .all<{ position: number; at: number; actor: string; kind: string; text: string }>(
-      'SELECT position, at, actor, kind, text FROM deploy_event WHERE rollout = ? ORDER BY position DESC LIMIT ?', rollout, limit)
+      'SELECT position, at, actor, kind, text FROM deploy_event WHERE rollout = ? ORDER BY position DESC LIMIT ?',
+      rollout,
+      limit,
+    )
     .map(({ at, ...event }) => ({ ...event, atMs: at }))
     .reverse()
 }
@@ -51,7 +58,11 @@ export function whyView(db: ReadDb, row: RolloutRow, evidence: RolloutEvidence |
     verdicts: verdictsOf(db, row.id)
       .filter((one) => step === undefined || one.step === step - 1)
       .map((one) => ({
-        step: one.step, atMs: one.at, verdict: one.verdict, reason: one.reason, evidence: one.evidence === null ? null : (JSON.parse(one.evidence) as Evidence),
+        step: one.step,
+        atMs: one.at,
+        verdict: one.verdict,
+        reason: one.reason,
+        evidence: one.evidence === null ? null : (JSON.parse(one.evidence) as Evidence),
       })),
     now: step === undefined || step - 1 === row.step ? wordNow(row, evidence, now) : null,
     events: eventsOf(db, row.id, EVENTS_MAX),

@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { breakerTrip, type BreakerView } from '../../../../src/core/deploy/analysis/breaker.ts'
 
 const CALM: BreakerView = {
-  canary: { units: 100, failing: 0 }, control: { units: 2000, failing: 0 }, usualRate: 0,
+  canary: { units: 100, failing: 0 },
+  control: { units: 2000, failing: 0 },
+  usualRate: 0,
   tasks: { wanted: 4, unhealthy: 0, unhealthyForMs: 0, restartsLastMinute: 0 },
 }
 

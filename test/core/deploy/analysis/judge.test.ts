@@ -24,7 +24,10 @@ describe('the judge of a step', () => {
   })
 
   test('a canary that fails 5 % beside a control that never fails is failed within 15 s at 25 requests a second', () => {
-    const seconds = Array.from({ length: 40 }, (_, seed) => run(seed + 10, 30, () => ({ ...GOOD, canaryFails: 0.05 })).verdicts.indexOf('fail') + 1)
+    const seconds = Array.from(
+      { length: 40 },
+      (_, seed) => run(seed + 10, 30, () => ({ ...GOOD, canaryFails: 0.05 })).verdicts.indexOf('fail') + 1,
+    )
     expect(Math.min(...seconds)).toBeGreaterThan(0)
     expect(Math.max(...seconds)).toBeLessThanOrEqual(15)
   })
@@ -102,6 +105,7 @@ describe('the judge of a step', () => {
 
 test('200 good canaries of 20 s, looked at each second: none fails', () => {
   const failed = Array.from({ length: 200 }, (_, seed) =>
-    run(seed + 1000, 20, () => ({ rate: 300, controlFails: 0.01, canaryFails: 0.01 })).verdicts.includes('fail')).filter(Boolean)
+    run(seed + 1000, 20, () => ({ rate: 300, controlFails: 0.01, canaryFails: 0.01 })).verdicts.includes('fail'),
+  ).filter(Boolean)
   expect(failed).toHaveLength(0)
 })

@@ -3,7 +3,12 @@ import { latencyBucket, type LatencyHist } from '../../../../src/core/kernel/sta
 import { variates } from '../../kernel/stats/random.ts'
 
 export const POLICY: JudgePolicy = {
-  alpha: 1e-3, beta: 0.05, share: 0.05, tolerance: 0.297, gateRatio: 5, floorRate: 0.03,
+  alpha: 1e-3,
+  beta: 0.05,
+  share: 0.05,
+  tolerance: 0.297,
+  gateRatio: 5,
+  floorRate: 0.03,
   latency: { tolerance: 0.1, floorMs: 1, gateRatio: 1.2 },
 }
 
@@ -35,7 +40,11 @@ export function windowMaker(seed: number, share: number) {
     return {
       fromMs: second * 1000,
       durationMs: 1000,
-      canary: { units: canary, failing: Math.min(canary, poisson(canary * traffic.canaryFails)), hist: hist(canary, traffic.canarySlower ?? 1) },
+      canary: {
+        units: canary,
+        failing: Math.min(canary, poisson(canary * traffic.canaryFails)),
+        hist: hist(canary, traffic.canarySlower ?? 1),
+      },
       control: { units: control, failing: Math.min(control, poisson(control * traffic.controlFails)), hist: hist(control, 1) },
       coverage: traffic.coverage ?? 1,
     }
