@@ -63,7 +63,7 @@ test('an unknown flag comes as an envelope of a few lines, not as the configurat
 test('piped input never becomes an argument', () => {
   const { status, stderr } = spawnSync(process.execPath, [bin, 'explain'], { env, cwd: home, input: 'PLAN_STALE\n', encoding: 'utf8' })
   expect(status).toBe(2)
-  expect(stderr).toContain('Missing 1 required arg')
+  expect(stderr).toContain('CODE is missing')
 })
 
 test('without a server a command says so with exit 6 and what to type', () => {
