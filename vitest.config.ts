@@ -11,9 +11,8 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { test: { ...shared, name: 'rooms', include: ['test/**/*.test.{ts,tsx}'], exclude: FLEETS, sequence: { groupOrder: 0 } } },
-      // What a judge of chance and a noisy machine may get wrong once, it does not get wrong twice in a row.
       {
-        test: { ...shared, name: 'fleets', include: FLEETS, retry: 1, fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: { ...shared, name: 'fleets', include: FLEETS, fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 1 } },
       },
     ],
   },

@@ -6,8 +6,10 @@ import { open } from 'node:fs/promises'
  * synced: what must outlive the machine's power is written with fsync where it is written.
  */
 export function replaceFile(file: string, content: string): void {
-  writeFileSync(`${file}.new`, content, { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  // Named by the process: two that write at the same moment must not rename each other's file away.
+  const made = `${file}.${process.pid}.new`
+  writeFileSync(made, content, { mode: 0o600 })
+  renameSync(made, file)
 }
 
 /** SHA-256 of a file, in hex. */

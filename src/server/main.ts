@@ -1,27 +1,24 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isRefusal, type MusterError, refuse } from '../core/kernel/errors.ts'
 import { statePaths } from '../platform/paths.ts'
+import { leaveStartError } from './processes/start-error.ts'
 import { startServer } from './server.ts'
 
 /**
  * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT]`. What stops it from starting is left in
- * `logs/start-error.json` for the command that started it. SIGTERM and SIGINT end it in order; tasks and agents go on.
+ * `logs/start-error-PID.json` for the command that started it. SIGTERM and SIGINT end it in order; tasks and agents go on.
  */
 const { values } = parseArgs({ options: { 'state-dir': { type: 'string' }, context: { type: 'string' }, listen: { type: 'string' } } })
 const stateDir = values['state-dir']
 if (!stateDir) throw new Error('which --state-dir?')
 const paths = statePaths(values.context ?? 'default', { ...process.env, MUSTER_STATE_DIR: stateDir })
 
+let isStarted = false
+
 function fail(error: unknown): never {
   const known: MusterError = isRefusal(error) ? error : refuse('INTERNAL', String((error as Error).stack ?? error))
   process.stderr.write(`${known.code}: ${known.message}\n`)
-  try {
-    writeFileSync(join(paths.logs, 'start-error.json'), JSON.stringify(known))
-  } catch {
-    // Nowhere to write it: stderr has it.
-  }
+  if (!isStarted) leaveStartError(paths, known)
   process.exit(known.exit)
 }
 
@@ -30,6 +27,7 @@ process.on('unhandledRejection', fail)
 
 try {
   const server = await startServer(paths, { listen: values.listen ?? null, onFatal: fail })
+  isStarted = true
   const stop = (): void => {
     setTimeout(() => process.exit(1), 10_000).unref()
     server.stop().then(() => process.exit(0), fail)

@@ -54,7 +54,6 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const startedAt = Date.now()
   prepareStateDir(paths)
   const lock = lockState(paths)
-  rmSync(join(paths.logs, 'start-error.json'), { force: true })
   // Its lines go to the table muster_logs too, once there is telemetry.
   let onLine: ((row: Record<string, unknown>) => void) | null = null
   const log = createLogger(join(paths.logs, 'server.log'), (level, message, fields) =>

@@ -56,6 +56,17 @@ test('a second server on the same state is refused with exit 5 and disturbs noth
   expect(fleet.serverPid()).toBe(pid)
 })
 
+test('of two ups at the same moment one starts the fleet, and the other is refused with exit 5 without harm', async () => {
+  const other = newFleet()
+  try {
+    const ups = await Promise.all([other.muster('up', '--nodes', '1', '--json'), other.muster('up', '--nodes', '1', '--json')])
+    expect(ups.map(({ exitCode }) => exitCode).toSorted(), ups.map(({ stdout }) => stdout).join('\n')).toEqual([0, 5])
+    expect((await other.data('status')).healthy).toBe(true)
+  } finally {
+    await other.end()
+  }
+}, 60_000)
+
 test('a gateway port in use is refused with exit 6 before anything starts', async () => {
   const port = (await gateway()).split(':')[1] as string
   const other = newFleet()

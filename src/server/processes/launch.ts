@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
-import { errorFromBody, refuse } from '../../core/kernel/errors.ts'
+import { refuse } from '../../core/kernel/errors.ts'
 import { type LocalFleet, readLocalFleet, writeLocalFleet } from './fleet.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import { identify, isAlive, readProcessId } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
-import { prepareStateDir } from '../state/state-dir.ts'
+import { lockState, prepareStateDir } from '../state/state-dir.ts'
 import type { FleetStatus } from '../api/status.ts'
+import { takeStartError } from './start-error.ts'
 import { clearLeftovers } from './teardown.ts'
 
 /** Longest wait for a started server to answer, and then for its nodes to be ready. */
@@ -40,12 +41,12 @@ export async function launchServer(
   const running = runningServer(paths)
   if (running) throw refuse('SERVER_RUNNING', `a server already runs for context "${paths.context}" (pid ${running.pid})`)
   prepareStateDir(paths)
+  // A server that is just starting has written nothing yet, but it holds the lock: nothing of its fleet may be touched.
+  lockState(paths).release()
   const fleet = options.fleet ?? readLocalFleet(paths)
   await clearLeftovers(paths, fleet?.nodes.map(({ node }) => node) ?? [])
   if (fleet) writeLocalFleet(paths, fleet)
   options.signal?.throwIfAborted()
-  const startError = join(paths.logs, 'start-error.json')
-  rmSync(startError, { force: true })
   const [program, main] = entryPoint('server/main')
   const output = openSync(join(paths.logs, 'server.out'), 'a', 0o600)
   const args = [main, '--state-dir', paths.root, '--context', paths.context, ...(options.listen ? ['--listen', options.listen] : [])]
@@ -63,22 +64,28 @@ export async function launchServer(
 
   await waitFor(ANSWER_MS_MAX, 'the server did not answer', paths, async () => {
     options.signal?.throwIfAborted()
-    if (exited || (id && !isAlive(id))) throw startFailure(paths, startError)
+    if (exited || (id && !isAlive(id))) throw startFailure(paths, child.pid)
     return canConnect(paths.socket)
   })
   let status: FleetStatus | null = null
   await waitFor(READY_MS_MAX, 'the nodes did not become ready', paths, async () => {
     options.signal?.throwIfAborted()
-    status = await options.readStatus().catch(() => null)
-    if (status) options.onProgress?.(status)
-    return status?.healthy === true
+    const seen = await options.readStatus().catch(() => null)
+    // What answers may be the server of another start at the same moment; then ours ends, and says so.
+    if (seen === null || seen.server.pid !== child.pid) {
+      if (exited) throw startFailure(paths, child.pid)
+      return false
+    }
+    options.onProgress?.(seen)
+    status = seen
+    return seen.healthy
   })
   return status as unknown as FleetStatus
 }
 
-function startFailure(paths: StatePaths, file: string): Error {
-  if (existsSync(file)) return errorFromBody(JSON.parse(readFileSync(file, 'utf8')))
-  return refuse('UNAVAILABLE', 'the server ended while starting', { hint: `See ${join(paths.logs, 'server.out')}.` })
+function startFailure(paths: StatePaths, pid: number | undefined): Error {
+  const said = pid === undefined ? null : takeStartError(paths, pid)
+  return said ?? refuse('UNAVAILABLE', 'the server ended while starting', { hint: `See ${join(paths.logs, 'server.out')}.` })
 }
 
 async function waitFor(ms: number, what: string, paths: StatePaths, test: () => Promise<boolean>): Promise<void> {

@@ -40,10 +40,9 @@ export async function tearDown(paths: StatePaths, onStep: (what: string) => void
 
 /**
  * Before a start: ends what a killed fleet left of nodes that are no longer wanted. Agents and tasks of the wanted ones
- * stay, since they are taken over; a dead server's socket goes.
+ * stay, since they are taken over. A dead server's socket is the next server's to remove, which holds the lock.
  */
 export async function clearLeftovers(paths: StatePaths, wanted: readonly string[]): Promise<void> {
-  rmSync(paths.socket, { force: true })
   await Promise.all(
     nodesOf(paths)
       .filter((node) => !wanted.includes(node))
