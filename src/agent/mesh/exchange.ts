@@ -23,6 +23,7 @@ const IDLE_MAX_MS = 60_000
 /** what a refused or reset connection counts for in the latency average: enough to be avoided until it fades */
 const FAILURE_LATENCY_MS = 1000
 const SMALL_BODY_BYTES = 4096
+const NONE: readonly Endpoint[] = []
 
 /**
  * One request and its answer. Life: `picking` (also between tries, and while a delay fault holds it) → `waiting` for
@@ -36,6 +37,10 @@ export class Exchange implements UpstreamUser {
   readonly #startedMs = monotonicMs()
   #state: 'picking' | 'waiting' | 'streaming' | 'tunnel' | 'done' = 'picking'
   #tries = 0
+  /** tries made again under the budget; those after a stale connection are not among them */
+  #retries = 0
+  /** endpoints on which a try failed */
+  #tried: readonly Endpoint[] = NONE
   #isReset = false
   #endpoint: Endpoint | null = null
   #upstream: UpstreamConnection | null = null
@@ -98,7 +103,7 @@ export class Exchange implements UpstreamUser {
       return
     }
     if (this.#isBodyDone) this.#startClocks(this.#startedMs)
-    this.#startTry(null)
+    this.#startTry()
   }
 
   #identify(): void {
@@ -129,9 +134,9 @@ export class Exchange implements UpstreamUser {
 
   // ------------------------------------------------------------------------------------------------ tries
 
-  #startTry(except: Endpoint | null): void {
+  #startTry(): void {
     const nowMs = monotonicMs()
-    const picked = this.service.pick(this.#bucket, nowMs, except)
+    const picked = this.service.pick(this.#bucket, nowMs, this.#tried)
     if (picked === null) {
       this.#answer(503, 'no-endpoint')
       return
@@ -176,7 +181,7 @@ export class Exchange implements UpstreamUser {
       this.#end(502, 'reset')
       return true
     }
-    this.#timer = setTimeout(() => this.#startTry(null), faultDelayMs(fault, Math.random))
+    this.#timer = setTimeout(() => this.#startTry(), faultDelayMs(fault, Math.random))
     this.#endpoint = null
     return true
   }
@@ -221,6 +226,7 @@ export class Exchange implements UpstreamUser {
     this.#endpoint = null
     if (endpoint.isDraining && endpoint.running === 0) this.service.draining.delete(endpoint)
     if (isStale) return
+    this.#tried = [...this.#tried, endpoint]
     const nowMs = monotonicMs()
     if (failure === 'unavailable') endpoint.errors += 1
     else {
@@ -237,12 +243,12 @@ export class Exchange implements UpstreamUser {
     if (isStale && mayRetry(this.head.method, failure, this.#isReplayable)) {
       // The endpoint closed an idle connection just as we used it: no fault of anybody, and not a retry in the budget's sense.
       this.#isReset = true
-      this.#startTry(null)
+      this.#startTry()
       return
     }
     if (mayRetry(this.head.method, failure, this.#isReplayable) && this.#hasTimeForRetry()) {
       if (takeRetry(this.service.budget, monotonicMs(), this.service.policy.retryBudget)) {
-        this.#retryLater(endpoint)
+        this.#retryLater()
         return
       }
       this.#answerFailure(failure, 'retry-budget', endpoint)
@@ -259,12 +265,13 @@ export class Exchange implements UpstreamUser {
   }
 
   #hasTimeForRetry(): boolean {
-    return this.#tries <= this.service.policy.retriesMax && monotonicMs() < this.#doneByMs
+    return this.#retries < this.service.policy.retriesMax && monotonicMs() < this.#doneByMs
   }
 
-  #retryLater(except: Endpoint | null): void {
+  #retryLater(): void {
     this.service.retries += 1
-    this.#timer = setTimeout(() => this.#startTry(except), backoffMs(this.#tries, Math.random))
+    this.#retries += 1
+    this.#timer = setTimeout(() => this.#startTry(), backoffMs(this.#retries, Math.random))
   }
 
   // ------------------------------------------------------------------------------------- request body
@@ -362,7 +369,7 @@ export class Exchange implements UpstreamUser {
     if (!takeRetry(this.service.budget, monotonicMs(), this.service.policy.retryBudget)) return false
     const endpoint = this.#endpoint
     this.#leaveEndpoint('unavailable', false)
-    this.#retryLater(endpoint)
+    this.#retryLater()
     return true
   }
 

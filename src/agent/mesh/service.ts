@@ -88,29 +88,22 @@ export class Service {
   /**
    * An endpoint for a request.
    * @param bucket of its user, or -1 while no split asks for one
-   * @param except the endpoint whose try just failed
+   * @param tried the endpoints on which it failed already: none of them again while another is there, and a retry leaves
+   *   its subset only when all of that was tried
    */
-  pick(bucket: number, nowMs: number, except: Endpoint | null): Picked | null {
+  pick(bucket: number, nowMs: number, tried: readonly Endpoint[]): Picked | null {
     if (nowMs >= this.#usableUntilMs) this.#refreshUsable(nowMs)
     if (nowMs - this.#medianAtMs >= MEDIAN_EVERY_MS) {
       this.#medianMs = medianLatency(this.endpoints, nowMs)
       this.#medianAtMs = nowMs
     }
     const subset = this.split === null || bucket < 0 ? null : subsetOf(this.split, bucket)
-    const panic = this.#isPanic ? 'panic' : ''
-    if (subset !== null) {
-      const own = this.#usableBySubset.get(subset)
-      // A retry leaves the subset only when it has nobody but the endpoint that just failed.
-      if (own !== undefined && !(own.length === 1 && own[0] === except && this.#usable.length > 1)) {
-        const endpoint = pickOfTwo(own, nowMs, this.#medianMs, Math.random, except)
-        return endpoint === null ? null : { endpoint, reason: panic }
-      }
-      const others = own === undefined ? this.#usable : this.#usable.filter((endpoint) => endpoint !== except)
-      const endpoint = pickOfTwo(others, nowMs, this.#medianMs, Math.random, except)
-      return endpoint === null ? null : { endpoint, reason: 'split-empty' }
-    }
-    const endpoint = pickOfTwo(this.#usable, nowMs, this.#medianMs, Math.random, except)
-    return endpoint === null ? null : { endpoint, reason: panic }
+    const own = subset === null ? this.#usable : this.#usableBySubset.get(subset)
+    const from = untried(own, tried) ?? untried(this.#usable, tried) ?? own ?? this.#usable
+    const endpoint = pickOfTwo(from, nowMs, this.#medianMs, Math.random)
+    if (endpoint === null) return null
+    const isElsewhere = subset !== null && endpoint.def.subset !== subset
+    return { endpoint, reason: isElsewhere ? 'split-empty' : this.#isPanic ? 'panic' : '' }
   }
 
   /** Learns from a finished try; true when it ejects the endpoint. */
@@ -152,6 +145,13 @@ export class Service {
     const { subset: version, release, task, node, region } = def
     return JSON.stringify({ service: this.name, route: '', version, release, arm, task, node, region }).slice(1, -1)
   }
+}
+
+/** Those that were not tried yet; null when there are none. */
+function untried(endpoints: Endpoint[] | undefined, tried: readonly Endpoint[]): Endpoint[] | null {
+  if (endpoints === undefined) return null
+  const rest = tried.length === 0 ? endpoints : endpoints.filter((endpoint) => !tried.includes(endpoint))
+  return rest.length === 0 ? null : rest
 }
 
 /** With a split: what it says, else the trace. Without: the header x-user, so that faults and events know users too. */

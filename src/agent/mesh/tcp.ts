@@ -6,10 +6,10 @@ import type { Service } from './service.ts'
 const TRIES_MAX = 3
 
 /** Layer 4: picks an endpoint for a connection and pipes both ways; another one when the first cannot be reached. */
-export function passThrough(context: ProxyContext, client: Socket, service: Service, except: Endpoint | null = null, tries = 1): void {
+export function passThrough(context: ProxyContext, client: Socket, service: Service, tried: readonly Endpoint[] = []): void {
   const startedMs = monotonicMs()
-  const picked = service.pick(service.split === null ? -1 : Math.floor(Math.random() * 1_000_000), startedMs, except)
-  if (tries === 1) service.requests += 1
+  const picked = service.pick(service.split === null ? -1 : Math.floor(Math.random() * 1_000_000), startedMs, tried)
+  if (tried.length === 0) service.requests += 1
   if (picked === null || service.running >= service.policy.runningMax) {
     service.countReason(picked === null ? 'no-endpoint' : 'overflow')
     client.destroy()
@@ -48,7 +48,7 @@ export function passThrough(context: ProxyContext, client: Socket, service: Serv
     }
     endpoint.failures += 1
     service.observe(endpoint, 'connect', monotonicMs())
-    if (tries < TRIES_MAX) passThrough(context, client, service, endpoint, tries + 1)
+    if (tried.length + 1 < TRIES_MAX) passThrough(context, client, service, [...tried, endpoint])
     else {
       service.countReason('connect-failed')
       client.destroy()

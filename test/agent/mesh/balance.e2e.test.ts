@@ -91,6 +91,26 @@ describe('endpoints', () => {
     expect(dead?.failures).toBeGreaterThan(0)
   })
 
+  it('killed together are each tried once at most by a request: with two of three gone the third answers all', async () => {
+    const backends = await Promise.all(['a', 'b', 'c'].map(named))
+    const proxy = await startProxy(cleanup, service(backends.map(({ port }, i) => endpoint(i + 1, port))))
+    const agent = keepAlive()
+    await many(200, 16, () => get(proxy.url, agent))
+    const got = await many(600, 8, async (i) => {
+      if (i === 40) {
+        for (const { server } of backends.slice(0, 2)) {
+          server.close()
+          server.closeAllConnections()
+        }
+      }
+      // Slow enough that the budget of ten retries a second lasts.
+      if (i > 40) await sleep(20)
+      return get(proxy.url, agent)
+    })
+    expect(got.filter(({ status }) => status !== 200)).toEqual([])
+    expect((await proxy.eventsArrived(800)).some(({ tries }) => tries === 3)).toBe(true)
+  })
+
   it('removed from the snapshot finish what runs and get nothing new, within 100 ms', async () => {
     const slow = await startBackend(cleanup, (_request, response) => void setTimeout(() => response.end('old'), 300))
     const next = await named('new')

