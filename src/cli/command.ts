@@ -195,10 +195,39 @@ export abstract class QueryCommand<Ref extends OperationRef = OperationRef> exte
   async run(): Promise<void> {
     const command = this.constructor as typeof QueryCommand
     const parsed = await this.start(command)
-    const operation = command.operation as unknown as OperationRef<InputOf<Ref>, OutputOf<Ref>>
-    const { data, warnings } = await this.call(operation, await this.input(parsed as never))
+    await this.answerOnce(command.operation as unknown as OperationRef<InputOf<Ref>, OutputOf<Ref>>, await this.input(parsed as never))
+  }
+
+  protected async answerOnce(operation: OperationRef<InputOf<Ref>, OutputOf<Ref>>, input: InputOf<Ref>): Promise<void> {
+    const { data, warnings } = await this.call(operation, input)
     await this.answer(this.dottedId, data, (value, view) => this.render(value, view), warnings)
     process.exitCode = this.exitCode(data)
+  }
+}
+
+/** A read that can be followed: adds `--watch`. Declare `static watches` beside what {@link QueryCommand} wants. */
+export abstract class WatchQueryCommand<Ref extends OperationRef = OperationRef> extends QueryCommand<Ref> {
+  static override baseFlags = {
+    ...MusterCommand.baseFlags,
+    watch: Flags.boolean({ char: 'w', description: 'go on: a screen on a terminal, else plain lines or JSON Lines' }),
+  }
+
+  /** prefixes of the types of entries that concern it, e.g. `deploy.` */
+  static watches: readonly string[]
+
+  override async run(): Promise<void> {
+    const command = this.constructor as typeof WatchQueryCommand
+    const parsed = await this.start(command)
+    const operation = command.operation as unknown as OperationRef<InputOf<Ref>, OutputOf<Ref>>
+    const input = await this.input(parsed as never)
+    if (!(parsed.flags as { watch?: boolean }).watch) return this.answerOnce(operation, input)
+    const { renderEntryLine } = await import('./render/delos.ts')
+    await this.watch({
+      snapshot: () => this.call(operation, input),
+      render: (data) => this.render(data, this.view),
+      types: command.watches,
+      describe: (entry) => renderEntryLine(entry, this.view),
+    })
   }
 }
 

@@ -367,7 +367,6 @@ export class Exchange implements UpstreamUser {
     if (!this.#hasTimeForRetry() || this.service.endpoints.length < 2 || fieldValue(response.fields, 'x-muster-reason') !== null)
       return false
     if (!takeRetry(this.service.budget, monotonicMs(), this.service.policy.retryBudget)) return false
-    const endpoint = this.#endpoint
     this.#leaveEndpoint('unavailable', false)
     this.#retryLater()
     return true

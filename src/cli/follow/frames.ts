@@ -1,4 +1,5 @@
 import type { Answer, Client } from '../client.ts'
+import type { EntryRow } from '../render/delos.ts'
 
 export interface WatchOptions<T> {
   /** the whole picture, as the command would print it once */
@@ -7,8 +8,8 @@ export interface WatchOptions<T> {
   render: (data: T) => string
   /** prefixes of entry types that concern it, e.g. `deploy.` */
   types: readonly string[]
-  /** one plain line for an entry, or null: nothing to say; used off a terminal */
-  describe?: (entry: { type: string; at: number; actor: string; body: unknown }) => string | null
+  /** one plain line for an entry; used off a terminal */
+  describe: (entry: EntryRow) => string
   /** true once there is nothing left to wait for: the watch ends and gives the last picture */
   isDone?: (data: T) => boolean
 }
@@ -17,13 +18,6 @@ export interface WatchOutput {
   kind: 'json' | 'screen' | 'lines'
   write: (text: string) => void
   signal: AbortSignal
-}
-
-interface EntryLike {
-  type: string
-  at: number
-  actor: string
-  body: unknown
 }
 
 /**
@@ -43,12 +37,11 @@ export async function watch<T>(client: Client, options: WatchOptions<T>, output:
     const end = new AbortController()
     const signal = AbortSignal.any([output.signal, end.signal])
     for await (const event of client.events({ from: latest.position, types: options.types, signal })) {
-      const entry = event.entry as EntryLike
+      const entry = event.entry as EntryRow
       if (output.kind === 'json') output.write(`${JSON.stringify({ type: 'event', position: event.id, entry })}\n`)
-      else if (output.kind === 'lines') {
-        const line = options.describe?.(entry) ?? null
-        if (line !== null) output.write(`${line}\n`)
-      }
+      else if (output.kind === 'lines') output.write(`${options.describe(entry)}\n`)
+      // The picture is of a position: what it holds already needs no new one.
+      if (event.id < latest.position) continue
       latest = await options.snapshot()
       paint()
       if (isDone(latest.data)) break

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import { isRefusal, MusterError } from '../../core/kernel/errors.ts'
+import { startCommand } from '../child-command.ts'
 import type { Client } from '../client.ts'
 import { keepLease, type KeptLease } from './keep-lease.ts'
-import { startCommand } from './locked-command.ts'
 
 export interface LockedRun {
   name: string
@@ -81,11 +81,9 @@ async function waitForLock(
 }
 
 async function runCommand(options: LockedRun, held: Standing, lease: KeptLease, interrupt: Interrupt): Promise<number> {
-  const command = startCommand(
-    options.command,
-    { MUSTER_LOCK_KEY: held.key, MUSTER_LOCK_TOKEN: String(held.token), MUSTER_LOCK_NAME: options.name },
-    options.graceMs,
-  )
+  const env = { ...process.env, MUSTER_LOCK_KEY: held.key, MUSTER_LOCK_TOKEN: String(held.token), MUSTER_LOCK_NAME: options.name }
+  // Without us nobody keeps its lock.
+  const command = startCommand(options.command, { env, graceMs: options.graceMs })
   let isLost = false
   const onLost = (): void => {
     isLost = true

@@ -47,42 +47,50 @@ export default class ChaosRun extends ChangeCommand<typeof operation> {
       await this.answer('chaos.plan', data, (value, view) => renderPlan(view, value), warnings)
       return
     }
-    const done = await this.change(operation, input, flags)
-    if (done === null) return
     if (!flags.wait) {
-      await this.answer(this.dottedId, done.data, (data, view) => this.render(data, view), done.warnings)
+      const done = await this.change(operation, input, flags)
+      if (done !== null) await this.answer(this.dottedId, done.data, (data, view) => this.render(data, view), done.warnings)
       return
     }
-    const end = await this.follow(done.data.run)
-    await this.answer(this.dottedId, end, (data, view) => renderRun(view, data), done.warnings)
-    if (process.exitCode === undefined || process.exitCode === 0) process.exitCode = EXIT_BY_VERDICT[end.verdict ?? ''] ?? 8
+    const interrupt = countInterrupts(() => this.note('  undoing; press Ctrl-C again to stop waiting'))
+    try {
+      const done = await this.change(operation, input, flags)
+      if (done === null) return
+      const end = await this.follow(done.data.run, interrupt.count)
+      await this.answer(this.dottedId, end, (data, view) => renderRun(view, data), done.warnings)
+      process.exitCode = interrupt.count() > 0 ? 130 : (EXIT_BY_VERDICT[end.verdict ?? ''] ?? 8)
+    } finally {
+      interrupt.stop()
+    }
   }
 
   /** Says each event on stderr until the run is closed; Ctrl-C breaks the run off and goes on waiting for its undo. */
-  private async follow(run: string): Promise<ReportView> {
-    let interrupts = 0
-    const onInterrupt = (): void => {
-      interrupts += 1
-      process.exitCode = 130
-      if (interrupts === 1) {
-        this.note('  undoing; press Ctrl-C again to stop waiting')
-        this.client
+  private async follow(run: string, interrupts: () => number): Promise<ReportView> {
+    let seen = 0
+    let isStopped = false
+    for (;;) {
+      if (interrupts() > 0 && !isStopped) {
+        isStopped = true
+        await this.client
           .call('chaos.run.stop', { run, reason: 'interrupted by a person' })
           .catch((error: unknown) => this.note(`  ${(error as Error).message}`))
       }
-    }
-    process.on('SIGINT', onInterrupt)
-    try {
-      let seen = 0
-      for (;;) {
-        const { data } = await this.client.call<ReportView>('chaos.run.evidence', { run })
-        for (const event of data.events.filter(({ position }) => position > seen)) this.note(`  ${event.text}`)
-        seen = data.events.at(-1)?.position ?? seen
-        if (data.state === 'closed' || interrupts > 1) return data
-        await sleep(POLL_MS)
-      }
-    } finally {
-      process.off('SIGINT', onInterrupt)
+      const { data } = await this.client.call<ReportView>('chaos.run.evidence', { run })
+      for (const event of data.events.filter(({ position }) => position > seen)) this.note(`  ${event.text}`)
+      seen = data.events.at(-1)?.position ?? seen
+      if (data.state === 'closed' || interrupts() > 1) return data
+      await sleep(POLL_MS)
     }
   }
+}
+
+/** Counts Ctrl-C from before the run starts, so that none of them leaves it running unseen. */
+function countInterrupts(onFirst: () => void): { count: () => number; stop: () => void } {
+  let count = 0
+  const listener = (): void => {
+    count += 1
+    if (count === 1) onFirst()
+  }
+  process.on('SIGINT', listener)
+  return { count: () => count, stop: () => void process.off('SIGINT', listener) }
 }

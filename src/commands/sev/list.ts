@@ -1,10 +1,11 @@
-import { defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { defined, Flags, WatchQueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
 import { renderIncidents } from '../../cli/render/sev.ts'
 
 const operation = remote('sev.incident.list', async () => (await import('../../core/sev/operations.ts')).incidentList)
 
-export default class SevList extends QueryCommand<typeof operation> {
+export default class SevList extends WatchQueryCommand<typeof operation> {
   static override operation = operation
+  static override watches = ['sev.']
   static override summary = 'List incidents: level, age, when an answer is due.'
   static override flags = {
     open: Flags.boolean({ description: 'only open ones (the default)', exclusive: ['all'] }),

@@ -49,7 +49,9 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
     if (flags.wait) {
       const { waitUntil } = await import('../../cli/follow/tasks.ts')
       const ask = () => this.client.call<{ node: NodeView; tasks: readonly { task: string }[] }>('tw.node.show', { node: done.data.node })
-      const end = await waitUntil(this.client, ask, (data) => data.node.drain === 'drained', { timeoutMs, signal: this.interrupted() })
+      const signal = this.interrupted()
+      const end = await waitUntil(this.client, ask, (data) => data.node.drain === 'drained', { timeoutMs, signal })
+      if (signal.aborted) return
       if (!end.isDone)
         throw new MusterError(
           'TIMEOUT',

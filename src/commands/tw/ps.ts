@@ -1,11 +1,12 @@
-import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { Args, defined, Flags, WatchQueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
 import { renderTasks } from '../../cli/render/tw-tasks.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
 
 const operation = remote('tw.ps', async () => (await import('../../core/tw/operations.ts')).ps)
 
-export default class TwPs extends QueryCommand<typeof operation> {
+export default class TwPs extends WatchQueryCommand<typeof operation> {
   static override operation = operation
+  static override watches = ['tw.']
   static override summary = 'List tasks and where they run.'
   static override args = { job: Args.string({ description: 'only tasks of this job, JOB/GROUP or JOB/GROUP[INDEX]' }) }
   static override flags = {

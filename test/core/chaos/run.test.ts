@@ -42,6 +42,13 @@ describe('a run', () => {
     expect(driver.fleet.state.replay().digest()).toBe(driver.fleet.state.digest())
   })
 
+  it('stopped before it broke anything frees its targets for the next one', () => {
+    const driver = newDriver()
+    const id = driver.start()
+    driver.fleet.state.run(runStop, { run: id, reason: 'enough' })
+    expect(driver.close(driver.start()).verdict).toBe('held')
+  })
+
   it('breaks exactly what its plan said', () => {
     const driver = newDriver()
     const planned = driver.fleet.state.ask(runPlan, { experiment: experiment() })

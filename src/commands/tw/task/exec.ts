@@ -1,5 +1,4 @@
 import { Args, MusterCommand } from '../../../cli/command.ts'
-import { MusterError } from '../../../core/kernel/errors.ts'
 
 interface Entrance {
   argv: string[]
@@ -18,32 +17,24 @@ export default class TwTaskExec extends MusterCommand {
     const { args, argv } = await this.start(TwTaskExec)
     const words = argv.slice(1)
     const { data } = await this.client.call<Entrance>('tw.task.exec', { task: args.task })
-    const [command, ...rest] = [...data.argv, ...(words.length > 0 ? words : ['/bin/sh'])]
-    if (command === undefined) throw new MusterError('USAGE', 'which command?')
-    process.exitCode = await runInherited(command, rest, data)
+    const command = [...data.argv, ...(words.length > 0 ? words : ['/bin/sh'])]
+    process.exitCode = await runBeside(command, data)
   }
 }
 
+const GRACE_MS = 5000
+
 /** Runs a command on this terminal and gives its exit code, 128 + n after a signal, as a shell does. */
-async function runInherited(command: string, args: readonly string[], entrance: Entrance): Promise<number> {
-  const { spawn } = await import('node:child_process')
-  const { constants } = await import('node:os')
+async function runBeside(argv: readonly string[], entrance: Entrance): Promise<number> {
+  const { startCommand } = await import('../../../cli/child-command.ts')
   const env = { ...entrance.env, ...(process.env['TERM'] ? { TERM: process.env['TERM'] } : {}) }
-  const child = spawn(command, args, { stdio: 'inherit', env, cwd: entrance.cwd })
-  // The terminal sends Ctrl-C to the whole group; it is for the command, and we wait for what it makes of it.
-  const ignore = (): void => {}
-  const forward = (signal: NodeJS.Signals): void => void child.kill(signal)
-  process.on('SIGINT', ignore)
-  process.on('SIGTERM', forward)
+  const command = startCommand(argv, { env, cwd: entrance.cwd, graceMs: GRACE_MS })
+  // A terminal's Ctrl-C is for the command: we wait for what it makes of it.
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const signal of signals) process.on(signal, command.interrupt)
   try {
-    return await new Promise<number>((resolve, reject) => {
-      child.on('error', (cause: NodeJS.ErrnoException) =>
-        reject(new MusterError('UNAVAILABLE', cause.code === 'ENOENT' ? `there is no program ${command}` : cause.message, { cause })),
-      )
-      child.on('close', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])))
-    })
+    return await command.ended
   } finally {
-    process.off('SIGINT', ignore)
-    process.off('SIGTERM', forward)
+    for (const signal of signals) process.off(signal, command.interrupt)
   }
 }

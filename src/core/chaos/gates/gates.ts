@@ -1,9 +1,11 @@
+import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { refuse, type MusterError } from '../../kernel/errors.ts'
+import { releaseScopes } from '../../delos/operations.ts'
 import { scopeHolder } from '../../delos/queries.ts'
 import { inFlightOf } from '../../deploy/queries.ts'
 import { openIncidents } from '../../sev/queries.ts'
-import { environmentOf, haltRow, liveRuns, planOf } from '../rows.ts'
+import { environmentOf, haltRow, liveRuns, planOf, type RunRow } from '../rows.ts'
 import type { Experiment } from '../schema.ts'
 
 export interface Gate {
@@ -71,4 +73,9 @@ export function scopeOf(service: string): string {
 
 export function holderOf(run: string | null): string {
   return `chaos:${run ?? ''}`
+}
+
+/** What goes with the end of a run: its targets are free for the next one. */
+export function releaseTargets(run: RunRow): Proposal[] {
+  return releaseScopes(planOf(run).services.map(scopeOf), holderOf(run.id))
 }

@@ -6,7 +6,7 @@ import { isRefusal, refuse, type MusterError } from '../../kernel/errors.ts'
 import { hashText } from '../../kernel/hash.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { lockScopes } from '../../delos/operations.ts'
-import { gatesOf, holderOf, refusalOf, scopeOf } from '../gates/gates.ts'
+import { gatesOf, holderOf, refusalOf, releaseTargets, scopeOf } from '../gates/gates.ts'
 import { chaosRunAborting, chaosRunAdmitted, chaosRunClosed, chaosRunProposed } from '../machine.ts'
 import { planRun, type Plan } from '../plan/plan.ts'
 import { liveRuns, runRow, type RunRow } from '../rows.ts'
@@ -105,7 +105,10 @@ export const runStop = defineCommand({
     const reply = (after: ReadDb) => runView(after, must(runRow(after, row.id), `run ${row.id}`))
     if (row.state === 'baseline')
       return {
-        entries: [chaosRunClosed.of({ run: row.id, service: row.service, verdict: 'not-run', reason: input.reason, summary: {} })],
+        entries: [
+          chaosRunClosed.of({ run: row.id, service: row.service, verdict: 'not-run', reason: input.reason, summary: {} }),
+          ...releaseTargets(row),
+        ],
         reply,
       }
     const isLive = row.state === 'arming' || row.state === 'observing'

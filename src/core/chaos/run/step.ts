@@ -1,11 +1,10 @@
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { isRefusal } from '../../kernel/errors.ts'
-import { releaseScopes } from '../../delos/operations.ts'
 import { inFlightOf } from '../../deploy/queries.ts'
 import { openIncidents } from '../../sev/queries.ts'
 import { findTask, tasksBySelector } from '../../tw/queries.ts'
-import { holderOf, scopeOf } from '../gates/gates.ts'
+import { releaseTargets } from '../gates/gates.ts'
 import { BLIND_MS } from '../guard/step.ts'
 import {
   armFault,
@@ -109,12 +108,8 @@ function notRun(view: RunView, reason: string): Next {
   const { verdict: _, ...rest } = verdictOf(view.run, view.faults, view.soft, view.now, 0)
   return act(
     chaosRunClosed.of({ run: view.run.id, service: view.run.service, verdict: 'not-run', reason, summary: rest.summary }),
-    ...release(view),
+    ...releaseTargets(view.run),
   )
-}
-
-function release(view: RunView): Proposal[] {
-  return releaseScopes(view.plan.services.map(scopeOf), holderOf(view.run.id))
 }
 
 // --------------------------------------------------------------------------------------- arming, observing
@@ -334,5 +329,5 @@ export function decideVerifying(view: RunView): Next {
   const isWell = holds && serving >= (plan.services.length === 0 ? 0 : plan.radius.serving)
   if (!isWell && now - undoneAt <= experiment.muster.recovery_within) return wait(view)
   const { verdict, reason, summary } = verdictOf(run, view.faults, soft, now, isWell ? now - undoneAt : null)
-  return act(chaosRunClosed.of({ run: run.id, service: run.service, verdict, reason, summary }), ...release(view))
+  return act(chaosRunClosed.of({ run: run.id, service: run.service, verdict, reason, summary }), ...releaseTargets(view.run))
 }

@@ -20,12 +20,7 @@ export function costOf(candidate: Candidate, nowMs: number, medianMs: number): n
  * The cheaper of two different random candidates (Mitzenmacher, "The power of two choices", 2001).
  * @param random uniform in [0, 1)
  */
-export function pickOfTwo<C extends Candidate>(
-  candidates: readonly C[],
-  nowMs: number,
-  medianMs: number,
-  random: () => number,
-): C | null {
+export function pickOfTwo<C extends Candidate>(candidates: readonly C[], nowMs: number, medianMs: number, random: () => number): C | null {
   const count = candidates.length
   if (count <= 1) return candidates[0] ?? null
   const first = Math.floor(random() * count)

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { MusterError } from '../../core/kernel/errors.ts'
+import { MusterError } from '../core/kernel/errors.ts'
 
-export interface LockedCommand {
+export interface ChildCommand {
   /** its exit code; 128 + n when a signal ended it */
   ended: Promise<number>
   /** Passes a signal of the user's on; what does not end from it in time is ended. */
@@ -11,17 +12,25 @@ export interface LockedCommand {
   stop: (signal: NodeJS.Signals, graceMs: number) => Promise<void>
 }
 
+export interface ChildOptions {
+  env: NodeJS.ProcessEnv
+  cwd?: string
+  /** what it gets between being told to end and SIGKILL, when it is ended before its time */
+  graceMs: number
+}
+
 /**
  * Starts a command that must not outlive us. Off a terminal it gets a process group of its own, so that all of it can
  * be ended; on a terminal it stays in ours, so that it can read from it and Ctrl-C reaches it. A guard, a shell waiting
- * on a pipe, ends it when we are killed: without us nobody keeps its lock.
+ * on a pipe, ends it when we are killed.
  */
-export function startCommand(command: readonly string[], env: Record<string, string>, graceMs: number): LockedCommand {
+export function startCommand(command: readonly string[], { env, cwd, graceMs }: ChildOptions): ChildCommand {
   const hasTerminal = Boolean(process.stdin.isTTY)
   const [program = '', ...args] = command
-  const child = spawn(program, args, { stdio: 'inherit', detached: !hasTerminal, env: { ...process.env, ...env } })
+  const child = spawn(program, args, { stdio: 'inherit', detached: !hasTerminal, env, ...(cwd === undefined ? {} : { cwd }) })
   const target = (pid: number): number => (hasTerminal ? pid : -pid)
-  const guard = child.pid === undefined ? null : startGuard(target(child.pid), graceMs)
+  // In a terminal's job that is ours all of the job is, once we are gone, what we started.
+  const guard = child.pid === undefined ? null : startGuard(hasTerminal && leadsGroup() ? -process.pid : target(child.pid), graceMs)
   const send = (signal: NodeJS.Signals): void => {
     if (child.pid === undefined) return
     try {
@@ -40,7 +49,7 @@ export function startCommand(command: readonly string[], env: Record<string, str
       )
     })
     child.once('exit', (code, signal) => {
-      // What it left behind in its group would go on without the lock.
+      // What it left behind in its group would go on without anybody.
       if (!hasTerminal) send('SIGKILL')
       guard?.stdin?.end('done\n')
       resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
@@ -61,6 +70,12 @@ export function startCommand(command: readonly string[], env: Record<string, str
       void stop(signal, graceMs)
     },
   }
+}
+
+/** Field 5 of /proc/PID/stat, counted behind the name, is the process group. */
+function leadsGroup(): boolean {
+  const stat = readFileSync('/proc/self/stat', 'utf8')
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === process.pid
 }
 
 function startGuard(target: number, graceMs: number): ChildProcess {
