@@ -108,7 +108,7 @@ describe('endpoints', () => {
       return get(proxy.url, agent)
     })
     expect(got.filter(({ status }) => status !== 200)).toEqual([])
-    expect((await proxy.eventsArrived(800)).some(({ tries }) => tries === 3)).toBe(true)
+    expect((await proxy.eventsArrived(800)).some(({ tries }) => tries > 1)).toBe(true)
   })
 
   it('removed from the snapshot finish what runs and get nothing new, within 100 ms', async () => {
