@@ -1,0 +1,60 @@
+import { ALARM_TYPE, type AlarmMember, type AlarmResponse, type RequestOp } from '../wire/messages.ts'
+import type { RpcError } from '../wire/service.ts'
+import type { KvCommand } from './command.ts'
+import { KV_ERRORS } from './errors.ts'
+import { alarmId, header, type KvState } from './state.ts'
+
+/**
+ * What alarms forbid: NOSPACE all that grows, so that deleting, compacting and disarming remain; CORRUPT all that touches keys, since
+ * nobody knows which copy is right.
+ */
+export function refuseByAlarm(state: KvState, command: KvCommand): RpcError | null {
+  if (state.alarms.size === 0) return null
+  switch (command.kind) {
+    case 'put':
+    case 'leaseGrant':
+      return refuseReading(state) ?? refuseGrowth(state)
+    case 'txn':
+      return refuseReading(state) ?? (hasPut(command.request.success) || hasPut(command.request.failure) ? refuseGrowth(state) : null)
+    case 'deleteRange':
+    case 'compact':
+    case 'leaseRevoke':
+    case 'leasesExpired':
+      return refuseReading(state)
+    default:
+      return null
+  }
+}
+
+/** Null: no member's data is in doubt. */
+export function refuseReading(state: KvState): RpcError | null {
+  return isRaised(state, ALARM_TYPE.corrupt) ? KV_ERRORS.corrupt : null
+}
+
+const refuseGrowth = (state: KvState): RpcError | null => (isRaised(state, ALARM_TYPE.nospace) ? KV_ERRORS.noSpace : null)
+
+function isRaised(state: KvState, type: number): boolean {
+  for (const alarm of state.alarms.values()) if (alarm.alarm === type) return true
+  return false
+}
+
+function hasPut(ops: readonly RequestOp[]): boolean {
+  return ops.some(
+    ({ request_put: put, request_txn: txn }) => put !== null || (txn !== null && (hasPut(txn.success) || hasPut(txn.failure))),
+  )
+}
+
+/** Answers with the alarm that was raised or cleared; with none if there was none to clear. */
+export function changeAlarm(state: KvState, isRaise: boolean, alarm: AlarmMember): AlarmResponse {
+  const id = alarmId(alarm)
+  const isThere = state.alarms.has(id)
+  if (isRaise !== isThere) state.changes.alarms.set(id, { alarm, isRaised: isRaise })
+  if (isRaise) state.alarms.set(id, alarm)
+  else state.alarms.delete(id)
+  return { header: header(state.revision), alarms: isRaise || isThere ? [{ ...alarm }] : [] }
+}
+
+/** All of a type; of `none` all. */
+export function alarmsOf(state: KvState, type: number): AlarmMember[] {
+  return [...state.alarms.values()].filter((alarm) => type === ALARM_TYPE.none || alarm.alarm === type).map((alarm) => ({ ...alarm }))
+}
