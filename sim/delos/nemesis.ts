@@ -1,0 +1,200 @@
+import type { Prng } from '../../src/core/kernel/prng.ts'
+import type { SimServer } from './server.ts'
+import type { World } from './world.ts'
+
+/** What goes wrong, and when: a seed decides. */
+export class Nemesis {
+  readonly #world: World
+  readonly #prng: Prng
+  /** how often, in this run */
+  readonly #everyMs: number
+  #isOver = false
+  readonly #rotten: Set<number>
+  #failing: SimServer | null = null
+
+  constructor(world: World, prng: Prng) {
+    this.#world = world
+    this.#prng = prng
+    this.#everyMs = 20 + prng.below(120)
+    const minority = Math.floor((world.voterCount - 1) / 2)
+    this.#rotten = new Set(Array.from({ length: minority }, () => 1 + prng.below(world.servers.length)))
+    if (prng.next() < 0.4) {
+      world.network.loss = prng.next() * 0.1
+      world.network.doubling = prng.next() * 0.2
+      world.network.lateness = prng.next() * 0.1
+    }
+  }
+
+  #any(): SimServer {
+    return this.#world.server(1 + this.#prng.below(this.#world.servers.length))
+  }
+
+  #leaderOrAny(): SimServer {
+    const leader = this.#world.servers.find(({ isUp, isLeader }) => isUp && isLeader)
+    return leader !== undefined && this.#prng.next() < 0.6 ? leader : this.#any()
+  }
+
+  start(): void {
+    this.#world.queue.after(this.#prng.next() * this.#everyMs * 2, () => {
+      if (this.#isOver) return
+      this.#strike()
+      this.start()
+    })
+  }
+
+  stop(): void {
+    this.#isOver = true
+    this.#failing = null
+    this.#world.network.heal()
+    for (const server of this.#world.servers) {
+      server.isDiskSlow = false
+      server.crashIn = Infinity
+      server.pausedUntil = Math.min(server.pausedUntil, this.#world.queue.now)
+    }
+  }
+
+  failsSync(server: SimServer): boolean {
+    if (this.#failing !== server) return false
+    this.#failing = null
+    return true
+  }
+
+  /** At the start of a process: what its disk lost while nobody looked. */
+  beforeRestart(server: SimServer): void {
+    if (this.#isOver || !this.#rotten.has(server.id) || this.#prng.next() < 0.7) return
+    for (const disk of server.disks.values()) disk.rot(this.#prng)
+    server.wasDamaged = true
+  }
+
+  #strike(): void {
+    const prng = this.#prng
+    const world = this.#world
+    const server = this.#leaderOrAny()
+    const kind = prng.below(20)
+    world.note('strike', kind * 1024 + server.id)
+    switch (kind) {
+      case 0:
+      case 1:
+        if (server.isUp) {
+          server.crash()
+          if (prng.next() < 0.5) world.queue.after(1 + prng.below(15), () => world.restart(server))
+          else world.restartLater(server)
+        }
+        return
+      case 15:
+        return this.#lag(server)
+      case 16:
+      case 17:
+        this.#cutPair(server)
+        return
+      case 18:
+        return this.#cutAndRestart(server)
+      case 2:
+        server.crashIn = 1 + prng.below(40)
+        return
+      case 3:
+      case 4:
+        if (!server.isPaused) server.pause(20 + prng.below(300))
+        return
+      case 5: {
+        // The machine is suspended: its monotonic clock stands still meanwhile.
+        if (server.isPaused) return
+        const ms = 60 + prng.below(200)
+        server.pause(ms)
+        server.offset -= ms * server.rate
+        server.suspendedMs += ms
+        return
+      }
+      case 6:
+      case 7:
+        this.#isolate(server, prng.below(3))
+        return
+      case 8:
+        this.split()
+        return
+      case 9:
+        world.network.heal()
+        return
+      case 10:
+        server.isDiskSlow = !server.isDiskSlow
+        return
+      case 11:
+        this.#failing = server
+        return
+      case 12:
+        if (prng.next() < 0.6) this.#switch(server)
+        return
+      case 13:
+        server.moveLeader(this.#any().id)
+        return
+      case 14:
+        if (server.isUp && !server.isPaused) server.campaign()
+        return
+      default: {
+        // A bad moment: several die at once, and are soon back.
+        for (const each of world.servers) {
+          if (!each.isUp || prng.next() < 0.5) continue
+          each.crash()
+          world.queue.after(1 + prng.below(20), () => world.restart(each))
+        }
+      }
+    }
+  }
+
+  #switch(server: SimServer): void {
+    const world = this.#world
+    if (!server.isUp || server.isPaused) return
+    const left = world.servers.map(({ id }) => id)
+    while (left.length > world.voterCount) left.splice(this.#prng.below(left.length), 1)
+    server.switchTo(left)
+  }
+
+  /** Cuts what it sends, what it hears, or both. */
+  #isolate(server: SimServer, way: number): void {
+    const { network, queue, servers } = this.#world
+    for (const { id } of servers) {
+      if (id === server.id) continue
+      if (way !== 1) network.cut(server.id, id)
+      if (way !== 0) network.cut(id, server.id)
+    }
+    queue.after(20 + this.#prng.below(400), () => network.heal())
+  }
+
+  /** What it is sent comes late; often it is then cut off. */
+  #lag(server: SimServer): void {
+    const { network, queue } = this.#world
+    network.slow(server.id, 20 + this.#prng.below(100))
+    if (this.#prng.next() < 0.6) queue.after(40 + this.#prng.below(120), () => this.#isolate(server, 2))
+    else queue.after(50 + this.#prng.below(300), () => network.heal())
+  }
+
+  /** Two servers lose each other; everyone else reaches both. */
+  #cutPair(server: SimServer): SimServer {
+    const { network, queue } = this.#world
+    const other = this.#any()
+    network.cut(server.id, other.id)
+    network.cut(other.id, server.id)
+    queue.after(50 + this.#prng.below(400), () => network.heal())
+    return other
+  }
+
+  /** The same, and a while later a server that reaches both begins anew. */
+  #cutAndRestart(server: SimServer): void {
+    const world = this.#world
+    const other = this.#cutPair(server)
+    const between = this.#any()
+    if (between === server || between === other) return
+    world.queue.after(100 + this.#prng.below(200), () => {
+      if (this.#isOver || !between.isUp) return
+      between.crash()
+      world.queue.after(1 + this.#prng.below(10), () => world.restart(between))
+    })
+  }
+
+  split(): void {
+    const { network, queue, servers } = this.#world
+    const side = servers.map(() => this.#prng.below(2))
+    for (const a of servers) for (const b of servers) if (side[a.id - 1] !== side[b.id - 1]) network.cut(a.id, b.id)
+    queue.after(20 + this.#prng.below(400), () => network.heal())
+  }
+}
