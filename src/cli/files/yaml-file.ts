@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document, type YAMLError } from 'yaml'
 import type { ErrorCode } from '../../core/kernel/error-table.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
+import { readBytes } from './bytes.ts'
 
 /** One thing wrong with a file, where it stands. */
 export interface FileIssue {
@@ -26,15 +26,7 @@ export interface YamlFile {
 
 /** The text of a file, `-` being standard input. @throws MusterError FILE_UNREADABLE */
 export function readText(path: string): string {
-  try {
-    return readFileSync(path === '-' ? 0 : path, 'utf8')
-  } catch (cause) {
-    throw new MusterError(
-      'FILE_UNREADABLE',
-      `${path}: ${(cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (cause as Error).message}`,
-      { cause },
-    )
-  }
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(readBytes(path))
 }
 
 /** {@link readText}, parsed. */

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { defineEntry } from '../contracts/entry.ts'
+import { CONFIG_ENTRIES } from './entries/config.ts'
+import { META_ENTRIES } from './entries/meta.ts'
 import { applyTxn, compact, endLeases } from './kv/write.ts'
 import { LEASE_TTL_MAX_MS, LEASE_TTL_MIN_MS, leaseIdSchema, revisionSchema, scopeLockSchema, txnOpSchema } from './schema.ts'
 
@@ -30,7 +32,7 @@ export const scopeReleased = defineEntry({
   },
 })
 
-export const controlEntries = [scopeLocked, scopeReleased]
+export const controlEntries = [scopeLocked, scopeReleased, ...CONFIG_ENTRIES, ...META_ENTRIES]
 
 // On `kv`.
 

@@ -1,16 +1,34 @@
 import type { System } from '../contracts/controller.ts'
+import { canaryController } from './config/canary.ts'
 import { compactionController, leaseController } from './controller.ts'
 import { controlEntries, kvEntries } from './machine.ts'
-import { kvOperations, leaseOperations, lockOperations, logOperations, scopeOperations, snapshotOperations } from './operations.ts'
+import {
+  configLookOperations,
+  configOperations,
+  kvOperations,
+  leaseOperations,
+  lockOperations,
+  logOperations,
+  metaOperations,
+  scopeOperations,
+  snapshotOperations,
+} from './operations.ts'
 import { CONTROL_TABLES, KV_TABLES } from './tables.ts'
 
-/** Delos on the `control` log: scope locks, and reading the logs. */
+/** Delos on the `control` log: scope locks, configurations, metadata, and reading the logs. */
 export const delosSystem: System = {
   name: 'delos',
   tables: CONTROL_TABLES,
   entries: controlEntries,
-  operations: [...logOperations, ...scopeOperations, ...snapshotOperations],
-  controllers: [],
+  operations: [
+    ...logOperations,
+    ...scopeOperations,
+    ...snapshotOperations,
+    ...configOperations,
+    ...configLookOperations,
+    ...metaOperations,
+  ],
+  controllers: [canaryController],
 }
 
 /** The key-value store, on the `kv` log with `kv.db`: a team's own keys, leases and locks. */
