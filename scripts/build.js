@@ -15,7 +15,14 @@ const CLI = 'cli/bundle-main'
 const COMPLETION = 'cli/complete-main'
 
 /** Programs that are started by file name (src/platform/spawn.ts). */
-const MAINS = ['server/main', 'agent/main', 'agent/mesh/proxy-main', 'server/scuba/leaf-main', 'server/scuba/engine-main']
+const MAINS = [
+  'server/main',
+  'agent/main',
+  'agent/mesh/proxy-main',
+  'server/scuba/leaf-main',
+  'server/scuba/engine-main',
+  'server/delos/store/materialiser-main',
+]
 
 /** Native modules load their binaries from beside themselves. */
 const EXTERNAL = ['better-sqlite3', '@duckdb/node-api']

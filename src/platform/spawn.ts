@@ -2,8 +2,14 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Programs muster starts as processes of their own; each is `src/<name>.ts` and, bundled, `dist/<name>.js`. */
-export type MainName = 'server/main' | 'agent/main' | 'agent/mesh/proxy-main' | 'server/scuba/leaf-main' | 'server/scuba/engine-main'
+/** Programs muster starts as processes (the materialiser: a thread) of their own; each is `src/<name>.ts` and, bundled, `dist/<name>.js`. */
+export type MainName =
+  | 'server/main'
+  | 'agent/main'
+  | 'agent/mesh/proxy-main'
+  | 'server/scuba/leaf-main'
+  | 'server/scuba/engine-main'
+  | 'server/delos/store/materialiser-main'
 
 /**
  * The argv that runs one of muster's own programs: `[node, file]`, to which the caller adds arguments. From the sources

@@ -40,19 +40,26 @@ function readFormat(file: string): number {
   throw refuse('STATE_UNREADABLE', `${file} does not say which format the state has`)
 }
 
-/**
- * Takes the one lock of a state directory, for as long as the process lives. Node has no flock: an exclusive SQLite
- * lock does the same, and the kernel lets go of it when the process is killed.
- */
+/** Takes the one lock of a state directory, for as long as the process lives. */
 export function lockState(paths: StatePaths): { release: () => void } {
-  const db = new Database(paths.lockDb, { timeout: 200 })
+  const lock = takeLock(paths.lockDb)
+  if (lock === null) throw refuse('SERVER_RUNNING', `another server holds ${paths.root}`)
+  return lock
+}
+
+/**
+ * Locks a file for as long as the process lives; null: somebody else has it. Node has no flock: an exclusive SQLite lock does the
+ * same, and the kernel lets go of it when the process is killed.
+ */
+export function takeLock(file: string): { release: () => void } | null {
+  const db = new Database(file, { timeout: 200 })
   try {
     db.pragma('locking_mode = EXCLUSIVE')
     db.exec('BEGIN EXCLUSIVE')
   } catch (error) {
     db.close()
     if ((error as { code?: string }).code !== 'SQLITE_BUSY') throw error
-    throw refuse('SERVER_RUNNING', `another server holds ${paths.root}`)
+    return null
   }
   return { release: () => db.close() }
 }

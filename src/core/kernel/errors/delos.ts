@@ -59,6 +59,57 @@ export const DELOS_ERRORS = defineErrors({
     hint: 'See the oldest and newest revision in the message.',
   },
   DELOS_CONFLICT: { exit: 5, what: 'The value changed since it was read.', hint: 'Read it again and retry.' },
+  DELOS_NO_QUORUM: {
+    exit: 6,
+    what: 'No leader that a majority of the servers follows was found in time; nothing was changed.',
+    hint: 'Bring the servers that the message names back, or wait for the network; reads that say --serializable still work.',
+  },
+  DELOS_OUTCOME_UNKNOWN: {
+    exit: 6,
+    what: 'A server went away before it answered: what was asked may or may not have happened.',
+    hint: 'Look whether it happened before you ask again.',
+  },
+  DELOS_REFUSED: {
+    exit: 1,
+    what: 'The store refused what was asked, in the words of the message.',
+    hint: "The message is etcd's own; correct what it names.",
+  },
+  DELOS_PLACE_LOST: {
+    exit: 5,
+    what: "The leadership, lock, membership, permit or place in a queue is gone: with its lease, or by somebody's hand.",
+    hint: 'Start anew; guard what is written meanwhile by the create_revision of the key.',
+  },
+  DELOS_PLACE_REFUSED: {
+    exit: 5,
+    what: 'The place belongs to another lease, or the others agreed on another number.',
+    hint: 'Wait for the end of the other lease, or ask for the number in the message.',
+  },
+  DELOS_STILL_WAITING: {
+    exit: 5,
+    what: 'The turn did not come in the time allowed; the place in the queue was given up.',
+    hint: 'Wait longer, or see who is before you.',
+  },
+  DELOS_WRONG_CLUSTER: {
+    exit: 5,
+    what: 'The data directory is of another cluster, or of another server of it.',
+    hint: 'Give the --name, --initial-cluster and --initial-cluster-token it was made with, or another --data-dir.',
+  },
+  DELOS_CONFIG_UNKNOWN: {
+    exit: 3,
+    what: 'No such configuration, or no such version of it.',
+    hint: 'List them with `muster delos config ls`, its versions with `muster delos config history NAME`.',
+  },
+  DELOS_CONFIG_INVALID: {
+    exit: 2,
+    what: 'The configuration does not fit its schema, or the schema cannot be checked.',
+    hint: 'Correct what the message names; --no-schema sets a configuration without one.',
+  },
+  DELOS_CONFIG_CANARY: {
+    exit: 5,
+    what: 'A version of this configuration is on trial with a share of its readers.',
+    hint: 'Wait for its verdict, give it with `muster delos config judge`, or end it with `muster delos config rollback NAME`.',
+  },
+  DELOS_META_UNKNOWN: { exit: 3, what: 'No such metadata record.', hint: 'List them with `muster delos meta ls`.' },
   DELOS_STATE_NOT_EMPTY: {
     exit: 5,
     what: 'The context already has a state, which a restore would overwrite.',

@@ -1,0 +1,270 @@
+import { connect as connectPlain, createServer as createPlainServer, type Server, type Socket } from 'node:net'
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { MusterError } from '../../../core/kernel/errors.ts'
+import type { Logger } from '../../../platform/logger.ts'
+import { Seldom } from './seldom.ts'
+
+export interface PeerAddress {
+  id: bigint
+  host: string
+  port: number
+}
+
+export interface PeerTls {
+  key: Buffer
+  cert: Buffer
+  ca: Buffer
+}
+
+export interface PeersOptions {
+  self: bigint
+  /** servers with another one are not of this cluster and are refused with that reason */
+  clusterId: bigint
+  listen: { host: string; port: number }
+  peers: readonly PeerAddress[]
+  /** mutual TLS between servers; null: plain TCP */
+  tls: PeerTls | null
+  log: Logger
+  onFrame: (from: bigint, channel: number, frame: Uint8Array) => void
+  /** the connection from that server ended: it may be gone */
+  onReset: (from: bigint) => void
+}
+
+export interface Peers {
+  /** Sends, or drops: who cannot be reached, or reads too slowly, misses it. Frames that arrive arrive in order. */
+  send(to: bigint, channel: number, frame: Uint8Array): void
+  /** why there is no connection to a server, and since when; null while there is one */
+  trouble(id: bigint): { reason: string; sinceMs: number } | null
+  close(): Promise<void>
+}
+
+/** magic, version, cluster id, id of the sender */
+const HELLO_BYTES = 24
+/** of a frame: length, channel */
+const HEAD_BYTES = 5
+const MAGIC = 0x6d757374
+const VERSION = 1
+/** Longest frame: a batch of the log, its largest append, and its message. */
+const FRAME_BYTES_MAX = 16 * 1024 * 1024
+/** Bytes that wait for a slow server, after which it misses messages and has to catch up. */
+const WAITING_BYTES_MAX = 64 * 1024 * 1024
+const RETRY_FIRST_MS = 30
+const RETRY_MAX_MS = 500
+/** A connection that held this long was a good one: its end is tried to be mended at once. */
+const SETTLED_MS = 1000
+/** Time for a refusal to be read. */
+const REFUSAL_MS = 1000
+const REFUSAL_CHARS_MAX = 200
+
+/**
+ * Connections between the servers of a quorum: each dials each other one and sends on that connection, so a pair has two, one a way. A
+ * frame is the length of its bytes, u32, its channel, u8, and its bytes.
+ */
+export async function openPeers(options: PeersOptions): Promise<Peers> {
+  const links = new Map(options.peers.filter(({ id }) => id !== options.self).map((peer) => [peer.id, new Link(peer, options)]))
+  const inbound = new Set<Socket>()
+  const refusing = refuser(options.log)
+  const server = createServer(options, refusing, (socket) => {
+    inbound.add(socket)
+    socket.on('close', () => inbound.delete(socket))
+    receive(socket, options, refusing.refuse, (id) => links.get(id))
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const { host, port } = options.listen
+      reject(new MusterError('PORT_TAKEN', `the port for other servers, ${host}:${port}, cannot be opened (${cause.code})`, { cause }))
+    })
+    server.listen(options.listen.port, options.listen.host, resolve)
+  })
+  for (const link of links.values()) link.dial()
+  return {
+    send: (to, channel, frame) => links.get(to)?.send(channel, frame),
+    trouble: (id) => links.get(id)?.trouble ?? null,
+    close: async () => {
+      for (const link of links.values()) link.close()
+      for (const socket of inbound) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Ends a connection that another server dialled, logs why, and tells the other side. */
+type Refuse = (socket: Socket, reason: string) => void
+
+function refuser(log: Logger): { refuse: Refuse; say: Refuse } {
+  // Whoever it is tries again and again.
+  const seldom = new Seldom()
+  const say: Refuse = ({ remoteAddress }, reason) => {
+    if (seldom.isDue(reason)) log.warn('refused a connection of another server', { peer: remoteAddress, reason })
+  }
+  const refuse: Refuse = (socket, reason) => {
+    say(socket, reason)
+    socket.removeAllListeners('data').resume()
+    socket.on('error', () => {})
+    socket.end(reason, () => socket.destroy())
+    setTimeout(() => socket.destroy(), REFUSAL_MS).unref()
+  }
+  return { refuse, say }
+}
+
+function createServer({ tls }: PeersOptions, { refuse, say }: ReturnType<typeof refuser>, onConnection: (socket: Socket) => void): Server {
+  const common = { noDelay: true }
+  if (tls === null) return createPlainServer(common, onConnection)
+  // Node would refuse a certificate without a word, here and there.
+  const server = createTlsServer({ ...common, ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' }, (socket) => {
+    if (socket.authorized) onConnection(socket)
+    else refuse(socket, `its certificate is not trusted: ${String(socket.authorizationError)}`)
+  })
+  server.on('tlsClientError', (error, socket) => say(socket, reasonOf(error)))
+  return server
+}
+
+/** What TLS says of a handshake, without the place in OpenSSL's sources. */
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  const said = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1]
+  return said === undefined ? (code ?? message) : `TLS: ${said}`
+}
+
+function hello({ clusterId, self }: PeersOptions): Uint8Array {
+  const bytes = Buffer.alloc(HELLO_BYTES)
+  bytes.writeUInt32BE(MAGIC, 0)
+  bytes.writeUInt32BE(VERSION, 4)
+  bytes.writeBigUInt64BE(clusterId, 8)
+  bytes.writeBigUInt64BE(self, 16)
+  return bytes
+}
+
+/** Reads one connection that another server dialled: its hello, then frames until it ends. */
+function receive(socket: Socket, options: PeersOptions, refuseSocket: Refuse, linkOf: (id: bigint) => Link | undefined): void {
+  let from: bigint | null = null
+  // Parts of a frame are put together once, when all of it is here.
+  let parts: Buffer[] = []
+  let have = 0
+  let need = HELLO_BYTES
+  const refuse = (reason: string, link?: Link): void => {
+    link?.note(reason)
+    refuseSocket(socket, reason)
+  }
+  socket.on('data', (chunk: Buffer) => {
+    parts.push(chunk)
+    have += chunk.length
+    if (have < need) return
+    let bytes = parts.length === 1 ? chunk : Buffer.concat(parts)
+    need = HEAD_BYTES
+    if (from === null) {
+      const id = bytes.readBigUInt64BE(16)
+      if (bytes.readUInt32BE(0) !== MAGIC || bytes.readUInt32BE(4) !== VERSION) return refuse('it does not speak this protocol')
+      if (bytes.readBigUInt64BE(8) !== options.clusterId)
+        return refuse(`it is of cluster ${bytes.readBigUInt64BE(8).toString(16)}`, linkOf(id))
+      if (linkOf(id) === undefined) return refuse(`server ${id.toString(16)} is no member`)
+      from = id
+      bytes = bytes.subarray(HELLO_BYTES)
+    }
+    while (bytes.length >= HEAD_BYTES) {
+      const length = bytes.readUInt32BE(0)
+      if (length > FRAME_BYTES_MAX) return refuse(`a frame of ${length} bytes`)
+      need = HEAD_BYTES + length
+      if (bytes.length < need) break
+      options.onFrame(from, bytes[4] as number, bytes.subarray(HEAD_BYTES, need))
+      bytes = bytes.subarray(need)
+      need = HEAD_BYTES
+    }
+    parts = bytes.length === 0 ? [] : [bytes]
+    have = bytes.length
+  })
+  // 'close' follows.
+  socket.on('error', () => {})
+  socket.on('close', () => {
+    if (from !== null) options.onReset(from)
+  })
+}
+
+/** The connection to one other server, dialled again for ever. */
+class Link {
+  readonly #peer: PeerAddress
+  readonly #options: PeersOptions
+  #socket: Socket | TLSSocket | null = null
+  #isOpen = false
+  #isClosed = false
+  #isCorked = false
+  #retryMs = RETRY_FIRST_MS
+  #timer: NodeJS.Timeout | null = null
+  readonly #seldom = new Seldom()
+  trouble: { reason: string; sinceMs: number } | null = { reason: 'not reached yet', sinceMs: Date.now() }
+
+  constructor(peer: PeerAddress, options: PeersOptions) {
+    this.#peer = peer
+    this.#options = options
+  }
+
+  dial(): void {
+    if (this.#isClosed) return
+    const { host, port } = this.#peer
+    const { tls } = this.#options
+    const socket =
+      tls === null
+        ? connectPlain({ host, port, noDelay: true })
+        : connectTls({ host, port, ...tls, minVersion: 'TLSv1.3', checkServerIdentity: () => undefined })
+    this.#socket = socket
+    socket.setNoDelay(true)
+    let openedAtMs = Number.POSITIVE_INFINITY
+    socket.once(tls === null ? 'connect' : 'secureConnect', () => {
+      this.#isOpen = true
+      openedAtMs = performance.now()
+      this.trouble = null
+      socket.write(hello(this.#options))
+    })
+    let reason = 'it closed the connection'
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (refusal === '') reason = tls === null ? (error.code ?? error.message) : reasonOf(error)
+    })
+    // The other side sends nothing here but why it refuses; reading notices that it is gone.
+    let refusal = ''
+    socket.on('data', (part: Buffer) => {
+      if (refusal.length < REFUSAL_CHARS_MAX) refusal += part.toString('latin1').replace(/[^ -~]/g, '')
+      reason = `it says: ${refusal.slice(0, REFUSAL_CHARS_MAX)}`
+    })
+    socket.on('close', () => {
+      this.#isOpen = false
+      this.#socket = null
+      this.note(reason)
+      if (this.#isClosed) return
+      // With TLS 1.3 the other side refuses our certificate after it looks open from here.
+      if (performance.now() - openedAtMs > SETTLED_MS) this.#retryMs = RETRY_FIRST_MS
+      this.#timer = setTimeout(() => this.dial(), this.#retryMs)
+      this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS)
+    })
+  }
+
+  note(reason: string): void {
+    this.trouble = { reason, sinceMs: this.trouble?.sinceMs ?? Date.now() }
+    if (this.#isClosed || !this.#seldom.isDue(reason)) return
+    const { id, host, port } = this.#peer
+    this.#options.log.warn('no connection to another server', { server: id.toString(16), address: `${host}:${port}`, reason })
+  }
+
+  send(channel: number, frame: Uint8Array): void {
+    const socket = this.#socket
+    if (socket === null || !this.#isOpen || socket.writableLength > WAITING_BYTES_MAX) return
+    // All frames of a turn leave in one write.
+    if (!this.#isCorked) {
+      this.#isCorked = true
+      socket.cork()
+      setImmediate(() => {
+        this.#isCorked = false
+        socket.uncork()
+      })
+    }
+    const head = Buffer.allocUnsafe(HEAD_BYTES)
+    head.writeUInt32BE(frame.length, 0)
+    head[4] = channel
+    socket.write(head)
+    socket.write(frame)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#socket?.destroy()
+  }
+}

@@ -1,0 +1,105 @@
+import type { Identity, KvCommand } from '../../../core/delos/kv/command.ts'
+import { isRpcError } from '../../../core/delos/kv/errors.ts'
+import type * as m from '../../../core/delos/wire/messages.ts'
+import type { Call, EtcdService, Reply, RpcError } from '../../../core/delos/wire/service.ts'
+import type { Identify } from './identity.ts'
+import type { Replica } from './replica.ts'
+
+type KvService = Pick<EtcdService, 'KV/Range' | 'KV/Put' | 'KV/DeleteRange' | 'KV/Txn' | 'KV/Compact'>
+
+/** What every answer's header says beside the revision. */
+export interface HeaderSource {
+  clusterId: bigint
+  memberId: bigint
+  term: () => number
+}
+
+/** Puts the server's part into a header that the store made. */
+export function sealHeader<Response extends { header: m.ResponseHeader }>(response: Response, source: HeaderSource): Response {
+  const { header } = response
+  header.cluster_id = source.clusterId
+  header.member_id = source.memberId
+  header.raft_term = source.term()
+  return response
+}
+
+/** Keys: reads from memory, changes through the log. */
+export function kvService(replica: Replica, identify: Identify, headers: HeaderSource, onGrowth: () => RpcError | null): KvService {
+  const { store } = replica
+
+  /** One change: who asks, is it sound, is there room; then the log. */
+  const change = <Response extends { header: m.ResponseHeader }>(
+    call: Call,
+    raw: Uint8Array,
+    reply: Reply<Response>,
+    command: (who: Identity) => KvCommand,
+    grows: boolean,
+  ): void => {
+    const who = identify(call)
+    if (isRpcError(who)) return reply(who, null)
+    const asked = command(who)
+    const refusal = store.check(asked, raw.length) ?? (grows ? onGrowth() : null)
+    if (refusal !== null) return reply(refusal, null)
+    replica.submit(asked, raw, (error, response) => {
+      if (error !== null) reply(error, null)
+      else reply(null, sealHeader(response as unknown as Response, headers))
+    })
+  }
+
+  /** One read, from here as it stands when that was asked for, else as of everything acknowledged before. */
+  const read = <Response extends { header: m.ResponseHeader }>(
+    call: Call,
+    isSerializable: boolean,
+    reply: Reply<Response>,
+    answer: (who: Identity) => Response | RpcError,
+  ): void => {
+    const who = identify(call)
+    if (isRpcError(who)) return reply(who, null)
+    const give = (given: Response | RpcError): void => {
+      if (isRpcError(given)) reply(given, null)
+      else reply(null, sealHeader(given, headers))
+    }
+    if (isSerializable) return give(answer(who))
+    replica.linearizable(
+      () => answer(who),
+      (error, given) => {
+        if (error !== null) reply(error, null)
+        else give(given as Response | RpcError)
+      },
+    )
+  }
+
+  return {
+    'KV/Range': (request, _raw, call, reply) => {
+      const refusal = store.checkRange(request)
+      if (refusal !== null) return reply(refusal, null)
+      read(call, request.serializable, reply, (who) => store.range(request, who))
+    },
+    'KV/Put': (request, raw, call, reply) => change(call, raw, reply, (who) => ({ kind: 'put', request, who }), true),
+    'KV/DeleteRange': (request, raw, call, reply) => change(call, raw, reply, (who) => ({ kind: 'deleteRange', request, who }), false),
+    'KV/Txn': (request, raw, call, reply) => {
+      if (!store.isReadOnly(request)) return change(call, raw, reply, (who) => ({ kind: 'txn', request, who }), hasPut(request))
+      const refusal = store.check({ kind: 'txn', request, who: { user: '', authRevision: 0 } }, raw.length)
+      if (refusal !== null) return reply(refusal, null)
+      const parts = [...request.success, ...request.failure]
+      const isSerializable = parts.length > 0 && parts.every((part) => part.request_range?.serializable === true)
+      read(call, isSerializable, reply, (who) => store.readTxn(request, who))
+    },
+    'KV/Compact': (request, raw, call, reply) =>
+      change<m.CompactionResponse>(
+        call,
+        raw,
+        (error, response) => {
+          if (error !== null || !request.physical) return reply(error, response)
+          replica.whenCompacted(() => reply(null, response))
+        },
+        (who) => ({ kind: 'compact', request, who }),
+        false,
+      ),
+  }
+}
+
+/** A txn that can make the store larger. */
+function hasPut({ success, failure }: m.TxnRequest): boolean {
+  return [...success, ...failure].some((part) => part.request_put !== null || (part.request_txn !== null && hasPut(part.request_txn)))
+}

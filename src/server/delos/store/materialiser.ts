@@ -1,0 +1,149 @@
+import { Worker } from 'node:worker_threads'
+import { rmSync } from 'node:fs'
+import type { KvChanges, KvRows } from '../../../core/delos/kv/rows.ts'
+import { MusterError } from '../../../core/kernel/errors.ts'
+import { entryPoint } from '../../../platform/spawn.ts'
+import type { Logger } from '../../../platform/logger.ts'
+import type { FromMaterialiser, SmallTable, ToMaterialiser } from './materialiser-main.ts'
+import { bigintJson } from '../../../core/kernel/json.ts'
+import { VersionFrame } from './row-frame.ts'
+import { EMPTY_CURSOR, loadRows, openRowsFile, type StoreCursor } from './rows-file.ts'
+
+export interface Materialiser {
+  /** Before anything is pushed: where the rows stand, asked for when they are written. */
+  start(cursor: () => StoreCursor): void
+  /** Rows of a batch, which follow on those before. Never waits; how much is behind, `backlogBytes` says. */
+  push(changes: KvChanges): void
+  /** bytes that wait to be written */
+  backlogBytes(): number
+  /** position up to which the file is on the disk: the log is needed from there on */
+  durablePosition(): number
+  size(): { bytes: number; inUse: number }
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
+/** What is in `kv.db`; null: nothing, or it was of no use and is made anew from the log. */
+export function readRowsFile(file: string, log: Logger): { rows: KvRows; cursor: StoreCursor } | null {
+  try {
+    const db = openRowsFile(file)
+    try {
+      return loadRows(db)
+    } finally {
+      db.close()
+    }
+  } catch (error) {
+    if (error instanceof MusterError) throw error
+    log.warn('kv.db is damaged and is made anew from the log', { file, error: String(error) })
+    for (const name of [file, `${file}-wal`, `${file}-shm`]) rmSync(name, { force: true })
+    return null
+  }
+}
+
+const SYNC_EVERY_MS = 10_000
+const CLOSE_MAX_MS = 5000
+const GATHER_MS = 5
+const GATHER_BYTES = 512 * 1024
+
+/** Starts the thread that keeps `kv.db` up with the store. While it writes, what comes gathers for its next transaction. */
+export function startMaterialiser(file: string, log: Logger, startedAt: number): Materialiser {
+  const worker = new Worker(entryPoint('server/delos/store/materialiser-main')[1], { workerData: { file } })
+  const frame = new VersionFrame()
+  let removed: number[] = []
+  let small = new Map<string, [SmallTable, string, string | null]>()
+  let state: KvChanges['state'] | null = null
+  let timerOfFlush: NodeJS.Timeout | null = null
+  let cursor = (): StoreCursor => EMPTY_CURSOR
+  let isBusy = false
+  let busyBytes = 0
+  let durable = startedAt
+  let sizes = { bytes: 0, inUse: 0 }
+  const waitingForSync: (() => void)[] = []
+  const waitingForClose: (() => void)[] = []
+  const send = (message: ToMaterialiser, transfer: ArrayBuffer[] = []): void => worker.postMessage(message, transfer)
+
+  const flush = (): void => {
+    if (isBusy || state === null) return
+    isBusy = true
+    busyBytes = frame.length
+    const { bytes } = frame.take()
+    const gone = Float64Array.from(removed)
+    send({ kind: 'write', versions: bytes, removed: gone, small: [...small.values()], state: JSON.stringify(state), cursor: cursor() }, [
+      bytes.buffer,
+      gone.buffer,
+    ])
+    removed = []
+    small = new Map()
+    state = null
+  }
+
+  /** A transaction costs as much as a hundred rows: what comes within a few ms shares one. */
+  const flushSoon = (): void => {
+    if (isBusy || state === null) return
+    if (frame.length > GATHER_BYTES) flush()
+    else
+      timerOfFlush ??= setTimeout(() => {
+        timerOfFlush = null
+        flush()
+      }, GATHER_MS)
+  }
+
+  const set = (table: SmallTable, id: string, row: object | null): void => {
+    small.set(`${table}/${id}`, [table, id, row === null ? null : bigintJson(row)])
+  }
+
+  worker.on('message', (message: FromMaterialiser) => {
+    if (message.kind === 'written') {
+      isBusy = false
+      busyBytes = 0
+      sizes = { bytes: message.bytes, inUse: message.inUse }
+      flushSoon()
+    } else if (message.kind === 'synced') {
+      durable = message.position || durable
+      for (const resolve of waitingForSync.splice(0)) resolve()
+    } else if (message.kind === 'failed') {
+      // The log has it all. The file stays at an older position and is brought up at the next start.
+      log.error('kv.db cannot be written; the log keeps everything meanwhile', { file, code: message.code, error: message.message })
+    } else for (const resolve of waitingForClose.splice(0)) resolve()
+  })
+  worker.on('error', (error) => log.error('the thread that writes kv.db ended', { error: String(error) }))
+  const timer = setInterval(() => send({ kind: 'sync' }), SYNC_EVERY_MS)
+  timer.unref()
+
+  return {
+    start: (of) => {
+      cursor = of
+    },
+    push: (changes) => {
+      for (const version of changes.versions) frame.add(version)
+      for (const { mod_revision, sub } of changes.removed) removed.push(mod_revision, sub)
+      for (const [id, row] of changes.leases) set('kv_lease', id.toString(), row)
+      for (const [id, row] of changes.users) set('kv_user', id, row)
+      for (const [id, row] of changes.roles) set('kv_role', id, row)
+      for (const [id, { alarm, isRaised }] of changes.alarms) set('kv_alarm', id, isRaised ? alarm : null)
+      state = changes.state
+      flushSoon()
+    },
+    backlogBytes: () => frame.length + busyBytes,
+    durablePosition: () => durable,
+    size: () => sizes,
+    sync: () =>
+      new Promise((resolve) => {
+        flush()
+        waitingForSync.push(resolve)
+        send({ kind: 'sync' })
+      }),
+    close: async () => {
+      clearInterval(timer)
+      flush()
+      // What a full disk keeps from it is in the log.
+      const giveUpAt = performance.now() + CLOSE_MAX_MS
+      while ((isBusy || state !== null) && performance.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 2))
+      await new Promise<void>((resolve) => {
+        waitingForClose.push(resolve)
+        send({ kind: 'close' })
+      })
+      await worker.terminate()
+    },
+  }
+}

@@ -1,0 +1,296 @@
+import { randomInt } from 'node:crypto'
+import type { LogRole, OrderedLog } from '../../../core/contracts/ordered-log.ts'
+import { AppliedOnce } from '../../../core/delos/engines/applied-once.ts'
+import { BATCH_ENTRIES_MAX, BatchWriter, readBatch } from '../../../core/delos/engines/batch.ts'
+import type { AppliedAt, KvCommand, ResponseOf } from '../../../core/delos/kv/command.ts'
+import { COMMAND_KIND } from '../../../core/delos/kv/command-kind.ts'
+import { decodeCommand, encodeBody } from '../../../core/delos/kv/command-codec.ts'
+import { isRpcError, KV_ERRORS } from '../../../core/delos/kv/errors.ts'
+import type { KvChanges } from '../../../core/delos/kv/rows.ts'
+import type { KvStore } from '../../../core/delos/kv/store-contract.ts'
+import type { RpcError } from '../../../core/delos/wire/service.ts'
+import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
+import type { Logger } from '../../../platform/logger.ts'
+import type { Materialiser } from './materialiser.ts'
+import type { StoreCursor } from './rows-file.ts'
+
+type Answer<C extends KvCommand> = (error: RpcError | null, response: ResponseOf<C> | null) => void
+
+export interface ReplicaOptions {
+  log: OrderedLog
+  store: KvStore
+  cursor: StoreCursor
+  materialiser: Materialiser
+  logger: Logger
+  now: () => number
+  /** The log says something that this program cannot apply: it stops serving. */
+  onFatal: (error: MusterError) => void
+}
+
+export interface Replica {
+  readonly store: KvStore
+  readonly log: OrderedLog
+  /**
+   * Logs a command and answers what came of it, once it is durable and applied here.
+   * @param raw its request in protobuf, when it came so: then it is logged as it is
+   */
+  submit<C extends KvCommand>(command: C, raw: Uint8Array | null, answer: Answer<C>): void
+  /** Runs `read` when it will see everything that was acknowledged anywhere before this call. `fail` is for no leader. */
+  linearizable<T>(read: () => T, done: (error: RpcError | null, value: T | null) => void): void
+  /** Runs once nothing is left of what compaction gave up. */
+  whenCompacted(done: () => void): void
+  /** After each batch, before its answers. Gives what ends it. */
+  onApplied(listener: AppliedListener): () => void
+  onRole(listener: (role: LogRole) => void): () => void
+  readonly applied: number
+  /** reads that no lease covered, so that the log was asked */
+  readonly readsConfirmed: number
+  /** commands that wait for the log */
+  readonly waiting: number
+  close(): Promise<void>
+}
+
+/** `changes` null: the batch changed no row */
+type AppliedListener = (position: number, changes: KvChanges | null) => void
+
+interface Waiting {
+  command: KvCommand
+  answer: Answer<never>
+}
+
+/** Bytes of one batch, after which the next begins. */
+const BATCH_BYTES_MAX = 1024 * 1024
+/** Commands that wait for the log, after which new ones are refused: a client that is told can wait, memory cannot. */
+const WAITING_MAX = 200_000
+/** Bytes that wait for `kv.db`, after which the same. */
+const BACKLOG_BYTES_MAX = 256 * 1024 * 1024
+
+/** Versions thrown away at a time: about a millisecond. */
+const COMPACT_STEP = 2000
+
+const TOO_MANY: RpcError = { code: 8, text: 'etcdserver: too many requests' }
+const NO_LEADER: RpcError = { code: 14, text: 'etcdserver: no leader' }
+const TIMED_OUT: RpcError = { code: 14, text: 'etcdserver: request timed out' }
+const NO_SPACE: RpcError = { code: 8, text: 'etcdserver: mvcc: database space exceeded' }
+const STOPPED: RpcError = { code: 14, text: 'etcdserver: server stopped' }
+
+const encoder = new TextEncoder()
+const NOBODY_BYTES = new Uint8Array(0)
+
+/** One server's copy of the store: what is asked goes into the log, what the log says goes into the store. */
+export function openReplica(options: ReplicaOptions): Replica {
+  return new StoreReplica(options)
+}
+
+class StoreReplica implements Replica {
+  readonly store: KvStore
+  readonly log: OrderedLog
+  readonly #options: ReplicaOptions
+  readonly #proposer = randomInt(1, 2 ** 47)
+  readonly #once: AppliedOnce
+  #seq = 0
+  #timeMs: number
+  applied: number
+
+  readonly #writer = new BatchWriter(64 * 1024)
+  #open: Waiting[] = []
+  #isFlushDue = false
+  readonly #inFlight = new Map<number, Waiting[]>()
+  #waiting = 0
+  #reads: { read: () => unknown; done: (error: RpcError | null, value: unknown) => void }[] = []
+  #isCompacting = false
+  readonly #compactWaiters: (() => void)[] = []
+  readonly #listeners = new Set<AppliedListener>()
+  #isClosed = false
+  readsConfirmed = 0
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options
+    this.store = options.store
+    this.log = options.log
+    this.applied = options.cursor.position
+    this.#timeMs = options.cursor.timeMs
+    this.#once = new AppliedOnce(options.cursor.sessions)
+    options.materialiser.start(() => ({ position: this.applied, timeMs: this.#timeMs, sessions: this.#once.rows() }))
+    this.#replay()
+    options.log.onCommitted((position, batch) => this.#commit(position, batch))
+  }
+
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  onApplied(listener: AppliedListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  onRole(listener: (role: LogRole) => void): () => void {
+    return this.log.onRole(listener)
+  }
+
+  // ----------------------------------------------------------------------------------------------- asking
+
+  submit<C extends KvCommand>(command: C, raw: Uint8Array | null, answer: Answer<C>): void {
+    if (this.#isClosed) return answer(STOPPED, null)
+    if (this.#waiting >= WAITING_MAX || this.#options.materialiser.backlogBytes() > BACKLOG_BYTES_MAX) return answer(TOO_MANY, null)
+    if (this.#writer.length >= BATCH_BYTES_MAX || this.#writer.count === BATCH_ENTRIES_MAX) this.#flush()
+    const who = 'who' in command ? command.who : null
+    // A name that UTF-8 cannot hold would be another one for whoever reads it from the log.
+    if (who !== null && !who.user.isWellFormed()) return answer(KV_ERRORS.invalidAuthToken, null)
+    const user = who === null || who.user === '' ? NOBODY_BYTES : encoder.encode(who.user)
+    this.#writer.add(COMMAND_KIND[command.kind], raw ?? encodeBody(command), user, who?.authRevision ?? 0)
+    this.#open.push({ command, answer: answer as Answer<never> })
+    this.#waiting += 1
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    // At the end of the turn: all that was asked in it becomes one batch.
+    setImmediate(() => {
+      this.#isFlushDue = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    if (this.#open.length === 0) return
+    this.#seq += 1
+    const seq = this.#seq
+    const batch = this.#writer.finish({ timeMs: this.#options.now(), proposer: this.#proposer, seq })
+    this.#writer.reset()
+    this.#inFlight.set(seq, this.#open)
+    this.#open = []
+    this.#options.log.append(batch).catch((error: unknown) => this.#fail(seq, error))
+  }
+
+  #fail(seq: number, error: unknown): void {
+    const waiting = this.#inFlight.get(seq)
+    if (waiting === undefined) return
+    this.#inFlight.delete(seq)
+    this.#waiting -= waiting.length
+    const refusal = refusalOf(error)
+    for (const { answer } of waiting) answer(refusal, null)
+  }
+
+  linearizable<T>(read: () => T, done: (error: RpcError | null, value: T | null) => void): void {
+    // First the state is read, then the lease is looked at: a lease that ends between the two must not cover the read.
+    if (this.applied + 1 === this.log.tail()) {
+      const value = read()
+      if (this.log.holdsReadLease()) return done(null, value)
+    }
+    this.readsConfirmed += 1
+    this.#reads.push({ read, done: done as (error: RpcError | null, value: unknown) => void })
+    if (this.#reads.length > 1) return
+    setImmediate(() => {
+      const reads = this.#reads
+      this.#reads = []
+      this.log.readBarrier().then(
+        () => {
+          for (const each of reads) each.done(null, each.read())
+        },
+        (error: unknown) => {
+          for (const each of reads) each.done(refusalOf(error), null)
+        },
+      )
+    })
+  }
+
+  // ---------------------------------------------------------------------------------------------- applying
+
+  #replay(): void {
+    const { log } = this
+    for (let from = Math.max(this.applied + 1, log.head()); from < log.tail();) {
+      const entries = log.read(from, 4096)
+      for (const { position, payload } of entries) this.#commit(position, payload)
+      from += entries.length
+    }
+  }
+
+  #commit(position: number, bytes: Uint8Array): void {
+    if (position <= this.applied) return
+    const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const proposer = header.getFloat64(12)
+    const seq = header.getFloat64(20)
+    if (this.#once.admit(proposer, seq)) this.#apply(position, bytes, proposer, seq, header.getFloat64(4))
+    else {
+      this.applied = position
+      if (proposer === this.#proposer) this.#fail(seq, TIMED_OUT)
+    }
+  }
+
+  #apply(position: number, bytes: Uint8Array, proposer: number, seq: number, timeMs: number): void {
+    this.#timeMs = Math.max(this.#timeMs, timeMs)
+    const at: AppliedAt = { position, timeMs: this.#timeMs }
+    const ours = proposer === this.#proposer ? this.#inFlight.get(seq) : undefined
+    const answers: (object | null)[] = []
+    const compactedBefore = this.store.compactRevision
+    if (ours === undefined) {
+      const batch = readBatch(bytes)
+      const commands = batch?.entries.map(decodeCommand) ?? [null]
+      for (const command of commands) {
+        if (command === null) return this.#unknown(position)
+        this.store.apply(command, at)
+      }
+    } else {
+      for (const { command } of ours) answers.push(this.store.apply(command, at))
+    }
+    this.applied = position
+    const changes = this.store.takeChanges()
+    if (changes !== null) this.#options.materialiser.push(changes)
+    if (this.store.compactRevision !== compactedBefore) this.#compact()
+    // Watchers first: who is answered may already know that it happened.
+    for (const listener of this.#listeners) listener(position, changes)
+    if (ours === undefined) return
+    this.#inFlight.delete(seq)
+    this.#waiting -= ours.length
+    for (let i = 0; i < ours.length; i += 1) {
+      const answer = answers[i] as object
+      const { answer: tell } = ours[i] as Waiting
+      if (isRpcError(answer)) tell(answer, null)
+      else tell(null, answer as never)
+    }
+  }
+
+  /** Throws away what compaction left, a little between other work, so that nobody waits for it. */
+  #compact(): void {
+    if (this.#isCompacting) return
+    this.#isCompacting = true
+    const step = (): void => {
+      const hasMore = this.store.compactStep(COMPACT_STEP)
+      const changes = this.store.takeChanges()
+      if (changes !== null) this.#options.materialiser.push(changes)
+      if (hasMore && !this.#isClosed) {
+        setImmediate(step)
+        return
+      }
+      this.#isCompacting = false
+      for (const done of this.#compactWaiters.splice(0)) done()
+    }
+    setImmediate(step)
+  }
+
+  whenCompacted(done: () => void): void {
+    if (this.#isCompacting) this.#compactWaiters.push(done)
+    else done()
+  }
+
+  #unknown(position: number): void {
+    this.#options.onFatal(
+      new MusterError('STATE_NEWER', `position ${position} of the store's log holds something that this version does not know`),
+    )
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#flush()
+    for (const seq of [...this.#inFlight.keys()]) this.#fail(seq, STOPPED)
+    await this.#options.materialiser.close()
+    await this.log.close()
+  }
+}
+
+function refusalOf(error: unknown): RpcError {
+  if (error !== null && typeof error === 'object' && 'text' in error) return error as RpcError
+  if (!isRefusal(error)) return { code: 13, text: String(error) }
+  if (error.code === 'DISK_FULL') return NO_SPACE
+  return error.code === 'DELOS_NO_QUORUM' ? NO_LEADER : TIMED_OUT
+}
