@@ -130,6 +130,20 @@ test('src/platform knows only the kernel: every process may use it', () => {
   expect(wrong).toEqual([])
 })
 
+test('src/client knows only core and platform: it is what other programs import', () => {
+  const wrong = imports
+    .filter(({ file, target }) => file.startsWith('src/client/') && !/^(node:|src\/(client|core|platform)\/)/.test(target))
+    .map(({ file, target }) => `${file} imports ${target}; pass it in`)
+  expect(wrong).toEqual([])
+})
+
+test('the server and the agents do not call themselves by src/client', () => {
+  const wrong = imports
+    .filter(({ file, target }) => /^src\/(server|agent|core|platform)\//.test(file) && target.startsWith('src/client/'))
+    .map(({ file, target }) => `${file} imports ${target}; what both need belongs in core`)
+  expect(wrong).toEqual([])
+})
+
 test('agents know nothing of the server but what core and platform say', () => {
   const wrong = imports
     .filter(({ file, target }) => file.startsWith('src/agent/') && target.startsWith('src/server/'))

@@ -77,5 +77,7 @@ export const NAMES_SQL: Record<string, string> = {
   rollout: "SELECT id AS value, service || ' ' || state AS description FROM deploy_rollout ORDER BY id DESC LIMIT 50",
   incident: 'SELECT number AS value, title AS description FROM sev_incident ORDER BY number DESC LIMIT 50',
   run: 'SELECT id AS value, state AS description FROM chaos_run ORDER BY id DESC LIMIT 50',
+  config: 'SELECT name AS value, service AS description FROM delos_config',
+  kind: 'SELECT DISTINCT kind AS value, NULL AS description FROM delos_meta',
   rule: 'SELECT name AS value, NULL AS description FROM scuba_alert',
 }

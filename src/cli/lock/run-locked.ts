@@ -1,8 +1,9 @@
 import { hostname } from 'node:os'
 import { isRefusal, MusterError } from '../../core/kernel/errors.ts'
-import { startCommand } from '../child-command.ts'
 import type { Client } from '../client.ts'
+import { listenForSignals, type Interrupt } from './interrupt.ts'
 import { keepLease, type KeptLease } from './keep-lease.ts'
+import { runUnderLease } from './run-under-lease.ts'
 
 export interface LockedRun {
   name: string
@@ -82,55 +83,17 @@ async function waitForLock(
 
 async function runCommand(options: LockedRun, held: Standing, lease: KeptLease, interrupt: Interrupt): Promise<number> {
   const env = { ...process.env, MUSTER_LOCK_KEY: held.key, MUSTER_LOCK_TOKEN: String(held.token), MUSTER_LOCK_NAME: options.name }
-  // Without us nobody keeps its lock.
-  const command = startCommand(options.command, { env, graceMs: options.graceMs })
-  let isLost = false
-  const onLost = (): void => {
-    isLost = true
-    options.note(`▲ the lock ${options.name} cannot be kept: stopping the command`)
-    // The lease may end when the grace is over: shortly before, nothing of the command runs any more.
-    void command.stop('SIGTERM', Math.max(0, lease.endsAt() - performance.now() - options.graceMs / 5))
-  }
-  const onInterrupt = (): void => command.interrupt(interrupt.reason() ?? 'SIGTERM')
-  if (lease.signal.aborted) onLost()
-  lease.signal.addEventListener('abort', onLost, { once: true })
-  interrupt.signal.addEventListener('abort', onInterrupt, { once: true })
-  const code = await command.ended
-  lease.signal.removeEventListener('abort', onLost)
-  if (isLost) throw lost(options.name, 'while the command ran, so it was stopped')
-  return interrupt.signal.aborted ? interrupt.exitCode() : code
+  return runUnderLease({
+    command: options.command,
+    env,
+    graceMs: options.graceMs,
+    lease,
+    interrupt,
+    onLost: () => options.note(`▲ the lock ${options.name} cannot be kept: stopping the command`),
+    lost: () => lost(options.name, 'while the command ran, so it was stopped'),
+  })
 }
 
 function lost(name: string, when: string): MusterError {
   return new MusterError('DELOS_LOCK_LOST', `the lock ${name} was lost ${when}`)
-}
-
-interface Interrupt {
-  signal: AbortSignal
-  reason: () => NodeJS.Signals | null
-  exitCode: () => number
-  stop: () => void
-}
-
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
-
-/** Ctrl-C and the like: noted, not obeyed at once, for the lock has to be given back first. */
-function listenForSignals(): Interrupt {
-  const controller = new AbortController()
-  let reason: keyof typeof SIGNALS | null = null
-  const listeners = Object.keys(SIGNALS).map((name) => {
-    const signal = name as keyof typeof SIGNALS
-    const listener = (): void => {
-      reason ??= signal
-      controller.abort()
-    }
-    process.on(signal, listener)
-    return () => process.off(signal, listener)
-  })
-  return {
-    signal: controller.signal,
-    reason: () => reason,
-    exitCode: () => 128 + (reason === null ? 15 : SIGNALS[reason]),
-    stop: () => listeners.forEach((off) => off()),
-  }
 }

@@ -1,6 +1,10 @@
 import { Args, Flags, MusterCommand } from '../../../cli/command.ts'
+import { STORE_FLAGS, storeOf } from '../../../cli/flags/store.ts'
 import { durationFlag } from '../../../cli/flags/time.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
+
+// Only beside --endpoints: without it the lock is the context's.
+const { endpoints: _, ...OF_STORE } = STORE_FLAGS
 
 export default class LockRun extends MusterCommand {
   static override summary = 'Run a command while holding a lock.'
@@ -15,9 +19,17 @@ export default class LockRun extends MusterCommand {
     ttl: Flags.string({ description: 'time after which the lock is free when we are gone', default: '15s' }),
     wait: Flags.string({ description: 'longest wait for the lock; then exit 5', default: '1m' }),
     grace: Flags.string({ description: 'time CMD has to end before the lease can; without it a third of --ttl', helpValue: 'TIME' }),
+    shared: Flags.boolean({ description: 'share it with others who share it', dependsOn: ['endpoints'], helpGroup: 'STORE' }),
+    endpoints: Flags.string({
+      description: "the lock of a store with etcd's v3 API, the same as `etcdctl lock NAME`, instead of this context's",
+      helpValue: 'URL,…',
+      helpGroup: 'STORE',
+    }),
+    ...OF_STORE,
   }
   static override examples = [
     '<%= config.bin %> delos lock run db/migrate -- ./migrate.sh',
+    '<%= config.bin %> delos lock run db/schema --endpoints http://127.0.0.1:2379 --shared -- ./report.sh',
     '<%= config.bin %> delos lock run nightly --wait 0s --ttl 30s -- sh -c \'echo "token $MUSTER_LOCK_TOKEN"\'',
   ]
 
@@ -31,6 +43,13 @@ export default class LockRun extends MusterCommand {
     const ttlMs = durationFlag('ttl', flags.ttl)
     const graceMs = flags.grace === undefined ? Math.floor(ttlMs / 3) : durationFlag('grace', flags.grace)
     if (graceMs >= ttlMs) throw new MusterError('USAGE', '--grace must be shorter than --ttl')
+    if (flags.endpoints !== undefined) {
+      const { runStoreLocked } = await import('../../../cli/coordination/store-lock.ts')
+      const times = { ttlMs, graceMs, waitMs: durationFlag('wait', flags.wait) }
+      const note = (text: string): void => this.note(text)
+      process.exitCode = await runStoreLocked(await storeOf(flags), { ...times, name: args.name, isShared: flags.shared, command, note })
+      return
+    }
     const { runLocked } = await import('../../../cli/lock/run-locked.ts')
     const options = {
       name: args.name,

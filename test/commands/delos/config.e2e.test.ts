@@ -1,0 +1,148 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openDelosServer, type DelosServer } from '../../server/delos/delos-server.ts'
+import { eventually } from '../../support/eventually.ts'
+
+const MUSTER = join(import.meta.dirname, '../../../bin/dev.js')
+
+let server: DelosServer
+beforeAll(async () => {
+  server = await openDelosServer()
+})
+afterAll(() => server.close())
+
+interface Result {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+function start(args: readonly string[], stdin = ''): { child: ChildProcess; ended: Promise<Result>; stdout: () => string } {
+  const child = spawn(process.execPath, [MUSTER, 'delos', ...args], { env: { ...server.env, NO_COLOR: '1' }, stdio: 'pipe' })
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  child.stdin.end(stdin)
+  return { child, stdout: () => stdout, ended: new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr }))) }
+}
+
+const muster = (...args: string[]): Promise<Result> => start(args).ended
+
+function file(name: string, content: string | Uint8Array): string {
+  const path = join(server.dir, name)
+  writeFileSync(path, content)
+  return path
+}
+
+test('a text is set, read back byte for byte, and a stale --expect exits with 5 and both versions', { timeout: 60_000 }, async () => {
+  const set = await start(['config', 'set', 'web', '-f', '-', '--yes'], 'retries = 3\n# é\n').ended
+  expect(set).toMatchObject({ code: 0, stdout: 'web 1 is active (new; +2 -0 lines)\n' })
+  expect(await muster('config', 'get', 'web')).toMatchObject({ code: 0, stdout: 'retries = 3\n# é\n' })
+  const stale = await start(['config', 'set', 'web', '-f', '-', '--yes', '--expect', '7'], 'x').ended
+  expect(stale.code).toBe(5)
+  expect(stale.stderr).toContain('web is at version 1, expected version 7')
+  expect((await muster('config', 'get', 'none')).code).toBe(3)
+  const binary = await muster('config', 'set', 'web', '-f', file('binary', Uint8Array.of(0x61, 0xff)), '--yes')
+  expect(binary.code).toBe(2)
+  expect(binary.stderr).toContain('is not UTF-8 text')
+})
+
+test('a plan changes nothing, and does exactly what it showed when it is applied', { timeout: 60_000 }, async () => {
+  const path = file('plan.conf', 'a\n')
+  const planned = await muster('config', 'set', 'planned', '-f', path, '--plan', '--json')
+  expect(planned.code).toBe(0)
+  expect((await muster('config', 'get', 'planned')).code).toBe(3)
+  const { id } = (JSON.parse(planned.stdout) as { data: { id: string } }).data
+  expect((await muster('config', 'set', 'planned', '-f', path, '--apply', id)).code).toBe(0)
+  expect((await muster('config', 'get', 'planned')).stdout).toBe('a\n')
+  expect((await muster('config', 'set', 'planned', '-f', path, '--apply', id)).code, 'things moved on').toBe(5)
+})
+
+test('YAML with a schema is kept as JSON, and what does not fit is refused, also by a schema set before', { timeout: 60_000 }, async () => {
+  const schema = file('limits.schema.json', '{"type":"object","required":["rps"],"properties":{"rps":{"type":"integer","minimum":1}}}')
+  const set = await muster('config', 'set', 'limits', '-f', file('limits.yaml', '# per host\nrps: 50\n'), '--schema', schema, '--yes')
+  expect(set.code).toBe(0)
+  expect(set.stderr).toContain('comments of the YAML file are not')
+  expect(JSON.parse((await muster('config', 'get', 'limits')).stdout)).toEqual({ rps: 50 })
+  const misfit = await muster('config', 'set', 'limits', '-f', file('bad.yaml', 'rps: 0\n'), '--yes')
+  expect(misfit.code).toBe(2)
+  expect(misfit.stderr).toContain('rps: must be at least 1, is 0')
+})
+
+test('a trial reaches its share, is judged, and the watch tells each step once, over a restart', { timeout: 120_000 }, async () => {
+  const set = (body: string, ...more: string[]): Promise<Result> =>
+    start(['config', 'set', 'trial', '-f', '-', '--yes', ...more], body).ended
+  const from = String((await server.client.call<{ tail: number }>('delos.log.ls', { limit: 1 })).data.tail)
+  const watch = start(['config', 'watch', 'trial', '--from', from, '--events', '5', '--json'])
+  await set('a\n')
+  expect((await set('b\n', '--canary', '40%')).stdout).toContain('trial 2 is on trial with 40 % of its readers')
+  const versions = await Promise.all(
+    Array.from({ length: 200 }, async (_, i) =>
+      server.client.call<{ version: number }>('delos.config.get', { name: 'trial', reader: `host-${i}` }).then(({ data }) => data.version),
+    ),
+  )
+  const share = versions.filter((version) => version === 2).length
+  expect(share).toBeGreaterThan(45)
+  expect(share).toBeLessThan(115)
+  expect((await set('c\n')).stderr).toContain('is on trial')
+  expect((await muster('config', 'diff', 'trial')).stdout).toBe('--- trial 1\n+++ trial 2\n@@ -1,1 +1,1 @@\n-a\n+b\n')
+  await eventually('two changes are told', 20_000, () => watch.stdout().split('\n').length >= 3)
+  await server.stop()
+  await server.start()
+  expect((await muster('config', 'judge', 'trial', '2', 'pass', '--reason', 'p99 as before')).stdout).toBe('trial 2 is active\n')
+  expect((await muster('config', 'rollback', 'trial')).stdout).toBe('trial 2 is rolled back; 1 is active\n')
+  const { code, stdout } = await watch.ended
+  expect(code).toBe(0)
+  const told = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { change: string; version: number; to?: number })
+  expect(told.map(({ change, version, to }) => [change, version, to ?? null])).toEqual([
+    ['active', 1, null],
+    ['on-trial', 2, null],
+    ['judged', 2, null],
+    ['active', 2, null],
+    ['rolled-back', 2, 1],
+  ])
+  const history = await muster('config', 'history', 'trial')
+  expect(history.stdout).toMatch(/2 +rolled-back .* pass/)
+})
+
+test('a trial that nobody judges is rolled back by itself', { timeout: 60_000 }, async () => {
+  await start(['config', 'set', 'alone', '-f', '-', '--yes'], 'a').ended
+  await start(['config', 'set', 'alone', '-f', '-', '--yes', '--canary', '50%', '--canary-for', '1s'], 'b').ended
+  const state = async (): Promise<unknown> =>
+    (await server.client.call<{ versions: { state: string }[] }>('delos.config.history', { name: 'alone' })).data.versions[0]?.state
+  await eventually('it is rolled back', 20_000, async () => (await state()) === 'rolled-back')
+})
+
+test('while the server is down configurations and records are read from the disk', { timeout: 60_000 }, async () => {
+  await start(['config', 'set', 'kept', '-f', '-', '--yes'], 'on disk').ended
+  await server.stop()
+  try {
+    const { code, stdout } = await muster('config', 'get', 'kept')
+    expect([code, stdout]).toEqual([0, 'on disk\n'])
+    expect((await muster('meta', 'ls')).code).toBe(0)
+  } finally {
+    await server.start()
+  }
+})
+
+test('a record is put, found by its labels and its body, and deleted', { timeout: 60_000 }, async () => {
+  const body = file('orders.yaml', 'spec:\n  replicas: 3\n')
+  const put = await muster('meta', 'put', 'orders', '--kind', 'database', '-f', body, '-l', 'env=prod', '-l', 'team=shop', '--expect', '0')
+  expect(put.code).toBe(0)
+  expect(JSON.parse((await muster('meta', 'get', 'orders', '--kind', 'database')).stdout)).toEqual({ spec: { replicas: 3 } })
+  const find = async (...args: string[]): Promise<string[]> =>
+    (JSON.parse((await muster('meta', 'find', ...args, '--json')).stdout) as { data: { records: { name: string }[] } }).data.records.map(
+      ({ name }) => name,
+    )
+  expect(await find('--label', 'env=prod', '--where', 'spec.replicas>=3')).toEqual(['orders'])
+  expect(await find('--label', 'env=prod', '--where', 'spec.replicas>3')).toEqual([])
+  expect((await muster('meta', 'put', 'orders', '--kind', 'database', '--expect', '0')).code).toBe(5)
+  expect((await muster('meta', 'ls')).stdout).toMatch(/database +orders +\d+ +env=prod team=shop/)
+  expect((await muster('meta', 'del', 'orders', '--kind', 'database', '--yes')).code).toBe(0)
+  expect((await muster('meta', 'get', 'orders', '--kind', 'database')).code).toBe(3)
+})
