@@ -32,6 +32,9 @@ const plainSwitches = (argv: readonly string[]): string[] =>
     return value === 'true' ? [`--${name}`] : []
   })
 
+/** Longest a server that failed takes to end. */
+const FENCE_MS = 2000
+
 export default class DelosServe extends MusterCommand {
   static override summary = "Serve keys, leases, locks and elections on etcd's port, alone or as one of 3, 5 or 7 servers."
   static override description =
@@ -96,7 +99,12 @@ export default class DelosServe extends MusterCommand {
       serving.failed,
       new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true })),
     ])
-    if (failure !== null) throw failure
+    if (failure !== null) {
+      // What cannot be trusted any more must not answer, whatever still hangs on it.
+      setTimeout(() => process.exit(failure.exit), FENCE_MS).unref()
+      await serving.close().catch(() => undefined)
+      throw failure
+    }
     await serving.close()
     process.exitCode = 0
   }

@@ -102,6 +102,8 @@ class StoreReplica implements Replica {
   readonly #compactWaiters: (() => void)[] = []
   readonly #listeners = new Set<AppliedListener>()
   #isClosed = false
+  /** nothing after this position may be applied */
+  #isHalted = false
   readsConfirmed = 0
 
   constructor(options: ReplicaOptions) {
@@ -172,6 +174,7 @@ class StoreReplica implements Replica {
   }
 
   linearizable<T>(read: () => T, done: (error: RpcError | null, value: T | null) => void): void {
+    if (this.#isClosed) return done(STOPPED, null)
     // First the state is read, then the lease is looked at: a lease that ends between the two must not cover the read.
     if (this.applied + 1 === this.log.tail()) {
       const value = read()
@@ -206,12 +209,17 @@ class StoreReplica implements Replica {
   }
 
   #commit(position: number, bytes: Uint8Array): void {
-    if (position <= this.applied) return
+    if (position <= this.applied || this.#isHalted) return
     const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const proposer = header.getFloat64(12)
     const seq = header.getFloat64(20)
-    if (this.#once.admit(proposer, seq)) this.#apply(position, bytes, proposer, seq, header.getFloat64(4))
-    else {
+    if (this.#once.admit(proposer, seq)) {
+      try {
+        this.#apply(position, bytes, proposer, seq, header.getFloat64(4))
+      } catch (error) {
+        this.#crash(error)
+      }
+    } else {
       this.applied = position
       if (proposer === this.#proposer) this.#fail(seq, TIMED_OUT)
     }
@@ -273,7 +281,18 @@ class StoreReplica implements Replica {
     else done()
   }
 
+  /** A defect of ours: half of a batch may be applied, so nothing more is answered from this memory. The log has it all. */
+  #crash(error: unknown): void {
+    this.#isHalted = true
+    this.#isClosed = true
+    setImmediate(() => {
+      throw error
+    })
+  }
+
   #unknown(position: number): void {
+    this.#isHalted = true
+    this.#isClosed = true
     this.#options.onFatal(
       new MusterError('STATE_NEWER', `position ${position} of the store's log holds something that this version does not know`),
     )
