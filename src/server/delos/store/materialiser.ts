@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { rmSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import type { KvChanges, KvRows } from '../../../core/delos/kv/rows.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { entryPoint } from '../../../platform/spawn.ts'
@@ -57,7 +57,9 @@ export function startMaterialiser(file: string, log: Logger, startedAt: number):
   let isBusy = false
   let busyBytes = 0
   let durable = startedAt
-  let sizes = { bytes: 0, inUse: 0 }
+  // Until the first rows are written it is as large as it was found.
+  const sizeBytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  let sizes = { bytes: sizeBytes, inUse: sizeBytes }
   const waitingForSync: (() => void)[] = []
   const waitingForClose: (() => void)[] = []
   const send = (message: ToMaterialiser, transfer: ArrayBuffer[] = []): void => worker.postMessage(message, transfer)

@@ -118,7 +118,7 @@ const SCENARIOS: Record<string, Step[]> = {
     prints('alarm list', ''),
     prints('alarm disarm', ''),
     prints('defrag --cluster', /^Finished defragmenting etcd member\[http:\/\/127\.0\.0\.1:\d+\]\n$/),
-    prints('member list', /^[0-9a-f]{16}, started, a, http:\/\/127\.0\.0\.1:\d+, http:\/\/127\.0\.0\.1:\d+, false\n$/),
+    prints('member list', /^[0-9a-f]{1,16}, started, a, http:\/\/127\.0\.0\.1:\d+, http:\/\/127\.0\.0\.1:\d+, false\n$/),
     refuses(
       'member add b --peer-urls=http://127.0.0.1:1',
       /code = Unimplemented desc = muster: the members of a running cluster cannot be/,
