@@ -101,6 +101,7 @@ export default class DelosServe extends MusterCommand {
     ])
     if (failure !== null) {
       // What cannot be trusted any more must not answer, whatever still hangs on it.
+      // oxlint-disable-next-line unicorn/no-process-exit -- a fence that waited for what hangs would be none
       setTimeout(() => process.exit(failure.exit), FENCE_MS).unref()
       await serving.close().catch(() => undefined)
       throw failure
