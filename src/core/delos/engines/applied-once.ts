@@ -24,10 +24,17 @@ export class AppliedOnce {
     for (const [proposer, newest, applied] of rows) this.#sessions.set(proposer, { newest, applied: new Set(applied) })
   }
 
+  /** False: it was applied before, or is too late to know. Notes nothing. */
+  isNew(proposer: number, seq: number): boolean {
+    const session = this.#sessions.get(proposer)
+    return session === undefined || (seq > session.newest - WINDOW && !session.applied.has(seq))
+  }
+
   /** True the first time; false: it was applied before, or is too late to know. */
   admit(proposer: number, seq: number): boolean {
+    const isNew = this.isNew(proposer, seq)
     const session = this.#session(proposer)
-    if (seq <= session.newest - WINDOW || session.applied.has(seq)) return false
+    if (!isNew) return false
     session.applied.add(seq)
     if (seq > session.newest) {
       // Each number that falls out of the window, so that the set stays as small as the window is.

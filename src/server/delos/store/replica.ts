@@ -213,7 +213,7 @@ class StoreReplica implements Replica {
     const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const proposer = header.getFloat64(12)
     const seq = header.getFloat64(20)
-    if (this.#once.admit(proposer, seq)) {
+    if (this.#once.isNew(proposer, seq)) {
       try {
         this.#apply(position, bytes, proposer, seq, header.getFloat64(4))
       } catch (error) {
@@ -221,6 +221,7 @@ class StoreReplica implements Replica {
       }
     } else {
       this.applied = position
+      this.#once.admit(proposer, seq)
       if (proposer === this.#proposer) this.#fail(seq, TIMED_OUT)
     }
   }
@@ -241,6 +242,8 @@ class StoreReplica implements Replica {
     } else {
       for (const { command } of ours) answers.push(this.store.apply(command, at))
     }
+    // Only now: rows that are written after a batch that could not be applied must not say that it was.
+    this.#once.admit(proposer, seq)
     this.applied = position
     const changes = this.store.takeChanges()
     if (changes !== null) this.#options.materialiser.push(changes)

@@ -10,7 +10,7 @@ import { createStore } from '../../../../src/core/delos/kv/store.ts'
 import type { MusterError } from '../../../../src/core/kernel/errors.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
 import { openFileLoglet } from '../../../../src/server/delos/file-loglet.ts'
-import { startMaterialiser } from '../../../../src/server/delos/store/materialiser.ts'
+import { readRowsFile, startMaterialiser } from '../../../../src/server/delos/store/materialiser.ts'
 import { openReplica, type Replica } from '../../../../src/server/delos/store/replica.ts'
 import { EMPTY_CURSOR } from '../../../../src/server/delos/store/rows-file.ts'
 import { openSingleLog } from '../../../../src/server/delos/store/single-log.ts'
@@ -26,7 +26,7 @@ const put = (key: string, lease = 0n): KvCommand => ({
   who: NOBODY,
 })
 
-async function start(): Promise<{ replica: Replica; log: ReturnType<typeof openSingleLog>; fatal: MusterError[] }> {
+async function start(): Promise<{ replica: Replica; log: ReturnType<typeof openSingleLog>; fatal: MusterError[]; file: string }> {
   const dir = mkdtempSync(join(tmpdir(), 'muster-replica-'))
   open.push(async () => rmSync(dir, { recursive: true, force: true }))
   const logger = createLogger(null)
@@ -41,8 +41,14 @@ async function start(): Promise<{ replica: Replica; log: ReturnType<typeof openS
     now: () => 1000,
     onFatal: (error) => fatal.push(error),
   })
+  let isClosed = false
+  const { close } = replica
+  replica.close = async () => {
+    if (!isClosed) await close.call(replica)
+    isClosed = true
+  }
   open.push(() => replica.close())
-  return { replica, log, fatal }
+  return { replica, log, fatal, file: join(dir, 'kv.db') }
 }
 
 const ask = (replica: Replica, command: KvCommand): Promise<string | number> =>
@@ -77,7 +83,7 @@ describe('a replica of the store', () => {
   })
 
   it('stops at what it does not know, says which version is needed, and applies and answers nothing after it', async () => {
-    const { replica, log, fatal } = await start()
+    const { replica, log, fatal, file } = await start()
     await ask(replica, put('before'))
     await log.append(batchOf(200, new Uint8Array(), 1))
     expect(fatal.map(({ code }) => code)).toEqual(['STATE_NEWER'])
@@ -91,5 +97,10 @@ describe('a replica of the store', () => {
       ),
     )
     expect(await read).toBe('etcdserver: server stopped')
+    // A version that knows it applies it: what was kept does not say that it was.
+    await replica.close()
+    const kept = readRowsFile(file, createLogger(null))
+    expect(kept?.cursor.position).toBe(1)
+    expect(kept?.cursor.sessions.map(([proposer]) => proposer)).not.toContain(77)
   })
 })
