@@ -270,6 +270,11 @@ export function decodeFrame(bytes: Uint8Array): Frame | null {
   return r.isGood && r.left === 0 ? { loglet, from, message } : null
 }
 
+/** Which loglet a frame is for, without reading the rest of it; 0: it is no frame. */
+export function logletOf(bytes: Uint8Array): number {
+  return bytes.length < 12 ? 0 : new DataView(bytes.buffer, bytes.byteOffset).getUint32(2 * LENGTH_BYTES, true)
+}
+
 // --- records
 
 /** The payload of an accepted batch's record in a segment file; its header says position, count and ballot once more. */

@@ -25,16 +25,23 @@ export interface PeersOptions {
   /** mutual TLS between servers; null: plain TCP */
   tls: PeerTls | null
   log: Logger
-  onFrame: (from: bigint, channel: number, frame: Uint8Array) => void
-  /** the connection from that server ended: it may be gone */
-  onReset: (from: bigint) => void
 }
+
+/** What shares the connections; each has its frames to itself. */
+export const CHANNEL = { log: 0, aside: 1 } as const
+export type Channel = (typeof CHANNEL)[keyof typeof CHANNEL]
+
+type FrameListener = (from: bigint, frame: Uint8Array) => void
 
 export interface Peers {
   /** Sends, or drops: who cannot be reached, or reads too slowly, misses it. Frames that arrive arrive in order. */
-  send(to: bigint, channel: number, frame: Uint8Array): void
-  /** why there is no connection to a server, and since when; null while there is one */
-  trouble(id: bigint): { reason: string; sinceMs: number } | null
+  send(to: bigint, channel: Channel, frame: Uint8Array): void
+  /** Hears a channel; what comes while nobody does is lost. Gives what ends it. */
+  onFrame(channel: Channel, listener: FrameListener): () => void
+  /** The connection from that server ended: it may be gone. Gives what ends it. */
+  onReset(listener: (from: bigint) => void): () => void
+  /** servers that are not reached: why not, and since when */
+  troubles(): { id: bigint; reason: string; sinceMs: number }[]
   close(): Promise<void>
 }
 
@@ -61,13 +68,14 @@ const REFUSAL_CHARS_MAX = 200
  * frame is the length of its bytes, u32, its channel, u8, and its bytes.
  */
 export async function openPeers(options: PeersOptions): Promise<Peers> {
+  const ears: Ears = { frame: new Map(), reset: new Set() }
   const links = new Map(options.peers.filter(({ id }) => id !== options.self).map((peer) => [peer.id, new Link(peer, options)]))
   const inbound = new Set<Socket>()
   const refusing = refuser(options.log)
   const server = createServer(options, refusing, (socket) => {
     inbound.add(socket)
     socket.on('close', () => inbound.delete(socket))
-    receive(socket, options, refusing.refuse, (id) => links.get(id))
+    receive(socket, options, ears, refusing.refuse, (id) => links.get(id))
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
@@ -79,13 +87,32 @@ export async function openPeers(options: PeersOptions): Promise<Peers> {
   for (const link of links.values()) link.dial()
   return {
     send: (to, channel, frame) => links.get(to)?.send(channel, frame),
-    trouble: (id) => links.get(id)?.trouble ?? null,
+    onFrame: (channel, listener) => heard(setOf(ears.frame, channel), listener),
+    onReset: (listener) => heard(ears.reset, listener),
+    troubles: () => [...links].flatMap(([id, { trouble }]) => (trouble === null ? [] : [{ id, ...trouble }])),
     close: async () => {
       for (const link of links.values()) link.close()
       for (const socket of inbound) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+/** Who hears what comes in. */
+interface Ears {
+  frame: Map<number, Set<FrameListener>>
+  reset: Set<(from: bigint) => void>
+}
+
+function setOf<K, V>(sets: Map<K, Set<V>>, key: K): Set<V> {
+  const found = sets.get(key) ?? new Set()
+  sets.set(key, found)
+  return found
+}
+
+function heard<T>(listeners: Set<T>, listener: T): () => void {
+  listeners.add(listener)
+  return () => void listeners.delete(listener)
 }
 
 /** Ends a connection that another server dialled, logs why, and tells the other side. */
@@ -135,7 +162,7 @@ function hello({ clusterId, self }: PeersOptions): Uint8Array {
 }
 
 /** Reads one connection that another server dialled: its hello, then frames until it ends. */
-function receive(socket: Socket, options: PeersOptions, refuseSocket: Refuse, linkOf: (id: bigint) => Link | undefined): void {
+function receive(socket: Socket, options: PeersOptions, ears: Ears, refuseSocket: Refuse, linkOf: (id: bigint) => Link | undefined): void {
   let from: bigint | null = null
   // Parts of a frame are put together once, when all of it is here.
   let parts: Buffer[] = []
@@ -165,7 +192,8 @@ function receive(socket: Socket, options: PeersOptions, refuseSocket: Refuse, li
       if (length > FRAME_BYTES_MAX) return refuse(`a frame of ${length} bytes`)
       need = HEAD_BYTES + length
       if (bytes.length < need) break
-      options.onFrame(from, bytes[4] as number, bytes.subarray(HEAD_BYTES, need))
+      const frame = bytes.subarray(HEAD_BYTES, need)
+      for (const listener of ears.frame.get(bytes[4] as number) ?? []) listener(from, frame)
       bytes = bytes.subarray(need)
       need = HEAD_BYTES
     }
@@ -175,7 +203,8 @@ function receive(socket: Socket, options: PeersOptions, refuseSocket: Refuse, li
   // 'close' follows.
   socket.on('error', () => {})
   socket.on('close', () => {
-    if (from !== null) options.onReset(from)
+    if (from === null) return
+    for (const listener of ears.reset) listener(from)
   })
 }
 

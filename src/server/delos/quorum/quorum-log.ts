@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { LogRole, OrderedLog } from '../../../core/contracts/ordered-log.ts'
 import type { LogletEntry } from '../../../core/contracts/loglet.ts'
 import { roundOf } from '../../../core/delos/paxos/ballot.ts'
-import { decodeFrame, encodeFrame } from '../../../core/delos/paxos/codec.ts'
+import { decodeFrame, encodeFrame, logletOf } from '../../../core/delos/paxos/codec.ts'
 import { LAN, WAN } from '../../../core/delos/paxos/config.ts'
 import type { Input, Notice, Output, Reply, Write } from '../../../core/delos/paxos/contract.ts'
 import type { Accepted } from '../../../core/delos/paxos/messages.ts'
@@ -15,7 +15,7 @@ import { openFileLoglet, type LogletStats } from '../file-loglet.ts'
 import { diskFailed } from '../disk.ts'
 import { openAcceptorDisk, type AcceptorDisk } from './acceptor-disk.ts'
 import { openJournal, type Journal } from './journal.ts'
-import { openPeers, type PeerAddress, type Peers, type PeerTls } from './peers.ts'
+import { CHANNEL, type Peers } from './peers.ts'
 
 export interface QuorumLogOptions {
   dir: string
@@ -23,27 +23,22 @@ export interface QuorumLogOptions {
   /** of `members` */
   self: bigint
   /** all voters, in the same order everywhere */
-  members: readonly PeerAddress[]
-  listen: { host: string; port: number }
-  tls: PeerTls | null
+  members: readonly bigint[]
+  /** to the other members; stays the caller's to close, after the log */
+  peers: Peers
   profile: 'lan' | 'wan'
   log: Logger
   /** What it wrote may not be on the disk, or its memory is wrong: the process must end. */
   onFatal: (error: MusterError) => void
-  /** a frame of the second channel, for what the servers tell each other beside the log */
-  onAside: (from: bigint, frame: Uint8Array) => void
 }
 
 export interface QuorumLog extends OrderedLog {
   moveLeader(to: bigint): boolean
-  /** Sends beside the log; may be lost. */
-  tellAside(to: bigint, frame: Uint8Array): void
-  /** servers that are not reached, and why */
-  troubles(): { id: bigint; reason: string; sinceMs: number }[]
 }
 
 const SEGMENT_BYTES = 64 * 1024 * 1024
-const CHANNEL = { log: 0, aside: 1 } as const
+/** Of the only loglet there is. */
+const LOGLET = 1
 /** An append or a read that found no leader is tried again for so long: an election takes a third of a second. */
 const NO_LEADER_MS = 5000
 const RETRY_MS = 20
@@ -52,13 +47,17 @@ const CLOCK_STEP_MAX_MS = 50
 /** A log that a majority of servers keeps: the machine of `core/delos/paxos`, with real files, sockets and time. */
 export async function openQuorumLog(options: QuorumLogOptions): Promise<QuorumLog> {
   const loglet = await openFileLoglet(join(options.dir, 'journal'), { segmentBytes: SEGMENT_BYTES })
-  const servers = options.members.map(({ id }) => id)
+  const servers = options.members
   const self = servers.indexOf(options.self) + 1
-  const acceptor = await openAcceptorDisk(options.dir, { clusterId: options.clusterId, loglet: 1, incarnation: 1 }, loglet.checkTail() > 1)
+  const acceptor = await openAcceptorDisk(
+    options.dir,
+    { clusterId: options.clusterId, loglet: LOGLET, incarnation: 1 },
+    loglet.checkTail() > 1,
+  )
   const { journal, durable } = openJournal(loglet, 1)
   const { heartbeatMs, ...rest } = options.profile === 'wan' ? WAN : LAN
   const config = {
-    loglet: 1,
+    loglet: LOGLET,
     self,
     voters: servers.map((_, i) => i + 1),
     learners: [],
@@ -67,18 +66,8 @@ export async function openQuorumLog(options: QuorumLogOptions): Promise<QuorumLo
     timers: { heartbeatMs, ...rest },
   }
   const replica = createReplica(config, { ...durable, state: acceptor.state }, createPrng(randomInt(1, 2 ** 31)), performance.now())
-  const runtime = new QuorumRuntime(options, replica, journal, acceptor, servers, durable.base, () => loglet.stats())
-  const peers = await openPeers({
-    self: options.self,
-    clusterId: options.clusterId,
-    listen: options.listen,
-    peers: options.members,
-    tls: options.tls,
-    log: options.log,
-    onFrame: (from, channel, frame) => runtime.onFrame(from, channel, frame),
-    onReset: (from) => runtime.onReset(from),
-  })
-  runtime.start(peers)
+  const runtime = new QuorumRuntime(options, replica, journal, acceptor, durable.base, () => loglet.stats())
+  runtime.start()
   return runtime
 }
 
@@ -101,9 +90,9 @@ class QuorumRuntime implements QuorumLog {
   readonly #replica: Replica
   readonly #journal: Journal
   readonly #acceptor: AcceptorDisk
-  readonly #servers: readonly bigint[]
   readonly #stats: () => LogletStats
-  #peers: Peers | null = null
+  readonly #peers: Peers
+  readonly #deaf: (() => void)[] = []
 
   readonly #inputs: Input[] = []
   #isStepping = false
@@ -133,7 +122,6 @@ class QuorumRuntime implements QuorumLog {
     replica: Replica,
     journal: Journal,
     acceptor: AcceptorDisk,
-    servers: readonly bigint[],
     base: { slot: number },
     stats: () => LogletStats,
   ) {
@@ -142,13 +130,14 @@ class QuorumRuntime implements QuorumLog {
     this.#replica = replica
     this.#journal = journal
     this.#acceptor = acceptor
-    this.#servers = servers
+    this.#peers = options.peers
     this.#committedSlot = base.slot
     for (let slot = 1; slot <= base.slot; slot += 1) this.#index(journal.read(slot))
   }
 
-  start(peers: Peers): void {
-    this.#peers = peers
+  start(): void {
+    this.#deaf.push(this.#peers.onFrame(CHANNEL.log, (from, frame) => this.#onFrame(from, frame)))
+    this.#deaf.push(this.#peers.onReset((from) => this.#onReset(from)))
     this.#feed({ kind: 'tick', now: performance.now() })
   }
 
@@ -229,27 +218,16 @@ class QuorumRuntime implements QuorumLog {
   async trim(): Promise<void> {}
 
   moveLeader(to: bigint): boolean {
-    const server = this.#servers.indexOf(to) + 1
+    const server = this.#numberOf(to)
     if (server === 0 || !this.#role.isLeader) return false
     this.#feed({ kind: 'moveLeader', now: performance.now(), to: server })
     return true
   }
 
-  tellAside(to: bigint, frame: Uint8Array): void {
-    this.#peers?.send(to, CHANNEL.aside, frame)
-  }
-
-  troubles(): { id: bigint; reason: string; sinceMs: number }[] {
-    return this.#servers.flatMap((id) => {
-      const trouble = this.#peers?.trouble(id) ?? null
-      return trouble === null ? [] : [{ id, ...trouble }]
-    })
-  }
-
   async close(): Promise<void> {
     this.#isClosed = true
     if (this.#timer !== null) clearTimeout(this.#timer)
-    await this.#peers?.close()
+    for (const end of this.#deaf) end()
     const gone = new MusterError('UNAVAILABLE', 'The log is closed.')
     for (const { reject } of [...this.#appends.values(), ...this.#reads.values()]) reject(gone)
     await this.#acceptor.close()
@@ -258,18 +236,23 @@ class QuorumRuntime implements QuorumLog {
 
   // ------------------------------------------------------------------------------------------- the machine
 
-  onFrame(from: bigint, channel: number, frame: Uint8Array): void {
-    if (channel === CHANNEL.aside) return this.#options.onAside(from, frame)
+  #onFrame(from: bigint, frame: Uint8Array): void {
+    if (logletOf(frame) !== LOGLET) return
     const message = decodeFrame(frame)
     if (message === null) {
       this.#options.log.warn('dropped a message of another server that cannot be read', { from: from.toString(16) })
       return
     }
-    this.#feed({ kind: 'message', now: performance.now(), from: this.#servers.indexOf(from) + 1, message: message.message })
+    this.#feed({ kind: 'message', now: performance.now(), from: this.#numberOf(from), message: message.message })
   }
 
-  onReset(from: bigint): void {
-    this.#feed({ kind: 'socketReset', now: performance.now(), peer: this.#servers.indexOf(from) + 1 })
+  #onReset(from: bigint): void {
+    this.#feed({ kind: 'socketReset', now: performance.now(), peer: this.#numberOf(from) })
+  }
+
+  /** The machine counts servers from 1 on. */
+  #numberOf(id: bigint): number {
+    return this.#options.members.indexOf(id) + 1
   }
 
   /** One input at a time; what its outputs bring in waits its turn. */
@@ -286,7 +269,7 @@ class QuorumRuntime implements QuorumLog {
   #carryOut(output: Output): void {
     for (const write of output.persist) this.#persist(write)
     for (const { to, message } of output.send) {
-      this.#peers?.send(this.#servers[to - 1] as bigint, CHANNEL.log, encodeFrame(1, this.#replica.config.self, message))
+      this.#peers.send(this.#options.members[to - 1] as bigint, CHANNEL.log, encodeFrame(LOGLET, this.#replica.config.self, message))
     }
     for (const accepted of output.committed) this.#commit(accepted)
     for (const reply of output.replies) this.#reply(reply)
@@ -355,10 +338,10 @@ class QuorumRuntime implements QuorumLog {
   }
 
   #whyNoLeader(): string {
-    const troubles = this.troubles().map(
-      ({ id, reason, sinceMs }) => `${id.toString(16)} (${reason}, since ${new Date(sinceMs).toISOString()})`,
-    )
-    return `There is no leader that a majority of the ${this.#servers.length} servers follows; not reached: ${troubles.join(', ') || 'none'}.`
+    const troubles = this.#peers
+      .troubles()
+      .map(({ id, reason, sinceMs }) => `${id.toString(16)} (${reason}, since ${new Date(sinceMs).toISOString()})`)
+    return `There is no leader that a majority of the ${this.#options.members.length} servers follows; not reached: ${troubles.join(', ') || 'none'}.`
   }
 
   #load(peer: number, from: number, bytesMax: number): void {
@@ -377,12 +360,12 @@ class QuorumRuntime implements QuorumLog {
     if (notice.kind === 'leading') log.info('leads the log', { round: roundOf(notice.ballot) })
     else if (notice.kind === 'steppedDown') log.warn('leads the log no more', { why: notice.why })
     else if (notice.kind === 'stalled') log.error('an append has waited for too long though there is a leader', { state: notice.dump })
-    else log.warn('a server is too far behind to be told entry by entry', { server: this.#servers[notice.peer - 1]?.toString(16) })
+    else log.warn('a server is too far behind to be told entry by entry', { server: this.#options.members[notice.peer - 1]?.toString(16) })
   }
 
   #noticeRole(): void {
     const { leader, round } = statusOf(this.#replica)
-    const id = leader === null ? null : (this.#servers[leader - 1] ?? null)
+    const id = leader === null ? null : (this.#options.members[leader - 1] ?? null)
     const role = { isLeader: id === this.#options.self, leader: id, term: round }
     if (role.isLeader === this.#role.isLeader && role.leader === this.#role.leader && role.term === this.#role.term) return
     this.#role = role

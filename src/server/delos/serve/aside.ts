@@ -1,5 +1,6 @@
 import type { Logger } from '../../../platform/logger.ts'
-import type { QuorumLog } from '../quorum/quorum-log.ts'
+import type { OrderedLog } from '../../../core/contracts/ordered-log.ts'
+import { CHANNEL, type Peers } from '../quorum/peers.ts'
 
 /** What servers tell each other beside the log: soft, small, JSON. */
 type Message =
@@ -16,9 +17,8 @@ export interface Aside {
   announce(what: string, body: () => unknown): void
   onAsk(what: string, answer: (body: never) => unknown): void
   onTell(what: string, listener: (body: never) => void): void
-  onFrame(from: bigint, frame: Uint8Array): void
-  /** Once the log is there. */
-  attach(log: QuorumLog, self: bigint, others: readonly bigint[]): void
+  /** Once the others and the log are there. */
+  attach(peers: Peers, log: OrderedLog, self: bigint, others: readonly bigint[]): void
   stop(): void
 }
 
@@ -28,7 +28,8 @@ const RETRY_MS = 50
 const ANNOUNCE_MS = 1000
 
 export function createAside(logger: Logger): Aside {
-  let log: QuorumLog | null = null
+  let peers: Peers | null = null
+  let log: OrderedLog | null = null
   let self = 0n
   let others: readonly bigint[] = []
   let lastId = 0
@@ -37,7 +38,7 @@ export function createAside(logger: Logger): Aside {
   const listeners = new Map<string, (body: never) => void>()
   const announced: { what: string; body: () => unknown }[] = []
 
-  const send = (to: bigint, message: Message): void => log?.tellAside(to, Buffer.from(JSON.stringify(message)))
+  const send = (to: bigint, message: Message): void => peers?.send(to, CHANNEL.aside, Buffer.from(JSON.stringify(message)))
 
   /** One try; null: not answered, or not by a leader. */
   const ask = (to: bigint, what: string, body: unknown): Promise<Message | null> =>
@@ -52,6 +53,23 @@ export function createAside(logger: Logger): Aside {
       })
       send(to, { kind: 'ask', id, what, body })
     })
+
+  const onFrame = (from: bigint, frame: Uint8Array): void => {
+    let message: Message
+    try {
+      message = JSON.parse(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength).toString('utf8')) as Message
+    } catch {
+      logger.warn('dropped what another server said beside the log', { from: from.toString(16) })
+      return
+    }
+    if (message.kind === 'answer' || message.kind === 'notLeader') waiting.get(message.id)?.(message)
+    else if (message.kind === 'tell') listeners.get(message.what)?.(message.body as never)
+    else if (log?.role().isLeader !== true) send(from, { kind: 'notLeader', id: message.id })
+    else {
+      const { id, what, body } = message
+      void Promise.resolve(answers.get(what)?.(body as never)).then((answer) => send(from, { kind: 'answer', id, body: answer }))
+    }
+  }
 
   const timer = setInterval(() => {
     for (const { what, body } of announced) for (const to of others) send(to, { kind: 'tell', what, body: body() })
@@ -73,26 +91,12 @@ export function createAside(logger: Logger): Aside {
     announce: (what, body) => void announced.push({ what, body }),
     onAsk: (what, answer) => void answers.set(what, answer),
     onTell: (what, listener) => void listeners.set(what, listener),
-    onFrame: (from, frame) => {
-      let message: Message
-      try {
-        message = JSON.parse(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength).toString('utf8')) as Message
-      } catch {
-        logger.warn('dropped what another server said beside the log', { from: from.toString(16) })
-        return
-      }
-      if (message.kind === 'answer' || message.kind === 'notLeader') waiting.get(message.id)?.(message)
-      else if (message.kind === 'tell') listeners.get(message.what)?.(message.body as never)
-      else if (log?.role().isLeader !== true) send(from, { kind: 'notLeader', id: message.id })
-      else {
-        const { id, what, body } = message
-        void Promise.resolve(answers.get(what)?.(body as never)).then((answer) => send(from, { kind: 'answer', id, body: answer }))
-      }
-    },
-    attach: (quorum, id, rest) => {
-      log = quorum
+    attach: (connections, ordered, id, rest) => {
+      peers = connections
+      log = ordered
       self = id
       others = rest
+      peers.onFrame(CHANNEL.aside, onFrame)
     },
     stop: () => clearInterval(timer),
   }

@@ -9,13 +9,14 @@ import { parseDuration } from '../../../core/kernel/units.ts'
 import { createLogger, type Logger } from '../../../platform/logger.ts'
 import { openEtcdPort, type EtcdPort, type EtcdTls } from '../etcd/port.ts'
 import { openFileLoglet } from '../file-loglet.ts'
+import type { Peers } from '../quorum/peers.ts'
 import type { QuorumLog } from '../quorum/quorum-log.ts'
 import { openSingleLog } from '../store/single-log.ts'
 import { readRowsFile, startMaterialiser } from '../store/materialiser.ts'
 import { openReplica } from '../store/replica.ts'
 import { EMPTY_CURSOR } from '../store/rows-file.ts'
 import { TokenKeys, tokensFrom } from '../store/tokens.ts'
-import { createAside, type Aside } from './aside.ts'
+import { createAside } from './aside.ts'
 import { holdDataDir, tokenKey } from './data-dir.ts'
 import type { ServeOptions } from './options.ts'
 import { pagesOf } from './pages.ts'
@@ -46,7 +47,16 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   try {
     const aside = createAside(logger)
     closers.push(async () => aside.stop())
-    const { log, quorum } = await openLog(options, logger, fatal.resolve, aside)
+    const peers = await connectPeers(options, logger)
+    if (peers !== null) closers.push(() => peers.close())
+    const { log, quorum } = await openLog(options, logger, fatal.resolve, peers)
+    if (peers !== null)
+      aside.attach(
+        peers,
+        log,
+        options.self.id,
+        options.members.map(({ id }) => id).filter((id) => id !== options.self.id),
+      )
     const file = join(dataDir, 'kv.db')
     const kept = readRowsFile(file, logger)
     // In a quorum a server may have applied what it does not know yet to be committed; alone, it never has more than its log.
@@ -96,32 +106,35 @@ async function openLog(
   options: ServeOptions,
   log: Logger,
   onFatal: (error: MusterError) => void,
-  aside: Aside,
+  peers: Peers | null,
 ): Promise<{ log: OrderedLog; quorum: QuorumLog | null }> {
   const dir = join(options.dataDir, 'log', 'kv')
-  if (options.members.length === 1) {
+  if (peers === null) {
     return { log: openSingleLog(await openFileLoglet(dir, { segmentBytes: SEGMENT_BYTES }), options.self.id), quorum: null }
   }
-  const [listen] = options.listenPeerUrls
   const { openQuorumLog } = await import('../quorum/quorum-log.ts')
-  const quorum = await openQuorumLog({
-    dir,
-    clusterId: options.clusterId,
+  const members = options.members.map(({ id }) => id)
+  const { clusterId, profile } = options
+  const quorum = await openQuorumLog({ dir, clusterId, self: options.self.id, members, peers, profile, log, onFatal })
+  return { log: quorum, quorum }
+}
+
+/** The connections to the other servers; null: there are none. */
+async function connectPeers(options: ServeOptions, log: Logger): Promise<Peers | null> {
+  if (options.members.length === 1) return null
+  const { openPeers } = await import('../quorum/peers.ts')
+  const [listen] = options.listenPeerUrls
+  return openPeers({
     self: options.self.id,
-    members: options.members.map(({ id, peerUrls }) => {
+    clusterId: options.clusterId,
+    listen: { host: (listen as URL).hostname, port: Number((listen as URL).port) },
+    peers: options.members.map(({ id, peerUrls }) => {
       const url = new URL(peerUrls[0] as string)
       return { id, host: url.hostname, port: Number(url.port) }
     }),
-    listen: { host: (listen as URL).hostname, port: Number((listen as URL).port) },
     tls: peerTls(options),
-    profile: options.profile,
     log,
-    onFatal,
-    onAside: aside.onFrame,
   })
-  const others = options.members.map(({ id }) => id).filter((id) => id !== options.self.id)
-  aside.attach(quorum, options.self.id, others)
-  return { log: quorum, quorum }
 }
 
 function peerTls({ peerTls: files }: ServeOptions): { key: Buffer; cert: Buffer; ca: Buffer } | null {

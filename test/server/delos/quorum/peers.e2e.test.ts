@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { openPeers, type PeerAddress, type Peers } from '../../../../src/server/delos/quorum/peers.ts'
+import { CHANNEL, openPeers, type PeerAddress, type Peers } from '../../../../src/server/delos/quorum/peers.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
 import { freePort } from '../../../support/free-port.ts'
 import { eventually } from '../../../support/eventually.ts'
@@ -26,12 +26,15 @@ async function start(self: bigint, peers: readonly PeerAddress[], clusterId = 7n
     peers,
     tls: null,
     log: createLogger(null),
-    onFrame: (from, channel, frame) => node.got.push({ from, channel, text: Buffer.from(frame).toString('latin1') }),
-    onReset: (from) => node.resets.push(from),
   })
+  for (const channel of [CHANNEL.log, CHANNEL.aside])
+    node.peers.onFrame(channel, (from, frame) => node.got.push({ from, channel, text: Buffer.from(frame).toString('latin1') }))
+  node.peers.onReset((from) => node.resets.push(from))
   open.push(node.peers)
   return node
 }
+
+const trouble = ({ peers }: Node, id: bigint): string | null => peers.troubles().find((each) => each.id === id)?.reason ?? null
 
 const addresses = async (...ids: bigint[]): Promise<PeerAddress[]> =>
   Promise.all(ids.map(async (id) => ({ id, host: '127.0.0.1', port: await freePort() })))
@@ -40,21 +43,22 @@ test('frames of any size arrive whole and in order, and a server that went away 
   const where = await addresses(1n, 2n)
   const one = await start(1n, where)
   const two = await start(2n, where)
-  await eventually('a connection', 5000, () => one.peers.trouble(2n) === null)
+  await eventually('a connection', 5000, () => trouble(one, 2n) === null)
+  const channelOf = (size: number) => (size % 2 === 0 ? CHANNEL.log : CHANNEL.aside)
   const sizes = [0, 1, 3, 70_000, 5, 3_000_000, 2]
-  for (const size of sizes) one.peers.send(2n, size % 2, Buffer.alloc(size, String(size % 10)))
+  for (const size of sizes) one.peers.send(2n, channelOf(size), Buffer.alloc(size, String(size % 10)))
   await eventually('all frames', 5000, () => two.got.length === sizes.length)
   expect(two.got.map(({ text }) => text)).toEqual(sizes.map((size) => String(size % 10).repeat(size)))
-  expect(two.got.map(({ channel }) => channel)).toEqual(sizes.map((size) => size % 2))
+  expect(two.got.map(({ channel }) => channel)).toEqual(sizes.map(channelOf))
   expect(new Set(two.got.map(({ from }) => from))).toEqual(new Set([1n]))
 
   await two.peers.close()
   open.splice(open.indexOf(two.peers), 1)
   await eventually('the end of it', 5000, () => one.resets.includes(2n))
   one.peers.send(2n, 0, Buffer.from('lost'))
-  await eventually('a word on why', 5000, () => one.peers.trouble(2n)?.reason === 'ECONNREFUSED')
+  await eventually('a word on why', 5000, () => trouble(one, 2n) === 'ECONNREFUSED')
   const again = await start(2n, where)
-  await eventually('a connection', 5000, () => one.peers.trouble(2n) === null)
+  await eventually('a connection', 5000, () => trouble(one, 2n) === null)
   one.peers.send(2n, 0, Buffer.from('found'))
   await eventually('the frame', 5000, () => again.got.at(-1)?.text === 'found')
   expect(again.got).toHaveLength(1)
@@ -64,7 +68,7 @@ test('a server of another cluster, one that is no member, and what speaks no pro
   const where = await addresses(1n, 2n, 3n)
   const one = await start(1n, where)
   const stranger = await start(2n, where, 8n)
-  await eventually('a word on why', 5000, () => one.peers.trouble(2n)?.reason === 'it is of cluster 8')
+  await eventually('a word on why', 5000, () => trouble(one, 2n) === 'it is of cluster 8')
   stranger.peers.send(1n, 0, Buffer.from('hello'))
   const garbage = connect({ host: '127.0.0.1', port: (where[0] as PeerAddress).port })
   garbage.on('error', () => {})
@@ -74,6 +78,6 @@ test('a server of another cluster, one that is no member, and what speaks no pro
   await eventually('the end of it', 5000, () => garbage.destroyed)
   expect(answer).toBe('it does not speak this protocol')
   // Whoever is refused is told why.
-  await eventually('a word on why, there', 5000, () => stranger.peers.trouble(1n)?.reason === 'it says: it is of cluster 8')
+  await eventually('a word on why, there', 5000, () => trouble(stranger, 1n) === 'it says: it is of cluster 8')
   expect(one.got).toEqual([])
 })
