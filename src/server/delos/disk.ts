@@ -3,7 +3,10 @@ import { MusterError } from '../../core/kernel/errors.ts'
 
 /** The few calls the log makes to the file system, as promises over file descriptors: one per batch, none per entry. */
 
-export function openFile(path: string, flags: string): Promise<number> {
+/** Opened so, a write returns when what it wrote is on the disk (open(2), O_DSYNC): a write and its fdatasync in one call and one trip to a thread. */
+export const DURABLE = fs.constants.O_RDWR | fs.constants.O_DSYNC
+
+export function openFile(path: string, flags: string | number): Promise<number> {
   return new Promise((resolve, reject) => fs.open(path, flags, 0o600, (error, fd) => (error ? reject(error) : resolve(fd))))
 }
 

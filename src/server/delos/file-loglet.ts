@@ -10,7 +10,7 @@ import { BATCH_ENTRIES_MAX, KIND, RECORD_HEADER_BYTES, type RecordKind } from '.
 import { INDEX_STRIDE_BYTES } from '../../core/delos/log/recovery.ts'
 import { FORMAT, SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentName } from '../../core/delos/log/segment.ts'
 import { isDiskFull, syncDirectory } from '../../platform/files.ts'
-import { closeFile, diskFailed, diskFull, openFile, syncData, writeAll } from './disk.ts'
+import { closeFile, diskFailed, diskFull, DURABLE, openFile, writeAll } from './disk.ts'
 import { recoverLog, type Recovered, type Segment } from './recover-log.ts'
 import { adoptPrepared, dropPrepared, openPrepared, prepareSegment } from './segment-files.ts'
 import { SegmentReader } from './segment-reader.ts'
@@ -59,7 +59,7 @@ export async function openFileLoglet(dir: string, options: FileLogletOptions = {
   await dropPrepared(dir)
   const recovered = await recoverLog(dir)
   const newest = recovered.segments.at(-1)
-  const current = newest === undefined ? null : { segment: newest, fd: await openFile(newest.path, 'r+'), offset: recovered.end.offset }
+  const current = newest === undefined ? null : { segment: newest, fd: await openFile(newest.path, DURABLE), offset: recovered.end.offset }
   return new FileLogletRuntime(dir, options, recovered, current)
 }
 
@@ -323,7 +323,7 @@ class FileLogletRuntime implements FileLoglet {
     return refusal
   }
 
-  /** Writes one record and syncs it; gives its position. Throws DISK_FULL if nothing was written; all else is fatal. */
+  /** Writes one record, durably; gives its position. Throws DISK_FULL if nothing was written; all else is fatal. */
   async #put(kind: RecordKind, payload: BatchBuilder): Promise<number> {
     if (this.#failure !== null) throw this.#failure
     const size = payload.recordBytes
@@ -338,7 +338,6 @@ class FileLogletRuntime implements FileLoglet {
     } catch (error) {
       await this.#undo(target, isNew, error)
     }
-    await syncData(target.fd)
     this.#lastWriteAt = performance.now()
     this.#samples[this.#batches % SYNC_SAMPLES] = this.#lastWriteAt - startedAt
     if (isNew) await this.#nameSegment(target)

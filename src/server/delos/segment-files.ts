@@ -1,7 +1,7 @@
 import { readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { positionOfName } from '../../core/delos/log/segment.ts'
-import { closeFile, openFile, syncData, writeAll } from './disk.ts'
+import { closeFile, DURABLE, openFile, syncData, writeAll } from './disk.ts'
 
 /** The next segment file, already full of zeros on disk: appending to it then changes no metadata (half the latency). */
 const PREPARED = 'next.prepared'
@@ -51,9 +51,9 @@ async function assertRoom(dir: string, sizeBytes: number): Promise<void> {
   }
 }
 
-/** Opens the spare for writing; it stays a spare until {@link adoptPrepared}. */
+/** Opens the spare for durable writing; it stays a spare until {@link adoptPrepared}. */
 export function openPrepared(dir: string): Promise<number> {
-  return openFile(join(dir, PREPARED), 'r+')
+  return openFile(join(dir, PREPARED), DURABLE)
 }
 
 /** Gives the spare its name; durable after a `syncDirectory`. */
