@@ -22,8 +22,8 @@ export type ToMaterialiser =
 export type SmallTable = 'kv_lease' | 'kv_user' | 'kv_role' | 'kv_alarm'
 
 export type FromMaterialiser =
-  /** the last `write` is in the file, though perhaps not yet on the disk */
-  | { kind: 'written'; position: number; bytes: number; inUse: number }
+  /** the last `write` is in the file, though perhaps not yet on the disk; `buffer` held its versions */
+  | { kind: 'written'; position: number; bytes: number; inUse: number; buffer: ArrayBuffer }
   /** everything up to `position` is on the disk */
   | { kind: 'synced'; position: number }
   | { kind: 'failed'; code: string; message: string }
@@ -42,7 +42,7 @@ function run(file: string): void {
   if (port === null) throw new Error('this is a worker thread')
   const db = openRowsFile(file)
   const writer = createWriter(db)
-  const tell = (message: FromMaterialiser): void => port.postMessage(message)
+  const tell = (message: FromMaterialiser, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
   let position = 0
   let unsyncedBytes = 0
   const sync = (): void => {
@@ -56,10 +56,11 @@ function run(file: string): void {
     const pages = db.pragma('page_count', { simple: true }) as number
     const free = db.pragma('freelist_count', { simple: true }) as number
     const size = db.pragma('page_size', { simple: true }) as number
-    tell({ kind: 'written', position, bytes: pages * size, inUse: (pages - free) * size })
-    if (message.removed.length > 0 && free > VACUUM_PAGES) db.pragma(`incremental_vacuum(${VACUUM_PAGES})`)
     // Checkpoints sync, which the log's own syncs would have to wait for: seldom, then.
     unsyncedBytes += message.versions.length + message.removed.length * REMOVED_BYTES
+    const { buffer } = message.versions
+    tell({ kind: 'written', position, bytes: pages * size, inUse: (pages - free) * size, buffer }, [buffer])
+    if (message.removed.length > 0 && free > VACUUM_PAGES) db.pragma(`incremental_vacuum(${VACUUM_PAGES})`)
     if (unsyncedBytes > UNSYNCED_BYTES_MAX) sync()
   }
   const attempt = (work: () => void, again: boolean): void => {

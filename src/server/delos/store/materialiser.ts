@@ -42,7 +42,7 @@ export function readRowsFile(file: string, log: Logger): { rows: KvRows; cursor:
 
 const SYNC_EVERY_MS = 10_000
 const CLOSE_MAX_MS = 5000
-const GATHER_MS = 5
+const GATHER_MS = 100
 const GATHER_BYTES = 512 * 1024
 
 /** Starts the thread that keeps `kv.db` up with the store. While it writes, what comes gathers for its next transaction. */
@@ -68,7 +68,7 @@ export function startMaterialiser(file: string, log: Logger, startedAt: number):
     if (isBusy || state === null) return
     isBusy = true
     busyBytes = frame.length
-    const { bytes } = frame.take()
+    const bytes = frame.take()
     const gone = Float64Array.from(removed)
     send({ kind: 'write', versions: bytes, removed: gone, small: [...small.values()], state: JSON.stringify(state), cursor: cursor() }, [
       bytes.buffer,
@@ -79,7 +79,7 @@ export function startMaterialiser(file: string, log: Logger, startedAt: number):
     state = null
   }
 
-  /** A transaction costs as much as a hundred rows: what comes within a few ms shares one. */
+  /** A transaction costs as much as a hundred rows, and nobody waits for it: what comes within a while shares one. */
   const flushSoon = (): void => {
     if (isBusy || state === null) return
     if (frame.length > GATHER_BYTES) flush()
@@ -98,6 +98,7 @@ export function startMaterialiser(file: string, log: Logger, startedAt: number):
     if (message.kind === 'written') {
       isBusy = false
       busyBytes = 0
+      frame.giveBack(message.buffer)
       sizes = { bytes: message.bytes, inUse: message.inUse }
       flushSoon()
     } else if (message.kind === 'synced') {

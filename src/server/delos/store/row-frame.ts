@@ -5,11 +5,14 @@ import type { Version } from '../../../core/delos/kv/version.ts'
  * writing the row. A version is u32 length of the key, u32 length of the value, f64 mod, create and version, i64 lease, u32 sub, u8 deleted, then key and value.
  */
 const HEAD_BYTES = 45
+const FIRST_BYTES = 64 * 1024
+/** A larger buffer is not kept: it was one of a burst. */
+const KEPT_BYTES_MAX = 4 * 1024 * 1024
 
 export class VersionFrame {
-  #bytes = Buffer.allocUnsafeSlow(64 * 1024)
+  #bytes: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  #spare: Buffer<ArrayBuffer> | null = null
   #length = 0
-  count = 0
 
   get length(): number {
     return this.#length
@@ -31,16 +34,20 @@ export class VersionFrame {
     bytes.write(version.key, at + HEAD_BYTES, 'latin1')
     bytes.set(version.value, at + HEAD_BYTES + version.key.length)
     this.#length += size
-    this.count += 1
   }
 
   /** The bytes so far, to be transferred; the frame begins anew. */
-  take(): { bytes: Uint8Array<ArrayBuffer>; count: number } {
-    const taken = { bytes: new Uint8Array(this.#bytes.buffer as ArrayBuffer, 0, this.#length), count: this.count }
-    this.#bytes = Buffer.allocUnsafeSlow(64 * 1024)
+  take(): Uint8Array<ArrayBuffer> {
+    const taken = new Uint8Array(this.#bytes.buffer as ArrayBuffer, 0, this.#length)
+    this.#bytes = this.#spare ?? Buffer.allocUnsafeSlow(FIRST_BYTES)
+    this.#spare = null
     this.#length = 0
-    this.count = 0
     return taken
+  }
+
+  /** Takes back what `take` gave away: memory that was used before costs no page faults. */
+  giveBack(buffer: ArrayBuffer): void {
+    if (buffer.byteLength <= KEPT_BYTES_MAX) this.#spare = Buffer.from(buffer)
   }
 
   #grow(needed: number): void {
