@@ -49,9 +49,10 @@ const BCRYPT = '$2'
 function revisionBytes(main: number, sub: number, isTombstone = false): Uint8Array {
   const bytes = new Uint8Array(REVISION_BYTES + (isTombstone ? 1 : 0))
   const numbers = new DataView(bytes.buffer)
-  numbers.setBigUint64(0, BigInt(main))
+  numbers.setUint32(0, Math.floor(main / 2 ** 32))
+  numbers.setUint32(4, main >>> 0)
   bytes[8] = UNDERSCORE
-  numbers.setBigUint64(9, BigInt(sub))
+  numbers.setUint32(13, sub)
   if (isTombstone) bytes[REVISION_BYTES] = TOMBSTONE
   return bytes
 }

@@ -68,6 +68,14 @@ interface RevRow {
 
 /** All rows, or null: nothing has been written yet. */
 export function loadRows(db: Database.Database): { rows: KvRows; cursor: StoreCursor } | null {
+  const kept = readRows(db)
+  return kept === null ? null : { cursor: kept.cursor, rows: { ...kept.rows, versions: [...kept.rows.versions] } }
+}
+
+/** The same, but versions are read one after the other as they are taken. */
+export function readRows(
+  db: Database.Database,
+): { rows: Omit<KvRows, 'versions'> & { versions: Iterable<Version> }; cursor: StoreCursor } | null {
   const state = db.prepare<[], { row: string }>('SELECT row FROM kv_state').get()
   if (state === undefined) return null
   const { cursor, ...row } = parseBigintJson(state.row) as { cursor: StoreCursor; state: StateRow }
@@ -76,16 +84,10 @@ export function loadRows(db: Database.Database): { rows: KvRows; cursor: StoreCu
       .prepare<[], { row: string }>(`SELECT row FROM ${table} ORDER BY id`)
       .all()
       .map((each) => parseBigintJson(each.row) as T)
-  const versions: Version[] = []
-  // As text, a lease's 64 bits survive without making every integer of the row a bigint.
-  const query = db.prepare<[], RevRow>(
-    'SELECT rev, sub, key, "create", version, CAST(lease AS TEXT) AS lease, del, value FROM kv_rev ORDER BY rev, sub',
-  )
-  for (const each of query.iterate()) versions.push(versionOf(each))
   return {
     cursor,
     rows: {
-      versions,
+      versions: readVersions(db),
       leases: small<LeaseRow>('kv_lease'),
       users: small<UserRow>('kv_user'),
       roles: small<RoleRow>('kv_role'),
@@ -93,6 +95,14 @@ export function loadRows(db: Database.Database): { rows: KvRows; cursor: StoreCu
       state: row.state,
     },
   }
+}
+
+function* readVersions(db: Database.Database): Generator<Version> {
+  // As text, a lease's 64 bits survive without making every integer of the row a bigint.
+  const query = db.prepare<[], RevRow>(
+    'SELECT rev, sub, key, "create", version, CAST(lease AS TEXT) AS lease, del, value FROM kv_rev ORDER BY rev, sub',
+  )
+  for (const each of query.iterate()) yield versionOf(each)
 }
 
 function versionOf({ rev, sub, key, create, version, lease, del, value }: RevRow): Version {
