@@ -61,9 +61,10 @@ function sealHere(r: Replica): void {
 export function onPrepare(r: Replica, from: number, message: Of<'prepare'>): void {
   if (!r.isVoter) return
   const { ballot, isSealing } = message
+  const isBound = (!isSealing || r.rules.isSealBoundByLease) && isBoundByLease(r, from, message.released)
   const isBehind = message.from < r.logFrom && message.from <= r.committed
   if (hasEnded(r) || isBehind) return teach(r, from, message.from)
-  if (!r.rules.isCurrent(ballot, r.promised) || isBoundByLease(r, from, message.released)) {
+  if (!r.rules.isCurrent(ballot, r.promised) || isBound) {
     return send(r, from, { kind: 'refuse', ballot, promised: r.promised, isSealed: r.isSealed })
   }
   promise(r, ballot)

@@ -1,10 +1,11 @@
-import { take } from './acceptor.ts'
+import { acknowledge, take } from './acceptor.ts'
 import { advanceCommitted, sliceOf } from './chosen.ts'
+import { withoutSlotsTo } from './damage.ts'
 import { CHUNK_BATCHES_MAX, CHUNK_BYTES_MAX } from './config.ts'
 import { stepDown } from './lead-end.ts'
 import type { Accepted, Message } from './messages.ts'
 import type { Replica } from './state.ts'
-import { send } from './writes.ts'
+import { send, writeState } from './writes.ts'
 
 /** What is chosen is told to who lacks it, without a leader: what is chosen stays so. */
 
@@ -47,4 +48,24 @@ export function onLearn(r: Replica, from: number, message: Extract<Message, { ki
     if (r.end !== null) return
   }
   if (r.committed < message.committed && batches.length > 0) send(r, from, { kind: 'fetch', from: r.committed + 1 })
+}
+
+/** What a snapshot holds is chosen: this server's log begins after it. */
+export function onInstalled(r: Replica, slot: number, position: number): void {
+  // Who leads knows all that is chosen.
+  if (slot <= r.committed || r.lead !== null) return
+  for (const known of [...r.log.keys()]) if (known <= slot) r.log.delete(known)
+  r.committed = slot
+  r.nextPosition = position
+  r.logFrom = slot + 1
+  r.cacheBytes = 0
+  r.tail = Math.max(r.tail, slot)
+  r.stream.tail = Math.max(r.stream.tail, slot)
+  r.stream.synced = Math.max(r.stream.synced, slot)
+  if (r.unknown.length > 0) {
+    r.unknown = withoutSlotsTo(r.unknown, slot)
+    r.unknownOnDisk = r.unknown
+    writeState(r)
+  }
+  acknowledge(r, true)
 }

@@ -72,13 +72,14 @@ export function onSeal(r: Replica, requestId: number): void {
 
 /** Asks the leader; without one, becomes it. */
 function askSeal(r: Replica): void {
+  const takesOver = !r.rules.isSealBoundByLease && r.sealRequestAt > 0
   r.sealRequestAt = r.now + r.config.timers.heartbeatMs
   if (r.lead !== null) {
     if (r.role === 'leader') beginSeal(r, r.lead)
     return
   }
-  if (r.leader !== null) send(r, r.leader, { kind: 'sealRequest' })
-  else if (r.role === 'follower' && r.now >= electionAt(r)) beginCandidacy(r, 0)
+  if (r.leader !== null && !takesOver) send(r, r.leader, { kind: 'sealRequest' })
+  else if (r.role === 'follower' && (r.now >= electionAt(r) || takesOver)) beginCandidacy(r, 0)
 }
 
 /** Requests whose answer got lost end with an unknown outcome. */

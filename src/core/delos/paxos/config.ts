@@ -32,6 +32,7 @@ export interface LogletConfig {
   cacheBatchesMax?: number
 }
 
+export const VOTERS_MAX = 7
 /** Uncommitted batches a leader has under way. */
 export const WINDOW_BATCHES_MAX = 8
 export const WINDOW_BYTES_MAX = 8 * 1024 * 1024
@@ -59,7 +60,8 @@ export function majorityOf(voters: readonly number[]): number {
 
 export function checkConfig(config: LogletConfig): void {
   const all = [...config.voters, ...config.learners]
-  assert([1, 3, 5, 7].includes(config.voters.length), `${config.voters.length} voters; 3, 5 or 7 are wanted`)
+  // An even number is safe too, it only survives no more than one voter less; who asks for it has been told.
+  assert(config.voters.length >= 1 && config.voters.length <= VOTERS_MAX, `${config.voters.length} voters; 1 to ${VOTERS_MAX} are wanted`)
   assert(new Set(all).size === all.length, 'a server is named once')
   assert(all.includes(config.self), 'a server runs only loglets it belongs to')
 }

@@ -39,6 +39,11 @@ export type Input =
   | { kind: 'socketReset'; now: number; peer: number }
   /** wall and monotonic clock disagree: the lease may be over without this server's clock showing it */
   | { kind: 'dropLease'; now: number }
+  /**
+   * Everything up to `slot` is chosen and on this server's disk in another form (a snapshot); `position` is that of the next entry. `committed`
+   * goes on after it; without effect when this server knows as much
+   */
+  | { kind: 'installed'; now: number; slot: number; position: number }
   /** the answer to an output `load`; empty when these slots are trimmed away (the peer then needs a snapshot) */
   | { kind: 'loaded'; now: number; peer: number; batches: Accepted[] }
 

@@ -17,3 +17,8 @@ export function withoutSlot(ranges: readonly SlotRange[], slot: number): SlotRan
     return rest
   })
 }
+
+/** The ranges without all slots up to `slot`. */
+export function withoutSlotsTo(ranges: readonly SlotRange[], slot: number): SlotRange[] {
+  return ranges.flatMap(({ from, to }) => (to !== null && to <= slot ? [] : [{ from: Math.max(from, slot + 1), to }]))
+}

@@ -79,7 +79,8 @@ function probe(r: Replica): void {
 
 /** Phase 1 with a new ballot; `released`: the ballot whose leader handed over. */
 export function beginCandidacy(r: Replica, released: number): void {
-  if (!r.isVoter || r.lead !== null || r.end !== null || isBoundByLease(r, r.config.self, released)) return
+  const isBound = (!wantsSeal(r) || r.rules.isSealBoundByLease) && isBoundByLease(r, r.config.self, released)
+  if (!r.isVoter || r.lead !== null || r.end !== null || isBound) return
   const ballot = nextBallot(r)
   r.role = 'candidate'
   setLeader(r, null)

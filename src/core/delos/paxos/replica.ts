@@ -2,7 +2,7 @@ import type { Prng } from '../../kernel/prng.ts'
 import { acknowledge, onAccept, onHeartbeat, onPrepare } from './acceptor.ts'
 import { setLeader } from './answers.ts'
 import { ballotOf, roundOf, type Ballot } from './ballot.ts'
-import { onFetch, onLearn, onLoaded } from './catch-up.ts'
+import { onFetch, onInstalled, onLearn, onLoaded } from './catch-up.ts'
 import { onForward, onForwardReply, onRead, onReadIndex, onPropose, onReadReply, onSeal, tickClients, clientsWakeAt } from './clients.ts'
 import { sizeOf } from './chosen.ts'
 import { checkConfig, majorityOf, type LogletConfig } from './config.ts'
@@ -135,6 +135,8 @@ function take(r: Replica, input: Input): void {
       return onSocketReset(r, input.peer)
     case 'dropLease':
       return dropLease(r)
+    case 'installed':
+      return onInstalled(r, input.slot, input.position)
     case 'loaded':
       return onLoaded(r, input.peer, input.batches)
   }

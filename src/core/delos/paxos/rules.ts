@@ -27,6 +27,8 @@ export interface Rules {
   leaseFrom(sentAt: number, answeredAt: number): number
   /** 9: how long a server that starts grants nothing */
   graceMs(leaseMs: number): number
+  /** 13: a lease that was promised holds a seal back like any other ballot */
+  isSealBoundByLease: boolean
 }
 
 export const RULES: Rules = {
@@ -40,4 +42,5 @@ export const RULES: Rules = {
   isSealSticky: true,
   leaseFrom: (sentAt) => sentAt,
   graceMs: (leaseMs) => leaseMs,
+  isSealBoundByLease: true,
 }

@@ -231,3 +231,28 @@ test('a planned move hands the lease over: the next leader begins at once', () =
   expect(sent(next.sync(), 'promise')).toEqual([])
   expect(statusOf(next.replica).role).toBe('candidate')
 })
+
+test('a server behind a trimmed log goes on after what a snapshot holds, and is told of nothing before', () => {
+  const lone = new Lone(1)
+  lone.hear(2, accept(B2, [at(1, B2, 11)]))
+  lone.sync()
+  const installed = lone.give({ kind: 'installed', slot: 40, position: 31 })
+  expect(sent(installed, 'accepted')).toEqual([{ kind: 'accepted', ballot: B2, synced: 40, tail: 40, isGap: true }])
+  const next = { slot: 41, ballot: B2, batch: batch(41, 31) }
+  lone.hear(2, accept(B2, [next]))
+  const told = lone.hear(2, accept(B2, [], { committed: 41 }))
+  expect(told.committed).toEqual([next])
+})
+
+test('what a snapshot holds is no longer unknown, and is forgotten as damage on disk', () => {
+  const state = { promised: B2, isSealed: false, unknown: [{ from: 3, to: 50 }] }
+  const lone = new Lone(1, { ...fresh(), state })
+  const installed = lone.give({ kind: 'installed', slot: 40, position: 31 })
+  expect(installed.persist.map((write) => write.state?.unknown)).toEqual([[{ from: 41, to: 50 }]])
+})
+
+test('a snapshot that is older than what is known changes nothing', () => {
+  const lone = leader()
+  lone.give({ kind: 'installed', slot: 90, position: 90 })
+  expect(statusOf(lone.replica).committed).toBe(1)
+})
