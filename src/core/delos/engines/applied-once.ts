@@ -2,6 +2,8 @@
 interface Session {
   newest: number
   applied: Set<number>
+  /** as it is kept; null: changed since it was made */
+  row: SessionRow | null
 }
 
 /** As it is kept beside the rows: proposer, newest, applied ones. */
@@ -21,7 +23,7 @@ export class AppliedOnce {
   readonly #sessions = new Map<number, Session>()
 
   constructor(rows: readonly SessionRow[] = []) {
-    for (const [proposer, newest, applied] of rows) this.#sessions.set(proposer, { newest, applied: new Set(applied) })
+    for (const row of rows) this.#sessions.set(row[0], { newest: row[1], applied: new Set(row[2]), row })
   }
 
   /** False: it was applied before, or is too late to know. Notes nothing. */
@@ -35,6 +37,7 @@ export class AppliedOnce {
     const isNew = this.isNew(proposer, seq)
     const session = this.#session(proposer)
     if (!isNew) return false
+    session.row = null
     session.applied.add(seq)
     if (seq > session.newest) {
       // Each number that falls out of the window, so that the set stays as small as the window is.
@@ -46,14 +49,20 @@ export class AppliedOnce {
 
   /** In the order in which they were last heard. */
   rows(): SessionRow[] {
-    return [...this.#sessions].map(([proposer, { newest, applied }]) => [proposer, newest, [...applied].toSorted((a, b) => a - b)])
+    const rows: SessionRow[] = []
+    for (const [proposer, session] of this.#sessions) {
+      // Asked for with every write of the rows, when most proposers have been silent since.
+      session.row ??= [proposer, session.newest, [...session.applied].toSorted((a, b) => a - b)]
+      rows.push(session.row)
+    }
+    return rows
   }
 
   #session(proposer: number): Session {
     const known = this.#sessions.get(proposer)
     if (known === undefined) {
       if (this.#sessions.size >= PROPOSERS_MAX) this.#sessions.delete(this.#sessions.keys().next().value as number)
-      const session = { newest: 0, applied: new Set<number>() }
+      const session: Session = { newest: 0, applied: new Set<number>(), row: null }
       this.#sessions.set(proposer, session)
       return session
     }

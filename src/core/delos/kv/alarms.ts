@@ -2,11 +2,12 @@ import { ALARM_TYPE, type AlarmMember, type AlarmResponse, type RequestOp } from
 import type { RpcError } from '../wire/service.ts'
 import type { KvCommand } from './command.ts'
 import { KV_ERRORS } from './errors.ts'
+import type { AlarmRow } from './rows.ts'
 import { alarmId, header, type KvState } from './state.ts'
 
 /**
  * What alarms forbid: NOSPACE all that grows, so that deleting, compacting and disarming remain; CORRUPT all that touches keys, since
- * nobody knows which copy is right.
+ * nobody knows which copy is right - unless it is contained: then the others know, and its member refuses by itself.
  */
 export function refuseByAlarm(state: KvState, command: KvCommand): RpcError | null {
   if (state.alarms.size === 0) return null
@@ -34,7 +35,7 @@ export function refuseReading(state: KvState): RpcError | null {
 const refuseGrowth = (state: KvState): RpcError | null => (isRaised(state, ALARM_TYPE.nospace) ? KV_ERRORS.noSpace : null)
 
 function isRaised(state: KvState, type: number): boolean {
-  for (const alarm of state.alarms.values()) if (alarm.alarm === type) return true
+  for (const alarm of state.alarms.values()) if (alarm.alarm === type && alarm.isContained !== true) return true
   return false
 }
 
@@ -45,16 +46,18 @@ function hasPut(ops: readonly RequestOp[]): boolean {
 }
 
 /** Answers with the alarm that was raised or cleared; with none if there was none to clear. */
-export function changeAlarm(state: KvState, isRaise: boolean, alarm: AlarmMember): AlarmResponse {
+export function changeAlarm(state: KvState, isRaise: boolean, alarm: AlarmRow): AlarmResponse {
   const id = alarmId(alarm)
   const isThere = state.alarms.has(id)
   if (isRaise !== isThere) state.changes.alarms.set(id, { alarm, isRaised: isRaise })
   if (isRaise) state.alarms.set(id, alarm)
   else state.alarms.delete(id)
-  return { header: header(state.revision), alarms: isRaise || isThere ? [{ ...alarm }] : [] }
+  return { header: header(state.revision), alarms: isRaise || isThere ? [memberOf(alarm)] : [] }
 }
+
+const memberOf = ({ memberID, alarm }: AlarmRow): AlarmMember => ({ memberID, alarm })
 
 /** All of a type; of `none` all. */
 export function alarmsOf(state: KvState, type: number): AlarmMember[] {
-  return [...state.alarms.values()].filter((alarm) => type === ALARM_TYPE.none || alarm.alarm === type).map((alarm) => ({ ...alarm }))
+  return [...state.alarms.values()].filter((alarm) => type === ALARM_TYPE.none || alarm.alarm === type).map(memberOf)
 }

@@ -31,6 +31,8 @@ export function encodeBody(command: KvCommand): Uint8Array {
       return encode(CODECS.txn, command.request)
     case 'compact':
       return encode(CODECS.compact, command.request)
+    case 'ops':
+      return command.frame
     default: {
       // Who asked stands beside the body; only that nobody did, but the server itself, is said here.
       const { kind: _, ...rest } = 'who' in command ? { ...command, who: command.who === null ? null : undefined } : command
@@ -51,6 +53,8 @@ export function decodeCommand({ kind, user, authRevision, body }: BatchEntry): K
       return withRequest('txn', decode(CODECS.txn, body), who)
     case COMMAND_KIND.compact:
       return withRequest('compact', decode(CODECS.compact, body), who)
+    case COMMAND_KIND.ops:
+      return { kind: 'ops', frame: body, who }
     default: {
       const name = (Object.keys(COMMAND_KIND) as (keyof typeof COMMAND_KIND)[]).find((each) => COMMAND_KIND[each] === kind)
       if (name === undefined) return null

@@ -13,4 +13,5 @@ export const COMMAND_KIND = {
   leaderClaimed: 9,
   alarm: 10,
   auth: 11,
+  ops: 12,
 } as const satisfies Record<KvCommand['kind'], number>

@@ -40,7 +40,7 @@ export type KvCommand =
   | { readonly kind: 'leaseCheckpoint'; readonly checkpoints: readonly LeaseRemainder[]; readonly epoch: number }
   /** its position is the epoch from now on */
   | { readonly kind: 'leaderClaimed'; readonly serverId: string }
-  /** `who` null: the server itself, which found its disk full or its data damaged */
+  /** `who` null: the server itself, which found its disk full or its data damaged (that CORRUPT stops it alone) */
   | {
       readonly kind: 'alarm'
       readonly action: 'raise' | 'clear'
@@ -49,6 +49,8 @@ export type KvCommand =
       readonly who: Identity | null
     }
   | { readonly kind: 'auth'; readonly change: AuthChange; readonly who: Identity }
+  /** `frame`: a write of the native protocol as it came, without its kind */
+  | { readonly kind: 'ops'; readonly frame: Uint8Array; readonly who: Identity }
 
 export interface LeaseRemainder {
   readonly id: bigint
@@ -67,6 +69,13 @@ export interface CommandResponses {
   leaderClaimed: m.HeaderOnly
   alarm: m.AlarmResponse
   auth: m.HeaderOnly
+  ops: OpsResponse
+}
+
+/** Answers to a frame of operations, as `wire/native/answers.ts` writes them. */
+export interface OpsResponse {
+  count: number
+  answers: Uint8Array
 }
 
 export type ResponseOf<C extends KvCommand> = CommandResponses[C['kind']]

@@ -2,7 +2,7 @@ import type { CompactionResponse } from '../wire/messages.ts'
 import type { RpcError } from '../wire/service.ts'
 import { KV_ERRORS } from './errors.ts'
 import { header, type KvState } from './state.ts'
-import { bytesOf, type KeyHistory, type Version } from './version.ts'
+import { bytesOf, type KeyHistory } from './version.ts'
 
 /**
  * Forbids reading below a revision, at once. What is thrown away by that goes in `compactStep`s, which differ from server to
@@ -15,15 +15,6 @@ export function compact(state: KvState, revision: number): CompactionResponse | 
   state.compactPlace = Math.min(state.compactPlace, state.journal.placeOf(state.compactRevision))
   state.compactRevision = revision
   return { header: header(state.revision) }
-}
-
-/**
- * Whether a version outlives compaction: the newest at or below the compacted revision if it is not a deletion, and all from that revision
- * on. So a deletion *at* the compacted revision can still be watched (etcd-io/etcd#18089, #19179).
- */
-export function isKept(version: Version, next: Version | undefined, compactRevision: number): boolean {
-  if (version.mod_revision >= compactRevision) return true
-  return !version.isDeleted && (next === undefined || next.mod_revision > compactRevision)
 }
 
 /** Throws away at most `budget` versions or looks at as many keys. @returns whether there is more to do */
@@ -49,6 +40,7 @@ export function compactStep(state: KvState, budget: number): boolean {
 /** Throws away the oldest versions of a key that are not kept, at most `budget`. @returns how many */
 function trim(state: KvState, history: KeyHistory, budget: number): number {
   const { versions } = history
+  const { isKept } = state.options.rules
   let count = 0
   while (count < budget) {
     const version = versions[count]

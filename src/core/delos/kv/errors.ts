@@ -42,6 +42,13 @@ export const KV_ERRORS = {
   invalidAuthManagement: error(3, 'etcdserver: invalid auth management'),
   authRevisionOld: error(3, 'etcdserver: revision of auth store is old'),
 
+  /** Not of etcd: of the native protocol. */
+  badFrame: error(3, 'delos: a frame that is none'),
+  sessionUnknown: error(5, 'delos: the session is not known'),
+  sessionPast: error(9, 'delos: the session is past this frame'),
+  sessionAhead: error(8, 'delos: too many frames of the session are under way'),
+  answersLost: error(15, 'delos: done before, and its answers were too long to be kept'),
+
   /** Not of etcd: a paused leader woke up and spoke for an epoch that is over. Never shown to clients. */
   staleEpoch: error(9, 'delos: the epoch of this leader is over'),
 } as const

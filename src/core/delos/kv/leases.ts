@@ -25,14 +25,14 @@ export function revokeLease(state: KvState, id: bigint): LeaseRevokeResponse | R
 
 /** Ends what is still there of the leases, each in one revision. Only the present leader's clock counts. */
 export function expireLeases(state: KvState, ids: readonly bigint[], epoch: number): HeaderOnly | RpcError {
-  if (epoch !== state.epoch) return KV_ERRORS.staleEpoch
+  if (!state.options.rules.isEpochCurrent(epoch, state.epoch)) return KV_ERRORS.staleEpoch
   for (const id of ids) endLease(state, id)
   return { header: header(state.revision) }
 }
 
 /** What the leader's clock had left, for its successor's. */
 export function checkpointLeases(state: KvState, checkpoints: readonly LeaseRemainder[], epoch: number): HeaderOnly | RpcError {
-  if (epoch !== state.epoch) return KV_ERRORS.staleEpoch
+  if (!state.options.rules.isEpochCurrent(epoch, state.epoch)) return KV_ERRORS.staleEpoch
   for (const { id, remainingS } of checkpoints) {
     const lease = state.leases.get(id)
     if (lease === undefined) continue
@@ -51,6 +51,7 @@ function endLease(state: KvState, id: bigint): void {
   for (const key of [...lease.keys].sort()) {
     const history = state.index.get(key)
     if (history !== undefined) deleteKey(state, history)
+    if (!state.options.rules.isLeaseOneRevision) commit(state)
   }
   commit(state)
 }

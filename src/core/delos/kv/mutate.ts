@@ -1,6 +1,6 @@
 import type { Key } from '../wire/messages.ts'
 import type { KvState } from './state.ts'
-import { bytesOf, tombstone, type KeyHistory, type Version } from './version.ts'
+import { bytesOf, NO_BYTES, tombstone, type KeyHistory, type Version } from './version.ts'
 
 /** Writes a key within the running revision. @returns what was there before, null if nothing */
 export function putKey(state: KvState, key: Key, value: Uint8Array, lease: bigint): Version | null {
@@ -58,10 +58,27 @@ function detach(state: KvState, version: Version): void {
   if (version.lease !== 0n) state.leases.get(version.lease)?.keys.delete(version.key)
 }
 
+/** Small values share a buffer of this size: one alone costs V8 three times its bytes, and its collector more. */
+const SLAB_BYTES = 1024
+const SLAB_VALUE_BYTES_MAX = 128
+let slab = new Uint8Array(SLAB_BYTES)
+let slabUsed = 0
+
 /**
- * A value that is a window on a larger buffer (a batch as it was read) would keep all of that alive: it is copied. Asked by the offset and
- * not by the buffer, as looking at that moves a small array out of V8's heap.
+ * A value that is a window on a larger buffer (a batch as it was read) would keep all of that alive: it is copied, a small one into a
+ * slab, of which a last value that stays keeps a kilobyte. Asked by the offset and not by the buffer, as looking at that moves a small array
+ * out of V8's heap.
  */
 function owned(value: Uint8Array): Uint8Array {
-  return value.byteOffset === 0 ? value : value.slice()
+  const { length } = value
+  if (value.byteOffset === 0) return value
+  if (length === 0) return NO_BYTES
+  if (length > SLAB_VALUE_BYTES_MAX) return value.slice()
+  if (slabUsed + length > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES)
+    slabUsed = 0
+  }
+  slab.set(value, slabUsed)
+  slabUsed += length
+  return slab.subarray(slabUsed - length, slabUsed)
 }

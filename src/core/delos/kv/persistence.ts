@@ -1,7 +1,7 @@
 import type { Key } from '../wire/messages.ts'
-import { isKept } from './compaction.ts'
 import { rowOf } from './leases.ts'
 import type { KvRows, StateRow } from './rows.ts'
+import { loadSessions, sessionRow } from './sessions.ts'
 import { alarmId, type KvState } from './state.ts'
 import { bytesOf, type KeyHistory, type Version } from './version.ts'
 
@@ -18,6 +18,7 @@ export function load(state: KvState, rows: KvRows): void {
   for (const row of rows.users) state.auth.users.set(row.name, row)
   for (const row of rows.roles) state.auth.roles.set(row.name, row)
   for (const alarm of rows.alarms) state.alarms.set(alarmId(alarm), alarm)
+  loadSessions(state, rows.sessions ?? [])
   const histories = new Map<Key, KeyHistory>()
   for (const version of rows.versions) {
     const history = histories.get(version.key)
@@ -46,12 +47,14 @@ export function dump(state: KvState, own: StateRow): KvRows {
     users: [...state.auth.users.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     roles: [...state.auth.roles.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
     alarms: [...state.alarms.values()].sort((a, b) => (alarmId(a) < alarmId(b) ? -1 : 1)),
+    sessions: [...state.sessions.values()].map(sessionRow),
     state: own,
   }
 }
 
 /** What compaction keeps of the versions, key by key, each key's in the order they were written. */
 export function visitKept(state: KvState, visit: (version: Version) => void): void {
+  const { isKept } = state.options.rules
   for (const { versions } of state.index) {
     versions.forEach((version, i) => {
       if (isKept(version, versions[i + 1], state.compactRevision)) visit(version)

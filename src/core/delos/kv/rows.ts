@@ -1,4 +1,5 @@
 import type { AlarmMember, Permission } from '../wire/messages.ts'
+import type { ClientSession } from './sessions.ts'
 import type { Version } from './version.ts'
 
 /** A row of `kv_lease`. */
@@ -25,6 +26,21 @@ export interface RoleRow {
   readonly permissions: readonly Permission[]
 }
 
+/** A row of `kv_alarm`. */
+export interface AlarmRow extends AlarmMember {
+  /** CORRUPT, said by the member of itself: it does not serve, and the others, which a majority found alike, go on */
+  readonly isContained?: true
+}
+
+/** A row of `kv_session`. */
+export interface SessionRow {
+  readonly id: number
+  readonly floor: number
+  readonly used: number
+  /** by seq, in base64; null: not kept */
+  readonly answers: readonly (readonly [seq: number, answers: string | null])[]
+}
+
 /** The one row of `kv_state`. */
 export interface StateRow {
   /** position of the last command applied */
@@ -46,7 +62,9 @@ export interface KvRows {
   readonly leases: readonly LeaseRow[]
   readonly users: readonly UserRow[]
   readonly roles: readonly RoleRow[]
-  readonly alarms: readonly AlarmMember[]
+  readonly alarms: readonly AlarmRow[]
+  /** left out by files from before there were any */
+  readonly sessions?: readonly SessionRow[]
   readonly state: StateRow
 }
 
@@ -61,6 +79,8 @@ export interface KvChanges {
   readonly users: Map<string, UserRow | null>
   readonly roles: Map<string, RoleRow | null>
   /** by `alarmId` */
-  readonly alarms: Map<string, { alarm: AlarmMember; isRaised: boolean }>
+  readonly alarms: Map<string, { alarm: AlarmRow; isRaised: boolean }>
+  /** as they are when they are written, which may be newer than these changes */
+  readonly sessions: Map<number, ClientSession | null>
   readonly state: StateRow
 }

@@ -1,7 +1,9 @@
 import { Journal } from './journal.ts'
 import { KeyIndex } from './key-index.ts'
 import { createAuth, type Auth } from './auth.ts'
+import type { ClientSession } from './sessions.ts'
 import type { KvOptions } from './store-contract.ts'
+import type { AlarmRow } from './rows.ts'
 import { emptyChanges, type PendingChanges } from './changes.ts'
 import type { AlarmMember, Key, ResponseHeader } from '../wire/messages.ts'
 
@@ -21,7 +23,10 @@ export interface KvState {
   compactPlace: number
   readonly leases: Map<bigint, Lease>
   readonly auth: Auth
-  readonly alarms: Map<string, AlarmMember>
+  readonly alarms: Map<string, AlarmRow>
+  /** in the order they were used */
+  readonly sessions: Map<number, ClientSession>
+  sessionsUsed: number
   changes: PendingChanges
   revision: number
   compactRevision: number
@@ -43,6 +48,8 @@ export function createState(options: KvOptions): KvState {
     leases: new Map(),
     auth: createAuth(),
     alarms: new Map(),
+    sessions: new Map(),
+    sessionsUsed: 0,
     changes: emptyChanges(),
     revision: 1,
     compactRevision: -1,

@@ -1,6 +1,7 @@
 import type * as m from '../wire/messages.ts'
 import type { RpcError } from '../wire/service.ts'
 import type { AppliedAt, Identity, KvCommand, ResponseOf } from './command.ts'
+import type { KvRules } from './rules.ts'
 import type { KvChanges, KvRows, LeaseRow } from './rows.ts'
 import type { Version } from './version.ts'
 
@@ -11,6 +12,8 @@ export interface KvOptions {
   readonly txnOpsMax: number
   /** 1.5 MiB as in etcd */
   readonly requestBytesMax: number
+  /** the right ones, except where a simulator proves that it notices broken ones */
+  readonly rules: KvRules
 }
 
 /**
@@ -29,6 +32,8 @@ export interface KvStore {
   /** bytes of the newest versions only */
   readonly liveBytes: number
   readonly keyCount: number
+  /** nobody may read: it is not known which server's copy is right */
+  readonly isCorrupt: boolean
   readonly isAuthEnabled: boolean
   readonly authRevision: number
   /** chained over every changed row; equal on all servers at the same cursor */
@@ -83,4 +88,6 @@ export interface KvStore {
   roleList(who: Identity): m.AuthRoleListResponse | RpcError
 
   dump(): KvRows
+  /** Forgets everything and is what these rows say. Changes that were not taken are lost. */
+  restore(rows: KvRows): void
 }

@@ -1,3 +1,4 @@
+import { ALARM_TYPE } from '../wire/messages.ts'
 import type { RpcError } from '../wire/service.ts'
 import { assert } from '../../kernel/assert.ts'
 import { alarmsOf, changeAlarm, refuseByAlarm, refuseReading } from './alarms.ts'
@@ -10,8 +11,10 @@ import { compact, compactStep } from './compaction.ts'
 import { chainSmallRows, chainVersion } from './digest.ts'
 import { hashKv } from './hash-kv.ts'
 import { checkpointLeases, expireLeases, grantLease, revokeLease, rowOf } from './leases.ts'
+import { applyOps } from './ops.ts'
 import { refuseCommand, refuseLeaseKeys, refuseTxn } from './permits.ts'
 import { dump, load } from './persistence.ts'
+import { KV_RULES } from './rules.ts'
 import type { KvRows, StateRow } from './rows.ts'
 import { select } from './select.ts'
 import { deleteRange, put, refusePut } from './single.ts'
@@ -20,14 +23,14 @@ import type { KvOptions, KvStore } from './store-contract.ts'
 import { isReadOnly, txn } from './txn.ts'
 import { firstFrom, versionAt, type Version } from './version.ts'
 
-const DEFAULTS: KvOptions = { leaseTtlMinS: 1, txnOpsMax: 128, requestBytesMax: 1.5 * 1024 * 1024 }
+const DEFAULTS: KvOptions = { leaseTtlMinS: 1, txnOpsMax: 128, requestBytesMax: 1.5 * 1024 * 1024, rules: KV_RULES }
 
 /**
  * A store, empty or from its rows (what `dump` gave, or what the changes since the beginning add up to).
  * @param options those left out are etcd's
  */
 export function createStore(options: Partial<KvOptions> = {}, rows: KvRows | null = null): KvStore {
-  const state = createState({ ...DEFAULTS, ...options })
+  let state = createState({ ...DEFAULTS, ...options })
   /** of the versions up to `chained` of the pending ones, and of all other rows */
   let digest = 0
   let chained = 0
@@ -77,6 +80,9 @@ export function createStore(options: Partial<KvOptions> = {}, rows: KvRows | nul
     get keyCount() {
       return state.liveKeys
     },
+    get isCorrupt() {
+      return refuseReading(state) !== null
+    },
     get isAuthEnabled() {
       return state.auth.isEnabled
     },
@@ -92,7 +98,7 @@ export function createStore(options: Partial<KvOptions> = {}, rows: KvRows | nul
 
     apply: (command, at) => {
       state.cursor = at.position
-      if (command.kind === 'put' || command.kind === 'txn' || command.kind === 'deleteRange') {
+      if (command.kind === 'put' || command.kind === 'txn' || command.kind === 'deleteRange' || command.kind === 'ops') {
         return execute(state, command, at.position) as never
       }
       // The rows of this command alone are chained, whatever came before it in the batch.
@@ -184,6 +190,13 @@ export function createStore(options: Partial<KvOptions> = {}, rows: KvRows | nul
     roleList: (who) => roleList(state, who),
 
     dump: () => dump(state, stateRow()),
+    restore: (kept) => {
+      state = createState(state.options)
+      load(state, kept)
+      digest = kept.state.digest
+      chained = 0
+      lastTaken = stateKey(state)
+    },
   }
 }
 
@@ -219,6 +232,8 @@ function execute(state: KvState, command: KvCommand, position: number): CommandR
       commit(state)
       return response
     }
+    case 'ops':
+      return applyOps(state, command.frame, command.who, (each) => execute(state, each, position))
     case 'compact':
       return compact(state, command.request.revision)
     case 'leaseGrant':
@@ -232,8 +247,11 @@ function execute(state: KvState, command: KvCommand, position: number): CommandR
     case 'leaderClaimed':
       state.epoch = position
       return { header: header(state.revision) }
-    case 'alarm':
-      return changeAlarm(state, command.action === 'raise', { memberID: command.memberId, alarm: command.type })
+    case 'alarm': {
+      const alarm = { memberID: command.memberId, alarm: command.type }
+      const isContained = command.who === null && command.type === ALARM_TYPE.corrupt
+      return changeAlarm(state, command.action === 'raise', isContained ? { ...alarm, isContained } : alarm)
+    }
     case 'auth':
       return changeAuth(state.auth, state.changes, command.change) ?? { header: header(state.revision) }
   }

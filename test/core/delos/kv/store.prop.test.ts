@@ -4,9 +4,11 @@ import { createPrng, type Prng } from '../../../../src/core/kernel/prng.ts'
 import { NOBODY, type KvCommand } from '../../../../src/core/delos/kv/command.ts'
 import { isRpcError } from '../../../../src/core/delos/kv/errors.ts'
 import type { KvChanges, KvRows } from '../../../../src/core/delos/kv/rows.ts'
+import { sessionRow } from '../../../../src/core/delos/kv/sessions.ts'
 import { createStore } from '../../../../src/core/delos/kv/store.ts'
 import type { KvStore } from '../../../../src/core/delos/kv/store-contract.ts'
 import type { Version } from '../../../../src/core/delos/kv/version.ts'
+import { frame, put, remove } from './op-frames.ts'
 import { requestSource } from './random-requests.ts'
 import { compactCommand, grantCommand, rangeOf, revokeCommand, submit } from './requests.ts'
 
@@ -29,6 +31,11 @@ function anyCommand(prng: Prng, store: KvStore): KvCommand {
   if (kind < 90) return { kind: 'leasesExpired', ids: [source.lease(), source.lease()], epoch: store.epoch - prng.below(2) }
   if (kind < 92) return { kind: 'leaseCheckpoint', checkpoints: [{ id: source.lease(), remainingS: prng.below(50) }], epoch: store.epoch }
   if (kind < 93) return { kind: 'leaderClaimed', serverId: 'n1' }
+  if (kind < 97) {
+    const ops = Array.from({ length: prng.below(4) }, () => (prng.below(3) === 0 ? remove('b') : put('b', 'v')))
+    const seq = prng.below(6)
+    return { kind: 'ops', frame: frame(1 + prng.below(3), seq, 1 + prng.below(2), seq === 0 ? [] : ops), who: NOBODY }
+  }
   const name = `u${prng.below(2)}`
   const role = `r${prng.below(2)}`
   const changes: KvCommand[] = [
@@ -55,6 +62,7 @@ class Copy {
   readonly #users = new Map<string, KvRows['users'][number]>()
   readonly #roles = new Map<string, KvRows['roles'][number]>()
   readonly #alarms = new Map<string, KvRows['alarms'][number]>()
+  readonly #sessions = new Map<number, NonNullable<KvRows['sessions']>[number] | null>()
   #state: KvRows['state'] | null = null
 
   write(changes: KvChanges): void {
@@ -67,6 +75,7 @@ class Copy {
     update(this.#users, changes.users)
     update(this.#roles, changes.roles)
     changes.alarms.forEach(({ alarm, isRaised }, id) => (isRaised ? this.#alarms.set(id, alarm) : this.#alarms.delete(id)))
+    changes.sessions.forEach((row, id) => (row === null ? this.#sessions.delete(id) : this.#sessions.set(id, sessionRow(row))))
     this.#state = changes.state
   }
 
@@ -79,6 +88,7 @@ class Copy {
       users: [...this.#users.values()].sort(byName),
       roles: [...this.#roles.values()].sort(byName),
       alarms: [...this.#alarms.values()],
+      sessions: [...this.#sessions.values()].flatMap((row) => row ?? []).sort((a, b) => a.used - b.used),
       state: this.#state,
     }
   }

@@ -226,11 +226,21 @@ describe('alarms', () => {
   test('with CORRUPT nothing is read or written until it is cleared: refuse, never guess', () => {
     const store = createStore()
     run(store, atKey('a'))
-    run(store, { kind: 'alarm', action: 'raise', memberId: 1n, type: 2, who: null })
+    run(store, { kind: 'alarm', action: 'raise', memberId: 1n, type: 2, who: NOBODY })
     expect(submit(store, deleteCommand('a'))).toBe(KV_ERRORS.corrupt)
     expect(store.range(rangeOf('a'), NOBODY)).toBe(KV_ERRORS.corrupt)
-    run(store, { kind: 'alarm', action: 'clear', memberId: 1n, type: 2, who: null })
+    run(store, { kind: 'alarm', action: 'clear', memberId: 1n, type: 2, who: NOBODY })
     expect(read(store, 'a').count).toBe(1)
+  })
+
+  test('a CORRUPT that a member says of itself is seen by all and stops no other; it outlives a restart as what it is', () => {
+    const store = createStore()
+    run(store, { kind: 'alarm', action: 'raise', memberId: 1n, type: 2, who: null })
+    run(store, atKey('a'))
+    expect(store.isCorrupt).toBe(false)
+    const again = createStore({}, store.dump())
+    expect(read(again, 'a').count).toBe(1)
+    expect(again.alarms(0)).toEqual([{ memberID: 1n, alarm: 2 }])
   })
 })
 
@@ -238,7 +248,12 @@ describe('values', () => {
   test('a value that is a window on a larger buffer does not keep that alive', () => {
     const store = createStore()
     const batch = new Uint8Array(1024 * 1024)
-    run(store, { kind: 'put', request: { ...putCommand('a').request, value: batch.subarray(100, 110) }, who: NOBODY })
-    expect(read(store, 'a').kvs[0]?.value.buffer.byteLength).toBe(10)
+    for (const bytes of [10, 128, 129, 5000]) {
+      run(store, { kind: 'put', request: { ...putCommand('a').request, value: batch.subarray(100, 100 + bytes) }, who: NOBODY })
+      const value = read(store, 'a').kvs[0]?.value
+      expect(value).toEqual(new Uint8Array(bytes))
+      // Small ones share a kilobyte.
+      expect(value?.buffer.byteLength).toBe(bytes <= 128 ? 1024 : bytes)
+    }
   })
 })

@@ -2,6 +2,7 @@ import type { Event, WatchCreateRequest, WatchResponse } from '../../wire/messag
 import type { RpcError, Sink } from '../../wire/service.ts'
 import { spanOf, type KeySpan } from '../key-ranges.ts'
 import { header } from '../state.ts'
+import { KV_RULES, type KvRules } from '../rules.ts'
 import type { KvStore } from '../store-contract.ts'
 import type { Version } from '../version.ts'
 import { eventBytes, eventFor, fragmentsOf, isFilteredOut, type SharedEvent } from './events.ts'
@@ -20,6 +21,7 @@ export interface WatchHubOptions {
   readonly sliceMax: number
   /** `step` has something to do again: a watch began in the past, or a slow reader caught up */
   readonly onDue: () => void
+  readonly rules: Pick<KvRules, 'doesProgressWait' | 'isWatchPermitted'>
 }
 
 const DEFAULTS: WatchHubOptions = {
@@ -29,6 +31,7 @@ const DEFAULTS: WatchHubOptions = {
   responseBytesMax: 1024 * 1024,
   sliceMax: 1000,
   onDue: () => undefined,
+  rules: KV_RULES,
 }
 
 export type WatchSink = Pick<Sink<WatchResponse>, 'send' | 'onReady' | 'end'>
@@ -56,6 +59,11 @@ export interface WatchHub {
   open(sink: WatchSink, permit: (key: string, rangeEnd: string) => RpcError | null): WatchStream
   /** Sends what was applied since the last time. Call it after every batch, before `compactStep`, which may throw it away. */
   publish(): void
+  /**
+   * The store was replaced by another server's, as of now: watches go on from where they are, or are cancelled as compacted if that is
+   * no longer there. Then call `step`.
+   */
+  restored(): void
   /** Lets watches that are behind catch up, looking at about `budget` versions. @returns whether there is more to do now */
   step(budget: number): boolean
   /** Call it every progress interval (10 min): a bookmark for each quiet watch with `progress_notify`. */
@@ -98,6 +106,7 @@ interface Stream {
 /** @param store its journal is where the hub reads from */
 export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions> = {}): WatchHub {
   const limits = { ...DEFAULTS, ...options }
+  const { rules } = limits
   const streams = new Set<Stream>()
   const single = new Map<string, Set<Watch>>()
   const ranges = new SpanIndex<Watch>()
@@ -185,7 +194,7 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
   }
 
   const answerProgress = (stream: Stream): void => {
-    for (const watch of stream.watches.values()) if (!watch.isSynced || watch.next > published + 1) return
+    if (rules.doesProgressWait) for (const watch of stream.watches.values()) if (!watch.isSynced || watch.next > published + 1) return
     stream.isProgressAsked = false
     asking.delete(stream)
     deliver(stream, responseTo(-1, published, {}), 64)
@@ -247,7 +256,7 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
     const refuse = (reason: string): void =>
       deliver(stream, responseTo(-1, now, { created: true, canceled: true, cancel_reason: reason }), 128)
 
-    const refusal = permit(key, rangeEnd)
+    const refusal = rules.isWatchPermitted ? permit(key, rangeEnd) : null
     // etcd puts the error as gRPC prints it, and its clients look for that.
     if (refusal !== null) return refuse(`rpc error: code = ${CODE_NAMES[refusal.code] ?? 'Unknown'} desc = ${refusal.text}`)
     if (rangeEnd !== '' && rangeEnd !== '\0' && key >= rangeEnd) return refuse('mvcc: watcher range is empty')
@@ -341,7 +350,7 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
     },
 
     publish: () => {
-      if (store.revision === published) return
+      if (store.revision <= published) return
       const versions = store.changesFrom(published + 1, Infinity)
       const touched: Watch[] = []
       published = store.revision
@@ -364,6 +373,17 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
         if (stoppedAt !== null) fallBehind(watch, stoppedAt)
       }
       for (const stream of asking) answerProgress(stream)
+    },
+
+    restored: () => {
+      const next = published + 1
+      if (store.revision < next) return
+      published = store.revision
+      for (const stream of streams) {
+        for (const watch of stream.watches.values()) {
+          if (watch.isSynced && watch.next <= published) fallBehind(watch, Math.max(watch.next, next))
+        }
+      }
     },
 
     step: (budget) => {
