@@ -2,14 +2,17 @@ import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { KV_MUTANTS } from './delos/kv/kv-mutants.ts'
 import { MUTANTS } from './delos/mutants.ts'
 import type { SimOptions, SimResult } from './delos/options.ts'
+import { VLOG_MUTANTS } from './delos/vlog/mutants.ts'
 
 /**
- * `npm run sim -- delos --seeds N [--from S] [--servers 3|5] [--mode safety|liveness] [--mutant NAME] [--processes P] [--json]`
+ * `npm run sim -- delos --seeds N [--from S] [--scenario log|kv|vlog] [--servers 3|5] [--mode safety|liveness] [--mutant NAME]
+ *   [--seconds S] [--processes P] [--json]`
  *
  * Without a mutant: runs every seed; exit code 1 if one violates something. With one: stops at the first seed that
- * notices it; exit code 1 if none does.
+ * notices it; exit code 1 if none does. After so many seconds no further seed is begun.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,29 +21,46 @@ const { values, positionals } = parseArgs({
     from: { type: 'string', default: '1' },
     servers: { type: 'string', default: '3' },
     mode: { type: 'string' },
+    scenario: { type: 'string' },
     mutant: { type: 'string' },
+    seconds: { type: 'string', default: 'Infinity' },
     processes: { type: 'string', default: String(Math.min(2, availableParallelism())) },
     json: { type: 'boolean', default: false },
   },
 })
 
+const SCENARIOS = ['log', 'kv', 'vlog'] as const
+const MUTANTS_OF: Record<(typeof SCENARIOS)[number], Record<string, { mode?: 'safety' | 'liveness' }>> = {
+  log: MUTANTS,
+  kv: KV_MUTANTS,
+  vlog: VLOG_MUTANTS,
+}
+
 function usage(problem: string): never {
-  process.stderr.write(`${problem}\nSystems: delos. Mutants: ${Object.keys(MUTANTS).join(', ')}\n`)
+  process.stderr.write(
+    `${problem}\nSystems: delos. Mutants: ${Object.values(MUTANTS_OF)
+      .flatMap((mutants) => Object.keys(mutants))
+      .join(', ')}\n`,
+  )
   process.exit(2)
 }
 
 const [system] = positionals
 if (system !== 'delos') usage(system === undefined ? 'Which system?' : `No simulation of ${system}.`)
 const mutant = values.mutant ?? null
-if (mutant !== null && !(mutant in MUTANTS)) usage(`No mutant ${mutant}.`)
-const mode = values.mode ?? (mutant === null ? 'safety' : MUTANTS[mutant]?.mode) ?? 'safety'
+const found = mutant === null ? undefined : SCENARIOS.find((name) => mutant in MUTANTS_OF[name])
+if (mutant !== null && found === undefined) usage(`No mutant ${mutant}.`)
+const wanted = values.scenario ?? found ?? 'log'
+const scenario = SCENARIOS.find((name) => name === wanted) ?? usage(`No scenario ${wanted}.`)
+const mode = values.mode ?? (mutant === null ? 'safety' : MUTANTS_OF[scenario][mutant]?.mode) ?? 'safety'
 if (mode !== 'safety' && mode !== 'liveness') usage(`No mode ${mode}.`)
 if (values.servers !== '3' && values.servers !== '5') usage('--servers is 3 or 5.')
 const [from, seeds, processes] = [Number(values.from), Number(values.seeds), Number(values.processes)]
 if (!(seeds > 0 && processes > 0 && from >= 0)) usage('A number is wrong.')
 
-const options: Omit<SimOptions, 'seed'> = { servers: values.servers === '5' ? 5 : 3, mode, mutant }
+const options: Omit<SimOptions, 'seed'> = { servers: values.servers === '5' ? 5 : 3, mode, mutant, scenario }
 const startedMs = performance.now()
+const isTimeOver = (): boolean => performance.now() - startedMs > Number(values.seconds) * 1000
 const results: SimResult[] = []
 const violations: SimResult[] = []
 let nextSeed = from
@@ -53,7 +73,7 @@ async function work(): Promise<void> {
   const child = fork(join(import.meta.dirname, 'worker.ts'))
   const portion = (): void => {
     const list: SimOptions[] = []
-    while (!isOver && list.length < PORTION && nextSeed < from + seeds) {
+    while (!isOver && !isTimeOver() && list.length < PORTION && nextSeed < from + seeds) {
       list.push({ ...options, seed: nextSeed })
       nextSeed += 1
     }
@@ -78,9 +98,11 @@ async function work(): Promise<void> {
 
 await Promise.all(Array.from({ length: processes }, work))
 
+const KV_FIGURES = ['revisions', 'expiries', 'renewals', 'events', 'progresses', 'found'] as const
 const seconds = (performance.now() - startedMs) / 1000
 const total = (of: (result: SimResult) => number): number => results.reduce((sum, result) => sum + of(result), 0)
 const figures = {
+  scenario,
   mode,
   servers: options.servers,
   mutant,
@@ -94,6 +116,7 @@ const figures = {
   switches: total(({ switches }) => switches),
   crashes: total(({ crashes }) => crashes),
   undecided: total(({ undecided }) => undecided),
+  ...(scenario === 'kv' ? Object.fromEntries(KV_FIGURES.map((name) => [name, total(({ kv }) => kv?.[name] ?? 0)])) : {}),
   simulatedSeconds: Math.round(total(({ simulatedMs }) => simulatedMs) / 1000),
 }
 if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`)

@@ -57,7 +57,11 @@ export class Client {
     this.#world.queue.after(0.05 + this.#prng.next() * 0.2, () => {
       if (!server.isUp) return
       server.after(0, () => {
-        if (input.kind === 'read') return server.read(operation.key, (value) => this.#reply(() => over(value)))
+        if (input.kind === 'read')
+          return server.read(
+            () => server.values.get(operation.key) ?? 0,
+            (value) => this.#reply(() => over(value)),
+          )
         const payload = new Uint8Array(5)
         new DataView(payload.buffer).setUint8(0, operation.key)
         new DataView(payload.buffer).setUint32(1, input.value)

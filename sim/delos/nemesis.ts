@@ -94,7 +94,7 @@ export class Nemesis {
         return
       case 3:
       case 4:
-        if (!server.isPaused) server.pause(20 + prng.below(300))
+        if (!server.isPaused) server.pause(20 + prng.below(world.pauseMaxMs))
         return
       case 5: {
         // The machine is suspended: its monotonic clock stands still meanwhile.

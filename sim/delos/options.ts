@@ -4,6 +4,8 @@ export interface SimOptions {
   servers: 3 | 5
   mode: 'safety' | 'liveness'
   mutant: string | null
+  /** what is simulated: a register per key on one quorum loglet after the other, the whole store on it, or the virtual log over loglets of all kinds. Left out: the first */
+  scenario?: 'log' | 'kv' | 'vlog'
 }
 
 export interface SimResult {
@@ -20,6 +22,8 @@ export interface SimResult {
   crashes: number
   /** keys whose history was too hard to judge */
   undecided: number
+  /** of the store: lease ends, renewals, events and bookmarks shown, damaged servers found */
+  kv: Record<'expiries' | 'renewals' | 'events' | 'progresses' | 'found' | 'revisions', number> | null
   simulatedMs: number
 }
 

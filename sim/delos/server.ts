@@ -6,6 +6,7 @@ import { decodeFrame } from '../../src/core/delos/paxos/codec.ts'
 import type { Accepted, AppendResult, Message } from '../../src/core/delos/paxos/messages.ts'
 import { createReplica, leaseHolds, step, type Replica } from '../../src/core/delos/paxos/replica.ts'
 import { Disk } from './disk.ts'
+import type { KvNode } from './kv/node.ts'
 import type { Segment, World } from './world.ts'
 
 export interface Instance {
@@ -38,6 +39,8 @@ export class SimServer {
   readonly #world: World
   readonly #prng: Prng
   readonly disks = new Map<number, Disk>()
+  /** the store on this log, in runs that are about it */
+  node: KvNode | null = null
   // The process; gone at a crash.
   isUp = false
   instances = new Map<number, Instance>()
@@ -86,11 +89,11 @@ export class SimServer {
   }
 
   /** Does it in this life of the process, when it is not paused. */
-  #alive(run: () => void): () => void {
+  #alive(run: () => void, isFirst = false): () => void {
     const { epoch } = this
     const attempt = (): void => {
       if (this.epoch !== epoch || !this.isUp) return
-      if (this.isPaused) this.#world.queue.at(this.pausedUntil + this.#world.disorderMs(), attempt)
+      if (this.isPaused) this.#world.queue.at(this.pausedUntil + (isFirst ? 0 : this.#world.disorderMs()), attempt)
       else run()
     }
     return attempt
@@ -98,6 +101,11 @@ export class SimServer {
 
   after(ms: number, run: () => void): void {
     this.#world.queue.after(ms, this.#alive(run))
+  }
+
+  /** The same for a client's socket: after a pause it may be read before those of the other servers. */
+  hear(run: () => void): void {
+    this.#alive(run, true)()
   }
 
   /** Whether it would answer a read by itself; a machine that was suspended finds out before it does. */
@@ -111,6 +119,7 @@ export class SimServer {
     this.isUp = true
     this.pausedUntil = 0
     this.#suspendedSeen = this.suspendedMs
+    this.node?.start()
     for (const segment of this.#world.register.value.filter(({ servers }) => servers.includes(this.id))) {
       if (this.disks.has(segment.loglet)) this.adopt(segment)
     }
@@ -125,6 +134,7 @@ export class SimServer {
     this.isUp = false
     this.crashIn = Infinity
     for (const disk of this.disks.values()) disk.crash(this.#prng)
+    this.node?.crash()
     this.instances = new Map()
     this.chain = []
     this.values = new Map()
@@ -191,6 +201,7 @@ export class SimServer {
     this.crashIn -= 1
     const output = step(instance.replica, { ...input, now: this.localNow() })
     this.#carryOut(instance, output)
+    if (this.isUp) this.node?.noticeRole()
   }
 
   #feedAll(input: DistributiveOmit<Input, 'now'>): void {
@@ -317,6 +328,7 @@ export class SimServer {
     instance.appliedSlot = slot
     if (batch.kind !== 'batch') return
     const { proposerId, seq, payload } = batch
+    if (this.node !== null) return this.node.apply(batch.position, payload)
     if (!this.#once.admit(proposerId, seq) && !this.#world.mutant?.appliesTwice) return
     this.#world.checks.applied(this, proposerId, seq)
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
@@ -354,22 +366,23 @@ export class SimServer {
     this.feed(instance, { kind: 'propose', requestId, proposal })
   }
 
-  read(key: number, answer: (value: number | null) => void): void {
+  /** Answers what `look` sees when that is linearizable; null: not now. */
+  read<T>(look: () => T, answer: (value: T | null) => void): void {
     const instance = this.#last()
     if (instance === undefined) return answer(null)
-    if (instance.replica.role !== 'leader') return this.#readByRound(instance, key, answer)
+    if (instance.replica.role !== 'leader') return this.#readByRound(instance, look, answer)
     // A process can be stopped between any two steps; most of the time it is not.
     const gapMs = this.#prng.next() * 0.05
     if (this.#world.isFaulty && !this.isPaused && this.#prng.next() < 0.01) this.pause(50 + this.#prng.below(350))
     const isCurrent = this.#world.register.value[this.#appliedSegment]?.loglet === instance.segment.loglet
-    const value = isCurrent ? (this.values.get(key) ?? 0) : null
+    const value = isCurrent ? look() : null
     const holds = (): boolean => {
       if (this.suspendedMs - this.#suspendedSeen > 50) this.#feedAll({ kind: 'dropLease' })
       this.#suspendedSeen = this.suspendedMs
       const now = this.#world.mutant?.checksOldClock ? this.#clockOfTurn() : this.localNow()
       return instance === this.#last() && leaseHolds(instance.replica, now)
     }
-    this.after(gapMs, () => (value !== null && holds() ? answer(value) : this.#readByRound(instance, key, answer)))
+    this.after(gapMs, () => (value !== null && holds() ? answer(value) : this.#readByRound(instance, look, answer)))
   }
 
   /** The time as taken when this turn of the event loop began: before a pause within it, and before its requests came. */
@@ -377,11 +390,11 @@ export class SimServer {
     return this.#world.queue.now - this.pausedUntil < 0.2 ? this.#pausedAt : this.localNow()
   }
 
-  #readByRound(instance: Instance, key: number, answer: (value: number | null) => void): void {
+  #readByRound<T>(instance: Instance, look: () => T, answer: (value: T | null) => void): void {
     const requestId = this.#ask((reply) => {
       if (reply.kind !== 'read') return
       if (reply.result.kind !== 'readable') return answer(null)
-      this.#waiting.push({ kind: 'read', instance, slot: reply.result.slot, answer: () => answer(this.values.get(key) ?? 0) })
+      this.#waiting.push({ kind: 'read', instance, slot: reply.result.slot, answer: () => answer(look()) })
       this.#apply()
     })
     this.feed(instance, { kind: 'readIndex', requestId })
@@ -442,6 +455,24 @@ export class SimServer {
   moveLeader(to: number): void {
     const instance = this.#last()
     if (instance !== undefined) this.feed(instance, { kind: 'moveLeader', to })
+  }
+
+  /** As the runtime of a real log tells it. */
+  role(): { isLeader: boolean; term: number } {
+    const replica = this.#last()?.replica
+    if (replica === undefined) return { isLeader: false, term: 0 }
+    return { isLeader: replica.role === 'leader', term: Math.floor(replica.promised / 1024) }
+  }
+
+  leader(): number | null {
+    return this.#last()?.replica.leader ?? null
+  }
+
+  /** Whether no other server can lead up to now. */
+  holdsLeaseNow(): boolean {
+    const instance = this.#last()
+    const isCurrent = instance !== undefined && this.#world.register.value[this.#appliedSegment]?.loglet === instance.segment.loglet
+    return isCurrent && this.holdsLease(instance)
   }
 
   get isLeader(): boolean {

@@ -5,6 +5,8 @@ import type { Rules } from '../../src/core/delos/paxos/rules.ts'
 import { REGISTER, checkLinearizable, simplifyRegister } from '../check/linearizability.ts'
 import { Checks, Violation } from './checks.ts'
 import { Client, type KeyedOperation } from './client.ts'
+import { KV_MUTANTS } from './kv/kv-mutants.ts'
+import { KvWorld } from './kv/kv-world.ts'
 import { EventQueue } from './event-queue.ts'
 import { MUTANTS, rulesOf, type Mutant } from './mutants.ts'
 import { Nemesis } from './nemesis.ts'
@@ -42,7 +44,8 @@ export class World {
   readonly isRough: boolean
   readonly #options: SimOptions
   readonly #prng: Prng
-  readonly #clients: Client[]
+  readonly #clients: readonly { next(): void; readonly finished: number }[]
+  readonly kv: KvWorld | null
   readonly #nemesis: Nemesis
   #hash = 0x811c9dc5
   #value = 0
@@ -68,7 +71,11 @@ export class World {
     this.network = new Network(this, fork())
     this.register = new Register({ voters: ids.slice(0, options.servers), servers: ids, firstPosition: 1, lastRound: 0, firstLeader: 1 })
     this.#nemesis = new Nemesis(this, fork())
-    this.#clients = Array.from({ length: CLIENTS }, (_, i) => new Client(this, fork(), i + 1))
+    const clients = Array.from({ length: CLIENTS }, (_, i) => new Client(this, fork(), i + 1))
+    const isKv = options.scenario === 'kv'
+    this.kv = isKv ? new KvWorld(this, options.seed * 2 + 77, KV_MUTANTS[options.mutant ?? ''] ?? null) : null
+    this.#clients = this.kv?.clients ?? clients
+    for (const node of this.kv?.nodes ?? []) node.server.node = node
   }
 
   server(id: number): SimServer {
@@ -93,6 +100,15 @@ export class World {
   freshValue(): number {
     this.#value += 1
     return this.#value
+  }
+
+  get mustFinish(): boolean {
+    return this.#options.mode === 'liveness'
+  }
+
+  /** longest pause of a process: with the store, some outlive a whole change of leader */
+  get pauseMaxMs(): number {
+    return this.kv === null ? 300 : 700
   }
 
   wantsMore(finished: number): boolean {
@@ -155,12 +171,13 @@ export class World {
       ok: violation === null,
       violation,
       traceHash: (this.#hash >>> 0).toString(16).padStart(8, '0'),
-      operations: this.history.length,
+      operations: this.kv?.history.length ?? this.history.length,
       commits: this.checks.commits,
       elections: this.elections,
       switches: this.register.value.length - 1,
       crashes: this.crashes,
       undecided: this.#undecided,
+      kv: this.kv?.figures() ?? null,
       simulatedMs: Math.round(this.queue.now),
     }
   }
@@ -175,6 +192,7 @@ export class World {
   #isDone(): boolean {
     if (this.#options.mode === 'safety') return false
     if (this.#clients.some(({ finished }) => finished < OPERATIONS_PER_CLIENT)) return false
+    if (this.kv?.isDone() === false) return false
     const position = this.server(1).position
     return this.servers.every((server) => server.isUp && server.isAtTail() && server.position === position)
   }
@@ -199,6 +217,11 @@ export class World {
   }
 
   #checkHistory(): void {
+    if (this.kv !== null) {
+      this.kv.check()
+      this.#undecided += this.kv.undecided
+      return
+    }
     for (let key = 0; key < KEYS; key += 1) {
       const history = simplifyRegister(this.history.filter((operation) => operation.key === key))
       const verdict = checkLinearizable(REGISTER, history)
