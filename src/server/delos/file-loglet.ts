@@ -11,7 +11,7 @@ import { INDEX_STRIDE_BYTES } from '../../core/delos/log/recovery.ts'
 import { FORMAT, SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentName } from '../../core/delos/log/segment.ts'
 import { isDiskFull, syncDirectory } from '../../platform/files.ts'
 import { closeFile, diskFailed, diskFull, DURABLE, openFile, writeAll } from './disk.ts'
-import { recoverLog, type Recovered, type Segment } from './recover-log.ts'
+import { recoverLog, type Gap, type Recovered, type Segment } from './recover-log.ts'
 import { adoptPrepared, dropPrepared, openPrepared, prepareSegment } from './segment-files.ts'
 import { SegmentReader } from './segment-reader.ts'
 
@@ -22,6 +22,12 @@ export interface FileLogletOptions {
   batchBytesMax?: number
   /** idle time after which the tail is marked as synced. Default 50 ms */
   markAfterMs?: number
+  /** start though acknowledged entries cannot be read, which `gaps` then names. Default false: refuse */
+  isSalvage?: boolean
+  /** of a log without entries: position of its first. Default 1 */
+  firstPosition?: number
+  /** told the time from each write of a batch to the return of its fdatasync */
+  onSync?: (ms: number) => void
 }
 
 export interface LogletStats {
@@ -38,10 +44,16 @@ export interface FileLoglet extends Loglet {
   readonly dir: string
   /** what was cut from the tail when it was opened, or null */
   readonly repaired: Recovered['repaired']
+  /** what could not be read when it was opened */
+  readonly gaps: readonly Gap[]
   readonly isSealed: boolean
   /** why nothing can be appended any more, or null */
   readonly failure: MusterError | null
   stats(): LogletStats
+  /** Makes the first segment file ahead, so that the first append need not wait for it. Rejects when there is no room. */
+  prepare(): Promise<void>
+  /** Begins at another position than 1; of no effect once something was written. */
+  beginAt(position: number): void
 }
 
 /** Largest append at once. */
@@ -57,7 +69,7 @@ export async function openFileLoglet(dir: string, options: FileLogletOptions = {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await syncDirectory(dirname(dir))
   await dropPrepared(dir)
-  const recovered = await recoverLog(dir)
+  const recovered = await recoverLog(dir, options.isSalvage)
   const newest = recovered.segments.at(-1)
   const current = newest === undefined ? null : { segment: newest, fd: await openFile(newest.path, DURABLE), offset: recovered.end.offset }
   return new FileLogletRuntime(dir, options, recovered, current)
@@ -82,10 +94,14 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 class FileLogletRuntime implements FileLoglet {
   readonly dir: string
   readonly repaired: Recovered['repaired']
+  readonly gaps: readonly Gap[]
   readonly #segmentBytes: number
   readonly #batchBytesMax: number
   readonly #markAfterMs: number
+  readonly #onSync: (ms: number) => void
   readonly #loglet: number
+  /** where it begins while there is no segment file */
+  #firstPosition: number
   readonly #segments: Segment[]
   readonly #reader = new SegmentReader()
   #current: Current | null
@@ -117,13 +133,16 @@ class FileLogletRuntime implements FileLoglet {
   constructor(dir: string, options: FileLogletOptions, recovered: Recovered, current: Current | null) {
     this.dir = dir
     this.repaired = recovered.repaired
+    this.gaps = recovered.gaps
     this.#segmentBytes = options.segmentBytes ?? 16 * 1024 * 1024
     this.#batchBytesMax = options.batchBytesMax ?? 1024 * 1024
     this.#markAfterMs = options.markAfterMs ?? 50
+    this.#onSync = options.onSync ?? (() => undefined)
     this.#loglet = recovered.loglet ?? randomInt(1, 0x1_0000_0000)
     this.#segments = recovered.segments
     this.#current = current
-    this.#tail = recovered.end.position
+    this.#firstPosition = options.firstPosition ?? 1
+    this.#tail = recovered.segments.length === 0 ? this.#firstPosition : recovered.end.position
     this.#prevCrc = recovered.end.prevCrc ?? 0
     this.#isSealed = recovered.isSealed
     this.#isMarked = recovered.isMarked
@@ -154,7 +173,7 @@ class FileLogletRuntime implements FileLoglet {
   }
 
   head(): number {
-    return this.#segments[0]?.first ?? 1
+    return this.#segments[0]?.first ?? this.#firstPosition
   }
 
   readNext(from: number, max: number): LogletEntry[] {
@@ -210,6 +229,17 @@ class FileLogletRuntime implements FileLoglet {
     if (this.#current !== null) await closeFile(this.#current.fd)
     this.#current = null
     await dropPrepared(this.dir)
+  }
+
+  beginAt(position: number): void {
+    if (this.#segments.length > 0 || this.#isDraining) return
+    this.#firstPosition = position
+    this.#tail = position
+  }
+
+  async prepare(): Promise<void> {
+    if (this.#current === null) this.#prepareAhead()
+    await this.#spare
   }
 
   stats(): LogletStats {
@@ -340,6 +370,7 @@ class FileLogletRuntime implements FileLoglet {
     }
     this.#lastWriteAt = performance.now()
     this.#samples[this.#batches % SYNC_SAMPLES] = this.#lastWriteAt - startedAt
+    this.#onSync(this.#lastWriteAt - startedAt)
     if (isNew) await this.#nameSegment(target)
     this.#advance(target, kind, payload.count, record.crc, size)
     return position

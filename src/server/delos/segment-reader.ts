@@ -32,6 +32,14 @@ export class SegmentReader {
         : seek(segment, position)
     for (;;) {
       const record = this.#recordAt(offset)
+      if (record === null) {
+        // Behind damage that was passed over at the start, the index begins again.
+        const after = seek(segment, position)
+        if (after > offset) {
+          offset = after
+          continue
+        }
+      }
       if (record === null) throw corrupt(segment.path, offset, position, 'a record that was read before cannot be read any more')
       if (record.kind === KIND.batch && position < record.position + record.count) {
         const bytes = this.#window.bytes.slice(offset - this.#window.offset, record.end - this.#window.offset)

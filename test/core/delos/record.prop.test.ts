@@ -113,6 +113,19 @@ describe('a damaged segment', () => {
   })
 })
 
+test('what is cut from a tail goes to its last byte that is not zero, at any alignment', () => {
+  fc.assert(
+    fc.property(fc.nat(40), fc.nat(16), fc.nat(30), fc.option(fc.nat(29)), (size, shift, from, mark) => {
+      const bytes = new Uint8Array(size + shift + 8).subarray(shift, shift + size)
+      const offset = Math.min(from, size)
+      if (mark !== null && mark < size) bytes[mark] = 1
+      const isTorn = mark !== null && mark < size && mark >= offset
+      const expected = isTorn ? { kind: 'torn', endOffset: mark + 1 } : { kind: 'clean' }
+      expect(judgeTail(bytes, { offset, position: 1, prevCrc: 0 }, 1)).toEqual(expected)
+    }),
+  )
+})
+
 test('a segment header is read back, and any flipped bit of it is found', () => {
   fc.assert(
     fc.property(fc.nat(), fc.nat(2 ** 31), fc.nat(), (firstPosition, loglet, random) => {

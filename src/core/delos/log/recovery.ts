@@ -50,16 +50,32 @@ export function scanRecords(bytes: Uint8Array, start: ScanPoint, loglet: number)
  * - `torn`: bytes of a write that never finished; they are cut, for nothing of them was acknowledged
  * - `rot`: a whole record stands behind them. A record is written only when all before it are on disk (its `synced`
  *   says so), so what is damaged here was acknowledged
+ *
+ * @param endOffset after the last byte that is not zero
  */
 export type TailVerdict = { kind: 'clean' } | { kind: 'torn'; endOffset: number } | { kind: 'rot'; witnessOffset: number }
 
-export function judgeTail(bytes: Uint8Array, at: ScanPoint, loglet: number): TailVerdict {
-  for (let offset = at.offset; offset + RECORD_HEADER_BYTES <= bytes.length; offset += 8) {
+export function judgeTail(bytes: Uint8Array, at: ScanPoint, loglet: number, endOffset = endOfBytes(bytes, at.offset)): TailVerdict {
+  for (let offset = at.offset; offset < endOffset && offset + RECORD_HEADER_BYTES <= bytes.length; offset += 8) {
     if (claimedBytes(bytes, offset) === null) continue
     const record = readRecord(bytes, offset)
     if (record !== null && record.loglet === loglet && record.position >= at.position) return { kind: 'rot', witnessOffset: offset }
   }
-  let endOffset = bytes.length
-  while (endOffset > at.offset && bytes[endOffset - 1] === 0) endOffset -= 1
-  return endOffset === at.offset ? { kind: 'clean' } : { kind: 'torn', endOffset }
+  return endOffset <= at.offset ? { kind: 'clean' } : { kind: 'torn', endOffset }
+}
+
+/** Offset after the last byte that is not zero, at least `from`. By words: most of a segment file is zeros, and every start waits for this. */
+export function endOfBytes(bytes: Uint8Array, from: number): number {
+  let end = bytes.length
+  const isZero = (): boolean => end > from && bytes[end - 1] === 0
+  while ((bytes.byteOffset + end) % 4 !== 0 && isZero()) end -= 1
+  if ((bytes.byteOffset + end) % 4 === 0) {
+    const lead = (4 - (bytes.byteOffset % 4)) % 4
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + lead, Math.max(0, end - lead) >>> 2)
+    let count = words.length
+    while (count > 0 && lead + count * 4 - 4 >= from && words[count - 1] === 0) count -= 1
+    end = Math.min(end, lead + count * 4)
+  }
+  while (isZero()) end -= 1
+  return end
 }
