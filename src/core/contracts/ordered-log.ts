@@ -10,6 +10,15 @@ export interface LogRole {
   term: number
 }
 
+/** Where a log goes on for who holds everything before it otherwise: in a snapshot. */
+export interface LogBase {
+  /** of the next entry */
+  position: number
+  /** the loglet that holds it, and the slot before it there; 0 and 0 where there is but one */
+  loglet: number
+  slot: number
+}
+
 /**
  * A log of opaque batches, each at one position, the same on every server that has it. One server with a file and a
  * quorum of servers stand behind the same calls.
@@ -36,7 +45,16 @@ export interface OrderedLog {
   read(from: number, max: number): LogletEntry[]
   /** Of the last writes to the disk, until fdatasync returned; 0 without any. */
   syncStats(): { p50Ms: number; p99Ms: number }
-  /** Gives up the space of batches below `position`. */
+  /** Gives up the space of batches below `position`, as far as that goes. Resolves once it is on the disk. */
   trim(position: number): Promise<void>
+  /** From where who holds everything up to `position` goes on; null: that is not, or no longer, in this log. */
+  baseAt(position: number): LogBase | null
+  /**
+   * The store holds everything before `base.position`, on disk. If this log is behind that, it begins there from now on and
+   * `onCommitted` goes on with `base.position`; else nothing happens. Resolves once it is on the disk.
+   */
+  install(base: LogBase): Promise<void>
+  /** Another server says that it no longer has what comes next here: a snapshot is wanted. Gives what ends it. */
+  onBehind(listener: (from: bigint) => void): () => void
   close(): Promise<void>
 }

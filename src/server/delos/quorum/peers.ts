@@ -25,21 +25,27 @@ export interface PeersOptions {
   /** mutual TLS between servers; null: plain TCP */
   tls: PeerTls | null
   log: Logger
+  /** what a server that comes in, and knows no cluster yet, is told; null: it is none of ours */
+  welcome?: (id: bigint) => Uint8Array | null
 }
 
 /** What shares the connections; each has its frames to itself. */
-export const CHANNEL = { log: 0, aside: 1 } as const
+export const CHANNEL = { log: 0, aside: 1, chain: 2, snapshot: 3, rejoin: 4 } as const
 export type Channel = (typeof CHANNEL)[keyof typeof CHANNEL]
 
 type FrameListener = (from: bigint, frame: Uint8Array) => void
 
 export interface Peers {
+  /** Opens the port for the others, if it is not. Rejects with PORT_TAKEN. */
+  listen(): Promise<void>
   /** Sends, or drops: who cannot be reached, or reads too slowly, misses it. Frames that arrive arrive in order. */
   send(to: bigint, channel: Channel, frame: Uint8Array): void
   /** Hears a channel; what comes while nobody does is lost. Gives what ends it. */
   onFrame(channel: Channel, listener: FrameListener): () => void
   /** The connection from that server ended: it may be gone. Gives what ends it. */
   onReset(listener: (from: bigint) => void): () => void
+  /** Who the others are from now on: whoever is not among them is refused, and not dialled any more. */
+  update(peers: readonly PeerAddress[]): void
   /** servers that are not reached: why not, and since when */
   troubles(): { id: bigint; reason: string; sinceMs: number }[]
   close(): Promise<void>
@@ -55,6 +61,10 @@ const VERSION = 1
 const FRAME_BYTES_MAX = 16 * 1024 * 1024
 /** Bytes that wait for a slow server, after which it misses messages and has to catch up. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024
+/** Servers say something each second. Whoever is silent for so long is dialled anew: TCP, whose packets were dropped, would wait ever longer. */
+const SILENT_MS = 3000
+const DIAL_MS = 2000
+const CHECK_MS = 500
 const RETRY_FIRST_MS = 30
 const RETRY_MAX_MS = 500
 /** A connection that held this long was a good one: its end is tried to be mended at once. */
@@ -68,32 +78,73 @@ const REFUSAL_CHARS_MAX = 200
  * frame is the length of its bytes, u32, its channel, u8, and its bytes.
  */
 export async function openPeers(options: PeersOptions): Promise<Peers> {
+  const peers = createPeers(options)
+  await peers.listen()
+  return peers
+}
+
+/** The same, not reachable before `listen`: a server alone has no need of a port. */
+export function createPeers(options: PeersOptions): Peers {
   const ears: Ears = { frame: new Map(), reset: new Set() }
   const links = new Map(options.peers.filter(({ id }) => id !== options.self).map((peer) => [peer.id, new Link(peer, options)]))
-  const inbound = new Set<Socket>()
+  const inbound = new Map<Socket, bigint | null>()
+  const newest = new Map<bigint, Socket>()
   const refusing = refuser(options.log)
   const server = createServer(options, refusing, (socket) => {
-    inbound.add(socket)
+    inbound.set(socket, null)
     socket.on('close', () => inbound.delete(socket))
-    receive(socket, options, ears, refusing.refuse, (id) => links.get(id))
-  })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const { host, port } = options.listen
-      reject(new MusterError('PORT_TAKEN', `the port for other servers, ${host}:${port}, cannot be opened (${cause.code})`, { cause }))
-    })
-    server.listen(options.listen.port, options.listen.host, resolve)
+    const linkOf = (id: bigint): Link | undefined => {
+      const link = links.get(id)
+      if (link !== undefined) inbound.set(socket, id)
+      return link
+    }
+    receive(socket, options, ears, refusing.refuse, linkOf, newest)
   })
   for (const link of links.values()) link.dial()
+  let listening: Promise<void> | null = null
+  const listen = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server.once('error', (cause: NodeJS.ErrnoException) => {
+        const { host, port } = options.listen
+        listening = null
+        reject(new MusterError('PORT_TAKEN', `the port for other servers, ${host}:${port}, cannot be opened (${cause.code})`, { cause }))
+      })
+      server.listen(options.listen.port, options.listen.host, resolve)
+    })
+  const checks = setInterval(() => {
+    for (const link of links.values()) link.check()
+  }, CHECK_MS)
+  checks.unref()
   return {
+    listen: () => {
+      listening ??= listen()
+      return listening
+    },
     send: (to, channel, frame) => links.get(to)?.send(channel, frame),
     onFrame: (channel, listener) => heard(setOf(ears.frame, channel), listener),
     onReset: (listener) => heard(ears.reset, listener),
+    update: (peers) => {
+      const wanted = new Map(peers.filter(({ id }) => id !== options.self).map((peer) => [peer.id, peer]))
+      for (const [id, link] of links) {
+        const peer = wanted.get(id)
+        if (peer?.host === link.host && peer.port === link.port) continue
+        link.close()
+        links.delete(id)
+        for (const [socket, from] of inbound) if (from === id && peer === undefined) socket.destroy()
+      }
+      for (const [id, peer] of wanted) {
+        if (links.has(id)) continue
+        const link = new Link(peer, options)
+        links.set(id, link)
+        link.dial()
+      }
+    },
     troubles: () => [...links].flatMap(([id, { trouble }]) => (trouble === null ? [] : [{ id, ...trouble }])),
     close: async () => {
+      clearInterval(checks)
       for (const link of links.values()) link.close()
-      for (const socket of inbound) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
+      for (const socket of inbound.keys()) socket.destroy()
+      if (listening !== null) await new Promise((resolve) => server.close(resolve))
     },
   }
 }
@@ -152,7 +203,35 @@ function reasonOf({ code, message }: NodeJS.ErrnoException): string {
   return said === undefined ? (code ?? message) : `TLS: ${said}`
 }
 
-function hello({ clusterId, self }: PeersOptions): Uint8Array {
+const JOIN_MS = 3000
+
+/**
+ * Asks a server of a cluster for what one that joins has to know. Rejects with why it is not told: that it is no member, that
+ * nobody answers.
+ */
+export function askWelcome(self: bigint, { host, port }: { host: string; port: number }, tls: PeerTls | null): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = []
+    const socket =
+      tls === null
+        ? connectPlain({ host, port, noDelay: true })
+        : connectTls({ host, port, ...tls, minVersion: 'TLSv1.3', checkServerIdentity: () => undefined })
+    socket.setTimeout(JOIN_MS, () => socket.destroy(new Error('no answer')))
+    socket.once(tls === null ? 'connect' : 'secureConnect', () => socket.write(hello({ clusterId: 0n, self })))
+    socket.on('data', (part: Buffer) => parts.push(part))
+    socket.on('error', (error: NodeJS.ErrnoException) => reject(new Error(tls === null ? (error.code ?? error.message) : reasonOf(error))))
+    socket.on('close', () => {
+      const told = Buffer.concat(parts)
+      if (told[0] === 0x7b) resolve(told)
+      else
+        reject(
+          new Error(told.length === 0 ? 'it closed the connection' : `it says: ${told.toString('latin1').slice(0, REFUSAL_CHARS_MAX)}`),
+        )
+    })
+  })
+}
+
+function hello({ clusterId, self }: Pick<PeersOptions, 'clusterId' | 'self'>): Uint8Array {
   const bytes = Buffer.alloc(HELLO_BYTES)
   bytes.writeUInt32BE(MAGIC, 0)
   bytes.writeUInt32BE(VERSION, 4)
@@ -161,8 +240,15 @@ function hello({ clusterId, self }: PeersOptions): Uint8Array {
   return bytes
 }
 
-/** Reads one connection that another server dialled: its hello, then frames until it ends. */
-function receive(socket: Socket, options: PeersOptions, ears: Ears, refuseSocket: Refuse, linkOf: (id: bigint) => Link | undefined): void {
+/** Reads one connection that another server dialled: its hello, then frames until it ends. `newest`: the last one of each server. */
+function receive(
+  socket: Socket,
+  options: PeersOptions,
+  ears: Ears,
+  refuseSocket: Refuse,
+  linkOf: (id: bigint) => Link | undefined,
+  newest: Map<bigint, Socket>,
+): void {
   let from: bigint | null = null
   // Parts of a frame are put together once, when all of it is here.
   let parts: Buffer[] = []
@@ -181,12 +267,23 @@ function receive(socket: Socket, options: PeersOptions, ears: Ears, refuseSocket
     if (from === null) {
       const id = bytes.readBigUInt64BE(16)
       if (bytes.readUInt32BE(0) !== MAGIC || bytes.readUInt32BE(4) !== VERSION) return refuse('it does not speak this protocol')
+      if (bytes.readBigUInt64BE(8) === 0n) {
+        const told = options.welcome?.(id) ?? null
+        if (told === null) return refuse(`server ${id.toString(16)} is no member`)
+        socket.removeAllListeners('data').resume()
+        socket.end(told)
+        return
+      }
       if (bytes.readBigUInt64BE(8) !== options.clusterId)
         return refuse(`it is of cluster ${bytes.readBigUInt64BE(8).toString(16)}`, linkOf(id))
       if (linkOf(id) === undefined) return refuse(`server ${id.toString(16)} is no member`)
       from = id
+      // It dials anew only when it gave up the one before, whose end may have been dropped on the way.
+      newest.get(id)?.destroy()
+      newest.set(id, socket)
       bytes = bytes.subarray(HELLO_BYTES)
     }
+    linkOf(from)?.hear()
     while (bytes.length >= HEAD_BYTES) {
       const length = bytes.readUInt32BE(0)
       if (length > FRAME_BYTES_MAX) return refuse(`a frame of ${length} bytes`)
@@ -203,7 +300,8 @@ function receive(socket: Socket, options: PeersOptions, ears: Ears, refuseSocket
   // 'close' follows.
   socket.on('error', () => {})
   socket.on('close', () => {
-    if (from === null) return
+    if (from === null || newest.get(from) !== socket) return
+    newest.delete(from)
     for (const listener of ears.reset) listener(from)
   })
 }
@@ -218,12 +316,23 @@ class Link {
   #isCorked = false
   #retryMs = RETRY_FIRST_MS
   #timer: NodeJS.Timeout | null = null
+  /** since the other server was heard, or the dial began; counted, so that sleep of this process is not taken for silence of that one */
+  #silentMs = 0
+  #giveUpReason = ''
   readonly #seldom = new Seldom()
   trouble: { reason: string; sinceMs: number } | null = { reason: 'not reached yet', sinceMs: Date.now() }
 
   constructor(peer: PeerAddress, options: PeersOptions) {
     this.#peer = peer
     this.#options = options
+  }
+
+  get host(): string {
+    return this.#peer.host
+  }
+
+  get port(): number {
+    return this.#peer.port
   }
 
   dial(): void {
@@ -235,10 +344,13 @@ class Link {
         ? connectPlain({ host, port, noDelay: true })
         : connectTls({ host, port, ...tls, minVersion: 'TLSv1.3', checkServerIdentity: () => undefined })
     this.#socket = socket
+    this.#silentMs = 0
+    this.#giveUpReason = ''
     socket.setNoDelay(true)
     let openedAtMs = Number.POSITIVE_INFINITY
     socket.once(tls === null ? 'connect' : 'secureConnect', () => {
       this.#isOpen = true
+      this.#silentMs = 0
       openedAtMs = performance.now()
       this.trouble = null
       socket.write(hello(this.#options))
@@ -256,13 +368,26 @@ class Link {
     socket.on('close', () => {
       this.#isOpen = false
       this.#socket = null
-      this.note(reason)
+      this.note(this.#giveUpReason || reason)
       if (this.#isClosed) return
       // With TLS 1.3 the other side refuses our certificate after it looks open from here.
       if (performance.now() - openedAtMs > SETTLED_MS) this.#retryMs = RETRY_FIRST_MS
       this.#timer = setTimeout(() => this.dial(), this.#retryMs)
       this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS)
     })
+  }
+
+  hear(): void {
+    this.#silentMs = 0
+  }
+
+  /** To be called each `CHECK_MS`. */
+  check(): void {
+    if (this.#socket === null) return
+    this.#silentMs += CHECK_MS
+    if (this.#silentMs < (this.#isOpen ? SILENT_MS : DIAL_MS)) return
+    this.#giveUpReason = this.#isOpen ? `it said nothing for ${SILENT_MS / 1000} s` : `it did not answer for ${DIAL_MS / 1000} s`
+    this.#socket.destroy()
   }
 
   note(reason: string): void {

@@ -1,4 +1,5 @@
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { CHANNEL, openPeers, type PeerAddress, type Peers } from '../../../../src/server/delos/quorum/peers.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
@@ -80,4 +81,46 @@ test('a server of another cluster, one that is no member, and what speaks no pro
   // Whoever is refused is told why.
   await eventually('a word on why, there', 5000, () => trouble(stranger, 1n) === 'it says: it is of cluster 8')
   expect(one.got).toEqual([])
+})
+
+test('a server that says nothing for long is dialled anew: its connection may be dead, and TCP would find out only much later', async () => {
+  let dialled = 0
+  const mute = createServer((socket) => {
+    dialled += 1
+    socket.on('error', () => {}).resume()
+  })
+  mute.listen(0, '127.0.0.1')
+  await once(mute, 'listening')
+  const [self] = await addresses(1n)
+  const { port } = mute.address() as AddressInfo
+  const one = await start(1n, [self as PeerAddress, { id: 2n, host: '127.0.0.1', port }])
+  await eventually('a word on why', 10_000, () => trouble(one, 2n) === 'it said nothing for 3 s')
+  await eventually('another connection', 5000, () => dialled > 1)
+  await one.peers.close()
+  open.splice(0)
+  mute.close()
+})
+
+test('a server that dials anew takes the place of its older connection, whose end is then no end of the server', async () => {
+  const where = await addresses(1n, 2n)
+  const one = await start(1n, where)
+  const hello = Buffer.alloc(24)
+  hello.writeUInt32BE(0x6d757374, 0)
+  hello.writeUInt32BE(1, 4)
+  hello.writeBigUInt64BE(7n, 8)
+  hello.writeBigUInt64BE(2n, 16)
+  const frame = (text: string): Buffer => Buffer.concat([Buffer.from([0, 0, 0, text.length, 0]), Buffer.from(text)])
+  const dial = async (text: string): Promise<ReturnType<typeof connect>> => {
+    const socket = connect((where[0] as PeerAddress).port, '127.0.0.1')
+    socket.on('error', () => {}).resume()
+    socket.write(Buffer.concat([hello, frame(text)]))
+    await eventually(text, 5000, () => one.got.at(-1)?.text === text)
+    return socket
+  }
+  const older = await dial('older')
+  const newer = await dial('newer')
+  await eventually('the end of the older one', 5000, () => older.destroyed)
+  expect(one.resets).toEqual([])
+  newer.destroy()
+  await eventually('the end of the server', 5000, () => one.resets.length === 1)
 })
