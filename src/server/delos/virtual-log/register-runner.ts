@@ -1,0 +1,113 @@
+import { randomInt } from 'node:crypto'
+import { createPrng } from '../../../core/kernel/prng.ts'
+import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
+import { createRegister, stepRegister, type Register } from '../../../core/delos/virtual-log/register.ts'
+import type {
+  EtcdAnswer,
+  EtcdRequest,
+  RegisterInput,
+  RegisterOutput,
+  RegisterReply,
+  RegisterState,
+} from '../../../core/delos/virtual-log/register-contract.ts'
+import { decodeRegisterMessage, encodeRegisterMessage } from '../../../core/delos/virtual-log/register-messages.ts'
+import type { RegisterValue } from '../../../core/delos/virtual-log/value.ts'
+import type { RegisterDisk } from './register-disk.ts'
+
+export interface RegisterRunnerOptions {
+  self: number
+  disk: RegisterDisk
+  /** as the disk has it */
+  state: RegisterState
+  /** gives a message to a server by its number; it may get lost */
+  send: (to: number, frame: Uint8Array) => void
+  /** each value that is decided and on the disk, ascending */
+  onKnown: (value: RegisterValue) => void
+  askEtcd: (request: EtcdRequest) => Promise<EtcdAnswer>
+  onFatal: (error: MusterError) => void
+}
+
+/** The register's machine with a real disk, sockets and time. */
+export class RegisterRunner {
+  readonly #options: RegisterRunnerOptions
+  readonly #register: Register
+  readonly #inputs: RegisterInput[] = []
+  readonly #waiting = new Map<number, (reply: RegisterReply) => void>()
+  #isStepping = false
+  #isClosed = false
+  #timer: NodeJS.Timeout | null = null
+  #requestId = 0
+
+  constructor(options: RegisterRunnerOptions) {
+    this.#options = options
+    this.#register = createRegister(options.self, options.state, createPrng(randomInt(1, 2 ** 31)), performance.now())
+  }
+
+  start(): void {
+    this.#feed({ kind: 'tick', now: performance.now() })
+  }
+
+  /** The newest version that this server knows to be decided. */
+  get held(): RegisterValue | null {
+    return this.#register.state.held
+  }
+
+  propose(value: RegisterValue): Promise<RegisterReply> {
+    this.#requestId += 1
+    const requestId = this.#requestId
+    return new Promise((resolve) => {
+      this.#waiting.set(requestId, resolve)
+      this.#feed({ kind: 'propose', now: performance.now(), requestId, value })
+    })
+  }
+
+  receive(from: number, frame: Uint8Array): void {
+    const message = decodeRegisterMessage(frame)
+    if (message !== null) this.#feed({ kind: 'message', now: performance.now(), from, message })
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    for (const [requestId, resolve] of this.#waiting) resolve({ kind: 'unknown', requestId })
+    this.#waiting.clear()
+    await this.#options.disk.close()
+  }
+
+  #feed(input: RegisterInput): void {
+    if (this.#isClosed) return
+    this.#inputs.push(input)
+    if (this.#isStepping) return
+    this.#isStepping = true
+    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift())
+      this.#carryOut(stepRegister(this.#register, next))
+    this.#isStepping = false
+  }
+
+  #carryOut(output: RegisterOutput): void {
+    const { disk, send, askEtcd, onFatal, onKnown } = this.#options
+    const last = output.persist.at(-1)
+    if (last !== undefined) {
+      disk.write(last.state).then(
+        () => this.#feed({ kind: 'persisted', now: performance.now(), upTo: last.id }),
+        (error: unknown) => {
+          if (!this.#isClosed) onFatal(isRefusal(error) ? error : new MusterError('DELOS_DISK_FAILED', String(error)))
+        },
+      )
+    }
+    for (const { to, message } of output.send) send(to, encodeRegisterMessage(message))
+    for (const request of output.etcd)
+      void askEtcd(request).then((answer) => this.#feed({ kind: 'etcd', now: performance.now(), requestId: request.requestId, answer }))
+    for (const value of output.known) onKnown(value)
+    for (const reply of output.replies) {
+      this.#waiting.get(reply.requestId)?.(reply)
+      this.#waiting.delete(reply.requestId)
+    }
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = setTimeout(
+      () => this.#feed({ kind: 'tick', now: performance.now() }),
+      Math.min(2 ** 30, Math.max(0, Math.ceil(output.wakeAt - performance.now()))),
+    )
+    this.#timer.unref()
+  }
+}
