@@ -17,10 +17,15 @@ export interface Page {
   body: string
 }
 
+/** Answers a body of JSON. */
+export type JsonCall = (body: unknown, call: Call) => Promise<Page>
+
 export interface GatewayOptions {
   routes: Routes
   /** pages for GET, by path */
-  pages: Record<string, () => Page | Promise<Page>>
+  pages: Record<string, (query: URLSearchParams) => Page | Promise<Page>>
+  /** calls in JSON by POST that are not etcd's, by path */
+  calls: Record<string, JsonCall>
   requestBytesMax: number
   commonNameOf: (request: IncomingMessage) => string
 }
@@ -47,6 +52,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     const path = (request.url ?? '').replace(/[?#].*$/s, '')
     const page = Object.hasOwn(options.pages, path) ? options.pages[path] : undefined
     if (page !== undefined) return void sendPage(request, response, page)
+    const asked = Object.hasOwn(options.calls, path) ? options.calls[path] : undefined
+    if (asked !== undefined) return jsonCall(asked, callOf(request, response, options.commonNameOf(request)), request, response)
     const rpc = PATHS.get(path.replace(/^\/v3(beta)?(?=\/)/, ''))
     if (rpc === undefined || !/^\/v3(beta)?\//.test(path)) return sendText(response, 404, 'Not Found')
     if (request.method !== 'POST') return sendText(response, 405, 'Method Not Allowed')
@@ -200,11 +207,40 @@ function encode<Message>(codec: Codec<Message>, message: Message): Uint8Array {
   return writer.take()
 }
 
-async function sendPage(request: IncomingMessage, response: ServerResponse, page: () => Page | Promise<Page>): Promise<void> {
+const JSON_BODY_BYTES_MAX = 64 * 1024
+
+function jsonCall(asked: JsonCall, call: Call, request: IncomingMessage, response: ServerResponse): void {
+  if (request.method !== 'POST') {
+    request.resume()
+    return sendText(response, 405, 'Method Not Allowed')
+  }
+  let text = ''
+  request.setEncoding('utf8')
+  request.on('data', (chunk: string) => {
+    if (text.length <= JSON_BODY_BYTES_MAX) text += chunk
+  })
+  request.on('end', () => {
+    const json = text.length > JSON_BODY_BYTES_MAX ? { error: 'the body is too long' } : parseJson(text.trim() === '' ? '{}' : text)
+    if ('error' in json) return sendError(response, { code: STATUS.invalidArgument, text: json.error })
+    asked(json.value, call).then(
+      ({ status, type, body }) => {
+        if (!response.destroyed) send(response, status, type, body)
+      },
+      (error: unknown) => sendError(response, { code: STATUS.internal, text: error instanceof Error ? error.message : String(error) }),
+    )
+  })
+}
+
+async function sendPage(
+  request: IncomingMessage,
+  response: ServerResponse,
+  page: (query: URLSearchParams) => Page | Promise<Page>,
+): Promise<void> {
   request.resume()
   if (request.method !== 'GET' && request.method !== 'HEAD') return sendText(response, 405, 'Method Not Allowed')
   try {
-    const { status, type, body } = await page()
+    const [, query = ''] = /\?([^#]*)/.exec(request.url ?? '') ?? []
+    const { status, type, body } = await page(new URLSearchParams(query))
     send(response, status, type, body)
   } catch (error) {
     sendText(response, 500, (error as Error).message)

@@ -6,10 +6,12 @@ import type { GrpcCounters, GrpcLimits } from '../../../core/delos/wire/grpc/con
 import { routesOf } from '../../../core/delos/wire/grpc/routes.ts'
 import { HTTP2_LIMITS } from '../../../core/delos/wire/http2/limits.ts'
 import type { EtcdService } from '../../../core/delos/wire/service.ts'
-import { createGateway, type Page } from './gateway.ts'
+import { PREFACE } from '../../../core/delos/wire/native/frames.ts'
+import type { NativeConnection, OpenNative } from '../native/connection.ts'
+import { createGateway, type JsonCall, type Page } from './gateway.ts'
 import { GrpcSocket } from './grpc-socket.ts'
 
-export type { Page } from './gateway.ts'
+export type { JsonCall, Page } from './gateway.ts'
 
 /** etcd's own default of `--max-request-bytes`. */
 const REQUEST_BYTES_MAX = 1_572_864
@@ -26,10 +28,16 @@ export interface EtcdPortOptions {
   /** The work itself. A method left out is answered 12 Unimplemented. */
   service: Partial<EtcdService>
   /** GET pages by path: /version, /health, /livez, /readyz, /metrics */
-  pages: Record<string, () => Page | Promise<Page>>
+  pages: Record<string, (query: URLSearchParams) => Page | Promise<Page>>
+  /** Calls in JSON by POST that are not etcd's, by path. */
+  calls?: Record<string, JsonCall>
   /** What `grpc.health.v1.Health/Check` answers; serving without. */
   isServing?: () => boolean
   tls?: EtcdTls
+  /** takes a connection that begins with the preface of the native protocol; without it such a one is closed */
+  native?: OpenNative
+  /** a connection that TLS ended: no certificate that is trusted, or no TLS at all */
+  onRefused?: (client: string, reason: string) => void
   limits?: Partial<GrpcLimits>
   connectionsMax?: number
 }
@@ -78,7 +86,13 @@ export async function openEtcdPort(options: EtcdPortOptions): Promise<EtcdPort> 
   const failures: Record<string, number> = {}
   const connections = new Set<GrpcSocket>()
   const schedule = createFlusher()
-  const gateway = createGateway({ routes, pages: options.pages, requestBytesMax: limits.requestBytesMax, commonNameOf })
+  const gateway = createGateway({
+    routes,
+    pages: options.pages,
+    calls: options.calls ?? {},
+    requestBytesMax: limits.requestBytesMax,
+    commonNameOf,
+  })
   const http = createHttpServer(gateway.handle)
   // It gets its connections from us; without this it would not watch over their timeouts.
   http.emit('listening')
@@ -94,19 +108,36 @@ export async function openEtcdPort(options: EtcdPortOptions): Promise<EtcdPort> 
     return connection
   }
 
+  const natives = new Set<NativeConnection>()
+  const serveNative = (socket: Socket, first: Buffer): void => {
+    if (options.native === undefined) return void socket.destroy()
+    const connection = options.native(socket, commonNameOf({ socket }))
+    natives.add(connection)
+    socket.on('close', () => natives.delete(connection))
+    connection.receive(first)
+  }
+
   const tls = options.tls
   const server: Server =
     tls === undefined
-      ? createServer({ noDelay: true }, (socket) => tellApart(socket, serveGrpc, http))
+      ? createServer({ noDelay: true }, (socket) => tellApart(socket, serveGrpc, serveNative, http))
       : createTlsServer(
           {
             ...contextOf(tls),
             requestCert: tls.requireClientCert === true,
-            rejectUnauthorized: tls.requireClientCert === true,
+            // Node would refuse a certificate without a word on why.
+            rejectUnauthorized: false,
             ALPNCallback,
           },
-          (socket) => tellApart(socket, serveGrpc, http),
+          (socket) => {
+            if (tls.requireClientCert !== true || socket.authorized) return tellApart(socket, serveGrpc, serveNative, http)
+            options.onRefused?.(socket.remoteAddress ?? '', `its certificate is not trusted: ${String(socket.authorizationError)}`)
+            socket.destroy()
+          },
         )
+  server.on('tlsClientError', ({ code, message }: NodeJS.ErrnoException, { remoteAddress }: Socket) =>
+    options.onRefused?.(remoteAddress ?? '', `TLS: ${/:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1] ?? code ?? message}`),
+  )
   server.maxConnections = options.connectionsMax ?? CONNECTIONS_MAX
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
@@ -144,7 +175,7 @@ export async function openEtcdPort(options: EtcdPortOptions): Promise<EtcdPort> 
       gateway.shutDown()
       http.close()
       const sweeping = setInterval(() => http.closeIdleConnections(), TICK_MS)
-      for (const connection of connections) connection.shutDown()
+      for (const connection of [...connections, ...natives]) connection.shutDown()
       const killing = setTimeout(() => {
         for (const socket of sockets) socket.destroy()
       }, graceMs)
@@ -165,8 +196,13 @@ const contextOf = ({ key, cert, ca }: EtcdTls): SecureContextOptions => ({ key, 
 const ALPNCallback = ({ protocols }: { protocols: string[] }): string | undefined =>
   ['http/1.1', 'h2'].find((protocol) => protocols.includes(protocol))
 
-/** The first bytes decide: HTTP/2's preface, or a request line of HTTP/1.1. */
-function tellApart(socket: Socket, serveGrpc: (socket: Socket) => GrpcSocket, http: ReturnType<typeof createHttpServer>): void {
+/** The first bytes decide: HTTP/2's preface, that of the native protocol, or a request line of HTTP/1.1. */
+function tellApart(
+  socket: Socket,
+  serveGrpc: (socket: Socket) => GrpcSocket,
+  serveNative: (socket: Socket, first: Buffer) => void,
+  http: ReturnType<typeof createHttpServer>,
+): void {
   const refuse = (): void => void socket.destroy()
   // A peer that resets before it has said anything.
   socket.on('error', refuse)
@@ -175,10 +211,13 @@ function tellApart(socket: Socket, serveGrpc: (socket: Socket) => GrpcSocket, ht
   const look = (chunk: Buffer): void => {
     first = first.length === 0 ? chunk : Buffer.concat([first, chunk])
     if (first.length < 4 && 'PRI '.startsWith(first.toString('latin1'))) return
+    const isNative = isPrefix(first, PREFACE)
+    if (isNative && first.length < PREFACE.length) return
     socket.off('data', look)
     socket.setTimeout(0)
     socket.off('timeout', refuse)
     if (first.toString('latin1', 0, 4) === 'PRI ') return serveGrpc(socket).receive(first)
+    if (isNative) return serveNative(socket, first.subarray(PREFACE.length))
     socket.off('error', refuse)
     socket.pause()
     socket.unshift(first)
@@ -187,6 +226,8 @@ function tellApart(socket: Socket, serveGrpc: (socket: Socket) => GrpcSocket, ht
   }
   socket.on('data', look)
 }
+
+const isPrefix = (first: Uint8Array, whole: Uint8Array): boolean => first.subarray(0, whole.length).every((byte, i) => byte === whole[i])
 
 /** Connections with something to say are flushed together, after the turn of the event loop in which they said it. */
 function createFlusher(): (connection: GrpcSocket) => void {
