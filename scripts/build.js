@@ -22,6 +22,7 @@ const MAINS = [
   'server/scuba/leaf-main',
   'server/scuba/engine-main',
   'server/delos/store/materialiser-main',
+  'server/delos/store/snapshot-main',
 ]
 
 /** Native modules load their binaries from beside themselves. */

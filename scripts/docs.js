@@ -8,7 +8,7 @@ import { EXIT_MEANING } from '../src/cli/render/explain.ts'
 import { HELP_TOPICS, renderCommandHelp, TOPICS } from '../src/cli/render/help.ts'
 import { PLAIN } from '../src/cli/terminal.ts'
 import { ERRORS } from '../src/core/kernel/error-table.ts'
-import { systems } from '../src/core/systems.ts'
+import { controlSystems } from '../src/core/systems.ts'
 import { experimentJsonSchema } from '../src/core/chaos/queries.ts'
 import { jobJsonSchema } from '../src/core/tw/queries.ts'
 import { operationSchemas } from '../src/server/api/openapi.ts'
@@ -77,7 +77,7 @@ async function cliPages() {
 
 /** Input and output of each operation, and the form of a job file for editors. */
 function schemaFiles() {
-  const operations = systems.flatMap((system) => system.operations)
+  const operations = controlSystems.flatMap((system) => system.operations)
   const json = (value) => `${JSON.stringify(value, null, 2)}\n`
   const files = operations.map((operation) => {
     const { input, output } = operationSchemas(operation)

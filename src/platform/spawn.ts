@@ -10,6 +10,7 @@ export type MainName =
   | 'server/scuba/leaf-main'
   | 'server/scuba/engine-main'
   | 'server/delos/store/materialiser-main'
+  | 'server/delos/store/snapshot-main'
 
 /**
  * The argv that runs one of muster's own programs: `[node, file]`, to which the caller adds arguments. From the sources

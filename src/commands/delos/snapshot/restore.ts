@@ -1,21 +1,64 @@
 import { resolve } from 'node:path'
-import { Args, MusterCommand } from '../../../cli/command.ts'
+import { Args, Flags, MusterCommand } from '../../../cli/command.ts'
+import { renderStoreSnapshot } from '../../../cli/render/store-snapshot.ts'
 
 export default class SnapshotRestore extends MusterCommand {
-  static override summary = 'Make the state of a context from a snapshot; then start it with `muster up`.'
+  static override summary = 'Make the state of a context, or with --data-dir that of a store, from a snapshot.'
   static override description =
     'Refused while a server runs on the context and when it already has a state. Nothing is put in place before the whole file was checked. ' +
-    'Do not run the old fleet and the restored one at the same time: both would act on the same rollouts and pages.'
+    'Do not run the old fleet and the restored one at the same time: both would act on the same rollouts and pages. ' +
+    'With --data-dir it makes the directory of one server of `muster delos serve`, always of a new cluster; make that of each server from the same file.'
   static override args = { file: Args.string({ required: true, description: 'the snapshot' }) }
-  static override examples = ['<%= config.bin %> delos snapshot restore ./muster.snapshot --context restored']
+  static override flags = {
+    'data-dir': Flags.string({
+      description: 'directory of a server of a store; must be empty',
+      helpValue: 'DIR',
+      dependsOn: ['as-new-cluster'],
+    }),
+    'as-new-cluster': Flags.boolean({
+      description: 'yes, it becomes another cluster than the one that was saved',
+      dependsOn: ['data-dir'],
+    }),
+    name: Flags.string({ description: 'name of the server', default: 'default', helpValue: 'NAME' }),
+    'initial-cluster': Flags.string({ description: 'all servers of the cluster; without it this one alone', helpValue: 'NAME=URL,…' }),
+    'initial-cluster-token': Flags.string({ description: 'tells the new cluster from the old', default: 'restored', helpValue: 'NAME' }),
+    'bump-revision': Flags.integer({
+      description: 'raise the revision by so many, past what clients of the old cluster may have seen',
+      default: 0,
+      min: 0,
+      helpValue: 'N',
+    }),
+  }
+  static override examples = [
+    '<%= config.bin %> delos snapshot restore ./muster.snapshot --context restored',
+    '<%= config.bin %> delos snapshot restore ./store.snapshot --data-dir ./store --as-new-cluster --bump-revision 1000000',
+  ]
 
   async run(): Promise<void> {
-    const { args } = await this.start(SnapshotRestore)
+    const { args, flags } = await this.start(SnapshotRestore)
+    if (flags['data-dir'] !== undefined) return this.restoreStore(resolve(args.file), resolve(flags['data-dir']), flags)
     const { restoreSnapshot } = await import('../../../server/delos/snapshot/restore.ts')
     const restored = await restoreSnapshot(this.paths, resolve(args.file))
     await this.answer('delos.snapshot.restore', restored, (data) => {
       const logs = Object.entries(data.logs).map(([log, { tail }]) => `${log} up to position ${tail - 1}`)
       return `context "${data.context}" has the state of "${data.from}" as of ${new Date(data.savedAt).toISOString()}: ${logs.join(', ')}\nStart it with \`muster up\`.`
+    })
+  }
+
+  private async restoreStore(
+    file: string,
+    dataDir: string,
+    flags: { name: string; 'initial-cluster'?: string | undefined; 'initial-cluster-token': string; 'bump-revision': number },
+  ): Promise<void> {
+    const { restoreStore } = await import('../../../server/delos/snapshot/restore-store.ts')
+    const { name, 'initial-cluster-token': token, 'bump-revision': bumpRevision } = flags
+    const initialCluster = flags['initial-cluster'] ?? `${name}=http://127.0.0.1:2380`
+    const restored = await restoreStore(file, { dataDir, name, initialCluster, token, bumpRevision })
+    await this.answer(this.dottedId, restored, (data) => {
+      const names = data.withoutPassword.join(', ')
+      const anew = names === '' ? '' : `\nPasswords have to be set anew: ${names}.`
+      const start = `muster delos serve --name ${name} --data-dir ${data.dataDir} --initial-cluster ${initialCluster} --initial-cluster-token ${token}`
+      return `${renderStoreSnapshot({ ...data, file: data.dataDir })}\nIt is server ${data.server} of the new cluster ${data.newCluster}. Start it with \`${start}\`.${anew}`
     })
   }
 }

@@ -65,11 +65,20 @@ function u64(value: bigint): Uint8Array {
 
 const readU64 = (bytes: Uint8Array): bigint => (bytes.length < 8 ? 0n : new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0))
 
+/** What stands in the file for people, under a key that etcd does not know and passes over. */
+export interface FileAbout {
+  /** id of the cluster, hex */
+  clusterId: string
+  savedAtMs: number
+}
+
+const ABOUT = 'muster'
+
 /**
  * @param position of the log, up to which the rows go
  * @returns bytes of the file
  */
-export function writeEtcdFile(sink: Sink, rows: EtcdRows, members: readonly Member[], position: number): number {
+export function writeEtcdFile(sink: Sink, rows: EtcdRows, members: readonly Member[], position: number, about: FileAbout | null): number {
   const { state } = rows
   const writer = new BboltWriter(sink)
   const bucket = (name: string, elements: Iterable<[Uint8Array, Uint8Array]>): void => writer.bucket(encoder.encode(name), elements)
@@ -108,6 +117,7 @@ export function writeEtcdFile(sink: Sink, rows: EtcdRows, members: readonly Memb
     named({
       consistent_index: u64(BigInt(position)),
       ...(compacted === null ? {} : { finishedCompactRev: compacted, scheduledCompactRev: compacted }),
+      ...(about === null ? {} : { [ABOUT]: encoder.encode(JSON.stringify(about)) }),
     }),
   )
   return writer.finish()
@@ -135,11 +145,18 @@ function encodeUser({ name, passwordHash, noPassword, roles }: UserRow): Uint8Ar
 const memberJson = ({ ID, name, peerURLs, clientURLs }: Member): string =>
   `{"id":${ID},"peerURLs":${JSON.stringify(peerURLs)},"name":${JSON.stringify(name)},"clientURLs":${JSON.stringify(clientURLs)}}`
 
-/**
- * The rows of an etcd's file. Its users' passwords cannot be taken over when they are of a kind that this program does not check; who they are is
- * in `withoutPassword`. Throws DELOS_SNAPSHOT_INVALID.
- */
-export function readEtcdFile(source: Source, meta: Meta): { rows: KvRows; withoutPassword: string[] } {
+/** What a file of etcd's holds. */
+export interface EtcdFile {
+  rows: KvRows
+  /** of the log, up to which the rows go */
+  position: number
+  about: FileAbout | null
+  /** users whose passwords are kept in a way that this program does not check: they have to be set anew */
+  withoutPassword: string[]
+}
+
+/** Reads all of a file. Throws DELOS_SNAPSHOT_INVALID. */
+export function readEtcdFile(source: Source, meta: Meta): EtcdFile {
   const versions = [...readBucket(source, meta, 'key')].map(([at, value]) => versionOf(at, value))
   const auth = new Map([...readBucket(source, meta, 'auth')].map(([name, value]) => [decoder.decode(name), value]))
   const own = new Map([...readBucket(source, meta, 'meta')].map(([name, value]) => [decoder.decode(name), value]))
@@ -163,7 +180,19 @@ export function readEtcdFile(source: Source, meta: Meta): { rows: KvRows; withou
         digest: 0,
       },
     },
+    position: Number(readU64(own.get('consistent_index') ?? NONE)),
+    about: aboutOf(own.get(ABOUT)),
     withoutPassword: users.filter(({ passwordHash }) => passwordHash.startsWith(BCRYPT)).map(({ name }) => name),
+  }
+}
+
+function aboutOf(bytes: Uint8Array | undefined): FileAbout | null {
+  if (bytes === undefined) return null
+  try {
+    return JSON.parse(decoder.decode(bytes)) as FileAbout
+  } catch {
+    // Not ours after all.
+    return null
   }
 }
 

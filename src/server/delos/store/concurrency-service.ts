@@ -1,7 +1,7 @@
 import { campaign, leaderRequest, NOTHING_OBSERVED, observe, proclaim, resign } from '../../../core/delos/recipes/etcd/election.ts'
 import { lock } from '../../../core/delos/recipes/etcd/lock.ts'
-import type { QueueState, Turn } from '../../../core/delos/recipes/etcd/queue.ts'
-import { leaseName, only, remove, txn } from '../../../core/delos/recipes/etcd/request.ts'
+import { leaveByKey, type QueueState, type Turn } from '../../../core/delos/recipes/etcd/queue.ts'
+import { leaseName } from '../../../core/delos/recipes/etcd/request.ts'
 import type { Recipe } from '../../../core/delos/recipes/etcd/step.ts'
 import type * as m from '../../../core/delos/wire/messages.ts'
 import type { Call, EtcdService, Reply, RpcError } from '../../../core/delos/wire/service.ts'
@@ -16,9 +16,6 @@ const NOT_LEADER: RpcError = { code: 2, text: 'election: not leader' }
 const NO_LEADER_KEY: RpcError = { code: 3, text: '"leader" field must be provided' }
 /** of a caller that brings no lease: as long as the session of etcd's own server */
 const LEASE_S = 60
-
-/** Of a place in a queue: nobody else makes that key, as it is named after the lease. */
-const removal = (key: m.Key): m.TxnRequest => txn([], [remove(only(key))])
 
 /** Locks and elections as etcd serves them: recipes on keys that etcd's clients use too, so all of them contend for the same. */
 export function concurrencyService(
@@ -48,7 +45,7 @@ export function concurrencyService(
       return await calls.run(recipe(lease), call)
     } catch (error) {
       if (error instanceof RpcFailure && error.rpc === CANCELLED)
-        await calls.txn(removal(`${name}/${leaseName(lease)}`), call).catch(() => undefined)
+        await calls.txn(leaveByKey(`${name}/${leaseName(lease)}`), call).catch(() => undefined)
       throw error
     }
   }
@@ -68,7 +65,7 @@ export function concurrencyService(
     },
     'Lock/Unlock': ({ key }, _raw, call, reply) => {
       answer(
-        calls.txn(removal(key), call).then((done) => ({ header: done.header })),
+        calls.txn(leaveByKey(key), call).then((done) => ({ header: done.header })),
         reply,
       )
     },

@@ -1,8 +1,7 @@
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import Database from 'better-sqlite3'
-import { readEtcdFile, writeEtcdFile } from '../../../core/delos/bbolt/etcd-file.ts'
+import { readEtcdFile, writeEtcdFile, type EtcdFile, type FileAbout } from '../../../core/delos/bbolt/etcd-file.ts'
 import { openBbolt } from '../../../core/delos/bbolt/reader.ts'
-import type { KvRows } from '../../../core/delos/kv/rows.ts'
 import type { Member } from '../../../core/delos/wire/messages.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { readRows } from './rows-file.ts'
@@ -13,7 +12,12 @@ const GATHER_BYTES = 1024 * 1024
  * Writes the rows of a `kv.db`, as they stand at one moment, in etcd's own format, synced. Blocks: for a thread of its own.
  * @returns bytes of the file, and the position up to which its rows go. Throws DELOS_SNAPSHOT_INVALID when there are none yet.
  */
-export function writeEtcdSnapshot(kvDb: string, file: string, members: readonly Member[]): { sizeBytes: number; position: number } {
+export function writeEtcdSnapshot(
+  kvDb: string,
+  file: string,
+  members: readonly Member[],
+  about: FileAbout,
+): { sizeBytes: number; position: number } {
   const db = new Database(kvDb, { readonly: true })
   const fd = openSync(file, 'w', 0o600)
   try {
@@ -22,7 +26,7 @@ export function writeEtcdSnapshot(kvDb: string, file: string, members: readonly 
       if (kept === null) throw new MusterError('DELOS_SNAPSHOT_INVALID', `${kvDb} holds nothing yet`)
       const { position } = kept.cursor
       const out = gather((at, bytes) => writeAllSync(fd, bytes, at))
-      const sizeBytes = writeEtcdFile(out.write, kept.rows, members, position)
+      const sizeBytes = writeEtcdFile(out.write, kept.rows, members, position, about)
       out.flush()
       fsyncSync(fd)
       return { sizeBytes, position }
@@ -34,7 +38,7 @@ export function writeEtcdSnapshot(kvDb: string, file: string, members: readonly 
 }
 
 /** What {@link readEtcdFile} gives, of a file. Null: it is none of etcd's. */
-export function readEtcdSnapshot(file: string): { rows: KvRows; withoutPassword: string[] } | null {
+export function readEtcdSnapshot(file: string): EtcdFile | null {
   const fd = openSync(file, 'r')
   try {
     const source = (at: number, length: number): Uint8Array => {

@@ -19,3 +19,36 @@ export function identifyBy(store: KvStore, tokens: Tokens): Identify {
     return (call.commonName === '' ? null : store.identityOfCommonName(call.commonName)) ?? NOBODY
   }
 }
+
+/** The longest name that an entry of the store's log takes, in UTF-8 three bytes a char at worst. */
+const ACTOR_CHARS_MAX = 80
+
+/** A call of this process itself, on behalf of somebody who was let in by it. */
+export class LocalCall implements Call {
+  readonly token = ''
+  readonly commonName = ''
+  readonly peer = ''
+  readonly requiresLeader = false
+  readonly actor: string
+  readonly #signal: AbortSignal | null
+
+  constructor(actor: string, signal: AbortSignal | null = null) {
+    this.actor = actor.toWellFormed().slice(0, ACTOR_CHARS_MAX)
+    this.#signal = signal
+  }
+
+  onCancel(listener: () => void): void {
+    this.#signal?.addEventListener('abort', listener, { once: true })
+  }
+}
+
+/**
+ * Who may do what here was decided before: without users of the store's own, its log keeps the name; with them, the process acts as
+ * root, whom they always have.
+ */
+export function identifyLocal(store: KvStore, others: Identify): Identify {
+  return (call) => {
+    if (!(call instanceof LocalCall)) return others(call)
+    return store.isAuthEnabled ? { user: 'root', authRevision: store.authRevision } : { user: call.actor, authRevision: 0 }
+  }
+}

@@ -59,7 +59,7 @@ export function kvService(replica: Replica, identify: Identify, headers: HeaderS
       if (isRpcError(given)) reply(given, null)
       else reply(null, sealHeader(given, headers))
     }
-    if (isSerializable) return give(answer(who))
+    if (isSerializable && !replica.isBehind) return give(answer(who))
     replica.linearizable(
       () => answer(who),
       (error, given) => {
@@ -100,6 +100,6 @@ export function kvService(replica: Replica, identify: Identify, headers: HeaderS
 }
 
 /** A txn that can make the store larger. */
-function hasPut({ success, failure }: m.TxnRequest): boolean {
+export function hasPut({ success, failure }: m.TxnRequest): boolean {
   return [...success, ...failure].some((part) => part.request_put !== null || (part.request_txn !== null && hasPut(part.request_txn)))
 }

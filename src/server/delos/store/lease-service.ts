@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { createLeaseKeeper } from '../../../core/delos/engines/lease-keeper.ts'
 import { NOBODY } from '../../../core/delos/kv/command.ts'
-import { isRpcError, KV_ERRORS } from '../../../core/delos/kv/errors.ts'
-import { createLeaseClock, type LeaseClock } from '../../../core/delos/kv/lease-clock.ts'
+import { isRpcError } from '../../../core/delos/kv/errors.ts'
 import type * as m from '../../../core/delos/wire/messages.ts'
 import type { Call, EtcdService, Reply, RpcError } from '../../../core/delos/wire/service.ts'
 import type { Identify } from './identity.ts'
@@ -28,65 +28,38 @@ const LOOK_MS = 100
 const KEEP_ALIVE = 'lease.keepAlive'
 const REMAINING = 'lease.remaining'
 const UNAVAILABLE: RpcError = { code: 14, text: 'etcdserver: no leader' }
-const monotonic = (): number => performance.now()
 
-export function leaseService(replica: Replica, identify: Identify, headers: HeaderSource, leader: LeaderLink): Leases {
+/** @param isLazy claim only once there is a lease to keep the time of, so that a store that nobody uses writes nothing */
+export function leaseService(replica: Replica, identify: Identify, headers: HeaderSource, leader: LeaderLink, isLazy = false): Leases {
   const { store, log } = replica
-  let clock: LeaseClock | null = null
   const header = (): m.ResponseHeader => ({ cluster_id: 0n, member_id: 0n, revision: store.revision, raft_term: 0 })
 
   // ------------------------------------------------------------------------------------------- the leader's clock
 
-  let claimed = -1
-  /** A new leader says so in the log; the place of that is its epoch, and its clock begins there. */
-  const claim = (): void => {
-    const { isLeader, term } = log.role()
-    if (!isLeader) {
-      clock = null
-      claimed = -1
-      return
-    }
-    if (claimed === term) return
-    claimed = term
-    replica.submit({ kind: 'leaderClaimed', serverId: headers.memberId.toString(16) }, null, (error) => {
-      if (error !== null) claimed = -1
-      else if (log.role().isLeader && log.role().term === term) clock = createLeaseClock(store, monotonic())
-    })
+  const keeper = createLeaseKeeper({
+    store,
+    serverId: headers.memberId.toString(16),
+    role: () => log.role(),
+    holdsLease: () => log.holdsReadLease(),
+    submit: (command, answer) => replica.submit(command, null, answer),
+    nowMs: () => performance.now(),
+  })
+  const look = (): void => {
+    if (!isLazy || keeper.isKeeping || store.leases()[Symbol.iterator]().next().done !== true) keeper.look()
   }
-  const stopRole = replica.onRole(claim)
-  claim()
-  const timer = setInterval(() => {
-    claim()
-    if (clock === null) return
-    const expired = clock.takeExpired(monotonic())
-    if (expired.length > 0) submitOfClock({ kind: 'leasesExpired', ids: expired, epoch: clock.epoch })
-    const checkpoints = clock.takeCheckpoints(monotonic())
-    if (checkpoints.length > 0) submitOfClock({ kind: 'leaseCheckpoint', checkpoints, epoch: clock.epoch })
-  }, LOOK_MS)
+  const stopRole = replica.onRole(look)
+  look()
+  const timer = setInterval(look, LOOK_MS)
   timer.unref()
-
-  /** What fails is asked for again by the clock itself. */
-  const submitOfClock = (command: Parameters<Replica['submit']>[0]): void =>
-    replica.submit(command, null, (error) => {
-      if (error === KV_ERRORS.staleEpoch) clock = null
-    })
+  // Also leases that another server granted: this one may be the leader.
+  const stopApplied = replica.onApplied((_position, changes) => keeper.applied(changes))
 
   /** TTL in seconds, 0: gone; null: this server keeps no time. */
-  const keepAliveHere = async (id: bigint): Promise<number | null> => {
-    const mine = clock
-    if (mine === null) return null
-    // A remainder that was logged has to go first: the next leader would take the lease for nearly over.
-    if (mine.mustLogFirst(id)) {
-      const command = { kind: 'leaseCheckpoint', checkpoints: [{ id, remainingS: 0 }], epoch: mine.epoch } as const
-      const error = await new Promise<RpcError | null>((resolve) => replica.submit(command, null, resolve))
-      if (error !== null) return null
-    }
-    return mine.keepAlive(id, monotonic())
-  }
+  const keepAliveHere = (id: bigint): Promise<number | null> => new Promise((resolve) => keeper.keepAlive(id, resolve))
   leader.answer(KEEP_ALIVE, async ({ id }: { id: string }) => ({ ttlS: await keepAliveHere(BigInt(id)) }))
   leader.answer(REMAINING, ({ id }: { id: string }) => ({
-    remainingS: clock?.remainingS(BigInt(id), monotonic()) ?? null,
-    isKnown: clock !== null,
+    remainingS: keeper.remainingS(BigInt(id)),
+    isKnown: keeper.isKeeping,
   }))
 
   /** TTL in seconds, 0: gone. Rejects while nobody keeps the time. */
@@ -108,20 +81,13 @@ export function leaseService(replica: Replica, identify: Identify, headers: Head
     const command = { kind: 'leaseGrant', id, ttlS: request.TTL, who } as const
     const refusal = store.check(command)
     if (refusal !== null) return reply(refusal, null)
+    // In one batch with the first lease: who has it can renew it at once.
+    keeper.look()
     replica.submit(command, null, (error, response) => {
       if (error !== null) return reply(error, null)
       reply(null, sealHeader(response as m.LeaseGrantResponse, headers))
     })
   }
-
-  // Also leases that another server granted: this one may be the leader.
-  const stopApplied = replica.onApplied((_position, changes) => {
-    if (clock === null || changes === null) return
-    for (const [id, row] of changes.leases) {
-      if (row === null) clock.gone(id)
-      else clock.granted(id, monotonic())
-    }
-  })
 
   return {
     grant: (ttlS) =>
@@ -184,7 +150,7 @@ export function leaseService(replica: Replica, identify: Identify, headers: Head
           if (isRpcError(given)) reply(given, null)
           else reply(null, sealHeader(given, headers))
         }
-        if (clock !== null) return answer(clock.remainingS(request.ID, monotonic()))
+        if (keeper.isKeeping) return answer(keeper.remainingS(request.ID))
         leader.ask<{ remainingS: number | null }>(REMAINING, { id: request.ID.toString() }).then(
           ({ remainingS }) => answer(remainingS),
           () => reply(UNAVAILABLE, null),

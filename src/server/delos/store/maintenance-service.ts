@@ -1,7 +1,7 @@
 import { isRpcError } from '../../../core/delos/kv/errors.ts'
 import { ALARM_ACTION } from '../../../core/delos/wire/messages.ts'
 import type * as m from '../../../core/delos/wire/messages.ts'
-import type { Call, EtcdService, Reply, RpcError } from '../../../core/delos/wire/service.ts'
+import type { Call, EtcdService, Reply, RpcError, Sink } from '../../../core/delos/wire/service.ts'
 import type { Identify } from './identity.ts'
 import { type HeaderSource, sealHeader } from './kv-service.ts'
 import type { Materialiser } from './materialiser.ts'
@@ -25,14 +25,18 @@ export interface MaintenanceOptions {
   identify: Identify
   headers: HeaderSource
   members: () => m.Member[]
+  changes: MemberChanges
   moveLeader: (to: bigint) => RpcError | null
+  /** Sends the store until `isOver`, then ends the stream. */
+  snapshot: (sink: Sink<m.SnapshotResponse>, isOver: () => boolean) => Promise<void>
 }
 
-/** Said in words, as whoever asks for these is a person, who would have to guess what an unknown method means. */
-const NO_MEMBER_CHANGE: RpcError = { code: 12, text: 'muster: the members of a running cluster cannot be changed' }
-const NO_SNAPSHOT: RpcError = {
-  code: 12,
-  text: "muster: snapshots in etcd's file format are not made; `etcdctl make-mirror` copies the keys to another cluster",
+/** What etcd's calls ask of the members; null: done. */
+export interface MemberChanges {
+  add(peerUrls: readonly string[], role: 'learner' | 'pending'): Promise<RpcError | bigint>
+  remove(id: bigint): Promise<RpcError | null>
+  update(id: bigint, peerUrls: readonly string[]): Promise<RpcError | null>
+  promote(ids: readonly bigint[]): Promise<RpcError | null>
 }
 
 /** What we say we are: three plain numbers, since clients parse them. */
@@ -44,7 +48,9 @@ export function maintenanceService({
   identify,
   headers,
   members,
+  changes,
   moveLeader,
+  snapshot,
 }: MaintenanceOptions): MaintenanceService {
   const { store, log } = replica
   const header = (): m.ResponseHeader => ({ cluster_id: 0n, member_id: 0n, revision: store.revision, raft_term: 0 })
@@ -61,6 +67,26 @@ export function maintenanceService({
     if (isRpcError(given)) reply(given, null)
     else reply(null, sealHeader(given, headers))
   }
+
+  /** A change of the members, by root when users are on; it takes as long as the log needs to go on with the new ones. */
+  const changing = <Response extends { header: m.ResponseHeader }>(
+    call: Call,
+    reply: Reply<Response>,
+    change: () => Promise<RpcError | bigint | null>,
+    answer: (id: bigint | null) => Response,
+  ): void => {
+    const who = identify(call)
+    const refusal = isRpcError(who) ? who : store.mayAdminister(who)
+    if (refusal !== null) return reply(refusal, null)
+    change().then(
+      (given) => {
+        if (given !== null && typeof given !== 'bigint') reply(given, null)
+        else reply(null, sealHeader(answer(given), headers))
+      },
+      (error: unknown) => reply({ code: 14, text: error instanceof Error ? error.message : String(error) }, null),
+    )
+  }
+  const changed = (): { header: m.ResponseHeader; members: m.Member[] } => ({ header: header(), members: members() })
 
   return {
     'Maintenance/Alarm': ({ action, memberID, alarm }, _raw, call, reply) => {
@@ -110,11 +136,31 @@ export function maintenanceService({
     'Maintenance/HashKV': (request, _raw, call, reply) => administer(call, reply, () => store.hashKv(request.revision)),
     'Maintenance/MoveLeader': ({ targetID }, _raw, call, reply) =>
       administer(call, reply, () => moveLeader(targetID) ?? { header: header() }),
-    'Maintenance/Snapshot': (_call, sink) => ({ message: () => sink.end(NO_SNAPSHOT), halfClosed: () => {}, cancelled: () => {} }),
-    'Cluster/MemberAdd': (_request, _raw, _call, reply) => reply(NO_MEMBER_CHANGE, null),
-    'Cluster/MemberRemove': (_request, _raw, _call, reply) => reply(NO_MEMBER_CHANGE, null),
-    'Cluster/MemberUpdate': (_request, _raw, _call, reply) => reply(NO_MEMBER_CHANGE, null),
-    'Cluster/MemberPromote': (_request, _raw, _call, reply) => reply(NO_MEMBER_CHANGE, null),
+    'Maintenance/Snapshot': (call, sink) => {
+      let isOver = false
+      return {
+        message: () => {
+          const who = identify(call)
+          const refusal = isRpcError(who) ? who : store.mayAdminister(who)
+          if (refusal !== null) return sink.end(refusal)
+          void snapshot(sink, () => isOver)
+        },
+        halfClosed: () => {},
+        cancelled: () => {
+          isOver = true
+        },
+      }
+    },
+    'Cluster/MemberAdd': ({ peerURLs, isLearner }, _raw, call, reply) =>
+      changing(
+        call,
+        reply,
+        () => changes.add(peerURLs, isLearner ? 'learner' : 'pending'),
+        (id) => ({ ...changed(), member: members().find(({ ID }) => ID === id) ?? null }),
+      ),
+    'Cluster/MemberRemove': ({ ID }, _raw, call, reply) => changing(call, reply, () => changes.remove(ID), changed),
+    'Cluster/MemberUpdate': ({ ID, peerURLs }, _raw, call, reply) => changing(call, reply, () => changes.update(ID, peerURLs), changed),
+    'Cluster/MemberPromote': ({ ID }, _raw, call, reply) => changing(call, reply, () => changes.promote([ID]), changed),
     'Cluster/MemberList': (_request, _raw, _call, reply) => reply(null, sealHeader({ header: header(), members: members() }, headers)),
   }
 }

@@ -1,8 +1,10 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
 import { bigintJson } from '../../../core/kernel/json.ts'
-import { readVersions } from './row-frame.ts'
-import { openRowsFile, type StoreCursor } from './rows-file.ts'
+import { openRowsFile, positionOf, type StoreCursor } from './rows-file.ts'
+import { versionRows } from './version-rows.ts'
 
 /** What the server sends: rows to be written in one transaction, or a request to sync. */
 export type ToMaterialiser =
@@ -17,19 +19,21 @@ export type ToMaterialiser =
       cursor: StoreCursor
     }
   | { kind: 'sync' }
+  /** the file at `from` takes the place of the database */
+  | { kind: 'replace'; from: string }
   | { kind: 'close' }
 
-export type SmallTable = 'kv_lease' | 'kv_user' | 'kv_role' | 'kv_alarm'
+export type SmallTable = 'kv_lease' | 'kv_user' | 'kv_role' | 'kv_alarm' | 'kv_session'
 
 export type FromMaterialiser =
   /** the last `write` is in the file, though perhaps not yet on the disk; `buffer` held its versions */
   | { kind: 'written'; position: number; bytes: number; inUse: number; buffer: ArrayBuffer }
   /** everything up to `position` is on the disk */
   | { kind: 'synced'; position: number }
+  | { kind: 'replaced'; error: string | null }
   | { kind: 'failed'; code: string; message: string }
   | { kind: 'closed' }
 
-const ROWS_PER_INSERT = 32
 /** The write-ahead log of the file is taken into it after so many bytes of rows; a deleted row counts for a part of its page. */
 const UNSYNCED_BYTES_MAX = 64 * 1024 * 1024
 const REMOVED_BYTES = 64
@@ -40,26 +44,41 @@ const RETRY_MS = 500
 function run(file: string): void {
   const port = parentPort
   if (port === null) throw new Error('this is a worker thread')
-  const db = openRowsFile(file)
-  const writer = createWriter(db)
+  let db = openRowsFile(file)
+  let writer = createWriter(db)
+  let measure = measureOf(db)
   const tell = (message: FromMaterialiser, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
-  let position = 0
+  let position = positionOf(db)
   let unsyncedBytes = 0
   const sync = (): void => {
-    db.pragma('wal_checkpoint(TRUNCATE)')
+    // Who reads the file meanwhile, to copy it, keeps a part of it from being synced; nobody waits for that.
+    db.pragma('busy_timeout = 0')
+    const [result] = db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[]
     unsyncedBytes = 0
-    tell({ kind: 'synced', position })
+    if (result?.busy === 0) tell({ kind: 'synced', position })
+    else tell({ kind: 'synced', position: 0 })
   }
+  const replace = (from: string): void => {
+    // The last one to close takes its write-ahead log into the file and removes it: it must not meet the new one.
+    db.close()
+    for (const name of [`${file}-wal`, `${file}-shm`]) rmSync(name, { force: true })
+    renameSync(from, file)
+    syncDirectoryNow(dirname(file))
+    db = openRowsFile(file)
+    writer = createWriter(db)
+    measure = measureOf(db)
+    position = positionOf(db)
+  }
+  // What was found may be in the page cache only.
+  sync()
   const write = (message: Extract<ToMaterialiser, { kind: 'write' }>): void => {
     writer(message)
     position = message.cursor.position
-    const pages = db.pragma('page_count', { simple: true }) as number
-    const free = db.pragma('freelist_count', { simple: true }) as number
-    const size = db.pragma('page_size', { simple: true }) as number
+    const { bytes, inUse, free } = measure()
     // Checkpoints sync, which the log's own syncs would have to wait for: seldom, then.
     unsyncedBytes += message.versions.length + message.removed.length * REMOVED_BYTES
     const { buffer } = message.versions
-    tell({ kind: 'written', position, bytes: pages * size, inUse: (pages - free) * size, buffer }, [buffer])
+    tell({ kind: 'written', position, bytes, inUse, buffer }, [buffer])
     if (message.removed.length > 0 && free > VACUUM_PAGES) db.pragma(`incremental_vacuum(${VACUUM_PAGES})`)
     if (unsyncedBytes > UNSYNCED_BYTES_MAX) sync()
   }
@@ -70,13 +89,22 @@ function run(file: string): void {
       if (db.inTransaction) db.exec('ROLLBACK')
       tell({ kind: 'failed', code: (error as { code?: string }).code ?? '', message: (error as Error).message })
       // A disk that is full may have room later; nothing newer is written before this.
-      if (again) setTimeout(() => attempt(work, true), RETRY_MS)
+      const ofThis = db
+      if (again) setTimeout(() => (ofThis === db ? attempt(work, true) : undefined), RETRY_MS)
     }
   }
   port.on('message', (message: ToMaterialiser) => {
     if (message.kind === 'write') attempt(() => write(message), true)
     else if (message.kind === 'sync') attempt(sync, false)
-    else {
+    else if (message.kind === 'replace') {
+      try {
+        replace(message.from)
+        sync()
+        tell({ kind: 'replaced', error: null })
+      } catch (error) {
+        tell({ kind: 'replaced', error: String(error) })
+      }
+    } else {
       attempt(sync, false)
       db.close()
       tell({ kind: 'closed' })
@@ -85,30 +113,39 @@ function run(file: string): void {
   })
 }
 
+/** How large the file is. Asked after each transaction: prepared once, it costs next to nothing. */
+function measureOf(db: Database.Database): () => { bytes: number; inUse: number; free: number } {
+  const pageCount = db.prepare('PRAGMA page_count').pluck()
+  const freeCount = db.prepare('PRAGMA freelist_count').pluck()
+  const size = db.pragma('page_size', { simple: true }) as number
+  return () => {
+    const [pages, free] = [pageCount.get() as number, freeCount.get() as number]
+    return { bytes: pages * size, inUse: (pages - free) * size, free }
+  }
+}
+
+function syncDirectoryNow(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
 function createWriter(db: Database.Database): (message: Extract<ToMaterialiser, { kind: 'write' }>) => void {
-  const columns = 8
-  const insert = (rows: number): Database.Statement<unknown[]> =>
-    db.prepare(`INSERT OR REPLACE INTO kv_rev VALUES ${Array.from({ length: rows }, () => `(${'?,'.repeat(columns - 1)}?)`).join(',')}`)
-  const one = insert(1)
-  const many = insert(ROWS_PER_INSERT)
+  const insert = versionRows(db)
   const remove = db.prepare('DELETE FROM kv_rev WHERE rev = ? AND sub = ?')
   const state = db.prepare('INSERT OR REPLACE INTO kv_state VALUES (1, ?)')
   const put = new Map<SmallTable, Database.Statement>()
   const drop = new Map<SmallTable, Database.Statement>()
-  for (const table of ['kv_lease', 'kv_user', 'kv_role', 'kv_alarm'] as const) {
+  for (const table of ['kv_lease', 'kv_user', 'kv_role', 'kv_alarm', 'kv_session'] as const) {
     put.set(table, db.prepare(`INSERT OR REPLACE INTO ${table} VALUES (?, ?)`))
     drop.set(table, db.prepare(`DELETE FROM ${table} WHERE id = ?`))
   }
   return (message) => {
     db.exec('BEGIN IMMEDIATE')
-    let params: unknown[] = []
-    for (const { rev, sub, key, create, version, lease, isDeleted, value } of readVersions(message.versions)) {
-      params.push(rev, sub, key, create, version, lease, isDeleted, value)
-      if (params.length < ROWS_PER_INSERT * columns) continue
-      many.run(params)
-      params = []
-    }
-    for (let at = 0; at < params.length; at += columns) one.run(params.slice(at, at + columns))
+    insert(message.versions)
     for (let i = 0; i < message.removed.length; i += 2) remove.run(message.removed[i], message.removed[i + 1])
     for (const [table, id, row] of message.small) {
       if (row === null) drop.get(table)?.run(id)

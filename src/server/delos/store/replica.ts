@@ -1,17 +1,18 @@
 import { randomInt } from 'node:crypto'
-import type { LogRole, OrderedLog } from '../../../core/contracts/ordered-log.ts'
+import type { LogBase, LogRole, OrderedLog } from '../../../core/contracts/ordered-log.ts'
 import { AppliedOnce } from '../../../core/delos/engines/applied-once.ts'
 import { BATCH_ENTRIES_MAX, BatchWriter, readBatch } from '../../../core/delos/engines/batch.ts'
 import type { AppliedAt, KvCommand, ResponseOf } from '../../../core/delos/kv/command.ts'
 import { COMMAND_KIND } from '../../../core/delos/kv/command-kind.ts'
 import { decodeCommand, encodeBody } from '../../../core/delos/kv/command-codec.ts'
 import { isRpcError, KV_ERRORS } from '../../../core/delos/kv/errors.ts'
-import type { KvChanges } from '../../../core/delos/kv/rows.ts'
+import type { KvChanges, KvRows } from '../../../core/delos/kv/rows.ts'
 import type { KvStore } from '../../../core/delos/kv/store-contract.ts'
 import type { RpcError } from '../../../core/delos/wire/service.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { Materialiser } from './materialiser.ts'
+import type { PoisonNote } from './poison-note.ts'
 import type { StoreCursor } from './rows-file.ts'
 
 type Answer<C extends KvCommand> = (error: RpcError | null, response: ResponseOf<C> | null) => void
@@ -23,8 +24,12 @@ export interface ReplicaOptions {
   materialiser: Materialiser
   logger: Logger
   now: () => number
+  /** what killed an earlier process; without it nothing is noted */
+  poison?: PoisonNote
   /** The log says something that this program cannot apply: it stops serving. */
   onFatal: (error: MusterError) => void
+  /** told how long each batch that was asked for here took until it was applied; null: it was not */
+  onAppended?: (ms: number | null) => void
 }
 
 export interface Replica {
@@ -42,6 +47,20 @@ export interface Replica {
   /** After each batch, before its answers. Gives what ends it. */
   onApplied(listener: AppliedListener): () => void
   onRole(listener: (role: LogRole) => void): () => void
+  /** Runs when the store was replaced by another server's. Gives what ends it. */
+  onRestored(listener: () => void): () => void
+  /** Runs when the log no longer has what comes next: a snapshot is wanted. Gives what ends it. */
+  onGap(listener: () => void): () => void
+  /** From now on nothing is answered here, until `restore`: what this server has is from the past. */
+  setBehind(): void
+  readonly isBehind: boolean
+  /** Why no change and no read of the present is answered here any more, DELOS_POISON; null: they are. */
+  readonly refusal: RpcError | null
+  /**
+   * Puts another server's store in the place of this one, and goes on from there with the log.
+   * @param swap puts the rows on the disk, while nothing is written there, and gives them
+   */
+  restore(swap: () => Promise<{ rows: KvRows; cursor: StoreCursor }>, base: LogBase): Promise<void>
   readonly applied: number
   /** reads that no lease covered, so that the log was asked */
   readonly readsConfirmed: number
@@ -72,6 +91,7 @@ const TOO_MANY: RpcError = { code: 8, text: 'etcdserver: too many requests' }
 const NO_LEADER: RpcError = { code: 14, text: 'etcdserver: no leader' }
 const TIMED_OUT: RpcError = { code: 14, text: 'etcdserver: request timed out' }
 const NO_SPACE: RpcError = { code: 8, text: 'etcdserver: mvcc: database space exceeded' }
+const BEHIND: RpcError = { code: 14, text: 'muster: this server waits for a snapshot of another one' }
 const STOPPED: RpcError = { code: 14, text: 'etcdserver: server stopped' }
 
 const encoder = new TextEncoder()
@@ -87,7 +107,7 @@ class StoreReplica implements Replica {
   readonly log: OrderedLog
   readonly #options: ReplicaOptions
   readonly #proposer = randomInt(1, 2 ** 47)
-  readonly #once: AppliedOnce
+  #once: AppliedOnce
   #seq = 0
   #timeMs: number
   applied: number
@@ -101,7 +121,11 @@ class StoreReplica implements Replica {
   #isCompacting = false
   readonly #compactWaiters: (() => void)[] = []
   readonly #listeners = new Set<AppliedListener>()
+  readonly #restoredListeners = new Set<() => void>()
+  readonly #gapListeners = new Set<() => void>()
   #isClosed = false
+  isBehind = false
+  refusal: RpcError | null = null
   /** nothing after this position may be applied */
   #isHalted = false
   readsConfirmed = 0
@@ -114,7 +138,8 @@ class StoreReplica implements Replica {
     this.#timeMs = options.cursor.timeMs
     this.#once = new AppliedOnce(options.cursor.sessions)
     options.materialiser.start(() => ({ position: this.applied, timeMs: this.#timeMs, sessions: this.#once.rows() }))
-    this.#replay()
+    if (this.applied + 1 < options.log.head()) this.isBehind = true
+    else this.#replay()
     options.log.onCommitted((position, batch) => this.#commit(position, batch))
   }
 
@@ -131,10 +156,51 @@ class StoreReplica implements Replica {
     return this.log.onRole(listener)
   }
 
+  onRestored(listener: () => void): () => void {
+    this.#restoredListeners.add(listener)
+    return () => this.#restoredListeners.delete(listener)
+  }
+
+  onGap(listener: () => void): () => void {
+    this.#gapListeners.add(listener)
+    if (this.isBehind) listener()
+    return () => this.#gapListeners.delete(listener)
+  }
+
+  setBehind(): void {
+    this.isBehind = true
+  }
+
+  async restore(swap: () => Promise<{ rows: KvRows; cursor: StoreCursor }>, base: LogBase): Promise<void> {
+    this.isBehind = true
+    const { rows, cursor } = await swap()
+    if (this.#isClosed) return
+    this.store.restore(rows)
+    this.applied = cursor.position
+    this.#timeMs = cursor.timeMs
+    this.#once = new AppliedOnce(cursor.sessions)
+    this.#isHalted = false
+    this.refusal = null
+    await this.log.install(base)
+    // What was asked here and is in the snapshot was applied by others: what came of it nobody here knows.
+    for (const seq of [...this.#inFlight.keys()]) if (!this.#once.isNew(this.#proposer, seq)) this.#fail(seq, TIMED_OUT)
+    if (this.applied + 1 < this.log.head()) return this.#gap()
+    this.isBehind = false
+    for (const listener of this.#restoredListeners) listener()
+    this.#replay()
+  }
+
+  #gap(): void {
+    this.isBehind = true
+    for (const listener of this.#gapListeners) listener()
+  }
+
   // ----------------------------------------------------------------------------------------------- asking
 
   submit<C extends KvCommand>(command: C, raw: Uint8Array | null, answer: Answer<C>): void {
     if (this.#isClosed) return answer(STOPPED, null)
+    if (this.isBehind) return answer(BEHIND, null)
+    if (this.refusal !== null) return answer(this.refusal, null)
     if (this.#waiting >= WAITING_MAX || this.#options.materialiser.backlogBytes() > BACKLOG_BYTES_MAX) return answer(TOO_MANY, null)
     if (this.#writer.length >= BATCH_BYTES_MAX || this.#writer.count === BATCH_ENTRIES_MAX) this.#flush()
     const who = 'who' in command ? command.who : null
@@ -161,7 +227,15 @@ class StoreReplica implements Replica {
     this.#writer.reset()
     this.#inFlight.set(seq, this.#open)
     this.#open = []
-    this.#options.log.append(batch).catch((error: unknown) => this.#fail(seq, error))
+    const startedAt = performance.now()
+    const { onAppended } = this.#options
+    this.#options.log.append(batch).then(
+      () => onAppended?.(performance.now() - startedAt),
+      (error: unknown) => {
+        onAppended?.(null)
+        this.#fail(seq, error)
+      },
+    )
   }
 
   #fail(seq: number, error: unknown): void {
@@ -175,6 +249,8 @@ class StoreReplica implements Replica {
 
   linearizable<T>(read: () => T, done: (error: RpcError | null, value: T | null) => void): void {
     if (this.#isClosed) return done(STOPPED, null)
+    if (this.isBehind) return done(BEHIND, null)
+    if (this.refusal !== null) return done(this.refusal, null)
     // First the state is read, then the lease is looked at: a lease that ends between the two must not cover the read.
     if (this.applied + 1 === this.log.tail()) {
       const value = read()
@@ -188,7 +264,10 @@ class StoreReplica implements Replica {
       this.#reads = []
       this.log.readBarrier().then(
         () => {
-          for (const each of reads) each.done(null, each.read())
+          const refusal = this.isBehind ? BEHIND : this.refusal
+          for (const each of reads)
+            if (refusal !== null) each.done(refusal, null)
+            else each.done(null, each.read())
         },
         (error: unknown) => {
           for (const each of reads) each.done(refusalOf(error), null)
@@ -209,7 +288,16 @@ class StoreReplica implements Replica {
   }
 
   #commit(position: number, bytes: Uint8Array): void {
-    if (position <= this.applied || this.#isHalted) return
+    if (position <= this.applied || this.#isHalted || this.isBehind) return
+    if (position > this.applied + 1) return this.#gap()
+    const { poison } = this.#options
+    if (poison?.poisoned === position) return this.#leaveAlone(position, bytes)
+    poison?.before(position)
+    this.#take(position, bytes)
+    if (!this.#isHalted) poison?.after()
+  }
+
+  #take(position: number, bytes: Uint8Array): void {
     const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const proposer = header.getFloat64(12)
     const seq = header.getFloat64(20)
@@ -217,6 +305,7 @@ class StoreReplica implements Replica {
       try {
         this.#apply(position, bytes, proposer, seq, header.getFloat64(4))
       } catch (error) {
+        this.#options.poison?.threw(position)
         this.#crash(error)
       }
     } else {
@@ -293,6 +382,15 @@ class StoreReplica implements Replica {
     })
   }
 
+  /** Goes no further than before it; what is here may be read, and the log goes on, here too. */
+  #leaveAlone(position: number, bytes: Uint8Array): void {
+    this.#isHalted = true
+    const commands = (readBatch(bytes)?.entries ?? []).map((entry) => decodeCommand(entry)?.kind ?? 'unknown')
+    this.refusal = { code: 14, text: `muster: applying position ${position} (${commands.join(', ')}) ends this server: DELOS_POISON` }
+    this.#options.logger.error('stopped applying: DELOS_POISON', { position, commands: commands.join(',') })
+    for (const seq of [...this.#inFlight.keys()]) this.#fail(seq, this.refusal)
+  }
+
   #unknown(position: number): void {
     this.#isHalted = true
     this.#isClosed = true
@@ -306,6 +404,7 @@ class StoreReplica implements Replica {
     this.#flush()
     for (const seq of [...this.#inFlight.keys()]) this.#fail(seq, STOPPED)
     await this.#options.materialiser.close()
+    this.#options.poison?.close()
     await this.log.close()
   }
 }

@@ -1,7 +1,6 @@
 import Database from 'better-sqlite3'
-import type { SessionRow } from '../../../core/delos/engines/applied-once.ts'
-import type { AlarmMember } from '../../../core/delos/wire/messages.ts'
-import type { KvRows, LeaseRow, RoleRow, StateRow, UserRow } from '../../../core/delos/kv/rows.ts'
+import type { SessionRow as ProposerRow } from '../../../core/delos/engines/applied-once.ts'
+import type { AlarmRow, KvRows, LeaseRow, RoleRow, SessionRow, StateRow, UserRow } from '../../../core/delos/kv/rows.ts'
 import { NO_BYTES, tombstone, type Version } from '../../../core/delos/kv/version.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { parseBigintJson } from '../../../core/kernel/json.ts'
@@ -22,6 +21,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS kv_user (id TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS kv_role (id TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS kv_alarm (id TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS kv_session (id TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS kv_state (one INTEGER PRIMARY KEY CHECK (one = 1), row TEXT NOT NULL);
 `
 
@@ -31,7 +31,7 @@ export interface StoreCursor {
   position: number
   timeMs: number
   /** which batches were applied, so that one that was sent twice is applied once */
-  sessions: SessionRow[]
+  sessions: ProposerRow[]
 }
 
 export const EMPTY_CURSOR: StoreCursor = { position: 0, timeMs: 0, sessions: [] }
@@ -53,6 +53,12 @@ export function openRowsFile(file: string): Database.Database {
   db.exec(TABLES)
   db.pragma(`user_version = ${FORMAT}`)
   return db
+}
+
+/** Of the last batch in the rows; 0: none. */
+export function positionOf(db: Database.Database): number {
+  const state = db.prepare<[], { row: string }>('SELECT row FROM kv_state').get()
+  return state === undefined ? 0 : (parseBigintJson(state.row) as { cursor: StoreCursor }).cursor.position
 }
 
 interface RevRow {
@@ -91,7 +97,8 @@ export function readRows(
       leases: small<LeaseRow>('kv_lease'),
       users: small<UserRow>('kv_user'),
       roles: small<RoleRow>('kv_role'),
-      alarms: small<AlarmMember>('kv_alarm'),
+      alarms: small<AlarmRow>('kv_alarm'),
+      sessions: small<SessionRow>('kv_session'),
       state: row.state,
     },
   }

@@ -33,6 +33,10 @@ export function watchService(replica: Replica, identify: Identify, headers: Head
     hub.publish()
     if (hub.unsyncedCount > 0) due()
   })
+  replica.onRestored(() => {
+    hub.restored()
+    due()
+  })
   const timer = setInterval(() => hub.notifyProgress(), PROGRESS_MS)
   timer.unref()
   let streams = 0

@@ -86,7 +86,7 @@ describe.skipIf(missing !== null)(`etcd's own file (${missing ?? 'etcd 3.4'})`, 
 
     const ours = join(dir, 'ours.db')
     const fd = openSync(ours, 'w')
-    const length = writeEtcdFile((offset, part) => writeSync(fd, part, 0, part.length, offset), rows, [], 1000)
+    const length = writeEtcdFile((offset, part) => writeSync(fd, part, 0, part.length, offset), rows, [], 1000, null)
     closeSync(fd)
     writeFileSync(ours, createHash('sha256').update(readFileSync(ours)).digest(), { flag: 'a' })
     expect(length % 4096).toBe(0)

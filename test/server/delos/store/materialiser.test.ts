@@ -42,7 +42,7 @@ function* commands(seed: number): Generator<KvCommand> {
 }
 
 async function writeAll(file: string, store: KvStore, seed: number): Promise<void> {
-  const rows = startMaterialiser(file, log, 0)
+  const rows = startMaterialiser(file, log)
   let position = 0
   rows.start(() => ({ position, timeMs: 5, sessions: [[9, 3, [1, 3]]] }))
   for (const command of commands(seed)) {

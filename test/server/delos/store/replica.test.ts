@@ -30,13 +30,13 @@ async function start(): Promise<{ replica: Replica; log: ReturnType<typeof openS
   const dir = mkdtempSync(join(tmpdir(), 'muster-replica-'))
   open.push(async () => rmSync(dir, { recursive: true, force: true }))
   const logger = createLogger(null)
-  const log = openSingleLog(await openFileLoglet(join(dir, 'log'), { segmentBytes: 1024 * 1024 }), 1n)
+  const log = openSingleLog(await openFileLoglet(join(dir, 'log'), { segmentBytes: 1024 * 1024 }), 1n, (error) => fatal.push(error))
   const fatal: MusterError[] = []
   const replica = openReplica({
     log,
     store: createStore({}),
     cursor: EMPTY_CURSOR,
-    materialiser: startMaterialiser(join(dir, 'kv.db'), logger, 0),
+    materialiser: startMaterialiser(join(dir, 'kv.db'), logger),
     logger,
     now: () => 1000,
     onFatal: (error) => fatal.push(error),

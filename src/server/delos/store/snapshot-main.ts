@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, readSync, statSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import Database from 'better-sqlite3'
+import type { FileAbout } from '../../../core/delos/bbolt/etcd-file.ts'
+import type { Member } from '../../../core/delos/wire/messages.ts'
+import { writeEtcdSnapshot } from './etcd-snapshot.ts'
+import { positionOf } from './rows-file.ts'
+
+/**
+ * `make`: a copy of the rows in `from`, as they stand at one moment, at `file`. `etcd`: the same in etcd's format. `check`: whether `file` is
+ * whole and holds rows.
+ */
+export type SnapshotTask =
+  | { kind: 'make'; from: string; file: string }
+  | { kind: 'etcd'; from: string; file: string; members: Member[]; about: FileAbout }
+  | { kind: 'check'; file: string }
+
+/** `position`: of the last batch in the rows; 0: none */
+export type SnapshotResult =
+  | { kind: 'done'; sizeBytes: number; sha256: string; position: number }
+  | { kind: 'failed'; code: string; message: string }
+
+const READ_BYTES = 1024 * 1024
+
+function make(from: string, file: string): void {
+  const db = new Database(from, { readonly: true })
+  try {
+    db.prepare('VACUUM INTO ?').run(file)
+  } finally {
+    db.close()
+  }
+}
+
+function positionIn(file: string, isChecked: boolean): number {
+  const db = new Database(file, { readonly: true })
+  try {
+    if (isChecked) {
+      const found = db.pragma('integrity_check(1)', { simple: true })
+      if (found !== 'ok') throw Object.assign(new Error(String(found)), { code: 'DAMAGED' })
+    }
+    return positionOf(db)
+  } finally {
+    db.close()
+  }
+}
+
+/** Syncs the file, too: from here on others rely on it. */
+function digest(file: string): string {
+  const hash = createHash('sha256')
+  const fd = openSync(file, 'r')
+  const buffer = new Uint8Array(READ_BYTES)
+  try {
+    for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer)) hash.update(buffer.subarray(0, read))
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  return hash.digest('hex')
+}
+
+function positionOfTask(task: SnapshotTask): number {
+  if (task.kind === 'etcd') return writeEtcdSnapshot(task.from, task.file, task.members, task.about).position
+  if (task.kind === 'make') make(task.from, task.file)
+  return positionIn(task.file, task.kind === 'check')
+}
+
+function run(task: SnapshotTask): SnapshotResult {
+  try {
+    const position = positionOfTask(task)
+    return { kind: 'done', sizeBytes: statSync(task.file).size, sha256: digest(task.file), position }
+  } catch (error) {
+    return { kind: 'failed', code: (error as { code?: string }).code ?? '', message: (error as Error).message }
+  }
+}
+
+parentPort?.postMessage(run(workerData as SnapshotTask))

@@ -1,0 +1,230 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { open, rm, type FileHandle } from 'node:fs/promises'
+import type { KvRows } from '../../../core/delos/kv/rows.ts'
+import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
+import type { Logger } from '../../../platform/logger.ts'
+import { diskFailed } from '../disk.ts'
+import { CHANNEL, type Peers } from '../quorum/peers.ts'
+import type { Materialiser } from './materialiser.ts'
+import type { Replica } from './replica.ts'
+import type { StoreCursor } from './rows-file.ts'
+import { checkSnapshotFile } from './snapshot-file.ts'
+import { decodeSnapshotFrame, encodeSnapshotFrame, PART_BYTES, type SnapshotMessage, type SnapshotOffer } from './snapshot-frames.ts'
+
+export interface SnapshotSinkOptions {
+  peers: Peers
+  others: () => readonly bigint[]
+  replica: Replica
+  materialiser: Materialiser
+  /** where what has come is kept, beside `kv.db` */
+  file: string
+  /** What `kv.db` holds now. */
+  readRows: () => { rows: KvRows; cursor: StoreCursor } | null
+  logger: Logger
+  onFatal: (error: MusterError) => void
+}
+
+export interface SnapshotSink {
+  /** Gets a snapshot, from that server first, unless one is under way; without effect if its log still has what is wanted next. */
+  want(from: bigint | null): void
+  stop(): Promise<void>
+}
+
+/** Parts asked for and not here yet. */
+const OUTSTANDING_MAX = 2
+const OFFER_MS = 60_000
+const PART_MS = 3000
+const INBOX_MAX = 16
+/** So often a part is asked for again before another server is tried. */
+const TRIES_MAX = 10
+const PAUSE_MS = 200
+
+/** Of an unfinished snapshot: from whom it comes. Beside it, so that the next process goes on where this one ended. */
+interface Kept {
+  from: string
+  offer: SnapshotOffer
+}
+
+type Came = { from: bigint; message: SnapshotMessage; bytes: Uint8Array }
+
+/**
+ * Gets the store of another server when its own cannot be brought up from the log any more: asks part after part, checks the whole, puts
+ * it in the place of `kv.db` and lets the replica go on from there.
+ */
+export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
+  const { peers, others, replica, materialiser, file, logger } = options
+  const keptFile = `${file}.json`
+  let running: Promise<void> | null = null
+  let isStopped = false
+  /** what came and nobody looked at yet: two parts may come at once */
+  let inbox: Came[] = []
+  let wake: (() => void) | null = null
+
+  const send = (to: bigint, message: SnapshotMessage): void => peers.send(to, CHANNEL.snapshot, encodeSnapshotFrame(message))
+  const stopHearing = peers.onFrame(CHANNEL.snapshot, (from, frame) => {
+    const decoded = decodeSnapshotFrame(frame)
+    if (decoded === null || running === null || inbox.length >= INBOX_MAX) return
+    inbox.push({ from, ...decoded })
+    wake?.()
+  })
+
+  /** The next thing that is of interest; null: nothing came in time. */
+  const next = async <T>(pick: (came: Came) => T | null, withinMs: number): Promise<T | null> => {
+    const untilMs = performance.now() + withinMs
+    while (!isStopped) {
+      for (let came = inbox.shift(); came !== undefined; came = inbox.shift()) {
+        const picked = pick(came)
+        if (picked !== null) return picked
+      }
+      const leftMs = untilMs - performance.now()
+      if (leftMs <= 0) return null
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs)
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      wake = null
+    }
+    return null
+  }
+
+  const askFor = async (from: bigint): Promise<SnapshotOffer | 'none' | null> => {
+    inbox = []
+    const isForced = replica.isBehind && replica.applied + 1 < replica.log.head()
+    send(from, { kind: 'ask', next: replica.log.tail(), isForced })
+    return next((came) => {
+      if (came.from !== from) return null
+      if (came.message.kind === 'offer') return came.message.offer
+      return came.message.kind === 'none' ? 'none' : null
+    }, OFFER_MS)
+  }
+
+  /** Appends parts until all are here. False: the other no longer has it or does not answer. */
+  const fetch = async (from: bigint, { id, sizeBytes }: SnapshotOffer, handle: FileHandle, have: number): Promise<boolean> => {
+    let written = have
+    let asked = have
+    let tries = 0
+    // What came before its turn: two are under way, and a part that was asked for twice comes twice.
+    const early = new Map<number, Uint8Array>()
+    while (written < sizeBytes && !isStopped) {
+      while (asked < sizeBytes && asked < written + OUTSTANDING_MAX * PART_BYTES) {
+        send(from, { kind: 'get', id, offset: asked })
+        asked += PART_BYTES
+      }
+      const came = await next(({ from: who, message, bytes }) => {
+        if (who !== from || !('id' in message) || message.id !== id) return null
+        if (message.kind === 'gone') return 'gone'
+        return message.kind === 'part' ? { offset: message.offset, bytes } : null
+      }, PART_MS)
+      if (came === 'gone') return false
+      if (came === null) {
+        tries += 1
+        if (tries === TRIES_MAX) return false
+        asked = written
+        continue
+      }
+      tries = 0
+      early.set(came.offset, came.bytes)
+      for (let part = early.get(written); part !== undefined && part.length > 0; part = early.get(written)) {
+        early.delete(written)
+        await handle.write(part, 0, part.length, written)
+        written += part.length
+      }
+      for (const offset of early.keys()) if (offset < written) early.delete(offset)
+    }
+    return written === sizeBytes
+  }
+
+  const kept = (): Kept | null => {
+    try {
+      return JSON.parse(readFileSync(keptFile, 'utf8')) as Kept
+    } catch {
+      return null
+    }
+  }
+
+  const drop = async (): Promise<void> => {
+    await rm(keptFile, { force: true })
+    await rm(file, { force: true })
+  }
+
+  /** One try with one server. True: nothing more is wanted. */
+  const attempt = async (from: bigint, unfinished: SnapshotOffer | null): Promise<boolean> => {
+    const offer = unfinished ?? (await askFor(from))
+    if (offer === null) return false
+    if (offer === 'none') return !replica.isBehind
+    replica.setBehind()
+    if (unfinished === null) {
+      await drop()
+      writeFileSync(keptFile, JSON.stringify({ from: from.toString(), offer } satisfies Kept), { mode: 0o600 })
+    }
+    const have = Math.min(statSync(file, { throwIfNoEntry: false })?.size ?? 0, offer.sizeBytes)
+    logger.info('gets a snapshot', { from: from.toString(16), position: offer.base.position - 1, bytes: offer.sizeBytes, have })
+    const handle = await open(file, have === 0 ? 'w' : 'r+', 0o600)
+    let isWhole = false
+    try {
+      isWhole = await fetch(from, offer, handle, have)
+      if (isWhole) await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    // A connection that was lost is no reason to begin anew, nor is this server's end.
+    if (!isWhole) {
+      if (!isStopped) await drop()
+      return isStopped
+    }
+    const found = await checkSnapshotFile(file).catch((error: unknown) => String(error))
+    if (typeof found === 'string' || found.sha256 !== offer.sha256 || found.position + 1 !== offer.base.position) {
+      logger.error('a snapshot is not what was offered', {
+        from: from.toString(16),
+        found: typeof found === 'string' ? found : found.sha256,
+      })
+      await drop()
+      return false
+    }
+    await install(offer)
+    return !replica.isBehind
+  }
+
+  const install = async ({ base, sizeBytes }: SnapshotOffer): Promise<void> => {
+    const startedAtMs = performance.now()
+    await replica.restore(async () => {
+      await materialiser.replace(file)
+      await rm(keptFile, { force: true })
+      const rows = options.readRows()
+      if (rows === null) throw new MusterError('DELOS_SNAPSHOT_INVALID', 'the snapshot that was put in place holds no rows')
+      return rows
+    }, base)
+    const ms = Math.round(performance.now() - startedAtMs)
+    logger.info('goes on from a snapshot', { position: base.position - 1, bytes: sizeBytes, ms })
+  }
+
+  const run = async (first: bigint | null): Promise<void> => {
+    const unfinished = kept()
+    const order = [...(first === null ? [] : [first]), ...others().filter((id) => id !== first)]
+    if (unfinished !== null && (await attempt(BigInt(unfinished.from), unfinished.offer))) return
+    for (let i = 0; !isStopped; i += 1) {
+      if (await attempt(order[i % order.length] as bigint, null)) return
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+  }
+
+  return {
+    want: (from) => {
+      if (running !== null || isStopped) return
+      running = run(from)
+        .catch((error: unknown) => options.onFatal(isRefusal(error) ? error : diskFailed(file, error)))
+        .finally(() => {
+          running = null
+        })
+    },
+    stop: async () => {
+      isStopped = true
+      stopHearing()
+      wake?.()
+      await Promise.race([running, new Promise((resolve) => setTimeout(resolve, PART_MS))])
+    },
+  }
+}

@@ -1,0 +1,133 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { serveOptions } from '../../../../src/server/delos/serve/options.ts'
+import { startServing, type Serving } from '../../../../src/server/delos/serve/serve.ts'
+import { gateway, getPrefix, putKey } from '../../../support/delos-servers.ts'
+import { eventually } from '../../../support/eventually.ts'
+import { freePort } from '../../../support/free-port.ts'
+
+/** Three real servers in this process: own files, own sockets. */
+interface Server {
+  name: string
+  dir: string
+  url: string
+  start: () => Promise<void>
+  close: () => Promise<void>
+}
+
+const root = mkdtempSync(join(tmpdir(), 'muster-digest-'))
+let servers: Server[]
+
+beforeAll(async () => {
+  const ports: { client: number; peer: number }[] = []
+  for (let i = 0; i < 3; i += 1) ports.push({ client: await freePort(), peer: await freePort() })
+  const names = ['a', 'b', 'c']
+  const cluster = names.map((name, i) => `${name}=http://127.0.0.1:${ports[i]?.peer}`).join(',')
+  servers = names.map((name, i) => {
+    const url = `http://127.0.0.1:${ports[i]?.client}`
+    const dir = join(root, name)
+    let serving: Serving | null = null
+    const options = serveOptions({
+      name,
+      'data-dir': dir,
+      'listen-client-urls': url,
+      'advertise-client-urls': undefined,
+      'listen-peer-urls': `http://127.0.0.1:${ports[i]?.peer}`,
+      'initial-advertise-peer-urls': undefined,
+      'initial-cluster': cluster,
+      'initial-cluster-token': 'digest',
+      'initial-cluster-state': 'new',
+      'cert-file': undefined,
+      'key-file': undefined,
+      'trusted-ca-file': undefined,
+      'client-cert-auth': false,
+      'peer-cert-file': undefined,
+      'peer-key-file': undefined,
+      'peer-trusted-ca-file': undefined,
+      'quota-backend-bytes': 0,
+      'auto-compaction-mode': 'periodic',
+      'auto-compaction-retention': '0',
+      'max-txn-ops': 128,
+      'max-request-bytes': 1_572_864,
+      'auth-token': 'simple',
+      profile: 'wan',
+    })
+    return {
+      name,
+      dir,
+      url,
+      start: async () => {
+        serving = await startServing(options)
+      },
+      close: async () => {
+        await serving?.close()
+        serving = null
+      },
+    }
+  })
+  for (const server of servers) await server.start()
+}, 60_000)
+
+afterAll(async () => {
+  for (const server of servers) await server.close()
+  rmSync(root, { recursive: true, force: true })
+})
+
+const KEY = Buffer.from('victim').toString('base64')
+const health = async ({ url }: Server): Promise<{ health: string; reason: string }> =>
+  (await (await fetch(`${url}/health`)).json()) as { health: string; reason: string }
+const isHealthy = async (server: Server): Promise<boolean> => (await health(server)).health === 'true'
+const alarms = async ({ url }: Server): Promise<{ memberID: string; alarm: string }[]> =>
+  (await gateway(url, 'maintenance/alarm', { action: 'GET' })).body.alarms ?? []
+const status = async ({ url }: Server): Promise<{ raftAppliedIndex: string; header: { member_id: string } }> =>
+  (await gateway(url, 'maintenance/status', {})).body
+
+test('a server whose rows were changed behind its back is found, stops serving, and is right again after its next start', async () => {
+  const [a, b, c] = servers as [Server, Server, Server]
+  /** So many positions more. */
+  const write = async (positions: number): Promise<void> => {
+    const until = Number((await status(a)).raftAppliedIndex) + positions
+    while (Number((await status(a)).raftAppliedIndex) < until)
+      await Promise.all([a, b].map(({ url }, i) => Promise.all(Array.from({ length: 4 }, (_, n) => putKey(url, `fill/${i}/${n}`, 'x')))))
+  }
+
+  await eventually('a leader', 30_000, () => isHealthy(a))
+  expect(await putKey(a.url, 'victim', '1')).not.toBeNull()
+  await eventually('the key at c', 10_000, async () => (await getPrefix(c.url, 'victim', true)).size === 1)
+  await c.close()
+  const file = join(c.dir, 'kv.db')
+  const db = new Database(file)
+  expect(db.prepare("UPDATE kv_rev SET version = version + 7 WHERE key = CAST('victim' AS BLOB)").run().changes).toBe(1)
+  db.close()
+  await c.start()
+  await eventually('c again', 30_000, () => isHealthy(c))
+  // Nothing shows yet: it serves what it has.
+  expect((await gateway(c.url, 'kv/range', { key: KEY, serializable: true })).body.kvs[0].version).toBe('8')
+
+  expect(await putKey(a.url, 'victim', '2')).not.toBeNull()
+  await write(1000)
+  await eventually('c refuses', 30_000, async () => (await gateway(c.url, 'kv/range', { key: KEY, serializable: true })).status !== 200)
+  expect((await gateway(c.url, 'kv/put', { key: KEY, value: KEY })).body).toMatchObject({
+    code: 15,
+    message: 'etcdserver: corrupt cluster',
+  })
+  expect((await health(c)).reason).toContain('differ from those of a majority')
+  // The others know that theirs are right, and go on; everybody can see whose are not.
+  await eventually('the alarm', 30_000, async () => (await alarms(a)).length > 0)
+  expect(await alarms(a)).toEqual([{ memberID: (await status(c)).header.member_id, alarm: 'CORRUPT' }])
+  expect(await putKey(b.url, 'victim', '3')).not.toBeNull()
+  expect(await isHealthy(a)).toBe(true)
+
+  expect(existsSync(`${file}.unfit`)).toBe(true)
+  await c.close()
+  await c.start()
+  await eventually('c again', 30_000, () => isHealthy(c))
+  expect(existsSync(`${file}.unfit`)).toBe(false)
+  expect((await gateway(c.url, 'kv/range', { key: KEY })).body.kvs[0]).toMatchObject({ version: '3' })
+  await write(1000)
+  await eventually('the end of the alarm', 30_000, async () => (await alarms(a)).length === 0)
+  expect(await isHealthy(c)).toBe(true)
+}, 300_000)

@@ -1,0 +1,82 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { NOBODY, type KvCommand } from '../../../../src/core/delos/kv/command.ts'
+import { createStore } from '../../../../src/core/delos/kv/store.ts'
+import { createLogger } from '../../../../src/platform/logger.ts'
+import { openFileLoglet } from '../../../../src/server/delos/file-loglet.ts'
+import { startMaterialiser } from '../../../../src/server/delos/store/materialiser.ts'
+import { openPoisonNote } from '../../../../src/server/delos/store/poison-note.ts'
+import { openReplica, type Replica } from '../../../../src/server/delos/store/replica.ts'
+import { EMPTY_CURSOR } from '../../../../src/server/delos/store/rows-file.ts'
+import { openSingleLog } from '../../../../src/server/delos/store/single-log.ts'
+
+const dirs: string[] = []
+afterEach(() => {
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true })
+})
+const newDir = (): string => {
+  const dir = mkdtempSync(join(tmpdir(), 'muster-poison-'))
+  dirs.push(dir)
+  return dir
+}
+
+/** A process that dies while it applies a position: nothing is closed. */
+const dieOf = (dir: string, position: number): void => openPoisonNote(dir).before(position)
+
+test('a position is left alone once two processes died of it, not because processes died between positions', () => {
+  const dir = newDir()
+  openPoisonNote(dir)
+  const second = openPoisonNote(dir)
+  second.before(7)
+  second.after()
+  dieOf(dir, 8)
+  expect(openPoisonNote(dir).poisoned).toBeNull()
+  dieOf(dir, 8)
+  expect(openPoisonNote(dir).poisoned).toBe(8)
+})
+
+test('an exception counts like a death, also in a process that began after a clean end', () => {
+  const dir = newDir()
+  openPoisonNote(dir).threw(3)
+  dieOf(dir, 3)
+  expect(openPoisonNote(dir).poisoned).toBe(3)
+})
+
+test('a clean end leaves no note', () => {
+  const dir = newDir()
+  openPoisonNote(dir).close()
+  expect(existsSync(join(dir, 'applying'))).toBe(false)
+})
+
+const put = (key: string): KvCommand => ({
+  kind: 'put',
+  request: { key, value: new Uint8Array([1]), lease: 0n, prev_kv: false, ignore_value: false, ignore_lease: false },
+  who: NOBODY,
+})
+const ask = (replica: Replica, command: KvCommand): Promise<string | null> =>
+  new Promise((resolve) => replica.submit(command, null, (error) => resolve(error === null ? null : error.text)))
+
+test('a store goes no further than before such a position, names its command, and the log goes on', async () => {
+  const dir = newDir()
+  const logger = createLogger(null)
+  const start = async (): Promise<Replica> =>
+    openReplica({
+      log: openSingleLog(await openFileLoglet(join(dir, 'log'), { segmentBytes: 1024 * 1024 }), 1n, () => undefined),
+      ...{ store: createStore({}), cursor: EMPTY_CURSOR, materialiser: startMaterialiser(join(dir, 'kv.db'), logger), logger },
+      ...{ now: () => 1000, onFatal: () => undefined, poison: openPoisonNote(dir) },
+    })
+  const before = await start()
+  for (const key of ['a', 'b', 'c']) expect(await ask(before, put(key))).toBeNull()
+  await before.close()
+  openPoisonNote(dir)
+  dieOf(dir, 3)
+  dieOf(dir, 3)
+  const after = await start()
+  expect([after.applied, after.store.keyCount]).toEqual([2, 2])
+  expect(await ask(after, put('d'))).toBe('muster: applying position 3 (put) ends this server: DELOS_POISON')
+  expect(await after.log.append(new Uint8Array(64))).toBe(4)
+  expect(after.applied).toBe(2)
+  await after.close()
+})
