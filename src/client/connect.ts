@@ -5,6 +5,8 @@ import type * as m from '../core/delos/wire/messages.ts'
 import { METHODS } from '../core/delos/wire/methods.ts'
 import { openChannel, type ChannelOptions } from './channel.ts'
 import { keepLease, type KeptLease, type Lease } from './lease.ts'
+import type { Program } from '../core/delos/programs/program.ts'
+import { runProgram } from './run-program.ts'
 import { runRecipe, type RunOptions } from './run-recipe.ts'
 import { watch, type Changes, type WatchOptions } from './watch.ts'
 
@@ -28,6 +30,10 @@ export interface StoreClient {
   /** Done once there is no such lease, whoever ended it. */
   revoke: (id: bigint, signal?: AbortSignal) => Promise<void>
   run: <State, Held>(recipe: Recipe<State, Held>, options: RunOptions) => Promise<Held>
+  /** The whole store in parts: of a file in etcd's format, then the SHA-256 of all of it, with which `remaining_bytes` is 0. */
+  snapshot: (signal: AbortSignal) => AsyncGenerator<m.SnapshotResponse>
+  /** Runs a program of `core/delos/programs/`, whose values are answers or refusals. */
+  ask: <Out>(program: Program<Out>, signal?: AbortSignal) => Promise<Out>
   /** Ends what is under way, and all connections. */
   close: () => void
 }
@@ -55,7 +61,9 @@ export function connect(options: ChannelOptions): StoreClient {
         if (!isRefusal(error) || error.code !== 'DELOS_LEASE_UNKNOWN') throw error
       })
     },
+    snapshot: (signal) => channel.stream(METHODS['Maintenance/Snapshot'], {}, signal),
     run: (recipe, running) => runRecipe(channel, recipe, running),
+    ask: (program, signal) => runProgram(channel, program, signal),
     close: channel.close,
   }
 }

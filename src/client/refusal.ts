@@ -1,25 +1,8 @@
-import type { ErrorCode } from '../core/kernel/error-table.ts'
-import { MusterError } from '../core/kernel/errors.ts'
+import { KV_ERRORS } from '../core/delos/kv/errors.ts'
 import { STATUS } from '../core/delos/wire/grpc/status.ts'
 import type { RpcError } from '../core/delos/wire/service.ts'
-import { KV_ERRORS } from '../core/delos/kv/errors.ts'
 
-const CODES: Partial<Record<number, ErrorCode>> = {
-  [STATUS.notFound]: 'DELOS_LEASE_UNKNOWN',
-  [STATUS.permissionDenied]: 'NOT_PERMITTED',
-  [STATUS.unauthenticated]: 'NOT_PERMITTED',
-  [STATUS.outOfRange]: 'DELOS_REVISION',
-  [STATUS.unavailable]: 'DELOS_NO_QUORUM',
-}
-
-const NOT_PERMITTED_TEXTS: readonly string[] = [KV_ERRORS.authFailed.text, KV_ERRORS.userEmpty.text]
-
-/** A refusal of the store as an error: etcd's text is the message, gRPC's code is in `details.grpc`. */
-export function refusal({ code, text }: RpcError): MusterError {
-  const kind = NOT_PERMITTED_TEXTS.includes(text) ? 'NOT_PERMITTED' : (CODES[code] ?? 'DELOS_REFUSED')
-  const options = kind === 'NOT_PERMITTED' ? { hint: 'Check --user, and what its roles allow.' } : {}
-  return new MusterError(kind, text, { ...options, details: { grpc: code } })
-}
+export { refusal } from '../core/delos/wire/refusal.ts'
 
 /** The servers say that nothing was done: asking again, also for a change, changes nothing twice. */
 export function isNotDone({ text }: RpcError): boolean {

@@ -69,6 +69,9 @@ function requestOf(range: KeyRange, from: number, { hasPrevKv, filters }: WatchO
 }
 
 function cancelled({ compact_revision: compacted, cancel_reason: reason }: WatchResponse): MusterError {
-  if (compacted > 0) return refusal({ ...KV_ERRORS.compacted, text: `${KV_ERRORS.compacted.text} (${compacted})` })
+  if (compacted > 0) {
+    const { code, message, details } = refusal({ ...KV_ERRORS.compacted, text: `${KV_ERRORS.compacted.text} (${compacted})` })
+    return new MusterError(code, message, { details: { ...(details as object), compacted } })
+  }
   return refusal({ code: reason.includes('permission denied') ? 7 : 2, text: reason || 'the watch was ended' })
 }

@@ -25,6 +25,8 @@ export interface DelosServerProcess {
 
 export interface DelosServers {
   servers: DelosServerProcess[]
+  /** what `--initial-cluster` says */
+  cluster: string
   /** Waits until every server that runs answers `/health` with true. */
   healthy: () => Promise<void>
   remove: () => Promise<void>
@@ -79,6 +81,7 @@ export async function newDelosServers(
   })
   return {
     servers,
+    cluster,
     healthy: async () => {
       for (const server of servers) {
         if (!server.isRunning()) continue

@@ -16,7 +16,6 @@ const IGNORED = [
   'snapshot-count',
   'max-snapshots',
   'max-wals',
-  'initial-cluster-state',
   'election-timeout',
   'heartbeat-interval',
 ] as const
@@ -32,7 +31,7 @@ const plainSwitches = (argv: readonly string[]): string[] =>
     return value === 'true' ? [`--${name}`] : []
   })
 
-/** Longest a server that failed takes to end. */
+/** Longest a server that failed tries to close what is open; it ends after twice that. */
 const FENCE_MS = 2000
 
 export default class DelosServe extends MusterCommand {
@@ -57,6 +56,13 @@ export default class DelosServe extends MusterCommand {
     ),
     'initial-cluster': maybe('initial-cluster', 'all servers of the cluster; without it this one alone', 'NAME=URL,…'),
     'initial-cluster-token': text('initial-cluster-token', 'tells clusters apart', 'etcd-cluster', 'NAME'),
+    'initial-cluster-state': Flags.string({
+      description:
+        'existing: the cluster runs already; it knows this server by `member add`, or this one lost its disk and waits for all others',
+      env: variable('initial-cluster-state'),
+      options: ['new', 'existing'],
+      default: 'new',
+    }),
     'cert-file': maybe('cert-file', 'certificate for clients', 'FILE'),
     'key-file': maybe('key-file', 'its key', 'FILE'),
     'trusted-ca-file': maybe('trusted-ca-file', 'who signs certificates of clients', 'FILE'),
@@ -102,8 +108,9 @@ export default class DelosServe extends MusterCommand {
     if (failure !== null) {
       // What cannot be trusted any more must not answer, whatever still hangs on it.
       // oxlint-disable-next-line unicorn/no-process-exit -- a fence that waited for what hangs would be none
-      setTimeout(() => process.exit(failure.exit), FENCE_MS).unref()
-      await serving.close().catch(() => undefined)
+      setTimeout(() => process.exit(failure.exit), 2 * FENCE_MS).unref()
+      // Closing may hang on the very disk that failed; the reason is said all the same.
+      await Promise.race([serving.close().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, FENCE_MS))])
       throw failure
     }
     await serving.close()

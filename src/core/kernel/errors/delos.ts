@@ -40,7 +40,7 @@ export const DELOS_ERRORS = defineErrors({
   DELOS_LEASE_UNKNOWN: {
     exit: 3,
     what: 'No such lease: it was revoked or has expired.',
-    hint: 'Grant a new one with POST /v1/delos/lease/grant.',
+    hint: 'Grant a new one with `muster delos lease grant`.',
   },
   DELOS_LOCK_UNKNOWN: { exit: 3, what: 'Nobody holds a lock of that name.', hint: 'List locks with `muster delos lock ls`.' },
   DELOS_LOCK_LOST: {
@@ -94,6 +94,26 @@ export const DELOS_ERRORS = defineErrors({
     what: 'The data directory is of another cluster, or of another server of it.',
     hint: 'Give the --name, --initial-cluster and --initial-cluster-token it was made with, or another --data-dir.',
   },
+  DELOS_RECONFIGURE_LOST: {
+    exit: 5,
+    what: 'Another change of what the log is made of was decided instead.',
+    hint: 'See what it is now with `muster delos log loglets`, then ask again.',
+  },
+  DELOS_RECONFIGURE_REFUSED: {
+    exit: 2,
+    what: 'The log or its members cannot be changed so; nothing was changed.',
+    hint: 'The message names what is in the way.',
+  },
+  DELOS_RECONFIGURE_UNFINISHED: {
+    exit: 6,
+    what: 'A change of what the log is made of was begun and not finished in time; the servers go on with it by themselves.',
+    hint: 'See what it is now with `muster delos log loglets`.',
+  },
+  DELOS_MEMBER_REMOVED: {
+    exit: 6,
+    what: 'This server was removed from its cluster, for good; its data stays where it is.',
+    hint: 'To bring it back, start it with an empty --data-dir as a new member.',
+  },
   DELOS_CONFIG_UNKNOWN: {
     exit: 3,
     what: 'No such configuration, or no such version of it.',
@@ -114,6 +134,11 @@ export const DELOS_ERRORS = defineErrors({
     exit: 5,
     what: 'The context already has a state, which a restore would overwrite.',
     hint: 'Restore into another --context, or remove this one with `muster down --purge`.',
+  },
+  DELOS_POISON: {
+    exit: 70,
+    what: 'Applying an entry of the log ended the server twice, so it is not tried again; the log itself goes on.',
+    hint: 'Report it with the command that the log names. With a version that can apply it, remove the file `applying` in the data directory and start again.',
   },
   DELOS_SNAPSHOT_INVALID: {
     exit: 2,

@@ -9,6 +9,9 @@ type Message =
   /** the sender cannot answer: it is not the leader */
   | { kind: 'notLeader'; id: number }
   | { kind: 'tell'; what: string; body: unknown }
+  /** how far away are you, and what time is it there */
+  | { kind: 'ping'; sentAt: number }
+  | { kind: 'pong'; sentAt: number; nowMs: number }
 
 export interface Aside {
   /** Asks the leader, wherever it is; rejects when none answered in time. Bodies are JSON. */
@@ -17,8 +20,10 @@ export interface Aside {
   announce(what: string, body: () => unknown): void
   onAsk(what: string, answer: (body: never) => unknown): void
   onTell(what: string, listener: (body: never) => void): void
+  /** Told, about every second, of each other server how far away it is, and how much its clock is ahead of ours. */
+  onPong(listener: (from: bigint, roundTripMs: number, clockSkewMs: number) => void): void
   /** Once the others and the log are there. */
-  attach(peers: Peers, log: OrderedLog, self: bigint, others: readonly bigint[]): void
+  attach(peers: Peers, log: OrderedLog, self: bigint, others: () => readonly bigint[]): void
   stop(): void
 }
 
@@ -31,12 +36,13 @@ export function createAside(logger: Logger): Aside {
   let peers: Peers | null = null
   let log: OrderedLog | null = null
   let self = 0n
-  let others: readonly bigint[] = []
+  let others: () => readonly bigint[] = () => []
   let lastId = 0
   const waiting = new Map<number, (message: Message | null) => void>()
   const answers = new Map<string, (body: never) => unknown>()
   const listeners = new Map<string, (body: never) => void>()
   const announced: { what: string; body: () => unknown }[] = []
+  let onPong: Parameters<Aside['onPong']>[0] = () => undefined
 
   const send = (to: bigint, message: Message): void => peers?.send(to, CHANNEL.aside, Buffer.from(JSON.stringify(message)))
 
@@ -63,7 +69,11 @@ export function createAside(logger: Logger): Aside {
       return
     }
     if (message.kind === 'answer' || message.kind === 'notLeader') waiting.get(message.id)?.(message)
-    else if (message.kind === 'tell') listeners.get(message.what)?.(message.body as never)
+    else if (message.kind === 'ping') send(from, { kind: 'pong', sentAt: message.sentAt, nowMs: Date.now() })
+    else if (message.kind === 'pong') {
+      const roundTripMs = performance.now() - message.sentAt
+      onPong(from, roundTripMs, message.nowMs + roundTripMs / 2 - Date.now())
+    } else if (message.kind === 'tell') listeners.get(message.what)?.(message.body as never)
     else if (log?.role().isLeader !== true) send(from, { kind: 'notLeader', id: message.id })
     else {
       const { id, what, body } = message
@@ -72,7 +82,8 @@ export function createAside(logger: Logger): Aside {
   }
 
   const timer = setInterval(() => {
-    for (const { what, body } of announced) for (const to of others) send(to, { kind: 'tell', what, body: body() })
+    for (const to of others()) send(to, { kind: 'ping', sentAt: performance.now() })
+    for (const { what, body } of announced) for (const to of others()) send(to, { kind: 'tell', what, body: body() })
   }, ANNOUNCE_MS)
   timer.unref()
 
@@ -80,7 +91,8 @@ export function createAside(logger: Logger): Aside {
     askLeader: async <T>(what: string, body: unknown): Promise<T> => {
       const giveUpAt = performance.now() + GIVE_UP_MS
       for (;;) {
-        const leader = log?.role().leader ?? null
+        // A lone server has nobody else to ask.
+        const leader = log === null ? self : log.role().leader
         if (leader === self) return (await answers.get(what)?.(body as never)) as T
         const answer = leader === null ? null : await ask(leader, what, body)
         if (answer?.kind === 'answer') return answer.body as T
@@ -91,6 +103,9 @@ export function createAside(logger: Logger): Aside {
     announce: (what, body) => void announced.push({ what, body }),
     onAsk: (what, answer) => void answers.set(what, answer),
     onTell: (what, listener) => void listeners.set(what, listener),
+    onPong: (listener) => {
+      onPong = listener
+    },
     attach: (connections, ordered, id, rest) => {
       peers = connections
       log = ordered

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { takeLock } from '../../state/state-dir.ts'
@@ -12,22 +13,25 @@ interface Identity {
   format: number
   cluster: string
   server: string
-  /** `single` or `quorum`: what kind of log is in it */
+  /** `single` or `quorum`: what kind of log it began with */
   kind: string
 }
 
 /**
  * Takes a data directory for this server: nobody else uses it, and it is of this cluster and server. Throws SERVER_RUNNING,
  * STATE_NEWER, or DELOS_WRONG_CLUSTER, having changed nothing.
+ * @param isChanged the cluster is not what it began with, and the flags speak of its beginning
  */
-export function holdDataDir(dir: string, options: ServeOptions): { release: () => void } {
+export function holdDataDir(dir: string, options: ServeOptions, isChanged = false): { release: () => void } {
   const lock = takeLock(join(dir, 'lock.db'))
   if (lock === null)
     throw new MusterError('SERVER_RUNNING', `another server uses ${dir}`, {
       hint: 'End it first, or give this one a --data-dir of its own.',
     })
   try {
-    checkIdentity(join(dir, 'server.json'), {
+    const file = join(dir, 'server.json')
+    if (isChanged) return lock
+    checkIdentity(file, {
       format: FORMAT,
       cluster: options.clusterId.toString(16),
       server: options.self.id.toString(16),
@@ -38,6 +42,17 @@ export function holdDataDir(dir: string, options: ServeOptions): { release: () =
     throw error
   }
   return lock
+}
+
+/** Says whose a data directory is, before its first start. */
+export async function writeIdentity(dir: string, of: { clusterId: bigint; serverId: bigint; isAlone: boolean }): Promise<void> {
+  const identity: Identity = {
+    format: FORMAT,
+    cluster: of.clusterId.toString(16),
+    server: of.serverId.toString(16),
+    kind: of.isAlone ? 'single' : 'quorum',
+  }
+  await writeFile(join(dir, 'server.json'), `${JSON.stringify(identity)}\n`, { mode: 0o600, flush: true })
 }
 
 function checkIdentity(file: string, wanted: Identity): void {

@@ -1,78 +1,226 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Histogram } from '../../../core/delos/measure/histogram.ts'
+import { DISK_BOUNDS_S, ROUND_TRIP_BOUNDS_S } from '../../../core/delos/measure/histogram.ts'
+import { STATUS } from '../../../core/delos/wire/grpc/status.ts'
+import type { EtcdPortStats } from '../etcd/port.ts'
 import type { Materialiser } from '../store/materialiser.ts'
 import type { Replica } from '../store/replica.ts'
+import type { Measures } from './measures.ts'
 
 export interface MetricsSource {
   replica: Replica
   materialiser: Materialiser
   counters: Counters
+  measures: Measures
+  ports: () => EtcdPortStats[]
 }
 
-/** What is counted as it happens. */
+/** What the services know. */
 export interface Counters {
-  leaderChanges: number
   watchers: () => number
+  watchersBehind: () => number
   watchStreams: () => number
   leases: () => number
 }
 
-const loop = monitorEventLoopDelay({ resolution: 20 })
-loop.enable()
+type Labels = Readonly<Record<string, string>>
 
-/** Prometheus' text format (0.0.4). Names that etcd's dashboards use are etcd's; ours begin with `muster_delos_`. */
-export function metricsText({ replica, materialiser, counters }: MetricsSource): string {
-  const { store, log } = replica
-  const role = log.role()
-  const sync = log.syncStats()
-  const lines: string[] = []
-  const say = (name: string, kind: 'gauge' | 'counter', help: string, value: number): void => {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`, `${name} ${value}`)
+/** Prometheus' text format (0.0.4), built up. */
+class MetricsText {
+  readonly #lines: string[] = []
+
+  gauge(name: string, help: string, value: number): void {
+    this.many(name, 'gauge', help, [[{}, value]])
   }
-  say('etcd_server_has_leader', 'gauge', 'Whether or not a leader exists. 1 is existence, 0 is not.', role.leader === null ? 0 : 1)
-  say('etcd_server_is_leader', 'gauge', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', role.isLeader ? 1 : 0)
-  say('etcd_server_leader_changes_seen_total', 'counter', 'The number of leader changes seen.', counters.leaderChanges)
-  say('etcd_server_proposals_committed_total', 'gauge', 'The total number of consensus proposals committed.', log.tail() - 1)
-  say('etcd_server_proposals_applied_total', 'gauge', 'The total number of consensus proposals applied.', replica.applied)
-  say('etcd_server_proposals_pending', 'gauge', 'The current number of pending proposals to commit.', replica.waiting)
-  say(
+
+  counter(name: string, help: string, value: number): void {
+    this.many(name, 'counter', help, [[{}, value]])
+  }
+
+  many(name: string, kind: 'gauge' | 'counter', help: string, values: readonly (readonly [Labels, number])[]): void {
+    if (values.length === 0) return
+    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`)
+    for (const [labels, value] of values) this.#lines.push(`${name}${labelText(labels)} ${value}`)
+  }
+
+  histogram(name: string, help: string, histogram: Histogram, boundsS: readonly number[]): void {
+    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} histogram`)
+    const counts = histogram.cumulative(boundsS)
+    for (const [i, bound] of boundsS.entries()) this.#lines.push(`${name}_bucket{le="${Number(bound.toPrecision(6))}"} ${counts[i] ?? 0}`)
+    this.#lines.push(`${name}_bucket{le="+Inf"} ${histogram.count}`, `${name}_sum ${histogram.sumS}`, `${name}_count ${histogram.count}`)
+  }
+
+  /** Recent median and 99th percentile as two gauges, `…_p50` and `…_p99`; left out while nothing happens. */
+  quantiles(name: string, help: string, histogram: Histogram): void {
+    for (const [suffix, share] of [
+      ['p50', 0.5],
+      ['p99', 0.99],
+    ] as const) {
+      const value = histogram.recentQuantile(share)
+      if (value !== null) this.gauge(`${name}_${suffix}`, `${help} ${suffix} of the last seconds.`, value)
+    }
+  }
+
+  toString(): string {
+    return `${this.#lines.join('\n')}\n`
+  }
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
+const escaped = (text: string): string =>
+  text
+    .replaceAll('\\', String.raw`\\`)
+    .replaceAll('"', String.raw`\"`)
+    .replaceAll('\n', String.raw`\n`)
+
+const HOT_MAX = 10
+
+/** As Go prints gRPC's codes, in their order. */
+const CODE_NAMES = Object.keys(STATUS).map((name) =>
+  name === 'ok' ? 'OK' : name === 'cancelled' ? 'Canceled' : name.charAt(0).toUpperCase() + name.slice(1),
+)
+
+/** Names that etcd's dashboards use are etcd's; ours begin with `muster_delos_`. */
+export function metricsText(source: MetricsSource): string {
+  const text = new MetricsText()
+  sayServer(text, source)
+  sayStore(text, source)
+  sayDisk(text, source)
+  sayCalls(text, source)
+  sayOurs(text, source)
+  return text.toString()
+}
+
+function sayServer(text: MetricsText, { replica, measures }: MetricsSource): void {
+  const { log } = replica
+  const role = log.role()
+  text.gauge('etcd_server_has_leader', 'Whether or not a leader exists. 1 is existence, 0 is not.', role.leader === null ? 0 : 1)
+  text.gauge('etcd_server_is_leader', 'Whether or not this member is a leader. 1 if is, 0 otherwise.', role.isLeader ? 1 : 0)
+  text.counter('etcd_server_leader_changes_seen_total', 'The number of leader changes seen.', measures.leaderChanges)
+  text.gauge('etcd_server_proposals_committed_total', 'The total number of consensus proposals committed.', log.tail() - 1)
+  text.gauge('etcd_server_proposals_applied_total', 'The total number of consensus proposals applied.', replica.applied)
+  text.gauge('etcd_server_proposals_pending', 'The current number of pending proposals to commit.', replica.waiting)
+  text.counter('etcd_server_proposals_failed_total', 'The total number of failed proposals seen.', measures.failed)
+  text.counter('etcd_server_slow_read_indexes_total', 'The total number of pending read indexes not in sync.', measures.slowReads)
+}
+
+function sayStore(text: MetricsText, { replica, materialiser, counters }: MetricsSource): void {
+  const { store } = replica
+  text.gauge(
     'etcd_mvcc_db_total_size_in_bytes',
-    'gauge',
     'Total size of the underlying database physically allocated in bytes.',
     materialiser.size().bytes,
   )
-  say(
-    'etcd_mvcc_db_total_size_in_use_in_bytes',
-    'gauge',
-    'Total size of the underlying database logically in use in bytes.',
-    store.sizeBytes,
+  text.gauge('etcd_mvcc_db_total_size_in_use_in_bytes', 'Total size of the underlying database logically in use in bytes.', store.sizeBytes)
+  text.gauge('etcd_debugging_mvcc_keys_total', 'Total number of keys.', store.keyCount)
+  text.gauge('etcd_debugging_mvcc_current_revision', 'The current revision of store.', store.revision)
+  text.gauge('etcd_debugging_mvcc_compact_revision', 'The revision of the last compaction in store.', store.compactRevision)
+  text.gauge('etcd_debugging_mvcc_watcher_total', 'Total number of watchers.', counters.watchers())
+  text.gauge('etcd_debugging_mvcc_slow_watcher_total', 'Total number of unsynced slow watchers.', counters.watchersBehind())
+  text.gauge('etcd_debugging_mvcc_watch_stream_total', 'Total number of watch streams.', counters.watchStreams())
+}
+
+function sayDisk(text: MetricsText, { measures }: MetricsSource): void {
+  text.histogram('etcd_disk_wal_fsync_duration_seconds', 'The latency distributions of fsync called by WAL.', measures.sync, DISK_BOUNDS_S)
+  text.histogram(
+    'etcd_disk_backend_commit_duration_seconds',
+    'The latency distributions of commit called by backend.',
+    measures.commit,
+    DISK_BOUNDS_S,
   )
-  say('etcd_debugging_mvcc_keys_total', 'gauge', 'Total number of keys.', store.keyCount)
-  say('etcd_debugging_mvcc_current_revision', 'gauge', 'The current revision of store.', store.revision)
-  say('etcd_debugging_mvcc_compact_revision', 'gauge', 'The revision of the last compaction in store.', store.compactRevision)
-  say('etcd_debugging_mvcc_watcher_total', 'gauge', 'Total number of watchers.', counters.watchers())
-  say('etcd_debugging_mvcc_watch_stream_total', 'gauge', 'Total number of watch streams.', counters.watchStreams())
-  say(
+  text.histogram(
+    'etcd_network_peer_round_trip_time_seconds',
+    'Round-Trip-Time histogram between peers.',
+    measures.roundTrips,
+    ROUND_TRIP_BOUNDS_S,
+  )
+}
+
+function sayCalls(text: MetricsText, { measures, ports }: MetricsSource): void {
+  text.many(
+    'grpc_server_handled_total',
+    'counter',
+    'Total number of RPCs completed on the server, regardless of success or failure.',
+    [...measures.handled()].map(({ service, method, code, count }) => [
+      { grpc_code: CODE_NAMES[code] ?? 'Unknown', grpc_method: method, grpc_service: service, grpc_type: 'unary' },
+      count,
+    ]),
+  )
+  const all = ports()
+  const sum = (of: (stats: EtcdPortStats) => number): number => all.reduce((total, stats) => total + of(stats), 0)
+  text.gauge(
+    'muster_delos_connections',
+    'gRPC connections open now.',
+    sum(({ connections }) => connections),
+  )
+  text.gauge(
+    'muster_delos_answers_queued_bytes',
+    'Bytes of answers that wait for a reader.',
+    sum(({ queuedBytes }) => queuedBytes),
+  )
+  text.many(
+    'muster_delos_connections_broken_total',
+    'counter',
+    'Connections closed for breaking the protocol or its bounds.',
+    all.flatMap(({ failures }) => Object.entries(failures).map(([reason, count]) => [{ reason }, count] as const)),
+  )
+}
+
+function sayOurs(text: MetricsText, { replica, materialiser, counters, measures }: MetricsSource): void {
+  const sync = replica.log.syncStats()
+  text.gauge(
     'muster_delos_sync_seconds_p50',
-    'gauge',
     'Seconds of a write of the log with its fdatasync, median of the last 256.',
     sync.p50Ms / 1000,
   )
-  say('muster_delos_sync_seconds_p99', 'gauge', 'The same, 99th percentile.', sync.p99Ms / 1000)
-  say('muster_delos_leases', 'gauge', 'Leases that are kept alive.', counters.leases())
-  say(
+  text.gauge('muster_delos_sync_seconds_p99', 'The same, 99th percentile.', sync.p99Ms / 1000)
+  text.quantiles('muster_delos_commit_seconds', 'Seconds from asking for a batch until it was committed and applied,', measures.commit)
+  text.counter('muster_delos_batches_total', 'Batches committed: one position of the log and one write each.', measures.batches)
+  text.counter('muster_delos_entries_total', 'Changes committed, of any server.', measures.entries)
+  text.counter('muster_delos_batch_bytes_total', 'Bytes of the batches committed.', measures.bytes)
+  text.counter('muster_delos_reads_total', 'Ranges asked of this server.', measures.reads)
+  text.counter(
+    'muster_delos_slow_reads_total',
+    'Ranges that took over 100 ms; of those answered at once one in 16 is timed.',
+    measures.slowReads,
+  )
+  text.counter('muster_delos_bounds_hit_total', 'Answers ResourceExhausted: a queue or the space was full.', measures.answered(8))
+  text.gauge('muster_delos_leases', 'Leases that are kept alive.', counters.leases())
+  text.counter(
     'muster_delos_reads_confirmed_total',
-    'counter',
     'Reads that no lease covered, so that other servers were asked.',
     replica.readsConfirmed,
   )
-  say('muster_delos_rows_backlog_bytes', 'gauge', 'Bytes of rows that wait to be written to kv.db.', materialiser.backlogBytes())
-  say('muster_delos_rows_durable_position', 'gauge', 'Position up to which kv.db is on the disk.', materialiser.durablePosition())
-  say(
+  text.gauge('muster_delos_lag_positions', 'Positions committed and not applied here yet.', replica.log.tail() - 1 - replica.applied)
+  if (measures.lastChange !== null)
+    text.gauge(
+      'muster_delos_leader_gap_seconds',
+      'Length of the last time without a leader, as seen here.',
+      measures.lastChange.gapMs / 1000,
+    )
+  text.gauge('muster_delos_rows_backlog_bytes', 'Bytes of rows that wait to be written to kv.db.', materialiser.backlogBytes())
+  text.gauge('muster_delos_rows_durable_position', 'Position up to which kv.db is on the disk.', materialiser.durablePosition())
+  text.gauge(
     'muster_delos_event_loop_delay_seconds_p99',
-    'gauge',
-    'How long a turn of the event loop was late, 99th percentile.',
-    loop.percentile(99) / 1e9,
+    'How long a turn of the event loop was late, 99th percentile of the last seconds.',
+    measures.loop.percentile(99) / 1e9,
   )
-  say('process_resident_memory_bytes', 'gauge', 'Resident memory size in bytes.', process.memoryUsage.rss())
-  return `${lines.join('\n')}\n`
+  text.many(
+    'muster_delos_hot_prefix_share',
+    'gauge',
+    'Share of the changes, by sampling, that fell to keys with a prefix.',
+    measures.prefixes.top(HOT_MAX).map(({ prefix, share }) => [{ prefix: printable(prefix) }, share]),
+  )
+  text.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', process.memoryUsage.rss())
+  text.gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', measures.startedAt / 1000)
+}
+
+/** A key is bytes, one char each: as UTF-8, if it is that. */
+export function printable(key: string): string {
+  return Buffer.from(key, 'latin1')
+    .toString('utf8')
+    .replaceAll(/[\p{Cc}\uFFFD]/gu, '·')
 }

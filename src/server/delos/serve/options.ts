@@ -17,7 +17,13 @@ export interface ServeOptions {
   listenPeerUrls: URL[]
   self: ClusterMember
   members: ClusterMember[]
+  /** false: the cluster exists, so a server with an empty directory had one before */
+  mayBeNew: boolean
   clusterId: bigint
+  /** of `--initial-cluster-token`: ids follow from it */
+  clusterToken: string
+  /** the cluster runs already, and this server comes to it */
+  isJoining: boolean
   clientTls: { certFile: string; keyFile: string; caFile: string | null; needsCertificate: boolean } | null
   peerTls: { certFile: string; keyFile: string; caFile: string } | null
   quotaBytes: number
@@ -40,6 +46,7 @@ export interface ServeFlags {
   'initial-advertise-peer-urls': string | undefined
   'initial-cluster': string | undefined
   'initial-cluster-token': string
+  'initial-cluster-state': string
   'cert-file': string | undefined
   'key-file': string | undefined
   'trusted-ca-file': string | undefined
@@ -71,7 +78,9 @@ export function serveOptions(flags: ServeFlags): ServeOptions {
   const members = membersOf(flags['initial-cluster'] ?? `${flags.name}=${advertisedPeers}`, token)
   const self = members.find(({ name }) => name === flags.name)
   if (self === undefined) throw usage(`--initial-cluster does not name ${flags.name}`, 'Its names have to hold that of --name.')
-  if (![1, 3, 5, 7].includes(members.length))
+  const isJoining = flags['initial-cluster-state'] === 'existing'
+  // Who joins is told who the others are.
+  if (!isJoining && ![1, 3, 5, 7].includes(members.length))
     throw usage(
       `a cluster of ${members.length} servers`,
       'Give 1, 3, 5 or 7: an even number survives no more failures than the odd one below it.',
@@ -89,7 +98,10 @@ export function serveOptions(flags: ServeFlags): ServeOptions {
     listenPeerUrls,
     self,
     members,
+    mayBeNew: flags['initial-cluster-state'] !== 'existing',
     clusterId: clusterIdOf(members),
+    clusterToken: token,
+    isJoining,
     clientTls,
     peerTls: peerTls === null ? null : { certFile: peerTls.certFile, keyFile: peerTls.keyFile, caFile: peerTls.caFile as string },
     quotaBytes: flags['quota-backend-bytes'] || QUOTA_DEFAULT,
@@ -110,7 +122,8 @@ function urlsOf(flag: string, text: string): URL[] {
   })
 }
 
-function membersOf(text: string, token: string): ClusterMember[] {
+/** The servers that `--initial-cluster` names, by id. Throws USAGE. */
+export function membersOf(text: string, token: string): ClusterMember[] {
   const urls = new Map<string, string[]>()
   for (const part of text.split(',')) {
     const cut = part.indexOf('=')

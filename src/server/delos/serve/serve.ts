@@ -1,26 +1,34 @@
 import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { OrderedLog } from '../../../core/contracts/ordered-log.ts'
-import { createStore } from '../../../core/delos/kv/store.ts'
-import type { EtcdService } from '../../../core/delos/wire/service.ts'
-import { MusterError } from '../../../core/kernel/errors.ts'
+import { presentServers } from '../../../core/delos/virtual-log/value.ts'
+import type { MusterError } from '../../../core/kernel/errors.ts'
 import { parseDuration } from '../../../core/kernel/units.ts'
 import { createLogger, type Logger } from '../../../platform/logger.ts'
-import { openEtcdPort, type EtcdPort, type EtcdTls } from '../etcd/port.ts'
-import { openFileLoglet } from '../file-loglet.ts'
-import type { Peers } from '../quorum/peers.ts'
-import type { QuorumLog } from '../quorum/quorum-log.ts'
-import { openSingleLog } from '../store/single-log.ts'
-import { readRowsFile, startMaterialiser } from '../store/materialiser.ts'
-import { openReplica } from '../store/replica.ts'
-import { EMPTY_CURSOR } from '../store/rows-file.ts'
+import type { EtcdPort, EtcdPortOptions, EtcdTls } from '../etcd/port.ts'
+import type { PeerTls } from '../quorum/peers.ts'
+import { Seldom } from '../quorum/seldom.ts'
+import { exchangeDigests } from '../store/digest-exchange.ts'
+import { identifyBy } from '../store/identity.ts'
+import { readRowsFile } from '../store/materialiser.ts'
+import { openStore } from '../store/open-store.ts'
 import { TokenKeys, tokensFrom } from '../store/tokens.ts'
+import { markRowsUnfit, removeUnfitRows } from '../store/unfit-rows.ts'
+import { adminCalls } from './admin.ts'
 import { createAside } from './aside.ts'
+import { watchExpiry } from './certificate-expiry.ts'
+import { openPortForClients } from './client-port.ts'
+import { openClusterLog } from './cluster-log.ts'
 import { holdDataDir, tokenKey } from './data-dir.ts'
+import { exchangeSnapshots } from './exchange-snapshots.ts'
+import { belongingOf } from './join.ts'
+import { Measures } from './measures.ts'
+import { createMembers } from './members.ts'
 import type { ServeOptions } from './options.ts'
 import { pagesOf } from './pages.ts'
-import { servicesOf } from './services.ts'
+import { servicesOf, type Cluster } from './services.ts'
+import { keepTrimming } from './trimming.ts'
+import { tuningOf } from './tuning.ts'
 
 export interface Serving {
   /** `http://HOST:PORT` of each listener, with the port that was really taken */
@@ -30,71 +38,104 @@ export interface Serving {
   close(): Promise<void>
 }
 
-/** Bytes of a segment file of the lone server's log. */
-const SEGMENT_BYTES = 64 * 1024 * 1024
-
 /** Opens the data, brings the store up to the log, and answers clients. Rejects, having opened nothing, with what is in the way. */
-export async function startServing(options: ServeOptions): Promise<Serving> {
-  const { dataDir } = options
+export async function startServing(given: ServeOptions): Promise<Serving> {
+  const { dataDir } = given
+  const tuning = tuningOf(process.env)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const hold = holdDataDir(dataDir, options)
   const logger = createLogger(join(dataDir, 'server.log'))
+  const tls = peerTls(given)
+  const belonging = await belongingOf(given, tls, logger)
+  const options = { ...given, clusterId: belonging.clusterId, self: { ...given.self, id: belonging.self } }
+  const self = options.self.id
+  const hold = holdDataDir(dataDir, options, belonging.isKept)
   const fatal = Promise.withResolvers<MusterError>()
-  const closers: (() => Promise<unknown>)[] = [async () => hold.release()]
+  const onFatal = fatal.resolve
+  void fatal.promise.then(({ code, message }) => logger.error('cannot go on', { code, error: message }))
+  const measures = new Measures()
+  const closers: (() => Promise<unknown>)[] = [async () => hold.release(), async () => measures.stop()]
   const close = async (): Promise<void> => {
     for (const next of closers.splice(0).toReversed()) await next()
   }
   try {
+    const certificates = [options.clientTls?.certFile, options.peerTls?.certFile].filter((file) => file !== undefined)
+    const expiry = watchExpiry(certificates, logger)
+    closers.push(async () => expiry.stop())
     const aside = createAside(logger)
     closers.push(async () => aside.stop())
-    const peers = await connectPeers(options, logger)
-    if (peers !== null) closers.push(() => peers.close())
-    const { log, quorum } = await openLog(options, logger, fatal.resolve, peers)
-    if (peers !== null)
-      aside.attach(
-        peers,
-        log,
-        options.self.id,
-        options.members.map(({ id }) => id).filter((id) => id !== options.self.id),
-      )
-    const file = join(dataDir, 'kv.db')
-    const kept = readRowsFile(file, logger)
-    // In a quorum a server may have applied what it does not know yet to be committed; alone, it never has more than its log.
-    if (quorum === null && kept !== null && kept.cursor.position >= log.tail())
-      throw new MusterError(
-        'DELOS_LOG_CORRUPT',
-        `${file} goes to position ${kept.cursor.position}, its log only to ${log.tail() - 1}: part of the log is gone`,
-        {
-          hint: 'Restore the log from a backup. If it is lost for good, remove kv.db, and with it what only it holds.',
-        },
-      )
-    const store = createStore(
-      { leaseTtlMinS: options.profile === 'wan' ? 2 : 1, txnOpsMax: options.txnOpsMax, requestBytesMax: options.requestBytesMax },
-      kept?.rows,
-    )
-    const materialiser = startMaterialiser(file, logger, kept?.cursor.position ?? 0)
-    const replica = openReplica({
-      log,
-      store,
-      cursor: kept?.cursor ?? EMPTY_CURSOR,
-      materialiser,
-      logger,
-      now: Date.now,
-      onFatal: fatal.resolve,
+
+    const kvDb = join(dataDir, 'kv.db')
+    const snapshotDir = join(dataDir, 'snapshots')
+    removeUnfitRows(kvDb, logger)
+    const kept = readRowsFile(kvDb, logger)
+    const { log, localTail, peers, others, ...clusterLog } = await openClusterLog({
+      ...{ options, tls, value: belonging.value, from: (kept?.cursor.position ?? 0) + 1, logger, onFatal },
+      ...{ segmentBytes: tuning.segmentBytes, onSync: measures.synced },
+    })
+    closers.push(() => clusterLog.close())
+    aside.attach(peers, log, self, others)
+    aside.onPong(measures.pong)
+
+    const { replica, materialiser } = openStore({
+      ...{ log, file: kvDb, kept, dir: dataDir, localTail, logger, onFatal, onAppended: measures.appended },
+      limits: { leaseTtlMinS: options.profile === 'wan' ? 2 : 1, txnOpsMax: options.txnOpsMax, requestBytesMax: options.requestBytesMax },
+      ...(tuning.syncEveryMs === undefined ? {} : { syncEveryMs: tuning.syncEveryMs }),
     })
     closers.push(() => replica.close())
+    measures.follow(replica)
+    const shared = { peers, others, log, replica, materialiser, aside, self, logger, onFatal }
+    closers.push(await exchangeSnapshots({ ...shared, dataDir, kvDb, snapshotDir }))
+    const stopTrimming = keepTrimming({ ...shared, rules: tuning.trim })
+    closers.push(async () => stopTrimming())
+
     const tokenKeys = new TokenKeys(tokenKey(dataDir))
     const tokens = tokensFrom(options.authToken, tokenKeys, Date.now, parseDuration)
-    const services = servicesOf({ options, replica, materialiser, quorum, aside, tokens, tokenKeys })
+    const identify = identifyBy(replica.store, tokens)
+    const members = createMembers({ ...shared, clusterToken: options.clusterToken, listen: () => peers.listen() })
+    closers.push(async () => members.stop())
+    void members.tellName(options.name)
+    const cluster: Cluster = {
+      servers: () =>
+        presentServers(log.value()).map(({ id, name, addresses, role }) => {
+          return { id: BigInt(`0x${id}`), name, peerUrls: addresses, isLearner: role === 'learner' }
+        }),
+      changes: members,
+      moveLeader: (to) => log.moveLeader(to),
+    }
+    const digests = exchangeDigests({
+      ...{ replica, aside, self, servers: () => others().length + 1, logger },
+      onUnfit: (reason) => {
+        markRowsUnfit(kvDb, reason)
+        // Its clock of leases goes by the rows too: another one leads better.
+        for (const id of others()) if (log.moveLeader(id)) break
+      },
+    })
+    closers.push(async () => digests.stop())
+    const services = servicesOf({
+      ...{ options, replica, materialiser, cluster, kvDb, snapshotDir, diskDir: dataDir },
+      ...{ identify, aside, tokens, tokenKeys, logger, refusal: digests.refusal },
+    })
     closers.push(async () => services.stop())
-    const pages = pagesOf({ replica, materialiser, counters: services.counters })
-    const addresses: string[] = []
+
+    const ports: EtcdPort[] = []
+    const served = {
+      service: digests.guard(measures.counted(services.service)),
+      native: services.native,
+      calls: adminCalls({ log, store: replica.store, identify, members, clusterId: options.clusterId, self }),
+      pages: pagesOf({
+        ...{ replica, materialiser, counters: services.counters, measures, options, members: services.members },
+        ports: () => ports.map((port) => port.stats()),
+        troubles: () => peers.troubles(),
+        trouble: digests.reason,
+      }),
+    }
     for (const url of options.listenClientUrls) {
-      const port = await openClientPort(url, options, services.service, pages)
-      addresses.push(port.url)
+      const port = await openClientPort(url, options, served, logger)
+      ports.push(port)
       closers.push(() => port.close())
     }
-    logger.info('answers clients', { addresses: addresses.join(','), position: replica.applied, revision: store.revision })
+    const addresses = ports.map(({ url }) => url)
+    logger.info('answers clients', { addresses: addresses.join(','), position: replica.applied, revision: replica.store.revision })
     return { addresses, failed: fatal.promise, close }
   } catch (error) {
     await close()
@@ -102,72 +143,32 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
   }
 }
 
-async function openLog(
-  options: ServeOptions,
-  log: Logger,
-  onFatal: (error: MusterError) => void,
-  peers: Peers | null,
-): Promise<{ log: OrderedLog; quorum: QuorumLog | null }> {
-  const dir = join(options.dataDir, 'log', 'kv')
-  if (peers === null) {
-    return { log: openSingleLog(await openFileLoglet(dir, { segmentBytes: SEGMENT_BYTES }), options.self.id), quorum: null }
-  }
-  const { openQuorumLog } = await import('../quorum/quorum-log.ts')
-  const members = options.members.map(({ id }) => id)
-  const { clusterId, profile } = options
-  const quorum = await openQuorumLog({ dir, clusterId, self: options.self.id, members, peers, profile, log, onFatal })
-  return { log: quorum, quorum }
-}
-
-/** The connections to the other servers; null: there are none. */
-async function connectPeers(options: ServeOptions, log: Logger): Promise<Peers | null> {
-  if (options.members.length === 1) return null
-  const { openPeers } = await import('../quorum/peers.ts')
-  const [listen] = options.listenPeerUrls
-  return openPeers({
-    self: options.self.id,
-    clusterId: options.clusterId,
-    listen: { host: (listen as URL).hostname, port: Number((listen as URL).port) },
-    peers: options.members.map(({ id, peerUrls }) => {
-      const url = new URL(peerUrls[0] as string)
-      return { id, host: url.hostname, port: Number(url.port) }
-    }),
-    tls: peerTls(options),
-    log,
-  })
-}
-
-function peerTls({ peerTls: files }: ServeOptions): { key: Buffer; cert: Buffer; ca: Buffer } | null {
+function peerTls({ peerTls: files }: ServeOptions): PeerTls | null {
   if (files === null) return null
   return { key: readFileSync(files.keyFile), cert: readFileSync(files.certFile), ca: readFileSync(files.caFile) }
 }
 
-async function openClientPort(
+function openClientPort(
   url: URL,
   options: ServeOptions,
-  service: Partial<EtcdService>,
-  pages: ReturnType<typeof pagesOf>,
+  served: Pick<EtcdPortOptions, 'service' | 'native' | 'pages' | 'calls'>,
+  log: Logger,
 ): Promise<EtcdPort> {
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const port = Number(url.port)
-  try {
-    return await openEtcdPort({
-      host,
-      port,
-      service,
-      pages,
+  // A client that is refused tries again and again.
+  const seldom = new Seldom()
+  return openPortForClients(
+    {
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: Number(url.port),
+      ...served,
       limits: { requestBytesMax: options.requestBytesMax },
+      onRefused: (client, reason) => {
+        if (seldom.isDue(reason)) log.warn('refused a connection of a client', { client, reason })
+      },
       ...(url.protocol === 'https:' ? { tls: clientTls(options) } : {}),
-    })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL')
-      throw new MusterError('PORT_TAKEN', `${host}:${port} for clients cannot be opened (${code})`, {
-        hint: 'Give another one with --listen-client-urls.',
-        cause: error,
-      })
-    throw error
-  }
+    },
+    '--listen-client-urls',
+  )
 }
 
 function clientTls({ clientTls: files }: ServeOptions): EtcdTls {

@@ -1,50 +1,89 @@
 import { codecOf } from '../../../core/delos/wire/protobuf/codec.ts'
 import { encode } from '../../../core/delos/wire/protobuf/encode.ts'
 import { TXN_REQUEST } from '../../../core/delos/wire/protobuf/schemas/kv.ts'
-import { ALARM_TYPE } from '../../../core/delos/wire/messages.ts'
+import type { Member } from '../../../core/delos/wire/messages.ts'
 import type { EtcdService, RpcError } from '../../../core/delos/wire/service.ts'
-import { KV_ERRORS } from '../../../core/delos/kv/errors.ts'
-import type { QuorumLog } from '../quorum/quorum-log.ts'
+import type { Logger } from '../../../platform/logger.ts'
+import type { OpenNative } from '../native/connection.ts'
+import { nativeService } from '../native/service.ts'
 import { authService } from '../store/auth-service.ts'
 import { concurrencyService } from '../store/concurrency-service.ts'
-import { identifyBy } from '../store/identity.ts'
+import type { Identify } from '../store/identity.ts'
 import { callsOf } from '../store/run-recipe.ts'
-import { type HeaderSource, kvService } from '../store/kv-service.ts'
+import { type HeaderSource, kvService, sealHeader } from '../store/kv-service.ts'
 import { leaseService } from '../store/lease-service.ts'
-import { maintenanceService } from '../store/maintenance-service.ts'
+import { maintenanceService, type MemberChanges } from '../store/maintenance-service.ts'
 import type { Materialiser } from '../store/materialiser.ts'
 import type { Replica } from '../store/replica.ts'
+import { streamSnapshot } from '../store/snapshot-stream.ts'
 import type { TokenKeys, Tokens } from '../store/tokens.ts'
 import { watchService } from '../store/watch-service.ts'
 import type { Aside } from './aside.ts'
 import { autoCompact } from './auto-compact.ts'
+import { watchClocks } from './clock-skew.ts'
 import type { Counters } from './metrics.ts'
+import { watchSpace } from './no-space.ts'
 import type { ServeOptions } from './options.ts'
 
 export interface Services {
   service: Partial<EtcdService>
+  native: OpenNative
   counters: Counters
+  members: () => Member[]
   stop: () => void
 }
 
+/** The servers that have the store, and what can be asked of them. */
+export interface Cluster {
+  servers: () => { id: bigint; name: string; peerUrls: readonly string[]; isLearner: boolean }[]
+  changes: MemberChanges
+  /** false: it is not this server's to do */
+  moveLeader: (to: bigint) => boolean
+}
+
 export interface ServicesOptions {
-  options: ServeOptions
+  options: Pick<ServeOptions, 'clusterId' | 'self' | 'advertiseClientUrls' | 'quotaBytes' | 'autoCompaction' | 'requestBytesMax'>
   replica: Replica
   materialiser: Materialiser
-  quorum: QuorumLog | null
+  cluster: Cluster
+  /** `kv.db`, and where copies of it are made */
+  kvDb: string
+  snapshotDir: string
+  /** whose free space is looked at; null: somebody else does */
+  diskDir: string | null
+  identify: Identify
   aside: Aside
   tokens: Tokens
   tokenKeys: TokenKeys
+  logger: Logger
+  /** why this server does not serve, though it is there; asked before each frame of the native protocol */
+  refusal?: () => RpcError | null
+  /** a store that may never be used writes nothing before it is */
+  isQuietUntilUsed?: boolean
 }
 
 const TOKEN_KEY = 'token.key'
 const CLIENT_URLS = 'client.urls'
 
 /** All that etcd's port offers, on one store. */
-export function servicesOf({ options, replica, materialiser, quorum, aside, tokens, tokenKeys }: ServicesOptions): Services {
+export function servicesOf({
+  options,
+  replica,
+  materialiser,
+  cluster,
+  kvDb,
+  snapshotDir,
+  diskDir,
+  identify,
+  aside,
+  tokens,
+  tokenKeys,
+  logger,
+  refusal = () => null,
+  isQuietUntilUsed,
+}: ServicesOptions): Services {
   const { store, log } = replica
   const headers: HeaderSource = { clusterId: options.clusterId, memberId: options.self.id, term: () => log.role().term }
-  const identify = identifyBy(store, tokens)
 
   // Where clients find the other servers is theirs to say.
   const clientUrls = new Map<bigint, string[]>()
@@ -53,65 +92,82 @@ export function servicesOf({ options, replica, materialiser, quorum, aside, toke
   aside.announce(TOKEN_KEY, () => Buffer.from(tokenKeys.own).toString('base64'))
   aside.onTell(TOKEN_KEY, (key: string) => tokenKeys.add(Buffer.from(key, 'base64')))
 
-  /** Growing is over when the quota is reached: all servers are told by an alarm, which stays until it is taken back. */
-  const onGrowth = (): RpcError | null => {
-    if (store.sizeBytes <= options.quotaBytes) return null
-    const memberId = options.self.id
-    replica.submit({ kind: 'alarm', action: 'raise', memberId, type: ALARM_TYPE.nospace, who: null }, null, () => undefined)
-    return KV_ERRORS.noSpace
-  }
-
-  const kv = kvService(replica, identify, headers, onGrowth)
+  const others = (): number => cluster.servers().length - 1
+  watchClocks(aside, options.self.id.toString(16), logger)
+  const space = watchSpace({ self: options.self.id, quotaBytes: options.quotaBytes, diskDir, others }, replica, aside, logger)
+  const kv = kvService(replica, identify, headers, space.onGrowth)
   const txn = codecOf(TXN_REQUEST)
   const calls = callsOf(replica, kv, (request) => encode(txn, request))
   const watching = watchService(replica, identify, headers)
-  const leases = leaseService(replica, identify, headers, {
-    ask: (what, body) => aside.askLeader(what, body),
-    answer: (what, reply) => aside.onAsk(what, reply),
-  })
+  const link = {
+    ask: <T>(what: string, body: unknown): Promise<T> => aside.askLeader<T>(what, body),
+    answer: (what: string, reply: (body: never) => unknown): void => aside.onAsk(what, reply),
+  }
+  const leases = leaseService(replica, identify, headers, link, isQuietUntilUsed === true)
+  const auth = authService(replica, identify, headers, tokens)
   const compaction = autoCompact(replica, options.autoCompaction)
   const counters: Counters = {
-    leaderChanges: 0,
     watchers: () => watching.hub.watchCount,
+    watchersBehind: () => watching.hub.unsyncedCount,
     watchStreams: watching.streams,
     leases: leases.count,
   }
-  const stopRole = replica.onRole(({ leader }) => {
-    if (leader !== null) counters.leaderChanges += 1
-  })
+  const memberList = (): Member[] =>
+    cluster.servers().map(({ id: ID, name, peerUrls, isLearner }) => {
+      const clientURLs = ID === options.self.id ? options.advertiseClientUrls : (clientUrls.get(ID) ?? [])
+      return { ID, name, peerURLs: [...peerUrls], clientURLs, isLearner }
+    })
   return {
     service: {
       ...kv,
       ...watching.service,
       ...leases.service,
-      ...authService(replica, identify, headers, tokens),
+      ...auth,
       ...concurrencyService(replica, calls, headers, leases.grant),
       ...maintenanceService({
         replica,
         materialiser,
         identify,
         headers,
-        members: () =>
-          options.members.map(({ id, name, peerUrls }) => ({
-            ID: id,
-            name,
-            peerURLs: peerUrls,
-            clientURLs: id === options.self.id ? options.advertiseClientUrls : (clientUrls.get(id) ?? []),
-            isLearner: false,
-          })),
+        members: memberList,
+        changes: cluster.changes,
+        snapshot: (sink, isOver) =>
+          streamSnapshot(
+            {
+              materialiser,
+              kvDb,
+              dir: snapshotDir,
+              clusterId: options.clusterId,
+              members: memberList,
+              seal: (response) => sealHeader(response, headers),
+              revision: () => store.revision,
+            },
+            sink,
+            isOver,
+          ),
         moveLeader: (to) => {
-          if (!options.members.some(({ id }) => id === to)) return { code: 5, text: 'etcdserver: member not found' }
-          if (quorum === null || log.role().leader === to) return null
-          return quorum.moveLeader(to) ? null : { code: 9, text: 'etcdserver: not leader' }
+          if (!cluster.servers().some(({ id }) => id === to)) return { code: 5, text: 'etcdserver: member not found' }
+          if (log.role().leader === to) return null
+          return cluster.moveLeader(to) ? null : { code: 9, text: 'etcdserver: not leader' }
         },
       }),
     },
+    native: nativeService({
+      replica,
+      identify,
+      headers,
+      onGrowth: space.onGrowth,
+      refusal,
+      authenticate: auth['Auth/Authenticate'],
+      requestBytesMax: options.requestBytesMax,
+    }),
     counters,
+    members: memberList,
     stop: () => {
+      space.stop()
       compaction.stop()
       watching.stop()
       leases.stop()
-      stopRole()
     },
   }
 }

@@ -10,6 +10,7 @@ const flags = (more: Partial<ServeFlags> = {}): ServeFlags => ({
   'initial-advertise-peer-urls': undefined,
   'initial-cluster': undefined,
   'initial-cluster-token': 'etcd-cluster',
+  'initial-cluster-state': 'new',
   'cert-file': undefined,
   'key-file': undefined,
   'trusted-ca-file': undefined,

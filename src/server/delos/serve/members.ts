@@ -1,0 +1,180 @@
+import { checkMembers, caughtUp, type ServerHealth } from '../../../core/delos/virtual-log/members.ts'
+import type { MemberChange } from '../../../core/delos/virtual-log/plan.ts'
+import type { Outcome } from '../../../core/delos/virtual-log/reconfigure.ts'
+import { presentServers, serversIn, type RegisterValue, type Server } from '../../../core/delos/virtual-log/value.ts'
+import type { RpcError } from '../../../core/delos/wire/service.ts'
+import type { Logger } from '../../../platform/logger.ts'
+import type { Replica } from '../store/replica.ts'
+import type { VirtualLog } from '../virtual-log/virtual-log.ts'
+import type { Aside } from './aside.ts'
+import { memberIdOf } from './options.ts'
+
+/** Changes of members, with etcd's texts for what is refused. */
+export interface Members {
+  add(peerUrls: readonly string[], role: 'learner' | 'pending', name?: string): Promise<RpcError | bigint>
+  remove(id: bigint): Promise<RpcError | null>
+  update(id: bigint, peerUrls: readonly string[]): Promise<RpcError | null>
+  /** All at once; several are one change. */
+  promote(ids: readonly bigint[]): Promise<RpcError | null>
+  health(): ReadonlyMap<number, ServerHealth>
+  /** A server that was added has a name only once it says it. */
+  tellName(name: string): Promise<void>
+  stop(): void
+}
+
+export interface MembersOptions {
+  log: VirtualLog
+  replica: Replica
+  aside: Aside
+  self: bigint
+  /** of `--initial-cluster-token`: ids of members follow from it */
+  clusterToken: string
+  logger: Logger
+  /** Opens the port for other servers. Rejects with PORT_TAKEN. */
+  listen: () => Promise<void>
+}
+
+const HEALTH = 'server.health'
+/** A server that said nothing for so long is not reachable: it says something each second. */
+const SILENT_MS = 2500
+const LOOK_MS = 500
+
+const BAD_URLS: RpcError = { code: 3, text: 'etcdserver: given member URLs are invalid' }
+const NOT_FOUND: RpcError = { code: 5, text: 'etcdserver: member not found' }
+const EXISTS: RpcError = { code: 9, text: 'etcdserver: Peer URLs already exists' }
+const NOT_LEARNER: RpcError = { code: 9, text: 'etcdserver: can only promote a learner member' }
+const NOT_READY: RpcError = { code: 9, text: 'etcdserver: can only promote a learner member which is in sync with leader' }
+const NOT_STARTED: RpcError = { code: 9, text: 'etcdserver: re-configuration failed due to not enough started members' }
+const TOO_MANY_LEARNERS: RpcError = { code: 9, text: 'etcdserver: too many learner members in cluster' }
+const UNHEALTHY: RpcError = { code: 14, text: 'etcdserver: unhealthy cluster' }
+/** etcd's own bound. */
+const LEARNERS_MAX = 1
+
+interface Said {
+  id: string
+  applied: number
+  syncP99Ms: number
+  nowMs: number
+}
+
+export function createMembers({ log, replica, aside, self, clusterToken, logger, listen }: MembersOptions): Members {
+  const heard = new Map<string, Said & { atMs: number; clockOffMs: number }>()
+  aside.announce(HEALTH, (): Said => {
+    return { id: hexOf(self), applied: replica.applied, syncP99Ms: log.syncStats().p99Ms, nowMs: Date.now() }
+  })
+  aside.onTell(HEALTH, (said: Said) => heard.set(said.id, { ...said, atMs: performance.now(), clockOffMs: said.nowMs - Date.now() }))
+
+  const health = (): ReadonlyMap<number, ServerHealth> => {
+    const found = new Map<number, ServerHealth>()
+    for (const { id, server } of presentServers(log.value())) {
+      const said = heard.get(id)
+      const isReachable = id === hexOf(self) || (said !== undefined && performance.now() - said.atMs < SILENT_MS)
+      const lagBatches = id === hexOf(self) ? 0 : Math.max(0, log.tail() - 1 - (said?.applied ?? 0))
+      const position = id === hexOf(self) ? log.tail() : (said?.applied ?? 0) + 1
+      found.set(server, { isReachable, position, lagBatches, syncP99Ms: 0, clockOffMs: said?.clockOffMs ?? 0, features: [] })
+    }
+    return found
+  }
+
+  const change = async (changes: readonly MemberChange[]): Promise<RpcError | null> => {
+    // An even number is etcd's to choose, too.
+    const guard = (base: RegisterValue): string | null => checkMembers(base, changes, health(), true).problems.join('; ') || null
+    const outcome = await log.change({ kind: 'members', changes }, guard)
+    if (outcome.kind === 'done') return null
+    logger.warn('the members could not be changed', { ...outcome, value: undefined })
+    return refusalOf(outcome)
+  }
+
+  const find = (id: bigint): Server | undefined => presentServers(log.value()).find((server) => BigInt(`0x${server.id}`) === id)
+
+  /** Who was added as a voter counts once it has caught up: an absent one never costs the quorum. */
+  let isPromoting = false
+  const timer = setInterval(() => {
+    if (!log.role().isLeader || isPromoting) return
+    const ready = caughtUp(log.value(), health())
+    if (ready.length === 0) return
+    isPromoting = true
+    void change(ready.map((server) => ({ kind: 'promote', server }))).finally(() => {
+      isPromoting = false
+    })
+  }, LOOK_MS)
+  timer.unref()
+
+  return {
+    health,
+    add: async (peerUrls, role, name = '') => {
+      if (peerUrls.length === 0 || peerUrls.some((url) => !/^https?:\/\/[^/]+:\d+$/.test(url))) return BAD_URLS
+      const value = log.value()
+      const taken = new Set(presentServers(value).flatMap(({ addresses }) => addresses))
+      if (peerUrls.some((url) => taken.has(url))) return EXISTS
+      if (role === 'learner' && serversIn(value, 'learner').length >= LEARNERS_MAX) return TOO_MANY_LEARNERS
+      if (!hasReachableMajority(value, health())) return UNHEALTHY
+      const id = freshId(value, peerUrls, clusterToken)
+      await listen()
+      return (await change([{ kind: 'add', id: hexOf(id), name, addresses: [...peerUrls], role }])) ?? id
+    },
+    remove: async (id) => {
+      const member = find(id)
+      if (member === undefined) return NOT_FOUND
+      const changes = [{ kind: 'remove', server: member.server }] as const
+      // Who is asked to keep the rest alive has to be there.
+      if (checkMembers(log.value(), changes, health(), true).problems.length > 0) return NOT_STARTED
+      return change(changes)
+    },
+    update: async (id, peerUrls) => {
+      const member = find(id)
+      if (member === undefined) return NOT_FOUND
+      if (peerUrls.length === 0 || peerUrls.some((url) => !/^https?:\/\/[^/]+:\d+$/.test(url))) return BAD_URLS
+      const others = presentServers(log.value()).filter((server) => server !== member)
+      if (others.some(({ addresses }) => addresses.some((url) => peerUrls.includes(url)))) return EXISTS
+      return change([{ kind: 'update', server: member.server, addresses: [...peerUrls] }])
+    },
+    promote: async (ids) => {
+      const found = ids.map(find)
+      const changes: MemberChange[] = []
+      for (const member of found) {
+        if (member === undefined) return NOT_FOUND
+        if (member.role === 'voter') return NOT_LEARNER
+        changes.push({ kind: 'promote', server: member.server })
+      }
+      const { problems } = checkMembers(log.value(), changes, health(), true)
+      if (problems.length > 0) {
+        logger.warn('a promotion was refused', { why: problems.join('; ') })
+        return NOT_READY
+      }
+      return change(changes)
+    },
+    tellName: async (name) => {
+      const own = find(self)
+      if (own !== undefined && own.name === '') await change([{ kind: 'update', server: own.server, name }])
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
+const hexOf = (id: bigint): string => id.toString(16).padStart(16, '0')
+
+function hasReachableMajority(value: RegisterValue, health: ReadonlyMap<number, ServerHealth>): boolean {
+  const voters = serversIn(value, 'voter')
+  return voters.filter((server) => health.get(server)?.isReachable === true).length > voters.length / 2
+}
+
+/** etcd makes it of the URLs and the cluster's token, and so does the server that joins; one that was removed is not used again. */
+function freshId(value: RegisterValue, peerUrls: readonly string[], token: string): bigint {
+  const used = new Set(value.servers.map(({ id }) => BigInt(`0x${id}`)))
+  for (let generation = 0; ; generation += 1) {
+    const id = memberIdOf(peerUrls, joinToken(token, generation))
+    if (!used.has(id)) return id
+  }
+}
+
+/** A server that comes back to the same address after it was removed is another member. */
+export function joinToken(token: string, generation: number): string {
+  return generation === 0 ? token : `${token}#${generation}`
+}
+
+function refusalOf(outcome: Exclude<Outcome, { kind: 'done' }>): RpcError {
+  if (outcome.kind === 'lost') return { code: 10, text: 'muster: another change of the members was decided instead' }
+  if (outcome.kind === 'refused') return { code: 9, text: `muster: ${outcome.problem}` }
+  return { code: 14, text: `muster: the change was not finished in time (${outcome.phase}: ${outcome.problem}); the servers go on with it` }
+}
