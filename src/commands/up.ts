@@ -13,6 +13,7 @@ export default class Up extends MusterCommand {
     '<%= config.bin %> up --nodes 6 --regions 2',
     '<%= config.bin %> up --context blue --json',
     '<%= config.bin %> up --listen 127.0.0.1:7700',
+    '<%= config.bin %> up --etcd 127.0.0.1:2379',
   ]
   static override flags = {
     nodes: Flags.integer({
@@ -28,6 +29,7 @@ export default class Up extends MusterCommand {
     }),
     'node-memory': Flags.string({ description: 'memory that tasks may reserve on a node, e.g. 2GiB', helpValue: 'SIZE' }),
     listen: Flags.string({ description: 'also answer on TCP, with bearer tokens', helpValue: 'HOST:PORT' }),
+    etcd: Flags.string({ description: "answer etcd's clients too, on the fleet's own key-value store", helpValue: 'HOST:PORT' }),
     'gateway-port': Flags.integer({
       description: "port of the first node's gateway; the others take the next ones",
       min: 1,
@@ -58,6 +60,7 @@ export default class Up extends MusterCommand {
     const status = await launchServer(this.paths, {
       fleet: await this.fleet(flags),
       listen: flags.listen ?? null,
+      etcd: flags.etcd ?? null,
       readStatus: async () => (await this.client.get<FleetStatus>('/v1/status')).data,
       onProgress,
       signal,

@@ -41,12 +41,22 @@ export interface ActionContext {
   signal: AbortSignal
 }
 
+/** How an action is asked for. */
+export interface Wish {
+  /** look what would change, and change nothing */
+  isPlan: boolean
+  /** id of the plan that this has to be; undefined: whatever it is now */
+  apply: string | undefined
+}
+
 /** What `server/<system>/wire.ts` gives the server for its system. All parts are optional. */
 export interface Wiring {
   /** controller name → its soft view, read at each decision */
   soft?: Record<string, () => unknown>
   /** effect kind → adapter; the outcome entries it gives are appended. A rejection is logged and tried again (1 s … 30 s). */
   effects?: Record<string, (effect: Effect, signal: AbortSignal) => Promise<Proposal[]>>
+  /** of actions that can be planned (`hasPlan`), as of `actions`: what was done, or what would be */
+  plannedActions?: Record<string, (input: unknown, context: ActionContext, wish: Wish) => Promise<{ value: unknown; plan: object | null }>>
   /** action name → its implementation; a thrown MusterError is the answer */
   // eslint-disable-next-line typescript/no-explicit-any -- inputs were checked by the action's schema
   actions?: Record<string, (input: any, context: ActionContext) => Promise<unknown>>

@@ -5,10 +5,12 @@ import { leaveStartError } from './processes/start-error.ts'
 import { startServer } from './server.ts'
 
 /**
- * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT]`. What stops it from starting is left in
+ * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT]`. What stops it from starting is left in
  * `logs/start-error-PID.json` for the command that started it. SIGTERM and SIGINT end it in order; tasks and agents go on.
  */
-const { values } = parseArgs({ options: { 'state-dir': { type: 'string' }, context: { type: 'string' }, listen: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { 'state-dir': { type: 'string' }, context: { type: 'string' }, listen: { type: 'string' }, etcd: { type: 'string' } },
+})
 const stateDir = values['state-dir']
 if (!stateDir) throw new Error('which --state-dir?')
 const paths = statePaths(values.context ?? 'default', { ...process.env, MUSTER_STATE_DIR: stateDir })
@@ -26,7 +28,7 @@ process.on('uncaughtException', fail)
 process.on('unhandledRejection', fail)
 
 try {
-  const server = await startServer(paths, { listen: values.listen ?? null, onFatal: fail })
+  const server = await startServer(paths, { listen: values.listen ?? null, etcd: values.etcd ?? null, onFatal: fail })
   isStarted = true
   const stop = (): void => {
     setTimeout(() => process.exit(1), 10_000).unref()

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import { controlSystems, kvSystems } from '../core/systems.ts'
+import { controlSystems } from '../core/systems.ts'
 import { livenessController } from '../core/tw/controllers/liveness.ts'
 import { splitController } from '../core/tw/controllers/split-applied.ts'
 import { assert } from '../core/kernel/assert.ts'
@@ -10,9 +10,12 @@ import { refuse } from '../core/kernel/errors.ts'
 import { createApi, type Domain } from './api/api.ts'
 import { artifactRoutes, openArtifacts } from './artifacts.ts'
 import { wireChaos } from './chaos/wire.ts'
-import { openControlLog, type ControlLog } from './state/control-log.ts'
+import { openControlLog } from './state/control-log.ts'
 import { startControllers, type ControllerLoop } from './controllers.ts'
+import { openControlStore } from './delos/control-store.ts'
 import { openFileLoglet } from './delos/file-loglet.ts'
+import { createLogMeter } from './delos/log-meter.ts'
+import { watchedStore } from './delos/store-watch.ts'
 import { wireDelos } from './delos/wire.ts'
 import { wireDeploy } from './deploy/wire.ts'
 import { agentProcess, readLocalFleet } from './processes/fleet.ts'
@@ -35,6 +38,8 @@ import { wireTw } from './tw/wire.ts'
 export interface ServerOptions {
   /** `HOST:PORT` for a TCP listener with bearer tokens, or null */
   listen: string | null
+  /** `HOST:PORT` where the key-value store answers etcd's clients, or null */
+  etcd: string | null
   /** the log can no longer be written: end the process */
   onFatal: (error: MusterError) => void
 }
@@ -46,6 +51,7 @@ export interface ServerFile {
   bootId: string
   socket: string
   listen: string | null
+  etcd: string | null
   startedAt: number
 }
 
@@ -61,14 +67,12 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   )
   log.info('the server starts', { pid: process.pid, root: paths.root })
 
-  const open = async (name: string, dbFile: string, systems: Domain['systems']): Promise<ControlLog> => {
-    const dir = join(paths.log, name)
-    mkdirSync(dir, { recursive: true })
-    const loglet = await openFileLoglet(dir)
-    return openControlLog({ loglet, dbFile, systems, clock: Date.now, log, onFatal: options.onFatal })
-  }
-  const control = await open('control', paths.stateDb, controlSystems)
-  const kv = await open('kv', paths.kvDb, kvSystems)
+  const meter = createLogMeter(watchedStore(process.env))
+  mkdirSync(paths.log, { recursive: true })
+  const { onFatal } = options
+  const loglet = await openFileLoglet(join(paths.log, 'control'), { onSync: meter.onSync('control') })
+  const control = openControlLog({ loglet, dbFile: paths.stateDb, systems: controlSystems, clock: Date.now, log, onFatal })
+  const store = await openControlStore({ paths, logger: log, onFatal, onSync: meter.onSync('kv') })
   log.info('the state is at the end of the log', { position: control.tail(), ms: Date.now() - startedAt })
 
   const leaf = ensureLeaf(paths, log)
@@ -76,56 +80,52 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const telemetry = createTelemetry(scuba, log)
   onLine = (row) => telemetry.add('muster_logs', { ...row, time: Date.now() })
   const supervisor = createSupervisor(log)
-  let loops: ControllerLoop[] = []
-  const hostOf = (domain: ControlLog): ServerHost => ({
+  let loop: ControllerLoop | null = null
+  const host: ServerHost = {
     paths,
     log,
-    db: domain.db,
-    position: domain.tail,
-    now: domain.now,
+    db: control.db,
+    position: control.tail,
+    now: control.now,
     run: async (command, input, actor) => {
       const checked = command.input.parse(input)
-      const { value } = await domain.submit({ actor }, (db, at) => {
+      const { value } = await control.submit({ actor }, (db, at) => {
         const decision = command.decide(db, checked, { actor, role: 'admin', ...at })
         return decision instanceof Error ? decision : { entries: decision.entries, value: decision.reply }
       })
       return value as never
     },
     propose: async (actor, decide) => {
-      const { entries } = await domain.submit({ actor }, (db, { now }) => {
+      const { entries } = await control.submit({ actor }, (db, { now }) => {
         const proposals = decide(db, now)
         return proposals instanceof Error ? proposals : { entries: proposals, value: () => undefined }
       })
       return entries
     },
-    onEntries: domain.onEntries,
+    onEntries: control.onEntries,
     wake: (controller) => {
-      const isKnown = loops.map((loop) => loop.wake(controller)).includes(true)
-      assert(isKnown || loops.length === 0, `there is no controller ${controller}`)
+      assert(loop === null || loop.wake(controller), `there is no controller ${controller}`)
     },
     telemetry: telemetry.add,
-  })
-  const host = hostOf(control)
+  }
   const hub = createAgentHub(host, () => {
     host.wake(livenessController.name)
     host.wake(splitController.name)
   })
   const artifacts = openArtifacts(paths.artifacts)
+  let etcd: string | null = null
   const wirings: Wiring[] = [
     wireTw(host, hub),
     wireScuba(host, scuba),
     wireSev(host),
     wireDeploy(host, scuba),
     wireChaos(host, hub, scuba),
-    wireDelos({ control: host, kv: hostOf(kv), logs: { control, kv } }),
+    wireDelos({ host, control, store, etcd: () => etcd, meter }),
   ]
-  const domains: Domain[] = [
-    { systems: controlSystems, control },
-    { systems: kvSystems, control: kv },
-  ]
+  const domains: Domain[] = [{ systems: controlSystems, control }]
   const tokens = openTokens(paths.keys)
   let listen = options.listen
-  const status = (): Promise<unknown> => describeStatus({ paths, control, kv, supervisor, hub, leaf, startedAt, listen })
+  const status = (): Promise<unknown> => describeStatus({ paths, control, store, supervisor, hub, leaf, startedAt, listen, etcd })
   const apis: FastifyInstance[] = []
   const api = (isLocal: boolean): FastifyInstance => {
     const app = createApi(
@@ -154,9 +154,8 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   for (const wiring of wirings) await wiring.start?.()
   await listenLocal(api(true), paths.socket)
   if (options.listen) listen = await listenTcp(api(false), options.listen)
-  loops = domains.map((domain) =>
-    startControllers(domain.systems, wirings, domain.control, log, (row) => telemetry.add('muster_metrics', { ...row })),
-  )
+  if (options.etcd) etcd = await store.openPort(options.etcd)
+  loop = startControllers(controlSystems, wirings, control, log, (row) => telemetry.add('muster_metrics', { ...row }))
   hub.start()
   const fleet = readLocalFleet(paths)
   for (const node of fleet?.nodes ?? []) {
@@ -168,23 +167,24 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     ...(identify(process.pid) as NonNullable<ReturnType<typeof identify>>),
     socket: paths.socket,
     listen,
+    etcd,
     startedAt,
   }
   writeFileSync(paths.serverJson, `${JSON.stringify(file)}\n`, { mode: 0o600 })
-  log.info('the server answers', { socket: paths.socket, listen, ms: Date.now() - startedAt })
+  log.info('the server answers', { socket: paths.socket, listen, etcd, ms: Date.now() - startedAt })
   return { stop: () => stopServer() }
 
   async function stopServer(): Promise<void> {
     log.info('the server stops; agents and tasks go on')
     supervisor.detach()
-    for (const loop of loops) await loop.stop()
+    await loop?.stop()
     hub.stop()
     for (const app of apis) await app.close()
     for (const wiring of wirings) await wiring.stop?.()
     await telemetry.stop()
     await leaf.detach()
     await control.close()
-    await kv.close()
+    await store.close()
     rmSync(paths.serverJson, { force: true })
     rmSync(paths.socket, { force: true })
     lock.release()

@@ -53,6 +53,8 @@ export interface ActionDef<In extends z.ZodType = z.ZodType, Out extends z.ZodTy
   kind: 'action'
   /** whether it changes something: decides the HTTP method and whether it is audited */
   isMutation: boolean
+  /** its adapter can say what would change (`--plan`) and do just that (`--apply`) */
+  hasPlan?: boolean
 }
 
 export type Operation = CommandDef | QueryDef | ActionDef

@@ -1,7 +1,8 @@
 import type { System } from '../contracts/controller.ts'
+import { alarmController } from './alarms/controller.ts'
 import { canaryController } from './config/canary.ts'
-import { compactionController, leaseController } from './controller.ts'
-import { controlEntries, kvEntries } from './machine.ts'
+import { publishController } from './config/publish.ts'
+import { controlEntries } from './machine.ts'
 import {
   configLookOperations,
   configOperations,
@@ -13,9 +14,12 @@ import {
   scopeOperations,
   snapshotOperations,
 } from './operations.ts'
-import { CONTROL_TABLES, KV_TABLES } from './tables.ts'
+import { CONTROL_TABLES } from './tables.ts'
 
-/** Delos on the `control` log: scope locks, configurations, metadata, and reading the logs. */
+/**
+ * Delos on the `control` log: scope locks, configurations, metadata, and reading the logs. The key-value store has a log and a machine
+ * of its own (`kv/`); what is asked of it here are actions.
+ */
 export const delosSystem: System = {
   name: 'delos',
   tables: CONTROL_TABLES,
@@ -27,15 +31,9 @@ export const delosSystem: System = {
     ...configOperations,
     ...configLookOperations,
     ...metaOperations,
+    ...kvOperations,
+    ...leaseOperations,
+    ...lockOperations,
   ],
-  controllers: [canaryController],
-}
-
-/** The key-value store, on the `kv` log with `kv.db`: a team's own keys, leases and locks. */
-export const kvSystem: System = {
-  name: 'delos',
-  tables: KV_TABLES,
-  entries: kvEntries,
-  operations: [...kvOperations, ...leaseOperations, ...lockOperations],
-  controllers: [leaseController, compactionController],
+  controllers: [canaryController, publishController, alarmController],
 }

@@ -18,19 +18,6 @@ export const CONTROL_TABLES = [
     label TEXT NOT NULL, value TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (label, value, kind, name)
   ) WITHOUT ROWID`,
   'CREATE INDEX delos_meta_label_of ON delos_meta_label (kind, name)',
-]
-
-/** Tables of the key-value store, in `kv.db`. Keys and values are UTF-8 text, which SQLite orders by its bytes, as etcd does. */
-export const KV_TABLES = [
-  // Every version of every key since the compacted revision. A deletion is a row with del = 1.
-  `CREATE TABLE kv_rev (
-    rev INTEGER NOT NULL, sub INTEGER NOT NULL, key TEXT NOT NULL, "create" INTEGER NOT NULL, version INTEGER NOT NULL,
-    lease TEXT, del INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (rev, sub)
-  ) WITHOUT ROWID`,
-  'CREATE INDEX kv_rev_key ON kv_rev (key, rev)',
-  // Where the newest version of each living key is.
-  'CREATE TABLE kv_cur (key TEXT PRIMARY KEY, rev INTEGER NOT NULL, sub INTEGER NOT NULL, lease TEXT) WITHOUT ROWID',
-  'CREATE INDEX kv_cur_lease ON kv_cur (lease) WHERE lease IS NOT NULL',
-  'CREATE TABLE kv_lease (id TEXT PRIMARY KEY, ttl_ms INTEGER NOT NULL, granted_at INTEGER NOT NULL, owner TEXT NOT NULL) WITHOUT ROWID',
-  'CREATE TABLE kv_state (one INTEGER PRIMARY KEY CHECK (one = 1), rev INTEGER NOT NULL, compact_rev INTEGER NOT NULL)',
+  // What is wrong with a log, its disk or its servers, until it is over.
+  'CREATE TABLE delos_alarm (kind TEXT NOT NULL, target TEXT NOT NULL, text TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (kind, target)) WITHOUT ROWID',
 ]

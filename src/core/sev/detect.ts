@@ -136,6 +136,27 @@ function chaosSignal(entry: Entry, body: Body): Signal | null {
   }
 }
 
+/** Nothing can be written, or what was written is damaged: everybody. The rest leaves time. */
+const DELOS_LEVELS: Readonly<Record<string, 1 | 2 | 3>> = { NO_QUORUM: 1, CORRUPT: 1, NOSPACE: 2 }
+
+function delosSignal(entry: Entry, body: Body): Signal | null {
+  if (entry.type !== 'delos.AlarmRaised' && entry.type !== 'delos.AlarmCleared') return null
+  const kind = word(body, 'kind') ?? 'ALARM'
+  const target = word(body, 'target') ?? entry.notable?.target ?? 'unknown'
+  const text = entry.notable?.text ?? `${kind} of ${target}`
+  const isRaised = entry.type === 'delos.AlarmRaised'
+  return {
+    action: isRaised ? 'raise' : 'resolve',
+    source: 'delos',
+    dedup_key: `delos/${kind}/${target}`,
+    group_key: 'delos',
+    service: null,
+    level: DELOS_LEVELS[kind] ?? 3,
+    title: isRaised ? text : `${kind} of ${target}`,
+    summary: text,
+  }
+}
+
 /** The signal an entry gives, or null. */
 export function signalOf(entry: Entry): Signal | null {
   const body: Body = typeof entry.body === 'object' && entry.body !== null ? (entry.body as Body) : {}
@@ -143,6 +164,7 @@ export function signalOf(entry: Entry): Signal | null {
   if (entry.type.startsWith('tw.')) return twSignal(entry, body)
   if (entry.type.startsWith('scuba.')) return scubaSignal(entry, body)
   if (entry.type.startsWith('chaos.')) return chaosSignal(entry, body)
+  if (entry.type.startsWith('delos.')) return delosSignal(entry, body)
   return null
 }
 

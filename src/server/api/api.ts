@@ -1,6 +1,6 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { System } from '../../core/contracts/controller.ts'
-import { type CommandDef, type Operation, type OpContext, routeOf } from '../../core/contracts/operation.ts'
+import { type ActionDef, type CommandDef, type Operation, type OpContext, routeOf } from '../../core/contracts/operation.ts'
 import { BugError } from '../../core/kernel/assert.ts'
 import { isRefusal, type MusterError, refuse } from '../../core/kernel/errors.ts'
 import type { ControlLog } from '../state/control-log.ts'
@@ -156,21 +156,53 @@ async function perform(
   if (!mayAct(caller.role, operation.role))
     throw refuse('NOT_PERMITTED', `${operation.name} needs the role ${operation.role}; ${caller.actor} has ${caller.role}`)
   const input = parseInput(operation, request)
-  const plain = { actor: caller.actor, role: caller.role }
   if (operation.kind === 'query') {
-    const context: OpContext = { ...plain, now: control.now(), position: control.tail() }
+    const context: OpContext = { actor: caller.actor, role: caller.role, now: control.now(), position: control.tail() }
     const answer = operation.answer(control.db, input, context)
     if (isRefusal(answer)) throw answer
     return { ok: true, data: answer, warnings: [], position: control.tail() }
   }
   if (operation.kind === 'action') {
-    const adapter = options.wirings.map((wiring) => wiring.actions?.[operation.name]).find(Boolean)
-    if (!adapter) throw refuse('UNAVAILABLE', `${operation.name} is not served by this process`)
-    const abort = new AbortController()
-    reply.raw.once('close', () => abort.abort())
-    return { ok: true, data: await adapter(input, { ...plain, signal: abort.signal }), warnings: [], position: control.tail() }
+    const data = await action(operation, options.wirings, caller, request, reply, input)
+    return { ok: true, ...data, warnings: [], position: control.tail() }
   }
   return command(operation, control, caller, request, input, trace)
+}
+
+async function action(
+  operation: ActionDef,
+  wirings: readonly Wiring[],
+  caller: Caller,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  input: unknown,
+): Promise<{ data: unknown; plan?: object }> {
+  const wish = { isPlan: header(request, 'x-muster-plan') !== undefined, apply: header(request, 'x-muster-apply') }
+  if ((wish.isPlan || wish.apply !== undefined) && operation.hasPlan !== true)
+    throw refuse('USAGE', `${operation.name} acts outside the log, so its difference cannot be shown before`)
+  if (!wish.isPlan) assertConfirmed(operation, request, input)
+  const abort = new AbortController()
+  reply.raw.once('close', () => abort.abort())
+  const context = { actor: caller.actor, role: caller.role, signal: abort.signal }
+  const planned = wirings.map((wiring) => wiring.plannedActions?.[operation.name]).find(Boolean)
+  if (planned) {
+    const { value, plan } = await planned(input, context, wish)
+    return { data: value, ...(plan === null ? {} : { plan }) }
+  }
+  const adapter = wirings.map((wiring) => wiring.actions?.[operation.name]).find(Boolean)
+  if (!adapter) throw refuse('UNAVAILABLE', `${operation.name} is not served by this process`)
+  return { data: await adapter(input, context) }
+}
+
+/** High risk wants its target named. */
+function assertConfirmed(operation: CommandDef | ActionDef, request: FastifyRequest, input: unknown): void {
+  if (operation.danger !== 'high') return
+  const wanted = operation.confirmName?.(input) ?? operation.name
+  if (decodeURIComponent(header(request, 'x-muster-confirm') ?? '') === wanted) return
+  throw refuse('CONFIRM_REQUIRED', `${operation.name} is a high-risk operation: it wants "${wanted}" typed`, {
+    hint: `Add --confirm ${wanted}.`,
+    details: { confirm: wanted },
+  })
 }
 
 async function command(
@@ -193,15 +225,7 @@ async function command(
     const { value, ...plan } = await control.plan(submit, decide)
     return { ok: true, data: value, warnings, position: plan.position, plan }
   }
-  if (operation.danger === 'high') {
-    const wanted = operation.confirmName?.(input) ?? operation.name
-    if (decodeURIComponent(header(request, 'x-muster-confirm') ?? '') !== wanted) {
-      throw refuse('CONFIRM_REQUIRED', `${operation.name} is a high-risk operation: it wants "${wanted}" typed`, {
-        hint: `Add --confirm ${wanted}.`,
-        details: { confirm: wanted },
-      })
-    }
-  }
+  assertConfirmed(operation, request, input)
   const { value, position } = await control.submit(submit, decide)
   return { ok: true, data: value, warnings, position }
 }

@@ -53,14 +53,15 @@ function pathOf(operation: Operation, input: JsonSchema): JsonSchema {
     'x-muster-role': operation.role,
     'x-muster-danger': operation.danger,
   }
+  const hasPlan = operation.kind === 'command' || (operation.kind === 'action' && operation.hasPlan === true)
   const responses = {
-    '200': { description: 'Done.', content: { 'application/json': { schema: answerSchema(ref('output'), operation.kind === 'command') } } },
+    '200': { description: 'Done.', content: { 'application/json': { schema: answerSchema(ref('output'), hasPlan) } } },
     ...Object.fromEntries(Object.keys(FAILURES).map((status) => [status, { $ref: `#/components/responses/${status}` }])),
   }
   const post = {
     ...common,
     operationId: operation.name,
-    parameters: operation.kind === 'command' ? COMMAND_HEADERS : [],
+    parameters: hasPlan ? COMMAND_HEADERS : [],
     requestBody: { content: { 'application/json': { schema: ref('input') } } },
     responses,
   }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ControlLog } from '../state/control-log.ts'
+import type { ControlStore } from '../delos/control-store.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import type { ScubaLeaf } from '../scuba/process.ts'
 import type { Supervisor } from '../processes/supervisor.ts'
@@ -8,12 +9,13 @@ import type { AgentHub } from '../tw/agents.ts'
 export interface StatusSources {
   paths: StatePaths
   control: ControlLog
-  kv: ControlLog
+  store: ControlStore
   supervisor: Supervisor
   hub: AgentHub
   leaf: ScubaLeaf
   startedAt: number
   listen: string | null
+  etcd: string | null
 }
 
 export interface NodeStatus {
@@ -33,7 +35,17 @@ export interface NodeStatus {
 export interface FleetStatus {
   context: string
   root: string
-  server: { pid: number; upMs: number; socket: string; listen: string | null; log: string; position: number; kvPosition: number }
+  server: {
+    pid: number
+    upMs: number
+    socket: string
+    listen: string | null
+    /** where the key-value store answers etcd's clients */
+    etcd: string | null
+    log: string
+    position: number
+    kvPosition: number
+  }
   scuba: { pid: number | null; socket: string; log: string }
   nodes: NodeStatus[]
   /** every node this server runs is ready and has a gateway */
@@ -82,9 +94,10 @@ export async function describeStatus(sources: StatusSources): Promise<FleetStatu
       upMs: Date.now() - sources.startedAt,
       socket: paths.socket,
       listen: sources.listen,
+      etcd: sources.etcd,
       log: join(paths.logs, 'server.log'),
       position: control.tail(),
-      kvPosition: sources.kv.tail(),
+      kvPosition: sources.store.log.tail(),
     },
     scuba: sources.leaf.status(),
     nodes,

@@ -2,14 +2,12 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import type { Entry } from '../../core/contracts/entry.ts'
-import { allLeases, countRange, revisionOf } from '../../core/delos/kv/read.ts'
-import type { logList, logShow, status } from '../../core/delos/operations.ts'
-import { locks } from '../../core/delos/recipes/lock.ts'
+import { lockList, type logList, type logShow, type status } from '../../core/delos/operations.ts'
 import { refuse } from '../../core/kernel/errors.ts'
-import type { ControlLog } from '../state/control-log.ts'
-import type { ServerHost } from '../host.ts'
+import type { ControlStore } from './control-store.ts'
+import type { ReadableLog } from './kv-log.ts'
 
-export type Logs = Record<'control' | 'kv', ControlLog>
+export type Logs = Record<'control' | 'kv', ReadableLog>
 
 const CHUNK = 512
 /** Entries looked through for a filtered list. */
@@ -35,7 +33,7 @@ export async function listEntries(logs: Logs, input: z.output<typeof logList.inp
   return { log: input.log, head, tail, entries: isForward ? found.slice(0, input.limit) : found.slice(-input.limit) }
 }
 
-function readRange(log: ControlLog, from: number, end: number): Entry[] {
+function readRange(log: ReadableLog, from: number, end: number): Entry[] {
   const found: Entry[] = []
   while (from + found.length < end) found.push(...log.read(from + found.length, end - from - found.length))
   return found
@@ -49,8 +47,15 @@ export function showEntry(logs: Logs, input: z.output<typeof logShow.input>): En
   return entry
 }
 
-export function describeLogs(logs: Logs, dir: string, kv: ServerHost): z.output<typeof status.output> {
-  const { revision, compacted } = revisionOf(kv.db)
+export async function describeLogs(
+  logs: Logs,
+  dir: string,
+  store: ControlStore,
+  etcd: string | null,
+): Promise<z.output<typeof status.output>> {
+  const { value } = await store.operate(lockList.name, { prefix: '' }, { actor: 'muster' })
+  const { locks } = value as z.output<typeof lockList.output>
+  const { revision, keyCount } = store.replica.store
   return {
     durability: 'single (one disk)',
     logs: (['control', 'kv'] as const).map((log) => ({
@@ -63,11 +68,12 @@ export function describeLogs(logs: Logs, dir: string, kv: ServerHost): z.output<
     })),
     kv: {
       revision,
-      compacted,
-      keys: countRange(kv.db, { start: '', end: null }),
-      leases: allLeases(kv.db).length,
-      locks: locks(kv.db, '').length,
+      compacted: store.oldest(),
+      keys: keyCount,
+      leases: [...store.replica.store.leases()].length,
+      locks: locks.length,
     },
+    etcd,
   }
 }
 

@@ -1,37 +1,81 @@
-import { LEASES } from '../../core/delos/controller.ts'
-import { leaseKeepalive, logList, logShow, snapshotSave, status } from '../../core/delos/operations.ts'
-import type { ServerHost, Wiring } from '../host.ts'
+import { ALARMS } from '../../core/delos/alarms/controller.ts'
+import { PUBLISH, PUBLISH_CONFIG } from '../../core/delos/config/publish.ts'
+import {
+  kvHistory,
+  kvOperations,
+  leaseOperations,
+  lockOperations,
+  logList,
+  logShow,
+  snapshotSave,
+  status,
+} from '../../core/delos/operations.ts'
+import type { ActionDef } from '../../core/contracts/operation.ts'
+import type { ControlLog } from '../state/control-log.ts'
+import type { ActionContext, ServerHost, Wish, Wiring } from '../host.ts'
+import { createConfigKeys } from './config-keys.ts'
+import type { ControlStore } from './control-store.ts'
+import { historyOf } from './kv-history.ts'
+import { readableKvLog } from './kv-log.ts'
 import { sendKvWatch } from './kv-watch.ts'
-import { createLeaseKeeper } from './leases.ts'
+import { createLogMeter, type LogMeter } from './log-meter.ts'
 import { describeLogs, listEntries, showEntry, type Logs } from './log-views.ts'
 import { removeLeftovers, saveSnapshot, type SnapshotSource } from './snapshot/save.ts'
 
-/** The adapters of delos: renewals of leases, watches, and reading the logs. `kv` is the host over the `kv` log. */
-export function wireDelos({ control, kv, logs }: { control: ServerHost; kv: ServerHost; logs: Logs }): Wiring {
-  const leases = createLeaseKeeper(kv)
+export interface DelosParts {
+  host: ServerHost
+  control: ControlLog
+  store: ControlStore
+  /** where etcd's clients are answered, or null */
+  etcd: () => string | null
+  meter?: LogMeter
+}
+
+/** The adapters of delos: the key-value store, watches, configurations as keys, and reading the logs. */
+export function wireDelos({ host, control, store, etcd, meter = createLogMeter() }: DelosParts): Wiring {
+  const logs: Logs = { control, kv: readableKvLog(store.log) }
+  const configs = createConfigKeys(store, host.db)
+  const own: readonly ActionDef[] = [...kvOperations, ...leaseOperations, ...lockOperations].filter((one) => one !== kvHistory)
   return {
-    soft: { [LEASES]: leases.soft },
+    soft: { [PUBLISH]: configs.soft, [ALARMS]: meter.soft },
+    effects: {
+      [PUBLISH_CONFIG]: async (effect) => {
+        await configs.publish(effect)
+        // The key itself says that it was done.
+        return []
+      },
+    },
+    plannedActions: Object.fromEntries(
+      own.map(({ name }) => [name, (input: unknown, who: ActionContext, wish: Wish) => store.operate(name, input, who, wish)]),
+    ),
     actions: {
-      [leaseKeepalive.name]: async ({ id }: { id: string }) => leases.keepalive(id),
+      [kvHistory.name]: async (input) => historyOf(store, input),
       [logList.name]: async (input) => listEntries(logs, input),
       [logShow.name]: async (input) => showEntry(logs, input),
-      [snapshotSave.name]: async ({ file }: { file: string }) => saveSnapshot(sourceOf(control, logs), file),
-      [status.name]: async () => describeLogs(logs, control.paths.log, kv),
+      [snapshotSave.name]: async ({ file }: { file: string }) => saveSnapshot(sourceOf(host, control, store), file),
+      [status.name]: async () => describeLogs(logs, host.paths.log, store, etcd()),
     },
-    start: () => removeLeftovers(control.paths),
+    start: () => {
+      meter.start(host, logs, host.paths.log)
+      return removeLeftovers(host.paths)
+    },
+    stop: async () => meter.stop(),
     routes: (app) => {
-      app.post('/v1/delos/kv/watch', async (request, reply) => sendKvWatch(kv, request, reply))
+      app.post('/v1/delos/kv/watch', async (request, reply) => sendKvWatch(store, request, reply))
     },
   }
 }
 
-function sourceOf({ paths }: ServerHost, logs: Logs): SnapshotSource {
+function sourceOf({ paths }: ServerHost, control: ControlLog, store: ControlStore): SnapshotSource {
   return {
     paths,
     quiesce: (work) =>
-      logs.control.quiesce(() =>
-        logs.kv.quiesce(() =>
-          work({ control: { head: logs.control.head(), tail: logs.control.tail() }, kv: { head: logs.kv.head(), tail: logs.kv.tail() } }),
+      control.quiesce(() =>
+        store.log.quiesce(() =>
+          work({
+            control: { head: control.head(), tail: control.tail() },
+            kv: { head: store.log.head(), tail: store.log.tail() },
+          }),
         ),
       ),
   }

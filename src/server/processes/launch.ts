@@ -33,6 +33,7 @@ export async function launchServer(
   options: {
     fleet: LocalFleet | null
     listen: string | null
+    etcd?: string | null
     readStatus: () => Promise<FleetStatus>
     onProgress?: (status: FleetStatus) => void
     signal?: AbortSignal
@@ -49,7 +50,9 @@ export async function launchServer(
   options.signal?.throwIfAborted()
   const [program, main] = entryPoint('server/main')
   const output = openSync(join(paths.logs, 'server.out'), 'a', 0o600)
-  const args = [main, '--state-dir', paths.root, '--context', paths.context, ...(options.listen ? ['--listen', options.listen] : [])]
+  const args = [main, '--state-dir', paths.root, '--context', paths.context]
+  if (options.listen) args.push('--listen', options.listen)
+  if (options.etcd) args.push('--etcd', options.etcd)
   // Two pool threads are kept busy by the logs' fdatasync; with the default of four, DNS and large reads would delay commits.
   const child = spawn(program, args, {
     detached: true,

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { systems } from '../../../src/core/systems.ts'
+import { controlSystems } from '../../../src/core/systems.ts'
 import { isRead, openApiDocument } from '../../../src/server/api/openapi.ts'
 import { entryPoint, type MainName, packageRoot } from '../../../src/platform/spawn.ts'
 
-const operations = systems.flatMap((system) => system.operations)
+const operations = controlSystems.flatMap((system) => system.operations)
 const document = openApiDocument(operations) as {
   paths: Record<string, Record<string, unknown>>
   components: { schemas: Record<string, unknown>; responses: Record<string, unknown> }

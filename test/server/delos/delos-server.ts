@@ -2,12 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import { expect } from 'vitest'
 import { createClient, type Client } from '../../../src/cli/client.ts'
-import { delosSystem, kvSystem } from '../../../src/core/delos/system.ts'
+import { delosSystem } from '../../../src/core/delos/system.ts'
 import { createApi } from '../../../src/server/api/api.ts'
 import type { ControlLog } from '../../../src/server/state/control-log.ts'
 import { openTestLog } from '../../support/log.ts'
 import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
+import { openControlStore } from '../../../src/server/delos/control-store.ts'
 import { wireDelos } from '../../../src/server/delos/wire.ts'
 import type { ServerHost } from '../../../src/server/host.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
@@ -19,6 +21,8 @@ export interface DelosServer {
   dir: string
   paths: StatePaths
   client: Client
+  /** `HOST:PORT` of the port for etcd's clients */
+  etcd: string
   /** environment that makes the CLI talk to it */
   env: NodeJS.ProcessEnv
   start: () => Promise<void>
@@ -40,19 +44,18 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
   mkdirSync(dirname(paths.socket), { recursive: true })
   mkdirSync(paths.keys, { recursive: true })
   const log = createLogger(null)
-  let running: { app: FastifyInstance; loops: ControllerLoop[]; logs: ControlLog[] } | null = null
+  let running: { app: FastifyInstance; loop: ControllerLoop; logs: { close: () => Promise<void> }[] } | null = null
+  let etcd: string | null = null
 
-  const openLog = (name: string, dbFile: string, system: typeof kvSystem): Promise<ControlLog> =>
-    openTestLog({ folder: join(paths.log, name), dbFile, systems: [system], segmentBytes: 256 * 1024 })
-  const hostOf = (domain: ControlLog): ServerHost => ({
+  const hostOf = (control: ControlLog): ServerHost => ({
     paths,
     log,
-    db: domain.db,
-    position: domain.tail,
-    now: domain.now,
+    db: control.db,
+    position: control.tail,
+    now: control.now,
     run: () => Promise.reject(new Error('not used by delos')),
     propose: () => Promise.reject(new Error('not used by delos')),
-    onEntries: domain.onEntries,
+    onEntries: control.onEntries,
     wake: () => undefined,
     telemetry: () => undefined,
   })
@@ -60,15 +63,15 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
     dir,
     paths,
     env,
+    etcd: '',
     client: createClient({ socketPath: paths.socket, isTls: false, token: null }, 'user:test'),
     start: async () => {
-      const control = await openLog('control', paths.stateDb, delosSystem)
-      const kv = await openLog('kv', paths.kvDb, kvSystem)
-      const wiring = wireDelos({ control: hostOf(control), kv: hostOf(kv), logs: { control, kv } })
-      const domains = [
-        { systems: [delosSystem], control },
-        { systems: [kvSystem], control: kv },
-      ]
+      const segmentBytes = 256 * 1024
+      const control = await openTestLog({ folder: join(paths.log, 'control'), dbFile: paths.stateDb, systems: [delosSystem], segmentBytes })
+      const onFatal = (error: Error): never => expect.unreachable(error.message)
+      const store = await openControlStore({ paths, logger: log, onFatal, segmentBytes })
+      const wiring = wireDelos({ host: hostOf(control), control, store, etcd: () => etcd })
+      const domains = [{ systems: [delosSystem], control }]
       const options = {
         domains,
         wirings: [wiring],
@@ -81,17 +84,15 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
       const app = createApi(options, true)
       rmSync(paths.socket, { force: true })
       await app.listen({ path: paths.socket })
-      running = {
-        app,
-        loops: domains.map((domain) => startControllers(domain.systems, [wiring], domain.control, log)),
-        logs: [control, kv],
-      }
+      etcd = await store.openPort('127.0.0.1:0')
+      server.etcd = etcd
+      running = { app, loop: startControllers([delosSystem], [wiring], control, log), logs: [store, control] }
     },
     stop: async () => {
       const was = running
       running = null
       if (was === null) return
-      for (const loop of was.loops) await loop.stop()
+      await was.loop.stop()
       await was.app.close()
       for (const one of was.logs) await one.close()
     },

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import type { z } from 'zod'
 import type { CommandDef, QueryDef } from '../../../src/core/contracts/operation.ts'
 import type { System } from '../../../src/core/contracts/controller.ts'
-import { kvSystem } from '../../../src/core/delos/system.ts'
 import { MusterError } from '../../../src/core/kernel/errors.ts'
 import type { ControlLog } from '../../../src/server/state/control-log.ts'
 import { openTestLog } from '../../support/log.ts'
@@ -28,7 +27,7 @@ export interface Store {
   close: () => Promise<void>
 }
 
-export async function openStore(system: System = kvSystem): Promise<Store> {
+export async function openStore(system: System): Promise<Store> {
   const dir = mkdtempSync(join(tmpdir(), 'muster-store-'))
   const clock = { now: 1_000_000 }
   const dbFile = join(dir, 'kv.db')

@@ -1,4 +1,5 @@
 import { Args, ChangeCommand, defined, Flags, remote, type OutputOf, type Parsed } from '../../../cli/command.ts'
+import { OTHER_STORE_FLAGS } from '../../../cli/flags/store.ts'
 import { count } from '../../../cli/render/text.ts'
 
 const operation = remote('delos.kv.del', async () => (await import('../../../core/delos/operations.ts')).kvDel)
@@ -12,6 +13,7 @@ export default class KvDel extends ChangeCommand<typeof operation> {
     expect: Flags.integer({ description: 'only if its mod_revision is this', helpValue: 'REVISION', min: 0 }),
     fence: Flags.string({ description: 'only while this token holds this lock', helpValue: 'LOCK:TOKEN' }),
     'prev-kv': Flags.boolean({ description: 'give what was deleted' }),
+    ...OTHER_STORE_FLAGS,
   }
   static override examples = ['<%= config.bin %> delos kv del config/web', '<%= config.bin %> delos kv del config/ --prefix --plan']
 

@@ -1,10 +1,7 @@
 import { Args, Flags, MusterCommand } from '../../../cli/command.ts'
-import { STORE_FLAGS, storeOf } from '../../../cli/flags/store.ts'
+import { OTHER_STORE_FLAGS, storeOf } from '../../../cli/flags/store.ts'
 import { durationFlag } from '../../../cli/flags/time.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
-
-// Only beside --endpoints: without it the lock is the context's.
-const { endpoints: _, ...OF_STORE } = STORE_FLAGS
 
 export default class LockRun extends MusterCommand {
   static override summary = 'Run a command while holding a lock.'
@@ -19,16 +16,12 @@ export default class LockRun extends MusterCommand {
     ttl: Flags.string({ description: 'time after which the lock is free when we are gone', default: '15s' }),
     wait: Flags.string({ description: 'longest wait for the lock; then exit 5', default: '1m' }),
     grace: Flags.string({ description: 'time CMD has to end before the lease can; without it a third of --ttl', helpValue: 'TIME' }),
-    shared: Flags.boolean({ description: 'share it with others who share it', dependsOn: ['endpoints'], helpGroup: 'STORE' }),
-    endpoints: Flags.string({
-      description: "the lock of a store with etcd's v3 API, the same as `etcdctl lock NAME`, instead of this context's",
-      helpValue: 'URL,…',
-      helpGroup: 'STORE',
-    }),
-    ...OF_STORE,
+    shared: Flags.boolean({ description: 'share it with others who share it' }),
+    ...OTHER_STORE_FLAGS,
   }
   static override examples = [
     '<%= config.bin %> delos lock run db/migrate -- ./migrate.sh',
+    '<%= config.bin %> delos lock run db/schema --shared -- ./report.sh',
     '<%= config.bin %> delos lock run db/schema --endpoints http://127.0.0.1:2379 --shared -- ./report.sh',
     '<%= config.bin %> delos lock run nightly --wait 0s --ttl 30s -- sh -c \'echo "token $MUSTER_LOCK_TOKEN"\'',
   ]
@@ -56,6 +49,7 @@ export default class LockRun extends MusterCommand {
       ttlMs,
       graceMs,
       waitMs: durationFlag('wait', flags.wait),
+      isShared: flags.shared,
       command,
       note: (text: string) => this.note(text),
     }

@@ -1,45 +1,38 @@
 import { z } from 'zod'
-import { defineCommand, defineQuery } from '../../contracts/operation.ts'
-import type { ReadDb } from '../../contracts/storage.ts'
-import { refuse, type MusterError } from '../../kernel/errors.ts'
-import { TO_THE_END, prefixEnd, rangeOf } from '../kv/range.ts'
-import { countRange, currentKv, currentRange, leaseOf, rangeAt, revisionOf } from '../kv/read.ts'
-import { kvTxn } from '../machine.ts'
-import { contenders } from '../recipes/lock.ts'
-import { keySchema, kvSchema, leaseIdSchema, revisionSchema, valueSchema } from '../schema.ts'
+import { defineAction } from '../../contracts/operation.ts'
+import { keysFields, kvSchema, leaseIdSchema, revisionSchema, valueSchema } from '../schema.ts'
+
+/*
+ * What can be asked of the key-value store; `programs/` says how each is asked of any store with etcd's v3 API.
+ */
 
 const LIMIT_MAX = 10_000
+export const HISTORY_MAX = 10_000
 
 /** `LOCK:TOKEN`: do it only while this token holds the lock. */
 const fenceSchema = z.string().regex(/^.+:\d+$/, 'a fence is LOCK:TOKEN')
 
-export const kvGet = defineQuery({
+const valueFields = { value: valueSchema, isValueBase64: z.boolean().default(false) }
+
+const readFields = {
+  ...keysFields,
+  /** as it stood then; absent: now */
+  revision: revisionSchema.optional(),
+  limit: z.number().int().min(1).max(LIMIT_MAX).default(1000),
+  isKeysOnly: z.boolean().default(false),
+  isCountOnly: z.boolean().default(false),
+}
+
+export const kvGet = defineAction({
   name: 'delos.kv.get',
   summary: 'Read a key, or all keys with a prefix, now or at a revision.',
+  isMutation: false,
   input: z.object({
-    key: z.string(),
-    isPrefix: z.boolean().default(false),
-    /** as it stood then; absent: now */
-    revision: revisionSchema.optional(),
-    limit: z.number().int().min(1).max(LIMIT_MAX).default(1000),
-    isKeysOnly: z.boolean().default(false),
-    isCountOnly: z.boolean().default(false),
+    ...readFields,
+    /** from the server that is asked, as it knows it, instead of as of everything acknowledged before */
+    isSerializable: z.boolean().default(false),
   }),
   output: z.object({ revision: revisionSchema, count: z.number().int(), more: z.boolean(), kvs: z.array(kvSchema) }),
-  answer: (db, input) => {
-    const range = rangeOf(input.key, input.isPrefix)
-    const state = revisionOf(db)
-    const at = input.revision ?? state.revision
-    if (at > state.revision || (input.revision !== undefined && at < state.compacted)) {
-      return refuse('DELOS_REVISION', `Revision ${at} cannot be read: the oldest is ${state.compacted}, the newest ${state.revision}.`)
-    }
-    if (input.isCountOnly && at === state.revision) return { revision: state.revision, count: countRange(db, range), more: false, kvs: [] }
-    const found = at === state.revision ? currentRange(db, range, input.limit + 1) : rangeAt(db, range, at, input.limit + 1)
-    const more = found.length > input.limit
-    const kvs = found.slice(0, input.limit).map((kv) => (input.isKeysOnly ? { ...kv, value: '' } : kv))
-    const count = more && at === state.revision ? countRange(db, range) : found.length
-    return { revision: state.revision, count, more, kvs: input.isCountOnly ? [] : kvs }
-  },
 })
 
 const conditions = {
@@ -48,69 +41,111 @@ const conditions = {
   fence: fenceSchema.optional(),
 }
 
-/** Why the write must not happen, or null. */
-function refusalOf(db: ReadDb, key: string, input: { expect?: number | undefined; fence?: string | undefined }): MusterError | null {
-  const found = currentKv(db, key)?.mod_revision ?? 0
-  if (input.expect !== undefined && input.expect !== found) {
-    const state = found === 0 ? 'does not exist' : `has mod_revision ${found}`
-    return refuse('DELOS_CONFLICT', `${key} ${state}, expected ${input.expect === 0 ? 'that it does not exist' : input.expect}.`, {
-      details: { key, expected: input.expect, found },
-    })
-  }
-  if (input.fence === undefined) return null
-  const at = input.fence.lastIndexOf(':')
-  const [name, token] = [input.fence.slice(0, at), Number(input.fence.slice(at + 1))]
-  const holder = contenders(db, name)[0]
-  if (holder?.create_revision === token) return null
-  const who = holder === undefined ? 'nobody holds it' : `token ${holder.create_revision} holds it`
-  return refuse('DELOS_FENCED', `Token ${token} does not hold the lock ${name}: ${who}.`, {
-    details: { lock: name, token, holder: holder?.create_revision ?? null },
-  })
-}
-
-export const kvPut = defineCommand({
+export const kvPut = defineAction({
   name: 'delos.kv.put',
   summary: 'Set a key.',
+  isMutation: true,
+  hasPlan: true,
   input: z.object({
-    key: keySchema,
-    value: valueSchema,
+    key: keysFields.key,
+    isKeyBase64: keysFields.isKeyBase64,
+    ...valueFields,
     lease: leaseIdSchema.optional(),
     wantsPrev: z.boolean().default(false),
     ...conditions,
   }),
-  output: z.object({ revision: revisionSchema, kv: kvSchema.nullable(), prev: kvSchema.nullable() }),
-  decide: (db, input) => {
-    if (input.lease !== undefined && leaseOf(db, input.lease) === null)
-      return refuse('DELOS_LEASE_UNKNOWN', `There is no lease ${input.lease}.`)
-    const refusal = refusalOf(db, input.key, input)
-    if (refusal !== null) return refusal
-    const prev = input.wantsPrev ? currentKv(db, input.key) : null
-    const op = { op: 'put' as const, key: input.key, value: input.value, lease: input.lease ?? null }
-    return {
-      entries: [kvTxn.of({ ops: [op] })],
-      reply: (after) => ({ revision: revisionOf(after).revision, kv: currentKv(after, input.key), prev }),
-    }
-  },
+  output: z.object({ revision: revisionSchema, kv: kvSchema, prev: kvSchema.nullable() }),
 })
 
-export const kvDel = defineCommand({
+export const kvDel = defineAction({
   name: 'delos.kv.del',
   summary: 'Delete a key, or all keys with a prefix.',
-  input: z.object({ key: z.string(), isPrefix: z.boolean().default(false), wantsPrev: z.boolean().default(false), ...conditions }),
+  isMutation: true,
+  hasPlan: true,
+  input: z.object({ ...keysFields, wantsPrev: z.boolean().default(false), ...conditions }),
   output: z.object({ revision: revisionSchema, deleted: z.number().int(), prevs: z.array(kvSchema) }),
-  decide: (db, input) => {
-    if (input.key === '' && !input.isPrefix) return refuse('USAGE', 'A key is not empty; to delete every key, ask for the prefix "".')
-    const refusal = refusalOf(db, input.key, input)
-    if (refusal !== null) return refusal
-    const range = rangeOf(input.key, input.isPrefix)
-    const deleted = countRange(db, range)
-    const prevs = input.wantsPrev ? currentRange(db, range, LIMIT_MAX) : []
-    const end = input.isPrefix ? (prefixEnd(input.key) ?? TO_THE_END) : null
-    return {
-      entries: deleted === 0 ? [] : [kvTxn.of({ ops: [{ op: 'delete', key: input.key === '' ? '\0' : input.key, end }] })],
-      reply: (after) => ({ revision: revisionOf(after).revision, deleted, prevs }),
-    }
-  },
 })
 
-export const kvOperations = [kvGet, kvPut, kvDel]
+/** One comparison of a transaction; a key that is not there has zeros, and no value. */
+const compareSchema = z.object({
+  target: z.enum(['value', 'version', 'create', 'mod', 'lease']),
+  ...keysFields,
+  is: z.enum(['=', '!=', '<', '>']),
+  /** a text for `value` and for `lease` (hexadecimal), else a number */
+  to: z.union([z.string(), z.number().int()]),
+  isToBase64: z.boolean().default(false),
+})
+
+const txnOpSchema = z.discriminatedUnion('do', [
+  z.object({
+    do: z.literal('put'),
+    key: keysFields.key,
+    isKeyBase64: keysFields.isKeyBase64,
+    ...valueFields,
+    lease: leaseIdSchema.optional(),
+  }),
+  z.object({ do: z.literal('get'), ...readFields }),
+  z.object({ do: z.literal('del'), ...keysFields }),
+])
+
+const OPS_MAX = 128
+
+export const kvTxn = defineAction({
+  name: 'delos.kv.txn',
+  summary: 'Compare, and do the one or the other, as one revision.',
+  isMutation: true,
+  hasPlan: true,
+  input: z.object({
+    /** all of them have to hold for `success` */
+    compare: z.array(compareSchema).max(OPS_MAX).default([]),
+    success: z.array(txnOpSchema).max(OPS_MAX).default([]),
+    failure: z.array(txnOpSchema).max(OPS_MAX).default([]),
+  }),
+  output: z.object({
+    revision: revisionSchema,
+    succeeded: z.boolean(),
+    /** of what was done, one each, in order */
+    answers: z.array(
+      z.discriminatedUnion('did', [
+        z.object({ did: z.literal('put') }),
+        z.object({ did: z.literal('get'), count: z.number().int(), more: z.boolean(), kvs: z.array(kvSchema) }),
+        z.object({ did: z.literal('del'), deleted: z.number().int() }),
+      ]),
+    ),
+  }),
+})
+
+export const kvCompact = defineAction({
+  name: 'delos.kv.compact',
+  summary: 'Forget the history of the store before a revision.',
+  isMutation: true,
+  hasPlan: true,
+  danger: 'medium',
+  input: z.object({
+    revision: revisionSchema.min(1),
+    /** answer only once its space is free */
+    isPhysical: z.boolean().default(false),
+  }),
+  output: z.object({ revision: revisionSchema, compacted: revisionSchema }),
+})
+
+export const kvHistory = defineAction({
+  name: 'delos.kv.history',
+  summary: 'List the versions of a key that are kept, the newest last.',
+  isMutation: false,
+  input: z.object({
+    key: keysFields.key,
+    isKeyBase64: keysFields.isKeyBase64,
+    limit: z.number().int().min(1).max(HISTORY_MAX).default(100),
+  }),
+  output: z.object({
+    revision: revisionSchema,
+    /** oldest revision that is kept */
+    oldest: revisionSchema,
+    versions: z.array(z.object({ type: z.enum(['put', 'delete']), revision: revisionSchema, kv: kvSchema })),
+    /** older ones were left out by `limit` */
+    more: z.boolean(),
+  }),
+})
+
+export const kvOperations = [kvGet, kvPut, kvDel, kvTxn, kvCompact, kvHistory]

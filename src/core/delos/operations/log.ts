@@ -72,6 +72,8 @@ export const status = defineAction({
       leases: z.number().int(),
       locks: z.number().int(),
     }),
+    /** `HOST:PORT` of the store's port for etcd's clients; null: none was asked for */
+    etcd: z.string().nullable(),
   }),
 })
 
