@@ -5,6 +5,7 @@ import { Command, Flags, type Interfaces } from './oclif.ts'
 import { format, FORMATS, isMachine, schemaName, toFormat, type Format } from './output.ts'
 import type { InputOf, OperationRef, OutputOf } from './reference.ts'
 import { viewOf, type View } from './terminal.ts'
+import type { StoreFlags } from './flags/store.ts'
 import type { WatchOptions } from './follow/frames.ts'
 
 export { Args, Flags } from './oclif.ts'
@@ -54,13 +55,16 @@ export abstract class MusterCommand extends Command {
   /** how stdout renders; renderers are pure functions of it */
   protected view: View = { width: null, hasColor: false, isTty: false, isWide: false }
   #client: Client | undefined
+  /** `--endpoints` and what belongs to it; null: the context's own store is asked */
+  protected otherStore: StoreFlags | null = null
 
   /** Parses the command line and loads the config. The first line of every `run()`. */
   protected async start<C extends { args?: unknown; flags?: unknown }>(command: C): Promise<Parsed<C>> {
     // oclif would take piped input for a missing argument: `… | muster tw ps` must not become a question about a job.
     for (const arg of Object.values((command.args ?? {}) as Record<string, { ignoreStdin?: boolean }>)) arg.ignoreStdin = true
     const parsed = (await this.parse(command as never).catch(asUsage)) as unknown as { args: unknown; flags: unknown; argv: unknown[] }
-    const flags = parsed.flags as CommonFlags
+    const flags = parsed.flags as CommonFlags & StoreFlags
+    if (flags.endpoints !== undefined) this.otherStore = flags
     this.settings = await loadConfig({ context: flags.context, output: flags.json ? 'json' : flags.output })
     this.format = toFormat(this.settings.output.value, this.settings.output.origin)
     this.view = viewOf(process.stdout, {
@@ -128,14 +132,16 @@ export abstract class MusterCommand extends Command {
 
   /** Asks the server, and a query of a local context from the state on disk when there is none. */
   protected async call<In, Out>(operation: OperationRef<In, Out>, input: In, options: CallOptions = {}): Promise<Answer<Out>> {
+    if (this.otherStore !== null) {
+      const { callStore } = await import('./store/call.ts')
+      return callStore<Out>(this.otherStore, await operation.load(), input, options)
+    }
     try {
       return await this.client.call<Out>(operation.name, input, options)
     } catch (error) {
       if (!(error instanceof MusterError) || error.code !== 'SERVER_DOWN' || this.client.target.socketPath === undefined) throw error
       const { answerOffline } = await import('./offline.ts')
-      // A team's keys, leases and locks are on a log of their own.
-      const file = /^delos\.(kv|lease|lock)\./.test(operation.name) ? this.paths.kvDb : this.paths.stateDb
-      return answerOffline<Out>(file, await operation.load(), input, this.actor, error)
+      return answerOffline<Out>(this.paths.stateDb, await operation.load(), input, this.actor, error)
     }
   }
 
@@ -284,7 +290,7 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
       throw inputError(parsed.error)
     }
     if (flags.plan) {
-      if (operation.kind !== 'command')
+      if (operation.kind !== 'command' && !(operation.kind === 'action' && operation.hasPlan === true))
         throw new MusterError('USAGE', 'This command acts outside the log, so its difference cannot be shown before.', {
           hint: 'Run it without --plan.',
         })

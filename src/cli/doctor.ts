@@ -18,8 +18,8 @@ export interface Finding {
 const DISK_FREE_BYTES_MIN = 1024 ** 3
 const OPEN_FILES_MIN = 4096
 /** No disk and no honest controller makes bytes durable faster than this; RAM does. */
-const SYNC_MS_MIN = 0.02
-const TMPFS = 0x01021994
+export const SYNC_MS_MIN = 0.02
+export const TMPFS = 0x01021994
 
 /** What this machine offers to muster. Tries things rather than guessing; leaves nothing behind. */
 export async function examine(paths: StatePaths): Promise<Finding[]> {
@@ -34,7 +34,7 @@ export async function examine(paths: StatePaths): Promise<Finding[]> {
   return [nodeVersion(), machine(), openFiles(), await loopback(), socketPath(paths), ...disk(folder), ...agent]
 }
 
-function finding(name: string, isOk: boolean, found: string, cost: string, worst: 'lesser' | 'broken' = 'lesser'): Finding {
+export function finding(name: string, isOk: boolean, found: string, cost: string, worst: 'lesser' | 'broken' = 'lesser'): Finding {
   return { name, state: isOk ? 'ok' : worst, found, cost: isOk ? '' : cost }
 }
 
@@ -143,11 +143,11 @@ function probeSync(folder: string): { syncMs: number; error: string | null } {
 }
 
 /** The folder itself, or the first one above it that exists: the state may not have been made yet. */
-function nearestFolder(folder: string): string {
+export function nearestFolder(folder: string): string {
   return existsSync(folder) || dirname(folder) === folder ? folder : nearestFolder(dirname(folder))
 }
 
-function readOr(file: string, fallback: string): string {
+export function readOr(file: string, fallback: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch {

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import type { ChannelOptions } from '../../client/channel.ts'
 import type { StoreClient } from '../../client/connect.ts'
+import type { Operator } from '../../client/operator.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
 import { Flags } from '../oclif.ts'
 import { durationFlag } from './time.ts'
@@ -23,7 +25,19 @@ export const STORE_FLAGS = {
   key: file('its key; without it $ETCDCTL_KEY'),
 }
 
-interface StoreFlags {
+const { endpoints: _, ...OF_STORE } = STORE_FLAGS
+
+/** Of commands that ask the context's own store, or with `--endpoints` another. */
+export const OTHER_STORE_FLAGS = {
+  endpoints: Flags.string({
+    description: "ask a store with etcd's v3 API at these servers, instead of this context's",
+    helpValue: 'URL,…',
+    helpGroup: 'STORE',
+  }),
+  ...OF_STORE,
+}
+
+export interface StoreFlags {
   endpoints?: string | undefined
   user?: string | undefined
   cacert?: string | undefined
@@ -41,6 +55,17 @@ export const PLACE_FLAGS = {
 /** The client of the store that the flags, or the environment, name. */
 export async function storeOf(flags: StoreFlags, env: NodeJS.ProcessEnv = process.env): Promise<StoreClient> {
   const { connect } = await import('../../client/connect.ts')
+  return connect(storeOptions(flags, env))
+}
+
+/** The same, for operators' calls. */
+export async function operatorOf(flags: StoreFlags, env: NodeJS.ProcessEnv = process.env): Promise<Operator> {
+  const { openOperator } = await import('../../client/operator.ts')
+  return openOperator(storeOptions(flags, env))
+}
+
+/** Where that store is, and as whom to ask. Throws FILE_UNREADABLE for a certificate that is not there. */
+export function storeOptions(flags: StoreFlags, env: NodeJS.ProcessEnv = process.env): ChannelOptions {
   const endpoints = (flags.endpoints ?? (env['MUSTER_DELOS_ENDPOINTS'] || env['ETCDCTL_ENDPOINTS'] || 'http://127.0.0.1:2379'))
     .split(',')
     .map((part) => part.trim())
@@ -51,10 +76,10 @@ export async function storeOf(flags: StoreFlags, env: NodeJS.ProcessEnv = proces
     cert: pemOf(flags.cert ?? env['ETCDCTL_CERT']),
     key: pemOf(flags.key ?? env['ETCDCTL_KEY']),
   }
-  if (given === '') return connect({ endpoints, tls })
+  if (given === '') return { endpoints, tls }
   const colon = given.indexOf(':')
   const [user, password] = colon < 0 ? [given, env['ETCDCTL_PASSWORD'] ?? ''] : [given.slice(0, colon), given.slice(colon + 1)]
-  return connect({ endpoints, user, password, tls })
+  return { endpoints, user, password, tls }
 }
 
 function pemOf(path: string | undefined): string | undefined {

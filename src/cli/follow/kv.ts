@@ -1,11 +1,13 @@
 import { errorFromBody, isRefusal, type ErrorBody } from '../../core/kernel/errors.ts'
 import type { Client } from '../client.ts'
-import type { KvRow } from '../render/delos.ts'
+import type { Kv } from '../../core/delos/schema.ts'
 
 export interface KvEvent {
   revision: number
   type: 'put' | 'delete'
-  kv: KvRow
+  kv: Kv
+  /** what was there before, if it was asked for */
+  prev?: Kv | null
 }
 
 type Line =
@@ -23,7 +25,7 @@ const RETRY_MS = 500
  */
 export async function* watchKv(
   client: Client,
-  watch: { key: string; isPrefix: boolean; from?: number },
+  watch: { key: string; isPrefix: boolean; from?: number; wantsPrev?: boolean },
   signal: AbortSignal,
 ): AsyncGenerator<KvEvent> {
   let next = watch.from
@@ -31,7 +33,7 @@ export async function* watchKv(
   let told = 0
   for (;;) {
     try {
-      const body = { key: watch.key, isPrefix: watch.isPrefix, ...(next === undefined ? {} : { from: next }) }
+      const body = { ...watch, ...(next === undefined ? {} : { from: next }) }
       let skip = told
       for await (const line of client.stream<Line>('/v1/delos/kv/watch', body, signal)) {
         if (line.kind === 'error') throw errorFromBody(line.error)
@@ -40,7 +42,7 @@ export async function* watchKv(
         else if (skip > 0) skip -= 1
         else {
           ;[next, told] = line.isLast ? [line.revision + 1, 0] : [line.revision, line.revision === next ? told + 1 : 1]
-          yield { revision: line.revision, type: line.type, kv: line.kv }
+          yield { revision: line.revision, type: line.type, kv: line.kv, ...(line.prev === undefined ? {} : { prev: line.prev }) }
         }
       }
     } catch (error) {

@@ -12,6 +12,8 @@ export interface LockedRun {
   graceMs: number
   /** longest wait for the lock */
   waitMs: number
+  /** content to share it with others who share it */
+  isShared: boolean
   command: readonly string[]
   note: (text: string) => void
 }
@@ -35,7 +37,12 @@ export async function runLocked(client: Client, options: LockedRun): Promise<num
   const interrupt = listenForSignals()
   const sentAt = performance.now()
   const value = `${hostname()}:${process.pid} ${options.command.join(' ')}`.slice(0, 1000)
-  const { data: place } = await client.call<Standing>('delos.lock.acquire', { name: options.name, ttlMs: options.ttlMs, value })
+  const { data: place } = await client.call<Standing>('delos.lock.acquire', {
+    name: options.name,
+    ttlMs: options.ttlMs,
+    value,
+    isShared: options.isShared,
+  })
   const lease = keepLease(client, { id: place.lease, ttlMs: options.ttlMs, graceMs: options.graceMs, sentAt })
   try {
     const held = await waitForLock(client, options, place, lease, interrupt)
@@ -70,13 +77,15 @@ async function waitForLock(
     isSaid = true
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     // Asks for key and lease anew each time: a place whose lease is gone holds nothing, whatever its order was.
-    standing = await client.call<Standing>('delos.lock.standing', { name: options.name, lease: place.lease }).then(
-      ({ data }) => data,
-      (error: unknown) => {
-        if (isRefusal(error) && error.code === 'SERVER_DOWN') return standing
-        throw error
-      },
-    )
+    standing = await client
+      .call<Standing>('delos.lock.standing', { name: options.name, lease: place.lease, isShared: options.isShared })
+      .then(
+        ({ data }) => data,
+        (error: unknown) => {
+          if (isRefusal(error) && error.code === 'SERVER_DOWN') return standing
+          throw error
+        },
+      )
   }
   return interrupt.signal.aborted ? null : standing
 }

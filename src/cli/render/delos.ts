@@ -3,14 +3,8 @@ import type { View } from '../terminal.ts'
 import { paint } from './style.ts'
 import { fields, table } from './table.ts'
 
-export interface KvRow {
-  key: string
-  value: string
-  create_revision: number
-  mod_revision: number
-  version: number
-  lease: string | null
-}
+import type { Kv } from '../../core/delos/schema.ts'
+import type { LockView } from '../../core/delos/operations/lock.ts'
 
 export interface EntryRow {
   position: number
@@ -22,34 +16,24 @@ export interface EntryRow {
   trace?: string | undefined
 }
 
-export interface LockRow {
-  name: string
-  token: number
-  lease: string
-  owner: string
-  value: string
-  since: number
-  waiting: { key: string; owner: string }[]
-}
-
 export interface DelosStatus {
   durability: string
   logs: { log: string; loglet: string; head: number; tail: number; dir: string; bytes: number }[]
   kv: { revision: number; compacted: number; keys: number; leases: number; locks: number }
+  etcd: string | null
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
-/** One key: its value alone, so that a script can use it as it is. Several: a table. */
-export function renderKvs(kvs: readonly KvRow[], isSingle: boolean, view: View): string {
-  const [only] = kvs
-  if (isSingle && only !== undefined && !view.isWide) return only.value
+const valueOf = (kv: Kv): string => (kv.isValueBase64 === true ? `base64:${kv.value}` : oneLine(kv.value))
+
+export function renderKvs(kvs: readonly Kv[], view: View): string {
   return table(
     view,
     kvs,
     [
       { title: 'key', cell: (kv) => kv.key },
-      { title: 'value', cell: (kv) => oneLine(kv.value), canShrink: true },
+      { title: 'value', cell: valueOf, canShrink: true },
       { title: 'modified', cell: (kv) => kv.mod_revision, align: 'right' },
       { title: 'created', cell: (kv) => kv.create_revision, align: 'right', isWide: true },
       { title: 'version', cell: (kv) => kv.version, align: 'right' },
@@ -59,9 +43,60 @@ export function renderKvs(kvs: readonly KvRow[], isSingle: boolean, view: View):
   )
 }
 
-export function renderKvEvent(event: { type: 'put' | 'delete'; kv: KvRow }, view: View): string {
-  const what = event.type === 'put' ? `${event.kv.key} = ${oneLine(event.kv.value)}` : event.kv.key
+export function renderKvEvent(event: { type: 'put' | 'delete'; kv: Kv }, view: View): string {
+  const what = event.type === 'put' ? `${event.kv.key} = ${valueOf(event.kv)}` : event.kv.key
   return `${paint(view, 'dim', String(event.kv.mod_revision))}  ${event.type.padEnd(6)}  ${what}`
+}
+
+export function renderHistory(versions: readonly { type: 'put' | 'delete'; kv: Kv }[], view: View): string {
+  return versions.length === 0 ? 'No version is kept.' : versions.map((version) => renderKvEvent(version, view)).join('\n')
+}
+
+export interface TxnAnswer {
+  revision: number
+  succeeded: boolean
+  answers: readonly ({ did: 'put' } | { did: 'get'; kvs: readonly Kv[]; count: number } | { did: 'del'; deleted: number })[]
+}
+
+export function renderTxn({ succeeded, answers, revision }: TxnAnswer, view: View): string {
+  const head = `${succeeded ? 'all comparisons held' : 'not all comparisons held'}, revision ${revision}`
+  const lines = answers.map((answer) => {
+    if (answer.did === 'put') return 'put'
+    if (answer.did === 'del') return `${answer.deleted} deleted`
+    return answer.kvs.length === 0 ? `${answer.count} found` : renderKvs(answer.kvs, view)
+  })
+  return [head, ...lines].join('\n')
+}
+
+export interface LeaseRow {
+  id: string
+  ttlMs: number
+  remainingMs: number
+  keys: readonly string[]
+}
+
+export function renderLeases(leases: readonly LeaseRow[], view: View): string {
+  return table(
+    view,
+    leases,
+    [
+      { title: 'lease', cell: (lease) => lease.id },
+      { title: 'ttl', cell: (lease) => formatDuration(lease.ttlMs), align: 'right' },
+      { title: 'remaining', cell: (lease) => formatDuration(lease.remainingMs), align: 'right' },
+      { title: 'keys', cell: (lease) => lease.keys.length, align: 'right' },
+      { title: 'which', cell: (lease) => lease.keys.join(' '), canShrink: true },
+    ],
+    'No leases.',
+  )
+}
+
+export function renderLease(lease: LeaseRow, view: View): string {
+  return fields(view, [
+    ['lease', lease.id],
+    ['ttl', formatDuration(lease.ttlMs)],
+    ['remaining', formatDuration(lease.remainingMs)],
+    ['keys', lease.keys.length === 0 ? 'none' : lease.keys.join('\n           ')],
+  ])
 }
 
 /** One line an entry, for a log that scrolls. */
@@ -97,21 +132,35 @@ export function renderEntry(entry: EntryRow, view: View): string {
   return `${head}\n\n${JSON.stringify(entry.body, null, 2)}`
 }
 
-export function renderLocks(locks: readonly LockRow[], nowMs: number, view: View): string {
+const nameOf = ({ value, key }: LockView['holders'][number]): string => (value === '' ? key : oneLine(value))
+
+export function renderLocks(locks: readonly LockView[], view: View): string {
   return table(
     view,
     locks,
     [
       { title: 'lock', cell: (lock) => lock.name },
-      { title: 'token', cell: (lock) => lock.token, align: 'right' },
-      { title: 'holder', cell: (lock) => lock.owner },
-      { title: 'what', cell: (lock) => oneLine(lock.value), canShrink: true },
-      { title: 'since', cell: (lock) => formatDuration(Math.max(0, nowMs - lock.since)), align: 'right' },
+      { title: 'token', cell: (lock) => lock.holders[0]?.token, align: 'right' },
+      { title: 'holder', cell: (lock) => lock.holders.map(nameOf).join(', '), canShrink: true },
       { title: 'waiting', cell: (lock) => lock.waiting.length, align: 'right' },
-      { title: 'lease', cell: (lock) => lock.lease, isWide: true },
+      { title: 'lease', cell: (lock) => lock.holders[0]?.lease, isWide: true },
     ],
     'No lock is held.',
   )
+}
+
+/** One lock: who has it, then who waits, in the order of their turns. */
+export function renderLock(lock: LockView, view: View): string {
+  const rows = [
+    ...lock.holders.map((one) => ({ ...one, what: one.isShared ? 'shares it' : 'holds it' })),
+    ...lock.waiting.map((one, i) => ({ ...one, what: `waits, ${i + 1}.` })),
+  ]
+  return table(view, rows, [
+    { title: '', cell: (one) => one.what },
+    { title: 'token', cell: (one) => one.token, align: 'right' },
+    { title: 'who', cell: (one) => nameOf(one), canShrink: true },
+    { title: 'lease', cell: (one) => one.lease },
+  ])
 }
 
 export function renderDelosStatus(status: DelosStatus, view: View): string {
@@ -127,6 +176,10 @@ export function renderDelosStatus(status: DelosStatus, view: View): string {
   const rest = fields(view, [
     ['durability', status.durability],
     ['kv', `revision ${kv.revision} (oldest ${kv.compacted}), ${kv.keys} keys, ${kv.leases} leases, ${kv.locks} locks`],
+    [
+      'etcd',
+      status.etcd === null ? 'no port for its clients; start with --etcd HOST:PORT for one' : `clients are answered at ${status.etcd}`,
+    ],
   ])
   return `${logs}\n\n${rest}`
 }

@@ -24,6 +24,7 @@ export function renderFleet(status: FleetStatus, view: View): string {
     ['server', `pid ${server.pid}, up ${formatDuration(server.upMs)}, log position ${server.position}`],
     ['socket', server.socket],
     ['listens', server.listen],
+    ['etcd', server.etcd],
     ['store', scuba.pid === null ? mark(view, 'bad', 'not running') : `pid ${scuba.pid}`],
     ['gateway', gateway ? `http://${gateway}` : null],
     ['logs', `${server.log}\n${' '.repeat(9)}${scuba.log}`],
