@@ -5,11 +5,13 @@ import type { Figure } from './lib/figure.ts'
 import { renderFigures } from './lib/print.ts'
 
 /**
- * `npm run bench -- NAME… [--json]`: runs bench/NAME.ts, which exports `run()` giving figures, as a list or one by one.
+ * `npm run bench -- NAME [PART…]… [--json]`: runs bench/NAME.ts, which exports `run(parts)` giving figures, as a list or one by one;
+ * `parts` are those it has, of which it runs all when none is named.
  * Prints a table, or one JSON line a figure. Exit code 7 when a target was missed. Without a name: lists them.
  */
 interface Bench {
-  run: () => AsyncIterable<Figure> | Promise<Figure[]>
+  run: (parts?: readonly string[]) => AsyncIterable<Figure> | Promise<Figure[]>
+  parts?: readonly string[]
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } })
@@ -18,22 +20,29 @@ const known = readdirSync(import.meta.dirname)
   .map((name) => name.slice(0, -3))
   .sort()
 
-const unknown = positionals.filter((name) => !known.includes(name))
-if (positionals.length === 0 || unknown.length > 0) {
-  process.stderr.write(`${unknown.length > 0 ? `No benchmark ${unknown.join(', ')}. ` : ''}Benchmarks: ${known.join(', ')}\n`)
+const wanted: { bench: Bench; parts: string[] }[] = []
+for (const name of positionals) {
+  const last = wanted.at(-1)
+  if (last?.bench.parts?.includes(name)) last.parts.push(name)
+  else if (known.includes(name)) wanted.push({ bench: (await import(join(import.meta.dirname, `${name}.ts`))) as Bench, parts: [] })
+  else usage(`No benchmark ${name}${last?.bench.parts === undefined ? '' : `, and no part; parts: ${last.bench.parts.join(', ')}`}. `)
+}
+if (wanted.length === 0) usage('')
+
+function usage(complaint: string): never {
+  process.stderr.write(`${complaint}Benchmarks: ${known.join(', ')}\n`)
   process.exit(2)
 }
 
-async function* figuresFrom(bench: Bench): AsyncGenerator<Figure> {
-  const result = bench.run()
+async function* figuresFrom(bench: Bench, parts: readonly string[]): AsyncGenerator<Figure> {
+  const result = parts.length === 0 ? bench.run() : bench.run(parts)
   if (Symbol.asyncIterator in result) yield* result
   else yield* await result
 }
 
 const figures: Figure[] = []
-for (const name of positionals) {
-  const bench = (await import(join(import.meta.dirname, `${name}.ts`))) as Bench
-  for await (const figure of figuresFrom(bench)) {
+for (const { bench, parts } of wanted) {
+  for await (const figure of figuresFrom(bench, parts)) {
     figures.push(figure)
     if (values.json) process.stdout.write(`${JSON.stringify(figure)}\n`)
     else if (process.stderr.isTTY) process.stderr.write(`${figure.metric}: ${figure.value} ${figure.unit}\n`)

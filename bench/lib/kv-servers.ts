@@ -11,10 +11,15 @@ export interface KvServers {
   /** client port of the leader */
   leaderPort: () => Promise<number>
   ports: number[]
+  /** data directories, by place */
+  dirs: string[]
   /** CPU that all servers took so far, µs */
   cpuUs: () => number
   /** Ends the leader as `kill -9` does; gives its place. */
   killLeader: () => Promise<number>
+  end: (place: number, signal: NodeJS.Signals) => Promise<void>
+  start: (place: number) => void
+  /** Starts it and waits for its first answer. */
   restart: (place: number) => Promise<void>
   stop: () => Promise<void>
 }
@@ -90,6 +95,7 @@ export async function startKvServers(name: 'muster' | 'etcd', count: number, dir
   return {
     name,
     ports: places.map(({ client }) => client),
+    dirs: places.map((place) => join(root, place.name)),
     leaderPort: async () => places[await leader()]?.client as number,
     cpuUs: () => spentUs + children.reduce((sum, child) => sum + (child === null ? 0 : cpuOf(child)), 0),
     killLeader: async () => {
@@ -100,6 +106,14 @@ export async function startKvServers(name: 'muster' | 'etcd', count: number, dir
       child.kill('SIGKILL')
       return place
     },
+    end: async (place, signal) => {
+      const child = children[place] as ChildProcess
+      spentUs += cpuOf(child)
+      children[place] = null
+      child.kill(signal)
+      await once(child, 'exit')
+    },
+    start,
     restart: async (place) => {
       start(place)
       for (let tries = 0; tries < 600 && (await status(places[place]?.client as number)) === null; tries += 1)

@@ -1,0 +1,75 @@
+import { codecOf } from '../../../src/core/delos/wire/protobuf/codec.ts'
+import { LEASE_KEEP_ALIVE_REQUEST, LEASE_KEEP_ALIVE_RESPONSE } from '../../../src/core/delos/wire/protobuf/schemas/lease.ts'
+import type { Figure } from '../figure.ts'
+import { openStream, openStreams } from '../grpc-stream.ts'
+import type { KvServers } from '../kv-servers.ts'
+import { quantile } from '../quantile.ts'
+import { fill } from './fill.ts'
+import { beside, MANY } from './rounds.ts'
+import { createOf, WATCH, watchRequest, watchResponse } from './watch.ts'
+
+const KEEP_ALIVE = '/etcdserverpb.Lease/LeaseKeepAlive'
+const EVERY_MS = 5
+const KEEP_ALIVE_MS_MAX = 50
+
+/** One watch from the first revision over many, and what keeping a lease alive takes meanwhile. */
+export async function* catchUp(servers: KvServers[], count: number): AsyncGenerator<Figure> {
+  if (count > 1) return
+  const p99 = new Map<string, number>()
+  const seconds = new Map<string, number>()
+  for (const each of servers) {
+    await fill(each, MANY, (n) => `history/${n % 10_000}`, new Uint8Array(64))
+    const { latenciesMs, tookMs } = await follow(each)
+    p99.set(each.name, quantile(latenciesMs, 0.99))
+    seconds.set(each.name, tookMs / 1000)
+  }
+  yield* beside(`keepalive p99 while one watch catches up ${MANY} revisions`, p99, 'ms', '<=', KEEP_ALIVE_MS_MAX)
+  yield* beside(`one watch over ${MANY} revisions`, seconds, 's', '<=', MANY / 10_000)
+}
+
+async function follow(servers: KvServers): Promise<{ latenciesMs: number[]; tookMs: number }> {
+  const port = await servers.leaderPort()
+  const answer = await fetch(`http://127.0.0.1:${port}/v3/lease/grant`, { method: 'POST', body: '{"TTL":60}' })
+  const { ID } = (await answer.json()) as { ID: string }
+  const latenciesMs: number[] = []
+  const keeping = openStreams(port)
+  const sent: number[] = []
+  const alive = openStream(keeping, KEEP_ALIVE, codecOf(LEASE_KEEP_ALIVE_REQUEST), codecOf(LEASE_KEEP_ALIVE_RESPONSE), () => {
+    const at = sent.shift()
+    if (at !== undefined) latenciesMs.push(performance.now() - at)
+  })
+  const ticker = setInterval(() => {
+    sent.push(performance.now())
+    alive.send({ ID: BigInt(ID) })
+  }, EVERY_MS)
+  // The generator reads the watch in a thread of its own, so that its reading does not count as the server's delay.
+  const startedMs = performance.now()
+  await readHistory(port)
+  const tookMs = performance.now() - startedMs
+  clearInterval(ticker)
+  keeping.destroy()
+  return { latenciesMs, tookMs }
+}
+
+async function readHistory(port: number): Promise<void> {
+  const { Worker } = await import('node:worker_threads')
+  const worker = new Worker(new URL(import.meta.url), { workerData: { port, count: MANY } })
+  await new Promise<void>((resolve, reject) => {
+    worker.once('error', reject)
+    worker.once('exit', () => resolve())
+  })
+}
+
+/** In the thread: ends once all revisions were told. */
+function readAll(port: number, wanted: number): void {
+  const session = openStreams(port)
+  let seen = 0
+  const stream = openStream(session, WATCH, watchRequest, watchResponse, ({ events }) => {
+    seen += events.length
+    if (seen >= wanted) session.destroy()
+  })
+  stream.send(createOf({ key: 'history/', range_end: 'history0', start_revision: 1 }))
+}
+
+const { isMainThread, workerData } = await import('node:worker_threads')
+if (!isMainThread) readAll((workerData as { port: number }).port, (workerData as { count: number }).count)

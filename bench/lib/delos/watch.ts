@@ -1,0 +1,81 @@
+import { codecOf } from '../../../src/core/delos/wire/protobuf/codec.ts'
+import { WATCH_REQUEST, WATCH_RESPONSE } from '../../../src/core/delos/wire/protobuf/schemas/watch.ts'
+import type { WatchCreateRequest } from '../../../src/core/delos/wire/messages.ts'
+import type { Figure } from '../figure.ts'
+import { grpcLoad } from '../grpc-load.ts'
+import { openStream, openStreams } from '../grpc-stream.ts'
+import type { KvServers } from '../kv-servers.ts'
+import { quantile } from '../quantile.ts'
+import { beside, figure, PUT, putOf, SECONDS, serversOf } from './rounds.ts'
+
+export const WATCH = '/etcdserverpb.Watch/Watch'
+export const watchRequest = codecOf(WATCH_REQUEST)
+export const watchResponse = codecOf(WATCH_RESPONSE)
+
+const WATCHERS = 10_000
+const STREAMS = 20
+/** Watchers of one key; each event matches so many. */
+const MATCHING = 100
+const EVENTS_PER_SECOND = 100
+const DELIVERY_MS_MAX = 10
+
+export const createOf = (create: Partial<WatchCreateRequest>): ReturnType<typeof watchRequest.make> => ({
+  ...watchRequest.make(),
+  create_request: {
+    key: '',
+    range_end: '',
+    start_revision: 0,
+    progress_notify: false,
+    filters: [],
+    prev_kv: false,
+    watch_id: 0,
+    fragment: false,
+    ...create,
+  },
+})
+
+/** From the sending of a put to its event at each of its watchers, over gRPC. */
+export async function* watch(servers: KvServers[], count: number): AsyncGenerator<Figure> {
+  const p99 = new Map<string, number>()
+  for (const each of servers) {
+    const { latenciesMs, expected } = await deliveries(each)
+    p99.set(each.name, quantile(latenciesMs, 0.99))
+    const metric = `events delivered, ${serversOf(count)}${each.name === 'etcd' ? ' (etcd)' : ''}`
+    yield figure(metric, latenciesMs.length / expected, 'of 1')
+  }
+  const metric = `watch delivery p99, ${serversOf(count)}, ${WATCHERS} watchers, ${EVENTS_PER_SECOND} events/s`
+  yield* beside(metric, p99, 'ms', '<=', DELIVERY_MS_MAX)
+}
+
+async function deliveries(servers: KvServers): Promise<{ latenciesMs: number[]; expected: number }> {
+  const port = await servers.leaderPort()
+  const session = openStreams(port)
+  const latenciesMs: number[] = []
+  let created = 0
+  const ready = new Promise<void>((resolve) => {
+    for (let s = 0; s < STREAMS; s += 1) {
+      const stream = openStream(session, WATCH, watchRequest, watchResponse, (response) => {
+        if (response.created) {
+          created += 1
+          if (created === WATCHERS) resolve()
+        }
+        for (const { kv } of response.events) {
+          const { buffer, byteOffset } = kv.value
+          latenciesMs.push(performance.now() - new DataView(buffer, byteOffset).getFloat64(0))
+        }
+      })
+      for (let i = s; i < WATCHERS; i += STREAMS) stream.send(createOf({ key: `w/${Math.floor(i / MATCHING)}` }))
+    }
+  })
+  await ready
+  const message = (n: number): Uint8Array => {
+    const value = new Uint8Array(8)
+    new DataView(value.buffer).setFloat64(0, performance.now())
+    return putOf(`w/${n % (WATCHERS / MATCHING)}`, value)
+  }
+  const one = { connections: 1, streams: 1, calls: 4e6, seconds: Math.max(2, SECONDS), rate: EVENTS_PER_SECOND }
+  const { calls } = await grpcLoad({ host: '127.0.0.1', port, path: PUT, message, ...one })
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  session.destroy()
+  return { latenciesMs, expected: calls * MATCHING }
+}
