@@ -4,6 +4,7 @@ import { fromJson, toJson } from '../core/delos/wire/gateway/json.ts'
 import { METHODS, type Method } from '../core/delos/wire/methods.ts'
 import type { RpcError } from '../core/delos/wire/service.ts'
 import { linesOf, textOf } from '../platform/streams.ts'
+import { pause } from './pause.ts'
 import { NoAnswer, openEndpoint, post, type Endpoint, type Tls } from './post.ts'
 import { isNotDone, isTokenOver, isUnclear, refusal } from './refusal.ts'
 
@@ -211,20 +212,4 @@ function parse(text: string): Record<string, unknown> | null {
     // A page of something else: the caller says so.
     return null
   }
-}
-
-/** Rejects with the signal's reason as soon as it is aborted. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason as Error)
-    const onAbort = (): void => {
-      clearTimeout(timer)
-      reject(signal?.reason as Error)
-    }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve()
-    }, ms)
-    signal?.addEventListener('abort', onAbort, { once: true })
-  })
 }

@@ -1,4 +1,5 @@
-import { pause, type ChannelOptions } from '../../client/channel.ts'
+import type { ChannelOptions } from '../../client/channel.ts'
+import { pause } from '../../client/pause.ts'
 import type { ServerView, StoreView } from './store-view.ts'
 
 /** One server in one picture. Rates are of the last seconds; null: not known, as of an etcd in the first picture. */

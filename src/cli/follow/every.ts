@@ -1,4 +1,4 @@
-import { pause } from '../../client/channel.ts'
+import { pause } from '../../client/pause.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
 import { parseDuration } from '../../core/kernel/units.ts'
 

@@ -79,8 +79,9 @@ function run(file: string): void {
     unsyncedBytes += message.versions.length + message.removed.length * REMOVED_BYTES
     const { buffer } = message.versions
     tell({ kind: 'written', position, bytes, inUse, buffer }, [buffer])
-    if (message.removed.length > 0 && free > VACUUM_PAGES) db.pragma(`incremental_vacuum(${VACUUM_PAGES})`)
-    if (unsyncedBytes > UNSYNCED_BYTES_MAX) sync()
+    // What fails from here on is no reason to write the rows again, whose bytes are given back.
+    if (message.removed.length > 0 && free > VACUUM_PAGES) attempt(() => db.pragma(`incremental_vacuum(${VACUUM_PAGES})`), false)
+    if (unsyncedBytes > UNSYNCED_BYTES_MAX) attempt(sync, false)
   }
   const attempt = (work: () => void, again: boolean): void => {
     try {
@@ -156,4 +157,15 @@ function createWriter(db: Database.Database): (message: Extract<ToMaterialiser, 
   }
 }
 
-run((workerData as { file: string }).file)
+/** A disk that is full when the file is made may have room later; what is to be written waits at the port. */
+function start(file: string): void {
+  try {
+    run(file)
+  } catch (error) {
+    const { code = '', message } = error as Error & { code?: string }
+    parentPort?.postMessage({ kind: 'failed', code, message } satisfies FromMaterialiser)
+    setTimeout(() => start(file), RETRY_MS)
+  }
+}
+
+start((workerData as { file: string }).file)

@@ -7,6 +7,7 @@ import { entryPoint } from '../../../platform/spawn.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { FromMaterialiser, SmallTable, ToMaterialiser } from './materialiser-main.ts'
 import { bigintJson } from '../../../core/kernel/json.ts'
+import { Seldom } from '../quorum/seldom.ts'
 import { VersionFrame } from './row-frame.ts'
 import { EMPTY_CURSOR, loadRows, openRowsFile, type StoreCursor } from './rows-file.ts'
 
@@ -73,6 +74,7 @@ export function startMaterialiser(file: string, log: Logger, options: { syncEver
   // Until the first rows are written it is as large as it was found.
   const sizeBytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0
   let sizes = { bytes: sizeBytes, inUse: sizeBytes }
+  const seldom = new Seldom()
   const waitingForSync: (() => void)[] = []
   const waitingForClose: (() => void)[] = []
   const waitingForReplace: ((error: string | null) => void)[] = []
@@ -129,7 +131,8 @@ export function startMaterialiser(file: string, log: Logger, options: { syncEver
       waitingForReplace.shift()?.(message.error)
     } else if (message.kind === 'failed') {
       // The log has it all. The file stays at an older position and is brought up at the next start.
-      log.error('kv.db cannot be written; the log keeps everything meanwhile', { file, code: message.code, error: message.message })
+      if (seldom.isDue(message.code))
+        log.error('kv.db cannot be written; the log keeps everything meanwhile', { file, code: message.code, error: message.message })
     } else for (const resolve of waitingForClose.splice(0)) resolve()
   }
 
@@ -197,6 +200,7 @@ export function startMaterialiser(file: string, log: Logger, options: { syncEver
       await new Promise<void>((resolve) => {
         waitingForClose.push(resolve)
         send({ kind: 'close' })
+        setTimeout(resolve, CLOSE_MAX_MS).unref()
       })
       await worker.terminate()
     },

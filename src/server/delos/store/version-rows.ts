@@ -16,6 +16,8 @@ export function versionRows(db: Database.Database): (frame: Uint8Array) => void 
   const any = db.prepare('INSERT OR REPLACE INTO kv_rev VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
   const params: unknown[] = []
   return (frame) => {
+    // What a frame that did not fit the disk left behind comes again with it.
+    params.length = 0
     for (const row of readVersions(frame)) {
       const { rev, sub, key, create, version, lease, isDeleted, value } = row
       if (sub !== 0 || lease !== null || isDeleted !== 0) {
