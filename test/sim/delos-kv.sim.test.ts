@@ -40,8 +40,8 @@ const FOUND: Record<string, { seed: number; by: string }> = {
   'expiry-by-old-leader': { seed: 1, by: 'epoch' },
   'cursor-apart': { seed: 1, by: 'state' },
   'digest-not-compared': { seed: 42, by: 'digest' },
-  'renewal-by-old-leader': { seed: 1783, by: 'ttl' },
-  'claim-not-repeated': { seed: 396, by: 'liveness' },
+  'renewal-by-old-leader': { seed: 8364, by: 'ttl' },
+  'claim-not-repeated': { seed: 350, by: 'liveness' },
   'trim-by-leader': { seed: 2, by: 'trim' },
 }
 

@@ -25,6 +25,8 @@ export class KvChecks {
   readonly #states = new Map<number, string>()
   readonly #names = new Map<string, number>()
   readonly #leases = new Map<bigint, LeaseFacts>()
+  /** when the first server applied the grant, by the true clock */
+  readonly #grantedAt = new Map<bigint, number>()
   /** all changes, in order */
   readonly versions: Version[] = []
   readonly #byKey = new Map<string, Version[]>()
@@ -77,7 +79,8 @@ export class KvChecks {
         this.compactRevision = command.request.revision
         return
       case 'leaseGrant':
-        this.#leases.set(command.id, { ttlS: command.ttlS, grantedAt: now, renewedAt: now, endedAt: Infinity, wasRevoked: false })
+        const grantedAt = this.#grantedAt.get(command.id) ?? now
+        this.#leases.set(command.id, { ttlS: command.ttlS, grantedAt, renewedAt: grantedAt, endedAt: Infinity, wasRevoked: false })
         return
       case 'leaseRevoke':
       case 'leasesExpired': {
@@ -91,6 +94,11 @@ export class KvChecks {
       default:
         if (steps > 1) throw new Violation(`revision: ${command.kind} at ${position} made ${steps} revisions`)
     }
+  }
+
+  /** A server granted it: if it leads, its time runs from here, whether its rows are right or not. */
+  granted(id: bigint): void {
+    if (!this.#grantedAt.has(id)) this.#grantedAt.set(id, this.#world.queue.now)
   }
 
   #ended(id: bigint, isExpiry: boolean): void {

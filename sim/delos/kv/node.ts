@@ -247,6 +247,7 @@ export class KvNode {
       const lease = isFirst ? this.#kv.checks.leasesBefore(this, command) : []
       const answer = this.store.apply(command, at)
       answers.push(answer)
+      if (command.kind === 'leaseGrant' && !isRpcError(answer)) this.#kv.checks.granted(command.id)
       if (isFirst) this.#kv.checks.command(this, command, answer, before, lease, position)
     }
     this.#once.admit(proposer, seq)

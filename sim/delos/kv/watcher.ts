@@ -145,7 +145,10 @@ export class Watcher {
       const { server } = connection.node
       if (!connection.isOpen) return
       if (server.epoch !== connection.epoch || !server.isUp) return this.#break(connection)
-      server.after(0, run)
+      // A server that was paused may come to it when the client has long gone elsewhere.
+      server.after(0, () => {
+        if (connection.isOpen) run()
+      })
     })
   }
 
