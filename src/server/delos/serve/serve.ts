@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { presentServers } from '../../../core/delos/virtual-log/value.ts'
+import { KV_ERRORS } from '../../../core/delos/kv/errors.ts'
+import type { RpcError } from '../../../core/delos/wire/service.ts'
 import type { MusterError } from '../../../core/kernel/errors.ts'
 import { parseDuration } from '../../../core/kernel/units.ts'
 import { createLogger, type Logger } from '../../../platform/logger.ts'
@@ -9,6 +11,7 @@ import type { EtcdPort, EtcdPortOptions, EtcdTls } from '../etcd/port.ts'
 import type { PeerTls } from '../quorum/peers.ts'
 import { Seldom } from '../quorum/seldom.ts'
 import { exchangeDigests } from '../store/digest-exchange.ts'
+import { guardService } from '../store/guard-service.ts'
 import { identifyBy } from '../store/identity.ts'
 import { readRowsFile } from '../store/materialiser.ts'
 import { openStore } from '../store/open-store.ts'
@@ -21,6 +24,7 @@ import { openPortForClients } from './client-port.ts'
 import { openClusterLog } from './cluster-log.ts'
 import { holdDataDir, tokenKey } from './data-dir.ts'
 import { exchangeSnapshots } from './exchange-snapshots.ts'
+import { awaitFirstState } from './first-state.ts'
 import { belongingOf } from './join.ts'
 import { Measures } from './measures.ts'
 import { createMembers } from './members.ts'
@@ -83,6 +87,10 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     })
     closers.push(() => replica.close())
     measures.follow(replica)
+    const firstState = awaitFirstState(log, kept === null && others().length > 0)
+    closers.push(async () => firstState.stop())
+    const refusal = (): RpcError | null => digests.refusal() ?? firstState.refusal()
+    const guarding = guardService(refusal)
     const shared = { peers, others, log, replica, materialiser, aside, self, logger, onFatal }
     closers.push(await exchangeSnapshots({ ...shared, dataDir, kvDb, snapshotDir }))
     const stopTrimming = keepTrimming({ ...shared, rules: tuning.trim })
@@ -106,6 +114,7 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
       ...{ replica, aside, self, servers: () => others().length + 1, logger },
       onUnfit: (reason) => {
         markRowsUnfit(kvDb, reason)
+        guarding.endStreams(KV_ERRORS.corrupt)
         // Its clock of leases goes by the rows too: another one leads better.
         for (const id of others()) if (log.moveLeader(id)) break
       },
@@ -113,20 +122,20 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     closers.push(async () => digests.stop())
     const services = servicesOf({
       ...{ options, replica, materialiser, cluster, kvDb, snapshotDir, diskDir: dataDir },
-      ...{ identify, aside, tokens, tokenKeys, logger, refusal: digests.refusal },
+      ...{ identify, aside, tokens, tokenKeys, logger, refusal },
     })
     closers.push(async () => services.stop())
 
     const ports: EtcdPort[] = []
     const served = {
-      service: digests.guard(measures.counted(services.service)),
+      service: guarding.guard(measures.counted(services.service)),
       native: services.native,
       calls: adminCalls({ log, store: replica.store, identify, members, clusterId: options.clusterId, self }),
       pages: pagesOf({
         ...{ replica, materialiser, counters: services.counters, measures, options, members: services.members },
         ports: () => ports.map((port) => port.stats()),
         troubles: () => peers.troubles(),
-        trouble: digests.reason,
+        trouble: () => digests.reason() ?? firstState.refusal()?.text ?? null,
       }),
     }
     for (const url of options.listenClientUrls) {

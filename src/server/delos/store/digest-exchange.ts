@@ -1,9 +1,8 @@
 import { DigestComparison, MARK_EVERY, type DigestMark } from '../../../core/delos/engines/digest-comparison.ts'
 import { KV_ERRORS } from '../../../core/delos/kv/errors.ts'
 import { ALARM_TYPE } from '../../../core/delos/wire/messages.ts'
-import type { EtcdService, RpcError } from '../../../core/delos/wire/service.ts'
+import type { RpcError } from '../../../core/delos/wire/service.ts'
 import type { Logger } from '../../../platform/logger.ts'
-import { guardService } from './guard-service.ts'
 import type { Replica } from './replica.ts'
 
 /** What servers tell each other beside the log (`serve/aside.ts`). */
@@ -19,7 +18,7 @@ export interface DigestExchangeOptions {
   /** how many servers have a copy, this one among them */
   servers: () => number
   logger: Logger
-  /** The rows on this server's disk are not to be used any more: its next start makes them anew. */
+  /** The rows of this server are not to be used any more: it serves nothing from now on, and its next start makes them anew. */
   onUnfit: (reason: string) => void
   /** positions between two comparisons */
   every?: number
@@ -30,8 +29,6 @@ export interface DigestExchange {
   refusal(): RpcError | null
   /** Why it does not, for people. */
   reason(): string | null
-  /** The same services, which refuse once this server's rows were found to differ. Its part in the log goes on. */
-  guard(service: Partial<EtcdService>): Partial<EtcdService>
   stop(): void
 }
 
@@ -45,7 +42,6 @@ const LOOK_MS = 1000
 export function exchangeDigests(options: DigestExchangeOptions): DigestExchange {
   const { replica, aside, self, servers, logger } = options
   const comparison = new DigestComparison(servers, options.every ?? MARK_EVERY)
-  const guarding = guardService(() => refusal())
   let reason: string | null = null
   let isAsking = false
 
@@ -60,7 +56,6 @@ export function exchangeDigests(options: DigestExchangeOptions): DigestExchange 
         : `no two servers of a majority have the same rows at position ${verdict.position}`
     logger.error(`${reason}; it serves no more, and makes its rows anew from the log when it is started again`, {})
     options.onUnfit(reason)
-    guarding.endStreams(KV_ERRORS.corrupt)
     look()
   }
 
@@ -95,7 +90,6 @@ export function exchangeDigests(options: DigestExchangeOptions): DigestExchange 
   return {
     refusal,
     reason: () => reason,
-    guard: guarding.guard,
     stop: () => {
       clearInterval(timer)
       stopApplied()
