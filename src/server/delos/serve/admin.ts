@@ -58,7 +58,7 @@ interface Refusal {
   message: string
 }
 
-/** Calls of `muster delos log …` and `muster delos member …`: JSON, for root when users are on. Refusals are `{"error": {code, message}}`. */
+/** Calls of `delos log` and `delos member`: JSON, for root when users are on. Refusals are `{"error": {code, message}}`. */
 export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
   const { log, store, identify, members } = options
   const forRoot =
