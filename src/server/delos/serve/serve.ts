@@ -21,6 +21,7 @@ import { adminCalls } from './admin.ts'
 import { createAside } from './aside.ts'
 import { watchExpiry } from './certificate-expiry.ts'
 import { openPortForClients } from './client-port.ts'
+import { watchClocks } from './clock-skew.ts'
 import { openClusterLog } from './cluster-log.ts'
 import { holdDataDir, tokenKey } from './data-dir.ts'
 import { exchangeSnapshots } from './exchange-snapshots.ts'
@@ -78,7 +79,11 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     })
     closers.push(() => clusterLog.close())
     aside.attach(peers, log, self, others)
-    aside.onPong(measures.pong)
+    const clocks = watchClocks(logger)
+    aside.onPong((from, roundTripMs, aheadMs) => {
+      measures.pong(from, roundTripMs, aheadMs)
+      clocks(from, roundTripMs, aheadMs)
+    })
 
     const { replica, materialiser } = openStore({
       ...{ log, file: kvDb, kept, dir: dataDir, localTail, logger, onFatal, onAppended: measures.appended },

@@ -20,7 +20,6 @@ import type { TokenKeys, Tokens } from '../store/tokens.ts'
 import { watchService } from '../store/watch-service.ts'
 import type { Aside } from './aside.ts'
 import { autoCompact } from './auto-compact.ts'
-import { watchClocks } from './clock-skew.ts'
 import type { Counters } from './metrics.ts'
 import { watchSpace } from './no-space.ts'
 import type { ServeOptions } from './options.ts'
@@ -93,7 +92,6 @@ export function servicesOf({
   aside.onTell(TOKEN_KEY, (key: string) => tokenKeys.add(Buffer.from(key, 'base64')))
 
   const others = (): number => cluster.servers().length - 1
-  watchClocks(aside, options.self.id.toString(16), logger)
   const space = watchSpace({ self: options.self.id, quotaBytes: options.quotaBytes, diskDir, others }, replica, aside, logger)
   const kv = kvService(replica, identify, headers, space.onGrowth)
   const txn = codecOf(TXN_REQUEST)

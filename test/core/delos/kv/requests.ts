@@ -2,6 +2,7 @@ import type * as m from '../../../../src/core/delos/wire/messages.ts'
 import { NOBODY, type KvCommand, type ResponseOf } from '../../../../src/core/delos/kv/command.ts'
 import { isRpcError } from '../../../../src/core/delos/kv/errors.ts'
 import type { KvStore } from '../../../../src/core/delos/kv/store-contract.ts'
+import { rangeOf } from '../../../../sim/delos/kv/requests.ts'
 import type { RpcError } from '../../../../src/core/delos/wire/service.ts'
 
 /** Requests with etcd's defaults, and the shortest way to apply them. */
@@ -9,22 +10,7 @@ import type { RpcError } from '../../../../src/core/delos/wire/service.ts'
 export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'))
 export const text = (value: Uint8Array): string => String.fromCharCode(...value)
 
-export const rangeOf = (key: m.Key, more: Partial<m.RangeRequest> = {}): m.RangeRequest => ({
-  key,
-  range_end: '',
-  limit: 0,
-  revision: 0,
-  sort_order: 0,
-  sort_target: 0,
-  serializable: false,
-  keys_only: false,
-  count_only: false,
-  min_mod_revision: 0,
-  max_mod_revision: 0,
-  min_create_revision: 0,
-  max_create_revision: 0,
-  ...more,
-})
+export { rangeOf }
 
 export const putOf = (key: m.Key, value = '', more: Partial<m.PutRequest> = {}): m.PutRequest => ({
   key,
