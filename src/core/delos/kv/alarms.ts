@@ -48,14 +48,22 @@ function hasPut(ops: readonly RequestOp[]): boolean {
 /** Answers with the alarm that was raised or cleared; with none if there was none to clear. */
 export function changeAlarm(state: KvState, isRaise: boolean, alarm: AlarmRow): AlarmResponse {
   const id = alarmId(alarm)
-  const isThere = state.alarms.has(id)
-  if (isRaise !== isThere) state.changes.alarms.set(id, { alarm, isRaised: isRaise })
-  if (isRaise) state.alarms.set(id, alarm)
-  else state.alarms.delete(id)
-  return { header: header(state.revision), alarms: isRaise || isThere ? [memberOf(alarm)] : [] }
+  const before = state.alarms.get(id)
+  // One that stands is not made weaker: a full disk does not take the place of a reached quota, nor contained damage of damage.
+  const isChange = isRaise ? before === undefined || (isWeak(before) && !isWeak(alarm)) : before !== undefined
+  if (isChange) state.changes.alarms.set(id, { alarm, isRaised: isRaise })
+  if (!isRaise) state.alarms.delete(id)
+  else if (isChange) state.alarms.set(id, alarm)
+  return { header: header(state.revision), alarms: isRaise || before !== undefined ? [memberOf(alarm)] : [] }
 }
 
+const isWeak = ({ isContained, isOfDisk }: AlarmRow): boolean => isContained === true || isOfDisk === true
+
 const memberOf = ({ memberID, alarm }: AlarmRow): AlarmMember => ({ memberID, alarm })
+
+/** That a member said its disks are nearly full, and did not take it back. */
+export const isRaisedForDisk = (state: KvState, memberID: bigint): boolean =>
+  state.alarms.get(alarmId({ memberID, alarm: ALARM_TYPE.nospace }))?.isOfDisk === true
 
 /** All of a type; of `none` all. */
 export function alarmsOf(state: KvState, type: number): AlarmMember[] {

@@ -46,6 +46,8 @@ export type KvCommand =
       readonly action: 'raise' | 'clear'
       readonly memberId: bigint
       readonly type: number
+      /** NOSPACE, raised because disks are nearly full, not the quota */
+      readonly isOfDisk?: true
       readonly who: Identity | null
     }
   | { readonly kind: 'auth'; readonly change: AuthChange; readonly who: Identity }

@@ -30,6 +30,8 @@ export interface RoleRow {
 export interface AlarmRow extends AlarmMember {
   /** CORRUPT, said by the member of itself: it does not serve, and the others, which a majority found alike, go on */
   readonly isContained?: true
+  /** NOSPACE because disks are nearly full: taken back by the member itself when there is room */
+  readonly isOfDisk?: true
 }
 
 /** A row of `kv_session`. */

@@ -70,6 +70,7 @@ export interface KvStore {
   leaseLeases(): m.LeaseLeasesResponse
 
   alarms(type: number): m.AlarmMember[]
+  isRaisedForDisk(memberId: bigint): boolean
   hashKv(revision: number): m.HashKVResponse | RpcError
   hash(): m.HashResponse
 

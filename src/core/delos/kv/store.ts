@@ -1,7 +1,7 @@
 import { ALARM_TYPE } from '../wire/messages.ts'
 import type { RpcError } from '../wire/service.ts'
 import { assert } from '../../kernel/assert.ts'
-import { alarmsOf, changeAlarm, refuseByAlarm, refuseReading } from './alarms.ts'
+import { alarmsOf, changeAlarm, isRaisedForDisk, refuseByAlarm, refuseReading } from './alarms.ts'
 import { changeAuth, refuseAccess, refuseAdmin } from './auth.ts'
 import { authenticate, authStatus, identityOfCommonName, roleGet, roleList, userGet, userList } from './auth-queries.ts'
 import { emptyChanges, isEmpty, mergeSmallRows } from './changes.ts'
@@ -176,6 +176,7 @@ export function createStore(options: Partial<KvOptions> = {}, rows: KvRows | nul
     leaseLeases: () => ({ header: header(state.revision), leases: [...state.leases.keys()].map((ID) => ({ ID })) }),
 
     alarms: (type) => alarmsOf(state, type),
+    isRaisedForDisk: (memberId) => isRaisedForDisk(state, memberId),
     hashKv: (revision) => hashKv(state, revision),
     hash: () => ({ header: header(state.revision), hash: chain() }),
 
@@ -250,7 +251,8 @@ function execute(state: KvState, command: KvCommand, position: number): CommandR
     case 'alarm': {
       const alarm = { memberID: command.memberId, alarm: command.type }
       const isContained = command.who === null && command.type === ALARM_TYPE.corrupt
-      return changeAlarm(state, command.action === 'raise', isContained ? { ...alarm, isContained } : alarm)
+      const cause = isContained ? { isContained } : command.isOfDisk === true ? { isOfDisk: command.isOfDisk } : {}
+      return changeAlarm(state, command.action === 'raise', { ...alarm, ...cause })
     }
     case 'auth':
       return changeAuth(state.auth, state.changes, command.change) ?? { header: header(state.revision) }

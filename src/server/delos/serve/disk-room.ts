@@ -11,20 +11,22 @@ export interface DiskRoom {
   stop: () => void
 }
 
-/** Looks now and again at what is free on the disk of `dir`. Calls back when that becomes short of the reserve, and when no longer. */
-export function watchDiskRoom(dir: string, log: Logger, onChange: (isShort: boolean) => void): DiskRoom {
+/** Looks now and again at what is free on the disk of `dir`, and calls back each time. */
+export function watchDiskRoom(dir: string, log: Logger, onLook: () => void): DiskRoom {
   let isShort = false
   const look = async (): Promise<void> => {
     const { bavail, bsize, blocks } = await statfs(dir)
     const freeBytes = bavail * bsize
     // Some file systems do not say.
     const isNow = blocks > 0 && freeBytes < RESERVE_BYTES
-    if (isNow === isShort) return
+    if (isNow !== isShort) tell(isNow, freeBytes)
+    onLook()
+  }
+  const tell = (isNow: boolean, freeBytes: number): void => {
     isShort = isNow
     if (isNow)
       log.error('the disk is nearly full: what is left is for deleting and compacting', { dir, freeBytes, reserveBytes: RESERVE_BYTES })
     else log.info('there is room on the disk again', { dir, freeBytes })
-    onChange(isNow)
   }
   // A disk that does not even say how full it is shows in what is written to it.
   const timer = setInterval(() => void look().catch(() => undefined), LOOK_MS)

@@ -34,19 +34,21 @@ export function watchSpace(options: SpaceOptions, replica: Replica, aside: Aside
   const { store } = replica
   const memberId = options.self
   const said = new Map<string, { isShort: boolean; atMs: number }>()
-  let isRaisedForDisk = false
 
-  const alarm = (action: 'raise' | 'clear'): void =>
-    replica.submit({ kind: 'alarm', action, memberId, type: ALARM_TYPE.nospace, who: null }, null, () => undefined)
+  const alarm = (action: 'raise' | 'clear', isOfDisk: boolean): void => {
+    const cause = isOfDisk ? { isOfDisk } : {}
+    replica.submit({ kind: 'alarm', action, memberId, type: ALARM_TYPE.nospace, ...cause, who: null }, null, () => undefined)
+  }
   const isDisksShort = (): boolean => {
     const since = performance.now() - SAID_MS
     const theirs = [...said.values()].filter(({ isShort, atMs }) => isShort && atMs > since).length
     return theirs + (room.isShort ? 1 : 0) > (options.others() + 1) / 2
   }
   const look = (): void => {
-    if (!isRaisedForDisk || isDisksShort()) return
-    isRaisedForDisk = false
-    if (store.sizeBytes <= options.quotaBytes) alarm('clear')
+    // Also one that this server raised before it was last started.
+    if (!store.isRaisedForDisk(memberId) || isDisksShort()) return
+    alarm('clear', true)
+    if (store.sizeBytes > options.quotaBytes) alarm('raise', false)
   }
   const room = options.diskDir === null ? { isShort: false, stop: () => {} } : watchDiskRoom(options.diskDir, log, look)
   aside.announce(DISK_SHORT, () => ({ id: memberId.toString(), isShort: room.isShort }))
@@ -57,9 +59,9 @@ export function watchSpace(options: SpaceOptions, replica: Replica, aside: Aside
 
   return {
     onGrowth: () => {
-      if (isDisksShort()) isRaisedForDisk = true
-      else if (store.sizeBytes <= options.quotaBytes) return null
-      alarm('raise')
+      const isOfDisk = isDisksShort()
+      if (!isOfDisk && store.sizeBytes <= options.quotaBytes) return null
+      alarm('raise', isOfDisk)
       return KV_ERRORS.noSpace
     },
     stop: room.stop,
