@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { controlSystems } from '../core/systems.ts'
 import { livenessController } from '../core/tw/controllers/liveness.ts'
 import { splitController } from '../core/tw/controllers/split-applied.ts'
-import { assert } from '../core/kernel/assert.ts'
+import { assert, must } from '../core/kernel/assert.ts'
 import type { MusterError } from '../core/kernel/errors.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { createApi, type Domain } from './api/api.ts'
@@ -16,6 +16,7 @@ import { openControlStore } from './delos/control-store.ts'
 import { noPeers, openFleetLog } from './delos/fleet-logs.ts'
 import { createLogMeter } from './delos/log-meter.ts'
 import { watchedStore } from './delos/store-watch.ts'
+import type { VirtualLog } from './delos/virtual-log/virtual-log.ts'
 import { wireDelos } from './delos/wire.ts'
 import { wireDeploy } from './deploy/wire.ts'
 import { agentProcess, readLocalFleet } from './processes/fleet.ts'
@@ -73,8 +74,12 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const identity = await holdIdentity(paths)
   const peers = noPeers(identity, log)
   const shared = { paths, identity, peers, logger: log, onFatal }
+  const opened: { chain: VirtualLog | null } = { chain: null }
   const control = await openControlLog({
-    openLog: (from) => openFleetLog('control', { ...shared, from, onSync: meter.onSync('control') }),
+    openLog: async (from) => {
+      opened.chain = await openFleetLog('control', { ...shared, from, onSync: meter.onSync('control') })
+      return opened.chain
+    },
     ...{ dbFile: paths.stateDb, systems: controlSystems, clock: Date.now, log, onFatal },
   })
   const store = await openControlStore({ ...shared, onSync: meter.onSync('kv') })
@@ -125,7 +130,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     wireSev(host),
     wireDeploy(host, scuba),
     wireChaos(host, hub, scuba),
-    wireDelos({ host, control, store, etcd: () => etcd, meter }),
+    wireDelos({ host, control, chain: must(opened.chain, 'the log of the control plane'), store, etcd: () => etcd, meter }),
   ]
   const domains: Domain[] = [{ systems: controlSystems, control }]
   const tokens = openTokens(paths.keys)

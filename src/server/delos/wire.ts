@@ -20,11 +20,14 @@ import { readableKvLog } from './kv-log.ts'
 import { sendKvWatch } from './kv-watch.ts'
 import { createLogMeter, type LogMeter } from './log-meter.ts'
 import { describeLogs, listEntries, showEntry, type Logs } from './log-views.ts'
+import type { VirtualLog } from './virtual-log/virtual-log.ts'
 import { removeLeftovers, saveSnapshot, type SnapshotSource } from './snapshot/save.ts'
 
 export interface DelosParts {
   host: ServerHost
   control: ControlLog
+  /** the log beneath `control` */
+  chain: VirtualLog
   store: ControlStore
   /** where etcd's clients are answered, or null */
   etcd: () => string | null
@@ -32,8 +35,8 @@ export interface DelosParts {
 }
 
 /** The adapters of delos: the key-value store, watches, configurations as keys, and reading the logs. */
-export function wireDelos({ host, control, store, etcd, meter = createLogMeter() }: DelosParts): Wiring {
-  const logs: Logs = { control, kv: readableKvLog(store.log) }
+export function wireDelos({ host, control, chain, store, etcd, meter = createLogMeter() }: DelosParts): Wiring {
+  const logs: Logs = { control, kv: readableKvLog(store.chain) }
   const configs = createConfigKeys(store, host.db)
   const own: readonly ActionDef[] = [...kvOperations, ...leaseOperations, ...lockOperations].filter((one) => one !== kvHistory)
   return {
@@ -52,8 +55,9 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
       [kvHistory.name]: async (input) => historyOf(store, input),
       [logList.name]: async (input) => listEntries(logs, input),
       [logShow.name]: async (input) => showEntry(logs, input),
-      [snapshotSave.name]: async ({ file }: { file: string }) => saveSnapshot(sourceOf(host, control, store), file),
-      [status.name]: async () => describeLogs(logs, host.paths.log, store, etcd()),
+      [snapshotSave.name]: async ({ file }: { file: string }) => saveSnapshot(sourceOf(host, { control, chain, store }), file),
+      [status.name]: async () =>
+        describeLogs({ logs, chains: { control: chain, kv: store.chain }, dir: host.paths.log, store, etcd: etcd() }),
     },
     start: () => {
       meter.start(host, logs, host.paths.log)
@@ -66,17 +70,10 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
   }
 }
 
-function sourceOf({ paths }: ServerHost, control: ControlLog, store: ControlStore): SnapshotSource {
+function sourceOf({ paths }: ServerHost, { control, chain, store }: Pick<DelosParts, 'control' | 'chain' | 'store'>): SnapshotSource {
   return {
     paths,
-    quiesce: (work) =>
-      control.quiesce(() =>
-        store.log.quiesce(() =>
-          work({
-            control: { head: control.head(), tail: control.tail() },
-            kv: { head: store.log.head(), tail: store.log.tail() },
-          }),
-        ),
-      ),
+    logs: { control: chain, kv: store.chain },
+    quiesce: (work) => control.quiesce(() => store.log.quiesce(work)),
   }
 }

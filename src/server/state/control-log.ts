@@ -131,7 +131,13 @@ interface Attempt {
 }
 
 /** `in`: in the log and in the state; `late`: in the log, not yet in the state; `void`: something else stands there now. */
-type Outcome = 'in' | 'late' | 'void' | { error: unknown; isFatal: boolean }
+type Outcome = 'in' | 'late' | 'void' | Failure
+
+interface Failure {
+  error: unknown
+  /** nothing more can be appended */
+  isFatal: boolean
+}
 
 /** Submissions that share one batch at most; bounds how long one transaction holds the database. */
 const BATCH_JOBS_MAX = 512
@@ -178,7 +184,7 @@ export async function openControlLog(options: ControlLogOptions): Promise<Contro
         { hint: 'Restore a snapshot with `muster delos snapshot restore FILE`.' },
       )
     const control = new ControlLogRuntime(options, opened, derived)
-    await control.start()
+    control.start()
     return control.face()
   } catch (error) {
     await opened?.close()
@@ -243,22 +249,22 @@ class ControlLogRuntime {
     this.#leadership = new Leadership({
       log,
       takeIn: () => this.#takeIn(),
+      onLost: () => this.#refuseQueued(),
       onChange: (isLeading) => {
-        if (!isLeading) this.#refuseQueued()
         for (const listener of this.#leadListeners) listener(isLeading)
         void this.#drain()
       },
     })
   }
 
-  async start(): Promise<void> {
+  start(): void {
     try {
       // What is on this server's disk is given at once.
       this.#log.onCommitted((position, payload) => this.#committed(position, payload))
       const isTakenIn = this.#takeIn()
       if (this.#failure !== null) throw this.#failure
       if (!isTakenIn) throw refuse('DISK_FULL', `no space left for ${this.#options.dbFile}`)
-      await this.#leadership.start()
+      this.#leadership.start()
       if (this.#failure !== null) throw this.#failure
       this.#isOpen = true
     } catch (error) {
@@ -468,8 +474,9 @@ class ControlLogRuntime {
   }
 
   async #runBatch(jobs: Job[]): Promise<void> {
+    if (jobs.length === 0) return
     const isTakenIn = this.#takeIn()
-    const refusal = this.#failure ?? (isTakenIn ? null : this.#noRoom())
+    const refusal = this.#failure ?? (isTakenIn ? null : this.#noRoom()) ?? (this.#leadership.leads ? null : this.#notLeader())
     if (refusal !== null) {
       for (const job of jobs) job.reject(refusal)
       return
@@ -490,21 +497,27 @@ class ControlLogRuntime {
       else for (const job of jobs) job.reject(this.#notLeader())
       return
     }
-    if (typeof outcome === 'object' && isTooLarge(outcome.error) && done.length > 1) {
-      for (const { job, error } of refused) job.reject(error)
-      // Together they are more than the log takes at once; each alone may fit.
-      const half = done.length >> 1
-      for (const part of [done.slice(0, half), done.slice(half)]) await this.#runBatch(part.map(({ job }) => job))
-      return
-    }
+    if (typeof outcome === 'object') return this.#failed(jobs, done, outcome)
     for (const { job, error } of refused) job.reject(error)
     for (const { job, answer } of done) {
-      if (outcome === 'in' || (answer.entries.length === 0 && outcome !== 'late')) job.resolve(answer)
-      else if (outcome === 'late') job.reject(this.#lateFor(cursor))
-      else job.reject(outcome.error)
+      if (outcome === 'in' || answer.entries.length === 0) job.resolve(answer)
+      else job.reject(this.#lateFor(cursor))
     }
-    if (typeof outcome === 'object' && outcome.isFatal)
-      this.#fail(isRefusal(outcome.error) ? outcome.error : refuse('DELOS_DISK_FAILED', String(outcome.error), { cause: outcome.error }))
+  }
+
+  /** What was decided is not in the log. Whoever changed nothing may have been told of what is not: they are decided again without it. */
+  async #failed(jobs: Job[], done: { job: Job; answer: JobDone }[], { error, isFatal }: Failure): Promise<void> {
+    const changing = new Set(done.filter(({ answer }) => answer.entries.length > 0).map(({ job }) => job))
+    if (changing.size > 1 && isRefusal(error) && error.code === 'DELOS_ENTRY_TOO_LARGE') {
+      // Together they are more than the log takes at once; each alone may fit.
+      const half = jobs.length >> 1
+      for (const part of [jobs.slice(0, half), jobs.slice(half)]) await this.#runBatch(part)
+      return
+    }
+    const isForAll = isFatal || changing.size === 0
+    for (const job of jobs) if (isForAll || changing.has(job)) job.reject(error)
+    if (isFatal) this.#fail(isRefusal(error) ? error : refuse('DELOS_DISK_FAILED', String(error), { cause: error }))
+    else if (!isForAll) await this.#runBatch(jobs.filter((job) => !changing.has(job)))
   }
 
   #lateFor({ number }: StateCursor): MusterError {
@@ -632,10 +645,6 @@ function cannotApply({ number }: StateCursor, cause: unknown): MusterError {
     cause,
     hint: 'Report it. The log itself is whole: a version that can apply them goes on from there.',
   })
-}
-
-function isTooLarge(error: unknown): boolean {
-  return isRefusal(error) && error.code === 'DELOS_ENTRY_TOO_LARGE'
 }
 
 /** What a failed append says: it is `out` for certain, it may come yet, or the log has failed. */

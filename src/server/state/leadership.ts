@@ -6,6 +6,8 @@ export interface LeadershipOptions {
   log: OrderedLog
   /** Everything that the log gave so far is in the state now. */
   takeIn: () => void
+  /** It does not lead, and will not in a moment: what waits for that waits in vain. */
+  onLost: () => void
   /** after `leads` changed */
   onChange: (isLeading: boolean) => void
 }
@@ -24,12 +26,9 @@ export class Leadership {
     this.#stop = options.log.onRole((role) => this.#notice(role))
   }
 
-  /** Resolves once a server that nobody else can lead instead of leads; others are told when they do. */
-  async start(): Promise<void> {
-    const { log } = this.#options
-    if (!log.role().isLeader || this.isComing) return
-    const begun = this.#begin()
-    if (log.holdsReadLease()) await begun
+  /** Whoever holds the read lease leads at once; others are told when they do. */
+  start(): void {
+    if (this.#options.log.role().isLeader && !this.isComing) void this.#begin()
   }
 
   get leads(): boolean {
@@ -53,6 +52,7 @@ export class Leadership {
     else {
       this.#turn += 1
       this.#set(false)
+      this.#options.onLost()
     }
   }
 
@@ -60,7 +60,8 @@ export class Leadership {
     this.#turn += 1
     const turn = this.#turn
     const isOver = (): boolean => this.#isClosed || turn !== this.#turn
-    while (!isOver()) {
+    // With the lease all that was committed was given here.
+    while (!isOver() && !this.#options.log.holdsReadLease()) {
       try {
         await this.#options.log.readBarrier()
         break

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { expect } from 'vitest'
 import { createClient, type Client } from '../../../src/cli/client.ts'
 import { delosSystem } from '../../../src/core/delos/system.ts'
+import { must } from '../../../src/core/kernel/assert.ts'
 import { createApi } from '../../../src/server/api/api.ts'
 import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
 import { holdIdentity } from '../../../src/server/state/identity.ts'
@@ -12,6 +13,7 @@ import { noPeers, openFleetLog } from '../../../src/server/delos/fleet-logs.ts'
 import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
 import { openControlStore } from '../../../src/server/delos/control-store.ts'
 import { wireDelos } from '../../../src/server/delos/wire.ts'
+import type { VirtualLog } from '../../../src/server/delos/virtual-log/virtual-log.ts'
 import type { ServerHost } from '../../../src/server/host.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths, type StatePaths } from '../../../src/platform/paths.ts'
@@ -72,12 +74,13 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
       const identity = await holdIdentity(paths)
       const peers = noPeers(identity, log)
       const shared = { paths, identity, peers, logger: log, onFatal, segmentBytes }
+      const opened: { chain: VirtualLog | null } = { chain: null }
       const control = await openControlLog({
-        openLog: (from) => openFleetLog('control', { ...shared, from }),
+        openLog: async (from) => (opened.chain = await openFleetLog('control', { ...shared, from })),
         ...{ dbFile: paths.stateDb, systems: [delosSystem], clock: Date.now, log, onFatal },
       })
       const store = await openControlStore(shared)
-      const wiring = wireDelos({ host: hostOf(control), control, store, etcd: () => etcd })
+      const wiring = wireDelos({ host: hostOf(control), control, chain: must(opened.chain, 'the log'), store, etcd: () => etcd })
       const domains = [{ systems: [delosSystem], control }]
       const options = {
         domains,

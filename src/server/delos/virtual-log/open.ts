@@ -7,6 +7,7 @@ import { MusterError } from '../../../core/kernel/errors.ts'
 import { syncDirectory } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { Peers } from '../quorum/peers.ts'
+import { dropPrepared } from '../segment-files.ts'
 import { Loglets } from './loglets.ts'
 import { openRegisterDisk } from './register-disk.ts'
 import { RegisterRunner } from './register-runner.ts'
@@ -105,6 +106,7 @@ const isOfOldLayout = (name: string): boolean => name === 'journal' || name === 
 async function adoptOldLayout(dir: string): Promise<void> {
   const old = (await readdir(dir)).filter(isOfOldLayout)
   if (old.length === 0) return
+  await dropPrepared(dir)
   const first = join(dir, FIRST_LOGLET.toString(16).padStart(8, '0'))
   await mkdir(first, { recursive: true, mode: 0o700 })
   for (const name of old) await rename(join(dir, name), join(first, name))
