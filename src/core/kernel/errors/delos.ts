@@ -114,6 +114,26 @@ export const DELOS_ERRORS = defineErrors({
     what: 'This server was removed from its cluster, for good; its data stays where it is.',
     hint: 'To bring it back, start it with an empty --data-dir as a new member.',
   },
+  DELOS_TOKEN_UNKNOWN: {
+    exit: 4,
+    what: 'The cluster has not given the token that a server came with.',
+    hint: 'Make one with `muster delos member token` in the context of the cluster.',
+  },
+  DELOS_TOKEN_EXPIRED: {
+    exit: 4,
+    what: 'The time of the token that a server came with is over.',
+    hint: 'Make a new one with `muster delos member token`; --ttl says how long it is good for.',
+  },
+  DELOS_TOKEN_USED: {
+    exit: 4,
+    what: 'As many servers as the token was for have joined by it.',
+    hint: 'Make a new one with `muster delos member token`; --uses says for how many servers.',
+  },
+  DELOS_WRONG_CA: {
+    exit: 4,
+    what: 'The server that answered is not of the cluster that the token is for: its certificate is of another authority.',
+    hint: 'Look whether the address in the token leads to the right machine; if it does, make a new token there.',
+  },
   DELOS_CONFIG_UNKNOWN: {
     exit: 3,
     what: 'No such configuration, or no such version of it.',
@@ -132,8 +152,8 @@ export const DELOS_ERRORS = defineErrors({
   DELOS_META_UNKNOWN: { exit: 3, what: 'No such metadata record.', hint: 'List them with `muster delos meta ls`.' },
   DELOS_STATE_NOT_EMPTY: {
     exit: 5,
-    what: 'The context already has a state, which a restore would overwrite.',
-    hint: 'Restore into another --context, or remove this one with `muster down --purge`.',
+    what: 'The context already has a state, which a restore or joining a cluster would overwrite.',
+    hint: 'Take another --context, or remove this one with `muster down --purge`.',
   },
   DELOS_POISON: {
     exit: 70,
