@@ -1,8 +1,13 @@
+import { X509Certificate } from 'node:crypto'
 import { connect as connectPlain, createServer as createPlainServer, type Server, type Socket } from 'node:net'
-import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { connect as connectTls, createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls'
 import { MusterError } from '../../../core/kernel/errors.ts'
+import { assert } from '../../../core/kernel/assert.ts'
 import type { Logger } from '../../../platform/logger.ts'
+import { createJoinPort, type JoinHandler } from './join-port.ts'
 import { Seldom } from './seldom.ts'
+import { identityProblem, serverIdOf } from './server-id.ts'
+import { reasonOf } from './tls-reason.ts'
 
 export interface PeerAddress {
   id: bigint
@@ -22,11 +27,15 @@ export interface PeersOptions {
   clusterId: bigint
   listen: { host: string; port: number }
   peers: readonly PeerAddress[]
-  /** mutual TLS between servers; null: plain TCP */
+  /** mutual TLS between servers; null: plain TCP, unless it is given by `useTls` before there are others */
   tls: PeerTls | null
   log: Logger
   /** what a server that comes in, and knows no cluster yet, is told; null: it is none of ours */
   welcome?: (id: bigint) => Uint8Array | null
+  /** lets others in who come with a token, over TLS and without a certificate; absent: nobody */
+  join?: JoinHandler
+  /** was a member and never is one again; absent: nobody is known to */
+  isRemoved?: (id: bigint) => boolean
 }
 
 /** What shares the connections; each has its frames to itself. */
@@ -46,6 +55,8 @@ export interface Peers {
   onReset(listener: (from: bigint) => void): () => void
   /** Who the others are from now on: whoever is not among them is refused, and not dialled any more. */
   update(peers: readonly PeerAddress[]): void
+  /** A newer certificate: whoever comes from now on is shown it, and dials made from now on show it. Connections that stand stay. */
+  useTls(tls: PeerTls): void
   /** servers that are not reached: why not, and since when */
   troubles(): { id: bigint; reason: string; sinceMs: number }[]
   close(): Promise<void>
@@ -69,6 +80,8 @@ const RETRY_FIRST_MS = 30
 const RETRY_MAX_MS = 500
 /** A connection that held this long was a good one: its end is tried to be mended at once. */
 const SETTLED_MS = 1000
+/** Time for a handshake and the hello: who connects and says nothing is not waited for. */
+const HELLO_MS = 5000
 /** Time for a refusal to be read. */
 const REFUSAL_MS = 1000
 const REFUSAL_CHARS_MAX = 200
@@ -86,11 +99,13 @@ export async function openPeers(options: PeersOptions): Promise<Peers> {
 /** The same, not reachable before `listen`: a server alone has no need of a port. */
 export function createPeers(options: PeersOptions): Peers {
   const ears: Ears = { frame: new Map(), reset: new Set() }
-  const links = new Map(options.peers.filter(({ id }) => id !== options.self).map((peer) => [peer.id, new Link(peer, options)]))
+  const own: OwnTls = { tls: options.tls, id: idOfOwn(options.tls) }
+  const links = new Map(options.peers.filter(({ id }) => id !== options.self).map((peer) => [peer.id, new Link(peer, options, own)]))
   const inbound = new Map<Socket, bigint | null>()
   const newest = new Map<bigint, Socket>()
   const refusing = refuser(options.log)
-  const server = createServer(options, refusing, (socket) => {
+  let server: Server | null = null
+  const onConnection = (socket: Socket): void => {
     inbound.set(socket, null)
     socket.on('close', () => inbound.delete(socket))
     const linkOf = (id: bigint): Link | undefined => {
@@ -98,12 +113,13 @@ export function createPeers(options: PeersOptions): Peers {
       if (link !== undefined) inbound.set(socket, id)
       return link
     }
-    receive(socket, options, ears, refusing.refuse, linkOf, newest)
-  })
+    receive(socket, options, own, ears, refusing.refuse, linkOf, newest)
+  }
   for (const link of links.values()) link.dial()
   let listening: Promise<void> | null = null
   const listen = (): Promise<void> =>
     new Promise((resolve, reject) => {
+      server = createServer(options, own.tls, refusing, onConnection)
       server.once('error', (cause: NodeJS.ErrnoException) => {
         const { host, port } = options.listen
         listening = null
@@ -134,19 +150,35 @@ export function createPeers(options: PeersOptions): Peers {
       }
       for (const [id, peer] of wanted) {
         if (links.has(id)) continue
-        const link = new Link(peer, options)
+        const link = new Link(peer, options, own)
         links.set(id, link)
         link.dial()
       }
+    },
+    useTls: (tls) => {
+      assert(server === null || own.tls !== null, 'what is open as plain TCP stays so')
+      own.tls = tls
+      own.id = idOfOwn(tls)
+      if (server !== null) (server as TlsServer).setSecureContext({ ...tls, minVersion: 'TLSv1.3' })
     },
     troubles: () => [...links].flatMap(([id, { trouble }]) => (trouble === null ? [] : [{ id, ...trouble }])),
     close: async () => {
       clearInterval(checks)
       for (const link of links.values()) link.close()
       for (const socket of inbound.keys()) socket.destroy()
-      if (listening !== null) await new Promise((resolve) => server.close(resolve))
+      if (server?.listening === true) await new Promise((resolve) => server?.close(resolve))
     },
   }
+}
+
+/** What this server shows of itself, and the server that its certificate says it is; null: it does not say. */
+interface OwnTls {
+  tls: PeerTls | null
+  id: bigint | null
+}
+
+function idOfOwn(tls: PeerTls | null): bigint | null {
+  return tls === null ? null : serverIdOf(new X509Certificate(tls.cert))
 }
 
 /** Who hears what comes in. */
@@ -185,22 +217,24 @@ function refuser(log: Logger): { refuse: Refuse; say: Refuse } {
   return { refuse, say }
 }
 
-function createServer({ tls }: PeersOptions, { refuse, say }: ReturnType<typeof refuser>, onConnection: (socket: Socket) => void): Server {
+function createServer(
+  { join, log }: PeersOptions,
+  tls: PeerTls | null,
+  { refuse, say }: ReturnType<typeof refuser>,
+  onConnection: (socket: Socket) => void,
+): Server {
   const common = { noDelay: true }
   if (tls === null) return createPlainServer(common, onConnection)
+  const joinPort = join === undefined ? null : createJoinPort(join, log)
   // Node would refuse a certificate without a word, here and there.
-  const server = createTlsServer({ ...common, ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' }, (socket) => {
+  const given = { ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3', handshakeTimeout: HELLO_MS } as const
+  const server = createTlsServer({ ...common, ...given }, (socket) => {
     if (socket.authorized) onConnection(socket)
+    else if (joinPort !== null && socket.getPeerX509Certificate() === undefined) joinPort(socket)
     else refuse(socket, `its certificate is not trusted: ${String(socket.authorizationError)}`)
   })
   server.on('tlsClientError', (error, socket) => say(socket, reasonOf(error)))
   return server
-}
-
-/** What TLS says of a handshake, without the place in OpenSSL's sources. */
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  const said = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1]
-  return said === undefined ? (code ?? message) : `TLS: ${said}`
 }
 
 const JOIN_MS = 3000
@@ -231,6 +265,12 @@ export function askWelcome(self: bigint, { host, port }: { host: string; port: n
   })
 }
 
+/** Why whoever answers there is not the server that is wanted; null: it is. */
+function peerProblem(socket: TLSSocket, own: bigint | null, wanted: bigint): string | null {
+  if (!socket.authorized) return `its certificate is not trusted: ${String(socket.authorizationError)}`
+  return identityProblem(own, serverIdOf(socket.getPeerX509Certificate()), wanted)
+}
+
 function hello({ clusterId, self }: Pick<PeersOptions, 'clusterId' | 'self'>): Uint8Array {
   const bytes = Buffer.alloc(HELLO_BYTES)
   bytes.writeUInt32BE(MAGIC, 0)
@@ -244,6 +284,7 @@ function hello({ clusterId, self }: Pick<PeersOptions, 'clusterId' | 'self'>): U
 function receive(
   socket: Socket,
   options: PeersOptions,
+  own: OwnTls,
   ears: Ears,
   refuseSocket: Refuse,
   linkOf: (id: bigint) => Link | undefined,
@@ -258,6 +299,8 @@ function receive(
     link?.note(reason)
     refuseSocket(socket, reason)
   }
+  const waits = setTimeout(() => refuse(`it said nothing for ${HELLO_MS / 1000} s`), HELLO_MS)
+  waits.unref()
   socket.on('data', (chunk: Buffer) => {
     parts.push(chunk)
     have += chunk.length
@@ -266,7 +309,10 @@ function receive(
     need = HEAD_BYTES
     if (from === null) {
       const id = bytes.readBigUInt64BE(16)
+      clearTimeout(waits)
       if (bytes.readUInt32BE(0) !== MAGIC || bytes.readUInt32BE(4) !== VERSION) return refuse('it does not speak this protocol')
+      const problem = socket instanceof TLSSocket ? peerProblem(socket, own.id, id) : null
+      if (problem !== null) return refuse(problem)
       if (bytes.readBigUInt64BE(8) === 0n) {
         const told = options.welcome?.(id) ?? null
         if (told === null) return refuse(`server ${id.toString(16)} is no member`)
@@ -276,6 +322,7 @@ function receive(
       }
       if (bytes.readBigUInt64BE(8) !== options.clusterId)
         return refuse(`it is of cluster ${bytes.readBigUInt64BE(8).toString(16)}`, linkOf(id))
+      if (options.isRemoved?.(id) === true) return refuse(`server ${id.toString(16)} was removed from the cluster`)
       if (linkOf(id) === undefined) return refuse(`server ${id.toString(16)} is no member`)
       from = id
       // It dials anew only when it gave up the one before, whose end may have been dropped on the way.
@@ -300,6 +347,7 @@ function receive(
   // 'close' follows.
   socket.on('error', () => {})
   socket.on('close', () => {
+    clearTimeout(waits)
     if (from === null || newest.get(from) !== socket) return
     newest.delete(from)
     for (const listener of ears.reset) listener(from)
@@ -310,6 +358,7 @@ function receive(
 class Link {
   readonly #peer: PeerAddress
   readonly #options: PeersOptions
+  readonly #own: OwnTls
   #socket: Socket | TLSSocket | null = null
   #isOpen = false
   #isClosed = false
@@ -322,9 +371,10 @@ class Link {
   readonly #seldom = new Seldom()
   trouble: { reason: string; sinceMs: number } | null = { reason: 'not reached yet', sinceMs: Date.now() }
 
-  constructor(peer: PeerAddress, options: PeersOptions) {
+  constructor(peer: PeerAddress, options: PeersOptions, own: OwnTls) {
     this.#peer = peer
     this.#options = options
+    this.#own = own
   }
 
   get host(): string {
@@ -337,18 +387,25 @@ class Link {
 
   dial(): void {
     if (this.#isClosed) return
-    const { host, port } = this.#peer
-    const { tls } = this.#options
+    const { id, host, port } = this.#peer
+    const { tls } = this.#own
     const socket =
       tls === null
         ? connectPlain({ host, port, noDelay: true })
-        : connectTls({ host, port, ...tls, minVersion: 'TLSv1.3', checkServerIdentity: () => undefined })
+        : connectTls({ host, port, ...tls, rejectUnauthorized: false, minVersion: 'TLSv1.3', checkServerIdentity: () => undefined })
     this.#socket = socket
     this.#silentMs = 0
     this.#giveUpReason = ''
     socket.setNoDelay(true)
     let openedAtMs = Number.POSITIVE_INFINITY
     socket.once(tls === null ? 'connect' : 'secureConnect', () => {
+      const problem = socket instanceof TLSSocket ? peerProblem(socket, this.#own.id, id) : null
+      if (problem !== null) {
+        this.#giveUpReason = problem
+        // In order, so that the other side can look at our certificate too, and say what it finds.
+        socket.end()
+        return
+      }
       this.#isOpen = true
       this.#silentMs = 0
       openedAtMs = performance.now()

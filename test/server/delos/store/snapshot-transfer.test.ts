@@ -47,6 +47,7 @@ function wire(): { ends: [Peers, Peers]; passes: { isLost: (message: SnapshotMes
     troubles: () => [],
     listen: async () => {},
     update: () => {},
+    useTls: () => {},
     close: async () => {},
   })
   return { ends: [end(0), end(1)], passes }
