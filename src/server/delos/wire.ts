@@ -7,6 +7,7 @@ import {
   lockOperations,
   logList,
   logShow,
+  memberToken,
   snapshotSave,
   status,
 } from '../../core/delos/operations.ts'
@@ -29,10 +30,12 @@ export interface DelosParts {
   /** where etcd's clients are answered, or null */
   etcd: () => string | null
   meter?: LogMeter
+  /** makes tokens for servers that are to join; absent: this server takes nobody in */
+  memberToken?: NonNullable<Wiring['plannedActions']>[string]
 }
 
 /** The adapters of delos: the key-value store, watches, configurations as keys, and reading the logs. */
-export function wireDelos({ host, control, store, etcd, meter = createLogMeter() }: DelosParts): Wiring {
+export function wireDelos({ host, control, store, etcd, meter = createLogMeter(), memberToken: makeToken }: DelosParts): Wiring {
   const logs: Logs = { control, kv: readableKvLog(store.log) }
   const configs = createConfigKeys(store, host.db)
   const own: readonly ActionDef[] = [...kvOperations, ...leaseOperations, ...lockOperations].filter((one) => one !== kvHistory)
@@ -45,9 +48,12 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
         return []
       },
     },
-    plannedActions: Object.fromEntries(
-      own.map(({ name }) => [name, (input: unknown, who: ActionContext, wish: Wish) => store.operate(name, input, who, wish)]),
-    ),
+    plannedActions: {
+      ...Object.fromEntries(
+        own.map(({ name }) => [name, (input: unknown, who: ActionContext, wish: Wish) => store.operate(name, input, who, wish)]),
+      ),
+      ...(makeToken === undefined ? {} : { [memberToken.name]: makeToken }),
+    },
     actions: {
       [kvHistory.name]: async (input) => historyOf(store, input),
       [logList.name]: async (input) => listEntries(logs, input),
