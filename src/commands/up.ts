@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { Flags, MusterCommand } from '../cli/command.ts'
 import { renderFleet } from '../cli/render/fleet.ts'
-import { MusterError } from '../core/kernel/errors.ts'
+import { isRefusal, MusterError } from '../core/kernel/errors.ts'
 import type { FleetStatus } from '../server/api/status.ts'
+import type { Membership } from '../server/processes/launch.ts'
 
 export default class Up extends MusterCommand {
   static override summary = 'Start the fleet of this context on this machine, and wait until it is healthy.'
@@ -14,6 +16,7 @@ export default class Up extends MusterCommand {
     '<%= config.bin %> up --context blue --json',
     '<%= config.bin %> up --listen 127.0.0.1:7700',
     '<%= config.bin %> up --etcd 127.0.0.1:2379',
+    '<%= config.bin %> up --join "$TOKEN" --name b --peers 10.0.0.5:2380',
   ]
   static override flags = {
     nodes: Flags.integer({
@@ -36,11 +39,22 @@ export default class Up extends MusterCommand {
       max: 65_000,
       helpValue: 'PORT',
     }),
+    join: Flags.string({
+      description: 'come to the cluster of this token, of `delos member token`, with an empty state; - reads it from standard input',
+      helpValue: 'TOKEN',
+    }),
+    voter: Flags.boolean({ description: 'with --join: count as a voter as soon as it has caught up', dependsOn: ['join'] }),
+    name: Flags.string({ description: 'name of this server among the others; at first that of the machine', helpValue: 'NAME' }),
+    peers: Flags.string({
+      description: 'where other servers reach this one; at first 127.0.0.1 and a free port, which stays',
+      helpValue: 'HOST:PORT',
+    }),
     foreground: Flags.boolean({ description: 'stay, and end the fleet with Ctrl-C' }),
   }
 
   async run(): Promise<void> {
     const { flags } = await this.start(Up)
+    const membership = await membershipOf(flags)
     const { launchServer, runningServer } = await import('../server/processes/launch.ts')
     const { sweepEphemeral } = await import('../server/processes/ephemeral.ts')
     const { assertPortFree } = await import('../server/processes/port.ts')
@@ -61,6 +75,7 @@ export default class Up extends MusterCommand {
       fleet: await this.fleet(flags),
       listen: flags.listen ?? null,
       etcd: flags.etcd ?? null,
+      membership,
       readStatus: async () => (await this.client.get<FleetStatus>('/v1/status')).data,
       onProgress,
       signal,
@@ -109,4 +124,25 @@ export default class Up extends MusterCommand {
     const { tearDown } = await import('../server/processes/teardown.ts')
     await tearDown(this.paths, (what) => this.note(`  ends ${what}`))
   }
+}
+
+/** Throws USAGE before anything is started: a server in the background could only say it afterwards. */
+async function membershipOf(flags: {
+  join?: string | undefined
+  voter: boolean
+  name?: string | undefined
+  peers?: string | undefined
+}): Promise<Membership> {
+  const { join, name = null, peers = null } = flags
+  const token = join === '-' ? readFileSync(0, 'utf8').trim() : (join ?? null)
+  if (token !== null || name !== null || peers !== null) {
+    const { parseAddress, parseJoinToken } = await import('../core/delos/member/join-token.ts')
+    const { serverNameSchema } = await import('../core/delos/member/schema.ts')
+    const parsed = token === null ? null : parseJoinToken(token)
+    if (isRefusal(parsed)) throw parsed
+    if (name !== null && !serverNameSchema.safeParse(name).success)
+      throw new MusterError('USAGE', `--name: "${name}" is not letters, digits, "_", "-" and ".", at most 63`)
+    if (peers !== null && parseAddress(peers) === null) throw new MusterError('USAGE', `--peers: "${peers}" is not HOST:PORT`)
+  }
+  return { token, name, isVoter: flags.voter, peers }
 }

@@ -40,6 +40,14 @@ export interface ServerOptions {
   listen: string | null
   /** `HOST:PORT` where the key-value store answers etcd's clients, or null */
   etcd: string | null
+  /** token of `delos member token`: this server comes to that cluster with an empty state directory; null: it is what its directory says */
+  join: string | null
+  /** of this server, for people; null: that of the machine */
+  name: string | null
+  /** of one that joins: a voter as soon as it has caught up, else a learner */
+  isVoter: boolean
+  /** `HOST:PORT` where other servers reach this one; null: what it was before, at first 127.0.0.1 and a free port */
+  peers: string | null
   /** the log can no longer be written: end the process */
   onFatal: (error: MusterError) => void
 }

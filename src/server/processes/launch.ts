@@ -9,12 +9,23 @@ import { identify, isAlive, readProcessId } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
 import { lockState, prepareStateDir } from '../state/state-dir.ts'
 import type { FleetStatus } from '../api/status.ts'
+import { JOIN_TOKEN_VARIABLE } from './join-token-variable.ts'
 import { takeStartError } from './start-error.ts'
 import { clearLeftovers } from './teardown.ts'
 
 /** Longest wait for a started server to answer, and then for its nodes to be ready. */
 const ANSWER_MS_MAX = 30_000
 const READY_MS_MAX = 30_000
+
+/** What a server is told of its cluster when it starts. */
+export interface Membership {
+  /** of `delos member token`, checked; null: it does not join */
+  token: string | null
+  name: string | null
+  isVoter: boolean
+  /** `HOST:PORT` where other servers reach it */
+  peers: string | null
+}
 
 /** The running server of a context, or null. */
 export function runningServer(paths: StatePaths): { pid: number } | null {
@@ -34,6 +45,8 @@ export async function launchServer(
     fleet: LocalFleet | null
     listen: string | null
     etcd?: string | null
+    /** how it belongs to a cluster; absent: as its state directory says */
+    membership?: Membership
     readStatus: () => Promise<FleetStatus>
     onProgress?: (status: FleetStatus) => void
     signal?: AbortSignal
@@ -53,11 +66,15 @@ export async function launchServer(
   const args = [main, '--state-dir', paths.root, '--context', paths.context]
   if (options.listen) args.push('--listen', options.listen)
   if (options.etcd) args.push('--etcd', options.etcd)
+  const { token = null, name = null, isVoter = false, peers = null } = options.membership ?? {}
+  if (name) args.push('--name', name)
+  if (peers) args.push('--peers', peers)
+  if (isVoter) args.push('--voter')
   // Two pool threads are kept busy by the logs' fdatasync; with the default of four, DNS and large reads would delay commits.
   const child = spawn(program, args, {
     detached: true,
     stdio: ['ignore', output, output],
-    env: { ...process.env, UV_THREADPOOL_SIZE: '8' },
+    env: { ...process.env, UV_THREADPOOL_SIZE: '8', ...(token === null ? {} : { [JOIN_TOKEN_VARIABLE]: token }) },
   })
   closeSync(output)
   child.unref()
