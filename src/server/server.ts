@@ -13,7 +13,7 @@ import { wireChaos } from './chaos/wire.ts'
 import { openControlLog } from './state/control-log.ts'
 import { startControllers, type ControllerLoop } from './controllers.ts'
 import { openControlStore } from './delos/control-store.ts'
-import { openFileLoglet } from './delos/file-loglet.ts'
+import { noPeers, openFleetLog } from './delos/fleet-logs.ts'
 import { createLogMeter } from './delos/log-meter.ts'
 import { watchedStore } from './delos/store-watch.ts'
 import { wireDelos } from './delos/wire.ts'
@@ -29,6 +29,7 @@ import { ensureLeaf } from './scuba/process.ts'
 import { createTelemetry } from './scuba/telemetry.ts'
 import { wireScuba } from './scuba/wire.ts'
 import { wireSev } from './sev/wire.ts'
+import { holdIdentity } from './state/identity.ts'
 import { lockState, prepareStateDir } from './state/state-dir.ts'
 import { describeStatus } from './api/status.ts'
 import { createSupervisor } from './processes/supervisor.ts'
@@ -76,11 +77,15 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   log.info('the server starts', { pid: process.pid, root: paths.root })
 
   const meter = createLogMeter(watchedStore(process.env))
-  mkdirSync(paths.log, { recursive: true })
   const { onFatal } = options
-  const loglet = await openFileLoglet(join(paths.log, 'control'), { onSync: meter.onSync('control') })
-  const control = openControlLog({ loglet, dbFile: paths.stateDb, systems: controlSystems, clock: Date.now, log, onFatal })
-  const store = await openControlStore({ paths, logger: log, onFatal, onSync: meter.onSync('kv') })
+  const identity = await holdIdentity(paths)
+  const peers = noPeers(identity, log)
+  const shared = { paths, identity, peers, logger: log, onFatal }
+  const control = await openControlLog({
+    openLog: (from) => openFleetLog('control', { ...shared, from, onSync: meter.onSync('control') }),
+    ...{ dbFile: paths.stateDb, systems: controlSystems, clock: Date.now, log, onFatal },
+  })
+  const store = await openControlStore({ ...shared, onSync: meter.onSync('kv') })
   log.info('the state is at the end of the log', { position: control.tail(), ms: Date.now() - startedAt })
 
   const leaf = ensureLeaf(paths, log)
@@ -193,6 +198,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     await leaf.detach()
     await control.close()
     await store.close()
+    await peers.close()
     rmSync(paths.serverJson, { force: true })
     rmSync(paths.socket, { force: true })
     lock.release()

@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isRefusal, MusterError } from '../../core/kernel/errors.ts'
 import { parseDuration } from '../../core/kernel/units.ts'
@@ -8,11 +8,13 @@ import type { Logger } from '../../platform/logger.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import type { RpcError } from '../../core/delos/wire/service.ts'
 import type { EtcdPort } from './etcd/port.ts'
-import { openFileLoglet, type FileLoglet, type FileLogletOptions } from './file-loglet.ts'
+import { openFileLoglet } from './file-loglet.ts'
+import { openFleetLog } from './fleet-logs.ts'
+import type { Identity } from '../state/identity.ts'
+import type { Peers } from './quorum/peers.ts'
 import type { Measures } from './serve/measures.ts'
 import { createAside } from './serve/aside.ts'
 import { tokenKey } from './serve/data-dir.ts'
-import { clusterIdOf, memberIdOf } from './serve/options.ts'
 import { servicesOf } from './serve/services.ts'
 import { identifyBy, identifyLocal, LocalCall } from './store/identity.ts'
 import type { MemberChanges } from './store/maintenance-service.ts'
@@ -20,13 +22,16 @@ import { readRowsFile } from './store/materialiser.ts'
 import { openStore } from './store/open-store.ts'
 import type { Replica } from './store/replica.ts'
 import { runProgram } from './store/run-program.ts'
-import { openSingleLog, type SingleLog } from './store/single-log.ts'
+import { quietLog, type QuietLog } from './store/quiet-log.ts'
 import { TokenKeys, tokensFrom } from './store/tokens.ts'
+import type { VirtualLog } from './virtual-log/virtual-log.ts'
 
 /** The key-value store of the control plane: on a log of its own, the same store as that of `delos serve`. */
 export interface ControlStore {
   replica: Replica
-  log: SingleLog
+  log: QuietLog
+  /** of what the log is made, and how it moves */
+  chain: VirtualLog
   /** Carries out an operation of `delos.kv`, `.lease` or `.lock`, on behalf of somebody who may. Rejects with its refusal. */
   operate: (name: string, input: unknown, who: { actor: string; signal?: AbortSignal }, wish?: Wish) => Promise<CarriedOut<unknown>>
   /** Answers etcd's clients at `HOST:PORT` too; gives the address it really has. Rejects with PORT_TAKEN or USAGE. */
@@ -38,6 +43,9 @@ export interface ControlStore {
 
 export interface ControlStoreOptions {
   paths: StatePaths
+  identity: Identity
+  /** of the process */
+  peers: Peers
   logger: Logger
   onFatal: (error: MusterError) => void
   /** default 16 MiB; made at the first write */
@@ -59,26 +67,17 @@ const ALONE: MemberChanges = {
 }
 const DO_IT: Wish = { isPlan: false, apply: undefined }
 
-/** Opens the store of a state directory, and writes nothing before it is used. */
-export async function openControlStore({ paths, logger, onFatal, segmentBytes, onSync }: ControlStoreOptions): Promise<ControlStore> {
-  const self = { id: memberIdOf([paths.root], 'muster'), name: paths.context, peerUrls: [] }
-  const clusterId = clusterIdOf([self])
-  const loglet = await openLog(paths, logger, {
-    ...(segmentBytes === undefined ? {} : { segmentBytes }),
-    ...(onSync === undefined ? {} : { onSync }),
-  })
-  const log = openSingleLog(loglet, self.id, onFatal)
+/** Opens the store of a state directory; before it is used, its log gets no segment file and the store no rows. */
+export async function openControlStore(options: ControlStoreOptions): Promise<ControlStore> {
+  const { paths, identity, logger, onFatal } = options
+  const self = { id: BigInt(`0x${identity.server}`), name: identity.name, peerUrls: [] }
+  const clusterId = BigInt(`0x${identity.cluster}`)
+  await setOldFormAside(paths, logger)
+  const kept = readRowsFile(paths.kvDb, logger)
+  const chain = await openFleetLog('kv', { ...options, from: (kept?.cursor.position ?? 0) + 1 })
+  const log = quietLog(chain)
   const { replica, materialiser } = openStore({
-    ...{
-      log,
-      file: paths.kvDb,
-      kept: readRowsFile(paths.kvDb, logger),
-      dir: null,
-      limits: {},
-      localTail: log.tail(),
-      logger,
-      onFatal,
-    },
+    ...{ log, file: paths.kvDb, kept, dir: null, limits: {}, localTail: chain.localTail(), logger, onFatal },
   })
   const aside = createAside(logger)
   const tokenKeys = new TokenKeys(tokenKey(paths.root))
@@ -108,6 +107,7 @@ export async function openControlStore({ paths, logger, onFatal, segmentBytes, o
   return {
     replica,
     log,
+    chain,
     oldest,
     operate: async (name, input, { actor, signal }, wish = DO_IT) => {
       const operation = storeOperations.get(name)
@@ -154,17 +154,18 @@ function withOldest({ code, message, details }: MusterError, oldest: number): Mu
 }
 
 /** A log of the form before this store is set aside, whole, and its rows are removed: they mean nothing to it. */
-async function openLog({ log, kvDb }: StatePaths, logger: Logger, options: FileLogletOptions): Promise<FileLoglet> {
+async function setOldFormAside({ log, kvDb }: StatePaths, logger: Logger): Promise<void> {
   const dir = join(log, 'kv')
-  const loglet = await openFileLoglet(dir, options)
+  const names = await readdir(dir).catch(() => [])
+  if (!names.some((name) => name.endsWith('.seg'))) return
+  const loglet = await openFileLoglet(dir)
   const [first] = loglet.readNext(loglet.head(), 1)
-  if (first === undefined || first.payload[0] !== OPENING_BRACE) return loglet
   await loglet.close()
+  if (first?.payload[0] !== OPENING_BRACE) return
   const aside = await mkdtemp(`${dir}-old-form-`)
   await rename(dir, join(aside, 'kv'))
   for (const suffix of ['', '-wal', '-shm']) await rm(kvDb + suffix, { force: true })
   logger.warn('the key-value store begins anew: its log was of an older form, and is kept aside', { dir: aside })
-  return openFileLoglet(dir, options)
 }
 
 /** How the entries of the older form begin: they were JSON. */

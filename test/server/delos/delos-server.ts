@@ -6,8 +6,9 @@ import { expect } from 'vitest'
 import { createClient, type Client } from '../../../src/cli/client.ts'
 import { delosSystem } from '../../../src/core/delos/system.ts'
 import { createApi } from '../../../src/server/api/api.ts'
-import type { ControlLog } from '../../../src/server/state/control-log.ts'
-import { openTestLog } from '../../support/log.ts'
+import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
+import { holdIdentity } from '../../../src/server/state/identity.ts'
+import { noPeers, openFleetLog } from '../../../src/server/delos/fleet-logs.ts'
 import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
 import { openControlStore } from '../../../src/server/delos/control-store.ts'
 import { wireDelos } from '../../../src/server/delos/wire.ts'
@@ -67,9 +68,15 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
     client: createClient({ socketPath: paths.socket, isTls: false, token: null }, 'user:test'),
     start: async () => {
       const segmentBytes = 256 * 1024
-      const control = await openTestLog({ folder: join(paths.log, 'control'), dbFile: paths.stateDb, systems: [delosSystem], segmentBytes })
       const onFatal = (error: Error): never => expect.unreachable(error.message)
-      const store = await openControlStore({ paths, logger: log, onFatal, segmentBytes })
+      const identity = await holdIdentity(paths)
+      const peers = noPeers(identity, log)
+      const shared = { paths, identity, peers, logger: log, onFatal, segmentBytes }
+      const control = await openControlLog({
+        openLog: (from) => openFleetLog('control', { ...shared, from }),
+        ...{ dbFile: paths.stateDb, systems: [delosSystem], clock: Date.now, log, onFatal },
+      })
+      const store = await openControlStore(shared)
       const wiring = wireDelos({ host: hostOf(control), control, store, etcd: () => etcd })
       const domains = [{ systems: [delosSystem], control }]
       const options = {
@@ -86,7 +93,7 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
       await app.listen({ path: paths.socket })
       etcd = await store.openPort('127.0.0.1:0')
       server.etcd = etcd
-      running = { app, loop: startControllers([delosSystem], [wiring], control, log), logs: [store, control] }
+      running = { app, loop: startControllers([delosSystem], [wiring], control, log), logs: [store, control, peers] }
     },
     stop: async () => {
       const was = running

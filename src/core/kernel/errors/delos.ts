@@ -64,6 +64,11 @@ export const DELOS_ERRORS = defineErrors({
     what: 'No leader that a majority of the servers follows was found in time; nothing was changed.',
     hint: 'Bring the servers that the message names back, or wait for the network; reads that say --serializable still work.',
   },
+  DELOS_NOT_LEADER: {
+    exit: 6,
+    what: 'Another server decides at the moment, or none does yet; nothing was changed.',
+    hint: 'Ask the server that the message names; while none leads, ask again in a second.',
+  },
   DELOS_OUTCOME_UNKNOWN: {
     exit: 6,
     what: 'A server went away before it answered: what was asked may or may not have happened.',

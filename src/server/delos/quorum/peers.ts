@@ -42,6 +42,21 @@ export interface PeersOptions {
 export const CHANNEL = { log: 0, aside: 1, chain: 2, snapshot: 3, rejoin: 4 } as const
 export type Channel = (typeof CHANNEL)[keyof typeof CHANNEL]
 
+/** Channels of one log; those of a process's second log follow. */
+const CHANNELS_PER_LOG = 16
+const FIRST_CHANNEL = { kv: 0, control: CHANNELS_PER_LOG } as const
+
+/** The same connections as one log sees them: each has its channels to itself. Closing, and whom to reach, is for all. */
+export function scopedPeers(peers: Peers, log: keyof typeof FIRST_CHANNEL): Peers {
+  const first = FIRST_CHANNEL[log]
+  const shifted = (channel: Channel): Channel => (first + channel) as Channel
+  return {
+    ...peers,
+    send: (to, channel, frame) => peers.send(to, shifted(channel), frame),
+    onFrame: (channel, listener) => peers.onFrame(shifted(channel), listener),
+  }
+}
+
 type FrameListener = (from: bigint, frame: Uint8Array) => void
 
 export interface Peers {

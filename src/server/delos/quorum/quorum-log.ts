@@ -121,6 +121,8 @@ interface WaitingAppend {
   batch: Uint8Array
   seq: number
   untilMs: number
+  /** of one try it is not known what became of it */
+  mayBeIn: boolean
   resolve: (position: number) => void
   reject: (error: MusterError) => void
 }
@@ -244,7 +246,9 @@ class QuorumRuntime implements QuorumLog {
   append(batch: Uint8Array): Promise<number> {
     this.#seq += 1
     const seq = this.#seq
-    return new Promise((resolve, reject) => this.#propose({ batch, seq, untilMs: performance.now() + NO_LEADER_MS, resolve, reject }))
+    return new Promise((resolve, reject) =>
+      this.#propose({ batch, seq, untilMs: performance.now() + NO_LEADER_MS, mayBeIn: false, resolve, reject }),
+    )
   }
 
   #propose(waiting: WaitingAppend): void {
@@ -508,6 +512,7 @@ class QuorumRuntime implements QuorumLog {
     // What became of it before the end does not matter: whoever applies the log takes it once.
     if (statusOf(this.#replica).end !== null || (result.kind === 'refused' && result.why === 'sealed'))
       return waiting.reject(sealed(this.loglet))
+    if (result.kind !== 'refused') waiting.mayBeIn = true
     if (performance.now() < waiting.untilMs) {
       // The same sequence number again: whoever applies the log takes it once.
       this.#retrying.add(waiting)
@@ -516,7 +521,7 @@ class QuorumRuntime implements QuorumLog {
       }, RETRY_MS)
       return
     }
-    if (result.kind === 'refused') waiting.reject(new MusterError('DELOS_NO_QUORUM', this.#whyNoLeader()))
+    if (!waiting.mayBeIn) waiting.reject(new MusterError('DELOS_NO_QUORUM', this.#whyNoLeader()))
     else waiting.reject(new MusterError('DELOS_OUTCOME_UNKNOWN', 'The leader went away; what was asked may still come into the log.'))
   }
 

@@ -22,6 +22,8 @@ export interface VirtualLogOptions {
   initial: RegisterValue
   /** position from which on batches are wanted: after the last one whose effects are kept elsewhere */
   from: number
+  /** what is before that can be read, too, as far as this server has it: its loglets are opened at once */
+  isWhole: boolean
   /** to the other servers; stays the caller's to close, after the log */
   peers: Peers
   profile: 'lan' | 'wan'
@@ -38,7 +40,7 @@ export interface VirtualLogOptions {
  * Opens a log over all its loglets. Rejects with DELOS_LOG_CORRUPT, STATE_NEWER, or DELOS_WRONG_CLUSTER when the register is of another
  * cluster or does not know this server.
  */
-export async function openVirtualLog(options: VirtualLogOptions): Promise<VirtualLog & { localTail(): number | null }> {
+export async function openVirtualLog(options: VirtualLogOptions): Promise<VirtualLog> {
   const { dir, clusterId, self: id, peers, profile, segmentBytes, onSync, mayBeNew, log, onFatal } = options
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await adoptOldLayout(dir)
@@ -73,7 +75,10 @@ export async function openVirtualLog(options: VirtualLogOptions): Promise<Virtua
     })
     parts = { runner, loglets }
     const self = { server: own.server, id }
-    runtime = new VirtualLogRuntime({ self, from: options.from, register: runner, loglets, peers, log, onFatal }, held)
+    runtime = new VirtualLogRuntime(
+      { self, from: options.from, isWhole: options.isWhole, register: runner, loglets, peers, log, onFatal },
+      held,
+    )
     await runtime.start()
     runner.start()
     return runtime

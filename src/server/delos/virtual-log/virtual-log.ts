@@ -33,12 +33,18 @@ export interface VirtualLog extends OrderedLog {
   moveLeader(to: bigint): boolean
   /** Of the last switch that this server saw: from the last batch of the old loglet to the first of the new one; null: none yet. */
   lastGapMs(): number | null
+  /** Position after the last batch that this server has on its disk; null: others have it, too. */
+  localTail(): number | null
+  /** Position of the first batch that `read` gives here, with all after it; loglets that only other servers have end it. */
+  localHead(): number
 }
 
 export interface VirtualLogParts {
   self: { server: number; id: bigint }
   /** position from which on batches are wanted */
   from: number
+  /** what is before that can be read, too, as far as this server has it */
+  isWhole: boolean
   register: RegisterRunner
   loglets: Loglets
   peers: Peers
@@ -112,7 +118,8 @@ export class VirtualLogRuntime implements VirtualLog {
 
   /** Opens what is needed of the chain; what ends before that is opened when somebody asks for it. Rejects when files are damaged. */
   async start(): Promise<void> {
-    for (const segment of this.#value.chain) if (segment.end === null || segment.end > this.#next) await this.#open(segment)
+    const { isWhole } = this.#parts
+    for (const segment of this.#value.chain) if (isWhole || segment.end === null || segment.end > this.#next) await this.#open(segment)
     this.#noticeRole()
   }
 
@@ -290,7 +297,17 @@ export class VirtualLogRuntime implements VirtualLog {
     return stretch?.head() ?? headOf(this.#value)
   }
 
-  /** Position after the last batch that this server has on its disk; null: others have it, too. */
+  localHead(): number {
+    let head = this.#next
+    for (const { loglet, firstPosition } of this.#value.chain.toReversed()) {
+      const stretch = this.#stretches.get(loglet)
+      if (stretch === undefined) break
+      head = Math.min(head, stretch.head())
+      if (head > firstPosition) break
+    }
+    return head
+  }
+
   localTail(): number | null {
     const last = lastSegment(this.#value)
     return last.kind === 'file' ? (this.#last()?.tail() ?? null) : null

@@ -5,12 +5,11 @@ import { afterEach, expect, test } from 'vitest'
 import { NOBODY, type KvCommand } from '../../../../src/core/delos/kv/command.ts'
 import { createStore } from '../../../../src/core/delos/kv/store.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
-import { openFileLoglet } from '../../../../src/server/delos/file-loglet.ts'
 import { startMaterialiser } from '../../../../src/server/delos/store/materialiser.ts'
 import { openPoisonNote } from '../../../../src/server/delos/store/poison-note.ts'
 import { openReplica, type Replica } from '../../../../src/server/delos/store/replica.ts'
 import { EMPTY_CURSOR } from '../../../../src/server/delos/store/rows-file.ts'
-import { openSingleLog } from '../../../../src/server/delos/store/single-log.ts'
+import { openFileLog } from '../../../support/file-log.ts'
 
 const dirs: string[] = []
 afterEach(() => {
@@ -63,7 +62,7 @@ test('a store goes no further than before such a position, names its command, an
   const logger = createLogger(null)
   const start = async (): Promise<Replica> =>
     openReplica({
-      log: openSingleLog(await openFileLoglet(join(dir, 'log'), { segmentBytes: 1024 * 1024 }), 1n, () => undefined),
+      log: await openFileLog(join(dir, 'log'), { segmentBytes: 1024 * 1024 }),
       ...{ store: createStore({}), cursor: EMPTY_CURSOR, materialiser: startMaterialiser(join(dir, 'kv.db'), logger), logger },
       ...{ now: () => 1000, onFatal: () => undefined, poison: openPoisonNote(dir) },
     })

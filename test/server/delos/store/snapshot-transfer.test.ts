@@ -6,12 +6,11 @@ import type { LogBase, OrderedLog } from '../../../../src/core/contracts/ordered
 import { NOBODY, type KvCommand } from '../../../../src/core/delos/kv/command.ts'
 import { createStore } from '../../../../src/core/delos/kv/store.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
-import { openFileLoglet } from '../../../../src/server/delos/file-loglet.ts'
 import type { Peers } from '../../../../src/server/delos/quorum/peers.ts'
 import { readRowsFile, startMaterialiser, type Materialiser } from '../../../../src/server/delos/store/materialiser.ts'
 import { openReplica, type Replica } from '../../../../src/server/delos/store/replica.ts'
 import { EMPTY_CURSOR } from '../../../../src/server/delos/store/rows-file.ts'
-import { openSingleLog } from '../../../../src/server/delos/store/single-log.ts'
+import { openFileLog } from '../../../support/file-log.ts'
 import { decodeSnapshotFrame, type SnapshotMessage } from '../../../../src/server/delos/store/snapshot-frames.ts'
 import { createSnapshotSink, type SnapshotSink } from '../../../../src/server/delos/store/snapshot-sink.ts'
 import { serveSnapshots } from '../../../../src/server/delos/store/snapshot-source.ts'
@@ -64,7 +63,7 @@ const ask = (replica: Replica, command: KvCommand): Promise<string | null> =>
 /** A server with 4 MB of keys, whose log is as good as gone: it begins where the rows end. */
 async function rich(): Promise<{ replica: Replica; log: OrderedLog; kvDb: string; dir: string }> {
   const dir = newDir()
-  const single = openSingleLog(await openFileLoglet(join(dir, 'log'), { segmentBytes: 4 * 1024 * 1024 }), 1n, () => undefined)
+  const single = await openFileLog(join(dir, 'log'), { segmentBytes: 4 * 1024 * 1024 })
   const log = { ...single, head: () => Math.max(2, single.tail() - 5) }
   const kvDb = join(dir, 'kv.db')
   const replica = openReplica({
@@ -154,7 +153,7 @@ test('a store arrives whole though parts of it are lost on the way, and nothing 
   await eventually('parts', 10_000, async () => parts > 0)
   expect(await ask(target.replica, put('early', 1))).toBe('muster: this server waits for a snapshot of another one')
   await isThere(target, source.replica)
-  expect(target.installed).toEqual([{ position: source.replica.applied + 1, loglet: 0, slot: 0 }])
+  expect(target.installed).toEqual([{ position: source.replica.applied + 1, loglet: 1, slot: 0 }])
 }, 60_000)
 
 test('a process that ends in the middle is followed by one that goes on where it ended', async () => {

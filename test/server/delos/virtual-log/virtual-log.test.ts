@@ -47,6 +47,7 @@ async function open(dir: string, from = 1): Promise<{ log: VirtualLog; given: st
     segmentBytes: 4 * 1024 * 1024,
     onSync: () => undefined,
     mayBeNew: true,
+    isWhole: false,
     log: logger,
     onFatal,
   })
@@ -185,6 +186,7 @@ test('a register of another cluster is refused', async () => {
     segmentBytes: 4 * 1024 * 1024,
     onSync: () => undefined,
     mayBeNew: true,
+    isWhole: false,
     log: logger,
     onFatal: () => undefined,
   } as const
