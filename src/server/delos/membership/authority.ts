@@ -12,9 +12,9 @@ import {
   type AuthorityPair,
 } from '../../../platform/certificates.ts'
 import type { Logger } from '../../../platform/logger.ts'
+import type { Identity } from '../../state/identity.ts'
 import type { PeerTls } from '../quorum/peers.ts'
 import { serverUri } from '../quorum/server-id.ts'
-import type { Identity } from './identity.ts'
 import { keyFiles, tlsOf, type ServerPair } from './key-files.ts'
 
 /** A certificate that is given out. Times: ms since the epoch, whole seconds. */

@@ -1,14 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { parseAddress, parseJoinToken, type JoinToken } from '../../../core/delos/member/join-token.ts'
 import { joinAnswerSchema, serverNameSchema, type JoinAnswer, type JoinRequest } from '../../../core/delos/member/schema.ts'
 import { decodeValue, presentServers, type RegisterValue } from '../../../core/delos/virtual-log/value.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
 import { fingerprintOf, isKeyOf, makeKey, makeRequest } from '../../../platform/certificates.ts'
 import type { StatePaths } from '../../../platform/paths.ts'
+import { readIdentity, writeIdentity, type Identity } from '../../state/identity.ts'
 import { askToJoin } from '../quorum/ask-to-join.ts'
 import type { PeerTls } from '../quorum/peers.ts'
-import { readIdentity, writeIdentity, writeJoined, type Identity, type Registers } from './identity.ts'
+import { writeJoined, type Registers } from './joined.ts'
 import { keyFiles, tlsOf, type KeyFiles } from './key-files.ts'
 
 export interface JoinWish {
@@ -20,7 +20,7 @@ export interface JoinWish {
   /** a voter as soon as it has caught up; else a learner */
   isVoter: boolean
   /** prepared and locked; nothing of it is opened yet */
-  paths: Pick<StatePaths, 'root' | 'keys' | 'log' | 'stateDb' | 'kvDb' | 'context'>
+  paths: StatePaths
 }
 
 export interface Joined {
@@ -59,13 +59,14 @@ export async function joinFleet({ token: text, name, peersAddress, isVoter, path
   files.writeAuthority({ certificate: ca, key: caKey })
   files.writeServer({ certificate, key }, ca)
   writeJoined(paths.root, registers)
-  writeIdentity(paths.root, identity)
+  await writeIdentity(paths, identity)
   files.dropJoining()
   return { identity, clusterId: BigInt(`0x${cluster}`), self: BigInt(`0x${server}`), tls: tlsOf({ certificate, key }, ca), registers }
 }
 
-function assertEmpty({ root, log, stateDb, kvDb, context }: JoinWish['paths'], files: KeyFiles, { cluster }: JoinToken): void {
-  const known = readIdentity(root)
+function assertEmpty(paths: StatePaths, files: KeyFiles, { cluster }: JoinToken): void {
+  const { log, stateDb, kvDb, context, identityJson } = paths
+  const known = readIdentity(paths)
   if (known?.cluster === cluster)
     throw new MusterError('DELOS_STATE_NOT_EMPTY', `context "${context}" has joined that cluster already, as ${known.name}`, {
       hint: 'Start it without --join.',
@@ -74,7 +75,7 @@ function assertEmpty({ root, log, stateDb, kvDb, context }: JoinWish['paths'], f
   // An authority without a join that was begun is one that this server made for a cluster of its own.
   const hasAuthority = files.readJoining() === null && files.readAuthority() !== null
   const [found] = [
-    ...(known === null ? [] : [join(root, 'identity.json')]),
+    ...(known === null ? [] : [identityJson]),
     ...(hasLog ? [log] : []),
     ...[stateDb, kvDb].filter(existsSync),
     ...(hasAuthority ? ['the authority of a cluster of its own'] : []),

@@ -4,8 +4,9 @@ import { joinRequestSchema, type JoinAnswer } from '../../../core/delos/member/s
 import { memberJoin } from '../../../core/delos/operations.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import type { ServerHost } from '../../host.ts'
+import type { Identity } from '../../state/identity.ts'
 import type { Authority } from './authority.ts'
-import type { Identity, Registers } from './identity.ts'
+import type { Registers } from './joined.ts'
 
 /** A server that was let in, to be made a member. */
 export interface NewMember {

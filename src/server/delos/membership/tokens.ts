@@ -5,8 +5,8 @@ import { memberIssue, type memberToken } from '../../../core/delos/operations.ts
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { canonicalJson } from '../../../core/kernel/json.ts'
 import type { ServerHost, Wiring } from '../../host.ts'
+import type { Identity } from '../../state/identity.ts'
 import type { Authority } from './authority.ts'
-import type { Identity } from './identity.ts'
 import { hashOfSecret } from './let-in.ts'
 
 export interface TokenIssuer {

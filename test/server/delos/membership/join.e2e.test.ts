@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,12 +14,13 @@ import { fingerprintOf, readCertificate } from '../../../../src/platform/certifi
 import { createLogger } from '../../../../src/platform/logger.ts'
 import { statePaths, type StatePaths } from '../../../../src/platform/paths.ts'
 import { openAuthority, type Authority } from '../../../../src/server/delos/membership/authority.ts'
-import { newIdentity, readIdentity, readJoined, type Identity } from '../../../../src/server/delos/membership/identity.ts'
 import { joinFleet, type Joined, type JoinWish } from '../../../../src/server/delos/membership/join.ts'
+import { readJoined } from '../../../../src/server/delos/membership/joined.ts'
 import { letIn, type NewMember } from '../../../../src/server/delos/membership/let-in.ts'
 import { createTokenAction } from '../../../../src/server/delos/membership/tokens.ts'
 import { CHANNEL, createPeers, type Peers } from '../../../../src/server/delos/quorum/peers.ts'
 import type { ServerHost } from '../../../../src/server/host.ts'
+import { readIdentity, type Identity } from '../../../../src/server/state/identity.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { freePort } from '../../../support/free-port.ts'
 import { newState, type TestState } from '../../../support/state.ts'
@@ -32,6 +34,11 @@ function newPaths(): StatePaths {
   const root = mkdtempSync(join(tmpdir(), 'muster-join-'))
   ends.push(() => rmSync(root, { recursive: true, force: true }))
   return statePaths('test', { MUSTER_STATE_DIR: root })
+}
+
+function newIdentity(name: string): Identity {
+  const id = (): string => randomBytes(8).toString('hex')
+  return { cluster: id(), server: id(), name }
 }
 
 interface Host {
@@ -120,7 +127,7 @@ test('a server comes in by a token, and then speaks with the others by its certi
   const paths = newPaths()
   const joined = await joins(token, paths)
   expect(joined.identity).toEqual({ cluster: host.identity.cluster, server: host.added[0]?.server, name: 'b' })
-  expect(readIdentity(paths.root)).toEqual(joined.identity)
+  expect(readIdentity(paths)).toEqual(joined.identity)
   expect(readJoined(paths.root)).toEqual(joined.registers)
   expect(joined.registers.kv.servers).toHaveLength(2)
   expect(host.added).toEqual([{ server: joined.identity.server, name: 'b', address: '127.0.0.1:7999', isVoter: false }])
@@ -166,7 +173,7 @@ test('a used, an unknown and an expired token, and one for another cluster, are 
   const wrongCa = formatJoinToken({ ...partsOf(await host.token()), fingerprint: 'f'.repeat(43) })
   await expect(joins(wrongCa, paths, 'c')).rejects.toMatchObject({ code: 'DELOS_WRONG_CA' })
   expect(host.added).toHaveLength(1)
-  expect(readIdentity(paths.root)).toBeNull()
+  expect(readIdentity(paths)).toBeNull()
   expect(readdirSync(paths.keys)).toEqual(['joining.pem'])
   // Refused, it may still come: with a good one.
   expect((await joins(await host.token(), paths, 'c')).identity.name).toBe('c')
@@ -337,6 +344,6 @@ test('an authority that is gone, or damaged, is not made anew where certificates
   // Put back, it is found without a restart.
   writeFileSync(file, whole)
   expect((await without.pair()).certificate).toBe((await authority.pair()).certificate)
-  writeFileSync(join(paths.root, 'identity.json'), '{"cluster":')
-  expect(() => readIdentity(paths.root)).toThrow(/identity\.json/)
+  writeFileSync(join(paths.root, 'joined.json'), '{"control":')
+  expect(() => readJoined(paths.root)).toThrow(/joined\.json/)
 })
