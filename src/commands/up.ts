@@ -3,7 +3,7 @@ import { Flags, MusterCommand } from '../cli/command.ts'
 import { renderFleet } from '../cli/render/fleet.ts'
 import { isRefusal, MusterError } from '../core/kernel/errors.ts'
 import type { FleetStatus } from '../server/api/status.ts'
-import type { Membership } from '../server/processes/launch.ts'
+import type { Membership } from '../server/processes/server-command.ts'
 
 export default class Up extends MusterCommand {
   static override summary = 'Start the fleet of this context on this machine, and wait until it is healthy.'

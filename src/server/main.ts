@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { isRefusal, type MusterError, refuse } from '../core/kernel/errors.ts'
 import { statePaths } from '../platform/paths.ts'
-import { JOIN_TOKEN_VARIABLE } from './processes/join-token-variable.ts'
+import { takeJoinToken } from './processes/server-command.ts'
 import { leaveStartError } from './processes/start-error.ts'
 import { startServer } from './server.ts'
 
@@ -23,9 +23,7 @@ const { values } = parseArgs({
 })
 const stateDir = values['state-dir']
 if (!stateDir) throw new Error('which --state-dir?')
-const token = process.env[JOIN_TOKEN_VARIABLE] ?? null
-// Agents and tasks inherit what is left of the environment.
-delete process.env[JOIN_TOKEN_VARIABLE]
+const token = takeJoinToken(process.env)
 const paths = statePaths(values.context ?? 'default', { ...process.env, MUSTER_STATE_DIR: stateDir })
 
 let isStarted = false

@@ -9,23 +9,13 @@ import { identify, isAlive, readProcessId } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
 import { lockState, prepareStateDir } from '../state/state-dir.ts'
 import type { FleetStatus } from '../api/status.ts'
-import { JOIN_TOKEN_VARIABLE } from './join-token-variable.ts'
+import { serverCommand, type Membership } from './server-command.ts'
 import { takeStartError } from './start-error.ts'
 import { clearLeftovers } from './teardown.ts'
 
 /** Longest wait for a started server to answer, and then for its nodes to be ready. */
 const ANSWER_MS_MAX = 30_000
 const READY_MS_MAX = 30_000
-
-/** What a server is told of its cluster when it starts. */
-export interface Membership {
-  /** of `delos member token`, checked; null: it does not join */
-  token: string | null
-  name: string | null
-  isVoter: boolean
-  /** `HOST:PORT` where other servers reach it */
-  peers: string | null
-}
 
 /** The running server of a context, or null. */
 export function runningServer(paths: StatePaths): { pid: number } | null {
@@ -63,18 +53,12 @@ export async function launchServer(
   options.signal?.throwIfAborted()
   const [program, main] = entryPoint('server/main')
   const output = openSync(join(paths.logs, 'server.out'), 'a', 0o600)
-  const args = [main, '--state-dir', paths.root, '--context', paths.context]
-  if (options.listen) args.push('--listen', options.listen)
-  if (options.etcd) args.push('--etcd', options.etcd)
-  const { token = null, name = null, isVoter = false, peers = null } = options.membership ?? {}
-  if (name) args.push('--name', name)
-  if (peers) args.push('--peers', peers)
-  if (isVoter) args.push('--voter')
+  const { args, env } = serverCommand(paths, options)
   // Two pool threads are kept busy by the logs' fdatasync; with the default of four, DNS and large reads would delay commits.
-  const child = spawn(program, args, {
+  const child = spawn(program, [main, ...args], {
     detached: true,
     stdio: ['ignore', output, output],
-    env: { ...process.env, UV_THREADPOOL_SIZE: '8', ...(token === null ? {} : { [JOIN_TOKEN_VARIABLE]: token }) },
+    env: { ...process.env, UV_THREADPOOL_SIZE: '8', ...env },
   })
   closeSync(output)
   child.unref()

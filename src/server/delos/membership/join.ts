@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { parseAddress, parseJoinToken, type JoinToken } from '../../../core/delos/member/join-token.ts'
 import { joinAnswerSchema, serverNameSchema, type JoinAnswer, type JoinRequest } from '../../../core/delos/member/schema.ts'
 import { decodeValue, presentServers, type RegisterValue } from '../../../core/delos/virtual-log/value.ts'
+import type { ErrorCode } from '../../../core/kernel/error-table.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
 import { fingerprintOf, isKeyOf, makeKey, makeRequest } from '../../../platform/certificates.ts'
 import type { StatePaths } from '../../../platform/paths.ts'
@@ -34,6 +35,17 @@ export interface Joined {
 /** The first answer may be lost: whoever asks again with the same key is told the same. */
 const TRIES = 3
 const PAUSE_MS = 500
+/** No answer, or one of a cluster that changes its leader or its members at this moment. */
+const PASSING = new Set<ErrorCode>([
+  'UNAVAILABLE',
+  'DELOS_NOT_LEADER',
+  'DELOS_NO_QUORUM',
+  'DELOS_OUTCOME_UNKNOWN',
+  'DELOS_RECONFIGURE_LOST',
+  'DELOS_RECONFIGURE_UNFINISHED',
+])
+/** After which no further try begins: whoever started this server waits. */
+const PATIENCE_MS = 15_000
 
 /**
  * The joining server's side, whole: asks a server of the cluster and writes `keys/`, `joined.json` and, last, `identity.json`, which says that the
@@ -88,6 +100,7 @@ function assertEmpty(paths: StatePaths, files: KeyFiles, { cluster }: JoinToken)
 
 async function ask(token: JoinToken, request: JoinRequest): Promise<JoinAnswer> {
   const address = parseAddress(token.address) as { host: string; port: number }
+  const untilMs = performance.now() + PATIENCE_MS
   for (let tried = 1; ; tried += 1) {
     try {
       const parsed = joinAnswerSchema.safeParse(await askToJoin(address, token.fingerprint, request))
@@ -96,7 +109,7 @@ async function ask(token: JoinToken, request: JoinRequest): Promise<JoinAnswer> 
         hint: 'Use the version of muster that the cluster has, with the same token.',
       })
     } catch (error) {
-      if (!isRefusal(error) || error.code !== 'UNAVAILABLE' || tried === TRIES) throw error
+      if (!isRefusal(error) || !PASSING.has(error.code) || tried === TRIES || performance.now() > untilMs) throw error
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
   }

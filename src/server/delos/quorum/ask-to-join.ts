@@ -4,9 +4,9 @@ import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../.
 import { fingerprintOf } from '../../../platform/certificates.ts'
 import { reasonOf } from './tls-reason.ts'
 
-const CONNECT_MS = 5000
+const CONNECT_MS = 3000
 /** A member is added to both logs before the answer comes. */
-const ANSWER_MS = 30_000
+const ANSWER_MS = 10_000
 /** The answer holds both registers. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { isRefusal, refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
+import { Seldom } from './seldom.ts'
 
 /** Answers what a server asks that wants to join: one line of JSON, of which nothing was checked yet. A MusterError is the answer, too. */
 export type JoinHandler = (request: unknown) => Promise<object>
@@ -17,12 +18,17 @@ const READ_MS = 5000
 /** The part of the port that wants no certificate: a request, a line of JSON, then an answer, JSON to the end of the connection. */
 export function createJoinPort(handler: JoinHandler, log: Logger): (socket: Socket) => void {
   let count = 0
+  const seldom = new Seldom()
+  const note = (from: string, { code, message: reason }: MusterError): void => {
+    // Anybody may come here, as often as they like.
+    if (seldom.isDue(`${from} ${reason}`)) log.warn('a server was not let in', { peer: from, code, reason })
+  }
   const perform = async (line: string, from: string): Promise<object> => {
     try {
       return await handler(parsed(line))
     } catch (error) {
       const known = isRefusal(error) ? error : refuse('INTERNAL', `a bug: ${String(error)}`)
-      log.warn('a server was not let in', { peer: from, code: known.code, reason: known.message })
+      note(from, known)
       if (known.code === 'INTERNAL') log.error('a request to join failed by a bug', { error: String((error as Error).stack) })
       return { error: known }
     }
@@ -37,7 +43,7 @@ export function createJoinPort(handler: JoinHandler, log: Logger): (socket: Sock
       setTimeout(() => socket.destroy(), READ_MS).unref()
     }
     const refused = (error: MusterError): void => {
-      log.warn('a server was not let in', { peer: from, code: error.code, reason: error.message })
+      note(from, error)
       answer({ error })
     }
     count += 1

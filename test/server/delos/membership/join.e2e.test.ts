@@ -186,7 +186,7 @@ test('an answer that was lost is asked for again: one use, one member, one certi
   let losses = 2
   host.afterAdding = () => {
     losses -= 1
-    if (losses >= 0) throw new MusterError('UNAVAILABLE', 'lost')
+    if (losses >= 0) throw new MusterError(losses === 1 ? 'UNAVAILABLE' : 'DELOS_NOT_LEADER', 'lost')
   }
   const joined = await joins(token, paths)
   expect(host.added.map(({ server }) => server)).toEqual(Array(3).fill(joined.identity.server))

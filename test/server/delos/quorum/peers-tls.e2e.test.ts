@@ -251,6 +251,29 @@ test('a request that is too long, no JSON, or too slow is refused with why, and 
   expect(JSON.parse(await slow)).toMatchObject({ error: { code: 'TIMEOUT', message: expect.stringContaining('within 5 s') } })
 }, 20_000)
 
+test('of more requests at once than are taken the next is told so, and there is room again when they are over', async () => {
+  const { address, ca } = await joinable(async () => ({ fine: true }))
+  const busy = await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      const socket = connectTls({ port: address.port, host: '127.0.0.1', rejectUnauthorized: false })
+      socket.on('error', () => {})
+      await once(socket, 'secureConnect')
+      socket.write('{')
+      return socket
+    }),
+  )
+  const fingerprint = fingerprintOf(ca.certificate)
+  const refused = eventually('a refusal', 4000, () =>
+    askToJoin(address, fingerprint, {}).then(
+      () => null,
+      (error: MusterError) => error,
+    ),
+  )
+  expect(await refused).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('16 servers are asking') })
+  for (const socket of busy) socket.destroy()
+  await eventually('an answer', 4000, () => askToJoin(address, fingerprint, {}))
+}, 20_000)
+
 test('without a token to be had nobody gets in who has no certificate', async () => {
   const ca = await authority()
   const where = await addresses(1n)
