@@ -82,8 +82,11 @@ export const memberJoin = defineCommand({
         hint: 'Start it with an empty state directory: it then comes as another one.',
       })
     if (before !== null && before.token === hash) {
-      const { name, key, serial, not_before: notBefore, not_after: notAfter } = before
-      return { entries: [], reply: () => ({ server, name, key, serial, notBefore, notAfter, isNew: false }) }
+      const { key, serial, not_before: notBefore, not_after: notAfter } = before
+      const same = { server, name: proposed.name, key, serial, notBefore, notAfter }
+      // Under another name, when the first was taken, it is the same server all the same.
+      const entries = before.name === same.name ? [] : [certificateIssued.of({ ...same, token: hash })]
+      return { entries, reply: () => ({ ...same, isNew: false }) }
     }
     if (token.used >= token.uses)
       return refuse(

@@ -6,7 +6,7 @@ import { reasonOf } from './tls-reason.ts'
 
 const CONNECT_MS = 3000
 /** A member is added to both logs before the answer comes. */
-const ANSWER_MS = 10_000
+const ANSWER_MS = 20_000
 /** The answer holds both registers. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 

@@ -63,15 +63,18 @@ test('one use of a token is one member, also when the same key asks again', () =
   expect(first).toMatchObject({ server: '1'.repeat(16), isNew: true })
   // The answer was lost, and the host proposes another id.
   const { length } = state.entries
-  expect(state.run(memberJoin, asks('9', '1'))).toEqual({ ...first, isNew: false })
+  expect(state.run(memberJoin, { ...asks('9', '1'), name: first.name })).toEqual({ ...first, isNew: false })
   expect(state.entries).toHaveLength(length)
+  // Its name was taken, and it comes with another one.
+  expect(state.run(memberJoin, { ...asks('9', '1'), name: 'other' })).toEqual({ ...first, name: 'other', isNew: false })
+  expect(state.db.get('SELECT server, name FROM delos_cert')).toEqual({ server: first.server, name: 'other' })
   expect(state.run(memberJoin, asks('2', '2')).isNew).toBe(true)
   expect(refusal(() => state.run(memberJoin, asks('3', '3')))).toMatchObject({ code: 'DELOS_TOKEN_USED', exit: 4 })
   // Who used it up is still told again.
-  expect(state.run(memberJoin, asks('8', '2')).server).toBe('2'.repeat(16))
+  expect(state.run(memberJoin, asks('2', '2')).server).toBe('2'.repeat(16))
   expect(types(state)).toEqual([
     'delos.JoinTokenIssued',
-    ...['delos.JoinTokenUsed', 'delos.CertificateIssued'],
+    ...['delos.JoinTokenUsed', 'delos.CertificateIssued', 'delos.CertificateIssued'],
     ...['delos.JoinTokenUsed', 'delos.CertificateIssued'],
   ])
   expect(state.replay().digest()).toBe(state.digest())
