@@ -22,6 +22,7 @@ export interface ChainAnswer {
   version: number
   chain: SegmentRow[]
   members: MemberRow[]
+  skips: { position: number; reason: string }[]
   tail: number
   lastGapMs: number | null
 }
@@ -42,7 +43,7 @@ export interface SwitchTrial {
 }
 
 /** The chain: where the log lies, piece by piece. */
-export function renderChain({ version, chain, tail, lastGapMs }: ChainAnswer, view: View): string {
+export function renderChain({ version, chain, skips, tail, lastGapMs }: ChainAnswer, view: View): string {
   const rows = table(view, chain, [
     { title: 'loglet', cell: ({ loglet }) => loglet },
     { title: 'kind', cell: ({ kind }) => kind },
@@ -51,7 +52,8 @@ export function renderChain({ version, chain, tail, lastGapMs }: ChainAnswer, vi
     { title: 'where', cell: (segment) => whereOf(segment), canShrink: true },
   ])
   const gap = lastGapMs === null ? '' : `; last switch: ${lastGapMs.toFixed(1)} ms without a change`
-  return `${rows}\nversion ${version}${gap}`
+  const passed = skips.map(({ position, reason }) => `\nposition ${position} is skipped: ${reason}`).join('')
+  return `${rows}\nversion ${version}${gap}${passed}`
 }
 
 export function renderSwitch(answer: SwitchAnswer | SwitchTrial): string {

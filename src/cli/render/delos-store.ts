@@ -22,6 +22,8 @@ export function skewText({ clockSkewMs, clockErrorMs }: Pick<ServerView, 'clockS
 }
 
 export function reachText(server: ServerView, nowMs: number): string {
+  const refusal = server.page?.log.refusal ?? null
+  if (refusal !== null) return refusal.replace(/^muster: /, '')
   if (server.isReachable) return server.role === 'leader' ? 'leads' : server.term === 0 ? 'there' : 'follows'
   const since = server.sinceMs === null ? '' : `for ${whole(nowMs - server.sinceMs)}: `
   return `${since}${server.why ?? 'not reached'}`
@@ -34,7 +36,8 @@ export function renderStoreStatus(store: StoreView, nowMs: number, view: View): 
     { title: 'region', cell: ({ region }) => region, isWide: true },
     {
       title: 'state',
-      cell: (server) => mark(view, server.isReachable ? 'ok' : 'bad', reachText(server, nowMs)),
+      cell: (server) =>
+        mark(view, server.isReachable && (server.page?.log.refusal ?? null) === null ? 'ok' : 'bad', reachText(server, nowMs)),
       canShrink: true,
     },
     { title: 'version', cell: ({ program, version }) => (program === 'etcd' ? `etcd ${version}` : version) },
@@ -97,7 +100,7 @@ export function hasTrouble({ servers, durability, alarms, logs }: StoreView): bo
     alarms.length > 0 ||
     durability.survivesNow < durability.survives ||
     logs.some(({ leader }) => leader === null) ||
-    servers.some(({ isReachable }) => !isReachable)
+    servers.some(({ isReachable, page }) => !isReachable || (page?.log.refusal ?? null) !== null)
   )
 }
 

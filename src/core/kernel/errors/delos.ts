@@ -138,7 +138,7 @@ export const DELOS_ERRORS = defineErrors({
   DELOS_POISON: {
     exit: 70,
     what: 'Applying an entry of the log ended the server twice, so it is not tried again; the log itself goes on.',
-    hint: 'Report it with the command that the log names. With a version that can apply it, remove the file `applying` in the data directory and start again.',
+    hint: 'See what stands there with `muster delos log skip POSITION --reason TEXT --plan`, report it, and have it passed over. Or install a version that can apply it, and remove the file `applying` in the data directory.',
   },
   DELOS_SNAPSHOT_INVALID: {
     exit: 2,

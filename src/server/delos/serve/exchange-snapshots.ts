@@ -5,7 +5,7 @@ import type { Logger } from '../../../platform/logger.ts'
 import type { Peers } from '../quorum/peers.ts'
 import { readRowsFile, type Materialiser } from '../store/materialiser.ts'
 import type { Replica } from '../store/replica.ts'
-import { createSnapshotSink } from '../store/snapshot-sink.ts'
+import { createSnapshotSink, type SnapshotSinkOptions } from '../store/snapshot-sink.ts'
 import { serveSnapshots } from '../store/snapshot-source.ts'
 
 export interface ExchangeOptions {
@@ -16,6 +16,7 @@ export interface ExchangeOptions {
   others: () => readonly bigint[]
   log: OrderedLog
   replica: Replica
+  isFit: SnapshotSinkOptions['isFit']
   materialiser: Materialiser
   logger: Logger
   onFatal: (error: MusterError) => void

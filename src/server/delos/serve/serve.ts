@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isFit, skipsOf } from '../../../core/delos/virtual-log/chain.ts'
 import { presentServers } from '../../../core/delos/virtual-log/value.ts'
 import { KV_ERRORS } from '../../../core/delos/kv/errors.ts'
 import type { RpcError } from '../../../core/delos/wire/service.ts'
@@ -18,6 +19,7 @@ import { openStore } from '../store/open-store.ts'
 import { TokenKeys, tokensFrom } from '../store/tokens.ts'
 import { markRowsUnfit, removeUnfitRows } from '../store/unfit-rows.ts'
 import { adminCalls } from './admin.ts'
+import { serveAgain, type Again } from './again.ts'
 import { createAside } from './aside.ts'
 import { watchExpiry } from './certificate-expiry.ts'
 import { openPortForClients } from './client-port.ts'
@@ -44,7 +46,11 @@ export interface Serving {
 }
 
 /** Opens the data, brings the store up to the log, and answers clients. Rejects, having opened nothing, with what is in the way. */
-export async function startServing(given: ServeOptions): Promise<Serving> {
+export function startServing(options: ServeOptions): Promise<Serving> {
+  return serveAgain(() => startOnce(options))
+}
+
+async function startOnce(given: ServeOptions): Promise<Serving & Again> {
   const { dataDir } = given
   const tuning = tuningOf(process.env)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
@@ -56,6 +62,7 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
   const hold = holdDataDir(dataDir, options, belonging.isKept)
   const fatal = Promise.withResolvers<MusterError>()
   const onFatal = fatal.resolve
+  const again = Promise.withResolvers<void>()
   void fatal.promise.then(({ code, message }) => logger.error('cannot go on', { code, error: message }))
   const measures = new Measures()
   const closers: (() => Promise<unknown>)[] = [async () => hold.release(), async () => measures.stop()]
@@ -86,18 +93,29 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     })
 
     const { replica, materialiser } = openStore({
+      server: presentServers(log.value()).find(({ id }) => BigInt(`0x${id}`) === self)?.server ?? 0,
+      skips: skipsOf(log.value()),
+      onAnew: (isFitForIt) => {
+        if (!isFitForIt && others().length === 0 && log.head() > 1)
+          return logger.error('the rows hold what is to be skipped, and nothing is left to make them without it', { head: log.head() })
+        if (!isFitForIt) markRowsUnfit(kvDb, 'they hold a position that is to be skipped')
+        logger.warn('starts again, to make its store without what is to be skipped')
+        // Whoever asked for it is answered first.
+        setTimeout(again.resolve, ANSWERED_MS).unref()
+      },
       ...{ log, file: kvDb, kept, dir: dataDir, localTail, logger, onFatal, onAppended: measures.appended },
       limits: { leaseTtlMinS: options.profile === 'wan' ? 2 : 1, txnOpsMax: options.txnOpsMax, requestBytesMax: options.requestBytesMax },
       ...(tuning.syncEveryMs === undefined ? {} : { syncEveryMs: tuning.syncEveryMs }),
     })
     closers.push(() => replica.close())
+    log.onValue((value) => replica.skip(skipsOf(value)))
     measures.follow(replica)
     const firstState = awaitFirstState(log, kept === null && others().length > 0)
     closers.push(async () => firstState.stop())
     const refusal = (): RpcError | null => digests.refusal() ?? firstState.refusal()
     const guarding = guardService(refusal)
     const shared = { peers, others, log, replica, materialiser, aside, self, logger, onFatal }
-    closers.push(await exchangeSnapshots({ ...shared, dataDir, kvDb, snapshotDir }))
+    closers.push(await exchangeSnapshots({ ...shared, dataDir, kvDb, snapshotDir, isFit: (rows) => isFit(skipsOf(log.value()), rows) }))
     const stopTrimming = keepTrimming({ ...shared, rules: tuning.trim })
     closers.push(async () => stopTrimming())
 
@@ -135,12 +153,12 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     const served = {
       service: guarding.guard(measures.counted(services.service)),
       native: services.native,
-      calls: adminCalls({ log, store: replica.store, identify, members, clusterId: options.clusterId, self }),
+      calls: adminCalls({ log, replica, identify, members, clusterId: options.clusterId, self }),
       pages: pagesOf({
         ...{ replica, materialiser, counters: services.counters, measures, options, members: services.members },
         ports: () => ports.map((port) => port.stats()),
         troubles: () => peers.troubles(),
-        trouble: () => digests.reason() ?? firstState.refusal()?.text ?? null,
+        trouble: () => digests.reason() ?? firstState.refusal()?.text ?? replica.refusal?.text ?? null,
       }),
     }
     for (const url of options.listenClientUrls) {
@@ -150,12 +168,14 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     }
     const addresses = ports.map(({ url }) => url)
     logger.info('answers clients', { addresses: addresses.join(','), position: replica.applied, revision: replica.store.revision })
-    return { addresses, failed: fatal.promise, close }
+    return { addresses, failed: fatal.promise, again: again.promise, close }
   } catch (error) {
     await close()
     throw error
   }
 }
+
+const ANSWERED_MS = 500
 
 function peerTls({ peerTls: files }: ServeOptions): PeerTls | null {
   if (files === null) return null

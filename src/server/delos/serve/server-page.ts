@@ -45,6 +45,7 @@ export async function serverPage(source: ServerPageSource): Promise<ServerPage> 
       tail: log.tail(),
       applied: replica.applied,
       waiting: replica.waiting,
+      refusal: replica.refusal?.text ?? null,
     },
     store: {
       revision: store.revision,

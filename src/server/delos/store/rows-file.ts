@@ -32,9 +32,11 @@ export interface StoreCursor {
   timeMs: number
   /** which batches were applied, so that one that was sent twice is applied once */
   sessions: ProposerRow[]
+  /** positions that were passed over (`log skip`), ascending */
+  skipped: number[]
 }
 
-export const EMPTY_CURSOR: StoreCursor = { position: 0, timeMs: 0, sessions: [] }
+export const EMPTY_CURSOR: StoreCursor = { position: 0, timeMs: 0, sessions: [], skipped: [] }
 
 export function openRowsFile(file: string): Database.Database {
   const db = new Database(file)
@@ -55,11 +57,14 @@ export function openRowsFile(file: string): Database.Database {
   return db
 }
 
-/** Of the last batch in the rows; 0: none. */
-export function positionOf(db: Database.Database): number {
+/** Up to where the rows go, and without which positions; 0: there are none. */
+export function coverOf(db: Database.Database): Pick<StoreCursor, 'position' | 'skipped'> {
   const state = db.prepare<[], { row: string }>('SELECT row FROM kv_state').get()
-  return state === undefined ? 0 : (parseBigintJson(state.row) as { cursor: StoreCursor }).cursor.position
+  return state === undefined ? EMPTY_CURSOR : cursorOf(parseBigintJson(state.row) as { cursor: StoreCursor })
 }
+
+/** Rows of an older program passed over nothing, and do not say so. */
+const cursorOf = ({ cursor }: { cursor: Omit<StoreCursor, 'skipped'> & Partial<StoreCursor> }): StoreCursor => ({ skipped: [], ...cursor })
 
 interface RevRow {
   rev: number
@@ -84,14 +89,14 @@ export function readRows(
 ): { rows: Omit<KvRows, 'versions'> & { versions: Iterable<Version> }; cursor: StoreCursor } | null {
   const state = db.prepare<[], { row: string }>('SELECT row FROM kv_state').get()
   if (state === undefined) return null
-  const { cursor, ...row } = parseBigintJson(state.row) as { cursor: StoreCursor; state: StateRow }
+  const row = parseBigintJson(state.row) as { cursor: StoreCursor; state: StateRow }
   const small = <T>(table: string): T[] =>
     db
       .prepare<[], { row: string }>(`SELECT row FROM ${table} ORDER BY id`)
       .all()
       .map((each) => parseBigintJson(each.row) as T)
   return {
-    cursor,
+    cursor: cursorOf(row),
     rows: {
       versions: readVersions(db),
       leases: small<LeaseRow>('kv_lease'),

@@ -20,6 +20,8 @@ export interface SnapshotSinkOptions {
   file: string
   /** What `kv.db` holds now. */
   readRows: () => { rows: KvRows; cursor: StoreCursor } | null
+  /** whether these rows are without what is to be passed over */
+  isFit: (rows: Pick<StoreCursor, 'position' | 'skipped'>) => boolean
   logger: Logger
   onFatal: (error: MusterError) => void
 }
@@ -181,6 +183,11 @@ export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
         from: from.toString(16),
         found: typeof found === 'string' ? found : found.sha256,
       })
+      await drop()
+      return false
+    }
+    if (!options.isFit(found)) {
+      logger.warn('a snapshot holds what is to be skipped', { from: from.toString(16), position: found.position })
       await drop()
       return false
     }

@@ -118,6 +118,7 @@ function poor(peers: Peers, dir: string): Poor {
   const part = join(dir, 'kv.db.part')
   const sink = createSnapshotSink({
     ...{ peers, others: () => [1n], replica, materialiser, file: part, logger },
+    isFit: () => true,
     readRows: () => readRowsFile(kvDb, logger),
     onFatal: (error) => {
       throw error
