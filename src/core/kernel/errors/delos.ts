@@ -114,6 +114,11 @@ export const DELOS_ERRORS = defineErrors({
     what: 'This server was removed from its cluster, for good; its data stays where it is.',
     hint: 'To bring it back, start it with an empty --data-dir as a new member.',
   },
+  DELOS_REPLAYED_SERVER: {
+    exit: 5,
+    what: 'The data directory is a copy from the past: it lacks promises that this server gave later, so the others do not let it in.',
+    hint: 'Remove the server with `muster delos member remove`, then let it join as a new one with an empty --data-dir. If all servers were restored so, use `muster delos recover`.',
+  },
   DELOS_CONFIG_UNKNOWN: {
     exit: 3,
     what: 'No such configuration, or no such version of it.',

@@ -27,10 +27,12 @@ export interface PeersOptions {
   log: Logger
   /** what a server that comes in, and knows no cluster yet, is told; null: it is none of ours */
   welcome?: (id: bigint) => Uint8Array | null
+  /** what each says of itself before anything else; `hear` gives why the other is refused, or null */
+  introduction?: { introduce: (to: bigint) => Uint8Array; hear: (from: bigint, frame: Uint8Array) => string | null }
 }
 
 /** What shares the connections; each has its frames to itself. */
-export const CHANNEL = { log: 0, aside: 1, chain: 2, snapshot: 3, rejoin: 4 } as const
+export const CHANNEL = { log: 0, aside: 1, chain: 2, snapshot: 3, rejoin: 4, introduction: 5 } as const
 export type Channel = (typeof CHANNEL)[keyof typeof CHANNEL]
 
 type FrameListener = (from: bigint, frame: Uint8Array) => void
@@ -290,6 +292,10 @@ function receive(
       need = HEAD_BYTES + length
       if (bytes.length < need) break
       const frame = bytes.subarray(HEAD_BYTES, need)
+      if (bytes[4] === CHANNEL.introduction) {
+        const reason = options.introduction?.hear(from, frame) ?? null
+        if (reason !== null) return refuse(reason, linkOf(from))
+      }
       for (const listener of ears.frame.get(bytes[4] as number) ?? []) listener(from, frame)
       bytes = bytes.subarray(need)
       need = HEAD_BYTES
@@ -354,6 +360,8 @@ class Link {
       openedAtMs = performance.now()
       this.trouble = null
       socket.write(hello(this.#options))
+      const { introduction } = this.#options
+      if (introduction !== undefined) this.send(CHANNEL.introduction, introduction.introduce(this.#peer.id))
     })
     let reason = 'it closed the connection'
     socket.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { admission, caughtUp, checkMembers, survives, type ServerHealth } from '../../../../src/core/delos/virtual-log/members.ts'
+import { caughtUp, checkMembers, survives, type ServerHealth } from '../../../../src/core/delos/virtual-log/members.ts'
 import { nextValue, planFor, type MemberChange } from '../../../../src/core/delos/virtual-log/plan.ts'
 import { lastSegment, serversIn, type RegisterValue } from '../../../../src/core/delos/virtual-log/value.ts'
 import { first, idOf } from './values.ts'
@@ -121,14 +121,6 @@ describe('removing', () => {
     const gone = change(first(3), [{ kind: 'remove', server: 3 }])
     expect(planFor(gone, { kind: 'members', changes: [add(3)] }, 1)).toMatchObject({ kind: 'refused' })
     expect(change(gone, [add(9)]).servers.at(-1)).toMatchObject({ server: 4, id: idOf(9) })
-    expect(admission(gone, { id: idOf(3), incarnation: 1 }).kind).toBe('removed')
-    expect(admission(gone, { id: idOf(7), incarnation: 1 }).kind).toBe('unknown')
-  })
-
-  test('a data directory that was brought back old is told apart from the server it was', () => {
-    const renewed = change(first(3), [{ kind: 'update', server: 2, incarnation: 2 }])
-    expect(admission(renewed, { id: idOf(2), incarnation: 1 }).kind).toBe('replayed')
-    expect(admission(renewed, { id: idOf(2), incarnation: 2 }).kind).toBe('welcome')
   })
 })
 
