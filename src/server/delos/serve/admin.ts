@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Feature } from '../../../core/delos/virtual-log/features.ts'
 import { planFor, type Intent } from '../../../core/delos/virtual-log/plan.ts'
 import {
   lastSegment,
@@ -15,6 +16,7 @@ import type { Identify } from '../store/identity.ts'
 import type { VirtualLog } from '../virtual-log/virtual-log.ts'
 import type { Replica } from '../store/replica.ts'
 import { refusalOf, type Refusal } from './admin-refusal.ts'
+import { enableFeature, featureRows } from './features.ts'
 import type { Members } from './members.ts'
 import { skipPosition } from './skip.ts'
 
@@ -23,6 +25,7 @@ export interface AdminOptions {
   replica: Replica
   identify: Identify
   members: Members
+  features: readonly Feature[]
   clusterId: bigint
   self: bigint
 }
@@ -50,6 +53,7 @@ const switchSchema = z.object({
 type SwitchRequest = z.output<typeof switchSchema>
 
 const skipSchema = z.object({ position: z.number().int().min(1), reason: z.string().min(1).max(1000), dryRun: z.boolean().default(false) })
+const enableSchema = z.object({ name: z.string().min(1), dryRun: z.boolean().default(false) })
 const addSchema = z.object({ peerUrls: z.array(z.string()), isLearner: z.boolean().default(false), name: z.string().default('') })
 const idsSchema = z.object({ ids: z.array(z.string().regex(/^[0-9a-f]{1,16}$/)).min(1) })
 const updateSchema = z.object({ id: z.string().regex(/^[0-9a-f]{1,16}$/), peerUrls: z.array(z.string()) })
@@ -82,6 +86,8 @@ export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
     [`${ROOT}/log/loglets`]: forRoot(async () => chainOf(log)),
     [`${ROOT}/log/switch`]: forRoot((body) => parsed(switchSchema, body, (request) => switchLog(options, request))),
     [`${ROOT}/log/skip`]: forRoot((body) => parsed(skipSchema, body, (request) => skipPosition(options, request))),
+    [`${ROOT}/log/features`]: forRoot(async () => ({ features: featureRows(options) })),
+    [`${ROOT}/log/enable`]: forRoot((body) => parsed(enableSchema, body, (request) => enableFeature(options, request))),
     [`${ROOT}/member/list`]: forRoot(async () => ({ members: memberRows(log.value()) })),
     [`${ROOT}/member/add`]: forRoot((body) =>
       parsed(addSchema, body, ({ peerUrls, isLearner, name }) => done(members.add(peerUrls, isLearner ? 'learner' : 'pending', name))),

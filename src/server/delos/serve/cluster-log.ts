@@ -65,6 +65,7 @@ export async function openClusterLog(given: ClusterLogOptions): Promise<ClusterL
       ...{ dir, clusterId: options.clusterId, self, from, peers, profile: options.profile, segmentBytes, onSync, log: logger, onFatal },
       initial: given.value ?? firstValue(options, readFirstPosition(dir)),
       mayBeNew: options.mayBeNew,
+      features: options.features,
     })
     const connect = async (): Promise<void> => {
       const value = log.value()

@@ -1,4 +1,5 @@
 import { checkMembers, caughtUp, type ServerHealth } from '../../../core/delos/virtual-log/members.ts'
+import type { Feature } from '../../../core/delos/virtual-log/features.ts'
 import type { MemberChange } from '../../../core/delos/virtual-log/plan.ts'
 import type { Outcome } from '../../../core/delos/virtual-log/reconfigure.ts'
 import { presentServers, serversIn, type RegisterValue, type Server } from '../../../core/delos/virtual-log/value.ts'
@@ -29,6 +30,8 @@ export interface MembersOptions {
   self: bigint
   /** of `--initial-cluster-token`: ids of members follow from it */
   clusterToken: string
+  /** that this program knows */
+  features: readonly Feature[]
   logger: Logger
   /** Opens the port for other servers. Rejects with PORT_TAKEN. */
   listen: () => Promise<void>
@@ -55,12 +58,14 @@ interface Said {
   applied: number
   syncP99Ms: number
   nowMs: number
+  features: string[]
 }
 
-export function createMembers({ log, replica, aside, self, clusterToken, logger, listen }: MembersOptions): Members {
+export function createMembers({ log, replica, aside, self, clusterToken, features, logger, listen }: MembersOptions): Members {
   const heard = new Map<string, Said & { atMs: number; clockOffMs: number }>()
+  const known = features.map(({ name }) => name)
   aside.announce(HEALTH, (): Said => {
-    return { id: hexOf(self), applied: replica.applied, syncP99Ms: log.syncStats().p99Ms, nowMs: Date.now() }
+    return { id: hexOf(self), applied: replica.applied, syncP99Ms: log.syncStats().p99Ms, nowMs: Date.now(), features: known }
   })
   aside.onTell(HEALTH, (said: Said) => heard.set(said.id, { ...said, atMs: performance.now(), clockOffMs: said.nowMs - Date.now() }))
 
@@ -71,7 +76,14 @@ export function createMembers({ log, replica, aside, self, clusterToken, logger,
       const isReachable = id === hexOf(self) || (said !== undefined && performance.now() - said.atMs < SILENT_MS)
       const lagBatches = id === hexOf(self) ? 0 : Math.max(0, log.tail() - 1 - (said?.applied ?? 0))
       const position = id === hexOf(self) ? log.tail() : (said?.applied ?? 0) + 1
-      found.set(server, { isReachable, position, lagBatches, syncP99Ms: 0, clockOffMs: said?.clockOffMs ?? 0, features: [] })
+      found.set(server, {
+        isReachable,
+        position,
+        lagBatches,
+        syncP99Ms: 0,
+        clockOffMs: said?.clockOffMs ?? 0,
+        features: id === hexOf(self) ? known : (said?.features ?? []),
+      })
     }
     return found
   }

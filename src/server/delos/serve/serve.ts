@@ -122,7 +122,12 @@ async function startOnce(given: ServeOptions): Promise<Serving & Again> {
     const tokenKeys = new TokenKeys(tokenKey(dataDir))
     const tokens = tokensFrom(options.authToken, tokenKeys, Date.now, parseDuration)
     const identify = identifyBy(replica.store, tokens)
-    const members = createMembers({ ...shared, clusterToken: options.clusterToken, listen: () => peers.listen() })
+    const members = createMembers({
+      ...shared,
+      clusterToken: options.clusterToken,
+      features: options.features,
+      listen: () => peers.listen(),
+    })
     closers.push(async () => members.stop())
     void members.tellName(options.name)
     const cluster: Cluster = {
@@ -153,7 +158,7 @@ async function startOnce(given: ServeOptions): Promise<Serving & Again> {
     const served = {
       service: guarding.guard(measures.counted(services.service)),
       native: services.native,
-      calls: adminCalls({ log, replica, identify, members, clusterId: options.clusterId, self }),
+      calls: adminCalls({ log, replica, identify, members, features: options.features, clusterId: options.clusterId, self }),
       pages: pagesOf({
         ...{ replica, materialiser, counters: services.counters, measures, options, members: services.members },
         ports: () => ports.map((port) => port.stats()),

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FIRST_LOGLET } from '../../../core/delos/virtual-log/genesis.ts'
+import { FEATURES, type Feature } from '../../../core/delos/virtual-log/features.ts'
 import type { EtcdAnswer, EtcdRequest } from '../../../core/delos/virtual-log/register-contract.ts'
 import { presentServers, type RegisterValue } from '../../../core/delos/virtual-log/value.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
@@ -10,7 +11,7 @@ import type { Peers } from '../quorum/peers.ts'
 import { Loglets } from './loglets.ts'
 import { openRegisterDisk } from './register-disk.ts'
 import { RegisterRunner } from './register-runner.ts'
-import { VirtualLogRuntime, type VirtualLog } from './virtual-log.ts'
+import { featureProblem, VirtualLogRuntime, type VirtualLog } from './virtual-log.ts'
 
 export interface VirtualLogOptions {
   /** of the log: its register and a directory for each loglet are in it */
@@ -30,6 +31,8 @@ export interface VirtualLogOptions {
   mayBeNew: boolean
   /** told the time of each durable write of a loglet on this server's disk */
   onSync: (ms: number) => void
+  /** those that this program knows; without it all that it does */
+  features?: readonly Feature[]
   log: Logger
   onFatal: (error: MusterError) => void
 }
@@ -39,7 +42,7 @@ export interface VirtualLogOptions {
  * cluster or does not know this server.
  */
 export async function openVirtualLog(options: VirtualLogOptions): Promise<VirtualLog & { localTail(): number | null }> {
-  const { dir, clusterId, self: id, peers, profile, segmentBytes, onSync, mayBeNew, log, onFatal } = options
+  const { dir, clusterId, self: id, peers, profile, segmentBytes, onSync, mayBeNew, features = FEATURES, log, onFatal } = options
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await adoptOldLayout(dir)
   const disk = await openRegisterDisk(dir)
@@ -48,6 +51,8 @@ export async function openVirtualLog(options: VirtualLogOptions): Promise<Virtua
     const held = disk.found.held ?? options.initial
     if (BigInt(`0x${held.clusterId}`) !== clusterId)
       throw new MusterError('DELOS_WRONG_CLUSTER', `${dir} is of cluster ${held.clusterId}, not of ${clusterId.toString(16)}`)
+    const problem = featureProblem(held, features)
+    if (problem !== null) throw problem
     const own = held.servers.find((server) => BigInt(`0x${server.id}`) === id)
     if (own === undefined)
       throw new MusterError('DELOS_WRONG_CLUSTER', `server ${id.toString(16)} is no member of the cluster that ${dir} is of`)
@@ -73,7 +78,7 @@ export async function openVirtualLog(options: VirtualLogOptions): Promise<Virtua
     })
     parts = { runner, loglets }
     const self = { server: own.server, id }
-    runtime = new VirtualLogRuntime({ self, from: options.from, register: runner, loglets, peers, log, onFatal }, held)
+    runtime = new VirtualLogRuntime({ self, from: options.from, register: runner, loglets, peers, features, log, onFatal }, held)
     await runtime.start()
     runner.start()
     return runtime

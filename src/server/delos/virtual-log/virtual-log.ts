@@ -4,6 +4,7 @@ import type { LogBase, LogRole, OrderedLog } from '../../../core/contracts/order
 import type { BatchListener, Stretch, StretchEnd } from '../../../core/contracts/stretch.ts'
 import { logletOf } from '../../../core/delos/paxos/codec.ts'
 import { headOf, isAtLast, segmentAt, segmentOf } from '../../../core/delos/virtual-log/chain.ts'
+import { unknownFeatures, type Feature } from '../../../core/delos/virtual-log/features.ts'
 import type { Intent } from '../../../core/delos/virtual-log/plan.ts'
 import { fileConfigSchema, quorumConfigSchema } from '../../../core/delos/virtual-log/quorum-config.ts'
 import type { Action, Outcome } from '../../../core/delos/virtual-log/reconfigure.ts'
@@ -42,6 +43,8 @@ export interface VirtualLogParts {
   register: RegisterRunner
   loglets: Loglets
   peers: Peers
+  /** those that this program knows */
+  features: readonly Feature[]
   log: Logger
   onFatal: (error: MusterError) => void
 }
@@ -130,6 +133,9 @@ export class VirtualLogRuntime implements VirtualLog {
   /** The register's: a version was decided, and is on the disk. */
   known(value: RegisterValue): void {
     if (this.#isClosed || value.version <= this.#value.version) return
+    const problem = featureProblem(value, this.#parts.features)
+    // Not taken: so nothing behind it is read here.
+    if (problem !== null) return this.#parts.onFatal(problem)
     const { log } = this.#parts
     const before = this.#value
     this.#value = value
@@ -633,6 +639,16 @@ export class VirtualLogRuntime implements VirtualLog {
     for (const stretch of this.#stretches.values()) await stretch.close()
     await this.#parts.loglets.close()
   }
+}
+
+/** What keeps this program from taking part in such a log; null: nothing does. */
+export function featureProblem(value: RegisterValue, known: readonly Feature[]): MusterError | null {
+  const [first] = unknownFeatures(value, known)
+  if (first === undefined) return null
+  const text = `the log has the feature ${first.name} enabled from position ${first.since} on, which this version does not know`
+  return new MusterError('STATE_NEWER', text, {
+    hint: `Install a version of muster that knows ${first.name}, and start it on the same data.`,
+  })
 }
 
 function nameOf({ loglet }: Segment): string {
