@@ -7,9 +7,9 @@ export const DELOS_ERRORS = defineErrors({
     hint: 'Restore a snapshot with `muster delos snapshot restore`, or copy the log from a backup.',
   },
   DELOS_DISK_FAILED: {
-    exit: 6,
+    exit: 1,
     what: 'Writing the log to disk failed, so nothing more is acknowledged.',
-    hint: 'Check the disk, then start again with `muster up`.',
+    hint: 'Check the disk, then start the server again: it reads its files anew. What was asked meanwhile may or may not have happened.',
   },
   DELOS_ENTRY_TOO_LARGE: {
     exit: 2,
@@ -19,7 +19,7 @@ export const DELOS_ERRORS = defineErrors({
   DELOS_SEALED: {
     exit: 5,
     what: 'This stretch of the log is sealed and takes no new entries.',
-    hint: 'Start again with `muster up`; if it stays, the log is being moved.',
+    hint: 'Start the server again; if it stays, the log is being moved.',
   },
   DELOS_TRIMMED: {
     exit: 3,
