@@ -43,6 +43,7 @@ export function pageOf(name: string, more: Partial<ServerPage> = {}): ServerPage
       { prefix: '/registry/pods/', share: 0.6, count: 60 },
       { prefix: 'app/', share: 0.4, count: 40 },
     ],
+    archive: null,
     certificates: { client: null, peer: null },
     ...more,
   }

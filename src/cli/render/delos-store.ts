@@ -1,6 +1,7 @@
 import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { ServerView, StoreView } from '../delos/store-view.ts'
 import type { View } from '../terminal.ts'
+import { archiveText } from './delos-space.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
 import { count } from './text.ts'
@@ -70,9 +71,17 @@ export function renderStoreStatus(store: StoreView, nowMs: number, view: View): 
     '',
     fields(view, [
       ['durability', durabilityText(store, view)],
+      ['archive', archivesText(store, view)],
       ['alarms', alarmText(store, view)],
     ]),
   ].join('\n')
+}
+
+/** Of all its servers; null: it has none, and nobody asked for one. */
+function archivesText({ servers }: StoreView, view: View): string | null {
+  const archiving = servers.flatMap(({ name, page }) => (page?.archive == null ? [] : [{ name, archive: page.archive }]))
+  if (archiving.length === 0) return null
+  return archiving.map(({ name, archive }) => `${name} → ${archive.to}: ${archiveText(archive, view)}`).join('; ')
 }
 
 /** What it survives, and what is left of that. */
@@ -97,7 +106,7 @@ export function hasTrouble({ servers, durability, alarms, logs }: StoreView): bo
     alarms.length > 0 ||
     durability.survivesNow < durability.survives ||
     logs.some(({ leader }) => leader === null) ||
-    servers.some(({ isReachable }) => !isReachable)
+    servers.some(({ isReachable, page }) => !isReachable || page?.archive?.trouble != null)
   )
 }
 

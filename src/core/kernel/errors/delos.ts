@@ -140,6 +140,11 @@ export const DELOS_ERRORS = defineErrors({
     what: 'Applying an entry of the log ended the server twice, so it is not tried again; the log itself goes on.',
     hint: 'Report it with the command that the log names. With a version that can apply it, remove the file `applying` in the data directory and start again.',
   },
+  DELOS_ARCHIVE_INVALID: {
+    exit: 2,
+    what: 'The archive of the log is damaged, has a hole, or is of another server.',
+    hint: 'See what it holds with `muster delos log verify DIR`; a snapshot taken after the hole needs nothing before it.',
+  },
   DELOS_SNAPSHOT_INVALID: {
     exit: 2,
     what: 'The file is not a whole muster snapshot.',

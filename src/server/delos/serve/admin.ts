@@ -25,6 +25,8 @@ export interface AdminOptions {
   members: Members
   clusterId: bigint
   self: bigint
+  /** calls that stand in files of their own, by their paths below `ROOT` */
+  more?: Readonly<Record<string, (body: unknown) => Promise<object | Refusal>>>
 }
 
 /** Where operators' calls are. */
@@ -53,7 +55,7 @@ const addSchema = z.object({ peerUrls: z.array(z.string()), isLearner: z.boolean
 const idsSchema = z.object({ ids: z.array(z.string().regex(/^[0-9a-f]{1,16}$/)).min(1) })
 const updateSchema = z.object({ id: z.string().regex(/^[0-9a-f]{1,16}$/), peerUrls: z.array(z.string()) })
 
-interface Refusal {
+export interface Refusal {
   code: ErrorCode
   message: string
 }
@@ -83,6 +85,7 @@ export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
   }
   const idOf = (hex: string): bigint => BigInt(`0x${hex}`)
   return {
+    ...Object.fromEntries(Object.entries(options.more ?? {}).map(([path, work]) => [`${ROOT}/${path}`, forRoot(work)])),
     [`${ROOT}/log/loglets`]: forRoot(async () => chainOf(log)),
     [`${ROOT}/log/switch`]: forRoot((body) => parsed(switchSchema, body, (request) => switchLog(options, request))),
     [`${ROOT}/member/list`]: forRoot(async () => ({ members: memberRows(log.value()) })),

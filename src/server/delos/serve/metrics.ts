@@ -1,6 +1,7 @@
 import type { Histogram } from '../../../core/delos/measure/histogram.ts'
 import { DISK_BOUNDS_S, ROUND_TRIP_BOUNDS_S } from '../../../core/delos/measure/histogram.ts'
 import { STATUS } from '../../../core/delos/wire/grpc/status.ts'
+import type { ArchiveState } from '../../../core/delos/measure/server-page.ts'
 import type { EtcdPortStats } from '../etcd/port.ts'
 import type { Materialiser } from '../store/materialiser.ts'
 import type { Replica } from '../store/replica.ts'
@@ -12,6 +13,8 @@ export interface MetricsSource {
   counters: Counters
   measures: Measures
   ports: () => EtcdPortStats[]
+  /** where the log is archived; left out or null: nowhere */
+  archive?: () => ArchiveState | null
 }
 
 /** What the services know. */
@@ -91,6 +94,7 @@ export function metricsText(source: MetricsSource): string {
   sayDisk(text, source)
   sayCalls(text, source)
   sayOurs(text, source)
+  sayArchive(text, source.archive?.() ?? null)
   return text.toString()
 }
 
@@ -216,6 +220,18 @@ function sayOurs(text: MetricsText, { replica, materialiser, counters, measures 
   )
   text.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', process.memoryUsage.rss())
   text.gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', measures.startedAt / 1000)
+}
+
+function sayArchive(text: MetricsText, archive: ArchiveState | null): void {
+  if (archive === null) return
+  text.gauge('muster_delos_archive_position', 'Position up to which the log is archived.', archive.archived ?? 0)
+  text.gauge('muster_delos_archive_behind_positions', 'Positions that are not archived yet.', archive.behind)
+  text.gauge('muster_delos_archive_behind_seconds', 'How long the oldest of them has been there.', archive.behindMs / 1000)
+  text.gauge(
+    'muster_delos_archive_failing',
+    'Whether the last try to archive failed. 1 is failing, 0 is not.',
+    archive.trouble === null ? 0 : 1,
+  )
 }
 
 /** A key is bytes, one char each: as UTF-8, if it is that. */

@@ -7,6 +7,7 @@ import type { RpcError } from '../../../core/delos/wire/service.ts'
 import type { MusterError } from '../../../core/kernel/errors.ts'
 import { parseDuration } from '../../../core/kernel/units.ts'
 import { createLogger, type Logger } from '../../../platform/logger.ts'
+import { startArchiver } from '../archive/archiver.ts'
 import type { EtcdPort, EtcdPortOptions, EtcdTls } from '../etcd/port.ts'
 import type { PeerTls } from '../quorum/peers.ts'
 import { Seldom } from '../quorum/seldom.ts'
@@ -32,6 +33,7 @@ import { createMembers } from './members.ts'
 import type { ServeOptions } from './options.ts'
 import { pagesOf } from './pages.ts'
 import { servicesOf, type Cluster } from './services.ts'
+import { spaceCalls } from './space-calls.ts'
 import { keepTrimming } from './trimming.ts'
 import { tuningOf } from './tuning.ts'
 
@@ -85,9 +87,10 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
       clocks(from, roundTripMs, aheadMs)
     })
 
+    const leaseTtlMinS = options.profile === 'wan' ? 2 : 1
     const { replica, materialiser } = openStore({
       ...{ log, file: kvDb, kept, dir: dataDir, localTail, logger, onFatal, onAppended: measures.appended },
-      limits: { leaseTtlMinS: options.profile === 'wan' ? 2 : 1, txnOpsMax: options.txnOpsMax, requestBytesMax: options.requestBytesMax },
+      limits: { leaseTtlMinS, txnOpsMax: options.txnOpsMax, requestBytesMax: options.requestBytesMax },
       ...(tuning.syncEveryMs === undefined ? {} : { syncEveryMs: tuning.syncEveryMs }),
     })
     closers.push(() => replica.close())
@@ -98,8 +101,13 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     const guarding = guardService(refusal)
     const shared = { peers, others, log, replica, materialiser, aside, self, logger, onFatal }
     closers.push(await exchangeSnapshots({ ...shared, dataDir, kvDb, snapshotDir }))
-    const stopTrimming = keepTrimming({ ...shared, rules: tuning.trim })
-    closers.push(async () => stopTrimming())
+    const archiver = startArchiver({
+      ...{ dataDir, log, logger, ...tuning.archive },
+      identity: { cluster: options.clusterId.toString(16), server: self.toString(16), name: options.name, leaseTtlMinS },
+    })
+    closers.push(() => archiver.stop())
+    const trimming = keepTrimming({ ...shared, archived: archiver.heldAfter, rules: tuning.trim })
+    closers.push(async () => trimming.stop())
 
     const tokenKeys = new TokenKeys(tokenKey(dataDir))
     const tokens = tokensFrom(options.authToken, tokenKeys, Date.now, parseDuration)
@@ -131,14 +139,16 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     })
     closers.push(async () => services.stop())
 
+    const space = spaceCalls({ name: options.name, log, archiver, trimming })
     const ports: EtcdPort[] = []
     const served = {
       service: guarding.guard(measures.counted(services.service)),
       native: services.native,
-      calls: adminCalls({ log, store: replica.store, identify, members, clusterId: options.clusterId, self }),
+      calls: adminCalls({ log, store: replica.store, identify, members, clusterId: options.clusterId, self, more: space }),
       pages: pagesOf({
         ...{ replica, materialiser, counters: services.counters, measures, options, members: services.members },
         ports: () => ports.map((port) => port.stats()),
+        archive: archiver.state,
         troubles: () => peers.troubles(),
         trouble: () => digests.reason() ?? firstState.refusal()?.text ?? null,
       }),

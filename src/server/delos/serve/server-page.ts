@@ -97,6 +97,7 @@ export async function serverPage(source: ServerPageSource): Promise<ServerPage> 
     lastChange: measures.lastChange,
     alarms: store.alarms(0).map(({ memberID, alarm }) => ({ id: hex(memberID), alarm: ALARM_NAMES[alarm] ?? String(alarm) })),
     hot: measures.prefixes.top(HOT_MAX).map((hot) => ({ ...hot, prefix: printable(hot.prefix) })),
+    archive: source.archive?.() ?? null,
     certificates: { client: await endOf(options.clientTls?.certFile), peer: await endOf(options.peerTls?.certFile) },
   }
 }
