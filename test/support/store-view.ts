@@ -44,6 +44,7 @@ export function pageOf(name: string, more: Partial<ServerPage> = {}): ServerPage
       { prefix: 'app/', share: 0.4, count: 40 },
     ],
     archive: null,
+    repairs: [],
     certificates: { client: null, peer: null },
     ...more,
   }

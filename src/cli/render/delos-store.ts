@@ -72,6 +72,7 @@ export function renderStoreStatus(store: StoreView, nowMs: number, view: View): 
     fields(view, [
       ['durability', durabilityText(store, view)],
       ['archive', archivesText(store, view)],
+      ['repaired', repairsText(store, view)],
       ['alarms', alarmText(store, view)],
     ]),
   ].join('\n')
@@ -82,6 +83,20 @@ function archivesText({ servers }: StoreView, view: View): string | null {
   const archiving = servers.flatMap(({ name, page }) => (page?.archive == null ? [] : [{ name, archive: page.archive }]))
   if (archiving.length === 0) return null
   return archiving.map(({ name, archive }) => `${name} → ${archive.to}: ${archiveText(archive, view)}`).join('; ')
+}
+
+/** What servers could not read of their logs when they started; null: nothing. */
+function repairsText({ servers }: StoreView, view: View): string | null {
+  const repairs = servers.flatMap(({ name, page }) => (page?.repairs ?? []).map((repair) => ({ name, ...repair })))
+  if (repairs.length === 0) return null
+  return repairs
+    .map(({ name, file, offset, isRepaired }) => {
+      const where = `${name}: ${file} was damaged at offset ${offset}`
+      return isRepaired
+        ? mark(view, 'warn', `${where}, repaired from the others`)
+        : mark(view, 'bad', `${where}, being fetched from the others`)
+    })
+    .join('; ')
 }
 
 /** What it survives, and what is left of that. */

@@ -84,6 +84,8 @@ export const serverPageSchema = z.object({
   /** ms since the epoch at which a certificate ends; null: none */
   /** null: nowhere; servers of before there were archives do not say it */
   archive: archiveSchema.nullable().default(null),
+  /** where its log could not be read when it started, and whether what the other servers have is in its place */
+  repairs: z.array(z.object({ file: z.string(), offset: z.number(), isRepaired: z.boolean() })).default([]),
   certificates: z.object({ client: z.number().nullable(), peer: z.number().nullable() }),
 })
 

@@ -100,7 +100,8 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     const refusal = (): RpcError | null => digests.refusal() ?? firstState.refusal()
     const guarding = guardService(refusal)
     const shared = { peers, others, log, replica, materialiser, aside, self, logger, onFatal }
-    closers.push(await exchangeSnapshots({ ...shared, dataDir, kvDb, snapshotDir }))
+    const snapshots = await exchangeSnapshots({ ...shared, dataDir, kvDb, snapshotDir })
+    closers.push(() => snapshots.stop())
     const archiver = startArchiver({
       ...{ dataDir, log, logger, ...tuning.archive },
       identity: { cluster: options.clusterId.toString(16), server: self.toString(16), name: options.name, leaseTtlMinS },
@@ -139,7 +140,7 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     })
     closers.push(async () => services.stop())
 
-    const space = spaceCalls({ name: options.name, log, archiver, trimming })
+    const space = spaceCalls({ name: options.name, log, archiver, trimming, replica, materialiser, kvDb, copies: snapshots.copies })
     const ports: EtcdPort[] = []
     const served = {
       service: guarding.guard(measures.counted(services.service)),
@@ -149,6 +150,7 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
         ...{ replica, materialiser, counters: services.counters, measures, options, members: services.members },
         ports: () => ports.map((port) => port.stats()),
         archive: archiver.state,
+        repairs: () => log.repairs(),
         troubles: () => peers.troubles(),
         trouble: () => digests.reason() ?? firstState.refusal()?.text ?? null,
       }),

@@ -13,6 +13,8 @@ import type { ServeOptions } from './options.ts'
 export interface ServerPageSource extends MetricsSource {
   options: Pick<ServeOptions, 'name' | 'dataDir' | 'self' | 'members' | 'clusterId' | 'quotaBytes' | 'clientTls' | 'peerTls'>
   members: () => Member[]
+  /** left out: a log that is never repaired */
+  repairs?: () => ServerPage['repairs']
   /** servers that are not reached, and why */
   troubles: () => { id: bigint; reason: string; sinceMs: number }[]
 }
@@ -98,6 +100,7 @@ export async function serverPage(source: ServerPageSource): Promise<ServerPage> 
     alarms: store.alarms(0).map(({ memberID, alarm }) => ({ id: hex(memberID), alarm: ALARM_NAMES[alarm] ?? String(alarm) })),
     hot: measures.prefixes.top(HOT_MAX).map((hot) => ({ ...hot, prefix: printable(hot.prefix) })),
     archive: source.archive?.() ?? null,
+    repairs: source.repairs?.() ?? [],
     certificates: { client: await endOf(options.clientTls?.certFile), peer: await endOf(options.peerTls?.certFile) },
   }
 }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
 import { bigintJson } from '../../../core/kernel/json.ts'
-import { openRowsFile, positionOf, type StoreCursor } from './rows-file.ts'
+import { openRowsFile, standOf, type StoreCursor } from './rows-file.ts'
 import { versionRows } from './version-rows.ts'
 
 /** What the server sends: rows to be written in one transaction, or a request to sync. */
@@ -48,7 +48,7 @@ function run(file: string): void {
   let writer = createWriter(db)
   let measure = measureOf(db)
   const tell = (message: FromMaterialiser, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
-  let position = positionOf(db)
+  let position = standOf(db).position
   let unsyncedBytes = 0
   const sync = (): void => {
     // Who reads the file meanwhile, to copy it, keeps a part of it from being synced; nobody waits for that.
@@ -67,7 +67,7 @@ function run(file: string): void {
     db = openRowsFile(file)
     writer = createWriter(db)
     measure = measureOf(db)
-    position = positionOf(db)
+    position = standOf(db).position
   }
   // What was found may be in the page cache only.
   sync()

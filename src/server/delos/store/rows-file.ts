@@ -55,10 +55,12 @@ export function openRowsFile(file: string): Database.Database {
   return db
 }
 
-/** Of the last batch in the rows; 0: none. */
-export function positionOf(db: Database.Database): number {
-  const state = db.prepare<[], { row: string }>('SELECT row FROM kv_state').get()
-  return state === undefined ? 0 : (parseBigintJson(state.row) as { cursor: StoreCursor }).cursor.position
+/** Position of the last batch in the rows, 0: none, and their revision. */
+export function standOf(db: Database.Database): { position: number; revision: number } {
+  const found = db.prepare<[], { row: string }>('SELECT row FROM kv_state').get()
+  if (found === undefined) return { position: 0, revision: 0 }
+  const { cursor, state } = parseBigintJson(found.row) as { cursor: StoreCursor; state: StateRow }
+  return { position: cursor.position, revision: state.revision }
 }
 
 interface RevRow {

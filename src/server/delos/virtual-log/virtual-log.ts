@@ -13,6 +13,7 @@ import { createPrng } from '../../../core/kernel/prng.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { CHANNEL, type Peers } from '../quorum/peers.ts'
+import type { Repair } from '../quorum/quorum-log.ts'
 import { ChainChannel, type Question, type Told } from './chain-channel.ts'
 import { drive, type Drive, type DriverHands, type Guard } from './driver-runner.ts'
 import { isQuorum, type Loglets } from './loglets.ts'
@@ -33,6 +34,8 @@ export interface VirtualLog extends OrderedLog {
   moveLeader(to: bigint): boolean
   /** Of the last switch that this server saw: from the last batch of the old loglet to the first of the new one; null: none yet. */
   lastGapMs(): number | null
+  /** What of its files could not be read when they were opened; the other servers have it, and it is fetched from them. */
+  repairs(): Repair[]
 }
 
 export interface VirtualLogParts {
@@ -615,6 +618,10 @@ export class VirtualLogRuntime implements VirtualLog {
 
   lastGapMs(): number | null {
     return this.#gap?.ms ?? null
+  }
+
+  repairs(): Repair[] {
+    return [...this.#stretches.values()].flatMap((stretch) => (isQuorum(stretch) ? stretch.repairs() : []))
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import type { LogletEntry } from '../../../../src/core/contracts/loglet.ts'
 import { BatchWriter } from '../../../../src/core/delos/engines/batch.ts'
 import { COMMAND_KIND } from '../../../../src/core/delos/kv/command-kind.ts'
 import { encodeBody } from '../../../../src/core/delos/kv/command-codec.ts'
-import type { KvCommand } from '../../../../src/core/delos/kv/command.ts'
+import { NOBODY, type KvCommand } from '../../../../src/core/delos/kv/command.ts'
 import { createStore } from '../../../../src/core/delos/kv/store.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
 import { openArchiveWriter } from '../../../../src/server/delos/archive/archive-writer.ts'
@@ -21,7 +21,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }))
 const putOf = (key: string): KvCommand => ({
   kind: 'put',
   request: { key, value: Buffer.from(key), lease: 0n, prev_kv: false, ignore_value: false, ignore_lease: false },
-  who: null,
+  who: NOBODY,
 })
 
 /** A batch with one put, at a log time of a hundred times its position. */

@@ -141,7 +141,8 @@ const isThere = async ({ replica }: Poor, from: Replica): Promise<void> => {
 test('a store arrives whole though parts of it are lost on the way, and nothing is answered meanwhile', async () => {
   const { ends: sides, passes } = wire()
   const source = await rich()
-  ends.push(await serveSnapshots({ peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger }))
+  const giving = await serveSnapshots({ peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger })
+  ends.push(giving.stop)
   let parts = 0
   passes.isLost = (message) => {
     if (message.kind !== 'part') return false
@@ -154,12 +155,16 @@ test('a store arrives whole though parts of it are lost on the way, and nothing 
   expect(await ask(target.replica, put('early', 1))).toBe('muster: this server waits for a snapshot of another one')
   await isThere(target, source.replica)
   expect(target.installed).toEqual([{ position: source.replica.applied + 1, loglet: 0, slot: 0 }])
+  const { applied: position, store } = source.replica
+  expect(giving.copies()).toMatchObject([{ position, revision: store.revision, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }])
 }, 60_000)
 
 test('a process that ends in the middle is followed by one that goes on where it ended', async () => {
   const { ends: sides, passes } = wire()
   const source = await rich()
-  ends.push(await serveSnapshots({ peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger }))
+  ends.push(
+    (await serveSnapshots({ peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger })).stop,
+  )
   passes.isLost = (message) => message.kind === 'part' && message.offset >= 2 * 1024 * 1024
   const dir = newDir()
   const first = poor(sides[1], dir)
@@ -181,14 +186,14 @@ test('a snapshot that is no longer there is replaced by a newer one, from its be
   const { ends: sides, passes } = wire()
   const source = await rich()
   const options = { peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger }
-  const stop = await serveSnapshots(options)
+  const { stop } = await serveSnapshots(options)
   passes.isLost = (message) => message.kind === 'part' && message.offset > 0
   const target = poor(sides[1], newDir())
   target.sink.want(1n)
   await eventually('a part', 10_000, async () => (statSync(target.part, { throwIfNoEntry: false })?.size ?? 0) > 0)
   await stop()
   await ask(source.replica, put('newer', 1))
-  ends.push(await serveSnapshots(options))
+  ends.push((await serveSnapshots(options)).stop)
   passes.isLost = () => false
   await isThere(target, source.replica)
   expect(target.replica.store.keyCount).toBe(401)
