@@ -136,7 +136,7 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     closers.push(async () => digests.stop())
     const services = servicesOf({
       ...{ options, replica, materialiser, cluster, kvDb, snapshotDir, diskDir: dataDir },
-      ...{ identify, aside, tokens, tokenKeys, logger, refusal },
+      ...{ identify, aside, tokens, tokenKeys, logger, refusal, ...tuning.containers },
     })
     closers.push(async () => services.stop())
 

@@ -20,6 +20,7 @@ import type { TokenKeys, Tokens } from '../store/tokens.ts'
 import { watchService } from '../store/watch-service.ts'
 import type { Aside } from './aside.ts'
 import { autoCompact } from './auto-compact.ts'
+import { CONTAINER_EMPTY_MS, sweepContainers } from './containers.ts'
 import type { Counters } from './metrics.ts'
 import { watchSpace } from './no-space.ts'
 import type { ServeOptions } from './options.ts'
@@ -59,6 +60,8 @@ export interface ServicesOptions {
   refusal?: () => RpcError | null
   /** a store that may never be used writes nothing before it is */
   isQuietUntilUsed?: boolean
+  /** how long a container stays with nothing in it */
+  containerEmptyMs?: number
 }
 
 const TOKEN_KEY = 'token.key'
@@ -80,6 +83,7 @@ export function servicesOf({
   logger,
   refusal = () => null,
   isQuietUntilUsed,
+  containerEmptyMs = CONTAINER_EMPTY_MS,
 }: ServicesOptions): Services {
   const { store, log } = replica
   const headers: HeaderSource = { clusterId: options.clusterId, memberId: options.self.id, term: () => log.role().term }
@@ -104,6 +108,7 @@ export function servicesOf({
   const leases = leaseService(replica, identify, headers, link, isQuietUntilUsed === true)
   const auth = authService(replica, identify, headers, tokens)
   const compaction = autoCompact(replica, options.autoCompaction)
+  const containers = sweepContainers(replica, containerEmptyMs)
   const counters: Counters = {
     watchers: () => watching.hub.watchCount,
     watchersBehind: () => watching.hub.unsyncedCount,
@@ -164,6 +169,7 @@ export function servicesOf({
     stop: () => {
       space.stop()
       compaction.stop()
+      containers.stop()
       watching.stop()
       leases.stop()
     },
