@@ -12,6 +12,8 @@ import {
 import type { ErrorCode } from '../../../core/kernel/error-table.ts'
 import { isRpcError } from '../../../core/delos/kv/errors.ts'
 import type { KvStore } from '../../../core/delos/kv/store-contract.ts'
+import { httpStatusOf } from '../../../core/delos/wire/gateway/http-status.ts'
+import { refusal } from '../../../core/delos/wire/refusal.ts'
 import type { Call, RpcError } from '../../../core/delos/wire/service.ts'
 import type { JsonCall, Page } from '../etcd/port.ts'
 import type { Identify } from '../store/identity.ts'
@@ -65,8 +67,9 @@ export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
     (work: (body: unknown) => Promise<object | Refusal>): JsonCall =>
     async (body: unknown, call: Call) => {
       const who = identify(call)
-      const refusal = isRpcError(who) ? who : store.mayAdminister(who)
-      if (refusal !== null) return refuse(403, { code: 'NOT_PERMITTED', message: refusal.text })
+      if (isRpcError(who)) return refuse(httpStatusOf(who.code), { code: refusal(who).code, message: who.text })
+      const forbidden = store.mayAdminister(who)
+      if (forbidden !== null) return refuse(403, { code: 'NOT_PERMITTED', message: forbidden.text })
       const answer = await work(body)
       return 'code' in answer ? refuse(409, answer) : page(200, answer)
     }
@@ -76,8 +79,8 @@ export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
     const [issue] = read.error.issues
     return Promise.resolve({ code: 'USAGE', message: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not understood'}` })
   }
-  const done = async (refusal: Promise<RpcError | bigint | null>): Promise<object | Refusal> => {
-    const given = await refusal
+  const done = async (change: Promise<RpcError | bigint | null>): Promise<object | Refusal> => {
+    const given = await change
     if (given !== null && typeof given !== 'bigint') return { code: 'DELOS_RECONFIGURE_REFUSED', message: given.text }
     return { ...(given === null ? {} : { id: given.toString(16) }), members: memberRows(log.value()) }
   }

@@ -12,7 +12,7 @@ import type { PeerTls } from '../quorum/peers.ts'
 import { Seldom } from '../quorum/seldom.ts'
 import { exchangeDigests } from '../store/digest-exchange.ts'
 import { guardService } from '../store/guard-service.ts'
-import { identifyBy } from '../store/identity.ts'
+import { identifyBy, type Identify } from '../store/identity.ts'
 import { readRowsFile } from '../store/materialiser.ts'
 import { openStore } from '../store/open-store.ts'
 import { TokenKeys, tokensFrom } from '../store/tokens.ts'
@@ -103,7 +103,9 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
 
     const tokenKeys = new TokenKeys(tokenKey(dataDir))
     const tokens = tokensFrom(options.authToken, tokenKeys, Date.now, parseDuration)
-    const identify = identifyBy(replica.store, tokens)
+    const identifyKnown = identifyBy(replica.store, tokens)
+    // As long as it does not know the users, nobody is let in for a store without any, to the calls of operators either.
+    const identify: Identify = (call) => firstState.refusal() ?? identifyKnown(call)
     const members = createMembers({ ...shared, clusterToken: options.clusterToken, listen: () => peers.listen() })
     closers.push(async () => members.stop())
     void members.tellName(options.name)
