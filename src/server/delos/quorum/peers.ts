@@ -48,7 +48,15 @@ export interface Peers {
   update(peers: readonly PeerAddress[]): void
   /** servers that are not reached: why not, and since when */
   troubles(): { id: bigint; reason: string; sinceMs: number }[]
+  /** what waits for each other server, and how often something was not even kept for it */
+  queues(): PeerQueue[]
   close(): Promise<void>
+}
+
+export interface PeerQueue {
+  id: bigint
+  waitingBytes: number
+  missed: number
 }
 
 /** magic, version, cluster id, id of the sender */
@@ -140,6 +148,7 @@ export function createPeers(options: PeersOptions): Peers {
       }
     },
     troubles: () => [...links].flatMap(([id, { trouble }]) => (trouble === null ? [] : [{ id, ...trouble }])),
+    queues: () => [...links].map(([id, { waitingBytes, missed }]) => ({ id, waitingBytes, missed })),
     close: async () => {
       clearInterval(checks)
       for (const link of links.values()) link.close()
@@ -319,6 +328,8 @@ class Link {
   /** since the other server was heard, or the dial began; counted, so that sleep of this process is not taken for silence of that one */
   #silentMs = 0
   #giveUpReason = ''
+  /** frames that it was not sent, being away or slow */
+  missed = 0
   readonly #seldom = new Seldom()
   trouble: { reason: string; sinceMs: number } | null = { reason: 'not reached yet', sinceMs: Date.now() }
 
@@ -390,6 +401,10 @@ class Link {
     this.#socket.destroy()
   }
 
+  get waitingBytes(): number {
+    return this.#socket?.writableLength ?? 0
+  }
+
   note(reason: string): void {
     this.trouble = { reason, sinceMs: this.trouble?.sinceMs ?? Date.now() }
     if (this.#isClosed || !this.#seldom.isDue(reason)) return
@@ -399,7 +414,10 @@ class Link {
 
   send(channel: number, frame: Uint8Array): void {
     const socket = this.#socket
-    if (socket === null || !this.#isOpen || socket.writableLength > WAITING_BYTES_MAX) return
+    if (socket === null || !this.#isOpen || socket.writableLength > WAITING_BYTES_MAX) {
+      this.missed += 1
+      return
+    }
     // All frames of a turn leave in one write.
     if (!this.#isCorked) {
       this.#isCorked = true

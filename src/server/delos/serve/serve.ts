@@ -130,6 +130,7 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     const services = servicesOf({
       ...{ options, replica, materialiser, cluster, kvDb, snapshotDir, diskDir: dataDir },
       ...{ identify, aside, tokens, tokenKeys, logger, refusal },
+      heldBytes: () => ports.reduce((sum, port) => sum + port.stats().heldBytes, 0),
     })
     closers.push(async () => services.stop())
 
@@ -142,6 +143,7 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
         ...{ replica, materialiser, counters: services.counters, measures, options, members: services.members },
         ports: () => ports.map((port) => port.stats()),
         troubles: () => peers.troubles(),
+        queues: () => ({ peers: peers.queues(), parked: log.parked }),
         trouble: () => digests.reason() ?? firstState.refusal()?.text ?? null,
       }),
     }

@@ -6,6 +6,7 @@ import type { EtcdService, RpcError } from '../../../core/delos/wire/service.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { OpenNative } from '../native/connection.ts'
 import { nativeService } from '../native/service.ts'
+import { answerRoom } from '../store/answer-room.ts'
 import { authService } from '../store/auth-service.ts'
 import { concurrencyService } from '../store/concurrency-service.ts'
 import type { Identify } from '../store/identity.ts'
@@ -57,6 +58,8 @@ export interface ServicesOptions {
   logger: Logger
   /** why this server does not serve, though it is there; asked before each frame of the native protocol */
   refusal?: () => RpcError | null
+  /** bytes of answers that wait to be read */
+  heldBytes?: () => number
   /** a store that may never be used writes nothing before it is */
   isQuietUntilUsed?: boolean
 }
@@ -79,6 +82,7 @@ export function servicesOf({
   tokenKeys,
   logger,
   refusal = () => null,
+  heldBytes = () => 0,
   isQuietUntilUsed,
 }: ServicesOptions): Services {
   const { store, log } = replica
@@ -93,7 +97,8 @@ export function servicesOf({
 
   const others = (): number => cluster.servers().length - 1
   const space = watchSpace({ self: options.self.id, quotaBytes: options.quotaBytes, diskDir, others }, replica, aside, logger)
-  const kv = kvService(replica, identify, headers, space.onGrowth)
+  const room = answerRoom(heldBytes)
+  const kv = kvService(replica, identify, headers, space.onGrowth, room)
   const txn = codecOf(TXN_REQUEST)
   const calls = callsOf(replica, kv, (request) => encode(txn, request))
   const watching = watchService(replica, identify, headers)
@@ -107,6 +112,8 @@ export function servicesOf({
   const counters: Counters = {
     watchers: () => watching.hub.watchCount,
     watchersBehind: () => watching.hub.unsyncedCount,
+    watchesBehindBy: () => watching.hub.behind,
+    watchWaitingBytes: () => watching.hub.waitingBytes,
     watchStreams: watching.streams,
     leases: leases.count,
   }
@@ -156,6 +163,7 @@ export function servicesOf({
       headers,
       onGrowth: space.onGrowth,
       refusal,
+      room,
       authenticate: auth['Auth/Authenticate'],
       requestBytesMax: options.requestBytesMax,
     }),

@@ -33,6 +33,8 @@ export interface VirtualLog extends OrderedLog {
   moveLeader(to: bigint): boolean
   /** Of the last switch that this server saw: from the last batch of the old loglet to the first of the new one; null: none yet. */
   lastGapMs(): number | null
+  /** appends that wait for a loglet that takes them */
+  readonly parked: number
 }
 
 export interface VirtualLogParts {
@@ -611,6 +613,10 @@ export class VirtualLogRuntime implements VirtualLog {
 
   #tellBehind(from: bigint): void {
     for (const listener of this.#behindListeners) listener(from)
+  }
+
+  get parked(): number {
+    return this.#parked.size
   }
 
   lastGapMs(): number | null {

@@ -33,6 +33,7 @@ function wire(): { ends: [Peers, Peers]; passes: { isLost: (message: SnapshotMes
   const passes = { isLost: (_message: SnapshotMessage): boolean => false }
   const heard = [1n, 2n].map(() => new Map<number, Set<(from: bigint, frame: Uint8Array) => void>>())
   const end = (own: number): Peers => ({
+    queues: () => [],
     send: (_to, channel, frame) => {
       const message = decodeSnapshotFrame(frame)?.message
       if (message !== undefined && passes.isLost(message)) return

@@ -70,6 +70,10 @@ export interface WatchHub {
   notifyProgress(): void
   readonly watchCount: number
   readonly unsyncedCount: number
+  /** revisions that the watch which is furthest behind has still to be told of */
+  readonly behind: number
+  /** of what was told to readers that do not read */
+  readonly waitingBytes: number
   /** revision up to which synced watches have been sent everything */
   readonly published: number
 }
@@ -414,6 +418,16 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
     },
     get unsyncedCount() {
       return unsynced.size
+    },
+    get behind() {
+      let next = published + 1
+      for (const watch of unsynced) next = Math.min(next, watch.next)
+      return published + 1 - next
+    },
+    get waitingBytes() {
+      let bytes = 0
+      for (const stream of streams) bytes += stream.waitingBytes
+      return bytes
     },
     get published() {
       return published
