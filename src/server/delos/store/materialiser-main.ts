@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
 import { bigintJson } from '../../../core/kernel/json.ts'
-import { openRowsFile, positionOf, type StoreCursor } from './rows-file.ts'
+import { openRowsFile, PAGE_BYTES, positionOf, type StoreCursor } from './rows-file.ts'
 import { versionRows } from './version-rows.ts'
 
 /** What the server sends: rows to be written in one transaction, or a request to sync. */
@@ -28,6 +28,8 @@ export type SmallTable = 'kv_lease' | 'kv_user' | 'kv_role' | 'kv_alarm' | 'kv_s
 export type FromMaterialiser =
   /** the last `write` is in the file, though perhaps not yet on the disk; `buffer` held its versions */
   | { kind: 'written'; position: number; bytes: number; inUse: number; buffer: ArrayBuffer }
+  /** it gave back to the disk what it did not need */
+  | { kind: 'shrunk'; bytes: number; inUse: number }
   /** everything up to `position` is on the disk */
   | { kind: 'synced'; position: number }
   | { kind: 'replaced'; error: string | null }
@@ -37,7 +39,12 @@ export type FromMaterialiser =
 /** The write-ahead log of the file is taken into it after so many bytes of rows; a deleted row counts for a part of its page. */
 const UNSYNCED_BYTES_MAX = 64 * 1024 * 1024
 const REMOVED_BYTES = 64
-const VACUUM_PAGES = 512
+/** Free pages are kept for the rows to come, and given back to the disk above it, so many at a time. */
+const VACUUM_PAGES = 64
+/** What a step writes at most: pages of `rows-file.ts` that move. */
+const VACUUM_BYTES = VACUUM_PAGES * PAGE_BYTES
+/** Between two of them, for rows that wait. */
+const VACUUM_PAUSE_MS = 20
 const RETRY_MS = 500
 
 /** Runs in a thread of its own: what it costs the disk and the processor, no answer waits for. */
@@ -69,8 +76,28 @@ function run(file: string): void {
     measure = measureOf(db)
     position = positionOf(db)
   }
+  let isVacuumDue = false
+  const vacuum = (): void => {
+    isVacuumDue = false
+    if (!db.open) return
+    const before = measure().free
+    db.pragma(`incremental_vacuum(${VACUUM_PAGES})`)
+    const { bytes, inUse, free } = measure()
+    tell({ kind: 'shrunk', bytes, inUse })
+    unsyncedBytes += VACUUM_BYTES
+    if (unsyncedBytes > UNSYNCED_BYTES_MAX) sync()
+    // Compaction throws away far more in one transaction than is given back in one step.
+    // A file of before it could be asked to keeps what it has, and uses it again.
+    if (free > VACUUM_PAGES && free < before) vacuumSoon()
+  }
+  const vacuumSoon = (): void => {
+    if (isVacuumDue) return
+    isVacuumDue = true
+    setTimeout(() => attempt(vacuum, false), VACUUM_PAUSE_MS)
+  }
   // What was found may be in the page cache only.
   sync()
+  if (measure().free > VACUUM_PAGES) vacuumSoon()
   const write = (message: Extract<ToMaterialiser, { kind: 'write' }>): void => {
     writer(message)
     position = message.cursor.position
@@ -80,7 +107,7 @@ function run(file: string): void {
     const { buffer } = message.versions
     tell({ kind: 'written', position, bytes, inUse, buffer }, [buffer])
     // What fails from here on is no reason to write the rows again, whose bytes are given back.
-    if (message.removed.length > 0 && free > VACUUM_PAGES) attempt(() => db.pragma(`incremental_vacuum(${VACUUM_PAGES})`), false)
+    if (message.removed.length > 0 && free > VACUUM_PAGES) vacuumSoon()
     if (unsyncedBytes > UNSYNCED_BYTES_MAX) attempt(sync, false)
   }
   const attempt = (work: () => void, again: boolean): void => {

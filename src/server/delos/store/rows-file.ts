@@ -34,17 +34,20 @@ export interface StoreCursor {
   sessions: ProposerRow[]
 }
 
+/** Rows come in order and are many: fewer, larger pages are fewer writes. */
+export const PAGE_BYTES = 32_768
+
 export const EMPTY_CURSOR: StoreCursor = { position: 0, timeMs: 0, sessions: [] }
 
 export function openRowsFile(file: string): Database.Database {
   const db = new Database(file)
-  // Rows come in order and are many: fewer, larger pages are fewer writes.
-  db.pragma('page_size = 32768')
+  db.pragma(`page_size = ${PAGE_BYTES}`)
+  // Before the next line writes the first page: after that SQLite passes over it, and gives nothing back ever.
+  db.pragma('auto_vacuum = INCREMENTAL')
   db.pragma('journal_mode = WAL')
   // The log is the truth: what a power cut takes from here is applied again. Checkpoints sync, and are made by hand.
   db.pragma('synchronous = NORMAL')
   db.pragma('wal_autocheckpoint = 0')
-  db.pragma('auto_vacuum = INCREMENTAL')
   const format = db.pragma('user_version', { simple: true })
   if (format !== 0 && format !== FORMAT) {
     db.close()
