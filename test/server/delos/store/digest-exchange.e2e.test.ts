@@ -8,6 +8,7 @@ import { startServing, type Serving } from '../../../../src/server/delos/serve/s
 import { gateway, getPrefix, putKey } from '../../../support/delos-servers.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { freePort } from '../../../support/free-port.ts'
+import { serveFlags } from '../../../support/serve-flags.ts'
 
 /** Three real servers in this process: own files, own sockets. */
 interface Server {
@@ -30,31 +31,17 @@ beforeAll(async () => {
     const url = `http://127.0.0.1:${ports[i]?.client}`
     const dir = join(root, name)
     let serving: Serving | null = null
-    const options = serveOptions({
-      name,
-      'data-dir': dir,
-      'listen-client-urls': url,
-      'advertise-client-urls': undefined,
-      'listen-peer-urls': `http://127.0.0.1:${ports[i]?.peer}`,
-      'initial-advertise-peer-urls': undefined,
-      'initial-cluster': cluster,
-      'initial-cluster-token': 'digest',
-      'initial-cluster-state': 'new',
-      'cert-file': undefined,
-      'key-file': undefined,
-      'trusted-ca-file': undefined,
-      'client-cert-auth': false,
-      'peer-cert-file': undefined,
-      'peer-key-file': undefined,
-      'peer-trusted-ca-file': undefined,
-      'quota-backend-bytes': 0,
-      'auto-compaction-mode': 'periodic',
-      'auto-compaction-retention': '0',
-      'max-txn-ops': 128,
-      'max-request-bytes': 1_572_864,
-      'auth-token': 'simple',
-      profile: 'wan',
-    })
+    const options = serveOptions(
+      serveFlags({
+        name,
+        'data-dir': dir,
+        'listen-client-urls': url,
+        'listen-peer-urls': `http://127.0.0.1:${ports[i]?.peer}`,
+        'initial-cluster': cluster,
+        'initial-cluster-token': 'digest',
+        profile: 'wan',
+      }),
+    )
     return {
       name,
       dir,
