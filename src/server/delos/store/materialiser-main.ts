@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
 import { bigintJson } from '../../../core/kernel/json.ts'
 import { openRowsFile, positionOf, type StoreCursor } from './rows-file.ts'
-import { versionRows } from './version-rows.ts'
+import { versionChunks } from './version-chunks.ts'
 
 /** What the server sends: rows to be written in one transaction, or a request to sync. */
 export type ToMaterialiser =
@@ -34,9 +34,8 @@ export type FromMaterialiser =
   | { kind: 'failed'; code: string; message: string }
   | { kind: 'closed' }
 
-/** The write-ahead log of the file is taken into it after so many bytes of rows; a deleted row counts for a part of its page. */
+/** The write-ahead log of the file is taken into it after so many bytes of rows. */
 const UNSYNCED_BYTES_MAX = 64 * 1024 * 1024
-const REMOVED_BYTES = 64
 const VACUUM_PAGES = 512
 const RETRY_MS = 500
 
@@ -72,11 +71,11 @@ function run(file: string): void {
   // What was found may be in the page cache only.
   sync()
   const write = (message: Extract<ToMaterialiser, { kind: 'write' }>): void => {
-    writer(message)
+    const rewrittenBytes = writer(message)
     position = message.cursor.position
     const { bytes, inUse, free } = measure()
     // Checkpoints sync, which the log's own syncs would have to wait for: seldom, then.
-    unsyncedBytes += message.versions.length + message.removed.length * REMOVED_BYTES
+    unsyncedBytes += message.versions.length + rewrittenBytes
     const { buffer } = message.versions
     tell({ kind: 'written', position, bytes, inUse, buffer }, [buffer])
     // What fails from here on is no reason to write the rows again, whose bytes are given back.
@@ -134,9 +133,9 @@ function syncDirectoryNow(path: string): void {
   }
 }
 
-function createWriter(db: Database.Database): (message: Extract<ToMaterialiser, { kind: 'write' }>) => void {
-  const insert = versionRows(db)
-  const remove = db.prepare('DELETE FROM kv_rev WHERE rev = ? AND sub = ?')
+/** What it makes gives how many bytes of earlier chunks were written anew. */
+function createWriter(db: Database.Database): (message: Extract<ToMaterialiser, { kind: 'write' }>) => number {
+  const chunks = versionChunks(db)
   const state = db.prepare('INSERT OR REPLACE INTO kv_state VALUES (1, ?)')
   const put = new Map<SmallTable, Database.Statement>()
   const drop = new Map<SmallTable, Database.Statement>()
@@ -146,14 +145,15 @@ function createWriter(db: Database.Database): (message: Extract<ToMaterialiser, 
   }
   return (message) => {
     db.exec('BEGIN IMMEDIATE')
-    insert(message.versions)
-    for (let i = 0; i < message.removed.length; i += 2) remove.run(message.removed[i], message.removed[i + 1])
+    chunks.insert(message.versions)
+    const rewrittenBytes = chunks.remove(message.removed)
     for (const [table, id, row] of message.small) {
       if (row === null) drop.get(table)?.run(id)
       else put.get(table)?.run(id, row)
     }
     state.run(bigintJson({ cursor: message.cursor, state: JSON.parse(message.state) as unknown }))
     db.exec('COMMIT')
+    return rewrittenBytes
   }
 }
 
