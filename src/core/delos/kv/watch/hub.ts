@@ -351,14 +351,16 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
 
     publish: () => {
       if (store.revision <= published) return
-      const versions = store.changesFrom(published + 1, Infinity)
+      const versions = watchCount === 0 ? [] : store.changesFrom(published + 1, Infinity)
       const touched: Watch[] = []
       published = store.revision
       for (const version of versions) {
-        const event = shared(version)
+        let event: SharedEvent | null = null
         const match = (watch: Watch): void => {
           if (!watch.isSynced || version.mod_revision < watch.next || isFilteredOut(watch.filters, version)) return
           if (watch.pending.length === 0) touched.push(watch)
+          // Most changes are of no interest to anybody.
+          event ??= shared(version)
           watch.pending.push(event)
         }
         single.get(version.key)?.forEach(match)
