@@ -108,7 +108,8 @@ export class FrameCursor {
       mod_revision: this.rev,
       version: view.getFloat64(at + 24, true),
       value: end === valueAt ? NO_BYTES : this.#bytes.subarray(valueAt, end),
-      lease: view.getBigInt64(at + 32, true),
+      // One zero for all: a bigint is an object.
+      lease: view.getUint32(at + 32) === 0 && view.getUint32(at + 36) === 0 ? 0n : view.getBigInt64(at + 32, true),
       sub: this.sub,
       isDeleted: false,
     }
