@@ -13,7 +13,7 @@ const ROW_PER_VERSION = 1
 
 /**
  * `kv.db`: the store as rows, so that a start need not replay the whole log. Derived: it may lag behind the log, and may be deleted. Versions
- * stand in chunks (`row-frame.ts`), for a row each costs ten times as much to write and to read; what is small and rare is one JSON text.
+ * stand in chunks (`row-frame.ts`), for a row each costs four times as much to write and three to read; what is small and rare is one JSON text.
  */
 const TABLES = `
   CREATE TABLE IF NOT EXISTS kv_chunk (rev INTEGER NOT NULL, sub INTEGER NOT NULL, versions BLOB NOT NULL, PRIMARY KEY (rev, sub));
