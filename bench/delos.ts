@@ -6,6 +6,7 @@ import { catchUp } from './lib/delos/catch-up.ts'
 import { compaction } from './lib/delos/compaction.ts'
 import { gap } from './lib/delos/gap.ts'
 import { native } from './lib/delos/native.ts'
+import { switchGap } from './lib/delos/switch.ts'
 import { restart } from './lib/delos/restart.ts'
 import { watch } from './lib/delos/watch.ts'
 import type { Figure } from './lib/figure.ts'
@@ -21,7 +22,7 @@ import { hasEtcd, startKvServers, type KvServers } from './lib/kv-servers.ts'
 type Part = (servers: KvServers[], count: number) => AsyncGenerator<Figure>
 
 /** Each gets servers of one count; a part that is about one server, or about several, gives nothing for the others. */
-const PARTS: Record<string, Part> = { puts, latency, gets, native, watch, 'catch-up': catchUp, compaction, restart, gap }
+const PARTS: Record<string, Part> = { puts, latency, gets, native, watch, 'catch-up': catchUp, compaction, restart, gap, switch: switchGap }
 /** These leave so much behind that they begin with empty servers. */
 const ALONE = new Set(['catch-up', 'compaction', 'restart'])
 

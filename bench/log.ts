@@ -6,8 +6,11 @@ import type { System } from '../src/core/contracts/controller.ts'
 import { defineEntry } from '../src/core/contracts/entry.ts'
 import { openControlLog } from '../src/server/state/control-log.ts'
 import { syncData, writeAll } from '../src/server/delos/disk.ts'
-import { openFileLoglet, type FileLoglet } from '../src/server/delos/file-loglet.ts'
+import { openFileLoglet } from '../src/server/delos/file-loglet.ts'
+import { noPeers, openFleetLog } from '../src/server/delos/fleet-logs.ts'
 import { createLogger } from '../src/platform/logger.ts'
+import { statePaths } from '../src/platform/paths.ts'
+import { holdIdentity } from '../src/server/state/identity.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { median, quantile } from './lib/quantile.ts'
 
@@ -47,7 +50,7 @@ export async function* run(): AsyncGenerator<Figure> {
 async function* measure(dir: string): AsyncGenerator<Figure> {
   const raw = await openRaw(join(dir, 'raw'))
   const log = await openFileLoglet(join(dir, 'log'))
-  const applied = openApplied(dir, await openFileLoglet(join(dir, 'applied')))
+  const applied = await openApplied(join(dir, 'applied'))
   const payload = new Uint8Array(ENTRY_BYTES).fill(0x61)
   const appendOne = (): Promise<unknown> => log.append([payload])
   await outstanding(appendOne, 64, 2000)
@@ -136,7 +139,7 @@ async function openRaw(path: string): Promise<{ syncs: (total: number) => Promis
 }
 
 /** The log with a machine on it, through the runtime that the server uses: decided, logged, applied to a table. */
-function openApplied(dir: string, loglet: FileLoglet): { appendOne: () => Promise<unknown>; close: () => Promise<void> } {
+async function openApplied(dir: string): Promise<{ appendOne: () => Promise<unknown>; close: () => Promise<void> }> {
   const added = defineEntry({
     type: 'bench.Added',
     body: z.object({ text: z.string() }),
@@ -149,17 +152,20 @@ function openApplied(dir: string, loglet: FileLoglet): { appendOne: () => Promis
   const onFatal = (error: Error): never => {
     throw error
   }
-  const control = openControlLog({
-    loglet,
-    dbFile: join(dir, 'applied.db'),
-    systems: [bench],
-    clock: Date.now,
-    log: createLogger(null),
-    onFatal,
+  const paths = statePaths('bench', { MUSTER_STATE_DIR: dir })
+  const logger = createLogger(null)
+  const identity = await holdIdentity(paths)
+  const peers = noPeers(identity, logger)
+  const control = await openControlLog({
+    openLog: (from) => openFleetLog('control', { paths, identity, peers, from, logger, onFatal }),
+    ...{ dbFile: paths.stateDb, systems: [bench], clock: Date.now, log: logger, onFatal },
   })
   const text = 'a'.repeat(ENTRY_BYTES)
   return {
     appendOne: () => control.submit({ actor: 'bench' }, () => ({ entries: [added.of({ text })], value: () => undefined })),
-    close: control.close,
+    close: async () => {
+      await control.close()
+      await peers.close()
+    },
   }
 }

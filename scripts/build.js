@@ -173,6 +173,7 @@ const namedImports = {
       return { path: found.path, namespace: 'named', pluginData: { resolveDir } }
     })
     build.onLoad({ filter: /.*/, namespace: 'named' }, ({ path, pluginData }) => {
+      if (path.includes('x509')) createRequire(import.meta.url)('reflect-metadata')
       const names = Object.keys(createRequire(import.meta.url)(path)).filter(
         (name) => name !== 'default' && /^[A-Za-z_$][\w$]*$/.test(name),
       )

@@ -27,10 +27,13 @@ export interface ChildOptions {
 export function startCommand(command: readonly string[], { env, cwd, graceMs }: ChildOptions): ChildCommand {
   const hasTerminal = Boolean(process.stdin.isTTY)
   const [program = '', ...args] = command
+  // First, so that we cannot be killed between the start of the command and that of who would end it.
+  const guard = startGuard(graceMs)
   const child = spawn(program, args, { stdio: 'inherit', detached: !hasTerminal, env, ...(cwd === undefined ? {} : { cwd }) })
   const target = (pid: number): number => (hasTerminal ? pid : -pid)
   // In a terminal's job that is ours all of the job is, once we are gone, what we started.
-  const guard = child.pid === undefined ? null : startGuard(hasTerminal && leadsGroup() ? -process.pid : target(child.pid), graceMs)
+  if (child.pid === undefined) guard.stdin?.end()
+  else guard.stdin?.write(`${hasTerminal && leadsGroup() ? -process.pid : target(child.pid)}\n`)
   const send = (signal: NodeJS.Signals): void => {
     if (child.pid === undefined) return
     try {
@@ -51,7 +54,7 @@ export function startCommand(command: readonly string[], { env, cwd, graceMs }: 
     child.once('exit', (code, signal) => {
       // What it left behind in its group would go on without anybody.
       if (!hasTerminal) send('SIGKILL')
-      guard?.stdin?.end('done\n')
+      guard.stdin?.end('done\n')
       resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
     })
   })
@@ -78,11 +81,11 @@ function leadsGroup(): boolean {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]) === process.pid
 }
 
-function startGuard(target: number, graceMs: number): ChildProcess {
+function startGuard(graceMs: number): ChildProcess {
   const seconds = Math.max(0.1, graceMs / 1000).toFixed(1)
-  // `read` succeeds when we say that it is done, and fails when the pipe closes because we are gone.
-  const script = `read -r _ && exit 0; kill -TERM "$0" 2>/dev/null; sleep ${seconds}; kill -KILL "$0" 2>/dev/null`
-  const guard = spawn('/bin/sh', ['-c', script, String(target)], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  // It is told whom to end. The second `read` succeeds when we say that it is done, and fails when the pipe closes because we are gone.
+  const script = `read -r target || exit 0; read -r _ && exit 0; kill -TERM "$target" 2>/dev/null; sleep ${seconds}; kill -KILL "$target" 2>/dev/null`
+  const guard = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
   guard.stdin?.on('error', () => undefined)
   guard.on('error', () => undefined)
   return guard

@@ -37,6 +37,8 @@ export function openOperator(options: ChannelOptions): Operator {
           return answerOf(endpoint.url, answer.statusCode ?? 0, await textOf(answer)) as Answer
         } catch (error) {
           // Only one that never got the question: a change is not asked of another one when it may be under way.
+          const isLate = error instanceof DOMException && error.name === 'TimeoutError'
+          if (isLate) throw lost(new Error(`${endpoint.url.host}: no answer within ${ANSWER_MS / 1000} s`, { cause: error }))
           if (!(error instanceof NoAnswer) || error.isSent) throw error instanceof NoAnswer ? lost(error) : error
           why = error.message
         }
@@ -50,11 +52,12 @@ export function openOperator(options: ChannelOptions): Operator {
   }
 }
 
-function lost(error: NoAnswer): MusterError {
+function lost(error: Error): MusterError {
   return new MusterError('DELOS_OUTCOME_UNKNOWN', error.message, { cause: error })
 }
 
-function answerOf(url: URL, status: number, text: string): unknown {
+/** What was answered, or the refusal that it is, thrown. */
+export function answerOf(url: Pick<URL, 'origin'>, status: number, text: string): unknown {
   const json = parse(text)
   if (status === 200 && json !== null) return json
   const { code, message } = (json?.['error'] ?? {}) as { code?: unknown; message?: unknown }

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { Flags, MusterCommand } from '../cli/command.ts'
 import { renderFleet } from '../cli/render/fleet.ts'
-import { MusterError } from '../core/kernel/errors.ts'
+import { isRefusal, MusterError } from '../core/kernel/errors.ts'
 import type { FleetStatus } from '../server/api/status.ts'
+import type { Membership } from '../server/processes/server-command.ts'
 
 export default class Up extends MusterCommand {
   static override summary = 'Start the fleet of this context on this machine, and wait until it is healthy.'
@@ -14,11 +17,12 @@ export default class Up extends MusterCommand {
     '<%= config.bin %> up --context blue --json',
     '<%= config.bin %> up --listen 127.0.0.1:7700',
     '<%= config.bin %> up --etcd 127.0.0.1:2379',
+    '<%= config.bin %> up --join "$TOKEN" --name b --peers 10.0.0.5:2380',
   ]
   static override flags = {
     nodes: Flags.integer({
-      description: 'node agents on this machine; without it, as many as before (at first 1)',
-      min: 1,
+      description: 'node agents on this machine; without it, as many as before (at first 1); 0: a server alone',
+      min: 0,
       max: 64,
       helpValue: 'N',
     }),
@@ -36,11 +40,26 @@ export default class Up extends MusterCommand {
       max: 65_000,
       helpValue: 'PORT',
     }),
+    join: Flags.string({
+      description: 'come to the cluster of this token, of `delos member token`, with an empty state; - reads it from standard input',
+      helpValue: 'TOKEN',
+    }),
+    voter: Flags.boolean({ description: 'with --join: count as a voter as soon as it has caught up', dependsOn: ['join'] }),
+    name: Flags.string({ description: 'name of this server among the others; at first that of the machine', helpValue: 'NAME' }),
+    peers: Flags.string({
+      description: 'where other servers reach this one; at first 127.0.0.1 and a free port, which stays',
+      helpValue: 'HOST:PORT',
+    }),
+    profile: Flags.option({
+      options: ['lan', 'wan'] as const,
+      description: 'how soon the silence of a leader is believed: lan after 0.1 s, wan (without it) after 0.5 s',
+    })(),
     foreground: Flags.boolean({ description: 'stay, and end the fleet with Ctrl-C' }),
   }
 
   async run(): Promise<void> {
     const { flags } = await this.start(Up)
+    const membership = await membershipOf(flags)
     const { launchServer, runningServer } = await import('../server/processes/launch.ts')
     const { sweepEphemeral } = await import('../server/processes/ephemeral.ts')
     const { assertPortFree } = await import('../server/processes/port.ts')
@@ -58,9 +77,10 @@ export default class Up extends MusterCommand {
     const isOurs = runningServer(this.paths) === null
     const signal = this.interrupted()
     const status = await launchServer(this.paths, {
-      fleet: await this.fleet(flags),
+      fleet: await this.fleet(flags, membership),
       listen: flags.listen ?? null,
       etcd: flags.etcd ?? null,
+      membership,
       readStatus: async () => (await this.client.get<FleetStatus>('/v1/status')).data,
       onProgress,
       signal,
@@ -81,14 +101,19 @@ export default class Up extends MusterCommand {
   }
 
   /** The fleet that was asked for; null when nothing was said and the state remembers one. */
-  private async fleet(flags: {
-    nodes?: number | undefined
-    regions?: number | undefined
-    'gateway-port'?: number | undefined
-    'node-cpu'?: string | undefined
-    'node-memory'?: string | undefined
-  }) {
+  private async fleet(
+    flags: {
+      nodes?: number | undefined
+      regions?: number | undefined
+      'gateway-port'?: number | undefined
+      'node-cpu'?: string | undefined
+      'node-memory'?: string | undefined
+    },
+    { token, name }: Membership,
+  ) {
     const { planLocalFleet, readLocalFleet } = await import('../server/processes/fleet.ts')
+    const { hasJoined } = await import('../server/delos/membership/joined.ts')
+    const { readIdentity } = await import('../server/state/identity.ts')
     const { parseCpu, parseSize } = await import('../core/kernel/units.ts')
     const isAsked = Object.entries(flags).some(
       ([name, value]) => value !== undefined && ['nodes', 'regions', 'gateway-port', 'node-cpu', 'node-memory'].includes(name),
@@ -96,17 +121,42 @@ export default class Up extends MusterCommand {
     if (!isAsked && readLocalFleet(this.paths)) return null
     const nodes = flags.nodes ?? 1
     const regions = flags.regions ?? 1
-    if (regions > nodes) throw new MusterError('USAGE', `${regions} regions want at least as many nodes, not ${nodes}`)
+    if (nodes > 0 && regions > nodes) throw new MusterError('USAGE', `${regions} regions want at least as many nodes, not ${nodes}`)
     const cpuMilli = flags['node-cpu'] === undefined ? undefined : parseCpu(flags['node-cpu'])
     const memoryBytes = flags['node-memory'] === undefined ? undefined : parseSize(flags['node-memory'])
     if (cpuMilli === null) throw new MusterError('USAGE', `--node-cpu: "${flags['node-cpu']}" is not an amount of cpu such as 500m or 2`)
     if (memoryBytes === null)
       throw new MusterError('USAGE', `--node-memory: "${flags['node-memory']}" is not a size such as 512MiB or 2GiB`)
-    return planLocalFleet({ nodes, regions, gatewayPort: flags['gateway-port'] ?? null, cpuMilli, memoryBytes })
+    const known = readIdentity(this.paths)
+    // Nodes of one fleet have names of their own; those of the server that began it are plain.
+    const server = token === null && (known === null || !hasJoined(this.paths.root)) ? undefined : (known?.name ?? name ?? hostname())
+    return planLocalFleet({ nodes, regions, gatewayPort: flags['gateway-port'] ?? null, cpuMilli, memoryBytes, server })
   }
 
   private async tearDown(): Promise<void> {
     const { tearDown } = await import('../server/processes/teardown.ts')
     await tearDown(this.paths, (what) => this.note(`  ends ${what}`))
   }
+}
+
+/** Throws USAGE before anything is started: a server in the background could only say it afterwards. */
+async function membershipOf(flags: {
+  join?: string | undefined
+  voter: boolean
+  name?: string | undefined
+  peers?: string | undefined
+  profile?: string | undefined
+}): Promise<Membership> {
+  const { join, name = null, peers = null, profile = null } = flags
+  const token = join === '-' ? readFileSync(0, 'utf8').trim() : (join ?? null)
+  if (token !== null || name !== null || peers !== null) {
+    const { parseAddress, parseJoinToken } = await import('../core/delos/member/join-token.ts')
+    const { serverNameSchema } = await import('../core/delos/member/schema.ts')
+    const parsed = token === null ? null : parseJoinToken(token)
+    if (isRefusal(parsed)) throw parsed
+    if (name !== null && !serverNameSchema.safeParse(name).success)
+      throw new MusterError('USAGE', `--name: "${name}" is not letters, digits, "_", "-" and ".", at most 63`)
+    if (peers !== null && parseAddress(peers) === null) throw new MusterError('USAGE', `--peers: "${peers}" is not HOST:PORT`)
+  }
+  return { token, name, isVoter: flags.voter, peers, profile }
 }

@@ -1,5 +1,6 @@
-import { createReadStream, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, createReadStream, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
 
 /**
  * Gives a file new content by rename, so that a reader sees the old or the new and never half; for its owner alone. Not
@@ -10,6 +11,26 @@ export function replaceFile(file: string, content: string): void {
   const made = `${file}.${process.pid}.new`
   writeFileSync(made, content, { mode: 0o600 })
   renameSync(made, file)
+}
+
+/** The same, and on the disk when it returns: what is lost with the machine's power could not be made again. */
+export function replaceFileDurably(file: string, content: string): void {
+  const made = `${file}.${process.pid}.new`
+  withFile(made, 'w', (fd) => {
+    writeFileSync(fd, content)
+    fsyncSync(fd)
+  })
+  renameSync(made, file)
+  withFile(dirname(file), 'r', fsyncSync)
+}
+
+function withFile(file: string, flags: string, work: (fd: number) => void): void {
+  const fd = openSync(file, flags, 0o600)
+  try {
+    work(fd)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** SHA-256 of a file, in hex. */

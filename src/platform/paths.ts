@@ -5,8 +5,10 @@ import { join } from 'node:path'
 export interface StatePaths {
   context: string
   root: string
-  /** the embedded loglets: `log/control/`, `log/kv/` */
+  /** the logs: `log/control/`, `log/kv/` */
   log: string
+  /** which server of which cluster this is */
+  identityJson: string
   stateDb: string
   kvDb: string
   lockDb: string
@@ -63,6 +65,7 @@ export function statePaths(context: string, env: NodeJS.ProcessEnv = process.env
     context,
     root,
     log: at('log'),
+    identityJson: at('identity.json'),
     stateDb: at('state.db'),
     kvDb: at('kv.db'),
     lockDb: at('lock.db'),

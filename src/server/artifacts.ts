@@ -14,6 +14,8 @@ export interface ArtifactStore {
   put: (source: Readable) => Promise<{ digest: string; sizeBytes: number }>
   /** Path of a blob, or null. `digest` is `sha256:<hex>`. */
   path: (digest: string) => string | null
+  /** The same, wherever in the fleet it is: it is here then. */
+  find: (digest: string) => Promise<string | null>
 }
 
 const ARTIFACT_BYTES_MAX = 10 * 1024 ** 3
@@ -26,6 +28,10 @@ export function openArtifacts(root: string): ArtifactStore {
   mkdirSync(uploads, { recursive: true })
   mkdirSync(blobs, { recursive: true })
   const pathOf = (hex: string): string => join(blobs, hex.slice(0, 2), hex)
+  const path = (digest: string): string | null => {
+    const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1]
+    return hex && existsSync(pathOf(hex)) ? pathOf(hex) : null
+  }
   return {
     put: async (source) => {
       const upload = join(uploads, randomUUID())
@@ -57,10 +63,8 @@ export function openArtifacts(root: string): ArtifactStore {
         throw error
       }
     },
-    path: (digest) => {
-      const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1]
-      return hex && existsSync(pathOf(hex)) ? pathOf(hex) : null
-    },
+    path,
+    find: async (digest) => path(digest),
   }
 }
 
@@ -79,7 +83,7 @@ export function artifactRoutes(app: FastifyInstance, store: ArtifactStore): void
     })
   })
   app.get<{ Params: { hex: string } }>('/v1/artifacts/sha256/:hex', async (request, reply) => {
-    const path = store.path(`sha256:${request.params.hex}`)
+    const path = await store.find(`sha256:${request.params.hex}`)
     if (!path) throw refuse('TW_ARTIFACT', `there is no artifact sha256:${request.params.hex}`)
     return reply.header('content-length', statSync(path).size).type('application/octet-stream').send(createReadStream(path))
   })

@@ -1,3 +1,4 @@
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Effect } from '../core/contracts/controller.ts'
 import type { Entry, Proposal } from '../core/contracts/entry.ts'
@@ -30,6 +31,8 @@ export interface ServerHost {
   onEntries: (listener: (entries: readonly Entry[]) => void) => () => void
   /** Soft state changed: run this controller soon. */
   wake: (controller: string) => void
+  /** A request to the control socket of a node's agent, wherever it is. */
+  askAgent: (node: string, options: { path: string; method: string }, answer: (response: IncomingMessage) => void) => ClientRequest
   /** Queues a row of muster's own telemetry for a `muster_…` table of scuba; never blocks, may be dropped (counted). */
   telemetry: (table: string, row: Record<string, unknown>) => void
 }

@@ -1,18 +1,30 @@
 import { parseArgs } from 'node:util'
 import { isRefusal, type MusterError, refuse } from '../core/kernel/errors.ts'
 import { statePaths } from '../platform/paths.ts'
+import { takeJoinToken } from './processes/server-command.ts'
 import { leaveStartError } from './processes/start-error.ts'
 import { startServer } from './server.ts'
 
 /**
- * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT]`. What stops it from starting is left in
+ * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT] [--name NAME] [--peers HOST:PORT] [--voter] [--profile lan|wan]`;
+ * a token to join with comes in $MUSTER_JOIN_TOKEN, which no list of processes shows. What stops it from starting is left in
  * `logs/start-error-PID.json` for the command that started it. SIGTERM and SIGINT end it in order; tasks and agents go on.
  */
 const { values } = parseArgs({
-  options: { 'state-dir': { type: 'string' }, context: { type: 'string' }, listen: { type: 'string' }, etcd: { type: 'string' } },
+  options: {
+    'state-dir': { type: 'string' },
+    context: { type: 'string' },
+    listen: { type: 'string' },
+    etcd: { type: 'string' },
+    name: { type: 'string' },
+    peers: { type: 'string' },
+    voter: { type: 'boolean' },
+    profile: { type: 'string' },
+  },
 })
 const stateDir = values['state-dir']
 if (!stateDir) throw new Error('which --state-dir?')
+const token = takeJoinToken(process.env)
 const paths = statePaths(values.context ?? 'default', { ...process.env, MUSTER_STATE_DIR: stateDir })
 
 let isStarted = false
@@ -28,7 +40,16 @@ process.on('uncaughtException', fail)
 process.on('unhandledRejection', fail)
 
 try {
-  const server = await startServer(paths, { listen: values.listen ?? null, etcd: values.etcd ?? null, onFatal: fail })
+  const server = await startServer(paths, {
+    listen: values.listen ?? null,
+    etcd: values.etcd ?? null,
+    join: token,
+    name: values.name ?? null,
+    isVoter: values.voter === true,
+    peers: values.peers ?? null,
+    profile: values.profile === 'lan' || values.profile === 'wan' ? values.profile : null,
+    onFatal: fail,
+  })
   isStarted = true
   const stop = (): void => {
     setTimeout(() => process.exit(1), 10_000).unref()

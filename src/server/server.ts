@@ -1,45 +1,59 @@
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { FastifyInstance } from 'fastify'
+import type { Entry } from '../core/contracts/entry.ts'
 import { controlSystems } from '../core/systems.ts'
-import { livenessController } from '../core/tw/controllers/liveness.ts'
-import { splitController } from '../core/tw/controllers/split-applied.ts'
+import { presentServers, type RegisterValue } from '../core/delos/virtual-log/value.ts'
 import { assert } from '../core/kernel/assert.ts'
 import type { MusterError } from '../core/kernel/errors.ts'
-import { refuse } from '../core/kernel/errors.ts'
-import { createApi, type Domain } from './api/api.ts'
-import { artifactRoutes, openArtifacts } from './artifacts.ts'
-import { wireChaos } from './chaos/wire.ts'
-import { openControlLog } from './state/control-log.ts'
-import { startControllers, type ControllerLoop } from './controllers.ts'
-import { openControlStore } from './delos/control-store.ts'
-import { openFileLoglet } from './delos/file-loglet.ts'
-import { createLogMeter } from './delos/log-meter.ts'
-import { watchedStore } from './delos/store-watch.ts'
-import { wireDelos } from './delos/wire.ts'
-import { wireDeploy } from './deploy/wire.ts'
-import { agentProcess, readLocalFleet } from './processes/fleet.ts'
-import type { ServerHost, Wiring } from './host.ts'
 import { createLogger } from '../platform/logger.ts'
 import type { StatePaths } from '../platform/paths.ts'
 import { identify } from '../platform/process.ts'
+import { createDoors } from './api/doors.ts'
 import { openTokens } from './api/roles.ts'
+import { describeStatus } from './api/status.ts'
+import { openArtifacts } from './artifacts.ts'
+import { openControlStore } from './delos/control-store.ts'
+import { openFleetLog } from './delos/fleet-logs.ts'
+import { createLogMeter } from './delos/log-meter.ts'
+import { fleetServers } from './delos/membership/fleet-calls.ts'
+import { openAuthority } from './delos/membership/authority.ts'
+import { readJoined } from './delos/membership/joined.ts'
+import { joinFleet } from './delos/membership/join.ts'
+import { keyFiles } from './delos/membership/key-files.ts'
+import { watchedStore } from './delos/store-watch.ts'
+import type { VirtualLog } from './delos/virtual-log/virtual-log.ts'
+import { connectServers, freePort, splitAddress } from './fleet-servers.ts'
+import { runOnLeader } from './following/run-on-leader.ts'
+import { followingHouse } from './following/house.ts'
+import { openLeaderLink } from './following/leader-link.ts'
+import { spreadArtifacts } from './following/spread-artifacts.ts'
+import { takeTurns } from './following/turns.ts'
+import { lead, type ServerParts } from './leading.ts'
+import { agentProcess, readLocalFleet } from './processes/fleet.ts'
+import { createSupervisor } from './processes/supervisor.ts'
 import { createScubaClient } from './scuba/client.ts'
 import { ensureLeaf } from './scuba/process.ts'
-import { createTelemetry } from './scuba/telemetry.ts'
-import { wireScuba } from './scuba/wire.ts'
-import { wireSev } from './sev/wire.ts'
+import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
+import { openControlLog } from './state/control-log.ts'
+import { holdIdentity } from './state/identity.ts'
 import { lockState, prepareStateDir } from './state/state-dir.ts'
-import { describeStatus } from './api/status.ts'
-import { createSupervisor } from './processes/supervisor.ts'
-import { createAgentHub } from './tw/agents.ts'
-import { wireTw } from './tw/wire.ts'
 
 export interface ServerOptions {
   /** `HOST:PORT` for a TCP listener with bearer tokens, or null */
   listen: string | null
   /** `HOST:PORT` where the key-value store answers etcd's clients, or null */
   etcd: string | null
+  /** token of `delos member token`: this server comes to that cluster with an empty state directory; null: it is what its directory says */
+  join: string | null
+  /** of this server, for people; null: that of the machine */
+  name: string | null
+  /** of one that joins: a voter as soon as it has caught up, else a learner */
+  isVoter: boolean
+  /** `HOST:PORT` where other servers reach this one; null: what it was before, at first 127.0.0.1 and a free port */
+  peers: string | null
+  /** how soon silence of the leader is believed to be its end; null: `wan` */
+  profile: 'lan' | 'wan' | null
   /** the log can no longer be written: end the process */
   onFatal: (error: MusterError) => void
 }
@@ -68,98 +82,67 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   log.info('the server starts', { pid: process.pid, root: paths.root })
 
   const meter = createLogMeter(watchedStore(process.env))
-  mkdirSync(paths.log, { recursive: true })
   const { onFatal } = options
-  const loglet = await openFileLoglet(join(paths.log, 'control'), { onSync: meter.onSync('control') })
-  const control = openControlLog({ loglet, dbFile: paths.stateDb, systems: controlSystems, clock: Date.now, log, onFatal })
-  const store = await openControlStore({ paths, logger: log, onFatal, onSync: meter.onSync('kv') })
+  if (options.join !== null) await joinWith(options.join, options, paths)
+  const identity = await holdIdentity(paths, options.name)
+  const authority = openAuthority({ keysDir: paths.keys, identity, hosts: () => hostsOf(options.peers), now: Date.now, logger: log })
+  const tls = keyFiles(paths.keys).readServer() === null ? null : await authority.tls()
+  const doors = createDoors()
+  const servers = connectServers({ identity, address: options.peers, authority, tls, onClient: doors.take, log, onFatal })
+  const registers = readJoined(paths.root)
+  const initialOf = (name: 'control' | 'kv'): { initial?: RegisterValue } => (registers === null ? {} : { initial: registers[name] })
+  const { peers } = servers
+  const { profile } = options
+  const shared = { paths, identity, peers, logger: log, onFatal, ...(profile === null ? {} : { profile }) }
+  let chain: VirtualLog | null = null
+  const control = await openControlLog({
+    openLog: async (from) =>
+      (chain = await openFleetLog('control', { ...shared, ...initialOf('control'), from, onSync: meter.onSync('control') })),
+    ...{ dbFile: paths.stateDb, systems: controlSystems, clock: Date.now, log, onFatal },
+  })
+  assert(chain !== null, 'a control log has a log')
+  const controlChain: VirtualLog = chain
+  const store = await openControlStore({ ...shared, ...initialOf('kv'), control: controlChain, onSync: meter.onSync('kv') })
   log.info('the state is at the end of the log', { position: control.tail(), ms: Date.now() - startedAt })
 
   const leaf = ensureLeaf(paths, log)
   const scuba = createScubaClient(paths.scubaSocket)
   const telemetry = createTelemetry(scuba, log)
   onLine = (row) => telemetry.add('muster_logs', { ...row, time: Date.now() })
+  control.onEntries((entries) => mirrorEntries(entries, telemetry))
   const supervisor = createSupervisor(log)
-  let loop: ControllerLoop | null = null
-  const host: ServerHost = {
-    paths,
-    log,
-    db: control.db,
-    position: control.tail,
-    now: control.now,
-    run: async (command, input, actor) => {
-      const checked = command.input.parse(input)
-      const { value } = await control.submit({ actor }, (db, at) => {
-        const decision = command.decide(db, checked, { actor, role: 'admin', ...at })
-        return decision instanceof Error ? decision : { entries: decision.entries, value: decision.reply }
-      })
-      return value as never
-    },
-    propose: async (actor, decide) => {
-      const { entries } = await control.submit({ actor }, (db, { now }) => {
-        const proposals = decide(db, now)
-        return proposals instanceof Error ? proposals : { entries: proposals, value: () => undefined }
-      })
-      return entries
-    },
-    onEntries: control.onEntries,
-    wake: (controller) => {
-      assert(loop === null || loop.wake(controller), `there is no controller ${controller}`)
-    },
-    telemetry: telemetry.add,
-  }
-  const hub = createAgentHub(host, () => {
-    host.wake(livenessController.name)
-    host.wake(splitController.name)
+  const self = BigInt(`0x${identity.server}`)
+  const link = openLeaderLink(self, peers, () => {
+    const { leader } = controlChain.role()
+    return leader === self ? null : leader
   })
-  const artifacts = openArtifacts(paths.artifacts)
+  const fleet = { control: controlChain, kv: store.chain, members: store.members, peers, self }
+  const run = runOnLeader(control, link)
+  await servers.host({ control: controlChain, kv: store.chain, members: store.members, run, position: control.tail })
+  const own = openArtifacts(paths.artifacts)
   let etcd: string | null = null
-  const wirings: Wiring[] = [
-    wireTw(host, hub),
-    wireScuba(host, scuba),
-    wireSev(host),
-    wireDeploy(host, scuba),
-    wireChaos(host, hub, scuba),
-    wireDelos({ host, control, store, etcd: () => etcd, meter }),
-  ]
-  const domains: Domain[] = [{ systems: controlSystems, control }]
-  const tokens = openTokens(paths.keys)
-  let listen = options.listen
-  const status = (): Promise<unknown> => describeStatus({ paths, control, store, supervisor, hub, leaf, startedAt, listen, etcd })
-  const apis: FastifyInstance[] = []
-  const api = (isLocal: boolean): FastifyInstance => {
-    const app = createApi(
-      { domains, wirings, tokens, log, status, onOperation: (row) => telemetry.add('muster_requests', { time: Date.now(), ...row }) },
-      isLocal,
-    )
-    artifactRoutes(app, artifacts)
-    hub.routes(app)
-    apis.push(app)
-    return app
+  let { listen } = options
+  const parts: ServerParts = {
+    ...{ paths, log, control, store, scuba, telemetry, meter, link, fleet, memberToken: servers.memberToken },
+    artifacts: { own, fleet: spreadArtifacts(own, () => otherVoters(controlChain, identity.server), link) },
+    tokens: openTokens(paths.keys),
+    etcd: () => etcd,
+    status: (hub) =>
+      describeStatus({ paths, control, store, supervisor, hub, link, leaf, startedAt, listen, etcd, servers: () => fleetServers(fleet) }),
   }
-  control.onEntries((entries) => {
-    for (const entry of entries) {
-      telemetry.add('muster_log_entries', {
-        time: entry.at,
-        position: entry.position,
-        type: entry.type,
-        actor: entry.actor,
-        service: entry.notable?.service ?? '',
-        text: entry.notable?.text ?? '',
-      })
-    }
-  })
 
   await leaf.start()
-  for (const wiring of wirings) await wiring.start?.()
-  await listenLocal(api(true), paths.socket)
-  if (options.listen) listen = await listenTcp(api(false), options.listen)
+  const turns = await takeTurns({
+    ...{ doors, log, leads: control.leads, onLead: control.onLead },
+    lead: () => lead(parts),
+    following: followingHouse(parts, link),
+  })
+  await doors.openSocket(paths.socket)
+  if (options.listen) listen = await doors.openTcp(options.listen)
   if (options.etcd) etcd = await store.openPort(options.etcd)
-  loop = startControllers(controlSystems, wirings, control, log, (row) => telemetry.add('muster_metrics', { ...row }))
-  hub.start()
-  const fleet = readLocalFleet(paths)
-  for (const node of fleet?.nodes ?? []) {
-    const agent = agentProcess(paths, fleet as NonNullable<typeof fleet>, node)
+  const local = readLocalFleet(paths)
+  for (const node of local?.nodes ?? []) {
+    const agent = agentProcess(paths, local as NonNullable<typeof local>, node)
     mkdirSync(paths.agent(node.node).root, { recursive: true, mode: 0o700 })
     supervisor.keep(agent)
   }
@@ -177,35 +160,41 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   async function stopServer(): Promise<void> {
     log.info('the server stops; agents and tasks go on')
     supervisor.detach()
-    await loop?.stop()
-    hub.stop()
-    for (const app of apis) await app.close()
-    for (const wiring of wirings) await wiring.stop?.()
+    await doors.close()
+    await turns.stop()
+    link.close()
     await telemetry.stop()
     await leaf.detach()
     await control.close()
     await store.close()
+    await servers.close()
     rmSync(paths.serverJson, { force: true })
     rmSync(paths.socket, { force: true })
     lock.release()
   }
 }
 
-/** The socket of a killed server is in the way; the lock says that nobody uses it. */
-async function listenLocal(app: FastifyInstance, socket: string): Promise<void> {
-  if (existsSync(socket)) rmSync(socket)
-  await app.listen({ path: socket })
-  chmodSync(socket, 0o600)
-}
-
-/** Gives the address it really has: port 0 asks for a free one. */
-async function listenTcp(app: FastifyInstance, address: string): Promise<string> {
-  const match = /^(.+):(\d+)$/.exec(address)
-  if (!match) throw refuse('USAGE', `--listen wants HOST:PORT, not "${address}"`)
-  try {
-    return new URL(await app.listen({ host: match[1] as string, port: Number(match[2]) })).host
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw refuse('PORT_TAKEN', `${address} is in use`, { cause: error })
-    throw error
+/** Entries as rows, so that a query joins them with what else happened. */
+function mirrorEntries(entries: readonly Entry[], telemetry: Telemetry): void {
+  for (const entry of entries) {
+    telemetry.add('muster_log_entries', {
+      time: entry.at,
+      position: entry.position,
+      type: entry.type,
+      actor: entry.actor,
+      service: entry.notable?.service ?? '',
+      text: entry.notable?.text ?? '',
+    })
   }
 }
+
+function otherVoters(log: VirtualLog, self: string): bigint[] {
+  return presentServers(log.value()).flatMap(({ id, role }) => (id !== self && role === 'voter' ? [BigInt(`0x${id}`)] : []))
+}
+
+async function joinWith(token: string, { name, peers, isVoter }: ServerOptions, paths: StatePaths): Promise<void> {
+  const peersAddress = peers ?? `127.0.0.1:${await freePort('127.0.0.1')}`
+  await joinFleet({ token, name: name ?? (hostname() || 'server'), peersAddress, isVoter, paths })
+}
+
+const hostsOf = (peers: string | null): string[] => (peers === null ? [] : [splitAddress(peers).host])

@@ -153,7 +153,7 @@ test('a removed state.db is built again from the log with identical content, a d
   const before = digest()
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(fleet.root, `state.db${suffix}`), { force: true })
   const control = await openTestLog({
-    folder: join(fleet.root, 'log', 'control'),
+    folder: join(fleet.root, 'log', 'control', '00000001'),
     dbFile: join(fleet.root, 'state.db'),
     systems: controlSystems,
   })
@@ -166,7 +166,7 @@ test('a removed state.db is built again from the log with identical content, a d
 
 test('a log with a flipped bit in its middle is refused with exit 6 and a clear word, and nothing is changed', async () => {
   expect((await fleet.muster('down')).exitCode).toBe(0)
-  const folder = join(fleet.root, 'log', 'control')
+  const folder = join(fleet.root, 'log', 'control', '00000001')
   const file = join(
     folder,
     readdirSync(folder)

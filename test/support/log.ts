@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import type { System } from '../../src/core/contracts/controller.ts'
 import { createLogger } from '../../src/platform/logger.ts'
-import { openFileLoglet } from '../../src/server/delos/file-loglet.ts'
 import { openControlLog, type ControlLog } from '../../src/server/state/control-log.ts'
+import { openFileLog } from './file-log.ts'
 
 export interface TestLog {
   /** folder of the segments */
@@ -13,14 +13,11 @@ export interface TestLog {
   segmentBytes?: number
 }
 
-/** A log and its state as the server opens them; an error it cannot go on after fails the test. */
+/** A log of one file and its state, as the server opens them; an error it cannot go on after fails the test. */
 export async function openTestLog({ folder, dbFile, systems, clock = Date.now, segmentBytes }: TestLog): Promise<ControlLog> {
+  const onFatal = (error: Error): never => expect.unreachable(error.message)
   return openControlLog({
-    loglet: await openFileLoglet(folder, segmentBytes === undefined ? {} : { segmentBytes }),
-    dbFile,
-    systems,
-    clock,
-    log: createLogger(null),
-    onFatal: (error) => expect.unreachable(error.message),
+    openLog: (from) => openFileLog(folder, { from, onFatal, ...(segmentBytes === undefined ? {} : { segmentBytes }) }),
+    ...{ dbFile, systems, clock, log: createLogger(null), onFatal },
   })
 }

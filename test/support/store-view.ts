@@ -16,7 +16,7 @@ export function pageOf(name: string, more: Partial<ServerPage> = {}): ServerPage
     startedAt: NOW - 3_600_000,
     leader: 'id-b',
     term: 2,
-    log: { loglet: 'quorum', head: 1, tail: 101, applied: 100, waiting: 0 },
+    log: { loglet: 'quorum', head: 1, tail: 101, applied: 100, waiting: 0, refusal: null },
     store: { revision: 90, compactRevision: -1, keys: 10, leases: 2, quotaBytes: 2 ** 31 },
     watch: { watchers: 3, streams: 1, behind: 0 },
     rows: { bytes: 4096, inUseBytes: 2048, backlogBytes: 0, durablePosition: 100 },
@@ -43,6 +43,8 @@ export function pageOf(name: string, more: Partial<ServerPage> = {}): ServerPage
       { prefix: '/registry/pods/', share: 0.6, count: 60 },
       { prefix: 'app/', share: 0.4, count: 40 },
     ],
+    archive: null,
+    repairs: [],
     certificates: { client: null, peer: null },
     ...more,
   }

@@ -11,7 +11,7 @@ import {
   type Appends,
   type PendingAppend,
 } from '../../../src/core/delos/virtual-log/appends.ts'
-import { accepts, headOf, isAtLast, isCurrent, isSkipped, nextRead } from '../../../src/core/delos/virtual-log/chain.ts'
+import { accepts, headOf, isAtLast, isCurrent, isFit, nextRead, skipsOf } from '../../../src/core/delos/virtual-log/chain.ts'
 import type { Intent } from '../../../src/core/delos/virtual-log/plan.ts'
 import { fileConfigSchema, quorumConfigSchema } from '../../../src/core/delos/virtual-log/quorum-config.ts'
 import type { NewLoglet } from '../../../src/core/delos/virtual-log/reconfigure.ts'
@@ -60,6 +60,9 @@ export class VlogServer extends Process {
   values = new Map<number, number>()
   appliedSeqs = new Map<number, number>()
   #once = new AppliedOnce()
+  #skips: ReadonlySet<number> | null = null
+  /** passed over by the state of this life */
+  #skipped: number[] = []
   #appends: Appends<Own> = createAppends(1)
   #seq = 0
   #watch: SealWatch = NOT_SEALED
@@ -157,9 +160,10 @@ export class VlogServer extends Process {
       this.readied.delete(loglet)
       if (!value.chain.some((segment) => segment.loglet === loglet)) this.disks.delete(loglet)
     }
-    const skipped = value.skips.filter(({ position }) => before !== null && !before.skips.some((skip) => skip.position === position))
+    this.#skips = skipsOf(value, this.world.rules)
     if (value.skips.some(({ position }) => position === this.world.poisonAt)) this.world.poisonAt = null
-    if (before === null || this.#isHalted || skipped.some(({ position }) => position < this.reading.position)) this.#rebuild()
+    if (before === null || this.#isHalted || !isFit(this.#skips, { position: this.reading.position - 1, skipped: this.#skipped }))
+      this.#rebuild()
     if (!this.isUp) return
     this.driving?.feed({ kind: 'known', value })
     this.readOn()
@@ -325,7 +329,10 @@ export class VlogServer extends Process {
   }
 
   #apply(entry: Entry): void {
-    if (this.value !== null && isSkipped(this.value, entry.position, this.world.rules)) return this.#land(entry)
+    if (this.#skips?.has(entry.position) === true) {
+      this.#skipped.push(entry.position)
+      return this.#land(entry)
+    }
     if (keyOf(entry) === POISON_KEY && this.#isPoisoned(entry)) return
     if (this.#once.admit(entry.proposerId, entry.seq) || this.world.mutant?.appliesTwice === true) {
       this.world.checks.applied(this, entry)
@@ -360,6 +367,7 @@ export class VlogServer extends Process {
     this.values = new Map()
     this.appliedSeqs = new Map()
     this.#once = new AppliedOnce()
+    this.#skipped = []
     for (const entry of this.log) {
       if (!this.isUp || this.#isHalted) break
       this.#apply(entry)

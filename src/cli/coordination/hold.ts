@@ -1,9 +1,10 @@
 import { isRefusal, MusterError } from '../../core/kernel/errors.ts'
 import type { KeptLease, Lease, StoreClient } from '../../client/connect.ts'
+import { delayTtlMs } from '../../core/delos/recipes/etcd/lock.ts'
 import type { Turn } from '../../core/delos/recipes/etcd/queue.ts'
 import { leaseName, only, rangeRequest } from '../../core/delos/recipes/etcd/request.ts'
 import type { Recipe } from '../../core/delos/recipes/etcd/step.ts'
-import { WATCH_FILTER } from '../../core/delos/wire/messages.ts'
+import { WATCH_FILTER, type TxnRequest } from '../../core/delos/wire/messages.ts'
 import type { PlaceTimes } from '../flags/store.ts'
 import { listenForSignals, type Interrupt } from '../lock/interrupt.ts'
 import { runUnderLease } from '../lock/run-under-lease.ts'
@@ -36,6 +37,8 @@ export interface Holding<State, Held extends Turn> extends PlaceTimes {
   onHeld: (place: Place) => Promise<void>
   /** what the wait being over means; DELOS_STILL_WAITING without it */
   late?: () => Promise<MusterError>
+  /** a time for which the place stays taken when its lease is lost, and what leaves it so under a lease of its own */
+  delay?: { ms: number; leave: (held: Held, lease: bigint) => TxnRequest }
   /** what is to be waited for after CMD */
   leave?: (client: StoreClient, held: Held, signal: AbortSignal) => Promise<unknown>
 }
@@ -47,6 +50,7 @@ export interface Holding<State, Held extends Turn> extends PlaceTimes {
 export async function hold<State, Held extends Turn>(client: StoreClient, options: Holding<State, Held>): Promise<number> {
   const interrupt = listenForSignals()
   let lease: Lease | null = null
+  let delay: { id: bigint; stop: () => void } | null = null
   let isLeft = false
   try {
     lease = await client.grantLease(options.ttlMs, interrupt.signal)
@@ -54,6 +58,7 @@ export async function hold<State, Held extends Turn>(client: StoreClient, option
     const kept = client.keepAlive(lease, Math.min(options.graceMs, lease.ttlMs / 2))
     try {
       const held = await waitForTurn(client, options, lease, kept, interrupt)
+      if (options.delay !== undefined) delay = await leaveDelay(client, options, held, options.delay, lease, interrupt)
       const code = await inPlace(client, options, held, kept, interrupt)
       isLeft = options.isLeft === true && code === 0
       return code
@@ -64,11 +69,30 @@ export async function hold<State, Held extends Turn>(client: StoreClient, option
     if (interrupt.signal.aborted && !isRefusal(error)) return interrupt.exitCode()
     throw error
   } finally {
+    // CMD is over, so nothing is left to wait for. First the delay: who is woken by the end of the place must not find it.
+    delay?.stop()
+    if (delay !== null) await client.revoke(delay.id, AbortSignal.timeout(2000)).catch(() => undefined)
     // One revision for all of its keys. Without a server the lease ends by itself.
     if (lease !== null && !isLeft) await client.revoke(lease.id, AbortSignal.timeout(2000)).catch(() => undefined)
     interrupt.stop()
     client.close()
   }
+}
+
+/** Before CMD begins: from here on the place stays taken for the delay if we are gone. */
+async function leaveDelay<State, Held extends Turn>(
+  client: StoreClient,
+  options: Holding<State, Held>,
+  held: Held,
+  { ms, leave }: NonNullable<Holding<State, Held>['delay']>,
+  place: Lease,
+  interrupt: Interrupt,
+): Promise<{ id: bigint; stop: () => void }> {
+  const lease = await client.grantLease(delayTtlMs(place.ttlMs, ms), interrupt.signal)
+  const { succeeded } = await client.txn(leave(held, lease.id), { isRepeatable: true })
+  if (!succeeded) throw lost(options.what, 'before it could be used')
+  // As often as the lease of the place.
+  return { id: lease.id, stop: client.keepAlive({ ...lease, ttlMs: place.ttlMs }, 0).stop }
 }
 
 async function waitForTurn<State, Held extends Turn>(

@@ -1,7 +1,9 @@
 import type { Channel } from '../../client/channel.ts'
 import type { METHODS } from '../../core/delos/wire/methods.ts'
+import { existsSync } from 'node:fs'
+import type { Operator } from '../../client/operator.ts'
 import { Flags, MusterCommand } from '../command.ts'
-import { STORE_FLAGS, storeOptions, type StoreFlags } from '../flags/store.ts'
+import { namesServers, operatorOf, STORE_FLAGS, storeOptions, type StoreFlags } from '../flags/store.ts'
 
 export { STORE_FLAGS } from '../flags/store.ts'
 
@@ -36,6 +38,19 @@ export abstract class StoreCommand extends MusterCommand {
     } finally {
       channel.close()
     }
+  }
+
+  /** True: what is asked is asked of the servers of this context. */
+  protected isOfContext(flags: StoreFlags): boolean {
+    const { socketPath } = this.client.target
+    return !namesServers(flags) && (socketPath === undefined || existsSync(socketPath))
+  }
+
+  /** Operators' calls: to the servers that are named, else to those of this context, about one of its logs. */
+  protected async operator(flags: StoreFlags, log: 'control' | 'kv' = 'kv'): Promise<Operator> {
+    if (!this.isOfContext(flags)) return operatorOf(flags)
+    const { contextOperator } = await import('./context-operator.ts')
+    return contextOperator(this.client, log)
   }
 
   /** True: go on. False: only its plan was asked for, and is printed. Rejects with CONFIRM_REQUIRED. */

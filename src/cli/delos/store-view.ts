@@ -51,7 +51,7 @@ export interface StoreView {
     lastChange: { at: number; from: string; to: string; gapMs: number } | null
   }[]
   durability: {
-    /** `single`, `quorum 3` */
+    /** `single`, `quorum 3`; with `+archive` when a server writes one */
     class: string
     voters: number
     /** failures of servers it is made to survive, and those it survives from here on; -1: it has no majority */
@@ -81,6 +81,7 @@ export function storeViewOf(servers: readonly ServerView[]): StoreView {
   const names = new Map(servers.map(({ id, name }) => [id, name]))
   const nameOf = (id: string): string => names.get(id) || id
   const [lastChange] = there.flatMap(({ page }) => page?.lastChange ?? []).toSorted((a, b) => b.term - a.term || a.gapMs - b.gapMs)
+  const isArchived = there.some(({ page }) => page !== null && page.archive?.trouble === null)
   const alarms = new Set(there.flatMap((server) => server.alarms))
   return {
     clusterId: there.find(({ page }) => page !== null)?.page?.clusterId ?? '',
@@ -100,7 +101,7 @@ export function storeViewOf(servers: readonly ServerView[]): StoreView {
       },
     ],
     durability: {
-      class: voters <= 1 ? 'single' : `quorum ${voters}`,
+      class: `${voters <= 1 ? 'single' : `quorum ${voters}`}${isArchived ? '+archive' : ''}`,
       voters,
       survives: voters - majority,
       survivesNow: alive - majority,

@@ -52,6 +52,22 @@ export const PLACE_FLAGS = {
   grace: Flags.string({ description: 'time CMD has to end before the lease can; without it a third of --ttl', helpValue: 'TIME' }),
 }
 
+/** Of commands about the servers themselves: those of this context, or with `--endpoints` of a store. */
+export const SERVERS_FLAGS = {
+  endpoints: Flags.string({
+    description:
+      'ask the servers of a store there; without it $MUSTER_DELOS_ENDPOINTS, $ETCDCTL_ENDPOINTS, then the servers of this context while they run',
+    helpValue: 'URL,…',
+    helpGroup: 'STORE',
+  }),
+  ...OF_STORE,
+}
+
+/** Whether a store's servers are named, by the flags or the environment. */
+export function namesServers(flags: StoreFlags, env: NodeJS.ProcessEnv = process.env): boolean {
+  return flags.endpoints !== undefined || Boolean(env['MUSTER_DELOS_ENDPOINTS']) || Boolean(env['ETCDCTL_ENDPOINTS'])
+}
+
 /** The client of the store that the flags, or the environment, name. */
 export async function storeOf(flags: StoreFlags, env: NodeJS.ProcessEnv = process.env): Promise<StoreClient> {
   const { connect } = await import('../../client/connect.ts')

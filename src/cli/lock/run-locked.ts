@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { delayTtlMs } from '../../core/delos/recipes/etcd/lock.ts'
 import { isRefusal, MusterError } from '../../core/kernel/errors.ts'
 import type { Client } from '../client.ts'
 import { listenForSignals, type Interrupt } from './interrupt.ts'
@@ -14,6 +15,8 @@ export interface LockedRun {
   waitMs: number
   /** content to share it with others who share it */
   isShared: boolean
+  /** time for which the lock stays taken when its lease is lost; 0: none */
+  lockDelayMs: number
   command: readonly string[]
   note: (text: string) => void
 }
@@ -42,17 +45,34 @@ export async function runLocked(client: Client, options: LockedRun): Promise<num
     ttlMs: options.ttlMs,
     value,
     isShared: options.isShared,
+    isDelayed: options.lockDelayMs > 0,
   })
   const lease = keepLease(client, { id: place.lease, ttlMs: options.ttlMs, graceMs: options.graceMs, sentAt })
+  let delay: { id: string; stop: () => void } | null = null
   try {
     const held = await waitForLock(client, options, place, lease, interrupt)
+    if (held !== null && options.lockDelayMs > 0) delay = await leaveDelay(client, options, held)
     return held === null ? interrupt.exitCode() : await runCommand(options, held, lease, interrupt)
   } finally {
     lease.stop()
     interrupt.stop()
+    // The command is over, so nothing is left to wait for. First the delay: who is woken by the end of the place must not find it.
+    delay?.stop()
+    if (delay !== null) await client.call('delos.lease.revoke', { id: delay.id }).catch(() => undefined)
     // Without a server the lease ends by itself.
     await client.call('delos.lease.revoke', { id: place.lease }).catch(() => undefined)
   }
+}
+
+/** Before the command begins: from here on the lock stays taken for the delay if we are gone. */
+async function leaveDelay(client: Client, options: LockedRun, held: Standing): Promise<{ id: string; stop: () => void }> {
+  const sentAt = performance.now()
+  const ttlMs = delayTtlMs(options.ttlMs, options.lockDelayMs)
+  const { id } = (await client.call<{ id: string }>('delos.lease.grant', { ttlMs })).data
+  const { lease, token } = held
+  await client.call('delos.lock.delay', { name: options.name, lease, isShared: options.isShared, token, delayLease: id })
+  // As often as the lease of the place.
+  return { id, stop: keepLease(client, { id, ttlMs: options.ttlMs, graceMs: 0, sentAt }).stop }
 }
 
 /** The place once it holds the lock; null when we were interrupted while waiting. */

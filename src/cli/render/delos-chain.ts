@@ -1,4 +1,5 @@
 import type { View } from '../terminal.ts'
+import { mark } from './style.ts'
 import { table } from './table.ts'
 
 export interface SegmentRow {
@@ -22,6 +23,7 @@ export interface ChainAnswer {
   version: number
   chain: SegmentRow[]
   members: MemberRow[]
+  skips: { position: number; reason: string }[]
   tail: number
   lastGapMs: number | null
 }
@@ -41,8 +43,17 @@ export interface SwitchTrial {
   problem: string | null
 }
 
+/** A server of a context. */
+export interface FleetMemberRow extends MemberRow {
+  leads: boolean
+  /** why it is not reached; null: it is */
+  trouble: string | null
+  /** batches of the control log that it is behind; null: not known */
+  lag: number | null
+}
+
 /** The chain: where the log lies, piece by piece. */
-export function renderChain({ version, chain, tail, lastGapMs }: ChainAnswer, view: View): string {
+export function renderChain({ version, chain, skips, tail, lastGapMs }: ChainAnswer, view: View): string {
   const rows = table(view, chain, [
     { title: 'loglet', cell: ({ loglet }) => loglet },
     { title: 'kind', cell: ({ kind }) => kind },
@@ -51,7 +62,8 @@ export function renderChain({ version, chain, tail, lastGapMs }: ChainAnswer, vi
     { title: 'where', cell: (segment) => whereOf(segment), canShrink: true },
   ])
   const gap = lastGapMs === null ? '' : `; last switch: ${lastGapMs.toFixed(1)} ms without a change`
-  return `${rows}\nversion ${version}${gap}`
+  const passed = skips.map(({ position, reason }) => `\nposition ${position} is skipped: ${reason}`).join('')
+  return `${rows}\nversion ${version}${gap}${passed}`
 }
 
 export function renderSwitch(answer: SwitchAnswer | SwitchTrial): string {
@@ -74,6 +86,17 @@ export function renderMembers(members: readonly MemberRow[], view: View): string
     { title: 'name', cell: ({ name }) => name },
     { title: 'role', cell: ({ role }) => role },
     { title: 'peer urls', cell: ({ addresses }) => addresses.join(','), canShrink: true },
+  ])
+}
+
+export function renderFleetMembers(members: readonly FleetMemberRow[], view: View): string {
+  return table(view, members, [
+    { title: 'name', cell: ({ name }) => name },
+    { title: 'role', cell: ({ role, leads }) => (leads ? 'leader' : role) },
+    { title: 'reached', cell: ({ trouble }) => (trouble === null ? mark(view, 'ok', 'yes') : mark(view, 'bad', trouble)), canShrink: true },
+    { title: 'behind', cell: ({ lag }) => lag ?? '-', align: 'right' },
+    { title: 'other servers at', cell: ({ addresses }) => addresses.join(','), canShrink: true },
+    { title: 'id', cell: ({ id }) => id, isWide: true },
   ])
 }
 

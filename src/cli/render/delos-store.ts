@@ -1,6 +1,7 @@
 import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { ServerView, StoreView } from '../delos/store-view.ts'
 import type { View } from '../terminal.ts'
+import { archiveText } from './delos-space.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
 import { count } from './text.ts'
@@ -22,6 +23,8 @@ export function skewText({ clockSkewMs, clockErrorMs }: Pick<ServerView, 'clockS
 }
 
 export function reachText(server: ServerView, nowMs: number): string {
+  const refusal = server.page?.log.refusal ?? null
+  if (refusal !== null) return refusal.replace(/^muster: /, '')
   if (server.isReachable) return server.role === 'leader' ? 'leads' : server.term === 0 ? 'there' : 'follows'
   const since = server.sinceMs === null ? '' : `for ${whole(nowMs - server.sinceMs)}: `
   return `${since}${server.why ?? 'not reached'}`
@@ -34,7 +37,8 @@ export function renderStoreStatus(store: StoreView, nowMs: number, view: View): 
     { title: 'region', cell: ({ region }) => region, isWide: true },
     {
       title: 'state',
-      cell: (server) => mark(view, server.isReachable ? 'ok' : 'bad', reachText(server, nowMs)),
+      cell: (server) =>
+        mark(view, server.isReachable && (server.page?.log.refusal ?? null) === null ? 'ok' : 'bad', reachText(server, nowMs)),
       canShrink: true,
     },
     { title: 'version', cell: ({ program, version }) => (program === 'etcd' ? `etcd ${version}` : version) },
@@ -70,9 +74,32 @@ export function renderStoreStatus(store: StoreView, nowMs: number, view: View): 
     '',
     fields(view, [
       ['durability', durabilityText(store, view)],
+      ['archive', archivesText(store, view)],
+      ['repaired', repairsText(store, view)],
       ['alarms', alarmText(store, view)],
     ]),
   ].join('\n')
+}
+
+/** Of all its servers; null: it has none, and nobody asked for one. */
+function archivesText({ servers }: StoreView, view: View): string | null {
+  const archiving = servers.flatMap(({ name, page }) => (page?.archive == null ? [] : [{ name, archive: page.archive }]))
+  if (archiving.length === 0) return null
+  return archiving.map(({ name, archive }) => `${name} → ${archive.to}: ${archiveText(archive, view)}`).join('; ')
+}
+
+/** What servers could not read of their logs when they started; null: nothing. */
+function repairsText({ servers }: StoreView, view: View): string | null {
+  const repairs = servers.flatMap(({ name, page }) => (page?.repairs ?? []).map((repair) => ({ name, ...repair })))
+  if (repairs.length === 0) return null
+  return repairs
+    .map(({ name, file, offset, isRepaired }) => {
+      const where = `${name}: ${file} was damaged at offset ${offset}`
+      return isRepaired
+        ? mark(view, 'warn', `${where}, repaired from the others`)
+        : mark(view, 'bad', `${where}, being fetched from the others`)
+    })
+    .join('; ')
 }
 
 /** What it survives, and what is left of that. */
@@ -97,7 +124,7 @@ export function hasTrouble({ servers, durability, alarms, logs }: StoreView): bo
     alarms.length > 0 ||
     durability.survivesNow < durability.survives ||
     logs.some(({ leader }) => leader === null) ||
-    servers.some(({ isReachable }) => !isReachable)
+    servers.some(({ isReachable, page }) => !isReachable || (page?.log.refusal ?? null) !== null || page?.archive?.trouble != null)
   )
 }
 

@@ -1,5 +1,6 @@
 import { formatSize } from '../../core/kernel/units.ts'
 import type { LogVerdict } from '../../server/delos/verify-log.ts'
+import type { Comparison } from '../delos/compare-logs.ts'
 import type { View } from '../terminal.ts'
 import { mark } from './style.ts'
 import { table } from './table.ts'
@@ -27,4 +28,33 @@ export function renderVerdicts(logs: readonly LogVerdict[], view: View): string 
     `  ${REMEDY[kind]}`,
   ])
   return [overview, '', `${count(wrong.length, 'log')} not whole:`, ...told].join('\n')
+}
+
+/** What each server read, then what is wrong. */
+export function renderComparison({ servers, faults }: Comparison, view: View): string {
+  const overview = table(view, servers, [
+    { title: 'server', cell: ({ server }) => server },
+    { title: 'keeps from', cell: ({ head }) => head, align: 'right' },
+    { title: 'to', cell: ({ tail }) => tail - 1, align: 'right' },
+    { title: 'read', cell: ({ read }) => read, align: 'right' },
+    {
+      title: 'state',
+      cell: ({ server, problem }) => {
+        const fault = faults.find((each) => each.server === server)
+        if (problem !== null) return mark(view, 'bad', problem)
+        return fault === undefined ? mark(view, 'ok', 'as the others') : mark(view, 'bad', fault.kind)
+      },
+      canShrink: true,
+    },
+  ])
+  if (faults.length === 0) return overview
+  const told = faults.map(
+    ({ server, from, kind, reason }) => `${mark(view, 'bad', kind)} at ${server} from position ${from} on: ${reason}.`,
+  )
+  return [
+    overview,
+    '',
+    ...told,
+    '  Start that server again: it gets what it lost from the others. If servers differ, restore from an archive or a snapshot.',
+  ].join('\n')
 }

@@ -14,6 +14,15 @@ const MARK_OF: Record<string, Mark> = {
   lost: 'bad',
 }
 
+function serversLine({ servers }: FleetStatus, view: View): string {
+  return servers
+    .map(({ name, role, leads, isSelf, trouble }) => {
+      const words = [leads ? 'leads' : role === 'learner' ? 'learner' : 'follows', ...(isSelf ? ['this one'] : [])]
+      return trouble === null ? mark(view, 'ok', `${name} (${words.join(', ')})`) : mark(view, 'bad', `${name} (not reached: ${trouble})`)
+    })
+    .join('  ')
+}
+
 /** The processes of a fleet, where they answer and where their logs are. */
 export function renderFleet(status: FleetStatus, view: View): string {
   const { server, scuba } = status
@@ -22,6 +31,7 @@ export function renderFleet(status: FleetStatus, view: View): string {
     ['context', `${status.context}  ${status.healthy ? mark(view, 'ok', 'healthy') : mark(view, 'warn', 'not healthy')}`],
     ['state', status.root],
     ['server', `pid ${server.pid}, up ${formatDuration(server.upMs)}, log position ${server.position}`],
+    ['servers', status.servers.length > 1 ? serversLine(status, view) : null],
     ['socket', server.socket],
     ['listens', server.listen],
     ['etcd', server.etcd],

@@ -7,6 +7,7 @@ export interface Loglet {
    * Appends entries as one atomic batch: after a crash all of them are there or none.
    * Resolves with the first position once they are on disk (fdatasync returned); rejects with MusterError DISK_FULL
    * (nothing was appended, the loglet goes on) or DELOS_DISK_FAILED (the outcome is unknown, the loglet is dead).
+   * The bytes are copied before it returns.
    */
   append(payloads: readonly Uint8Array[]): Promise<number>
   /** Position after the last durable entry; the first entry of a log has position 1. */

@@ -18,6 +18,16 @@ export const CONTROL_TABLES = [
     label TEXT NOT NULL, value TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (label, value, kind, name)
   ) WITHOUT ROWID`,
   'CREATE INDEX delos_meta_label_of ON delos_meta_label (kind, name)',
+  // What servers may join by; `hash`: SHA-256 of the secret, which nobody here knows. Times: log time in ms.
+  `CREATE TABLE delos_token (
+    hash TEXT PRIMARY KEY, uses INTEGER NOT NULL, used INTEGER NOT NULL, until INTEGER NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL
+  ) WITHOUT ROWID`,
+  // The newest certificate of each server. `key`: SHA-256 of its public key; `token`: by which the server came in.
+  `CREATE TABLE delos_cert (
+    server TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL, serial TEXT NOT NULL, not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL, token TEXT, at INTEGER NOT NULL
+  ) WITHOUT ROWID`,
+  'CREATE INDEX delos_cert_key ON delos_cert (key)',
   // What is wrong with a log, its disk or its servers, until it is over.
   'CREATE TABLE delos_alarm (kind TEXT NOT NULL, target TEXT NOT NULL, text TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (kind, target)) WITHOUT ROWID',
 ]

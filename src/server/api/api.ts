@@ -4,8 +4,13 @@ import { type ActionDef, type CommandDef, type Operation, type OpContext, routeO
 import { BugError } from '../../core/kernel/assert.ts'
 import { isRefusal, type MusterError, refuse } from '../../core/kernel/errors.ts'
 import type { ControlLog } from '../state/control-log.ts'
+import { HERE } from '../following/here.ts'
+import { NOT_LEADER_HEADER, type LeaderLink } from '../following/leader-link.ts'
+import { CALLER_HEADER, callerNamed, passOn } from '../following/pass-on.ts'
 import type { Wiring } from '../host.ts'
 import type { Logger } from '../../platform/logger.ts'
+import { callerOf, setCaller } from './callers.ts'
+import type { Door } from './doors.ts'
 import { openApiDocument } from './openapi.ts'
 import { type Caller, mayAct, type TokenStore } from './roles.ts'
 import { sendEvents } from './sse.ts'
@@ -26,23 +31,31 @@ export interface ApiOptions {
   log: Logger
   /** answers GET /v1/status */
   status: () => Promise<unknown>
+  /** to the server that leads, which is asked everything but how this one is; null: this one leads */
+  link: LeaderLink | null
   /** one row per finished operation, for telemetry */
   onOperation: (row: { operation: string; actor: string; ms: number; ok: boolean; code: string; trace: string }) => void
 }
 
+/** What a server answers of itself, whoever leads. */
+const OF_ITSELF = new Set(['/healthz', '/openapi.json', '/v1/status'])
+/** A query waits so long for a leader, and is then answered from what this server has. */
+const QUERY_PATIENCE_MS = 1500
+
 /** Largest body of an operation; uploads and row streams have routes and limits of their own. */
 const BODY_BYTES_MAX = 4 * 1024 * 1024
 
-/** The HTTP interface: one route per operation, events, status, and what the wirings add. `isLocal`: the Unix socket. */
-export function createApi(options: ApiOptions, isLocal: boolean): FastifyInstance {
+/** The HTTP interface at one door: one route per operation, events, status, and what the wirings add. */
+export function createApi(options: ApiOptions, door: Door): FastifyInstance {
   const app = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, routerOptions: { maxParamLength: 500 } })
-  const callers = new WeakMap<FastifyRequest, Caller>()
   const operations = options.domains.flatMap((domain) => domain.systems.flatMap((system) => system.operations))
   const operationRoutes = new Set(operations.map(({ name }) => routeOf(name)))
+  const queryRoutes = new Set(operations.filter(({ kind }) => kind === 'query').map(({ name }) => routeOf(name)))
+  const { link } = options
 
-  app.addHook('onRequest', async (request) => {
-    const caller = whoIs(request, options.tokens, isLocal)
-    callers.set(request, caller)
+  app.addHook('onRequest', async (request, reply) => {
+    const caller = whoIs(request, options.tokens, door)
+    setCaller(request, caller)
     // Operations look at their own role; what else is written (rows, uploads, reports) takes an operator.
     const isRead = request.method === 'GET' || request.method === 'HEAD' || operationRoutes.has(request.routeOptions.url ?? '')
     if (!isRead && !mayAct(caller.role, 'operator'))
@@ -50,10 +63,22 @@ export function createApi(options: ApiOptions, isLocal: boolean): FastifyInstanc
         'NOT_PERMITTED',
         `${request.method} ${request.url.split('?')[0]} needs the role operator; ${caller.actor} has ${caller.role}`,
       )
+    const path = request.url.split('?')[0] ?? ''
+    if (link === null || OF_ITSELF.has(path) || (door === 'server' && path.startsWith(`${HERE}/`))) return
+    // It is asked only by who took it for the leader.
+    if (door === 'server') throw refuse('DELOS_NOT_LEADER', 'this server does not lead the fleet')
+    if (queryRoutes.has(path) && (await link.find(QUERY_PATIENCE_MS)) === null) return
+    reply.hijack()
+    const refusal = await passOn(request.raw, reply.raw, caller, link)
+    if (refusal !== null && !reply.raw.headersSent)
+      reply.raw
+        .writeHead(STATUS[refusal.exit] ?? 500, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ ok: false, error: refusal }))
   })
   app.setErrorHandler((error: FastifyError | MusterError, request, reply) => {
     const known = asRefusal(error)
     if (known.code === 'INTERNAL') options.log.error('a request failed by a bug', { url: request.url, error: String(error.stack ?? error) })
+    if (known.code === 'DELOS_NOT_LEADER') reply.header(NOT_LEADER_HEADER, '1')
     return reply.code(STATUS[known.exit] ?? 500).send({ ok: false, error: known })
   })
   app.setNotFoundHandler((request, reply) =>
@@ -69,7 +94,7 @@ export function createApi(options: ApiOptions, isLocal: boolean): FastifyInstanc
     for (const system of domain.systems) {
       for (const operation of system.operations) {
         const handle = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> =>
-          serve(operation, domain.control, options, callers.get(request) as Caller, request, reply)
+          serve(operation, domain.control, options, callerOf(request), request, reply)
         app.post(routeOf(operation.name), handle)
         const isRead = operation.kind === 'query' || (operation.kind === 'action' && !operation.isMutation)
         if (isRead) app.get(routeOf(operation.name), handle)
@@ -85,8 +110,9 @@ export function createApi(options: ApiOptions, isLocal: boolean): FastifyInstanc
   return app
 }
 
-function whoIs(request: FastifyRequest, tokens: TokenStore, isLocal: boolean): Caller {
-  if (isLocal) {
+function whoIs(request: FastifyRequest, tokens: TokenStore, door: Door): Caller {
+  if (door === 'server') return callerNamed(request.headers[CALLER_HEADER])
+  if (door === 'socket') {
     // Whoever can open the socket (0600) is its owner; the header says on whose behalf.
     const actor = request.headers['x-muster-actor']
     return { actor: typeof actor === 'string' && /^[\w:.@-]{1,128}$/.test(actor) ? actor : 'user:local', role: 'admin' }
@@ -160,7 +186,8 @@ async function perform(
     const context: OpContext = { actor: caller.actor, role: caller.role, now: control.now(), position: control.tail() }
     const answer = operation.answer(control.db, input, context)
     if (isRefusal(answer)) throw answer
-    return { ok: true, data: answer, warnings: [], position: control.tail() }
+    const warnings = options.link === null ? [] : ['no server leads at the moment: this is what this server knew last']
+    return { ok: true, data: answer, warnings, position: control.tail() }
   }
   if (operation.kind === 'action') {
     const data = await action(operation, options.wirings, caller, request, reply, input)

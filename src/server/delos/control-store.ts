@@ -1,32 +1,40 @@
-import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isRefusal, MusterError } from '../../core/kernel/errors.ts'
-import { parseDuration } from '../../core/kernel/units.ts'
 import { carryOut, type CarriedOut, type Wish } from '../../core/delos/programs/carry-out.ts'
 import { storeOperations } from '../../core/delos/programs/index.ts'
+import { FEATURES } from '../../core/delos/virtual-log/features.ts'
+import type { RegisterValue } from '../../core/delos/virtual-log/value.ts'
+import { lastSegment, presentServers } from '../../core/delos/virtual-log/value.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { StatePaths } from '../../platform/paths.ts'
-import type { RpcError } from '../../core/delos/wire/service.ts'
-import type { EtcdPort } from './etcd/port.ts'
-import { openFileLoglet, type FileLoglet, type FileLogletOptions } from './file-loglet.ts'
-import type { Measures } from './serve/measures.ts'
-import { createAside } from './serve/aside.ts'
-import { tokenKey } from './serve/data-dir.ts'
-import { clusterIdOf, memberIdOf } from './serve/options.ts'
-import { servicesOf } from './serve/services.ts'
-import { identifyBy, identifyLocal, LocalCall } from './store/identity.ts'
-import type { MemberChanges } from './store/maintenance-service.ts'
-import { readRowsFile } from './store/materialiser.ts'
-import { openStore } from './store/open-store.ts'
+import type { EtcdPort, JsonCall } from './etcd/port.ts'
+import { openFileLoglet } from './file-loglet.ts'
+import { openFleetLog } from './fleet-logs.ts'
+import type { Identity } from '../state/identity.ts'
+import { fleetMembers, type FleetMembers } from './membership/fleet-members.ts'
+import { scopedPeers, type Peers } from './quorum/peers.ts'
+import { adminCalls } from './serve/admin.ts'
+import { Measures } from './serve/measures.ts'
+import { createMembers } from './serve/members.ts'
+import { openServedStore } from './serve/served-store.ts'
+import { tuningOf } from './serve/tuning.ts'
+import { identifyLocal, LocalCall } from './store/identity.ts'
 import type { Replica } from './store/replica.ts'
 import { runProgram } from './store/run-program.ts'
-import { openSingleLog, type SingleLog } from './store/single-log.ts'
-import { TokenKeys, tokensFrom } from './store/tokens.ts'
+import { quietLog, type QuietLog } from './store/quiet-log.ts'
+import type { VirtualLog } from './virtual-log/virtual-log.ts'
 
 /** The key-value store of the control plane: on a log of its own, the same store as that of `delos serve`. */
 export interface ControlStore {
   replica: Replica
-  log: SingleLog
+  log: QuietLog
+  /** of what the log is made, and how it moves */
+  chain: VirtualLog
+  /** the servers of the fleet, of both its logs */
+  members: FleetMembers
+  /** operators' calls about either log */
+  calls: Record<'control' | 'kv', Record<string, JsonCall>>
   /** Carries out an operation of `delos.kv`, `.lease` or `.lock`, on behalf of somebody who may. Rejects with its refusal. */
   operate: (name: string, input: unknown, who: { actor: string; signal?: AbortSignal }, wish?: Wish) => Promise<CarriedOut<unknown>>
   /** Answers etcd's clients at `HOST:PORT` too; gives the address it really has. Rejects with PORT_TAKEN or USAGE. */
@@ -38,6 +46,14 @@ export interface ControlStore {
 
 export interface ControlStoreOptions {
   paths: StatePaths
+  identity: Identity
+  /** of the process */
+  peers: Peers
+  /** the log of muster's own state, whose servers are those of this one */
+  control: VirtualLog
+  /** of a server that joins: what the register was then */
+  initial?: RegisterValue
+  profile?: 'lan' | 'wan'
   logger: Logger
   onFatal: (error: MusterError) => void
   /** default 16 MiB; made at the first write */
@@ -50,69 +66,76 @@ export interface ControlStoreOptions {
 const HISTORY_REVISIONS = 100_000
 const QUOTA_BYTES = 2 * 1024 ** 3
 const REQUEST_BYTES_MAX = 1_572_864
-const NO_MEMBER_CHANGE: RpcError = { code: 12, text: 'muster: the store of a context has one server' }
-const ALONE: MemberChanges = {
-  add: async () => NO_MEMBER_CHANGE,
-  remove: async () => NO_MEMBER_CHANGE,
-  update: async () => NO_MEMBER_CHANGE,
-  promote: async () => NO_MEMBER_CHANGE,
-}
+const SEGMENT_BYTES = 16 * 1024 * 1024
 const DO_IT: Wish = { isPlan: false, apply: undefined }
 
-/** Opens the store of a state directory, and writes nothing before it is used. */
-export async function openControlStore({ paths, logger, onFatal, segmentBytes, onSync }: ControlStoreOptions): Promise<ControlStore> {
-  const self = { id: memberIdOf([paths.root], 'muster'), name: paths.context, peerUrls: [] }
-  const clusterId = clusterIdOf([self])
-  const loglet = await openLog(paths, logger, {
-    ...(segmentBytes === undefined ? {} : { segmentBytes }),
-    ...(onSync === undefined ? {} : { onSync }),
-  })
-  const log = openSingleLog(loglet, self.id, onFatal)
-  const { replica, materialiser } = openStore({
-    ...{
-      log,
-      file: paths.kvDb,
-      kept: readRowsFile(paths.kvDb, logger),
-      dir: null,
-      limits: {},
-      localTail: log.tail(),
-      logger,
-      onFatal,
-    },
-  })
-  const aside = createAside(logger)
-  const tokenKeys = new TokenKeys(tokenKey(paths.root))
-  const tokens = tokensFrom('simple', tokenKeys, Date.now, parseDuration)
+/** Opens the store of a state directory; before it is used, its log gets no segment file and the store no rows. */
+export async function openControlStore(given: ControlStoreOptions): Promise<ControlStore> {
+  const { paths, identity, peers, control, logger, onFatal } = given
+  const self = { id: BigInt(`0x${identity.server}`), name: identity.name, peerUrls: [] }
+  const clusterId = BigInt(`0x${identity.cluster}`)
+  await setOldFormAside(paths, logger)
+  const measures = new Measures()
   const clientUrls: string[] = []
-  const services = servicesOf({
-    options: {
-      clusterId,
-      self,
-      advertiseClientUrls: clientUrls,
-      quotaBytes: QUOTA_BYTES,
-      autoCompaction: { mode: 'revision', keep: HISTORY_REVISIONS },
-      requestBytesMax: REQUEST_BYTES_MAX,
-    },
-    replica,
-    materialiser,
-    cluster: { servers: () => [{ ...self, isLearner: false }], changes: ALONE, moveLeader: () => false },
-    ...{ kvDb: paths.kvDb, snapshotDir: join(paths.root, 'snapshots'), diskDir: null },
-    identify: identifyLocal(replica.store, identifyBy(replica.store, tokens)),
-    ...{ aside, tokens, tokenKeys, logger },
-    isQuietUntilUsed: true,
-  })
+  const options = {
+    ...{ name: identity.name, dataDir: paths.root, self, clusterId, clusterToken: 'muster', advertiseClientUrls: clientUrls },
+    ...{ quotaBytes: QUOTA_BYTES, requestBytesMax: REQUEST_BYTES_MAX, authToken: 'simple', features: FEATURES },
+    autoCompaction: { mode: 'revision', keep: HISTORY_REVISIONS } as const,
+  }
   const ports: EtcdPort[] = []
-  let measures: Measures | null = null
-  const oldest = (): number => Math.max(replica.store.compactRevision, 1)
+  let log: QuietLog | null = null
+  let members: FleetMembers | null = null
+  const store = await openServedStore({
+    ...{ options, measures, limits: {}, isQuietUntilUsed: true, logger, onFatal },
+    heldBytes: () => ports.reduce((sum, port) => sum + port.stats().heldBytes, 0),
+    onAgain: () =>
+      onFatal(new MusterError('DELOS_POISON', 'the key-value store is made anew, without what is to be skipped: start the server again')),
+    files: { kvDb: paths.kvDb, snapshotDir: join(paths.root, 'snapshots'), tokenKeyDir: paths.root },
+    tuning: { ...tuningOf({}), segmentBytes: given.segmentBytes ?? SEGMENT_BYTES },
+    openLog: async (from) => {
+      const chain = await openFleetLog('kv', { ...given, from })
+      log = quietLog(chain)
+      const others = (): bigint[] => presentServers(chain.value()).flatMap(({ id }) => (id === identity.server ? [] : [BigInt(`0x${id}`)]))
+      return { log: chain, ordered: log, localTail: chain.localTail(), peers: scopedPeers(peers, 'kv'), others }
+    },
+    identified: (replica, identify) => identifyLocal(replica.store, identify),
+    // The servers of this log are those of the other one.
+    promotes: 'never',
+    changed: (own, aside, chain) => {
+      const ofControl = createMembers({
+        ...{ log: control, applied: () => control.tail() - 1, aside, self: self.id, clusterToken: 'muster', logger },
+        ...{ topic: 'server.health.control', features: FEATURES, promotes: 'odd', listen: () => peers.listen() },
+      })
+      members = fleetMembers({
+        control: { log: control, members: ofControl },
+        kv: { log: chain, members: own },
+        leads: () => control.role().isLeader,
+        logger,
+      })
+      return members
+    },
+  })
+  if (log === null || members === null) throw new MusterError('INTERNAL', 'the store has no log')
+  const quiet: QuietLog = log
+  const both: FleetMembers = members
+  const oldest = (): number => Math.max(store.replica.store.compactRevision, 1)
 
   return {
-    replica,
-    log,
+    replica: store.replica,
+    log: quiet,
+    chain: store.log,
+    members: both,
+    calls: {
+      kv: store.calls,
+      control: adminCalls({
+        ...{ log: control, replica: store.replica, identify: store.identify, members: both, features: FEATURES, clusterId, self: self.id },
+      }),
+    },
     oldest,
     operate: async (name, input, { actor, signal }, wish = DO_IT) => {
       const operation = storeOperations.get(name)
       if (operation === undefined) throw new MusterError('UNAVAILABLE', `${name} is not served by this process`)
-      const done = await runProgram(services.service, carryOut(operation, input as never, wish), new LocalCall(actor, signal))
+      const done = await runProgram(store.service, carryOut(operation, input as never, wish), new LocalCall(actor, signal))
       if (!isRefusal(done)) return done
       throw done.code === 'DELOS_REVISION' ? withOldest(done, oldest()) : done
     },
@@ -122,29 +145,30 @@ export async function openControlStore({ paths, logger, onFatal, segmentBytes, o
       const { openPortForClients } = await import('./serve/client-port.ts')
       const { pagesOf } = await import('./serve/pages.ts')
       const host = (match[1] as string).replace(/^\[|\]$/g, '')
-      const { Measures } = await import('./serve/measures.ts')
-      measures ??= new Measures()
-      measures.follow(replica)
-      const { root: dataDir } = paths
       const pages = pagesOf({
-        ...{ replica, materialiser, counters: services.counters, measures, members: services.members },
-        options: { name: self.name, dataDir, self, members: [self], clusterId, quotaBytes: QUOTA_BYTES, clientTls: null, peerTls: null },
+        ...{ replica: store.replica, materialiser: store.materialiser, counters: store.services.counters, measures },
+        members: store.services.members,
+        options: { ...options, members: [self], clientTls: null, peerTls: null },
         ports: () => ports.map((one) => one.stats()),
-        troubles: () => [],
-        trouble: () => null,
+        troubles: () => peers.troubles(),
+        queues: () => ({ peers: peers.queues(), parked: store.log.parked }),
+        archive: store.archive,
+        repairs: () => store.log.repairs(),
+        loglet: () => lastSegment(store.log.value()).kind,
+        trouble: store.trouble,
       })
-      const service = measures.counted(services.service)
-      const port = await openPortForClients({ host, port: Number(match[2]), service, native: services.native, pages }, '--etcd')
+      const { service, native, calls } = store
+      const port = await openPortForClients({ host, port: Number(match[2]), service, native, calls, pages }, '--etcd')
       ports.push(port)
       clientUrls.push(port.url)
       return new URL(port.url).host
     },
     close: async () => {
       for (const port of ports) await port.close()
-      measures?.stop()
-      services.stop()
-      aside.stop()
-      await replica.close()
+      both.stop()
+      measures.stop()
+      await store.close()
+      await store.log.close()
     },
   }
 }
@@ -154,17 +178,18 @@ function withOldest({ code, message, details }: MusterError, oldest: number): Mu
 }
 
 /** A log of the form before this store is set aside, whole, and its rows are removed: they mean nothing to it. */
-async function openLog({ log, kvDb }: StatePaths, logger: Logger, options: FileLogletOptions): Promise<FileLoglet> {
+async function setOldFormAside({ log, kvDb }: StatePaths, logger: Logger): Promise<void> {
   const dir = join(log, 'kv')
-  const loglet = await openFileLoglet(dir, options)
+  const names = await readdir(dir).catch(() => [])
+  if (!names.some((name) => name.endsWith('.seg'))) return
+  const loglet = await openFileLoglet(dir)
   const [first] = loglet.readNext(loglet.head(), 1)
-  if (first === undefined || first.payload[0] !== OPENING_BRACE) return loglet
   await loglet.close()
+  if (first?.payload[0] !== OPENING_BRACE) return
   const aside = await mkdtemp(`${dir}-old-form-`)
   await rename(dir, join(aside, 'kv'))
   for (const suffix of ['', '-wal', '-shm']) await rm(kvDb + suffix, { force: true })
   logger.warn('the key-value store begins anew: its log was of an older form, and is kept aside', { dir: aside })
-  return openFileLoglet(dir, options)
 }
 
 /** How the entries of the older form begin: they were JSON. */

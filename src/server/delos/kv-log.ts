@@ -1,5 +1,5 @@
 import type { Entry } from '../../core/contracts/entry.ts'
-import type { OrderedLog } from '../../core/contracts/ordered-log.ts'
+import type { BatchLog } from '../state/control-log.ts'
 import { readBatch, type Batch } from '../../core/delos/engines/batch.ts'
 import { decodeCommand } from '../../core/delos/kv/command-codec.ts'
 import type { KvCommand } from '../../core/delos/kv/command.ts'
@@ -31,9 +31,9 @@ const TYPE: Record<KvCommand['kind'], string> = {
 }
 
 /** The store's log as entries: a batch at a position is one, with all that was asked in it. */
-export function readableKvLog(log: OrderedLog): ReadableLog {
+export function readableKvLog(log: Pick<BatchLog, 'localHead' | 'tail' | 'read'>): ReadableLog {
   return {
-    head: () => log.head(),
+    head: () => log.localHead(),
     tail: () => log.tail(),
     read: (from, max) => log.read(from, max).map(entryOf),
   }

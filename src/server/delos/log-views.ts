@@ -5,6 +5,10 @@ import type { Entry } from '../../core/contracts/entry.ts'
 import { lockList, type logList, type logShow, type status } from '../../core/delos/operations.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import type { ControlStore } from './control-store.ts'
+import { FLEET_LOGS } from './fleet-logs.ts'
+import type { VirtualLog } from './virtual-log/virtual-log.ts'
+import { quorumConfigSchema } from '../../core/delos/virtual-log/quorum-config.ts'
+import { lastSegment, type Segment } from '../../core/delos/virtual-log/value.ts'
 import type { ReadableLog } from './kv-log.ts'
 
 export type Logs = Record<'control' | 'kv', ReadableLog>
@@ -47,20 +51,25 @@ export function showEntry(logs: Logs, input: z.output<typeof logShow.input>): En
   return entry
 }
 
-export async function describeLogs(
-  logs: Logs,
-  dir: string,
-  store: ControlStore,
-  etcd: string | null,
-): Promise<z.output<typeof status.output>> {
+export interface LogSources {
+  logs: Logs
+  chains: Record<keyof Logs, Pick<VirtualLog, 'value'>>
+  /** of the logs */
+  dir: string
+  store: ControlStore
+  /** where etcd's clients are answered, or null */
+  etcd: string | null
+}
+
+export async function describeLogs({ logs, chains, dir, store, etcd }: LogSources): Promise<z.output<typeof status.output>> {
   const { value } = await store.operate(lockList.name, { prefix: '' }, { actor: 'muster' })
   const { locks } = value as z.output<typeof lockList.output>
   const { revision, keyCount } = store.replica.store
   return {
-    durability: 'single (one disk)',
-    logs: (['control', 'kv'] as const).map((log) => ({
+    durability: durabilityOf(lastSegment(chains.control.value())),
+    logs: FLEET_LOGS.map((log) => ({
       log,
-      loglet: 'file',
+      loglet: lastSegment(chains[log].value()).kind,
       head: logs[log].head(),
       tail: logs[log].tail(),
       dir: join(dir, log),
@@ -77,6 +86,15 @@ export async function describeLogs(
   }
 }
 
+function durabilityOf({ kind, config }: Segment): string {
+  if (kind === 'file') return 'single (one disk)'
+  return kind === 'etcd' ? 'etcd' : `quorum (a majority of ${quorumConfigSchema.parse(config).voters.length} servers)`
+}
+
 function sizeOf(dir: string): number {
-  return readdirSync(dir).reduce((sum, name) => sum + (statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0), 0)
+  const names = readdirSync(dir, { recursive: true, encoding: 'utf8' })
+  return names.reduce((sum, name) => {
+    const found = statSync(join(dir, name), { throwIfNoEntry: false })
+    return sum + (found?.isFile() ? found.size : 0)
+  }, 0)
 }

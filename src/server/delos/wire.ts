@@ -7,6 +7,7 @@ import {
   lockOperations,
   logList,
   logShow,
+  memberToken,
   snapshotSave,
   status,
 } from '../../core/delos/operations.ts'
@@ -18,8 +19,11 @@ import type { ControlStore } from './control-store.ts'
 import { historyOf } from './kv-history.ts'
 import { readableKvLog } from './kv-log.ts'
 import { sendKvWatch } from './kv-watch.ts'
+import { fleetCalls, type FleetCallsOptions } from './membership/fleet-calls.ts'
+import { operatorRoutes } from './membership/operator-routes.ts'
 import { createLogMeter, type LogMeter } from './log-meter.ts'
 import { describeLogs, listEntries, showEntry, type Logs } from './log-views.ts'
+import type { VirtualLog } from './virtual-log/virtual-log.ts'
 import { removeLeftovers, saveSnapshot, type SnapshotSource } from './snapshot/save.ts'
 
 export interface DelosParts {
@@ -29,11 +33,14 @@ export interface DelosParts {
   /** where etcd's clients are answered, or null */
   etcd: () => string | null
   meter?: LogMeter
+  fleet: FleetCallsOptions
+  /** makes tokens for servers that are to join; absent: this server takes nobody in */
+  memberToken?: NonNullable<Wiring['plannedActions']>[string]
 }
 
 /** The adapters of delos: the key-value store, watches, configurations as keys, and reading the logs. */
-export function wireDelos({ host, control, store, etcd, meter = createLogMeter() }: DelosParts): Wiring {
-  const logs: Logs = { control, kv: readableKvLog(store.log) }
+export function wireDelos({ host, control, store, etcd, meter = createLogMeter(), fleet, memberToken: makeToken }: DelosParts): Wiring {
+  const logs: Logs = { control, kv: readableKvLog(store.chain) }
   const configs = createConfigKeys(store, host.db)
   const own: readonly ActionDef[] = [...kvOperations, ...leaseOperations, ...lockOperations].filter((one) => one !== kvHistory)
   return {
@@ -45,15 +52,19 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
         return []
       },
     },
-    plannedActions: Object.fromEntries(
-      own.map(({ name }) => [name, (input: unknown, who: ActionContext, wish: Wish) => store.operate(name, input, who, wish)]),
-    ),
+    plannedActions: {
+      ...Object.fromEntries(
+        own.map(({ name }) => [name, (input: unknown, who: ActionContext, wish: Wish) => store.operate(name, input, who, wish)]),
+      ),
+      ...(makeToken === undefined ? {} : { [memberToken.name]: makeToken }),
+    },
     actions: {
       [kvHistory.name]: async (input) => historyOf(store, input),
       [logList.name]: async (input) => listEntries(logs, input),
       [logShow.name]: async (input) => showEntry(logs, input),
-      [snapshotSave.name]: async ({ file }: { file: string }) => saveSnapshot(sourceOf(host, control, store), file),
-      [status.name]: async () => describeLogs(logs, host.paths.log, store, etcd()),
+      [snapshotSave.name]: async ({ file }: { file: string }) => saveSnapshot(sourceOf(host, control, store, fleet.control), file),
+      [status.name]: async () =>
+        describeLogs({ logs, chains: { control: fleet.control, kv: store.chain }, dir: host.paths.log, store, etcd: etcd() }),
     },
     start: () => {
       meter.start(host, logs, host.paths.log)
@@ -62,21 +73,15 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
     stop: async () => meter.stop(),
     routes: (app) => {
       app.post('/v1/delos/kv/watch', async (request, reply) => sendKvWatch(store, request, reply))
+      operatorRoutes(app, { kv: store.calls.kv, control: { ...store.calls.control, ...fleetCalls(fleet) } })
     },
   }
 }
 
-function sourceOf({ paths }: ServerHost, control: ControlLog, store: ControlStore): SnapshotSource {
+function sourceOf({ paths }: ServerHost, control: ControlLog, store: ControlStore, chain: VirtualLog): SnapshotSource {
   return {
     paths,
-    quiesce: (work) =>
-      control.quiesce(() =>
-        store.log.quiesce(() =>
-          work({
-            control: { head: control.head(), tail: control.tail() },
-            kv: { head: store.log.head(), tail: store.log.tail() },
-          }),
-        ),
-      ),
+    logs: { control: chain, kv: store.chain },
+    quiesce: (work) => control.quiesce(() => store.log.quiesce(work)),
   }
 }

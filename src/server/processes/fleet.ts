@@ -33,13 +33,15 @@ export function planLocalFleet(wanted: {
   gatewayPort: number | null
   cpuMilli?: number | undefined
   memoryBytes?: number | undefined
+  /** of nodes beside those of other servers: the server's name before each */
+  server?: string | undefined
 }): LocalFleet {
-  const cpuMilli = wanted.cpuMilli ?? Math.floor((availableParallelism() * 1000) / wanted.nodes)
-  const memoryBytes = wanted.memoryBytes ?? Math.floor((totalmem() * MEMORY_SHARE) / wanted.nodes)
+  const cpuMilli = wanted.cpuMilli ?? Math.floor((availableParallelism() * 1000) / Math.max(1, wanted.nodes))
+  const memoryBytes = wanted.memoryBytes ?? Math.floor((totalmem() * MEMORY_SHARE) / Math.max(1, wanted.nodes))
   const nodes = Array.from({ length: wanted.nodes }, (_, i): LocalNode => {
     const region = (i % wanted.regions) + 1
     return {
-      node: `n${i + 1}`,
+      node: wanted.server === undefined ? `n${i + 1}` : `${wanted.server}-n${i + 1}`,
       region: `r${region}`,
       zone: `r${region}-z1`,
       rack: `r${region}-k${Math.floor(i / wanted.regions) + 1}`,

@@ -9,6 +9,7 @@ import { identify, isAlive, readProcessId } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
 import { lockState, prepareStateDir } from '../state/state-dir.ts'
 import type { FleetStatus } from '../api/status.ts'
+import { serverCommand, type Membership } from './server-command.ts'
 import { takeStartError } from './start-error.ts'
 import { clearLeftovers } from './teardown.ts'
 
@@ -34,6 +35,8 @@ export async function launchServer(
     fleet: LocalFleet | null
     listen: string | null
     etcd?: string | null
+    /** how it belongs to a cluster; absent: as its state directory says */
+    membership?: Membership
     readStatus: () => Promise<FleetStatus>
     onProgress?: (status: FleetStatus) => void
     signal?: AbortSignal
@@ -50,14 +53,12 @@ export async function launchServer(
   options.signal?.throwIfAborted()
   const [program, main] = entryPoint('server/main')
   const output = openSync(join(paths.logs, 'server.out'), 'a', 0o600)
-  const args = [main, '--state-dir', paths.root, '--context', paths.context]
-  if (options.listen) args.push('--listen', options.listen)
-  if (options.etcd) args.push('--etcd', options.etcd)
+  const { args, env } = serverCommand(paths, options)
   // Two pool threads are kept busy by the logs' fdatasync; with the default of four, DNS and large reads would delay commits.
-  const child = spawn(program, args, {
+  const child = spawn(program, [main, ...args], {
     detached: true,
     stdio: ['ignore', output, output],
-    env: { ...process.env, UV_THREADPOOL_SIZE: '8' },
+    env: { ...process.env, UV_THREADPOOL_SIZE: '8', ...env },
   })
   closeSync(output)
   child.unref()

@@ -1,16 +1,21 @@
+import { randomInt } from 'node:crypto'
 import type { System } from '../../core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../core/contracts/entry.ts'
-import type { Loglet } from '../../core/contracts/loglet.ts'
+import type { LogletEntry } from '../../core/contracts/loglet.ts'
+import type { OrderedLog } from '../../core/contracts/ordered-log.ts'
 import type { ReadDb } from '../../core/contracts/storage.ts'
 import { assert } from '../../core/kernel/assert.ts'
 import { isRefusal, refuse, type MusterError } from '../../core/kernel/errors.ts'
-import { decodeEntry, encodeEntry } from './entry-codec.ts'
-import { assertRoom, isFull, openDerived, replay, rollback } from './derived-state.ts'
-import { createEntryRegistry } from './entry-registry.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { dropWatch, type PlanChange, planId, watchChanges } from './plan-diff.ts'
-import { openReadDb } from './state-db.ts'
-import { SCHEMA_CURSOR_SQL } from './state-schema.ts'
+import { decideJob } from './decide-job.ts'
+import { applyBatches, assertRoom, beginAnew, isFull, openDerived, rollback } from './derived-state.ts'
+import { batchHead, encodeBatch } from './entry-batch.ts'
+import { createEntryRegistry, type EntryRegistry } from './entry-registry.ts'
+import { EntryReader } from './entry-reader.ts'
+import { Leadership } from './leadership.ts'
+import type { PlanChange } from './plan-diff.ts'
+import { type OpenDb, openReadDb } from './state-db.ts'
+import { SCHEMA_CURSOR_SQL, type StateCursor, writeCursor } from './state-schema.ts'
 
 export interface SubmitContext {
   /** log time of the entries to come */
@@ -46,13 +51,18 @@ export interface SubmitOptions {
   applyPlan?: string | undefined
 }
 
-/** A log and the state derived from it: the one place where entries are decided, made durable and applied. */
+/**
+ * A log and the state derived from it: the one place where entries are decided, made durable and applied. One server of those that have
+ * the log decides, the one that leads it; all of them apply what was decided.
+ */
 export interface ControlLog {
   /** committed state */
   db: ReadDb
   /**
    * Decides on the newest state, appends, waits for the disk, applies. Submissions made while the disk is busy share
-   * the next batch, each in its own savepoint, so that one refused does not touch the others.
+   * the next batch, each in its own savepoint, so that one refused does not touch the others. When another server's batch came first,
+   * they are decided again. Rejects with DELOS_NOT_LEADER, having done nothing, where another server decides; with DELOS_OUTCOME_UNKNOWN
+   * when nobody could say in time whether it was done.
    */
   submit: <T>(options: SubmitOptions, decide: (db: ReadDb, context: SubmitContext) => Submission<T> | MusterError) => Promise<Committed<T>>
   /** The same without appending: what would change. */
@@ -68,246 +78,588 @@ export interface ControlLog {
   head: () => number
   now: () => number
   onEntries: (listener: (entries: readonly Entry[]) => void) => () => void
-  /** Runs `work` between two batches, when the log and the database stand still at one position. */
+  /** This server decides, and its state has all that was decided before. */
+  leads: () => boolean
+  /** Called when that changes. Gives what ends it. */
+  onLead: (listener: (isLeading: boolean) => void) => () => void
+  /** Resolves once everything that was committed anywhere before the call is in `db`. Rejects with DELOS_NO_QUORUM or DISK_FULL. */
+  readBarrier: () => Promise<void>
+  /** Runs `work` between two batches, while the database stands still at one position, and at the leader the log does. */
   quiesce: <T>(work: (position: number) => Promise<T>) => Promise<T>
   close: () => Promise<void>
 }
 
+/** The log beneath, which the control log closes. */
+export interface BatchLog extends OrderedLog {
+  /** Position after the last batch on this server's disk, when nobody else has it; null: others have it, too. */
+  localTail: () => number | null
+  /** Position of the first batch that can be read here, with all after it. */
+  localHead: () => number
+}
+
 export interface ControlLogOptions {
-  loglet: Loglet
+  /** Opens the log, to give batches from a position on: what is before has its effects in the database. */
+  openLog: (from: number) => Promise<BatchLog>
   dbFile: string
   systems: readonly System[]
   clock: () => number
   log: Logger
-  /** Called when the log can no longer be written: the process must end. */
+  /** Called when the log can no longer be written, or what it says not be applied: the process must end. */
   onFatal: (error: MusterError) => void
 }
 
-interface Job {
+export interface JobDone extends Committed<unknown> {
+  plan: Plan | null
+}
+
+export interface Job {
   options: SubmitOptions
   isPlan: boolean
   decide: (db: ReadDb, context: SubmitContext) => Submission<unknown> | MusterError
-  resolve: (committed: Committed<unknown> & { plan: Plan | null }) => void
+  resolve: (done: JobDone) => void
   reject: (error: unknown) => void
+}
+
+/** What was decided for the next position, and waits there for its place in the log; the transaction is open as long. */
+interface Attempt {
+  cursor: StateCursor
+  after: StateCursor
+  at: number
+  payload: Uint8Array
+  entries: Entry[]
+  settle: (outcome: Outcome) => void
+}
+
+/** `in`: in the log and in the state; `late`: in the log, not yet in the state; `void`: something else stands there now. */
+type Outcome = 'in' | 'late' | 'void' | Failure
+
+interface Failure {
+  error: unknown
+  /** nothing more can be appended */
+  isFatal: boolean
 }
 
 /** Submissions that share one batch at most; bounds how long one transaction holds the database. */
 const BATCH_JOBS_MAX = 512
+/** Of a batch: what a loglet takes at once, less what it writes around it. */
+const BATCH_BYTES_MAX = 8 * 1024 * 1024 - 64 * 1024
+/** Batches that are applied in one transaction. */
+const APPLIED_MAX = 1024
+/** Bytes of batches that wait for room in the database, after which the process must end: memory is not where they are kept. */
+const INBOX_BYTES_MAX = 64 * 1024 * 1024
+const ROOM_RETRY_MS = 1000
+/** An outcome that is not known is asked for this often. */
+const TRIES_MAX = 2
+const QUIET_LOOK_MS = 5
 
-export function openControlLog(options: ControlLogOptions): ControlLog {
-  const { loglet, systems, log } = options
-  const registry = createEntryRegistry(systems)
-  const writer = openDerived(options, registry)
-  const reader = openReadDb(options.dbFile)
-  const listeners = new Set<(entries: readonly Entry[]) => void>()
-  const queue: Job[] = []
-  const quiet: (() => Promise<void>)[] = []
-  let lastAt = writer.get<{ value: number }>("SELECT value FROM muster_state WHERE key = 'at'")?.value ?? 0
-  /** after the last entry of the log, and after the last one the database has taken in: apart only while the disk is full */
-  let position = loglet.checkTail()
-  let applied = position
-  let isDraining = false
-  let isClosed = false
-  let failure: MusterError | null = null
+/**
+ * Brings the state up to what the log gives at once, and goes on with what comes. Rejects when the log cannot be opened, when it gave up what
+ * the state lacks (STATE_UNREADABLE), with STATE_NEWER, or with DISK_FULL.
+ */
+export async function openControlLog(options: ControlLogOptions): Promise<ControlLog> {
+  const { dbFile, systems, log } = options
+  let derived = openDerived(dbFile, systems, log)
+  let opened: BatchLog | null = null
+  try {
+    opened = await options.openLog(derived.cursor.position)
+    const reason = misfit(opened, derived.cursor)
+    if (reason !== null) {
+      if (opened.localHead() > 1)
+        throw refuse(
+          'STATE_UNREADABLE',
+          `${dbFile} ${reason}, and the log here begins at ${opened.localHead()}: it cannot be built again`,
+          {
+            hint: 'Restore a snapshot with `muster delos snapshot restore FILE`.',
+          },
+        )
+      log.info('the state database is built again from the log', { file: dbFile, reason })
+      derived = beginAnew(derived.db, dbFile, systems)
+      await opened.close()
+      opened = await options.openLog(derived.cursor.position)
+    }
+    if (derived.cursor.position < opened.head())
+      throw refuse(
+        'STATE_UNREADABLE',
+        `the log begins at ${opened.head()}, the state ends before ${derived.cursor.position}: entries between them are gone`,
+        { hint: 'Restore a snapshot with `muster delos snapshot restore FILE`.' },
+      )
+    const control = new ControlLogRuntime(options, opened, derived)
+    control.start()
+    return control.face()
+  } catch (error) {
+    await opened?.close()
+    derived.db.close()
+    throw error
+  }
+}
 
-  const now = (): number => Math.max(lastAt, options.clock())
+/** Why a state is not one of this log; null: it may be. */
+function misfit(log: BatchLog, { number, position }: StateCursor): string | null {
+  const localTail = log.localTail()
+  if (localTail !== null && position > localTail) return 'is ahead of the log'
+  for (let at = position - 1; at >= log.localHead(); at -= 1) {
+    const [batch] = log.read(at, 1)
+    if (batch === undefined) return null
+    const { isVoid, first, count } = batchHead(at, batch.payload)
+    if (!isVoid) return first + count === number ? null : 'counts other entries than the log'
+  }
+  return null
+}
 
-  const step = (job: Job, at: number, next: number): { committed: Committed<unknown> & { plan: Plan | null } } | { refused: unknown } => {
-    writer.raw.exec('SAVEPOINT job')
+class ControlLogRuntime {
+  readonly #options: ControlLogOptions
+  readonly #log: BatchLog
+  readonly #writer: OpenDb
+  readonly #reader: ReturnType<typeof openReadDb>
+  readonly #registry: EntryRegistry
+  readonly #entries: EntryReader
+  readonly #leadership: Leadership
+  readonly #listeners = new Set<(entries: readonly Entry[]) => void>()
+  readonly #leadListeners = new Set<(isLeading: boolean) => void>()
+  readonly #proposer = randomInt(1, 2 ** 47)
+  #seq = 0
+  #lastAt: number
+  /** what the database has taken in */
+  #cursor: StateCursor
+  /** batches of the log that the database has not taken in: of this turn, or for want of room */
+  readonly #inbox: LogletEntry[] = []
+  #inboxBytes = 0
+  #isTakeInDue = false
+  #roomTimer: NodeJS.Timeout | null = null
+  #attempt: Attempt | null = null
+
+  readonly #queue: Job[] = []
+  readonly #quiet: (() => Promise<void>)[] = []
+  #isQuiet = false
+  #isDraining = false
+  #isOpen = false
+  #isClosed = false
+  #isOver = false
+  #failure: MusterError | null = null
+
+  constructor(options: ControlLogOptions, log: BatchLog, { db, cursor }: { db: OpenDb; cursor: StateCursor }) {
+    this.#options = options
+    this.#log = log
+    this.#writer = db
+    this.#cursor = cursor
+    this.#registry = createEntryRegistry(options.systems)
+    this.#lastAt = db.get<{ value: number }>("SELECT value FROM muster_state WHERE key = 'at'")?.value ?? 0
+    this.#reader = openReadDb(options.dbFile)
+    this.#entries = new EntryReader(log)
+    this.#leadership = new Leadership({
+      log,
+      takeIn: () => this.#takeIn(),
+      onLost: () => this.#refuseQueued(),
+      onChange: (isLeading) => {
+        for (const listener of this.#leadListeners) listener(isLeading)
+        void this.#drain()
+      },
+    })
+  }
+
+  start(): void {
     try {
-      const changesOf = job.isPlan || job.options.applyPlan ? watchChanges(writer) : null
-      const decided = job.decide(writer, { now: at, position: next })
-      if (isRefusal(decided)) throw decided
-      const entries: Entry[] = []
-      for (const proposal of decided.entries) {
-        const entry = registry.seal(writer, proposal, {
-          position: next + entries.length,
-          at,
-          actor: job.options.actor,
-          trace: job.options.trace,
-        })
-        registry.apply(writer, entry)
-        entries.push(entry)
-      }
-      const value = decided.value(writer)
-      let plan: Plan | null = null
-      if (changesOf) {
-        const changes = changesOf()
-        plan = { id: planId(next, entries, changes), position: next, entries: entries.map(({ type, body }) => ({ type, body })), changes }
-        const wanted = job.options.applyPlan
-        if (wanted !== undefined && wanted.split('-')[1] !== plan.id.split('-')[1]) {
-          throw refuse('PLAN_STALE', `what plan ${wanted} touches has changed; it would now be ${plan.id}`)
-        }
-        // The triggers exist only inside this savepoint: drop them, keep the change.
-        if (!job.isPlan) dropWatch(writer)
-      }
-      if (job.isPlan) {
-        writer.raw.exec('ROLLBACK TO job; RELEASE job')
-        return { committed: { value, position: next, entries: [], plan } }
-      }
-      writer.raw.exec('RELEASE job')
-      return { committed: { value, position: next + entries.length, entries, plan } }
+      // What is on this server's disk is given at once.
+      this.#log.onCommitted((position, payload) => this.#committed(position, payload))
+      const isTakenIn = this.#takeIn()
+      if (this.#failure !== null) throw this.#failure
+      if (!isTakenIn) throw refuse('DISK_FULL', `no space left for ${this.#options.dbFile}`)
+      this.#leadership.start()
+      if (this.#failure !== null) throw this.#failure
+      this.#isOpen = true
     } catch (error) {
-      if (writer.raw.inTransaction) writer.raw.exec('ROLLBACK TO job; RELEASE job')
-      return { refused: isFull(error) ? noRoom(error) : error }
+      this.#isOver = true
+      this.#leadership.close()
+      if (this.#roomTimer !== null) clearTimeout(this.#roomTimer)
+      this.#reader.close()
+      throw error
     }
   }
 
-  const noRoom = (cause?: unknown): MusterError =>
-    refuse('DISK_FULL', `no space left for ${options.dbFile}; nothing was changed`, { cause })
+  face(): ControlLog {
+    return {
+      db: this.#reader,
+      submit: async (submit, decide) => (await this.#enqueue(submit, false, decide)) as never,
+      plan: async (submit, decide) => {
+        const { value, plan } = await this.#enqueue(submit, true, decide)
+        assert(plan, 'a plan was asked for')
+        return { ...plan, value } as never
+      },
+      read: (from, max) => this.#entries.read(from, max),
+      tail: () => this.#tail(),
+      head: () => this.#entries.head() ?? this.#cursor.number,
+      now: () => this.#now(),
+      onEntries: (listener) => {
+        this.#listeners.add(listener)
+        return () => this.#listeners.delete(listener)
+      },
+      leads: () => this.#leadership.leads,
+      onLead: (listener) => {
+        this.#leadListeners.add(listener)
+        return () => this.#leadListeners.delete(listener)
+      },
+      readBarrier: async () => {
+        if (!this.#log.holdsReadLease()) await this.#log.readBarrier()
+        while (this.#isQuiet) await new Promise((resolve) => setTimeout(resolve, QUIET_LOOK_MS))
+        if (!this.#takeIn()) throw this.#noRoom()
+      },
+      quiesce: (work) =>
+        new Promise((resolve, reject) => {
+          this.#quiet.push(() => work(this.#cursor.number).then(resolve, reject))
+          void this.#drain()
+        }),
+      close: () => this.#close(),
+    }
+  }
 
-  const tell = (entries: readonly Entry[]): void => {
-    for (const listener of listeners) {
+  #now(): number {
+    return Math.max(this.#lastAt, this.#options.clock())
+  }
+
+  /** After the last entry of the log, also of one that the database has no room for. */
+  #tail(): number {
+    return this.#inbox.reduce((number, { position, payload }) => {
+      const { isVoid, first, count } = batchHead(position, payload)
+      return isVoid ? number : first + count
+    }, this.#cursor.number)
+  }
+
+  // ------------------------------------------------------------------------------------------------ applying
+
+  /** The log's: the next batch, whoever appended it. */
+  #committed(position: number, payload: Uint8Array): void {
+    if (this.#isOver || this.#failure !== null || position < this.#cursor.position) return
+    const attempt = this.#attempt
+    if (attempt !== null && position === attempt.cursor.position) {
+      this.#attempt = null
+      if (bufferOf(payload).equals(attempt.payload)) return this.#land(attempt)
+      // Decided on a state that is not the one before this position any more: wherever it comes in, it is void.
+      rollback(this.#writer)
+      attempt.settle('void')
+    }
+    this.#keep(position, payload)
+  }
+
+  /** Its transaction is open, and holds what the batch does. */
+  #land(attempt: Attempt): void {
+    try {
+      this.#writer.raw.exec('COMMIT')
+    } catch (error) {
+      // Durable, but not taken in yet: the outcome stands in the log and takes effect as soon as there is room.
+      rollback(this.#writer)
+      attempt.settle(isFull(error) ? 'late' : { error, isFatal: true })
+      return this.#keep(attempt.cursor.position, attempt.payload)
+    }
+    this.#cursor = attempt.after
+    this.#lastAt = attempt.at
+    attempt.settle('in')
+    this.#tell(attempt.entries)
+  }
+
+  #keep(position: number, payload: Uint8Array): void {
+    this.#inbox.push({ position, payload })
+    this.#inboxBytes += payload.length
+    if (this.#inboxBytes > INBOX_BYTES_MAX && !this.#takeIn()) return this.#fail(this.#noRoom())
+    if (this.#inbox.length >= APPLIED_MAX) this.#takeIn()
+    if (this.#isTakeInDue) return
+    this.#isTakeInDue = true
+    // What the log gives in one turn is applied in one transaction.
+    queueMicrotask(() => {
+      this.#isTakeInDue = false
+      if (!this.#isOver) this.#takeIn()
+    })
+  }
+
+  /** Applies what the log gave. False while there is no room for it. */
+  #takeIn(): boolean {
+    if (this.#isQuiet || this.#attempt !== null || this.#failure !== null) return true
+    while (this.#inbox.length > 0) {
+      const batches = this.#inbox.slice(0, APPLIED_MAX)
+      let applied: ReturnType<typeof applyBatches>
+      try {
+        applied = applyBatches(this.#writer, this.#registry, this.#cursor, batches)
+      } catch (error) {
+        if (isFull(error)) return this.#awaitRoom()
+        this.#fail(isRefusal(error) ? error : cannotApply(this.#cursor, error))
+        return true
+      }
+      this.#inbox.splice(0, batches.length)
+      for (const { payload } of batches) this.#inboxBytes -= payload.length
+      this.#cursor = applied.cursor
+      this.#lastAt = applied.entries.at(-1)?.at ?? this.#lastAt
+      if (applied.entries.length > 0) this.#tell(applied.entries)
+    }
+    return true
+  }
+
+  #awaitRoom(): false {
+    this.#roomTimer ??= setTimeout(() => {
+      this.#roomTimer = null
+      if (!this.#isOver) this.#takeIn()
+    }, ROOM_RETRY_MS).unref()
+    return false
+  }
+
+  #tell(entries: readonly Entry[]): void {
+    for (const listener of this.#listeners) {
       try {
         listener(entries)
       } catch (error) {
-        log.error('a listener of entries failed', { error: String(error) })
+        this.#options.log.error('a listener of entries failed', { error: String(error) })
       }
     }
   }
 
-  /** Takes in what was logged while the database had no room. False while it still has none. */
-  const catchUp = (): boolean => {
-    try {
-      replay(writer, loglet, registry, applied, (entries) => {
-        applied += entries.length
-        tell(entries)
-      })
-      return true
-    } catch (error) {
-      if (!isFull(error)) throw error
-      return false
-    }
+  #fail(error: MusterError): void {
+    if (this.#failure !== null) return
+    this.#failure = error
+    if (this.#isOpen) this.#options.onFatal(error)
   }
 
-  const runBatch = async (jobs: Job[]): Promise<void> => {
-    const at = now()
-    const entries: Entry[] = []
-    const done: { job: Job; committed: Committed<unknown> & { plan: Plan | null } }[] = []
-    const first = position
-    if (applied < position && !catchUp()) {
-      for (const job of jobs) job.reject(noRoom())
-      return
-    }
-    writer.raw.exec('BEGIN IMMEDIATE')
-    for (const job of jobs) {
-      // A full disk may have ended the transaction, and with it what the jobs before did.
-      const result = writer.raw.inTransaction ? step(job, at, first + entries.length) : { refused: noRoom() }
-      if ('refused' in result) {
-        job.reject(result.refused)
-        continue
-      }
-      entries.push(...result.committed.entries)
-      done.push({ job, committed: result.committed })
-    }
-    if (!writer.raw.inTransaction) {
-      for (const { job } of done) job.reject(noRoom())
-      return
-    }
-    if (entries.length === 0) {
-      writer.raw.exec('ROLLBACK')
-      for (const { job, committed } of done) job.resolve(committed)
-      return
-    }
-    try {
-      writer.run(SCHEMA_CURSOR_SQL, 'cursor', first + entries.length)
-      writer.run(SCHEMA_CURSOR_SQL, 'at', at)
-      const payloads = entries.map(encodeEntry)
-      assertRoom(options.dbFile, payloads)
-      const stoodAt = await loglet.append(payloads)
-      assert(stoodAt === first, `entries were expected at ${first} and stand at ${stoodAt}`)
-    } catch (error) {
-      rollback(writer)
-      const isTooLarge = isRefusal(error) && error.code === 'DELOS_ENTRY_TOO_LARGE'
-      if (isTooLarge && done.length > 1) {
-        // Together they are more than the log takes at once; each alone may fit.
-        const half = done.length >> 1
-        for (const part of [done.slice(0, half), done.slice(half)]) await runBatch(part.map(({ job }) => job))
-        return
-      }
-      for (const { job, committed } of done) {
-        if (committed.entries.length === 0) job.resolve(committed)
-        else job.reject(error)
-      }
-      if (!(isTooLarge || (isRefusal(error) && error.code === 'DISK_FULL'))) {
-        failure = isRefusal(error) ? error : refuse('DELOS_DISK_FAILED', String(error), { cause: error })
-        options.onFatal(failure)
-      }
-      return
-    }
-    position = first + entries.length
-    lastAt = at
-    try {
-      writer.raw.exec('COMMIT')
-    } catch (error) {
-      // Durable, but not taken in yet: the outcome stands in the log and takes effect as soon as there is room.
-      rollback(writer)
-      if (!isFull(error)) throw error
-      const late = refuse(
-        'DISK_FULL',
-        `no space left for ${options.dbFile}; the change is in the log at ${first} and takes effect once there is room`,
-      )
-      for (const { job } of done) job.reject(late)
-      return
-    }
-    applied = position
-    for (const { job, committed } of done) job.resolve(committed)
-    tell(entries)
+  // ------------------------------------------------------------------------------------------------ deciding
+
+  #enqueue(submit: SubmitOptions, isPlan: boolean, decide: Job['decide']): Promise<JobDone> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(refuse('UNAVAILABLE', 'the server is stopping'))
+      if (!this.#leadership.isComing) return reject(this.#notLeader())
+      this.#queue.push({ options: submit, isPlan, decide, resolve, reject })
+      void this.#drain()
+    })
   }
 
-  const drain = async (): Promise<void> => {
-    if (isDraining) return
-    isDraining = true
+  #refuseQueued(): void {
+    for (const job of this.#queue.splice(0))
+      job.reject(this.#isClosed ? refuse('UNAVAILABLE', 'the server is stopping') : this.#notLeader())
+  }
+
+  #notLeader(): MusterError {
+    const { leader } = this.#log.role()
+    const id = leader === null ? null : leader.toString(16).padStart(16, '0')
+    return refuse('DELOS_NOT_LEADER', id === null ? 'no server leads at the moment' : `server ${id} leads, and decides for all`, {
+      details: { leader: id },
+    })
+  }
+
+  #noRoom(cause?: unknown): MusterError {
+    return refuse('DISK_FULL', `no space left for ${this.#options.dbFile}; nothing was changed`, { cause })
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#isDraining) return
+    this.#isDraining = true
     try {
       // One turn later, so that everything submitted in this turn shares the batch.
       await Promise.resolve()
-      while (queue.length > 0 || quiet.length > 0) {
-        const waiting = quiet.shift()
-        if (waiting) await waiting()
-        const jobs = queue.splice(0, BATCH_JOBS_MAX)
-        if (failure) for (const job of jobs) job.reject(failure)
-        else if (jobs.length > 0) await runBatch(jobs)
+      while (this.#quiet.length > 0 || (this.#queue.length > 0 && this.#leadership.leads)) {
+        const waiting = this.#quiet.shift()
+        if (waiting) await this.#standStill(waiting)
+        if (!this.#leadership.leads) continue
+        const jobs = this.#queue.splice(0, BATCH_JOBS_MAX)
+        if (jobs.length > 0) await this.#runBatch(jobs)
       }
     } finally {
-      isDraining = false
+      this.#isDraining = false
     }
   }
 
-  const enqueue = (submit: SubmitOptions, isPlan: boolean, decide: Job['decide']): Promise<Committed<unknown> & { plan: Plan | null }> =>
-    new Promise((resolve, reject) => {
-      if (isClosed) return reject(refuse('UNAVAILABLE', 'the server is stopping'))
-      queue.push({ options: submit, isPlan, decide, resolve, reject })
-      void drain()
-    })
+  async #standStill(work: () => Promise<void>): Promise<void> {
+    this.#takeIn()
+    this.#isQuiet = true
+    try {
+      await work()
+    } finally {
+      this.#isQuiet = false
+      this.#takeIn()
+    }
+  }
 
-  return {
-    db: reader,
-    submit: async (submit, decide) => (await enqueue(submit, false, decide)) as never,
-    plan: async (submit, decide) => {
-      const { value, plan } = await enqueue(submit, true, decide)
-      assert(plan, 'a plan was asked for')
-      return { ...plan, value } as never
-    },
-    read: (from, max) => loglet.readNext(from, max).map(({ position: at, payload }) => decodeEntry(at, payload)),
-    tail: () => position,
-    head: () => loglet.head(),
-    now,
-    onEntries: (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    quiesce: (work) =>
-      new Promise((resolve, reject) => {
-        quiet.push(() => work(position).then(resolve, reject))
-        void drain()
-      }),
-    close: async () => {
-      isClosed = true
-      await drain()
-      while (isDraining) await new Promise((resolve) => setTimeout(resolve, 5))
-      reader.close()
-      writer.close()
-      await loglet.close()
-    },
+  async #runBatch(jobs: Job[]): Promise<void> {
+    if (jobs.length === 0) return
+    const isTakenIn = this.#takeIn()
+    const refusal = this.#failure ?? (isTakenIn ? null : this.#noRoom()) ?? (this.#leadership.leads ? null : this.#notLeader())
+    if (refusal !== null) {
+      for (const job of jobs) job.reject(refusal)
+      return
+    }
+    const cursor = this.#cursor
+    const at = this.#now()
+    const { done, refused } = this.#decideAll(jobs, at)
+    if (!this.#writer.raw.inTransaction) {
+      for (const { job } of done) job.reject(this.#noRoom())
+      for (const { job, error } of refused) job.reject(error)
+      return
+    }
+    const entries = done.flatMap(({ answer }) => answer.entries)
+    const outcome = entries.length === 0 ? await this.#answerAsIs(cursor) : await this.#append(cursor, at, entries)
+    // Whatever was decided on a state that was not the newest one is decided again, refusals too.
+    if (outcome === 'void') {
+      if (this.#leadership.leads) this.#queue.unshift(...jobs)
+      else for (const job of jobs) job.reject(this.#notLeader())
+      return
+    }
+    if (typeof outcome === 'object') return this.#failed(jobs, done, outcome)
+    for (const { job, error } of refused) job.reject(error)
+    for (const { job, answer } of done) {
+      if (outcome === 'in' || answer.entries.length === 0) job.resolve(answer)
+      else job.reject(this.#lateFor(cursor))
+    }
+  }
+
+  /** What was decided is not in the log. Whoever changed nothing may have been told of what is not: they are decided again without it. */
+  async #failed(jobs: Job[], done: { job: Job; answer: JobDone }[], { error, isFatal }: Failure): Promise<void> {
+    const changing = new Set(done.filter(({ answer }) => answer.entries.length > 0).map(({ job }) => job))
+    if (changing.size > 1 && isRefusal(error) && error.code === 'DELOS_ENTRY_TOO_LARGE') {
+      // Together they are more than the log takes at once; each alone may fit.
+      const half = jobs.length >> 1
+      for (const part of [jobs.slice(0, half), jobs.slice(half)]) await this.#runBatch(part)
+      return
+    }
+    const isForAll = isFatal || changing.size === 0
+    for (const job of jobs) if (isForAll || changing.has(job)) job.reject(error)
+    if (isFatal) this.#fail(isRefusal(error) ? error : refuse('DELOS_DISK_FAILED', String(error), { cause: error }))
+    else if (!isForAll) await this.#runBatch(jobs.filter((job) => !changing.has(job)))
+  }
+
+  #lateFor({ number }: StateCursor): MusterError {
+    return refuse(
+      'DISK_FULL',
+      `no space left for ${this.#options.dbFile}; the change is in the log at ${number} and takes effect once there is room`,
+    )
+  }
+
+  /** Opens the transaction, and decides in it what can be decided. */
+  #decideAll(jobs: Job[], at: number): { done: { job: Job; answer: JobDone }[]; refused: { job: Job; error: unknown }[] } {
+    const done: { job: Job; answer: JobDone }[] = []
+    const refused: { job: Job; error: unknown }[] = []
+    let next = this.#cursor.number
+    this.#writer.raw.exec('BEGIN IMMEDIATE')
+    for (const job of jobs) {
+      // A full disk may have ended the transaction, and with it what the jobs before did.
+      const result = this.#writer.raw.inTransaction
+        ? decideJob(this.#writer, this.#registry, job, { at, next }, (cause) => this.#noRoom(cause))
+        : { refused: this.#noRoom() }
+      if ('refused' in result) refused.push({ job, error: result.refused })
+      else {
+        next += result.done.entries.length
+        done.push({ job, answer: result.done })
+      }
+    }
+    return { done, refused }
+  }
+
+  /** Nothing is to be appended: the answers hold if the state they were made on was the newest one. */
+  async #answerAsIs(cursor: StateCursor): Promise<Outcome> {
+    this.#writer.raw.exec('ROLLBACK')
+    if (this.#log.holdsReadLease()) return 'in'
+    try {
+      await this.#log.readBarrier()
+    } catch (error) {
+      return { error, isFatal: false }
+    }
+    this.#takeIn()
+    return this.#cursor.position === cursor.position && this.#inbox.length === 0 ? 'in' : 'void'
+  }
+
+  /** Appends what the open transaction holds, and ends it one way or the other. */
+  async #append(cursor: StateCursor, at: number, entries: Entry[]): Promise<Outcome> {
+    this.#seq += 1
+    const after = { number: cursor.number + entries.length, position: cursor.position + 1 }
+    let payload: Uint8Array
+    try {
+      writeCursor(this.#writer, after)
+      this.#writer.run(SCHEMA_CURSOR_SQL, 'at', at)
+      payload = encodeBatch({ position: cursor.position, first: cursor.number, proposer: this.#proposer, seq: this.#seq, entries })
+      if (payload.length > BATCH_BYTES_MAX)
+        throw refuse(
+          'DELOS_ENTRY_TOO_LARGE',
+          `${entries.length} entries of ${payload.length} bytes; at most ${BATCH_BYTES_MAX} bytes go in at once.`,
+        )
+      assertRoom(this.#options.dbFile, { count: entries.length, bytes: payload.length })
+    } catch (error) {
+      rollback(this.#writer)
+      return { error: isFull(error) ? this.#noRoom(error) : error, isFatal: false }
+    }
+    return new Promise((settle) => {
+      const attempt = { cursor, after, at, payload, entries, settle }
+      this.#attempt = attempt
+      void this.#propose(attempt)
+    })
+  }
+
+  /**
+   * Appends an attempt until it is known what became of it: it is settled when a batch comes for its position, its own or another's.
+   * Until then nothing else is decided for it, and only the same bytes are appended again: they count once, however often they come.
+   */
+  async #propose(attempt: Attempt): Promise<void> {
+    const isSettled = (): boolean => this.#attempt !== attempt
+    let mayBeIn = false
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.#log.append(attempt.payload)
+        assert(isSettled(), `the batch of ${attempt.cursor.position} is in the log, and was not given`)
+        return
+      } catch (error) {
+        if (isSettled()) return
+        const fate = fateOf(error)
+        mayBeIn ||= fate === 'unknown'
+        if (fate !== 'unknown' || tries === TRIES_MAX || this.#isClosed) return this.#giveUp(attempt, error, fate, mayBeIn)
+      }
+      // Whatever it sees committed settles it.
+      await this.#log.readBarrier().catch(() => undefined)
+      if (isSettled()) return
+    }
+  }
+
+  /** It is no longer waited for. Whatever comes at its position, it or another, is then applied like any other. */
+  #giveUp(attempt: Attempt, error: unknown, fate: 'out' | 'fatal' | 'unknown', mayBeIn: boolean): void {
+    this.#attempt = null
+    rollback(this.#writer)
+    if (fate === 'fatal') return attempt.settle({ error, isFatal: true })
+    if (!mayBeIn) return attempt.settle({ error, isFatal: false })
+    const text = `nobody could say in time whether the entries from ${attempt.cursor.number} on came into the log`
+    attempt.settle({ error: refuse('DELOS_OUTCOME_UNKNOWN', text, { cause: error }), isFatal: false })
+  }
+
+  async #close(): Promise<void> {
+    if (this.#isOver) return
+    this.#isClosed = true
+    if (!this.#leadership.leads) this.#refuseQueued()
+    await this.#drain()
+    while (this.#isDraining) await new Promise((resolve) => setTimeout(resolve, 5))
+    this.#refuseQueued()
+    this.#isOver = true
+    this.#leadership.close()
+    if (this.#roomTimer !== null) clearTimeout(this.#roomTimer)
+    this.#reader.close()
+    this.#writer.close()
+    await this.#log.close()
+  }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function cannotApply({ number }: StateCursor, cause: unknown): MusterError {
+  return refuse('STATE_UNREADABLE', `entries from ${number} on cannot be applied: ${String(cause)}`, {
+    cause,
+    hint: 'Report it. The log itself is whole: a version that can apply them goes on from there.',
+  })
+}
+
+/** What a failed append says: it is `out` for certain, it may come yet, or the log has failed. */
+function fateOf(error: unknown): 'out' | 'unknown' | 'fatal' {
+  if (!isRefusal(error)) return 'fatal'
+  switch (error.code) {
+    case 'DISK_FULL':
+    case 'DELOS_ENTRY_TOO_LARGE':
+    case 'DELOS_NO_QUORUM':
+      return 'out'
+    case 'DELOS_OUTCOME_UNKNOWN':
+    case 'DELOS_SEALED':
+    case 'UNAVAILABLE':
+      return 'unknown'
+    default:
+      return 'fatal'
   }
 }

@@ -5,8 +5,8 @@ import { refuse } from '../../core/kernel/errors.ts'
 import { isDiskFull, replaceFile } from '../../platform/files.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 
-/** Version of the form of the state directory; a directory of a newer one is refused. */
-const STATE_FORMAT = 1
+/** Version of the form of the state directory; a directory of a newer one is refused. 1: each log was a single loglet, an entry a position. */
+const STATE_FORMAT = 2
 
 /** Makes the directories of a context, or refuses one that is not ours to write or of a newer version. */
 export function prepareStateDir(paths: StatePaths): void {
@@ -21,13 +21,16 @@ export function prepareStateDir(paths: StatePaths): void {
     throw refuse('STATE_UNREADABLE', `${paths.root} cannot be written: ${(error as Error).message}`, { cause: error })
   }
   const file = join(paths.root, 'format.json')
+  const formatText = `${JSON.stringify({ format: STATE_FORMAT })}\n`
   if (!existsSync(file)) {
-    replaceFile(file, `${JSON.stringify({ format: STATE_FORMAT })}\n`)
+    replaceFile(file, formatText)
     return
   }
   const format = readFormat(file)
   if (format > STATE_FORMAT)
     throw refuse('STATE_NEWER', `${paths.root} has format ${format}; this version of muster knows up to ${STATE_FORMAT}`)
+  // What older ones hold is read as it is; what is written from now on they could not read.
+  if (format < STATE_FORMAT) replaceFile(file, formatText)
 }
 
 function readFormat(file: string): number {

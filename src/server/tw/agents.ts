@@ -7,6 +7,7 @@ import { refuse } from '../../core/kernel/errors.ts'
 import { nodeJoin, tasksReport } from '../../core/tw/operations.ts'
 import { desiredTasks, meshSnapshot, reportChanges, stoppingTasks, type NodeBeat } from '../../core/tw/queries.ts'
 import type { ServerHost } from '../host.ts'
+import { VIA_HEADER } from '../following/pass-on.ts'
 import { createTaskTelemetry } from '../scuba/task-telemetry.ts'
 
 /** Other systems' part in what agents are told and say: set by their wiring. */
@@ -20,6 +21,8 @@ export interface AgentHooks {
 export interface AgentHub {
   beats: ReadonlyMap<string, NodeBeat>
   gateways: ReadonlyMap<string, string>
+  /** the server that each agent of another machine talks to */
+  servers: ReadonlyMap<string, bigint>
   hooks: AgentHooks
   /** Looks again at what each agent should be told. */
   refresh: () => void
@@ -54,6 +57,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const tellTasks = createTaskTelemetry(host.telemetry, host.now)
   const beats = new Map<string, NodeBeat>()
   const gateways = new Map<string, string>()
+  const servers = new Map<string, bigint>()
   const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
   let refreshTimer: NodeJS.Immediate | null = null
   let stopTimer: NodeJS.Timeout | null = null
@@ -192,6 +196,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   return {
     beats,
     gateways,
+    servers,
     hooks,
     refresh,
     routes: (app) => {
@@ -215,7 +220,11 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
         refresh()
       })
       app.post('/v1/agent/report', async (request) => {
-        await report(request.body as NodeReport)
+        const body = request.body as NodeReport
+        const via = request.headers[VIA_HEADER]
+        if (typeof via === 'string' && /^[0-9a-f]{1,16}$/.test(via)) servers.set(body.identity.node, BigInt(`0x${via}`))
+        else servers.delete(body.identity.node)
+        await report(body)
         return { ok: true }
       })
     },

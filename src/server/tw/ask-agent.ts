@@ -1,4 +1,4 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { refuse } from '../../core/kernel/errors.ts'
 import { parseTarget, tasksBySelector } from '../../core/tw/queries.ts'
 import { textOf } from '../../platform/streams.ts'
@@ -26,10 +26,10 @@ export function placesOf(host: ServerHost, target: string): TaskPlace[] {
   throw refuse('TW_TASK_UNKNOWN', `there is no task ${target}`)
 }
 
-/** One request to an agent's control socket; agents of other machines will be dialled by address. */
+/** One request to an agent's control socket, which is on the machine of the server that the agent talks to. */
 export function askAgent(host: ServerHost, node: string, path: string, method = 'GET'): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const sent = httpRequest({ socketPath: host.paths.agent(node).socket, path, method }, (response) => {
+    const sent = host.askAgent(node, { path, method }, (response) => {
       if (response.statusCode === 200) resolve(response)
       else textOf(response).then((text) => reject(refuse('UNAVAILABLE', `agent ${node}: ${text.slice(0, 300)}`)), reject)
     })

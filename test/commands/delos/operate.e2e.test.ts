@@ -140,7 +140,7 @@ describe('one server of ours', () => {
     expect(await page(server.url, '/livez?verbose')).toEqual({ status: 200, text: '[+]event_loop ok\nok\n' })
     expect(await page(server.url, '/readyz?verbose')).toEqual({
       status: 200,
-      text: '[+]leader ok\n[+]applied ok\n[+]data_corruption ok\nok\n',
+      text: '[+]leader ok\n[+]applied ok\n[+]applying ok\n[+]data_corruption ok\nok\n',
     })
   })
 

@@ -20,10 +20,11 @@ beforeEach(async () => {
     tokens,
     log: createLogger(null),
     status: async () => ({}),
+    link: null,
     onOperation: () => {},
   }
-  local = createApi(options, true)
-  remote = createApi(options, false)
+  local = createApi(options, 'socket')
+  remote = createApi(options, 'tcp')
 })
 afterEach(async () => {
   await local.close()

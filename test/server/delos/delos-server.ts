@@ -6,10 +6,12 @@ import { expect } from 'vitest'
 import { createClient, type Client } from '../../../src/cli/client.ts'
 import { delosSystem } from '../../../src/core/delos/system.ts'
 import { createApi } from '../../../src/server/api/api.ts'
-import type { ControlLog } from '../../../src/server/state/control-log.ts'
-import { openTestLog } from '../../support/log.ts'
+import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
+import { holdIdentity } from '../../../src/server/state/identity.ts'
+import { noPeers, openFleetLog } from '../../../src/server/delos/fleet-logs.ts'
 import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
 import { openControlStore } from '../../../src/server/delos/control-store.ts'
+import type { VirtualLog } from '../../../src/server/delos/virtual-log/virtual-log.ts'
 import { wireDelos } from '../../../src/server/delos/wire.ts'
 import type { ServerHost } from '../../../src/server/host.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
@@ -57,6 +59,9 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
     propose: () => Promise.reject(new Error('not used by delos')),
     onEntries: control.onEntries,
     wake: () => undefined,
+    askAgent: () => {
+      throw new Error('no agent here')
+    },
     telemetry: () => undefined,
   })
   const server: DelosServer = {
@@ -67,10 +72,19 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
     client: createClient({ socketPath: paths.socket, isTls: false, token: null }, 'user:test'),
     start: async () => {
       const segmentBytes = 256 * 1024
-      const control = await openTestLog({ folder: join(paths.log, 'control'), dbFile: paths.stateDb, systems: [delosSystem], segmentBytes })
       const onFatal = (error: Error): never => expect.unreachable(error.message)
-      const store = await openControlStore({ paths, logger: log, onFatal, segmentBytes })
-      const wiring = wireDelos({ host: hostOf(control), control, store, etcd: () => etcd })
+      const identity = await holdIdentity(paths)
+      const peers = noPeers(identity, log)
+      const shared = { paths, identity, peers, logger: log, onFatal, segmentBytes }
+      let chain: VirtualLog | null = null
+      const control = await openControlLog({
+        openLog: async (from) => (chain = await openFleetLog('control', { ...shared, from })),
+        ...{ dbFile: paths.stateDb, systems: [delosSystem], clock: Date.now, log, onFatal },
+      })
+      const controlChain = chain as unknown as VirtualLog
+      const store = await openControlStore({ ...shared, control: controlChain })
+      const fleet = { control: controlChain, kv: store.chain, members: store.members, peers, self: BigInt(`0x${identity.server}`) }
+      const wiring = wireDelos({ host: hostOf(control), control, store, etcd: () => etcd, fleet })
       const domains = [{ systems: [delosSystem], control }]
       const options = {
         domains,
@@ -78,15 +92,16 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
         tokens: openTokens(paths.keys),
         log,
         status: async () => ({}),
+        link: null,
         onOperation: () => undefined,
       }
       await wiring.start?.()
-      const app = createApi(options, true)
+      const app = createApi(options, 'socket')
       rmSync(paths.socket, { force: true })
       await app.listen({ path: paths.socket })
       etcd = await store.openPort('127.0.0.1:0')
       server.etcd = etcd
-      running = { app, loop: startControllers([delosSystem], [wiring], control, log), logs: [store, control] }
+      running = { app, loop: startControllers([delosSystem], [wiring], control, log), logs: [store, control, peers] }
     },
     stop: async () => {
       const was = running

@@ -8,6 +8,8 @@ import type { CarriedOut, Wish } from '../../../src/core/delos/programs/carry-ou
 import { MusterError } from '../../../src/core/kernel/errors.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths, type StatePaths } from '../../../src/platform/paths.ts'
+import { holdIdentity } from '../../../src/server/state/identity.ts'
+import { noPeers, openFleetLog } from '../../../src/server/delos/fleet-logs.ts'
 import { openControlStore, type ControlStore } from '../../../src/server/delos/control-store.ts'
 
 /** The control plane's key-value store in a directory of its own. */
@@ -28,7 +30,12 @@ export async function openKvStore(): Promise<KvStoreFixture> {
   const paths = statePaths('default', { MUSTER_STATE_DIR: dir })
   mkdirSync(paths.log, { recursive: true })
   const onFatal = (error: Error): never => expect.unreachable(error.message)
-  const open = (): Promise<ControlStore> => openControlStore({ paths, logger: createLogger(null), onFatal, segmentBytes: 2 * 1024 * 1024 })
+  const logger = createLogger(null)
+  const identity = await holdIdentity(paths)
+  const peers = noPeers(identity, logger)
+  const control = await openFleetLog('control', { paths, identity, peers, from: 1, logger, onFatal })
+  const open = (): Promise<ControlStore> =>
+    openControlStore({ paths, identity, peers, control, logger, onFatal, segmentBytes: 2 * 1024 * 1024 })
   const fixture: KvStoreFixture = {
     paths,
     store: await open(),
@@ -47,6 +54,8 @@ export async function openKvStore(): Promise<KvStoreFixture> {
     },
     close: async () => {
       await fixture.store.close()
+      await control.close()
+      await peers.close()
       rmSync(dir, { recursive: true, force: true })
     },
   }

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Entry } from '../../../src/core/contracts/entry.ts'
 import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { createApi } from '../../../src/server/api/api.ts'
-import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
+import type { ControlLog } from '../../../src/server/state/control-log.ts'
 import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
-import { openFileLoglet } from '../../../src/server/delos/file-loglet.ts'
+import { openTestLog } from '../../support/log.ts'
 import type { ServerHost } from '../../../src/server/host.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths } from '../../../src/platform/paths.ts'
@@ -34,8 +34,7 @@ let close: () => Promise<void> = async () => undefined
 
 beforeAll(async () => {
   for (const dir of [join(paths.log, 'control'), paths.logs, paths.keys]) mkdirSync(dir, { recursive: true })
-  const loglet = await openFileLoglet(join(paths.log, 'control'))
-  control = openControlLog({ loglet, dbFile: paths.stateDb, systems: [scubaSystem], clock: Date.now, log, onFatal: () => undefined })
+  control = await openTestLog({ folder: join(paths.log, 'control'), dbFile: paths.stateDb, systems: [scubaSystem] })
   const host: ServerHost = {
     paths,
     log,
@@ -46,6 +45,9 @@ beforeAll(async () => {
     propose: () => Promise.reject(new Error('not here')),
     onEntries: control.onEntries,
     wake: (name) => loop?.wake(name),
+    askAgent: () => {
+      throw new Error('no agent here')
+    },
     telemetry: telemetry.add,
   }
   control.onEntries((batch) => void entries.push(...batch))
@@ -57,9 +59,10 @@ beforeAll(async () => {
       tokens: openTokens(paths.keys),
       log,
       status: async () => ({}),
+      link: null,
       onOperation: (row) => telemetry.add('muster_requests', { ...row }),
     },
-    true,
+    'socket',
   )
   await leaf.start()
   await app.listen({ path: paths.socket })

@@ -1,6 +1,7 @@
 import { Args, Flags, MusterCommand } from '../../../cli/command.ts'
 import { PLACE_FLAGS, placeTimes, STORE_FLAGS, storeOf } from '../../../cli/flags/store.ts'
 import { renderPlace } from '../../../cli/render/coordination.ts'
+import { MusterError } from '../../../core/kernel/errors.ts'
 
 export default class EphemeralRun extends MusterCommand {
   static override summary = 'Make a key that is there as long as a command runs, or until Ctrl-C.'
@@ -12,6 +13,9 @@ export default class EphemeralRun extends MusterCommand {
   static override args = { key: Args.string({ required: true, description: 'the key' }) }
   static override flags = {
     value: Flags.string({ description: 'its value', default: '', helpValue: 'V' }),
+    container: Flags.boolean({
+      description: 'make what is before the last slash of KEY a key, too, that goes 60 s after its last child (of a store of ours)',
+    }),
     ttl: PLACE_FLAGS.ttl,
     grace: PLACE_FLAGS.grace,
     ...STORE_FLAGS,
@@ -27,7 +31,14 @@ export default class EphemeralRun extends MusterCommand {
     const { keyOf } = await import('../../../cli/coordination/key-text.ts')
     const { ephemeralKey } = await import('../../../core/delos/recipes/etcd/ephemeral.ts')
     const value = new TextEncoder().encode(flags.value)
-    process.exitCode = await hold(await storeOf(flags), {
+    const parent = args.key.slice(0, Math.max(0, args.key.lastIndexOf('/')))
+    if (flags.container && parent === '') throw new MusterError('USAGE', `--container: ${args.key} has no parent, for it has no slash`)
+    const client = await storeOf(flags)
+    if (flags.container) {
+      const { makeContainer } = await import('../../../core/delos/recipes/etcd/container.ts')
+      await client.txn(makeContainer(keyOf(parent)), { isRepeatable: true })
+    }
+    process.exitCode = await hold(client, {
       ...placeTimes(flags),
       name: args.key,
       what: `the key ${args.key}`,

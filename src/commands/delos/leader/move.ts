@@ -1,7 +1,7 @@
 import { Flags } from '../../../cli/command.ts'
 import { STORE_CHANGE_FLAGS, StoreCommand } from '../../../cli/delos/store-command.ts'
-import { storeOptions } from '../../../cli/flags/store.ts'
-import { renderLeaderMove } from '../../../cli/render/delos-store.ts'
+import { SERVERS_FLAGS, storeOptions } from '../../../cli/flags/store.ts'
+import { renderLeaderMove, type LeaderMove as Moved } from '../../../cli/render/delos-store.ts'
 
 export default class LeaderMove extends StoreCommand {
   static override summary = 'Have another server lead, and say how long nobody answered.'
@@ -10,11 +10,17 @@ export default class LeaderMove extends StoreCommand {
   static override flags = {
     to: Flags.string({ description: 'name or id of the server that shall lead', helpValue: 'NAME', required: true }),
     ...STORE_CHANGE_FLAGS,
+    ...SERVERS_FLAGS,
   }
   static override examples = ['<%= config.bin %> delos leader move --to b', '<%= config.bin %> delos leader move --to b --plan']
 
   async run(): Promise<void> {
     const { flags } = await this.start(LeaderMove)
+    if (this.isOfContext(flags)) {
+      if (!(await this.isAgreed({ text: `${flags.to} leads the fleet.`, danger: 'low' }, flags))) return
+      const operator = await this.operator(flags, 'control')
+      return this.answer(this.dottedId, await operator.ask<Moved>('leader/move', { to: flags.to }), renderLeaderMove)
+    }
     const { moveLeader, moveOf } = await import('../../../cli/delos/leader.ts')
     const options = storeOptions(flags)
     const move = await moveOf(options, flags.to)

@@ -1,16 +1,29 @@
-import { STORE_FLAGS, StoreCommand } from '../../../cli/delos/store-command.ts'
-import { storeOptions } from '../../../cli/flags/store.ts'
+import { StoreCommand } from '../../../cli/delos/store-command.ts'
+import { SERVERS_FLAGS, storeOptions, type StoreFlags } from '../../../cli/flags/store.ts'
+import type { FleetMemberRow } from '../../../cli/render/delos-chain.ts'
 import { renderLeaderView } from '../../../cli/render/delos-store.ts'
 import { EXIT } from '../../../core/kernel/errors.ts'
 
 export default class LeaderShow extends StoreCommand {
-  static override summary = 'Show which server leads, since which term, and how long the last change took.'
+  static override summary = 'Show which server leads this context, or a store, since which term, and how long the last change took.'
   static override description = 'Exit 6 while nobody leads.'
-  static override flags = STORE_FLAGS
+  static override flags = SERVERS_FLAGS
   static override examples = ['<%= config.bin %> delos leader show', '<%= config.bin %> delos leader show --json']
 
   async run(): Promise<void> {
     const { flags } = await this.start(LeaderShow)
+    return this.isOfContext(flags) ? this.ofContext(flags) : this.ofStore(flags)
+  }
+
+  private async ofContext(flags: StoreFlags): Promise<void> {
+    const operator = await this.operator(flags, 'control')
+    const { members, term } = await operator.ask<{ members: FleetMemberRow[]; term: number }>('member/list', {})
+    const leader = members.find(({ leads }) => leads)
+    const data = { leader: leader?.name ?? null, id: leader?.id ?? null, term }
+    await this.answer('delos.leader.show.fleet', data, () => `${data.leader ?? 'nobody'} leads, term ${term}`)
+  }
+
+  private async ofStore(flags: StoreFlags): Promise<void> {
     const { lookAtStore } = await import('../../../cli/delos/look.ts')
     const { leaderOf } = await import('../../../cli/delos/leader.ts')
     const data = leaderOf(await lookAtStore(storeOptions(flags)))

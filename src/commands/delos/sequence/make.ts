@@ -9,11 +9,13 @@ export default class SequenceMake extends MusterCommand {
   static override args = { parent: Args.string({ required: true, description: 'what it is a child of' }) }
   static override flags = {
     prefix: Flags.string({ description: 'what its name starts with', default: '', helpValue: 'PREFIX' }),
+    container: Flags.boolean({ description: 'make PARENT a key, too, that goes 60 s after its last child (of a store of ours)' }),
     value: Flags.string({ description: 'its value', default: '', helpValue: 'V' }),
     ...STORE_FLAGS,
   }
   static override examples = [
     '<%= config.bin %> delos sequence make builds --value "$(git rev-parse HEAD)"',
+    '<%= config.bin %> delos sequence make jobs/17 --container',
     '<%= config.bin %> delos sequence make queue --prefix job- --value resize:17 --json',
   ]
 
@@ -24,6 +26,10 @@ export default class SequenceMake extends MusterCommand {
     const value = new TextEncoder().encode(flags.value)
     const client = await storeOf(flags)
     try {
+      if (flags.container) {
+        const { makeContainer } = await import('../../../core/delos/recipes/etcd/container.ts')
+        await client.txn(makeContainer(keyOf(args.parent)), { isRepeatable: true, signal: this.interrupted() })
+      }
       const recipe = sequentialKey(keyOf(args.parent), keyOf(flags.prefix), value, 0n)
       const { key, number, token } = await client.run(recipe, { signal: this.interrupted() })
       await this.answer(this.dottedId, { parent: args.parent, key: keyText(key), number, token }, (data) => data.key)

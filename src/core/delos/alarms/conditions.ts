@@ -2,7 +2,7 @@ import { civilOf } from '../../kernel/civil.ts'
 import type { ServerPage } from '../measure/server-page.ts'
 
 /** What somebody has to know of. */
-export const ALARM_KINDS = ['NO_QUORUM', 'CORRUPT', 'NOSPACE', 'SLOW_DISK', 'CERTIFICATE'] as const
+export const ALARM_KINDS = ['NO_QUORUM', 'CORRUPT', 'NOSPACE', 'SLOW_DISK', 'CERTIFICATE', 'ARCHIVE'] as const
 export type AlarmKind = (typeof ALARM_KINDS)[number]
 
 /** Something that is wrong now, and since when it has been, without a break, as the one who looks saw it; log time, ms. */
@@ -23,10 +23,13 @@ export const HOLD_MS: Readonly<Record<AlarmKind, number>> = {
   NOSPACE: 0,
   SLOW_DISK: 60_000,
   CERTIFICATE: 0,
+  ARCHIVE: 0,
 }
 
 export const SLOW_SYNC_MS = 50
 export const CERTIFICATE_LEFT_MS = 14 * 24 * 3_600_000
+/** So long a change may be in one place only, where an archive was asked for. */
+export const ARCHIVE_BEHIND_MS = 5 * 60_000
 /** Segment files are made ahead: below it the next write may be refused. */
 export const FREE_BYTES_MIN = 256 * 1024 * 1024
 
@@ -43,7 +46,7 @@ export const lowSpace = (target: string, freeBytes: number | null): Seen[] =>
     ? [{ kind: 'NOSPACE', target, text: `the disk of ${target} has less than ${FREE_BYTES_MIN / 1024 ** 2} MiB left` }]
     : []
 
-type Told = Pick<ServerPage, 'name' | 'leader' | 'sync' | 'disk' | 'alarms' | 'certificates' | 'now'>
+type Told = Pick<ServerPage, 'name' | 'leader' | 'sync' | 'disk' | 'alarms' | 'archive' | 'certificates' | 'now'>
 
 /** What the servers of a store tell of themselves that somebody has to know of; `pages` are of those that answer. */
 export function conditionsOfStore(pages: readonly Told[]): Seen[] {
@@ -60,6 +63,7 @@ export function conditionsOfStore(pages: readonly Told[]): Seen[] {
       ...slowDisk(page.name, page.sync),
       ...lowSpace(page.name, page.disk?.freeBytes ?? null),
       ...endingCertificate(page),
+      ...lateArchive(page),
     ]),
   ]
 }
@@ -70,6 +74,12 @@ function endingCertificate({ name, certificates, now }: Told): Seen[] {
   return ends.length > 0 && endsAt - now < CERTIFICATE_LEFT_MS
     ? [{ kind: 'CERTIFICATE', target: name, text: `a certificate of ${name} ends on ${dayOf(endsAt)}` }]
     : []
+}
+
+export function lateArchive({ name, archive }: Pick<ServerPage, 'name' | 'archive'>): Seen[] {
+  if (archive === null || archive.behindMs <= ARCHIVE_BEHIND_MS) return []
+  const why = archive.trouble === null ? '' : `: ${archive.trouble}`
+  return [{ kind: 'ARCHIVE', target: name, text: `the archive of ${name} is over ${ARCHIVE_BEHIND_MS / 60_000} minutes behind${why}` }]
 }
 
 /** Conditions as they go on from those before: what was seen then keeps its beginning. */

@@ -1,5 +1,7 @@
 import { MusterError } from '../../kernel/errors.ts'
-import type { KvRows, LeaseRow, RoleRow, UserRow } from '../kv/rows.ts'
+import { bigintJson, parseBigintJson } from '../../kernel/json.ts'
+import type { SessionRow as AppliedRow } from '../engines/applied-once.ts'
+import type { AlarmRow, KvRows, LeaseRow, RoleRow, SessionRow, UserRow } from '../kv/rows.ts'
 import { compareBytes } from '../kv/select.ts'
 import { tombstone, type Version } from '../kv/version.ts'
 import { bytesOf } from '../wire/byte-string.ts'
@@ -70,6 +72,21 @@ export interface FileAbout {
   /** id of the cluster, hex */
   clusterId: string
   savedAtMs: number
+  /** what etcd's format has no place for, and who applies the log from `position` on needs; left out by older programs */
+  exact?: ExactState
+}
+
+/** Of the moment at which the rows stand. */
+export interface ExactState {
+  /** log time, ms */
+  timeMs: number
+  /** which batches were applied */
+  proposers: AppliedRow[]
+  revision: number
+  epoch: number
+  digest: number
+  alarms: AlarmRow[]
+  sessions: SessionRow[]
 }
 
 const ABOUT = 'muster'
@@ -117,7 +134,7 @@ export function writeEtcdFile(sink: Sink, rows: EtcdRows, members: readonly Memb
     named({
       consistent_index: u64(BigInt(position)),
       ...(compacted === null ? {} : { finishedCompactRev: compacted, scheduledCompactRev: compacted }),
-      ...(about === null ? {} : { [ABOUT]: encoder.encode(JSON.stringify(about)) }),
+      ...(about === null ? {} : { [ABOUT]: encoder.encode(bigintJson(about)) }),
     }),
   )
   return writer.finish()
@@ -163,25 +180,28 @@ export function readEtcdFile(source: Source, meta: Meta): EtcdFile {
   const compacted = own.get('finishedCompactRev') ?? own.get('scheduledCompactRev')
   const compactRevision = compacted === undefined ? -1 : Number(readU64(compacted))
   const users = [...readBucket(source, meta, 'authUsers')].map(([, value]) => userOf(value))
+  const about = aboutOf(own.get(ABOUT))
+  const exact = about?.exact
   return {
     rows: {
       versions,
       leases: [...readBucket(source, meta, 'lease')].map(([, value]) => leaseOf(value)),
       users,
       roles: [...readBucket(source, meta, 'authRoles')].map(([, value]) => roleOf(value)),
-      alarms: [...readBucket(source, meta, 'alarm')].map(([member]) => read<AlarmMember>(ALARM_MEMBER, member)),
+      alarms: exact?.alarms ?? [...readBucket(source, meta, 'alarm')].map(([member]) => read<AlarmMember>(ALARM_MEMBER, member)),
+      ...(exact === undefined ? {} : { sessions: exact.sessions }),
       state: {
         cursor: 0,
-        revision: Math.max(versions.at(-1)?.mod_revision ?? 1, compactRevision, 1),
+        revision: Math.max(exact?.revision ?? 1, versions.at(-1)?.mod_revision ?? 1, compactRevision, 1),
         compactRevision,
-        epoch: 0,
+        epoch: exact?.epoch ?? 0,
         authRevision: Number(readU64(auth.get('authRevision') ?? NONE)),
         isAuthEnabled: auth.get('authEnabled')?.[0] === 1,
-        digest: 0,
+        digest: exact?.digest ?? 0,
       },
     },
     position: Number(readU64(own.get('consistent_index') ?? NONE)),
-    about: aboutOf(own.get(ABOUT)),
+    about,
     withoutPassword: users.filter(({ passwordHash }) => passwordHash.startsWith(BCRYPT)).map(({ name }) => name),
   }
 }
@@ -189,7 +209,7 @@ export function readEtcdFile(source: Source, meta: Meta): EtcdFile {
 function aboutOf(bytes: Uint8Array | undefined): FileAbout | null {
   if (bytes === undefined) return null
   try {
-    return JSON.parse(decoder.decode(bytes)) as FileAbout
+    return parseBigintJson(decoder.decode(bytes)) as FileAbout
   } catch {
     // Not ours after all.
     return null

@@ -66,6 +66,11 @@ export class DigestComparison {
     }
   }
 
+  /** What the others told is of another log than the one that is applied here now: it is to be told again. */
+  forgetOthers(): void {
+    this.#others.clear()
+  }
+
   /** Newest position at which a majority, this server among it, was found to be alike; 0: none yet. */
   agreedPosition(): number {
     let agreed = 0

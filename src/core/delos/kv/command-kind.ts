@@ -15,3 +15,8 @@ export const COMMAND_KIND = {
   auth: 11,
   ops: 12,
 } as const satisfies Record<KvCommand['kind'], number>
+
+/** For people: what a number in the log stands for, whether or not the rest of the entry can be read. */
+export function kindName(kind: number): string {
+  return Object.entries(COMMAND_KIND).find(([, number]) => number === kind)?.[0] ?? `unknown ${kind}`
+}

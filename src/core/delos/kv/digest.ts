@@ -10,7 +10,7 @@ let view = new DataView(scratch.buffer)
 const FIXED_BYTES = 52
 
 /**
- * The next value of a chain of CRC-32C over rows of `kv_rev`.
+ * The next value of a chain of CRC-32C over versions.
  * @returns an unsigned 32-bit integer
  */
 export function chainVersion(digest: number, version: Version): number {

@@ -59,14 +59,14 @@ function detach(state: KvState, version: Version): void {
 }
 
 /** Small values share a buffer of this size: one alone costs V8 three times its bytes, and its collector more. */
-const SLAB_BYTES = 1024
-const SLAB_VALUE_BYTES_MAX = 128
+const SLAB_BYTES = 4096
+const SLAB_VALUE_BYTES_MAX = 512
 let slab = new Uint8Array(SLAB_BYTES)
 let slabUsed = 0
 
 /**
  * A value that is a window on a larger buffer (a batch as it was read) would keep all of that alive: it is copied, a small one into a
- * slab, of which a last value that stays keeps a kilobyte. Asked by the offset and not by the buffer, as looking at that moves a small array
+ * slab, of which a last value that stays keeps four kilobytes. Asked by the offset and not by the buffer, as looking at that moves a small array
  * out of V8's heap.
  */
 function owned(value: Uint8Array): Uint8Array {

@@ -72,7 +72,7 @@ export interface KvRows {
 
 /**
  * What happened to the rows since the last taking, to be written in one transaction, in this order: `versions` are inserted into
- * `kv_rev` (and are the newest of their key, for `kv_cur`), `removed` are deleted from it, a null deletes the row.
+ * `kv_chunk` (and are the newest of their key), `removed` are deleted from it, a null deletes the row.
  */
 export interface KvChanges {
   readonly versions: Version[]

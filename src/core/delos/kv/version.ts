@@ -1,7 +1,7 @@
 import type { Key, KeyValue } from '../wire/messages.ts'
 
 /**
- * One change of one key: a row of `kv_rev`, and at the same time the `KeyValue` of answers and events, so that nothing is copied
+ * One change of one key, and at the same time the `KeyValue` of answers and events, so that nothing is copied
  * on the way out. A deletion (tombstone) has etcd's form of a deleted key: all zero but key and mod_revision. Never changed.
  */
 export interface Version extends Readonly<KeyValue> {

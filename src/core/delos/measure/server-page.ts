@@ -29,6 +29,19 @@ const leaderChangeSchema = z.object({
   gapMs: z.number(),
 })
 
+/** Where a server archives its log, and how far it is. */
+const archiveSchema = z.object({
+  to: z.string(),
+  everyMs: z.number(),
+  /** the last position that is archived; 0: none; null: not looked at since the start */
+  archived: z.number().nullable(),
+  /** positions that are not archived yet, and how long the oldest of them has been there */
+  behind: z.number(),
+  behindMs: z.number(),
+  /** why it does not go on; null: it does */
+  trouble: z.string().nullable(),
+})
+
 /** All that a server of the store knows of itself, as it tells at `SERVER_PAGE_PATH`. */
 export const serverPageSchema = z.object({
   format: z.literal(1),
@@ -42,7 +55,14 @@ export const serverPageSchema = z.object({
   startedAt: z.number(),
   leader: z.string().nullable(),
   term: z.number(),
-  log: z.object({ loglet: z.string(), head: z.number(), tail: z.number(), applied: z.number(), waiting: z.number() }),
+  log: z.object({
+    loglet: z.string(),
+    head: z.number(),
+    tail: z.number(),
+    applied: z.number(),
+    waiting: z.number(),
+    /** why nothing is applied any more, DELOS_POISON; null: it goes on */ refusal: z.string().nullable().default(null),
+  }),
   store: z.object({ revision: z.number(), compactRevision: z.number(), keys: z.number(), leases: z.number(), quotaBytes: z.number() }),
   watch: z.object({ watchers: z.number(), streams: z.number(), behind: z.number() }),
   rows: z.object({ bytes: z.number(), inUseBytes: z.number(), backlogBytes: z.number(), durablePosition: z.number() }),
@@ -69,9 +89,14 @@ export const serverPageSchema = z.object({
   alarms: z.array(z.object({ id: z.string(), alarm: z.string() })),
   hot: z.array(z.object({ prefix: z.string(), share: z.number(), count: z.number() })),
   /** ms since the epoch at which a certificate ends; null: none */
+  /** null: nowhere; servers of before there were archives do not say it */
+  archive: archiveSchema.nullable().default(null),
+  /** where its log could not be read when it started, and whether what the other servers have is in its place */
+  repairs: z.array(z.object({ file: z.string(), offset: z.number(), isRepaired: z.boolean() })).default([]),
   certificates: z.object({ client: z.number().nullable(), peer: z.number().nullable() }),
 })
 
 export type ServerPage = z.output<typeof serverPageSchema>
+export type ArchiveState = z.output<typeof archiveSchema>
 export type PeerLink = z.output<typeof peerLinkSchema>
 export type LeaderChange = z.output<typeof leaderChangeSchema>

@@ -29,8 +29,26 @@ export const lockAcquire = defineAction({
     value: valueSchema.max(4096).default(''),
     /** content to share it with others who share it */
     isShared: z.boolean().default(false),
+    /** a lost lease is to be followed by a delay: see `delos.lock.delay` */
+    isDelayed: z.boolean().default(false),
   }),
   output: standingSchema,
+})
+
+export const lockDelay = defineAction({
+  name: 'delos.lock.delay',
+  summary: 'Have a lock that is held stay taken for a while after its lease is lost, by a longer lease that is kept alive beside it.',
+  isMutation: true,
+  input: z.object({
+    name: lockNameSchema,
+    /** by which it is held; it was asked for with `isDelayed` */
+    lease: leaseIdSchema,
+    isShared: z.boolean().default(false),
+    token: revisionSchema,
+    /** its time is that of `lease` and the delay */
+    delayLease: leaseIdSchema,
+  }),
+  output: z.object({ name: z.string(), delayLease: leaseIdSchema }),
 })
 
 export const lockStanding = defineAction({
@@ -87,4 +105,4 @@ export const lockList = defineAction({
   output: z.object({ locks: z.array(lockSchema) }),
 })
 
-export const lockOperations = [lockAcquire, lockStanding, lockRelease, lockShow, lockList]
+export const lockOperations = [lockAcquire, lockDelay, lockStanding, lockRelease, lockShow, lockList]

@@ -1,5 +1,8 @@
 import { getU64, setU64 } from '../log/record.ts'
 
+/** A larger buffer is not used again: it was one of a burst. */
+const KEPT_BYTES_MAX = 4 * 1024 * 1024
+
 /** Little-endian writing into bytes that grow. */
 export class Writer {
   #bytes: Uint8Array
@@ -51,6 +54,20 @@ export class Writer {
   raw(bytes: Uint8Array): void {
     const at = this.#room(bytes.length)
     this.#bytes.set(bytes, at)
+  }
+
+  /** What was written from there on. */
+  since(from: number): Uint8Array {
+    return this.#bytes.subarray(from, this.#length)
+  }
+
+  /** Begins anew, over what was written. */
+  reset(): void {
+    if (this.#bytes.length > KEPT_BYTES_MAX) {
+      this.#bytes = new Uint8Array(KEPT_BYTES_MAX)
+      this.#view = new DataView(this.#bytes.buffer)
+    }
+    this.#length = 0
   }
 
   /** What was written; `patch` sets a u32 that was not known before. */

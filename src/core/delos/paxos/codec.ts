@@ -277,12 +277,22 @@ export function logletOf(bytes: Uint8Array): number {
 
 // --- records
 
-/** The payload of an accepted batch's record in a segment file; its header says position, count and ballot once more. */
-export function encodeRecord(accepted: Accepted, committed: number): Uint8Array {
-  const w = new Writer(64 + accepted.batch.payload.length)
-  w.u64(committed)
-  putAccepted(w, accepted)
-  return w.finish()
+const RECORD_SCRATCH_BYTES = 64 * 1024
+const recordScratch = new Writer(RECORD_SCRATCH_BYTES)
+
+/**
+ * The payloads of the records of accepted batches in a segment file, whose headers say position, count and ballot once more. In memory that is
+ * used again: they hold until the next call.
+ */
+export function encodeRecords(list: readonly Accepted[], committed: number): Uint8Array[] {
+  const w = recordScratch
+  w.reset()
+  return list.map((accepted) => {
+    const from = w.length
+    w.u64(committed)
+    putAccepted(w, accepted)
+    return w.since(from)
+  })
 }
 
 /** @returns null if the payload is not one of ours; the record's checksum held, so that is another version's */

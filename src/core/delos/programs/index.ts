@@ -17,6 +17,7 @@ const STORE_OPERATIONS = {
   'delos.lease.show': lease.show,
   'delos.lease.ls': lease.list,
   'delos.lock.acquire': lock.acquire,
+  'delos.lock.delay': lock.delay,
   'delos.lock.standing': lock.place,
   'delos.lock.release': lock.release,
   'delos.lock.show': lock.show,

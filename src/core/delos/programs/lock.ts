@@ -1,9 +1,9 @@
 import type { z } from 'zod'
 import { isRefusal, refuse, type MusterError } from '../../kernel/errors.ts'
-import type { lockAcquire, lockList, lockRelease, lockShow, lockStanding, LockView } from '../operations/lock.ts'
-import { lock, sharedLock, standing, standingRequest } from '../recipes/etcd/lock.ts'
+import type { lockAcquire, lockDelay, lockList, lockRelease, lockShow, lockStanding, LockView } from '../operations/lock.ts'
+import { isDelay, leaveDelay, lock, sharedLock, standing, standingRequest } from '../recipes/etcd/lock.ts'
 import { leaveQueue } from '../recipes/etcd/queue.ts'
-import { leaseName, rangeRequest } from '../recipes/etcd/request.ts'
+import { leaseName, only, rangeRequest } from '../recipes/etcd/request.ts'
 import type * as m from '../wire/messages.ts'
 import { grant, revokePlan } from './lease.ts'
 import { ask, type Program, type StoreOperation } from './program.ts'
@@ -19,17 +19,32 @@ type Standing = z.output<typeof lockStanding.output>
 
 export const acquire: StoreOperation<z.output<typeof lockAcquire.input>, Standing> = {
   plan: null,
-  run: function* ({ name, ttlMs, lease: given, value, isShared }) {
+  run: function* ({ name, ttlMs, lease: given, value, isShared, isDelayed }) {
     const granted = given === undefined ? yield* grant.run({ ttlMs, id: undefined }, []) : { id: given }
     if (isRefusal(granted)) return granted
     const lease = leaseIn(granted.id)
     const bytes = bytesIn(value, false)
     if (isRefusal(bytes)) return bytes
-    const recipe = isShared ? sharedLock(keyOf(name), lease, bytes) : lock(keyOf(name), lease, bytes)
+    const recipe = (isShared ? sharedLock : lock)(keyOf(name), lease, bytes, isDelayed)
     // Only the joining: asking again with the same lease keeps the place, so a lost answer can be retried.
     yield* ask('KV/Txn', recipe.ask(recipe.start), 'repeatable')
     return yield* standingOf(name, granted.id, isShared)
   },
+}
+
+export const delay: StoreOperation<z.output<typeof lockDelay.input>, z.output<typeof lockDelay.output>> = {
+  plan: null,
+  run: function* ({ name, lease, isShared, token, delayLease }) {
+    const key = keyOfTurn(name, lease, isShared)
+    const [own] = (yield* ask('KV/Range', rangeRequest(only(key)))).kvs
+    const left = yield* ask('KV/Txn', leaveDelay({ key, token }, leaseIn(delayLease), own?.value ?? new Uint8Array()), 'repeatable')
+    if (!left.succeeded) return refuse('DELOS_LEASE_UNKNOWN', `Lease ${lease} has no place with a delay at the lock ${name}.`)
+    return { name, delayLease }
+  },
+}
+
+function keyOfTurn(name: string, lease: string, isShared: boolean): m.Key {
+  return `${keyOf(name)}/${isShared ? 'shared/' : ''}${leaseName(leaseIn(lease))}`
 }
 
 export const place: StoreOperation<z.output<typeof lockStanding.input>, Standing> = {
@@ -39,7 +54,7 @@ export const place: StoreOperation<z.output<typeof lockStanding.input>, Standing
 
 /** Where a contender stands; refused if its key or its lease is gone. */
 function* standingOf(name: string, lease: string, isShared: boolean): Program<Standing | MusterError> {
-  const key = `${keyOf(name)}/${isShared ? 'shared/' : ''}${leaseName(leaseIn(lease))}`
+  const key = keyOfTurn(name, lease, isShared)
   const { holders, waiting } = standing(keyOf(name), yield* ask('KV/Range', standingRequest(keyOf(name))))
   const queue = [...holders, ...waiting]
   const ahead = queue.findIndex((kv) => kv.key === key)
@@ -85,8 +100,10 @@ export const list: StoreOperation<z.output<typeof lockList.input>, z.output<type
   },
 }
 
-/** The lock a key contends for: keys whose last part is the lease they hang on; null for any other key. */
+/** The lock a key contends for: keys whose last part is the lease they hang on, and delays; null for any other key. */
 function lockOf({ key, lease }: m.KeyValue): m.Key | null {
+  const [, delayed] = /^(.+?)(?:\/shared)?\/[0-9a-f]+\+delay$/s.exec(key) ?? []
+  if (delayed !== undefined && lease !== 0n) return delayed
   const end = `/${leaseName(lease)}`
   if (lease === 0n || !key.endsWith(end)) return null
   const name = key.slice(0, -end.length)
@@ -135,7 +152,7 @@ function contender(name: string, kv: m.KeyValue): LockView['holders'][number] {
     key: keyText(kv.key),
     token: kv.create_revision,
     lease: kv.lease === 0n ? null : leaseText(kv.lease),
-    value: textOut(kv.value).text,
+    value: isDelay(kv) ? `lock-delay of ${textOut(kv.value).text || keyText(kv.key)}` : textOut(kv.value).text,
     isShared: kv.key.startsWith(`${keyOf(name)}/shared/`),
   }
 }

@@ -56,7 +56,16 @@ export function accepts(value: RegisterValue, reading: Reading, loglet: number, 
   return true
 }
 
-/** Whether an entry is to be passed over when the log is applied (`log skip`). */
-export function isSkipped(value: RegisterValue, position: number, rules: VirtualLogRules = VIRTUAL_LOG_RULES): boolean {
-  return rules.skips && value.skips.some((skip) => skip.position === position)
+/** Positions that are passed over when the log is applied (`log skip`); null: none, as nearly always. */
+export function skipsOf({ skips }: Pick<RegisterValue, 'skips'>, rules: VirtualLogRules = VIRTUAL_LOG_RULES): ReadonlySet<number> | null {
+  return rules.skips && skips.length > 0 ? new Set(skips.map(({ position }) => position)) : null
+}
+
+/**
+ * Whether a state is what the log without `skips` makes. It says of itself which positions it passed over: a skip it covers and did not
+ * pass over, it applied.
+ * @param state `position`: the last one it covers
+ */
+export function isFit(skips: ReadonlySet<number> | null, state: { position: number; skipped: readonly number[] }): boolean {
+  return skips === null || [...skips].every((position) => position > state.position || state.skipped.includes(position))
 }

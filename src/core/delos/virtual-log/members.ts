@@ -129,19 +129,3 @@ function lossProblems(
 export function caughtUp(value: RegisterValue, health: ReadonlyMap<number, ServerHealth>): number[] {
   return serversIn(value, 'pending').filter((server) => promotionProblems(value, server, health.get(server)).length === 0)
 }
-
-/** Whether this server may still take part, by what its data directory says about itself; why not, in words. */
-export function admission(
-  value: RegisterValue,
-  own: { id: string; incarnation: number },
-): { kind: 'welcome' } | { kind: 'removed' | 'replayed' | 'unknown'; problem: string } {
-  const member = value.servers.find(({ id }) => id === own.id)
-  if (member === undefined) return { kind: 'unknown', problem: `server ${own.id} is no member` }
-  if (member.role === 'removed') return { kind: 'removed', problem: `server ${own.id} was removed; it never comes back under this id` }
-  if (own.incarnation < member.incarnation)
-    return {
-      kind: 'replayed',
-      problem: `the data directory is of incarnation ${own.incarnation}, the members know ${member.incarnation}: its promises are behind`,
-    }
-  return { kind: 'welcome' }
-}

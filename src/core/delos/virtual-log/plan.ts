@@ -29,7 +29,8 @@ export type Intent =
   /** several at once are one change */
   | { kind: 'members'; changes: readonly MemberChange[] }
   | { kind: 'skip'; position: number; reason: string }
-  | { kind: 'feature'; name: string; since: number }
+  /** `since` null: from the first position of a new segment, before which nobody has applied anything without knowing */
+  | { kind: 'feature'; name: string; since: number | null }
   /** segments that end at or before `position` are forgotten */
   | { kind: 'trim'; position: number }
 
@@ -38,6 +39,8 @@ export interface Change {
   decider: Decider
   skips: RegisterValue['skips']
   features: RegisterValue['features']
+  /** a feature that holds from the new segment on; null: none */
+  enables: string | null
   /** without what is forgotten */
   chain: Segment[]
   /** of a new segment; null: the last one goes on taking appends */
@@ -50,7 +53,7 @@ export type Plan = { kind: 'nothing' } | { kind: 'refused'; problem: string } | 
 export function planFor(base: RegisterValue, intent: Intent, self: number): Plan {
   const last = lastSegment(base)
   const { servers, decider, skips, features, chain } = base
-  const same: Change = { servers, decider, skips, features, chain, segment: null }
+  const same: Change = { servers, decider, skips, features, enables: null, chain, segment: null }
   const change = (parts: Partial<Change>): Plan => ({ kind: 'change', change: { ...same, ...parts } })
   switch (intent.kind) {
     case 'clone':
@@ -69,6 +72,7 @@ export function planFor(base: RegisterValue, intent: Intent, self: number): Plan
     }
     case 'feature': {
       if (features.some(({ name }) => name === intent.name)) return { kind: 'nothing' }
+      if (intent.since === null) return change({ enables: intent.name, segment: { kind: last.kind, config: cloneOf(last, self) } })
       return change({ features: [...features, { name: intent.name, since: intent.since }] })
     }
     case 'trim': {
@@ -128,14 +132,13 @@ function withChange(servers: Server[], change: MemberChange): Server[] | string 
 function segmentFor(base: RegisterValue, next: RegisterValue, self: number): Change['segment'] {
   const last = lastSegment(base)
   if (last.kind === 'etcd') return null
-  const [voters, before] = [serversIn(next, 'voter'), serversIn(base, 'voter')]
-  const first = voters[0]
+  const [first] = serversIn(next, 'voter')
   assert(first !== undefined, 'someone votes')
-  if (last.kind === 'file') {
-    const isServed = presentServers(next).some(({ server }) => server === fileConfigSchema.parse(last.config).server)
-    if (isServed && voters.length <= before.length) return null
+  // A file is of one server; others, who only learn, too, receive what a quorum decides, be it one of a single voter.
+  if (presentServers(next).length === 1) {
+    const isThere = last.kind === 'file' && fileConfigSchema.parse(last.config).server === first
+    return isThere ? null : { kind: 'file', config: { server: first } }
   }
-  if (voters.length === 1) return { kind: 'file', config: { server: first } }
   const config = last.kind === 'quorum' ? { ...last.config, ...quorumOf(next, self) } : quorumOf(next, self)
   return last.kind === 'quorum' && isSameConfig(config, last.config) ? null : { kind: 'quorum', config }
 }
@@ -155,12 +158,12 @@ export function nextValue(
   change: Change,
   opened: { loglet: number; tail: number; lastRound: number } | null,
 ): RegisterValue {
-  const { servers, decider, skips, features, chain, segment } = change
+  const { servers, decider, skips, features, enables, chain, segment } = change
   const next = { ...base, version: base.version + 1, servers, decider, skips, features, chain }
   if (segment === null) return next
   assert(opened !== null, 'a new segment has a place')
   const { loglet, tail, lastRound } = opened
   const ended = chain.map((each) => (each.end === null ? { ...each, end: tail } : each))
   const added = { loglet, kind: segment.kind, config: segment.config, firstPosition: tail, lastRound, end: null }
-  return { ...next, chain: [...ended, added] }
+  return { ...next, features: enables === null ? features : [...features, { name: enables, since: tail }], chain: [...ended, added] }
 }

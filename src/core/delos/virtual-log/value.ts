@@ -49,7 +49,7 @@ const serverSchema = z.looseObject({
   /** URLs at which other servers reach it */
   addresses: z.array(z.string()),
   role: z.enum(SERVER_ROLES),
-  /** of its data directory; one that comes back with a lower number is a copy from the past */
+  /** not used: by what a copy from the past is found out, changes more often (`incarnation.ts`) */
   incarnation: z.number().int().min(1),
 })
 export type Server = z.output<typeof serverSchema>

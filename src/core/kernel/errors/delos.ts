@@ -7,9 +7,9 @@ export const DELOS_ERRORS = defineErrors({
     hint: 'Restore a snapshot with `muster delos snapshot restore`, or copy the log from a backup.',
   },
   DELOS_DISK_FAILED: {
-    exit: 6,
+    exit: 1,
     what: 'Writing the log to disk failed, so nothing more is acknowledged.',
-    hint: 'Check the disk, then start again with `muster up`.',
+    hint: 'Check the disk, then start the server again: it reads its files anew. What was asked meanwhile may or may not have happened.',
   },
   DELOS_ENTRY_TOO_LARGE: {
     exit: 2,
@@ -19,7 +19,7 @@ export const DELOS_ERRORS = defineErrors({
   DELOS_SEALED: {
     exit: 5,
     what: 'This stretch of the log is sealed and takes no new entries.',
-    hint: 'Start again with `muster up`; if it stays, the log is being moved.',
+    hint: 'Start the server again; if it stays, the log is being moved.',
   },
   DELOS_TRIMMED: {
     exit: 3,
@@ -63,6 +63,11 @@ export const DELOS_ERRORS = defineErrors({
     exit: 6,
     what: 'No leader that a majority of the servers follows was found in time; nothing was changed.',
     hint: 'Bring the servers that the message names back, or wait for the network; reads that say --serializable still work.',
+  },
+  DELOS_NOT_LEADER: {
+    exit: 6,
+    what: 'Another server decides at the moment, or none does yet; nothing was changed.',
+    hint: 'Ask the server that the message names; while none leads, ask again in a second.',
   },
   DELOS_OUTCOME_UNKNOWN: {
     exit: 6,
@@ -114,6 +119,31 @@ export const DELOS_ERRORS = defineErrors({
     what: 'This server was removed from its cluster, for good; its data stays where it is.',
     hint: 'To bring it back, start it with an empty --data-dir as a new member.',
   },
+  DELOS_TOKEN_UNKNOWN: {
+    exit: 4,
+    what: 'The cluster has not given the token that a server came with.',
+    hint: 'Make one with `muster delos member token` in the context of the cluster.',
+  },
+  DELOS_TOKEN_EXPIRED: {
+    exit: 4,
+    what: 'The time of the token that a server came with is over.',
+    hint: 'Make a new one with `muster delos member token`; --ttl says how long it is good for.',
+  },
+  DELOS_TOKEN_USED: {
+    exit: 4,
+    what: 'As many servers as the token was for have joined by it.',
+    hint: 'Make a new one with `muster delos member token`; --uses says for how many servers.',
+  },
+  DELOS_WRONG_CA: {
+    exit: 4,
+    what: 'The server that answered is not of the cluster that the token is for: its certificate is of another authority.',
+    hint: 'Look whether the address in the token leads to the right machine; if it does, make a new token there.',
+  },
+  DELOS_REPLAYED_SERVER: {
+    exit: 5,
+    what: 'The data directory is a copy from the past: it lacks promises that this server gave later, so the others do not let it in.',
+    hint: 'Remove the server with `muster delos member remove`, then let it join as a new one with an empty --data-dir. If all servers were restored so, use `muster delos recover`.',
+  },
   DELOS_CONFIG_UNKNOWN: {
     exit: 3,
     what: 'No such configuration, or no such version of it.',
@@ -132,13 +162,18 @@ export const DELOS_ERRORS = defineErrors({
   DELOS_META_UNKNOWN: { exit: 3, what: 'No such metadata record.', hint: 'List them with `muster delos meta ls`.' },
   DELOS_STATE_NOT_EMPTY: {
     exit: 5,
-    what: 'The context already has a state, which a restore would overwrite.',
-    hint: 'Restore into another --context, or remove this one with `muster down --purge`.',
+    what: 'The context already has a state, which a restore or joining a cluster would overwrite.',
+    hint: 'Take another --context, or remove this one with `muster down --purge`.',
   },
   DELOS_POISON: {
     exit: 70,
     what: 'Applying an entry of the log ended the server twice, so it is not tried again; the log itself goes on.',
-    hint: 'Report it with the command that the log names. With a version that can apply it, remove the file `applying` in the data directory and start again.',
+    hint: 'See what stands there with `muster delos log skip POSITION --reason TEXT --plan`, report it, and have it passed over. Or install a version that can apply it, and remove the file `applying` in the data directory.',
+  },
+  DELOS_ARCHIVE_INVALID: {
+    exit: 2,
+    what: 'The archive of the log is damaged, has a hole, or is of another server.',
+    hint: 'See what it holds with `muster delos log verify DIR`; a snapshot taken after the hole needs nothing before it.',
   },
   DELOS_SNAPSHOT_INVALID: {
     exit: 2,

@@ -8,6 +8,7 @@ import type { Route, Routes } from '../../../core/delos/wire/grpc/routes.ts'
 import { STATUS } from '../../../core/delos/wire/grpc/status.ts'
 import { METHODS } from '../../../core/delos/wire/methods.ts'
 import { decode, type Codec } from '../../../core/delos/wire/protobuf/codec.ts'
+import { pairBytes } from '../../../core/delos/wire/pair-bytes.ts'
 import type { Call, RpcError, Sink, Source } from '../../../core/delos/wire/service.ts'
 
 /** What a page answers. */
@@ -76,6 +77,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
+/** Of the pairs in an answer: JSON of a mebibyte takes 50 ms in which nothing else is done. */
+const JSON_ANSWER_BYTES_MAX = 32 * 1_048_576
+const TOO_LONG: RpcError = {
+  code: STATUS.resourceExhausted,
+  text: 'muster: the answer is over 32 MiB, too long for JSON; ask for it in pages, with a limit',
+}
+
 /** JSON may be this much longer than the message it says: base64, names, quotes. */
 const bodyBytesMax = (requestBytesMax: number): number => requestBytesMax * 2
 
@@ -101,6 +109,7 @@ function unary(route: UnaryRoute, call: Call, request: IncomingMessage, response
     route.handle(read.message, raw, call, (error, answer) => {
       if (response.writableEnded || response.destroyed) return
       if (error !== null) sendError(response, error)
+      else if (pairBytes(answer as object) > JSON_ANSWER_BYTES_MAX) sendError(response, TOO_LONG)
       else send(response, 200, 'application/json', JSON.stringify(toJson(route.method.response.schema, answer)))
     })
   })

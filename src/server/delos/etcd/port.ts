@@ -53,9 +53,11 @@ export interface EtcdTls {
 export interface EtcdPortStats extends GrpcCounters {
   /** gRPC connections open now */
   connections: number
+  /** TCP connections open now, of any protocol */
+  sockets: number
   streams: number
-  /** answers that wait for a reader */
-  queuedBytes: number
+  /** answers that wait for a reader: for the windows of their streams, or in the sockets */
+  heldBytes: number
   /** requests that wait for their answer */
   pendingBytes: number
   /** connections closed for breaking the protocol or its bounds, by the reason given */
@@ -160,8 +162,9 @@ export async function openEtcdPort(options: EtcdPortOptions): Promise<EtcdPort> 
       return {
         ...counters,
         connections: connections.size,
+        sockets: sockets.size,
         streams: sum(all.map(({ http2 }) => http2.streams.size)),
-        queuedBytes: sum(all.map(({ http2 }) => http2.queuedBytes)),
+        heldBytes: sum(all.map(({ http2 }) => http2.queuedBytes)) + sum([...sockets].map(({ writableLength }) => writableLength)),
         pendingBytes: sum(all.map(({ pendingBytes }) => pendingBytes)),
         failures: { ...failures },
       }

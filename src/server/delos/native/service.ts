@@ -2,6 +2,7 @@ import { NOBODY, type Identity } from '../../../core/delos/kv/command.ts'
 import { isRpcError, KV_ERRORS } from '../../../core/delos/kv/errors.ts'
 import type * as m from '../../../core/delos/wire/messages.ts'
 import { byteString } from '../../../core/delos/wire/byte-string.ts'
+import { pairBytes } from '../../../core/delos/wire/pair-bytes.ts'
 import { AnswerWriter } from '../../../core/delos/wire/native/answers.ts'
 import { FRAME, OPS_MAX, READ_HEAD_BYTES, WRITE_HEAD_BYTES } from '../../../core/delos/wire/native/frames.ts'
 import { OP, OpCursor } from '../../../core/delos/wire/native/ops.ts'
@@ -11,6 +12,7 @@ import { codecOf, decode } from '../../../core/delos/wire/protobuf/codec.ts'
 import { encode } from '../../../core/delos/wire/protobuf/encode.ts'
 import { RANGE_REQUEST, RANGE_RESPONSE, TXN_REQUEST } from '../../../core/delos/wire/protobuf/schemas/kv.ts'
 import type { Call, EtcdService, RpcError } from '../../../core/delos/wire/service.ts'
+import type { AnswerRoom } from '../store/answer-room.ts'
 import { hasPut, sealHeader, type HeaderSource } from '../store/kv-service.ts'
 import type { Identify } from '../store/identity.ts'
 import type { Replica } from '../store/replica.ts'
@@ -24,6 +26,7 @@ export interface NativeServiceOptions {
   onGrowth: () => RpcError | null
   /** why this server does not serve at all, or null */
   refusal: () => RpcError | null
+  room: AnswerRoom
   authenticate: EtcdService['Auth/Authenticate']
   requestBytesMax: number
 }
@@ -162,13 +165,21 @@ class Client implements NativeHandler {
   }
 
   #look(body: Uint8Array, count: number, who: Identity): Uint8Array {
-    const { replica, headers } = this.#options
+    const { replica, headers, room } = this.#options
+    // Of all that the frame asks for: its answers leave together.
+    let bytes = 0
     const ops = new OpCursor(body, READ_HEAD_BYTES, count)
     while (ops.next()) {
       const isGet = ops.kind === OP.get
       const request = isGet ? getOf(byteString(body, ops.keyAt, ops.keyEnd)) : decode(rangeRequest, ops.body)
       const found = request === null ? KV_ERRORS.badFrame : replica.store.range(request, who)
-      if (isRpcError(found)) answers.refused(found)
+      if (isRpcError(found)) {
+        answers.refused(found)
+        continue
+      }
+      bytes += pairBytes(found)
+      const refusal = room(bytes)
+      if (refusal !== null) answers.refused(refusal)
       else if (!isGet) answers.message(encode(rangeResponse, sealHeader(found, headers)))
       else if (found.kvs[0] === undefined) answers.nothing(found.header.revision)
       else answers.found(found.kvs[0])

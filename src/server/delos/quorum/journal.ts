@@ -1,5 +1,5 @@
 import type { Loglet } from '../../../core/contracts/loglet.ts'
-import { decodeRecord, encodeRecord } from '../../../core/delos/paxos/codec.ts'
+import { decodeRecord, encodeRecords } from '../../../core/delos/paxos/codec.ts'
 import type { Durable, Write } from '../../../core/delos/paxos/contract.ts'
 import { isUnknown } from '../../../core/delos/paxos/damage.ts'
 import { slotsOfLost, type LostRecords, type PlacedRecord } from '../../../core/delos/paxos/lost-records.ts'
@@ -112,7 +112,8 @@ export function openJournal(
   }
   const journal: Journal = {
     write: async (write) => {
-      const first = await loglet.append(write.records.map((one) => encodeRecord(one, write.committed)))
+      // Copied before it returns.
+      const first = await loglet.append(encodeRecords(write.records, write.committed))
       for (const [i, one] of write.records.entries()) places.note(one, first + i)
     },
     read,

@@ -1,8 +1,13 @@
+import { X509Certificate } from 'node:crypto'
 import { connect as connectPlain, createServer as createPlainServer, type Server, type Socket } from 'node:net'
-import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { connect as connectTls, createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls'
 import { MusterError } from '../../../core/kernel/errors.ts'
+import { assert } from '../../../core/kernel/assert.ts'
 import type { Logger } from '../../../platform/logger.ts'
+import { createJoinPort, type JoinHandler } from './join-port.ts'
 import { Seldom } from './seldom.ts'
+import { identityProblem, serverIdOf } from './server-id.ts'
+import { reasonOf } from './tls-reason.ts'
 
 export interface PeerAddress {
   id: bigint
@@ -22,16 +27,39 @@ export interface PeersOptions {
   clusterId: bigint
   listen: { host: string; port: number }
   peers: readonly PeerAddress[]
-  /** mutual TLS between servers; null: plain TCP */
+  /** mutual TLS between servers; null: plain TCP, unless it is given by `useTls` before there are others */
   tls: PeerTls | null
   log: Logger
   /** what a server that comes in, and knows no cluster yet, is told; null: it is none of ours */
   welcome?: (id: bigint) => Uint8Array | null
+  /** takes a connection on which another server asks what a client asks; without it such a one is refused */
+  onClient?: (socket: Socket, from: bigint) => void
+  /** lets others in who come with a token, over TLS and without a certificate; absent: nobody */
+  join?: JoinHandler
+  /** was a member and never is one again; absent: nobody is known to */
+  isRemoved?: (id: bigint) => boolean
+  /** what each says of itself before anything else; `hear` gives why the other is refused, or null */
+  introduction?: { introduce: (to: bigint) => Uint8Array; hear: (from: bigint, frame: Uint8Array) => string | null }
 }
 
 /** What shares the connections; each has its frames to itself. */
-export const CHANNEL = { log: 0, aside: 1, chain: 2, snapshot: 3, rejoin: 4 } as const
+export const CHANNEL = { log: 0, aside: 1, chain: 2, snapshot: 3, rejoin: 4, introduction: 5 } as const
 export type Channel = (typeof CHANNEL)[keyof typeof CHANNEL]
+
+/** Channels of one log; those of a process's second log follow. */
+const CHANNELS_PER_LOG = 16
+const FIRST_CHANNEL = { kv: 0, control: CHANNELS_PER_LOG } as const
+
+/** The same connections as one log sees them: each has its channels to itself. Closing, and whom to reach, is for all. */
+export function scopedPeers(peers: Peers, log: keyof typeof FIRST_CHANNEL): Peers {
+  const first = FIRST_CHANNEL[log]
+  const shifted = (channel: Channel): Channel => (first + channel) as Channel
+  return {
+    ...peers,
+    send: (to, channel, frame) => peers.send(to, shifted(channel), frame),
+    onFrame: (channel, listener) => peers.onFrame(shifted(channel), listener),
+  }
+}
 
 type FrameListener = (from: bigint, frame: Uint8Array) => void
 
@@ -46,9 +74,21 @@ export interface Peers {
   onReset(listener: (from: bigint) => void): () => void
   /** Who the others are from now on: whoever is not among them is refused, and not dialled any more. */
   update(peers: readonly PeerAddress[]): void
+  /** A connection on which that server is asked what a client asks it. Rejects when it is not reached, or no member. */
+  openClient(to: bigint): Promise<Socket>
+  /** A newer certificate: whoever comes from now on is shown it, and dials made from now on show it. Connections that stand stay. */
+  useTls(tls: PeerTls): void
   /** servers that are not reached: why not, and since when */
   troubles(): { id: bigint; reason: string; sinceMs: number }[]
+  /** what waits for each other server, and how often something was not even kept for it */
+  queues(): PeerQueue[]
   close(): Promise<void>
+}
+
+export interface PeerQueue {
+  id: bigint
+  waitingBytes: number
+  missed: number
 }
 
 /** magic, version, cluster id, id of the sender */
@@ -56,6 +96,8 @@ const HELLO_BYTES = 24
 /** of a frame: length, channel */
 const HEAD_BYTES = 5
 const MAGIC = 0x6d757374
+/** Begins a connection that is a client's from then on. */
+const MAGIC_CLIENT = 0x6d75636c
 const VERSION = 1
 /** Longest frame: a batch of the log, its largest append, and its message. */
 const FRAME_BYTES_MAX = 16 * 1024 * 1024
@@ -69,6 +111,8 @@ const RETRY_FIRST_MS = 30
 const RETRY_MAX_MS = 500
 /** A connection that held this long was a good one: its end is tried to be mended at once. */
 const SETTLED_MS = 1000
+/** Time for a handshake and the hello: who connects and says nothing is not waited for. */
+const HELLO_MS = 5000
 /** Time for a refusal to be read. */
 const REFUSAL_MS = 1000
 const REFUSAL_CHARS_MAX = 200
@@ -86,11 +130,13 @@ export async function openPeers(options: PeersOptions): Promise<Peers> {
 /** The same, not reachable before `listen`: a server alone has no need of a port. */
 export function createPeers(options: PeersOptions): Peers {
   const ears: Ears = { frame: new Map(), reset: new Set() }
-  const links = new Map(options.peers.filter(({ id }) => id !== options.self).map((peer) => [peer.id, new Link(peer, options)]))
+  const own: OwnTls = { tls: options.tls, id: idOfOwn(options.tls) }
+  const links = new Map(options.peers.filter(({ id }) => id !== options.self).map((peer) => [peer.id, new Link(peer, options, own)]))
   const inbound = new Map<Socket, bigint | null>()
   const newest = new Map<bigint, Socket>()
   const refusing = refuser(options.log)
-  const server = createServer(options, refusing, (socket) => {
+  let server: Server | null = null
+  const onConnection = (socket: Socket): void => {
     inbound.set(socket, null)
     socket.on('close', () => inbound.delete(socket))
     const linkOf = (id: bigint): Link | undefined => {
@@ -98,12 +144,13 @@ export function createPeers(options: PeersOptions): Peers {
       if (link !== undefined) inbound.set(socket, id)
       return link
     }
-    receive(socket, options, ears, refusing.refuse, linkOf, newest)
-  })
+    receive(socket, options, own, ears, refusing.refuse, linkOf, newest)
+  }
   for (const link of links.values()) link.dial()
   let listening: Promise<void> | null = null
   const listen = (): Promise<void> =>
     new Promise((resolve, reject) => {
+      server = createServer(options, own.tls, refusing, onConnection)
       server.once('error', (cause: NodeJS.ErrnoException) => {
         const { host, port } = options.listen
         listening = null
@@ -134,19 +181,40 @@ export function createPeers(options: PeersOptions): Peers {
       }
       for (const [id, peer] of wanted) {
         if (links.has(id)) continue
-        const link = new Link(peer, options)
+        const link = new Link(peer, options, own)
         links.set(id, link)
         link.dial()
       }
     },
+    openClient: (to) => {
+      const link = links.get(to)
+      return link === undefined ? Promise.reject(new Error(`server ${to.toString(16)} is no member`)) : link.openClient()
+    },
+    useTls: (tls) => {
+      assert(server === null || own.tls !== null, 'what is open as plain TCP stays so')
+      own.tls = tls
+      own.id = idOfOwn(tls)
+      if (server !== null) (server as TlsServer).setSecureContext({ ...tls, minVersion: 'TLSv1.3' })
+    },
     troubles: () => [...links].flatMap(([id, { trouble }]) => (trouble === null ? [] : [{ id, ...trouble }])),
+    queues: () => [...links].map(([id, { waitingBytes, missed }]) => ({ id, waitingBytes, missed })),
     close: async () => {
       clearInterval(checks)
       for (const link of links.values()) link.close()
       for (const socket of inbound.keys()) socket.destroy()
-      if (listening !== null) await new Promise((resolve) => server.close(resolve))
+      if (server?.listening === true) await new Promise((resolve) => server?.close(resolve))
     },
   }
+}
+
+/** What this server shows of itself, and the server that its certificate says it is; null: it does not say. */
+interface OwnTls {
+  tls: PeerTls | null
+  id: bigint | null
+}
+
+function idOfOwn(tls: PeerTls | null): bigint | null {
+  return tls === null ? null : serverIdOf(new X509Certificate(tls.cert))
 }
 
 /** Who hears what comes in. */
@@ -185,22 +253,24 @@ function refuser(log: Logger): { refuse: Refuse; say: Refuse } {
   return { refuse, say }
 }
 
-function createServer({ tls }: PeersOptions, { refuse, say }: ReturnType<typeof refuser>, onConnection: (socket: Socket) => void): Server {
+function createServer(
+  { join, log }: PeersOptions,
+  tls: PeerTls | null,
+  { refuse, say }: ReturnType<typeof refuser>,
+  onConnection: (socket: Socket) => void,
+): Server {
   const common = { noDelay: true }
   if (tls === null) return createPlainServer(common, onConnection)
+  const joinPort = join === undefined ? null : createJoinPort(join, log)
   // Node would refuse a certificate without a word, here and there.
-  const server = createTlsServer({ ...common, ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' }, (socket) => {
+  const given = { ...tls, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3', handshakeTimeout: HELLO_MS } as const
+  const server = createTlsServer({ ...common, ...given }, (socket) => {
     if (socket.authorized) onConnection(socket)
+    else if (joinPort !== null && socket.getPeerX509Certificate() === undefined) joinPort(socket)
     else refuse(socket, `its certificate is not trusted: ${String(socket.authorizationError)}`)
   })
   server.on('tlsClientError', (error, socket) => say(socket, reasonOf(error)))
   return server
-}
-
-/** What TLS says of a handshake, without the place in OpenSSL's sources. */
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  const said = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1]
-  return said === undefined ? (code ?? message) : `TLS: ${said}`
 }
 
 const JOIN_MS = 3000
@@ -231,9 +301,15 @@ export function askWelcome(self: bigint, { host, port }: { host: string; port: n
   })
 }
 
-function hello({ clusterId, self }: Pick<PeersOptions, 'clusterId' | 'self'>): Uint8Array {
+/** Why whoever answers there is not the server that is wanted; null: it is. */
+function peerProblem(socket: TLSSocket, own: bigint | null, wanted: bigint): string | null {
+  if (!socket.authorized) return `its certificate is not trusted: ${String(socket.authorizationError)}`
+  return identityProblem(own, serverIdOf(socket.getPeerX509Certificate()), wanted)
+}
+
+function hello({ clusterId, self }: Pick<PeersOptions, 'clusterId' | 'self'>, magic = MAGIC): Uint8Array {
   const bytes = Buffer.alloc(HELLO_BYTES)
-  bytes.writeUInt32BE(MAGIC, 0)
+  bytes.writeUInt32BE(magic, 0)
   bytes.writeUInt32BE(VERSION, 4)
   bytes.writeBigUInt64BE(clusterId, 8)
   bytes.writeBigUInt64BE(self, 16)
@@ -244,6 +320,7 @@ function hello({ clusterId, self }: Pick<PeersOptions, 'clusterId' | 'self'>): U
 function receive(
   socket: Socket,
   options: PeersOptions,
+  own: OwnTls,
   ears: Ears,
   refuseSocket: Refuse,
   linkOf: (id: bigint) => Link | undefined,
@@ -258,6 +335,8 @@ function receive(
     link?.note(reason)
     refuseSocket(socket, reason)
   }
+  const waits = setTimeout(() => refuse(`it said nothing for ${HELLO_MS / 1000} s`), HELLO_MS)
+  waits.unref()
   socket.on('data', (chunk: Buffer) => {
     parts.push(chunk)
     have += chunk.length
@@ -266,7 +345,11 @@ function receive(
     need = HEAD_BYTES
     if (from === null) {
       const id = bytes.readBigUInt64BE(16)
-      if (bytes.readUInt32BE(0) !== MAGIC || bytes.readUInt32BE(4) !== VERSION) return refuse('it does not speak this protocol')
+      clearTimeout(waits)
+      const magic = bytes.readUInt32BE(0)
+      if ((magic !== MAGIC && magic !== MAGIC_CLIENT) || bytes.readUInt32BE(4) !== VERSION) return refuse('it does not speak this protocol')
+      const problem = socket instanceof TLSSocket ? peerProblem(socket, own.id, id) : null
+      if (problem !== null) return refuse(problem)
       if (bytes.readBigUInt64BE(8) === 0n) {
         const told = options.welcome?.(id) ?? null
         if (told === null) return refuse(`server ${id.toString(16)} is no member`)
@@ -276,7 +359,14 @@ function receive(
       }
       if (bytes.readBigUInt64BE(8) !== options.clusterId)
         return refuse(`it is of cluster ${bytes.readBigUInt64BE(8).toString(16)}`, linkOf(id))
+      if (options.isRemoved?.(id) === true) return refuse(`server ${id.toString(16)} was removed from the cluster`)
       if (linkOf(id) === undefined) return refuse(`server ${id.toString(16)} is no member`)
+      if (magic === MAGIC_CLIENT) {
+        if (options.onClient === undefined) return refuse('nothing can be asked here')
+        socket.removeAllListeners('data').pause()
+        if (bytes.length > HELLO_BYTES) socket.unshift(bytes.subarray(HELLO_BYTES))
+        return options.onClient(socket, id)
+      }
       from = id
       // It dials anew only when it gave up the one before, whose end may have been dropped on the way.
       newest.get(id)?.destroy()
@@ -290,6 +380,10 @@ function receive(
       need = HEAD_BYTES + length
       if (bytes.length < need) break
       const frame = bytes.subarray(HEAD_BYTES, need)
+      if (bytes[4] === CHANNEL.introduction) {
+        const reason = options.introduction?.hear(from, frame) ?? null
+        if (reason !== null) return refuse(reason, linkOf(from))
+      }
       for (const listener of ears.frame.get(bytes[4] as number) ?? []) listener(from, frame)
       bytes = bytes.subarray(need)
       need = HEAD_BYTES
@@ -300,6 +394,7 @@ function receive(
   // 'close' follows.
   socket.on('error', () => {})
   socket.on('close', () => {
+    clearTimeout(waits)
     if (from === null || newest.get(from) !== socket) return
     newest.delete(from)
     for (const listener of ears.reset) listener(from)
@@ -310,6 +405,7 @@ function receive(
 class Link {
   readonly #peer: PeerAddress
   readonly #options: PeersOptions
+  readonly #own: OwnTls
   #socket: Socket | TLSSocket | null = null
   #isOpen = false
   #isClosed = false
@@ -319,12 +415,15 @@ class Link {
   /** since the other server was heard, or the dial began; counted, so that sleep of this process is not taken for silence of that one */
   #silentMs = 0
   #giveUpReason = ''
+  /** frames that it was not sent, being away or slow */
+  missed = 0
   readonly #seldom = new Seldom()
   trouble: { reason: string; sinceMs: number } | null = { reason: 'not reached yet', sinceMs: Date.now() }
 
-  constructor(peer: PeerAddress, options: PeersOptions) {
+  constructor(peer: PeerAddress, options: PeersOptions, own: OwnTls) {
     this.#peer = peer
     this.#options = options
+    this.#own = own
   }
 
   get host(): string {
@@ -335,25 +434,57 @@ class Link {
     return this.#peer.port
   }
 
+  #connect(): Socket | TLSSocket {
+    const { host, port } = this.#peer
+    const { tls } = this.#own
+    return tls === null
+      ? connectPlain({ host, port, noDelay: true })
+      : connectTls({ host, port, ...tls, rejectUnauthorized: false, minVersion: 'TLSv1.3', checkServerIdentity: () => undefined })
+  }
+
+  openClient(): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const socket = this.#connect()
+      const giveUp = setTimeout(() => socket.destroy(new Error(`it did not answer for ${DIAL_MS / 1000} s`)), DIAL_MS)
+      socket.once('error', reject)
+      socket.once('close', () => clearTimeout(giveUp))
+      socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
+        clearTimeout(giveUp)
+        const problem = socket instanceof TLSSocket ? peerProblem(socket, this.#own.id, this.#peer.id) : null
+        if (problem !== null) return void socket.destroy(new Error(problem))
+        socket.off('error', reject)
+        socket.setNoDelay(true)
+        socket.write(hello(this.#options, MAGIC_CLIENT))
+        resolve(socket)
+      })
+    })
+  }
+
   dial(): void {
     if (this.#isClosed) return
-    const { host, port } = this.#peer
-    const { tls } = this.#options
-    const socket =
-      tls === null
-        ? connectPlain({ host, port, noDelay: true })
-        : connectTls({ host, port, ...tls, minVersion: 'TLSv1.3', checkServerIdentity: () => undefined })
+    const { id } = this.#peer
+    const { tls } = this.#own
+    const socket = this.#connect()
     this.#socket = socket
     this.#silentMs = 0
     this.#giveUpReason = ''
     socket.setNoDelay(true)
     let openedAtMs = Number.POSITIVE_INFINITY
     socket.once(tls === null ? 'connect' : 'secureConnect', () => {
+      const problem = socket instanceof TLSSocket ? peerProblem(socket, this.#own.id, id) : null
+      if (problem !== null) {
+        this.#giveUpReason = problem
+        // In order, so that the other side can look at our certificate too, and say what it finds.
+        socket.end()
+        return
+      }
       this.#isOpen = true
       this.#silentMs = 0
       openedAtMs = performance.now()
       this.trouble = null
       socket.write(hello(this.#options))
+      const { introduction } = this.#options
+      if (introduction !== undefined) this.send(CHANNEL.introduction, introduction.introduce(this.#peer.id))
     })
     let reason = 'it closed the connection'
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -390,6 +521,10 @@ class Link {
     this.#socket.destroy()
   }
 
+  get waitingBytes(): number {
+    return this.#socket?.writableLength ?? 0
+  }
+
   note(reason: string): void {
     this.trouble = { reason, sinceMs: this.trouble?.sinceMs ?? Date.now() }
     if (this.#isClosed || !this.#seldom.isDue(reason)) return
@@ -399,7 +534,10 @@ class Link {
 
   send(channel: number, frame: Uint8Array): void {
     const socket = this.#socket
-    if (socket === null || !this.#isOpen || socket.writableLength > WAITING_BYTES_MAX) return
+    if (socket === null || !this.#isOpen || socket.writableLength > WAITING_BYTES_MAX) {
+      this.missed += 1
+      return
+    }
     // All frames of a turn leave in one write.
     if (!this.#isCorked) {
       this.#isCorked = true

@@ -13,7 +13,7 @@ import { createReplica, leaseHolds, statusOf, step, type Replica } from '../../.
 import { createPrng } from '../../../core/kernel/prng.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
-import { openFileLoglet, type FileLoglet, type LogletStats } from '../file-loglet.ts'
+import { openFileLoglet, type FileLoglet } from '../file-loglet.ts'
 import { Follower } from '../virtual-log/follower.ts'
 import { diskFailed } from '../disk.ts'
 import { openAcceptorDisk, type AcceptorDisk } from './acceptor-disk.ts'
@@ -53,6 +53,8 @@ export interface QuorumLogOptions {
 }
 
 export interface QuorumLog extends Stretch {
+  /** What of the journal could not be read at the start, and whether the other servers' copies are in its place by now. */
+  repairs(): Repair[]
   moveLeader(to: bigint): boolean
   /** this server has promised nothing in it yet */
   readonly isFresh: boolean
@@ -60,6 +62,12 @@ export interface QuorumLog extends Stretch {
   campaign(): void
   /** A frame of this loglet that came before it was open. */
   receive(from: bigint, frame: Uint8Array): void
+}
+
+export interface Repair {
+  file: string
+  offset: number
+  isRepaired: boolean
 }
 
 const SEGMENT_BYTES = 64 * 1024 * 1024
@@ -111,7 +119,7 @@ export function openQuorumLog(options: QuorumLogOptions, files: QuorumFiles): Qu
   const config = { loglet, self, voters, learners, firstPosition, lastRound, timers }
   const begin = (from: Durable): Replica => createReplica(config, from, createPrng(randomInt(1, 2 ** 31)), performance.now())
   const replica = begin({ ...durable, state: acceptor.state })
-  const runtime = new QuorumRuntime(options, replica, journal, acceptor, durable.base, () => files.journal.stats())
+  const runtime = new QuorumRuntime(options, replica, journal, acceptor, durable.base, files.journal)
   if (files.isAsking) void runtime.rejoin(begin)
   else runtime.start()
   return runtime
@@ -121,6 +129,8 @@ interface WaitingAppend {
   batch: Uint8Array
   seq: number
   untilMs: number
+  /** of one try it is not known what became of it */
+  mayBeIn: boolean
   resolve: (position: number) => void
   reject: (error: MusterError) => void
 }
@@ -142,7 +152,7 @@ class QuorumRuntime implements QuorumLog {
   #isAsking = false
   readonly #journal: Journal
   readonly #acceptor: AcceptorDisk
-  readonly #stats: () => LogletStats
+  readonly #files: Pick<FileLoglet, 'stats' | 'gaps'>
   readonly #peers: Peers
   readonly #deaf: (() => void)[] = []
 
@@ -183,9 +193,9 @@ class QuorumRuntime implements QuorumLog {
     journal: Journal,
     acceptor: AcceptorDisk,
     base: { slot: number },
-    stats: () => LogletStats,
+    files: Pick<FileLoglet, 'stats' | 'gaps'>,
   ) {
-    this.#stats = stats
+    this.#files = files
     this.loglet = options.loglet
     this.first = options.first
     this.#servers = options.servers
@@ -244,7 +254,9 @@ class QuorumRuntime implements QuorumLog {
   append(batch: Uint8Array): Promise<number> {
     this.#seq += 1
     const seq = this.#seq
-    return new Promise((resolve, reject) => this.#propose({ batch, seq, untilMs: performance.now() + NO_LEADER_MS, resolve, reject }))
+    return new Promise((resolve, reject) =>
+      this.#propose({ batch, seq, untilMs: performance.now() + NO_LEADER_MS, mayBeIn: false, resolve, reject }),
+    )
   }
 
   #propose(waiting: WaitingAppend): void {
@@ -307,7 +319,7 @@ class QuorumRuntime implements QuorumLog {
   }
 
   syncStats(): { p50Ms: number; p99Ms: number } {
-    const { syncP50Ms, syncP99Ms } = this.#stats()
+    const { syncP50Ms, syncP99Ms } = this.#files.stats()
     return { p50Ms: syncP50Ms, p99Ms: syncP99Ms }
   }
 
@@ -348,6 +360,11 @@ class QuorumRuntime implements QuorumLog {
     if (server === 0 || !this.#role.isLeader) return false
     this.#feed({ kind: 'moveLeader', now: performance.now(), to: server })
     return true
+  }
+
+  repairs(): Repair[] {
+    const isRepaired = this.#replica.unknown.length === 0
+    return this.#files.gaps.map(({ file, offset }) => ({ file, offset, isRepaired }))
   }
 
   get isFresh(): boolean {
@@ -508,6 +525,7 @@ class QuorumRuntime implements QuorumLog {
     // What became of it before the end does not matter: whoever applies the log takes it once.
     if (statusOf(this.#replica).end !== null || (result.kind === 'refused' && result.why === 'sealed'))
       return waiting.reject(sealed(this.loglet))
+    if (result.kind !== 'refused') waiting.mayBeIn = true
     if (performance.now() < waiting.untilMs) {
       // The same sequence number again: whoever applies the log takes it once.
       this.#retrying.add(waiting)
@@ -516,7 +534,7 @@ class QuorumRuntime implements QuorumLog {
       }, RETRY_MS)
       return
     }
-    if (result.kind === 'refused') waiting.reject(new MusterError('DELOS_NO_QUORUM', this.#whyNoLeader()))
+    if (!waiting.mayBeIn) waiting.reject(new MusterError('DELOS_NO_QUORUM', this.#whyNoLeader()))
     else waiting.reject(new MusterError('DELOS_OUTCOME_UNKNOWN', 'The leader went away; what was asked may still come into the log.'))
   }
 

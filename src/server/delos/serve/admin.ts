@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import type { Feature } from '../../../core/delos/virtual-log/features.ts'
 import { planFor, type Intent } from '../../../core/delos/virtual-log/plan.ts'
-import type { Outcome } from '../../../core/delos/virtual-log/reconfigure.ts'
 import {
   lastSegment,
   LOGLET_KINDS,
@@ -9,26 +9,33 @@ import {
   type RegisterValue,
   type Segment,
 } from '../../../core/delos/virtual-log/value.ts'
-import type { ErrorCode } from '../../../core/kernel/error-table.ts'
 import { isRpcError } from '../../../core/delos/kv/errors.ts'
-import type { KvStore } from '../../../core/delos/kv/store-contract.ts'
+import { httpStatusOf } from '../../../core/delos/wire/gateway/http-status.ts'
+import { refusal } from '../../../core/delos/wire/refusal.ts'
 import type { Call, RpcError } from '../../../core/delos/wire/service.ts'
 import type { JsonCall, Page } from '../etcd/port.ts'
 import type { Identify } from '../store/identity.ts'
 import type { VirtualLog } from '../virtual-log/virtual-log.ts'
+import type { Replica } from '../store/replica.ts'
+import { refusalOf, type Refusal } from './admin-refusal.ts'
+import { enableFeature, featureRows } from './features.ts'
 import type { Members } from './members.ts'
+import { skipPosition } from './skip.ts'
 
 export interface AdminOptions {
   log: VirtualLog
-  store: KvStore
+  replica: Replica
   identify: Identify
   members: Members
+  features: readonly Feature[]
   clusterId: bigint
   self: bigint
+  /** calls that stand in files of their own, by their paths below `ROOT` */
+  more?: Readonly<Record<string, (body: unknown) => Promise<object | Refusal>>>
 }
 
 /** Where operators' calls are. */
-const ROOT = '/muster/v1/delos'
+export const ADMIN_ROOT = '/muster/v1/delos'
 
 const switchSchema = z.object({
   /** none: a new loglet of the same kind and servers */
@@ -49,24 +56,22 @@ const switchSchema = z.object({
 })
 type SwitchRequest = z.output<typeof switchSchema>
 
+const skipSchema = z.object({ position: z.number().int().min(1), reason: z.string().min(1).max(1000), dryRun: z.boolean().default(false) })
+const enableSchema = z.object({ name: z.string().min(1), dryRun: z.boolean().default(false) })
 const addSchema = z.object({ peerUrls: z.array(z.string()), isLearner: z.boolean().default(false), name: z.string().default('') })
 const idsSchema = z.object({ ids: z.array(z.string().regex(/^[0-9a-f]{1,16}$/)).min(1) })
 const updateSchema = z.object({ id: z.string().regex(/^[0-9a-f]{1,16}$/), peerUrls: z.array(z.string()) })
 
-interface Refusal {
-  code: ErrorCode
-  message: string
-}
-
 /** Calls of `delos log` and `delos member`: JSON, for root when users are on. Refusals are `{"error": {code, message}}`. */
 export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
-  const { log, store, identify, members } = options
+  const { log, replica, identify, members } = options
   const forRoot =
     (work: (body: unknown) => Promise<object | Refusal>): JsonCall =>
     async (body: unknown, call: Call) => {
       const who = identify(call)
-      const refusal = isRpcError(who) ? who : store.mayAdminister(who)
-      if (refusal !== null) return refuse(403, { code: 'NOT_PERMITTED', message: refusal.text })
+      if (isRpcError(who)) return refuse(httpStatusOf(who.code), { code: refusal(who).code, message: who.text })
+      const forbidden = replica.store.mayAdminister(who)
+      if (forbidden !== null) return refuse(403, { code: 'NOT_PERMITTED', message: forbidden.text })
       const answer = await work(body)
       return 'code' in answer ? refuse(409, answer) : page(200, answer)
     }
@@ -76,22 +81,26 @@ export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
     const [issue] = read.error.issues
     return Promise.resolve({ code: 'USAGE', message: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not understood'}` })
   }
-  const done = async (refusal: Promise<RpcError | bigint | null>): Promise<object | Refusal> => {
-    const given = await refusal
+  const done = async (change: Promise<RpcError | bigint | null>): Promise<object | Refusal> => {
+    const given = await change
     if (given !== null && typeof given !== 'bigint') return { code: 'DELOS_RECONFIGURE_REFUSED', message: given.text }
     return { ...(given === null ? {} : { id: given.toString(16) }), members: memberRows(log.value()) }
   }
   const idOf = (hex: string): bigint => BigInt(`0x${hex}`)
   return {
-    [`${ROOT}/log/loglets`]: forRoot(async () => chainOf(log)),
-    [`${ROOT}/log/switch`]: forRoot((body) => parsed(switchSchema, body, (request) => switchLog(options, request))),
-    [`${ROOT}/member/list`]: forRoot(async () => ({ members: memberRows(log.value()) })),
-    [`${ROOT}/member/add`]: forRoot((body) =>
+    ...Object.fromEntries(Object.entries(options.more ?? {}).map(([path, work]) => [`${ADMIN_ROOT}/${path}`, forRoot(work)])),
+    [`${ADMIN_ROOT}/log/loglets`]: forRoot(async () => chainOf(log)),
+    [`${ADMIN_ROOT}/log/switch`]: forRoot((body) => parsed(switchSchema, body, (request) => switchLog(options, request))),
+    [`${ADMIN_ROOT}/log/skip`]: forRoot((body) => parsed(skipSchema, body, (request) => skipPosition(options, request))),
+    [`${ADMIN_ROOT}/log/features`]: forRoot(async () => ({ features: featureRows(options) })),
+    [`${ADMIN_ROOT}/log/enable`]: forRoot((body) => parsed(enableSchema, body, (request) => enableFeature(options, request))),
+    [`${ADMIN_ROOT}/member/list`]: forRoot(async () => ({ members: memberRows(log.value()) })),
+    [`${ADMIN_ROOT}/member/add`]: forRoot((body) =>
       parsed(addSchema, body, ({ peerUrls, isLearner, name }) => done(members.add(peerUrls, isLearner ? 'learner' : 'pending', name))),
     ),
-    [`${ROOT}/member/promote`]: forRoot((body) => parsed(idsSchema, body, ({ ids }) => done(members.promote(ids.map(idOf))))),
-    [`${ROOT}/member/remove`]: forRoot((body) => parsed(idsSchema, body, ({ ids }) => done(members.remove(idOf(ids[0] as string))))),
-    [`${ROOT}/member/update`]: forRoot((body) =>
+    [`${ADMIN_ROOT}/member/promote`]: forRoot((body) => parsed(idsSchema, body, ({ ids }) => done(members.promote(ids.map(idOf))))),
+    [`${ADMIN_ROOT}/member/remove`]: forRoot((body) => parsed(idsSchema, body, ({ ids }) => done(members.remove(idOf(ids[0] as string))))),
+    [`${ADMIN_ROOT}/member/update`]: forRoot((body) =>
       parsed(updateSchema, body, ({ id, peerUrls }) => done(members.update(idOf(id), peerUrls))),
     ),
   }
@@ -166,17 +175,18 @@ function intentOf({ log, clusterId, self }: AdminOptions, request: SwitchRequest
   return { kind: 'switch', to, config: { endpoints, prefix, opener, ...(given as Record<string, string>) } }
 }
 
-function refusalOf(outcome: Exclude<Outcome, { kind: 'done' }>): Refusal {
-  if (outcome.kind === 'lost')
-    return { code: 'DELOS_RECONFIGURE_LOST', message: `version ${outcome.value.version} was decided instead, after ${outcome.tries} tries` }
-  if (outcome.kind === 'refused') return { code: 'DELOS_RECONFIGURE_REFUSED', message: outcome.problem }
-  return { code: 'DELOS_RECONFIGURE_UNFINISHED', message: `it stopped at the step ${outcome.phase}: ${outcome.problem}` }
-}
-
 function chainOf(log: VirtualLog): object {
   const value = log.value()
   const { version, decider } = value
-  return { version, decider, chain: value.chain.map(segmentRow), members: memberRows(value), tail: log.tail(), lastGapMs: log.lastGapMs() }
+  return {
+    version,
+    decider,
+    chain: value.chain.map(segmentRow),
+    members: memberRows(value),
+    skips: value.skips,
+    tail: log.tail(),
+    lastGapMs: log.lastGapMs(),
+  }
 }
 
 function segmentRow({ loglet, kind, config, firstPosition, end, lastRound }: Segment): object {

@@ -43,6 +43,7 @@ export function readyzChecks(replica: Replica): Check[] {
         return behind > READY_LAG_MAX ? `${behind} positions behind` : null
       },
     },
+    { name: 'applying', whyNot: () => replica.refusal?.text ?? null },
     { name: 'data_corruption', whyNot: () => (store.alarms(2).length > 0 ? 'alarm CORRUPT' : null) },
   ]
 }

@@ -3,10 +3,11 @@ import { genesis } from '../../../core/delos/virtual-log/genesis.ts'
 import { encodeValue, presentServers, type RegisterValue } from '../../../core/delos/virtual-log/value.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
-import { createPeers, type Peers, type PeerTls } from '../quorum/peers.ts'
+import { CHANNEL, createPeers, type Peers, type PeerTls } from '../quorum/peers.ts'
 import { openVirtualLog, peerAddresses } from '../virtual-log/open.ts'
 import type { VirtualLog } from '../virtual-log/virtual-log.ts'
 import { readFirstPosition } from './first-position.ts'
+import { openIncarnation } from './incarnation.ts'
 import type { ServeOptions } from './options.ts'
 
 export interface ClusterLogOptions {
@@ -41,6 +42,13 @@ export async function openClusterLog(given: ClusterLogOptions): Promise<ClusterL
   const self = options.self.id
   let known: RegisterValue | null = null
   const [listen] = options.listenPeerUrls
+  const incarnation = openIncarnation({
+    ...{ dataDir: options.dataDir, name: options.name, logger, onFatal },
+    onNumber: () => {
+      for (const id of others()) peers.send(id, CHANNEL.introduction, incarnation.introduce(id))
+    },
+  })
+  const others = (): bigint[] => (known === null ? [] : peerAddresses(known).flatMap(({ id }) => (id === self ? [] : [id])))
   const peers = createPeers({
     self,
     clusterId: options.clusterId,
@@ -48,6 +56,7 @@ export async function openClusterLog(given: ClusterLogOptions): Promise<ClusterL
     peers: [],
     tls: given.tls,
     log: logger,
+    introduction: incarnation,
     welcome: (id) => (known !== null && isMember(known, id) ? encodeValue(known) : null),
   })
   try {
@@ -56,6 +65,8 @@ export async function openClusterLog(given: ClusterLogOptions): Promise<ClusterL
       ...{ dir, clusterId: options.clusterId, self, from, peers, profile: options.profile, segmentBytes, onSync, log: logger, onFatal },
       initial: given.value ?? firstValue(options, readFirstPosition(dir)),
       mayBeNew: options.mayBeNew,
+      isWhole: false,
+      features: options.features,
     })
     const connect = async (): Promise<void> => {
       const value = log.value()
@@ -76,13 +87,15 @@ export async function openClusterLog(given: ClusterLogOptions): Promise<ClusterL
     )
     return {
       ...{ log, localTail: log.localTail(), peers },
-      others: () => peerAddresses(log.value()).flatMap(({ id }) => (id === self ? [] : [id])),
+      others,
       close: async () => {
+        incarnation.stop()
         await log.close()
         await peers.close()
       },
     }
   } catch (error) {
+    incarnation.stop()
     await peers.close()
     throw error
   }

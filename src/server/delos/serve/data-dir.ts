@@ -44,6 +44,17 @@ export function holdDataDir(dir: string, options: ServeOptions, isChanged = fals
   return lock
 }
 
+/** Whose a data directory is, ids in hexadecimal; null: nobody's yet. Throws FILE_UNREADABLE. */
+export function readIdentity(dir: string): { cluster: string; server: string } | null {
+  const file = join(dir, 'server.json')
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Identity
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new MusterError('FILE_UNREADABLE', `${file} cannot be read`, { cause: error })
+  }
+}
+
 /** Says whose a data directory is, before its first start. */
 export async function writeIdentity(dir: string, of: { clusterId: bigint; serverId: bigint; isAlone: boolean }): Promise<void> {
   const identity: Identity = {

@@ -5,8 +5,8 @@ import type { Logger } from '../../../platform/logger.ts'
 import type { Peers } from '../quorum/peers.ts'
 import { readRowsFile, type Materialiser } from '../store/materialiser.ts'
 import type { Replica } from '../store/replica.ts'
-import { createSnapshotSink } from '../store/snapshot-sink.ts'
-import { serveSnapshots } from '../store/snapshot-source.ts'
+import { createSnapshotSink, type SnapshotSinkOptions } from '../store/snapshot-sink.ts'
+import { serveSnapshots, type SnapshotSource } from '../store/snapshot-source.ts'
 
 export interface ExchangeOptions {
   dataDir: string
@@ -16,20 +16,24 @@ export interface ExchangeOptions {
   others: () => readonly bigint[]
   log: OrderedLog
   replica: Replica
+  isFit: SnapshotSinkOptions['isFit']
   materialiser: Materialiser
   logger: Logger
   onFatal: (error: MusterError) => void
 }
 
-/** Lets a server whose log no longer has what its store needs get the store of another one, and gives its own. Gives what ends it. */
-export async function exchangeSnapshots(options: ExchangeOptions): Promise<() => Promise<void>> {
+/** Lets a server whose log no longer has what its store needs get the store of another one, and gives its own. */
+export async function exchangeSnapshots(options: ExchangeOptions): Promise<SnapshotSource> {
   const { dataDir, kvDb, snapshotDir, peers, log, replica, logger } = options
-  const stopServing = await serveSnapshots({ peers, log, kvDb, dir: snapshotDir, logger })
+  const source = await serveSnapshots({ peers, log, kvDb, dir: snapshotDir, logger })
   const sink = createSnapshotSink({ ...options, file: join(dataDir, 'kv.db.part'), readRows: () => readRowsFile(kvDb, logger) })
   log.onBehind((from) => sink.want(from))
   replica.onGap(() => sink.want(null))
-  return async () => {
-    await sink.stop()
-    await stopServing()
+  return {
+    copies: source.copies,
+    stop: async () => {
+      await sink.stop()
+      await source.stop()
+    },
   }
 }

@@ -1,10 +1,10 @@
 import { checkMembers, caughtUp, type ServerHealth } from '../../../core/delos/virtual-log/members.ts'
+import type { Feature } from '../../../core/delos/virtual-log/features.ts'
 import type { MemberChange } from '../../../core/delos/virtual-log/plan.ts'
 import type { Outcome } from '../../../core/delos/virtual-log/reconfigure.ts'
 import { presentServers, serversIn, type RegisterValue, type Server } from '../../../core/delos/virtual-log/value.ts'
 import type { RpcError } from '../../../core/delos/wire/service.ts'
 import type { Logger } from '../../../platform/logger.ts'
-import type { Replica } from '../store/replica.ts'
 import type { VirtualLog } from '../virtual-log/virtual-log.ts'
 import type { Aside } from './aside.ts'
 import { memberIdOf } from './options.ts'
@@ -24,11 +24,18 @@ export interface Members {
 
 export interface MembersOptions {
   log: VirtualLog
-  replica: Replica
+  /** position of the last batch that this server has applied */
+  applied: () => number
   aside: Aside
+  /** what servers tell each other of this log goes by this name */
+  topic?: string
+  /** when those that were added as voters and have caught up become it: as soon as they are, only where an odd number comes of it, never by itself */
+  promotes?: 'atOnce' | 'odd' | 'never'
   self: bigint
   /** of `--initial-cluster-token`: ids of members follow from it */
   clusterToken: string
+  /** that this program knows */
+  features: readonly Feature[]
   logger: Logger
   /** Opens the port for other servers. Rejects with PORT_TAKEN. */
   listen: () => Promise<void>
@@ -55,14 +62,17 @@ interface Said {
   applied: number
   syncP99Ms: number
   nowMs: number
+  features: string[]
 }
 
-export function createMembers({ log, replica, aside, self, clusterToken, logger, listen }: MembersOptions): Members {
+export function createMembers(options: MembersOptions): Members {
+  const { log, applied, aside, self, clusterToken, features, logger, listen, topic = HEALTH, promotes = 'atOnce' } = options
   const heard = new Map<string, Said & { atMs: number; clockOffMs: number }>()
-  aside.announce(HEALTH, (): Said => {
-    return { id: hexOf(self), applied: replica.applied, syncP99Ms: log.syncStats().p99Ms, nowMs: Date.now() }
+  const known = features.map(({ name }) => name)
+  aside.announce(topic, (): Said => {
+    return { id: hexOf(self), applied: applied(), syncP99Ms: log.syncStats().p99Ms, nowMs: Date.now(), features: known }
   })
-  aside.onTell(HEALTH, (said: Said) => heard.set(said.id, { ...said, atMs: performance.now(), clockOffMs: said.nowMs - Date.now() }))
+  aside.onTell(topic, (said: Said) => heard.set(said.id, { ...said, atMs: performance.now(), clockOffMs: said.nowMs - Date.now() }))
 
   const health = (): ReadonlyMap<number, ServerHealth> => {
     const found = new Map<number, ServerHealth>()
@@ -71,7 +81,14 @@ export function createMembers({ log, replica, aside, self, clusterToken, logger,
       const isReachable = id === hexOf(self) || (said !== undefined && performance.now() - said.atMs < SILENT_MS)
       const lagBatches = id === hexOf(self) ? 0 : Math.max(0, log.tail() - 1 - (said?.applied ?? 0))
       const position = id === hexOf(self) ? log.tail() : (said?.applied ?? 0) + 1
-      found.set(server, { isReachable, position, lagBatches, syncP99Ms: 0, clockOffMs: said?.clockOffMs ?? 0, features: [] })
+      found.set(server, {
+        isReachable,
+        position,
+        lagBatches,
+        syncP99Ms: 0,
+        clockOffMs: said?.clockOffMs ?? 0,
+        features: id === hexOf(self) ? known : (said?.features ?? []),
+      })
     }
     return found
   }
@@ -91,7 +108,7 @@ export function createMembers({ log, replica, aside, self, clusterToken, logger,
   let isPromoting = false
   const timer = setInterval(() => {
     if (!log.role().isLeader || isPromoting) return
-    const ready = caughtUp(log.value(), health())
+    const ready = promotable(log.value(), caughtUp(log.value(), health()), promotes)
     if (ready.length === 0) return
     isPromoting = true
     void change(ready.map((server) => ({ kind: 'promote', server }))).finally(() => {
@@ -150,6 +167,13 @@ export function createMembers({ log, replica, aside, self, clusterToken, logger,
     },
     stop: () => clearInterval(timer),
   }
+}
+
+/** An even number of voters survives no more failures than one less. */
+function promotable(value: RegisterValue, ready: number[], promotes: 'atOnce' | 'odd' | 'never'): number[] {
+  if (promotes === 'never') return []
+  const isEven = (serversIn(value, 'voter').length + ready.length) % 2 === 0
+  return promotes === 'odd' && isEven ? ready.slice(1) : ready
 }
 
 const hexOf = (id: bigint): string => id.toString(16).padStart(16, '0')

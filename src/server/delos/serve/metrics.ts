@@ -1,7 +1,9 @@
 import type { Histogram } from '../../../core/delos/measure/histogram.ts'
 import { DISK_BOUNDS_S, ROUND_TRIP_BOUNDS_S } from '../../../core/delos/measure/histogram.ts'
 import { STATUS } from '../../../core/delos/wire/grpc/status.ts'
+import type { ArchiveState } from '../../../core/delos/measure/server-page.ts'
 import type { EtcdPortStats } from '../etcd/port.ts'
+import type { PeerQueue } from '../quorum/peers.ts'
 import type { Materialiser } from '../store/materialiser.ts'
 import type { Replica } from '../store/replica.ts'
 import type { Measures } from './measures.ts'
@@ -12,12 +14,19 @@ export interface MetricsSource {
   counters: Counters
   measures: Measures
   ports: () => EtcdPortStats[]
+  /** of a server among others */
+  queues?: () => { peers: PeerQueue[]; parked: number }
+  /** where the log is archived; left out or null: nowhere */
+  archive?: () => ArchiveState | null
 }
 
 /** What the services know. */
 export interface Counters {
   watchers: () => number
   watchersBehind: () => number
+  /** revisions, of the one furthest behind */
+  watchesBehindBy: () => number
+  watchWaitingBytes: () => number
   watchStreams: () => number
   leases: () => number
 }
@@ -91,6 +100,8 @@ export function metricsText(source: MetricsSource): string {
   sayDisk(text, source)
   sayCalls(text, source)
   sayOurs(text, source)
+  sayQueues(text, source)
+  sayArchive(text, source.archive?.() ?? null)
   return text.toString()
 }
 
@@ -159,7 +170,7 @@ function sayCalls(text: MetricsText, { measures, ports }: MetricsSource): void {
   text.gauge(
     'muster_delos_answers_queued_bytes',
     'Bytes of answers that wait for a reader.',
-    sum(({ queuedBytes }) => queuedBytes),
+    sum(({ heldBytes }) => heldBytes),
   )
   text.many(
     'muster_delos_connections_broken_total',
@@ -216,6 +227,57 @@ function sayOurs(text: MetricsText, { replica, materialiser, counters, measures 
   )
   text.gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', process.memoryUsage.rss())
   text.gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', measures.startedAt / 1000)
+}
+
+/** What waits for somebody: each has a bound, past which it is refused, left behind or cut off. */
+function sayQueues(text: MetricsText, { counters, ports, queues }: MetricsSource): void {
+  const sum = (of: (stats: EtcdPortStats) => number): number => ports().reduce((total, stats) => total + of(stats), 0)
+  text.gauge(
+    'muster_delos_client_sockets',
+    'TCP connections of clients open now, of any protocol.',
+    sum(({ sockets }) => sockets),
+  )
+  text.gauge(
+    'muster_delos_client_streams',
+    'gRPC calls and streams open now.',
+    sum(({ streams }) => streams),
+  )
+  text.gauge(
+    'muster_delos_requests_pending_bytes',
+    'Bytes of requests that wait for their answer.',
+    sum(({ pendingBytes }) => pendingBytes),
+  )
+  text.gauge('muster_delos_watch_waiting_bytes', 'Bytes of events that wait for slow readers of watches.', counters.watchWaitingBytes())
+  text.gauge('muster_delos_watch_behind_revisions', 'Revisions that the watch furthest behind has yet to see.', counters.watchesBehindBy())
+  if (queues === undefined) return
+  const { peers, parked } = queues()
+  text.gauge('muster_delos_appends_parked', 'Batches that wait for a loglet that takes them, as while the log is switched.', parked)
+  const byPeer = (of: (queue: PeerQueue) => number): [Labels, number][] =>
+    peers.map((queue) => [{ peer: queue.id.toString(16) }, of(queue)])
+  text.many(
+    'muster_delos_peer_waiting_bytes',
+    'gauge',
+    'Bytes that wait to be sent to another server.',
+    byPeer(({ waitingBytes }) => waitingBytes),
+  )
+  text.many(
+    'muster_delos_peer_frames_missed_total',
+    'counter',
+    'Frames that another server was not sent: it was away, or too much waited for it.',
+    byPeer(({ missed }) => missed),
+  )
+}
+
+function sayArchive(text: MetricsText, archive: ArchiveState | null): void {
+  if (archive === null) return
+  text.gauge('muster_delos_archive_position', 'Position up to which the log is archived.', archive.archived ?? 0)
+  text.gauge('muster_delos_archive_behind_positions', 'Positions that are not archived yet.', archive.behind)
+  text.gauge('muster_delos_archive_behind_seconds', 'How long the oldest of them has been there.', archive.behindMs / 1000)
+  text.gauge(
+    'muster_delos_archive_failing',
+    'Whether the last try to archive failed. 1 is failing, 0 is not.',
+    archive.trouble === null ? 0 : 1,
+  )
 }
 
 /** A key is bytes, one char each: as UTF-8, if it is that. */

@@ -33,15 +33,18 @@ const SAID_MS = 5000
 export function watchSpace(options: SpaceOptions, replica: Replica, aside: Aside, log: Logger): NoSpace {
   const { store } = replica
   const memberId = options.self
-  const said = new Map<string, { isShort: boolean; atMs: number }>()
+  /** servers that said their disks are short of room, and when */
+  const short = new Map<string, number>()
 
   const alarm = (action: 'raise' | 'clear', isOfDisk: boolean): void => {
     const cause = isOfDisk ? { isOfDisk } : {}
     replica.submit({ kind: 'alarm', action, memberId, type: ALARM_TYPE.nospace, ...cause, who: null }, null, () => undefined)
   }
   const isDisksShort = (): boolean => {
+    // Asked before each change, when nearly always nobody is: to count costs more than a put.
+    if (!room.isShort && short.size === 0) return false
     const since = performance.now() - SAID_MS
-    const theirs = [...said.values()].filter(({ isShort, atMs }) => isShort && atMs > since).length
+    const theirs = [...short.values()].filter((atMs) => atMs > since).length
     return theirs + (room.isShort ? 1 : 0) > (options.others() + 1) / 2
   }
   const look = (): void => {
@@ -53,7 +56,8 @@ export function watchSpace(options: SpaceOptions, replica: Replica, aside: Aside
   const room = options.diskDir === null ? { isShort: false, stop: () => {} } : watchDiskRoom(options.diskDir, log, look)
   aside.announce(DISK_SHORT, () => ({ id: memberId.toString(), isShort: room.isShort }))
   aside.onTell(DISK_SHORT, ({ id, isShort }: { id: string; isShort: boolean }) => {
-    said.set(id, { isShort, atMs: performance.now() })
+    if (isShort) short.set(id, performance.now())
+    else short.delete(id)
     look()
   })
 

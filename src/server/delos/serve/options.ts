@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { FEATURES, type Feature } from '../../../core/delos/virtual-log/features.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { parseDuration } from '../../../core/kernel/units.ts'
 
@@ -34,6 +35,8 @@ export interface ServeOptions {
   authToken: string
   /** `lan` or `wan`: how soon silence of the leader is believed to be its end */
   profile: 'lan' | 'wan'
+  /** semantic features that this program knows */
+  features: readonly Feature[]
 }
 
 /** What the command line gives, by etcd's names; each is there. */
@@ -110,6 +113,7 @@ export function serveOptions(flags: ServeFlags): ServeOptions {
     requestBytesMax: flags['max-request-bytes'],
     authToken: flags['auth-token'],
     profile: flags.profile === 'wan' ? 'wan' : 'lan',
+    features: FEATURES,
   }
 }
 

@@ -1,38 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { presentServers } from '../../../core/delos/virtual-log/value.ts'
-import { KV_ERRORS } from '../../../core/delos/kv/errors.ts'
-import type { RpcError } from '../../../core/delos/wire/service.ts'
+import { lastSegment } from '../../../core/delos/virtual-log/value.ts'
 import type { MusterError } from '../../../core/kernel/errors.ts'
-import { parseDuration } from '../../../core/kernel/units.ts'
 import { createLogger, type Logger } from '../../../platform/logger.ts'
 import type { EtcdPort, EtcdPortOptions, EtcdTls } from '../etcd/port.ts'
 import type { PeerTls } from '../quorum/peers.ts'
 import { Seldom } from '../quorum/seldom.ts'
-import { exchangeDigests } from '../store/digest-exchange.ts'
-import { guardService } from '../store/guard-service.ts'
-import { identifyBy } from '../store/identity.ts'
-import { readRowsFile } from '../store/materialiser.ts'
-import { openStore } from '../store/open-store.ts'
-import { TokenKeys, tokensFrom } from '../store/tokens.ts'
-import { markRowsUnfit, removeUnfitRows } from '../store/unfit-rows.ts'
-import { adminCalls } from './admin.ts'
-import { createAside } from './aside.ts'
+import { serveAgain, type Again } from './again.ts'
 import { watchExpiry } from './certificate-expiry.ts'
 import { openPortForClients } from './client-port.ts'
-import { watchClocks } from './clock-skew.ts'
 import { openClusterLog } from './cluster-log.ts'
-import { holdDataDir, tokenKey } from './data-dir.ts'
-import { exchangeSnapshots } from './exchange-snapshots.ts'
-import { awaitFirstState } from './first-state.ts'
+import { holdDataDir } from './data-dir.ts'
 import { belongingOf } from './join.ts'
 import { Measures } from './measures.ts'
-import { createMembers } from './members.ts'
 import type { ServeOptions } from './options.ts'
 import { pagesOf } from './pages.ts'
-import { servicesOf, type Cluster } from './services.ts'
-import { keepTrimming } from './trimming.ts'
+import { openServedStore } from './served-store.ts'
 import { tuningOf } from './tuning.ts'
 
 export interface Serving {
@@ -44,7 +28,11 @@ export interface Serving {
 }
 
 /** Opens the data, brings the store up to the log, and answers clients. Rejects, having opened nothing, with what is in the way. */
-export async function startServing(given: ServeOptions): Promise<Serving> {
+export function startServing(options: ServeOptions): Promise<Serving> {
+  return serveAgain(() => startOnce(options))
+}
+
+async function startOnce(given: ServeOptions): Promise<Serving & Again> {
   const { dataDir } = given
   const tuning = tuningOf(process.env)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
@@ -52,10 +40,10 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
   const tls = peerTls(given)
   const belonging = await belongingOf(given, tls, logger)
   const options = { ...given, clusterId: belonging.clusterId, self: { ...given.self, id: belonging.self } }
-  const self = options.self.id
   const hold = holdDataDir(dataDir, options, belonging.isKept)
   const fatal = Promise.withResolvers<MusterError>()
   const onFatal = fatal.resolve
+  const again = Promise.withResolvers<void>()
   void fatal.promise.then(({ code, message }) => logger.error('cannot go on', { code, error: message }))
   const measures = new Measures()
   const closers: (() => Promise<unknown>)[] = [async () => hold.release(), async () => measures.stop()]
@@ -66,83 +54,35 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     const certificates = [options.clientTls?.certFile, options.peerTls?.certFile].filter((file) => file !== undefined)
     const expiry = watchExpiry(certificates, logger)
     closers.push(async () => expiry.stop())
-    const aside = createAside(logger)
-    closers.push(async () => aside.stop())
-
-    const kvDb = join(dataDir, 'kv.db')
-    const snapshotDir = join(dataDir, 'snapshots')
-    removeUnfitRows(kvDb, logger)
-    const kept = readRowsFile(kvDb, logger)
-    const { log, localTail, peers, others, ...clusterLog } = await openClusterLog({
-      ...{ options, tls, value: belonging.value, from: (kept?.cursor.position ?? 0) + 1, logger, onFatal },
-      ...{ segmentBytes: tuning.segmentBytes, onSync: measures.synced },
-    })
-    closers.push(() => clusterLog.close())
-    aside.attach(peers, log, self, others)
-    const clocks = watchClocks(logger)
-    aside.onPong((from, roundTripMs, aheadMs) => {
-      measures.pong(from, roundTripMs, aheadMs)
-      clocks(from, roundTripMs, aheadMs)
-    })
-
-    const { replica, materialiser } = openStore({
-      ...{ log, file: kvDb, kept, dir: dataDir, localTail, logger, onFatal, onAppended: measures.appended },
+    const ports: EtcdPort[] = []
+    const store = await openServedStore({
+      heldBytes: () => heldBy(ports),
+      ...{ options, tuning, measures, isQuietUntilUsed: false, logger, onFatal, onAgain: again.resolve },
+      files: { kvDb: join(dataDir, 'kv.db'), snapshotDir: join(dataDir, 'snapshots'), tokenKeyDir: dataDir },
       limits: { leaseTtlMinS: options.profile === 'wan' ? 2 : 1, txnOpsMax: options.txnOpsMax, requestBytesMax: options.requestBytesMax },
-      ...(tuning.syncEveryMs === undefined ? {} : { syncEveryMs: tuning.syncEveryMs }),
-    })
-    closers.push(() => replica.close())
-    measures.follow(replica)
-    const firstState = awaitFirstState(log, kept === null && others().length > 0)
-    closers.push(async () => firstState.stop())
-    const refusal = (): RpcError | null => digests.refusal() ?? firstState.refusal()
-    const guarding = guardService(refusal)
-    const shared = { peers, others, log, replica, materialiser, aside, self, logger, onFatal }
-    closers.push(await exchangeSnapshots({ ...shared, dataDir, kvDb, snapshotDir }))
-    const stopTrimming = keepTrimming({ ...shared, rules: tuning.trim })
-    closers.push(async () => stopTrimming())
-
-    const tokenKeys = new TokenKeys(tokenKey(dataDir))
-    const tokens = tokensFrom(options.authToken, tokenKeys, Date.now, parseDuration)
-    const identify = identifyBy(replica.store, tokens)
-    const members = createMembers({ ...shared, clusterToken: options.clusterToken, listen: () => peers.listen() })
-    closers.push(async () => members.stop())
-    void members.tellName(options.name)
-    const cluster: Cluster = {
-      servers: () =>
-        presentServers(log.value()).map(({ id, name, addresses, role }) => {
-          return { id: BigInt(`0x${id}`), name, peerUrls: addresses, isLearner: role === 'learner' }
-        }),
-      changes: members,
-      moveLeader: (to) => log.moveLeader(to),
-    }
-    const digests = exchangeDigests({
-      ...{ replica, aside, self, servers: () => others().length + 1, logger },
-      onUnfit: (reason) => {
-        markRowsUnfit(kvDb, reason)
-        guarding.endStreams(KV_ERRORS.corrupt)
-        // Its clock of leases goes by the rows too: another one leads better.
-        for (const id of others()) if (log.moveLeader(id)) break
+      openLog: async (from) => {
+        const cluster = await openClusterLog({
+          ...{ options, tls, value: belonging.value, from, logger, onFatal },
+          ...{ segmentBytes: tuning.segmentBytes, onSync: measures.synced },
+        })
+        closers.push(() => cluster.close())
+        return cluster
       },
     })
-    closers.push(async () => digests.stop())
-    const services = servicesOf({
-      ...{ options, replica, materialiser, cluster, kvDb, snapshotDir, diskDir: dataDir },
-      ...{ identify, aside, tokens, tokenKeys, logger, refusal },
-    })
-    closers.push(async () => services.stop())
+    closers.push(() => store.close())
+    const { replica, materialiser, services } = store
 
-    const ports: EtcdPort[] = []
-    const served = {
-      service: guarding.guard(measures.counted(services.service)),
-      native: services.native,
-      calls: adminCalls({ log, store: replica.store, identify, members, clusterId: options.clusterId, self }),
-      pages: pagesOf({
-        ...{ replica, materialiser, counters: services.counters, measures, options, members: services.members },
-        ports: () => ports.map((port) => port.stats()),
-        troubles: () => peers.troubles(),
-        trouble: () => digests.reason() ?? firstState.refusal()?.text ?? null,
-      }),
-    }
+    const pages = pagesOf({
+      ...{ replica, materialiser, counters: services.counters, measures, options, members: services.members },
+      ports: () => ports.map((port) => port.stats()),
+      troubles: () => store.peers.troubles(),
+      queues: () => ({ peers: store.peers.queues(), parked: store.log.parked }),
+      archive: store.archive,
+      repairs: () => store.log.repairs(),
+      loglet: () => lastSegment(store.log.value()).kind,
+      trouble: store.trouble,
+    })
+    const served = { service: store.service, native: store.native, calls: store.calls, pages }
     for (const url of options.listenClientUrls) {
       const port = await openClientPort(url, options, served, logger)
       ports.push(port)
@@ -150,12 +90,14 @@ export async function startServing(given: ServeOptions): Promise<Serving> {
     }
     const addresses = ports.map(({ url }) => url)
     logger.info('answers clients', { addresses: addresses.join(','), position: replica.applied, revision: replica.store.revision })
-    return { addresses, failed: fatal.promise, close }
+    return { addresses, failed: fatal.promise, again: again.promise, close }
   } catch (error) {
     await close()
     throw error
   }
 }
+
+const heldBy = (ports: readonly EtcdPort[]): number => ports.reduce((sum, port) => sum + port.stats().heldBytes, 0)
 
 function peerTls({ peerTls: files }: ServeOptions): PeerTls | null {
   if (files === null) return null

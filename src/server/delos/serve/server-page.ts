@@ -13,6 +13,10 @@ import type { ServeOptions } from './options.ts'
 export interface ServerPageSource extends MetricsSource {
   options: Pick<ServeOptions, 'name' | 'dataDir' | 'self' | 'members' | 'clusterId' | 'quotaBytes' | 'clientTls' | 'peerTls'>
   members: () => Member[]
+  /** kind of the loglet that takes appends */
+  loglet: () => string
+  /** left out: a log that is never repaired */
+  repairs?: () => ServerPage['repairs']
   /** servers that are not reached, and why */
   troubles: () => { id: bigint; reason: string; sinceMs: number }[]
 }
@@ -40,11 +44,12 @@ export async function serverPage(source: ServerPageSource): Promise<ServerPage> 
     leader: role.leader === null ? null : hex(role.leader),
     term: role.term,
     log: {
-      loglet: options.members.length === 1 ? 'file' : 'quorum',
+      loglet: source.loglet(),
       head: log.head(),
       tail: log.tail(),
       applied: replica.applied,
       waiting: replica.waiting,
+      refusal: replica.refusal?.text ?? null,
     },
     store: {
       revision: store.revision,
@@ -97,6 +102,8 @@ export async function serverPage(source: ServerPageSource): Promise<ServerPage> 
     lastChange: measures.lastChange,
     alarms: store.alarms(0).map(({ memberID, alarm }) => ({ id: hex(memberID), alarm: ALARM_NAMES[alarm] ?? String(alarm) })),
     hot: measures.prefixes.top(HOT_MAX).map((hot) => ({ ...hot, prefix: printable(hot.prefix) })),
+    archive: source.archive?.() ?? null,
+    repairs: source.repairs?.() ?? [],
     certificates: { client: await endOf(options.clientTls?.certFile), peer: await endOf(options.peerTls?.certFile) },
   }
 }

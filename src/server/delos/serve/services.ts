@@ -6,6 +6,7 @@ import type { EtcdService, RpcError } from '../../../core/delos/wire/service.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { OpenNative } from '../native/connection.ts'
 import { nativeService } from '../native/service.ts'
+import { answerRoom } from '../store/answer-room.ts'
 import { authService } from '../store/auth-service.ts'
 import { concurrencyService } from '../store/concurrency-service.ts'
 import type { Identify } from '../store/identity.ts'
@@ -20,6 +21,7 @@ import type { TokenKeys, Tokens } from '../store/tokens.ts'
 import { watchService } from '../store/watch-service.ts'
 import type { Aside } from './aside.ts'
 import { autoCompact } from './auto-compact.ts'
+import { CONTAINER_EMPTY_MS, sweepContainers } from './containers.ts'
 import type { Counters } from './metrics.ts'
 import { watchSpace } from './no-space.ts'
 import type { ServeOptions } from './options.ts'
@@ -57,8 +59,12 @@ export interface ServicesOptions {
   logger: Logger
   /** why this server does not serve, though it is there; asked before each frame of the native protocol */
   refusal?: () => RpcError | null
+  /** bytes of answers that wait to be read */
+  heldBytes?: () => number
   /** a store that may never be used writes nothing before it is */
   isQuietUntilUsed?: boolean
+  /** how long a container stays with nothing in it */
+  containerEmptyMs?: number
 }
 
 const TOKEN_KEY = 'token.key'
@@ -79,7 +85,9 @@ export function servicesOf({
   tokenKeys,
   logger,
   refusal = () => null,
+  heldBytes = () => 0,
   isQuietUntilUsed,
+  containerEmptyMs = CONTAINER_EMPTY_MS,
 }: ServicesOptions): Services {
   const { store, log } = replica
   const headers: HeaderSource = { clusterId: options.clusterId, memberId: options.self.id, term: () => log.role().term }
@@ -93,7 +101,8 @@ export function servicesOf({
 
   const others = (): number => cluster.servers().length - 1
   const space = watchSpace({ self: options.self.id, quotaBytes: options.quotaBytes, diskDir, others }, replica, aside, logger)
-  const kv = kvService(replica, identify, headers, space.onGrowth)
+  const room = answerRoom(heldBytes)
+  const kv = kvService(replica, identify, headers, space.onGrowth, room)
   const txn = codecOf(TXN_REQUEST)
   const calls = callsOf(replica, kv, (request) => encode(txn, request))
   const watching = watchService(replica, identify, headers)
@@ -104,9 +113,12 @@ export function servicesOf({
   const leases = leaseService(replica, identify, headers, link, isQuietUntilUsed === true)
   const auth = authService(replica, identify, headers, tokens)
   const compaction = autoCompact(replica, options.autoCompaction)
+  const containers = sweepContainers(replica, containerEmptyMs)
   const counters: Counters = {
     watchers: () => watching.hub.watchCount,
     watchersBehind: () => watching.hub.unsyncedCount,
+    watchesBehindBy: () => watching.hub.behind,
+    watchWaitingBytes: () => watching.hub.waitingBytes,
     watchStreams: watching.streams,
     leases: leases.count,
   }
@@ -156,6 +168,7 @@ export function servicesOf({
       headers,
       onGrowth: space.onGrowth,
       refusal,
+      room,
       authenticate: auth['Auth/Authenticate'],
       requestBytesMax: options.requestBytesMax,
     }),
@@ -164,6 +177,7 @@ export function servicesOf({
     stop: () => {
       space.stop()
       compaction.stop()
+      containers.stop()
       watching.stop()
       leases.stop()
     },

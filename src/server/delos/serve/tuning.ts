@@ -7,11 +7,13 @@ export interface Tuning {
   trim: TrimRules
   /** how often the rows are synced; undefined: as the materialiser does */
   syncEveryMs?: number
+  archive: { fileBytesMax?: number }
+  containers: { containerEmptyMs?: number }
 }
 
 const SEGMENT_BYTES = 64 * 1024 * 1024
 
-/** From `MUSTER_DELOS_SEGMENT_BYTES`, `…_TRIM_MARGIN`, `…_SILENT_MS` and `…_SYNC_MS`. Throws USAGE for what is no number. */
+/** From `MUSTER_DELOS_SEGMENT_BYTES`, `…_TRIM_MARGIN`, `…_SILENT_MS`, `…_ARCHIVE_BYTES`, `…_CONTAINER_MS` and `…_SYNC_MS`. Throws USAGE for what is no number. */
 export function tuningOf(env: NodeJS.ProcessEnv): Tuning {
   const whole = (name: string): number | undefined => {
     const text = env[`MUSTER_DELOS_${name}`]
@@ -20,9 +22,13 @@ export function tuningOf(env: NodeJS.ProcessEnv): Tuning {
     return Number(text)
   }
   const syncEveryMs = whole('SYNC_MS')
+  const fileBytesMax = whole('ARCHIVE_BYTES')
+  const containerEmptyMs = whole('CONTAINER_MS')
   return {
     segmentBytes: whole('SEGMENT_BYTES') ?? SEGMENT_BYTES,
     trim: { margin: whole('TRIM_MARGIN') ?? TRIM_RULES.margin, silentMs: whole('SILENT_MS') ?? TRIM_RULES.silentMs },
+    containers: containerEmptyMs === undefined ? {} : { containerEmptyMs },
+    archive: fileBytesMax === undefined ? {} : { fileBytesMax },
     ...(syncEveryMs === undefined ? {} : { syncEveryMs }),
   }
 }

@@ -10,7 +10,8 @@ import { writeIdentity } from '../serve/data-dir.ts'
 import { writeFirstPosition } from '../serve/first-position.ts'
 import { EMPTY_CURSOR } from '../store/rows-file.ts'
 import { writeRowsFile } from '../store/write-rows-file.ts'
-import { readStore, type StoreSnapshot } from './store-file.ts'
+import { replayArchive, type Until } from './replay.ts'
+import { keysIn, readStore, type StoreSnapshot } from './store-file.ts'
 
 export interface RestoreStore {
   dataDir: string
@@ -21,6 +22,8 @@ export interface RestoreStore {
   token: string
   /** added to the revision, so that no client sees one twice with another content */
   bumpRevision: number
+  /** a folder that the servers archived their log to, and how far that is applied; left out: only what the snapshot holds */
+  archive?: { dir: string; until: Until } | undefined
 }
 
 export interface RestoredStore extends StoreSnapshot {
@@ -29,12 +32,14 @@ export interface RestoredStore extends StoreSnapshot {
   /** users of an etcd whose passwords have to be set anew */
   withoutPassword: string[]
   server: string
+  /** up to where the archive was applied, and log time of that, ms; null: without one */
+  applied: { position: number; timeMs: number | null } | null
 }
 
 /**
- * Makes the data directory of one server of a new cluster from a snapshot. Every server of it is made so, from the same file; one that is started
+ * Makes the data directory of one server of a new cluster from a snapshot. Every server of it is made so, from the same file, to the same position; one that is started
  * with an empty directory instead gets a snapshot from them. The log goes on after the snapshot's last position, so that nobody takes
- * it for a log that holds everything. Rejects with USAGE, DELOS_STATE_NOT_EMPTY, DELOS_SNAPSHOT_INVALID or DISK_FULL, having left nothing behind.
+ * it for a log that holds everything. Rejects with USAGE, DELOS_STATE_NOT_EMPTY, DELOS_SNAPSHOT_INVALID, DELOS_ARCHIVE_INVALID or DISK_FULL, having left nothing behind.
  */
 export async function restoreStore(file: string, options: RestoreStore): Promise<RestoredStore> {
   const { dataDir, name, initialCluster, token, bumpRevision } = options
@@ -42,21 +47,28 @@ export async function restoreStore(file: string, options: RestoreStore): Promise
   const self = members.find((member) => member.name === name)
   if (self === undefined) throw new MusterError('USAGE', `--initial-cluster does not name ${name}`)
   const clusterId = clusterIdOf(members)
-  const { found, held } = await readStore(file)
-  if (found.cluster === clusterId.toString(16))
+  const { found: saved, held } = await readStore(file)
+  if (saved.cluster === clusterId.toString(16))
     throw new MusterError('USAGE', `--initial-cluster-token ${token} makes the cluster that the snapshot is of`, {
       hint: 'Give another one: two clusters with one id would take each other for their own.',
     })
   if ((await readdir(dataDir).catch(() => [])).length > 0)
     throw new MusterError('DELOS_STATE_NOT_EMPTY', `${dataDir} is not empty`, { hint: 'Name another --data-dir.' })
+  const from = { rows: held.rows, position: saved.position, exact: held.about?.exact, cluster: saved.cluster }
+  const replayed = options.archive === undefined ? null : await replayArchive(from, options.archive.dir, options.archive.until)
+  const all = replayed?.rows ?? held.rows
+  const position = replayed?.position ?? saved.position
+  const found = { ...saved, position, keys: keysIn(all) }
   const staging = `${dataDir}.restoring-${process.pid}`
   try {
     const log = join(staging, 'log', 'kv')
     await mkdir(log, { recursive: true, mode: 0o700 })
-    const next = found.position + 1
+    const next = position + 1
     const rows = join(staging, 'kv.db')
-    const state = { ...held.rows.state, revision: held.rows.state.revision + bumpRevision }
-    writeRowsFile(rows, { ...held.rows, state }, { ...EMPTY_CURSOR, position: found.position })
+    const state = { ...all.state, revision: all.state.revision + bumpRevision }
+    // What a member said of its own rows or disk is over with it.
+    const alarms = all.alarms.filter(({ isContained, isOfDisk }) => isContained !== true && isOfDisk !== true)
+    writeRowsFile(rows, { ...all, alarms, state }, { ...EMPTY_CURSOR, position, timeMs: replayed?.timeMs ?? 0 })
     await syncFile(rows)
     if (members.length === 1) await writeFirstPosition(log, next)
     else {
@@ -80,6 +92,7 @@ export async function restoreStore(file: string, options: RestoreStore): Promise
       dataDir,
       newCluster: clusterId.toString(16),
       server: self.id.toString(16),
+      applied: replayed === null ? null : { position, timeMs: replayed.timeMs },
     }
   } catch (error) {
     if (isDiskFull(error)) throw new MusterError('DISK_FULL', `No space left to restore into ${dataDir}.`, { cause: error })

@@ -6,10 +6,10 @@ import { MusterError } from '../../../core/kernel/errors.ts'
 import type { StatePaths } from '../../../platform/paths.ts'
 import { lockState } from '../../state/state-dir.ts'
 import { recoverLog } from '../recover-log.ts'
-import { listSegments } from '../segment-files.ts'
 import { fileSha256, isDiskFull, syncDirectory } from '../../../platform/files.ts'
 import { filesBelow } from './files-below.ts'
-import { LOGS } from './save.ts'
+import { FLEET_LOGS } from '../fleet-logs.ts'
+import { readFirstPosition } from '../serve/first-position.ts'
 
 export interface Restored {
   context: string
@@ -20,7 +20,7 @@ export interface Restored {
 }
 
 /**
- * Makes the state of a context from a snapshot. Nothing of the file is put in place before all of it was checked: the
+ * Makes the state of a context from a snapshot: that of a server alone, in a cluster of its own, whatever the snapshot is of. Nothing of the file is put in place before all of it was checked: the
  * manifest, each file's digest, and each log's records up to the position the manifest says.
  * Rejects with SERVER_RUNNING, DELOS_STATE_NOT_EMPTY, DELOS_SNAPSHOT_INVALID, STATE_NEWER or DISK_FULL; the context is then as before.
  */
@@ -58,8 +58,8 @@ export async function restoreSnapshot(paths: StatePaths, file: string): Promise<
 }
 
 async function refuseIfUsed(paths: StatePaths): Promise<void> {
-  const logs = await Promise.all(LOGS.map((log) => listSegments(join(paths.log, log)).catch(() => [])))
-  const isUsed = logs.some((segments) => segments.length > 0) || (await stat(paths.stateDb).catch(() => null)) !== null
+  const logs = await Promise.all(FLEET_LOGS.map((log) => filesBelow(join(paths.log, log))))
+  const isUsed = logs.some((files) => files.length > 0) || (await stat(paths.stateDb).catch(() => null)) !== null
   if (isUsed) throw new MusterError('DELOS_STATE_NOT_EMPTY', `the context "${paths.context}" already has a state in ${paths.root}`)
 }
 
@@ -90,8 +90,9 @@ async function check(file: string, staging: string): Promise<SnapshotManifest> {
   for (const [log, { tail }] of Object.entries(manifest.logs)) {
     const dir = join(staging, 'log', log)
     await mkdir(dir, { recursive: true })
-    const { end } = await recoverLog(dir)
-    if (end.position < tail) throw invalid(file, `holds the log ${log} up to position ${end.position - 1} only, not ${tail - 1}`)
+    const { end, segments } = await recoverLog(dir)
+    const position = segments.length === 0 ? readFirstPosition(dir) : end.position
+    if (position < tail) throw invalid(file, `holds the log ${log} up to position ${position - 1} only, not ${tail - 1}`)
   }
   return manifest
 }

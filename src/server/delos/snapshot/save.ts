@@ -1,5 +1,4 @@
-import { constants } from 'node:fs'
-import { access, copyFile, link, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, constants, copyFile, link, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { create } from 'tar'
@@ -7,19 +6,20 @@ import type { z } from 'zod'
 import { SNAPSHOT_FORMAT, type SnapshotManifest, type snapshotSave } from '../../../core/delos/operations/snapshot.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import type { StatePaths } from '../../../platform/paths.ts'
-import { listSegments } from '../segment-files.ts'
-import { segmentName } from '../../../core/delos/log/segment.ts'
+import { FLEET_LOGS, type FleetLog } from '../fleet-logs.ts'
+import { standOf } from '../store/rows-file.ts'
+import { copyLog, type SnapshotLog } from './copy-log.ts'
 import { fileSha256, isDiskFull, syncDirectory } from '../../../platform/files.ts'
 import { filesBelow } from './files-below.ts'
 
-/** The logs as a snapshot sees them: where they stand, and a way to have them stand still. */
+/** The logs as a snapshot sees them, and a way to have them stand still. */
 export interface SnapshotSource {
   paths: StatePaths
-  /** Runs `work` while no entry is appended to any log; gives where each stands. */
-  quiesce: (work: (logs: SnapshotManifest['logs']) => Promise<void>) => Promise<void>
+  logs: Record<FleetLog, SnapshotLog>
+  /** Runs `work` while this server appends nothing to any log. */
+  quiesce: (work: () => Promise<void>) => Promise<void>
 }
 
-export const LOGS = ['control', 'kv'] as const
 /** Names of the folders, beside the state, that a snapshot is collected in. */
 const STAGING = 'snapshot-'
 /** Pages copied between two turns of the event loop: 4 MiB. */
@@ -72,29 +72,59 @@ export async function removeLeftovers(paths: StatePaths): Promise<void> {
   for (const name of names.filter((one) => one.startsWith(STAGING))) await rm(join(paths.root, name), { recursive: true, force: true })
 }
 
-async function collect({ paths, quiesce }: SnapshotSource, staging: string): Promise<SnapshotManifest['logs']> {
+async function collect({ paths, logs, quiesce }: SnapshotSource, staging: string): Promise<SnapshotManifest['logs']> {
   // The databases first: what they lack of the logs is applied when they are opened again, but they must not be ahead.
   for (const file of [paths.stateDb, paths.kvDb]) await copyDatabase(file, join(staging, basename(file)))
   for (const name of ['format.json', 'fleet.json', 'keys']) await copyTree(join(paths.root, name), join(staging, name), copyFile)
   // Blobs are never changed, so a second name for them is a copy.
   await copyTree(join(paths.artifacts, 'blobs'), join(staging, 'artifacts', 'blobs'), linkOrCopy)
-  for (const log of LOGS) await copySegments(join(paths.log, log), join(staging, 'log', log), 'finished')
-  let stood: SnapshotManifest['logs'] = {}
-  await quiesce(async (logs) => {
-    stood = logs
-    for (const log of LOGS) await copySegments(join(paths.log, log), join(staging, 'log', log), 'rest')
-  })
-  return stood
+  const copies = FLEET_LOGS.map((name) => ({ name, copy: copyLog(logs[name], join(paths.log, name), join(staging, 'log', name)) }))
+  try {
+    for (const { copy } of copies) await copy.ahead()
+    const stood: SnapshotManifest['logs'] = {}
+    await quiesce(async () => {
+      for (const { name, copy } of copies) stood[name] = await copy.rest()
+    })
+    assertWhole(staging, stood)
+    return stood
+  } finally {
+    for (const { copy } of copies) await copy.close()
+  }
 }
 
-/** Copies segment files that are not there yet; `finished` leaves out the newest, which is still written to. */
-async function copySegments(from: string, to: string, which: 'finished' | 'rest'): Promise<void> {
-  await mkdir(to, { recursive: true })
-  const firsts = await listSegments(from).catch(() => [])
-  const have = new Set(await readdir(to))
-  for (const first of which === 'finished' ? firsts.slice(0, -1) : firsts) {
-    const name = segmentName(first)
-    if (!have.has(name)) await copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE)
+/** What a log no longer holds has to be in its database. */
+function assertWhole(staging: string, logs: SnapshotManifest['logs']): void {
+  const nextOf = { control: () => nextBatch(join(staging, 'state.db')), kv: () => nextRows(join(staging, 'kv.db')) }
+  for (const name of FLEET_LOGS) {
+    const head = logs[name]?.head ?? 1
+    if (head > 1 && nextOf[name]() < head)
+      throw new MusterError(
+        'UNAVAILABLE',
+        `the log ${name} begins here at ${head}, and its database is not that far yet; nothing was saved`,
+        {
+          hint: 'Ask again in a few seconds, or the server that leads.',
+        },
+      )
+  }
+}
+
+function nextBatch(file: string): number {
+  const db = openIfThere(file)
+  if (db === null) return 1
+  try {
+    return db.prepare<[], { value: number }>("SELECT value FROM muster_state WHERE key = 'batch'").get()?.value ?? 1
+  } finally {
+    db.close()
+  }
+}
+
+function nextRows(file: string): number {
+  const db = openIfThere(file)
+  if (db === null) return 1
+  try {
+    return standOf(db).position + 1
+  } finally {
+    db.close()
   }
 }
 

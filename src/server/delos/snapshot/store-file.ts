@@ -84,7 +84,7 @@ export async function readStore(file: string): Promise<{ found: StoreSnapshot; h
 }
 
 /** Keys that are there at the newest revision. */
-function keysIn({ versions }: KvRows): number {
+export function keysIn({ versions }: Pick<KvRows, 'versions'>): number {
   const isThere = new Map(versions.map(({ key, isDeleted }) => [key, !isDeleted]))
   return [...isThere.values()].filter(Boolean).length
 }

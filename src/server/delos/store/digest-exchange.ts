@@ -79,8 +79,16 @@ export function exchangeDigests(options: DigestExchangeOptions): DigestExchange 
     comparison.applied(position, replica.store.digest)
     judge()
   })
-  aside.announce(MARKS, () => ({ id: self.toString(), marks: comparison.marks() }))
-  aside.onTell(MARKS, ({ id, marks }: { id: string; marks: DigestMark[] }) => {
+  /** Rows without a position that is skipped differ from those with it, and neither is damaged. */
+  let skipped = replica.skipped
+  const without = (): string => {
+    if (replica.skipped !== skipped) comparison.forgetOthers()
+    skipped = replica.skipped
+    return skipped.join()
+  }
+  aside.announce(MARKS, () => ({ id: self.toString(), marks: comparison.marks(), without: without() }))
+  aside.onTell(MARKS, ({ id, marks, without: theirs = '' }: { id: string; marks: DigestMark[]; without?: string }) => {
+    if (theirs !== without()) return
     comparison.heard(id, marks)
     judge()
   })

@@ -24,9 +24,12 @@ export function writeEtcdSnapshot(
     return db.transaction(() => {
       const kept = readRows(db)
       if (kept === null) throw new MusterError('DELOS_SNAPSHOT_INVALID', `${kvDb} holds nothing yet`)
-      const { position } = kept.cursor
+      const { position, timeMs, sessions: proposers } = kept.cursor
+      const { state, alarms, sessions = [] } = kept.rows
+      const { revision, epoch, digest } = state
+      const exact = { timeMs, proposers, revision, epoch, digest, alarms: [...alarms], sessions: [...sessions] }
       const out = gather((at, bytes) => writeAllSync(fd, bytes, at))
-      const sizeBytes = writeEtcdFile(out.write, kept.rows, members, position, about)
+      const sizeBytes = writeEtcdFile(out.write, kept.rows, members, position, { ...about, exact })
       out.flush()
       fsyncSync(fd)
       return { sizeBytes, position }

@@ -1,7 +1,9 @@
 import type { Identity, KvCommand } from '../../../core/delos/kv/command.ts'
 import { isRpcError } from '../../../core/delos/kv/errors.ts'
+import { pairBytes } from '../../../core/delos/wire/pair-bytes.ts'
 import type * as m from '../../../core/delos/wire/messages.ts'
 import type { Call, EtcdService, Reply, RpcError } from '../../../core/delos/wire/service.ts'
+import { ANSWER_BYTES_MAX, DONE_UNTOLD, type AnswerRoom } from './answer-room.ts'
 import type { Identify } from './identity.ts'
 import type { Replica } from './replica.ts'
 
@@ -24,7 +26,13 @@ export function sealHeader<Response extends { header: m.ResponseHeader }>(respon
 }
 
 /** Keys: reads from memory, changes through the log. */
-export function kvService(replica: Replica, identify: Identify, headers: HeaderSource, onGrowth: () => RpcError | null): KvService {
+export function kvService(
+  replica: Replica,
+  identify: Identify,
+  headers: HeaderSource,
+  onGrowth: () => RpcError | null,
+  room: AnswerRoom,
+): KvService {
   const { store } = replica
 
   /** One change: who asks, is it sound, is there room; then the log. */
@@ -42,6 +50,7 @@ export function kvService(replica: Replica, identify: Identify, headers: HeaderS
     if (refusal !== null) return reply(refusal, null)
     replica.submit(asked, raw, (error, response) => {
       if (error !== null) reply(error, null)
+      else if (pairBytes(response as object) > ANSWER_BYTES_MAX) reply(DONE_UNTOLD, null)
       else reply(null, sealHeader(response as unknown as Response, headers))
     })
   }
@@ -56,8 +65,9 @@ export function kvService(replica: Replica, identify: Identify, headers: HeaderS
     const who = identify(call)
     if (isRpcError(who)) return reply(who, null)
     const give = (given: Response | RpcError): void => {
-      if (isRpcError(given)) reply(given, null)
-      else reply(null, sealHeader(given, headers))
+      const refusal = isRpcError(given) ? given : room(pairBytes(given))
+      if (refusal !== null) reply(refusal, null)
+      else reply(null, sealHeader(given as Response, headers))
     }
     if (isSerializable && !replica.isBehind) return give(answer(who))
     replica.linearizable(

@@ -3,8 +3,8 @@ import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
 import { bigintJson } from '../../../core/kernel/json.ts'
-import { openRowsFile, positionOf, type StoreCursor } from './rows-file.ts'
-import { versionRows } from './version-rows.ts'
+import { openRowsFile, standOf, PAGE_BYTES, type StoreCursor } from './rows-file.ts'
+import { versionChunks } from './version-chunks.ts'
 
 /** What the server sends: rows to be written in one transaction, or a request to sync. */
 export type ToMaterialiser =
@@ -28,16 +28,22 @@ export type SmallTable = 'kv_lease' | 'kv_user' | 'kv_role' | 'kv_alarm' | 'kv_s
 export type FromMaterialiser =
   /** the last `write` is in the file, though perhaps not yet on the disk; `buffer` held its versions */
   | { kind: 'written'; position: number; bytes: number; inUse: number; buffer: ArrayBuffer }
+  /** it gave back to the disk what it did not need */
+  | { kind: 'shrunk'; bytes: number; inUse: number }
   /** everything up to `position` is on the disk */
   | { kind: 'synced'; position: number }
   | { kind: 'replaced'; error: string | null }
   | { kind: 'failed'; code: string; message: string }
   | { kind: 'closed' }
 
-/** The write-ahead log of the file is taken into it after so many bytes of rows; a deleted row counts for a part of its page. */
+/** The write-ahead log of the file is taken into it after so many bytes of rows. */
 const UNSYNCED_BYTES_MAX = 64 * 1024 * 1024
-const REMOVED_BYTES = 64
-const VACUUM_PAGES = 512
+/** Free pages are kept for the rows to come, and given back to the disk above it, so many at a time. */
+const VACUUM_PAGES = 64
+/** What a step writes at most: pages of `rows-file.ts` that move. */
+const VACUUM_BYTES = VACUUM_PAGES * PAGE_BYTES
+/** Between two of them, for rows that wait. */
+const VACUUM_PAUSE_MS = 20
 const RETRY_MS = 500
 
 /** Runs in a thread of its own: what it costs the disk and the processor, no answer waits for. */
@@ -48,7 +54,7 @@ function run(file: string): void {
   let writer = createWriter(db)
   let measure = measureOf(db)
   const tell = (message: FromMaterialiser, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
-  let position = positionOf(db)
+  let position = standOf(db).position
   let unsyncedBytes = 0
   const sync = (): void => {
     // Who reads the file meanwhile, to copy it, keeps a part of it from being synced; nobody waits for that.
@@ -67,20 +73,40 @@ function run(file: string): void {
     db = openRowsFile(file)
     writer = createWriter(db)
     measure = measureOf(db)
-    position = positionOf(db)
+    position = standOf(db).position
+  }
+  let isVacuumDue = false
+  const vacuum = (): void => {
+    isVacuumDue = false
+    if (!db.open) return
+    const before = measure().free
+    db.pragma(`incremental_vacuum(${VACUUM_PAGES})`)
+    const { bytes, inUse, free } = measure()
+    tell({ kind: 'shrunk', bytes, inUse })
+    unsyncedBytes += VACUUM_BYTES
+    if (unsyncedBytes > UNSYNCED_BYTES_MAX) sync()
+    // Compaction throws away far more in one transaction than is given back in one step.
+    // A file of before it could be asked to keeps what it has, and uses it again.
+    if (free > VACUUM_PAGES && free < before) vacuumSoon()
+  }
+  const vacuumSoon = (): void => {
+    if (isVacuumDue) return
+    isVacuumDue = true
+    setTimeout(() => attempt(vacuum, false), VACUUM_PAUSE_MS)
   }
   // What was found may be in the page cache only.
   sync()
+  if (measure().free > VACUUM_PAGES) vacuumSoon()
   const write = (message: Extract<ToMaterialiser, { kind: 'write' }>): void => {
-    writer(message)
+    const rewrittenBytes = writer(message)
     position = message.cursor.position
     const { bytes, inUse, free } = measure()
     // Checkpoints sync, which the log's own syncs would have to wait for: seldom, then.
-    unsyncedBytes += message.versions.length + message.removed.length * REMOVED_BYTES
+    unsyncedBytes += message.versions.length + rewrittenBytes
     const { buffer } = message.versions
     tell({ kind: 'written', position, bytes, inUse, buffer }, [buffer])
     // What fails from here on is no reason to write the rows again, whose bytes are given back.
-    if (message.removed.length > 0 && free > VACUUM_PAGES) attempt(() => db.pragma(`incremental_vacuum(${VACUUM_PAGES})`), false)
+    if (message.removed.length > 0 && free > VACUUM_PAGES) vacuumSoon()
     if (unsyncedBytes > UNSYNCED_BYTES_MAX) attempt(sync, false)
   }
   const attempt = (work: () => void, again: boolean): void => {
@@ -134,9 +160,9 @@ function syncDirectoryNow(path: string): void {
   }
 }
 
-function createWriter(db: Database.Database): (message: Extract<ToMaterialiser, { kind: 'write' }>) => void {
-  const insert = versionRows(db)
-  const remove = db.prepare('DELETE FROM kv_rev WHERE rev = ? AND sub = ?')
+/** What it makes gives how many bytes of earlier chunks were written anew. */
+function createWriter(db: Database.Database): (message: Extract<ToMaterialiser, { kind: 'write' }>) => number {
+  const chunks = versionChunks(db)
   const state = db.prepare('INSERT OR REPLACE INTO kv_state VALUES (1, ?)')
   const put = new Map<SmallTable, Database.Statement>()
   const drop = new Map<SmallTable, Database.Statement>()
@@ -146,14 +172,15 @@ function createWriter(db: Database.Database): (message: Extract<ToMaterialiser, 
   }
   return (message) => {
     db.exec('BEGIN IMMEDIATE')
-    insert(message.versions)
-    for (let i = 0; i < message.removed.length; i += 2) remove.run(message.removed[i], message.removed[i + 1])
+    chunks.insert(message.versions)
+    const rewrittenBytes = chunks.remove(message.removed)
     for (const [table, id, row] of message.small) {
       if (row === null) drop.get(table)?.run(id)
       else put.get(table)?.run(id, row)
     }
     state.run(bigintJson({ cursor: message.cursor, state: JSON.parse(message.state) as unknown }))
     db.exec('COMMIT')
+    return rewrittenBytes
   }
 }
 

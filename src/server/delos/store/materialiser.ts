@@ -122,6 +122,8 @@ export function startMaterialiser(file: string, log: Logger, options: { syncEver
       frame.giveBack(message.buffer)
       sizes = { bytes: message.bytes, inUse: message.inUse }
       flushSoon()
+    } else if (message.kind === 'shrunk') {
+      sizes = { bytes: message.bytes, inUse: message.inUse }
     } else if (message.kind === 'synced') {
       durable = message.position || durable
       for (const resolve of waitingForSync.splice(0)) resolve()

@@ -6,10 +6,10 @@ import { MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { startMaterialiser, type Materialiser } from './materialiser.ts'
 import { openPoisonNote } from './poison-note.ts'
-import { openReplica, type Replica } from './replica.ts'
+import { openReplica, type Replica, type ReplicaOptions } from './replica.ts'
 import { EMPTY_CURSOR, type StoreCursor } from './rows-file.ts'
 
-export interface OpenStoreOptions {
+export interface OpenStoreOptions extends Pick<ReplicaOptions, 'server' | 'skips' | 'onAnew'> {
   log: OrderedLog
   /** `kv.db`, and what was found in it */
   file: string
@@ -28,7 +28,7 @@ export interface OpenStoreOptions {
 
 /** Brings the store up to its log, from the rows of `kv.db`. Rejects when the log lacks what the rows hold, or the rows what the log gave up. */
 export function openStore(options: OpenStoreOptions): { replica: Replica; materialiser: Materialiser } {
-  const { log, file, kept, dir, limits, localTail, syncEveryMs, logger, onFatal, onAppended } = options
+  const { log, file, kept, dir, limits, localTail, syncEveryMs, logger, onFatal, onAppended, ...ofReplica } = options
   const position = kept?.cursor.position ?? 0
   // In a quorum a server may have applied what it does not know yet to be committed; alone, it never has more than its log.
   if (localTail !== null && kept !== null && position >= localTail)
@@ -46,7 +46,7 @@ export function openStore(options: OpenStoreOptions): { replica: Replica; materi
   const store = createStore(limits, kept?.rows)
   const materialiser = startMaterialiser(file, logger, syncEveryMs === undefined ? {} : { syncEveryMs })
   const replica = openReplica({
-    ...{ log, store, cursor: kept?.cursor ?? EMPTY_CURSOR, materialiser, logger, now: Date.now, onFatal },
+    ...{ log, store, cursor: kept?.cursor ?? EMPTY_CURSOR, materialiser, logger, now: Date.now, onFatal, ...ofReplica },
     ...(dir === null ? {} : { poison: openPoisonNote(dir) }),
     ...(onAppended === undefined ? {} : { onAppended }),
   })

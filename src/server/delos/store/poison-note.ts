@@ -8,11 +8,13 @@ import { isDiskFull } from '../../../platform/files.ts'
  */
 export interface PoisonNote {
   /** applying this position killed the process so often that it must not be tried again; null: none */
-  readonly poisoned: number | null
+  poisoned: number | null
   before(position: number): void
   after(): void
   /** Applying this position threw: the process is about to end of it. */
   threw(position: number): void
+  /** Nobody applies this position any more: what was noted of it is forgotten. */
+  passedOver(position: number): void
   /** The process ends as it should. */
   close(): void
 }
@@ -49,7 +51,7 @@ export function openPoisonNote(dir: string): PoisonNote {
   if (!isAfterCrash) write(0, 0)
   let isWritten = false
   let isClosed = false
-  return {
+  const note: PoisonNote = {
     poisoned,
     before: (position) => {
       if (left === 0) return
@@ -62,12 +64,19 @@ export function openPoisonNote(dir: string): PoisonNote {
       isWritten = false
     },
     threw: (position) => write(position, deathsOf(position)),
+    passedOver: (position) => {
+      if (died.position !== position) return
+      note.poisoned = null
+      died.position = 0
+      write(0, 0)
+    },
     close: () => {
       if (isClosed) return
       isClosed = true
       closeSync(handle)
-      // The position stays left alone until someone removes the note.
-      if (poisoned === null) rmSync(file, { force: true })
+      // The position stays left alone until it is skipped, or someone removes the note.
+      if (note.poisoned === null) rmSync(file, { force: true })
     },
   }
+  return note
 }

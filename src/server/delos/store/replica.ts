@@ -1,9 +1,11 @@
 import { randomInt } from 'node:crypto'
 import type { LogBase, LogRole, OrderedLog } from '../../../core/contracts/ordered-log.ts'
 import { AppliedOnce } from '../../../core/delos/engines/applied-once.ts'
+import { proposerOf, PROPOSER_DRAWN } from '../../../core/delos/engines/proposer.ts'
+import { isFit } from '../../../core/delos/virtual-log/chain.ts'
 import { BATCH_ENTRIES_MAX, BatchWriter, readBatch } from '../../../core/delos/engines/batch.ts'
 import type { AppliedAt, KvCommand, ResponseOf } from '../../../core/delos/kv/command.ts'
-import { COMMAND_KIND } from '../../../core/delos/kv/command-kind.ts'
+import { COMMAND_KIND, kindName } from '../../../core/delos/kv/command-kind.ts'
 import { decodeCommand, encodeBody } from '../../../core/delos/kv/command-codec.ts'
 import { isRpcError, KV_ERRORS } from '../../../core/delos/kv/errors.ts'
 import type { KvChanges, KvRows } from '../../../core/delos/kv/rows.ts'
@@ -26,6 +28,15 @@ export interface ReplicaOptions {
   now: () => number
   /** what killed an earlier process; without it nothing is noted */
   poison?: PoisonNote
+  /** number of this server in its cluster, by which others see who proposed a batch; without it 0 */
+  server?: number
+  /** positions that are passed over; null, and without it: none */
+  skips?: ReadonlySet<number> | null
+  /**
+   * This store goes no further: it has to be opened anew, because of a skip. `isFit`: what it has may stay; else it holds what is to be
+   * skipped, and has to be made without it.
+   */
+  onAnew?: (isFit: boolean) => void
   /** The log says something that this program cannot apply: it stops serving. */
   onFatal: (error: MusterError) => void
   /** told how long each batch that was asked for here took until it was applied; null: it was not */
@@ -62,6 +73,10 @@ export interface Replica {
    */
   restore(swap: () => Promise<{ rows: KvRows; cursor: StoreCursor }>, base: LogBase): Promise<void>
   readonly applied: number
+  /** positions that were passed over, ascending */
+  readonly skipped: readonly number[]
+  /** These are passed over from now on; null: none. */
+  skip(positions: ReadonlySet<number> | null): void
   /** reads that no lease covered, so that the log was asked */
   readonly readsConfirmed: number
   /** commands that wait for the log */
@@ -92,6 +107,8 @@ const NO_LEADER: RpcError = { code: 14, text: 'etcdserver: no leader' }
 const TIMED_OUT: RpcError = { code: 14, text: 'etcdserver: request timed out' }
 const NO_SPACE: RpcError = { code: 8, text: 'etcdserver: mvcc: database space exceeded' }
 const BEHIND: RpcError = { code: 14, text: 'muster: this server waits for a snapshot of another one' }
+const ANEW: RpcError = { code: 14, text: 'muster: this server makes its store anew, without a position that is to be skipped' }
+const SKIPPED: RpcError = { code: 10, text: 'muster: an operator had this skipped; it was not done' }
 const STOPPED: RpcError = { code: 14, text: 'etcdserver: server stopped' }
 
 const encoder = new TextEncoder()
@@ -106,11 +123,14 @@ class StoreReplica implements Replica {
   readonly store: KvStore
   readonly log: OrderedLog
   readonly #options: ReplicaOptions
-  readonly #proposer = randomInt(1, 2 ** 47)
+  readonly #proposer: number
   #once: AppliedOnce
   #seq = 0
   #timeMs: number
   applied: number
+  skipped: readonly number[]
+  /** null nearly always: the applying of a batch asks nothing then */
+  #skips: ReadonlySet<number> | null
 
   readonly #writer = new BatchWriter(64 * 1024)
   #open: Waiting[] = []
@@ -137,8 +157,17 @@ class StoreReplica implements Replica {
     this.applied = options.cursor.position
     this.#timeMs = options.cursor.timeMs
     this.#once = new AppliedOnce(options.cursor.sessions)
-    options.materialiser.start(() => ({ position: this.applied, timeMs: this.#timeMs, sessions: this.#once.rows() }))
-    if (this.applied + 1 < options.log.head()) this.isBehind = true
+    this.#proposer = proposerOf(options.server ?? 0, randomInt(PROPOSER_DRAWN))
+    this.skipped = options.cursor.skipped
+    this.#skips = options.skips ?? null
+    options.materialiser.start(() => ({
+      position: this.applied,
+      timeMs: this.#timeMs,
+      sessions: this.#once.rows(),
+      skipped: [...this.skipped],
+    }))
+    if (!this.#isFit()) this.#beginAnew(false)
+    else if (this.applied + 1 < options.log.head()) this.isBehind = true
     else this.#replay()
     options.log.onCommitted((position, batch) => this.#commit(position, batch))
   }
@@ -179,8 +208,10 @@ class StoreReplica implements Replica {
     this.applied = cursor.position
     this.#timeMs = cursor.timeMs
     this.#once = new AppliedOnce(cursor.sessions)
+    this.skipped = cursor.skipped
     this.#isHalted = false
     this.refusal = null
+    if (!this.#isFit()) return this.#beginAnew(false)
     await this.log.install(base)
     // What was asked here and is in the snapshot was applied by others: what came of it nobody here knows.
     for (const seq of [...this.#inFlight.keys()]) if (!this.#once.isNew(this.#proposer, seq)) this.#fail(seq, TIMED_OUT)
@@ -291,6 +322,7 @@ class StoreReplica implements Replica {
     if (position <= this.applied || this.#isHalted || this.isBehind) return
     if (position > this.applied + 1) return this.#gap()
     const { poison } = this.#options
+    if (this.#skips !== null && this.#skips.has(position)) return this.#passOver(position, bytes)
     if (poison?.poisoned === position) return this.#leaveAlone(position, bytes)
     poison?.before(position)
     this.#take(position, bytes)
@@ -385,10 +417,39 @@ class StoreReplica implements Replica {
   /** Goes no further than before it; what is here may be read, and the log goes on, here too. */
   #leaveAlone(position: number, bytes: Uint8Array): void {
     this.#isHalted = true
-    const commands = (readBatch(bytes)?.entries ?? []).map((entry) => decodeCommand(entry)?.kind ?? 'unknown')
+    const commands = (readBatch(bytes)?.entries ?? []).map(({ kind }) => kindName(kind))
     this.refusal = { code: 14, text: `muster: applying position ${position} (${commands.join(', ')}) ends this server: DELOS_POISON` }
     this.#options.logger.error('stopped applying: DELOS_POISON', { position, commands: commands.join(',') })
     for (const seq of [...this.#inFlight.keys()]) this.#fail(seq, this.refusal)
+  }
+
+  skip(positions: ReadonlySet<number> | null): void {
+    this.#skips = positions
+    if (this.#isClosed || this.refusal === ANEW) return
+    if (!this.#isFit()) this.#beginAnew(false)
+    else if (this.#isHalted && positions?.has(this.#options.poison?.poisoned ?? 0) === true) this.#beginAnew(true)
+  }
+
+  #isFit(): boolean {
+    return isFit(this.#skips, { position: this.applied, skipped: this.skipped })
+  }
+
+  #beginAnew(isFitForIt: boolean): void {
+    this.#isHalted = true
+    this.refusal = ANEW
+    for (const seq of [...this.#inFlight.keys()]) this.#fail(seq, ANEW)
+    this.#options.onAnew?.(isFitForIt)
+  }
+
+  /** As if it were not there: also that it came once is not noted. */
+  #passOver(position: number, bytes: Uint8Array): void {
+    const { proposer, seq } = nameOf(bytes)
+    this.applied = position
+    this.skipped = [...this.skipped, position]
+    this.#options.poison?.passedOver(position)
+    this.#options.logger.warn('passed over a position of the log: it is to be skipped', { position })
+    if (proposer === this.#proposer) this.#fail(seq, SKIPPED)
+    for (const listener of this.#listeners) listener(position, null)
   }
 
   #unknown(position: number): void {
@@ -407,6 +468,13 @@ class StoreReplica implements Replica {
     this.#options.poison?.close()
     await this.log.close()
   }
+}
+
+/** Whose batch it is, also of one that is not to be understood. */
+function nameOf(bytes: Uint8Array): { proposer: number; seq: number } {
+  if (bytes.length < 28) return { proposer: 0, seq: 0 }
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return { proposer: header.getFloat64(12), seq: header.getFloat64(20) }
 }
 
 function refusalOf(error: unknown): RpcError {

@@ -1,8 +1,9 @@
-import type { Version } from '../../../core/delos/kv/version.ts'
+import { NO_BYTES, tombstone, type Version } from '../../../core/delos/kv/version.ts'
+import { byteString } from '../../../core/delos/wire/byte-string.ts'
 
 /**
- * Versions on their way to the thread that writes them: one buffer that changes hands, for cloning an object each would cost more than
- * writing the row. A version is u32 length of the key, u32 length of the value, f64 mod, create and version, i64 lease, u32 sub, u8 deleted, then key and value.
+ * Versions one after the other in one buffer: on their way to the thread that writes them, which makes a row of so many at a time, and in those
+ * rows. A version is, little-endian, u32 length of the key, u32 length of the value, f64 mod, create and version, i64 lease, u32 sub, u8 deleted, then key and value.
  */
 const HEAD_BYTES = 45
 const FIRST_BYTES = 64 * 1024
@@ -66,35 +67,51 @@ export class VersionFrame {
   }
 }
 
-/** A row of `kv_rev`, as it is bound to a statement. `lease` null: none. */
-export interface BoundVersion {
-  rev: number
-  sub: number
-  key: Buffer
-  create: number
-  version: number
-  lease: bigint | null
-  isDeleted: number
-  value: Buffer
-}
+/** Walks the versions of a frame in place: `next` moves on, the fields say which one this is and where it stands. */
+export class FrameCursor {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  /** of the version: its first byte, and that after its last */
+  at = 0
+  end = 0
+  rev = 0
+  sub = 0
 
-export function* readVersions(frame: Uint8Array): Generator<BoundVersion> {
-  const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
-  for (let at = 0; at < bytes.length;) {
-    const keyEnd = at + HEAD_BYTES + view.getUint32(at, true)
-    const end = keyEnd + view.getUint32(at + 4, true)
-    const lease = view.getBigInt64(at + 32, true)
-    yield {
-      rev: view.getFloat64(at + 8, true),
-      sub: view.getUint32(at + 40, true),
-      key: bytes.subarray(at + HEAD_BYTES, keyEnd),
-      create: view.getFloat64(at + 16, true),
+  constructor(frame: Uint8Array) {
+    this.#bytes = frame
+    this.#view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+  }
+
+  /** False: that was the last one. */
+  next(): boolean {
+    const at = this.end
+    if (at >= this.#bytes.length) return false
+    const view = this.#view
+    this.at = at
+    this.end = at + HEAD_BYTES + view.getUint32(at, true) + view.getUint32(at + 4, true)
+    this.rev = view.getFloat64(at + 8, true)
+    this.sub = view.getUint32(at + 40, true)
+    return true
+  }
+
+  /** Its value is a view of the frame. */
+  version(): Version {
+    const view = this.#view
+    const { at, end } = this
+    const keyAt = at + HEAD_BYTES
+    const valueAt = keyAt + view.getUint32(at, true)
+    const key = byteString(this.#bytes, keyAt, valueAt)
+    if (view.getUint8(at + 44) === 1) return tombstone(key, this.rev, this.sub)
+    return {
+      key,
+      create_revision: view.getFloat64(at + 16, true),
+      mod_revision: this.rev,
       version: view.getFloat64(at + 24, true),
-      lease: lease === 0n ? null : lease,
-      isDeleted: bytes[at + 44] ?? 0,
-      value: bytes.subarray(keyEnd, end),
+      value: end === valueAt ? NO_BYTES : this.#bytes.subarray(valueAt, end),
+      // One zero for all: a bigint is an object.
+      lease: view.getUint32(at + 32) === 0 && view.getUint32(at + 36) === 0 ? 0n : view.getBigInt64(at + 32, true),
+      sub: this.sub,
+      isDeleted: false,
     }
-    at = end
   }
 }

@@ -1,22 +1,22 @@
 import Database from 'better-sqlite3'
 import type { SessionRow as ProposerRow } from '../../../core/delos/engines/applied-once.ts'
 import type { AlarmRow, KvRows, LeaseRow, RoleRow, SessionRow, StateRow, UserRow } from '../../../core/delos/kv/rows.ts'
-import { NO_BYTES, tombstone, type Version } from '../../../core/delos/kv/version.ts'
+import type { Version } from '../../../core/delos/kv/version.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { parseBigintJson } from '../../../core/kernel/json.ts'
+import { chunkRows } from './chunk-rows.ts'
+import { FrameCursor } from './row-frame.ts'
 
-/** Of the tables below; a file of another one is made anew from the log. */
-const FORMAT = 1
+/** Of the tables below. A file of format 1, in which each version was a row of `kv_rev`, is rewritten when it is opened; one of a newer format is refused. */
+const FORMAT = 2
+const ROW_PER_VERSION = 1
 
 /**
- * `kv.db`: the store as rows, so that a start need not replay the whole log. Derived: it may lag behind the log, and may be deleted. Keys
- * and values are bytes; a lease's id is 64 bits; what is small and rare is one JSON text.
+ * `kv.db`: the store as rows, so that a start need not replay the whole log. Derived: it may lag behind the log, and may be deleted. Versions
+ * stand in chunks (`row-frame.ts`), for a row each costs four times as much to write and three to read; what is small and rare is one JSON text.
  */
 const TABLES = `
-  CREATE TABLE IF NOT EXISTS kv_rev (
-    rev INTEGER NOT NULL, sub INTEGER NOT NULL, key BLOB NOT NULL, "create" INTEGER NOT NULL, version INTEGER NOT NULL,
-    lease INTEGER, del INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (rev, sub)
-  ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS kv_chunk (rev INTEGER NOT NULL, sub INTEGER NOT NULL, versions BLOB NOT NULL, PRIMARY KEY (rev, sub));
   CREATE TABLE IF NOT EXISTS kv_lease (id TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS kv_user (id TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS kv_role (id TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
@@ -32,45 +32,49 @@ export interface StoreCursor {
   timeMs: number
   /** which batches were applied, so that one that was sent twice is applied once */
   sessions: ProposerRow[]
+  /** positions that were passed over (`log skip`), ascending */
+  skipped: number[]
 }
 
-export const EMPTY_CURSOR: StoreCursor = { position: 0, timeMs: 0, sessions: [] }
+/** Rows come in order and are many: fewer, larger pages are fewer writes. */
+export const PAGE_BYTES = 32_768
+
+export const EMPTY_CURSOR: StoreCursor = { position: 0, timeMs: 0, sessions: [], skipped: [] }
 
 export function openRowsFile(file: string): Database.Database {
   const db = new Database(file)
-  // Rows come in order and are many: fewer, larger pages are fewer writes.
-  db.pragma('page_size = 32768')
+  db.pragma(`page_size = ${PAGE_BYTES}`)
+  // Before the next line writes the first page: after that SQLite passes over it, and gives nothing back ever.
+  db.pragma('auto_vacuum = INCREMENTAL')
   db.pragma('journal_mode = WAL')
   // The log is the truth: what a power cut takes from here is applied again. Checkpoints sync, and are made by hand.
   db.pragma('synchronous = NORMAL')
   db.pragma('wal_autocheckpoint = 0')
-  db.pragma('auto_vacuum = INCREMENTAL')
   const format = db.pragma('user_version', { simple: true })
-  if (format !== 0 && format !== FORMAT) {
+  if (format !== 0 && format !== ROW_PER_VERSION && format !== FORMAT) {
     db.close()
     throw new MusterError('STATE_NEWER', `${file} has format ${String(format)}, this program knows ${FORMAT}`)
   }
-  db.exec(TABLES)
-  db.pragma(`user_version = ${FORMAT}`)
+  if (format === FORMAT) return db
+  db.transaction(() => {
+    db.exec(TABLES)
+    if (format === ROW_PER_VERSION) chunkRows(db)
+    db.pragma(`user_version = ${FORMAT}`)
+  })()
   return db
 }
 
-/** Of the last batch in the rows; 0: none. */
-export function positionOf(db: Database.Database): number {
-  const state = db.prepare<[], { row: string }>('SELECT row FROM kv_state').get()
-  return state === undefined ? 0 : (parseBigintJson(state.row) as { cursor: StoreCursor }).cursor.position
+/** Up to where the rows go, and without which positions; 0: there are none. And their revision. */
+export function standOf(db: Database.Database): Pick<StoreCursor, 'position' | 'skipped'> & { revision: number } {
+  const found = db.prepare<[], { row: string }>('SELECT row FROM kv_state').get()
+  if (found === undefined) return { position: 0, skipped: [], revision: 0 }
+  const kept = parseBigintJson(found.row) as { cursor: StoreCursor; state: StateRow }
+  const { position, skipped } = cursorOf(kept)
+  return { position, skipped, revision: kept.state.revision }
 }
 
-interface RevRow {
-  rev: number
-  sub: number
-  key: Buffer
-  create: number
-  version: number
-  lease: string | null
-  del: number
-  value: Buffer
-}
+/** Rows of an older program passed over nothing, and do not say so. */
+const cursorOf = ({ cursor }: { cursor: Omit<StoreCursor, 'skipped'> & Partial<StoreCursor> }): StoreCursor => ({ skipped: [], ...cursor })
 
 /** All rows, or null: nothing has been written yet. */
 export function loadRows(db: Database.Database): { rows: KvRows; cursor: StoreCursor } | null {
@@ -84,14 +88,14 @@ export function readRows(
 ): { rows: Omit<KvRows, 'versions'> & { versions: Iterable<Version> }; cursor: StoreCursor } | null {
   const state = db.prepare<[], { row: string }>('SELECT row FROM kv_state').get()
   if (state === undefined) return null
-  const { cursor, ...row } = parseBigintJson(state.row) as { cursor: StoreCursor; state: StateRow }
+  const row = parseBigintJson(state.row) as { cursor: StoreCursor; state: StateRow }
   const small = <T>(table: string): T[] =>
     db
       .prepare<[], { row: string }>(`SELECT row FROM ${table} ORDER BY id`)
       .all()
       .map((each) => parseBigintJson(each.row) as T)
   return {
-    cursor,
+    cursor: cursorOf(row),
     rows: {
       versions: readVersions(db),
       leases: small<LeaseRow>('kv_lease'),
@@ -105,24 +109,9 @@ export function readRows(
 }
 
 function* readVersions(db: Database.Database): Generator<Version> {
-  // As text, a lease's 64 bits survive without making every integer of the row a bigint.
-  const query = db.prepare<[], RevRow>(
-    'SELECT rev, sub, key, "create", version, CAST(lease AS TEXT) AS lease, del, value FROM kv_rev ORDER BY rev, sub',
-  )
-  for (const each of query.iterate()) yield versionOf(each)
-}
-
-function versionOf({ rev, sub, key, create, version, lease, del, value }: RevRow): Version {
-  const text = key.toString('latin1')
-  if (del === 1) return tombstone(text, rev, sub)
-  return {
-    key: text,
-    create_revision: create,
-    mod_revision: rev,
-    version,
-    value: value.length === 0 ? NO_BYTES : new Uint8Array(value.buffer, value.byteOffset, value.length),
-    lease: lease === null ? 0n : BigInt(lease),
-    sub,
-    isDeleted: false,
+  for (const chunk of db.prepare<[], Buffer>('SELECT versions FROM kv_chunk ORDER BY rev, sub').pluck().iterate()) {
+    // Not as a Buffer: the store's slices of it have to be copies.
+    const frame = new FrameCursor(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+    while (frame.next()) yield frame.version()
   }
 }

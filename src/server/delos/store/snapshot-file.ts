@@ -47,8 +47,8 @@ function runTask(task: SnapshotTask): Promise<SnapshotFile> {
         const text = `${task.file} ${task.kind !== 'check' ? 'cannot be made' : 'is not a whole store'}: ${message}`
         return reject(new MusterError(isFull ? 'DISK_FULL' : 'DELOS_SNAPSHOT_INVALID', text))
       }
-      const { sizeBytes, sha256, position } = result
-      resolve({ sizeBytes, sha256, position })
+      const { kind: _, ...file } = result
+      resolve(file)
     })
   })
 }

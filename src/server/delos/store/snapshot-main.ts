@@ -5,7 +5,7 @@ import Database from 'better-sqlite3'
 import type { FileAbout } from '../../../core/delos/bbolt/etcd-file.ts'
 import type { Member } from '../../../core/delos/wire/messages.ts'
 import { writeEtcdSnapshot } from './etcd-snapshot.ts'
-import { positionOf } from './rows-file.ts'
+import { standOf, type StoreCursor } from './rows-file.ts'
 
 /**
  * `make`: a copy of the rows in `from`, as they stand at one moment, at `file`. `etcd`: the same in etcd's format. `check`: whether `file` is
@@ -16,9 +16,11 @@ export type SnapshotTask =
   | { kind: 'etcd'; from: string; file: string; members: Member[]; about: FileAbout }
   | { kind: 'check'; file: string }
 
-/** `position`: of the last batch in the rows; 0: none */
+/** What rows hold. `position`: of the last batch in them; 0: none. `skipped`: which ones were passed over. `revision`: theirs; 0: not looked at */
+type Stand = Pick<StoreCursor, 'position' | 'skipped'> & { revision: number }
+
 export type SnapshotResult =
-  | { kind: 'done'; sizeBytes: number; sha256: string; position: number }
+  | ({ kind: 'done'; sizeBytes: number; sha256: string } & Stand)
   | { kind: 'failed'; code: string; message: string }
 
 const READ_BYTES = 1024 * 1024
@@ -32,14 +34,14 @@ function make(from: string, file: string): void {
   }
 }
 
-function positionIn(file: string, isChecked: boolean): number {
+function standIn(file: string, isChecked: boolean): Stand {
   const db = new Database(file, { readonly: true })
   try {
     if (isChecked) {
       const found = db.pragma('integrity_check(1)', { simple: true })
       if (found !== 'ok') throw Object.assign(new Error(String(found)), { code: 'DAMAGED' })
     }
-    return positionOf(db)
+    return standOf(db)
   } finally {
     db.close()
   }
@@ -59,16 +61,16 @@ function digest(file: string): string {
   return hash.digest('hex')
 }
 
-function positionOfTask(task: SnapshotTask): number {
-  if (task.kind === 'etcd') return writeEtcdSnapshot(task.from, task.file, task.members, task.about).position
+function standOfTask(task: SnapshotTask): Stand {
+  if (task.kind === 'etcd') return { ...writeEtcdSnapshot(task.from, task.file, task.members, task.about), skipped: [], revision: 0 }
   if (task.kind === 'make') make(task.from, task.file)
-  return positionIn(task.file, task.kind === 'check')
+  return standIn(task.file, task.kind === 'check')
 }
 
 function run(task: SnapshotTask): SnapshotResult {
   try {
-    const position = positionOfTask(task)
-    return { kind: 'done', sizeBytes: statSync(task.file).size, sha256: digest(task.file), position }
+    const stand = standOfTask(task)
+    return { kind: 'done', sizeBytes: statSync(task.file).size, sha256: digest(task.file), ...stand }
   } catch (error) {
     return { kind: 'failed', code: (error as { code?: string }).code ?? '', message: (error as Error).message }
   }

@@ -20,6 +20,8 @@ export interface SnapshotSinkOptions {
   file: string
   /** What `kv.db` holds now. */
   readRows: () => { rows: KvRows; cursor: StoreCursor } | null
+  /** whether these rows are without what is to be passed over */
+  isFit: (rows: Pick<StoreCursor, 'position' | 'skipped'>) => boolean
   logger: Logger
   onFatal: (error: MusterError) => void
 }
@@ -93,12 +95,19 @@ export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
   const askFor = async (from: bigint): Promise<SnapshotOffer | 'none' | null> => {
     inbox = []
     const isForced = replica.isBehind && replica.applied + 1 < replica.log.head()
-    send(from, { kind: 'ask', next: replica.log.tail(), isForced })
-    return next((came) => {
-      if (came.from !== from) return null
-      if (came.message.kind === 'offer') return came.message.offer
-      return came.message.kind === 'none' ? 'none' : null
-    }, OFFER_MS)
+    // The question may be lost on the way; a server that makes a snapshot for it meanwhile makes one.
+    for (const untilMs = performance.now() + OFFER_MS; performance.now() < untilMs && !isStopped;) {
+      send(from, { kind: 'ask', next: replica.log.tail(), isForced })
+      const answer = await next((came) => {
+        if (came.from !== from) return null
+        if (came.message.kind === 'offer') return came.message.offer
+        if (came.message.kind !== 'none') return null
+        logger.info('another server gives no snapshot', { from: from.toString(16), reason: came.message.reason })
+        return 'none'
+      }, PART_MS)
+      if (answer !== null) return answer
+    }
+    return null
   }
 
   /** Appends parts until all are here. False: the other no longer has it or does not answer. */
@@ -181,6 +190,11 @@ export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
         from: from.toString(16),
         found: typeof found === 'string' ? found : found.sha256,
       })
+      await drop()
+      return false
+    }
+    if (!options.isFit(found)) {
+      logger.warn('a snapshot holds what is to be skipped', { from: from.toString(16), position: found.position })
       await drop()
       return false
     }

@@ -23,15 +23,32 @@ const FRESH_MS = 30_000
 const KEEP_MS = 10 * 60_000
 const LOOK_MS = 10_000
 
+/** A copy that is there for other servers. */
+export interface KeptCopy {
+  file: string
+  position: number
+  revision: number
+  sizeBytes: number
+  sha256: string
+  /** ms since the epoch */
+  madeAt: number
+}
+
+export interface SnapshotSource {
+  copies(): KeptCopy[]
+  stop(): Promise<void>
+}
+
 interface Made {
   offer: SnapshotOffer
+  copy: KeptCopy
   file: string
   madeAtMs: number
   askedAtMs: number
 }
 
-/** Makes snapshots of this server's store for others that ask, and hands them out in parts. Gives what ends it. */
-export async function serveSnapshots({ peers, log, kvDb, dir, logger }: SnapshotSourceOptions): Promise<() => Promise<void>> {
+/** Makes snapshots of this server's store for others that ask, and hands them out in parts. */
+export async function serveSnapshots({ peers, log, kvDb, dir, logger }: SnapshotSourceOptions): Promise<SnapshotSource> {
   await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const made = new Map<string, Made>()
@@ -43,7 +60,7 @@ export async function serveSnapshots({ peers, log, kvDb, dir, logger }: Snapshot
     const id = randomBytes(8).toString('hex')
     const file = join(dir, `${id}.db`)
     const startedAtMs = performance.now()
-    const { sizeBytes, sha256, position } = await makeSnapshotFile(kvDb, file)
+    const { sizeBytes, sha256, position, revision } = await makeSnapshotFile(kvDb, file)
     const base = log.baseAt(position)
     if (base === null || position === 0) {
       await rm(file, { force: true })
@@ -52,7 +69,8 @@ export async function serveSnapshots({ peers, log, kvDb, dir, logger }: Snapshot
     const ms = Math.round(performance.now() - startedAtMs)
     logger.info('made a snapshot for another server', { position, bytes: sizeBytes, ms })
     const now = performance.now()
-    const found = { offer: { id, sizeBytes, sha256, base }, file, madeAtMs: now, askedAtMs: now }
+    const copy = { file, position, revision, sizeBytes, sha256, madeAt: Date.now() }
+    const found = { offer: { id, sizeBytes, sha256, base }, copy, file, madeAtMs: now, askedAtMs: now }
     made.set(id, found)
     return found
   }
@@ -105,10 +123,13 @@ export async function serveSnapshots({ peers, log, kvDb, dir, logger }: Snapshot
     }
   }, LOOK_MS)
   timer.unref()
-  return async () => {
-    stopHearing()
-    clearInterval(timer)
-    await making?.catch(() => undefined)
-    await rm(dir, { recursive: true, force: true })
+  return {
+    copies: () => [...made.values()].map(({ copy }) => copy),
+    stop: async () => {
+      stopHearing()
+      clearInterval(timer)
+      await making?.catch(() => undefined)
+      await rm(dir, { recursive: true, force: true })
+    },
   }
 }

@@ -3,7 +3,7 @@ import type { KvRows } from '../../../core/delos/kv/rows.ts'
 import { bigintJson } from '../../../core/kernel/json.ts'
 import { VersionFrame } from './row-frame.ts'
 import { openRowsFile, type StoreCursor } from './rows-file.ts'
-import { versionRows } from './version-rows.ts'
+import { versionChunks } from './version-chunks.ts'
 
 const FRAME_BYTES = 1024 * 1024
 
@@ -16,7 +16,7 @@ export function writeRowsFile(
   const db = openRowsFile(file)
   try {
     db.transaction(() => {
-      const insert = versionRows(db)
+      const { insert } = versionChunks(db)
       const frame = new VersionFrame()
       for (const version of versions) {
         frame.add(version)

@@ -1,16 +1,18 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FIRST_LOGLET } from '../../../core/delos/virtual-log/genesis.ts'
+import { FEATURES, type Feature } from '../../../core/delos/virtual-log/features.ts'
 import type { EtcdAnswer, EtcdRequest } from '../../../core/delos/virtual-log/register-contract.ts'
 import { presentServers, type RegisterValue } from '../../../core/delos/virtual-log/value.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { syncDirectory } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { Peers } from '../quorum/peers.ts'
+import { dropPrepared } from '../segment-files.ts'
 import { Loglets } from './loglets.ts'
 import { openRegisterDisk } from './register-disk.ts'
 import { RegisterRunner } from './register-runner.ts'
-import { VirtualLogRuntime, type VirtualLog } from './virtual-log.ts'
+import { featureProblem, VirtualLogRuntime, type VirtualLog } from './virtual-log.ts'
 
 export interface VirtualLogOptions {
   /** of the log: its register and a directory for each loglet are in it */
@@ -22,6 +24,8 @@ export interface VirtualLogOptions {
   initial: RegisterValue
   /** position from which on batches are wanted: after the last one whose effects are kept elsewhere */
   from: number
+  /** what is before that can be read, too, as far as this server has it: its loglets are opened at once */
+  isWhole: boolean
   /** to the other servers; stays the caller's to close, after the log */
   peers: Peers
   profile: 'lan' | 'wan'
@@ -30,6 +34,8 @@ export interface VirtualLogOptions {
   mayBeNew: boolean
   /** told the time of each durable write of a loglet on this server's disk */
   onSync: (ms: number) => void
+  /** those that this program knows; without it all that it does */
+  features?: readonly Feature[]
   log: Logger
   onFatal: (error: MusterError) => void
 }
@@ -38,8 +44,8 @@ export interface VirtualLogOptions {
  * Opens a log over all its loglets. Rejects with DELOS_LOG_CORRUPT, STATE_NEWER, or DELOS_WRONG_CLUSTER when the register is of another
  * cluster or does not know this server.
  */
-export async function openVirtualLog(options: VirtualLogOptions): Promise<VirtualLog & { localTail(): number | null }> {
-  const { dir, clusterId, self: id, peers, profile, segmentBytes, onSync, mayBeNew, log, onFatal } = options
+export async function openVirtualLog(options: VirtualLogOptions): Promise<VirtualLog> {
+  const { dir, clusterId, self: id, peers, profile, segmentBytes, onSync, mayBeNew, features = FEATURES, log, onFatal } = options
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await adoptOldLayout(dir)
   const disk = await openRegisterDisk(dir)
@@ -48,6 +54,8 @@ export async function openVirtualLog(options: VirtualLogOptions): Promise<Virtua
     const held = disk.found.held ?? options.initial
     if (BigInt(`0x${held.clusterId}`) !== clusterId)
       throw new MusterError('DELOS_WRONG_CLUSTER', `${dir} is of cluster ${held.clusterId}, not of ${clusterId.toString(16)}`)
+    const problem = featureProblem(held, features)
+    if (problem !== null) throw problem
     const own = held.servers.find((server) => BigInt(`0x${server.id}`) === id)
     if (own === undefined)
       throw new MusterError('DELOS_WRONG_CLUSTER', `server ${id.toString(16)} is no member of the cluster that ${dir} is of`)
@@ -73,7 +81,10 @@ export async function openVirtualLog(options: VirtualLogOptions): Promise<Virtua
     })
     parts = { runner, loglets }
     const self = { server: own.server, id }
-    runtime = new VirtualLogRuntime({ self, from: options.from, register: runner, loglets, peers, log, onFatal }, held)
+    runtime = new VirtualLogRuntime(
+      { self, from: options.from, isWhole: options.isWhole, register: runner, loglets, peers, features, log, onFatal },
+      held,
+    )
     await runtime.start()
     runner.start()
     return runtime
@@ -100,6 +111,7 @@ const isOfOldLayout = (name: string): boolean => name === 'journal' || name === 
 async function adoptOldLayout(dir: string): Promise<void> {
   const old = (await readdir(dir)).filter(isOfOldLayout)
   if (old.length === 0) return
+  await dropPrepared(dir)
   const first = join(dir, FIRST_LOGLET.toString(16).padStart(8, '0'))
   await mkdir(first, { recursive: true, mode: 0o700 })
   for (const name of old) await rename(join(dir, name), join(first, name))

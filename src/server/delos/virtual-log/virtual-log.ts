@@ -4,6 +4,7 @@ import type { LogBase, LogRole, OrderedLog } from '../../../core/contracts/order
 import type { BatchListener, Stretch, StretchEnd } from '../../../core/contracts/stretch.ts'
 import { logletOf } from '../../../core/delos/paxos/codec.ts'
 import { headOf, isAtLast, segmentAt, segmentOf } from '../../../core/delos/virtual-log/chain.ts'
+import { unknownFeatures, type Feature } from '../../../core/delos/virtual-log/features.ts'
 import type { Intent } from '../../../core/delos/virtual-log/plan.ts'
 import { fileConfigSchema, quorumConfigSchema } from '../../../core/delos/virtual-log/quorum-config.ts'
 import type { Action, Outcome } from '../../../core/delos/virtual-log/reconfigure.ts'
@@ -13,6 +14,7 @@ import { createPrng } from '../../../core/kernel/prng.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { CHANNEL, type Peers } from '../quorum/peers.ts'
+import type { Repair } from '../quorum/quorum-log.ts'
 import { ChainChannel, type Question, type Told } from './chain-channel.ts'
 import { drive, type Drive, type DriverHands, type Guard } from './driver-runner.ts'
 import { isQuorum, type Loglets } from './loglets.ts'
@@ -33,15 +35,27 @@ export interface VirtualLog extends OrderedLog {
   moveLeader(to: bigint): boolean
   /** Of the last switch that this server saw: from the last batch of the old loglet to the first of the new one; null: none yet. */
   lastGapMs(): number | null
+  /** Position after the last batch that this server has on its disk; null: others have it, too. */
+  localTail(): number | null
+  /** Position of the first batch that `read` gives here, with all after it; loglets that only other servers have end it. */
+  localHead(): number
+  /** appends that wait for a loglet that takes them */
+  readonly parked: number
+  /** What of its files could not be read when they were opened; the other servers have it, and it is fetched from them. */
+  repairs(): Repair[]
 }
 
 export interface VirtualLogParts {
   self: { server: number; id: bigint }
   /** position from which on batches are wanted */
   from: number
+  /** what is before that can be read, too, as far as this server has it */
+  isWhole: boolean
   register: RegisterRunner
   loglets: Loglets
   peers: Peers
+  /** those that this program knows */
+  features: readonly Feature[]
   log: Logger
   onFatal: (error: MusterError) => void
 }
@@ -112,7 +126,8 @@ export class VirtualLogRuntime implements VirtualLog {
 
   /** Opens what is needed of the chain; what ends before that is opened when somebody asks for it. Rejects when files are damaged. */
   async start(): Promise<void> {
-    for (const segment of this.#value.chain) if (segment.end === null || segment.end > this.#next) await this.#open(segment)
+    const { isWhole } = this.#parts
+    for (const segment of this.#value.chain) if (isWhole || segment.end === null || segment.end > this.#next) await this.#open(segment)
     this.#noticeRole()
   }
 
@@ -130,6 +145,9 @@ export class VirtualLogRuntime implements VirtualLog {
   /** The register's: a version was decided, and is on the disk. */
   known(value: RegisterValue): void {
     if (this.#isClosed || value.version <= this.#value.version) return
+    const problem = featureProblem(value, this.#parts.features)
+    // Not taken: so nothing behind it is read here.
+    if (problem !== null) return this.#parts.onFatal(problem)
     const { log } = this.#parts
     const before = this.#value
     this.#value = value
@@ -290,7 +308,17 @@ export class VirtualLogRuntime implements VirtualLog {
     return stretch?.head() ?? headOf(this.#value)
   }
 
-  /** Position after the last batch that this server has on its disk; null: others have it, too. */
+  localHead(): number {
+    let head = this.#next
+    for (const { loglet, firstPosition } of this.#value.chain.toReversed()) {
+      const stretch = this.#stretches.get(loglet)
+      if (stretch === undefined) break
+      head = Math.min(head, stretch.head())
+      if (head > firstPosition) break
+    }
+    return head
+  }
+
   localTail(): number | null {
     const last = lastSegment(this.#value)
     return last.kind === 'file' ? (this.#last()?.tail() ?? null) : null
@@ -529,6 +557,9 @@ export class VirtualLogRuntime implements VirtualLog {
     }
     this.#submitParked()
     if (this.#roleLostAtMs !== null) this.#noticeRole()
+    // What it lacks is before the chain, so that no loglet can tell.
+    const [other] = presentServers(this.#value).filter(({ server }) => server !== this.#parts.self.server)
+    if (this.#isFollowing && other !== undefined && this.#next < headOf(this.#value)) this.#tellBehind(BigInt(`0x${other.id}`))
     const last = lastSegment(this.#value)
     const isSealed = this.#last()?.end() != null
     const { watch, isDue } = watchSeal(this.#seal, last.loglet, isSealed, now, this.#prng)
@@ -613,8 +644,16 @@ export class VirtualLogRuntime implements VirtualLog {
     for (const listener of this.#behindListeners) listener(from)
   }
 
+  get parked(): number {
+    return this.#parked.size
+  }
+
   lastGapMs(): number | null {
     return this.#gap?.ms ?? null
+  }
+
+  repairs(): Repair[] {
+    return [...this.#stretches.values()].flatMap((stretch) => (isQuorum(stretch) ? stretch.repairs() : []))
   }
 
   async close(): Promise<void> {
@@ -633,6 +672,16 @@ export class VirtualLogRuntime implements VirtualLog {
     for (const stretch of this.#stretches.values()) await stretch.close()
     await this.#parts.loglets.close()
   }
+}
+
+/** What keeps this program from taking part in such a log; null: nothing does. */
+export function featureProblem(value: RegisterValue, known: readonly Feature[]): MusterError | null {
+  const [first] = unknownFeatures(value, known)
+  if (first === undefined) return null
+  const text = `the log has the feature ${first.name} enabled from position ${first.since} on, which this version does not know`
+  return new MusterError('STATE_NEWER', text, {
+    hint: `Install a version of muster that knows ${first.name}, and start it on the same data.`,
+  })
 }
 
 function nameOf({ loglet }: Segment): string {

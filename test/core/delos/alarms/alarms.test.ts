@@ -83,6 +83,7 @@ test('a server that has just started and has not looked yet ends no alarm', () =
 })
 
 describe('of what a server of a store tells of itself', () => {
+  const ARCHIVE = { to: '/backup', everyMs: 60_000, archived: 10, behind: 3, behindMs: 0, trouble: null }
   const FINE = {
     name: 'a',
     leader: 'f4',
@@ -90,6 +91,7 @@ describe('of what a server of a store tells of itself', () => {
     sync: { count: 1, recent: 1, p50Ms: 1, p99Ms: 2 },
     disk: { freeBytes: 10 ** 12, totalBytes: 10 ** 12 },
     alarms: [],
+    archive: null,
     certificates: { client: null, peer: 20_100 * DAY },
   }
   const kinds = (page: Partial<typeof FINE> | object) => conditionsOfStore([{ ...FINE, ...page }]).map(({ kind }) => kind)
@@ -101,6 +103,8 @@ describe('of what a server of a store tells of itself', () => {
     ['a slow disk', { sync: { count: 100, recent: 100, p50Ms: 1, p99Ms: 51 } }, ['SLOW_DISK']],
     ['a full disk', { disk: { freeBytes: 1, totalBytes: 10 ** 12 } }, ['NOSPACE']],
     ['a certificate that ends within 14 days', { certificates: { client: null, peer: 20_013 * DAY } }, ['CERTIFICATE']],
+    ['an archive that is over five minutes behind', { archive: { ...ARCHIVE, behindMs: 300_001 } }, ['ARCHIVE']],
+    ['not one that is a little behind', { archive: { ...ARCHIVE, behindMs: 300_000 } }, []],
     ['not one that ends after', { certificates: { client: 20_015 * DAY, peer: null } }, []],
   ])('%s', (_, page, expected) => {
     expect(kinds(page)).toEqual(expected)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { trimPosition, type ViewServer } from '../../../../src/core/delos/engines/view.ts'
+import { neededFrom, trimPosition, type ViewServer } from '../../../../src/core/delos/engines/view.ts'
 
 const RULES = { margin: 100, silentMs: 1000 }
 const NOW = 5000
@@ -21,5 +21,14 @@ describe('the log may be trimmed', () => {
     expect(trim(server(1n, 900), server(2n, 10, NOW - 1001))).toBe(800)
     expect(trim(server(1n, 900), server(2n, 300, NOW - 1000))).toBe(200)
     expect(trim(server(1n, 300, 0), server(2n, 900))).toBe(200)
+  })
+
+  test('no further than to what a server has in its archive, and says that it is for that', () => {
+    const archiving = { ...server(2n, 900), archived: 500 }
+    expect(trim(server(1n, 900), archiving)).toBe(501)
+    expect(neededFrom(archiving, RULES)).toEqual({ by: 'archive', position: 501 })
+    expect(trim(server(1n, 900), { ...archiving, archived: 0 })).toBe(1)
+    expect(neededFrom({ ...archiving, archived: 850 }, RULES)).toEqual({ by: 'rows', position: 800 })
+    expect(neededFrom(server(1n, null), RULES)).toEqual({ by: 'unheard', position: 1 })
   })
 })

@@ -248,12 +248,12 @@ describe('values', () => {
   test('a value that is a window on a larger buffer does not keep that alive', () => {
     const store = createStore()
     const batch = new Uint8Array(1024 * 1024)
-    for (const bytes of [10, 128, 129, 5000]) {
+    for (const bytes of [10, 512, 513, 5000]) {
       run(store, { kind: 'put', request: { ...putCommand('a').request, value: batch.subarray(100, 100 + bytes) }, who: NOBODY })
       const value = read(store, 'a').kvs[0]?.value
       expect(value).toEqual(new Uint8Array(bytes))
-      // Small ones share a kilobyte.
-      expect(value?.buffer.byteLength).toBe(bytes <= 128 ? 1024 : bytes)
+      // Small ones share four kilobytes.
+      expect(value?.buffer.byteLength).toBe(bytes <= 512 ? 4096 : bytes)
     }
   })
 })

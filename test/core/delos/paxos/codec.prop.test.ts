@@ -6,7 +6,7 @@ import {
   ACCEPTOR_FILE_BYTES,
   ACCEPTOR_SLOT_BYTES,
 } from '../../../../src/core/delos/paxos/acceptor-file.ts'
-import { decodeFrame, decodeRecord, encodeFrame, encodeRecord, frameBytes } from '../../../../src/core/delos/paxos/codec.ts'
+import { decodeFrame, decodeRecord, encodeFrame, encodeRecords, frameBytes } from '../../../../src/core/delos/paxos/codec.ts'
 import type { Accepted, AppendResult, Batch, Message, ReadResult } from '../../../../src/core/delos/paxos/messages.ts'
 
 const u53 = fc.maxSafeNat()
@@ -86,11 +86,15 @@ test('the length of a frame is known from its first four bytes, and a senseless 
   expect(frameBytes(new Uint8Array(4), 0)).toBe(-1)
 })
 
-test('an accepted batch comes out of its record as it went in', () => {
+test('accepted batches come out of their records as they went in', () => {
   fc.assert(
-    fc.property(accepted, u53, (entry, committed) => {
-      expect(decodeRecord(encodeRecord(entry, committed))).toEqual({ accepted: { ...entry, batch: { ...entry.batch } }, committed })
-      expect(decodeRecord(encodeRecord(entry, committed).slice(0, -1))).toBeNull()
+    fc.property(fc.array(accepted), u53, (entries, committed) => {
+      const records = encodeRecords(entries, committed)
+      for (const [i, entry] of entries.entries()) {
+        const record = records[i] ?? new Uint8Array(0)
+        expect(decodeRecord(record)).toEqual({ accepted: { ...entry, batch: { ...entry.batch } }, committed })
+        expect(decodeRecord(record.slice(0, -1))).toBeNull()
+      }
     }),
   )
 })

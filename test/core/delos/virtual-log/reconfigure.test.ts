@@ -233,7 +233,7 @@ describe('a sealed segment without a successor', () => {
 describe('reading over a chain', () => {
   const two = rival(first(3), 77)
   // A segment in which nothing was written.
-  const three = nextValue(two, { ...two, segment: { kind: 'etcd', config: {} } }, { loglet: 80, tail: 42, lastRound: 6 })
+  const three = nextValue(two, { ...two, enables: null, segment: { kind: 'etcd', config: {} } }, { loglet: 80, tail: 42, lastRound: 6 })
 
   test('a position is in one segment; one without entries has none', () => {
     expect([1, 41, 42, 1000].map((position) => segmentAt(three, position)?.loglet)).toEqual([1, 1, 80, 80])

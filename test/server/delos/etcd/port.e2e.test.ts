@@ -189,11 +189,11 @@ describe('grpc-js', () => {
     await next(watch)
     const value = Buffer.alloc(500_000)
     for (let i = 0; i < 20; i += 1) expect((await call(quick, 'KV/Put', { key: bytes('s'), value })).error).toBeNull()
-    expect(port.stats().queuedBytes).toBeGreaterThan(1_000_000)
+    expect(port.stats().heldBytes).toBeGreaterThan(1_000_000)
     // The same connection, too: its window is the stream's problem alone.
     expect((await call(slow, 'KV/Range', { key: bytes('other') })).error).toBeNull()
     watch.cancel()
-    await until(() => port.stats().queuedBytes === 0)
+    await until(() => port.stats().heldBytes === 0)
   })
 
   test('asks after the health', async () => {
@@ -227,8 +227,8 @@ describe('grpc-js', () => {
       socket.write(get(1 + i * 2))
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
-    const { calls, queuedBytes } = port.stats()
-    expect(queuedBytes).toBeLessThan(16_000_000)
+    const { calls, heldBytes } = port.stats()
+    expect(heldBytes).toBeLessThan(16_000_000)
     expect(calls).toBeLessThan(requests)
     expect((await call(client, 'KV/Range', { key: bytes('other') })).error).toBeNull()
     let heard = 0
@@ -236,7 +236,7 @@ describe('grpc-js', () => {
     socket.resume()
     await until(() => heard > requests * 1_000_000)
     await until(() => port.stats().streams === 0)
-    expect(port.stats().queuedBytes).toBe(0)
+    expect(port.stats().heldBytes).toBe(0)
   })
 
   test('closing lets calls finish, ends streams with Unavailable and frees the port', async () => {

@@ -56,7 +56,7 @@ describe.skipIf(traceMissing !== null)(`a write to the log's disk (${traceMissin
     const acknowledged = await writing
     expect(server.output()).toContain('DELOS_DISK_FAILED')
     expect(server.output()).toContain('may or may not be on disk')
-    expect(await server.end()).toBe(6)
+    expect(await server.end()).toBe(1)
     expect(acknowledged.size).toBeGreaterThan(9)
     server.start()
     await cluster.healthy()

@@ -1,32 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { serveOptions, type ServeFlags } from '../../../../src/server/delos/serve/options.ts'
-
-const flags = (more: Partial<ServeFlags> = {}): ServeFlags => ({
-  name: 'default',
-  'data-dir': undefined,
-  'listen-client-urls': 'http://127.0.0.1:2379',
-  'advertise-client-urls': undefined,
-  'listen-peer-urls': 'http://127.0.0.1:2380',
-  'initial-advertise-peer-urls': undefined,
-  'initial-cluster': undefined,
-  'initial-cluster-token': 'etcd-cluster',
-  'initial-cluster-state': 'new',
-  'cert-file': undefined,
-  'key-file': undefined,
-  'trusted-ca-file': undefined,
-  'client-cert-auth': false,
-  'peer-cert-file': undefined,
-  'peer-key-file': undefined,
-  'peer-trusted-ca-file': undefined,
-  'quota-backend-bytes': 0,
-  'auto-compaction-mode': 'periodic',
-  'auto-compaction-retention': '0',
-  'max-txn-ops': 128,
-  'max-request-bytes': 1_572_864,
-  'auth-token': 'simple',
-  profile: 'lan',
-  ...more,
-})
+import { serveOptions } from '../../../../src/server/delos/serve/options.ts'
+import { serveFlags as flags } from '../../../support/serve-flags.ts'
 
 const THREE = 'a=http://127.0.0.1:1001,b=http://127.0.0.1:1002,c=http://127.0.0.1:1003'
 

@@ -1,10 +1,11 @@
-import { execFile, execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newDelosServers, putKey, type DelosServerProcess, type DelosServers } from '../../../support/delos-servers.ts'
 import { eventually } from '../../../support/eventually.ts'
+import { newAuthority, newCertificate } from '../../../support/openssl.ts'
 
 const ENV = { ...process.env, ETCDCTL_API: '3' }
 const hasProgram = (name: string, arg: string): boolean => spawnSync(name, [arg], { env: ENV }).error === undefined
@@ -29,55 +30,14 @@ const run = (program: string, ...args: string[]): Promise<Ran> =>
 let folder: string
 const file = (name: string): string => join(folder, name)
 
-/** A certificate authority that openssl makes: NAME.crt, NAME.key. */
-function newAuthority(name: string): void {
-  const subject = ['-subj', `/CN=${name}`, '-days', '2', '-nodes']
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      ...subject,
-      '-keyout',
-      file(`${name}.key`),
-      '-out',
-      file(`${name}.crt`),
-    ],
-    { stdio: 'ignore' },
-  )
-}
-
-/** A certificate for 127.0.0.1 with a common name. */
-function newCertificate(name: string, authority: string, commonName = name): void {
-  const request = ['req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${commonName}`]
-  execFileSync('openssl', [...request, '-keyout', file(`${name}.key`), '-out', file(`${name}.csr`)], { stdio: 'ignore' })
-  writeFileSync(file(`${name}.ext`), 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n')
-  const signed = [
-    '-CA',
-    file(`${authority}.crt`),
-    '-CAkey',
-    file(`${authority}.key`),
-    '-CAcreateserial',
-    '-days',
-    '2',
-    '-extfile',
-    file(`${name}.ext`),
-  ]
-  execFileSync('openssl', ['x509', '-req', '-in', file(`${name}.csr`), ...signed, '-out', file(`${name}.crt`)], { stdio: 'ignore' })
-}
-
 describe.skipIf(MISSING.length > 0)(`TLS (skipped without openssl, etcdctl and curl)`, () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'muster-tls-'))
-    newAuthority('ca')
-    newAuthority('other-ca')
-    newCertificate('server', 'ca')
-    for (const name of ['root', 'anna']) newCertificate(name, 'ca')
-    newCertificate('stranger', 'other-ca', 'root')
+    newAuthority(folder, 'ca')
+    newAuthority(folder, 'other-ca')
+    newCertificate(folder, 'server', 'ca')
+    for (const name of ['root', 'anna']) newCertificate(folder, name, 'ca')
+    newCertificate(folder, 'stranger', 'other-ca', 'root')
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

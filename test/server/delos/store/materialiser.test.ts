@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { afterAll, describe, expect, it } from 'vitest'
 import { NOBODY, type KvCommand } from '../../../../src/core/delos/kv/command.ts'
 import { createStore } from '../../../../src/core/delos/kv/store.ts'
@@ -44,7 +45,7 @@ function* commands(seed: number): Generator<KvCommand> {
 async function writeAll(file: string, store: KvStore, seed: number): Promise<void> {
   const rows = startMaterialiser(file, log)
   let position = 0
-  rows.start(() => ({ position, timeMs: 5, sessions: [[9, 3, [1, 3]]] }))
+  rows.start(() => ({ position, timeMs: 5, sessions: [[9, 3, [1, 3]]], skipped: [2] }))
   for (const command of commands(seed)) {
     position += 1
     store.apply(command, { position, timeMs: position })
@@ -64,11 +65,37 @@ describe('rows in kv.db', () => {
       const store = createStore({})
       await writeAll(file, store, seed)
       const kept = readRowsFile(file, log)
-      expect(kept?.cursor).toEqual({ position: store.cursor, timeMs: 5, sessions: [[9, 3, [1, 3]]] })
+      expect(kept?.cursor).toEqual({ position: store.cursor, timeMs: 5, sessions: [[9, 3, [1, 3]]], skipped: [2] })
       const again = createStore({}, kept?.rows)
       expect(again.dump()).toEqual(store.dump())
       expect(again.digest).toBe(store.digest)
     }
+  })
+
+  it('of the format in which each version had a row are taken over into chunks, once', async () => {
+    const file = join(dir, 'format-1.db')
+    const store = createStore({})
+    await writeAll(file, store, 4)
+    const kept = readRowsFile(file, log)
+    const db = new Database(file)
+    db.exec(`
+      DROP TABLE kv_chunk;
+      CREATE TABLE kv_rev (
+        rev INTEGER NOT NULL, sub INTEGER NOT NULL, key BLOB NOT NULL, "create" INTEGER NOT NULL, version INTEGER NOT NULL,
+        lease INTEGER, del INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (rev, sub)
+      ) WITHOUT ROWID;
+      PRAGMA user_version = 1;
+    `)
+    const insert = db.prepare('INSERT INTO kv_rev VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
+    for (const { key, create_revision, mod_revision, version, value, lease, sub, isDeleted } of kept?.rows.versions ?? []) {
+      const id = lease === 0n ? null : lease
+      insert.run(mod_revision, sub, Buffer.from(key, 'latin1'), create_revision, version, id, isDeleted ? 1 : 0, Buffer.from(value))
+    }
+    db.close()
+    for (let opened = 0; opened < 2; opened += 1) expect(readRowsFile(file, log)).toEqual(kept)
+    const again = new Database(file, { readonly: true })
+    expect(again.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'kv_rev'").pluck().get()).toBe(0)
+    again.close()
   })
 
   it('that are damaged are thrown away: the log has everything', () => {

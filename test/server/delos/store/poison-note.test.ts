@@ -5,12 +5,11 @@ import { afterEach, expect, test } from 'vitest'
 import { NOBODY, type KvCommand } from '../../../../src/core/delos/kv/command.ts'
 import { createStore } from '../../../../src/core/delos/kv/store.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
-import { openFileLoglet } from '../../../../src/server/delos/file-loglet.ts'
-import { startMaterialiser } from '../../../../src/server/delos/store/materialiser.ts'
+import { readRowsFile, startMaterialiser } from '../../../../src/server/delos/store/materialiser.ts'
 import { openPoisonNote } from '../../../../src/server/delos/store/poison-note.ts'
 import { openReplica, type Replica } from '../../../../src/server/delos/store/replica.ts'
 import { EMPTY_CURSOR } from '../../../../src/server/delos/store/rows-file.ts'
-import { openSingleLog } from '../../../../src/server/delos/store/single-log.ts'
+import { openFileLog } from '../../../support/file-log.ts'
 
 const dirs: string[] = []
 afterEach(() => {
@@ -61,11 +60,11 @@ const ask = (replica: Replica, command: KvCommand): Promise<string | null> =>
 test('a store goes no further than before such a position, names its command, and the log goes on', async () => {
   const dir = newDir()
   const logger = createLogger(null)
-  const start = async (): Promise<Replica> =>
+  const start = async (skips: ReadonlySet<number> | null = null): Promise<Replica> =>
     openReplica({
-      log: openSingleLog(await openFileLoglet(join(dir, 'log'), { segmentBytes: 1024 * 1024 }), 1n, () => undefined),
+      log: await openFileLog(join(dir, 'log'), { segmentBytes: 1024 * 1024 }),
       ...{ store: createStore({}), cursor: EMPTY_CURSOR, materialiser: startMaterialiser(join(dir, 'kv.db'), logger), logger },
-      ...{ now: () => 1000, onFatal: () => undefined, poison: openPoisonNote(dir) },
+      ...{ now: () => 1000, onFatal: () => undefined, poison: openPoisonNote(dir), skips },
     })
   const before = await start()
   for (const key of ['a', 'b', 'c']) expect(await ask(before, put(key))).toBeNull()
@@ -79,4 +78,51 @@ test('a store goes no further than before such a position, names its command, an
   expect(await after.log.append(new Uint8Array(64))).toBe(4)
   expect(after.applied).toBe(2)
   await after.close()
+
+  // Also what is no batch at all.
+  const skipping = await start(new Set([3, 4]))
+  expect([skipping.applied, skipping.skipped, skipping.store.keyCount]).toEqual([4, [3, 4], 2])
+  expect(await ask(skipping, put('e'))).toBeNull()
+  await skipping.close()
+  // The note is forgotten with it.
+  expect(openPoisonNote(dir).poisoned).toBeNull()
+})
+
+test('a store that applied what is to be skipped goes no further, and is to be made without it', async () => {
+  const dir = newDir()
+  const logger = createLogger(null)
+  const file = join(dir, 'kv.db')
+  const anew: boolean[] = []
+  const start = async (skips: ReadonlySet<number> | null): Promise<Replica> => {
+    const kept = readRowsFile(file, logger)
+    return openReplica({
+      log: await openFileLog(join(dir, 'log'), { segmentBytes: 1024 * 1024 }),
+      ...{
+        store: createStore({}, kept?.rows),
+        cursor: kept?.cursor ?? EMPTY_CURSOR,
+        materialiser: startMaterialiser(file, logger),
+        logger,
+      },
+      ...{ now: () => 1000, onFatal: () => undefined, skips, onAnew: (isFit: boolean) => anew.push(isFit) },
+    })
+  }
+  const running = await start(null)
+  for (const key of ['a', 'b']) expect(await ask(running, put(key))).toBeNull()
+  running.skip(new Set([9]))
+  expect(await ask(running, put('c'))).toBeNull()
+  running.skip(new Set([2, 9]))
+  expect(await ask(running, put('d'))).toContain('makes its store anew')
+  await running.close()
+  const again = await start(new Set([2, 9]))
+  expect([anew, again.applied]).toEqual([[false, false], 3])
+  await again.close()
+  rmSync(file)
+  const made = await start(new Set([2, 9]))
+  expect([made.applied, made.skipped, made.store.keyCount]).toEqual([3, [2], 2])
+  expect(await ask(made, put('e'))).toBeNull()
+  await made.close()
+  // Its rows say what they are without, so that the next start takes them.
+  const last = await start(new Set([2, 9]))
+  expect([anew.length, last.skipped, last.store.keyCount]).toEqual([2, [2], 3])
+  await last.close()
 })

@@ -9,11 +9,11 @@ import { COMMAND_KIND } from '../../../../src/core/delos/kv/command-kind.ts'
 import { createStore } from '../../../../src/core/delos/kv/store.ts'
 import type { MusterError } from '../../../../src/core/kernel/errors.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
-import { openFileLoglet } from '../../../../src/server/delos/file-loglet.ts'
 import { readRowsFile, startMaterialiser } from '../../../../src/server/delos/store/materialiser.ts'
 import { openReplica, type Replica } from '../../../../src/server/delos/store/replica.ts'
 import { EMPTY_CURSOR } from '../../../../src/server/delos/store/rows-file.ts'
-import { openSingleLog } from '../../../../src/server/delos/store/single-log.ts'
+import type { BatchLog } from '../../../../src/server/state/control-log.ts'
+import { openFileLog } from '../../../support/file-log.ts'
 
 const open: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -26,11 +26,11 @@ const put = (key: string, lease = 0n): KvCommand => ({
   who: NOBODY,
 })
 
-async function start(): Promise<{ replica: Replica; log: ReturnType<typeof openSingleLog>; fatal: MusterError[]; file: string }> {
+async function start(): Promise<{ replica: Replica; log: BatchLog; fatal: MusterError[]; file: string }> {
   const dir = mkdtempSync(join(tmpdir(), 'muster-replica-'))
   open.push(async () => rmSync(dir, { recursive: true, force: true }))
   const logger = createLogger(null)
-  const log = openSingleLog(await openFileLoglet(join(dir, 'log'), { segmentBytes: 1024 * 1024 }), 1n, (error) => fatal.push(error))
+  const log = await openFileLog(join(dir, 'log'), { segmentBytes: 1024 * 1024, onFatal: (error) => void fatal.push(error) })
   const fatal: MusterError[] = []
   const replica = openReplica({
     log,

@@ -6,12 +6,11 @@ import type { LogBase, OrderedLog } from '../../../../src/core/contracts/ordered
 import { NOBODY, type KvCommand } from '../../../../src/core/delos/kv/command.ts'
 import { createStore } from '../../../../src/core/delos/kv/store.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
-import { openFileLoglet } from '../../../../src/server/delos/file-loglet.ts'
 import type { Peers } from '../../../../src/server/delos/quorum/peers.ts'
 import { readRowsFile, startMaterialiser, type Materialiser } from '../../../../src/server/delos/store/materialiser.ts'
 import { openReplica, type Replica } from '../../../../src/server/delos/store/replica.ts'
 import { EMPTY_CURSOR } from '../../../../src/server/delos/store/rows-file.ts'
-import { openSingleLog } from '../../../../src/server/delos/store/single-log.ts'
+import { openFileLog } from '../../../support/file-log.ts'
 import { decodeSnapshotFrame, type SnapshotMessage } from '../../../../src/server/delos/store/snapshot-frames.ts'
 import { createSnapshotSink, type SnapshotSink } from '../../../../src/server/delos/store/snapshot-sink.ts'
 import { serveSnapshots } from '../../../../src/server/delos/store/snapshot-source.ts'
@@ -33,6 +32,7 @@ function wire(): { ends: [Peers, Peers]; passes: { isLost: (message: SnapshotMes
   const passes = { isLost: (_message: SnapshotMessage): boolean => false }
   const heard = [1n, 2n].map(() => new Map<number, Set<(from: bigint, frame: Uint8Array) => void>>())
   const end = (own: number): Peers => ({
+    queues: () => [],
     send: (_to, channel, frame) => {
       const message = decodeSnapshotFrame(frame)?.message
       if (message !== undefined && passes.isLost(message)) return
@@ -44,9 +44,11 @@ function wire(): { ends: [Peers, Peers]; passes: { isLost: (message: SnapshotMes
       return () => void set.delete(listener)
     },
     onReset: () => () => {},
+    openClient: () => Promise.reject(new Error('nobody asks here')),
     troubles: () => [],
     listen: async () => {},
     update: () => {},
+    useTls: () => {},
     close: async () => {},
   })
   return { ends: [end(0), end(1)], passes }
@@ -63,7 +65,7 @@ const ask = (replica: Replica, command: KvCommand): Promise<string | null> =>
 /** A server with 4 MB of keys, whose log is as good as gone: it begins where the rows end. */
 async function rich(): Promise<{ replica: Replica; log: OrderedLog; kvDb: string; dir: string }> {
   const dir = newDir()
-  const single = openSingleLog(await openFileLoglet(join(dir, 'log'), { segmentBytes: 4 * 1024 * 1024 }), 1n, () => undefined)
+  const single = await openFileLog(join(dir, 'log'), { segmentBytes: 4 * 1024 * 1024 })
   const log = { ...single, head: () => Math.max(2, single.tail() - 5) }
   const kvDb = join(dir, 'kv.db')
   const replica = openReplica({
@@ -118,6 +120,7 @@ function poor(peers: Peers, dir: string): Poor {
   const part = join(dir, 'kv.db.part')
   const sink = createSnapshotSink({
     ...{ peers, others: () => [1n], replica, materialiser, file: part, logger },
+    isFit: () => true,
     readRows: () => readRowsFile(kvDb, logger),
     onFatal: (error) => {
       throw error
@@ -141,7 +144,8 @@ const isThere = async ({ replica }: Poor, from: Replica): Promise<void> => {
 test('a store arrives whole though parts of it are lost on the way, and nothing is answered meanwhile', async () => {
   const { ends: sides, passes } = wire()
   const source = await rich()
-  ends.push(await serveSnapshots({ peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger }))
+  const giving = await serveSnapshots({ peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger })
+  ends.push(giving.stop)
   let parts = 0
   passes.isLost = (message) => {
     if (message.kind !== 'part') return false
@@ -153,13 +157,17 @@ test('a store arrives whole though parts of it are lost on the way, and nothing 
   await eventually('parts', 10_000, async () => parts > 0)
   expect(await ask(target.replica, put('early', 1))).toBe('muster: this server waits for a snapshot of another one')
   await isThere(target, source.replica)
-  expect(target.installed).toEqual([{ position: source.replica.applied + 1, loglet: 0, slot: 0 }])
+  expect(target.installed).toEqual([{ position: source.replica.applied + 1, loglet: 1, slot: 0 }])
+  const { applied: position, store } = source.replica
+  expect(giving.copies()).toMatchObject([{ position, revision: store.revision, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }])
 }, 60_000)
 
 test('a process that ends in the middle is followed by one that goes on where it ended', async () => {
   const { ends: sides, passes } = wire()
   const source = await rich()
-  ends.push(await serveSnapshots({ peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger }))
+  ends.push(
+    (await serveSnapshots({ peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger })).stop,
+  )
   passes.isLost = (message) => message.kind === 'part' && message.offset >= 2 * 1024 * 1024
   const dir = newDir()
   const first = poor(sides[1], dir)
@@ -181,14 +189,14 @@ test('a snapshot that is no longer there is replaced by a newer one, from its be
   const { ends: sides, passes } = wire()
   const source = await rich()
   const options = { peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger }
-  const stop = await serveSnapshots(options)
+  const { stop } = await serveSnapshots(options)
   passes.isLost = (message) => message.kind === 'part' && message.offset > 0
   const target = poor(sides[1], newDir())
   target.sink.want(1n)
   await eventually('a part', 10_000, async () => (statSync(target.part, { throwIfNoEntry: false })?.size ?? 0) > 0)
   await stop()
   await ask(source.replica, put('newer', 1))
-  ends.push(await serveSnapshots(options))
+  ends.push((await serveSnapshots(options)).stop)
   passes.isLost = () => false
   await isThere(target, source.replica)
   expect(target.replica.store.keyCount).toBe(401)

@@ -1,75 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually } from '../../../support/eventually.ts'
-import { freePort } from '../../../support/free-port.ts'
 import { newDelosServers, type DelosServerProcess, type DelosServers } from '../../../support/delos-servers.ts'
+import { newEtcd, type EtcdCluster } from '../../../support/etcd-cluster.ts'
 import { hasEtcd } from '../../../support/stores.ts'
 import { ask, faultsAt, pause, startWriters } from './load.ts'
-
-interface EtcdMember {
-  url: string
-  start: () => void
-  kill: () => Promise<void>
-}
-
-interface EtcdCluster {
-  members: EtcdMember[]
-  urls: string[]
-  healthy: () => Promise<void>
-  remove: () => Promise<void>
-}
-
-/** A real etcd of so many members, each of which can be killed and started again. */
-async function newEtcd(count: number): Promise<EtcdCluster> {
-  const root = mkdtempSync(join(tmpdir(), 'muster-etcd-'))
-  const ports: { client: string; peer: string }[] = []
-  for (let i = 0; i < count; i += 1)
-    ports.push({ client: `http://127.0.0.1:${await freePort()}`, peer: `http://127.0.0.1:${await freePort()}` })
-  const cluster = ports.map(({ peer }, i) => `m${i}=${peer}`).join(',')
-  const members = ports.map(({ client, peer }, i): EtcdMember => {
-    let child: ChildProcess | null = null
-    return {
-      url: client,
-      start: () => {
-        const flags = [
-          '--name',
-          `m${i}`,
-          '--data-dir',
-          join(root, `m${i}`),
-          '--listen-client-urls',
-          client,
-          '--advertise-client-urls',
-          client,
-        ]
-        flags.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', cluster)
-        child = spawn('etcd', flags, { stdio: 'ignore' })
-      },
-      kill: async () => {
-        const ending = child
-        child = null
-        if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return
-        ending.kill('SIGKILL')
-        await once(ending, 'exit')
-      },
-    }
-  })
-  return {
-    members,
-    urls: ports.map(({ client }) => client),
-    healthy: async () => {
-      for (const { url } of members)
-        await eventually('etcd is healthy', 60_000, async () => (await fetch(`${url}/health`, { signal: AbortSignal.timeout(3000) })).ok)
-    },
-    remove: async () => {
-      for (const member of members) await member.kill()
-      rmSync(root, { recursive: true, force: true })
-    },
-  }
-}
 
 async function switchTo(url: string, request: object): Promise<void> {
   const { status, body } = await ask(url, 'log/switch', request)

@@ -2,8 +2,10 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { FEATURES, type Feature } from '../../../../src/core/delos/virtual-log/features.ts'
 import { genesis } from '../../../../src/core/delos/virtual-log/genesis.ts'
 import { lastSegment } from '../../../../src/core/delos/virtual-log/value.ts'
+import type { MusterError } from '../../../../src/core/kernel/errors.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
 import { openFileLoglet } from '../../../../src/server/delos/file-loglet.ts'
 import { createPeers } from '../../../../src/server/delos/quorum/peers.ts'
@@ -31,10 +33,16 @@ function newDir(): string {
 }
 
 /** A log of one server, and what it gave so far, in order. */
-async function open(dir: string, from = 1): Promise<{ log: VirtualLog; given: string[] }> {
+async function open(
+  dir: string,
+  from = 1,
+  features: readonly Feature[] = [],
+): Promise<{ log: VirtualLog; given: string[]; fatal: MusterError[] }> {
   const peers = createPeers({ self: SELF, clusterId: CLUSTER, listen: { host: '127.0.0.1', port: 0 }, peers: [], tls: null, log: logger })
-  const onFatal = (error: Error): void => {
-    throw error
+  const fatal: MusterError[] = []
+  const onFatal = (error: MusterError): void => {
+    if (error.code !== 'STATE_NEWER') throw error
+    fatal.push(error)
   }
   const log = await openVirtualLog({
     dir,
@@ -47,13 +55,15 @@ async function open(dir: string, from = 1): Promise<{ log: VirtualLog; given: st
     segmentBytes: 4 * 1024 * 1024,
     onSync: () => undefined,
     mayBeNew: true,
+    isWhole: false,
+    features,
     log: logger,
     onFatal,
   })
   undo.push(() => log.close().then(() => peers.close()))
   const given: string[] = []
   log.onCommitted((position, batch) => given.push(`${position}:${decoder.decode(batch)}`))
-  return { log, given }
+  return { log, given, fatal }
 }
 
 const append = (log: VirtualLog, text: string): Promise<number> => log.append(encoder.encode(text))
@@ -126,6 +136,26 @@ test('no read is answered by the lease of a loglet whose end was asked for', asy
   expect(log.holdsReadLease()).toBe(true)
 })
 
+test('a feature holds from the first position of a new loglet on, and who does not know it takes nothing from there', async () => {
+  const dir = newDir()
+  const louder = { name: 'louder', what: 'keys are shouted' }
+  const { log, given, fatal } = await open(dir)
+  await append(log, 'before')
+  void log.change({ kind: 'feature', name: louder.name, since: null })
+  await eventually('it is told', 10_000, async () => fatal.length > 0)
+  expect(fatal[0]).toMatchObject({ code: 'STATE_NEWER', hint: expect.stringContaining('Install a version of muster that knows louder') })
+  // It has not taken the version that says so, and with it not what stands in the new loglet.
+  expect([log.value().features, given]).toEqual([[], ['1:before']])
+  await log.close()
+
+  await expect(open(dir)).rejects.toMatchObject({ code: 'STATE_NEWER' })
+  const knowing = await open(dir, 1, [...FEATURES, louder])
+  expect(knowing.log.value().features).toEqual([{ name: 'louder', since: 2 }])
+  expect(lastSegment(knowing.log.value()).firstPosition).toBe(2)
+  expect(await append(knowing.log, 'behind')).toBe(2)
+  expect(knowing.fatal).toEqual([])
+})
+
 test('a log of before there was a chain becomes its first loglet', async () => {
   const dir = newDir()
   const old = await openFileLoglet(dir)
@@ -185,6 +215,7 @@ test('a register of another cluster is refused', async () => {
     segmentBytes: 4 * 1024 * 1024,
     onSync: () => undefined,
     mayBeNew: true,
+    isWhole: false,
     log: logger,
     onFatal: () => undefined,
   } as const

@@ -70,6 +70,10 @@ export interface WatchHub {
   notifyProgress(): void
   readonly watchCount: number
   readonly unsyncedCount: number
+  /** revisions that the watch which is furthest behind has still to be told of */
+  readonly behind: number
+  /** of what was told to readers that do not read */
+  readonly waitingBytes: number
   /** revision up to which synced watches have been sent everything */
   readonly published: number
 }
@@ -351,14 +355,16 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
 
     publish: () => {
       if (store.revision <= published) return
-      const versions = store.changesFrom(published + 1, Infinity)
+      const versions = watchCount === 0 ? [] : store.changesFrom(published + 1, Infinity)
       const touched: Watch[] = []
       published = store.revision
       for (const version of versions) {
-        const event = shared(version)
+        let event: SharedEvent | null = null
         const match = (watch: Watch): void => {
           if (!watch.isSynced || version.mod_revision < watch.next || isFilteredOut(watch.filters, version)) return
           if (watch.pending.length === 0) touched.push(watch)
+          // Most changes are of no interest to anybody.
+          event ??= shared(version)
           watch.pending.push(event)
         }
         single.get(version.key)?.forEach(match)
@@ -414,6 +420,16 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
     },
     get unsyncedCount() {
       return unsynced.size
+    },
+    get behind() {
+      let next = published + 1
+      for (const watch of unsynced) next = Math.min(next, watch.next)
+      return published + 1 - next
+    },
+    get waitingBytes() {
+      let bytes = 0
+      for (const stream of streams) bytes += stream.waitingBytes
+      return bytes
     },
     get published() {
       return published

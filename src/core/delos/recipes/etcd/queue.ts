@@ -9,6 +9,8 @@ export interface Place {
   lease: bigint
   /** whom it waits for, if they came before it */
   rivals: KeyRange
+  /** a key that comes and waits with it, of the same create_revision, and that may be left under a longer lease */
+  shadow?: Key
 }
 
 /** What a turn is proven by. */
@@ -43,9 +45,14 @@ export function queue(place: Place): Recipe<QueueState, Turn> {
 }
 
 /** Asking again with the same lease keeps the place, with the value of now. */
-function join({ key, value, lease }: Place): TxnRequest {
+function join({ key, value, lease, shadow }: Place): TxnRequest {
   const write = put(key, value, lease)
-  return txn([isAbsent(key)], [write, read(only(key))], [nested(txn([allHaveValue(only(key), value)], [], [write])), read(only(key))])
+  const follow = shadow === undefined ? [] : [put(shadow, value, lease)]
+  return txn(
+    [isAbsent(key)],
+    [write, read(only(key)), ...follow],
+    [nested(txn([allHaveValue(only(key), value)], [], [write])), read(only(key))],
+  )
 }
 
 function look({ key, rivals }: Place, mine: number): TxnRequest {

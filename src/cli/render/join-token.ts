@@ -1,0 +1,12 @@
+import type { z } from 'zod'
+import type { memberToken } from '../../core/delos/operations.ts'
+
+/** The token alone on its line, so that it can be taken over whole, and what to do with it. */
+export function renderJoinToken({ token, id, uses, until, address }: z.output<typeof memberToken.output>): string {
+  return [
+    token,
+    '',
+    `${id}: for ${uses === 1 ? 'one server' : `${uses} servers`}, until ${new Date(until).toISOString()}; it has to reach ${address}`,
+    'there:  muster up --join TOKEN --name NAME --peers HOST:PORT',
+  ].join('\n')
+}

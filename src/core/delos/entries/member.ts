@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { defineEntry } from '../../contracts/entry.ts'
+import { certificateSchema, hashSchema, id64Schema, serverNameSchema } from '../member/schema.ts'
+
+/** How long a token is remembered after its time: so long it is told apart from one that never was. */
+export const TOKEN_MEMORY_MS = 7 * 86_400_000
+
+/** A token to join with was made. Its secret is nowhere but with whom it was given to. */
+export const joinTokenIssued = defineEntry({
+  type: 'delos.JoinTokenIssued',
+  body: z.object({ hash: hashSchema, uses: z.number().int().min(1), until: z.number().int() }),
+  apply: (db, { hash, uses, until }, meta) => {
+    db.run('DELETE FROM delos_token WHERE until < ?', meta.at - TOKEN_MEMORY_MS)
+    db.run(
+      'INSERT OR REPLACE INTO delos_token (hash, uses, used, until, author, at) VALUES (?, ?, 0, ?, ?, ?)',
+      hash,
+      uses,
+      until,
+      meta.actor,
+      meta.at,
+    )
+  },
+})
+
+/** A server came by a token: one use less is left. Its `CertificateIssued` follows at once. */
+export const joinTokenUsed = defineEntry({
+  type: 'delos.JoinTokenUsed',
+  body: z.object({ hash: hashSchema, server: id64Schema, name: serverNameSchema, address: z.string(), isVoter: z.boolean() }),
+  notable: ({ server, name, address, isVoter }) => ({
+    system: 'delos',
+    kind: 'member',
+    target: name,
+    service: null,
+    text: `server ${name} (${server}, ${address}) was let in as a ${isVoter ? 'voter to be' : 'learner'}`,
+  }),
+  apply: (db, { hash }) => {
+    db.run('UPDATE delos_token SET used = used + 1 WHERE hash = ?', hash)
+  },
+})
+
+/** A server has a certificate: its first one, or a newer one of its own making. `token`: by which it came in, if it does now. */
+export const certificateIssued = defineEntry({
+  type: 'delos.CertificateIssued',
+  body: certificateSchema.extend({ token: hashSchema.nullable() }),
+  apply: (db, { server, name, key, serial, notBefore, notAfter, token }, meta) => {
+    db.run(
+      `INSERT INTO delos_cert (server, name, key, serial, not_before, not_after, token, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (server) DO UPDATE SET name = excluded.name, key = excluded.key, serial = excluded.serial, not_before = excluded.not_before,
+         not_after = excluded.not_after, token = coalesce(excluded.token, token), at = excluded.at`,
+      server,
+      name,
+      key,
+      serial,
+      notBefore,
+      notAfter,
+      token,
+      meta.at,
+    )
+  },
+})
+
+export const MEMBER_ENTRIES = [joinTokenIssued, joinTokenUsed, certificateIssued] as const

@@ -1,0 +1,48 @@
+import { createReadStream } from 'node:fs'
+import { request as httpRequest } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import { refuse } from '../../core/kernel/errors.ts'
+import type { StatePaths } from '../../platform/paths.ts'
+import type { ArtifactStore } from '../artifacts.ts'
+
+/** What other servers ask this one about its own machine, whoever leads. */
+export const HERE = '/v1/here'
+
+/** `…/agents/NODE/PATH`: the control socket of an agent here; `…/artifacts[/sha256/HEX]`: the bytes kept here. */
+export function hereRoutes(app: FastifyInstance, paths: StatePaths, artifacts: ArtifactStore): void {
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+    scope.route<{ Params: { node: string; '*': string } }>({
+      method: ['GET', 'POST'],
+      url: `${HERE}/agents/:node/*`,
+      handler: (request, reply) => {
+        reply.hijack()
+        const { node } = request.params
+        const path = (request.raw.url ?? '').slice(`${HERE}/agents/${encodeURIComponent(node)}`.length)
+        const upstream = httpRequest({ socketPath: paths.agent(node).socket, path, method: request.method }, (answer) => {
+          reply.raw.writeHead(answer.statusCode ?? 502, { 'content-type': answer.headers['content-type'] ?? 'text/plain' })
+          reply.raw.flushHeaders()
+          answer.pipe(reply.raw)
+          answer.once('error', () => reply.raw.destroy())
+        })
+        upstream.once('error', (error) => {
+          if (reply.raw.headersSent) reply.raw.destroy()
+          else reply.raw.writeHead(502, { 'content-type': 'text/plain' }).end(error.message)
+        })
+        reply.raw.once('close', () => upstream.destroy())
+        upstream.end()
+      },
+    })
+    scope.post(`${HERE}/artifacts`, { bodyLimit: Number.MAX_SAFE_INTEGER }, async (request) => ({
+      ok: true,
+      data: await artifacts.put(request.body as Readable),
+    }))
+    scope.get<{ Params: { hex: string } }>(`${HERE}/artifacts/sha256/:hex`, async (request, reply) => {
+      const path = artifacts.path(`sha256:${request.params.hex}`)
+      if (path === null) throw refuse('TW_ARTIFACT', `there is no artifact sha256:${request.params.hex} here`)
+      return reply.type('application/octet-stream').send(createReadStream(path))
+    })
+  })
+}

@@ -1,0 +1,17 @@
+import type { FastifyInstance } from 'fastify'
+import { createApi } from '../api/api.ts'
+import type { Door, House } from '../api/doors.ts'
+import { apiParts, type ServerParts } from '../leading.ts'
+import { hereRoutes } from './here.ts'
+import type { LeaderLink } from './leader-link.ts'
+
+/** What answers while another server leads: it passes on what it is asked, and says how it is itself. */
+export function followingHouse(parts: ServerParts, link: LeaderLink): House {
+  const options = { ...apiParts(parts), wirings: [], link, status: () => parts.status(null) }
+  const at = (door: Door): FastifyInstance => {
+    const app = createApi(options, door)
+    if (door === 'server') hereRoutes(app, parts.paths, parts.artifacts.own)
+    return app
+  }
+  return { socket: at('socket'), tcp: at('tcp'), server: at('server') }
+}

@@ -1,0 +1,153 @@
+import { request as httpRequest } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import { livenessController } from '../core/tw/controllers/liveness.ts'
+import { splitController } from '../core/tw/controllers/split-applied.ts'
+import { controlSystems } from '../core/systems.ts'
+import { assert } from '../core/kernel/assert.ts'
+import type { StatePaths } from '../platform/paths.ts'
+import type { Logger } from '../platform/logger.ts'
+import { createApi } from './api/api.ts'
+import type { Door, House } from './api/doors.ts'
+import type { TokenStore } from './api/roles.ts'
+import { artifactRoutes, type ArtifactStore } from './artifacts.ts'
+import { wireChaos } from './chaos/wire.ts'
+import { startControllers, type ControllerLoop } from './controllers.ts'
+import type { FleetCallsOptions } from './delos/membership/fleet-calls.ts'
+import type { ControlStore } from './delos/control-store.ts'
+import type { LogMeter } from './delos/log-meter.ts'
+import { wireDelos, type DelosParts } from './delos/wire.ts'
+import { wireDeploy } from './deploy/wire.ts'
+import { HERE, hereRoutes } from './following/here.ts'
+import type { LeaderLink } from './following/leader-link.ts'
+import { CALLER_HEADER } from './following/pass-on.ts'
+import { runOnLeader } from './following/run-on-leader.ts'
+import type { ServerHost, Wiring } from './host.ts'
+import type { ScubaClient } from './scuba/client.ts'
+import type { Telemetry } from './scuba/telemetry.ts'
+import { wireScuba } from './scuba/wire.ts'
+import { wireSev } from './sev/wire.ts'
+import type { ControlLog } from './state/control-log.ts'
+import { createAgentHub, type AgentHub } from './tw/agents.ts'
+import { wireTw } from './tw/wire.ts'
+
+/** What every server of a fleet has, whether it leads or not. */
+export interface ServerParts {
+  paths: StatePaths
+  log: Logger
+  control: ControlLog
+  store: ControlStore
+  scuba: ScubaClient
+  telemetry: Telemetry
+  /** kept here, and those of the whole fleet */
+  artifacts: { own: ArtifactStore; fleet: ArtifactStore }
+  link: LeaderLink
+  /** its servers, and the logs they have */
+  fleet: FleetCallsOptions
+  /** lets other servers come in */
+  memberToken: NonNullable<DelosParts['memberToken']>
+  tokens: TokenStore
+  meter: LogMeter
+  /** where etcd's clients are answered, or null */
+  etcd: () => string | null
+  status: (hub: AgentHub | null) => Promise<unknown>
+}
+
+/** What only the server that leads does: it decides, tells the agents, and answers. */
+export interface Leading {
+  hub: AgentHub
+  house: House
+  /** Opened once its house answers. */
+  start: () => void
+  stop: () => Promise<void>
+}
+
+/** Takes the lead. Everything in it is made anew each time, since what is known softly is of one reign. */
+export async function lead(parts: ServerParts): Promise<Leading> {
+  const { paths, control, log, telemetry, scuba, store, meter, etcd, artifacts, fleet } = parts
+  let loop: ControllerLoop | null = null
+  const host = hostOf(
+    parts,
+    (controller) => {
+      assert(loop === null || loop.wake(controller), `there is no controller ${controller}`)
+    },
+    (node) => hub.servers.get(node) ?? null,
+  )
+  const hub = createAgentHub(host, () => {
+    host.wake(livenessController.name)
+    host.wake(splitController.name)
+  })
+  const wirings: Wiring[] = [
+    wireTw(host, hub),
+    wireScuba(host, scuba),
+    wireSev(host),
+    wireDeploy(host, scuba),
+    wireChaos(host, hub, scuba),
+    wireDelos({ host, control, store, etcd, meter, fleet, memberToken: parts.memberToken }),
+  ]
+  const options = { ...apiParts(parts), wirings, link: null, status: () => parts.status(hub) }
+  const apiAt = (door: Door): FastifyInstance => {
+    const app = createApi(options, door)
+    artifactRoutes(app, artifacts.fleet)
+    if (door === 'server') hereRoutes(app, paths, artifacts.own)
+    hub.routes(app)
+    return app
+  }
+  const house = { socket: apiAt('socket'), tcp: apiAt('tcp'), server: apiAt('server') }
+  for (const wiring of wirings) await wiring.start?.()
+  return {
+    hub,
+    house,
+    start: () => {
+      loop = startControllers(controlSystems, wirings, control, log, (row) => telemetry.add('muster_metrics', { ...row }))
+      hub.start()
+    },
+    stop: async () => {
+      await loop?.stop()
+      hub.stop()
+      for (const app of Object.values(house)) await app.close()
+      for (const wiring of wirings) await wiring.stop?.()
+    },
+  }
+}
+
+/** What an API needs, whoever leads. */
+export function apiParts({ control, tokens, log, telemetry }: ServerParts) {
+  return {
+    domains: [{ systems: controlSystems, control }],
+    tokens,
+    log,
+    onOperation: (row: object): void => telemetry.add('muster_requests', { time: Date.now(), ...row }),
+  }
+}
+
+/** @param serverOf the server an agent talks to; null: this one */
+function hostOf(
+  { paths, log, control, telemetry, link }: ServerParts,
+  wake: (controller: string) => void,
+  serverOf: (node: string) => bigint | null,
+): ServerHost {
+  return {
+    paths,
+    log,
+    db: control.db,
+    position: control.tail,
+    now: control.now,
+    run: runOnLeader(control, link),
+    propose: async (actor, decide) => {
+      const { entries } = await control.submit({ actor }, (db, { now }) => {
+        const proposals = decide(db, now)
+        return proposals instanceof Error ? proposals : { entries: proposals, value: () => undefined }
+      })
+      return entries
+    },
+    onEntries: control.onEntries,
+    wake,
+    askAgent: (node, options, answer) => {
+      const server = serverOf(node)
+      if (server === null) return httpRequest({ socketPath: paths.agent(node).socket, ...options }, answer)
+      const path = `${HERE}/agents/${encodeURIComponent(node)}${options.path}`
+      return link.request(server, { ...options, path, headers: { [CALLER_HEADER]: 'operator server' } }, answer)
+    },
+    telemetry: telemetry.add,
+  }
+}
