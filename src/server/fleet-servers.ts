@@ -98,7 +98,9 @@ export function connectServers(options: FleetServersOptions): FleetServers {
     const refusal = await hosted().members.update(BigInt(`0x${identity.server}`), [url])
     if (refusal !== null) throw new MusterError('DELOS_RECONFIGURE_REFUSED', refusal.text)
   }
-  const gone = new MusterError('DELOS_MEMBER_REMOVED', `server ${identity.name} was removed from its fleet`)
+  const gone = new MusterError('DELOS_MEMBER_REMOVED', `server ${identity.name} was removed from its fleet`, {
+    hint: 'Join again with a new token, in another --context or after `muster down --purge`.',
+  })
   const isRemoved = (value: RegisterValue): boolean => !presentServers(value).some(({ id }) => id === identity.server)
   const connect = async (): Promise<void> => {
     const { control, kv } = hosted()

@@ -127,9 +127,13 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
     members: both,
     calls: {
       kv: store.calls,
-      control: adminCalls({
-        ...{ log: control, replica: store.replica, identify: store.identify, members: both, features: FEATURES, clusterId, self: self.id },
-      }),
+      // What else there is, is about the entries of a store.
+      control: onlyChain(
+        adminCalls({
+          ...{ log: control, replica: store.replica, identify: store.identify, members: both },
+          ...{ features: FEATURES, clusterId, self: self.id },
+        }),
+      ),
     },
     oldest,
     operate: async (name, input, { actor, signal }, wish = DO_IT) => {
@@ -171,6 +175,12 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
       await store.log.close()
     },
   }
+}
+
+/** Calls that are about where a log lies and whose it is. */
+function onlyChain(calls: Record<string, JsonCall>): Record<string, JsonCall> {
+  const isOfChain = (path: string): boolean => /\/(log\/(loglets|switch)|member\/\w+)$/.test(path)
+  return Object.fromEntries(Object.entries(calls).filter(([path]) => isOfChain(path)))
 }
 
 function withOldest({ code, message, details }: MusterError, oldest: number): MusterError {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import {
@@ -14,7 +15,7 @@ import {
 import type { Logger } from '../../../platform/logger.ts'
 import type { Identity } from '../../state/identity.ts'
 import type { PeerTls } from '../quorum/peers.ts'
-import { serverUri } from '../quorum/server-id.ts'
+import { serverIdOf, serverUri } from '../quorum/server-id.ts'
 import { keyFiles, tlsOf, type ServerPair } from './key-files.ts'
 
 /** A certificate that is given out. Times: ms since the epoch, whole seconds. */
@@ -122,9 +123,11 @@ export function openAuthority({ keysDir, identity, hosts, now, logger }: Authori
     const { notBeforeMs, notAfterMs } = readCertificate(certificate)
     return now() >= notBeforeMs + ((notAfterMs - notBeforeMs) * 2) / 3
   }
+  const isOurs = ({ certificate }: ServerPair): boolean => serverIdOf(new X509Certificate(certificate)) === BigInt(`0x${identity.server}`)
   const findOwn = async (): Promise<ServerPair> => {
     const found = files.readServer()
-    return found === null || isDue(found) ? makeOwn() : found
+    // A state that was restored from a snapshot has that of the server it was taken on.
+    return found === null || isDue(found) || !isOurs(found) ? makeOwn() : found
   }
   const ownPair = (): Promise<ServerPair> => {
     own ??= retried(findOwn(), () => (own = null))

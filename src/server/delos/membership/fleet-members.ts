@@ -1,5 +1,5 @@
 import { followMembers } from '../../../core/delos/virtual-log/follow-members.ts'
-import { checkMembers } from '../../../core/delos/virtual-log/members.ts'
+import { checkMembers, survives } from '../../../core/delos/virtual-log/members.ts'
 import type { MemberChange } from '../../../core/delos/virtual-log/plan.ts'
 import { presentServers, type RegisterValue } from '../../../core/delos/virtual-log/value.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
@@ -77,7 +77,8 @@ export function fleetMembers({ control, kv, leads, logger }: FleetMembersOptions
     add: async () => BY_TOKEN,
     remove: async (id) => both(await control.members.remove(id)),
     update: async (id, peerUrls) => both(await control.members.update(id, peerUrls)),
-    promote: async (ids) => both(await control.members.promote(ids)),
+    promote: async (ids, allowEven = false) =>
+      both(evenProblem(control.log.value(), ids, allowEven) ?? (await control.members.promote(ids))),
     letIn: async ({ id, name, address, isVoter }) => {
       const addresses = [`https://${address}`]
       const known = control.log.value().servers.find((server) => server.id === id)
@@ -100,6 +101,14 @@ export function fleetMembers({ control, kv, leads, logger }: FleetMembersOptions
       kv.members.stop()
     },
   }
+}
+
+/** An even number of voters survives no more failures than one less, and has one more to fail. */
+function evenProblem(value: RegisterValue, ids: readonly bigint[], allowEven: boolean): RpcError | null {
+  const voters = presentServers(value).filter(({ id, role }) => role === 'voter' || ids.includes(BigInt(`0x${id}`))).length
+  if (allowEven || voters % 2 === 1) return null
+  const text = `muster: ${voters} voters survive ${survives(voters)} failures, as ${voters - 1} do, and there is one more to fail; --allow-even does it all the same`
+  return { code: 9, text }
 }
 
 function notDone(outcome: { kind: 'lost' } | { kind: 'refused' | 'unfinished'; problem: string }): MusterError {

@@ -59,7 +59,7 @@ type SwitchRequest = z.output<typeof switchSchema>
 const skipSchema = z.object({ position: z.number().int().min(1), reason: z.string().min(1).max(1000), dryRun: z.boolean().default(false) })
 const enableSchema = z.object({ name: z.string().min(1), dryRun: z.boolean().default(false) })
 const addSchema = z.object({ peerUrls: z.array(z.string()), isLearner: z.boolean().default(false), name: z.string().default('') })
-const idsSchema = z.object({ ids: z.array(z.string().regex(/^[0-9a-f]{1,16}$/)).min(1) })
+const idsSchema = z.object({ ids: z.array(z.string().regex(/^[0-9a-f]{1,16}$/)).min(1), allowEven: z.boolean().default(false) })
 const updateSchema = z.object({ id: z.string().regex(/^[0-9a-f]{1,16}$/), peerUrls: z.array(z.string()) })
 
 /** Calls of `delos log` and `delos member`: JSON, for root when users are on. Refusals are `{"error": {code, message}}`. */
@@ -98,7 +98,9 @@ export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
     [`${ADMIN_ROOT}/member/add`]: forRoot((body) =>
       parsed(addSchema, body, ({ peerUrls, isLearner, name }) => done(members.add(peerUrls, isLearner ? 'learner' : 'pending', name))),
     ),
-    [`${ADMIN_ROOT}/member/promote`]: forRoot((body) => parsed(idsSchema, body, ({ ids }) => done(members.promote(ids.map(idOf))))),
+    [`${ADMIN_ROOT}/member/promote`]: forRoot((body) =>
+      parsed(idsSchema, body, ({ ids, allowEven }) => done(members.promote(ids.map(idOf), allowEven))),
+    ),
     [`${ADMIN_ROOT}/member/remove`]: forRoot((body) => parsed(idsSchema, body, ({ ids }) => done(members.remove(idOf(ids[0] as string))))),
     [`${ADMIN_ROOT}/member/update`]: forRoot((body) =>
       parsed(updateSchema, body, ({ id, peerUrls }) => done(members.update(idOf(id), peerUrls))),

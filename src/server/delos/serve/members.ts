@@ -14,8 +14,8 @@ export interface Members {
   add(peerUrls: readonly string[], role: 'learner' | 'pending', name?: string): Promise<RpcError | bigint>
   remove(id: bigint): Promise<RpcError | null>
   update(id: bigint, peerUrls: readonly string[]): Promise<RpcError | null>
-  /** All at once; several are one change. */
-  promote(ids: readonly bigint[]): Promise<RpcError | null>
+  /** All at once; several are one change. `allowEven`: an even number of voters is wanted, where that is a question. */
+  promote(ids: readonly bigint[], allowEven?: boolean): Promise<RpcError | null>
   health(): ReadonlyMap<number, ServerHealth>
   /** A server that was added has a name only once it says it. */
   tellName(name: string): Promise<void>
