@@ -1,4 +1,4 @@
-import type { ServeFlags } from '../../src/server/delos/serve/options.ts'
+import { serveOptions, type ServeFlags, type ServeOptions } from '../../src/server/delos/serve/options.ts'
 
 /** The flags of `delos serve` as the command gives them, each at its default but what is given. */
 export function serveFlags(more: Partial<ServeFlags> = {}): ServeFlags {
@@ -29,3 +29,6 @@ export function serveFlags(more: Partial<ServeFlags> = {}): ServeFlags {
     ...more,
   }
 }
+
+/** Options of a server as the command makes them of its flags. */
+export const optionsOf = (given: Partial<ServeFlags> & Pick<ServeFlags, 'name'>): ServeOptions => serveOptions(serveFlags(given))

@@ -10,7 +10,7 @@ import { getPrefix, putKey } from '../../../support/delos-servers.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { BIN } from '../../../support/fleet.ts'
 import { freePort } from '../../../support/free-port.ts'
-import { optionsOf } from '../../../support/serve-options.ts'
+import { optionsOf } from '../../../support/serve-flags.ts'
 import { ask } from '../virtual-log/load.ts'
 
 const LOUDER: Feature = { name: 'louder', what: 'keys are shouted' }

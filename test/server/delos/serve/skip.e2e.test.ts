@@ -8,7 +8,7 @@ import { openClusterLog } from '../../../../src/server/delos/serve/cluster-log.t
 import { gateway, getPrefix, newDelosServers, putKey, type DelosServerProcess, type DelosServers } from '../../../support/delos-servers.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { BIN } from '../../../support/fleet.ts'
-import { optionsOf } from '../../../support/serve-options.ts'
+import { optionsOf } from '../../../support/serve-flags.ts'
 
 let cluster: DelosServers
 afterEach(() => cluster.remove())
