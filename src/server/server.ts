@@ -112,9 +112,9 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   control.onEntries((entries) => mirrorEntries(entries, telemetry))
   const supervisor = createSupervisor(log)
   const self = BigInt(`0x${identity.server}`)
-  const link = openLeaderLink(self, peers, () => {
-    const { leader } = controlChain.role()
-    return leader === self ? null : leader
+  const link = openLeaderLink({
+    ...{ self, openClient: peers.openClient, openSelf: doors.openSelf },
+    leader: () => controlChain.role().leader,
   })
   const fleet = { control: controlChain, kv: store.chain, members: store.members, peers, self }
   const run = runOnLeader(control, link)

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, ListenOptions, Socket } from 'node:net'
+import type { AddressInfo, ListenOptions } from 'node:net'
+import { duplexPair, type Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { refuse } from '../../core/kernel/errors.ts'
 
@@ -18,7 +19,9 @@ export interface Doors {
   /** Gives the address it really has: port 0 asks for a free one. Rejects with PORT_TAKEN or USAGE. */
   openTcp: (address: string) => Promise<string>
   /** Another server's connection. */
-  take: (socket: Socket) => void
+  take: (socket: Duplex) => void
+  /** A connection as another server would make it. */
+  openSelf: () => Duplex
   close: () => Promise<void>
 }
 
@@ -36,6 +39,8 @@ export function createDoors(): Doors {
     // An upload takes as long as it takes.
     const server = createServer({ requestTimeout: 0, keepAliveTimeout: 72_000 }, handle)
     listeners.set(door, server)
+    // It gets its connections from us; without this it would not watch over their timeouts.
+    if (door === 'server') server.emit('listening')
     return server
   }
   const listen = (server: Server, options: ListenOptions): Promise<void> =>
@@ -46,6 +51,11 @@ export function createDoors(): Doors {
         resolve()
       })
     })
+
+  const take = (socket: Duplex): void => {
+    listenerOf('server').emit('connection', socket)
+    socket.resume()
+  }
 
   return {
     lead: async (next) => {
@@ -71,12 +81,11 @@ export function createDoors(): Doors {
       const taken = server.address() as AddressInfo
       return `${taken.family === 'IPv6' ? `[${taken.address}]` : taken.address}:${taken.port}`
     },
-    take: (socket) => {
-      const server = listenerOf('server')
-      // It gets its connections from us; without this it would not watch over their timeouts.
-      if (!server.listening) server.emit('listening')
-      server.emit('connection', socket)
-      socket.resume()
+    take,
+    openSelf: () => {
+      const [ours, theirs] = duplexPair()
+      take(theirs)
+      return ours
     },
     close: async () => {
       for (const server of listeners.values()) {

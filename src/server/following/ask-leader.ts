@@ -5,7 +5,7 @@ import { CALLER_HEADER } from './pass-on.ts'
 /** What the leader answers a GET of this server; null when nobody leads, or it does not answer in time. */
 export async function askLeader<T>(link: LeaderLink, path: string, ms: number): Promise<T | null> {
   const leader = await link.find(ms)
-  if (leader === null) return null
+  if (leader === null || leader === link.self) return null
   return new Promise((resolve) => {
     const headers = { [CALLER_HEADER]: 'viewer server' }
     const sending = link.request(leader, { path, headers, timeout: ms }, (answer) => {

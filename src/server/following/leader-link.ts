@@ -9,7 +9,7 @@ export const NOT_LEADER_HEADER = 'x-muster-not-leader'
 export interface LeaderLink {
   /** id of this server */
   self: bigint
-  /** Its id; null while there is none, or it is this server. Waits up to `ms` for one. */
+  /** Its id; null while there is none. Waits up to `ms` for one. It may be this server, a moment before it has taken the lead. */
   find: (ms: number) => Promise<bigint | null>
   /** A request to another server, as a client makes it, on the connections between servers. */
   request: (to: bigint, options: RequestOptions, answer: (response: IncomingMessage) => void) => ClientRequest
@@ -18,18 +18,27 @@ export interface LeaderLink {
 
 const LOOK_MS = 25
 
-/** @param leader id of the leader as this server knows it; null: none, or itself */
-export function openLeaderLink(self: bigint, peers: Pick<Peers, 'openClient'>, leader: () => bigint | null): LeaderLink {
+export interface LeaderLinkOptions {
+  self: bigint
+  /** A connection on which another server is asked what a client asks it. */
+  openClient: Peers['openClient']
+  /** The same, to this server itself. */
+  openSelf: () => Duplex
+  /** id of the leader as this server knows it; null: none */
+  leader: () => bigint | null
+}
+
+export function openLeaderLink({ self, openClient, openSelf, leader }: LeaderLinkOptions): LeaderLink {
   const agents = new Map<bigint, Agent>()
   const agentOf = (id: bigint): Agent => {
     const found = agents.get(id)
     if (found !== undefined) return found
-    const agent = new Agent({ keepAlive: true })
+    const agent = new Agent({ keepAlive: id !== self })
     agent.createConnection = (_options, done): Duplex => {
       const connect = async (): Promise<void> => {
         let socket: Duplex
         try {
-          socket = await peers.openClient(id)
+          socket = id === self ? openSelf() : await openClient(id)
         } catch (error) {
           return done?.(error as Error, undefined as never)
         }

@@ -1,6 +1,6 @@
 import { createServer, request, type IncomingMessage, type Server } from 'node:http'
 import { connect, createServer as createNetServer, type AddressInfo, type Server as NetServer } from 'node:net'
-import { Readable } from 'node:stream'
+import { duplexPair, Readable, type Duplex } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openLeaderLink, NOT_LEADER_HEADER, type LeaderLink } from '../../../src/server/following/leader-link.ts'
 import { CALLER_HEADER, callerNamed, passOn, VIA_HEADER } from '../../../src/server/following/pass-on.ts'
@@ -11,6 +11,9 @@ let backends: { http: Server; net: NetServer; handle: (request: IncomingMessage,
 let leader: bigint | null
 let link: LeaderLink
 let front: Server
+/** Server 1 itself, as another server would ask it. */
+let itself: Server
+let isLeading: boolean
 let url: string
 
 interface Answer {
@@ -26,6 +29,7 @@ const listen = (server: Server | NetServer): Promise<number> =>
 
 beforeEach(async () => {
   leader = 2n
+  isLeading = false
   backends = []
   const ports: number[] = []
   for (let i = 0; i < 2; i += 1) {
@@ -46,7 +50,16 @@ beforeEach(async () => {
       socket.once('connect', () => resolve(socket))
       socket.once('error', reject)
     })
-  link = openLeaderLink(1n, { openClient }, () => leader)
+  const openSelf = (): Duplex => {
+    const [ours, theirs] = duplexPair()
+    itself.emit('connection', theirs)
+    return ours
+  }
+  link = openLeaderLink({ self: 1n, openClient, openSelf, leader: () => leader })
+  itself = createServer((_asked, response) => {
+    if (isLeading) response.end('itself')
+    else response.writeHead(503, { [NOT_LEADER_HEADER]: '1' }).end()
+  })
   front = createServer(async (asked, response) => {
     const refusal = await passOn(asked, response, { actor: 'user:ann', role: 'operator' }, link)
     if (refusal !== null) response.writeHead(599).end(refusal.code)
@@ -123,6 +136,12 @@ test('without a leader one is waited for, and then that is said', async () => {
   leader = null
   expect(await post('never')).toEqual({ status: 599, text: 'DELOS_NO_QUORUM' })
 }, 15_000)
+
+test('a server to which the lead has come answers itself what it was asked before it took it', async () => {
+  leader = 1n
+  setTimeout(() => (isLeading = true), 300)
+  expect(await post('now')).toEqual({ status: 200, text: 'itself' })
+})
 
 test('a stream is passed on as it comes, however long it is', async () => {
   const parts = Array.from({ length: 200 }, () => Buffer.alloc(64 * 1024, 'x'))
