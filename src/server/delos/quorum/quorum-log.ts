@@ -348,6 +348,7 @@ class QuorumRuntime implements QuorumLog {
     if (slot <= this.#committedSlot) return
     this.#committedSlot = slot
     this.#feed({ kind: 'installed', now: performance.now(), slot, position })
+    this.#release(slot)
   }
 
   onBehind(listener: (from: bigint) => void): () => void {
@@ -504,7 +505,12 @@ class QuorumRuntime implements QuorumLog {
     this.#index(accepted)
     const { batch } = accepted
     if (batch.kind === 'batch') this.#follower.committed(batch.position, batch.payload)
-    while (this.#readable.length > 0 && (this.#readable[0]?.slot ?? 0) <= accepted.slot) this.#readable.shift()?.resolve()
+    this.#release(accepted.slot)
+  }
+
+  /** Reads that waited for what is here now, in order of their slots. */
+  #release(slot: number): void {
+    while (this.#readable.length > 0 && (this.#readable[0]?.slot ?? 0) <= slot) this.#readable.shift()?.resolve()
   }
 
   #reply(reply: Reply): void {
