@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { parseAddress } from '../core/delos/member/join-token.ts'
 import { memberCertify } from '../core/delos/operations.ts'
 import { presentServers, type RegisterValue } from '../core/delos/virtual-log/value.ts'
 import { MusterError } from '../core/kernel/errors.ts'
@@ -12,6 +13,7 @@ import { createPeers, type Peers, type PeerTls } from './delos/quorum/peers.ts'
 import { peerAddresses } from './delos/virtual-log/open.ts'
 import type { VirtualLog } from './delos/virtual-log/virtual-log.ts'
 import type { ServerHost, Wiring } from './host.ts'
+import { freePort } from './processes/port.ts'
 
 export interface FleetServersOptions {
   identity: Identity
@@ -52,7 +54,7 @@ const GOODBYE_MS = 3000
 
 export function connectServers(options: FleetServersOptions): FleetServers {
   const { identity, authority, onClient, log, onFatal } = options
-  const listen = options.address === null ? { host: '127.0.0.1', port: 0 } : splitAddress(options.address)
+  const listen = options.address === null ? { host: '127.0.0.1', port: 0 } : peersAddress(options.address)
   let hosting: Hosting | null = null
   let connected: ReturnType<typeof peerAddresses> = []
   let hasCertificate = options.tls !== null
@@ -133,7 +135,7 @@ export function connectServers(options: FleetServersOptions): FleetServers {
       if (isRemoved(given.control.value())) throw gone
       hosting = given
       const before = URL.parse(known())
-      if (options.address === null && before !== null) Object.assign(listen, splitAddress(before.host))
+      if (options.address === null && before !== null) Object.assign(listen, peersAddress(before.host))
       const again = (): void =>
         void connect().catch((error: MusterError) => log.error('other servers cannot reach this one', { reason: error.message }))
       given.control.onValue(again)
@@ -169,23 +171,10 @@ function addressesOf(...values: RegisterValue[]): ReturnType<typeof peerAddresse
 }
 
 /** Throws USAGE. */
-export function splitAddress(address: string): { host: string; port: number } {
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(address) ?? []
-  if (host === undefined || port === undefined) throw new MusterError('USAGE', `--peers wants HOST:PORT, not "${address}"`)
-  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
+export function peersAddress(text: string): { host: string; port: number } {
+  const address = parseAddress(text)
+  if (address === null) throw new MusterError('USAGE', `--peers wants HOST:PORT, not "${text}"`)
+  return address
 }
 
 const addressOf = ({ host, port }: { host: string; port: number }): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
-
-/** A port that nobody has at the moment. */
-export async function freePort(host: string): Promise<number> {
-  const { createServer } = await import('node:net')
-  const probe = createServer()
-  await new Promise<void>((resolve, reject) => {
-    probe.once('error', reject)
-    probe.listen(0, host, resolve)
-  })
-  const { port } = probe.address() as { port: number }
-  await new Promise((resolve) => probe.close(resolve))
-  return port
-}

@@ -23,7 +23,7 @@ import { joinFleet } from './delos/membership/join.ts'
 import { keyFiles } from './delos/membership/key-files.ts'
 import { watchedStore } from './delos/store-watch.ts'
 import type { VirtualLog } from './delos/virtual-log/virtual-log.ts'
-import { connectServers, freePort, splitAddress } from './fleet-servers.ts'
+import { connectServers, peersAddress } from './fleet-servers.ts'
 import { runOnLeader } from './following/run-on-leader.ts'
 import { followingHouse } from './following/house.ts'
 import { openLeaderLink } from './following/leader-link.ts'
@@ -31,6 +31,7 @@ import { spreadArtifacts } from './following/spread-artifacts.ts'
 import { takeTurns } from './following/turns.ts'
 import { lead, type ServerParts } from './leading.ts'
 import { agentProcess, readLocalFleet } from './processes/fleet.ts'
+import { freePort } from './processes/port.ts'
 import { createSupervisor } from './processes/supervisor.ts'
 import { createScubaClient } from './scuba/client.ts'
 import { ensureLeaf } from './scuba/process.ts'
@@ -193,8 +194,8 @@ function otherVoters(log: VirtualLog, self: string): bigint[] {
 }
 
 async function joinWith(token: string, { name, peers, isVoter }: ServerOptions, paths: StatePaths): Promise<void> {
-  const peersAddress = peers ?? `127.0.0.1:${await freePort('127.0.0.1')}`
-  await joinFleet({ token, name: name ?? (hostname() || 'server'), peersAddress, isVoter, paths })
+  const address = peers ?? `127.0.0.1:${await freePort('127.0.0.1')}`
+  await joinFleet({ token, name: name ?? (hostname() || 'server'), peersAddress: address, isVoter, paths })
 }
 
-const hostsOf = (peers: string | null): string[] => (peers === null ? [] : [splitAddress(peers).host])
+const hostsOf = (peers: string | null): string[] => (peers === null ? [] : [peersAddress(peers).host])

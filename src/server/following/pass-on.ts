@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { isRefusal, refuse, type MusterError } from '../../core/kernel/errors.ts'
+import { refuse, type MusterError } from '../../core/kernel/errors.ts'
 import type { Caller } from '../api/roles.ts'
 import { NOT_LEADER_HEADER, type LeaderLink } from './leader-link.ts'
 
@@ -115,5 +115,3 @@ export function callerNamed(header: string | string[] | undefined): Caller {
   if (role === undefined || actor === undefined) throw refuse('NOT_PERMITTED', 'another server asked without saying on whose behalf')
   return { role: role as Caller['role'], actor }
 }
-
-export const isNotLeader = (error: unknown): boolean => isRefusal(error) && error.code === 'DELOS_NOT_LEADER'
