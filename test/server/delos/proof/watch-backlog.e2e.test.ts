@@ -135,19 +135,24 @@ describe('what waits for another server', () => {
       stopped.pause()
       const value = 'v'.repeat(500_000)
       let most = 0
-      for (let i = 0; i < 60; i += 1) {
+      let written = 60
+      for (let i = 0; i < written; i += 1) {
         await client.put('k', value)
         most = Math.max(most, await metric('muster_delos_peer_waiting_bytes'))
       }
       expect(most).toBeGreaterThan(1_000_000)
       expect(most).toBeLessThan(80 * 1024 * 1024)
-      // Silent for so long it is dialled anew, and what it would be sent meanwhile is left out.
-      await eventually('something is left out', 30_000, async () => (await metric('muster_delos_peer_frames_missed_total')) > missed)
+      // Silent for so long it is dialled anew, and what it would be sent meanwhile is left out: some 30 ms of it, so that something must be sent all the time.
+      await eventually('something is left out', 30_000, async () => {
+        await client.put('k', 'v')
+        written += 1
+        return (await metric('muster_delos_peer_frames_missed_total')) > missed
+      })
       stopped.resume()
       await cluster.healthy()
       await eventually('nothing waits', 30_000, async () => (await metric('muster_delos_peer_waiting_bytes')) < 1_000_000)
       const found = await gateway(stopped.url, 'kv/range', { key: Buffer.from('k').toString('base64') })
-      expect(found.body.kvs[0].version).toBe('60')
+      expect(found.body.kvs[0].version).toBe(String(written))
       client.close()
     } finally {
       await cluster.remove()
