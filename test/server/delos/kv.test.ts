@@ -326,7 +326,12 @@ test('large values written at once are all stored, though together they are more
 test('a store that nobody uses writes no segment file and no rows', async () => {
   await store.run(kvGet, { key: '', isPrefix: true })
   await store.reopen()
-  expect(readdirSync(join(store.paths.log, 'kv'), { recursive: true }).toSorted()).toEqual(['00000001', 'register.1', 'register.2'])
+  expect(readdirSync(join(store.paths.log, 'kv'), { recursive: true }).toSorted()).toEqual([
+    '00000001',
+    'register.1',
+    'register.2',
+    'register.3',
+  ])
   expect(existsSync(store.paths.kvDb)).toBe(false)
 })
 

@@ -1,6 +1,7 @@
+import { assert } from '../../kernel/assert.ts'
 import { beginStream, isBoundByLease, promise, take } from './acceptor.ts'
 import { setLeader } from './answers.ts'
-import { ballotOf, roundOf } from './ballot.ts'
+import { ballotOf, roundOf, serverOf, type Ballot } from './ballot.ts'
 import { advanceCommitted } from './chosen.ts'
 import { majorityOf } from './config.ts'
 import { teach } from './catch-up.ts'
@@ -148,6 +149,16 @@ export function onPromise(r: Replica, from: number, message: Of<'promise'>): voi
   }
   r.stream.tail = r.committed
   beginLead(r, ballot, recovered, wantsSeal(r) || recovered.isSealed)
+}
+
+/** Phase 1 was made while the loglet was not part of the chain, so that there is nothing to take over: leads at once. */
+export function onElected(r: Replica, ballot: Ballot): void {
+  assert(serverOf(ballot) === r.config.self, "a ballot is its own server's")
+  const isFree = r.isVoter && r.lead === null && r.end === null && r.tail === 0
+  if (!isFree || r.promised !== ballot || roundOf(ballot) <= r.config.lastRound) return
+  r.election = null
+  beginStream(r, ballot)
+  beginLead(r, ballot, { chosen: [], suffix: [], isSealed: false }, wantsSeal(r))
 }
 
 export function onRefuse(r: Replica, _from: number, message: Of<'refuse'>): void {

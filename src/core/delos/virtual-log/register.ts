@@ -54,6 +54,13 @@ interface Proposal {
   resendAt: number
 }
 
+/** Phase 1 for a proposal that is to come. Its ballot carries that one and no other. */
+interface Reservation {
+  base: RegisterValue
+  ballot: Ballot
+  promises: Map<number, AcceptedValue | null>
+}
+
 interface EtcdUse {
   requestId: number
   /** `seed`: brings the version before to where the next one is decided */
@@ -76,6 +83,7 @@ export interface Register {
   now: number
   state: RegisterState
   proposal: Proposal | null
+  reserved: Reservation | null
   /** highest round met anywhere for the version after the held one */
   seenRound: number
   askAt: number
@@ -85,6 +93,8 @@ export interface Register {
   draft: Parcel
   pending: { id: number; after: Parcel }[]
   lastWriteId: number
+  /** the write that has `state.accepted` */
+  acceptedWriteId: number
   out: RegisterOutput
 }
 
@@ -106,6 +116,7 @@ export function createRegister(self: number, state: RegisterState, prng: Prng, n
     now,
     state: rules.keepsPromise ? state : { ...state, promised: 0 },
     proposal: null,
+    reserved: null,
     seenRound: 0,
     askAt: now + prng.below(ASK_MS),
     etcd: null,
@@ -114,6 +125,7 @@ export function createRegister(self: number, state: RegisterState, prng: Prng, n
     draft,
     pending: [],
     lastWriteId: 0,
+    acceptedWriteId: 0,
     out: emptyOutput(),
   }
 }
@@ -134,6 +146,9 @@ export function stepRegister(r: Register, input: RegisterInput): RegisterOutput 
       break
     case 'propose':
       onPropose(r, input.requestId, input.value)
+      break
+    case 'reserve':
+      onReserve(r)
       break
     case 'etcd':
       onEtcd(r, input.requestId, input.answer)
@@ -225,21 +240,28 @@ function learn(r: Register, value: RegisterValue): void {
   const { held, offers } = r.state
   if (held !== null && value.version <= held.version) return
   assert(held === null || value.clusterId === held.clusterId, 'a register is of one cluster')
+  // What was accepted here is on disk already, or about to be: that it is decided need not be there before it is acted on.
+  const { accepted } = r.state
+  const isAccepted = accepted !== null && canonicalJson(accepted.value) === canonicalJson(value)
+  const { acceptedWriteId } = r
   write(r, { held: value, promised: 0, accepted: null, offers: offers.filter(({ version }) => version > value.version) })
   r.seenRound = 0
-  r.draft.known.push(value)
+  r.reserved = null
+  const isInDraft = !isAccepted || acceptedWriteId > r.lastWriteId
+  const after = isInDraft ? r.draft : (r.pending.find(({ id }) => id === acceptedWriteId)?.after ?? r.out)
+  after.known.push(value)
   const { proposal } = r
   if (proposal === null || proposal.value.version > value.version) return
   r.proposal = null
   r.etcd = null
-  r.draft.replies.push({ kind: 'decided', requestId: proposal.requestId, value })
+  after.replies.push({ kind: 'decided', requestId: proposal.requestId, value })
 }
 
-/** Everyone who has a part in it, before or after, hears of it at once. */
+/** Everyone who has a part in it, before or after, hears of it at once: who decided it has it on disk, and this server's does not matter. */
 function announce(r: Register, value: RegisterValue): void {
   const servers = new Set(presentServers(value).map(({ server }) => server))
   for (const { server } of r.state.held?.servers ?? []) servers.add(server)
-  for (const server of servers) if (server !== r.self) send(r, server, { kind: 'known', value })
+  for (const server of servers) if (server !== r.self) r.out.send.push({ to: server, message: { kind: 'known', value } })
 }
 
 function onAsk(r: Register, from: number, message: Of<'ask'>): void {
@@ -291,6 +313,8 @@ function onAccept(r: Register, from: number, { version, ballot, value, base }: O
   if (ballot < promised) return send(r, from, { kind: 'refuse', version, ballot, promised })
   assert(successionProblem(base, value) === null, `version ${version} may follow the one before`)
   write(r, { promised: ballot, accepted: { ballot, value } })
+  // This step's write has it.
+  r.acceptedWriteId = r.lastWriteId + 1
   send(r, from, { kind: 'accepted', version, ballot })
 }
 
@@ -355,14 +379,35 @@ function beginDeciding(r: Register, proposal: Proposal): void {
     proposal.phase = 'etcd'
     return askEtcd(r, 'read', { kind: 'read' })
   }
-  prepare(r, proposal)
+  const { reserved } = r
+  r.reserved = null
+  // A higher promise of this server since: its ballot would be refused here, too.
+  if (reserved?.base.version !== proposal.base.version || reserved.ballot !== r.state.promised) return prepare(r, proposal)
+  proposal.phase = 'preparing'
+  proposal.ballot = reserved.ballot
+  proposal.promises = reserved.promises
+  if (isMajority(proposal.promises.size, proposal)) carry(r, proposal)
+  else sendPrepare(r, proposal)
+}
+
+/** Phase 1 ahead of what it is for. Lost messages are not sent again: whoever proposes does that. */
+function onReserve(r: Register): void {
+  const { held } = r.state
+  if (held === null || r.proposal !== null || held.decider.kind === 'etcd') return
+  const ballot = freshBallot(r)
+  r.reserved = { base: held, ballot, promises: new Map() }
+  write(r, { promised: ballot })
+  sendPrepare(r, r.reserved)
+}
+
+function freshBallot(r: Register): Ballot {
+  return ballotOf(Math.max(r.seenRound, roundOf(r.state.promised)) + 1, r.self)
 }
 
 /** Phase 1, with a ballot that this server never used: it is on disk before anyone hears of it. */
 function prepare(r: Register, proposal: Proposal): void {
-  const round = Math.max(r.seenRound, roundOf(r.state.promised)) + 1
   proposal.phase = 'preparing'
-  proposal.ballot = ballotOf(round, r.self)
+  proposal.ballot = freshBallot(r)
   proposal.promises.clear()
   proposal.accepts.clear()
   proposal.resendAt = r.now + RESEND_MS
@@ -370,7 +415,7 @@ function prepare(r: Register, proposal: Proposal): void {
   sendPrepare(r, proposal)
 }
 
-function sendPrepare(r: Register, { base, ballot, promises }: Proposal): void {
+function sendPrepare(r: Register, { base, ballot, promises }: Reservation): void {
   const message: RegisterMessage = { kind: 'prepare', version: base.version + 1, ballot, base }
   for (const to of decidingServers(base.decider)) if (!promises.has(to)) send(r, to, message)
 }
@@ -385,11 +430,19 @@ function isMajority(count: number, { base }: Proposal): boolean {
 }
 
 function onPromise(r: Register, from: number, message: Of<'promise'>): void {
-  const { proposal } = r
+  const { proposal, reserved } = r
+  if (reserved?.ballot === message.ballot && reserved.base.version + 1 === message.version) {
+    reserved.promises.set(from, message.accepted)
+    return
+  }
   if (proposal === null || proposal.phase !== 'preparing' || proposal.ballot !== message.ballot) return
   if (proposal.base.version + 1 !== message.version) return
   proposal.promises.set(from, message.accepted)
-  if (!isMajority(proposal.promises.size, proposal)) return
+  if (isMajority(proposal.promises.size, proposal)) carry(r, proposal)
+}
+
+/** Phase 2, for what phase 1 found, or for the own value. */
+function carry(r: Register, proposal: Proposal): void {
   let found: AcceptedValue | null = null
   for (const accepted of proposal.promises.values()) {
     if (accepted !== null && (found === null || accepted.ballot > found.ballot)) found = accepted
@@ -412,7 +465,11 @@ function onAccepted(r: Register, from: number, message: Of<'accepted'>): void {
 }
 
 function onRefuse(r: Register, message: Of<'refuse'>): void {
-  const { proposal } = r
+  const { proposal, reserved } = r
+  if (reserved?.ballot === message.ballot && reserved.base.version + 1 === message.version) {
+    r.seenRound = Math.max(r.seenRound, roundOf(message.promised))
+    r.reserved = null
+  }
   if (proposal === null || proposal.ballot !== message.ballot || proposal.base.version + 1 !== message.version) return
   r.seenRound = Math.max(r.seenRound, roundOf(message.promised))
   if (proposal.phase !== 'preparing' && proposal.phase !== 'accepting') return

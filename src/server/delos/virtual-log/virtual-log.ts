@@ -4,7 +4,9 @@ import type { LogBase, LogRole, OrderedLog } from '../../../core/contracts/order
 import type { BatchListener, Stretch, StretchEnd } from '../../../core/contracts/stretch.ts'
 import { logletOf } from '../../../core/delos/paxos/codec.ts'
 import { headOf, isAtLast, segmentAt, segmentOf } from '../../../core/delos/virtual-log/chain.ts'
+import { ballotAhead, isElected } from '../../../core/delos/virtual-log/elect-ahead.ts'
 import { unknownFeatures, type Feature } from '../../../core/delos/virtual-log/features.ts'
+import type { Ballot } from '../../../core/delos/paxos/ballot.ts'
 import type { Intent } from '../../../core/delos/virtual-log/plan.ts'
 import { fileConfigSchema, quorumConfigSchema } from '../../../core/delos/virtual-log/quorum-config.ts'
 import type { Action, Outcome } from '../../../core/delos/virtual-log/reconfigure.ts'
@@ -106,6 +108,8 @@ export class VirtualLogRuntime implements VirtualLog {
   #roleLostAtMs: number | null = null
   #seal = NOT_SEALED
   #drive: Drive | null = null
+  /** of the loglet that is being made: under which ballot a majority has elected this server */
+  #elected: { loglet: number; ballot: Ballot } | null = null
   #changes: Promise<unknown> = Promise.resolve()
   #isClosed = false
   #gap: { endedAtMs: number; ms: number | null } | null = null
@@ -185,7 +189,8 @@ export class VirtualLogRuntime implements VirtualLog {
     if (isQuorum(stretch)) {
       for (const { from, frame } of this.#early.filter((each) => logletOf(each.frame) === loglet)) stretch.receive(from, frame)
       const { opener } = quorumConfigSchema.parse(segment.config)
-      if (opener === self.server && segment.end === null && stretch.end() === null && stretch.isFresh) stretch.campaign()
+      if (opener === self.server && segment.end === null && stretch.end() === null && stretch.isFresh)
+        stretch.campaign(this.#elected?.loglet === loglet ? this.#elected.ballot : null)
     }
     this.#dropEarly(loglet)
     this.#advance()
@@ -456,13 +461,19 @@ export class VirtualLogRuntime implements VirtualLog {
   }
 
   async #preflight({ segment }: Extract<Action, { kind: 'preflight' }>): Promise<string | null> {
-    const { self } = this.#parts
+    const { self, register } = this.#parts
     const { loglet, kind, config } = segment
+    // All that can be done before the seal: also who decides, and who leads.
+    register.reserve()
+    const ballot = ballotAhead(lastSegment(this.#value), this.#role.term, self.server)
+    const promised = new Set<number>()
     const prepareAt = async (server: number): Promise<string | null> => {
-      if (server === self.server) return this.#prepareHere({ what: 'prepare', loglet, kind, config })
+      const question = { what: 'prepare', loglet, kind, config, ballot } as const
       const id = this.#idOf(server)
-      const told = id === null ? null : await this.#channel.ask(id, { what: 'prepare', loglet, kind, config })
-      return told === null || Array.isArray(told) ? `server ${server} does not answer` : told.problem
+      const told = server === self.server ? await this.#prepareHere(question) : id === null ? null : await this.#channel.ask(id, question)
+      if (told === null || Array.isArray(told)) return `server ${server} does not answer`
+      if (told.promised === ballot) promised.add(server)
+      return told.problem
     }
     if (kind === 'file') {
       const { server } = fileConfigSchema.parse(config)
@@ -477,6 +488,7 @@ export class VirtualLogRuntime implements VirtualLog {
     // Who does not vote makes it ready as soon as it hears of it; nobody waits for that.
     for (const server of learners) void prepareAt(server)
     const problems = await Promise.all(voters.map((server) => prepareAt(server)))
+    this.#elected = isElected(voters, promised) ? { loglet, ballot } : null
     const failed = voters.filter((_, i) => problems[i] !== null)
     if (voters.length - failed.length <= voters.length / 2) return problems.filter((problem) => problem !== null).join('; ')
     // Whoever is to decide from now on has to be told before: with one of them silent the change would stop behind the seal.
@@ -485,16 +497,16 @@ export class VirtualLogRuntime implements VirtualLog {
     return silent.length > 0 ? silent.map((server) => problems[voters.indexOf(server)]).join('; ') : null
   }
 
-  async #prepareHere(question: Extract<Question, { what: 'prepare' }>): Promise<string | null> {
+  async #prepareHere(question: Extract<Question, { what: 'prepare' }>): Promise<Told> {
     const { loglets } = this.#parts
-    const { loglet, kind, config } = question
-    if (this.#stretches.has(loglet) || this.#opening.has(loglet)) return null
+    const { loglet, kind, config, ballot = 0 } = question
+    if (this.#stretches.has(loglet) || this.#opening.has(loglet)) return { problem: null }
     try {
-      await loglets.prepare({ loglet, kind: kind as Segment['kind'], config: config as Segment['config'] })
+      await loglets.prepare({ loglet, kind: kind as Segment['kind'], config: config as Segment['config'] }, ballot)
       await loglets.probe(loglet)
-      return null
+      return { problem: null, promised: loglets.promisedIn(loglet) }
     } catch (error) {
-      return error instanceof Error ? error.message : String(error)
+      return { problem: error instanceof Error ? error.message : String(error) }
     }
   }
 
@@ -526,7 +538,7 @@ export class VirtualLogRuntime implements VirtualLog {
   }
 
   async #answer(question: Question): Promise<Told | LogletEntry[] | null> {
-    if (question.what === 'prepare') return { problem: await this.#prepareHere(question) }
+    if (question.what === 'prepare') return this.#prepareHere(question)
     if (question.what === 'abandon') {
       // By the time it is heard it may have become part of the chain by another driver.
       if (segmentOf(this.#value, question.loglet) === null && this.#parts.loglets.isPrepared(question.loglet))

@@ -164,7 +164,7 @@ test('a log of before there was a chain becomes its first loglet', async () => {
   const { log, given } = await open(dir)
   expect(given).toEqual(['1:old'])
   expect(await append(log, 'new')).toBe(2)
-  expect(readdirSync(dir).toSorted()).toEqual(['00000001', 'register.1', 'register.2'])
+  expect(readdirSync(dir).toSorted()).toEqual(['00000001', 'register.1', 'register.2', 'register.3'])
 })
 
 test('files of a loglet that never became part of the chain are gone after the next start', async () => {
