@@ -31,13 +31,18 @@ const RESEND_MS = 100
 const BACKOFF_MS = 60
 /** How often a server asks another one whether there is a newer version. */
 export const ASK_MS = 500
+/** What was accepted here, and of which nothing was heard since for so long, is brought to its end: it may be decided, and known to nobody left. */
+export const LEFT_MS = 700
+/** Soon after a start: what this server acted on may be among it. */
+const LEFT_AT_START_MS = 20
 /** Values that a server keeps because it may become their decider. */
 const OFFERS_MAX = 8
 
 type Of<K extends RegisterMessage['kind']> = Extract<RegisterMessage, { kind: K }>
 
 interface Proposal {
-  requestId: number
+  /** null: nobody waits for it */
+  requestId: number | null
   value: RegisterValue
   base: RegisterValue
   /** what phase 2 carries: the own value, or one that was found */
@@ -87,6 +92,8 @@ export interface Register {
   /** highest round met anywhere for the version after the held one */
   seenRound: number
   askAt: number
+  /** when what was accepted here counts as left */
+  leftAt: number
   etcd: EtcdUse | null
   nextId: number
   isDirty: boolean
@@ -119,6 +126,7 @@ export function createRegister(self: number, state: RegisterState, prng: Prng, n
     reserved: null,
     seenRound: 0,
     askAt: now + prng.below(ASK_MS),
+    leftAt: now + LEFT_AT_START_MS,
     etcd: null,
     nextId: prng.below(2 ** 20) * 2 ** 32,
     isDirty: false,
@@ -155,7 +163,8 @@ export function stepRegister(r: Register, input: RegisterInput): RegisterOutput 
       break
   }
   flush(r)
-  r.out.wakeAt = Math.min(r.askAt, r.proposal?.until ?? r.askAt, r.proposal?.resendAt ?? r.askAt)
+  const leftAt = isLeft(r) ? r.leftAt : r.askAt
+  r.out.wakeAt = Math.min(r.askAt, leftAt, r.proposal?.until ?? r.askAt, r.proposal?.resendAt ?? r.askAt)
   return r.out
 }
 
@@ -254,7 +263,7 @@ function learn(r: Register, value: RegisterValue): void {
   if (proposal === null || proposal.value.version > value.version) return
   r.proposal = null
   r.etcd = null
-  after.replies.push({ kind: 'decided', requestId: proposal.requestId, value })
+  if (proposal.requestId !== null) after.replies.push({ kind: 'decided', requestId: proposal.requestId, value })
 }
 
 /** Everyone who has a part in it, before or after, hears of it at once: who decided it has it on disk, and this server's does not matter. */
@@ -313,6 +322,7 @@ function onAccept(r: Register, from: number, { version, ballot, value, base }: O
   if (ballot < promised) return send(r, from, { kind: 'refuse', version, ballot, promised })
   assert(successionProblem(base, value) === null, `version ${version} may follow the one before`)
   write(r, { promised: ballot, accepted: { ballot, value } })
+  r.leftAt = r.now + LEFT_MS + r.prng.below(LEFT_MS)
   // This step's write has it.
   r.acceptedWriteId = r.lastWriteId + 1
   send(r, from, { kind: 'accepted', version, ballot })
@@ -333,11 +343,19 @@ function onPropose(r: Register, requestId: number, value: RegisterValue): void {
   if (r.proposal !== null) return refuse('busy', 'another proposal of this server is under way')
   const problem = successionProblem(held, value)
   if (problem !== null) return refuse('invalid', problem)
+  r.proposal = proposalOf(r, requestId, held, value)
+  // Who is to decide from now on must have been told before: else it could be named by a version that nobody who is left knows.
+  if (newDeciders(r.proposal).length === 0) return beginDeciding(r, r.proposal)
+  r.proposal.until = r.now + OFFER_MS
+  sendOffers(r, r.proposal)
+}
+
+function proposalOf(r: Register, requestId: number | null, base: RegisterValue, value: RegisterValue): Proposal {
   r.nextId += 1
-  r.proposal = {
+  return {
     requestId,
     value,
-    base: held,
+    base,
     carried: value,
     phase: 'offering',
     offerId: r.nextId,
@@ -349,10 +367,21 @@ function onPropose(r: Register, requestId: number, value: RegisterValue): void {
     until: r.now + PROPOSAL_MS,
     resendAt: r.now + RESEND_MS,
   }
-  // Who is to decide from now on must have been told before: else it could be named by a version that nobody who is left knows.
-  if (newDeciders(r.proposal).length === 0) return beginDeciding(r, r.proposal)
-  r.proposal.until = r.now + OFFER_MS
-  sendOffers(r, r.proposal)
+}
+
+/** Something was accepted here for the next version, and nobody here carries it on. */
+function isLeft(r: Register): boolean {
+  const { held, accepted } = r.state
+  return r.proposal === null && accepted !== null && held !== null && held.decider.kind !== 'etcd'
+}
+
+/** Decides what was left: all that comes before phase 1 was done for it. */
+function continueLeft(r: Register): void {
+  const { held, accepted } = r.state
+  if (held === null || accepted === null) return
+  r.leftAt = r.now + LEFT_MS + r.prng.below(LEFT_MS)
+  r.proposal = proposalOf(r, null, held, accepted.value)
+  beginDeciding(r, r.proposal)
 }
 
 function newDeciders({ base, value }: Proposal): number[] {
@@ -478,13 +507,15 @@ function onRefuse(r: Register, message: Of<'refuse'>): void {
 }
 
 function onTick(r: Register): void {
-  const { proposal } = r
   if (r.now >= r.askAt) askAround(r)
+  if (isLeft(r) && r.now >= r.leftAt) continueLeft(r)
+  const { proposal } = r
   if (proposal === null) return
   if (r.now >= proposal.until) {
     const { requestId, isOut } = proposal
     r.proposal = null
     r.etcd = null
+    if (requestId === null) return
     r.draft.replies.push(
       isOut ? { kind: 'unknown', requestId } : { kind: 'refused', requestId, why: 'unreachable', problem: missing(proposal) },
     )

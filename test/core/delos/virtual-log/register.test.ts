@@ -218,6 +218,20 @@ describe('a version among several servers', () => {
     expect(other.feed(2, { ...known, message: { kind: 'known', value: feature(base, 'b') } }, false).known).toEqual([])
   })
 
+  test('what was decided and acted on is found again by who accepted it, though nobody left had it as decided', () => {
+    const base = first(3)
+    const value = feature(base, 'a')
+    const accepted = { ballot: ballotOf(1, 1), value }
+    const cluster = new Cluster({
+      1: { ...holding(base), promised: accepted.ballot, accepted },
+      2: { ...holding(base), promised: accepted.ballot, accepted },
+      3: holding(base),
+    })
+    cluster.pass(200)
+    expect([1, 2, 3].map((server) => cluster.held(server))).toEqual([2, 2, 2])
+    expect(cluster.replies).toEqual([])
+  })
+
   test('with phase 1 made ahead, a proposal begins with phase 2', () => {
     const base = first(3)
     const cluster = new Cluster(three(base))
