@@ -4,7 +4,7 @@ import type { LogBase, LogRole } from '../../../core/contracts/ordered-log.ts'
 import type { BatchListener, Stretch, StretchEnd } from '../../../core/contracts/stretch.ts'
 import type { LogletEntry } from '../../../core/contracts/loglet.ts'
 import { roundOf } from '../../../core/delos/paxos/ballot.ts'
-import { decodeFrame, encodeFrame, logletOf } from '../../../core/delos/paxos/codec.ts'
+import { decodeFrame, encodeFramePieces, logletOf } from '../../../core/delos/paxos/codec.ts'
 import { LAN, WAN } from '../../../core/delos/paxos/config.ts'
 import type { Durable, Input, Notice, Output, Reply, Write } from '../../../core/delos/paxos/contract.ts'
 import type { Accepted } from '../../../core/delos/paxos/messages.ts'
@@ -467,7 +467,7 @@ class QuorumRuntime implements QuorumLog {
 
   #carryOut(output: Output): void {
     for (const write of output.persist) this.#persist(write)
-    const encode = frameOnce((message) => encodeFrame(this.loglet, this.#options.self, message))
+    const encode = frameOnce((message) => encodeFramePieces(this.loglet, this.#options.self, message))
     for (const { to, message } of output.send) {
       const id = this.#servers.get(to)
       if (id !== undefined) this.#peers.send(id, CHANNEL.log, encode(message))

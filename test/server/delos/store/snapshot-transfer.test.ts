@@ -33,7 +33,8 @@ function wire(): { ends: [Peers, Peers]; passes: { isLost: (message: SnapshotMes
   const heard = [1n, 2n].map(() => new Map<number, Set<(from: bigint, frame: Uint8Array) => void>>())
   const end = (own: number): Peers => ({
     queues: () => [],
-    send: (_to, channel, frame) => {
+    send: (_to, channel, sent) => {
+      const frame = sent instanceof Uint8Array ? sent : Buffer.concat(sent)
       const message = decodeSnapshotFrame(frame)?.message
       if (message !== undefined && passes.isLost(message)) return
       setImmediate(() => heard[1 - own]?.get(channel)?.forEach((listener) => listener(BigInt(own + 1), frame)))
