@@ -14,13 +14,15 @@ import { openTokens } from './api/roles.ts'
 import { describeStatus } from './api/status.ts'
 import { openArtifacts } from './artifacts.ts'
 import { openControlStore } from './delos/control-store.ts'
-import { openFleetLog } from './delos/fleet-logs.ts'
+import { openFleetLog, SEGMENT_BYTES } from './delos/fleet-logs.ts'
 import { createLogMeter } from './delos/log-meter.ts'
 import { fleetServers } from './delos/membership/fleet-calls.ts'
 import { openAuthority } from './delos/membership/authority.ts'
 import { readJoined } from './delos/membership/joined.ts'
 import { joinFleet } from './delos/membership/join.ts'
 import { keyFiles } from './delos/membership/key-files.ts'
+import { openPoisonNote } from './delos/store/poison-note.ts'
+import { tuningOf } from './delos/serve/tuning.ts'
 import { watchedStore } from './delos/store-watch.ts'
 import type { VirtualLog } from './delos/virtual-log/virtual-log.ts'
 import { connectServers, peersAddress } from './fleet-servers.ts'
@@ -94,16 +96,24 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const initialOf = (name: 'control' | 'kv'): { initial?: RegisterValue } => (registers === null ? {} : { initial: registers[name] })
   const { peers } = servers
   const { profile } = options
-  const shared = { paths, identity, peers, logger: log, onFatal, ...(profile === null ? {} : { profile }) }
+  const { segmentBytes } = tuningOf(process.env, SEGMENT_BYTES)
+  const shared = { paths, identity, peers, segmentBytes, logger: log, onFatal, ...(profile === null ? {} : { profile }) }
   let chain: VirtualLog | null = null
   const control = await openControlLog({
     openLog: async (from) =>
       (chain = await openFleetLog('control', { ...shared, ...initialOf('control'), from, onSync: meter.onSync('control') })),
     ...{ dbFile: paths.stateDb, systems: controlSystems, clock: Date.now, log, onFatal },
+    poison: openPoisonNote(join(paths.log, 'control')),
   })
   assert(chain !== null, 'a control log has a log')
   const controlChain: VirtualLog = chain
-  const store = await openControlStore({ ...shared, ...initialOf('kv'), control: controlChain, onSync: meter.onSync('kv') })
+  const store = await openControlStore({
+    ...shared,
+    ...initialOf('kv'),
+    control: controlChain,
+    state: control.copy,
+    onSync: meter.onSync('kv'),
+  })
   log.info('the state is at the end of the log', { position: control.tail(), ms: Date.now() - startedAt })
 
   const leaf = ensureLeaf(paths, log)

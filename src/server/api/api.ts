@@ -39,6 +39,8 @@ export interface ApiOptions {
 
 /** What a server answers of itself, whoever leads. */
 const OF_ITSELF = new Set(['/healthz', '/openapi.json', '/v1/status'])
+/** Operators' calls about the log that is decided on. */
+const OPERATOR_CONTROL = '/v1/delos/operator/control/'
 /** A query waits so long for a leader, and is then answered from what this server has. */
 const QUERY_PATIENCE_MS = 1500
 
@@ -52,6 +54,7 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
   const operationRoutes = new Set(operations.map(({ name }) => routeOf(name)))
   const queryRoutes = new Set(operations.filter(({ kind }) => kind === 'query').map(({ name }) => routeOf(name)))
   const { link } = options
+  const main = options.domains[0] as Domain
 
   app.addHook('onRequest', async (request, reply) => {
     const caller = whoIs(request, options.tokens, door)
@@ -65,6 +68,12 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
       )
     const path = request.url.split('?')[0] ?? ''
     if (link === null || OF_ITSELF.has(path) || (door === 'server' && path.startsWith(`${HERE}/`))) return
+    const stopped = main.control.copy.refusal()
+    if (stopped !== null && (await link.find(0)) === link.self) {
+      // It has to lead and cannot: what it knew last is read here, and the way out is asked of it itself.
+      if (queryRoutes.has(path) || path.startsWith(OPERATOR_CONTROL)) return
+      throw stopped
+    }
     // It is asked only by who took it for the leader.
     if (door === 'server') throw refuse('DELOS_NOT_LEADER', 'this server does not lead the fleet')
     if (queryRoutes.has(path) && (await link.find(QUERY_PATIENCE_MS)) === null) return
@@ -101,7 +110,6 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
       }
     }
   }
-  const main = options.domains[0] as Domain
   app.get('/openapi.json', async () => openApiDocument(operations))
   app.get('/healthz', async () => ({ ok: true, position: main.control.tail() }))
   app.get('/v1/status', async () => ({ ok: true, data: await options.status() }))

@@ -21,6 +21,9 @@ const SEARCH_MAX = 200_000
 export async function listEntries(logs: Logs, input: z.output<typeof logList.input>): Promise<z.output<typeof logList.output>> {
   const log = logs[input.log]
   const [head, tail] = [log.head(), log.tail()]
+  // The newest entries are some, whatever was trimmed; who says where to begin would be shown a beginning that is none.
+  if (input.from !== undefined && input.from < head)
+    throw refuse('DELOS_TRIMMED', `The log ${input.log} begins at ${head}; ${input.from} is no longer kept.`)
   const matches = (entry: Entry): boolean =>
     (input.type === undefined || entry.type.startsWith(input.type)) && (input.actor === undefined || entry.actor === input.actor)
   const isForward = input.from !== undefined

@@ -82,7 +82,7 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
         ...{ dbFile: paths.stateDb, systems: [delosSystem], clock: Date.now, log, onFatal },
       })
       const controlChain = chain as unknown as VirtualLog
-      const store = await openControlStore({ ...shared, control: controlChain })
+      const store = await openControlStore({ ...shared, control: controlChain, state: control.copy })
       const fleet = { control: controlChain, kv: store.chain, members: store.members, peers, self: BigInt(`0x${identity.server}`) }
       const wiring = wireDelos({ host: hostOf(control), control, store, etcd: () => etcd, fleet })
       const domains = [{ systems: [delosSystem], control }]

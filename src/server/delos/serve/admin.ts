@@ -20,7 +20,7 @@ import type { Replica } from '../store/replica.ts'
 import { refusalOf, type Refusal } from './admin-refusal.ts'
 import { enableFeature, featureRows } from './features.ts'
 import type { Members } from './members.ts'
-import { skipPosition } from './skip.ts'
+import { skipPosition, storeSkips, type SkipTarget } from './skip.ts'
 
 export interface AdminOptions {
   log: VirtualLog
@@ -30,6 +30,8 @@ export interface AdminOptions {
   features: readonly Feature[]
   clusterId: bigint
   self: bigint
+  /** what is made of the log; without it the replica's store */
+  skips?: SkipTarget
   /** calls that stand in files of their own, by their paths below `ROOT` */
   more?: Readonly<Record<string, (body: unknown) => Promise<object | Refusal>>>
 }
@@ -64,7 +66,7 @@ const updateSchema = z.object({ id: z.string().regex(/^[0-9a-f]{1,16}$/), peerUr
 
 /** Calls of `delos log` and `delos member`: JSON, for root when users are on. Refusals are `{"error": {code, message}}`. */
 export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
-  const { log, replica, identify, members } = options
+  const { log, replica, identify, members, skips = storeSkips(log, replica) } = options
   const forRoot =
     (work: (body: unknown) => Promise<object | Refusal>): JsonCall =>
     async (body: unknown, call: Call) => {
@@ -91,7 +93,9 @@ export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
     ...Object.fromEntries(Object.entries(options.more ?? {}).map(([path, work]) => [`${ADMIN_ROOT}/${path}`, forRoot(work)])),
     [`${ADMIN_ROOT}/log/loglets`]: forRoot(async () => chainOf(log)),
     [`${ADMIN_ROOT}/log/switch`]: forRoot((body) => parsed(switchSchema, body, (request) => switchLog(options, request))),
-    [`${ADMIN_ROOT}/log/skip`]: forRoot((body) => parsed(skipSchema, body, (request) => skipPosition(options, request))),
+    [`${ADMIN_ROOT}/log/skip`]: forRoot((body) =>
+      parsed(skipSchema, body, (request) => skipPosition({ ...options, target: skips }, request)),
+    ),
     [`${ADMIN_ROOT}/log/features`]: forRoot(async () => ({ features: featureRows(options) })),
     [`${ADMIN_ROOT}/log/enable`]: forRoot((body) => parsed(enableSchema, body, (request) => enableFeature(options, request))),
     [`${ADMIN_ROOT}/member/list`]: forRoot(async () => ({ members: memberRows(log.value()) })),

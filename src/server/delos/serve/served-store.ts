@@ -171,7 +171,12 @@ export async function openServedStore(given: ServedStoreOptions): Promise<Served
       },
     })
     closers.push(() => archiver.stop())
-    const trimming = keepTrimming({ ...shared, archived: archiver.heldAfter, rules: tuning.trim })
+    const trimming = keepTrimming({
+      ...shared,
+      durable: () => materialiser.durablePosition(),
+      archived: archiver.heldAfter,
+      rules: tuning.trim,
+    })
     closers.push(async () => trimming.stop())
 
     const tokenKeys = new TokenKeys(tokenKey(files.tokenKeyDir))

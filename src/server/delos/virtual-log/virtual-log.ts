@@ -78,6 +78,8 @@ const NO_LEADER: LogRole = { isLeader: false, leader: null, term: 0 }
 /** Frames of loglets that are not open here yet: kept this many, as their segment is learned in a moment. */
 const EARLY_FRAMES_MAX = 1024
 const READ_BYTES_MAX = 1024 * 1024
+/** What a server answers that once had what it is asked for. */
+const TRIMMED = 'trimmed'
 const READ_MAX = 1024
 
 export class VirtualLogRuntime implements VirtualLog {
@@ -281,11 +283,15 @@ export class VirtualLogRuntime implements VirtualLog {
   async #readElsewhere(loglet: number, from: number): Promise<LogletEntry[] | null> {
     const others = presentServers(this.#value).filter(({ server }) => server !== this.#parts.self.server)
     const start = others.length === 0 ? 0 : randomInt(others.length)
+    let gaveUp: bigint | null = null
     for (let i = 0; i < others.length; i += 1) {
       const other = others[(start + i) % others.length]
       const answer = other === undefined ? null : await this.#channel.ask(BigInt(`0x${other.id}`), { what: 'read', loglet, from })
       if (Array.isArray(answer) && answer.length > 0) return answer
+      if (answer !== null && !Array.isArray(answer) && answer.problem === TRIMMED) gaveUp = BigInt(`0x${other?.id}`)
     }
+    // Nobody has it any more: a snapshot holds it.
+    if (gaveUp !== null) this.#tellBehind(gaveUp)
     return null
   }
 
@@ -536,7 +542,8 @@ export class VirtualLogRuntime implements VirtualLog {
     const segment = segmentOf(this.#value, question.loglet)
     if (segment !== null) await this.#open(segment)
     const stretch = this.#stretches.get(question.loglet)
-    if (segment?.end == null || stretch === undefined || question.from < stretch.head()) return null
+    if (segment?.end == null || stretch === undefined) return null
+    if (question.from < stretch.head()) return { problem: TRIMMED }
     const entries = stretch.read(question.from, Math.min(READ_MAX, segment.end - question.from))
     let bytes = 0
     const fitting = entries.findIndex(({ payload }, i) => (bytes += payload.length) > READ_BYTES_MAX && i > 0)
