@@ -17,7 +17,7 @@ import { newFleet, type TestFleet } from '../support/fleet.ts'
 const fleets: TestFleet[] = []
 afterEach(async () => {
   for (const fleet of fleets.splice(0)) await fleet.end()
-}, 60_000)
+}, 120_000)
 
 /** A context whose logs are of small files, with few positions kept. */
 function smallFleet(): TestFleet {

@@ -122,7 +122,7 @@ export async function keepControl(options: ControlUpkeepOptions): Promise<Contro
     if (copy.isBehind() || keeping !== null) return false
     const since = copy.applied() - durable()
     // A log that does not begin at its beginning makes no state without a copy.
-    if (durable() === 0 && chain.head() > 1) return true
+    if (durable() === 0 && copy.applied() > 0 && chain.localHead() > 1) return true
     return (
       since >= tuning.keep.positionsMax || (since >= tuning.trim.margin && since > 0 && performance.now() - keptAtMs >= tuning.keep.everyMs)
     )
