@@ -14,6 +14,10 @@ const clientOf = (fleet: TestFleet): ReturnType<typeof createClient> =>
   createClient({ socketPath: join(fleet.root, 'muster.sock'), isTls: false, token: null }, 'user:test')
 const putMeta = (fleet: TestFleet, name: string, text: string): Promise<unknown> =>
   clientOf(fleet).call('delos.meta.put', { kind: 'thing', name, body: text })
+const namesOf = async (fleet: TestFleet): Promise<string[]> => {
+  const { data } = await clientOf(fleet).call('delos.meta.ls', { kind: 'thing' })
+  return (data as { records: { name: string }[] }).records.map(({ name }) => name)
+}
 
 async function kill(fleet: TestFleet): Promise<void> {
   const pid = fleet.serverPid() as number
@@ -37,13 +41,12 @@ function rot(fleet: TestFleet, text: string): void {
 
 test(
   'a damaged control log of a server alone: the state holds what it did, or what is lost is said and confirmed',
-  { timeout: 240_000 },
+  { timeout: 480_000 },
   async () => {
     const a = newFleet()
     fleets.push(a)
     await a.data('up', '--name', 'a', '--nodes', '0')
     for (const name of ['one', 'two', 'three']) await putMeta(a, name, `text-of-${name}`)
-    expect((await a.muster('delos', 'log', 'repair', '--plan', '--json')).json.error.code).toBe('SERVER_RUNNING')
     await kill(a)
     expect(await a.data('delos', 'log', 'repair', '--plan')).toMatchObject({ how: 'nothing' })
 
@@ -66,8 +69,7 @@ test(
     const done = await a.data('delos', 'log', 'repair', '--yes')
     for (const kept of done.damaged) expect(existsSync(kept)).toBe(true)
     await a.data('up')
-    const { records } = await a.data('delos', 'meta', 'ls', '--kind', 'thing')
-    expect(records.map(({ name }: { name: string }) => name)).toEqual(['one', 'three', 'two'])
+    expect(await namesOf(a)).toEqual(['one', 'three', 'two'])
     await putMeta(a, 'four', 'text-of-four')
     await putMeta(a, 'five', 'text-of-five')
 
@@ -83,8 +85,7 @@ test(
     const said = await a.muster('delos', 'log', 'repair', '--confirm', 'a')
     expect([said.exitCode, said.stdout]).toEqual([0, expect.stringContaining(`LOST: positions ${worse.lost.from} to ${worse.lost.to}`)])
     await a.data('up')
-    const left = await a.data('delos', 'meta', 'ls', '--kind', 'thing')
-    expect(left.records.map(({ name }: { name: string }) => name)).toEqual(['one', 'three', 'two'])
+    expect(await namesOf(a)).toEqual(['one', 'three', 'two'])
     await putMeta(a, 'six', 'text-of-six')
     expect((await a.data('delos', 'log', 'repair', '--plan').catch((error: Error) => error.message)) as string).toContain('SERVER_RUNNING')
   },

@@ -11,7 +11,9 @@ export function renderRepair({ log, dir, name, gaps, begins, ends, restored, dro
   )
   for (const { from, to } of restored) lines.push(`${rangeText(from, to)} is taken from the archive`)
   if (dropped !== null)
-    lines.push(`${rangeText(dropped.from, dropped.to)} leaves the log; the state holds what it did, up to position ${stateEnd}`)
+    lines.push(
+      `${rangeText(dropped.from, dropped.to)} will not be in the log; the state holds what was done there, up to position ${stateEnd}`,
+    )
   if (lost === null) lines.push('Nothing that was acknowledged is lost.')
   else
     lines.push(

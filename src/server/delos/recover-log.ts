@@ -35,7 +35,7 @@ export interface Recovered {
 export function corrupt(file: string, offset: number, position: number, reason: string): MusterError {
   return new MusterError('DELOS_LOG_CORRUPT', `${file} is damaged at offset ${offset}, log position ${position}: ${reason}.`, {
     details: { file, offset, position, reason },
-    hint: 'A server alone: `muster delos log repair --plan` says what can be done. One of several begins with an empty directory, and gets all from the others.',
+    hint: 'Of a server alone: `muster delos log repair --plan` says what can be done. Restore a snapshot, or begin with an empty directory and get all from the other servers, where there are some.',
   })
 }
 
