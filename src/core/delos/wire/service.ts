@@ -31,6 +31,8 @@ export type Unary<Request, Response> = (request: Request, raw: Uint8Array, call:
 
 /** Where a stream's answers go. */
 export interface Sink<Response> {
+  /** A message up to here is encoded without holding up everything else. Longer ones are sent too. */
+  readonly messageBytes: number
   /** False: the reader is slow; send nothing more until `onReady`, or keep what is waiting within a bound of your own. */
   send(response: Response): boolean
   /** The same with a message that is encoded already, so that one encoding serves many streams. */
@@ -54,6 +56,7 @@ export type Streaming<Request, Response> = (call: Call, sink: Sink<Response>) =>
 /** The services of one port, by `Service/Method` of etcd's packages. A method that is left out is answered 12 Unimplemented. */
 export interface EtcdService {
   'KV/Range': Unary<m.RangeRequest, m.RangeResponse>
+  'KV/RangeStream': Streaming<m.RangeRequest, m.RangeStreamResponse>
   'KV/Put': Unary<m.PutRequest, m.PutResponse>
   'KV/DeleteRange': Unary<m.DeleteRangeRequest, m.DeleteRangeResponse>
   'KV/Txn': Unary<m.TxnRequest, m.TxnResponse>

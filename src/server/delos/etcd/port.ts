@@ -164,7 +164,10 @@ export async function openEtcdPort(options: EtcdPortOptions): Promise<EtcdPort> 
         connections: connections.size,
         sockets: sockets.size,
         streams: sum(all.map(({ http2 }) => http2.streams.size)),
-        heldBytes: sum(all.map(({ http2 }) => http2.queuedBytes)) + sum([...sockets].map(({ writableLength }) => writableLength)),
+        heldBytes:
+          gateway.promisedBytes() +
+          sum(all.map(({ http2 }) => http2.queuedBytes + http2.promisedBytes)) +
+          sum([...sockets].map(({ writableLength }) => writableLength)),
         pendingBytes: sum(all.map(({ pendingBytes }) => pendingBytes)),
         failures: { ...failures },
       }

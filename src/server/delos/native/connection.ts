@@ -84,6 +84,21 @@ export class NativeSocket implements NativeConnection {
     })
   }
 
+  /** Whether nobody is there to be answered. */
+  get isOver(): boolean {
+    return this.#socket.destroyed
+  }
+
+  /** Writes what was written to `out`, the beginning of a frame last, and the rest of that frame. */
+  writeWith(parts: readonly Uint8Array[]): void {
+    if (!this.#socket.writable) return
+    this.#socket.cork()
+    this.#socket.write(this.out.take())
+    for (const part of parts) this.#socket.write(part)
+    this.#socket.uncork()
+    this.flushSoon()
+  }
+
   shutDown(): void {
     this.#end()
   }

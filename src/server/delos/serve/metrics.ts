@@ -29,6 +29,11 @@ export interface Counters {
   watchWaitingBytes: () => number
   watchStreams: () => number
   leases: () => number
+  rangeStreams: () => number
+  /** slices of long readings and streams that wait for their turn */
+  longReads: () => number
+  /** bytes that long readings have found so far */
+  longReadBytes: () => number
 }
 
 type Labels = Readonly<Record<string, string>>
@@ -247,6 +252,9 @@ function sayQueues(text: MetricsText, { counters, ports, queues }: MetricsSource
     'Bytes of requests that wait for their answer.',
     sum(({ pendingBytes }) => pendingBytes),
   )
+  text.gauge('muster_delos_long_reads_waiting', 'Long readings and streams of keys that wait for their next slice.', counters.longReads())
+  text.gauge('muster_delos_long_reads_bytes', 'Bytes of answers that are being put together in slices.', counters.longReadBytes())
+  text.gauge('muster_delos_range_streams', 'Streams of keys that are open now.', counters.rangeStreams())
   text.gauge('muster_delos_watch_waiting_bytes', 'Bytes of events that wait for slow readers of watches.', counters.watchWaitingBytes())
   text.gauge('muster_delos_watch_behind_revisions', 'Revisions that the watch furthest behind has yet to see.', counters.watchesBehindBy())
   if (queues === undefined) return
