@@ -51,6 +51,8 @@ const switchSchema = z.object({
   caFile: z.string().optional(),
   certFile: z.string().optional(),
   keyFile: z.string().optional(),
+  /** the etcd is this log's alone, and may forget what was trimmed */
+  compacts: z.boolean().default(false),
   /** names: whom the caller takes for the voters of a quorum, or the server of a file */
   members: z.array(z.string()).default([]),
 })
@@ -168,13 +170,14 @@ function intentOf({ log, clusterId, self }: AdminOptions, request: SwitchRequest
     return { kind: 'switch', to, config: { server: voters[0] as number } }
   }
   if (request.endpoints.length === 0) return { code: 'USAGE', message: '--to etcd needs --endpoints' }
-  const { endpoints, user, passwordFile, caFile, certFile, keyFile } = request
+  const { endpoints, user, passwordFile, caFile, certFile, keyFile, compacts } = request
   const given = Object.fromEntries(
     Object.entries({ user, passwordFile, caFile, certFile, keyFile }).filter(([, text]) => text !== undefined),
   )
   const opener = presentServers(value).find(({ id }) => BigInt(`0x${id}`) === self)?.server ?? 0
   const prefix = request.prefix ?? `/muster/${clusterId.toString(16)}/kv`
-  return { kind: 'switch', to, config: { endpoints, prefix, opener, ...(given as Record<string, string>) } }
+  const own = { ...(given as Record<string, string>), ...(compacts ? { compacts } : {}) }
+  return { kind: 'switch', to, config: { endpoints, prefix, opener, ...own } }
 }
 
 function chainOf(log: VirtualLog): object {

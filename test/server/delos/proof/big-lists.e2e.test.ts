@@ -100,3 +100,59 @@ describe('lists that are large', () => {
     ).toHaveLength(10)
   }, 240_000)
 })
+
+const LISTED = 60
+
+describe('lists that are asked for again and again', () => {
+  let cluster: DelosServers
+
+  beforeAll(async () => {
+    cluster = await newDelosServers(3)
+    for (const server of cluster.servers) server.start()
+    const isThere = async ({ url }: DelosServerProcess): Promise<boolean> => (await fetch(`${url}/version`).catch(() => null))?.ok === true
+    await eventually('they are there', 120_000, async () => (await Promise.all(cluster.servers.map(isThere))).every(Boolean))
+    await cluster.healthy()
+    const client = connectNative({ endpoints: cluster.servers.map(({ url }) => url), patienceMs: 60_000 })
+    const value = 'v'.repeat(MIB)
+    for (let i = 0; i < LISTED; i += 1) await client.put(`big/${String(i).padStart(4, '0')}`, value)
+    client.close()
+  }, 240_000)
+  afterAll(() => cluster.remove())
+
+  const metricOf = async (url: string, name: string): Promise<number> =>
+    Number(new RegExp(`^${name} (.*)$`, 'm').exec(await (await fetch(`${url}/metrics`)).text())?.[1])
+
+  test('hold up neither keepalives nor puts, and cost no leader its lead', async () => {
+    const leading = await Promise.all(cluster.servers.map(({ url }) => metricOf(url, 'etcd_server_is_leader')))
+    const { url } = cluster.servers[leading.indexOf(1)] as DelosServerProcess
+    const changes = await metricOf(url, 'etcd_server_leader_changes_seen_total')
+    const { body } = await gateway(url, 'lease/grant', { TTL: 5 })
+    let [lists, isOver] = [0, false]
+    // Two connections, each with one list of 60 MiB after the other.
+    const asking = [0, 1].map(async () => {
+      const client = connectNative({ endpoints: [url], answerMs: 60_000, patienceMs: 120_000 })
+      while (!isOver) {
+        const { kvs } = await client.range(rangeRequest(under('big')))
+        expect(kvs).toHaveLength(LISTED)
+        lists += 1
+      }
+      client.close()
+    })
+    let [renewed, put] = [0, 0]
+    const until = Date.now() + 60_000
+    while (lists < 8 && Date.now() < until) {
+      const kept = await gateway(url, 'lease/keepalive', { ID: body.ID }, '', 10_000)
+      if ((kept.body.result as { TTL?: string } | undefined)?.TTL === '5') renewed += 1
+      if ((await putKey(url, 'small', String(put), 10_000)) !== null) put += 1
+    }
+    isOver = true
+    await Promise.all(asking)
+    expect(lists).toBeGreaterThanOrEqual(8)
+    // Several for each list, which would be held up for a good part of a second if it were made in one go.
+    expect(renewed).toBeGreaterThan(lists * 2)
+    expect(put).toBe(renewed)
+    expect(await metricOf(url, 'etcd_server_leader_changes_seen_total')).toBe(changes)
+    expect(await metricOf(url, 'etcd_server_is_leader')).toBe(1)
+    expect(await metricOf(url, 'muster_delos_long_reads_bytes')).toBe(0)
+  }, 180_000)
+})
