@@ -35,7 +35,7 @@ export function* jsonPieces<Message>(schema: Schema<Message>, message: Message):
     const value = (message as Values)[name]
     if (value === null || value === undefined) continue
     if (field.kind !== 'message') {
-      const one = JSON.stringify(toJson({ name: schema.name, fields: { [name]: field } } as unknown as Schema<unknown>, { [name]: value }))
+      const one = JSON.stringify(toJson<unknown>({ name: schema.name, fields: { [name]: field } }, { [name]: value }))
       if (one === '{}') continue
       yield comma + one.slice(1, -1)
     } else {
