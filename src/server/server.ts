@@ -10,8 +10,8 @@ import { createLogger } from '../platform/logger.ts'
 import type { StatePaths } from '../platform/paths.ts'
 import { identify } from '../platform/process.ts'
 import { createDoors } from './api/doors.ts'
-import { openTokens } from './api/roles.ts'
 import { describeStatus } from './api/status.ts'
+import { openTokens } from './api/tokens.ts'
 import { openArtifacts } from './artifacts.ts'
 import { openControlStore } from './delos/control-store.ts'
 import { openFleetLog } from './delos/fleet-logs.ts'
@@ -119,6 +119,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   })
   const fleet = { control: controlChain, kv: store.chain, members: store.members, peers, self }
   const run = runOnLeader(control, link)
+  const tokens = openTokens(control.db, paths.keys)
   await servers.host({ control: controlChain, kv: store.chain, members: store.members, run, position: control.tail })
   const own = openArtifacts(paths.artifacts)
   let etcd: string | null = null
@@ -126,7 +127,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const parts: ServerParts = {
     ...{ paths, log, control, store, scuba, telemetry, meter, link, fleet, memberToken: servers.memberToken },
     artifacts: { own, fleet: spreadArtifacts(own, () => otherVoters(controlChain, identity.server), link) },
-    tokens: openTokens(paths.keys),
+    tokens,
     etcd: () => etcd,
     status: (hub) =>
       describeStatus({ paths, control, store, supervisor, hub, link, leaf, startedAt, listen, etcd, servers: () => fleetServers(fleet) }),
@@ -138,6 +139,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     lead: () => lead(parts),
     following: followingHouse(parts, link),
   })
+  tokens.takeOver(run, log)
   await doors.openSocket(paths.socket)
   if (options.listen) listen = await doors.openTcp(options.listen)
   if (options.etcd) etcd = await store.openPort(options.etcd)
@@ -162,6 +164,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     log.info('the server stops; agents and tasks go on')
     supervisor.detach()
     await doors.close()
+    tokens.stop()
     await turns.stop()
     link.close()
     await telemetry.stop()

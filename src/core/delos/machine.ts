@@ -1,4 +1,5 @@
 import { defineEntry } from '../contracts/entry.ts'
+import { ACCESS_ENTRIES } from './entries/access.ts'
 import { ALARM_ENTRIES } from './entries/alarm.ts'
 import { CONFIG_ENTRIES } from './entries/config.ts'
 import { MEMBER_ENTRIES } from './entries/member.ts'
@@ -30,4 +31,12 @@ export const scopeReleased = defineEntry({
   },
 })
 
-export const controlEntries = [scopeLocked, scopeReleased, ...CONFIG_ENTRIES, ...META_ENTRIES, ...ALARM_ENTRIES, ...MEMBER_ENTRIES]
+export const controlEntries = [
+  scopeLocked,
+  scopeReleased,
+  ...CONFIG_ENTRIES,
+  ...META_ENTRIES,
+  ...ALARM_ENTRIES,
+  ...MEMBER_ENTRIES,
+  ...ACCESS_ENTRIES,
+]

@@ -1,4 +1,5 @@
 /** What can be asked of delos, and what other systems use in their own decisions. */
+export * from './operations/access.ts'
 export * from './operations/config.ts'
 export * from './operations/config-look.ts'
 export * from './operations/kv.ts'

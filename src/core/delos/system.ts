@@ -4,6 +4,7 @@ import { canaryController } from './config/canary.ts'
 import { publishController } from './config/publish.ts'
 import { controlEntries } from './machine.ts'
 import {
+  accessOperations,
   configLookOperations,
   configOperations,
   kvOperations,
@@ -33,6 +34,7 @@ export const delosSystem: System = {
     ...configLookOperations,
     ...metaOperations,
     ...memberOperations,
+    ...accessOperations,
     ...kvOperations,
     ...leaseOperations,
     ...lockOperations,

@@ -121,7 +121,7 @@ function whoIs(request: FastifyRequest, tokens: TokenStore, door: Door): Caller 
   const caller = token ? tokens.find(token) : null
   if (!caller && request.url !== '/healthz')
     throw refuse('NOT_PERMITTED', 'this listener wants a valid bearer token', {
-      hint: 'Make one with `muster token issue NAME` on the server.',
+      hint: 'Make one with `muster token issue NAME` on a server of the fleet.',
     })
   return caller ?? { actor: 'anonymous', role: 'viewer' }
 }

@@ -10,8 +10,10 @@ import {
   memberToken,
   snapshotSave,
   status,
+  tokenIssue,
 } from '../../core/delos/operations.ts'
 import type { ActionDef } from '../../core/contracts/operation.ts'
+import { createIssueAction } from '../api/tokens.ts'
 import type { ControlLog } from '../state/control-log.ts'
 import type { ActionContext, ServerHost, Wish, Wiring } from '../host.ts'
 import { createConfigKeys } from './config-keys.ts'
@@ -56,6 +58,7 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
       ...Object.fromEntries(
         own.map(({ name }) => [name, (input: unknown, who: ActionContext, wish: Wish) => store.operate(name, input, who, wish)]),
       ),
+      [tokenIssue.name]: createIssueAction(host),
       ...(makeToken === undefined ? {} : { [memberToken.name]: makeToken }),
     },
     actions: {

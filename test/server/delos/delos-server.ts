@@ -16,7 +16,7 @@ import { wireDelos } from '../../../src/server/delos/wire.ts'
 import type { ServerHost } from '../../../src/server/host.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths, type StatePaths } from '../../../src/platform/paths.ts'
-import { openTokens } from '../../../src/server/api/roles.ts'
+import { openTokens } from '../../../src/server/api/tokens.ts'
 
 /** A control plane with delos alone, in this process, on a real socket and real logs. */
 export interface DelosServer {
@@ -89,7 +89,7 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
       const options = {
         domains,
         wirings: [wiring],
-        tokens: openTokens(paths.keys),
+        tokens: openTokens(control.db, paths.keys),
         log,
         status: async () => ({}),
         link: null,

@@ -14,7 +14,6 @@ import type { ServerHost } from '../../../src/server/host.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths } from '../../../src/platform/paths.ts'
 import { isAlive, readProcessId, signalProcess } from '../../../src/platform/process.ts'
-import { openTokens } from '../../../src/server/api/roles.ts'
 import { createScubaClient } from '../../../src/server/scuba/client.ts'
 import { ensureLeaf, leafPidFile } from '../../../src/server/scuba/process.ts'
 import { createTelemetry } from '../../../src/server/scuba/telemetry.ts'
@@ -56,7 +55,7 @@ beforeAll(async () => {
     {
       domains: [{ systems: [scubaSystem], control }],
       wirings,
-      tokens: openTokens(paths.keys),
+      tokens: { find: () => null },
       log,
       status: async () => ({}),
       link: null,
