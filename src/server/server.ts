@@ -28,6 +28,7 @@ import { runOnLeader } from './following/run-on-leader.ts'
 import { followingHouse } from './following/house.ts'
 import { openLeaderLink } from './following/leader-link.ts'
 import { spreadArtifacts } from './following/spread-artifacts.ts'
+import { tellLeader } from './following/tell-leader.ts'
 import { takeTurns } from './following/turns.ts'
 import { lead, type ServerParts } from './leading.ts'
 import { agentProcess, readLocalFleet } from './processes/fleet.ts'
@@ -109,7 +110,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const leaf = ensureLeaf(paths, log)
   const scuba = createScubaClient(paths.scubaSocket)
   const telemetry = createTelemetry(scuba, log)
-  onLine = (row) => telemetry.add('muster_logs', { ...row, time: Date.now() })
+  onLine = (row) => telemetry.add('muster_logs', { ...row, server: identity.name, time: Date.now() })
   control.onEntries((entries) => mirrorEntries(entries, telemetry))
   const supervisor = createSupervisor(log)
   const self = BigInt(`0x${identity.server}`)
@@ -134,6 +135,11 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   }
 
   await leaf.start()
+  const telling = tellLeader({
+    ...{ leaf: scuba, link, log, leads: control.leads },
+    hasOthers: () => presentServers(controlChain.value()).length > 1,
+    onLost: (rows) => telemetry.add('muster_metrics', { name: 'telemetry.untold', target: identity.name, value: rows, kind: 'count' }),
+  })
   const turns = await takeTurns({
     ...{ doors, log, leads: control.leads, onLead: control.onLead },
     lead: () => lead(parts),
@@ -166,6 +172,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     await doors.close()
     tokens.stop()
     await turns.stop()
+    await telling.stop()
     link.close()
     await telemetry.stop()
     await leaf.detach()
