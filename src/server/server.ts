@@ -54,6 +54,8 @@ export interface ServerOptions {
   isVoter: boolean
   /** `HOST:PORT` where other servers reach this one; null: what it was before, at first 127.0.0.1 and a free port */
   peers: string | null
+  /** where this server is; null: as before */
+  region: string | null
   /** how soon silence of the leader is believed to be its end; null: `wan` */
   profile: 'lan' | 'wan' | null
   /** the log can no longer be written: end the process */
@@ -86,7 +88,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const meter = createLogMeter(watchedStore(process.env))
   const { onFatal } = options
   if (options.join !== null) await joinWith(options.join, options, paths)
-  const identity = await holdIdentity(paths, options.name)
+  const identity = await holdIdentity(paths, options.name, options.region)
   const authority = openAuthority({ keysDir: paths.keys, identity, hosts: () => hostsOf(options.peers), now: Date.now, logger: log })
   const tls = keyFiles(paths.keys).readServer() === null ? null : await authority.tls()
   const doors = createDoors()

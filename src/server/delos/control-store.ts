@@ -15,6 +15,8 @@ import type { Identity } from '../state/identity.ts'
 import { fleetMembers, type FleetMembers } from './membership/fleet-members.ts'
 import { scopedPeers, type Peers } from './quorum/peers.ts'
 import { adminCalls } from './serve/admin.ts'
+import type { LeaderChange } from '../../core/delos/measure/server-page.ts'
+import { LeaderGap } from './serve/leader-gap.ts'
 import { Measures } from './serve/measures.ts'
 import { createMembers } from './serve/members.ts'
 import { openServedStore } from './serve/served-store.ts'
@@ -39,6 +41,10 @@ export interface ControlStore {
   operate: (name: string, input: unknown, who: { actor: string; signal?: AbortSignal }, wish?: Wish) => Promise<CarriedOut<unknown>>
   /** Answers etcd's clients at `HOST:PORT` too; gives the address it really has. Rejects with PORT_TAKEN or USAGE. */
   openPort: (address: string) => Promise<string>
+  /** that something archives its log */
+  archive: () => boolean
+  /** the last change of who leads either log, as this server saw it */
+  gaps: Record<'control' | 'kv', () => LeaderChange | null>
   /** oldest revision that can be read */
   oldest: () => number
   close: () => Promise<void>
@@ -79,7 +85,13 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
   const clientUrls: string[] = []
   const options = {
     ...{ name: identity.name, dataDir: paths.root, self, clusterId, clusterToken: 'muster', advertiseClientUrls: clientUrls },
-    ...{ quotaBytes: QUOTA_BYTES, requestBytesMax: REQUEST_BYTES_MAX, authToken: 'simple', features: FEATURES },
+    ...{
+      quotaBytes: QUOTA_BYTES,
+      requestBytesMax: REQUEST_BYTES_MAX,
+      authToken: 'simple',
+      features: FEATURES,
+      region: identity.region ?? null,
+    },
     autoCompaction: { mode: 'revision', keep: HISTORY_REVISIONS } as const,
   }
   const ports: EtcdPort[] = []
@@ -104,7 +116,13 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
     changed: (own, aside, chain) => {
       const ofControl = createMembers({
         ...{ log: control, applied: () => control.tail() - 1, aside, self: self.id, clusterToken: 'muster', logger },
-        ...{ topic: 'server.health.control', features: FEATURES, promotes: 'odd', listen: () => peers.listen() },
+        ...{
+          topic: 'server.health.control',
+          features: FEATURES,
+          region: identity.region ?? null,
+          promotes: 'odd',
+          listen: () => peers.listen(),
+        },
       })
       members = fleetMembers({
         control: { log: control, members: ofControl },
@@ -118,6 +136,9 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
   if (log === null || members === null) throw new MusterError('INTERNAL', 'the store has no log')
   const quiet: QuietLog = log
   const both: FleetMembers = members
+  const gap = new LeaderGap(control.role().leader)
+  const stopRole = control.onRole((role) => gap.noteRole(role))
+  control.onCommitted(() => gap.noteEntry())
   const oldest = (): number => Math.max(store.replica.store.compactRevision, 1)
 
   return {
@@ -135,6 +156,8 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
         }),
       ),
     },
+    archive: () => store.archive() !== null,
+    gaps: { control: () => gap.last, kv: () => measures.lastChange },
     oldest,
     operate: async (name, input, { actor, signal }, wish = DO_IT) => {
       const operation = storeOperations.get(name)
@@ -170,6 +193,7 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
     close: async () => {
       for (const port of ports) await port.close()
       both.stop()
+      stopRole()
       measures.stop()
       await store.close()
       await store.log.close()

@@ -21,7 +21,7 @@ import type { ControlStore } from './control-store.ts'
 import { historyOf } from './kv-history.ts'
 import { readableKvLog } from './kv-log.ts'
 import { sendKvWatch } from './kv-watch.ts'
-import { fleetCalls, type FleetCallsOptions } from './membership/fleet-calls.ts'
+import { fleetCalls, fleetServers, type FleetCallsOptions } from './membership/fleet-calls.ts'
 import { operatorRoutes } from './membership/operator-routes.ts'
 import { createLogMeter, type LogMeter } from './log-meter.ts'
 import { describeLogs, listEntries, showEntry, type Logs } from './log-views.ts'
@@ -67,7 +67,10 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
       [logShow.name]: async (input) => showEntry(logs, input),
       [snapshotSave.name]: async ({ file }: { file: string }) => saveSnapshot(sourceOf(host, control, store, fleet.control), file),
       [status.name]: async () =>
-        describeLogs({ logs, chains: { control: fleet.control, kv: store.chain }, dir: host.paths.log, store, etcd: etcd() }),
+        describeLogs({
+          ...{ logs, chains: { control: fleet.control, kv: store.chain }, gaps: store.gaps, servers: fleetServers(fleet) },
+          ...{ dir: host.paths.log, store, etcd: etcd() },
+        }),
     },
     start: () => {
       meter.start(host, logs, host.paths.log)

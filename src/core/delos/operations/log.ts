@@ -53,12 +53,38 @@ export const status = defineAction({
   isMutation: false,
   input: z.object({}),
   output: z.object({
-    /** what a failure can take, e.g. `single (one disk)` */
+    /** of the log of muster's own state: `single`, `quorum 3`, `etcd`; with `+archive` when it is archived */
     durability: z.string(),
+    /** all of the fleet, as the one that answers sees them */
+    servers: z.array(
+      z.object({
+        name: z.string(),
+        id: z.string(),
+        role: z.string(),
+        leads: z.boolean(),
+        region: z.string().nullable(),
+        /** why it is not reached; null: it is */
+        trouble: z.string().nullable(),
+        /** batches that it is behind; null: not known, as all that follows */
+        lag: z.number().int().nullable(),
+        /** a write of the log until fdatasync returned, ms */
+        syncP50Ms: z.number().nullable(),
+        syncP99Ms: z.number().nullable(),
+        /** how much its clock is ahead, ms */
+        clockOffMs: z.number().nullable(),
+      }),
+    ),
     logs: z.array(
       z.object({
         log: logNameSchema,
         loglet: z.string(),
+        /** name of the server that leads it; null: none does */
+        leader: z.string().nullable(),
+        durability: z.string(),
+        /** the last change of leaders that the asked server saw, and how long nobody led; null: none since it started */
+        lastChange: z.object({ at: z.number(), from: z.string(), to: z.string(), gapMs: z.number() }).nullable(),
+        /** of the last change of where it lies: how long nothing could be written; null: none, or nobody wanted to */
+        lastSwitchGapMs: z.number().nullable(),
         head: z.number().int(),
         tail: z.number().int(),
         dir: z.string(),

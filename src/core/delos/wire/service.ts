@@ -5,6 +5,8 @@ export interface RpcError {
   /** gRPC status: 3 InvalidArgument, 5 NotFound, 9 FailedPrecondition, 11 OutOfRange, 14 Unavailable, 16 Unauthenticated … */
   code: number
   text: string
+  /** more than etcd's clients are told, for people */
+  why?: string
 }
 
 /** What is known of who calls, and how long they wait. */

@@ -73,6 +73,7 @@ export function fleetMembers({ control, kv, leads, logger }: FleetMembersOptions
 
   return {
     health: control.members.health,
+    ask: control.members.ask,
     tellName: control.members.tellName,
     add: async () => BY_TOKEN,
     remove: async (id) => both(await control.members.remove(id)),

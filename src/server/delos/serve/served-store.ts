@@ -61,6 +61,7 @@ export interface ServedStoreOptions {
     | 'requestBytesMax'
     | 'authToken'
     | 'features'
+    | 'region'
   >
   files: { kvDb: string; snapshotDir: string; tokenKeyDir: string }
   /** those left out are etcd's */
@@ -186,6 +187,7 @@ export async function openServedStore(given: ServedStoreOptions): Promise<Served
         applied: () => replica.applied,
         clusterToken: options.clusterToken,
         features: options.features,
+        region: options.region ?? null,
         listen: () => peers.listen(),
       },
       ...(given.promotes === undefined ? {} : { promotes: given.promotes }),
