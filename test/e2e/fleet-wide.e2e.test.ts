@@ -15,9 +15,9 @@ let listenB: string
 beforeAll(async () => {
   a = newFleet()
   b = newFleet()
-  await a.data('up', '--name', 'a')
+  await a.data('up', '--name', 'a', '--region', 'us')
   const { token } = await a.data('delos', 'member', 'token')
-  const up = await b.data('up', '--join', token, '--name', 'b', '--listen', '127.0.0.1:0')
+  const up = await b.data('up', '--join', token, '--name', 'b', '--region', 'eu', '--listen', '127.0.0.1:0')
   listenB = up.server.listen
 }, 180_000)
 afterAll(async () => {
@@ -66,18 +66,47 @@ test(
     expect(gateways).toHaveLength(1)
     const traffic = startTraffic(gateways, 'web', 200)
     try {
-      const ended = async (rollout: string): Promise<{ state: string; cause: string | null }> => {
-        let last = { rollout: '', state: '', cause: null, endedAtMs: null }
+      const ended = async (rollout: string): Promise<{ state: string; causeText: string | null }> => {
+        let last = { rollout: '', state: '', causeText: null, endedAtMs: null }
         await eventually(`the end of ${rollout}`, 180_000, async () => {
           last = (await a.data('deploy', 'status', 'web')).rollouts[0]
           return last.rollout === rollout && last.endedAtMs !== null
         })
         return last
       }
-      expect(await ended(await rollOut('good', {}))).toMatchObject({ state: 'succeeded' })
-      expect(await ended(await rollOut('bad', { failRate: 0.5 }))).toMatchObject({ state: 'rolled-back' })
+      const good = await ended(await rollOut('good', {}))
+      expect(good.state, String(good.causeText)).toBe('succeeded')
+      const bad = await ended(await rollOut('bad', { failRate: 0.5 }))
+      expect(bad.state).toBe('rolled-back')
+      expect(bad.causeText).toMatch(/canary/)
     } finally {
       await traffic.stop()
     }
+  },
+)
+
+test(
+  'the lead goes to a server of the region that is preferred once it may vote, and stays when the wish is over',
+  { timeout: 300_000 },
+  async () => {
+    const wished = await b.data('delos', 'leader', 'move', '--prefer', 'region=eu')
+    expect(wished.region).toBe('eu')
+    expect((await a.data('delos', 'leader', 'show')).leader).toBe('a')
+    await a.data('delos', 'member', 'promote', 'b', '--allow-even')
+    await eventually('b leads', 200_000, async () => (await a.data('delos', 'leader', 'show')).leader === 'b')
+    expect(await a.data('delos', 'leader', 'show')).toMatchObject({ region: 'eu', prefers: 'eu' })
+    await a.data('delos', 'leader', 'move', '--prefer', 'none')
+    expect((await b.data('delos', 'leader', 'show')).prefers).toBeNull()
+
+    const { servers, logs, durability } = await a.data('delos', 'status')
+    expect(durability).toBe('quorum 2')
+    expect(servers).toMatchObject([
+      { name: 'a', region: 'us', role: 'voter', trouble: null },
+      { name: 'b', region: 'eu', role: 'voter', leads: true, trouble: null },
+    ])
+    for (const { syncP99Ms, lag } of servers) expect([syncP99Ms > 0, typeof lag]).toEqual([true, 'number'])
+    expect(logs).toMatchObject([{ log: 'control', leader: 'b', loglet: 'quorum' }, { log: 'kv' }])
+    const refused = await a.muster('delos', 'leader', 'move', '--prefer', 'eu', '--json')
+    expect(refused.json.error.code).toBe('USAGE')
   },
 )

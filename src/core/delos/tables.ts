@@ -28,6 +28,8 @@ export const CONTROL_TABLES = [
     not_after INTEGER NOT NULL, token TEXT, at INTEGER NOT NULL
   ) WITHOUT ROWID`,
   'CREATE INDEX delos_cert_key ON delos_cert (key)',
+  // Which servers shall lead. One row; `region` null: any.
+  'CREATE TABLE delos_preferred_leader (one INTEGER PRIMARY KEY CHECK (one = 1), region TEXT, author TEXT NOT NULL, at INTEGER NOT NULL)',
   // Bearer tokens of the API; `hash`: SHA-256 of the token. One that ended is remembered, so that no server's old file brings it back.
   `CREATE TABLE delos_api_token (
     hash TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL, ended_at INTEGER

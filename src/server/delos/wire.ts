@@ -3,6 +3,7 @@ import { PUBLISH, PUBLISH_CONFIG } from '../../core/delos/config/publish.ts'
 import {
   kvHistory,
   kvOperations,
+  leaderPreference,
   leaseOperations,
   lockOperations,
   logList,
@@ -22,6 +23,7 @@ import { historyOf } from './kv-history.ts'
 import { readableKvLog } from './kv-log.ts'
 import { sendKvWatch } from './kv-watch.ts'
 import { fleetCalls, fleetServers, type FleetCallsOptions } from './membership/fleet-calls.ts'
+import { preferLeader } from './membership/prefer-leader.ts'
 import { operatorRoutes } from './membership/operator-routes.ts'
 import { createLogMeter, type LogMeter } from './log-meter.ts'
 import { describeLogs, listEntries, showEntry, type Logs } from './log-views.ts'
@@ -45,6 +47,7 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
   const logs: Logs = { control, kv: readableKvLog(store.chain) }
   const configs = createConfigKeys(store, host.db)
   const own: readonly ActionDef[] = [...kvOperations, ...leaseOperations, ...lockOperations].filter((one) => one !== kvHistory)
+  let preferring: { stop: () => void } | null = null
   return {
     soft: { [PUBLISH]: configs.soft, [ALARMS]: meter.soft },
     effects: {
@@ -74,9 +77,13 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
     },
     start: () => {
       meter.start(host, logs, host.paths.log)
+      preferring = preferLeader(fleet, () => leaderPreference(host.db).region, host.log)
       return removeLeftovers(host.paths)
     },
-    stop: async () => meter.stop(),
+    stop: async () => {
+      preferring?.stop()
+      meter.stop()
+    },
     routes: (app) => {
       app.post('/v1/delos/kv/watch', async (request, reply) => sendKvWatch(store, request, reply))
       operatorRoutes(app, { kv: store.calls.kv, control: { ...store.calls.control, ...fleetCalls(fleet) } })

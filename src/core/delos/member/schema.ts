@@ -10,9 +10,7 @@ export const serverNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9][\w.-]{0,62}$/, 'a name of a server is letters, digits, "_", "-" and ".", at most 63')
 /** Where a server is, in the team's own words, such as `eu` or `rack-3`. */
-export const regionSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9][\w.-]{0,62}$/, 'a region is letters, digits, "_", "-" and ".", at most 63')
+export const regionSchema = z.string().regex(/^[A-Za-z0-9][\w.-]{0,62}$/, 'a region is letters, digits, "_", "-" and ".", at most 63')
 export const peersAddressSchema = z.string().refine((text) => parseAddress(text) !== null, 'an address is HOST:PORT')
 const timeSchema = z.number().int().min(0)
 
