@@ -40,7 +40,8 @@ beforeEach(async () => {
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
     servers.push({ http, got, statuses })
   }
-  const openClient = async (id: bigint) => connect((servers[Number(id) - 2]?.http.address() as AddressInfo).port, '127.0.0.1')
+  const ports = servers.map(({ http }) => (http.address() as AddressInfo).port)
+  const openClient = async (id: bigint) => connect(ports[Number(id) - 2] ?? 0, '127.0.0.1').on('error', () => undefined)
   const openSelf = (): never => expect.unreachable('a leader tells nobody')
   link = openLeaderLink({ self: 1n, openClient, openSelf, leader: () => leader } as never)
   spool = new Spool(200)

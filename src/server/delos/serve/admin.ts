@@ -83,7 +83,8 @@ export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
   }
   const done = async (change: Promise<RpcError | bigint | null>): Promise<object | Refusal> => {
     const given = await change
-    if (given !== null && typeof given !== 'bigint') return { code: 'DELOS_RECONFIGURE_REFUSED', message: given.why === undefined ? given.text : `${given.text}: ${given.why}` }
+    if (given !== null && typeof given !== 'bigint')
+      return { code: 'DELOS_RECONFIGURE_REFUSED', message: given.why === undefined ? given.text : `${given.text}: ${given.why}` }
     return { ...(given === null ? {} : { id: given.toString(16) }), members: memberRows(log.value()) }
   }
   const idOf = (hex: string): bigint => BigInt(`0x${hex}`)
