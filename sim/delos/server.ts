@@ -1,13 +1,50 @@
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
 import { AppliedOnce } from '../../src/core/delos/engines/applied-once.ts'
-import { LAN, type LogletConfig } from '../../src/core/delos/paxos/config.ts'
+import type { LogletConfig, Timers } from '../../src/core/delos/paxos/config.ts'
 import type { Input, Output, Reply } from '../../src/core/delos/paxos/contract.ts'
 import { decodeFrame } from '../../src/core/delos/paxos/codec.ts'
 import type { Accepted, AppendResult, Message } from '../../src/core/delos/paxos/messages.ts'
 import { createReplica, leaseHolds, step, type Replica } from '../../src/core/delos/paxos/replica.ts'
+import type { Rules } from '../../src/core/delos/paxos/rules.ts'
+import type { Checks } from './checks.ts'
 import { Disk } from './disk.ts'
+import type { EventQueue } from './event-queue.ts'
 import type { KvNode } from './kv/node.ts'
-import type { Segment, World } from './world.ts'
+import type { Mutant } from './mutants.ts'
+import type { Network } from './network.ts'
+import type { Register } from './register.ts'
+import type { Segment } from './world.ts'
+
+/** Where a server stands: what lies between it and the others, and what its parts are like. */
+export interface ServerHost {
+  readonly queue: EventQueue
+  readonly checks: Checks
+  readonly servers: readonly SimServer[]
+  readonly network: Pick<Network, 'send'>
+  readonly register: Register
+  readonly rules: Rules
+  readonly mutant: Mutant | null
+  readonly timers: Timers
+  readonly cacheBatchesMax: number
+  /** loglets are born under faults */
+  readonly isRough: boolean
+  /** faults go on */
+  readonly isFaulty: boolean
+  elections: number
+  stalls: number
+  crashes: number
+  /** Mixes what happened into the trace. */
+  note(kind: string, value: number): void
+  noteCommit(server: SimServer, loglet: number, entry: Accepted): void
+  disorderMs(): number
+  /** what an fdatasync takes */
+  syncMs(server: SimServer, prng: Prng): number
+  /** how long after a death another server's socket tells it; null: it does not */
+  resetAfterMs(dead: SimServer, other: SimServer, prng: Prng): number | null
+  failsSync(server: SimServer): boolean
+  restartLater(server: SimServer): void
+  splitNetwork(): void
+}
 
 export interface Instance {
   segment: Segment
@@ -36,7 +73,7 @@ interface WaitingRead {
 /** One server: a process that can die, with disks that stay. The runtime the machine needs, on simulated parts. */
 export class SimServer {
   readonly id: number
-  readonly #world: World
+  readonly #world: ServerHost
   readonly #prng: Prng
   readonly disks = new Map<number, Disk>()
   /** the store on this log, in runs that are about it */
@@ -67,7 +104,7 @@ export class SimServer {
   /** dies within its n-th step from now */
   crashIn = Infinity
 
-  constructor(id: number, world: World, seed: number) {
+  constructor(id: number, world: ServerHost, seed: number) {
     this.id = id
     this.#world = world
     this.#prng = createPrng(seed)
@@ -145,8 +182,9 @@ export class SimServer {
     this.#waiting = []
     this.#sealedSince = Infinity
     for (const server of this.#world.servers) {
-      if (server === this || this.#prng.next() < 0.3) continue
-      server.after(this.#prng.next(), () => server.#feedAll({ kind: 'socketReset', peer: this.id }))
+      if (server === this) continue
+      const ms = this.#world.resetAfterMs(this, server, this.#prng)
+      if (ms !== null) server.after(ms, () => server.#feedAll({ kind: 'socketReset', peer: this.id }))
     }
   }
 
@@ -170,7 +208,7 @@ export class SimServer {
       learners: segment.servers.filter((server) => !segment.voters.includes(server)),
       firstPosition: segment.firstPosition,
       lastRound: segment.lastRound,
-      timers: LAN,
+      timers: this.#world.timers,
       cacheBatchesMax: this.#world.cacheBatchesMax,
     }
     const durable = disk.read(segment.firstPosition)
@@ -283,8 +321,7 @@ export class SimServer {
     instance.isSyncing = true
     disk.syncing = disk.queued
     disk.queued = []
-    const ms = this.isDiskSlow ? 5 + this.#prng.below(60) : 0.1 + this.#prng.next() * 0.4
-    this.after(ms, () => {
+    this.after(this.#world.syncMs(this, this.#prng), () => {
       instance.isSyncing = false
       if (this.#world.failsSync(this)) return this.#die()
       const upTo = disk.finishSync()

@@ -59,22 +59,32 @@ export function tickElection(r: Replica): void {
   if (r.now < election.resendAt) return
   election.resendAt = r.now + r.config.timers.heartbeatMs
   if (r.role === 'candidate') sendPrepare(r)
+  else sendProbe(r)
 }
 
 function probe(r: Replica): void {
   r.role = 'probing'
   setLeader(r, null)
-  const until = r.now + r.config.timers.heartbeatMs * 2
   r.election = {
     ballot: nextBallot(r),
     released: 0,
     granted: new Set([r.config.self]),
     promises: new Map(),
-    until,
-    resendAt: Number.MAX_SAFE_INTEGER,
+    // Long enough for an answer from as far as the timers are made for.
+    until: r.now + r.config.timers.suspectMs,
+    resendAt: r.now + r.config.timers.heartbeatMs,
   }
   if (majorityOf(r.config.voters) === 1) return beginCandidacy(r, 0)
-  for (const to of others(r)) send(r, to, { kind: 'probe', ballot: r.election.ballot, tail: r.tail, committed: r.committed })
+  sendProbe(r)
+}
+
+/** Who refused is asked again: soon the old leader's lease may be over there too. */
+function sendProbe(r: Replica): void {
+  const { election } = r
+  if (election === null) return
+  for (const to of others(r)) {
+    if (!election.granted.has(to)) send(r, to, { kind: 'probe', ballot: election.ballot, tail: r.tail, committed: r.committed })
+  }
 }
 
 /** Phase 1 with a new ballot; `released`: the ballot whose leader handed over. */

@@ -12,7 +12,7 @@ import { stepDown } from './lead-end.ts'
 import { beginMove, beginSeal, countCommitted, onAccepted, onHeartbeatReply, tickLead } from './lead.ts'
 import type { Message } from './messages.ts'
 import { RULES, type Rules } from './rules.ts'
-import type { Replica, Role } from './state.ts'
+import type { Lead, Replica, Role } from './state.ts'
 import { emptyOutput, flushDraft, onPersisted } from './writes.ts'
 
 export type { Replica } from './state.ts'
@@ -185,9 +185,20 @@ function onRefused(r: Replica, from: number, message: Extract<Message, { kind: '
   onRefuse(r, from, message)
   const { lead } = r
   if (lead === null || message.ballot !== lead.ballot) return
-  if (message.promised > lead.ballot) stepDown(r, 'higherBallot')
+  if (message.promised > lead.ballot) outbid(r, lead)
   // Someone began a seal: it is carried out, in this ballot.
   else if (message.isSealed && r.role === 'leader') beginSeal(r, lead)
+}
+
+/**
+ * One server promised a higher ballot, perhaps its own, and takes nothing from this leader any more; only a still higher ballot brings it back.
+ * Nobody else may begin while those who follow are bound by their lease, so it is this leader's to do, and at once. Not before a majority
+ * follows or a heartbeat has passed: the other may have won, whose heartbeat then ends this lead, and two that outbid each other never end.
+ */
+function outbid(r: Replica, lead: Lead): void {
+  if (lead.majorityTick === 0 && lead.tick < 2) return
+  stepDown(r, 'higherBallot')
+  beginCandidacy(r, 0)
 }
 
 function onTick(r: Replica): void {
