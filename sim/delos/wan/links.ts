@@ -1,10 +1,8 @@
 import type { Prng } from '../../../src/core/kernel/prng.ts'
 import type { Batch, Message } from '../../../src/core/delos/paxos/messages.ts'
 import type { EventQueue } from '../event-queue.ts'
-import { roundTripMs, type Places } from './places.ts'
+import { wayMs, type Places } from './places.ts'
 
-/** How far a single message's time is from half a round trip, at most. */
-const JITTER = 0.02
 /** Of each server's way out: 10 Gbit/s. */
 const BYTES_PER_MS = 1_250_000
 const MESSAGE_BYTES = 100
@@ -34,9 +32,8 @@ export class Links {
     const { queue } = this.#world
     const sentAt = Math.max(queue.now, this.#outFreeAt.get(from) ?? 0) + sizeOf(message) / BYTES_PER_MS
     this.#outFreeAt.set(from, sentAt)
-    const way = (roundTripMs(this.#places, from, to) / 2) * (1 + (this.#prng.next() * 2 - 1) * JITTER)
     const link = from * 1024 + to
-    const at = Math.max(sentAt + way, this.#lastArrival.get(link) ?? 0)
+    const at = Math.max(sentAt + wayMs(this.#places, from, to, this.#prng), this.#lastArrival.get(link) ?? 0)
     this.#lastArrival.set(link, at)
     queue.at(at, () => {
       this.#world.note(message.kind, link)

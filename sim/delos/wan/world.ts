@@ -8,13 +8,14 @@ import { Register } from '../register.ts'
 import { SimServer, type ServerHost } from '../server.ts'
 import { Links } from './links.ts'
 import { DATACENTERS, datacenterOf, roundTripMs, type Places } from './places.ts'
-import { drawSyncMs } from './sync-times.ts'
+import { drawSyncMs, type DiskKind } from './sync-times.ts'
 
 export interface WanOptions {
   seed: number
   places: Places
   /** the voter that leads at first */
   leader: number
+  disk: DiskKind
   /** those of profile `wan` unless said */
   timers?: Timers
 }
@@ -53,14 +54,18 @@ export class WanWorld implements ServerHost {
   stalls = 0
   crashes = 0
   readonly #places: Places
+  readonly #disk: DiskKind
   readonly #acknowledged: string[] = []
   readonly #seqs = new Map<number, number>()
   #hash = 0x811c9dc5
   #tellsDeath = true
+  /** nothing more is asked for */
+  #isOver = false
 
-  constructor({ seed, places, leader, timers }: WanOptions) {
+  constructor({ seed, places, leader, disk, timers }: WanOptions) {
     const prng = createPrng(seed * 2 + 1)
     this.#places = places
+    this.#disk = disk
     this.timers = timers ?? WAN
     const ids = DATACENTERS.map((_, i) => i + 1)
     this.servers = ids.map((id) => new SimServer(id, this, prng.below(2 ** 31)))
@@ -97,7 +102,7 @@ export class WanWorld implements ServerHost {
   }
 
   syncMs(_server: SimServer, prng: Prng): number {
-    return drawSyncMs(prng)
+    return drawSyncMs(this.#disk, prng)
   }
 
   /** A process that is killed leaves a machine behind that closes its connections; a datacenter without power leaves nothing. */
@@ -126,7 +131,8 @@ export class WanWorld implements ServerHost {
     const next = (): void => {
       const askedAt = this.queue.now
       this.#write(leader as SimServer, payloadBytes, (isDone) => {
-        if (isDone) latencies.push(this.queue.now - askedAt)
+        if (!isDone) return
+        latencies.push(this.queue.now - askedAt)
         next()
       })
     }
@@ -141,7 +147,8 @@ export class WanWorld implements ServerHost {
     let done = 0
     const next = (): void =>
       this.#write(leader as SimServer, payloadBytes, (isDone) => {
-        if (isDone) done += 1
+        if (!isDone) return
+        done += 1
         next()
       })
     for (let i = 0; i < outstanding; i += 1) next()
@@ -166,6 +173,7 @@ export class WanWorld implements ServerHost {
 
   /** Acknowledged writes that a server which is still there lacks, once all of them had time to hear. */
   lost(): number {
+    this.#isOver = true
     this.#pass(2000)
     const up = this.servers.filter(({ isUp }) => isUp)
     return this.#acknowledged.filter((name) => up.some(({ id }) => !this.checks.names.get(id)?.has(name))).length
@@ -196,6 +204,7 @@ export class WanWorld implements ServerHost {
   }
 
   #write(server: SimServer, payloadBytes: number, answer: (isDone: boolean) => void): void {
+    if (this.#isOver) return
     const seq = (this.#seqs.get(server.id) ?? 0) + 1
     this.#seqs.set(server.id, seq)
     const payload = new Uint8Array(Math.max(8, payloadBytes))
