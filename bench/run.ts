@@ -45,7 +45,8 @@ for (const { bench, parts } of wanted) {
   for await (const figure of figuresFrom(bench, parts)) {
     figures.push(figure)
     if (values.json) process.stdout.write(`${JSON.stringify(figure)}\n`)
-    else if (process.stderr.isTTY) process.stderr.write(`${figure.metric}: ${figure.value} ${figure.unit}\n`)
+    // As they come: a run that is cut off has said what it had.
+    else process.stderr.write(`${figure.metric}: ${figure.value} ${figure.unit}${figure.ok ? '' : ', missed'}\n`)
   }
 }
 if (!values.json) process.stdout.write(`${renderFigures(figures)}\n`)
