@@ -40,6 +40,13 @@ async function* figuresFrom(bench: Bench, parts: readonly string[]): AsyncGenera
   else yield* await result
 }
 
+// Cut off: what it started ends with it.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => process.exit(code))
+
 const figures: Figure[] = []
 for (const { bench, parts } of wanted) {
   for await (const figure of figuresFrom(bench, parts)) {

@@ -59,6 +59,7 @@ export async function load(
 }
 
 export function roundOf(calls: number, failed: number, seconds: number, latenciesMs: readonly number[], cpuUs: number): Round {
+  if (calls === 0) throw new Error(`no call was answered in ${seconds.toFixed(1)} s`)
   return { perSecond: calls / seconds, p50Ms: quantile(latenciesMs, 0.5), p99Ms: quantile(latenciesMs, 0.99), cpuUs: cpuUs / calls, failed }
 }
 

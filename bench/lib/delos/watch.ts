@@ -19,6 +19,8 @@ const STREAMS = 20
 const MATCHING = 100
 const EVENTS_PER_SECOND = 100
 const DELIVERY_MS_MAX = 10
+/** For events that are still on their way after the last put. */
+const PATIENCE_MS = 10_000
 
 export const createOf = (create: Partial<WatchCreateRequest>): ReturnType<typeof watchRequest.make> => ({
   ...watchRequest.make(),
@@ -71,14 +73,18 @@ async function deliveries(servers: KvServers): Promise<{ latenciesMs: number[]; 
     }
   })
   await ready
+  let sent = 0
   const message = (n: number): Uint8Array => {
+    sent += 1
     const value = new Uint8Array(8)
     new DataView(value.buffer).setFloat64(0, performance.now())
     return putOf(`w/${n % (WATCHERS / MATCHING)}`, value)
   }
   const one = { connections: 1, streams: 1, calls: 4e6, seconds: Math.max(2, SECONDS), rate: EVENTS_PER_SECOND }
-  const { calls } = await grpcLoad({ host: '127.0.0.1', port, path: PUT, message, ...one })
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+  await grpcLoad({ host: '127.0.0.1', port, path: PUT, message, ...one })
+  const expected = sent * MATCHING
+  const untilMs = performance.now() + PATIENCE_MS
+  while (latenciesMs.length < expected && performance.now() < untilMs) await new Promise((resolve) => setTimeout(resolve, 20))
   session.destroy()
-  return { latenciesMs, expected: calls * MATCHING }
+  return { latenciesMs, expected }
 }

@@ -155,7 +155,7 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
         options: { ...options, members: [self], clientTls: null, peerTls: null },
         ports: () => ports.map((one) => one.stats()),
         troubles: () => peers.troubles(),
-        queues: () => ({ peers: peers.queues(), parked: store.log.parked }),
+        queues: store.queues,
         archive: store.archive,
         repairs: () => store.log.repairs(),
         loglet: () => lastSegment(store.log.value()).kind,

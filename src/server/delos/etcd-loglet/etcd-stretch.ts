@@ -210,6 +210,10 @@ class EtcdStretch implements Stretch {
     return this.first
   }
 
+  get keptBytes(): number {
+    return this.#keptBytes
+  }
+
   syncStats(): { p50Ms: number; p99Ms: number } {
     return this.#appender.stats()
   }

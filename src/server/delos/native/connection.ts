@@ -4,6 +4,8 @@ import { FrameWriter } from '../../../core/delos/wire/native/frame-writer.ts'
 
 /** A connection of the native protocol, after its preface. */
 export interface NativeConnection {
+  /** bytes of frames that wait for their answers */
+  readonly pendingBytes: number
   receive(chunk: Uint8Array): void
   /** Reads nothing more, answers what is under way, and ends. */
   shutDown(): void
@@ -58,6 +60,10 @@ export class NativeSocket implements NativeConnection {
     })
     if (this.#splitter.isBroken) this.#end()
     this.#throttle()
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes
   }
 
   /** A frame of so many bytes waits for its answer. */

@@ -318,6 +318,10 @@ class QuorumRuntime implements QuorumLog {
     return entries
   }
 
+  get keptBytes(): number {
+    return this.#replica.cacheBytes
+  }
+
   syncStats(): { p50Ms: number; p99Ms: number } {
     const { syncP50Ms, syncP99Ms } = this.#files.stats()
     return { p50Ms: syncP50Ms, p99Ms: syncP99Ms }

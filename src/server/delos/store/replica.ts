@@ -73,6 +73,8 @@ export interface Replica {
    */
   restore(swap: () => Promise<{ rows: KvRows; cursor: StoreCursor }>, base: LogBase): Promise<void>
   readonly applied: number
+  /** servers, in each of their lives, whose last batches are told apart */
+  readonly proposers: number
   /** positions that were passed over, ascending */
   readonly skipped: readonly number[]
   /** These are passed over from now on; null: none. */
@@ -170,6 +172,10 @@ class StoreReplica implements Replica {
     else if (this.applied + 1 < options.log.head()) this.isBehind = true
     else this.#replay()
     options.log.onCommitted((position, batch) => this.#commit(position, batch))
+  }
+
+  get proposers(): number {
+    return this.#once.size
   }
 
   get waiting(): number {

@@ -29,6 +29,8 @@ export interface SnapshotSinkOptions {
 export interface SnapshotSink {
   /** Gets a snapshot, from that server first, unless one is under way; without effect if its log still has what is wanted next. */
   want(from: bigint | null): void
+  /** bytes of parts of a snapshot, and of what else came for it, that nobody looked at yet */
+  waitingBytes(): number
   stop(): Promise<void>
 }
 
@@ -234,6 +236,7 @@ export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
           running = null
         })
     },
+    waitingBytes: () => inbox.reduce((sum, { bytes }) => sum + bytes.length, 0),
     stop: async () => {
       isStopped = true
       stopHearing()

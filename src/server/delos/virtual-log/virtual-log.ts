@@ -17,6 +17,7 @@ import { CHANNEL, type Peers } from '../quorum/peers.ts'
 import type { Repair } from '../quorum/quorum-log.ts'
 import { ChainChannel, type Question, type Told } from './chain-channel.ts'
 import { drive, type Drive, type DriverHands, type Guard } from './driver-runner.ts'
+import { EarlyFrames } from './early-frames.ts'
 import { isQuorum, type Loglets } from './loglets.ts'
 import type { RegisterRunner } from './register-runner.ts'
 import { followRemote } from './remote-stretch.ts'
@@ -41,6 +42,10 @@ export interface VirtualLog extends OrderedLog {
   localHead(): number
   /** appends that wait for a loglet that takes them */
   readonly parked: number
+  /** bytes of frames for loglets that are not open here yet */
+  readonly earlyBytes: number
+  /** bytes of batches in memory for servers that lag a little, or for whoever reads a loglet of others */
+  readonly keptBytes: number
   /** What of its files could not be read when they were opened; the other servers have it, and it is fetched from them. */
   repairs(): Repair[]
 }
@@ -75,8 +80,6 @@ const LOOK_MS = 100
 /** A gap between two leaders that is not told on: a switch takes less. */
 const ROLE_KEPT_MS = 2000
 const NO_LEADER: LogRole = { isLeader: false, leader: null, term: 0 }
-/** Frames of loglets that are not open here yet: kept this many, as their segment is learned in a moment. */
-const EARLY_FRAMES_MAX = 1024
 const READ_BYTES_MAX = 1024 * 1024
 const READ_MAX = 1024
 
@@ -90,7 +93,7 @@ export class VirtualLogRuntime implements VirtualLog {
   readonly #listeners: BatchListener[] = []
   readonly #valueListeners = new Set<(value: RegisterValue) => void>()
   readonly #roleListeners = new Set<(role: LogRole) => void>()
-  readonly #early: { from: bigint; frame: Uint8Array }[] = []
+  readonly #early = new EarlyFrames()
   readonly #deaf: (() => void)[] = []
   readonly #behindListeners = new Set<(from: bigint) => void>()
   #value: RegisterValue
@@ -182,12 +185,12 @@ export class VirtualLogRuntime implements VirtualLog {
     stretch.onRole(() => this.#noticeRole())
     stretch.onEnd(() => this.#changed())
     stretch.onBehind((from) => this.#tellBehind(from))
+    const early = this.#early.take(loglet)
     if (isQuorum(stretch)) {
-      for (const { from, frame } of this.#early.filter((each) => logletOf(each.frame) === loglet)) stretch.receive(from, frame)
+      for (const { from, frame } of early) stretch.receive(from, frame)
       const { opener } = quorumConfigSchema.parse(segment.config)
       if (opener === self.server && segment.end === null && stretch.end() === null && stretch.isFresh) stretch.campaign()
     }
-    this.#dropEarly(loglet)
     this.#advance()
     this.#changed()
   }
@@ -594,13 +597,7 @@ export class VirtualLogRuntime implements VirtualLog {
     // One that was closed long ago here, and that another server lacks something of.
     if (segment !== null) void this.#open(segment).catch((error: unknown) => this.#fail(error))
     else if (!this.#opening.has(loglet) && !this.#parts.loglets.isPrepared(loglet)) return
-    if (this.#early.length < EARLY_FRAMES_MAX) this.#early.push({ from, frame: frame.slice() })
-  }
-
-  #dropEarly(loglet: number): void {
-    const rest = this.#early.filter(({ frame }) => logletOf(frame) !== loglet)
-    this.#early.length = 0
-    this.#early.push(...rest)
+    this.#early.keep(from, loglet, frame)
   }
 
   // ------------------------------------------------------------------------------------------------------- rest
@@ -646,6 +643,14 @@ export class VirtualLogRuntime implements VirtualLog {
 
   get parked(): number {
     return this.#parked.size
+  }
+
+  get earlyBytes(): number {
+    return this.#early.bytes
+  }
+
+  get keptBytes(): number {
+    return [...this.#stretches.values()].reduce((sum, { keptBytes }) => sum + (keptBytes ?? 0), 0)
   }
 
   lastGapMs(): number | null {

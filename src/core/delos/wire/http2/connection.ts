@@ -91,6 +91,11 @@ export class Http2Connection<Head, Owner> {
     this.greet()
   }
 
+  /** header blocks that it knows byte for byte */
+  get headerBlocks(): number {
+    return this.decoder.blocks
+  }
+
   /** Takes what the peer sent. The bytes must not be changed afterwards. `nowMs` never falls; only differences matter. */
   receive(chunk: Uint8Array, nowMs: number): void {
     this.now = nowMs
