@@ -124,7 +124,8 @@ async function runAll(): Promise<boolean> {
   const count = (of: (result: SimResult) => number): number => all.reduce((sum, result) => sum + of(result), 0)
   const bad = all.filter(({ ok }) => !ok).length
   const total = { seeds: all.length, violations: bad, seconds: Math.round((performance.now() - startedMs) / 1000) }
-  if (values.json) say(JSON.stringify({ ...total, operations: count(({ operations }) => operations), crashes: count(({ crashes }) => crashes) }))
+  if (values.json)
+    say(JSON.stringify({ ...total, operations: count(({ operations }) => operations), crashes: count(({ crashes }) => crashes) }))
   else {
     const made = `${count(({ operations }) => operations)} operations, ${count(({ crashes }) => crashes)} crashes, ${total.seconds} s`
     say(`${bad === 0 ? 'ok' : 'VIOLATED'}: ${total.seeds} seeds, ${bad} violations; ${made}`)

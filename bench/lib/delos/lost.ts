@@ -24,7 +24,9 @@ export async function* lost(): AsyncGenerator<Figure> {
   }
   yield figure(`seeds in which something acknowledged was lost, doubled or reordered, of ${seeds}`, violations, '', '<=', 0)
   yield figure('simulated seeds', seeds, '', '>=', 10_000)
-  const child = spawn(process.execPath, [SOAK, 'delos-kill', '--rounds', String(ROUNDS), '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [SOAK, 'delos-kill', '--rounds', String(ROUNDS), '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
   await once(child, 'close')

@@ -70,7 +70,9 @@ export async function interleaved(servers: KvServers[], once: (servers: KvServer
     for (const each of servers) {
       const round = await once(each)
       rounds.get(each.name)?.push(round)
-      progress(`  round ${i + 1} of ${ROUNDS}, ${each.name}: ${Math.round(round.perSecond)}/s, p50 ${round.p50Ms.toFixed(2)} ms, CPU ${round.cpuUs.toFixed(1)} µs`)
+      progress(
+        `  round ${i + 1} of ${ROUNDS}, ${each.name}: ${Math.round(round.perSecond)}/s, p50 ${round.p50Ms.toFixed(2)} ms, CPU ${round.cpuUs.toFixed(1)} µs`,
+      )
     }
   }
   return rounds

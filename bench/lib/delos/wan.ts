@@ -1,5 +1,14 @@
 import { WINDOW_BATCHES_MAX, WAN, wanTimers, type Timers } from '../../../src/core/delos/paxos/config.ts'
-import { DATACENTERS, LAN_PLACES, PLACES, bestAndWorst, datacenterOf, medianToMajorityMs, nearestMajorityMs, type Places } from '../../../sim/delos/wan/places.ts'
+import {
+  DATACENTERS,
+  LAN_PLACES,
+  PLACES,
+  bestAndWorst,
+  datacenterOf,
+  medianToMajorityMs,
+  nearestMajorityMs,
+  type Places,
+} from '../../../sim/delos/wan/places.ts'
 import { syncQuantileMs, type DiskKind } from '../../../sim/delos/wan/sync-times.ts'
 import { WanWorld } from '../../../sim/delos/wan/world.ts'
 import type { Figure } from '../figure.ts'

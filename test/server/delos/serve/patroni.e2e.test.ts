@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { newDelosServers, type DelosServerProcess } from '../../../support/delos-servers.ts'
 import { eventually } from '../../../support/eventually.ts'
-import {
-  killPatroni,
-  missingForPatroni,
-  patroniMembers,
-  patroniSql,
-  startPatroniPair,
-  type PatroniPair,
-} from '../../../support/patroni.ts'
+import { killPatroni, missingForPatroni, patroniMembers, patroniSql, startPatroniPair, type PatroniPair } from '../../../support/patroni.ts'
 
 describe.skipIf(missingForPatroni().length > 0)('Patroni (skipped without patroni, postgresql-15 and root)', () => {
   test('keeps one primary and a replica, which takes over with all data when the primary is killed with -9', async () => {
