@@ -141,7 +141,7 @@ describe.each(STORES)('a client of $name', ({ isMissing, make }) => {
       for (let i = 0; i < 20; i += 1) await write(`w/b${i}`)
       const both = await client.txn(txn([], [put('w/c0', bytesOf('v'), 0n), put('w/c1', bytesOf('v'), 0n), remove(only('w/a0'))]))
       written.push(...['w/c0', 'w/c1', 'w/a0'].map((name): [number, string] => [both.header.revision, name]))
-      await eventually('all was told', 10_000, () => seen.length >= written.length)
+      await eventually('all was told', 20_000, () => seen.length >= written.length)
       done.abort()
       await watching
       expect(seen).toEqual(written)
@@ -176,7 +176,7 @@ describe.each(STORES)('a client of $name', ({ isMissing, make }) => {
       const other = client.keepAlive(gone, 100)
       await client.revoke(gone.id)
       await client.revoke(gone.id)
-      await eventually('a revoked one is noticed', 5000, () => other.signal.aborted)
+      await eventually('a revoked one is noticed', 20_000, () => other.signal.aborted)
       own.close()
     },
   )

@@ -173,7 +173,7 @@ test('no server there: a change was not done; a server that goes for good: its o
     const [put, get] = await Promise.allSettled([client.put('a', '2'), client.get('a')])
     expect([put, get]).toMatchObject([{ reason: { code: 'DELOS_OUTCOME_UNKNOWN' } }, { reason: { code: 'UNAVAILABLE' } }])
     relay.isDeaf = false
-    await eventually('the next change', 10_000, () => client.put('a', '3'))
+    await eventually('the next change', 20_000, () => client.put('a', '3'))
   } finally {
     client.close()
     relay.close()

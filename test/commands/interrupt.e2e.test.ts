@@ -30,7 +30,7 @@ test('Ctrl-C of a starting `up` ends with 130 and leaves no process, and the nex
     await eventually('a server that starts', 30_000, async () => processesOf(fleet.root).length > 0)
     up.kill('SIGINT')
     expect(await ended).toEqual([130, null])
-    await eventually('no process', 5_000, async () => processesOf(fleet.root).length === 0)
+    await eventually('no process', 20_000, async () => processesOf(fleet.root).length === 0)
     expect((await fleet.muster('up', '--nodes', '2', '--json')).exitCode).toBe(0)
   } finally {
     await fleet.end()
@@ -146,14 +146,14 @@ describe('a command that stays', () => {
           for (const { run } of (await fleet.data('chaos', 'active')).runs) await fleet.muster('chaos', 'stop', run, '--yes')
           await eventually('the end of the run', 15_000, async () => (await fleet.data('chaos', 'active')).runs.length === 0)
         }
-        await eventually('the end of all it ran', 10_000, () => sleepers() === 0)
+        await eventually('the end of all it ran', 20_000, () => sleepers() === 0)
       }
     },
     60_000,
   )
 
   test('leaves the fleet with its own processes only, no lock, no fault; and a next `up` finds nothing to refuse', async () => {
-    await eventually('no lock', 10_000, async () => (await fleet.data('delos', 'lock', 'ls')).locks.length === 0)
+    await eventually('no lock', 20_000, async () => (await fleet.data('delos', 'lock', 'ls')).locks.length === 0)
     await fleet.muster('chaos', 'halt', '--reason', 'test', '--yes')
     expect((await fleet.data('chaos', 'active')).faults ?? []).toEqual([])
     await fleet.muster('deploy', 'abort', 'web', '--yes')

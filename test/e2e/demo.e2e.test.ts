@@ -50,7 +50,7 @@ test('what a killed demo leaves is ended and removed by the next `muster up`', a
     const path = join(tmpdir(), folder)
     await eventually('its server', 30_000, () => existsSync(join(path, 's', 'server.json')))
     demo.kill('SIGKILL')
-    await eventually('the end of the demo', 5000, () => demo.signalCode === 'SIGKILL')
+    await eventually('the end of the demo', 20_000, () => demo.signalCode === 'SIGKILL')
     expect(processesNaming(path).length).toBeGreaterThan(0)
     expect((await home.muster('up', '--json')).exitCode).toBe(0)
     expect(existsSync(path)).toBe(false)

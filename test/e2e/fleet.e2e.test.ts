@@ -42,7 +42,7 @@ test('a job file becomes healthy tasks that answer through the mesh from every t
   await eventually(`${TASKS} healthy tasks`, 30_000, async () => (await healthy()).length === TASKS)
   const address = await gateway()
   const seen = new Set<string>()
-  await eventually('an answer of every task', 10_000, async () => {
+  await eventually('an answer of every task', 20_000, async () => {
     const answer = (await (await fetch(`http://${address}/`, { headers: { 'x-user': String(Math.random()) } })).json()) as { task: string }
     return seen.add(answer.task).size === TASKS
   })
@@ -103,7 +103,7 @@ describe('kill -9', () => {
       const node = (await fleet.data('status')).nodes.find(({ node }: { node: string }) => node === victim.node)
       return node.pid !== null && node.pid !== victim.pid && node.state === 'ready' && node.beatAgeMs < 2000
     })
-    await eventually('all tasks healthy again', 10_000, async () => (await healthy()).length === TASKS)
+    await eventually('all tasks healthy again', 20_000, async () => (await healthy()).length === TASKS)
     const pids = (tasks: { task: string; pid: number }[]): string[] => tasks.map(({ task, pid }) => `${task} ${pid}`).toSorted()
     expect(pids(await healthy())).toEqual(pids(before))
   }, 60_000)
@@ -141,7 +141,7 @@ describe('kill -9', () => {
     expect(change.exitCode).toBe(6)
     expect((await fetch(`http://${address}/`)).status).toBe(200)
     expect((await fleet.muster('up', '--json')).exitCode).toBe(0)
-    await eventually('all tasks healthy', 10_000, async () => (await healthy()).length === TASKS)
+    await eventually('all tasks healthy', 20_000, async () => (await healthy()).length === TASKS)
     expect((await healthy()).map(({ pid }) => pid).toSorted()).toEqual(before.map(({ pid }) => pid).toSorted())
   }, 60_000)
 })
@@ -149,7 +149,7 @@ describe('kill -9', () => {
 test('a removed state.db is built again from the log with identical content, a digest over all tables', async () => {
   // The server is stopped so that the log stands still; agents and tasks go on meanwhile.
   process.kill(fleet.serverPid() as number, 'SIGTERM')
-  await eventually('the end of the server', 10_000, () => fleet.serverPid() === null)
+  await eventually('the end of the server', 20_000, () => fleet.serverPid() === null)
   const before = digest()
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(fleet.root, `state.db${suffix}`), { force: true })
   const control = await openTestLog({

@@ -85,7 +85,7 @@ export async function newDelosServers(
     healthy: async () => {
       for (const server of servers) {
         if (!server.isRunning()) continue
-        await eventually(`${server.name} is healthy: ${server.output()}`, 30_000, async () => {
+        await eventually(`${server.name} is healthy: ${server.output()}`, 60_000, async () => {
           const answer = await fetch(`${server.url}/health`, { signal: AbortSignal.timeout(2000) })
           return ((await answer.json()) as { health: string }).health === 'true'
         })

@@ -56,7 +56,7 @@ describe.each([0, 1])('a lock with a delay (%i: of a store, of the context)', (w
     process.kill(Number(readFileSync(mark, 'utf8')), 'SIGKILL')
     await eventually(
       'its lease is over',
-      10_000,
+      20_000,
       async () => ![...(await getPrefix(at, 'job/')).keys()].some((key) => !key.endsWith('+delay')),
     )
     const overAtMs = performance.now()

@@ -57,7 +57,7 @@ test('the command runs with key and token, its exit code is ours, and the lock i
 test('the lock excludes others until Ctrl-C gives it back; the command ends with it', { timeout: 40_000 }, async () => {
   const command = stays('first')
   const first = muster('lock', 'run', 'job', '--ttl', '2s', '--', ...command.command)
-  await eventually('the command started', 10_000, command.started)
+  await eventually('the command started', 20_000, command.started)
   const refused = await muster('lock', 'run', 'job', '--wait', '0s', '--json', '--', 'true').ended
   expect(refused.code).toBe(5)
   const second = muster('lock', 'run', 'job', '--wait', '20s', '--', 'echo', 'mine')
@@ -73,7 +73,7 @@ test('the lock excludes others until Ctrl-C gives it back; the command ends with
 test('a command whose lock is taken away is stopped, and the exit code says so', async () => {
   const command = stays('taken')
   const run = muster('lock', 'run', 'job', '--ttl', '2s', '--', ...command.command)
-  await eventually('the command started', 10_000, command.started)
+  await eventually('the command started', 20_000, command.started)
   await server.client.call('delos.lock.release', { name: 'job' }, { confirm: 'job' })
   const { code, stderr } = await run.ended
   expect([code, command.isAlive()]).toEqual([5, false])
@@ -83,9 +83,9 @@ test('a command whose lock is taken away is stopped, and the exit code says so',
 test('kill -9 of the one who keeps the lock ends the command too, and the lock is free after its time', async () => {
   const command = stays('killed')
   const run = muster('lock', 'run', 'job', '--ttl', '1s', '--', ...command.command)
-  await eventually('the command started', 10_000, command.started)
+  await eventually('the command started', 20_000, command.started)
   run.child.kill('SIGKILL')
-  await eventually('the command ended', 10_000, () => !command.isAlive())
-  await eventually('the lock is free', 10_000, async () => (await holders()) === 0)
+  await eventually('the command ended', 20_000, () => !command.isAlive())
+  await eventually('the lock is free', 20_000, async () => (await holders()) === 0)
   expect(command.isAlive()).toBe(false)
 })

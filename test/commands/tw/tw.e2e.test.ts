@@ -51,7 +51,7 @@ test('logs -f gives a line as it is written, and ends with 130 on Ctrl-C', async
   try {
     await new Promise((resolve) => setTimeout(resolve, 1000))
     await fleet.data('tw', 'task', 'restart', 'web/api[1]', '--yes')
-    await eventually('a followed line', 10_000, () => text.includes('web/api[1] hello'))
+    await eventually('a followed line', 20_000, () => text.includes('web/api[1] hello'))
   } finally {
     child.kill('SIGINT')
   }

@@ -81,7 +81,7 @@ async function readWhole(log: string): Promise<string[]> {
   return texts
 }
 
-test(`no acknowledged entry is lost when the log's writer is killed at ${KILLS} random moments`, { timeout: 120_000 }, async () => {
+test(`no acknowledged entry is lost when the log's writer is killed at ${KILLS} random moments`, { timeout: 240_000 }, async () => {
   let acknowledged = 0
   const lane = async (number: number): Promise<void> => {
     const random = createPrng(seed + number)

@@ -249,7 +249,7 @@ describe('leases', () => {
     await store.run(kvPut, { key: 'left', value: '', lease: left.id })
     const renewal = setInterval(() => void store.run(leaseKeepalive, { id: kept.id }).catch(() => undefined), 200)
     await store.reopen()
-    await eventually('the lease ended', 8000, async () => (await values('')).length === 1)
+    await eventually('the lease ended', 20_000, async () => (await values('')).length === 1)
     clearInterval(renewal)
     expect(await values('')).toEqual(['kept='])
     expect((await store.run(leaseList, {})).leases).toMatchObject([{ id: kept.id, keys: ['kept'] }])

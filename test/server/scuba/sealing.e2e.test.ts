@@ -25,7 +25,7 @@ test(
     }
     const rowsOf = async (): Promise<unknown> => (await leaf.client.query('select i, odd from many order by i')).rows
     const before = await rowsOf()
-    await eventually('one segment', 10_000, async () => (await leaf.client.table('many')).segments === 1)
+    await eventually('one segment', 20_000, async () => (await leaf.client.table('many')).segments === 1)
     expect(await rowsOf()).toEqual(before)
     const segments = [...(manifestOf('many')?.segments.values() ?? [])]
     expect(segments).toMatchObject([{ rows: 16 }])
@@ -35,7 +35,7 @@ test(
     }
     await eventually(
       'one file and no chunk',
-      10_000,
+      20_000,
       () => readdirSync(join(leaf.dir, 'segments')).length === 1 && readdirSync(join(leaf.dir, 'chunks')).length === 0,
     )
   },
@@ -99,11 +99,11 @@ test('retention drops the oldest segments, first by age, then by size, and keeps
   }
   const daysOf = async (): Promise<unknown[]> => (await leaf.client.query('select days from aging order by 1')).rows.flat()
   await leaf.client.setRetention('aging', { days: 10, gb: 100 })
-  await eventually('both days', 10_000, async () => (await daysOf()).length === 2)
+  await eventually('both days', 20_000, async () => (await daysOf()).length === 2)
   expect(await daysOf()).toEqual([0, 3])
   const bytes = Math.max(...[...(manifestOf('aging')?.segments.values() ?? [])].map((segment) => segment.bytes))
   await leaf.client.setRetention('aging', { days: 10, gb: (bytes * 1.5) / 1e9 })
-  await eventually('only the newer day', 10_000, async () => (await daysOf()).length === 1)
+  await eventually('only the newer day', 20_000, async () => (await daysOf()).length === 1)
   expect(await daysOf()).toEqual([0])
 })
 
@@ -126,7 +126,7 @@ test('keys are recognised after their rows were sealed and their journal is gone
   const before = readdirSync(join(leaf.dir, 'journal'))
   expect(before.length).toBeGreaterThan(0)
   for (const { name } of await leaf.client.tables()) await leaf.seal(name)
-  await eventually('an emptied journal', 10_000, () => !readdirSync(join(leaf.dir, 'journal')).some((file) => before.includes(file)))
+  await eventually('an emptied journal', 20_000, () => !readdirSync(join(leaf.dir, 'journal')).some((file) => before.includes(file)))
   await leaf.end('SIGKILL')
   await leaf.start()
   expect(await leaf.client.send('keyed', '{"a":1}', { key: 'k' })).toMatchObject({ duplicate: true })

@@ -94,7 +94,7 @@ describe('lists that are large', () => {
     expect(await metric('muster_delos_answers_queued_bytes')).toBeGreaterThan(100 * MIB)
     expect((await metric('muster_delos_bounds_hit_total')) - refusedBefore).toBe(told.length)
     for (const session of sessions) session.destroy()
-    await eventually('they are let go of', 10_000, async () => (await metric('muster_delos_answers_queued_bytes')) === 0)
+    await eventually('they are let go of', 20_000, async () => (await metric('muster_delos_answers_queued_bytes')) === 0)
     expect(
       (await gateway(server.url, 'kv/range', { key: base64('big/'), range_end: base64('big0'), limit: 10 }, '', 60_000)).body.kvs,
     ).toHaveLength(10)

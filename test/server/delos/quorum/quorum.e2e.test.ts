@@ -42,7 +42,8 @@ describe('three servers', () => {
           const key = `lead/${round}/${writer}/${i}`
           const revision = await putKey(url, key, key, 3000)
           if (revision !== null) acknowledged.set(key, revision)
-          else await new Promise((resolve) => setTimeout(resolve, 50))
+          // Servers that start need the processor too.
+          await new Promise((resolve) => setTimeout(resolve, revision === null ? 50 : 10))
         }
       })
       await new Promise((resolve) => setTimeout(resolve, 300))

@@ -111,7 +111,7 @@ describe.skipIf(MISSING.length > 0)('Patroni (skipped without patroni, postgresq
       const primary = nodes.find(({ name }) => name === leader.name) as Node
       const replica = nodes.find(({ name }) => name !== leader.name) as Node
       sql(primary, 'create table t (n int); insert into t values (42)')
-      await eventually('the replica has it', 10_000, () => sql(replica, 'select n from t') === '42')
+      await eventually('the replica has it', 20_000, () => sql(replica, 'select n from t') === '42')
       kill(primary)
       await eventually('the replica takes over', 40_000, () => sql(replica, 'select pg_is_in_recovery(), n from t') === 'f|42')
       expect((await members(replica)).filter(({ role }) => role === 'leader').map(({ name }) => name)).toEqual([replica.name])

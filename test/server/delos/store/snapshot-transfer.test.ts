@@ -154,7 +154,7 @@ test('a store arrives whole though parts of it are lost on the way, and nothing 
   }
   const target = poor(sides[1], newDir())
   target.sink.want(1n)
-  await eventually('parts', 10_000, async () => parts > 0)
+  await eventually('parts', 20_000, async () => parts > 0)
   expect(await ask(target.replica, put('early', 1))).toBe('muster: this server waits for a snapshot of another one')
   await isThere(target, source.replica)
   expect(target.installed).toEqual([{ position: source.replica.applied + 1, loglet: 1, slot: 0 }])
@@ -172,7 +172,7 @@ test('a process that ends in the middle is followed by one that goes on where it
   const dir = newDir()
   const first = poor(sides[1], dir)
   first.sink.want(1n)
-  await eventually('two parts', 10_000, async () => (statSync(first.part, { throwIfNoEntry: false })?.size ?? 0) === 2 * 1024 * 1024)
+  await eventually('two parts', 20_000, async () => (statSync(first.part, { throwIfNoEntry: false })?.size ?? 0) === 2 * 1024 * 1024)
   await first.sink.stop()
   const asked: number[] = []
   passes.isLost = (message) => {
@@ -193,7 +193,7 @@ test('a snapshot that is no longer there is replaced by a newer one, from its be
   passes.isLost = (message) => message.kind === 'part' && message.offset > 0
   const target = poor(sides[1], newDir())
   target.sink.want(1n)
-  await eventually('a part', 10_000, async () => (statSync(target.part, { throwIfNoEntry: false })?.size ?? 0) > 0)
+  await eventually('a part', 20_000, async () => (statSync(target.part, { throwIfNoEntry: false })?.size ?? 0) > 0)
   await stop()
   await ask(source.replica, put('newer', 1))
   ends.push((await serveSnapshots(options)).stop)

@@ -142,7 +142,7 @@ test('a feature holds from the first position of a new loglet on, and who does n
   const { log, given, fatal } = await open(dir)
   await append(log, 'before')
   void log.change({ kind: 'feature', name: louder.name, since: null })
-  await eventually('it is told', 10_000, async () => fatal.length > 0)
+  await eventually('it is told', 20_000, async () => fatal.length > 0)
   expect(fatal[0]).toMatchObject({ code: 'STATE_NEWER', hint: expect.stringContaining('Install a version of muster that knows louder') })
   // It has not taken the version that says so, and with it not what stands in the new loglet.
   expect([log.value().features, given]).toEqual([[], ['1:before']])
@@ -196,7 +196,7 @@ test('loglets that end before what is still wanted are forgotten, with their fil
   const { loglet } = lastSegment(log.value())
   expect(log.value().chain).toHaveLength(1)
   expect(log.head()).toBe(2)
-  await eventually('its files are gone', 5000, async () => !readdirSync(dir).includes('00000001'))
+  await eventually('its files are gone', 20_000, async () => !readdirSync(dir).includes('00000001'))
   expect(readdirSync(dir)).toContain(loglet.toString(16).padStart(8, '0'))
 })
 
