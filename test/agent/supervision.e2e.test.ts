@@ -190,10 +190,17 @@ describe('tasks under an agent', () => {
 
   it('run fifty at once, each started once, on ports of their own', async () => {
     const tasks = Array.from({ length: 50 }, (_, i) => desired(100 + i, sh('echo x >> starts; exec sleep 300', { ports: { a: 0, b: 0 } })))
+    const first = desired(99, sh('exec sleep 300'))
+    const before = Date.now()
+    order(first)
+    await eventually('one runs', 20_000, () => node.server.task(99)?.state === 'running')
+    const oneMs = Date.now() - before
+    orders.delete(99)
     const began = Date.now()
     order(...tasks)
-    await eventually('all run', 15_000, () => tasks.every(({ id }) => node.server.task(id)?.state === 'running'))
-    expect(Date.now() - began).toBeLessThan(10_000)
+    await eventually('all run', 40_000, () => tasks.every(({ id }) => node.server.task(id)?.state === 'running'))
+    // Ten seconds, or on a machine with other work half of what one after the other would take.
+    expect(Date.now() - began).toBeLessThan(Math.max(10_000, 25 * oneMs))
     const ports = tasks.flatMap(({ id }) => Object.values(node.server.task(id)?.ports ?? {}))
     expect(new Set(ports).size).toBe(100)
     await eventually('all have begun', 20_000, () => tasks.every(({ id }) => existsSync(join(node.paths.tasks, `${id}/work/starts`))))

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDelosServer, type DelosServer } from '../../server/delos/delos-server.ts'
 import { eventually } from '../../support/eventually.ts'
-
-const MUSTER = join(import.meta.dirname, '../../../bin/dev.js')
+import { BIN } from '../../support/fleet.ts'
 
 let server: DelosServer
 beforeAll(async () => {
@@ -19,7 +18,7 @@ interface Run {
 }
 
 function muster(...args: string[]): Run {
-  const child = spawn(process.execPath, [MUSTER, 'delos', ...args], { env: server.env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [BIN, 'delos', ...args], { env: server.env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
@@ -54,7 +53,7 @@ test('the command runs with key and token, its exit code is ours, and the lock i
   expect(await holders()).toBe(0)
 })
 
-test('the lock excludes others until Ctrl-C gives it back; the command ends with it', { timeout: 40_000 }, async () => {
+test('the lock excludes others until Ctrl-C gives it back; the command ends with it', { timeout: 80_000 }, async () => {
   const command = stays('first')
   const first = muster('lock', 'run', 'job', '--ttl', '2s', '--', ...command.command)
   await eventually('the command started', 20_000, command.started)

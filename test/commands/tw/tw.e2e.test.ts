@@ -13,11 +13,11 @@ const file = (name: string): string => join(fleet.home, name)
 beforeAll(async () => {
   fleet = newFleet()
   await fleet.data('up', '--nodes', '2', '--regions', '2')
-}, 60_000)
+}, 120_000)
 
 afterAll(async () => {
   await fleet.end()
-}, 60_000)
+}, 120_000)
 
 test('the starter that init prints is valid, runs until healthy, and running it again changes nothing', async () => {
   const init = await fleet.muster('tw', 'init')

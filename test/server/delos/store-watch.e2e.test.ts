@@ -44,7 +44,7 @@ test('each look gives a row of each server with what it did since the last one, 
   ])
   expect(watch.seen()).toEqual([])
   await eventually('nobody leads', 15_000, () => watch?.seen()?.some(({ kind }) => kind === 'NO_QUORUM'))
-}, 30_000)
+}, 60_000)
 
 test('when no server answers any more the store has no quorum', async () => {
   const server = await telling(() => pageOf('a'))
@@ -52,7 +52,7 @@ test('when no server answers any more the store has no quorum', async () => {
   await eventually('a look', 20_000, () => watch?.seen()?.length === 0)
   server.close()
   await eventually('it is missed', 20_000, () => watch?.seen()?.some(({ kind, target }) => kind === 'NO_QUORUM' && target === 'store'))
-}, 30_000)
+}, 60_000)
 
 test('what the environment names is watched, and nothing else', () => {
   expect(watchedStore({})).toEqual([])

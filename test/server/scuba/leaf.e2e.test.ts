@@ -241,7 +241,7 @@ describe('SQL that is refused', () => {
   })
 })
 
-test('an engine that dies costs a query some time, no row: it is restarted and asked again', { timeout: 60_000 }, async () => {
+test('an engine that dies costs a query some time, no row: it is restarted and asked again', { timeout: 120_000 }, async () => {
   await leaf.client.send('survives', [{ a: 1 }])
   const { enginePid } = await leaf.client.health()
   const slow = leaf.client.query('select count(*) from range(1000) a, range(100000) b where a.range + b.range < 0', { deadlineMs: 60_000 })
@@ -310,7 +310,7 @@ test('the live aggregate says how much of the asked range it knows', async () =>
   expect(answer).toMatchObject({ buckets: [], users: {}, failingUsers: [], hotToMs: 0 })
 })
 
-test('a second leaf on the same folder is refused, and the first goes on', { timeout: 20_000 }, async () => {
+test('a second leaf on the same folder is refused, and the first goes on', { timeout: 60_000 }, async () => {
   const { spawn } = await import('node:child_process')
   const [command, file] = program('server/scuba/leaf-main')
   const second = spawn(command, [file, '--dir', leaf.dir, '--socket', join(leaf.dir, 'second.sock')], { stdio: 'ignore' })

@@ -17,7 +17,7 @@ const manifestOf = (table: string): TableManifest | undefined =>
 
 test(
   'small segments become one with the same rows; the manifest holds the digest of every file, and no other file stays',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     for (let i = 0; i < 16; i += 1) {
       await leaf.client.send('many', [{ i, ...(i % 3 === 0 ? { odd: `x${i}` } : {}) }])
@@ -43,7 +43,7 @@ test(
 
 test(
   'while rows come in and are sealed and compacted, every answer holds each acknowledged batch wholly and once',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     const BATCH = 7
     let sent = 0
@@ -91,7 +91,7 @@ test(
   },
 )
 
-test('retention drops the oldest segments, first by age, then by size, and keeps the rest', { timeout: 30_000 }, async () => {
+test('retention drops the oldest segments, first by age, then by size, and keeps the rest', { timeout: 60_000 }, async () => {
   const now = Date.now()
   for (const days of [40, 20, 3, 0]) {
     await leaf.client.send('aging', [{ time: now - days * 86_400_000, days }])
@@ -107,7 +107,7 @@ test('retention drops the oldest segments, first by age, then by size, and keeps
   expect(await daysOf()).toEqual([0])
 })
 
-test('a lost segment is never silently absent: answers say what is missing', { timeout: 30_000 }, async () => {
+test('a lost segment is never silently absent: answers say what is missing', { timeout: 60_000 }, async () => {
   await leaf.client.send('holed', [{ a: 1 }, { a: 2 }])
   await leaf.seal('holed')
   await leaf.client.send('holed', [{ a: 3 }])
@@ -120,7 +120,7 @@ test('a lost segment is never silently absent: answers say what is missing', { t
   expect(answer.coverage.missing).toEqual(['holed: 2 rows of segments that are lost'])
 })
 
-test('keys are recognised after their rows were sealed and their journal is gone', { timeout: 30_000 }, async () => {
+test('keys are recognised after their rows were sealed and their journal is gone', { timeout: 60_000 }, async () => {
   await leaf.client.send('keyed', '{"a":1}', { key: 'k' })
   await leaf.client.send('keyed', 'no object\n'.replace('no', '{'), { key: 'only a bad line' })
   const before = readdirSync(join(leaf.dir, 'journal'))

@@ -20,10 +20,10 @@ describe.skipIf(missing !== null)(`recipes on a real etcd${missing === null ? ''
   let etcd: RealEtcd
   beforeAll(async () => {
     etcd = await startRealEtcd()
-  }, 30_000)
+  }, 60_000)
   afterAll(() => etcd.stop())
 
-  test('etcdctl lock and our lock exclude each other, in the order of asking', { timeout: 30_000 }, async () => {
+  test('etcdctl lock and our lock exclude each other, in the order of asking', { timeout: 60_000 }, async () => {
     const theirs = etcd.etcdctl('lock', 'db')
     await eventually('etcdctl holds the lock', 20_000, () => theirs.output().startsWith('db/'))
     const lease = await etcd.grant()
@@ -40,7 +40,7 @@ describe.skipIf(missing !== null)(`recipes on a real etcd${missing === null ? ''
     await later.ended
   })
 
-  test('etcdctl lock waits for those who share the lock', { timeout: 30_000 }, async () => {
+  test('etcdctl lock waits for those who share the lock', { timeout: 60_000 }, async () => {
     const sharing = [held(await etcd.run(sharedLock('rw', await etcd.grant()))), held(await etcd.run(sharedLock('rw', await etcd.grant())))]
     const theirs = etcd.etcdctl('lock', 'rw')
     const late = sharedLock('rw', await etcd.grant())
@@ -59,7 +59,7 @@ describe.skipIf(missing !== null)(`recipes on a real etcd${missing === null ? ''
     held(await etcd.run(late))
   })
 
-  test('etcdctl elect and our campaign are one election', { timeout: 30_000 }, async () => {
+  test('etcdctl elect and our campaign are one election', { timeout: 60_000 }, async () => {
     const theirs = etcd.etcdctl('elect', 'job', 'theirs')
     await eventually('etcdctl leads', 20_000, () => theirs.output().includes('theirs'))
     const ours = campaign('job', await etcd.grant(), bytes('ours'))
@@ -74,7 +74,7 @@ describe.skipIf(missing !== null)(`recipes on a real etcd${missing === null ? ''
     expect((await etcd.commit(resign(turn))).succeeded).toBe(true)
   })
 
-  test('a semaphore, a barrier, a group and a sequence do there what they do here', { timeout: 30_000 }, async () => {
+  test('a semaphore, a barrier, a group and a sequence do there what they do here', { timeout: 60_000 }, async () => {
     const [a, b, c] = [await etcd.grant(), await etcd.grant(), await etcd.grant()]
     const first = held(await etcd.run(semaphore('pool', a, 2)))
     expect((await etcd.run(semaphore('pool', b, 2, 2))).do).toBe('wait')

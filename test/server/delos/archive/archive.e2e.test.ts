@@ -243,7 +243,7 @@ describe('an archive of the log', () => {
     expect((await muster('log', 'archive', '--off', ...at)).code).toBe(4)
     expect((await muster('log', 'archive', '--off', '--yes', ...at)).code).toBe(0)
     expect((await muster('log', 'archive', ...at)).stdout).toContain('not archived')
-  }, 120_000)
+  }, 240_000)
 
   test('of three servers is one in each of their folders, each whole, and any two can go', async () => {
     const cluster = await start(3, '--profile', 'wan')

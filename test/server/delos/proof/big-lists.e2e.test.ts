@@ -54,7 +54,7 @@ describe('lists that are large', () => {
     const value = 'v'.repeat(MIB)
     for (let i = 0; i < KEYS; i += 4) await Promise.all([0, 1, 2, 3].map((j) => client.put(`big/${String(i + j).padStart(4, '0')}`, value)))
     client.close()
-  }, 120_000)
+  }, 240_000)
   afterAll(() => cluster.remove())
 
   test('are refused as a whole, and come page by page', async () => {

@@ -100,4 +100,4 @@ test('attacks on HTTP/2 end their own connections with the code, are counted, an
     client.close()
     await cluster.remove()
   }
-}, 90_000)
+}, 180_000)

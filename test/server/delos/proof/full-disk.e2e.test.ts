@@ -47,7 +47,7 @@ describe.skipIf(tinyDiskMissing !== null)(`a full disk (${tinyDiskMissing ?? 'tm
     free()
     await eventually('a write', 20_000, async () => (await put()).status === 200)
     await cluster.healthy()
-  }, 90_000)
+  }, 180_000)
 
   test('without a byte left loses nothing of a lone server, which is killed with -9 and starts again on it', async () => {
     cluster = await newDelosServers(1)
@@ -83,7 +83,7 @@ describe.skipIf(tinyDiskMissing !== null)(`a full disk (${tinyDiskMissing ?? 'tm
     server.start()
     await cluster.healthy()
     expect((await getPrefix(server.url, 'k/')).size).toBe(acknowledged.size - 1)
-  }, 120_000)
+  }, 240_000)
 
   test('of one of three ends that server with its reason; the others go on, and with room it catches up', async () => {
     cluster = await newDelosServers(3, ['--profile', 'wan'])

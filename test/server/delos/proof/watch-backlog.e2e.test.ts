@@ -64,7 +64,7 @@ describe('watches that are behind', () => {
     server = cluster.servers[0] as DelosServerProcess
     server.start()
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(() => cluster.remove())
 
   test('from far back, several at once: leases are renewed and other watches told in between, and nothing is missed', async () => {

@@ -133,7 +133,7 @@ test('a flipped bit in one journal of three is found at the start and repaired f
   expect(logOf(three)).toContain('the journal is damaged')
   expect((await getPrefix(three.url, 'rot/')).size).toBe(40)
   expect(new Set(await hashes([one, two, three])).size).toBe(1)
-}, 120_000)
+}, 240_000)
 
 test('a lone server gives up what is in its rows, and starts from both after it was killed', async () => {
   Object.assign(process.env, TUNING)
@@ -156,4 +156,4 @@ test('a lone server gives up what is in its rows, and starts from both after it 
   rmSync(join(one.dir, 'kv.db'))
   one.start()
   await eventually('it refuses to start without its rows', 30_000, async () => one.output().includes('DELOS_LOG_CORRUPT'))
-}, 120_000)
+}, 240_000)

@@ -19,7 +19,7 @@ describe("npm's etcd3", () => {
     server = cluster.servers[0] as DelosServerProcess
     server.start()
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(async () => {
     for (const client of clients) client.close()
     await cluster.remove()
@@ -102,7 +102,7 @@ describe("npm's etcd3", () => {
     await eventually('what comes', 20_000, () => seen.length >= 4)
     expect(seen).toEqual(['w/1=a', 'w/2=b', 'w/1 gone', 'w/3=c'])
     await watcher.cancel()
-  }, 40_000)
+  }, 80_000)
 
   test('a lease is kept alive over three times its TTL, and its keys are gone when it is revoked', async () => {
     const client = connect()
@@ -117,7 +117,7 @@ describe("npm's etcd3", () => {
     const short = client.lease(1, { autoKeepAlive: false })
     await short.put('lease/k').value('v')
     await eventually('its end', 20_000, async () => (await client.get('lease/k').string()) === null)
-  }, 30_000)
+  }, 60_000)
 
   test('a lock has one holder', async () => {
     const [one, two] = [connect(), connect()]
@@ -126,7 +126,7 @@ describe("npm's etcd3", () => {
     await held.release()
     const after = await two.lock('lock').ttl(5).acquire()
     await after.release()
-  }, 20_000)
+  }, 60_000)
 
   test('an election has one leader, and the next one when it resigns', async () => {
     const election = connect().election('el', 5)
@@ -146,7 +146,7 @@ describe("npm's etcd3", () => {
     await eventually('the second leader', 20_000, () => isElected && seen.at(-1) === 'two')
     await second.resign()
     await observer.cancel()
-  }, 30_000)
+  }, 60_000)
 
   test('with users, a client logs in with its password, and again by itself when its token is over', async () => {
     const root = connect()
@@ -181,5 +181,5 @@ describe("npm's etcd3", () => {
     } finally {
       await eventually('the end of users', 20_000, async () => (await boss.auth.authDisable()) !== undefined)
     }
-  }, 40_000)
+  }, 80_000)
 })

@@ -188,7 +188,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
     server.start()
     endpoint = server.url.slice('http://'.length)
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(async () => {
     await cluster.remove()
     rmSync(folder, { recursive: true, force: true })
@@ -217,7 +217,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
       5,
       expect.stringContaining('watch was canceled (etcdserver: mvcc: required revision has been compacted)'),
     ])
-  }, 30_000)
+  }, 60_000)
 
   test('a watch tells what was and what comes, with what it replaced, and runs a command for each', async () => {
     const first = (await revision()) + 1
@@ -251,7 +251,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
     expect(several.stdout().replace(/^progress notify: \d+\n/gm, '')).toBe(wanted)
     // It prints the change too; the command's words are etcdctl's, with quotes.
     expect(command.stdout().match(/^"(PUT|DELETE)" .*$/gm)).toEqual(['"PUT" "w/1" "a"', '"PUT" "w/1" "b"', '"DELETE" "w/1" ""'])
-  }, 30_000)
+  }, 60_000)
 
   test('a key with a lease is kept alive, shown, and gone with it', async () => {
     const [, id] = (await ctl('lease', 'grant', '60')).split(' ') as [string, string]
@@ -263,7 +263,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
     await ctl('put', 'l/1', 'y', '--ignore-lease')
     expect(await ctl('lease', 'revoke', id)).toBe(`lease ${id} revoked\n`)
     expect(await ctl('get', 'l/', '--prefix')).toBe('')
-  }, 30_000)
+  }, 60_000)
 
   test('of two contenders one has the lock and the other waits; the command gets its key and revision, and its exit code counts', async () => {
     const go = join(folder, 'go')
@@ -285,7 +285,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
     const [first, later] = [holder, second].map((one) => one.stdout().match(/^lk\/[0-9a-f]+ (\d+)\n$/)?.[1])
     expect(Number(later)).toBeGreaterThan(Number(first))
     expect(await ctl('get', 'lk/', '--prefix')).toBe('')
-  }, 30_000)
+  }, 60_000)
 
   test('who listens to an election hears each leader in turn; who waits leads when the first resigns', async () => {
     const listener = start(endpoint, ['elect', '--listen', 'el'])
@@ -300,7 +300,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
     listener.interrupt()
     await Promise.all([first.ran, second.ran, listener.ran])
     expect(listener.stdout()).toMatch(/^el\/[0-9a-f]+\none\nel\/[0-9a-f]+\ntwo\n$/)
-  }, 30_000)
+  }, 60_000)
 
   // Last, as it ends with users and roles.
   test.each(Object.entries(SCENARIOS))(
@@ -317,7 +317,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
         else expect(said, line).toMatch(says)
       }
     },
-    30_000,
+    60_000,
   )
 })
 
@@ -328,7 +328,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl with three servers (skipped where it is n
     cluster = await newDelosServers(3)
     for (const server of cluster.servers) server.start()
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(() => cluster.remove())
 
   test('shows one leader, moves it where it is told, and finds the same keys everywhere', async () => {
@@ -350,5 +350,5 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl with three servers (skipped where it is n
     expect((await ctl('endpoint', 'health', '--cluster')).match(/ is healthy/g) ?? []).toHaveLength(3)
     const hashes = [...(await ctl('endpoint', 'hashkv', '--cluster')).matchAll(/, (\d+)$/gm)].map(([, hash]) => hash)
     expect([hashes.length, new Set(hashes).size]).toEqual([3, 1])
-  }, 40_000)
+  }, 80_000)
 })

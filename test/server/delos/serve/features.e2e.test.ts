@@ -67,7 +67,7 @@ beforeAll(async () => {
       }),
     )
   for (const name of names) await start(name, name === 'c' ? {} : KNOWN)
-}, 60_000)
+}, 120_000)
 afterAll(async () => {
   for (const name of names) await close(name)
   rmSync(root, { recursive: true, force: true })

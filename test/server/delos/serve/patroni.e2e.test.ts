@@ -120,5 +120,5 @@ describe.skipIf(MISSING.length > 0)('Patroni (skipped without patroni, postgresq
       await cluster.remove()
       rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
     }
-  }, 120_000)
+  }, 240_000)
 })

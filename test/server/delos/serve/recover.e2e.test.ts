@@ -106,4 +106,4 @@ test('what it accepted and does not know to be decided is kept', async () => {
   await cluster.healthy()
   expect([...(await getPrefix(leader.url, 'accepted')).keys()]).toEqual(['accepted'])
   expect([...(await getPrefix(leader.url, 'before')).keys()]).toEqual(['before'])
-}, 120_000)
+}, 240_000)

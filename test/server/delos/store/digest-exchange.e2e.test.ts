@@ -57,7 +57,7 @@ beforeAll(async () => {
     }
   })
   for (const server of servers) await server.start()
-}, 60_000)
+}, 120_000)
 
 afterAll(async () => {
   for (const server of servers) await server.close()
