@@ -198,7 +198,7 @@ describe('tasks under an agent', () => {
     orders.delete(99)
     const began = Date.now()
     order(...tasks)
-    await eventually('all run', 40_000, () => tasks.every(({ id }) => node.server.task(id)?.state === 'running'))
+    await eventually('all run', 90_000, () => tasks.every(({ id }) => node.server.task(id)?.state === 'running'))
     // Ten seconds, or on a machine with other work half of what one after the other would take.
     expect(Date.now() - began).toBeLessThan(Math.max(10_000, 25 * oneMs))
     const ports = tasks.flatMap(({ id }) => Object.values(node.server.task(id)?.ports ?? {}))
@@ -207,7 +207,7 @@ describe('tasks under an agent', () => {
     for (const { id } of tasks) expect(readFileSync(join(node.paths.tasks, `${id}/work/starts`), 'utf8')).toBe('x\n')
     for (const { id } of tasks) orders.delete(id)
     order()
-  })
+  }, 120_000)
 })
 
 function commandLine(pid: string): string {

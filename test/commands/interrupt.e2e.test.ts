@@ -164,7 +164,8 @@ describe('a command that stays', () => {
       return now.filter((line) => !/tasks\/\d+/.test(line)).join('\n') === standing.filter((line) => !/tasks\/\d+/.test(line)).join('\n')
     })
     expect((await fleet.muster('down', '--json')).exitCode).toBe(0)
-    expect(processesOf(fleet.home)).toEqual([])
+    // What was killed is gone a moment later.
+    await eventually('no process', 20_000, () => processesOf(fleet.home).length === 0)
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(fleet.home)
     expect(cgroupsOf(fleet.root)).toEqual([])
     expect((await fleet.muster('up', '--nodes', '2', '--json')).exitCode).toBe(0)

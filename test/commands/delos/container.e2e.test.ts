@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { gateway, getPrefix, newDelosServers, putKey, type DelosServerProcess, type DelosServers } from '../../support/delos-servers.ts'
 import { eventually } from '../../support/eventually.ts'

@@ -72,7 +72,7 @@ describe.each([0, 1])('a lock with a delay (%i: of a store, of the context)', (w
 
   test('that is given back is free at once', async () => {
     const [, where, at] = places()[which] as ReturnType<typeof places>[number]
-    const first = await lock('brief', where, ['--ttl', '2s', '--lock-delay', '1h'], 'echo one').ended
+    const first = await lock('brief', where, ['--ttl', '30s', '--lock-delay', '1h'], 'echo one').ended
     expect([first.code, first.stdout]).toEqual([0, 'one\n'])
     expect((await getPrefix(at, 'brief/')).size).toBe(0)
     expect((await lock('brief', where, ['--wait', '0s'], 'echo two').ended).stdout).toBe('two\n')
