@@ -30,4 +30,6 @@ export const CONTROL_TABLES = [
   'CREATE INDEX delos_cert_key ON delos_cert (key)',
   // What is wrong with a log, its disk or its servers, until it is over.
   'CREATE TABLE delos_alarm (kind TEXT NOT NULL, target TEXT NOT NULL, text TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (kind, target)) WITHOUT ROWID',
+  // Since when a log lies in a loglet, and who moved it there.
+  'CREATE TABLE delos_log_move (log TEXT NOT NULL, loglet INTEGER NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL, PRIMARY KEY (log, loglet)) WITHOUT ROWID',
 ]
