@@ -27,6 +27,7 @@ import type { Telemetry } from './scuba/telemetry.ts'
 import { wireScuba } from './scuba/wire.ts'
 import { wireSev } from './sev/wire.ts'
 import type { ControlLog } from './state/control-log.ts'
+import type { Pages } from './web/pages.ts'
 import { createAgentHub, type AgentHub } from './tw/agents.ts'
 import { wireTw } from './tw/wire.ts'
 
@@ -50,6 +51,8 @@ export interface ServerParts {
   /** where etcd's clients are answered, or null */
   etcd: () => string | null
   status: (hub: AgentHub | null) => Promise<unknown>
+  /** its browser pages */
+  pages: Pages
 }
 
 /** What only the server that leads does: it decides, tells the agents, and answers. */
@@ -111,11 +114,12 @@ export async function lead(parts: ServerParts): Promise<Leading> {
 }
 
 /** What an API needs, whoever leads. */
-export function apiParts({ control, tokens, log, telemetry }: ServerParts) {
+export function apiParts({ control, tokens, log, telemetry, pages }: ServerParts) {
   return {
     domains: [{ systems: controlSystems, control }],
     tokens,
     log,
+    openPage: pages.open,
     onOperation: (row: object): void => telemetry.add('muster_requests', { time: Date.now(), ...row }),
   }
 }

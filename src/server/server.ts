@@ -39,6 +39,7 @@ import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
 import { openControlLog } from './state/control-log.ts'
 import { holdIdentity } from './state/identity.ts'
 import { lockState, prepareStateDir } from './state/state-dir.ts'
+import { createPages } from './web/pages.ts'
 
 export interface ServerOptions {
   /** `HOST:PORT` for a TCP listener with bearer tokens, or null */
@@ -121,6 +122,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const run = runOnLeader(control, link)
   await servers.host({ control: controlChain, kv: store.chain, members: store.members, run, position: control.tail })
   const own = openArtifacts(paths.artifacts)
+  const pages = createPages({ pass: doors.pass, log })
   let etcd: string | null = null
   let { listen } = options
   const parts: ServerParts = {
@@ -128,6 +130,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     artifacts: { own, fleet: spreadArtifacts(own, () => otherVoters(controlChain, identity.server), link) },
     tokens: openTokens(paths.keys),
     etcd: () => etcd,
+    pages,
     status: (hub) =>
       describeStatus({ paths, control, store, supervisor, hub, link, leaf, startedAt, listen, etcd, servers: () => fleetServers(fleet) }),
   }
@@ -161,6 +164,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   async function stopServer(): Promise<void> {
     log.info('the server stops; agents and tasks go on')
     supervisor.detach()
+    await pages.close()
     await doors.close()
     await turns.stop()
     link.close()

@@ -9,7 +9,7 @@ import { NOT_LEADER_HEADER, type LeaderLink } from '../following/leader-link.ts'
 import { CALLER_HEADER, callerNamed, passOn } from '../following/pass-on.ts'
 import type { Wiring } from '../host.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { callerOf, setCaller } from './callers.ts'
+import { callerOf, knownCaller, setCaller } from './callers.ts'
 import type { Door } from './doors.ts'
 import { openApiDocument } from './openapi.ts'
 import { type Caller, mayAct, type TokenStore } from './roles.ts'
@@ -29,6 +29,8 @@ export interface ApiOptions {
   wirings: readonly Wiring[]
   tokens: TokenStore
   log: Logger
+  /** lets the caller's browser in; absent: this process has no pages */
+  openPage?: (caller: Caller, page: unknown) => Promise<object>
   /** answers GET /v1/status */
   status: () => Promise<unknown>
   /** to the server that leads, which is asked everything but how this one is; null: this one leads */
@@ -37,8 +39,10 @@ export interface ApiOptions {
   onOperation: (row: { operation: string; actor: string; ms: number; ok: boolean; code: string; trace: string }) => void
 }
 
+/** Where a code for the browser is made: at the socket alone, whose users are on this machine. */
+const CODES_ROUTE = '/v1/web/codes'
 /** What a server answers of itself, whoever leads. */
-const OF_ITSELF = new Set(['/healthz', '/openapi.json', '/v1/status'])
+const OF_ITSELF = new Set(['/healthz', '/openapi.json', '/v1/status', CODES_ROUTE])
 /** A query waits so long for a leader, and is then answered from what this server has. */
 const QUERY_PATIENCE_MS = 1500
 
@@ -106,11 +110,16 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
   app.get('/healthz', async () => ({ ok: true, position: main.control.tail() }))
   app.get('/v1/status', async () => ({ ok: true, data: await options.status() }))
   app.get('/v1/events', async (request, reply) => sendEvents(main.control, request, reply))
+  const { openPage } = options
+  if (door === 'socket' && openPage !== undefined)
+    app.post(CODES_ROUTE, async (request) => ({ ok: true, data: await openPage(callerOf(request), request.body ?? {}) }))
   for (const wiring of options.wirings) wiring.routes?.(app)
   return app
 }
 
 function whoIs(request: FastifyRequest, tokens: TokenStore, door: Door): Caller {
+  const known = knownCaller(request)
+  if (known !== null) return known
   if (door === 'server') return callerNamed(request.headers[CALLER_HEADER])
   if (door === 'socket') {
     // Whoever can open the socket (0600) is its owner; the header says on whose behalf.
