@@ -74,6 +74,13 @@ async function hasText(page: Page, selector: string, text: string): Promise<void
   })
 }
 
+/** As the browser says it to a tab that another one covers. */
+async function hide(page: Page, isHidden: boolean): Promise<void> {
+  await page.evaluate(
+    `Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true }); document.dispatchEvent(new Event('visibilitychange'))`,
+  )
+}
+
 async function shoot(page: Page, file: string): Promise<void> {
   if (SHOTS === undefined) return
   for (const scheme of ['dark', 'light'] as const) {
@@ -153,6 +160,12 @@ test.skipIf(!hasChromium)(
     await page.waitForSelector(row('new'), WAIT)
     await hasText(page, '#changes ~ .scroll td', 'teams/web/new')
     await shoot(page, 'store')
+    // A hidden page lets go, and catches up when it is seen again.
+    await hide(page, true)
+    await fleet.data('delos', 'kv', 'put', 'teams/web/quiet', '1')
+    expect(await textOf(page, '#page')).not.toContain('quiet')
+    await hide(page, false)
+    await hasText(page, '#changes ~ .scroll td', 'teams/web/quiet')
     await fleet.data('delos', 'kv', 'del', 'teams/web/limit')
     await hasText(page, '.notice', 'It was deleted')
     await page.waitForFunction(`![...document.querySelectorAll('.tree .label')].some((one) => one.textContent === 'limit')`, WAIT)

@@ -26,29 +26,54 @@ interface FollowOptions {
 const RETRY_MIN_MS = 500
 const RETRY_MAX_MS = 8000
 
-/** Follows a stream of lines over lost connections, until what it gives is called. */
+/**
+ * Follows a stream of lines over lost connections, until what it gives is called. Nobody looks at a hidden page: it lets its connection go, of which a
+ * browser has six for all tabs together, and catches up when it is seen again.
+ */
 export function follow({ path, onLine, onBegin, onState }: FollowOptions): () => void {
   const stop = new AbortController()
   const run = async (): Promise<void> => {
     for (let waitMs = RETRY_MIN_MS; !stop.signal.aborted; waitMs = Math.min(2 * waitMs, RETRY_MAX_MS)) {
+      await whenSeen(stop.signal)
+      const hidden = new AbortController()
+      const leave = (): void => {
+        if (document.hidden) hidden.abort()
+      }
+      document.addEventListener('visibilitychange', leave)
       try {
         onBegin?.()
-        for await (const line of linesOf(path(), stop.signal)) {
+        for await (const line of linesOf(path(), AbortSignal.any([stop.signal, hidden.signal]))) {
           waitMs = RETRY_MIN_MS / 2
           onState('live')
           onLine(line)
         }
       } catch (error) {
-        if (stop.signal.aborted) return
         if (error instanceof ApiError && error.code === 'SESSION_OVER') return onState('over')
+      } finally {
+        document.removeEventListener('visibilitychange', leave)
       }
       if (stop.signal.aborted) return
+      if (hidden.signal.aborted) continue
       onState('lost')
       await new Promise((resolve) => setTimeout(resolve, waitMs))
     }
   }
   void run()
   return () => stop.abort()
+}
+
+/** Resolves once the page is seen, or nothing is to be followed any more. */
+function whenSeen(stopped: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (document.hidden && !stopped.aborted) return
+      document.removeEventListener('visibilitychange', look)
+      resolve()
+    }
+    document.addEventListener('visibilitychange', look)
+    stopped.addEventListener('abort', look, { once: true })
+    look()
+  })
 }
 
 /** Entries of the control log from a position on. */
