@@ -1,18 +1,9 @@
 import { ApiError, linesOf } from './api.ts'
+import type { LogEntry } from './entry.ts'
 import { sseReader } from './sse.ts'
 
 /** `live`: what is seen is what is; `lost`: tried again; `over`: this browser is not let in any more. */
 export type LinkState = 'live' | 'lost' | 'over'
-
-export interface LogEntry {
-  position: number
-  type: string
-  v: number
-  at: number
-  actor: string
-  body: unknown
-  notable?: { system: string; kind: string; target: string; service: string | null; text: string }
-}
 
 interface FollowOptions {
   /** where to go on: asked at each connection, so that nothing is missed or doubled */

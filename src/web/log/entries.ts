@@ -1,4 +1,4 @@
-import type { LogEntry } from '../live/follow.ts'
+import type { LogEntry } from '../live/entry.ts'
 
 export const ENTRIES_SHOWN = 50
 

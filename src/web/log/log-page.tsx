@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useCallback, useRef, useState } from 'preact/hooks'
 import { ask } from '../live/api.ts'
-import type { LogEntry } from '../live/follow.ts'
+import type { LogEntry } from '../live/entry.ts'
 import { usePoll } from '../live/use-poll.ts'
 import { Shell } from '../shell/shell.tsx'
 import { count } from '../shell/text.ts'

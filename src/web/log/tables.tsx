@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import type { LogEntry } from '../live/follow.ts'
+import type { LogEntry } from '../live/entry.ts'
 import { ago, clockTime, count, dateTime } from '../shell/text.ts'
 import { anchorOf, positionsOf, type Chain, type ChainLog, type ChainMark } from './chain-band.ts'
 import { entryText } from './entries.ts'

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { ask } from '../live/api.ts'
-import { followEntries, type LinkState, type LogEntry } from '../live/follow.ts'
+import type { LogEntry } from '../live/entry.ts'
+import { followEntries, type LinkState } from '../live/follow.ts'
 import { ENTRIES_SHOWN, withEntries } from './entries.ts'
 
 export interface Entries {
