@@ -40,12 +40,20 @@ async function* figuresFrom(bench: Bench, parts: readonly string[]): AsyncGenera
   else yield* await result
 }
 
+// Cut off: what it started ends with it.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => process.exit(code))
+
 const figures: Figure[] = []
 for (const { bench, parts } of wanted) {
   for await (const figure of figuresFrom(bench, parts)) {
     figures.push(figure)
     if (values.json) process.stdout.write(`${JSON.stringify(figure)}\n`)
-    else if (process.stderr.isTTY) process.stderr.write(`${figure.metric}: ${figure.value} ${figure.unit}\n`)
+    // As they come: a run that is cut off has said what it had.
+    else process.stderr.write(`${figure.metric}: ${figure.value} ${figure.unit}${figure.ok ? '' : ', missed'}\n`)
   }
 }
 if (!values.json) process.stdout.write(`${renderFigures(figures)}\n`)

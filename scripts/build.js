@@ -25,6 +25,9 @@ const MAINS = [
   'server/delos/store/snapshot-main',
 ]
 
+/** Pages of `src/web/pages/`; the server's list is in `src/server/web/assets.ts`. */
+const PAGES = ['log', 'store']
+
 /** Native modules load their binaries from beside themselves. */
 const EXTERNAL = ['better-sqlite3', '@duckdb/node-api']
 
@@ -49,7 +52,7 @@ async function build() {
   const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const commands = listFiles(join(root, 'src/commands')).filter((file) => file.endsWith('.ts'))
   const program = { version: packageJson.version, ids: commandIds(commands) }
-  const written = await bundle(commands, program)
+  const written = new Set([...(await bundle(commands, program)), ...(await bundlePages())])
   await writeManifest(packageJson)
   writeFileSync(join(dist, 'stamp'), stamp)
   removeOldChunks(written)
@@ -99,6 +102,45 @@ async function bundle(commands, program) {
     writeWhole(file.path, file.contents)
   }
   return written
+}
+
+/** The browser's pages, under names that say what is in them, and a list of these for the server (`src/server/web/assets.ts`). */
+async function bundlePages() {
+  const { build: esbuild } = await import('esbuild')
+  const folder = join(root, 'src/web')
+  const outdir = join(dist, 'web')
+  const entries = { style: 'style.css', icon: 'icon.svg', ...Object.fromEntries(PAGES.map((page) => [page, `pages/${page}.tsx`])) }
+  const { outputFiles, metafile } = await esbuild({
+    entryPoints: Object.entries(entries).map(([out, file]) => ({ in: join(folder, file), out })),
+    outdir,
+    entryNames: '[name]-[hash]',
+    chunkNames: 'chunk-[hash]',
+    loader: { '.svg': 'copy' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    metafile: true,
+    absWorkingDir: root,
+    write: false,
+  })
+  const made = new Map(Object.entries(metafile.outputs).map(([path, { entryPoint }]) => [entryPoint, relative(outdir, join(root, path))]))
+  const nameOf = (file) => made.get(`src/web/${file}`)
+  const manifest = {
+    style: nameOf(entries.style),
+    icon: nameOf(entries.icon),
+    pages: Object.fromEntries(PAGES.map((page) => [page, nameOf(entries[page])])),
+    files: outputFiles.map(({ path }) => relative(outdir, path)),
+  }
+  for (const { path, contents } of outputFiles) writeWhole(path, contents)
+  writeWhole(join(outdir, 'manifest.json'), JSON.stringify(manifest))
+  return [...manifest.files, 'manifest.json'].map((name) => join('web', name))
 }
 
 /**
@@ -266,10 +308,10 @@ function writeWhole(path, contents) {
   renameSync(temporary, path)
 }
 
-/** Entries of commands that no longer exist go at once, chunks after an hour. */
+/** Entries of commands that no longer exist go at once, and pages, which a server has in memory; chunks after an hour. */
 function removeOldChunks(written) {
   for (const file of listFiles(dist)) {
-    if (!file.endsWith('.js') || written.has(file)) continue
+    if (!(file.endsWith('.js') || file.startsWith('web/')) || written.has(file)) continue
     const path = join(dist, file)
     if (!file.startsWith('chunks/') || Date.now() - statSync(path).mtimeMs > OLD_CHUNKS_MS) unlinkSync(path)
   }

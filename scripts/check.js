@@ -9,6 +9,8 @@ const bin = (name) => join(root, 'node_modules/.bin', name)
 
 const CHECKS = [
   { name: 'types', argv: [bin('tsc'), '--noEmit', '-p', '.'], fix: 'correct the types' },
+  // The browser's: another library, another jsx.
+  { name: 'pages', argv: [bin('tsc'), '--noEmit', '-p', 'src/web'], fix: 'correct the types' },
   { name: 'lint', argv: [bin('oxlint'), '--quiet'], fix: 'npx oxlint --fix, or an exemption with its reason' },
   { name: 'format', argv: [bin('oxfmt'), '--check'], fix: 'npm run format' },
   { name: 'unused', argv: [bin('knip'), '--no-progress', '--no-config-hints'], fix: 'remove what nothing uses' },

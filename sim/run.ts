@@ -1,28 +1,30 @@
-import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { KV_MUTANTS } from './delos/kv/kv-mutants.ts'
 import { MUTANTS } from './delos/mutants.ts'
 import type { SimOptions, SimResult } from './delos/options.ts'
 import { VLOG_MUTANTS } from './delos/vlog/mutants.ts'
+import { PARTS } from './parts.ts'
+import { runSeeds, type Pool } from './pool.ts'
 
 /**
- * `npm run sim -- delos --seeds N [--from S] [--scenario log|kv|vlog] [--servers 3|5] [--mode safety|liveness] [--mutant NAME]
+ * `npm run sim -- delos --seeds N [--from S] [--scenario log|kv|vlog] [--servers 3|5] [--mode safety|liveness] [--mutant NAME | --mutants]
  *   [--seconds S] [--processes P] [--json]`
  *
- * Without a mutant: runs every seed; exit code 1 if one violates something. With one: stops at the first seed that
- * notices it; exit code 1 if none does. After so many seconds no further seed is begun.
+ * Without a scenario: so many seeds of all of them, each with its share. Exit code 1 if one violates something. With a mutant: stops at the
+ * first seed that notices it; exit code 1 if none does. With `--mutants`: all of them, one after the other. After so many seconds no further
+ * seed is begun.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string', default: '1' },
-    servers: { type: 'string', default: '3' },
+    servers: { type: 'string' },
     mode: { type: 'string' },
     scenario: { type: 'string' },
     mutant: { type: 'string' },
+    mutants: { type: 'boolean', default: false },
     seconds: { type: 'string', default: 'Infinity' },
     processes: { type: 'string', default: String(Math.min(2, availableParallelism())) },
     json: { type: 'boolean', default: false },
@@ -47,79 +49,115 @@ function usage(problem: string): never {
 
 const [system] = positionals
 if (system !== 'delos') usage(system === undefined ? 'Which system?' : `No simulation of ${system}.`)
-const mutant = values.mutant ?? null
-const found = mutant === null ? undefined : SCENARIOS.find((name) => mutant in MUTANTS_OF[name])
-if (mutant !== null && found === undefined) usage(`No mutant ${mutant}.`)
-const wanted = values.scenario ?? found ?? 'log'
-const scenario = SCENARIOS.find((name) => name === wanted) ?? usage(`No scenario ${wanted}.`)
-const mode = values.mode ?? (mutant === null ? 'safety' : MUTANTS_OF[scenario][mutant]?.mode) ?? 'safety'
-if (mode !== 'safety' && mode !== 'liveness') usage(`No mode ${mode}.`)
-if (values.servers !== '3' && values.servers !== '5') usage('--servers is 3 or 5.')
-const [from, seeds, processes] = [Number(values.from), Number(values.seeds), Number(values.processes)]
-if (!(seeds > 0 && processes > 0 && from >= 0)) usage('A number is wrong.')
+const scenario = SCENARIOS.find((name) => name === values.scenario) ?? null
+if (values.scenario !== undefined && scenario === null) usage(`No scenario ${values.scenario}.`)
+const { mode, servers, mutant } = values
+if (mode !== undefined && mode !== 'safety' && mode !== 'liveness') usage(`No mode ${mode}.`)
+if (servers !== undefined && servers !== '3' && servers !== '5') usage('--servers is 3 or 5.')
+const [from, seeds, processes, secondsMax] = [values.from, values.seeds, values.processes, values.seconds].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+]
+if (!(seeds > 0 && processes > 0 && from >= 0 && secondsMax > 0)) usage('A number is wrong.')
 
-const options: Omit<SimOptions, 'seed'> = { servers: values.servers === '5' ? 5 : 3, mode, mutant, scenario }
 const startedMs = performance.now()
-const isTimeOver = (): boolean => performance.now() - startedMs > Number(values.seconds) * 1000
-const results: SimResult[] = []
-const violations: SimResult[] = []
-let nextSeed = from
-let isOver = false
-
-/** Seeds a worker gets at a time. */
-const PORTION = 20
-
-async function work(): Promise<void> {
-  const child = fork(join(import.meta.dirname, 'worker.ts'))
-  const portion = (): void => {
-    const list: SimOptions[] = []
-    while (!isOver && !isTimeOver() && list.length < PORTION && nextSeed < from + seeds) {
-      list.push({ ...options, seed: nextSeed })
-      nextSeed += 1
-    }
-    if (list.length > 0) child.send(list)
-    else child.disconnect()
-  }
-  child.on('message', (done: SimResult[]) => {
-    results.push(...done)
-    for (const result of done) {
-      if (result.ok) continue
-      violations.push(result)
-      if (mutant !== null) isOver = true
-      process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `seed ${result.seed}: ${result.violation}\n`)
-    }
-    portion()
-  })
-  portion()
-  await new Promise<void>((resolve, reject) => {
-    child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`))))
-  })
+const pool: Pool = {
+  processes,
+  isTimeOver: () => performance.now() - startedMs > secondsMax * 1000,
+  onViolation: (result) => say(values.json ? JSON.stringify(result) : `seed ${result.seed}: ${result.violation}`),
 }
 
-await Promise.all(Array.from({ length: processes }, work))
+const say = (line: string): boolean => process.stdout.write(`${line}\n`)
+const optionsOf = (of: Partial<SimOptions>): Omit<SimOptions, 'seed'> => ({
+  scenario: of.scenario ?? 'log',
+  mode: mode ?? of.mode ?? 'safety',
+  servers: servers === undefined ? (of.servers ?? 3) : servers === '5' ? 5 : 3,
+  mutant: of.mutant ?? null,
+})
 
 const KV_FIGURES = ['revisions', 'expiries', 'renewals', 'events', 'progresses', 'found'] as const
-const seconds = (performance.now() - startedMs) / 1000
-const total = (of: (result: SimResult) => number): number => results.reduce((sum, result) => sum + of(result), 0)
-const figures = {
-  scenario,
-  mode,
-  servers: options.servers,
-  mutant,
-  seeds: results.length,
-  violations: violations.length,
-  firstSeed: violations.map(({ seed }) => seed).sort((a, b) => a - b)[0] ?? null,
-  seedsPerSecond: Math.round(results.length / seconds),
-  operations: total(({ operations }) => operations),
-  commits: total(({ commits }) => commits),
-  elections: total(({ elections }) => elections),
-  switches: total(({ switches }) => switches),
-  crashes: total(({ crashes }) => crashes),
-  undecided: total(({ undecided }) => undecided),
-  ...(scenario === 'kv' ? Object.fromEntries(KV_FIGURES.map((name) => [name, total(({ kv }) => kv?.[name] ?? 0)])) : {}),
-  simulatedSeconds: Math.round(total(({ simulatedMs }) => simulatedMs) / 1000),
+
+function figuresOf(options: Omit<SimOptions, 'seed'>, results: readonly SimResult[], tookMs: number): object {
+  const total = (of: (result: SimResult) => number): number => results.reduce((sum, result) => sum + of(result), 0)
+  const violations = results.filter(({ ok }) => !ok)
+  return {
+    ...options,
+    seeds: results.length,
+    violations: violations.length,
+    firstSeed: violations.map(({ seed }) => seed).sort((a, b) => a - b)[0] ?? null,
+    seedsPerSecond: Math.round((results.length * 1000) / tookMs),
+    operations: total(({ operations }) => operations),
+    commits: total(({ commits }) => commits),
+    elections: total(({ elections }) => elections),
+    switches: total(({ switches }) => switches),
+    crashes: total(({ crashes }) => crashes),
+    undecided: total(({ undecided }) => undecided),
+    ...(options.scenario === 'kv' ? Object.fromEntries(KV_FIGURES.map((name) => [name, total(({ kv }) => kv?.[name] ?? 0)])) : {}),
+    simulatedSeconds: Math.round(total(({ simulatedMs }) => simulatedMs) / 1000),
+  }
 }
-if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`)
-else for (const [name, value] of Object.entries(figures)) process.stdout.write(`${name.padEnd(18)} ${value}\n`)
-const isFine = mutant === null ? violations.length === 0 : violations.length > 0
-process.exitCode = isFine ? 0 : 1
+
+/** One kind of run. Gives whether it went as it should. */
+async function runOne(options: Omit<SimOptions, 'seed'>): Promise<boolean> {
+  const results = await runSeeds({ options, from, count: seeds }, pool)
+  const figures = figuresOf(options, results, performance.now() - startedMs)
+  if (values.json) say(JSON.stringify(figures))
+  else for (const [name, value] of Object.entries(figures)) say(`${name.padEnd(18)} ${value}`)
+  return results.every(({ ok }) => ok) === (options.mutant === null)
+}
+
+/** Every kind of run there is. */
+async function runAll(): Promise<boolean> {
+  const all: SimResult[] = []
+  for (const { options, share } of PARTS) {
+    const part = optionsOf(options)
+    const partMs = performance.now()
+    const results = await runSeeds({ options: part, from, count: Math.ceil(seeds * share) }, pool)
+    all.push(...results)
+    const figures = figuresOf(part, results, performance.now() - partMs)
+    const bad = results.filter(({ ok }) => !ok).length
+    if (values.json) say(JSON.stringify(figures))
+    else say(`${part.scenario}, ${part.mode}, ${part.servers} voters: ${results.length} seeds, ${bad} violations`)
+  }
+  const count = (of: (result: SimResult) => number): number => all.reduce((sum, result) => sum + of(result), 0)
+  const bad = all.filter(({ ok }) => !ok).length
+  const total = { seeds: all.length, violations: bad, seconds: Math.round((performance.now() - startedMs) / 1000) }
+  if (values.json)
+    say(JSON.stringify({ ...total, operations: count(({ operations }) => operations), crashes: count(({ crashes }) => crashes) }))
+  else {
+    const made = `${count(({ operations }) => operations)} operations, ${count(({ crashes }) => crashes)} crashes, ${total.seconds} s`
+    say(`${bad === 0 ? 'ok' : 'VIOLATED'}: ${total.seeds} seeds, ${bad} violations; ${made}`)
+  }
+  return bad === 0
+}
+
+/** Each mutant until a seed notices it, as a table for `sim/README.md`. */
+async function runMutants(): Promise<boolean> {
+  let isEachFound = true
+  for (const of of scenario === null ? SCENARIOS : [scenario]) {
+    for (const [name, planted] of Object.entries(MUTANTS_OF[of])) {
+      const options = optionsOf({ scenario: of, mutant: name, mode: planted.mode ?? 'safety' })
+      const results = await runSeeds({ options, from, count: seeds }, { ...pool, onViolation: () => undefined })
+      const first = results.filter(({ ok }) => !ok).sort((a, b) => a.seed - b.seed)[0]
+      if (first === undefined) isEachFound = false
+      const found = first === undefined ? 'not found' : `seed ${first.seed} | ${first.violation?.split(':')[0]}`
+      say(values.json ? JSON.stringify({ ...options, first: first ?? null }) : `| ${name} | ${of}, ${options.servers} voters | ${found} |`)
+    }
+  }
+  return isEachFound
+}
+
+async function run(): Promise<boolean> {
+  if (values.mutants) return runMutants()
+  if (mutant !== undefined) {
+    const of = scenario ?? SCENARIOS.find((name) => mutant in MUTANTS_OF[name])
+    const planted = of === undefined ? undefined : MUTANTS_OF[of][mutant]
+    if (of === undefined || planted === undefined) return usage(`No mutant ${mutant}.`)
+    return runOne(optionsOf({ scenario: of, mutant, mode: planted.mode ?? 'safety' }))
+  }
+  return scenario === null ? runAll() : runOne(optionsOf({ scenario }))
+}
+
+process.exitCode = (await run()) ? 0 : 1

@@ -27,6 +27,14 @@ export interface KvServers {
 const MUSTER = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
 const TICKS_PER_SECOND = 100
 
+/** What runs, and where its data is: gone with the benchmark, however that ends. */
+const running = new Set<ChildProcess>()
+const roots = new Set<string>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+  for (const root of roots) rmSync(root, { recursive: true, force: true })
+})
+
 export const hasEtcd = (): boolean => spawnSync('etcd', ['--version']).error === undefined
 
 function freePort(): Promise<number> {
@@ -41,6 +49,7 @@ function freePort(): Promise<number> {
 /** @param dir on the disk that is measured */
 export async function startKvServers(name: 'muster' | 'etcd', count: number, dir: string): Promise<KvServers> {
   const root = mkdtempSync(join(dir, `${name}-`))
+  roots.add(root)
   const places = Array.from({ length: count }, (_, i) => ({ name: `s${i}`, client: 0, peer: 0 }))
   for (const place of places) Object.assign(place, { client: await freePort(), peer: await freePort() })
   const cluster = places.map((place) => `${place.name}=http://127.0.0.1:${place.peer}`).join(',')
@@ -58,6 +67,8 @@ export async function startKvServers(name: 'muster' | 'etcd', count: number, dir
         ? spawn('etcd', flags, { stdio: 'ignore' })
         : spawn(process.execPath, [MUSTER, 'delos', 'serve', ...flags], { stdio: 'ignore' })
     children[i] = child
+    running.add(child)
+    child.once('exit', () => running.delete(child))
   }
 
   const status = async (port: number): Promise<{ leader: string; self: string } | null> => {
@@ -126,6 +137,7 @@ export async function startKvServers(name: 'muster' | 'etcd', count: number, dir
         await once(child, 'exit')
       }
       rmSync(root, { recursive: true, force: true })
+      roots.delete(root)
     },
   }
 }

@@ -8,6 +8,7 @@ export interface KeyedOperation extends Operation<RegisterInput, number> {
 }
 
 const TIMEOUT_MS = 120
+const PATIENT_MS = 1000
 const TRIES_MAX = 6
 
 /** Writes and reads, one at a time; tries again elsewhere, with the same number, while it does not know the outcome. */
@@ -56,7 +57,7 @@ export class Client {
     const server = this.#world.server(this.#server)
     this.#world.queue.after(0.05 + this.#prng.next() * 0.2, () => {
       if (!server.isUp) return
-      server.after(0, () => {
+      server.hear(() => {
         if (input.kind === 'read')
           return server.read(
             () => server.values.get(operation.key) ?? 0,
@@ -69,7 +70,9 @@ export class Client {
         server.write(proposal, (result) => this.#reply(() => over(result === 'done' ? 0 : null)))
       })
     })
-    this.#world.queue.after(TIMEOUT_MS, () => over(null))
+    // Some wait on, and so hear what a process says that was stopped for long.
+    const isPatient = this.#prng.next() < 0.15
+    this.#world.queue.after(isPatient ? PATIENT_MS : TIMEOUT_MS, () => over(null))
   }
 
   #reply(run: () => void): void {

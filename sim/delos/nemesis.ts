@@ -49,6 +49,7 @@ export class Nemesis {
     for (const server of this.#world.servers) {
       server.isDiskSlow = false
       server.crashIn = Infinity
+      server.onPromise = null
       server.pausedUntil = Math.min(server.pausedUntil, this.#world.queue.now)
     }
   }
@@ -70,7 +71,7 @@ export class Nemesis {
     const prng = this.#prng
     const world = this.#world
     const server = this.#leaderOrAny()
-    const kind = prng.below(20)
+    const kind = prng.below(23)
     world.note('strike', kind * 1024 + server.id)
     switch (kind) {
       case 0:
@@ -89,6 +90,11 @@ export class Nemesis {
         return
       case 18:
         return this.#cutAndRestart(server)
+      case 20:
+      case 21:
+        return this.#dieWhilePromising()
+      case 22:
+        return this.#forgetLease()
       case 2:
         server.crashIn = 1 + prng.below(40)
         return
@@ -172,8 +178,7 @@ export class Nemesis {
   #cutPair(server: SimServer): SimServer {
     const { network, queue } = this.#world
     const other = this.#any()
-    network.cut(server.id, other.id)
-    network.cut(other.id, server.id)
+    this.#cutBoth(server.id, other.id)
     queue.after(50 + this.#prng.below(400), () => network.heal())
     return other
   }
@@ -189,6 +194,50 @@ export class Nemesis {
       between.crash()
       world.queue.after(1 + this.#prng.below(10), () => world.restart(between))
     })
+  }
+
+  /**
+   * A leader is stopped, and only one server will hear it when it goes on. That one dies in the step in which it promises somebody else, is back at
+   * once, and then hears the old leader only.
+   */
+  #dieWhilePromising(): void {
+    const world = this.#world
+    const leader = world.servers.find(({ isUp, isLeader, isPaused }) => isUp && isLeader && !isPaused)
+    const promiser = this.#any()
+    if (leader === undefined || promiser === leader) return
+    const others = world.servers.filter((server) => server !== leader && server !== promiser)
+    leader.pause(180 + this.#prng.below(200))
+    for (const { id } of others) this.#cutBoth(leader.id, id)
+    promiser.onPromise = () => {
+      promiser.crash()
+      for (const { id } of others) this.#cutBoth(promiser.id, id)
+      world.queue.after(0.5 + this.#prng.next() * 3, () => world.restart(promiser))
+    }
+    world.queue.after(500, () => {
+      promiser.onPromise = null
+      world.network.heal()
+    })
+  }
+
+  /** A leader is cut off, and all others begin anew at once: none of them may lead before its lease is over. */
+  #forgetLease(): void {
+    const world = this.#world
+    const leader = world.servers.find(({ isUp, isLeader }) => isUp && isLeader)
+    if (leader === undefined) return
+    this.#isolate(leader, 2)
+    for (const server of world.servers) {
+      if (server === leader || !server.isUp) continue
+      server.crash()
+      world.queue.after(0.5 + this.#prng.next() * 5, () => {
+        world.restart(server)
+        for (let i = 1; i < 4; i += 1) server.after(i * (3 + this.#prng.below(20)), () => server.campaign())
+      })
+    }
+  }
+
+  #cutBoth(a: number, b: number): void {
+    this.#world.network.cut(a, b)
+    this.#world.network.cut(b, a)
   }
 
   split(): void {

@@ -1,13 +1,51 @@
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
 import { AppliedOnce } from '../../src/core/delos/engines/applied-once.ts'
-import { LAN, type LogletConfig } from '../../src/core/delos/paxos/config.ts'
+import { serverOf } from '../../src/core/delos/paxos/ballot.ts'
+import type { LogletConfig, Timers } from '../../src/core/delos/paxos/config.ts'
 import type { Input, Output, Reply } from '../../src/core/delos/paxos/contract.ts'
 import { decodeFrame } from '../../src/core/delos/paxos/codec.ts'
 import type { Accepted, AppendResult, Message } from '../../src/core/delos/paxos/messages.ts'
 import { createReplica, leaseHolds, step, type Replica } from '../../src/core/delos/paxos/replica.ts'
+import type { Rules } from '../../src/core/delos/paxos/rules.ts'
+import type { Checks } from './checks.ts'
 import { Disk } from './disk.ts'
+import type { EventQueue } from './event-queue.ts'
 import type { KvNode } from './kv/node.ts'
-import type { Segment, World } from './world.ts'
+import type { Mutant } from './mutants.ts'
+import type { Network } from './network.ts'
+import type { Register } from './register.ts'
+import type { Segment } from './world.ts'
+
+/** Where a server stands: what lies between it and the others, and what its parts are like. */
+export interface ServerHost {
+  readonly queue: EventQueue
+  readonly checks: Checks
+  readonly servers: readonly SimServer[]
+  readonly network: Pick<Network, 'send'>
+  readonly register: Register
+  readonly rules: Rules
+  readonly mutant: Mutant | null
+  readonly timers: Timers
+  readonly cacheBatchesMax: number
+  /** loglets are born under faults */
+  readonly isRough: boolean
+  /** faults go on */
+  readonly isFaulty: boolean
+  elections: number
+  stalls: number
+  crashes: number
+  /** Mixes what happened into the trace. */
+  note(kind: string, value: number): void
+  noteCommit(server: SimServer, loglet: number, entry: Accepted): void
+  disorderMs(): number
+  /** what an fdatasync takes */
+  syncMs(server: SimServer, prng: Prng): number
+  /** how long after a death another server's socket tells it; null: it does not */
+  resetAfterMs(dead: SimServer, other: SimServer, prng: Prng): number | null
+  failsSync(server: SimServer): boolean
+  restartLater(server: SimServer): void
+  splitNetwork(): void
+}
 
 export interface Instance {
   segment: Segment
@@ -36,7 +74,7 @@ interface WaitingRead {
 /** One server: a process that can die, with disks that stay. The runtime the machine needs, on simulated parts. */
 export class SimServer {
   readonly id: number
-  readonly #world: World
+  readonly #world: ServerHost
   readonly #prng: Prng
   readonly disks = new Map<number, Disk>()
   /** the store on this log, in runs that are about it */
@@ -66,8 +104,10 @@ export class SimServer {
   wasDamaged = false
   /** dies within its n-th step from now */
   crashIn = Infinity
+  /** told of a promise to another one, in the step that gives it */
+  onPromise: (() => void) | null = null
 
-  constructor(id: number, world: World, seed: number) {
+  constructor(id: number, world: ServerHost, seed: number) {
     this.id = id
     this.#world = world
     this.#prng = createPrng(seed)
@@ -133,6 +173,7 @@ export class SimServer {
     this.epoch += 1
     this.isUp = false
     this.crashIn = Infinity
+    this.onPromise = null
     for (const disk of this.disks.values()) disk.crash(this.#prng)
     this.node?.crash()
     this.instances = new Map()
@@ -145,8 +186,9 @@ export class SimServer {
     this.#waiting = []
     this.#sealedSince = Infinity
     for (const server of this.#world.servers) {
-      if (server === this || this.#prng.next() < 0.3) continue
-      server.after(this.#prng.next(), () => server.#feedAll({ kind: 'socketReset', peer: this.id }))
+      if (server === this) continue
+      const ms = this.#world.resetAfterMs(this, server, this.#prng)
+      if (ms !== null) server.after(ms, () => server.#feedAll({ kind: 'socketReset', peer: this.id }))
     }
   }
 
@@ -170,7 +212,7 @@ export class SimServer {
       learners: segment.servers.filter((server) => !segment.voters.includes(server)),
       firstPosition: segment.firstPosition,
       lastRound: segment.lastRound,
-      timers: LAN,
+      timers: this.#world.timers,
       cacheBatchesMax: this.#world.cacheBatchesMax,
     }
     const durable = disk.read(segment.firstPosition)
@@ -230,6 +272,10 @@ export class SimServer {
     if (dies) return this.#die()
     // The most delicate moment: a promise was given and may not be on disk.
     const isPromising = output.persist.some(({ state }) => state !== null)
+    if (isPromising && this.onPromise !== null && serverOf(instance.replica.promised) !== this.id) {
+      this.onPromise()
+      if (!this.isUp) return
+    }
     if (isPromising && this.#world.isRough && this.#world.isFaulty && this.#prng.next() < 0.15) {
       this.after(this.#prng.next() * (this.isDiskSlow ? 5 : 0.5), () => this.#die())
     }
@@ -283,8 +329,7 @@ export class SimServer {
     instance.isSyncing = true
     disk.syncing = disk.queued
     disk.queued = []
-    const ms = this.isDiskSlow ? 5 + this.#prng.below(60) : 0.1 + this.#prng.next() * 0.4
-    this.after(ms, () => {
+    this.after(this.#world.syncMs(this, this.#prng), () => {
       instance.isSyncing = false
       if (this.#world.failsSync(this)) return this.#die()
       const upTo = disk.finishSync()
@@ -373,7 +418,7 @@ export class SimServer {
     if (instance.replica.role !== 'leader') return this.#readByRound(instance, look, answer)
     // A process can be stopped between any two steps; most of the time it is not.
     const gapMs = this.#prng.next() * 0.05
-    if (this.#world.isFaulty && !this.isPaused && this.#prng.next() < 0.01) this.pause(50 + this.#prng.below(350))
+    if (this.#world.isFaulty && !this.isPaused && this.#prng.next() < 0.015) this.pause(50 + this.#prng.below(550))
     const isCurrent = this.#world.register.value[this.#appliedSegment]?.loglet === instance.segment.loglet
     const value = isCurrent ? look() : null
     const holds = (): boolean => {
@@ -382,7 +427,9 @@ export class SimServer {
       const now = this.#world.mutant?.checksOldClock ? this.#clockOfTurn() : this.localNow()
       return instance === this.#last() && leaseHolds(instance.replica, now)
     }
-    this.after(gapMs, () => (value !== null && holds() ? answer(value) : this.#readByRound(instance, look, answer)))
+    // Stopped between two steps it goes on with the second, whatever has come meanwhile.
+    const goOn = (): void => (value !== null && holds() ? answer(value) : this.#readByRound(instance, look, answer))
+    this.#world.queue.after(gapMs, this.#alive(goOn, true))
   }
 
   /** The time as taken when this turn of the event loop began: before a pause within it, and before its requests came. */

@@ -1,5 +1,6 @@
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
 import { BugError } from '../../src/core/kernel/assert.ts'
+import { LAN } from '../../src/core/delos/paxos/config.ts'
 import type { Accepted } from '../../src/core/delos/paxos/messages.ts'
 import type { Rules } from '../../src/core/delos/paxos/rules.ts'
 import { REGISTER, checkLinearizable, simplifyRegister } from '../check/linearizability.ts'
@@ -13,7 +14,7 @@ import { Nemesis } from './nemesis.ts'
 import { Network } from './network.ts'
 import { CALM_MS, CLIENTS, FAULTS_MS, KEYS, OPERATIONS_PER_CLIENT, type SimOptions, type SimResult } from './options.ts'
 import { Register } from './register.ts'
-import { SimServer } from './server.ts'
+import { SimServer, type ServerHost } from './server.ts'
 
 /** One entry of the chain. */
 export interface Segment {
@@ -28,7 +29,7 @@ export interface Segment {
 }
 
 /** A whole cluster in one process, on simulated time, network and disks. */
-export class World {
+export class World implements ServerHost {
   readonly queue = new EventQueue()
   readonly checks = new Checks()
   readonly servers: SimServer[]
@@ -36,6 +37,7 @@ export class World {
   readonly network: Network
   readonly register: Register
   readonly rules: Rules
+  readonly timers = LAN
   readonly mutant: Mutant | null
   readonly history: KeyedOperation[] = []
   /** small in half of the runs, so that old batches come from the files */
@@ -119,7 +121,15 @@ export class World {
   disorderMs(): number {
     if (this.#options.seed % 5 !== 3) return 0
     this.#disorder = (this.#disorder + 0.618) % 1
-    return this.#disorder * 0.1
+    return this.#disorder * 2
+  }
+
+  syncMs(server: SimServer, prng: Prng): number {
+    return server.isDiskSlow ? 5 + prng.below(60) : 0.1 + prng.next() * 0.4
+  }
+
+  resetAfterMs(_dead: SimServer, _other: SimServer, prng: Prng): number | null {
+    return prng.next() < 0.3 ? null : prng.next()
   }
 
   get isFaulty(): boolean {

@@ -101,9 +101,18 @@ export class HealthMonitor {
     const { readiness, liveness } = probes
     this.health = readiness === null && liveness === null ? 'none' : 'starting'
     this.first = this.health === 'none' ? Promise.resolve() : new Promise((resolve) => (this.#firstDone = resolve))
-    const decides = readiness ?? liveness
-    if (decides !== null) this.#watch(decides, target, (isPassing) => this.#set(isPassing ? 'healthy' : 'unhealthy', told.changed))
-    if (liveness !== null) this.#watch(liveness, target, (isPassing) => (isPassing ? undefined : told.dead()))
+    const decide = (isPassing: boolean): void => this.#set(isPassing ? 'healthy' : 'unhealthy', told.changed)
+    const live = (isPassing: boolean): void => (isPassing ? undefined : told.dead())
+    // One probe that says both is asked once: two of the same could disagree whether the task had ever been well.
+    if (readiness === null && liveness !== null)
+      this.#watch(liveness, target, (isPassing) => {
+        decide(isPassing)
+        live(isPassing)
+      })
+    else {
+      if (readiness !== null) this.#watch(readiness, target, decide)
+      if (liveness !== null) this.#watch(liveness, target, live)
+    }
   }
 
   stop(): void {

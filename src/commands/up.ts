@@ -50,6 +50,7 @@ export default class Up extends MusterCommand {
       description: 'where other servers reach this one; at first 127.0.0.1 and a free port, which stays',
       helpValue: 'HOST:PORT',
     }),
+    region: Flags.string({ description: 'where this server is; `delos leader move --prefer` goes by it', helpValue: 'NAME' }),
     profile: Flags.option({
       options: ['lan', 'wan'] as const,
       description: 'how soon the silence of a leader is believed: lan after 0.1 s, wan (without it) after 0.5 s',
@@ -146,8 +147,9 @@ async function membershipOf(flags: {
   name?: string | undefined
   peers?: string | undefined
   profile?: string | undefined
+  region?: string | undefined
 }): Promise<Membership> {
-  const { join, name = null, peers = null, profile = null } = flags
+  const { join, name = null, peers = null, profile = null, region = null } = flags
   const token = join === '-' ? readFileSync(0, 'utf8').trim() : (join ?? null)
   if (token !== null || name !== null || peers !== null) {
     const { parseAddress, parseJoinToken } = await import('../core/delos/member/join-token.ts')
@@ -158,5 +160,10 @@ async function membershipOf(flags: {
       throw new MusterError('USAGE', `--name: "${name}" is not letters, digits, "_", "-" and ".", at most 63`)
     if (peers !== null && parseAddress(peers) === null) throw new MusterError('USAGE', `--peers: "${peers}" is not HOST:PORT`)
   }
-  return { token, name, isVoter: flags.voter, peers, profile }
+  if (region !== null) {
+    const { regionSchema } = await import('../core/delos/member/schema.ts')
+    if (!regionSchema.safeParse(region).success)
+      throw new MusterError('USAGE', `--region: "${region}" is not letters, digits, "_", "-" and ".", at most 63`)
+  }
+  return { token, name, isVoter: flags.voter, peers, profile, region }
 }

@@ -2,6 +2,7 @@ import { request as httpRequest } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { livenessController } from '../core/tw/controllers/liveness.ts'
 import { splitController } from '../core/tw/controllers/split-applied.ts'
+import { presentServers } from '../core/delos/virtual-log/value.ts'
 import { controlSystems } from '../core/systems.ts'
 import { assert } from '../core/kernel/assert.ts'
 import type { StatePaths } from '../platform/paths.ts'
@@ -21,12 +22,14 @@ import { HERE, hereRoutes } from './following/here.ts'
 import type { LeaderLink } from './following/leader-link.ts'
 import { CALLER_HEADER } from './following/pass-on.ts'
 import { runOnLeader } from './following/run-on-leader.ts'
+import { seenSince } from './following/seen-since.ts'
 import type { ServerHost, Wiring } from './host.ts'
 import type { ScubaClient } from './scuba/client.ts'
 import type { Telemetry } from './scuba/telemetry.ts'
 import { wireScuba } from './scuba/wire.ts'
 import { wireSev } from './sev/wire.ts'
 import type { ControlLog } from './state/control-log.ts'
+import type { Pages } from './web/pages.ts'
 import { createAgentHub, type AgentHub } from './tw/agents.ts'
 import { wireTw } from './tw/wire.ts'
 
@@ -50,6 +53,8 @@ export interface ServerParts {
   /** where etcd's clients are answered, or null */
   etcd: () => string | null
   status: (hub: AgentHub | null) => Promise<unknown>
+  /** its browser pages */
+  pages: Pages
 }
 
 /** What only the server that leads does: it decides, tells the agents, and answers. */
@@ -63,7 +68,9 @@ export interface Leading {
 
 /** Takes the lead. Everything in it is made anew each time, since what is known softly is of one reign. */
 export async function lead(parts: ServerParts): Promise<Leading> {
-  const { paths, control, log, telemetry, scuba, store, meter, etcd, artifacts, fleet } = parts
+  const { paths, control, log, telemetry, store, meter, etcd, artifacts, fleet } = parts
+  // Of what was before, another server's leaf was told.
+  const scuba = presentServers(fleet.control.value()).length > 1 ? seenSince(parts.scuba, Date.now()) : parts.scuba
   let loop: ControllerLoop | null = null
   const host = hostOf(
     parts,
@@ -111,11 +118,12 @@ export async function lead(parts: ServerParts): Promise<Leading> {
 }
 
 /** What an API needs, whoever leads. */
-export function apiParts({ control, tokens, log, telemetry }: ServerParts) {
+export function apiParts({ control, tokens, log, telemetry, pages }: ServerParts) {
   return {
     domains: [{ systems: controlSystems, control }],
     tokens,
     log,
+    openPage: pages.open,
     onOperation: (row: object): void => telemetry.add('muster_requests', { time: Date.now(), ...row }),
   }
 }

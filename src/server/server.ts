@@ -10,17 +10,19 @@ import { createLogger } from '../platform/logger.ts'
 import type { StatePaths } from '../platform/paths.ts'
 import { identify } from '../platform/process.ts'
 import { createDoors } from './api/doors.ts'
-import { openTokens } from './api/roles.ts'
 import { describeStatus } from './api/status.ts'
+import { openTokens } from './api/tokens.ts'
 import { openArtifacts } from './artifacts.ts'
 import { openControlStore } from './delos/control-store.ts'
-import { openFleetLog } from './delos/fleet-logs.ts'
+import { openFleetLog, SEGMENT_BYTES } from './delos/fleet-logs.ts'
 import { createLogMeter } from './delos/log-meter.ts'
 import { fleetServers } from './delos/membership/fleet-calls.ts'
 import { openAuthority } from './delos/membership/authority.ts'
 import { readJoined } from './delos/membership/joined.ts'
 import { joinFleet } from './delos/membership/join.ts'
 import { keyFiles } from './delos/membership/key-files.ts'
+import { openPoisonNote } from './delos/store/poison-note.ts'
+import { tuningOf } from './delos/serve/tuning.ts'
 import { watchedStore } from './delos/store-watch.ts'
 import type { VirtualLog } from './delos/virtual-log/virtual-log.ts'
 import { connectServers, peersAddress } from './fleet-servers.ts'
@@ -28,6 +30,7 @@ import { runOnLeader } from './following/run-on-leader.ts'
 import { followingHouse } from './following/house.ts'
 import { openLeaderLink } from './following/leader-link.ts'
 import { spreadArtifacts } from './following/spread-artifacts.ts'
+import { tellLeader } from './following/tell-leader.ts'
 import { takeTurns } from './following/turns.ts'
 import { lead, type ServerParts } from './leading.ts'
 import { agentProcess, readLocalFleet } from './processes/fleet.ts'
@@ -39,6 +42,7 @@ import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
 import { openControlLog } from './state/control-log.ts'
 import { holdIdentity } from './state/identity.ts'
 import { lockState, prepareStateDir } from './state/state-dir.ts'
+import { createPages } from './web/pages.ts'
 
 export interface ServerOptions {
   /** `HOST:PORT` for a TCP listener with bearer tokens, or null */
@@ -53,6 +57,8 @@ export interface ServerOptions {
   isVoter: boolean
   /** `HOST:PORT` where other servers reach this one; null: what it was before, at first 127.0.0.1 and a free port */
   peers: string | null
+  /** where this server is; null: as before */
+  region: string | null
   /** how soon silence of the leader is believed to be its end; null: `wan` */
   profile: 'lan' | 'wan' | null
   /** the log can no longer be written: end the process */
@@ -85,7 +91,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const meter = createLogMeter(watchedStore(process.env))
   const { onFatal } = options
   if (options.join !== null) await joinWith(options.join, options, paths)
-  const identity = await holdIdentity(paths, options.name)
+  const identity = await holdIdentity(paths, options.name, options.region)
   const authority = openAuthority({ keysDir: paths.keys, identity, hosts: () => hostsOf(options.peers), now: Date.now, logger: log })
   const tls = keyFiles(paths.keys).readServer() === null ? null : await authority.tls()
   const doors = createDoors()
@@ -94,22 +100,30 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const initialOf = (name: 'control' | 'kv'): { initial?: RegisterValue } => (registers === null ? {} : { initial: registers[name] })
   const { peers } = servers
   const { profile } = options
-  const shared = { paths, identity, peers, logger: log, onFatal, ...(profile === null ? {} : { profile }) }
+  const { segmentBytes } = tuningOf(process.env, SEGMENT_BYTES)
+  const shared = { paths, identity, peers, segmentBytes, logger: log, onFatal, ...(profile === null ? {} : { profile }) }
   let chain: VirtualLog | null = null
   const control = await openControlLog({
     openLog: async (from) =>
       (chain = await openFleetLog('control', { ...shared, ...initialOf('control'), from, onSync: meter.onSync('control') })),
     ...{ dbFile: paths.stateDb, systems: controlSystems, clock: Date.now, log, onFatal },
+    poison: openPoisonNote(join(paths.log, 'control')),
   })
   assert(chain !== null, 'a control log has a log')
   const controlChain: VirtualLog = chain
-  const store = await openControlStore({ ...shared, ...initialOf('kv'), control: controlChain, onSync: meter.onSync('kv') })
+  const store = await openControlStore({
+    ...shared,
+    ...initialOf('kv'),
+    control: controlChain,
+    state: control.copy,
+    onSync: meter.onSync('kv'),
+  })
   log.info('the state is at the end of the log', { position: control.tail(), ms: Date.now() - startedAt })
 
   const leaf = ensureLeaf(paths, log)
   const scuba = createScubaClient(paths.scubaSocket)
   const telemetry = createTelemetry(scuba, log)
-  onLine = (row) => telemetry.add('muster_logs', { ...row, time: Date.now() })
+  onLine = (row) => telemetry.add('muster_logs', { ...row, server: identity.name, time: Date.now() })
   control.onEntries((entries) => mirrorEntries(entries, telemetry))
   const supervisor = createSupervisor(log)
   const self = BigInt(`0x${identity.server}`)
@@ -119,25 +133,34 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   })
   const fleet = { control: controlChain, kv: store.chain, members: store.members, peers, self }
   const run = runOnLeader(control, link)
+  const tokens = openTokens(control.db, paths.keys)
   await servers.host({ control: controlChain, kv: store.chain, members: store.members, run, position: control.tail })
   const own = openArtifacts(paths.artifacts)
+  const pages = createPages({ pass: doors.pass, log })
   let etcd: string | null = null
   let { listen } = options
   const parts: ServerParts = {
     ...{ paths, log, control, store, scuba, telemetry, meter, link, fleet, memberToken: servers.memberToken },
     artifacts: { own, fleet: spreadArtifacts(own, () => otherVoters(controlChain, identity.server), link) },
-    tokens: openTokens(paths.keys),
+    tokens,
     etcd: () => etcd,
+    pages,
     status: (hub) =>
       describeStatus({ paths, control, store, supervisor, hub, link, leaf, startedAt, listen, etcd, servers: () => fleetServers(fleet) }),
   }
 
   await leaf.start()
+  const telling = tellLeader({
+    ...{ leaf: scuba, link, log, leads: control.leads },
+    hasOthers: () => presentServers(controlChain.value()).length > 1,
+    onLost: (rows) => telemetry.add('muster_metrics', { name: 'telemetry.untold', target: identity.name, value: rows, kind: 'count' }),
+  })
   const turns = await takeTurns({
     ...{ doors, log, leads: control.leads, onLead: control.onLead },
     lead: () => lead(parts),
     following: followingHouse(parts, link),
   })
+  tokens.takeOver(run, log)
   await doors.openSocket(paths.socket)
   if (options.listen) listen = await doors.openTcp(options.listen)
   if (options.etcd) etcd = await store.openPort(options.etcd)
@@ -161,8 +184,11 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   async function stopServer(): Promise<void> {
     log.info('the server stops; agents and tasks go on')
     supervisor.detach()
+    await pages.close()
     await doors.close()
+    tokens.stop()
     await turns.stop()
+    await telling.stop()
     link.close()
     await telemetry.stop()
     await leaf.detach()

@@ -33,7 +33,7 @@ describe('a node agent', () => {
     const { pid } = await node.until(1, (task) => task.state === 'running')
     await node.crash()
     node.server.report = null
-    await eventually('the task ends', 5000, () => !lives(pid ?? 0))
+    await eventually('the task ends', 20_000, () => !lives(pid ?? 0))
     node.startAgent()
     expect(await node.until(1, (task) => task.state === 'failed')).toMatchObject({ reason: 'exit 7', pid: null })
   })
@@ -65,18 +65,18 @@ describe('a node agent', () => {
     node.server.order([desired(1, sh('echo started >> starts; exec sleep 300'))])
     const { pid } = await node.until(1, (task) => task.state === 'running')
     const file = join(node.paths.tasks, '1/work/starts')
-    await eventually('the task starts', 5000, () => existsSync(file))
+    await eventually('the task starts', 20_000, () => existsSync(file))
     await node.crash()
     node.server.stop()
     // The state a crash between journal and spawn leaves: a recorded attempt without a trace of a process.
     process.kill(pid ?? 0, 'SIGKILL')
-    await eventually('the task ends', 5000, () => !lives(pid ?? 0))
+    await eventually('the task ends', 20_000, () => !lives(pid ?? 0))
     const { TaskFolder } = await import('../../src/agent/exec/folder.ts')
-    await eventually('the shim writes the exit code', 5000, () => new TaskFolder(node.paths.tasks, 1).exitCode() !== null)
+    await eventually('the shim writes the exit code', 20_000, () => new TaskFolder(node.paths.tasks, 1).exitCode() !== null)
     new TaskFolder(node.paths.tasks, 1).clearStart()
     node.startAgent()
     // No server is there: the agent goes by its journal alone.
-    await eventually('the task starts again', 5000, () => readFileSync(file, 'utf8') !== 'started\n')
+    await eventually('the task starts again', 20_000, () => readFileSync(file, 'utf8') !== 'started\n')
     expect(readFileSync(file, 'utf8')).toBe('started\nstarted\n')
   })
 
@@ -118,7 +118,7 @@ describe('a node agent', () => {
     const first = node.agent
     node.startAgent('ignore')
     const second = node.agent
-    await eventually('the second agent exits 5', 5000, () => second?.exitCode === 5)
+    await eventually('the second agent exits 5', 20_000, () => second?.exitCode === 5)
     node.agent = first
     expect(lives(pid ?? 0)).toBe(true)
   })

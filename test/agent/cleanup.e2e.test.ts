@@ -23,11 +23,11 @@ describe('a node whose agent is gone', () => {
     for (const id of [1, 2]) {
       pids.push((await node.until(id, (task) => task.state === 'running')).pid ?? 0)
       const file = join(node.paths.tasks, `${id}/work/child`)
-      await eventually('the child', 5000, () => existsSync(file) && readFileSync(file, 'utf8') !== '')
+      await eventually('the child', 20_000, () => existsSync(file) && readFileSync(file, 'utf8') !== '')
       // In a pid namespace the number means nothing outside; the group of the plain one is enough.
       if (id === 2) pids.push(Number(readFileSync(file, 'utf8')))
     }
-    await eventually('a proxy', 5000, () => typeof node.server.report?.gateway === 'string')
+    await eventually('a proxy', 20_000, () => typeof node.server.report?.gateway === 'string')
     const proxy = (JSON.parse(readFileSync(join(node.paths.root, 'proxy.json'), 'utf8')) as { pid: number }).pid
     const cgroup = /memory:(\/muster\/\S+)\/n1\/1$/m.exec(readFileSync(`/proc/${pids[0]}/cgroup`, 'utf8'))?.[1]
     expect(await cleanupNode(node.paths)).toEqual({ tasks: 0, faults: 0, cgroups: 0, proxy: false })
@@ -42,7 +42,7 @@ describe('a node whose agent is gone', () => {
       leaseMs: 60_000,
     }
     node.server.order(node.server.tasks, [{ ...fault, want: 'armed' }])
-    await eventually('armed', 5000, () => node.server.report?.faults[0]?.state === 'armed')
+    await eventually('armed', 20_000, () => node.server.report?.faults[0]?.state === 'armed')
     await node.crash()
     expect(pids.map(lives)).toEqual([true, true, true])
     const cleaned = await cleanupNode(node.paths)
@@ -74,14 +74,14 @@ describe('a node whose agent is gone', () => {
     expect(await node.until(2, (task) => task.state === 'failed')).toMatchObject({ reason: 'artifact', pid: null })
     await node.until(1, (task) => task.state === 'running')
     const out = join(node.paths.tasks, '1/out')
-    await eventually('its output', 5000, () => readFileSync(out, 'utf8').includes('release'))
+    await eventually('its output', 20_000, () => readFileSync(out, 'utf8').includes('release'))
     const folder = join(node.paths.root, 'artifacts', hex)
     // With namespaces the shared folder cannot be written by one of its tasks.
     const written = isRoot && node.server.report?.identity.attributes['isolation'] === 'namespaces' ? '' : 'written\n'
     expect(readFileSync(out, 'utf8')).toBe(`${folder}\n${written}release r2\n`)
     expect(readdirSync(join(node.paths.root, 'artifacts'))).toEqual([hex])
     node.server.order([])
-    await eventually('the unused artifact goes', 5000, () => !existsSync(folder))
+    await eventually('the unused artifact goes', 20_000, () => !existsSync(folder))
   })
 })
 

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ContainerSpec, DesiredTask, FromServer, NodeReport, TaskReport } from '../../src/core/contracts/node.ts'
 import type { FaultOrder } from '../../src/core/contracts/fault.ts'
 import { cleanupNode } from '../../src/agent/cleanup.ts'
-import { entryPoint } from '../../src/platform/spawn.ts'
 import { statePaths, type AgentPaths } from '../../src/platform/paths.ts'
+import { program } from '../support/program.ts'
 
 export const isRoot = process.getuid?.() === 0
 
@@ -112,7 +112,7 @@ export class TestNode {
   }
 
   startAgent(stderr: 'inherit' | 'ignore' = 'inherit'): void {
-    const [node, file] = entryPoint('agent/main')
+    const [node, file] = program('agent/main')
     this.agent = spawn(
       node,
       [
@@ -160,7 +160,7 @@ export class TestNode {
   }
 
   /** Waits until a task's report fits; fails with the last one seen. */
-  async until(id: number, fits: (task: TaskReport) => boolean, withinMs = 8000): Promise<TaskReport> {
+  async until(id: number, fits: (task: TaskReport) => boolean, withinMs = 20_000): Promise<TaskReport> {
     const giveUpAt = Date.now() + withinMs
     for (;;) {
       const task = this.server.task(id)

@@ -142,17 +142,20 @@ describe('the link to the server', () => {
     })
     link.start()
     await server.start()
-    await eventually('the first orders', 1000, () => positions.length === 1 && server.report !== null)
-    const before = server.reports
+    await eventually('the first orders', 20_000, () => positions.length === 1 && server.report !== null)
+    // Five changes one after the other: at the beat of a second alone, their reports would take four seconds at least.
     const began = performance.now()
-    link.reportSoon()
-    link.reportSoon()
-    await eventually('a report', 500, () => server.reports > before)
-    expect(performance.now() - began).toBeLessThan(500)
+    for (let i = 0; i < 5; i += 1) {
+      const before = server.reports
+      link.reportSoon()
+      link.reportSoon()
+      await eventually('a report', 20_000, () => server.reports > before)
+    }
+    expect(performance.now() - began).toBeLessThan(3500)
     server.stop()
-    await eventually('the loss is noticed', 1000, () => !link.isConnected)
+    await eventually('the loss is noticed', 20_000, () => !link.isConnected)
     await server.start()
-    await eventually('orders again', 3000, () => link.isConnected && positions.length === 2)
+    await eventually('orders again', 20_000, () => link.isConnected && positions.length === 2)
     link.stop()
     server.stop()
   })

@@ -46,7 +46,7 @@ describe('tasks under an agent', () => {
   it('end by their stop signal with their own exit code, then count as stopped', async () => {
     order(desired(2, sh('trap "exit 3" TERM; while :; do sleep 0.02; done')))
     await node.until(2, (task) => task.state === 'running')
-    await eventually('pid', 5000, () => existsSync(join(node.paths.tasks, '2/pid')))
+    await eventually('pid', 20_000, () => existsSync(join(node.paths.tasks, '2/pid')))
     order(desired(2, sh(''), { want: 'stop' }))
     expect(await node.until(2, (task) => task.state === 'stopped')).toMatchObject({ pid: null })
     order(desired(3, spec(['node', 'server.js'], { cwd: hello, env: { PORT: '{{port.http}}' }, ports: { http: 0 }, readiness })))
@@ -60,7 +60,7 @@ describe('tasks under an agent', () => {
     order(desired(4, sh(script, { stop: { signal: 'SIGTERM', timeoutMs: 300 }, isolation: 'plain' })))
     const { pid } = await node.until(4, (task) => task.state === 'running')
     const file = join(node.paths.tasks, '4/work/child')
-    await eventually('the child', 5000, () => existsSync(file) && readFileSync(file, 'utf8') !== '')
+    await eventually('the child', 20_000, () => existsSync(file) && readFileSync(file, 'utf8') !== '')
     const child = Number(readFileSync(file, 'utf8'))
     order(desired(4, sh(''), { want: 'stop' }))
     expect(await node.until(4, (task) => task.state === 'stopped')).toMatchObject({ reason: 'stop-timeout' })
@@ -105,10 +105,10 @@ describe('tasks under an agent', () => {
 
   it('are replaced by a higher incarnation: the old process is gone before the new one starts', async () => {
     order(desired(9, sh('echo 1 >> order; trap "sleep 0.2; echo 2 >> order; exit 0" TERM; while :; do sleep 0.02; done')))
-    await eventually('the first starts', 5000, () => existsSync(join(node.paths.tasks, '9/work/order')))
+    await eventually('the first starts', 20_000, () => existsSync(join(node.paths.tasks, '9/work/order')))
     order(desired(9, sh('echo 3 >> order; exec sleep 300'), { incarnation: 2 }))
     await node.until(9, (task) => task.incarnation === 2 && task.state === 'running')
-    await eventually('the second starts', 5000, () => readFileSync(join(node.paths.tasks, '9/work/order'), 'utf8').endsWith('3\n'))
+    await eventually('the second starts', 20_000, () => readFileSync(join(node.paths.tasks, '9/work/order'), 'utf8').endsWith('3\n'))
     expect(readFileSync(join(node.paths.tasks, '9/work/order'), 'utf8')).toBe('1\n2\n3\n')
   })
 
@@ -118,8 +118,8 @@ describe('tasks under an agent', () => {
     const { pid } = await node.until(10, (report) => report.state === 'running')
     orders.delete(10)
     order()
-    await eventually('the process ends', 5000, () => !lives(pid ?? 0))
-    await eventually('the report leaves it out', 5000, () => node.server.task(10) === undefined)
+    await eventually('the process ends', 20_000, () => !lives(pid ?? 0))
+    await eventually('the report leaves it out', 20_000, () => node.server.task(10) === undefined)
     expect(lives(pid ?? 0)).toBe(false)
   })
 
@@ -128,10 +128,10 @@ describe('tasks under an agent', () => {
     await node.until(11, (task) => task.state === 'running')
     await eventually(
       'the lines',
-      5000,
+      20_000,
       () => existsSync(join(node.paths.tasks, '11/out')) && readFileSync(join(node.paths.tasks, '11/out'), 'utf8').includes('three'),
     )
-    await eventually('the notes of time', 5000, () => readFileSync(join(node.paths.tasks, '11/out.times'), 'utf8').split('\n').length > 2)
+    await eventually('the notes of time', 20_000, () => readFileSync(join(node.paths.tasks, '11/out.times'), 'utf8').split('\n').length > 2)
     const read = async (query: string): Promise<{ stream: string; line: string; time?: number }[]> =>
       (await node.ask('GET', `/logs?task=11${query}`)).text
         .trim()
@@ -149,7 +149,7 @@ describe('tasks under an agent', () => {
   it('can be entered: an exec beside the task sees its files and its environment', async () => {
     order(desired(12, sh('echo here > mark; exec sleep 300', { env: { COLOUR: 'green' } })))
     await node.until(12, (task) => task.state === 'running')
-    await eventually('the mark', 5000, () => existsSync(join(node.paths.tasks, '12/work/mark')))
+    await eventually('the mark', 20_000, () => existsSync(join(node.paths.tasks, '12/work/mark')))
     const { argv, env, cwd } = JSON.parse((await node.ask('GET', '/exec?task=job/group[12]')).text) as {
       argv: string[]
       env: Record<string, string>
@@ -172,7 +172,7 @@ describe('tasks under an agent', () => {
     order(desired(15, sh('echo $$ > inside; ls /proc | grep -c "^[0-9]" > seen; ( setsid sleep 302 & echo $! > stray ); exec sleep 303')))
     const { pid } = await node.until(15, (task) => task.state === 'running')
     const file = (name: string): string => join(node.paths.tasks, '15/work', name)
-    await eventually('the stray child', 5000, () => existsSync(file('stray')) && readFileSync(file('stray'), 'utf8') !== '')
+    await eventually('the stray child', 20_000, () => existsSync(file('stray')) && readFileSync(file('stray'), 'utf8') !== '')
     expect(Number(readFileSync(file('inside'), 'utf8'))).toBeLessThan(100)
     expect(Number(readFileSync(file('seen'), 'utf8'))).toBeLessThan(10)
     expect(readFileSync(`/proc/${pid}/cgroup`, 'utf8')).toMatch(/muster\/[0-9a-f]{10}\/n1\/15/)
@@ -184,23 +184,32 @@ describe('tasks under an agent', () => {
     expect(strays()).toBe(1)
     orders.delete(15)
     order()
-    await eventually('the cgroup goes', 5000, () => !existsSync(folder))
+    await eventually('the cgroup goes', 20_000, () => !existsSync(folder))
     expect(strays()).toBe(0)
   })
 
   it('run fifty at once, each started once, on ports of their own', async () => {
     const tasks = Array.from({ length: 50 }, (_, i) => desired(100 + i, sh('echo x >> starts; exec sleep 300', { ports: { a: 0, b: 0 } })))
+    const first = desired(99, sh('exec sleep 300'))
+    const before = Date.now()
+    order(first)
+    await eventually('one runs', 20_000, () => node.server.task(99)?.state === 'running')
+    const oneMs = Date.now() - before
+    orders.delete(99)
     const began = Date.now()
     order(...tasks)
-    await eventually('all run', 15_000, () => tasks.every(({ id }) => node.server.task(id)?.state === 'running'))
-    expect(Date.now() - began).toBeLessThan(10_000)
+    await eventually('all run', 90_000, () => tasks.every(({ id }) => node.server.task(id)?.state === 'running'))
+    // Ten seconds, or on a machine with other work half of what one after the other would take.
+    expect(Date.now() - began).toBeLessThan(Math.max(10_000, 25 * oneMs))
     const ports = tasks.flatMap(({ id }) => Object.values(node.server.task(id)?.ports ?? {}))
     expect(new Set(ports).size).toBe(100)
-    await eventually('all have begun', 5000, () => tasks.every(({ id }) => existsSync(join(node.paths.tasks, `${id}/work/starts`))))
-    for (const { id } of tasks) expect(readFileSync(join(node.paths.tasks, `${id}/work/starts`), 'utf8')).toBe('x\n')
+    const starts = (): string[] =>
+      tasks.map(({ id }) => join(node.paths.tasks, `${id}/work/starts`)).map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : ''))
+    await eventually('all have begun', 20_000, () => starts().every((text) => text !== ''))
+    expect(new Set(starts())).toEqual(new Set(['x\n']))
     for (const { id } of tasks) orders.delete(id)
     order()
-  })
+  }, 120_000)
 })
 
 function commandLine(pid: string): string {

@@ -30,7 +30,7 @@ const create = (key: string): TxnRequest => ({
 const outcomes = (all: Promise<unknown>[]): Promise<unknown[]> =>
   Promise.all(all.map((each) => each.catch((error: { code: string; message: string }) => error.message)))
 
-test('one server: operations of one turn are answered each for itself', { timeout: 60_000 }, async () => {
+test('one server: operations of one turn are answered each for itself', { timeout: 120_000 }, async () => {
   const cluster = await newDelosServers(1)
   const [server] = cluster.servers
   server?.start()
@@ -76,7 +76,7 @@ test('one server: operations of one turn are answered each for itself', { timeou
   }
 })
 
-test('what breaks the protocol ends its own connection and no other', { timeout: 60_000 }, async () => {
+test('what breaks the protocol ends its own connection and no other', { timeout: 120_000 }, async () => {
   const cluster = await newDelosServers(1)
   const [server] = cluster.servers
   server?.start()
@@ -117,7 +117,7 @@ test('what breaks the protocol ends its own connection and no other', { timeout:
 
 test(
   'three servers: every change is done exactly once though the leader is killed and connections are cut',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const cluster = await newDelosServers(3)
     for (const server of cluster.servers) server.start()
@@ -157,7 +157,7 @@ test(
   },
 )
 
-test('no server there: a change was not done; a server that goes for good: its outcome is unknown', { timeout: 60_000 }, async () => {
+test('no server there: a change was not done; a server that goes for good: its outcome is unknown', { timeout: 120_000 }, async () => {
   const nobody = connectNative({ endpoints: ['127.0.0.1:1'] })
   await expect(nobody.put('a', '1')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   nobody.close()
@@ -173,7 +173,7 @@ test('no server there: a change was not done; a server that goes for good: its o
     const [put, get] = await Promise.allSettled([client.put('a', '2'), client.get('a')])
     expect([put, get]).toMatchObject([{ reason: { code: 'DELOS_OUTCOME_UNKNOWN' } }, { reason: { code: 'UNAVAILABLE' } }])
     relay.isDeaf = false
-    await eventually('the next change', 10_000, () => client.put('a', '3'))
+    await eventually('the next change', 20_000, () => client.put('a', '3'))
   } finally {
     client.close()
     relay.close()
@@ -185,7 +185,7 @@ const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 
 test.skipIf(!hasOpenssl)(
   `over TLS and with users, names and passwords count${hasOpenssl ? '' : ' (openssl is not installed)'}`,
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const dir = mkdtempSync(join(tmpdir(), 'muster-native-tls-'))
     const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]

@@ -12,7 +12,7 @@ const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 
 test.skipIf(!hasOpenssl)(
   `a server with a certificate is spoken to, calls and watches, if its authority is known${hasOpenssl ? '' : ' (openssl is not installed)'}`,
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const dir = mkdtempSync(join(tmpdir(), 'muster-tls-'))
     const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]

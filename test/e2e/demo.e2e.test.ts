@@ -37,20 +37,20 @@ test('the demo does every step it claims, and leaves nothing behind', async () =
   } finally {
     await home.end()
   }
-}, 180_000)
+}, 300_000)
 
 test('what a killed demo leaves is ended and removed by the next `muster up`', async () => {
   const home = newFleet()
   try {
     const before = new Set(readdirSync(tmpdir()))
     const demo = spawn(process.execPath, [BIN, 'demo', '--json'], { env: home.env, stdio: 'ignore' })
-    const folder = await eventually('a demo fleet', 30_000, () =>
+    const folder = await eventually('a demo fleet', 60_000, () =>
       readdirSync(tmpdir()).find((name) => name.startsWith('muster-demo-') && !before.has(name)),
     )
     const path = join(tmpdir(), folder)
-    await eventually('its server', 30_000, () => existsSync(join(path, 's', 'server.json')))
+    await eventually('its server', 60_000, () => existsSync(join(path, 's', 'server.json')))
     demo.kill('SIGKILL')
-    await eventually('the end of the demo', 5000, () => demo.signalCode === 'SIGKILL')
+    await eventually('the end of the demo', 20_000, () => demo.signalCode === 'SIGKILL')
     expect(processesNaming(path).length).toBeGreaterThan(0)
     expect((await home.muster('up', '--json')).exitCode).toBe(0)
     expect(existsSync(path)).toBe(false)
@@ -58,4 +58,4 @@ test('what a killed demo leaves is ended and removed by the next `muster up`', a
   } finally {
     await home.end()
   }
-}, 90_000)
+}, 180_000)

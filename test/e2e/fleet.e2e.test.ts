@@ -18,11 +18,11 @@ beforeAll(async () => {
   fleet = newFleet()
   const up = await fleet.muster('up', '--nodes', '3', '--regions', '2', '--json')
   expect(up.exitCode, up.stdout + up.stderr).toBe(0)
-}, 60_000)
+}, 120_000)
 
 afterAll(async () => {
   await fleet.end()
-}, 60_000)
+}, 120_000)
 
 const digest = (): string => {
   const db = openStateDb(join(fleet.root, 'state.db'))
@@ -42,11 +42,11 @@ test('a job file becomes healthy tasks that answer through the mesh from every t
   await eventually(`${TASKS} healthy tasks`, 30_000, async () => (await healthy()).length === TASKS)
   const address = await gateway()
   const seen = new Set<string>()
-  await eventually('an answer of every task', 10_000, async () => {
+  await eventually('an answer of every task', 20_000, async () => {
     const answer = (await (await fetch(`http://${address}/`, { headers: { 'x-user': String(Math.random()) } })).json()) as { task: string }
     return seen.add(answer.task).size === TASKS
   })
-}, 60_000)
+}, 120_000)
 
 test('a second server on the same state is refused with exit 5 and disturbs nothing', async () => {
   const pid = fleet.serverPid()
@@ -65,7 +65,7 @@ test('of two ups at the same moment one starts the fleet, and the other is refus
   } finally {
     await other.end()
   }
-}, 60_000)
+}, 120_000)
 
 test('a gateway port in use is refused with exit 6 before anything starts', async () => {
   const port = (await gateway()).split(':')[1] as string
@@ -92,7 +92,7 @@ test('a second fleet of another home runs beside the first with ports and state 
     await other.end()
   }
   expect((await healthy()).length).toBe(TASKS)
-}, 60_000)
+}, 120_000)
 
 describe('kill -9', () => {
   test('of an agent leaves its tasks running, and the next agent takes them over with their pids', async () => {
@@ -103,10 +103,10 @@ describe('kill -9', () => {
       const node = (await fleet.data('status')).nodes.find(({ node }: { node: string }) => node === victim.node)
       return node.pid !== null && node.pid !== victim.pid && node.state === 'ready' && node.beatAgeMs < 2000
     })
-    await eventually('all tasks healthy again', 10_000, async () => (await healthy()).length === TASKS)
+    await eventually('all tasks healthy again', 20_000, async () => (await healthy()).length === TASKS)
     const pids = (tasks: { task: string; pid: number }[]): string[] => tasks.map(({ task, pid }) => `${task} ${pid}`).toSorted()
     expect(pids(await healthy())).toEqual(pids(before))
-  }, 60_000)
+  }, 120_000)
 
   test('of the tasks of an agent that is silent itself: they serve elsewhere within 15 s, and the node may come back', async () => {
     const victim = (await fleet.data('status')).nodes.find((node: { tasks: number }) => node.tasks > 0)
@@ -127,7 +127,7 @@ describe('kill -9', () => {
       return node.state === 'ready'
     })
     expect((await healthy()).length).toBe(TASKS)
-  }, 60_000)
+  }, 120_000)
 
   test('of the server stops no task; reads go on from the state on disk, and the next server goes on', async () => {
     const before = await healthy()
@@ -141,15 +141,15 @@ describe('kill -9', () => {
     expect(change.exitCode).toBe(6)
     expect((await fetch(`http://${address}/`)).status).toBe(200)
     expect((await fleet.muster('up', '--json')).exitCode).toBe(0)
-    await eventually('all tasks healthy', 10_000, async () => (await healthy()).length === TASKS)
+    await eventually('all tasks healthy', 20_000, async () => (await healthy()).length === TASKS)
     expect((await healthy()).map(({ pid }) => pid).toSorted()).toEqual(before.map(({ pid }) => pid).toSorted())
-  }, 60_000)
+  }, 120_000)
 })
 
 test('a removed state.db is built again from the log with identical content, a digest over all tables', async () => {
   // The server is stopped so that the log stands still; agents and tasks go on meanwhile.
   process.kill(fleet.serverPid() as number, 'SIGTERM')
-  await eventually('the end of the server', 10_000, () => fleet.serverPid() === null)
+  await eventually('the end of the server', 20_000, () => fleet.serverPid() === null)
   const before = digest()
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(fleet.root, `state.db${suffix}`), { force: true })
   const control = await openTestLog({
@@ -162,7 +162,7 @@ test('a removed state.db is built again from the log with identical content, a d
   rmSync(join(fleet.root, 'state.db'), { force: true })
   expect((await fleet.muster('up', '--json')).exitCode).toBe(0)
   expect((await fleet.data('tw', 'ps')).tasks).toHaveLength(TASKS)
-}, 60_000)
+}, 120_000)
 
 test('a log with a flipped bit in its middle is refused with exit 6 and a clear word, and nothing is changed', async () => {
   expect((await fleet.muster('down')).exitCode).toBe(0)
@@ -185,7 +185,7 @@ test('a log with a flipped bit in its middle is refused with exit 6 and a clear 
   writeFileSync(file, bytes)
   expect((await fleet.muster('up', '--json')).exitCode).toBe(0)
   await eventually('the tasks again', 30_000, async () => (await healthy()).length === TASKS)
-}, 60_000)
+}, 120_000)
 
 test('a state of a newer version is refused with exit 6', async () => {
   const other = newFleet()
@@ -199,7 +199,7 @@ test('a state of a newer version is refused with exit 6', async () => {
   } finally {
     await other.end()
   }
-}, 60_000)
+}, 120_000)
 
 test('down ends every process of the fleet', async () => {
   const status = await fleet.data('status')
@@ -212,4 +212,4 @@ test('down ends every process of the fleet', async () => {
   ] as number[]
   expect((await fleet.muster('down')).exitCode).toBe(0)
   expect(pids.filter((pid) => identify(pid) !== null)).toEqual([])
-}, 60_000)
+}, 120_000)

@@ -30,7 +30,7 @@ test('every command of the README tour does what it says', async () => {
       extendEnv: false,
       reject: false,
       all: true,
-      timeout: 240_000,
+      timeout: 400_000,
     })
     expect(result.exitCode, String(result.all).slice(-6000)).toBe(0)
     const said = String(result.all)
@@ -42,4 +42,4 @@ test('every command of the README tour does what it says', async () => {
   } finally {
     await fleet.end()
   }
-}, 280_000)
+}, 440_000)

@@ -21,11 +21,11 @@ beforeAll(async () => {
   await fleet.data('up', '--nodes', '2', '--regions', '2')
   client = createClient({ socketPath: join(fleet.root, 'muster.sock'), isTls: false, token: null }, 'user:test')
   await runHello(fleet, TASKS)
-}, 60_000)
+}, 120_000)
 
 afterAll(async () => {
   await fleet.end()
-}, 60_000)
+}, 120_000)
 
 /** Moments at which the server is killed: rollout after rollout, where each of them stands then. */
 const ROLLOUTS: readonly { about: { failRate?: number }; abortAfter?: number; kills: readonly string[] }[] = [
@@ -79,7 +79,7 @@ test(`kill -9 of the server at ${KILLS} moments of rollouts: tasks serve on, no 
   const moments: string[] = []
   await eventually(
     'healthy tasks',
-    30_000,
+    60_000,
     async () => (await fleet.data('tw', 'ps')).tasks.filter(({ health }: { health: string }) => health === 'healthy').length === TASKS,
   )
   const gateways = (await fleet.data('status')).nodes.map(({ gateway }: { gateway: string }) => gateway)
@@ -123,7 +123,7 @@ test(`kill -9 of the server at ${KILLS} moments of rollouts: tasks serve on, no 
       for (const [i, wanted] of kills.entries()) {
         if (i === abortAfter) await client.call('deploy.abort', { rollout: `r${newestRollout()?.id}`, reason: 'test' })
         // A moment may be over before it is seen: then the kill comes at whatever the rollout is in now.
-        await eventually(wanted, 40_000, () => rankOf(momentOf(newestRollout())) >= rankOf(wanted))
+        await eventually(wanted, 90_000, () => rankOf(momentOf(newestRollout())) >= rankOf(wanted))
         await new Promise((resolve) => setTimeout(resolve, random.below(300)))
         await kill()
       }
@@ -145,7 +145,7 @@ test(`kill -9 of the server at ${KILLS} moments of rollouts: tasks serve on, no 
   expect(traffic.total.broken, 'requests that broke').toBe(0)
   expect([...traffic.firstErrorAt.keys()], 'versions with errors: only the bad one').toEqual(['k1'])
   expectSharesToFollowVerdicts([...entries.values()])
-}, 240_000)
+}, 420_000)
 
 /** Every growth of the new version's share stands behind a passed verdict since the growth before it. */
 function expectSharesToFollowVerdicts(entries: readonly Entry[]): void {

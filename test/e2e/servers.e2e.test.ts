@@ -13,7 +13,7 @@ beforeAll(() => {
 })
 afterAll(async () => {
   for (const { fleet } of servers) await fleet.end()
-}, 60_000)
+}, 120_000)
 
 const at = (i: number): TestFleet => (servers[i] as (typeof servers)[0]).fleet
 
@@ -57,7 +57,7 @@ test('servers join with a token while tasks run, and are voters once they have c
   }
   await eventually(
     'three voters',
-    60_000,
+    120_000,
     async () => (await members(C)).filter(({ role, trouble }) => role === 'voter' && trouble === null).length === 3,
   )
   for (const log of ['control', 'kv']) {
@@ -70,7 +70,7 @@ test('servers join with a token while tasks run, and are voters once they have c
   expect(used.json.error.code).toBe('SERVER_RUNNING')
 })
 
-test('whichever server is asked, the one that leads answers; nodes of all of them run tasks', { timeout: 120_000 }, async () => {
+test('whichever server is asked, the one that leads answers; nodes of all of them run tasks', { timeout: 240_000 }, async () => {
   const names = await Promise.all([A, B, C].map(leaderSeenBy))
   expect(new Set(names).size).toBe(1)
   expect((await at(C).data('delos', 'kv', 'get', 'before')).kvs[0].value).toBe('joining')

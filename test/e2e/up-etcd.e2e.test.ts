@@ -18,10 +18,10 @@ beforeAll(async () => {
   const up = await fleet.muster('up', '--etcd', endpoint, '--json')
   expect(up.exitCode, up.stdout + up.stderr).toBe(0)
   expect(up.json.data.server.etcd).toBe(endpoint)
-}, 90_000)
+}, 180_000)
 afterAll(async () => {
   await fleet?.end()
-}, 60_000)
+}, 120_000)
 
 const env = { ...process.env, ETCDCTL_API: '3' }
 const etcdctl = (...args: string[]): string => {
@@ -62,7 +62,7 @@ test.skipIf(!hasEtcdctl)(
 
 test.skipIf(!hasEtcdctl)(
   name('configurations are keys for their watchers: published at each version, and again when somebody else writes there'),
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const set = (body: string): Promise<unknown> => {
       const file = join(fleet.home, 'limits.txt')

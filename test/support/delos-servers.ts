@@ -7,6 +7,12 @@ import { eventually } from './eventually.ts'
 import { BIN } from './fleet.ts'
 import { freePort } from './free-port.ts'
 
+/**
+ * Log files of a fleet's size instead of 64 MiB: a server writes two of them full of zeros when it is new, and two more
+ * at each switch of its log, which on one disk is what many servers at once would wait for.
+ */
+const SMALL = { MUSTER_DELOS_SEGMENT_BYTES: String(16 * 1024 * 1024) }
+
 /** One `muster delos serve`, which can be killed and started again on the same data and ports. */
 export interface DelosServerProcess {
   name: string
@@ -58,7 +64,7 @@ export async function newDelosServers(
         said = ''
         const started = spawn(process.execPath, [BIN, ...args], {
           stdio: ['ignore', 'pipe', 'pipe'],
-          env: { ...process.env, NO_COLOR: '1' },
+          env: { ...SMALL, ...process.env, NO_COLOR: '1' },
         })
         for (const stream of [started.stdout, started.stderr]) stream.on('data', (part: Buffer) => (said += part.toString()))
         child = started
@@ -85,7 +91,7 @@ export async function newDelosServers(
     healthy: async () => {
       for (const server of servers) {
         if (!server.isRunning()) continue
-        await eventually(`${server.name} is healthy: ${server.output()}`, 30_000, async () => {
+        await eventually(`${server.name} is healthy: ${server.output()}`, 60_000, async () => {
           const answer = await fetch(`${server.url}/health`, { signal: AbortSignal.timeout(2000) })
           return ((await answer.json()) as { health: string }).health === 'true'
         })

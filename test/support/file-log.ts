@@ -1,3 +1,4 @@
+import { genesis } from '../../src/core/delos/virtual-log/genesis.ts'
 import type { MusterError } from '../../src/core/kernel/errors.ts'
 import { openFileLoglet } from '../../src/server/delos/file-loglet.ts'
 import { fileStretch } from '../../src/server/delos/virtual-log/file-stretch.ts'
@@ -22,5 +23,7 @@ export async function openFileLog(
     onCommitted: (listener) => void follow(from, listener),
     localTail: () => file.checkTail(),
     localHead: () => file.head(),
+    value: () => genesis('00000000000000aa', [{ id: '0000000000000001', name: 'a', addresses: [] }]),
+    onValue: () => () => undefined,
   }
 }

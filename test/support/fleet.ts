@@ -54,7 +54,7 @@ export function newFleet(): TestFleet {
       reject: false,
       cwd: home,
       stdin: 'ignore',
-      timeout: 120_000,
+      timeout: 240_000,
     })
     const stdout = String(result.stdout ?? '')
     let json: unknown

@@ -5,7 +5,7 @@ import { openStream, openStreams } from '../grpc-stream.ts'
 import type { KvServers } from '../kv-servers.ts'
 import { quantile } from '../quantile.ts'
 import { fill } from './fill.ts'
-import { beside, MANY } from './rounds.ts'
+import { beside, MANY, progress } from './rounds.ts'
 import { createOf, WATCH, watchRequest, watchResponse } from './watch.ts'
 
 const KEEP_ALIVE = '/etcdserverpb.Lease/LeaseKeepAlive'
@@ -19,7 +19,9 @@ export async function* catchUp(servers: KvServers[], count: number): AsyncGenera
   const seconds = new Map<string, number>()
   for (const each of servers) {
     await fill(each, MANY, (n) => `history/${n % 10_000}`, new Uint8Array(64))
+    progress(`  ${each.name} has its ${MANY} revisions`)
     const { latenciesMs, tookMs } = await follow(each)
+    progress(`  ${each.name}: all seen after ${Math.round(tookMs)} ms`)
     p99.set(each.name, quantile(latenciesMs, 0.99))
     seconds.set(each.name, tookMs / 1000)
   }

@@ -5,9 +5,9 @@ import type { Figure } from '../figure.ts'
 import { grpcLoad } from '../grpc-load.ts'
 import type { KvServers } from '../kv-servers.ts'
 import { fill } from './fill.ts'
-import { beside, GET, getMessage, MANY, PUT, putMessage } from './rounds.ts'
+import { beside, progress, GET, getMessage, MANY, PUT, putMessage } from './rounds.ts'
 
-const REPLAYED = 10_000
+const REPLAYED = Math.min(10_000, MANY)
 const SERVING_S_MAX = 3
 
 /** From the start of the program to its first answer, with many keys in the file and some entries of the log not in it. */
@@ -16,7 +16,9 @@ export async function* restart(servers: KvServers[], count: number): AsyncGenera
   const seconds = new Map<string, number>()
   for (const each of servers) {
     await fill(each, MANY, (n) => `restart/${n}`, new Uint8Array(64))
+    progress(`  ${each.name} has its ${MANY} keys`)
     seconds.set(each.name, await again(each))
+    progress(`  ${each.name} serves again after ${seconds.get(each.name)?.toFixed(2)} s`)
   }
   yield* beside(`serving again with ${MANY} keys and ${REPLAYED} entries to replay`, seconds, 's', '<=', SERVING_S_MAX)
 }

@@ -10,6 +10,9 @@ import { median, quantile } from '../quantile.ts'
 
 export const figure = figuresOf('delos')
 export const SECONDS = Number(process.env['MUSTER_BENCH_SECONDS'] ?? 3)
+/** What goes on, for whoever waits; figures go to stdout. */
+export const progress = (line: string): void => void process.stderr.write(`${line}\n`)
+
 /** Keys, updates or revisions of the parts that need many. */
 export const MANY = Number(process.env['MUSTER_BENCH_MANY'] ?? 1_000_000)
 const ROUNDS = Number(process.env['MUSTER_BENCH_ROUNDS'] ?? 3)
@@ -56,33 +59,40 @@ export async function load(
 }
 
 export function roundOf(calls: number, failed: number, seconds: number, latenciesMs: readonly number[], cpuUs: number): Round {
+  if (calls === 0) throw new Error(`no call was answered in ${seconds.toFixed(1)} s`)
   return { perSecond: calls / seconds, p50Ms: quantile(latenciesMs, 0.5), p99Ms: quantile(latenciesMs, 0.99), cpuUs: cpuUs / calls, failed }
 }
 
 /** Rounds of each in turn: A B A B. */
 export async function interleaved(servers: KvServers[], once: (servers: KvServers) => Promise<Round>): Promise<Map<string, Round[]>> {
   const rounds = new Map<string, Round[]>(servers.map(({ name }) => [name, []]))
-  for (let i = 0; i < ROUNDS; i += 1) for (const each of servers) rounds.get(each.name)?.push(await once(each))
+  for (let i = 0; i < ROUNDS; i += 1) {
+    for (const each of servers) {
+      const round = await once(each)
+      rounds.get(each.name)?.push(round)
+      progress(
+        `  round ${i + 1} of ${ROUNDS}, ${each.name}: ${Math.round(round.perSecond)}/s, p50 ${round.p50Ms.toFixed(2)} ms, CPU ${round.cpuUs.toFixed(1)} µs`,
+      )
+    }
+  }
   return rounds
 }
 
 export const sum = (rounds: Round[], key: keyof Round): number => rounds.reduce((total, round) => total + round[key], 0)
 
-/** Ours, judged by etcd's in the same run where there is one, and etcd's beside it. `judge` null without a target. */
+/** Ours, and etcd's beside it where there is one. `judge` gives the target, null without one; `etcd` null: it was not measured. */
 export function* pair(
   metric: string,
   rounds: Map<string, Round[]>,
   key: keyof Round,
   unit: string,
-  judge: (etcd: number) => ['>=' | '<=', number],
+  judge: (etcd: number | null) => ['>=' | '<=', number] | null,
 ): Generator<Figure> {
   const of = (name: string): number => median((rounds.get(name) ?? []).map((round) => round[key]))
   const etcd = rounds.has('etcd') ? of('etcd') : null
-  if (etcd === null) yield figure(metric, of('muster'), unit)
-  else {
-    yield figure(metric, of('muster'), unit, ...judge(etcd))
-    yield figure(`${metric} (etcd)`, etcd, unit)
-  }
+  const target = judge(etcd)
+  yield target === null ? figure(metric, of('muster'), unit) : figure(metric, of('muster'), unit, ...target)
+  if (etcd !== null) yield figure(`${metric} (etcd)`, etcd, unit)
 }
 
 /** One value of each kind of server, ours judged by a limit of its own. */

@@ -4,7 +4,8 @@ import type { Figure } from '../figure.ts'
 import { grpcLoad } from '../grpc-load.ts'
 import { hasEtcd, startKvServers, type KvServers } from '../kv-servers.ts'
 import { quantile } from '../quantile.ts'
-import { figure, PUT, putMessage, serversOf } from './rounds.ts'
+import { measuredGaps } from './availability.ts'
+import { figure, progress, PUT, putMessage, serversOf } from './rounds.ts'
 
 const SWITCHES = Number(process.env['MUSTER_BENCH_SWITCHES'] ?? 20)
 const OWN_MS_MAX = 25
@@ -30,12 +31,14 @@ export async function* switchGap(servers: KvServers[], count: number): AsyncGene
     const gaps = { same: [] as number[], etcd: [] as number[], back: [] as number[] }
     for (let i = 0; i < SWITCHES; i += 1) {
       gaps.same.push(await move(port, {}))
+      progress(`  switch ${i + 1} of ${SWITCHES}: ${(gaps.same.at(-1) as number).toFixed(1)} ms`)
       if (etcd === null) continue
       gaps.etcd.push(await move(port, { to: 'etcd', endpoints: [`http://127.0.0.1:${etcd.ports[0]}`], prefix: `/bench/${i}` }))
       gaps.back.push(await move(port, { back: true }))
     }
     isOver = true
     await writing
+    measuredGaps.change.set(count, quantile(gaps.same, 0.99))
     const of = (name: string): string => `gap of a live switch ${name}, ${serversOf(count)}`
     yield figure(`${of(`${own}→${own}`)}, p99 of ${SWITCHES}`, quantile(gaps.same, 0.99), 'ms', '<=', OWN_MS_MAX)
     yield figure(`${of(`${own}→${own}`)}, p50`, quantile(gaps.same, 0.5), 'ms')

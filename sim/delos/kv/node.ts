@@ -69,6 +69,8 @@ export class KvNode {
   told = new Map<number, Map<number, number>>()
   /** its rows differ from everybody's: what it answers counts for nothing */
   isDamaged = false
+  /** begun again from nothing, for its rows were not those of the others */
+  #isAnew = false
   /** it knows, and refuses to answer */
   isStopped = false
 
@@ -94,9 +96,10 @@ export class KvNode {
     if (this.disk.isUnfit) {
       this.disk.clear()
       this.isDamaged = false
-      // The log does not reach back: another server's rows are taken, as a snapshot.
-      if (this.#kv.trimmed > 0) this.disk.copy(this.#kv.healthyDisk(this))
+      this.#isAnew = true
     }
+    // The log does not reach back, or no more: others trim by what it had before. Another server's rows are taken, as a snapshot.
+    if (this.#isAnew && this.disk.durable < this.#kv.trimmed) this.disk.copy(this.#kv.healthyDisk(this))
     this.isStopped = false
     const kept = this.disk.read()
     const { rules } = this.#kv

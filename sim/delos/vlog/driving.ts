@@ -1,4 +1,5 @@
 import { createPrng } from '../../../src/core/kernel/prng.ts'
+import { ballotAhead, isElected } from '../../../src/core/delos/virtual-log/elect-ahead.ts'
 import type { Intent } from '../../../src/core/delos/virtual-log/plan.ts'
 import { fileConfigSchema, quorumConfigSchema } from '../../../src/core/delos/virtual-log/quorum-config.ts'
 import {
@@ -10,7 +11,7 @@ import {
   type NewLoglet,
 } from '../../../src/core/delos/virtual-log/reconfigure.ts'
 import type { RegisterReply } from '../../../src/core/delos/virtual-log/register-contract.ts'
-import { decidingServers, type RegisterValue, type Segment } from '../../../src/core/delos/virtual-log/value.ts'
+import { decidingServers, lastSegment, type RegisterValue, type Segment } from '../../../src/core/delos/virtual-log/value.ts'
 import type { DistributiveOmit } from '../server.ts'
 import type { VlogServer } from './server.ts'
 
@@ -131,21 +132,27 @@ export class Driving {
     const deciders = decider === undefined ? [] : decidingServers(decider)
     const wanted = [...new Set([...voters, ...learners, ...deciders])]
     const ready = new Set<number>()
+    const promised = new Set<number>()
+    server.register?.feed({ kind: 'reserve' })
+    if (!server.isUp) return
+    const ballot = ballotAhead(lastSegment(this.#driver.base), server.termSeen, server.id)
     let left = wanted.length
     const judge = (): void => {
       const votes = voters.filter((voter) => ready.has(voter)).length
       const isFine = (voters.length === 0 || votes > voters.length / 2) && deciders.every((each) => ready.has(each))
+      server.elected = isElected(voters, promised) ? { loglet: segment.loglet, ballot } : null
       this.feed({ kind: 'preflighted', loglet: segment.loglet, problem: isFine ? null : `only ${[...ready].join(', ')} answered` })
     }
     if (left === 0) return judge()
     for (const to of wanted) {
-      server.call<boolean>(
+      server.call<number>(
         to,
         'create',
         100,
-        (peer, answer) => peer.createLoglet(segment, forVersion, answer),
-        (isReady) => {
-          if (isReady === true) ready.add(to)
+        (peer, answer) => peer.createLoglet(segment, forVersion, ballot, answer),
+        (promise) => {
+          if (promise !== null) ready.add(to)
+          if (promise === ballot) promised.add(to)
           left -= 1
           if (left === 0) judge()
         },

@@ -7,6 +7,8 @@ export interface VlogMutant {
   /** of the quorum loglet below */
   paxos?: Partial<Rules>
   appliesTwice?: boolean
+  /** who makes a loglet's files says that it promised the driver's ballot, and has not */
+  promisesNothingAhead?: boolean
   mode: 'safety' | 'liveness'
 }
 
@@ -17,6 +19,7 @@ export const VLOG_MUTANTS: Record<string, VlogMutant> = {
   'register-promise-forgotten': { rules: { keepsPromise: false }, mode: 'safety' },
   'register-takes-nothing-over': { rules: { takesOver: false }, mode: 'safety' },
   'duplicate-after-retry': { appliesTwice: true, mode: 'safety' },
+  'elected-without-promises': { promisesNothingAhead: true, mode: 'safety' },
   'skip-ignored-on-replay': { rules: { skips: false }, mode: 'liveness' },
 }
 

@@ -17,6 +17,7 @@ export class QuorumPart {
   readonly voters: readonly number[]
   readonly disk: Disk
   readonly replica: Replica
+  readonly #isUnused: boolean
   /** what is chosen, by position */
   readonly entries = new Map<number, Entry>()
   #timerAt = Infinity
@@ -30,14 +31,16 @@ export class QuorumPart {
     if (config === null) return null
     let disk = server.disks.get(segment.loglet)
     if (disk === undefined) server.disks.set(segment.loglet, (disk = new Disk()))
-    const durable = disk.read(segment.firstPosition)
+    const isUnused = server.unused.delete(segment.loglet)
+    const durable = { ...disk.read(segment.firstPosition), isUnused }
     const replica = createReplica(config, durable, createPrng(server.prng.below(2 ** 31)), server.localNow(), server.world.paxosRules)
-    const part = new QuorumPart(server, segment, disk, replica)
+    const part = new QuorumPart(server, segment, disk, replica, isUnused)
     for (const accepted of durable.accepted) if (accepted.slot <= replica.committed) part.#keep(accepted)
     return part
   }
 
-  private constructor(server: VlogServer, segment: Segment, disk: Disk, replica: Replica) {
+  private constructor(server: VlogServer, segment: Segment, disk: Disk, replica: Replica, isUnused: boolean) {
+    this.#isUnused = isUnused
     this.#server = server
     this.segment = segment
     this.voters = quorumConfigSchema.parse(segment.config).voters
@@ -47,9 +50,19 @@ export class QuorumPart {
 
   start(): void {
     const { opener } = quorumConfigSchema.parse(this.segment.config)
-    const isFresh = this.replica.promised === 0
+    const isFresh = this.replica.promised === 0 || this.#isUnused
     this.feed({ kind: 'tick' })
-    if (isFresh && opener === this.#server.id) this.feed({ kind: 'campaign' })
+    if (!isFresh || opener !== this.#server.id) return
+    const { elected, world, prng } = this.#server
+    const lead = (): void => {
+      if (elected?.loglet === this.segment.loglet) this.feed({ kind: 'elected', ballot: elected.ballot })
+      if (this.#server.isUp && this.replica.lead === null) this.feed({ kind: 'campaign' })
+    }
+    // Who was elected may stand still first, and meanwhile the others look for a leader of their own.
+    if (world.isFaulty && prng.next() < 0.15) {
+      this.#server.pause(100 + prng.below(300))
+      this.#server.after(0, lead)
+    } else lead()
   }
 
   get hasEnded(): boolean {

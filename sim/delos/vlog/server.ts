@@ -1,5 +1,6 @@
 import { AppliedOnce } from '../../../src/core/delos/engines/applied-once.ts'
 import { decodeFrame } from '../../../src/core/delos/paxos/codec.ts'
+import { roundOf, serverOf, type Ballot } from '../../../src/core/delos/paxos/ballot.ts'
 import type { Message } from '../../../src/core/delos/paxos/messages.ts'
 import {
   addAppend,
@@ -12,6 +13,7 @@ import {
   type PendingAppend,
 } from '../../../src/core/delos/virtual-log/appends.ts'
 import { accepts, headOf, isAtLast, isCurrent, isFit, nextRead, skipsOf } from '../../../src/core/delos/virtual-log/chain.ts'
+import { firstState } from '../../../src/core/delos/virtual-log/elect-ahead.ts'
 import type { Intent } from '../../../src/core/delos/virtual-log/plan.ts'
 import { fileConfigSchema, quorumConfigSchema } from '../../../src/core/delos/virtual-log/quorum-config.ts'
 import type { NewLoglet } from '../../../src/core/delos/virtual-log/reconfigure.ts'
@@ -55,6 +57,10 @@ export class VlogServer extends Process {
   value: RegisterValue | null = null
   quorums = new Map<number, QuorumPart>()
   driving: Driving | null = null
+  /** loglets made in this life that nobody ran yet */
+  readonly unused = new Set<number>()
+  /** by whom is driven here: a majority has promised this ballot */
+  elected: { loglet: number; ballot: Ballot } | null = null
   requestId = 0
   reading = { position: 1 }
   values = new Map<number, number>()
@@ -118,6 +124,8 @@ export class VlogServer extends Process {
     this.value = null
     this.quorums = new Map()
     this.driving = null
+    this.unused.clear()
+    this.elected = null
     this.values = new Map()
     this.appliedSeqs = new Map()
     this.#once = new AppliedOnce()
@@ -187,13 +195,24 @@ export class VlogServer extends Process {
     part.start()
   }
 
-  /** A loglet of a chain that may come: its files are there, nothing runs. */
-  createLoglet(segment: NewLoglet, forVersion: number, answer: (isReady: boolean) => void): void {
+  /** A loglet of a chain that may come: its files are there, with a promise, and nothing runs. */
+  createLoglet(segment: NewLoglet, forVersion: number, ballot: Ballot, answer: (promised: Ballot) => void): void {
     this.after(this.syncMs(), () => {
-      if (segment.kind === 'quorum' && !this.disks.has(segment.loglet)) this.disks.set(segment.loglet, new Disk())
+      if (segment.kind === 'quorum' && !this.disks.has(segment.loglet)) {
+        const disk = new Disk()
+        if (this.world.mutant?.promisesNothingAhead !== true || serverOf(ballot) === this.id) disk.state = firstState(ballot)
+        this.disks.set(segment.loglet, disk)
+        this.unused.add(segment.loglet)
+      }
       this.readied.set(segment.loglet, forVersion)
-      answer(true)
+      answer(this.unused.has(segment.loglet) ? ballot : 0)
     })
+  }
+
+  /** The last term of the segment that takes appends, as far as it is known here. */
+  get termSeen(): number {
+    const part = this.last === null ? undefined : this.quorums.get(this.last.loglet)
+    return part === undefined ? 0 : roundOf(part.replica.promised)
   }
 
   drive(intent: Intent): void {

@@ -50,6 +50,7 @@ export interface FleetMemberRow extends MemberRow {
   trouble: string | null
   /** batches of the control log that it is behind; null: not known */
   lag: number | null
+  region?: string | null
 }
 
 /** The chain: where the log lies, piece by piece. */
@@ -93,6 +94,7 @@ export function renderFleetMembers(members: readonly FleetMemberRow[], view: Vie
   return table(view, members, [
     { title: 'name', cell: ({ name }) => name },
     { title: 'role', cell: ({ role, leads }) => (leads ? 'leader' : role) },
+    { title: 'region', cell: ({ region }) => region ?? '-' },
     { title: 'reached', cell: ({ trouble }) => (trouble === null ? mark(view, 'ok', 'yes') : mark(view, 'bad', trouble)), canShrink: true },
     { title: 'behind', cell: ({ lag }) => lag ?? '-', align: 'right' },
     { title: 'other servers at', cell: ({ addresses }) => addresses.join(','), canShrink: true },

@@ -1,6 +1,6 @@
 import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { View } from '../terminal.ts'
-import { paint } from './style.ts'
+import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
 
 import type { Kv } from '../../core/delos/schema.ts'
@@ -18,7 +18,29 @@ export interface EntryRow {
 
 export interface DelosStatus {
   durability: string
-  logs: { log: string; loglet: string; head: number; tail: number; dir: string; bytes: number }[]
+  servers: {
+    name: string
+    role: string
+    leads: boolean
+    region: string | null
+    trouble: string | null
+    lag: number | null
+    syncP50Ms: number | null
+    syncP99Ms: number | null
+    clockOffMs: number | null
+  }[]
+  logs: {
+    log: string
+    loglet: string
+    leader: string | null
+    durability: string
+    lastChange: { at: number; from: string; to: string; gapMs: number } | null
+    lastSwitchGapMs: number | null
+    head: number
+    tail: number
+    dir: string
+    bytes: number
+  }[]
   kv: { revision: number; compacted: number; keys: number; leases: number; locks: number }
   etcd: string | null
 }
@@ -167,21 +189,52 @@ export function renderDelosStatus(status: DelosStatus, view: View): string {
   const logs = table(view, status.logs, [
     { title: 'log', cell: (log) => log.log },
     { title: 'loglet', cell: (log) => log.loglet },
+    { title: 'durable', cell: (log) => log.durability },
+    { title: 'leader', cell: (log) => log.leader ?? mark(view, 'bad', 'none') },
     { title: 'first', cell: (log) => log.head, align: 'right' },
     { title: 'last', cell: (log) => log.tail - 1, align: 'right' },
     { title: 'size', cell: (log) => formatSize(log.bytes), align: 'right' },
-    { title: 'directory', cell: (log) => log.dir },
+    { title: 'last change', cell: changeText, canShrink: true },
+    { title: 'directory', cell: (log) => log.dir, isWide: true },
+  ])
+  const ms = (value: number | null): string | null => (value === null ? null : `${value.toFixed(value < 10 ? 2 : 0)} ms`)
+  const servers = table(view, status.servers, [
+    { title: 'server', cell: ({ name }) => name },
+    { title: 'role', cell: ({ role, leads }) => (leads ? 'leader' : role) },
+    { title: 'region', cell: ({ region }) => region },
+    { title: 'reached', cell: ({ trouble }) => (trouble === null ? mark(view, 'ok', 'yes') : mark(view, 'bad', trouble)), canShrink: true },
+    { title: 'behind', cell: ({ lag }) => lag, align: 'right' },
+    { title: 'fdatasync p50', cell: ({ syncP50Ms }) => ms(syncP50Ms), align: 'right' },
+    { title: 'p99', cell: ({ syncP99Ms }) => ms(syncP99Ms), align: 'right' },
+    {
+      title: 'clock',
+      cell: ({ clockOffMs }) => (clockOffMs === null ? null : `${clockOffMs > 0 ? '+' : ''}${clockOffMs} ms`),
+      align: 'right',
+    },
   ])
   const { kv } = status
   const rest = fields(view, [
-    ['durability', status.durability],
+    ['durability', durabilityText(status.durability)],
     ['kv', `revision ${kv.revision} (oldest ${kv.compacted}), ${kv.keys} keys, ${kv.leases} leases, ${kv.locks} locks`],
     [
       'etcd',
       status.etcd === null ? 'no port for its clients; start with --etcd HOST:PORT for one' : `clients are answered at ${status.etcd}`,
     ],
   ])
-  return `${logs}\n\n${rest}`
+  return `${servers}\n\n${logs}\n\n${rest}`
+}
+
+function changeText({ lastChange, lastSwitchGapMs }: DelosStatus['logs'][number]): string | null {
+  const switched = lastSwitchGapMs === null ? [] : [`moved, gap ${lastSwitchGapMs.toFixed(1)} ms`]
+  const led = lastChange === null ? [] : [`${lastChange.from} → ${lastChange.to}, gap ${lastChange.gapMs} ms`]
+  return [...led, ...switched].join('; ') || null
+}
+
+function durabilityText(kind: string): string {
+  const voters = /^quorum (\d+)/.exec(kind)?.[1]
+  if (voters === undefined) return kind.startsWith('single') ? `${kind}: one disk, survives no failure` : kind
+  const survives = Math.max(0, Math.ceil(Number(voters) / 2) - 1)
+  return `${kind}: survives ${survives === 0 ? 'no failure' : survives === 1 ? '1 failure' : `${survives} failures`}`
 }
 
 function summaryOf(entry: EntryRow): string {

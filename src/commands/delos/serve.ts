@@ -79,6 +79,7 @@ export default class DelosServe extends MusterCommand {
     'max-txn-ops': whole('max-txn-ops', 'operations in a transaction', 128),
     'max-request-bytes': whole('max-request-bytes', 'bytes of a request', 1_572_864),
     'auth-token': text('auth-token', 'kind of tokens: simple, or jwt,sign-method=RS256,pub-key=…,priv-key=…', 'simple', 'KIND'),
+    region: Flags.string({ description: 'where this server is, for `delos status`', helpValue: 'NAME' }),
     profile: Flags.string({ description: 'network between the servers', options: ['lan', 'wan'], default: 'lan' }),
     ...(Object.fromEntries(IGNORED.map((name) => [name, Flags.string({ hidden: true })])) as Record<
       (typeof IGNORED)[number],

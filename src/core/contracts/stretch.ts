@@ -17,6 +17,8 @@ export interface Stretch extends Omit<OrderedLog, 'onCommitted'> {
   /** its id in the chain, u32 */
   readonly loglet: number
   readonly first: number
+  /** bytes of batches that it keeps in memory for who comes later; left out: none */
+  readonly keptBytes?: number
   /**
    * Gives each committed batch from `from` on, in order, once: at once those that are here, the others as they come. Gives what ends it.
    * One follower at a time.

@@ -1,6 +1,8 @@
 import { defineEntry } from '../contracts/entry.ts'
+import { ACCESS_ENTRIES } from './entries/access.ts'
 import { ALARM_ENTRIES } from './entries/alarm.ts'
 import { CONFIG_ENTRIES } from './entries/config.ts'
+import { LOG_ENTRIES } from './entries/log.ts'
 import { MEMBER_ENTRIES } from './entries/member.ts'
 import { META_ENTRIES } from './entries/meta.ts'
 import { scopeLockSchema } from './schema.ts'
@@ -30,4 +32,13 @@ export const scopeReleased = defineEntry({
   },
 })
 
-export const controlEntries = [scopeLocked, scopeReleased, ...CONFIG_ENTRIES, ...META_ENTRIES, ...ALARM_ENTRIES, ...MEMBER_ENTRIES]
+export const controlEntries = [
+  scopeLocked,
+  scopeReleased,
+  ...CONFIG_ENTRIES,
+  ...META_ENTRIES,
+  ...ALARM_ENTRIES,
+  ...MEMBER_ENTRIES,
+  ...LOG_ENTRIES,
+  ...ACCESS_ENTRIES,
+]

@@ -1,7 +1,9 @@
 /** What can be asked of delos, and what other systems use in their own decisions. */
+export * from './operations/access.ts'
 export * from './operations/config.ts'
 export * from './operations/config-look.ts'
 export * from './operations/kv.ts'
+export * from './operations/leader.ts'
 export * from './operations/lease.ts'
 export * from './operations/lock.ts'
 export * from './operations/log.ts'

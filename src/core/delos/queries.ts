@@ -15,3 +15,15 @@ export function heldScopes(db: ReadDb, now: number): (ScopeLock & { since: numbe
     now,
   )
 }
+
+/** When a log went on in a loglet, and who asked for it. */
+export interface LogMove {
+  loglet: number
+  /** log time in ms when it was noted */
+  at: number
+  actor: string
+}
+
+export function logMoves(db: ReadDb, log: 'control' | 'kv'): LogMove[] {
+  return db.all<LogMove>('SELECT loglet, at, actor FROM delos_log_move WHERE log = ? ORDER BY at', log)
+}

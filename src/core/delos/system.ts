@@ -4,9 +4,11 @@ import { canaryController } from './config/canary.ts'
 import { publishController } from './config/publish.ts'
 import { controlEntries } from './machine.ts'
 import {
+  accessOperations,
   configLookOperations,
   configOperations,
   kvOperations,
+  leaderOperations,
   leaseOperations,
   lockOperations,
   logOperations,
@@ -33,6 +35,8 @@ export const delosSystem: System = {
     ...configLookOperations,
     ...metaOperations,
     ...memberOperations,
+    ...accessOperations,
+    ...leaderOperations,
     ...kvOperations,
     ...leaseOperations,
     ...lockOperations,

@@ -28,6 +28,14 @@ export const CONTROL_TABLES = [
     not_after INTEGER NOT NULL, token TEXT, at INTEGER NOT NULL
   ) WITHOUT ROWID`,
   'CREATE INDEX delos_cert_key ON delos_cert (key)',
+  // Which servers shall lead. One row; `region` null: any.
+  'CREATE TABLE delos_preferred_leader (one INTEGER PRIMARY KEY CHECK (one = 1), region TEXT, author TEXT NOT NULL, at INTEGER NOT NULL)',
+  // Bearer tokens of the API; `hash`: SHA-256 of the token. One that ended is remembered, so that no server's old file brings it back.
+  `CREATE TABLE delos_api_token (
+    hash TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL, ended_at INTEGER
+  ) WITHOUT ROWID`,
   // What is wrong with a log, its disk or its servers, until it is over.
   'CREATE TABLE delos_alarm (kind TEXT NOT NULL, target TEXT NOT NULL, text TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (kind, target)) WITHOUT ROWID',
+  // Since when a log lies in a loglet, and who moved it there.
+  'CREATE TABLE delos_log_move (log TEXT NOT NULL, loglet INTEGER NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL, PRIMARY KEY (log, loglet)) WITHOUT ROWID',
 ]

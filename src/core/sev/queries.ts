@@ -5,6 +5,8 @@ import type { ChangeRow, DeliveryRow, IncidentRow, PageRow } from './schema.ts'
 import { timelineOf } from './timeline.ts'
 import type { ChangeView, DeliveryView, IncidentView, PageView, PostmortemView, TimelineRowView, WhyView } from './views.ts'
 
+export { incidentSpans, type IncidentSpan } from './spans.ts'
+
 /** sev's read side: db → view. Other systems ask here whether an incident is open. */
 
 const ACTIVE = `('open', 'acked', 'mitigated')`

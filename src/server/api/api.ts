@@ -9,7 +9,7 @@ import { NOT_LEADER_HEADER, type LeaderLink } from '../following/leader-link.ts'
 import { CALLER_HEADER, callerNamed, passOn } from '../following/pass-on.ts'
 import type { Wiring } from '../host.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { callerOf, setCaller } from './callers.ts'
+import { callerOf, knownCaller, setCaller } from './callers.ts'
 import type { Door } from './doors.ts'
 import { openApiDocument } from './openapi.ts'
 import { type Caller, mayAct, type TokenStore } from './roles.ts'
@@ -29,6 +29,8 @@ export interface ApiOptions {
   wirings: readonly Wiring[]
   tokens: TokenStore
   log: Logger
+  /** lets the caller's browser in; absent: this process has no pages */
+  openPage?: (caller: Caller, page: unknown) => Promise<object>
   /** answers GET /v1/status */
   status: () => Promise<unknown>
   /** to the server that leads, which is asked everything but how this one is; null: this one leads */
@@ -37,8 +39,12 @@ export interface ApiOptions {
   onOperation: (row: { operation: string; actor: string; ms: number; ok: boolean; code: string; trace: string }) => void
 }
 
+/** Where a code for the browser is made: at the socket alone, whose users are on this machine. */
+const CODES_ROUTE = '/v1/web/codes'
 /** What a server answers of itself, whoever leads. */
-const OF_ITSELF = new Set(['/healthz', '/openapi.json', '/v1/status'])
+const OF_ITSELF = new Set(['/healthz', '/openapi.json', '/v1/status', CODES_ROUTE])
+/** Operators' calls about the log that is decided on. */
+const OPERATOR_CONTROL = '/v1/delos/operator/control/'
 /** A query waits so long for a leader, and is then answered from what this server has. */
 const QUERY_PATIENCE_MS = 1500
 
@@ -52,6 +58,7 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
   const operationRoutes = new Set(operations.map(({ name }) => routeOf(name)))
   const queryRoutes = new Set(operations.filter(({ kind }) => kind === 'query').map(({ name }) => routeOf(name)))
   const { link } = options
+  const main = options.domains[0] as Domain
 
   app.addHook('onRequest', async (request, reply) => {
     const caller = whoIs(request, options.tokens, door)
@@ -65,6 +72,12 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
       )
     const path = request.url.split('?')[0] ?? ''
     if (link === null || OF_ITSELF.has(path) || (door === 'server' && path.startsWith(`${HERE}/`))) return
+    const stopped = main.control.copy.refusal()
+    if (stopped !== null && (await link.find(0)) === link.self) {
+      // It has to lead and cannot: what it knew last is read here, and the way out is asked of it itself.
+      if (queryRoutes.has(path) || path.startsWith(OPERATOR_CONTROL)) return
+      throw stopped
+    }
     // It is asked only by who took it for the leader.
     if (door === 'server') throw refuse('DELOS_NOT_LEADER', 'this server does not lead the fleet')
     if (queryRoutes.has(path) && (await link.find(QUERY_PATIENCE_MS)) === null) return
@@ -101,16 +114,20 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
       }
     }
   }
-  const main = options.domains[0] as Domain
   app.get('/openapi.json', async () => openApiDocument(operations))
   app.get('/healthz', async () => ({ ok: true, position: main.control.tail() }))
   app.get('/v1/status', async () => ({ ok: true, data: await options.status() }))
   app.get('/v1/events', async (request, reply) => sendEvents(main.control, request, reply))
+  const { openPage } = options
+  if (door === 'socket' && openPage !== undefined)
+    app.post(CODES_ROUTE, async (request) => ({ ok: true, data: await openPage(callerOf(request), request.body ?? {}) }))
   for (const wiring of options.wirings) wiring.routes?.(app)
   return app
 }
 
 function whoIs(request: FastifyRequest, tokens: TokenStore, door: Door): Caller {
+  const known = knownCaller(request)
+  if (known !== null) return known
   if (door === 'server') return callerNamed(request.headers[CALLER_HEADER])
   if (door === 'socket') {
     // Whoever can open the socket (0600) is its owner; the header says on whose behalf.
@@ -121,7 +138,7 @@ function whoIs(request: FastifyRequest, tokens: TokenStore, door: Door): Caller 
   const caller = token ? tokens.find(token) : null
   if (!caller && request.url !== '/healthz')
     throw refuse('NOT_PERMITTED', 'this listener wants a valid bearer token', {
-      hint: 'Make one with `muster token issue NAME` on the server.',
+      hint: 'Make one with `muster token issue NAME` on a server of the fleet.',
     })
   return caller ?? { actor: 'anonymous', role: 'viewer' }
 }

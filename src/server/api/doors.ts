@@ -15,6 +15,8 @@ export type House = Record<Door, FastifyInstance>
 export interface Doors {
   /** From now on these answer; requests that are under way stay with whoever has them. */
   lead: (house: House) => Promise<void>
+  /** Answers a request of a browser, whose caller is known (`callers.ts`), as one over TCP. */
+  pass: (request: IncomingMessage, response: ServerResponse) => void
   openSocket: (path: string) => Promise<void>
   /** Gives the address it really has: port 0 asks for a free one. Rejects with PORT_TAKEN or USAGE. */
   openTcp: (address: string) => Promise<string>
@@ -29,11 +31,12 @@ export function createDoors(): Doors {
   let house: House | null = null
   const listeners = new Map<Door, Server>()
 
+  const answer = (door: Door, request: IncomingMessage, response: ServerResponse): void => {
+    if (house !== null) house[door].routing(request, response)
+    else response.writeHead(503, { 'retry-after': '1' }).end()
+  }
   const listenerOf = (door: Door): Server => {
-    const handle = (request: IncomingMessage, response: ServerResponse): void => {
-      if (house !== null) house[door].routing(request, response)
-      else response.writeHead(503, { 'retry-after': '1' }).end()
-    }
+    const handle = (request: IncomingMessage, response: ServerResponse): void => answer(door, request, response)
     const found = listeners.get(door)
     if (found !== undefined) return found
     // An upload takes as long as it takes.
@@ -62,6 +65,7 @@ export function createDoors(): Doors {
       for (const app of Object.values(next)) await app.ready()
       house = next
     },
+    pass: (request, response) => answer('tcp', request, response),
     openSocket: async (path) => {
       // That of a killed server is in the way; the lock says that nobody uses it.
       if (existsSync(path)) rmSync(path)

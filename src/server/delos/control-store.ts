@@ -9,13 +9,18 @@ import { lastSegment, presentServers } from '../../core/delos/virtual-log/value.
 import type { Logger } from '../../platform/logger.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import type { EtcdPort, JsonCall } from './etcd/port.ts'
+import { keepControl } from './control-upkeep.ts'
 import { openFileLoglet } from './file-loglet.ts'
-import { openFleetLog } from './fleet-logs.ts'
+import { openFleetLog, SEGMENT_BYTES } from './fleet-logs.ts'
+import type { StateCopy } from '../state/control-log.ts'
 import type { Identity } from '../state/identity.ts'
 import { fleetMembers, type FleetMembers } from './membership/fleet-members.ts'
 import { scopedPeers, type Peers } from './quorum/peers.ts'
 import { adminCalls } from './serve/admin.ts'
+import type { LeaderChange } from '../../core/delos/measure/server-page.ts'
+import { LeaderGap } from './serve/leader-gap.ts'
 import { Measures } from './serve/measures.ts'
+import type { Aside } from './serve/aside.ts'
 import { createMembers } from './serve/members.ts'
 import { openServedStore } from './serve/served-store.ts'
 import { tuningOf } from './serve/tuning.ts'
@@ -39,6 +44,10 @@ export interface ControlStore {
   operate: (name: string, input: unknown, who: { actor: string; signal?: AbortSignal }, wish?: Wish) => Promise<CarriedOut<unknown>>
   /** Answers etcd's clients at `HOST:PORT` too; gives the address it really has. Rejects with PORT_TAKEN or USAGE. */
   openPort: (address: string) => Promise<string>
+  /** that something archives its log */
+  archive: () => boolean
+  /** the last change of who leads either log, as this server saw it */
+  gaps: Record<'control' | 'kv', () => LeaderChange | null>
   /** oldest revision that can be read */
   oldest: () => number
   close: () => Promise<void>
@@ -51,6 +60,8 @@ export interface ControlStoreOptions {
   peers: Peers
   /** the log of muster's own state, whose servers are those of this one */
   control: VirtualLog
+  /** what is made of that log here */
+  state: StateCopy
   /** of a server that joins: what the register was then */
   initial?: RegisterValue
   profile?: 'lan' | 'wan'
@@ -66,7 +77,6 @@ export interface ControlStoreOptions {
 const HISTORY_REVISIONS = 100_000
 const QUOTA_BYTES = 2 * 1024 ** 3
 const REQUEST_BYTES_MAX = 1_572_864
-const SEGMENT_BYTES = 16 * 1024 * 1024
 const DO_IT: Wish = { isPlan: false, apply: undefined }
 
 /** Opens the store of a state directory; before it is used, its log gets no segment file and the store no rows. */
@@ -79,19 +89,27 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
   const clientUrls: string[] = []
   const options = {
     ...{ name: identity.name, dataDir: paths.root, self, clusterId, clusterToken: 'muster', advertiseClientUrls: clientUrls },
-    ...{ quotaBytes: QUOTA_BYTES, requestBytesMax: REQUEST_BYTES_MAX, authToken: 'simple', features: FEATURES },
+    ...{
+      quotaBytes: QUOTA_BYTES,
+      requestBytesMax: REQUEST_BYTES_MAX,
+      authToken: 'simple',
+      features: FEATURES,
+      region: identity.region ?? null,
+    },
     autoCompaction: { mode: 'revision', keep: HISTORY_REVISIONS } as const,
   }
   const ports: EtcdPort[] = []
   let log: QuietLog | null = null
   let members: FleetMembers | null = null
+  let between: Aside | null = null
+  const tuning = tuningOf(process.env, SEGMENT_BYTES)
   const store = await openServedStore({
     ...{ options, measures, limits: {}, isQuietUntilUsed: true, logger, onFatal },
     heldBytes: () => ports.reduce((sum, port) => sum + port.stats().heldBytes, 0),
     onAgain: () =>
       onFatal(new MusterError('DELOS_POISON', 'the key-value store is made anew, without what is to be skipped: start the server again')),
     files: { kvDb: paths.kvDb, snapshotDir: join(paths.root, 'snapshots'), tokenKeyDir: paths.root },
-    tuning: { ...tuningOf({}), segmentBytes: given.segmentBytes ?? SEGMENT_BYTES },
+    tuning: { ...tuning, segmentBytes: given.segmentBytes ?? tuning.segmentBytes },
     openLog: async (from) => {
       const chain = await openFleetLog('kv', { ...given, from })
       log = quietLog(chain)
@@ -102,9 +120,16 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
     // The servers of this log are those of the other one.
     promotes: 'never',
     changed: (own, aside, chain) => {
+      between = aside
       const ofControl = createMembers({
         ...{ log: control, applied: () => control.tail() - 1, aside, self: self.id, clusterToken: 'muster', logger },
-        ...{ topic: 'server.health.control', features: FEATURES, promotes: 'odd', listen: () => peers.listen() },
+        ...{
+          topic: 'server.health.control',
+          features: FEATURES,
+          region: identity.region ?? null,
+          promotes: 'odd',
+          listen: () => peers.listen(),
+        },
       })
       members = fleetMembers({
         control: { log: control, members: ofControl },
@@ -115,9 +140,16 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
       return members
     },
   })
-  if (log === null || members === null) throw new MusterError('INTERNAL', 'the store has no log')
+  if (log === null || members === null || between === null) throw new MusterError('INTERNAL', 'the store has no log')
   const quiet: QuietLog = log
   const both: FleetMembers = members
+  const upkeep = await keepControl({
+    ...{ paths, name: identity.name, self: self.id, chain: control, copy: given.state, tuning, logger, onFatal },
+    ...{ peers: scopedPeers(peers, 'control'), aside: between },
+  })
+  const gap = new LeaderGap(control.role().leader)
+  const stopRole = control.onRole((role) => gap.noteRole(role))
+  control.onCommitted(() => gap.noteEntry())
   const oldest = (): number => Math.max(store.replica.store.compactRevision, 1)
 
   return {
@@ -128,13 +160,15 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
     calls: {
       kv: store.calls,
       // What else there is, is about the entries of a store.
-      control: onlyChain(
+      control: ofControl(
         adminCalls({
           ...{ log: control, replica: store.replica, identify: store.identify, members: both },
-          ...{ features: FEATURES, clusterId, self: self.id },
+          ...{ features: FEATURES, clusterId, self: self.id, more: upkeep.calls, skips: upkeep.skips },
         }),
       ),
     },
+    archive: () => store.archive() !== null,
+    gaps: { control: () => gap.last, kv: () => measures.lastChange },
     oldest,
     operate: async (name, input, { actor, signal }, wish = DO_IT) => {
       const operation = storeOperations.get(name)
@@ -155,7 +189,7 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
         options: { ...options, members: [self], clientTls: null, peerTls: null },
         ports: () => ports.map((one) => one.stats()),
         troubles: () => peers.troubles(),
-        queues: () => ({ peers: peers.queues(), parked: store.log.parked }),
+        queues: store.queues,
         archive: store.archive,
         repairs: () => store.log.repairs(),
         loglet: () => lastSegment(store.log.value()).kind,
@@ -170,16 +204,18 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
     close: async () => {
       for (const port of ports) await port.close()
       both.stop()
+      stopRole()
       measures.stop()
+      await upkeep.stop()
       await store.close()
       await store.log.close()
     },
   }
 }
 
-/** Calls that are about where a log lies and whose it is. */
-function onlyChain(calls: Record<string, JsonCall>): Record<string, JsonCall> {
-  const isOfChain = (path: string): boolean => /\/(log\/(loglets|switch)|member\/\w+)$/.test(path)
+/** Calls that are about where a log lies, whose it is, and what is kept of it. */
+function ofControl(calls: Record<string, JsonCall>): Record<string, JsonCall> {
+  const isOfChain = (path: string): boolean => /\/(log\/(loglets|switch|skip|trim)|member\/\w+)$/.test(path)
   return Object.fromEntries(Object.entries(calls).filter(([path]) => isOfChain(path)))
 }
 

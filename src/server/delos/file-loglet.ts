@@ -11,7 +11,8 @@ import { INDEX_STRIDE_BYTES } from '../../core/delos/log/recovery.ts'
 import { FORMAT, SEGMENT_HEADER_BYTES, encodeSegmentHeader, segmentName } from '../../core/delos/log/segment.ts'
 import { isDiskFull, syncDirectory } from '../../platform/files.ts'
 import { closeFile, diskFailed, diskFull, DURABLE, openFile, writeAll } from './disk.ts'
-import { recoverLog, type Gap, type Recovered, type Segment } from './recover-log.ts'
+import type { Gap } from '../../core/delos/log/repair.ts'
+import { recoverLog, type Recovered, type Segment } from './recover-log.ts'
 import { adoptPrepared, dropPrepared, openPrepared, prepareSegment } from './segment-files.ts'
 import { SegmentReader } from './segment-reader.ts'
 
@@ -69,7 +70,7 @@ export async function openFileLoglet(dir: string, options: FileLogletOptions = {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   await syncDirectory(dirname(dir))
   await dropPrepared(dir)
-  const recovered = await recoverLog(dir, options.isSalvage)
+  const recovered = await recoverLog(dir, { isSalvage: options.isSalvage })
   const newest = recovered.segments.at(-1)
   const current = newest === undefined ? null : { segment: newest, fd: await openFile(newest.path, DURABLE), offset: recovered.end.offset }
   return new FileLogletRuntime(dir, options, recovered, current)

@@ -33,7 +33,8 @@ export interface FleetLogOptions {
   onFatal: (error: MusterError) => void
 }
 
-const SEGMENT_BYTES = 16 * 1024 * 1024
+/** Of a fleet's logs: most of them stay small. */
+export const SEGMENT_BYTES = 16 * 1024 * 1024
 
 /** Opens a log of the state directory; a new one is that of this server alone, in a file. Rejects as `openVirtualLog` does. */
 export function openFleetLog(name: FleetLog, options: FleetLogOptions): Promise<VirtualLog> {

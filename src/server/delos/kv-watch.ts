@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { rangeIn, kvView } from '../../core/delos/programs/text.ts'
 import { spanOf } from '../../core/delos/kv/key-ranges.ts'
@@ -13,6 +13,12 @@ const watchSchema = z.object({
   from: revisionSchema.optional(),
   wantsPrev: z.boolean().default(false),
 })
+
+/** The same from a query string; `key` stays the text it is, also where it looks like a number. */
+export function watchQuery({ key = '', from, ...flags }: Record<string, string>): object {
+  const read = Object.entries(flags).map(([name, text]) => [name, text === 'true'])
+  return { ...Object.fromEntries(read), key, ...(from === undefined ? {} : { from: Number(from) }) }
+}
 
 /**
  * What a watch sends, one JSON object a line. `created` comes first and says the revision the watch stands at;
@@ -32,9 +38,9 @@ const PROGRESS_MS = 5000
 /** A reader slower than this waits: what it has not read stays in the store, not in a queue. */
 const BUFFERED_BYTES_MAX = 1024 * 1024
 
-/** `POST /v1/delos/kv/watch`: changes of a key or prefix as NDJSON, whole revisions in order. */
-export function sendKvWatch({ replica, oldest }: ControlStore, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const parsed = watchSchema.safeParse(request.body ?? {})
+/** `POST` or `GET /v1/delos/kv/watch`: changes of a key or prefix as NDJSON, whole revisions in order. */
+export function sendKvWatch({ replica, oldest }: ControlStore, asked: unknown, reply: FastifyReply): FastifyReply {
+  const parsed = watchSchema.safeParse(asked ?? {})
   if (!parsed.success) throw refuse('USAGE', `delos.kv.watch: ${parsed.error.issues.map((issue) => issue.message).join('; ')}`)
   const { from, wantsPrev } = parsed.data
   const range = rangeIn(parsed.data)

@@ -6,6 +6,8 @@ import { lockList, type logList, type logShow, type status } from '../../core/de
 import { refuse } from '../../core/kernel/errors.ts'
 import type { ControlStore } from './control-store.ts'
 import { FLEET_LOGS } from './fleet-logs.ts'
+import type { LeaderChange } from '../../core/delos/measure/server-page.ts'
+import type { FleetServer } from './membership/fleet-calls.ts'
 import type { VirtualLog } from './virtual-log/virtual-log.ts'
 import { quorumConfigSchema } from '../../core/delos/virtual-log/quorum-config.ts'
 import { lastSegment, type Segment } from '../../core/delos/virtual-log/value.ts'
@@ -21,6 +23,9 @@ const SEARCH_MAX = 200_000
 export async function listEntries(logs: Logs, input: z.output<typeof logList.input>): Promise<z.output<typeof logList.output>> {
   const log = logs[input.log]
   const [head, tail] = [log.head(), log.tail()]
+  // The newest entries are some, whatever was trimmed; who says where to begin would be shown a beginning that is none.
+  if (input.from !== undefined && input.from < head)
+    throw refuse('DELOS_TRIMMED', `The log ${input.log} begins at ${head}; ${input.from} is no longer kept.`)
   const matches = (entry: Entry): boolean =>
     (input.type === undefined || entry.type.startsWith(input.type)) && (input.actor === undefined || entry.actor === input.actor)
   const isForward = input.from !== undefined
@@ -53,7 +58,9 @@ export function showEntry(logs: Logs, input: z.output<typeof logShow.input>): En
 
 export interface LogSources {
   logs: Logs
-  chains: Record<keyof Logs, Pick<VirtualLog, 'value'>>
+  chains: Record<keyof Logs, Pick<VirtualLog, 'value' | 'role' | 'lastGapMs'>>
+  gaps: Record<keyof Logs, () => LeaderChange | null>
+  servers: FleetServer[]
   /** of the logs */
   dir: string
   store: ControlStore
@@ -61,15 +68,32 @@ export interface LogSources {
   etcd: string | null
 }
 
-export async function describeLogs({ logs, chains, dir, store, etcd }: LogSources): Promise<z.output<typeof status.output>> {
+export async function describeLogs({ logs, chains, gaps, servers, dir, store, etcd }: LogSources): Promise<z.output<typeof status.output>> {
   const { value } = await store.operate(lockList.name, { prefix: '' }, { actor: 'muster' })
   const { locks } = value as z.output<typeof lockList.output>
   const { revision, keyCount } = store.replica.store
+  const nameOf = (id: bigint | string | null): string | null => {
+    const hex = typeof id === 'string' ? id : (id?.toString(16) ?? '')
+    return servers.find((server) => BigInt(`0x${server.id}`).toString(16) === hex)?.name ?? (hex || null)
+  }
+  const classes = {
+    control: durabilityClass(lastSegment(chains.control.value()), false),
+    kv: durabilityClass(lastSegment(chains.kv.value()), store.archive()),
+  }
+  const changeOf = (change: LeaderChange | null) =>
+    change && { at: change.at, from: nameOf(change.from) ?? '', to: nameOf(change.to) ?? '', gapMs: Math.round(change.gapMs) }
   return {
-    durability: durabilityOf(lastSegment(chains.control.value())),
+    durability: classes.control,
+    servers: servers.map(({ name, id, role, leads, region, trouble, lag, syncP50Ms, syncP99Ms, clockOffMs }) => ({
+      ...{ name, id, role, leads, region, trouble, lag, syncP50Ms, syncP99Ms, clockOffMs },
+    })),
     logs: FLEET_LOGS.map((log) => ({
       log,
       loglet: lastSegment(chains[log].value()).kind,
+      leader: nameOf(chains[log].role().leader),
+      durability: classes[log],
+      lastChange: changeOf(gaps[log]()),
+      lastSwitchGapMs: chains[log].lastGapMs(),
       head: logs[log].head(),
       tail: logs[log].tail(),
       dir: join(dir, log),
@@ -86,10 +110,13 @@ export async function describeLogs({ logs, chains, dir, store, etcd }: LogSource
   }
 }
 
-function durabilityOf({ kind, config }: Segment): string {
-  if (kind === 'file') return 'single (one disk)'
-  return kind === 'etcd' ? 'etcd' : `quorum (a majority of ${quorumConfigSchema.parse(config).voters.length} servers)`
+/** In the words of `delos status --endpoints`, too. */
+export function durabilityClass({ kind, config }: Pick<Segment, 'kind' | 'config'>, isArchived: boolean): string {
+  const made = kind === 'file' ? 'single' : kind === 'etcd' ? 'etcd' : classOfQuorum(quorumConfigSchema.parse(config).voters.length)
+  return isArchived ? `${made}+archive` : made
 }
+
+const classOfQuorum = (voters: number): string => (voters === 1 ? 'single' : `quorum ${voters}`)
 
 function sizeOf(dir: string): number {
   const names = readdirSync(dir, { recursive: true, encoding: 'utf8' })

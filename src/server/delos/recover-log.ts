@@ -4,6 +4,7 @@ import { MusterError } from '../../core/kernel/errors.ts'
 import { endOfBytes, judgeTail, scanRecords, type Scan, type ScanPoint } from '../../core/delos/log/recovery.ts'
 import { FORMAT, SEGMENT_HEADER_BYTES, decodeSegmentHeader, segmentName } from '../../core/delos/log/segment.ts'
 import { readRecord } from '../../core/delos/log/record.ts'
+import type { Gap } from '../../core/delos/log/repair.ts'
 import { closeFile, openFile, syncData, writeAll } from './disk.ts'
 import { listSegments } from './segment-files.ts'
 
@@ -30,28 +31,27 @@ export interface Recovered {
   gaps: Gap[]
 }
 
-/** Positions `from` to `to` are lost (`to` below `from`: only a mark is), where the file is damaged from `offset` on. */
-export interface Gap {
-  from: number
-  to: number
-  file: string
-  offset: number
-}
-
 /** The refusal of a damaged log: names file, offset and position. */
 export function corrupt(file: string, offset: number, position: number, reason: string): MusterError {
   return new MusterError('DELOS_LOG_CORRUPT', `${file} is damaged at offset ${offset}, log position ${position}: ${reason}.`, {
     details: { file, offset, position, reason },
+    hint: 'A server alone: `muster delos log repair --plan` says what can be done. One of several begins with an empty directory, and gets all from the others.',
   })
+}
+
+export interface RecoverOptions {
+  /** damage is passed over and told in `gaps`: for a log whose lost entries others have too */
+  isSalvage?: boolean | undefined
+  /** nothing is cut */
+  isReadOnly?: boolean
 }
 
 /**
  * Reads and checks every record of the log in `dir`, and cuts an interrupted write from its tail.
- * @param isSalvage damage is passed over and told in `gaps`: for a log whose lost entries others have too
  * Rejects with DELOS_LOG_CORRUPT when entries that were acknowledged cannot be read, and with STATE_NEWER when a newer
  * version wrote the log. Nothing is changed in either case.
  */
-export async function recoverLog(dir: string, isSalvage = false): Promise<Recovered> {
+export async function recoverLog(dir: string, { isSalvage = false, isReadOnly = false }: RecoverOptions = {}): Promise<Recovered> {
   const recovered: Recovered = {
     segments: [],
     loglet: null,
@@ -73,6 +73,7 @@ export async function recoverLog(dir: string, isSalvage = false): Promise<Recove
     recovered.isSealed = scan.isSealed
     recovered.isMarked = scan.isMarked
     recovered.end = { offset: scan.offset, position: scan.position, prevCrc: scan.prevCrc }
+    if (next === undefined && isReadOnly) continue
     if (next === undefined) recovered.repaired = await repairTail(path, bytes, scan, endOffset)
     else if (next !== scan.position) {
       throw corrupt(path, scan.offset, scan.position, `the next file starts at position ${next}, so entries are missing here`)
@@ -113,7 +114,7 @@ function scanSegment(
   isSalvage: boolean,
 ): Scan & { loglet: number } {
   const found = decodeSegmentHeader(bytes)
-  const known = before?.loglet ?? null
+  const known = before?.loglet ?? readRecord(bytes, SEGMENT_HEADER_BYTES)?.loglet ?? null
   // Every record names its log too, so that a header is needed only to know which one that is.
   const header = found ?? (isSalvage && known !== null ? { format: FORMAT, firstPosition: first, loglet: known } : null)
   if (header === null) throw corrupt(path, 0, first, 'its header is not whole')

@@ -3,26 +3,33 @@ import { PUBLISH, PUBLISH_CONFIG } from '../../core/delos/config/publish.ts'
 import {
   kvHistory,
   kvOperations,
+  leaderPreference,
   leaseOperations,
   lockOperations,
+  logChain,
   logList,
   logShow,
   memberToken,
   snapshotSave,
   status,
+  tokenIssue,
 } from '../../core/delos/operations.ts'
 import type { ActionDef } from '../../core/contracts/operation.ts'
+import { createIssueAction } from '../api/tokens.ts'
 import type { ControlLog } from '../state/control-log.ts'
 import type { ActionContext, ServerHost, Wish, Wiring } from '../host.ts'
 import { createConfigKeys } from './config-keys.ts'
 import type { ControlStore } from './control-store.ts'
 import { historyOf } from './kv-history.ts'
 import { readableKvLog } from './kv-log.ts'
-import { sendKvWatch } from './kv-watch.ts'
-import { fleetCalls, type FleetCallsOptions } from './membership/fleet-calls.ts'
+import { sendKvWatch, watchQuery } from './kv-watch.ts'
+import { fleetCalls, fleetServers, type FleetCallsOptions } from './membership/fleet-calls.ts'
+import { preferLeader } from './membership/prefer-leader.ts'
 import { operatorRoutes } from './membership/operator-routes.ts'
 import { createLogMeter, type LogMeter } from './log-meter.ts'
 import { describeLogs, listEntries, showEntry, type Logs } from './log-views.ts'
+import { describeChains } from './log-chain.ts'
+import { noteLogMoves } from './log-moves.ts'
 import type { VirtualLog } from './virtual-log/virtual-log.ts'
 import { removeLeftovers, saveSnapshot, type SnapshotSource } from './snapshot/save.ts'
 
@@ -42,7 +49,10 @@ export interface DelosParts {
 export function wireDelos({ host, control, store, etcd, meter = createLogMeter(), fleet, memberToken: makeToken }: DelosParts): Wiring {
   const logs: Logs = { control, kv: readableKvLog(store.chain) }
   const configs = createConfigKeys(store, host.db)
+  const chains = { control: fleet.control, kv: store.chain }
+  const moves = noteLogMoves(host, chains, () => fleetServers(fleet).find(({ isSelf }) => isSelf)?.name ?? '')
   const own: readonly ActionDef[] = [...kvOperations, ...leaseOperations, ...lockOperations].filter((one) => one !== kvHistory)
+  let preferring: { stop: () => void } | null = null
   return {
     soft: { [PUBLISH]: configs.soft, [ALARMS]: meter.soft },
     effects: {
@@ -56,24 +66,40 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
       ...Object.fromEntries(
         own.map(({ name }) => [name, (input: unknown, who: ActionContext, wish: Wish) => store.operate(name, input, who, wish)]),
       ),
+      [tokenIssue.name]: createIssueAction(host),
       ...(makeToken === undefined ? {} : { [memberToken.name]: makeToken }),
     },
     actions: {
       [kvHistory.name]: async (input) => historyOf(store, input),
       [logList.name]: async (input) => listEntries(logs, input),
       [logShow.name]: async (input) => showEntry(logs, input),
+      [logChain.name]: async ({ marks }: { marks: number }) =>
+        describeChains({ db: host.db, now: host.now(), logs, chains, servers: fleetServers(fleet), marks }),
       [snapshotSave.name]: async ({ file }: { file: string }) => saveSnapshot(sourceOf(host, control, store, fleet.control), file),
       [status.name]: async () =>
-        describeLogs({ logs, chains: { control: fleet.control, kv: store.chain }, dir: host.paths.log, store, etcd: etcd() }),
+        describeLogs({
+          ...{ logs, chains, gaps: store.gaps, servers: fleetServers(fleet) },
+          ...{ dir: host.paths.log, store, etcd: etcd() },
+        }),
     },
     start: () => {
       meter.start(host, logs, host.paths.log)
+      moves.start()
+      preferring = preferLeader(fleet, () => leaderPreference(host.db).region, host.log)
       return removeLeftovers(host.paths)
     },
-    stop: async () => meter.stop(),
+    stop: async () => {
+      moves.stop()
+      preferring?.stop()
+      meter.stop()
+    },
     routes: (app) => {
-      app.post('/v1/delos/kv/watch', async (request, reply) => sendKvWatch(store, request, reply))
-      operatorRoutes(app, { kv: store.calls.kv, control: { ...store.calls.control, ...fleetCalls(fleet) } })
+      app.post('/v1/delos/kv/watch', async (request, reply) => sendKvWatch(store, request.body, reply))
+      // For who may only read, and for browsers.
+      app.get('/v1/delos/kv/watch', async (request, reply) =>
+        sendKvWatch(store, watchQuery(request.query as Record<string, string>), reply),
+      )
+      operatorRoutes(app, { kv: store.calls.kv, control: { ...store.calls.control, ...fleetCalls(fleet) } }, moves.during)
     },
   }
 }

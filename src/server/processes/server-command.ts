@@ -10,25 +10,28 @@ export interface Membership {
   peers: string | null
   /** how soon silence of the leader is believed to be its end; null: as the server has it */
   profile: string | null
+  /** where it is; null: as before */
+  region: string | null
 }
 
 /** Carries a token to join with from `muster up` to the server's process. */
 const JOIN_TOKEN_VARIABLE = 'MUSTER_JOIN_TOKEN'
 
-const NO_MEMBERSHIP: Membership = { token: null, name: null, isVoter: false, peers: null, profile: null }
+const NO_MEMBERSHIP: Membership = { token: null, name: null, isVoter: false, peers: null, profile: null, region: null }
 
 /** How the server's process is started. The token is in no argument: everybody on the machine may list those. */
 export function serverCommand(
   paths: Pick<StatePaths, 'root' | 'context'>,
   options: { listen: string | null; etcd?: string | null; membership?: Membership },
 ): { args: string[]; env: Record<string, string> } {
-  const { token, name, isVoter, peers, profile } = options.membership ?? NO_MEMBERSHIP
+  const { token, name, isVoter, peers, profile, region } = options.membership ?? NO_MEMBERSHIP
   const args = ['--state-dir', paths.root, '--context', paths.context]
   if (options.listen) args.push('--listen', options.listen)
   if (options.etcd) args.push('--etcd', options.etcd)
   if (name) args.push('--name', name)
   if (peers) args.push('--peers', peers)
   if (profile) args.push('--profile', profile)
+  if (region) args.push('--region', region)
   if (isVoter) args.push('--voter')
   return { args, env: token === null ? {} : { [JOIN_TOKEN_VARIABLE]: token } }
 }

@@ -29,6 +29,21 @@ export interface LeafHealth {
   tables: number
 }
 
+export interface Spooled {
+  /** null: none came */
+  batch: {
+    /** to be given as `after` once it was told */
+    place: string
+    table: string
+    key: string
+    ack: AckLevel
+    rows: number
+    body: Buffer
+  } | null
+  /** rows that had to go untold since the leaf started */
+  droppedRows: number
+}
+
 /** A leaf's client over its Unix socket; connections are kept. Every method rejects with MusterError; SCUBA_DOWN when no leaf answers. */
 export interface ScubaClient {
   /** Rows as objects, or as NDJSON bytes that are sent as they are. */
@@ -43,6 +58,10 @@ export interface ScubaClient {
   /** Calls with every new row once it is durable, until the signal aborts (then resolves) or the leaf goes away (rejects). */
   tail(table: string, onRow: (row: Record<string, unknown>) => void, signal: AbortSignal): Promise<void>
   health(): Promise<LeafHealth>
+  /** What the leaf took in after a place and another one has to be told, the oldest first; waits so long for it. What is up to that place goes. */
+  spooled(after: string, waitMs: number, signal: AbortSignal): Promise<Spooled>
+  /** Nobody has to be told any more: what waits goes, and nothing is kept for it. */
+  spoolOff(): Promise<void>
   close(): void
 }
 
@@ -103,6 +122,18 @@ export function createScubaClient(socketPath: string): ScubaClient {
     tables: async () => (await ask<{ tables: TableInfo[] }>('GET', '/v1/scuba/tables')).tables,
     table: (name) => ask('GET', `/v1/scuba/tables/${encodeURIComponent(name)}`),
     setRetention: (table, retention) => post(`/v1/scuba/tables/${encodeURIComponent(table)}/retention`, retention),
+    spooled: async (after, waitMs, signal) => {
+      try {
+        const path = `/v1/scuba/spool/next?after=${encodeURIComponent(after)}&waitMs=${waitMs}`
+        const { response } = await openAgain(() => open({ method: 'GET', path, signal }))
+        const body = await readBytes(response)
+        if (response.statusCode === 200 || response.statusCode === 204) return spooledOf(response, body)
+        throw errorFromBody((JSON.parse(body.toString('utf8')) as { error: ErrorBody }).error)
+      } catch (error) {
+        throw downError(error, socketPath, false)
+      }
+    },
+    spoolOff: async () => void (await ask('POST', '/v1/scuba/spool/off')),
     health: () => ask('GET', '/v1/scuba/health', undefined, {}, undefined, 2000),
     tail: async (table, onRow, signal) => {
       try {
@@ -129,10 +160,31 @@ async function openAgain<T>(open: () => Promise<T & { request: ClientRequest }>)
   }
 }
 
-async function read(response: IncomingMessage): Promise<string> {
+async function readBytes(response: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = []
   for await (const part of response) parts.push(part as Buffer)
-  return Buffer.concat(parts).toString('utf8')
+  return Buffer.concat(parts)
+}
+
+async function read(response: IncomingMessage): Promise<string> {
+  return (await readBytes(response)).toString('utf8')
+}
+
+function spooledOf({ statusCode, headers }: IncomingMessage, body: Buffer): Spooled {
+  const header = (name: string): string => String(headers[name] ?? '')
+  const droppedRows = Number(header('x-muster-dropped'))
+  if (statusCode === 204) return { batch: null, droppedRows }
+  return {
+    batch: {
+      place: header('x-muster-place'),
+      table: header('x-muster-table'),
+      key: decodeURIComponent(header('idempotency-key')),
+      ack: header('x-muster-ack') === 'memory' ? 'memory' : 'fsync',
+      rows: Number(header('x-muster-rows')),
+      body,
+    },
+    droppedRows,
+  }
 }
 
 function downError(error: unknown, socketPath: string, isTimeout: boolean): MusterError {

@@ -7,6 +7,7 @@ import { Engine } from './leaf/engine.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
 import { Sealer } from './leaf/sealer.ts'
+import { Spool } from './leaf/spool.ts'
 import { Store } from './leaf/store.ts'
 
 /**
@@ -24,7 +25,7 @@ const log = createLogger(values.log ?? null)
 const store = new Store(dir, log)
 const engine = new Engine(dir, log)
 const sealer = new Sealer(store, engine)
-const server = createLeafServer({ store, engine, sealer })
+const server = createLeafServer({ store, engine, sealer, spool: new Spool() })
 
 await holdFolder()
 await store.open()

@@ -2,20 +2,25 @@ import { randomInt } from 'node:crypto'
 import type { System } from '../../core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../core/contracts/entry.ts'
 import type { LogletEntry } from '../../core/contracts/loglet.ts'
-import type { OrderedLog } from '../../core/contracts/ordered-log.ts'
+import type { LogBase, OrderedLog } from '../../core/contracts/ordered-log.ts'
 import type { ReadDb } from '../../core/contracts/storage.ts'
 import { assert } from '../../core/kernel/assert.ts'
+import { isFit, skipsOf } from '../../core/delos/virtual-log/chain.ts'
+import { presentServers, type RegisterValue } from '../../core/delos/virtual-log/value.ts'
 import { isRefusal, refuse, type MusterError } from '../../core/kernel/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
+import type { PoisonNote } from '../delos/store/poison-note.ts'
 import { decideJob } from './decide-job.ts'
-import { applyBatches, assertRoom, beginAnew, isFull, openDerived, rollback } from './derived-state.ts'
+import { type Applied, applyBatches, assertRoom, type Derived, isFull, rollback } from './derived-state.ts'
 import { batchHead, encodeBatch } from './entry-batch.ts'
 import { createEntryRegistry, type EntryRegistry } from './entry-registry.ts'
 import { EntryReader } from './entry-reader.ts'
+import { putInPlace } from './kept-states.ts'
 import { Leadership } from './leadership.ts'
+import { buildState, openState } from './open-state.ts'
 import type { PlanChange } from './plan-diff.ts'
-import { type OpenDb, openReadDb } from './state-db.ts'
-import { SCHEMA_CURSOR_SQL, type StateCursor, writeCursor } from './state-schema.ts'
+import { type OpenDb, openReadDb, openStateDb } from './state-db.ts'
+import { FIRST_CURSOR, prepareSchema, SCHEMA_CURSOR_SQL, schemaDigest, skippedOf, type StateCursor, writeCursor } from './state-schema.ts'
 
 export interface SubmitContext {
   /** log time of the entries to come */
@@ -84,13 +89,42 @@ export interface ControlLog {
   onLead: (listener: (isLeading: boolean) => void) => () => void
   /** Resolves once everything that was committed anywhere before the call is in `db`. Rejects with DELOS_NO_QUORUM or DISK_FULL. */
   readBarrier: () => Promise<void>
+  /** The state as others' may take its place, and how far it is. */
+  copy: StateCopy
   /** Runs `work` between two batches, while the database stands still at one position, and at the leader the log does. */
   quiesce: <T>(work: (position: number) => Promise<T>) => Promise<T>
   close: () => Promise<void>
 }
 
+/** One server's copy of the state. */
+export interface StateCopy {
+  /** digest of the statements that make its tables */
+  readonly schema: number
+  /** position of the last batch in it; 0: none */
+  applied: () => number
+  /** positions that were passed over, ascending */
+  skipped: () => readonly number[]
+  /** Why nothing is decided or read of the present here, DELOS_POISON or what is missing; null: it is. */
+  refusal: () => MusterError | null
+  /** it lacks what the log here no longer has, or holds what is to be skipped, and waits for another server's */
+  isBehind: () => boolean
+  setBehind: () => void
+  /** whatever the others' logs have: what is here is of no use */
+  isForced: () => boolean
+  /** Runs when that is found out, and at once when it is so. Gives what ends it. */
+  onBehind: (listener: () => void) => () => void
+  /** Puts the file of another server in the place of this one's, and goes on from `base` with the log. */
+  install: (file: string, base: LogBase) => Promise<void>
+  /** After each batch that was applied here. Gives what ends it. */
+  onApplied: (listener: (position: number) => void) => () => void
+}
+
 /** The log beneath, which the control log closes. */
 export interface BatchLog extends OrderedLog {
+  /** the newest version of the register */
+  value: () => RegisterValue
+  /** After each new version. Gives what ends it. */
+  onValue: (listener: (value: RegisterValue) => void) => () => void
   /** Position after the last batch on this server's disk, when nobody else has it; null: others have it, too. */
   localTail: () => number | null
   /** Position of the first batch that can be read here, with all after it. */
@@ -102,6 +136,8 @@ export interface ControlLogOptions {
   openLog: (from: number) => Promise<BatchLog>
   dbFile: string
   systems: readonly System[]
+  /** what ended earlier processes; without it that is not noted */
+  poison?: PoisonNote
   clock: () => number
   log: Logger
   /** Called when the log can no longer be written, or what it says not be applied: the process must end. */
@@ -154,63 +190,26 @@ const QUIET_LOOK_MS = 5
 
 /**
  * Brings the state up to what the log gives at once, and goes on with what comes. Rejects when the log cannot be opened, when it gave up what
- * the state lacks (STATE_UNREADABLE), with STATE_NEWER, or with DISK_FULL.
+ * the state lacks and there is neither a kept copy nor another server (STATE_UNREADABLE), with STATE_NEWER, or with DISK_FULL.
  */
 export async function openControlLog(options: ControlLogOptions): Promise<ControlLog> {
-  const { dbFile, systems, log } = options
-  let derived = openDerived(dbFile, systems, log)
-  let opened: BatchLog | null = null
+  const { opened, derived } = await openState(options)
   try {
-    opened = await options.openLog(derived.cursor.position)
-    const reason = misfit(opened, derived.cursor)
-    if (reason !== null) {
-      if (opened.localHead() > 1)
-        throw refuse(
-          'STATE_UNREADABLE',
-          `${dbFile} ${reason}, and the log here begins at ${opened.localHead()}: it cannot be built again`,
-          {
-            hint: 'Restore a snapshot with `muster delos snapshot restore FILE`.',
-          },
-        )
-      log.info('the state database is built again from the log', { file: dbFile, reason })
-      derived = beginAnew(derived.db, dbFile, systems)
-      await opened.close()
-      opened = await options.openLog(derived.cursor.position)
-    }
-    if (derived.cursor.position < opened.head())
-      throw refuse(
-        'STATE_UNREADABLE',
-        `the log begins at ${opened.head()}, the state ends before ${derived.cursor.position}: entries between them are gone`,
-        { hint: 'Restore a snapshot with `muster delos snapshot restore FILE`.' },
-      )
     const control = new ControlLogRuntime(options, opened, derived)
     control.start()
     return control.face()
   } catch (error) {
-    await opened?.close()
+    await opened.close()
     derived.db.close()
     throw error
   }
 }
 
-/** Why a state is not one of this log; null: it may be. */
-function misfit(log: BatchLog, { number, position }: StateCursor): string | null {
-  const localTail = log.localTail()
-  if (localTail !== null && position > localTail) return 'is ahead of the log'
-  for (let at = position - 1; at >= log.localHead(); at -= 1) {
-    const [batch] = log.read(at, 1)
-    if (batch === undefined) return null
-    const { isVoid, first, count } = batchHead(at, batch.payload)
-    if (!isVoid) return first + count === number ? null : 'counts other entries than the log'
-  }
-  return null
-}
-
 class ControlLogRuntime {
   readonly #options: ControlLogOptions
   readonly #log: BatchLog
-  readonly #writer: OpenDb
-  readonly #reader: ReturnType<typeof openReadDb>
+  #writer: OpenDb
+  #reader: ReturnType<typeof openReadDb>
   readonly #registry: EntryRegistry
   readonly #entries: EntryReader
   readonly #leadership: Leadership
@@ -228,6 +227,17 @@ class ControlLogRuntime {
   #roomTimer: NodeJS.Timeout | null = null
   #attempt: Attempt | null = null
 
+  #skips: ReadonlySet<number> | null
+  #skipped: readonly number[]
+  /** what comes is not applied: it waits in the log */
+  #halted: MusterError | null = null
+  #isBehind = false
+  /** what is in the database is not to be built on */
+  #isUnfit = false
+  readonly #behindListeners = new Set<() => void>()
+  readonly #appliedListeners = new Set<(position: number) => void>()
+  readonly #deaf: (() => void)[] = []
+
   readonly #queue: Job[] = []
   readonly #quiet: (() => Promise<void>)[] = []
   #isQuiet = false
@@ -237,18 +247,22 @@ class ControlLogRuntime {
   #isOver = false
   #failure: MusterError | null = null
 
-  constructor(options: ControlLogOptions, log: BatchLog, { db, cursor }: { db: OpenDb; cursor: StateCursor }) {
+  constructor(options: ControlLogOptions, log: BatchLog, { db, cursor }: Derived) {
     this.#options = options
     this.#log = log
     this.#writer = db
     this.#cursor = cursor
     this.#registry = createEntryRegistry(options.systems)
-    this.#lastAt = db.get<{ value: number }>("SELECT value FROM muster_state WHERE key = 'at'")?.value ?? 0
+    this.#lastAt = lastAtOf(db)
+    this.#skipped = skippedOf(db)
+    this.#skips = skipsOf(log.value())
+    if (cursor.position < log.head()) this.#isBehind = true
     this.#reader = openReadDb(options.dbFile)
     this.#entries = new EntryReader(log)
     this.#leadership = new Leadership({
       log,
       takeIn: () => this.#takeIn(),
+      mayDecide: () => this.#refusal() === null,
       onLost: () => this.#refuseQueued(),
       onChange: (isLeading) => {
         for (const listener of this.#leadListeners) listener(isLeading)
@@ -259,6 +273,7 @@ class ControlLogRuntime {
 
   start(): void {
     try {
+      this.#deaf.push(this.#log.onValue((value) => this.#skip(skipsOf(value))))
       // What is on this server's disk is given at once.
       this.#log.onCommitted((position, payload) => this.#committed(position, payload))
       const isTakenIn = this.#takeIn()
@@ -269,6 +284,7 @@ class ControlLogRuntime {
       this.#isOpen = true
     } catch (error) {
       this.#isOver = true
+      for (const end of this.#deaf) end()
       this.#leadership.close()
       if (this.#roomTimer !== null) clearTimeout(this.#roomTimer)
       this.#reader.close()
@@ -278,7 +294,9 @@ class ControlLogRuntime {
 
   face(): ControlLog {
     return {
-      db: this.#reader,
+      // The database beneath may be another one later.
+      db: { get: (sql, ...params) => this.#reader.get(sql, ...params), all: (sql, ...params) => this.#reader.all(sql, ...params) },
+      copy: this.#copy(),
       submit: async (submit, decide) => (await this.#enqueue(submit, false, decide)) as never,
       plan: async (submit, decide) => {
         const { value, plan } = await this.#enqueue(submit, true, decide)
@@ -302,14 +320,50 @@ class ControlLogRuntime {
         if (!this.#log.holdsReadLease()) await this.#log.readBarrier()
         while (this.#isQuiet) await new Promise((resolve) => setTimeout(resolve, QUIET_LOOK_MS))
         if (!this.#takeIn()) throw this.#noRoom()
+        const refusal = this.#refusal()
+        if (refusal !== null) throw refusal
       },
-      quiesce: (work) =>
-        new Promise((resolve, reject) => {
-          this.#quiet.push(() => work(this.#cursor.number).then(resolve, reject))
-          void this.#drain()
-        }),
+      quiesce: (work) => this.#quiesce(() => work(this.#cursor.number)),
       close: () => this.#close(),
     }
+  }
+
+  #copy(): StateCopy {
+    return {
+      schema: schemaDigest(this.#options.systems),
+      applied: () => this.#cursor.position - 1,
+      skipped: () => this.#skipped,
+      refusal: () => this.#refusal(),
+      isBehind: () => this.#isBehind,
+      setBehind: () => {
+        this.#isBehind = true
+      },
+      isForced: () => this.#isBehind && (this.#isUnfit || this.#cursor.position < this.#log.head()),
+      onBehind: (listener) => {
+        this.#behindListeners.add(listener)
+        if (this.#isBehind) listener()
+        return () => this.#behindListeners.delete(listener)
+      },
+      install: (file, base) => this.#quiesce(() => this.#install(file, base)),
+      onApplied: (listener) => {
+        this.#appliedListeners.add(listener)
+        return () => this.#appliedListeners.delete(listener)
+      },
+    }
+  }
+
+  #refusal(): MusterError | null {
+    if (this.#halted !== null) return this.#halted
+    return this.#isBehind
+      ? refuse('UNAVAILABLE', 'this server waits for the state of another one', { hint: 'Ask again in a moment.' })
+      : null
+  }
+
+  #quiesce<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#quiet.push(() => work().then(resolve, reject))
+      void this.#drain()
+    })
   }
 
   #now(): number {
@@ -328,7 +382,7 @@ class ControlLogRuntime {
 
   /** The log's: the next batch, whoever appended it. */
   #committed(position: number, payload: Uint8Array): void {
-    if (this.#isOver || this.#failure !== null || position < this.#cursor.position) return
+    if (this.#isOver || this.#failure !== null || this.#halted !== null || this.#isUnfit || position < this.#cursor.position) return
     const attempt = this.#attempt
     if (attempt !== null && position === attempt.cursor.position) {
       this.#attempt = null
@@ -354,6 +408,7 @@ class ControlLogRuntime {
     this.#lastAt = attempt.at
     attempt.settle('in')
     this.#tell(attempt.entries)
+    for (const listener of this.#appliedListeners) listener(attempt.cursor.position)
   }
 
   #keep(position: number, payload: Uint8Array): void {
@@ -373,23 +428,127 @@ class ControlLogRuntime {
   /** Applies what the log gave. False while there is no room for it. */
   #takeIn(): boolean {
     if (this.#isQuiet || this.#attempt !== null || this.#failure !== null) return true
-    while (this.#inbox.length > 0) {
+    while (this.#inbox.length > 0 && this.#halted === null) {
       const batches = this.#inbox.slice(0, APPLIED_MAX)
-      let applied: ReturnType<typeof applyBatches>
+      let applied: Applied
       try {
-        applied = applyBatches(this.#writer, this.#registry, this.#cursor, batches)
+        applied = applyBatches(this.#writer, this.#registry, this.#cursor, batches, {
+          skips: this.#skips,
+          poison: this.#options.poison ?? null,
+        })
       } catch (error) {
         if (isFull(error)) return this.#awaitRoom()
         this.#fail(isRefusal(error) ? error : cannotApply(this.#cursor, error))
         return true
       }
-      this.#inbox.splice(0, batches.length)
-      for (const { payload } of batches) this.#inboxBytes -= payload.length
+      const { position: before } = this.#cursor
       this.#cursor = applied.cursor
+      for (const { payload } of this.#inbox.splice(0, applied.cursor.position - before)) this.#inboxBytes -= payload.length
       this.#lastAt = applied.entries.at(-1)?.at ?? this.#lastAt
+      for (const position of applied.skipped) this.#notePassedOver(position)
       if (applied.entries.length > 0) this.#tell(applied.entries)
+      for (let position = before; position < applied.cursor.position; position += 1)
+        for (const listener of this.#appliedListeners) listener(position)
+      if (applied.cursor.position < before + batches.length) this.#leaveAlone(applied.cursor.position)
     }
     return true
+  }
+
+  #notePassedOver(position: number): void {
+    this.#skipped = [...this.#skipped, position]
+    this.#options.log.warn('passed over a position of the control log: it is to be skipped', { position })
+  }
+
+  /** Goes no further than before what ended earlier processes; what is here may be looked at, and the log goes on, here too. */
+  #leaveAlone(position: number): void {
+    this.#halted = refuse('DELOS_POISON', `applying position ${position} of the control log ends this server`, {
+      hint: `Look at it with \`muster delos log skip ${position} --log control --plan\`.`,
+      details: { position, log: 'control' },
+    })
+    this.#options.log.error('stopped applying: DELOS_POISON', { position, log: 'control' })
+    this.#clearInbox()
+  }
+
+  #clearInbox(): void {
+    this.#inbox.length = 0
+    this.#inboxBytes = 0
+  }
+
+  // ------------------------------------------------------------------------------------- skipping, and beginning from a copy
+
+  /** These are passed over from now on; null: none. */
+  #skip(skips: ReadonlySet<number> | null): void {
+    this.#skips = skips
+    if (this.#isOver || this.#failure !== null || this.#isUnfit) return
+    if (!isFit(skips, { position: this.#cursor.position - 1, skipped: this.#skipped })) {
+      this.#isUnfit = true
+      this.#options.log.warn('the state holds what is to be skipped, and is made anew without it', { position: this.#cursor.position - 1 })
+      void this.#quiesce(() => this.#makeAnew()).catch((error: unknown) => this.#fail(asRefusal(error)))
+    } else if (this.#halted !== null && skips?.has(this.#cursor.position) === true) {
+      this.#halted = null
+      this.#goOn()
+    }
+  }
+
+  /** From a kept copy or from nothing, with what the log has here; else another server gives its own. */
+  async #makeAnew(): Promise<void> {
+    const file = `${this.#options.dbFile}.anew`
+    const isMade = await buildState(
+      { ...this.#options, file, registry: this.#registry, skips: this.#skips },
+      this.#log,
+      this.#cursor.position,
+    )
+    if (this.#isOver) return
+    if (isMade) {
+      this.#replaceDb(file)
+      return this.#goOn()
+    }
+    if (presentServers(this.#log.value()).length === 1)
+      throw refuse('DELOS_POISON', 'the state holds what is to be skipped, and nothing is left here to make it without that', {
+        hint: 'Restore a snapshot from before it with `muster delos snapshot restore FILE`.',
+      })
+    this.#isBehind = true
+    for (const listener of this.#behindListeners) listener()
+  }
+
+  async #install(file: string, base: LogBase): Promise<void> {
+    if (this.#isOver) return
+    this.#replaceDb(file)
+    // What is given meanwhile may begin later than this state ends: it is read again.
+    this.#isUnfit = true
+    await this.#log.install(base)
+    this.#isUnfit = false
+    this.#isBehind = false
+    this.#halted = null
+    this.#goOn()
+  }
+
+  /** Everything that was made of the log is in `file` from now on. */
+  #replaceDb(file: string): void {
+    const { dbFile, systems } = this.#options
+    this.#reader.close()
+    this.#writer.close()
+    putInPlace({ file, isMoved: true }, dbFile)
+    this.#writer = openStateDb(dbFile)
+    this.#reader = openReadDb(dbFile)
+    this.#cursor = prepareSchema(this.#writer, systems) ?? FIRST_CURSOR
+    this.#lastAt = lastAtOf(this.#writer)
+    this.#skipped = skippedOf(this.#writer)
+    this.#isUnfit = false
+    this.#clearInbox()
+  }
+
+  /** What the log gave meanwhile, and gives only once, is read again. */
+  #goOn(): void {
+    for (let from = this.#cursor.position + this.#inbox.length; from < this.#log.tail();) {
+      const batches = this.#log.read(from, APPLIED_MAX)
+      // In a loglet of other servers: a process that begins there follows it.
+      if (batches.length === 0)
+        return this.#fail(refuse('DELOS_POISON', `the log here cannot be read from position ${from} on; start the server again`))
+      for (const { position, payload } of batches) this.#keep(position, payload)
+      from += batches.length
+    }
+    this.#takeIn()
   }
 
   #awaitRoom(): false {
@@ -421,6 +580,8 @@ class ControlLogRuntime {
   #enqueue(submit: SubmitOptions, isPlan: boolean, decide: Job['decide']): Promise<JobDone> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(refuse('UNAVAILABLE', 'the server is stopping'))
+      const refusal = this.#refusal()
+      if (refusal !== null) return reject(refusal)
       if (!this.#leadership.isComing) return reject(this.#notLeader())
       this.#queue.push({ options: submit, isPlan, decide, resolve, reject })
       void this.#drain()
@@ -476,7 +637,8 @@ class ControlLogRuntime {
   async #runBatch(jobs: Job[]): Promise<void> {
     if (jobs.length === 0) return
     const isTakenIn = this.#takeIn()
-    const refusal = this.#failure ?? (isTakenIn ? null : this.#noRoom()) ?? (this.#leadership.leads ? null : this.#notLeader())
+    const refusal =
+      this.#failure ?? this.#refusal() ?? (isTakenIn ? null : this.#noRoom()) ?? (this.#leadership.leads ? null : this.#notLeader())
     if (refusal !== null) {
       for (const job of jobs) job.reject(refusal)
       return
@@ -628,16 +790,26 @@ class ControlLogRuntime {
     while (this.#isDraining) await new Promise((resolve) => setTimeout(resolve, 5))
     this.#refuseQueued()
     this.#isOver = true
+    for (const end of this.#deaf) end()
     this.#leadership.close()
     if (this.#roomTimer !== null) clearTimeout(this.#roomTimer)
     this.#reader.close()
     this.#writer.close()
+    this.#options.poison?.close()
     await this.#log.close()
   }
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function lastAtOf(db: OpenDb): number {
+  return db.get<{ value: number }>("SELECT value FROM muster_state WHERE key = 'at'")?.value ?? 0
+}
+
+function asRefusal(error: unknown): MusterError {
+  return isRefusal(error) ? error : refuse('STATE_UNREADABLE', `the state cannot be made anew: ${String(error)}`, { cause: error })
 }
 
 function cannotApply({ number }: StateCursor, cause: unknown): MusterError {

@@ -16,6 +16,8 @@ const identitySchema = z.object({
   server: idSchema,
   /** for people */
   name: z.string().min(1),
+  /** where it is, for people and for who shall lead; absent: nobody said */
+  region: z.string().optional(),
 })
 /** Which server of which cluster a state directory is of. Both logs say the same. */
 export type Identity = z.output<typeof identitySchema>
@@ -23,11 +25,16 @@ export type Identity = z.output<typeof identitySchema>
 /**
  * The identity of a state directory; made at its first start, as that of a cluster of its own.
  * @param name what to call a new one; null: as the host is called
+ * @param region where it is from now on; null: as before
  * Rejects with STATE_UNREADABLE when it cannot be read, or is gone while the logs are there.
  */
-export async function holdIdentity(paths: StatePaths, name: string | null = null): Promise<Identity> {
+export async function holdIdentity(paths: StatePaths, name: string | null = null, region: string | null = null): Promise<Identity> {
   const found = readIdentity(paths)
-  if (found !== null) return found
+  if (found !== null) {
+    if (region === null || region === found.region) return found
+    await writeIdentity(paths, { ...found, region })
+    return { ...found, region }
+  }
   for (const log of ['control', 'kv'])
     if (existsSync(join(paths.log, log, 'register.1')))
       throw refuse(
@@ -38,7 +45,7 @@ export async function holdIdentity(paths: StatePaths, name: string | null = null
         },
       )
   const newId = (): string => randomBytes(8).toString('hex')
-  const identity = { cluster: newId(), server: newId(), name: name ?? (hostname() || 'server') }
+  const identity = { cluster: newId(), server: newId(), name: name ?? (hostname() || 'server'), ...(region === null ? {} : { region }) }
   await writeIdentity(paths, identity)
   return identity
 }

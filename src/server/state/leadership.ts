@@ -6,6 +6,8 @@ export interface LeadershipOptions {
   log: OrderedLog
   /** Everything that the log gave so far is in the state now. */
   takeIn: () => void
+  /** That state is one to decide on. */
+  mayDecide: () => boolean
   /** It does not lead, and will not in a moment: what waits for that waits in vain. */
   onLost: () => void
   /** after `leads` changed */
@@ -72,7 +74,8 @@ export class Leadership {
     }
     if (isOver()) return
     this.#options.takeIn()
-    this.#set(true)
+    while (!this.#options.mayDecide() && !isOver()) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    if (!isOver()) this.#set(true)
   }
 
   #set(isLeading: boolean): void {

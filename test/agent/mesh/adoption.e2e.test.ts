@@ -36,6 +36,7 @@ describe('the proxy process', () => {
   it('killed, is back within a second with the same ports and the same snapshot', async () => {
     const backend = await startBackend(cleanup, (_request, response) => response.end('ok'))
     const paths = pathsIn()
+    const startedAt = Date.now()
     const proxy = await ensureProxy({
       node: 'adopted',
       region: 'eu',
@@ -44,6 +45,7 @@ describe('the proxy process', () => {
       wantedGatewayPort: 0,
     })
     cleanup.add(() => proxy.stop())
+    const startMs = Date.now() - startedAt
     expect(await proxy.configure({ position: 3, services: [service([endpoint(1, backend.port)])] })).toBe(3)
     const before = { gateway: proxy.gateway, ports: proxy.servicePorts }
     expect(await text(proxy)).toBe('ok')
@@ -51,10 +53,11 @@ describe('the proxy process', () => {
     proxy.onExit = () => (exits += 1)
     process.kill(proxy.pid ?? 0, 'SIGKILL')
     const killedAt = Date.now()
-    await eventually('the answer of the new proxy', 5000, async () => (await text(proxy)) === 'ok')
-    expect(Date.now() - killedAt).toBeLessThan(2500)
+    await eventually('the answer of the new proxy', 20_000, async () => (await text(proxy)) === 'ok')
+    // A second where a processor is free; measured by its first start, for a machine that does other work.
+    expect(Date.now() - killedAt).toBeLessThan(1500 + 3 * startMs)
     expect(exits).toBe(1)
-    await eventually('a new proxy', 2000, () => proxy.pid !== null)
+    await eventually('a new proxy', 20_000, () => proxy.pid !== null)
     expect({ gateway: proxy.gateway, ports: proxy.servicePorts }).toEqual(before)
     expect((await proxy.stats()).position).toBe(3)
   })

@@ -45,7 +45,7 @@ describe('request events', () => {
     expect(sender.stats()).toEqual({ sent: 0, waiting: 12_345, dropped: 0 })
     let calls = 0
     const taken = await startLeaf(socket, () => ((calls += 1) % 3 === 0 ? 503 : 200))
-    await eventually('all rows sent', 5000, () => sender.stats().sent === 12_345)
+    await eventually('all rows sent', 20_000, () => sender.stats().sent === 12_345)
     expect([...taken.values()].flat()).toEqual(lines)
   })
 
@@ -59,7 +59,7 @@ describe('request events', () => {
     expect(waiting).toBeLessThanOrEqual(56_000)
     let calls = 0
     const taken = await startLeaf(socket, () => ((calls += 1) === 1 ? 400 : 200))
-    await eventually('no row waiting', 5000, () => sender.stats().waiting === 0)
+    await eventually('no row waiting', 20_000, () => sender.stats().waiting === 0)
     expect([...taken.values()].flat().at(-1)).toBe('{"i":59999}')
     expect(sender.stats().sent + sender.stats().dropped).toBe(60_000)
   })

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDelosServer, type DelosServer } from '../../server/delos/delos-server.ts'
 import { eventually } from '../../support/eventually.ts'
-
-const MUSTER = join(import.meta.dirname, '../../../bin/dev.js')
+import { BIN } from '../../support/fleet.ts'
 
 let server: DelosServer
 beforeAll(async () => {
@@ -20,7 +19,7 @@ interface Result {
 }
 
 function start(args: readonly string[], stdin = ''): { child: ChildProcess; ended: Promise<Result>; stdout: () => string } {
-  const child = spawn(process.execPath, [MUSTER, 'delos', ...args], { env: { ...server.env, NO_COLOR: '1' }, stdio: 'pipe' })
+  const child = spawn(process.execPath, [BIN, 'delos', ...args], { env: { ...server.env, NO_COLOR: '1' }, stdio: 'pipe' })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
@@ -36,7 +35,7 @@ function file(name: string, content: string | Uint8Array): string {
   return path
 }
 
-test('a text is set, read back byte for byte, and a stale --expect exits with 5 and both versions', { timeout: 60_000 }, async () => {
+test('a text is set, read back byte for byte, and a stale --expect exits with 5 and both versions', { timeout: 120_000 }, async () => {
   const set = await start(['config', 'set', 'web', '-f', '-', '--yes'], 'retries = 3\n# é\n').ended
   expect(set).toMatchObject({ code: 0, stdout: 'web 1 is active (new; +2 -0 lines)\n' })
   expect(await muster('config', 'get', 'web')).toMatchObject({ code: 0, stdout: 'retries = 3\n# é\n' })
@@ -49,7 +48,7 @@ test('a text is set, read back byte for byte, and a stale --expect exits with 5 
   expect(binary.stderr).toContain('is not UTF-8 text')
 })
 
-test('a plan changes nothing, and does exactly what it showed when it is applied', { timeout: 60_000 }, async () => {
+test('a plan changes nothing, and does exactly what it showed when it is applied', { timeout: 120_000 }, async () => {
   const path = file('plan.conf', 'a\n')
   const planned = await muster('config', 'set', 'planned', '-f', path, '--plan', '--json')
   expect(planned.code).toBe(0)
@@ -60,18 +59,22 @@ test('a plan changes nothing, and does exactly what it showed when it is applied
   expect((await muster('config', 'set', 'planned', '-f', path, '--apply', id)).code, 'things moved on').toBe(5)
 })
 
-test('YAML with a schema is kept as JSON, and what does not fit is refused, also by a schema set before', { timeout: 60_000 }, async () => {
-  const schema = file('limits.schema.json', '{"type":"object","required":["rps"],"properties":{"rps":{"type":"integer","minimum":1}}}')
-  const set = await muster('config', 'set', 'limits', '-f', file('limits.yaml', '# per host\nrps: 50\n'), '--schema', schema, '--yes')
-  expect(set.code).toBe(0)
-  expect(set.stderr).toContain('comments of the YAML file are not')
-  expect(JSON.parse((await muster('config', 'get', 'limits')).stdout)).toEqual({ rps: 50 })
-  const misfit = await muster('config', 'set', 'limits', '-f', file('bad.yaml', 'rps: 0\n'), '--yes')
-  expect(misfit.code).toBe(2)
-  expect(misfit.stderr).toContain('rps: must be at least 1, is 0')
-})
+test(
+  'YAML with a schema is kept as JSON, and what does not fit is refused, also by a schema set before',
+  { timeout: 120_000 },
+  async () => {
+    const schema = file('limits.schema.json', '{"type":"object","required":["rps"],"properties":{"rps":{"type":"integer","minimum":1}}}')
+    const set = await muster('config', 'set', 'limits', '-f', file('limits.yaml', '# per host\nrps: 50\n'), '--schema', schema, '--yes')
+    expect(set.code).toBe(0)
+    expect(set.stderr).toContain('comments of the YAML file are not')
+    expect(JSON.parse((await muster('config', 'get', 'limits')).stdout)).toEqual({ rps: 50 })
+    const misfit = await muster('config', 'set', 'limits', '-f', file('bad.yaml', 'rps: 0\n'), '--yes')
+    expect(misfit.code).toBe(2)
+    expect(misfit.stderr).toContain('rps: must be at least 1, is 0')
+  },
+)
 
-test('a trial reaches its share, is judged, and the watch tells each step once, over a restart', { timeout: 120_000 }, async () => {
+test('a trial reaches its share, is judged, and the watch tells each step once, over a restart', { timeout: 240_000 }, async () => {
   const set = (body: string, ...more: string[]): Promise<Result> =>
     start(['config', 'set', 'trial', '-f', '-', '--yes', ...more], body).ended
   const from = String((await server.client.call<{ tail: number }>('delos.log.ls', { limit: 1 })).data.tail)
@@ -110,7 +113,7 @@ test('a trial reaches its share, is judged, and the watch tells each step once, 
   expect(history.stdout).toMatch(/2 +rolled-back .* pass/)
 })
 
-test('a trial that nobody judges is rolled back by itself', { timeout: 60_000 }, async () => {
+test('a trial that nobody judges is rolled back by itself', { timeout: 120_000 }, async () => {
   await start(['config', 'set', 'alone', '-f', '-', '--yes'], 'a').ended
   await start(['config', 'set', 'alone', '-f', '-', '--yes', '--canary', '50%', '--canary-for', '1s'], 'b').ended
   const state = async (): Promise<unknown> =>
@@ -118,7 +121,7 @@ test('a trial that nobody judges is rolled back by itself', { timeout: 60_000 },
   await eventually('it is rolled back', 20_000, async () => (await state()) === 'rolled-back')
 })
 
-test('while the server is down configurations and records are read from the disk', { timeout: 60_000 }, async () => {
+test('while the server is down configurations and records are read from the disk', { timeout: 120_000 }, async () => {
   await start(['config', 'set', 'kept', '-f', '-', '--yes'], 'on disk').ended
   await server.stop()
   try {
@@ -130,7 +133,7 @@ test('while the server is down configurations and records are read from the disk
   }
 })
 
-test('a record is put, found by its labels and its body, and deleted', { timeout: 60_000 }, async () => {
+test('a record is put, found by its labels and its body, and deleted', { timeout: 120_000 }, async () => {
   const body = file('orders.yaml', 'spec:\n  replicas: 3\n')
   const put = await muster('meta', 'put', 'orders', '--kind', 'database', '-f', body, '-l', 'env=prod', '-l', 'team=shop', '--expect', '0')
   expect(put.code).toBe(0)

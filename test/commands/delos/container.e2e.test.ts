@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { gateway, getPrefix, newDelosServers, putKey, type DelosServerProcess, type DelosServers } from '../../support/delos-servers.ts'
 import { eventually } from '../../support/eventually.ts'
+import { BIN } from '../../support/fleet.ts'
 
-const MUSTER = join(import.meta.dirname, '../../../bin/dev.js')
 const EMPTY_MS = 1500
 
 let cluster: DelosServers
@@ -16,7 +15,7 @@ beforeAll(async () => {
   server = cluster.servers[0] as DelosServerProcess
   server.start()
   await cluster.healthy()
-}, 60_000)
+}, 120_000)
 afterAll(async () => {
   delete process.env['MUSTER_DELOS_CONTAINER_MS']
   await cluster.remove()
@@ -24,7 +23,7 @@ afterAll(async () => {
 
 async function muster(...args: string[]): Promise<{ code: number | null; stdout: string }> {
   const env = { ...process.env, NO_COLOR: '1', MUSTER_DELOS_ENDPOINTS: server.url }
-  const child = spawn(process.execPath, [MUSTER, 'delos', ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [BIN, 'delos', ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   let stdout = ''
   child.stdout.on('data', (part: Buffer) => (stdout += part.toString()))
   const [code] = (await once(child, 'close')) as [number | null]
@@ -46,7 +45,7 @@ test('a container goes a while after its last child, not before; the numbers of 
   await eventually('the container is gone', 15_000, async () => (await keys('jobs')).join() === 'jobs2')
   expect(await keys('/muster/container/')).toEqual([])
   expect((await muster('sequence', 'make', 'jobs', '--container')).stdout).toBe('jobs/0000000002')
-}, 90_000)
+}, 180_000)
 
 test('the parent of an ephemeral key is one too, also with users; a key without a slash has no parent', async () => {
   for (const [call, body] of [
@@ -64,4 +63,4 @@ test('the parent of an ephemeral key is one too, also with users; a key without 
   expect(await count('web')).toBe(1)
   await eventually('the container is gone', 15_000, async () => (await count('web')) === 0)
   expect((await muster('ephemeral', 'run', 'web', '--container', ...root, '--', 'true')).code).toBe(2)
-}, 90_000)
+}, 180_000)

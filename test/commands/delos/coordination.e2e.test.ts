@@ -56,7 +56,7 @@ describe.each(STORES)('on $name', ({ isMissing, make }) => {
     const first = muster('elect', 'run', 'boss', '--value', 'one', '--ttl', '2s', '--json')
     await said('the first leads', first, '"token"')
     const second = muster('elect', 'run', 'boss', '--value', 'two', '--ttl', '2s', '--', 'sh', '-c', 'echo $MUSTER_ELECT_TOKEN; exit 3')
-    await eventually('the second stands', 10_000, async () => (await keys('boss/')).length === 2)
+    await eventually('the second stands', 20_000, async () => (await keys('boss/')).length === 2)
     expect(second.output()).toBe('')
     first.child.kill('SIGKILL')
     const { code, stdout } = await second.ended
@@ -74,7 +74,7 @@ describe.each(STORES)('on $name', ({ isMissing, make }) => {
     const leader = muster('elect', 'run', 'chief', '--value', 'one', '--json')
     await said('it leads', leader, '"lease"')
     const waiting = muster('elect', 'run', 'chief', '--value', 'two')
-    await eventually('the second stands', 10_000, async () => (await keys('chief/')).length === 2)
+    await eventually('the second stands', 20_000, async () => (await keys('chief/')).length === 2)
     waiting.child.kill('SIGINT')
     expect((await waiting.ended).code).toBe(130)
     expect(await keys('chief/')).toHaveLength(1)
@@ -98,7 +98,7 @@ describe.each(STORES)('on $name', ({ isMissing, make }) => {
     await said('w1 joined', first, '"token"')
     expect((await muster('group', 'join', 'workers', '--id', 'w1', '--', 'true').ended).code).toBe(5)
     const second = muster('group', 'join', 'workers', '--id', 'w2', '--', 'sh', '-c', `touch ${dir}/w2; sleep 60`)
-    await eventually('w2 joined', 10_000, () => existsSync(join(dir, 'w2')))
+    await eventually('w2 joined', 20_000, () => existsSync(join(dir, 'w2')))
     const list = JSON.parse((await muster('group', 'ls', 'workers', '--json').ended).stdout) as {
       data: { members: { id: string; data: string }[] }
     }
@@ -126,7 +126,7 @@ describe.each(STORES)('on $name', ({ isMissing, make }) => {
     const script = `echo in >> ${dir}/round; sleep 0.3; echo out >> ${dir}/round`
     const enter = (): Run => muster('barrier', 'enter', 'phase', '--count', '2', '--timeout', '20s', '--', 'sh', '-c', script)
     const first = enter()
-    await eventually('one is here', 10_000, async () => (await keys('phase/')).length === 1)
+    await eventually('one is here', 20_000, async () => (await keys('phase/')).length === 1)
     expect(existsSync(join(dir, 'round'))).toBe(false)
     expect((await muster('barrier', 'enter', 'phase', '--count', '3').ended).code).toBe(5)
     const second = enter()
@@ -146,7 +146,7 @@ describe.each(STORES)('on $name', ({ isMissing, make }) => {
       expect((await muster('barrier', 'enter', 'go', '--timeout', '300ms').ended).code).toBe(5)
       const passing = muster('barrier', 'enter', 'go')
       const staying = muster('barrier', 'enter', 'go', '--count', '9', '--stay', '--ttl', '60s', '--json')
-      await eventually('one of nine is here', 10_000, async () => (await keys('go/in/')).length === 1)
+      await eventually('one of nine is here', 20_000, async () => (await keys('go/in/')).length === 1)
       const released = await muster('barrier', 'release', 'go', '--json').ended
       expect(JSON.parse(released.stdout)).toMatchObject({ data: { letIn: 1 } })
       expect((await passing.ended).stdout).toBe('go is open\n')
@@ -196,7 +196,7 @@ describe.each(STORES)('on $name', ({ isMissing, make }) => {
 
   test.skipIf(isMissing)('an ephemeral key has one maker and goes with its command', async () => {
     const made = muster('ephemeral', 'run', 'node/a', '--value', 'v', '--', 'sh', '-c', `touch ${dir}/made; sleep 60`)
-    await eventually('it is made', 10_000, () => existsSync(join(dir, 'made')))
+    await eventually('it is made', 20_000, () => existsSync(join(dir, 'made')))
     expect((await getPrefix(store.url, 'node/')).get('node/a')?.value).toBe('v')
     expect((await muster('ephemeral', 'run', 'node/a', '--', 'true').ended).code).toBe(5)
     made.child.kill('SIGTERM')
@@ -207,12 +207,12 @@ describe.each(STORES)('on $name', ({ isMissing, make }) => {
   test.skipIf(isMissing)('a lock of the store is shared by those who share it, and excludes who wants it alone', async () => {
     const lock = (...args: string[]): Run => muster('lock', 'run', 'db', '--endpoints', store.url, ...args)
     const reader = lock('--shared', '--', 'sh', '-c', `touch ${dir}/reader; sleep 60`)
-    await eventually('a reader runs', 10_000, () => existsSync(join(dir, 'reader')))
+    await eventually('a reader runs', 20_000, () => existsSync(join(dir, 'reader')))
     expect((await lock('--shared', '--wait', '5s', '--', 'echo', 'too').ended).stdout).toBe('too\n')
     const refused = await lock('--wait', '0s', '--json', '--', 'true').ended
     expect([refused.code, refused.stdout]).toMatchObject([5, expect.stringContaining('DELOS_LOCK_HELD')])
     const writer = lock('--', 'sh', '-c', 'echo $MUSTER_LOCK_KEY')
-    await eventually('a writer waits', 10_000, async () => (await keys('db/')).length === 2)
+    await eventually('a writer waits', 20_000, async () => (await keys('db/')).length === 2)
     reader.child.kill('SIGTERM')
     expect((await reader.ended).code).toBe(143)
     expect((await writer.ended).stdout).toMatch(/^db\/[0-9a-f]+\n$/)
@@ -224,12 +224,12 @@ describe.each(STORES)('on $name', ({ isMissing, make }) => {
       const theirs = etcdctl('lock', 'both')
       await said('etcdctl has the lock', theirs, 'both/')
       const ours = muster('lock', 'run', 'both', '--endpoints', store.url, '--', 'sh', '-c', `touch ${dir}/both; sleep 60`)
-      await eventually('ours waits', 10_000, async () => (await keys('both/')).length === 2)
+      await eventually('ours waits', 20_000, async () => (await keys('both/')).length === 2)
       expect(existsSync(join(dir, 'both'))).toBe(false)
       theirs.child.kill('SIGTERM')
-      await eventually('ours has it', 10_000, () => existsSync(join(dir, 'both')))
+      await eventually('ours has it', 20_000, () => existsSync(join(dir, 'both')))
       const again = etcdctl('lock', 'both', 'echo', 'theirs')
-      await eventually('etcdctl waits', 10_000, async () => (await keys('both/')).length === 2)
+      await eventually('etcdctl waits', 20_000, async () => (await keys('both/')).length === 2)
       expect(again.output()).toBe('')
       ours.child.kill('SIGINT')
       expect((await ours.ended).code).toBe(130)
@@ -238,7 +238,7 @@ describe.each(STORES)('on $name', ({ isMissing, make }) => {
       const leader = etcdctl('elect', 'shared', 'theirs')
       await said('etcdctl leads', leader, 'theirs')
       const next = muster('elect', 'run', 'shared', '--value', 'ours')
-      await eventually('ours stands', 10_000, async () => (await keys('shared/')).length === 2)
+      await eventually('ours stands', 20_000, async () => (await keys('shared/')).length === 2)
       leader.child.kill('SIGTERM')
       await said('ours leads', next, 'leading shared')
       const listener = etcdctl('elect', '--listen', 'shared')
@@ -253,7 +253,7 @@ describe.each(STORES)('on $name', ({ isMissing, make }) => {
   test.skipIf(isMissing)('a command is stopped before the lease can end once no server answers', async () => {
     const file = join(dir, 'stopped')
     const running = muster('elect', 'run', 'alone', '--value', 'v', '--ttl', '2s', '--', 'sh', '-c', `echo $$ > ${file}; sleep 60`)
-    await eventually('it runs', 10_000, () => existsSync(file) && readFileSync(file, 'utf8') !== '')
+    await eventually('it runs', 20_000, () => existsSync(file) && readFileSync(file, 'utf8') !== '')
     await store.kill()
     const { code, stderr } = await running.ended
     expect([code, stderr]).toMatchObject([5, expect.stringContaining('DELOS_PLACE_LOST')])

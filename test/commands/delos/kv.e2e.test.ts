@@ -56,7 +56,7 @@ describe.each(TARGETS)('on $name', ({ isMissing, isOwn }) => {
     return JSON.parse(stdout.toString()).data
   }
 
-  test.skipIf(isMissing)('values are any bytes, from standard input and back', { timeout: 60_000 }, async () => {
+  test.skipIf(isMissing)('values are any bytes, from standard input and back', { timeout: 120_000 }, async () => {
     const bytes = Buffer.from([0xff, 0x00, 0x0a, 0x80])
     expect((await start(['kv', 'put', 'bin'], bytes).ended).code).toBe(0)
     expect((await muster('kv', 'get', 'bin')).stdout.equals(bytes)).toBe(true)
@@ -67,7 +67,7 @@ describe.each(TARGETS)('on $name', ({ isMissing, isOwn }) => {
 
   test.skipIf(isMissing)(
     'a plan changes nothing, and applied it does what it showed or is refused with 5',
-    { timeout: 90_000 },
+    { timeout: 180_000 },
     async () => {
       await data('kv', 'put', 'p/a', '1')
       const plan = await data('kv', 'del', 'p/', '--prefix', '--plan')
@@ -80,7 +80,7 @@ describe.each(TARGETS)('on $name', ({ isMissing, isOwn }) => {
     },
   )
 
-  test.skipIf(isMissing)("a transaction in etcdctl's three parts", { timeout: 60_000 }, async () => {
+  test.skipIf(isMissing)("a transaction in etcdctl's three parts", { timeout: 120_000 }, async () => {
     const text = 'create("t/a") = "0"\n\nput t/a "one two"\nput t/b "\\"q\\""\n\nget t/a\ndel t/ --prefix\n\n'
     const run = async (): Promise<{ succeeded: boolean; answers: object[] }> =>
       JSON.parse((await start(['kv', 'txn', '--json'], text).ended).stdout.toString()).data
@@ -95,21 +95,25 @@ describe.each(TARGETS)('on $name', ({ isMissing, isOwn }) => {
     expect((await start(['kv', 'txn'], 'mod(t/a) = "x"\n\n').ended).code).toBe(2)
   })
 
-  test.skipIf(isMissing)('the history of a key, also of one that is gone, and a compaction that ends it', { timeout: 90_000 }, async () => {
-    await data('kv', 'put', 'h', '1')
-    await data('kv', 'put', 'h', '2')
-    const { revision } = await data('kv', 'del', 'h')
-    const told = async (): Promise<string[]> =>
-      (await data('kv', 'history', 'h')).versions.map(({ type, kv }: { type: string; kv: { value: string } }) => `${type} ${kv.value}`)
-    expect(await told()).toEqual(['put 1', 'put 2', 'delete '])
-    expect((await data('kv', 'get', 'h', '--rev', String(revision - 1))).kvs).toMatchObject([{ value: '2' }])
-    await data('kv', 'compact', String(revision), '--yes')
-    expect((await muster('kv', 'get', 'h', '--rev', String(revision - 1))).code).toBe(3)
-    await data('kv', 'put', 'h', '3')
-    expect((await told()).at(-1)).toBe('put 3')
-  })
+  test.skipIf(isMissing)(
+    'the history of a key, also of one that is gone, and a compaction that ends it',
+    { timeout: 180_000 },
+    async () => {
+      await data('kv', 'put', 'h', '1')
+      await data('kv', 'put', 'h', '2')
+      const { revision } = await data('kv', 'del', 'h')
+      const told = async (): Promise<string[]> =>
+        (await data('kv', 'history', 'h')).versions.map(({ type, kv }: { type: string; kv: { value: string } }) => `${type} ${kv.value}`)
+      expect(await told()).toEqual(['put 1', 'put 2', 'delete '])
+      expect((await data('kv', 'get', 'h', '--rev', String(revision - 1))).kvs).toMatchObject([{ value: '2' }])
+      await data('kv', 'compact', String(revision), '--yes')
+      expect((await muster('kv', 'get', 'h', '--rev', String(revision - 1))).code).toBe(3)
+      await data('kv', 'put', 'h', '3')
+      expect((await told()).at(-1)).toBe('put 3')
+    },
+  )
 
-  test.skipIf(isMissing)('a lease is granted, renewed, shown, and takes its keys when it is revoked', { timeout: 90_000 }, async () => {
+  test.skipIf(isMissing)('a lease is granted, renewed, shown, and takes its keys when it is revoked', { timeout: 180_000 }, async () => {
     expect(await data('lease', 'grant', '--ttl', '60s', '--id', '2a')).toEqual({ id: '2a', ttlMs: 60_000 })
     await data('kv', 'put', 'l/a', '1', '--lease', '2a')
     expect(await data('lease', 'keepalive', '2a', '--once')).toEqual({ id: '2a', ttlMs: 60_000 })
@@ -119,7 +123,7 @@ describe.each(TARGETS)('on $name', ({ isMissing, isOwn }) => {
     expect((await muster('lease', 'show', '2a')).code).toBe(3)
   })
 
-  test.skipIf(isMissing)('a watch tells the past and ends after so many changes', { timeout: 60_000 }, async () => {
+  test.skipIf(isMissing)('a watch tells the past and ends after so many changes', { timeout: 120_000 }, async () => {
     await data('kv', 'put', 'w/a', '1')
     const { revision } = await data('kv', 'put', 'w/a', '2')
     const { stdout } = await muster('kv', 'watch', 'w/', '--prefix', '--rev', String(revision - 1), '--events', '2', '--prev-kv', '--json')
@@ -136,7 +140,7 @@ describe.each(TARGETS)('on $name', ({ isMissing, isOwn }) => {
 
   test.skipIf(isMissing || !hasEtcdctl)(
     `etcdctl${hasEtcdctl ? '' : ' (not installed)'} and \`delos lock\` contend for one lock; its token fences writes`,
-    { timeout: 90_000 },
+    { timeout: 180_000 },
     async () => {
       const endpoint = etcd?.url ?? `http://${server.etcd}`
       const theirs = spawn('etcdctl', ['--endpoints', endpoint, 'lock', 'job', '--ttl', '60'], {

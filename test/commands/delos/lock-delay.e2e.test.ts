@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { getPrefix, newDelosServers, type DelosServers } from '../../support/delos-servers.ts'
 import { eventually } from '../../support/eventually.ts'
 import { openDelosServer, type DelosServer } from '../../server/delos/delos-server.ts'
+import { BIN } from '../../support/fleet.ts'
 
-const MUSTER = join(import.meta.dirname, '../../../bin/dev.js')
 const hasEtcdctl = spawnSync('etcdctl', ['version']).error === undefined
 const TIMES = ['--ttl', '2s', '--lock-delay', '5s']
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   url = cluster.servers[0]?.url as string
   own = await openDelosServer()
   await cluster.healthy()
-}, 60_000)
+}, 120_000)
 afterAll(async () => {
   await own.close()
   await cluster.remove()
@@ -41,7 +41,7 @@ function run(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Run
   return { child, ended: new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, atMs: performance.now() }))) }
 }
 const lock = (name: string, where: readonly string[], more: readonly string[], command: string): Run =>
-  run(process.execPath, [MUSTER, 'delos', 'lock', 'run', name, ...where, ...more, '--', 'sh', '-c', command], own.env)
+  run(process.execPath, [BIN, 'delos', 'lock', 'run', name, ...where, ...more, '--', 'sh', '-c', command], own.env)
 
 const places = () => [['a store', ['--endpoints', url], url] as const, ["the context's own", [], `http://${own.etcd}`] as const]
 
@@ -56,7 +56,7 @@ describe.each([0, 1])('a lock with a delay (%i: of a store, of the context)', (w
     process.kill(Number(readFileSync(mark, 'utf8')), 'SIGKILL')
     await eventually(
       'its lease is over',
-      10_000,
+      20_000,
       async () => ![...(await getPrefix(at, 'job/')).keys()].some((key) => !key.endsWith('+delay')),
     )
     const overAtMs = performance.now()
@@ -68,13 +68,13 @@ describe.each([0, 1])('a lock with a delay (%i: of a store, of the context)', (w
     expect(ended.map(({ code, stdout }) => [code, stdout])).toEqual([[0, 'ours\n'], ...(theirs === null ? [] : [[0, 'theirs\n']])])
     // It was seen a little after it was over.
     for (const { atMs } of ended) expect(atMs - overAtMs).toBeGreaterThan(4000)
-  }, 60_000)
+  }, 120_000)
 
   test('that is given back is free at once', async () => {
     const [, where, at] = places()[which] as ReturnType<typeof places>[number]
-    const first = await lock('brief', where, ['--ttl', '2s', '--lock-delay', '1h'], 'echo one').ended
+    const first = await lock('brief', where, ['--ttl', '30s', '--lock-delay', '1h'], 'echo one').ended
     expect([first.code, first.stdout]).toEqual([0, 'one\n'])
     expect((await getPrefix(at, 'brief/')).size).toBe(0)
     expect((await lock('brief', where, ['--wait', '0s'], 'echo two').ended).stdout).toBe('two\n')
-  }, 60_000)
+  }, 120_000)
 })

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDelosServer, type DelosServer } from '../../server/delos/delos-server.ts'
 import { eventually } from '../../support/eventually.ts'
-
-const MUSTER = join(import.meta.dirname, '../../../bin/dev.js')
+import { BIN } from '../../support/fleet.ts'
 
 let server: DelosServer
 beforeAll(async () => {
@@ -19,7 +18,7 @@ interface Run {
 }
 
 function muster(...args: string[]): Run {
-  const child = spawn(process.execPath, [MUSTER, 'delos', ...args], { env: server.env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [BIN, 'delos', ...args], { env: server.env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
@@ -54,10 +53,10 @@ test('the command runs with key and token, its exit code is ours, and the lock i
   expect(await holders()).toBe(0)
 })
 
-test('the lock excludes others until Ctrl-C gives it back; the command ends with it', { timeout: 40_000 }, async () => {
+test('the lock excludes others until Ctrl-C gives it back; the command ends with it', { timeout: 80_000 }, async () => {
   const command = stays('first')
   const first = muster('lock', 'run', 'job', '--ttl', '2s', '--', ...command.command)
-  await eventually('the command started', 10_000, command.started)
+  await eventually('the command started', 20_000, command.started)
   const refused = await muster('lock', 'run', 'job', '--wait', '0s', '--json', '--', 'true').ended
   expect(refused.code).toBe(5)
   const second = muster('lock', 'run', 'job', '--wait', '20s', '--', 'echo', 'mine')
@@ -73,7 +72,7 @@ test('the lock excludes others until Ctrl-C gives it back; the command ends with
 test('a command whose lock is taken away is stopped, and the exit code says so', async () => {
   const command = stays('taken')
   const run = muster('lock', 'run', 'job', '--ttl', '2s', '--', ...command.command)
-  await eventually('the command started', 10_000, command.started)
+  await eventually('the command started', 20_000, command.started)
   await server.client.call('delos.lock.release', { name: 'job' }, { confirm: 'job' })
   const { code, stderr } = await run.ended
   expect([code, command.isAlive()]).toEqual([5, false])
@@ -83,9 +82,9 @@ test('a command whose lock is taken away is stopped, and the exit code says so',
 test('kill -9 of the one who keeps the lock ends the command too, and the lock is free after its time', async () => {
   const command = stays('killed')
   const run = muster('lock', 'run', 'job', '--ttl', '1s', '--', ...command.command)
-  await eventually('the command started', 10_000, command.started)
+  await eventually('the command started', 20_000, command.started)
   run.child.kill('SIGKILL')
-  await eventually('the command ended', 10_000, () => !command.isAlive())
-  await eventually('the lock is free', 10_000, async () => (await holders()) === 0)
+  await eventually('the command ended', 20_000, () => !command.isAlive())
+  await eventually('the lock is free', 20_000, async () => (await holders()) === 0)
   expect(command.isAlive()).toBe(false)
 })

@@ -47,7 +47,7 @@ describe.each(STORES)('what is common to all, on $name', ({ isMissing, make }) =
     if (isMissing) return
     store = await make()
     await store.start()
-  }, 60_000)
+  }, 120_000)
   afterAll(() => store?.remove())
 
   test.skipIf(isMissing)(
@@ -64,7 +64,7 @@ describe.each(STORES)('what is common to all, on $name', ({ isMissing, make }) =
       const top = await muster(store.url, ['top', '--once'])
       expect([top.code, top.stdout]).toEqual([0, expect.stringContaining(`★ ${members[0].name}`)])
     },
-    60_000,
+    120_000,
   )
 
   test.skipIf(isMissing)(
@@ -82,7 +82,7 @@ describe.each(STORES)('what is common to all, on $name', ({ isMissing, make }) =
       expect((await muster(store.url, ['alarm', 'disarm', '--yes'])).code).toBe(0)
       expect((await muster(store.url, ['alarm', 'ls', '--json'])).json()).toEqual({ alarms: [] })
     },
-    60_000,
+    120_000,
   )
 
   test.skipIf(isMissing)(
@@ -120,7 +120,7 @@ describe.each(STORES)('what is common to all, on $name', ({ isMissing, make }) =
       expect((await muster(store.url, ['auth', 'disable', '--yes', ...root])).code).toBe(0)
       expect((await muster(store.url, ['auth', 'status'])).stdout).toContain('auth is off')
     },
-    120_000,
+    240_000,
   )
 })
 
@@ -132,7 +132,7 @@ describe('one server of ours', () => {
     server = cluster.servers[0] as DelosServerProcess
     server.start()
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(() => cluster.remove())
 
   test('/livez and /readyz say ok, and with ?verbose each thing they looked at', async () => {
@@ -188,7 +188,7 @@ describe('one server of ours', () => {
     expect(ran.code).toBe(0)
     expect(ran.json().logs).toMatchObject([{ first: 1, bad: null }])
     expect(ran.json().logs[0].last).toBeGreaterThan(40)
-  }, 30_000)
+  }, 60_000)
 
   test('doctor finds its port taken, and exits with 7 when asked to', async () => {
     const ran = await muster(server.url, ['doctor', server.dir, '--ports', new URL(server.url).port, '--exit-code', '--json'])
@@ -196,12 +196,12 @@ describe('one server of ours', () => {
     const findings = ran.json().findings as { name: string; state: string; found: string }[]
     expect(findings.find(({ name }) => name.startsWith('port'))).toMatchObject({ state: 'lesser', found: 'EADDRINUSE' })
     expect(findings.find(({ name }) => name === 'honest fdatasync')?.found).toMatch(/p50|tmpfs/)
-  }, 30_000)
+  }, 60_000)
 
   test('status of a store that is not there exits with 6 and says what was tried', async () => {
     const ran = await muster('http://127.0.0.1:1', ['status'])
     expect([ran.code, ran.stderr]).toEqual([6, expect.stringContaining('127.0.0.1:1')])
-  }, 30_000)
+  }, 60_000)
 })
 
 describe('three servers of ours', () => {
@@ -210,7 +210,7 @@ describe('three servers of ours', () => {
     cluster = await newDelosServers(3, ['--profile', 'wan'])
     for (const server of cluster.servers) server.start()
     await cluster.healthy()
-  }, 90_000)
+  }, 180_000)
   afterAll(() => cluster.remove())
   const urls = (): string => cluster.servers.map(({ url }) => url).join(',')
   const statusOf = async (url: string, ...flags: string[]): Promise<Ran> => muster(url, ['status', '--json', ...flags])
@@ -234,7 +234,7 @@ describe('three servers of ours', () => {
     expect(shown).toMatchObject({ leader: to, lastChange: { from, to } })
     const nobody = await muster(urls(), ['leader', 'move', '--to', 'zoe'])
     expect([nobody.code, nobody.stderr]).toEqual([3, expect.stringContaining('there are a, b, c')])
-  }, 120_000)
+  }, 240_000)
 
   test('one killed is told by the others: why, and since when; status exits with 7, top goes on', async () => {
     const [killed, alive] = cluster.servers as [DelosServerProcess, DelosServerProcess]
@@ -258,7 +258,7 @@ describe('three servers of ours', () => {
     const pictures = stdout.trimEnd().split('\n')
     expect([code, pictures.length > 1]).toEqual([130, true])
     for (const picture of pictures) expect(JSON.parse(picture)).toMatchObject({ type: 'snapshot', data: { durability: { voters: 3 } } })
-  }, 90_000)
+  }, 180_000)
 
   test('without a majority one lives, is not ready, not healthy, and says why; status says that nothing can be changed', async () => {
     const [, second, last] = cluster.servers as [DelosServerProcess, DelosServerProcess, DelosServerProcess]
@@ -272,5 +272,5 @@ describe('three servers of ours', () => {
     expect(ran.json()).toMatchObject({ durability: { survivesNow: -1 }, logs: [{ leader: null }] })
     const shown = await muster(last.url, ['leader', 'show'])
     expect([shown.code, shown.stdout]).toEqual([6, expect.stringContaining('none')])
-  }, 90_000)
+  }, 180_000)
 })

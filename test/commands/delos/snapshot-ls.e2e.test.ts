@@ -18,7 +18,7 @@ beforeAll(async () => {
   server = cluster.servers[0] as DelosServerProcess
   server.start()
   await cluster.healthy()
-}, 60_000)
+}, 120_000)
 afterAll(async () => {
   delete process.env['MUSTER_DELOS_SYNC_MS']
   await cluster.remove()
@@ -56,4 +56,4 @@ test('snapshot ls tells of a server up to where its rows are on its disk, and of
   writeFileSync(join(folder, 'spoilt'), bytes)
   const bad = await muster('snapshot', 'ls', folder)
   expect([bad.code, bad.stdout]).toEqual([7, expect.stringContaining('is damaged')])
-}, 60_000)
+}, 120_000)

@@ -13,11 +13,11 @@ const file = (name: string): string => join(fleet.home, name)
 beforeAll(async () => {
   fleet = newFleet()
   await fleet.data('up', '--nodes', '2', '--regions', '2')
-}, 60_000)
+}, 120_000)
 
 afterAll(async () => {
   await fleet.end()
-}, 60_000)
+}, 120_000)
 
 test('the starter that init prints is valid, runs until healthy, and running it again changes nothing', async () => {
   const init = await fleet.muster('tw', 'init')
@@ -51,7 +51,7 @@ test('logs -f gives a line as it is written, and ends with 130 on Ctrl-C', async
   try {
     await new Promise((resolve) => setTimeout(resolve, 1000))
     await fleet.data('tw', 'task', 'restart', 'web/api[1]', '--yes')
-    await eventually('a followed line', 10_000, () => text.includes('web/api[1] hello'))
+    await eventually('a followed line', 20_000, () => text.includes('web/api[1] hello'))
   } finally {
     child.kill('SIGINT')
   }

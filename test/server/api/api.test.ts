@@ -1,23 +1,22 @@
 import type { FastifyInstance } from 'fastify'
-import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createApi } from '../../../src/server/api/api.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
-import { openTokens, type TokenStore } from '../../../src/server/api/roles.ts'
+import type { Caller } from '../../../src/server/api/roles.ts'
 import { openToy, toySystem } from '../../support/toy.ts'
 
 let toy: Awaited<ReturnType<typeof openToy>>
 let local: FastifyInstance
 let remote: FastifyInstance
-let tokens: TokenStore
+let tokens: Map<string, Caller>
 
 beforeEach(async () => {
   toy = await openToy()
-  tokens = openTokens(join(toy.folder, 'keys'))
+  tokens = new Map()
   const options = {
     domains: [{ systems: [toySystem], control: toy.control }],
     wirings: [],
-    tokens,
+    tokens: { find: (token: string) => tokens.get(token) ?? null },
     log: createLogger(null),
     status: async () => ({}),
     link: null,
@@ -97,8 +96,9 @@ test('a plan changes nothing, and its id applies exactly it', async () => {
 })
 
 test('over TCP a caller is who its token says, and may do what the role allows', async () => {
-  const viewer = { authorization: `Bearer ${tokens.issue('eve', 'viewer')}` }
-  const operator = { authorization: `Bearer ${tokens.issue('ci', 'operator')}` }
+  tokens.set('t1', { actor: 'token:eve', role: 'viewer' }).set('t2', { actor: 'token:ci', role: 'operator' })
+  const viewer = { authorization: 'Bearer t1' }
+  const operator = { authorization: 'Bearer t2' }
   expect((await post('/v1/toy/letter/list', {}, {}, remote)).statusCode).toBe(403)
   expect((await post('/v1/toy/letter/list', {}, { authorization: 'Bearer muster_wrong' }, remote)).statusCode).toBe(403)
   expect((await post('/v1/toy/letter/list', {}, viewer, remote)).statusCode).toBe(200)

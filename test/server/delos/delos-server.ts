@@ -13,10 +13,10 @@ import { startControllers, type ControllerLoop } from '../../../src/server/contr
 import { openControlStore } from '../../../src/server/delos/control-store.ts'
 import type { VirtualLog } from '../../../src/server/delos/virtual-log/virtual-log.ts'
 import { wireDelos } from '../../../src/server/delos/wire.ts'
-import type { ServerHost } from '../../../src/server/host.ts'
+import type { ServerHost, Wiring } from '../../../src/server/host.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths, type StatePaths } from '../../../src/platform/paths.ts'
-import { openTokens } from '../../../src/server/api/roles.ts'
+import { openTokens } from '../../../src/server/api/tokens.ts'
 
 /** A control plane with delos alone, in this process, on a real socket and real logs. */
 export interface DelosServer {
@@ -46,7 +46,7 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
   mkdirSync(dirname(paths.socket), { recursive: true })
   mkdirSync(paths.keys, { recursive: true })
   const log = createLogger(null)
-  let running: { app: FastifyInstance; loop: ControllerLoop; logs: { close: () => Promise<void> }[] } | null = null
+  let running: { app: FastifyInstance; wiring: Wiring; loop: ControllerLoop; logs: { close: () => Promise<void> }[] } | null = null
   let etcd: string | null = null
 
   const hostOf = (control: ControlLog): ServerHost => ({
@@ -82,14 +82,14 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
         ...{ dbFile: paths.stateDb, systems: [delosSystem], clock: Date.now, log, onFatal },
       })
       const controlChain = chain as unknown as VirtualLog
-      const store = await openControlStore({ ...shared, control: controlChain })
+      const store = await openControlStore({ ...shared, control: controlChain, state: control.copy })
       const fleet = { control: controlChain, kv: store.chain, members: store.members, peers, self: BigInt(`0x${identity.server}`) }
       const wiring = wireDelos({ host: hostOf(control), control, store, etcd: () => etcd, fleet })
       const domains = [{ systems: [delosSystem], control }]
       const options = {
         domains,
         wirings: [wiring],
-        tokens: openTokens(paths.keys),
+        tokens: openTokens(control.db, paths.keys),
         log,
         status: async () => ({}),
         link: null,
@@ -101,7 +101,7 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
       await app.listen({ path: paths.socket })
       etcd = await store.openPort('127.0.0.1:0')
       server.etcd = etcd
-      running = { app, loop: startControllers([delosSystem], [wiring], control, log), logs: [store, control, peers] }
+      running = { app, wiring, loop: startControllers([delosSystem], [wiring], control, log), logs: [store, control, peers] }
     },
     stop: async () => {
       const was = running
@@ -109,6 +109,7 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
       if (was === null) return
       await was.loop.stop()
       await was.app.close()
+      await was.wiring.stop?.()
       for (const one of was.logs) await one.close()
     },
     close: async () => {

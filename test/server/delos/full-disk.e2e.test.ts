@@ -5,8 +5,7 @@ import { expect, test } from 'vitest'
 import { MusterError } from '../../../src/core/kernel/errors.ts'
 import { openDelosServer } from './delos-server.ts'
 import { tinyDiskMissing, withTinyDisk } from './tiny-disk.ts'
-
-const MUSTER = join(import.meta.dirname, '../../../bin/dev.js')
+import { BIN } from '../../support/fleet.ts'
 
 test.skipIf(tinyDiskMissing !== null)(
   `on a full disk writes are refused with exit 6, reads go on, and nothing acknowledged is lost (${tinyDiskMissing ?? 'tmpfs'})`,
@@ -33,7 +32,7 @@ test.skipIf(tinyDiskMissing !== null)(
       }
       expect(code).toBe('DISK_FULL')
       expect(await count()).toBe(acknowledged)
-      const run = await execa(process.execPath, [MUSTER, 'delos', 'kv', 'put', 'more', 'x'.repeat(3000), '--json'], {
+      const run = await execa(process.execPath, [BIN, 'delos', 'kv', 'put', 'more', 'x'.repeat(3000), '--json'], {
         env: server.env,
         extendEnv: false,
         reject: false,

@@ -1,3 +1,4 @@
+import { build } from 'esbuild'
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,10 +15,13 @@ const WRITER = join(import.meta.dirname, '../../fixtures/log-writer.ts')
 const seed = Date.now() % 1_000_000
 
 let dir: string
-beforeAll(() => {
+let writerFile: string
+beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'muster-kill-'))
-  // Starting is most of a round, so the sources are compiled once: by a writer that ends by itself, as a killed one keeps nothing.
-  execFileSync(process.execPath, [WRITER], { env: compiledOnce() })
+  writerFile = join(dir, 'writer.mjs')
+  // Starting is most of a round, so the sources are made one file and compiled once: by a writer that ends by itself, as a killed one keeps nothing.
+  await build({ entryPoints: [WRITER], bundle: true, platform: 'node', format: 'esm', outfile: writerFile, logLevel: 'warning' })
+  execFileSync(process.execPath, [writerFile], { env: compiledOnce() })
 })
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -32,7 +36,7 @@ interface Ack {
 /** Runs a writer, kills it `afterMs` after it was started or, mostly, after its log was open; gives what it acknowledged. */
 function writeAndKill(log: string, round: number, afterMs: number, fromStart: boolean): Promise<Ack[]> {
   return new Promise((resolve, reject) => {
-    const writer = spawn(process.execPath, [WRITER, log, String(round)], {
+    const writer = spawn(process.execPath, [writerFile, log, String(round)], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: compiledOnce(),
     })
@@ -81,7 +85,7 @@ async function readWhole(log: string): Promise<string[]> {
   return texts
 }
 
-test(`no acknowledged entry is lost when the log's writer is killed at ${KILLS} random moments`, { timeout: 120_000 }, async () => {
+test(`no acknowledged entry is lost when the log's writer is killed at ${KILLS} random moments`, { timeout: 240_000 }, async () => {
   let acknowledged = 0
   const lane = async (number: number): Promise<void> => {
     const random = createPrng(seed + number)

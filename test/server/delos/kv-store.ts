@@ -11,6 +11,7 @@ import { statePaths, type StatePaths } from '../../../src/platform/paths.ts'
 import { holdIdentity } from '../../../src/server/state/identity.ts'
 import { noPeers, openFleetLog } from '../../../src/server/delos/fleet-logs.ts'
 import { openControlStore, type ControlStore } from '../../../src/server/delos/control-store.ts'
+import { NO_STATE } from '../../support/no-state.ts'
 
 /** The control plane's key-value store in a directory of its own. */
 export interface KvStoreFixture {
@@ -35,7 +36,7 @@ export async function openKvStore(): Promise<KvStoreFixture> {
   const peers = noPeers(identity, logger)
   const control = await openFleetLog('control', { paths, identity, peers, from: 1, logger, onFatal })
   const open = (): Promise<ControlStore> =>
-    openControlStore({ paths, identity, peers, control, logger, onFatal, segmentBytes: 2 * 1024 * 1024 })
+    openControlStore({ paths, identity, peers, control, state: NO_STATE, logger, onFatal, segmentBytes: 2 * 1024 * 1024 })
   const fixture: KvStoreFixture = {
     paths,
     store: await open(),

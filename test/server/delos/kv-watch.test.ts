@@ -74,3 +74,24 @@ test('an expired lease takes its keys, a renewed one keeps them, and one that is
   )
   expect(code).toBe('DELOS_LEASE_UNKNOWN')
 })
+
+test('a watch by GET is the same, of a key that looks like a number too', async () => {
+  await put('42', 'a')
+  const end = new AbortController()
+  const response = await server.client.request('GET', '/v1/delos/kv/watch?key=42&isPrefix=true&from=1', { signal: end.signal })
+  let told = ''
+  for await (const chunk of response) {
+    told += String(chunk)
+    if (told.includes('"event"')) break
+  }
+  end.abort()
+  expect(
+    told
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  ).toMatchObject([
+    { kind: 'created', revision: 2 },
+    { kind: 'event', revision: 2, type: 'put', kv: { key: '42', value: 'a' }, isLast: true },
+  ])
+})

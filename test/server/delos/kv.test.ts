@@ -6,6 +6,7 @@ import {
   kvCompact,
   kvDel,
   kvGet,
+  kvLevel,
   kvPut,
   kvTxn,
   leaseGrant,
@@ -249,7 +250,7 @@ describe('leases', () => {
     await store.run(kvPut, { key: 'left', value: '', lease: left.id })
     const renewal = setInterval(() => void store.run(leaseKeepalive, { id: kept.id }).catch(() => undefined), 200)
     await store.reopen()
-    await eventually('the lease ended', 8000, async () => (await values('')).length === 1)
+    await eventually('the lease ended', 20_000, async () => (await values('')).length === 1)
     clearInterval(renewal)
     expect(await values('')).toEqual(['kept='])
     expect((await store.run(leaseList, {})).leases).toMatchObject([{ id: kept.id, keys: ['kept'] }])
@@ -326,7 +327,12 @@ test('large values written at once are all stored, though together they are more
 test('a store that nobody uses writes no segment file and no rows', async () => {
   await store.run(kvGet, { key: '', isPrefix: true })
   await store.reopen()
-  expect(readdirSync(join(store.paths.log, 'kv'), { recursive: true }).toSorted()).toEqual(['00000001', 'register.1', 'register.2'])
+  expect(readdirSync(join(store.paths.log, 'kv'), { recursive: true }).toSorted()).toEqual([
+    '00000001',
+    'register.1',
+    'register.2',
+    'register.3',
+  ])
   expect(existsSync(store.paths.kvDb)).toBe(false)
 })
 
@@ -356,4 +362,40 @@ test('users of the store do not lock its own control plane out', async () => {
   }
   expect(await store.run(kvPut, { key: 'a', value: '1' })).toMatchObject({ kv: { key: 'a' } })
   expect((await store.run(lockAcquire, { name: 'l' })).isHeld).toBe(true)
+})
+
+describe('levels of the tree of keys', () => {
+  const level = async (key: string, more: object = {}): Promise<string[]> => {
+    const { children } = await store.run(kvLevel, { key, ...more })
+    return children.map((child) => `${child.key}${child.isPrefix ? ` ${child.count}` : ''}`)
+  }
+
+  test('a level has the keys that end there and the prefixes that go on, each once, with all keys below counted', async () => {
+    for (const key of ['a', 'a/', 'a/b', 'a/b/1', 'a/b/2', 'a/c/1', 'a0', '/root', 'b']) await store.run(kvPut, { key, value: 'x' })
+    expect(await level('')).toEqual(['/ 1', 'a', 'a/ 5', 'a0', 'b'])
+    expect(await level('a/')).toEqual(['a/', 'a/b', 'a/b/ 2', 'a/c/ 1'])
+    expect(await level('a/b/')).toEqual(['a/b/1', 'a/b/2'])
+    expect(await level('nothing/')).toEqual([])
+    expect(await level('a', { separator: '0' })).toEqual(['a', 'a/', 'a/b', 'a/b/1', 'a/b/2', 'a/c/1', 'a0 1'])
+  })
+
+  test('a level is read in parts, none of which has what another has; a child of elsewhere is refused', async () => {
+    for (const key of ['p/a', 'p/b/1', 'p/b/2', 'p/c', 'p/d/1']) await store.run(kvPut, { key, value: 'x' })
+    const first = await store.run(kvLevel, { key: 'p/', limit: 2 })
+    expect(first).toMatchObject({ count: 5, more: true, children: [{ key: 'p/a' }, { key: 'p/b/', isPrefix: true, count: 2 }] })
+    expect(await store.run(kvLevel, { key: 'p/', limit: 2, after: 'p/b/' })).toMatchObject({
+      more: false,
+      children: [{ key: 'p/c' }, { key: 'p/d/' }],
+    })
+    await expect(store.run(kvLevel, { key: 'p/', after: 'q' })).rejects.toMatchObject({ code: 'USAGE' })
+  })
+
+  test('keys that are no text stand in base64, and the last bytes there are end a level', async () => {
+    for (const key of ['/wAv', '/wBh', '////']) await store.run(kvPut, { key, isKeyBase64: true, value: 'x' })
+    expect((await store.run(kvLevel, { key: '' })).children).toEqual([
+      { key: '/wAv', isKeyBase64: true, isPrefix: true, count: 1 },
+      { key: '/wBh', isKeyBase64: true, isPrefix: false, count: 1 },
+      { key: '////', isKeyBase64: true, isPrefix: false, count: 1 },
+    ])
+  })
 })

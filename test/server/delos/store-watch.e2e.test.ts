@@ -37,22 +37,22 @@ test('each look gives a row of each server with what it did since the last one, 
   const rows: Record<string, unknown>[] = []
   watch = watchStore([server.url], (table, row) => void (table === 'muster_delos' && rows.push(row)))
   expect(watch.seen()).toBeNull()
-  await eventually('two rows', 10_000, () => rows.length >= 2)
+  await eventually('two rows', 20_000, () => rows.length >= 2)
   expect(rows.slice(0, 2)).toMatchObject([
     { server: 'a', log: 'kv', entries: 0, position: 100, sync_p99_ms: 1 },
     { server: 'a', entries: 7, is_leader: false },
   ])
   expect(watch.seen()).toEqual([])
   await eventually('nobody leads', 15_000, () => watch?.seen()?.some(({ kind }) => kind === 'NO_QUORUM'))
-}, 30_000)
+}, 60_000)
 
 test('when no server answers any more the store has no quorum', async () => {
   const server = await telling(() => pageOf('a'))
   watch = watchStore([server.url], () => undefined)
-  await eventually('a look', 10_000, () => watch?.seen()?.length === 0)
+  await eventually('a look', 20_000, () => watch?.seen()?.length === 0)
   server.close()
-  await eventually('it is missed', 10_000, () => watch?.seen()?.some(({ kind, target }) => kind === 'NO_QUORUM' && target === 'store'))
-}, 30_000)
+  await eventually('it is missed', 20_000, () => watch?.seen()?.some(({ kind, target }) => kind === 'NO_QUORUM' && target === 'store'))
+}, 60_000)
 
 test('what the environment names is watched, and nothing else', () => {
   expect(watchedStore({})).toEqual([])

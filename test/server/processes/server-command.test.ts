@@ -4,9 +4,9 @@ import { serverCommand, takeJoinToken } from '../../../src/server/processes/serv
 const paths = { root: '/state', context: 'blue' }
 
 test('what a server is told of its cluster stands in its arguments, but for the token', () => {
-  const membership = { token: 'muster1.secret', name: 'b', isVoter: true, peers: '10.0.0.5:2380', profile: null }
+  const membership = { token: 'muster1.secret', name: 'b', isVoter: true, peers: '10.0.0.5:2380', profile: null, region: 'eu' }
   const { args, env } = serverCommand(paths, { listen: null, etcd: '127.0.0.1:2379', membership })
-  expect(args.join(' ')).toBe('--state-dir /state --context blue --etcd 127.0.0.1:2379 --name b --peers 10.0.0.5:2380 --voter')
+  expect(args.join(' ')).toBe('--state-dir /state --context blue --etcd 127.0.0.1:2379 --name b --peers 10.0.0.5:2380 --region eu --voter')
   // The other end takes it out, so that no agent or task inherits it.
   const inherited = { PATH: '/bin', ...env }
   expect(takeJoinToken(inherited)).toBe('muster1.secret')

@@ -31,7 +31,7 @@ afterAll(async () => {
 
 test.skipIf(dir === null)(
   'on a full disk rows are refused, queries go on, and what was acknowledged is there when there is room again (needs root and tmpfs)',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     if (!leaf || dir === null) return
     await leaf.client.send('kept', [{ id: 0 }])

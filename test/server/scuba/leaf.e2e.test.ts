@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPrng } from '../../../src/core/kernel/prng.ts'
 import { histBucket } from '../../../src/core/scuba/live/aggregate.ts'
+import { program } from '../../support/program.ts'
 import { Leaf } from './leaf.ts'
 
 const leaf = new Leaf()
@@ -230,7 +231,8 @@ describe('SQL that is refused', () => {
         leaf.client.query('select count(*) from range(200000) a, range(200000) b where a.range * b.range % 7 = 3', { deadlineMs: 200 }),
       ),
     ).toMatchObject({ code: 'SCUBA_DEADLINE' })
-    expect(Date.now() - started).toBeLessThan(1500)
+    // Of a query of minutes.
+    expect(Date.now() - started).toBeLessThan(10_000)
     expect((await leaf.client.query('select 1')).rows).toEqual([[1]])
   })
 
@@ -239,7 +241,7 @@ describe('SQL that is refused', () => {
   })
 })
 
-test('an engine that dies costs a query some time, no row: it is restarted and asked again', { timeout: 60_000 }, async () => {
+test('an engine that dies costs a query some time, no row: it is restarted and asked again', { timeout: 120_000 }, async () => {
   await leaf.client.send('survives', [{ a: 1 }])
   const { enginePid } = await leaf.client.health()
   const slow = leaf.client.query('select count(*) from range(1000) a, range(100000) b where a.range + b.range < 0', { deadlineMs: 60_000 })
@@ -308,10 +310,9 @@ test('the live aggregate says how much of the asked range it knows', async () =>
   expect(answer).toMatchObject({ buckets: [], users: {}, failingUsers: [], hotToMs: 0 })
 })
 
-test('a second leaf on the same folder is refused, and the first goes on', { timeout: 20_000 }, async () => {
+test('a second leaf on the same folder is refused, and the first goes on', { timeout: 60_000 }, async () => {
   const { spawn } = await import('node:child_process')
-  const { entryPoint } = await import('../../../src/platform/spawn.ts')
-  const [command, file] = entryPoint('server/scuba/leaf-main')
+  const [command, file] = program('server/scuba/leaf-main')
   const second = spawn(command, [file, '--dir', leaf.dir, '--socket', join(leaf.dir, 'second.sock')], { stdio: 'ignore' })
   expect(await new Promise((resolve) => second.once('exit', resolve))).toBe(5)
   expect((await leaf.client.health()).pid).toBeGreaterThan(0)

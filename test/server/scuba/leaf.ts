@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createScubaClient, type ScubaClient } from '../../../src/server/scuba/client.ts'
-import { entryPoint } from '../../../src/platform/spawn.ts'
+import { program } from '../../support/program.ts'
 
 /** A real leaf process on a folder of its own. */
 export class Leaf {
@@ -24,7 +24,7 @@ export class Leaf {
   }
 
   async start(isEngineAwaited = true): Promise<void> {
-    const [command, file] = entryPoint('server/scuba/leaf-main')
+    const [command, file] = program('server/scuba/leaf-main')
     this.#child = spawn(command, [file, '--dir', this.dir, '--socket', this.socket, '--log', join(this.dir, 'leaf.log')], {
       stdio: ['ignore', 'ignore', 'inherit'],
     })

@@ -10,7 +10,7 @@ const ROUNDS = 20
 
 test(
   'kill -9 during ingest: every acknowledged row is there exactly once, also those sent again under their key',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const random = createPrng(7)
     const acknowledged = new Set<number>()

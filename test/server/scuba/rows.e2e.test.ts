@@ -8,7 +8,7 @@ afterAll(() => leaf.remove())
 
 test(
   'whatever JSON objects come in, each is a row the engine can read, hot and sealed, with its texts and numbers unchanged',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const text = fc.oneof(fc.string(), fc.string({ unit: 'binary', maxLength: 20 }))
     const value = fc.oneof(

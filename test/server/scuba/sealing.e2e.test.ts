@@ -17,7 +17,7 @@ const manifestOf = (table: string): TableManifest | undefined =>
 
 test(
   'small segments become one with the same rows; the manifest holds the digest of every file, and no other file stays',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     for (let i = 0; i < 16; i += 1) {
       await leaf.client.send('many', [{ i, ...(i % 3 === 0 ? { odd: `x${i}` } : {}) }])
@@ -25,7 +25,7 @@ test(
     }
     const rowsOf = async (): Promise<unknown> => (await leaf.client.query('select i, odd from many order by i')).rows
     const before = await rowsOf()
-    await eventually('one segment', 10_000, async () => (await leaf.client.table('many')).segments === 1)
+    await eventually('one segment', 20_000, async () => (await leaf.client.table('many')).segments === 1)
     expect(await rowsOf()).toEqual(before)
     const segments = [...(manifestOf('many')?.segments.values() ?? [])]
     expect(segments).toMatchObject([{ rows: 16 }])
@@ -35,7 +35,7 @@ test(
     }
     await eventually(
       'one file and no chunk',
-      10_000,
+      20_000,
       () => readdirSync(join(leaf.dir, 'segments')).length === 1 && readdirSync(join(leaf.dir, 'chunks')).length === 0,
     )
   },
@@ -43,7 +43,7 @@ test(
 
 test(
   'while rows come in and are sealed and compacted, every answer holds each acknowledged batch wholly and once',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     const BATCH = 7
     let sent = 0
@@ -91,7 +91,7 @@ test(
   },
 )
 
-test('retention drops the oldest segments, first by age, then by size, and keeps the rest', { timeout: 30_000 }, async () => {
+test('retention drops the oldest segments, first by age, then by size, and keeps the rest', { timeout: 60_000 }, async () => {
   const now = Date.now()
   for (const days of [40, 20, 3, 0]) {
     await leaf.client.send('aging', [{ time: now - days * 86_400_000, days }])
@@ -99,15 +99,15 @@ test('retention drops the oldest segments, first by age, then by size, and keeps
   }
   const daysOf = async (): Promise<unknown[]> => (await leaf.client.query('select days from aging order by 1')).rows.flat()
   await leaf.client.setRetention('aging', { days: 10, gb: 100 })
-  await eventually('both days', 10_000, async () => (await daysOf()).length === 2)
+  await eventually('both days', 20_000, async () => (await daysOf()).length === 2)
   expect(await daysOf()).toEqual([0, 3])
   const bytes = Math.max(...[...(manifestOf('aging')?.segments.values() ?? [])].map((segment) => segment.bytes))
   await leaf.client.setRetention('aging', { days: 10, gb: (bytes * 1.5) / 1e9 })
-  await eventually('only the newer day', 10_000, async () => (await daysOf()).length === 1)
+  await eventually('only the newer day', 20_000, async () => (await daysOf()).length === 1)
   expect(await daysOf()).toEqual([0])
 })
 
-test('a lost segment is never silently absent: answers say what is missing', { timeout: 30_000 }, async () => {
+test('a lost segment is never silently absent: answers say what is missing', { timeout: 60_000 }, async () => {
   await leaf.client.send('holed', [{ a: 1 }, { a: 2 }])
   await leaf.seal('holed')
   await leaf.client.send('holed', [{ a: 3 }])
@@ -120,13 +120,13 @@ test('a lost segment is never silently absent: answers say what is missing', { t
   expect(answer.coverage.missing).toEqual(['holed: 2 rows of segments that are lost'])
 })
 
-test('keys are recognised after their rows were sealed and their journal is gone', { timeout: 30_000 }, async () => {
+test('keys are recognised after their rows were sealed and their journal is gone', { timeout: 60_000 }, async () => {
   await leaf.client.send('keyed', '{"a":1}', { key: 'k' })
   await leaf.client.send('keyed', 'no object\n'.replace('no', '{'), { key: 'only a bad line' })
   const before = readdirSync(join(leaf.dir, 'journal'))
   expect(before.length).toBeGreaterThan(0)
   for (const { name } of await leaf.client.tables()) await leaf.seal(name)
-  await eventually('an emptied journal', 10_000, () => !readdirSync(join(leaf.dir, 'journal')).some((file) => before.includes(file)))
+  await eventually('an emptied journal', 20_000, () => !readdirSync(join(leaf.dir, 'journal')).some((file) => before.includes(file)))
   await leaf.end('SIGKILL')
   await leaf.start()
   expect(await leaf.client.send('keyed', '{"a":1}', { key: 'k' })).toMatchObject({ duplicate: true })

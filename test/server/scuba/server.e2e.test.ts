@@ -14,11 +14,11 @@ import type { ServerHost } from '../../../src/server/host.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths } from '../../../src/platform/paths.ts'
 import { isAlive, readProcessId, signalProcess } from '../../../src/platform/process.ts'
-import { openTokens } from '../../../src/server/api/roles.ts'
 import { createScubaClient } from '../../../src/server/scuba/client.ts'
 import { ensureLeaf, leafPidFile } from '../../../src/server/scuba/process.ts'
 import { createTelemetry } from '../../../src/server/scuba/telemetry.ts'
 import { wireScuba } from '../../../src/server/scuba/wire.ts'
+import { BIN } from '../../support/fleet.ts'
 
 /** A server of scuba alone: the real log, API, controllers, wiring and leaf, as `server.ts` puts them together. */
 const root = mkdtempSync(join(tmpdir(), 'scuba-server-'))
@@ -56,7 +56,7 @@ beforeAll(async () => {
     {
       domains: [{ systems: [scubaSystem], control }],
       wirings,
-      tokens: openTokens(paths.keys),
+      tokens: { find: () => null },
       log,
       status: async () => ({}),
       link: null,
@@ -89,13 +89,12 @@ afterAll(async () => {
   rmSync(root, { recursive: true, force: true })
 })
 
-const DEV = join(import.meta.dirname, '../../../bin/dev.js')
 const env = { ...process.env, MUSTER_STATE_DIR: root, NO_COLOR: '1' }
 
 /** Runs a command as a person or a script would. */
 const muster = (args: string[], stdin = ''): Promise<{ code: number; stdout: string; stderr: string }> =>
   new Promise((resolve) => {
-    const child = execFile(process.execPath, [DEV, ...args], { env, maxBuffer: 1e8 }, (error, stdout, stderr) =>
+    const child = execFile(process.execPath, [BIN, ...args], { env, maxBuffer: 1e8 }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
     )
     child.stdin?.end(stdin)
@@ -118,7 +117,7 @@ const row = (i: number): object => ({
   latency_ms: i % 100,
 })
 
-test('send from a file and a pipe, then query, panel and table show say the same rows', { timeout: 60_000 }, async () => {
+test('send from a file and a pipe, then query, panel and table show say the same rows', { timeout: 120_000 }, async () => {
   const file = join(root, 'rows.ndjson')
   writeFileSync(file, `${Array.from({ length: 400 }, (_, i) => JSON.stringify(row(i))).join('\n')}\nnot json\n`)
   const sent = await json(['scuba', 'send', 'requests', file, '--key', 'file', '--batch', '10KiB'])
@@ -151,15 +150,15 @@ test('send from a file and a pipe, then query, panel and table show say the same
   expect((await json(['scuba', 'table', 'show', 'requests'])).data).toMatchObject({ name: 'requests', rows: 401 })
 })
 
-test('refusals keep their exit code through server and command line', { timeout: 60_000 }, async () => {
+test('refusals keep their exit code through server and command line', { timeout: 120_000 }, async () => {
   expect(await muster(['scuba', 'query', 'select * from request'])).toMatchObject({ code: 3 })
   expect(await muster(['scuba', 'query', 'selec 1'])).toMatchObject({ code: 2 })
   expect(await muster(['scuba', 'send', 'requests', join(root, 'missing')])).toMatchObject({ code: 2 })
   expect((await json(['scuba', 'query', "select * from read_csv('/etc/passwd')"])).error).toMatchObject({ code: 'SCUBA_SQL', exit: 2 })
 })
 
-test('tail shows rows as they come, through the server', { timeout: 30_000 }, async () => {
-  const child = spawn(process.execPath, [DEV, 'scuba', 'tail', 'tailed', '--limit', '2', '--json'], {
+test('tail shows rows as they come, through the server', { timeout: 60_000 }, async () => {
+  const child = spawn(process.execPath, [BIN, 'scuba', 'tail', 'tailed', '--limit', '2', '--json'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -182,7 +181,7 @@ test('tail shows rows as they come, through the server', { timeout: 30_000 }, as
   ])
 })
 
-test('an alert rule fires on rows that breach it, names service and sev, and clears when they stop', { timeout: 60_000 }, async () => {
+test('an alert rule fires on rows that breach it, names service and sev, and clears when they stop', { timeout: 120_000 }, async () => {
   const file = join(root, 'rule.yaml')
   writeFileSync(
     file,
@@ -213,7 +212,7 @@ test('an alert rule fires on rows that breach it, names service and sev, and cle
   }
 })
 
-test('a broken rule file is refused with line and column, and nothing is put', { timeout: 30_000 }, async () => {
+test('a broken rule file is refused with line and column, and nothing is put', { timeout: 60_000 }, async () => {
   const file = join(root, 'broken.yaml')
   writeFileSync(file, 'name: other\ntable: x\nsev: 2\ncalc: count\nfire: "lots"\n')
   const put = await muster(['scuba', 'alert', 'put', file])
@@ -226,7 +225,7 @@ test('a broken rule file is refused with line and column, and nothing is put', {
 
 test(
   "muster's own telemetry arrives; while the leaf is away it waits, and the leaf is started again when it was killed",
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     const before = readProcessId(leafPidFile(paths))
     if (!before) throw new Error('no leaf')

@@ -47,7 +47,7 @@ test('without a schedule a page reaches whoever started the fleet, and `sev onca
   })
   expect(oncall.notes.join()).toContain('no schedule was applied')
   const { incident } = await fleet.data('sev', 'declare', 'first light')
-  await eventually('the page in the file', 5000, () => readFileSync(join(fleet.root, 'pages.log'), 'utf8').includes('first light'))
+  await eventually('the page in the file', 20_000, () => readFileSync(join(fleet.root, 'pages.log'), 'utf8').includes('first light'))
   await fleet.data('sev', 'resolve', String(incident.number), '--cause', 'unknown')
 })
 
@@ -68,7 +68,7 @@ defaults: { team: web, policy: quick }
   await fleet.data('sev', 'schedule', 'apply', file)
   const declaredAt = Date.now()
   const { incident } = await fleet.data('sev', 'declare', 'feed is stale', '--service', 'web')
-  await eventually('the first page', 5000, () => pages.some((page) => page.person === 'tester'))
+  await eventually('the first page', 20_000, () => pages.some((page) => page.person === 'tester'))
   process.kill(fleet.serverPid() ?? 0, 'SIGKILL')
   await fleet.data('up', '--nodes', '1')
   const second = await eventually('the second page', 15_000, () => pages.find((page) => page.person === 'ben'))
@@ -77,7 +77,7 @@ defaults: { team: web, policy: quick }
   expect(new Set(pages.filter((page) => page.person === 'tester' && page.kind === 'page').map((page) => page.key)).size).toBe(1)
 
   await fleet.data('sev', 'ack', String(incident.number))
-  await eventually('the stand-down', 5000, () => pages.some((page) => page.person === 'ben' && page.kind === 'notice'))
+  await eventually('the stand-down', 20_000, () => pages.some((page) => page.person === 'ben' && page.kind === 'notice'))
   const show = await fleet.data('sev', 'show', String(incident.number))
   expect(show.incident).toMatchObject({ state: 'acked', ackedBy: 'tester', nextStepAt: null, paging: [] })
 
@@ -109,7 +109,7 @@ test.skipIf(!hasTmux)(hasTmux ? screen : `${screen} (skipped: no tmux)`, async (
   const tmux = async (...args: string[]): Promise<string> =>
     (await execa('tmux', ['-S', socket, ...args], { env: fleet.env, extendEnv: false })).stdout
   const shows = (text: string): Promise<unknown> =>
-    eventually(`"${text}" on the screen`, 10_000, async () => (await tmux('capture-pane', '-p')).includes(text))
+    eventually(`"${text}" on the screen`, 20_000, async () => (await tmux('capture-pane', '-p')).includes(text))
   await tmux('-f', '/dev/null', 'new-session', '-d', '-x', '80', '-y', '24', process.execPath, BIN, 'sev', 'console')
   try {
     await shows(`SEV2 #${incident.number} feed is stale again`)
@@ -120,7 +120,7 @@ test.skipIf(!hasTmux)(hasTmux ? screen : `${screen} (skipped: no tmux)`, async (
     await tmux('send-keys', 'q')
     await eventually(
       'the end of the console',
-      5000,
+      20_000,
       async () => (await execa('tmux', ['-S', socket, 'ls'], { reject: false, env: fleet.env, extendEnv: false })).exitCode !== 0,
     )
   } finally {

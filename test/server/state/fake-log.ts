@@ -1,5 +1,7 @@
 import type { LogletEntry } from '../../../src/core/contracts/loglet.ts'
 import type { LogRole } from '../../../src/core/contracts/ordered-log.ts'
+import { genesis } from '../../../src/core/delos/virtual-log/genesis.ts'
+import type { RegisterValue } from '../../../src/core/delos/virtual-log/value.ts'
 import { MusterError } from '../../../src/core/kernel/errors.ts'
 import type { BatchLog } from '../../../src/server/state/control-log.ts'
 
@@ -22,6 +24,8 @@ export class FakeLogWorld {
   readonly servers: FakeServer[] = []
   /** read barriers fail, as without a majority */
   isCut = false
+  /** positions that are to be passed over */
+  readonly skips: RegisterValue['skips'] = []
 
   add(): FakeServer {
     const server = new FakeServer(this, this.servers.length)
@@ -70,6 +74,7 @@ class FakeServer {
   #role: LogRole = { isLeader: false, leader: null, term: 0 }
   #listener: ((position: number, batch: Uint8Array) => void) | null = null
   readonly #roleListeners = new Set<(role: LogRole) => void>()
+  readonly #valueListeners = new Set<(value: RegisterValue) => void>()
   readonly #waiting: { position: number; done: () => void }[] = []
 
   constructor(world: FakeLogWorld, number: number) {
@@ -80,6 +85,15 @@ class FakeServer {
   become({ isLeader, leader }: { isLeader: boolean; leader: bigint }): void {
     this.#role = { isLeader, leader, term: this.#role.term + 1 }
     for (const listener of this.#roleListeners) listener(this.#role)
+  }
+
+  /** It hears of a new version of the register. */
+  hear(): void {
+    for (const listener of this.#valueListeners) listener(this.#value())
+  }
+
+  #value(): RegisterValue {
+    return { ...genesis('00000000000000aa', [{ id: '0000000000000001', name: 'a', addresses: [] }]), skips: this.#world.skips }
   }
 
   /** Gives at most so many of what is committed. */
@@ -105,6 +119,7 @@ class FakeServer {
     this.#given = from - 1
     this.#waiting.length = 0
     this.#roleListeners.clear()
+    this.#valueListeners.clear()
     return {
       append: (batch) =>
         new Promise((landed, fail) => world.flights.push({ server: this.number, batch, landed, fail, isAnswered: false, isIn: false })),
@@ -123,6 +138,11 @@ class FakeServer {
       },
       tail: () => this.#given + 1,
       head: () => 1,
+      value: () => this.#value(),
+      onValue: (listener) => {
+        this.#valueListeners.add(listener)
+        return () => this.#valueListeners.delete(listener)
+      },
       localHead: () => 1,
       localTail: () => null,
       read: (first, max) =>

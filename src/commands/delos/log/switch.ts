@@ -30,6 +30,9 @@ export default class LogSwitch extends StoreCommand {
     'etcd-cacert': Flags.string({ description: 'file on each server: who signs the certificates there', helpValue: 'FILE' }),
     'etcd-cert': Flags.string({ description: 'file on each server: its certificate there', helpValue: 'FILE' }),
     'etcd-key': Flags.string({ description: 'file on each server: the key of that', helpValue: 'FILE' }),
+    'etcd-compact': Flags.boolean({
+      description: 'after each trim let that etcd forget old revisions, of all its keys: for an etcd that nobody else uses',
+    }),
     members: Flags.string({ description: 'names of the voters as you take them to be; others are refused', helpValue: 'NAME,…' }),
     'dry-run': Flags.boolean({ description: 'only see whether the next loglet could be made', aliases: ['plan'] }),
     yes: Flags.boolean({ char: 'y', description: 'do not ask' }),
@@ -57,6 +60,7 @@ export default class LogSwitch extends StoreCommand {
       caFile: flags['etcd-cacert'],
       certFile: flags['etcd-cert'],
       keyFile: flags['etcd-key'],
+      compacts: flags['etcd-compact'],
       members: words(flags.members),
     })
     const operator = await this.operator(flags, args.log as 'control' | 'kv')

@@ -8,6 +8,7 @@ export default class SnapshotRestore extends MusterCommand {
   static override description =
     'Refused while a server runs on the context and when it already has a state. Nothing is put in place before the whole file was checked. ' +
     'Do not run the old fleet and the restored one at the same time: both would act on the same rollouts and pages. ' +
+    'Tokens of the API are those of then: what `token revoke` ended since is good again, and has to be revoked again. ' +
     'With --data-dir it makes the directory of one server of `muster delos serve`, always of a new cluster; make that of each server from the same file. ' +
     'With --archive the store is brought on from there, as its servers had it at the last archived position, or at --at or --at-time; for several servers give one of the two.'
   static override args = { file: Args.string({ required: true, description: 'the snapshot' }) }

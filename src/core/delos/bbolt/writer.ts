@@ -1,5 +1,5 @@
 import { assert } from '../../kernel/assert.ts'
-import { compareBytes } from '../kv/select.ts'
+import { compareBytes } from '../kv/sorting.ts'
 import { BUCKET_BYTES, BUCKET_FLAG, ELEMENT_BYTES, encodeMeta, PAGE, PAGE_BYTES, PAGE_HEADER_BYTES } from './page.ts'
 
 /** Where the pages go; offsets only grow, but for the two pages at 0, which come last. */

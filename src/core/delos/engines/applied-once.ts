@@ -26,6 +26,11 @@ export class AppliedOnce {
     for (const row of rows) this.#sessions.set(row[0], { newest: row[1], applied: new Set(row[2]), row })
   }
 
+  /** proposers that are remembered, at most `PROPOSERS_MAX` */
+  get size(): number {
+    return this.#sessions.size
+  }
+
   /** False: it was applied before, or is too late to know. Notes nothing. */
   isNew(proposer: number, seq: number): boolean {
     const session = this.#sessions.get(proposer)

@@ -110,7 +110,7 @@ export function readBatch(bytes: Uint8Array): Batch | null {
     assert(end <= bytes.length, 'an entry ends inside its batch')
     entries.push({
       kind: view.getUint8(at),
-      user: bytes.subarray(at + ENTRY_HEADER_BYTES, userEnd),
+      user: userEnd === at + ENTRY_HEADER_BYTES ? NO_BYTES : bytes.subarray(at + ENTRY_HEADER_BYTES, userEnd),
       authRevision: view.getFloat64(at + 8),
       body: bytes.subarray(userEnd, end),
     })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
-import { certificateSchema, hashSchema, id64Schema, serverNameSchema } from '../member/schema.ts'
+import { certificateSchema, hashSchema, id64Schema, regionSchema, serverNameSchema } from '../member/schema.ts'
 
 /** How long a token is remembered after its time: so long it is told apart from one that never was. */
 export const TOKEN_MEMORY_MS = 7 * 86_400_000
@@ -59,4 +59,20 @@ export const certificateIssued = defineEntry({
   },
 })
 
-export const MEMBER_ENTRIES = [joinTokenIssued, joinTokenUsed, certificateIssued] as const
+/** Servers of this region shall lead whenever they can; null: any may. */
+export const leaderPreferred = defineEntry({
+  type: 'delos.LeaderPreferred',
+  body: z.object({ region: regionSchema.nullable() }),
+  notable: ({ region }) => ({
+    system: 'delos',
+    kind: 'member',
+    target: region ?? 'any',
+    service: null,
+    text: region === null ? 'any server may lead' : `servers in ${region} shall lead`,
+  }),
+  apply: (db, { region }, meta) => {
+    db.run('INSERT OR REPLACE INTO delos_preferred_leader (one, region, author, at) VALUES (1, ?, ?, ?)', region, meta.actor, meta.at)
+  },
+})
+
+export const MEMBER_ENTRIES = [joinTokenIssued, joinTokenUsed, certificateIssued, leaderPreferred] as const

@@ -1,5 +1,4 @@
-import type { RangeRequest, RequestOp, TxnRequest } from '../wire/messages.ts'
-import type { PutRequest } from '../wire/messages.ts'
+import { SORT_ORDER, SORT_TARGET, type PutRequest, type RangeRequest, type RequestOp, type TxnRequest } from '../wire/messages.ts'
 import type { RpcError } from '../wire/service.ts'
 import type { KvCommand } from './command.ts'
 import { KV_ERRORS } from './errors.ts'
@@ -34,6 +33,18 @@ export function checkRange(request: RangeRequest): RpcError | null {
   if (request.key === '') return KV_ERRORS.emptyKey
   const isKnown = request.sort_order >= 0 && request.sort_order <= 2 && request.sort_target >= 0 && request.sort_target <= 4
   return isKnown ? null : KV_ERRORS.invalidSortOption
+}
+
+/** The same for etcd's `RangeStream` (3.7, `checkRangeStreamRequest`): what has to be known as a whole before its beginning is no stream. */
+export function checkPages(request: RangeRequest): RpcError | null {
+  const refusal = checkRange(request)
+  if (refusal !== null) return refusal
+  const { sort_order: order, sort_target: target } = request
+  const isByKey = order === SORT_ORDER.none || (order === SORT_ORDER.ascend && target === SORT_TARGET.key)
+  if (!isByKey) return KV_ERRORS.streamSorted
+  const { min_mod_revision, max_mod_revision, min_create_revision, max_create_revision } = request
+  const isFiltered = [min_mod_revision, max_mod_revision, min_create_revision, max_create_revision].some((bound) => bound !== 0)
+  return isFiltered ? KV_ERRORS.streamFiltered : null
 }
 
 function checkPut(request: PutRequest): RpcError | null {

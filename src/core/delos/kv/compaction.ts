@@ -20,6 +20,7 @@ export function compact(state: KvState, revision: number): CompactionResponse | 
 /** Throws away at most `budget` versions or looks at as many keys. @returns whether there is more to do */
 export function compactStep(state: KvState, budget: number): boolean {
   const { journal } = state
+  for (const { revision } of state.pins) if (revision < state.compactRevision) return true
   let left = budget
   while (left > 0) {
     const version = journal.at(state.compactPlace)

@@ -42,6 +42,13 @@ export const KV_ERRORS = {
   invalidAuthManagement: error(3, 'etcdserver: invalid auth management'),
   authRevisionOld: error(3, 'etcdserver: revision of auth store is old'),
 
+  /** etcd 3.7's code for what it cannot stream; clients ask for a `Range` then. */
+  streamSorted: error(12, 'etcdserver: RangeStream does not support custom sort orders'),
+  streamFiltered: error(12, 'etcdserver: RangeStream does not support revision filters'),
+
+  /** Not of etcd: a stream of keys whose store was replaced by another server's. */
+  storeReplaced: error(14, 'muster: this server took over the rows of another one; ask again'),
+
   /** Not of etcd: of the native protocol. */
   badFrame: error(3, 'delos: a frame that is none'),
   sessionUnknown: error(5, 'delos: the session is not known'),

@@ -32,6 +32,8 @@ export interface KvState {
   compactRevision: number
   /** versions written by the command that is being applied; its revision is `revision + 1` if there are any */
   written: number
+  /** revisions that are being read: compaction takes nothing away while one of them is below what it keeps */
+  readonly pins: Set<{ readonly revision: number }>
   epoch: number
   cursor: number
   sizeBytes: number
@@ -54,6 +56,7 @@ export function createState(options: KvOptions): KvState {
     revision: 1,
     compactRevision: -1,
     written: 0,
+    pins: new Set(),
     epoch: 0,
     cursor: 0,
     sizeBytes: 0,

@@ -1,6 +1,7 @@
 import type * as m from '../wire/messages.ts'
 import type { RpcError } from '../wire/service.ts'
 import type { AppliedAt, Identity, KvCommand, ResponseOf } from './command.ts'
+import type { RangePages, Reading } from './reading.ts'
 import type { KvRules } from './rules.ts'
 import type { KvChanges, KvRows, LeaseRow } from './rows.ts'
 import type { Version } from './version.ts'
@@ -51,6 +52,10 @@ export interface KvStore {
   compactStep(budget: number): boolean
 
   range(request: m.RangeRequest, who: Identity): m.RangeResponse | RpcError
+  /** The same in steps, for one that may be long. */
+  openRange(request: m.RangeRequest, who: Identity): Reading<m.RangeResponse> | RpcError
+  /** The same in parts, for etcd's `RangeStream`. Who loses the right to read meanwhile is refused the rest. */
+  openPages(request: m.RangeRequest, who: Identity): RangePages | RpcError
   /** A txn that only reads, without the log. */
   readTxn(request: m.TxnRequest, who: Identity): m.TxnResponse | RpcError
   /** Whether a txn may be answered by `readTxn`. */
@@ -71,7 +76,7 @@ export interface KvStore {
 
   alarms(type: number): m.AlarmMember[]
   isRaisedForDisk(memberId: bigint): boolean
-  hashKv(revision: number): m.HashKVResponse | RpcError
+  openHashKv(revision: number): Reading<m.HashKVResponse> | RpcError
   hash(): m.HashResponse
 
   /** Null: permitted. For watches and all that reads outside `range`. */

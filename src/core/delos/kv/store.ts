@@ -5,15 +5,16 @@ import { alarmsOf, changeAlarm, isRaisedForDisk, refuseByAlarm, refuseReading } 
 import { changeAuth, refuseAccess, refuseAdmin } from './auth.ts'
 import { authenticate, authStatus, identityOfCommonName, roleGet, roleList, userGet, userList } from './auth-queries.ts'
 import { emptyChanges, isEmpty, mergeSmallRows } from './changes.ts'
-import { check, checkRange, checkTxn } from './check.ts'
+import { check, checkPages, checkRange, checkTxn } from './check.ts'
 import type { CommandResponses, KvCommand } from './command.ts'
 import { compact, compactStep } from './compaction.ts'
 import { chainSmallRows, chainVersion } from './digest.ts'
-import { hashKv } from './hash-kv.ts'
+import { isRpcError, KV_ERRORS } from './errors.ts'
 import { checkpointLeases, expireLeases, grantLease, revokeLease, rowOf } from './leases.ts'
 import { applyOps } from './ops.ts'
 import { refuseCommand, refuseLeaseKeys, refuseTxn } from './permits.ts'
 import { dump, load } from './persistence.ts'
+import { readHashKv, readPages, readRange } from './reading.ts'
 import { KV_RULES } from './rules.ts'
 import type { KvRows, StateRow } from './rows.ts'
 import { select } from './select.ts'
@@ -129,6 +130,25 @@ export function createStore(options: Partial<KvOptions> = {}, rows: KvRows | nul
       refuseAccess(state.auth, who, 'read', request.key, request.range_end) ??
       refuseReading(state) ??
       select(state, request),
+    openRange: (request, who) =>
+      checkRange(request) ??
+      refuseAccess(state.auth, who, 'read', request.key, request.range_end) ??
+      refuseReading(state) ??
+      readRange(state, request),
+    openPages: (request, who) => {
+      const opened = state
+      const refuse = (): RpcError | null => refuseAccess(opened.auth, who, 'read', request.key, request.range_end) ?? refuseReading(opened)
+      const pages = checkPages(request) ?? refuse() ?? readPages(opened, request)
+      if (isRpcError(pages)) return pages
+      const { revision } = opened.auth
+      return {
+        step: (bytesMax) => {
+          // The rows of another server took the place of these: what is left of them is nobody's to read any more.
+          if (opened !== state) return KV_ERRORS.storeReplaced
+          return (opened.auth.revision === revision ? refuseReading(opened) : refuse()) ?? pages.step(bytesMax)
+        },
+      }
+    },
     readTxn: (request, who) => {
       assert(isReadOnly(request), 'a txn that writes goes through the log')
       return checkTxn(request, state.options.txnOpsMax) ?? refuseTxn(state, who, request) ?? refuseReading(state) ?? txn(state, request)
@@ -177,7 +197,7 @@ export function createStore(options: Partial<KvOptions> = {}, rows: KvRows | nul
 
     alarms: (type) => alarmsOf(state, type),
     isRaisedForDisk: (memberId) => isRaisedForDisk(state, memberId),
-    hashKv: (revision) => hashKv(state, revision),
+    openHashKv: (revision) => readHashKv(state, revision),
     hash: () => ({ header: header(state.revision), hash: chain() }),
 
     mayRead: (who, key, rangeEnd) => refuseAccess(state.auth, who, 'read', key, rangeEnd),

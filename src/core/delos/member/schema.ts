@@ -9,6 +9,8 @@ export const serialSchema = z.string().regex(/^[0-9a-f]{32}$/, 'a serial number 
 export const serverNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9][\w.-]{0,62}$/, 'a name of a server is letters, digits, "_", "-" and ".", at most 63')
+/** Where a server is, in the team's own words, such as `eu` or `rack-3`. */
+export const regionSchema = z.string().regex(/^[A-Za-z0-9][\w.-]{0,62}$/, 'a region is letters, digits, "_", "-" and ".", at most 63')
 export const peersAddressSchema = z.string().refine((text) => parseAddress(text) !== null, 'an address is HOST:PORT')
 const timeSchema = z.number().int().min(0)
 

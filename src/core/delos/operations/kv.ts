@@ -148,4 +148,39 @@ export const kvHistory = defineAction({
   }),
 })
 
-export const kvOperations = [kvGet, kvPut, kvDel, kvTxn, kvCompact, kvHistory]
+export const LEVEL_MAX = 1000
+
+export const kvLevel = defineAction({
+  name: 'delos.kv.level',
+  summary: 'List one level of the tree of keys below a prefix, with how many keys are below each.',
+  isMutation: false,
+  input: z.object({
+    /** the prefix, with the separator it ends with; '': the root */
+    key: keysFields.key,
+    isKeyBase64: keysFields.isKeyBase64,
+    separator: z.string().min(1).max(16).default('/'),
+    /** a child of before: go on behind it */
+    after: keysFields.key.optional(),
+    isAfterBase64: z.boolean().default(false),
+    limit: z.number().int().min(1).max(LEVEL_MAX).default(200),
+  }),
+  output: z.object({
+    revision: revisionSchema,
+    /** keys below the prefix, on all levels */
+    count: z.number().int(),
+    children: z.array(
+      z.object({
+        /** whole; of a prefix with the separator */
+        key: z.string(),
+        isKeyBase64: z.literal(true).optional(),
+        isPrefix: z.boolean(),
+        /** keys below a prefix; 1 of a key */
+        count: z.number().int(),
+      }),
+    ),
+    /** there are others behind */
+    more: z.boolean(),
+  }),
+})
+
+export const kvOperations = [kvGet, kvPut, kvDel, kvTxn, kvCompact, kvHistory, kvLevel]

@@ -53,12 +53,38 @@ export const status = defineAction({
   isMutation: false,
   input: z.object({}),
   output: z.object({
-    /** what a failure can take, e.g. `single (one disk)` */
+    /** of the log of muster's own state: `single`, `quorum 3`, `etcd`; with `+archive` when it is archived */
     durability: z.string(),
+    /** all of the fleet, as the one that answers sees them */
+    servers: z.array(
+      z.object({
+        name: z.string(),
+        id: z.string(),
+        role: z.string(),
+        leads: z.boolean(),
+        region: z.string().nullable(),
+        /** why it is not reached; null: it is */
+        trouble: z.string().nullable(),
+        /** batches that it is behind; null: not known, as all that follows */
+        lag: z.number().int().nullable(),
+        /** a write of the log until fdatasync returned, ms */
+        syncP50Ms: z.number().nullable(),
+        syncP99Ms: z.number().nullable(),
+        /** how much its clock is ahead, ms */
+        clockOffMs: z.number().nullable(),
+      }),
+    ),
     logs: z.array(
       z.object({
         log: logNameSchema,
         loglet: z.string(),
+        /** name of the server that leads it; null: none does */
+        leader: z.string().nullable(),
+        durability: z.string(),
+        /** the last change of leaders that the asked server saw, and how long nobody led; null: none since it started */
+        lastChange: z.object({ at: z.number(), from: z.string(), to: z.string(), gapMs: z.number() }).nullable(),
+        /** of the last change of where it lies: how long nothing could be written; null: none, or nobody wanted to */
+        lastSwitchGapMs: z.number().nullable(),
         head: z.number().int(),
         tail: z.number().int(),
         dir: z.string(),
@@ -77,4 +103,77 @@ export const status = defineAction({
   }),
 })
 
-export const logOperations = [logList, logShow, status]
+/** Positions are those people use: numbers of entries. `batch…` are those of the log beneath, where a batch of entries takes one. */
+const chainSegmentSchema = z.object({
+  /** hexadecimal */
+  loglet: z.string(),
+  kind: z.string(),
+  /** whose files, which voters, or which etcd */
+  where: z.string(),
+  first: z.number().int(),
+  /** position after its last entry; null: it takes appends */
+  end: z.number().int().nullable(),
+  batchFirst: z.number().int(),
+  batchEnd: z.number().int().nullable(),
+  /** how the log came there; null: it began there, or nobody noted it */
+  moved: z.object({ at: z.number(), actor: z.string() }).nullable(),
+})
+
+export const chainServerSchema = z.object({
+  server: z.number().int(),
+  id: z.string(),
+  name: z.string(),
+  role: z.string(),
+  leads: z.boolean(),
+  isSelf: z.boolean(),
+  /** why it is not reached; null: it is */
+  trouble: z.string().nullable(),
+  /** batches of the control log that it is behind; null: not known */
+  lag: z.number().int().nullable(),
+  /** position in the control log up to which it has applied; null: not known */
+  applied: z.number().int().nullable(),
+})
+
+export const chainMarkSchema = z.object({
+  kind: z.enum(['incident', 'rollout']),
+  /** as commands name it: `12`, `r34` */
+  id: z.string(),
+  title: z.string(),
+  state: z.string(),
+  /** positions of its first and its last entry in the control log; null: it goes on */
+  from: z.number().int(),
+  to: z.number().int().nullable(),
+  at: z.number(),
+})
+
+export const MARKS_MAX = 500
+
+export const logChain = defineAction({
+  name: 'delos.log.chain',
+  summary: 'Show of which loglets the logs are made, who keeps them, and what incidents and rollouts stand in them.',
+  isMutation: false,
+  input: z.object({
+    /** incidents and rollouts, the newest of each */
+    marks: z.number().int().min(0).max(MARKS_MAX).default(100),
+  }),
+  output: z.object({
+    now: z.number(),
+    logs: z.array(
+      z.object({
+        log: logNameSchema,
+        /** of the register */
+        version: z.number().int(),
+        head: z.number().int(),
+        tail: z.number().int(),
+        segments: z.array(chainSegmentSchema),
+        skips: z.array(z.object({ position: z.number().int(), reason: z.string() })),
+        /** ms without a change at the last switch; null: not seen */
+        lastGapMs: z.number().nullable(),
+      }),
+    ),
+    servers: z.array(chainServerSchema),
+    marks: z.array(chainMarkSchema),
+  }),
+})
+
+export const logOperations = [logList, logShow, logChain, status]

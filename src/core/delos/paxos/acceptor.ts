@@ -51,11 +51,12 @@ function hasEnded(r: Replica): boolean {
   return r.end !== null && r.rules.isSealSticky
 }
 
-/** From now on only ballots that carry out the seal pass. */
+/**
+ * From now on only ballots that carry out the seal pass. A promise says so, and is on disk with it. What a leader seals by itself is no
+ * promise to anyone: that the end was taken says its record, which is on disk before it is acknowledged, so nobody waits for a second file.
+ */
 function sealHere(r: Replica): void {
-  if (r.isSealed || !r.rules.isSealSticky) return
-  r.isSealed = true
-  writeState(r)
+  if (r.rules.isSealSticky) r.isSealed = true
 }
 
 export function onPrepare(r: Replica, from: number, message: Of<'prepare'>): void {
@@ -68,7 +69,10 @@ export function onPrepare(r: Replica, from: number, message: Of<'prepare'>): voi
     return send(r, from, { kind: 'refuse', ballot, promised: r.promised, isSealed: r.isSealed })
   }
   promise(r, ballot)
-  if (isSealing) sealHere(r)
+  if (isSealing && !r.isSealed && r.rules.isSealSticky) {
+    sealHere(r)
+    writeState(r)
+  }
   // Who was promised gets its time: two candidates that take turns would never end.
   if (from !== r.config.self) hearOf(r)
   const accepted: Accepted[] = []

@@ -8,8 +8,13 @@ export class Writer {
   #bytes: Uint8Array
   #view: DataView
   #length = 0
+  readonly #apartFrom: number
+  /** bytes that are not copied, and the length before them */
+  readonly #apart: { at: number; bytes: Uint8Array }[] = []
 
-  constructor(capacity: number) {
+  /** @param apartFrom raw bytes of at least this length stay where they are, for `pieces` */
+  constructor(capacity: number, apartFrom = Number.POSITIVE_INFINITY) {
+    this.#apartFrom = apartFrom
     this.#bytes = new Uint8Array(capacity)
     this.#view = new DataView(this.#bytes.buffer)
   }
@@ -52,6 +57,10 @@ export class Writer {
 
   /** The bytes alone; who reads them must know how many. */
   raw(bytes: Uint8Array): void {
+    if (bytes.length >= this.#apartFrom) {
+      this.#apart.push({ at: this.#length, bytes })
+      return
+    }
     const at = this.#room(bytes.length)
     this.#bytes.set(bytes, at)
   }
@@ -70,11 +79,20 @@ export class Writer {
     this.#length = 0
   }
 
-  /** What was written; `patch` sets a u32 that was not known before. */
-  finish(patch?: { at: number; value: (bytes: Uint8Array) => number }): Uint8Array {
-    const bytes = this.#bytes.subarray(0, this.#length)
-    if (patch !== undefined) this.#view.setUint32(patch.at, patch.value(bytes), true)
-    return bytes
+  /** What was written, when nothing of it is apart. */
+  finish(): Uint8Array {
+    return this.since(0)
+  }
+
+  /** What was written, in order. The first piece, and every other one, is the writer's own; the one behind it is not. */
+  pieces(): Uint8Array[] {
+    const pieces: Uint8Array[] = []
+    let from = 0
+    for (const { at, bytes } of this.#apart) {
+      pieces.push(this.#bytes.subarray(from, at), bytes)
+      from = at
+    }
+    return [...pieces, this.since(from)]
   }
 }
 

@@ -221,6 +221,8 @@ function getMessage(r: Reader): Message {
 // --- frames
 
 const FRAME_HINT_BYTES = 128
+/** Payloads from this length on are not copied into a frame in pieces. */
+const APART_BYTES_MIN = 16 * 1024
 
 /** About what the batches of a message take, so that a large frame is not copied while it grows. */
 function payloadBytes(message: Message): number {
@@ -239,15 +241,34 @@ export interface Frame {
 
 export function encodeFrame(loglet: number, from: number, message: Message): Uint8Array {
   const w = new Writer(FRAME_HINT_BYTES + payloadBytes(message))
+  encode(w, loglet, from, message)
+  return w.finish()
+}
+
+/** The same bytes in pieces, to be sent one after the other: long payloads are not copied, so they must stay as they are until that is done. */
+export function encodeFramePieces(loglet: number, from: number, message: Message): Uint8Array[] {
+  const isLong = payloadBytes(message) >= APART_BYTES_MIN
+  return isLong ? encode(new Writer(4 * FRAME_HINT_BYTES, APART_BYTES_MIN), loglet, from, message) : [encodeFrame(loglet, from, message)]
+}
+
+function encode(w: Writer, loglet: number, from: number, message: Message): Uint8Array[] {
   w.u32(0)
   w.u32(0)
   w.u32(loglet)
   w.u16(from)
   w.u8(KINDS.indexOf(message.kind))
   putMessage(w, message)
-  const bytes = w.finish({ at: 0, value: (all) => all.length - LENGTH_BYTES })
-  new DataView(bytes.buffer, bytes.byteOffset).setUint32(LENGTH_BYTES, crc32c(bytes, 2 * LENGTH_BYTES), true)
-  return bytes
+  const pieces = w.pieces()
+  let [crc, length] = [0, 0]
+  for (const piece of pieces) {
+    crc = crc32c(piece, length === 0 ? 2 * LENGTH_BYTES : 0, piece.length, crc)
+    length += piece.length
+  }
+  const head = w.since(0)
+  const view = new DataView(head.buffer, head.byteOffset)
+  view.setUint32(0, length - LENGTH_BYTES, true)
+  view.setUint32(LENGTH_BYTES, crc, true)
+  return pieces
 }
 
 /**

@@ -44,8 +44,8 @@ export const CHUNK_BYTES_MAX = 1024 * 1024
 export const CHUNK_BATCHES_MAX = 64
 /** Accepts under way to one server. */
 export const IN_FLIGHT_MAX = 16
-/** Chosen batches kept in memory for servers that lag a little; older ones come from the files. */
-export const CACHE_BYTES_MAX = 32 * 1024 * 1024
+/** Chosen batches kept in memory for servers that lag a little; older ones come from the files. What is kept for long, V8 gives back late. */
+export const CACHE_BYTES_MAX = 4 * 1024 * 1024
 export const CACHE_BATCHES_MAX = 8192
 /** Reads waiting for a round at one server. */
 export const READS_WAITING_MAX = 100_000

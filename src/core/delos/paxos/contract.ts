@@ -36,6 +36,11 @@ export type Input =
   | { kind: 'moveLeader'; now: number; to: number }
   /** begin an election now: the first server of a new loglet */
   | { kind: 'campaign'; now: number }
+  /**
+   * a majority of the voters promised `ballot`, this server's, on their disks before the loglet was part of the chain, and nobody had accepted
+   * anything: phase 1 is over. Without effect if a higher ballot was promised here since, or its round is none of this loglet's
+   */
+  | { kind: 'elected'; now: number; ballot: Ballot }
   | { kind: 'socketReset'; now: number; peer: number }
   /** wall and monotonic clock disagree: the lease may be over without this server's clock showing it */
   | { kind: 'dropLease'; now: number }
@@ -104,6 +109,8 @@ export interface Durable {
   base: { slot: number; position: number }
   /** found at this start: slots whose record is damaged, or may have been and is gone (a bad last record: `{from, to: null}`) */
   unknown: SlotRange[]
+  /** made by this process and run by none yet: what it promised is a ballot alone, and no lease */
+  isUnused?: boolean
 }
 
 export const FRESH: AcceptorState = { promised: 0, isSealed: false, unknown: [] }

@@ -1,6 +1,7 @@
+import { assert } from '../../kernel/assert.ts'
 import { beginStream, isBoundByLease, promise, take } from './acceptor.ts'
 import { setLeader } from './answers.ts'
-import { ballotOf, roundOf } from './ballot.ts'
+import { ballotOf, roundOf, serverOf, type Ballot } from './ballot.ts'
 import { advanceCommitted } from './chosen.ts'
 import { majorityOf } from './config.ts'
 import { teach } from './catch-up.ts'
@@ -59,22 +60,32 @@ export function tickElection(r: Replica): void {
   if (r.now < election.resendAt) return
   election.resendAt = r.now + r.config.timers.heartbeatMs
   if (r.role === 'candidate') sendPrepare(r)
+  else sendProbe(r)
 }
 
 function probe(r: Replica): void {
   r.role = 'probing'
   setLeader(r, null)
-  const until = r.now + r.config.timers.heartbeatMs * 2
   r.election = {
     ballot: nextBallot(r),
     released: 0,
     granted: new Set([r.config.self]),
     promises: new Map(),
-    until,
-    resendAt: Number.MAX_SAFE_INTEGER,
+    // Long enough for an answer from as far as the timers are made for.
+    until: r.now + r.config.timers.suspectMs,
+    resendAt: r.now + r.config.timers.heartbeatMs,
   }
   if (majorityOf(r.config.voters) === 1) return beginCandidacy(r, 0)
-  for (const to of others(r)) send(r, to, { kind: 'probe', ballot: r.election.ballot, tail: r.tail, committed: r.committed })
+  sendProbe(r)
+}
+
+/** Who refused is asked again: soon the old leader's lease may be over there too. */
+function sendProbe(r: Replica): void {
+  const { election } = r
+  if (election === null) return
+  for (const to of others(r)) {
+    if (!election.granted.has(to)) send(r, to, { kind: 'probe', ballot: election.ballot, tail: r.tail, committed: r.committed })
+  }
 }
 
 /** Phase 1 with a new ballot; `released`: the ballot whose leader handed over. */
@@ -148,6 +159,16 @@ export function onPromise(r: Replica, from: number, message: Of<'promise'>): voi
   }
   r.stream.tail = r.committed
   beginLead(r, ballot, recovered, wantsSeal(r) || recovered.isSealed)
+}
+
+/** Phase 1 was made while the loglet was not part of the chain, so that there is nothing to take over: leads at once. */
+export function onElected(r: Replica, ballot: Ballot): void {
+  assert(serverOf(ballot) === r.config.self, "a ballot is its own server's")
+  const isFree = r.isVoter && r.lead === null && r.end === null && r.tail === 0
+  if (!isFree || r.promised !== ballot || roundOf(ballot) <= r.config.lastRound) return
+  r.election = null
+  beginStream(r, ballot)
+  beginLead(r, ballot, { chosen: [], suffix: [], isSealed: false }, wantsSeal(r))
 }
 
 export function onRefuse(r: Replica, _from: number, message: Of<'refuse'>): void {

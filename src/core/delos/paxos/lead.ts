@@ -93,7 +93,8 @@ export function enqueue(r: Replica, lead: Lead, asker: Asker, batch: Batch): voi
 
 /** Proposes what waits, as far as the window allows. */
 function pump(r: Replica, lead: Lead): void {
-  if (r.role !== 'leader' || lead.isSealing || lead.moving !== null) return
+  // Also behind an own entry that is not chosen yet: they are chosen in order. Only reads have to wait for it.
+  if (lead.isSealing || lead.moving !== null) return
   let underWay = 0
   for (let slot = r.committed + 1; slot <= r.stream.tail; slot += 1) underWay += sizeOf((r.log.get(slot) as { batch: Batch }).batch)
   let proposed = 0

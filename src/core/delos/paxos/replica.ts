@@ -7,12 +7,12 @@ import { onForward, onForwardReply, onRead, onReadIndex, onPropose, onReadReply,
 import { sizeOf } from './chosen.ts'
 import { checkConfig, majorityOf, type LogletConfig } from './config.ts'
 import type { Durable, Input, Output } from './contract.ts'
-import { beginCandidacy, electionAt, onProbe, onProbeReply, onPromise, onRefuse, onTakeOver, tickElection } from './election.ts'
+import { beginCandidacy, electionAt, onElected, onProbe, onProbeReply, onPromise, onRefuse, onTakeOver, tickElection } from './election.ts'
 import { stepDown } from './lead-end.ts'
 import { beginMove, beginSeal, countCommitted, onAccepted, onHeartbeatReply, tickLead } from './lead.ts'
 import type { Message } from './messages.ts'
 import { RULES, type Rules } from './rules.ts'
-import type { Replica, Role } from './state.ts'
+import type { Lead, Replica, Role } from './state.ts'
 import { emptyOutput, flushDraft, onPersisted } from './writes.ts'
 
 export type { Replica } from './state.ts'
@@ -27,7 +27,7 @@ export function createReplica(config: LogletConfig, durable: Durable, prng: Prng
   const highest = durable.accepted.reduce((ballot, accepted) => Math.max(ballot, accepted.ballot), durable.state.promised)
   const { suspectMs, suspectJitterMs, leaseMs } = config.timers
   // A server that never promised anything can have promised no lease.
-  const graceMs = highest === 0 ? 0 : rules.graceMs(leaseMs)
+  const graceMs = highest === 0 || durable.isUnused === true ? 0 : rules.graceMs(leaseMs)
   const unknown = [...durable.state.unknown, ...durable.unknown].map((range) => ({ ...range }))
   const r: Replica = {
     config,
@@ -37,7 +37,8 @@ export function createReplica(config: LogletConfig, durable: Durable, prng: Prng
     now,
     role: 'follower',
     promised: highest,
-    isSealed: durable.state.isSealed && rules.isSealSticky,
+    // A leader that seals leaves no other word of it here than the end itself.
+    isSealed: rules.isSealSticky && (durable.state.isSealed || durable.accepted.some(({ batch }) => batch.kind === 'end')),
     promisedAtStart: highest,
     log: new Map(durable.accepted.filter(({ slot }) => slot > durable.base.slot).map((accepted) => [accepted.slot, accepted])),
     logFrom: durable.base.slot + 1,
@@ -131,6 +132,8 @@ function take(r: Replica, input: Input): void {
       return r.lead === null ? undefined : beginMove(r, r.lead, input.to)
     case 'campaign':
       return beginCandidacy(r, 0)
+    case 'elected':
+      return onElected(r, input.ballot)
     case 'socketReset':
       return onSocketReset(r, input.peer)
     case 'dropLease':
@@ -185,9 +188,20 @@ function onRefused(r: Replica, from: number, message: Extract<Message, { kind: '
   onRefuse(r, from, message)
   const { lead } = r
   if (lead === null || message.ballot !== lead.ballot) return
-  if (message.promised > lead.ballot) stepDown(r, 'higherBallot')
+  if (message.promised > lead.ballot) outbid(r, lead)
   // Someone began a seal: it is carried out, in this ballot.
   else if (message.isSealed && r.role === 'leader') beginSeal(r, lead)
+}
+
+/**
+ * One server promised a higher ballot, perhaps its own, and takes nothing from this leader any more; only a still higher ballot brings it back.
+ * Nobody else may begin while those who follow are bound by their lease, so it is this leader's to do, and at once. Not before a majority
+ * follows or a heartbeat has passed: the other may have won, whose heartbeat then ends this lead, and two that outbid each other never end.
+ */
+function outbid(r: Replica, lead: Lead): void {
+  if (lead.majorityTick === 0 && lead.tick < 2) return
+  stepDown(r, 'higherBallot')
+  beginCandidacy(r, 0)
 }
 
 function onTick(r: Replica): void {

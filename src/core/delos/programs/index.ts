@@ -1,4 +1,5 @@
 import * as kv from './kv.ts'
+import { level } from './kv-level.ts'
 import * as lease from './lease.ts'
 import * as lock from './lock.ts'
 import type { StoreOperation } from './program.ts'
@@ -7,6 +8,7 @@ import { txn } from './txn.ts'
 /** By the operation's name: how it is asked of a store, near or far. Inputs were checked by the operation's schema. */
 const STORE_OPERATIONS = {
   'delos.kv.get': kv.get,
+  'delos.kv.level': level,
   'delos.kv.put': kv.put,
   'delos.kv.del': kv.del,
   'delos.kv.txn': txn,

@@ -10,7 +10,8 @@ import type { RegisterValue } from './value.ts'
  *    when every state up to that id is on disk, never before. If that fails, the process ends. The machine itself holds back what
  *    depends on a write; everything in `send` may leave at once.
  * 3. Messages may be lost, doubled, late or out of order.
- * 4. `known`: values that were decided and are on disk here, ascending versions; some may be left out, the last one counts.
+ * 4. `known`: values that were decided and are on disk here, ascending versions; some may be left out, the last one counts. The file may say
+ *    of the last one only that it was accepted: what belongs to `accepted` is kept over a restart like what belongs to `held`.
  *    A segment is opened, and a server is let in, only by a value given here.
  * 5. `etcd`: requests to the etcd that the decider names; each is answered by one `etcd` input, with `unknown` if the outcome is.
  * 6. `wakeAt`: a `tick` is due then.
@@ -42,6 +43,8 @@ export type RegisterInput =
   | { kind: 'persisted'; now: number; upTo: number }
   /** compare and set: `value` is to be the version after the one this server holds. Answered by a reply */
   | { kind: 'propose'; now: number; requestId: number; value: RegisterValue }
+  /** a proposal of this server is to come: what can be asked before it is asked now (phase 1). Not answered */
+  | { kind: 'reserve'; now: number }
   | { kind: 'etcd'; now: number; requestId: number; answer: EtcdAnswer }
 
 export interface EtcdRequest {

@@ -4,9 +4,10 @@ import type { RegisterState } from './register-contract.ts'
 import { registerValueSchema } from './value.ts'
 
 /*
- * The file of a register: two slots (two files, as their size varies) with the same content. A new state is written and synced to the
- * first, then to the second, and counts as on disk after both; the directory is synced when they are created. A write torn
- * anywhere leaves the other slot; so does damage later. A slot, little-endian:
+ * The file of a register: three slots (three files, as their size varies), of which two have the newest state and one the state before. A new
+ * one is written to the oldest and to one of the others at the same time, and counts as on disk after both; the very first goes to the first
+ * slot, and then to all. The directory is synced when they are created. A write torn anywhere leaves the third slot; damage of any one
+ * slot later leaves another with the same. A slot, little-endian; what follows it is padding:
  *
  *   0 "MUSTERRG"   8 format u32   12 crc32c u32 (of bytes 16 to the end)   16 generation u64   24 length u32   28 state, JSON
  */
@@ -22,7 +23,7 @@ const stateSchema = z.object({
 })
 
 export interface RegisterSlot {
-  /** counts the writes; the higher one of the two is the valid one */
+  /** counts the writes; the highest one is the valid one */
   generation: number
   state: RegisterState
 }
@@ -51,20 +52,32 @@ function decodeSlot(bytes: Uint8Array): RegisterSlot | 'newer' | null {
   return parsed.success ? { generation: Number(view.getBigUint64(16, true)), state: parsed.data } : 'newer'
 }
 
+/** @returns the two slots that the next state goes to: the oldest ones. @param generations of the slots, 0: not readable, or not there */
+export function slotsToWrite(generations: readonly number[]): number[] {
+  const order = generations.map((_, slot) => slot).sort((a, b) => (generations[a] ?? 0) - (generations[b] ?? 0))
+  return order.slice(0, 2)
+}
+
+/** Of one slot, 0: it is not readable. */
+export function generationOf(bytes: Uint8Array | null): number {
+  const slot = bytes === null ? null : decodeSlot(bytes)
+  return slot === null || slot === 'newer' ? 0 : slot.generation
+}
+
 /**
- * What a register's two slots say; null: that file is not there.
+ * What a register's slots say; null: that file is not there.
  * - `fresh`: never written
- * - `damaged`: neither can be trusted; this server must not vote with it any more
+ * - `damaged`: none can be trusted; this server must not vote with it any more
  * - `newer`: written by a program that knows more; nothing may be concluded from it
  */
 export type RegisterFile = { kind: 'fresh' } | { kind: 'slot'; slot: RegisterSlot } | { kind: 'damaged' } | { kind: 'newer' }
 
-export function decodeRegisterFile(first: Uint8Array | null, second: Uint8Array | null): RegisterFile {
-  if ((first === null || first.length === 0) && (second === null || second.length === 0)) return { kind: 'fresh' }
-  const slots = [first, second].map((bytes) => (bytes === null ? null : decodeSlot(bytes)))
+export function decodeRegisterFile(files: readonly (Uint8Array | null)[]): RegisterFile {
+  const isThere = files.map((bytes) => bytes !== null && bytes.length > 0)
+  const slots = files.map((bytes, i) => (bytes === null || isThere[i] !== true ? null : decodeSlot(bytes)))
   if (slots.includes('newer')) return { kind: 'newer' }
-  // The first write of all was torn before the second slot was begun: it never counted.
-  if (slots[0] === null && second === null) return { kind: 'fresh' }
+  // At most the first write of all was begun, and torn: it never counted.
+  if (slots[0] === null && !isThere.slice(1).includes(true)) return { kind: 'fresh' }
   const newest = slots.filter((slot) => slot !== null && slot !== 'newer').sort((a, b) => b.generation - a.generation)[0]
   return newest === undefined ? { kind: 'damaged' } : { kind: 'slot', slot: newest }
 }

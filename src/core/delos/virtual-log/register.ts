@@ -31,13 +31,18 @@ const RESEND_MS = 100
 const BACKOFF_MS = 60
 /** How often a server asks another one whether there is a newer version. */
 export const ASK_MS = 500
+/** What was accepted here, and of which nothing was heard since for so long, is brought to its end: it may be decided, and known to nobody left. */
+export const LEFT_MS = 700
+/** Soon after a start: what this server acted on may be among it. */
+const LEFT_AT_START_MS = 20
 /** Values that a server keeps because it may become their decider. */
 const OFFERS_MAX = 8
 
 type Of<K extends RegisterMessage['kind']> = Extract<RegisterMessage, { kind: K }>
 
 interface Proposal {
-  requestId: number
+  /** null: nobody waits for it */
+  requestId: number | null
   value: RegisterValue
   base: RegisterValue
   /** what phase 2 carries: the own value, or one that was found */
@@ -52,6 +57,13 @@ interface Proposal {
   isOut: boolean
   until: number
   resendAt: number
+}
+
+/** Phase 1 for a proposal that is to come. Its ballot carries that one and no other. */
+interface Reservation {
+  base: RegisterValue
+  ballot: Ballot
+  promises: Map<number, AcceptedValue | null>
 }
 
 interface EtcdUse {
@@ -76,15 +88,20 @@ export interface Register {
   now: number
   state: RegisterState
   proposal: Proposal | null
+  reserved: Reservation | null
   /** highest round met anywhere for the version after the held one */
   seenRound: number
   askAt: number
+  /** when what was accepted here counts as left */
+  leftAt: number
   etcd: EtcdUse | null
   nextId: number
   isDirty: boolean
   draft: Parcel
   pending: { id: number; after: Parcel }[]
   lastWriteId: number
+  /** the write that has `state.accepted` */
+  acceptedWriteId: number
   out: RegisterOutput
 }
 
@@ -106,14 +123,17 @@ export function createRegister(self: number, state: RegisterState, prng: Prng, n
     now,
     state: rules.keepsPromise ? state : { ...state, promised: 0 },
     proposal: null,
+    reserved: null,
     seenRound: 0,
     askAt: now + prng.below(ASK_MS),
+    leftAt: now + LEFT_AT_START_MS,
     etcd: null,
     nextId: prng.below(2 ** 20) * 2 ** 32,
     isDirty: false,
     draft,
     pending: [],
     lastWriteId: 0,
+    acceptedWriteId: 0,
     out: emptyOutput(),
   }
 }
@@ -135,12 +155,16 @@ export function stepRegister(r: Register, input: RegisterInput): RegisterOutput 
     case 'propose':
       onPropose(r, input.requestId, input.value)
       break
+    case 'reserve':
+      onReserve(r)
+      break
     case 'etcd':
       onEtcd(r, input.requestId, input.answer)
       break
   }
   flush(r)
-  r.out.wakeAt = Math.min(r.askAt, r.proposal?.until ?? r.askAt, r.proposal?.resendAt ?? r.askAt)
+  const leftAt = isLeft(r) ? r.leftAt : r.askAt
+  r.out.wakeAt = Math.min(r.askAt, leftAt, r.proposal?.until ?? r.askAt, r.proposal?.resendAt ?? r.askAt)
   return r.out
 }
 
@@ -225,21 +249,28 @@ function learn(r: Register, value: RegisterValue): void {
   const { held, offers } = r.state
   if (held !== null && value.version <= held.version) return
   assert(held === null || value.clusterId === held.clusterId, 'a register is of one cluster')
+  // What was accepted here is on disk already, or about to be: that it is decided need not be there before it is acted on.
+  const { accepted } = r.state
+  const isAccepted = accepted !== null && canonicalJson(accepted.value) === canonicalJson(value)
+  const { acceptedWriteId } = r
   write(r, { held: value, promised: 0, accepted: null, offers: offers.filter(({ version }) => version > value.version) })
   r.seenRound = 0
-  r.draft.known.push(value)
+  r.reserved = null
+  const isInDraft = !isAccepted || acceptedWriteId > r.lastWriteId
+  const after = isInDraft ? r.draft : (r.pending.find(({ id }) => id === acceptedWriteId)?.after ?? r.out)
+  after.known.push(value)
   const { proposal } = r
   if (proposal === null || proposal.value.version > value.version) return
   r.proposal = null
   r.etcd = null
-  r.draft.replies.push({ kind: 'decided', requestId: proposal.requestId, value })
+  if (proposal.requestId !== null) after.replies.push({ kind: 'decided', requestId: proposal.requestId, value })
 }
 
-/** Everyone who has a part in it, before or after, hears of it at once. */
+/** Everyone who has a part in it, before or after, hears of it at once: who decided it has it on disk, and this server's does not matter. */
 function announce(r: Register, value: RegisterValue): void {
   const servers = new Set(presentServers(value).map(({ server }) => server))
   for (const { server } of r.state.held?.servers ?? []) servers.add(server)
-  for (const server of servers) if (server !== r.self) send(r, server, { kind: 'known', value })
+  for (const server of servers) if (server !== r.self) r.out.send.push({ to: server, message: { kind: 'known', value } })
 }
 
 function onAsk(r: Register, from: number, message: Of<'ask'>): void {
@@ -291,6 +322,9 @@ function onAccept(r: Register, from: number, { version, ballot, value, base }: O
   if (ballot < promised) return send(r, from, { kind: 'refuse', version, ballot, promised })
   assert(successionProblem(base, value) === null, `version ${version} may follow the one before`)
   write(r, { promised: ballot, accepted: { ballot, value } })
+  r.leftAt = r.now + LEFT_MS + r.prng.below(LEFT_MS)
+  // This step's write has it.
+  r.acceptedWriteId = r.lastWriteId + 1
   send(r, from, { kind: 'accepted', version, ballot })
 }
 
@@ -309,11 +343,19 @@ function onPropose(r: Register, requestId: number, value: RegisterValue): void {
   if (r.proposal !== null) return refuse('busy', 'another proposal of this server is under way')
   const problem = successionProblem(held, value)
   if (problem !== null) return refuse('invalid', problem)
+  r.proposal = proposalOf(r, requestId, held, value)
+  // Who is to decide from now on must have been told before: else it could be named by a version that nobody who is left knows.
+  if (newDeciders(r.proposal).length === 0) return beginDeciding(r, r.proposal)
+  r.proposal.until = r.now + OFFER_MS
+  sendOffers(r, r.proposal)
+}
+
+function proposalOf(r: Register, requestId: number | null, base: RegisterValue, value: RegisterValue): Proposal {
   r.nextId += 1
-  r.proposal = {
+  return {
     requestId,
     value,
-    base: held,
+    base,
     carried: value,
     phase: 'offering',
     offerId: r.nextId,
@@ -325,10 +367,21 @@ function onPropose(r: Register, requestId: number, value: RegisterValue): void {
     until: r.now + PROPOSAL_MS,
     resendAt: r.now + RESEND_MS,
   }
-  // Who is to decide from now on must have been told before: else it could be named by a version that nobody who is left knows.
-  if (newDeciders(r.proposal).length === 0) return beginDeciding(r, r.proposal)
-  r.proposal.until = r.now + OFFER_MS
-  sendOffers(r, r.proposal)
+}
+
+/** Something was accepted here for the next version, and nobody here carries it on. */
+function isLeft(r: Register): boolean {
+  const { held, accepted } = r.state
+  return r.proposal === null && accepted !== null && held !== null && held.decider.kind !== 'etcd'
+}
+
+/** Decides what was left: all that comes before phase 1 was done for it. */
+function continueLeft(r: Register): void {
+  const { held, accepted } = r.state
+  if (held === null || accepted === null) return
+  r.leftAt = r.now + LEFT_MS + r.prng.below(LEFT_MS)
+  r.proposal = proposalOf(r, null, held, accepted.value)
+  beginDeciding(r, r.proposal)
 }
 
 function newDeciders({ base, value }: Proposal): number[] {
@@ -355,14 +408,35 @@ function beginDeciding(r: Register, proposal: Proposal): void {
     proposal.phase = 'etcd'
     return askEtcd(r, 'read', { kind: 'read' })
   }
-  prepare(r, proposal)
+  const { reserved } = r
+  r.reserved = null
+  // A higher promise of this server since: its ballot would be refused here, too.
+  if (reserved?.base.version !== proposal.base.version || reserved.ballot !== r.state.promised) return prepare(r, proposal)
+  proposal.phase = 'preparing'
+  proposal.ballot = reserved.ballot
+  proposal.promises = reserved.promises
+  if (isMajority(proposal.promises.size, proposal)) carry(r, proposal)
+  else sendPrepare(r, proposal)
+}
+
+/** Phase 1 ahead of what it is for. Lost messages are not sent again: whoever proposes does that. */
+function onReserve(r: Register): void {
+  const { held } = r.state
+  if (held === null || r.proposal !== null || held.decider.kind === 'etcd') return
+  const ballot = freshBallot(r)
+  r.reserved = { base: held, ballot, promises: new Map() }
+  write(r, { promised: ballot })
+  sendPrepare(r, r.reserved)
+}
+
+function freshBallot(r: Register): Ballot {
+  return ballotOf(Math.max(r.seenRound, roundOf(r.state.promised)) + 1, r.self)
 }
 
 /** Phase 1, with a ballot that this server never used: it is on disk before anyone hears of it. */
 function prepare(r: Register, proposal: Proposal): void {
-  const round = Math.max(r.seenRound, roundOf(r.state.promised)) + 1
   proposal.phase = 'preparing'
-  proposal.ballot = ballotOf(round, r.self)
+  proposal.ballot = freshBallot(r)
   proposal.promises.clear()
   proposal.accepts.clear()
   proposal.resendAt = r.now + RESEND_MS
@@ -370,7 +444,7 @@ function prepare(r: Register, proposal: Proposal): void {
   sendPrepare(r, proposal)
 }
 
-function sendPrepare(r: Register, { base, ballot, promises }: Proposal): void {
+function sendPrepare(r: Register, { base, ballot, promises }: Reservation): void {
   const message: RegisterMessage = { kind: 'prepare', version: base.version + 1, ballot, base }
   for (const to of decidingServers(base.decider)) if (!promises.has(to)) send(r, to, message)
 }
@@ -385,11 +459,19 @@ function isMajority(count: number, { base }: Proposal): boolean {
 }
 
 function onPromise(r: Register, from: number, message: Of<'promise'>): void {
-  const { proposal } = r
+  const { proposal, reserved } = r
+  if (reserved?.ballot === message.ballot && reserved.base.version + 1 === message.version) {
+    reserved.promises.set(from, message.accepted)
+    return
+  }
   if (proposal === null || proposal.phase !== 'preparing' || proposal.ballot !== message.ballot) return
   if (proposal.base.version + 1 !== message.version) return
   proposal.promises.set(from, message.accepted)
-  if (!isMajority(proposal.promises.size, proposal)) return
+  if (isMajority(proposal.promises.size, proposal)) carry(r, proposal)
+}
+
+/** Phase 2, for what phase 1 found, or for the own value. */
+function carry(r: Register, proposal: Proposal): void {
   let found: AcceptedValue | null = null
   for (const accepted of proposal.promises.values()) {
     if (accepted !== null && (found === null || accepted.ballot > found.ballot)) found = accepted
@@ -412,7 +494,11 @@ function onAccepted(r: Register, from: number, message: Of<'accepted'>): void {
 }
 
 function onRefuse(r: Register, message: Of<'refuse'>): void {
-  const { proposal } = r
+  const { proposal, reserved } = r
+  if (reserved?.ballot === message.ballot && reserved.base.version + 1 === message.version) {
+    r.seenRound = Math.max(r.seenRound, roundOf(message.promised))
+    r.reserved = null
+  }
   if (proposal === null || proposal.ballot !== message.ballot || proposal.base.version + 1 !== message.version) return
   r.seenRound = Math.max(r.seenRound, roundOf(message.promised))
   if (proposal.phase !== 'preparing' && proposal.phase !== 'accepting') return
@@ -421,13 +507,15 @@ function onRefuse(r: Register, message: Of<'refuse'>): void {
 }
 
 function onTick(r: Register): void {
-  const { proposal } = r
   if (r.now >= r.askAt) askAround(r)
+  if (isLeft(r) && r.now >= r.leftAt) continueLeft(r)
+  const { proposal } = r
   if (proposal === null) return
   if (r.now >= proposal.until) {
     const { requestId, isOut } = proposal
     r.proposal = null
     r.etcd = null
+    if (requestId === null) return
     r.draft.replies.push(
       isOut ? { kind: 'unknown', requestId } : { kind: 'refused', requestId, why: 'unreachable', problem: missing(proposal) },
     )

@@ -85,6 +85,19 @@ export interface RangeResponse {
   count: number
 }
 
+/** A part of a `RangeResponse`: merged in their order, as protobuf merges, all parts are the whole. All but `kvs` is in the last one only. */
+export interface RangeChunk {
+  header: ResponseHeader | null
+  kvs: KeyValue[]
+  more: boolean
+  count: number
+}
+
+/** Of etcd 3.7. */
+export interface RangeStreamResponse {
+  range_response: RangeChunk
+}
+
 export interface PutRequest {
   key: Key
   value: Uint8Array

@@ -43,10 +43,14 @@ const streaming = <Request, Response>(path: string, request: Schema<Request>, re
   kind: 'streaming' as const,
 })
 
-/** Every call of etcd 3.5's API: `rpc.proto`, `v3lock.proto` and `v3election.proto`, with their `google.api.http` options. */
+/**
+ * Every call of etcd 3.5's API: `rpc.proto`, `v3lock.proto` and `v3election.proto`, with their `google.api.http` options; and `RangeStream`
+ * of etcd 3.7, which there has no path in the gateway.
+ */
 // prettier-ignore
 export const METHODS: Methods = {
   'KV/Range': unary('/etcdserverpb.KV/Range', kv.RANGE_REQUEST, kv.RANGE_RESPONSE, '/kv/range'),
+  'KV/RangeStream': streaming('/etcdserverpb.KV/RangeStream', kv.RANGE_REQUEST, kv.RANGE_STREAM_RESPONSE, '/kv/rangestream'),
   'KV/Put': unary('/etcdserverpb.KV/Put', kv.PUT_REQUEST, kv.PUT_RESPONSE, '/kv/put'),
   'KV/DeleteRange': unary('/etcdserverpb.KV/DeleteRange', kv.DELETE_RANGE_REQUEST, kv.DELETE_RANGE_RESPONSE, '/kv/deleterange'),
   'KV/Txn': unary('/etcdserverpb.KV/Txn', kv.TXN_REQUEST, kv.TXN_RESPONSE, '/kv/txn'),

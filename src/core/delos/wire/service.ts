@@ -5,6 +5,8 @@ export interface RpcError {
   /** gRPC status: 3 InvalidArgument, 5 NotFound, 9 FailedPrecondition, 11 OutOfRange, 14 Unavailable, 16 Unauthenticated … */
   code: number
   text: string
+  /** more than etcd's clients are told, for people */
+  why?: string
 }
 
 /** What is known of who calls, and how long they wait. */
@@ -31,6 +33,8 @@ export type Unary<Request, Response> = (request: Request, raw: Uint8Array, call:
 
 /** Where a stream's answers go. */
 export interface Sink<Response> {
+  /** A message up to here is encoded without holding up everything else. Longer ones are sent too. */
+  readonly messageBytes: number
   /** False: the reader is slow; send nothing more until `onReady`, or keep what is waiting within a bound of your own. */
   send(response: Response): boolean
   /** The same with a message that is encoded already, so that one encoding serves many streams. */
@@ -54,6 +58,7 @@ export type Streaming<Request, Response> = (call: Call, sink: Sink<Response>) =>
 /** The services of one port, by `Service/Method` of etcd's packages. A method that is left out is answered 12 Unimplemented. */
 export interface EtcdService {
   'KV/Range': Unary<m.RangeRequest, m.RangeResponse>
+  'KV/RangeStream': Streaming<m.RangeRequest, m.RangeStreamResponse>
   'KV/Put': Unary<m.PutRequest, m.PutResponse>
   'KV/DeleteRange': Unary<m.DeleteRangeRequest, m.DeleteRangeResponse>
   'KV/Txn': Unary<m.TxnRequest, m.TxnResponse>

@@ -13,6 +13,8 @@ export const etcdConfigSchema = z.looseObject({
   caFile: z.string().optional(),
   certFile: z.string().optional(),
   keyFile: z.string().optional(),
+  /** after a trim the etcd forgets what was below the one before: for one that nobody else uses, as it forgets that of all keys */
+  compacts: z.boolean().optional(),
 })
 export type EtcdConfig = z.output<typeof etcdConfigSchema>
 

@@ -11,7 +11,7 @@ import { leadEtcdLoglet, type Leadership } from './leadership.ts'
 import { logletKeys, type LogletKeys } from './keys.ts'
 import { Reader } from './reader.ts'
 import { plainBaseAt } from '../virtual-log/plain-base.ts'
-import { sealAnswer, sealRequest, tailAnswer, tailRequest, trimRequest } from './requests.ts'
+import { compactTo, sealAnswer, sealRequest, tailAnswer, tailRequest, trimRequest } from './requests.ts'
 
 export interface EtcdOpenOptions {
   first: number
@@ -45,7 +45,7 @@ export function readyEtcd(config: unknown, loglet: number): EtcdReady {
     probe: async () => {
       await client.txn(txn([], [put(keys.probe, bytesOf('1'), 0n)]), { isRepeatable: true })
     },
-    open: (options) => new EtcdStretch(client, keys, loglet, options),
+    open: (options) => new EtcdStretch(client, keys, loglet, { ...options, compacts: parsed.data.compacts === true }),
     close: () => client.close(),
   }
 }
@@ -61,7 +61,7 @@ class EtcdStretch implements Stretch {
   readonly first: number
   readonly #client: StoreClient
   readonly #keys: LogletKeys
-  readonly #options: EtcdOpenOptions
+  readonly #options: EtcdOpenOptions & { compacts: boolean }
   readonly #appender: Appender
   readonly #leadership: Leadership
   readonly #roleListeners = new Set<(role: LogRole) => void>()
@@ -69,6 +69,8 @@ class EtcdStretch implements Stretch {
   readonly #kept = new Map<number, Uint8Array>()
   #keptBytes = 0
   #reader: Reader | null = null
+  /** revision of the last trim of this process */
+  #trimmedAt: number | null = null
   #role: LogRole
   #end: StretchEnd | null = null
   #isEnding = false
@@ -76,7 +78,7 @@ class EtcdStretch implements Stretch {
   #barrier: Promise<void> | null = null
   #nextBarrier: Promise<void> | null = null
 
-  constructor(client: StoreClient, keys: LogletKeys, loglet: number, options: EtcdOpenOptions) {
+  constructor(client: StoreClient, keys: LogletKeys, loglet: number, options: EtcdOpenOptions & { compacts: boolean }) {
     this.#client = client
     this.#keys = keys
     this.loglet = loglet
@@ -210,6 +212,10 @@ class EtcdStretch implements Stretch {
     return this.first
   }
 
+  get keptBytes(): number {
+    return this.#keptBytes
+  }
+
   syncStats(): { p50Ms: number; p99Ms: number } {
     return this.#appender.stats()
   }
@@ -218,7 +224,25 @@ class EtcdStretch implements Stretch {
     // The next append looks at the last batch.
     const { tail } = tailAnswer(this.#keys, this.first, await this.#client.txn(tailRequest(this.#keys)))
     const below = Math.min(position, tail - 1)
-    if (below > this.first) await this.#client.txn(trimRequest(this.#keys, below), { isRepeatable: true })
+    if (below <= this.first) return
+    const { header } = await this.#client.txn(trimRequest(this.#keys, below), { isRepeatable: true })
+    if (this.#options.compacts) await this.#compact(header.revision)
+  }
+
+  /**
+   * Lets the etcd forget what was below the trim before this one, so that a watch which is behind by less than that goes on. One that is
+   * further behind begins anew, as {@link Reader} does.
+   */
+  async #compact(revision: number): Promise<void> {
+    const upTo = this.#trimmedAt
+    this.#trimmedAt = revision
+    if (upTo === null || upTo === revision) return
+    try {
+      await this.#client.ask(compactTo(upTo))
+    } catch (error) {
+      // Somebody else may have it compacted further; and a log whose etcd grows is better than none.
+      this.#options.log.warn('the etcd of the log was not compacted', { revision: upTo, reason: (error as Error).message })
+    }
   }
 
   baseAt(position: number): LogBase | null {

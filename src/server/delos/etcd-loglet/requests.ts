@@ -1,4 +1,5 @@
 import { firstAt, isAbsent, modifiedAt, only, put, read, readAt, remove, txn } from '../../../core/delos/recipes/etcd/request.ts'
+import { ask, type Program } from '../../../core/delos/programs/program.ts'
 import { COMPARE_RESULT, SORT_ORDER, SORT_TARGET } from '../../../core/delos/wire/messages.ts'
 import type * as m from '../../../core/delos/wire/messages.ts'
 import type { LogletKeys } from './keys.ts'
@@ -81,4 +82,9 @@ export function claimRequest(keys: LogletKeys, termSeen: number, value: Uint8Arr
 export function trimRequest(keys: LogletKeys, below: number): m.TxnRequest {
   const { key } = keys.entriesFrom(0)
   return txn([], [remove({ key, range_end: keys.entry(below) }), remove(keys.chunksBelow(below))])
+}
+
+/** Lets the etcd forget what any key was before a revision. */
+export function* compactTo(revision: number): Program<void> {
+  yield* ask('KV/Compact', { revision, physical: false }, 'repeatable')
 }

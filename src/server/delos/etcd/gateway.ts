@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import { ByteWriter } from '../../../core/delos/wire/byte-writer.ts'
 import { errorBody, httpStatusOf, streamErrorLine } from '../../../core/delos/wire/gateway/http-status.ts'
-import { fromJson, parseJson, toJson } from '../../../core/delos/wire/gateway/json.ts'
+import { fromJson, jsonPieces, parseJson, toJson } from '../../../core/delos/wire/gateway/json.ts'
 import { JsonSplitter } from '../../../core/delos/wire/gateway/json-splitter.ts'
 import { STOPPED, TOO_LARGE } from '../../../core/delos/wire/grpc/connection.ts'
 import type { Route, Routes } from '../../../core/delos/wire/grpc/routes.ts'
@@ -43,12 +43,23 @@ const PATHS = new Map(Object.values(METHODS).flatMap(({ path, routes }) => route
 export interface Gateway {
   /** Answers a request of HTTP/1.1: a page, or a call in JSON as etcd's gateway has it. */
   handle: (request: IncomingMessage, response: ServerResponse) => void
+  /** bytes of answers that are made as they are read, what is not made yet */
+  promisedBytes: () => number
   /** Ends all streams. */
   shutDown: () => void
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
   const sinks = new Set<JsonSink>()
+  let promisedBytes = 0
+  const sendLong: SendLong = (response, codec, answer) => {
+    const bytes = pairBytes(answer as object)
+    promisedBytes += bytes
+    response.on('close', () => {
+      promisedBytes -= bytes
+    })
+    writePieces(response, jsonPieces(codec.schema, answer))
+  }
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     const path = (request.url ?? '').replace(/[?#].*$/s, '')
     const page = Object.hasOwn(options.pages, path) ? options.pages[path] : undefined
@@ -61,7 +72,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const route = options.routes.get(rpc)
     if (route === undefined) return sendError(response, { code: STATUS.unimplemented, text: `unknown method ${rpc}` })
     const call = callOf(request, response, options.commonNameOf(request))
-    if (route.kind === 'unary') unary(route, call, request, response, options.requestBytesMax)
+    if (route.kind === 'unary') unary(route, call, request, response, options.requestBytesMax, sendLong)
     else {
       const sink = new JsonSink(response, route.method.response)
       sinks.add(sink)
@@ -71,13 +82,16 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
   return {
     handle,
+    promisedBytes: () => promisedBytes,
     shutDown: () => {
       for (const sink of sinks) sink.end(STOPPED)
     },
   }
 }
 
-/** Of the pairs in an answer: JSON of a mebibyte takes 50 ms in which nothing else is done. */
+/** Above it an answer is made into JSON as its reader takes it, in pieces of so many chars. */
+const SHORT_BYTES = 65_536
+/** Of the pairs in an answer: clients of JSON hold all of it. */
 const JSON_ANSWER_BYTES_MAX = 32 * 1_048_576
 const TOO_LONG: RpcError = {
   code: STATUS.resourceExhausted,
@@ -87,7 +101,16 @@ const TOO_LONG: RpcError = {
 /** JSON may be this much longer than the message it says: base64, names, quotes. */
 const bodyBytesMax = (requestBytesMax: number): number => requestBytesMax * 2
 
-function unary(route: UnaryRoute, call: Call, request: IncomingMessage, response: ServerResponse, requestBytesMax: number): void {
+type SendLong = (response: ServerResponse, codec: Codec<unknown>, answer: unknown) => void
+
+function unary(
+  route: UnaryRoute,
+  call: Call,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestBytesMax: number,
+  sendLong: SendLong,
+): void {
   const chunks: Buffer[] = []
   let bytes = 0
   request.on('data', (chunk: Buffer) => {
@@ -110,9 +133,27 @@ function unary(route: UnaryRoute, call: Call, request: IncomingMessage, response
       if (response.writableEnded || response.destroyed) return
       if (error !== null) sendError(response, error)
       else if (pairBytes(answer as object) > JSON_ANSWER_BYTES_MAX) sendError(response, TOO_LONG)
+      else if (pairBytes(answer as object) > SHORT_BYTES) sendLong(response, route.method.response, answer)
       else send(response, 200, 'application/json', JSON.stringify(toJson(route.method.response.schema, answer)))
     })
   })
+}
+
+/** A piece when the socket takes it, and something else between two. */
+function writePieces(response: ServerResponse, pieces: Generator<string, void>): void {
+  response.writeHead(200, { 'content-type': 'application/json' })
+  const slice = (): void => {
+    if (response.destroyed) return
+    let text = ''
+    while (text.length < SHORT_BYTES) {
+      const { done, value } = pieces.next()
+      if (done === true) return void response.end(text)
+      text += value
+    }
+    if (response.write(text)) setImmediate(slice)
+    else response.once('drain', slice)
+  }
+  slice()
 }
 
 function streaming(route: StreamingRoute, call: Call, sink: JsonSink, request: IncomingMessage, requestBytesMax: number): void {
@@ -148,6 +189,7 @@ function streaming(route: StreamingRoute, call: Call, sink: JsonSink, request: I
 
 /** A stream's answers as one line of JSON each. */
 class JsonSink implements Sink<unknown> {
+  readonly messageBytes = SHORT_BYTES
   isEnded = false
   private readonly response: ServerResponse
   private readonly codec: Codec<unknown>

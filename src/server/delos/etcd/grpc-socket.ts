@@ -98,7 +98,7 @@ export class GrpcSocket {
 
   private throttle(): void {
     const { http2, pendingBytes } = this.grpc
-    const isFull = (http2.isCongested && http2.queuedBytes > QUEUED_BYTES_MAX) || pendingBytes > PENDING_BYTES_MAX
+    const isFull = (http2.isCongested && http2.queuedBytes + http2.promisedBytes > QUEUED_BYTES_MAX) || pendingBytes > PENDING_BYTES_MAX
     if (isFull === !this.isReading) return
     this.isReading = !isFull
     if (isFull) this.socket.pause()

@@ -60,6 +60,11 @@ export interface EtcdPortStats extends GrpcCounters {
   heldBytes: number
   /** requests that wait for their answer */
   pendingBytes: number
+  /** connections of the native protocol open now, and requests on them that wait for their answer */
+  natives: number
+  nativePendingBytes: number
+  /** header blocks that are known byte for byte, of all connections */
+  headerBlocks: number
   /** connections closed for breaking the protocol or its bounds, by the reason given */
   failures: Record<string, number>
 }
@@ -164,8 +169,14 @@ export async function openEtcdPort(options: EtcdPortOptions): Promise<EtcdPort> 
         connections: connections.size,
         sockets: sockets.size,
         streams: sum(all.map(({ http2 }) => http2.streams.size)),
-        heldBytes: sum(all.map(({ http2 }) => http2.queuedBytes)) + sum([...sockets].map(({ writableLength }) => writableLength)),
+        heldBytes:
+          gateway.promisedBytes() +
+          sum(all.map(({ http2 }) => http2.queuedBytes + http2.promisedBytes)) +
+          sum([...sockets].map(({ writableLength }) => writableLength)),
         pendingBytes: sum(all.map(({ pendingBytes }) => pendingBytes)),
+        natives: natives.size,
+        nativePendingBytes: sum([...natives].map(({ pendingBytes }) => pendingBytes)),
+        headerBlocks: sum(all.map(({ http2 }) => http2.headerBlocks)),
         failures: { ...failures },
       }
     },

@@ -21,6 +21,13 @@ export interface FleetServer {
   trouble: string | null
   /** batches of the control log that it is behind; null: not known */
   lag: number | null
+  /** where it is, as it says itself; null: not said */
+  region: string | null
+  /** a write of its control log until fdatasync returned, ms; null: not known, or nothing was written since it started */
+  syncP50Ms: number | null
+  syncP99Ms: number | null
+  /** how much its clock is ahead of that of the one that says this, ms; null: not known */
+  clockOffMs: number | null
 }
 
 export interface FleetCallsOptions {
@@ -46,6 +53,10 @@ export function fleetServers({ control, members, peers, self }: FleetCallsOption
       isSelf: isHere,
       trouble: isHere ? null : (troubles.get(id) ?? null),
       lag: isHere || said?.isReachable === true ? (said?.lagBatches ?? 0) : null,
+      region: said?.region ?? null,
+      syncP50Ms: said?.syncP50Ms || null,
+      syncP99Ms: said?.syncP99Ms || null,
+      clockOffMs: isHere ? 0 : said?.isReachable === true ? said.clockOffMs : null,
     }
   })
 }

@@ -73,6 +73,17 @@ export function fleetMembers({ control, kv, leads, logger }: FleetMembersOptions
 
   return {
     health: control.members.health,
+    ask: async () => {
+      const [own, ofKv] = await Promise.all([control.members.ask(), kv.members.ask()])
+      const idOf = new Map(presentServers(control.log.value()).map(({ server, id }) => [server, id]))
+      const behind = new Map(presentServers(kv.log.value()).map(({ server, id }) => [id, ofKv.get(server)?.lagBatches ?? 0]))
+      return new Map(
+        [...own].map(([server, each]) => {
+          const lagBatches = Math.max(each.lagBatches, behind.get(idOf.get(server) ?? '') ?? 0)
+          return [server, { ...each, lagBatches }]
+        }),
+      )
+    },
     tellName: control.members.tellName,
     add: async () => BY_TOKEN,
     remove: async (id) => both(await control.members.remove(id)),

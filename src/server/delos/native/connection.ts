@@ -4,6 +4,8 @@ import { FrameWriter } from '../../../core/delos/wire/native/frame-writer.ts'
 
 /** A connection of the native protocol, after its preface. */
 export interface NativeConnection {
+  /** bytes of frames that wait for their answers */
+  readonly pendingBytes: number
   receive(chunk: Uint8Array): void
   /** Reads nothing more, answers what is under way, and ends. */
   shutDown(): void
@@ -60,6 +62,10 @@ export class NativeSocket implements NativeConnection {
     this.#throttle()
   }
 
+  get pendingBytes(): number {
+    return this.#pendingBytes
+  }
+
   /** A frame of so many bytes waits for its answer. */
   pending(bytes: number): void {
     this.#pendingBytes += bytes
@@ -82,6 +88,21 @@ export class NativeSocket implements NativeConnection {
         this.#socket.end(() => setTimeout(() => this.#socket.destroy(), LAST_WORDS_MS).unref())
       else this.#throttle()
     })
+  }
+
+  /** Whether nobody is there to be answered. */
+  get isOver(): boolean {
+    return this.#socket.destroyed
+  }
+
+  /** Writes what was written to `out`, the beginning of a frame last, and the rest of that frame. */
+  writeWith(parts: readonly Uint8Array[]): void {
+    if (!this.#socket.writable) return
+    this.#socket.cork()
+    this.#socket.write(this.out.take())
+    for (const part of parts) this.#socket.write(part)
+    this.#socket.uncork()
+    this.flushSoon()
   }
 
   shutDown(): void {

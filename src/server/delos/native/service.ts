@@ -1,21 +1,19 @@
 import { NOBODY, type Identity } from '../../../core/delos/kv/command.ts'
 import { isRpcError, KV_ERRORS } from '../../../core/delos/kv/errors.ts'
 import type * as m from '../../../core/delos/wire/messages.ts'
-import { byteString } from '../../../core/delos/wire/byte-string.ts'
-import { pairBytes } from '../../../core/delos/wire/pair-bytes.ts'
-import { AnswerWriter } from '../../../core/delos/wire/native/answers.ts'
 import { FRAME, OPS_MAX, READ_HEAD_BYTES, WRITE_HEAD_BYTES } from '../../../core/delos/wire/native/frames.ts'
 import { OP, OpCursor } from '../../../core/delos/wire/native/ops.ts'
 import { areOps, readHello, readReadHead, readWriteHead } from '../../../core/delos/wire/native/requests.ts'
-import { REFUSED, writeAnswers, writeRefusal, writeWelcome } from '../../../core/delos/wire/native/responses.ts'
+import { REFUSED, writeAnswers, writeAnswersHead, writeRefusal, writeWelcome } from '../../../core/delos/wire/native/responses.ts'
 import { codecOf, decode } from '../../../core/delos/wire/protobuf/codec.ts'
-import { encode } from '../../../core/delos/wire/protobuf/encode.ts'
-import { RANGE_REQUEST, RANGE_RESPONSE, TXN_REQUEST } from '../../../core/delos/wire/protobuf/schemas/kv.ts'
+import { TXN_REQUEST } from '../../../core/delos/wire/protobuf/schemas/kv.ts'
 import type { Call, EtcdService, RpcError } from '../../../core/delos/wire/service.ts'
 import type { AnswerRoom } from '../store/answer-room.ts'
-import { hasPut, sealHeader, type HeaderSource } from '../store/kv-service.ts'
+import { hasPut, type HeaderSource } from '../store/kv-service.ts'
+import type { LongReads } from '../store/long-reads.ts'
 import type { Identify } from '../store/identity.ts'
 import type { Replica } from '../store/replica.ts'
+import { ReadFrame } from './read-frame.ts'
 import { NativeSocket, type NativeHandler, type OpenNative } from './connection.ts'
 
 export interface NativeServiceOptions {
@@ -27,6 +25,7 @@ export interface NativeServiceOptions {
   /** why this server does not serve at all, or null */
   refusal: () => RpcError | null
   room: AnswerRoom
+  longReads: LongReads
   authenticate: EtcdService['Auth/Authenticate']
   requestBytesMax: number
 }
@@ -35,9 +34,6 @@ export interface NativeServiceOptions {
 const FRAME_SLACK_BYTES = 512 * 1024
 
 const txnRequest = codecOf(TXN_REQUEST)
-const rangeRequest = codecOf(RANGE_REQUEST)
-const rangeResponse = codecOf(RANGE_RESPONSE)
-const answers = new AnswerWriter()
 
 /** The native protocol on a store: a frame of writes becomes one entry of the log as it came, a frame of reads one look. */
 export function nativeService(options: NativeServiceOptions): OpenNative {
@@ -146,45 +142,47 @@ class Client implements NativeHandler {
     const { replica } = this.#options
     const who = this.#who()
     if (isRpcError(who)) return this.#refuse(REFUSED.read, head.id, -1, who)
-    const answer = (given: Uint8Array): void => {
-      writeAnswers(this.#connection.out, FRAME.readings, head.id, head.count, given)
-      this.#connection.flushSoon()
-    }
-    const look = (): Uint8Array => this.#look(body, head.count, who)
+    const frame = new ReadFrame(this.#options)
+    const look = (): void => frame.look(replica.store, body, head.count, who)
+    const answer = (): void =>
+      frame.answer(
+        () => !this.#connection.isOver,
+        (given) => {
+          this.#connection.done(body.length)
+          if (isRpcError(given)) this.#refuse(REFUSED.read, head.id, -1, given)
+          else this.#answer(head, given)
+        },
+      )
+    this.#connection.pending(body.length)
     if (head.isSerializable) {
-      answer(look())
+      look()
+      answer()
       return true
     }
-    this.#connection.pending(body.length)
-    replica.linearizable(look, (error, given) => {
+    replica.linearizable(look, (error) => {
+      if (error === null) return answer()
+      frame.close()
       this.#connection.done(body.length)
-      if (error === null) answer(given as Uint8Array)
-      else this.#refuse(REFUSED.read, head.id, -1, error)
+      this.#refuse(REFUSED.read, head.id, -1, error)
     })
     return true
   }
 
-  #look(body: Uint8Array, count: number, who: Identity): Uint8Array {
-    const { replica, headers, room } = this.#options
-    // Of all that the frame asks for: its answers leave together.
-    let bytes = 0
-    const ops = new OpCursor(body, READ_HEAD_BYTES, count)
-    while (ops.next()) {
-      const isGet = ops.kind === OP.get
-      const request = isGet ? getOf(byteString(body, ops.keyAt, ops.keyEnd)) : decode(rangeRequest, ops.body)
-      const found = request === null ? KV_ERRORS.badFrame : replica.store.range(request, who)
-      if (isRpcError(found)) {
-        answers.refused(found)
-        continue
-      }
-      bytes += pairBytes(found)
-      const refusal = room(bytes)
-      if (refusal !== null) answers.refused(refusal)
-      else if (!isGet) answers.message(encode(rangeResponse, sealHeader(found, headers)))
-      else if (found.kvs[0] === undefined) answers.nothing(found.header.revision)
-      else answers.found(found.kvs[0])
+  #answer({ id, count }: { id: number; count: number }, parts: readonly Uint8Array[]): void {
+    const [only, ...more] = parts
+    if (only !== undefined && more.length === 0) {
+      writeAnswers(this.#connection.out, FRAME.readings, id, count, only)
+      this.#connection.flushSoon()
+      return
     }
-    return answers.take()
+    writeAnswersHead(
+      this.#connection.out,
+      FRAME.readings,
+      id,
+      count,
+      parts.reduce((sum, part) => sum + part.length, 0),
+    )
+    this.#connection.writeWith(parts)
   }
 
   #refuse(of: number, id: number, index: number, error: RpcError): boolean {
@@ -193,19 +191,3 @@ class Client implements NativeHandler {
     return true
   }
 }
-
-const getOf = (key: string): m.RangeRequest => ({
-  key,
-  range_end: '',
-  limit: 0,
-  revision: 0,
-  sort_order: 0,
-  sort_target: 0,
-  serializable: false,
-  keys_only: false,
-  count_only: false,
-  min_mod_revision: 0,
-  max_mod_revision: 0,
-  min_create_revision: 0,
-  max_create_revision: 0,
-})

@@ -18,10 +18,15 @@ export interface AcceptorDisk {
 export type AcceptorIdentity = Pick<AcceptorSlot, 'clusterId' | 'loglet' | 'incarnation'>
 
 /**
- * Opens the file in a directory, making it if it is not there. Throws DELOS_LOG_CORRUPT when it is damaged or of another cluster, and when
+ * Opens the file in a directory, making it with `initial` if it is not there. Throws DELOS_LOG_CORRUPT when it is damaged or of another cluster, and when
  * it is gone though `isExpected`: a server that forgot its promises must not vote.
  */
-export async function openAcceptorDisk(dir: string, identity: AcceptorIdentity, isExpected: boolean): Promise<AcceptorDisk> {
+export async function openAcceptorDisk(
+  dir: string,
+  identity: AcceptorIdentity,
+  isExpected: boolean,
+  initial: AcceptorState = FRESH,
+): Promise<AcceptorDisk> {
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const path = join(dir, 'acceptor')
   let generation = 0
@@ -52,7 +57,7 @@ export async function openAcceptorDisk(dir: string, identity: AcceptorIdentity, 
     state = next
   }
   if (generation === 0) {
-    await write(FRESH)
+    await write(initial)
     await syncDirectory(dir)
   }
   let last: Promise<void> = Promise.resolve()

@@ -1,15 +1,11 @@
 import type { Message } from '../../../core/delos/paxos/messages.ts'
 
 /** Encodes the messages of one step, one after the other: followers that are equally far are sent the same batches, and those are encoded once. */
-export function frameOnce(encode: (message: Message) => Uint8Array): (message: Message) => Uint8Array {
-  let last: Message | null = null
-  let frame = new Uint8Array(0)
+export function frameOnce<F>(encode: (message: Message) => F): (message: Message) => F {
+  let last: { message: Message; frame: F } | null = null
   return (message) => {
-    if (last === null || !isSame(last, message)) {
-      frame = encode(message) as Uint8Array<ArrayBuffer>
-      last = message
-    }
-    return frame
+    if (last === null || !isSame(last.message, message)) last = { message, frame: encode(message) }
+    return last.frame
   }
 }
 

@@ -5,7 +5,7 @@ import { isUnknown } from '../../../core/delos/paxos/damage.ts'
 import { slotsOfLost, type LostRecords, type PlacedRecord } from '../../../core/delos/paxos/lost-records.ts'
 import type { Accepted } from '../../../core/delos/paxos/messages.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
-import type { Gap } from '../recover-log.ts'
+import type { Gap } from '../../../core/delos/log/repair.ts'
 import { NO_BASE, readBase, writeBase, type JournalBase } from './journal-base.ts'
 
 /** What this server accepted, in the order it did: a slot may stand there again, with a higher ballot. On segment files. */

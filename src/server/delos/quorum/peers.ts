@@ -4,6 +4,7 @@ import { connect as connectTls, createServer as createTlsServer, TLSSocket, type
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { assert } from '../../../core/kernel/assert.ts'
 import type { Logger } from '../../../platform/logger.ts'
+import { FRAME_HEAD_BYTES, FrameReader } from './frame-reader.ts'
 import { createJoinPort, type JoinHandler } from './join-port.ts'
 import { Seldom } from './seldom.ts'
 import { identityProblem, serverIdOf } from './server-id.ts'
@@ -66,8 +67,11 @@ type FrameListener = (from: bigint, frame: Uint8Array) => void
 export interface Peers {
   /** Opens the port for the others, if it is not. Rejects with PORT_TAKEN. */
   listen(): Promise<void>
-  /** Sends, or drops: who cannot be reached, or reads too slowly, misses it. Frames that arrive arrive in order. */
-  send(to: bigint, channel: Channel, frame: Uint8Array): void
+  /**
+   * Sends, or drops: who cannot be reached, or reads too slowly, misses it. Frames that arrive arrive in order.
+   * @param frame its bytes, or the pieces of them; nothing changes them any more
+   */
+  send(to: bigint, channel: Channel, frame: Uint8Array | readonly Uint8Array[]): void
   /** Hears a channel; what comes while nobody does is lost. Gives what ends it. */
   onFrame(channel: Channel, listener: FrameListener): () => void
   /** The connection from that server ended: it may be gone. Gives what ends it. */
@@ -93,14 +97,15 @@ export interface PeerQueue {
 
 /** magic, version, cluster id, id of the sender */
 const HELLO_BYTES = 24
-/** of a frame: length, channel */
-const HEAD_BYTES = 5
 const MAGIC = 0x6d757374
 /** Begins a connection that is a client's from then on. */
 const MAGIC_CLIENT = 0x6d75636c
 const VERSION = 1
 /** Longest frame: a batch of the log, its largest append, and its message. */
 const FRAME_BYTES_MAX = 16 * 1024 * 1024
+/** Up to here bytes are copied behind the head of their frame: two writes of a stream cost more. */
+const SHORT_BYTES = 16 * 1024
+const NO_BYTES = new Uint8Array(0)
 /** Bytes that wait for a slow server, after which it misses messages and has to catch up. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024
 /** Servers say something each second. Whoever is silent for so long is dialled anew: TCP, whose packets were dropped, would wait ever longer. */
@@ -118,8 +123,7 @@ const REFUSAL_MS = 1000
 const REFUSAL_CHARS_MAX = 200
 
 /**
- * Connections between the servers of a quorum: each dials each other one and sends on that connection, so a pair has two, one a way. A
- * frame is the length of its bytes, u32, its channel, u8, and its bytes.
+ * Connections between the servers of a quorum: each dials each other one and sends on that connection, so a pair has two, one a way.
  */
 export async function openPeers(options: PeersOptions): Promise<Peers> {
   const peers = createPeers(options)
@@ -327,10 +331,15 @@ function receive(
   newest: Map<bigint, Socket>,
 ): void {
   let from: bigint | null = null
-  // Parts of a frame are put together once, when all of it is here.
-  let parts: Buffer[] = []
-  let have = 0
-  let need = HELLO_BYTES
+  const frames = new FrameReader(FRAME_BYTES_MAX)
+  /** what came of the hello so far */
+  let greeting: Buffer = Buffer.alloc(0)
+  const take = (channel: number, frame: Buffer): string | null => {
+    const reason = channel === CHANNEL.introduction ? (options.introduction?.hear(from as bigint, frame) ?? null) : null
+    if (reason !== null) return reason
+    for (const listener of ears.frame.get(channel) ?? []) listener(from as bigint, frame)
+    return null
+  }
   const refuse = (reason: string, link?: Link): void => {
     link?.note(reason)
     refuseSocket(socket, reason)
@@ -338,12 +347,11 @@ function receive(
   const waits = setTimeout(() => refuse(`it said nothing for ${HELLO_MS / 1000} s`), HELLO_MS)
   waits.unref()
   socket.on('data', (chunk: Buffer) => {
-    parts.push(chunk)
-    have += chunk.length
-    if (have < need) return
-    let bytes = parts.length === 1 ? chunk : Buffer.concat(parts)
-    need = HEAD_BYTES
+    let bytes = chunk
     if (from === null) {
+      bytes = Buffer.concat([greeting, chunk])
+      greeting = bytes
+      if (bytes.length < HELLO_BYTES) return
       const id = bytes.readBigUInt64BE(16)
       clearTimeout(waits)
       const magic = bytes.readUInt32BE(0)
@@ -374,22 +382,8 @@ function receive(
       bytes = bytes.subarray(HELLO_BYTES)
     }
     linkOf(from)?.hear()
-    while (bytes.length >= HEAD_BYTES) {
-      const length = bytes.readUInt32BE(0)
-      if (length > FRAME_BYTES_MAX) return refuse(`a frame of ${length} bytes`)
-      need = HEAD_BYTES + length
-      if (bytes.length < need) break
-      const frame = bytes.subarray(HEAD_BYTES, need)
-      if (bytes[4] === CHANNEL.introduction) {
-        const reason = options.introduction?.hear(from, frame) ?? null
-        if (reason !== null) return refuse(reason, linkOf(from))
-      }
-      for (const listener of ears.frame.get(bytes[4] as number) ?? []) listener(from, frame)
-      bytes = bytes.subarray(need)
-      need = HEAD_BYTES
-    }
-    parts = bytes.length === 0 ? [] : [bytes]
-    have = bytes.length
+    const reason = frames.read(bytes, take)
+    if (reason !== null) refuse(reason, linkOf(from))
   })
   // 'close' follows.
   socket.on('error', () => {})
@@ -532,7 +526,7 @@ class Link {
     this.#options.log.warn('no connection to another server', { server: id.toString(16), address: `${host}:${port}`, reason })
   }
 
-  send(channel: number, frame: Uint8Array): void {
+  send(channel: number, frame: Uint8Array | readonly Uint8Array[]): void {
     const socket = this.#socket
     if (socket === null || !this.#isOpen || socket.writableLength > WAITING_BYTES_MAX) {
       this.missed += 1
@@ -547,11 +541,16 @@ class Link {
         socket.uncork()
       })
     }
-    const head = Buffer.allocUnsafe(HEAD_BYTES)
-    head.writeUInt32BE(frame.length, 0)
+    const pieces = frame instanceof Uint8Array ? [frame] : frame
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+    // The head takes the first piece along.
+    const [first, ...others] = (pieces[0]?.length ?? 0) <= SHORT_BYTES ? pieces : [NO_BYTES, ...pieces]
+    const head = Buffer.allocUnsafe(FRAME_HEAD_BYTES + (first?.length ?? 0))
+    head.writeUInt32BE(length, 0)
     head[4] = channel
+    if (first !== undefined) head.set(first, FRAME_HEAD_BYTES)
     socket.write(head)
-    socket.write(frame)
+    for (const piece of others) socket.write(piece)
   }
 
   close(): void {

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import type { LogBase, LogRole } from '../../../core/contracts/ordered-log.ts'
 import type { BatchListener, Stretch, StretchEnd } from '../../../core/contracts/stretch.ts'
 import type { LogletEntry } from '../../../core/contracts/loglet.ts'
-import { roundOf } from '../../../core/delos/paxos/ballot.ts'
-import { decodeFrame, encodeFrame, logletOf } from '../../../core/delos/paxos/codec.ts'
+import { roundOf, type Ballot } from '../../../core/delos/paxos/ballot.ts'
+import { decodeFrame, encodeFramePieces, logletOf } from '../../../core/delos/paxos/codec.ts'
 import { LAN, WAN } from '../../../core/delos/paxos/config.ts'
 import type { Durable, Input, Notice, Output, Reply, Write } from '../../../core/delos/paxos/contract.ts'
 import type { Accepted } from '../../../core/delos/paxos/messages.ts'
 import { testify } from '../../../core/delos/paxos/rejoin.ts'
 import { createReplica, leaseHolds, statusOf, step, type Replica } from '../../../core/delos/paxos/replica.ts'
+import { firstState } from '../../../core/delos/virtual-log/elect-ahead.ts'
 import { createPrng } from '../../../core/kernel/prng.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
@@ -56,10 +57,10 @@ export interface QuorumLog extends Stretch {
   /** What of the journal could not be read at the start, and whether the other servers' copies are in its place by now. */
   repairs(): Repair[]
   moveLeader(to: bigint): boolean
-  /** this server has promised nothing in it yet */
+  /** nothing happened in it at this server yet */
   readonly isFresh: boolean
-  /** Asks for an election now: of the first server of a new loglet. */
-  campaign(): void
+  /** Asks for an election now: of the first server of a new loglet. `elected`: the ballot that a majority promised it before; null: none. */
+  campaign(elected: Ballot | null): void
   /** A frame of this loglet that came before it was open. */
   receive(from: bigint, frame: Uint8Array): void
 }
@@ -84,25 +85,28 @@ export interface QuorumFiles {
   acceptor: AcceptorDisk
   /** the disk was empty: it may have held another acceptor before */
   isAsking: boolean
+  /** they were made here just now, and nobody ran them yet */
+  isUnused: boolean
 }
 
 /**
  * Opens them, making them if they are not there. The journal's first segment file is ready: its first append waits for nothing.
- * @param isNew the loglet is being made: nobody can have promised anything in it
+ * @param making the loglet is being made: nobody can have promised anything in it; `ballot` is promised as it is made, 0: none. Null: it is there
  */
 export async function openQuorumFiles(
   options: Pick<QuorumLogOptions, 'dir' | 'clusterId' | 'loglet' | 'segmentBytes' | 'onSync' | 'log'>,
-  isNew: boolean,
+  making: { ballot: Ballot } | null,
 ): Promise<QuorumFiles> {
   const { dir, clusterId, loglet, segmentBytes = SEGMENT_BYTES, onSync, log } = options
   const isEmpty = await mustAsk(dir)
-  if (isEmpty && isNew) await askedEnough(dir)
+  if (isEmpty && making !== null) await askedEnough(dir)
   const journal = await openFileLoglet(join(dir, 'journal'), { segmentBytes, isSalvage: true, ...(onSync === undefined ? {} : { onSync }) })
   try {
     for (const gap of journal.gaps) log.error('the journal is damaged; what is lost is fetched from the other servers', { ...gap })
     await journal.prepare()
-    const acceptor = await openAcceptorDisk(dir, { clusterId, loglet, incarnation: 1 }, journal.checkTail() > 1)
-    return { journal, acceptor, isAsking: isEmpty && !isNew }
+    const identity = { clusterId, loglet, incarnation: 1 }
+    const acceptor = await openAcceptorDisk(dir, identity, journal.checkTail() > 1, firstState(making?.ballot ?? 0))
+    return { journal, acceptor, isAsking: isEmpty && making === null, isUnused: isEmpty && making !== null }
   } catch (error) {
     await journal.close()
     throw error
@@ -118,8 +122,8 @@ export function openQuorumLog(options: QuorumLogOptions, files: QuorumFiles): Qu
   const timers = { heartbeatMs, ...rest }
   const config = { loglet, self, voters, learners, firstPosition, lastRound, timers }
   const begin = (from: Durable): Replica => createReplica(config, from, createPrng(randomInt(1, 2 ** 31)), performance.now())
-  const replica = begin({ ...durable, state: acceptor.state })
-  const runtime = new QuorumRuntime(options, replica, journal, acceptor, durable.base, files.journal)
+  const replica = begin({ ...durable, state: acceptor.state, isUnused: files.isUnused })
+  const runtime = new QuorumRuntime(options, replica, journal, acceptor, durable.base, files)
   if (files.isAsking) void runtime.rejoin(begin)
   else runtime.start()
   return runtime
@@ -153,6 +157,8 @@ class QuorumRuntime implements QuorumLog {
   readonly #journal: Journal
   readonly #acceptor: AcceptorDisk
   readonly #files: Pick<FileLoglet, 'stats' | 'gaps'>
+  readonly #isUnused: boolean
+  readonly #promisedFirst: Ballot
   readonly #peers: Peers
   readonly #deaf: (() => void)[] = []
 
@@ -193,9 +199,11 @@ class QuorumRuntime implements QuorumLog {
     journal: Journal,
     acceptor: AcceptorDisk,
     base: { slot: number },
-    files: Pick<FileLoglet, 'stats' | 'gaps'>,
+    files: QuorumFiles,
   ) {
-    this.#files = files
+    this.#files = files.journal
+    this.#isUnused = files.isUnused
+    this.#promisedFirst = replica.promised
     this.loglet = options.loglet
     this.first = options.first
     this.#servers = options.servers
@@ -318,6 +326,10 @@ class QuorumRuntime implements QuorumLog {
     return entries
   }
 
+  get keptBytes(): number {
+    return this.#replica.cacheBytes
+  }
+
   syncStats(): { p50Ms: number; p99Ms: number } {
     const { syncP50Ms, syncP99Ms } = this.#files.stats()
     return { p50Ms: syncP50Ms, p99Ms: syncP99Ms }
@@ -369,15 +381,17 @@ class QuorumRuntime implements QuorumLog {
   }
 
   get isFresh(): boolean {
-    return this.#acceptor.state.promised === 0
+    const { promised, tail } = statusOf(this.#replica)
+    return promised === 0 || (this.#isUnused && tail === 0 && promised === this.#promisedFirst)
   }
 
   receive(from: bigint, frame: Uint8Array): void {
     this.#onFrame(from, frame)
   }
 
-  campaign(): void {
-    this.#feed({ kind: 'campaign', now: performance.now() })
+  campaign(elected: Ballot | null): void {
+    if (elected !== null) this.#feed({ kind: 'elected', now: performance.now(), ballot: elected })
+    if (!this.#role.isLeader) this.#feed({ kind: 'campaign', now: performance.now() })
   }
 
   end(): StretchEnd | null {
@@ -467,7 +481,7 @@ class QuorumRuntime implements QuorumLog {
 
   #carryOut(output: Output): void {
     for (const write of output.persist) this.#persist(write)
-    const encode = frameOnce((message) => encodeFrame(this.loglet, this.#options.self, message))
+    const encode = frameOnce((message) => encodeFramePieces(this.loglet, this.#options.self, message))
     for (const { to, message } of output.send) {
       const id = this.#servers.get(to)
       if (id !== undefined) this.#peers.send(id, CHANNEL.log, encode(message))

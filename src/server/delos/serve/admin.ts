@@ -20,7 +20,7 @@ import type { Replica } from '../store/replica.ts'
 import { refusalOf, type Refusal } from './admin-refusal.ts'
 import { enableFeature, featureRows } from './features.ts'
 import type { Members } from './members.ts'
-import { skipPosition } from './skip.ts'
+import { skipPosition, storeSkips, type SkipTarget } from './skip.ts'
 
 export interface AdminOptions {
   log: VirtualLog
@@ -30,6 +30,8 @@ export interface AdminOptions {
   features: readonly Feature[]
   clusterId: bigint
   self: bigint
+  /** what is made of the log; without it the replica's store */
+  skips?: SkipTarget
   /** calls that stand in files of their own, by their paths below `ROOT` */
   more?: Readonly<Record<string, (body: unknown) => Promise<object | Refusal>>>
 }
@@ -51,6 +53,8 @@ const switchSchema = z.object({
   caFile: z.string().optional(),
   certFile: z.string().optional(),
   keyFile: z.string().optional(),
+  /** the etcd is this log's alone, and may forget what was trimmed */
+  compacts: z.boolean().default(false),
   /** names: whom the caller takes for the voters of a quorum, or the server of a file */
   members: z.array(z.string()).default([]),
 })
@@ -64,7 +68,7 @@ const updateSchema = z.object({ id: z.string().regex(/^[0-9a-f]{1,16}$/), peerUr
 
 /** Calls of `delos log` and `delos member`: JSON, for root when users are on. Refusals are `{"error": {code, message}}`. */
 export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
-  const { log, replica, identify, members } = options
+  const { log, replica, identify, members, skips = storeSkips(log, replica) } = options
   const forRoot =
     (work: (body: unknown) => Promise<object | Refusal>): JsonCall =>
     async (body: unknown, call: Call) => {
@@ -83,7 +87,8 @@ export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
   }
   const done = async (change: Promise<RpcError | bigint | null>): Promise<object | Refusal> => {
     const given = await change
-    if (given !== null && typeof given !== 'bigint') return { code: 'DELOS_RECONFIGURE_REFUSED', message: given.text }
+    if (given !== null && typeof given !== 'bigint')
+      return { code: 'DELOS_RECONFIGURE_REFUSED', message: given.why === undefined ? given.text : `${given.text}: ${given.why}` }
     return { ...(given === null ? {} : { id: given.toString(16) }), members: memberRows(log.value()) }
   }
   const idOf = (hex: string): bigint => BigInt(`0x${hex}`)
@@ -91,7 +96,9 @@ export function adminCalls(options: AdminOptions): Record<string, JsonCall> {
     ...Object.fromEntries(Object.entries(options.more ?? {}).map(([path, work]) => [`${ADMIN_ROOT}/${path}`, forRoot(work)])),
     [`${ADMIN_ROOT}/log/loglets`]: forRoot(async () => chainOf(log)),
     [`${ADMIN_ROOT}/log/switch`]: forRoot((body) => parsed(switchSchema, body, (request) => switchLog(options, request))),
-    [`${ADMIN_ROOT}/log/skip`]: forRoot((body) => parsed(skipSchema, body, (request) => skipPosition(options, request))),
+    [`${ADMIN_ROOT}/log/skip`]: forRoot((body) =>
+      parsed(skipSchema, body, (request) => skipPosition({ ...options, target: skips }, request)),
+    ),
     [`${ADMIN_ROOT}/log/features`]: forRoot(async () => ({ features: featureRows(options) })),
     [`${ADMIN_ROOT}/log/enable`]: forRoot((body) => parsed(enableSchema, body, (request) => enableFeature(options, request))),
     [`${ADMIN_ROOT}/member/list`]: forRoot(async () => ({ members: memberRows(log.value()) })),
@@ -168,13 +175,14 @@ function intentOf({ log, clusterId, self }: AdminOptions, request: SwitchRequest
     return { kind: 'switch', to, config: { server: voters[0] as number } }
   }
   if (request.endpoints.length === 0) return { code: 'USAGE', message: '--to etcd needs --endpoints' }
-  const { endpoints, user, passwordFile, caFile, certFile, keyFile } = request
+  const { endpoints, user, passwordFile, caFile, certFile, keyFile, compacts } = request
   const given = Object.fromEntries(
     Object.entries({ user, passwordFile, caFile, certFile, keyFile }).filter(([, text]) => text !== undefined),
   )
   const opener = presentServers(value).find(({ id }) => BigInt(`0x${id}`) === self)?.server ?? 0
   const prefix = request.prefix ?? `/muster/${clusterId.toString(16)}/kv`
-  return { kind: 'switch', to, config: { endpoints, prefix, opener, ...(given as Record<string, string>) } }
+  const own = { ...(given as Record<string, string>), ...(compacts ? { compacts } : {}) }
+  return { kind: 'switch', to, config: { endpoints, prefix, opener, ...own } }
 }
 
 function chainOf(log: VirtualLog): object {

@@ -16,6 +16,8 @@ type Message =
 export interface Aside {
   /** Asks the leader, wherever it is; rejects when none answered in time. Bodies are JSON. */
   askLeader<T>(what: string, body: unknown): Promise<T>
+  /** Tells all other servers, once. */
+  tell(what: string, body: unknown): void
   /** Tells all other servers, now and again. */
   announce(what: string, body: () => unknown): void
   onAsk(what: string, answer: (body: never) => unknown): void
@@ -99,6 +101,9 @@ export function createAside(logger: Logger): Aside {
         if (performance.now() > giveUpAt) throw new Error(`no leader answered ${what}`)
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
+    },
+    tell: (what, body) => {
+      for (const to of others()) send(to, { kind: 'tell', what, body })
     },
     announce: (what, body) => void announced.push({ what, body }),
     onAsk: (what, answer) => void answers.set(what, answer),

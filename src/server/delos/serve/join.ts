@@ -5,6 +5,7 @@ import { decodeValue, type RegisterValue } from '../../../core/delos/virtual-log
 import { MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { askWelcome, type PeerTls } from '../quorum/peers.ts'
+import { readRegisterSlots } from '../virtual-log/register-disk.ts'
 import { joinToken } from './members.ts'
 import { memberIdOf, type ServeOptions } from './options.ts'
 
@@ -69,7 +70,7 @@ function* idsOf({ self, clusterToken }: ServeOptions): Generator<bigint> {
 /** From a data directory whose cluster was changed since it began; null: the flags say it. */
 function keptBelonging(dataDir: string): Belonging | null {
   const dir = join(dataDir, 'log', 'kv')
-  const file = decodeRegisterFile(readIfThere(join(dir, 'register.1')), readIfThere(join(dir, 'register.2')))
+  const file = decodeRegisterFile(readRegisterSlots(dir))
   const held = file.kind === 'slot' ? file.slot.state.held : null
   const identity = readIfThere(join(dataDir, 'server.json'))
   if (held === null || held.version === 1 || identity === null) return null

@@ -5,6 +5,7 @@ import type { LeaderChange, PeerLink } from '../../../core/delos/measure/server-
 import { METHODS } from '../../../core/delos/wire/methods.ts'
 import type { EtcdService, Reply, Unary } from '../../../core/delos/wire/service.ts'
 import type { Replica } from '../store/replica.ts'
+import { LeaderGap } from './leader-gap.ts'
 
 /** Rates and recent quantiles are of the last one to two of these. */
 const TURN_MS = 5000
@@ -46,8 +47,7 @@ export class Measures {
   slowReads = 0
   /** batches that this server asked for and that were not committed */
   failed = 0
-  leaderChanges = 0
-  lastChange: LeaderChange | null = null
+  #gap = new LeaderGap(null)
 
   #marks: Mark[] = [{ atMs: performance.now(), entries: 0, batches: 0, reads: 0 }]
   #untilSample = SAMPLE_EVERY
@@ -61,6 +61,14 @@ export class Measures {
       () => clearInterval(timer),
       () => void this.loop.disable(),
     )
+  }
+
+  get leaderChanges(): number {
+    return this.#gap.changes
+  }
+
+  get lastChange(): LeaderChange | null {
+    return this.#gap.last
   }
 
   readonly synced = (ms: number): void => this.sync.note(ms / 1000)
@@ -108,7 +116,7 @@ export class Measures {
       this.bytes += batch.length
     })
     const stopApplied = replica.onApplied((_position, changes) => {
-      if (this.#gap !== null) this.#endGap()
+      this.#gap.noteEntry()
       if (changes === null) return
       this.#untilSample -= changes.versions.length
       if (this.#untilSample > 0) return
@@ -116,37 +124,9 @@ export class Measures {
       const last = changes.versions.at(-1)
       if (last !== undefined) this.prefixes.note(last.key)
     })
-    const role = log.role()
-    this.#leader = role.leader
-    if (role.leader !== null) this.leaderChanges = 1
-    const stopRole = replica.onRole(({ leader, term }) => this.#noteRole(leader, term))
+    this.#gap = new LeaderGap(log.role().leader)
+    const stopRole = replica.onRole((role) => this.#gap.noteRole(role))
     this.#stops.push(stopApplied, stopRole)
-  }
-
-  #leader: bigint | null = null
-  #gap: { sinceMs: number; at: number; from: bigint | null; to: bigint | null; term: number } | null = null
-
-  #noteRole(leader: bigint | null, term: number): void {
-    if (leader === this.#leader) return
-    // The first leader that this server knows ends no gap.
-    if (this.#leader !== null) this.#gap ??= { sinceMs: performance.now(), at: Date.now(), from: this.#leader, to: null, term }
-    if (leader === null) {
-      this.#leader = null
-      return
-    }
-    this.#leader = leader
-    this.leaderChanges += 1
-    if (this.#gap !== null) Object.assign(this.#gap, { to: leader, term })
-  }
-
-  /** The first entry under a leader: whoever leads writes one at once, to claim the leases. */
-  #endGap(): void {
-    const gap = this.#gap
-    if (gap === null || gap.to === null) return
-    const { at, from, to, term } = gap
-    const name = (id: bigint | null): string => (id ?? 0n).toString(16)
-    this.lastChange = { at, from: name(from), to: name(to), term, gapMs: performance.now() - gap.sinceMs }
-    this.#gap = null
   }
 
   /** The same service, with each answer of a unary call counted by its code. */

@@ -16,10 +16,18 @@ export interface Members {
   update(id: bigint, peerUrls: readonly string[]): Promise<RpcError | null>
   /** All at once; several are one change. `allowEven`: an even number of voters is wanted, where that is a question. */
   promote(ids: readonly bigint[], allowEven?: boolean): Promise<RpcError | null>
-  health(): ReadonlyMap<number, ServerHealth>
+  /** As each said last, by server number. */
+  health(): ReadonlyMap<number, ServerState>
+  /** The same, with each asked now: who does not answer within a second is not reachable. */
+  ask(): Promise<ReadonlyMap<number, ServerState>>
   /** A server that was added has a name only once it says it. */
   tellName(name: string): Promise<void>
   stop(): void
+}
+
+export interface ServerState extends ServerHealth {
+  syncP50Ms: number
+  region: string | null
 }
 
 export interface MembersOptions {
@@ -34,6 +42,8 @@ export interface MembersOptions {
   self: bigint
   /** of `--initial-cluster-token`: ids of members follow from it */
   clusterToken: string
+  /** where this server is; null: nobody said */
+  region?: string | null
   /** that this program knows */
   features: readonly Feature[]
   logger: Logger
@@ -44,6 +54,11 @@ export interface MembersOptions {
 const HEALTH = 'server.health'
 /** A server that said nothing for so long is not reachable: it says something each second. */
 const SILENT_MS = 2500
+/** Whoever is asked has so long to answer. */
+const ASKED_MS = 1000
+const ASKED_LOOK_MS = 5
+/** What a server says of its clock may have been on its way for long: of so many the quickest is believed. */
+const CLOCK_SAMPLES = 4
 const LOOK_MS = 500
 
 const BAD_URLS: RpcError = { code: 3, text: 'etcdserver: given member URLs are invalid' }
@@ -60,42 +75,71 @@ const LEARNERS_MAX = 1
 interface Said {
   id: string
   applied: number
+  syncP50Ms?: number
   syncP99Ms: number
   nowMs: number
   features: string[]
+  region?: string | null
 }
 
 export function createMembers(options: MembersOptions): Members {
-  const { log, applied, aside, self, clusterToken, features, logger, listen, topic = HEALTH, promotes = 'atOnce' } = options
-  const heard = new Map<string, Said & { atMs: number; clockOffMs: number }>()
+  const { log, applied, aside, self, clusterToken, features, logger, listen, topic = HEALTH, promotes = 'atOnce', region = null } = options
+  const heard = new Map<string, Said & { atMs: number; clocksMs: number[] }>()
   const known = features.map(({ name }) => name)
-  aside.announce(topic, (): Said => {
-    return { id: hexOf(self), applied: applied(), syncP99Ms: log.syncStats().p99Ms, nowMs: Date.now(), features: known }
+  const say = (): Said => {
+    const { p50Ms, p99Ms } = log.syncStats()
+    return { id: hexOf(self), applied: applied(), syncP50Ms: p50Ms, syncP99Ms: p99Ms, nowMs: Date.now(), features: known, region }
+  }
+  aside.announce(topic, say)
+  aside.onTell(topic, (said: Said) => {
+    const clocksMs = [...(heard.get(said.id)?.clocksMs ?? []), said.nowMs - Date.now()].slice(-CLOCK_SAMPLES)
+    heard.set(said.id, { ...said, atMs: performance.now(), clocksMs })
   })
-  aside.onTell(topic, (said: Said) => heard.set(said.id, { ...said, atMs: performance.now(), clockOffMs: said.nowMs - Date.now() }))
+  const asked = `${topic}.ask`
+  aside.onTell(asked, () => aside.tell(topic, say()))
 
-  const health = (): ReadonlyMap<number, ServerHealth> => {
-    const found = new Map<number, ServerHealth>()
+  /** @param sinceMs whoever was heard since then is reachable, of `performance.now()` */
+  const healthSince = (sinceMs: number): ReadonlyMap<number, ServerState> => {
+    const found = new Map<number, ServerState>()
     for (const { id, server } of presentServers(log.value())) {
-      const said = heard.get(id)
-      const isReachable = id === hexOf(self) || (said !== undefined && performance.now() - said.atMs < SILENT_MS)
-      const lagBatches = id === hexOf(self) ? 0 : Math.max(0, log.tail() - 1 - (said?.applied ?? 0))
-      const position = id === hexOf(self) ? log.tail() : (said?.applied ?? 0) + 1
+      const isSelf = id === hexOf(self)
+      const heardOf = heard.get(id)
+      const said = isSelf ? say() : heardOf
+      const past = said?.applied ?? 0
       found.set(server, {
-        isReachable,
-        position,
-        lagBatches,
-        syncP99Ms: 0,
-        clockOffMs: said?.clockOffMs ?? 0,
-        features: id === hexOf(self) ? known : (said?.features ?? []),
+        isReachable: isSelf || (heardOf !== undefined && heardOf.atMs >= sinceMs),
+        position: isSelf ? log.tail() : past + 1,
+        lagBatches: isSelf ? 0 : Math.max(0, log.tail() - 1 - past),
+        syncP50Ms: hundredths(said?.syncP50Ms ?? 0),
+        syncP99Ms: hundredths(said?.syncP99Ms ?? 0),
+        // A delay makes a clock seem late, never early.
+        clockOffMs: isSelf || heardOf === undefined ? 0 : Math.round(Math.max(...heardOf.clocksMs)),
+        features: said?.features ?? [],
+        region: said?.region ?? null,
       })
     }
     return found
   }
+  const health = (): ReadonlyMap<number, ServerState> => healthSince(performance.now() - SILENT_MS)
+  const ask = async (): Promise<ReadonlyMap<number, ServerState>> => {
+    const askedMs = performance.now()
+    aside.tell(asked, {})
+    for (;;) {
+      const found = healthSince(askedMs)
+      if ([...found.values()].every(({ isReachable }) => isReachable) || performance.now() - askedMs > ASKED_MS) return found
+      await new Promise((resolve) => setTimeout(resolve, ASKED_LOOK_MS))
+    }
+  }
 
-  const change = async (changes: readonly MemberChange[]): Promise<RpcError | null> => {
+  /** @param reached as they answered a moment ago; left out: as they said last */
+  const change = async (changes: readonly MemberChange[], reached?: ReadonlyMap<number, ServerState>): Promise<RpcError | null> => {
+    const latest = (): ReadonlyMap<number, ServerState> => {
+      if (reached === undefined) return health()
+      const isThere = (server: number): boolean => reached.get(server)?.isReachable === true
+      return new Map([...health()].map(([server, each]) => [server, { ...each, isReachable: isThere(server) }]))
+    }
     // An even number is etcd's to choose, too.
-    const guard = (base: RegisterValue): string | null => checkMembers(base, changes, health(), true).problems.join('; ') || null
+    const guard = (base: RegisterValue): string | null => checkMembers(base, changes, latest(), true).problems.join('; ') || null
     const outcome = await log.change({ kind: 'members', changes }, guard)
     if (outcome.kind === 'done') return null
     logger.warn('the members could not be changed', { ...outcome, value: undefined })
@@ -119,6 +163,7 @@ export function createMembers(options: MembersOptions): Members {
 
   return {
     health,
+    ask,
     add: async (peerUrls, role, name = '') => {
       if (peerUrls.length === 0 || peerUrls.some((url) => !/^https?:\/\/[^/]+:\d+$/.test(url))) return BAD_URLS
       const value = log.value()
@@ -135,8 +180,10 @@ export function createMembers(options: MembersOptions): Members {
       if (member === undefined) return NOT_FOUND
       const changes = [{ kind: 'remove', server: member.server }] as const
       // Who is asked to keep the rest alive has to be there.
-      if (checkMembers(log.value(), changes, health(), true).problems.length > 0) return NOT_STARTED
-      return change(changes)
+      const reached = await ask()
+      const { problems } = checkMembers(log.value(), changes, reached, true)
+      if (problems.length > 0) return { ...NOT_STARTED, why: problems.join('; ') }
+      return change(changes, reached)
     },
     update: async (id, peerUrls) => {
       const member = find(id)
@@ -154,12 +201,13 @@ export function createMembers(options: MembersOptions): Members {
         if (member.role === 'voter') return NOT_LEARNER
         changes.push({ kind: 'promote', server: member.server })
       }
-      const { problems } = checkMembers(log.value(), changes, health(), true)
+      const reached = await ask()
+      const { problems } = checkMembers(log.value(), changes, reached, true)
       if (problems.length > 0) {
         logger.warn('a promotion was refused', { why: problems.join('; ') })
-        return NOT_READY
+        return { ...NOT_READY, why: problems.join('; ') }
       }
-      return change(changes)
+      return change(changes, reached)
     },
     tellName: async (name) => {
       const own = find(self)
@@ -176,6 +224,7 @@ function promotable(value: RegisterValue, ready: number[], promotes: 'atOnce' | 
   return promotes === 'odd' && isEven ? ready.slice(1) : ready
 }
 
+const hundredths = (ms: number): number => Math.round(ms * 100) / 100
 const hexOf = (id: bigint): string => id.toString(16).padStart(16, '0')
 
 function hasReachableMajority(value: RegisterValue, health: ReadonlyMap<number, ServerHealth>): boolean {

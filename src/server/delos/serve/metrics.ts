@@ -15,9 +15,22 @@ export interface MetricsSource {
   measures: Measures
   ports: () => EtcdPortStats[]
   /** of a server among others */
-  queues?: () => { peers: PeerQueue[]; parked: number }
+  queues?: () => ServerQueues
   /** where the log is archived; left out or null: nowhere */
   archive?: () => ArchiveState | null
+}
+
+/** What waits for another server, or is kept for one. */
+export interface ServerQueues {
+  peers: PeerQueue[]
+  /** appends that wait for a loglet that takes them */
+  parked: number
+  /** frames for loglets that are not open here yet */
+  earlyBytes: number
+  /** batches in memory for servers that lag a little, or for whoever reads a loglet of others */
+  keptBytes: number
+  /** parts of a snapshot that came and were not looked at yet */
+  snapshotBytes: number
 }
 
 /** What the services know. */
@@ -29,6 +42,11 @@ export interface Counters {
   watchWaitingBytes: () => number
   watchStreams: () => number
   leases: () => number
+  rangeStreams: () => number
+  /** slices of long readings and streams that wait for their turn */
+  longReads: () => number
+  /** bytes that long readings have found so far */
+  longReadBytes: () => number
 }
 
 type Labels = Readonly<Record<string, string>>
@@ -230,7 +248,7 @@ function sayOurs(text: MetricsText, { replica, materialiser, counters, measures 
 }
 
 /** What waits for somebody: each has a bound, past which it is refused, left behind or cut off. */
-function sayQueues(text: MetricsText, { counters, ports, queues }: MetricsSource): void {
+function sayQueues(text: MetricsText, { replica, counters, ports, queues }: MetricsSource): void {
   const sum = (of: (stats: EtcdPortStats) => number): number => ports().reduce((total, stats) => total + of(stats), 0)
   text.gauge(
     'muster_delos_client_sockets',
@@ -247,10 +265,32 @@ function sayQueues(text: MetricsText, { counters, ports, queues }: MetricsSource
     'Bytes of requests that wait for their answer.',
     sum(({ pendingBytes }) => pendingBytes),
   )
+  text.gauge('muster_delos_long_reads_waiting', 'Long readings and streams of keys that wait for their next slice.', counters.longReads())
+  text.gauge('muster_delos_long_reads_bytes', 'Bytes of answers that are being put together in slices.', counters.longReadBytes())
+  text.gauge('muster_delos_range_streams', 'Streams of keys that are open now.', counters.rangeStreams())
   text.gauge('muster_delos_watch_waiting_bytes', 'Bytes of events that wait for slow readers of watches.', counters.watchWaitingBytes())
   text.gauge('muster_delos_watch_behind_revisions', 'Revisions that the watch furthest behind has yet to see.', counters.watchesBehindBy())
+  text.gauge(
+    'muster_delos_native_connections',
+    'Connections of the batching client open now.',
+    sum(({ natives }) => natives),
+  )
+  text.gauge(
+    'muster_delos_native_pending_bytes',
+    'Bytes of requests of the batching client that wait for their answer.',
+    sum(({ nativePendingBytes }) => nativePendingBytes),
+  )
+  text.gauge(
+    'muster_delos_header_blocks_kept',
+    'Header blocks of requests that are known byte for byte, of all connections.',
+    sum(({ headerBlocks }) => headerBlocks),
+  )
+  text.gauge('muster_delos_proposers_kept', 'Servers, in each of their lives, whose last batches are told apart.', replica.proposers)
   if (queues === undefined) return
-  const { peers, parked } = queues()
+  const { peers, parked, earlyBytes, keptBytes, snapshotBytes } = queues()
+  text.gauge('muster_delos_batches_kept_bytes', 'Bytes of batches kept in memory for who comes later.', keptBytes)
+  text.gauge('muster_delos_early_frames_bytes', 'Bytes of frames for loglets that are not open here yet.', earlyBytes)
+  text.gauge('muster_delos_snapshot_inbox_bytes', 'Bytes of a snapshot that came and were not looked at yet.', snapshotBytes)
   text.gauge('muster_delos_appends_parked', 'Batches that wait for a loglet that takes them, as while the log is switched.', parked)
   const byPeer = (of: (queue: PeerQueue) => number): [Labels, number][] =>
     peers.map((queue) => [{ peer: queue.id.toString(16) }, of(queue)])

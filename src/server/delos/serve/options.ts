@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { regionSchema } from '../../../core/delos/member/schema.ts'
 import { FEATURES, type Feature } from '../../../core/delos/virtual-log/features.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { parseDuration } from '../../../core/kernel/units.ts'
@@ -35,6 +36,8 @@ export interface ServeOptions {
   authToken: string
   /** `lan` or `wan`: how soon silence of the leader is believed to be its end */
   profile: 'lan' | 'wan'
+  /** where this server is; null: nobody said */
+  region?: string | null
   /** semantic features that this program knows */
   features: readonly Feature[]
 }
@@ -64,6 +67,7 @@ export interface ServeFlags {
   'max-request-bytes': number
   'auth-token': string
   profile: string
+  region?: string | undefined
 }
 
 /** etcd's own default when `--quota-backend-bytes` is 0: 2 GiB. */
@@ -113,8 +117,16 @@ export function serveOptions(flags: ServeFlags): ServeOptions {
     requestBytesMax: flags['max-request-bytes'],
     authToken: flags['auth-token'],
     profile: flags.profile === 'wan' ? 'wan' : 'lan',
+    region: regionOf(flags.region),
     features: FEATURES,
   }
+}
+
+function regionOf(text: string | undefined): string | null {
+  if (text === undefined) return null
+  const parsed = regionSchema.safeParse(text)
+  if (!parsed.success) throw usage(`--region ${JSON.stringify(text)}: ${parsed.error.issues[0]?.message ?? 'not understood'}`)
+  return parsed.data
 }
 
 function urlsOf(flag: string, text: string): URL[] {

@@ -76,7 +76,7 @@ async function startOnce(given: ServeOptions): Promise<Serving & Again> {
       ...{ replica, materialiser, counters: services.counters, measures, options, members: services.members },
       ports: () => ports.map((port) => port.stats()),
       troubles: () => store.peers.troubles(),
-      queues: () => ({ peers: store.peers.queues(), parked: store.log.parked }),
+      queues: store.queues,
       archive: store.archive,
       repairs: () => store.log.repairs(),
       loglet: () => lastSegment(store.log.value()).kind,

@@ -33,6 +33,7 @@ import type { ServeOptions } from './options.ts'
 import { servicesOf, type Cluster, type Services } from './services.ts'
 import { spaceCalls } from './space-calls.ts'
 import { keepTrimming } from './trimming.ts'
+import type { ServerQueues } from './metrics.ts'
 import type { Tuning } from './tuning.ts'
 
 /** A log that a store is opened on, and who else has it. */
@@ -61,6 +62,7 @@ export interface ServedStoreOptions {
     | 'requestBytesMax'
     | 'authToken'
     | 'features'
+    | 'region'
   >
   files: { kvDb: string; snapshotDir: string; tokenKeyDir: string }
   /** those left out are etcd's */
@@ -96,6 +98,8 @@ export interface ServedStore {
   calls: Record<string, JsonCall>
   members: Members
   identify: Identify
+  /** what waits for another server, or is kept for one */
+  queues: () => ServerQueues
   /** where the log is archived, or null */
   archive: () => ArchiveState | null
   /** why this server does not serve; null: it does */
@@ -171,7 +175,12 @@ export async function openServedStore(given: ServedStoreOptions): Promise<Served
       },
     })
     closers.push(() => archiver.stop())
-    const trimming = keepTrimming({ ...shared, archived: archiver.heldAfter, rules: tuning.trim })
+    const trimming = keepTrimming({
+      ...shared,
+      durable: () => materialiser.durablePosition(),
+      archived: archiver.heldAfter,
+      rules: tuning.trim,
+    })
     closers.push(async () => trimming.stop())
 
     const tokenKeys = new TokenKeys(tokenKey(files.tokenKeyDir))
@@ -186,6 +195,7 @@ export async function openServedStore(given: ServedStoreOptions): Promise<Served
         applied: () => replica.applied,
         clusterToken: options.clusterToken,
         features: options.features,
+        region: options.region ?? null,
         listen: () => peers.listen(),
       },
       ...(given.promotes === undefined ? {} : { promotes: given.promotes }),
@@ -220,6 +230,13 @@ export async function openServedStore(given: ServedStoreOptions): Promise<Served
     const space = spaceCalls({ name: options.name, log, archiver, trimming, replica, materialiser, kvDb, copies: snapshots.copies })
     return {
       archive: archiver.state,
+      queues: () => ({
+        peers: peers.queues(),
+        parked: log.parked,
+        earlyBytes: log.earlyBytes,
+        keptBytes: log.keptBytes,
+        snapshotBytes: snapshots.waitingBytes(),
+      }),
       ...{ log, peers, replica, materialiser, services, members, identify, close },
       service: guarding.guard(measures.counted(services.service)),
       native: services.native,

@@ -11,7 +11,7 @@ import { printable, type MetricsSource } from './metrics.ts'
 import type { ServeOptions } from './options.ts'
 
 export interface ServerPageSource extends MetricsSource {
-  options: Pick<ServeOptions, 'name' | 'dataDir' | 'self' | 'members' | 'clusterId' | 'quotaBytes' | 'clientTls' | 'peerTls'>
+  options: Pick<ServeOptions, 'name' | 'dataDir' | 'self' | 'members' | 'clusterId' | 'quotaBytes' | 'clientTls' | 'peerTls' | 'region'>
   members: () => Member[]
   /** kind of the loglet that takes appends */
   loglet: () => string
@@ -38,7 +38,7 @@ export async function serverPage(source: ServerPageSource): Promise<ServerPage> 
     id: hex(options.self.id),
     clusterId: hex(options.clusterId),
     version: VERSION,
-    region: null,
+    region: options.region ?? null,
     now: Date.now(),
     startedAt: measures.startedAt,
     leader: role.leader === null ? null : hex(role.leader),

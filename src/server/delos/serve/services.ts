@@ -13,8 +13,10 @@ import type { Identify } from '../store/identity.ts'
 import { callsOf } from '../store/run-recipe.ts'
 import { type HeaderSource, kvService, sealHeader } from '../store/kv-service.ts'
 import { leaseService } from '../store/lease-service.ts'
+import { LongReads } from '../store/long-reads.ts'
 import { maintenanceService, type MemberChanges } from '../store/maintenance-service.ts'
 import type { Materialiser } from '../store/materialiser.ts'
+import { rangeStreams } from '../store/range-stream.ts'
 import type { Replica } from '../store/replica.ts'
 import { streamSnapshot } from '../store/snapshot-stream.ts'
 import type { TokenKeys, Tokens } from '../store/tokens.ts'
@@ -101,8 +103,10 @@ export function servicesOf({
 
   const others = (): number => cluster.servers().length - 1
   const space = watchSpace({ self: options.self.id, quotaBytes: options.quotaBytes, diskDir, others }, replica, aside, logger)
-  const room = answerRoom(heldBytes)
-  const kv = kvService(replica, identify, headers, space.onGrowth, room)
+  const longReads = new LongReads()
+  const room = answerRoom(() => heldBytes() + longReads.bytes)
+  const kv = kvService(replica, identify, headers, space.onGrowth, room, longReads)
+  const streams = rangeStreams(replica, identify, headers, longReads)
   const txn = codecOf(TXN_REQUEST)
   const calls = callsOf(replica, kv, (request) => encode(txn, request))
   const watching = watchService(replica, identify, headers)
@@ -121,6 +125,9 @@ export function servicesOf({
     watchWaitingBytes: () => watching.hub.waitingBytes,
     watchStreams: watching.streams,
     leases: leases.count,
+    rangeStreams: streams.count,
+    longReads: () => longReads.waiting,
+    longReadBytes: () => longReads.bytes,
   }
   const memberList = (): Member[] =>
     cluster.servers().map(({ id: ID, name, peerUrls, isLearner }) => {
@@ -130,6 +137,7 @@ export function servicesOf({
   return {
     service: {
       ...kv,
+      'KV/RangeStream': streams.handle,
       ...watching.service,
       ...leases.service,
       ...auth,
@@ -141,6 +149,7 @@ export function servicesOf({
         headers,
         members: memberList,
         changes: cluster.changes,
+        longReads,
         snapshot: (sink, isOver) =>
           streamSnapshot(
             {
@@ -169,6 +178,7 @@ export function servicesOf({
       onGrowth: space.onGrowth,
       refusal,
       room,
+      longReads,
       authenticate: auth['Auth/Authenticate'],
       requestBytesMax: options.requestBytesMax,
     }),

@@ -37,9 +37,24 @@ export interface SkipAnswer {
   wasSkipped: boolean
 }
 
+/** What is made of a log at this server, as far as a skip has to do with it. */
+export interface SkipTarget {
+  /** up to which position */
+  applied: () => number
+  /** null: this server has no part in the loglet that holds it */
+  entryAt: (position: number) => EntryView | null
+  /** A copy from before the position is here, with which the log goes on. */
+  isKeptBelow: (position: number) => boolean
+}
+
+/** The store of a replica. */
+export function storeSkips(log: VirtualLog, replica: Replica): SkipTarget {
+  return { applied: () => replica.applied, entryAt: (position) => entryAt(log, position), isKeptBelow: () => false }
+}
+
 /** Has a position passed over by every server, for ever. */
 export async function skipPosition(
-  { log, replica, members, self }: { log: VirtualLog; replica: Replica; members: Members; self: bigint },
+  { log, target, members, self }: { log: VirtualLog; target: SkipTarget; members: Members; self: bigint },
   { position, reason, dryRun }: SkipRequest,
 ): Promise<SkipAnswer | Refusal> {
   if (position < log.head())
@@ -50,7 +65,7 @@ export async function skipPosition(
   const health = members.health()
   const servers = presentServers(value).map(({ server, id, name }) => {
     const said = health.get(server)
-    const applied = BigInt(`0x${id}`) === self ? replica.applied : said?.isReachable === true ? said.position - 1 : null
+    const applied = BigInt(`0x${id}`) === self ? target.applied() : said?.isReachable === true ? said.position - 1 : null
     const does =
       applied === null
         ? ('when it comes back' as const)
@@ -59,10 +74,11 @@ export async function skipPosition(
           : ('makes its store anew' as const)
     return { name: name === '' ? id : name, applied, does }
   })
-  const answer = { position, reason, entry: entryAt(log, position), servers }
+  const answer = { position, reason, entry: target.entryAt(position), servers }
   if (value.skips.some((skip) => skip.position === position)) return { ...answer, version: value.version, wasSkipped: true }
   // Who applied it makes its store from the whole log, or takes that of one that did not.
-  if (log.head() > 1 && !servers.some(({ applied }) => applied !== null && applied < position))
+  const isMadeElsewhere = servers.some(({ applied }) => applied !== null && applied < position)
+  if (log.head() > 1 && !isMadeElsewhere && !target.isKeptBelow(position))
     return {
       code: 'DELOS_RECONFIGURE_REFUSED',
       message: `every server that answers has applied position ${position}, and the log, which begins at ${log.head()}, no longer makes a store without it`,

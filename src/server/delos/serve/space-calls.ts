@@ -9,7 +9,7 @@ import type { KeptCopy } from '../store/snapshot-source.ts'
 import type { VirtualLog } from '../virtual-log/virtual-log.ts'
 import type { Refusal } from './admin-refusal.ts'
 import { readLog } from './read-log.ts'
-import type { Trimming } from './trimming.ts'
+import type { Trimming, TrimReport } from './trimming.ts'
 
 export interface SpaceCallsOptions {
   /** name of this server */
@@ -56,12 +56,7 @@ export function spaceCalls(options: SpaceCallsOptions): Record<string, (body: un
     if (!asked.success) return { code: 'USAGE', message: asked.error.issues[0]?.message ?? 'not understood' }
     const before = log.head()
     if (!asked.data.dryRun) await trimming.trim()
-    const { servers, ...report } = trimming.report()
-    const names = new Map(presentServers(log.value()).map((server) => [BigInt(`0x${server.id}`), server.name]))
-    return {
-      ...{ name, before, ...report },
-      servers: servers.map(({ id, ...row }) => ({ id: id.toString(16), name: names.get(id) ?? id.toString(16), ...row })),
-    }
+    return trimAnswer({ name, log, before, report: trimming.report() })
   }
   const read = async (body: unknown): Promise<object | Refusal> => {
     const asked = readSchema.safeParse(body)
@@ -72,6 +67,16 @@ export function spaceCalls(options: SpaceCallsOptions): Record<string, (body: un
     'log/trim': trim,
     'log/read': read,
     'snapshot/list': async () => ({ name, snapshots: snapshotsOf(options) }),
+  }
+}
+
+/** What `log trim` is answered: what is kept at a server, and who needs it. */
+export function trimAnswer({ name, log, before, report }: { name: string; log: VirtualLog; before: number; report: TrimReport }): object {
+  const { servers, ...rest } = report
+  const names = new Map(presentServers(log.value()).map((server) => [BigInt(`0x${server.id}`), server.name]))
+  return {
+    ...{ name, before, ...rest },
+    servers: servers.map(({ id, ...row }) => ({ id: id.toString(16), name: names.get(id) || id.toString(16), ...row })),
   }
 }
 

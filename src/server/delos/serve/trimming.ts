@@ -11,12 +11,16 @@ import type { OrderedLog } from '../../../core/contracts/ordered-log.ts'
 import { isRefusal, type MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { diskFailed } from '../disk.ts'
-import type { Materialiser } from '../store/materialiser.ts'
 import type { Aside } from './aside.ts'
 
 export interface TrimmingOptions {
   log: OrderedLog
-  materialiser: Materialiser
+  /** the last position whose effects are on this server's disk, so that they are not made from the log again */
+  durable: () => number
+  /** what servers tell each other of this log goes by this name */
+  topic?: string
+  /** it may not begin above; without it, it may */
+  limit?: () => number
   aside: Aside
   self: bigint
   others: () => readonly bigint[]
@@ -40,6 +44,8 @@ export interface TrimReport {
 
 export interface Trimming {
   report(): TrimReport
+  /** where it could begin if `limit` were no matter */
+  unlimited(): number
   /** Gives up all that may go, at once. Resolves once it is on the disk. */
   trim(): Promise<void>
   stop(): void
@@ -47,6 +53,7 @@ export interface Trimming {
 
 const DURABLE = 'durable'
 const LOOK_MS = 1000
+const unlimited = (): number => Number.POSITIVE_INFINITY
 /** Saying where the log begins is a write to the disk: worth it for so much of the margin. */
 const STEP_SHARE = 0.1
 
@@ -59,19 +66,20 @@ interface Told {
 
 /** Gives up what no server needs of the log: each says how far its rows are on its disk, and its archive. */
 export function keepTrimming(options: TrimmingOptions): Trimming {
-  const { log, materialiser, aside, self, others, archived, rules = TRIM_RULES, logger, onFatal } = options
+  const { log, durable, topic = DURABLE, limit = unlimited, aside, self, others, archived, rules = TRIM_RULES, logger, onFatal } = options
   const startedAtMs = performance.now()
   const heard = new Map<bigint, ViewServer>()
   /** A server that was not heard yet may need all of it. */
   const view = (): ViewServer[] => [
-    { id: self, durable: materialiser.durablePosition(), archived: archived(), heardAtMs: performance.now() },
+    { id: self, durable: durable(), archived: archived(), heardAtMs: performance.now() },
     ...others().map((id) => heard.get(id) ?? { id, durable: null, heardAtMs: startedAtMs }),
   ]
-  aside.announce(DURABLE, (): Told => ({ id: self.toString(), position: materialiser.durablePosition(), archived: archived() }))
-  aside.onTell(DURABLE, ({ id, position, archived: theirs = null }: Told) => {
+  aside.announce(topic, (): Told => ({ id: self.toString(), position: durable(), archived: archived() }))
+  aside.onTell(topic, ({ id, position, archived: theirs = null }: Told) => {
     heard.set(BigInt(id), { id: BigInt(id), durable: position, archived: theirs, heardAtMs: performance.now() })
   })
-  const position = (): number => trimPosition(self, view(), performance.now(), rules)
+  const needed = (): number => trimPosition(self, view(), performance.now(), rules)
+  const position = (): number => Math.min(limit(), needed())
   let isTrimming = false
   const trim = async (step: number): Promise<void> => {
     const to = position()
@@ -107,6 +115,7 @@ export function keepTrimming(options: TrimmingOptions): Trimming {
         })),
       }
     },
+    unlimited: needed,
     trim: () => trim(1),
     stop: () => clearInterval(timer),
   }

@@ -5,6 +5,8 @@ import { MusterError } from '../../../core/kernel/errors.ts'
 export interface Tuning {
   segmentBytes: number
   trim: TrimRules
+  /** when a copy of the control plane's state is kept beside it: after so many positions, or so often when there are some to be trimmed */
+  keep: { positionsMax: number; everyMs: number }
   /** how often the rows are synced; undefined: as the materialiser does */
   syncEveryMs?: number
   archive: { fileBytesMax?: number }
@@ -12,9 +14,14 @@ export interface Tuning {
 }
 
 const SEGMENT_BYTES = 64 * 1024 * 1024
+const KEEP_POSITIONS_MAX = 100_000
+const KEEP_MS = 10 * 60_000
 
-/** From `MUSTER_DELOS_SEGMENT_BYTES`, `…_TRIM_MARGIN`, `…_SILENT_MS`, `…_ARCHIVE_BYTES`, `…_CONTAINER_MS` and `…_SYNC_MS`. Throws USAGE for what is no number. */
-export function tuningOf(env: NodeJS.ProcessEnv): Tuning {
+/**
+ * From `MUSTER_DELOS_SEGMENT_BYTES`, `…_TRIM_MARGIN`, `…_SILENT_MS`, `…_ARCHIVE_BYTES`, `…_CONTAINER_MS`, `…_SYNC_MS`,
+ * `…_KEEP_POSITIONS` and `…_KEEP_MS`. Throws USAGE for what is no number.
+ */
+export function tuningOf(env: NodeJS.ProcessEnv, segmentBytes = SEGMENT_BYTES): Tuning {
   const whole = (name: string): number | undefined => {
     const text = env[`MUSTER_DELOS_${name}`]
     if (text === undefined || text === '') return undefined
@@ -25,8 +32,9 @@ export function tuningOf(env: NodeJS.ProcessEnv): Tuning {
   const fileBytesMax = whole('ARCHIVE_BYTES')
   const containerEmptyMs = whole('CONTAINER_MS')
   return {
-    segmentBytes: whole('SEGMENT_BYTES') ?? SEGMENT_BYTES,
+    segmentBytes: whole('SEGMENT_BYTES') ?? segmentBytes,
     trim: { margin: whole('TRIM_MARGIN') ?? TRIM_RULES.margin, silentMs: whole('SILENT_MS') ?? TRIM_RULES.silentMs },
+    keep: { positionsMax: whole('KEEP_POSITIONS') ?? KEEP_POSITIONS_MAX, everyMs: whole('KEEP_MS') ?? KEEP_MS },
     containers: containerEmptyMs === undefined ? {} : { containerEmptyMs },
     archive: fileBytesMax === undefined ? {} : { fileBytesMax },
     ...(syncEveryMs === undefined ? {} : { syncEveryMs }),

@@ -7,9 +7,9 @@ const SMALL_BYTES = 1_048_576
 /** Answers of all connections that wait to be read. Above it no long one is made; who does not read his keeps nobody from reading a key. */
 const HELD_BYTES_MAX = 256 * 1_048_576
 
-const TOO_LONG: RpcError = { code: 8, text: 'muster: the answer is over 128 MiB; ask for it in pages, with a limit' }
+export const TOO_LONG: RpcError = { code: 8, text: 'muster: the answer is over 128 MiB; ask for it in pages, with a limit' }
 /** etcd's own text. */
-const TOO_MANY: RpcError = { code: 8, text: 'etcdserver: too many requests' }
+export const TOO_MANY: RpcError = { code: 8, text: 'etcdserver: too many requests' }
 /** Of a change, which cannot be taken back for that. */
 export const DONE_UNTOLD: RpcError = { code: 8, text: 'muster: it was done; what it was to tell is over 128 MiB' }
 

@@ -37,6 +37,7 @@ export function guardService(refusal: () => RpcError | null): GuardedService {
       }
       open.add(sink)
       const source = handler(call, {
+        messageBytes: sink.messageBytes,
         send: (response) => sink.send(response),
         sendEncoded: (message) => sink.sendEncoded(message),
         onReady: (listener) => sink.onReady(listener),

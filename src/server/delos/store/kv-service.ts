@@ -1,10 +1,12 @@
 import type { Identity, KvCommand } from '../../../core/delos/kv/command.ts'
 import { isRpcError } from '../../../core/delos/kv/errors.ts'
+import type { Reading } from '../../../core/delos/kv/reading.ts'
 import { pairBytes } from '../../../core/delos/wire/pair-bytes.ts'
 import type * as m from '../../../core/delos/wire/messages.ts'
 import type { Call, EtcdService, Reply, RpcError } from '../../../core/delos/wire/service.ts'
 import { ANSWER_BYTES_MAX, DONE_UNTOLD, type AnswerRoom } from './answer-room.ts'
 import type { Identify } from './identity.ts'
+import type { LongReads } from './long-reads.ts'
 import type { Replica } from './replica.ts'
 
 type KvService = Pick<EtcdService, 'KV/Range' | 'KV/Put' | 'KV/DeleteRange' | 'KV/Txn' | 'KV/Compact'>
@@ -32,6 +34,7 @@ export function kvService(
   headers: HeaderSource,
   onGrowth: () => RpcError | null,
   room: AnswerRoom,
+  longReads: LongReads,
 ): KvService {
   const { store } = replica
 
@@ -79,11 +82,45 @@ export function kvService(
     )
   }
 
+  /** The same of a range, which may be long: its revision is fixed at that moment, and it is read in slices. */
+  const readRange = (request: m.RangeRequest, call: Call, reply: Reply<m.RangeResponse>): void => {
+    const who = identify(call)
+    if (isRpcError(who)) return reply(who, null)
+    let isWanted = true
+    call.onCancel(() => {
+      isWanted = false
+    })
+    const give = (given: m.RangeResponse | RpcError): void => {
+      const refusal = isRpcError(given) ? given : room(pairBytes(given))
+      if (refusal !== null) reply(refusal, null)
+      else reply(null, sealHeader(given as m.RangeResponse, headers))
+    }
+    let opened: Reading<m.RangeResponse> | RpcError | null = null
+    const close = (): void => {
+      if (opened !== null && !isRpcError(opened)) opened.close()
+    }
+    // Asked again when the first look came too early.
+    const open = (): void => {
+      close()
+      opened = store.openRange(request, who)
+    }
+    const start = (error: RpcError | null): void => {
+      if (error !== null) close()
+      const reading = error ?? (opened as Reading<m.RangeResponse> | RpcError)
+      if (isRpcError(reading)) reply(reading, null)
+      else longReads.read(reading, { isWanted: () => isWanted, room }, give)
+    }
+    if (!request.serializable || replica.isBehind) return replica.linearizable(open, start)
+    open()
+    start(null)
+  }
+
   return {
     'KV/Range': (request, _raw, call, reply) => {
       const refusal = store.checkRange(request)
       if (refusal !== null) return reply(refusal, null)
-      read(call, request.serializable, reply, (who) => store.range(request, who))
+      if (request.range_end === '') read(call, request.serializable, reply, (who) => store.range(request, who))
+      else readRange(request, call, reply)
     },
     'KV/Put': (request, raw, call, reply) => change(call, raw, reply, (who) => ({ kind: 'put', request, who }), true),
     'KV/DeleteRange': (request, raw, call, reply) => change(call, raw, reply, (who) => ({ kind: 'deleteRange', request, who }), false),

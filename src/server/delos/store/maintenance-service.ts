@@ -4,6 +4,7 @@ import type * as m from '../../../core/delos/wire/messages.ts'
 import type { Call, EtcdService, Reply, RpcError, Sink } from '../../../core/delos/wire/service.ts'
 import type { Identify } from './identity.ts'
 import { type HeaderSource, sealHeader } from './kv-service.ts'
+import type { LongReads } from './long-reads.ts'
 import type { Materialiser } from './materialiser.ts'
 import type { Replica } from './replica.ts'
 
@@ -29,6 +30,7 @@ export interface MaintenanceOptions {
   moveLeader: (to: bigint) => RpcError | null
   /** Sends the store until `isOver`, then ends the stream. */
   snapshot: (sink: Sink<m.SnapshotResponse>, isOver: () => boolean) => Promise<void>
+  longReads: LongReads
 }
 
 /** What etcd's calls ask of the members; null: done. */
@@ -51,6 +53,7 @@ export function maintenanceService({
   changes,
   moveLeader,
   snapshot,
+  longReads,
 }: MaintenanceOptions): MaintenanceService {
   const { store, log } = replica
   const header = (): m.ResponseHeader => ({ cluster_id: 0n, member_id: 0n, revision: store.revision, raft_term: 0 })
@@ -133,7 +136,19 @@ export function maintenanceService({
     // Space comes back by itself, in small steps; there is nothing to stop for.
     'Maintenance/Defragment': (_request, _raw, call, reply) => administer(call, reply, () => ({ header: header() })),
     'Maintenance/Hash': (_request, _raw, call, reply) => administer(call, reply, () => store.hash()),
-    'Maintenance/HashKV': (request, _raw, call, reply) => administer(call, reply, () => store.hashKv(request.revision)),
+    'Maintenance/HashKV': ({ revision }, _raw, call, reply) => {
+      const who = identify(call)
+      const reading = isRpcError(who) ? who : (store.mayAdminister(who) ?? store.openHashKv(revision))
+      if (isRpcError(reading)) return reply(reading, null)
+      let isWanted = true
+      call.onCancel(() => {
+        isWanted = false
+      })
+      longReads.read(reading, { isWanted: () => isWanted, room: () => null }, (answer) => {
+        if (isRpcError(answer)) reply(answer, null)
+        else reply(null, sealHeader(answer, headers))
+      })
+    },
     'Maintenance/MoveLeader': ({ targetID }, _raw, call, reply) =>
       administer(call, reply, () => moveLeader(targetID) ?? { header: header() }),
     'Maintenance/Snapshot': (call, sink) => {

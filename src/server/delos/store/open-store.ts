@@ -4,6 +4,7 @@ import { createStore } from '../../../core/delos/kv/store.ts'
 import type { KvOptions } from '../../../core/delos/kv/store-contract.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
+import { keepFreedMemory } from '../../../platform/memory.ts'
 import { startMaterialiser, type Materialiser } from './materialiser.ts'
 import { openPoisonNote } from './poison-note.ts'
 import { openReplica, type Replica, type ReplicaOptions } from './replica.ts'
@@ -43,6 +44,8 @@ export function openStore(options: OpenStoreOptions): { replica: Replica; materi
     throw new MusterError('DELOS_LOG_CORRUPT', `${file} is gone or damaged, and the log begins after it, at position ${log.head()}`, {
       hint: 'Restore a snapshot: `muster delos snapshot restore FILE --data-dir DIR`.',
     })
+  // Batches come and go as blocks of a hundred kilobytes and more.
+  keepFreedMemory()
   const store = createStore(limits, kept?.rows)
   const materialiser = startMaterialiser(file, logger, syncEveryMs === undefined ? {} : { syncEveryMs })
   const replica = openReplica({

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDiskFull } from '../../../platform/files.ts'
 
@@ -27,6 +27,7 @@ const DEATHS_MAX = 2
 const WATCHED_POSITIONS = 10_000
 
 export function openPoisonNote(dir: string): PoisonNote {
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
   const file = join(dir, NAME)
   const fd = openSync(file, 'a+', 0o600)
   closeSync(fd)

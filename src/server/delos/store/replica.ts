@@ -73,6 +73,8 @@ export interface Replica {
    */
   restore(swap: () => Promise<{ rows: KvRows; cursor: StoreCursor }>, base: LogBase): Promise<void>
   readonly applied: number
+  /** servers, in each of their lives, whose last batches are told apart */
+  readonly proposers: number
   /** positions that were passed over, ascending */
   readonly skipped: readonly number[]
   /** These are passed over from now on; null: none. */
@@ -92,6 +94,12 @@ interface Waiting {
   answer: Answer<never>
 }
 
+/**
+ * While so many batches are on their way through the log, what is asked gathers for the next one: a batch costs every server about as much as
+ * fifty entries, and more of them under way make nothing durable sooner. Not for longer than `GATHER_MS`, for a log whose servers are far apart.
+ */
+const UNDER_WAY = 3
+const GATHER_MS = 2
 /** Bytes of one batch, after which the next begins. */
 const BATCH_BYTES_MAX = 1024 * 1024
 /** Commands that wait for the log, after which new ones are refused: a client that is told can wait, memory cannot. */
@@ -135,6 +143,8 @@ class StoreReplica implements Replica {
   readonly #writer = new BatchWriter(64 * 1024)
   #open: Waiting[] = []
   #isFlushDue = false
+  /** runs while the open batch gathers */
+  #gathering: NodeJS.Timeout | null = null
   readonly #inFlight = new Map<number, Waiting[]>()
   #waiting = 0
   #reads: { read: () => unknown; done: (error: RpcError | null, value: unknown) => void }[] = []
@@ -170,6 +180,10 @@ class StoreReplica implements Replica {
     else if (this.applied + 1 < options.log.head()) this.isBehind = true
     else this.#replay()
     options.log.onCommitted((position, batch) => this.#commit(position, batch))
+  }
+
+  get proposers(): number {
+    return this.#once.size
   }
 
   get waiting(): number {
@@ -241,16 +255,23 @@ class StoreReplica implements Replica {
     this.#writer.add(COMMAND_KIND[command.kind], raw ?? encodeBody(command), user, who?.authRevision ?? 0)
     this.#open.push({ command, answer: answer as Answer<never> })
     this.#waiting += 1
+    this.#flushSoon()
+  }
+
+  /** At the end of the turn: all that was asked in it becomes one batch. */
+  #flushSoon(): void {
     if (this.#isFlushDue) return
     this.#isFlushDue = true
-    // At the end of the turn: all that was asked in it becomes one batch.
     setImmediate(() => {
       this.#isFlushDue = false
-      this.#flush()
+      if (this.#inFlight.size < UNDER_WAY) this.#flush()
+      else this.#gathering ??= setTimeout(() => this.#flush(), GATHER_MS)
     })
   }
 
   #flush(): void {
+    if (this.#gathering !== null) clearTimeout(this.#gathering)
+    this.#gathering = null
     if (this.#open.length === 0) return
     this.#seq += 1
     const seq = this.#seq
@@ -272,10 +293,16 @@ class StoreReplica implements Replica {
   #fail(seq: number, error: unknown): void {
     const waiting = this.#inFlight.get(seq)
     if (waiting === undefined) return
-    this.#inFlight.delete(seq)
-    this.#waiting -= waiting.length
+    this.#landed(seq, waiting)
     const refusal = refusalOf(error)
     for (const { answer } of waiting) answer(refusal, null)
+  }
+
+  /** A batch of ours is no longer under way. */
+  #landed(seq: number, waiting: readonly Waiting[]): void {
+    this.#inFlight.delete(seq)
+    this.#waiting -= waiting.length
+    if (this.#gathering !== null) this.#flushSoon()
   }
 
   linearizable<T>(read: () => T, done: (error: RpcError | null, value: T | null) => void): void {
@@ -372,8 +399,7 @@ class StoreReplica implements Replica {
     // Watchers first: who is answered may already know that it happened.
     for (const listener of this.#listeners) listener(position, changes)
     if (ours === undefined) return
-    this.#inFlight.delete(seq)
-    this.#waiting -= ours.length
+    this.#landed(seq, ours)
     for (let i = 0; i < ours.length; i += 1) {
       const answer = answers[i] as object
       const { answer: tell } = ours[i] as Waiting

@@ -37,6 +37,7 @@ function answerOf(service: Partial<EtcdService>, { method, request }: Asked, cal
     if (handler === undefined) return reply(UNAVAILABLE, null)
     // Of a stream, its first answer.
     const source = handler(call, {
+      messageBytes: 1_048_576,
       send: (response) => {
         resolve(response)
         return true

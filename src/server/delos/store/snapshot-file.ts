@@ -4,16 +4,16 @@ import type { FileAbout } from '../../../core/delos/bbolt/etcd-file.ts'
 import type { Member } from '../../../core/delos/wire/messages.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { entryPoint } from '../../../platform/spawn.ts'
-import type { SnapshotResult, SnapshotTask } from './snapshot-main.ts'
+import type { SnapshotKind, SnapshotResult, SnapshotTask } from './snapshot-main.ts'
 
 export type SnapshotFile = Omit<Extract<SnapshotResult, { kind: 'done' }>, 'kind'>
 
 /**
- * Makes a consistent copy of `kv.db` while it is written to: its rows, and up to which position they go, of one moment. In a thread of
- * its own. Rejects with DISK_FULL or DELOS_SNAPSHOT_INVALID, having left nothing behind.
+ * Makes a consistent copy of `kv.db` or `state.db` while it is written to: its rows, and up to which position they go, of one moment; synced.
+ * In a thread of its own. Rejects with DISK_FULL or DELOS_SNAPSHOT_INVALID, having left nothing behind.
  */
-export function makeSnapshotFile(from: string, file: string): Promise<SnapshotFile> {
-  return make({ kind: 'make', from, file })
+export function makeSnapshotFile(of: SnapshotKind, from: string, file: string): Promise<SnapshotFile> {
+  return make({ kind: 'make', of, from, file })
 }
 
 /** The same in etcd's own format. */
@@ -32,8 +32,8 @@ async function make(task: SnapshotTask): Promise<SnapshotFile> {
 }
 
 /** Reads all of a copy. Rejects with DELOS_SNAPSHOT_INVALID if it is not whole. */
-export function checkSnapshotFile(file: string): Promise<SnapshotFile> {
-  return runTask({ kind: 'check', file })
+export function checkSnapshotFile(of: SnapshotKind, file: string): Promise<SnapshotFile> {
+  return runTask({ kind: 'check', of, file })
 }
 
 function runTask(task: SnapshotTask): Promise<SnapshotFile> {

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import type { FileAbout } from '../../../core/delos/bbolt/etcd-file.ts'
 import type { Member } from '../../../core/delos/wire/messages.ts'
+import { stateStandOf } from '../../state/state-stand.ts'
 import { writeEtcdSnapshot } from './etcd-snapshot.ts'
 import { standOf, type StoreCursor } from './rows-file.ts'
 
@@ -12,12 +13,18 @@ import { standOf, type StoreCursor } from './rows-file.ts'
  * whole and holds rows.
  */
 export type SnapshotTask =
-  | { kind: 'make'; from: string; file: string }
+  | { kind: 'make'; of: SnapshotKind; from: string; file: string }
   | { kind: 'etcd'; from: string; file: string; members: Member[]; about: FileAbout }
-  | { kind: 'check'; file: string }
+  | { kind: 'check'; of: SnapshotKind; file: string }
 
-/** What rows hold. `position`: of the last batch in them; 0: none. `skipped`: which ones were passed over. `revision`: theirs; 0: not looked at */
-type Stand = Pick<StoreCursor, 'position' | 'skipped'> & { revision: number }
+/** `rows`: `kv.db`. `state`: `state.db`. */
+export type SnapshotKind = 'rows' | 'state'
+
+/**
+ * What rows hold. `position`: of the last batch in them; 0: none. `skipped`: which ones were passed over. `revision`: theirs; 0: not looked at.
+ * `schema`: by what statements the tables of a `state.db` were made; null: not one
+ */
+type Stand = Pick<StoreCursor, 'position' | 'skipped'> & { revision: number; schema: number | null }
 
 export type SnapshotResult =
   | ({ kind: 'done'; sizeBytes: number; sha256: string } & Stand)
@@ -34,14 +41,14 @@ function make(from: string, file: string): void {
   }
 }
 
-function standIn(file: string, isChecked: boolean): Stand {
+function standIn(of: SnapshotKind, file: string, isChecked: boolean): Stand {
   const db = new Database(file, { readonly: true })
   try {
     if (isChecked) {
       const found = db.pragma('integrity_check(1)', { simple: true })
       if (found !== 'ok') throw Object.assign(new Error(String(found)), { code: 'DAMAGED' })
     }
-    return standOf(db)
+    return of === 'rows' ? { ...standOf(db), schema: null } : { ...stateStandOf(db), revision: 0 }
   } finally {
     db.close()
   }
@@ -62,9 +69,10 @@ function digest(file: string): string {
 }
 
 function standOfTask(task: SnapshotTask): Stand {
-  if (task.kind === 'etcd') return { ...writeEtcdSnapshot(task.from, task.file, task.members, task.about), skipped: [], revision: 0 }
+  if (task.kind === 'etcd')
+    return { ...writeEtcdSnapshot(task.from, task.file, task.members, task.about), skipped: [], revision: 0, schema: null }
   if (task.kind === 'make') make(task.from, task.file)
-  return standIn(task.file, task.kind === 'check')
+  return standIn(task.of, task.file, task.kind === 'check')
 }
 
 function run(task: SnapshotTask): SnapshotResult {

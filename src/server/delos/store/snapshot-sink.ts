@@ -1,27 +1,34 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { open, rm, type FileHandle } from 'node:fs/promises'
-import type { KvRows } from '../../../core/delos/kv/rows.ts'
-import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
+import type { LogBase } from '../../../core/contracts/ordered-log.ts'
+import { isRefusal, type MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { diskFailed } from '../disk.ts'
 import { CHANNEL, type Peers } from '../quorum/peers.ts'
-import type { Materialiser } from './materialiser.ts'
-import type { Replica } from './replica.ts'
-import type { StoreCursor } from './rows-file.ts'
-import { checkSnapshotFile } from './snapshot-file.ts'
+import type { SnapshotFile } from './snapshot-file.ts'
 import { decodeSnapshotFrame, encodeSnapshotFrame, PART_BYTES, type SnapshotMessage, type SnapshotOffer } from './snapshot-frames.ts'
+
+/** What is made of a log, and whose place that of another server takes when the log no longer has what it lacks. */
+export interface SnapshotTarget {
+  /** it answers nothing of the present until a snapshot was installed */
+  readonly isBehind: boolean
+  setBehind(): void
+  /** Position that is wanted next; `isForced`: whatever the other's log has, as what is here is of no use. */
+  wanted(): { next: number; isForced: boolean }
+  /** Reads all of a file that came. Rejects when it is not whole. */
+  check(file: string): Promise<SnapshotFile>
+  /** Why a whole one is of no use here, for people; null: it is of use. */
+  problem(found: SnapshotFile): string | null
+  /** Puts the file in the place of its own, and goes on from there with the log. */
+  install(file: string, base: LogBase): Promise<void>
+}
 
 export interface SnapshotSinkOptions {
   peers: Peers
   others: () => readonly bigint[]
-  replica: Replica
-  materialiser: Materialiser
-  /** where what has come is kept, beside `kv.db` */
+  target: SnapshotTarget
+  /** where what has come is kept, beside what it will replace */
   file: string
-  /** What `kv.db` holds now. */
-  readRows: () => { rows: KvRows; cursor: StoreCursor } | null
-  /** whether these rows are without what is to be passed over */
-  isFit: (rows: Pick<StoreCursor, 'position' | 'skipped'>) => boolean
   logger: Logger
   onFatal: (error: MusterError) => void
 }
@@ -29,6 +36,8 @@ export interface SnapshotSinkOptions {
 export interface SnapshotSink {
   /** Gets a snapshot, from that server first, unless one is under way; without effect if its log still has what is wanted next. */
   want(from: bigint | null): void
+  /** bytes of parts of a snapshot, and of what else came for it, that nobody looked at yet */
+  waitingBytes(): number
   stop(): Promise<void>
 }
 
@@ -50,11 +59,11 @@ interface Kept {
 type Came = { from: bigint; message: SnapshotMessage; bytes: Uint8Array }
 
 /**
- * Gets the store of another server when its own cannot be brought up from the log any more: asks part after part, checks the whole, puts
- * it in the place of `kv.db` and lets the replica go on from there.
+ * Gets the state of another server when its own cannot be brought up from the log any more: asks part after part, checks the whole, and has it
+ * put in the place of what is here.
  */
 export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
-  const { peers, others, replica, materialiser, file, logger } = options
+  const { peers, others, target, file, logger } = options
   const keptFile = `${file}.json`
   let running: Promise<void> | null = null
   let isStopped = false
@@ -94,10 +103,9 @@ export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
 
   const askFor = async (from: bigint): Promise<SnapshotOffer | 'none' | null> => {
     inbox = []
-    const isForced = replica.isBehind && replica.applied + 1 < replica.log.head()
     // The question may be lost on the way; a server that makes a snapshot for it meanwhile makes one.
     for (const untilMs = performance.now() + OFFER_MS; performance.now() < untilMs && !isStopped;) {
-      send(from, { kind: 'ask', next: replica.log.tail(), isForced })
+      send(from, { kind: 'ask', ...target.wanted() })
       const answer = await next((came) => {
         if (came.from !== from) return null
         if (came.message.kind === 'offer') return came.message.offer
@@ -163,8 +171,8 @@ export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
   const attempt = async (from: bigint, unfinished: SnapshotOffer | null): Promise<boolean> => {
     const offer = unfinished ?? (await askFor(from))
     if (offer === null) return false
-    if (offer === 'none') return !replica.isBehind
-    replica.setBehind()
+    if (offer === 'none') return !target.isBehind
+    target.setBehind()
     if (unfinished === null) {
       await drop()
       writeFileSync(keptFile, JSON.stringify({ from: from.toString(), offer } satisfies Kept), { mode: 0o600 })
@@ -184,7 +192,7 @@ export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
       if (!isStopped) await drop()
       return isStopped
     }
-    const found = await checkSnapshotFile(file).catch((error: unknown) => String(error))
+    const found = await target.check(file).catch((error: unknown) => String(error))
     if (typeof found === 'string' || found.sha256 !== offer.sha256 || found.position + 1 !== offer.base.position) {
       logger.error('a snapshot is not what was offered', {
         from: from.toString(16),
@@ -193,24 +201,21 @@ export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
       await drop()
       return false
     }
-    if (!options.isFit(found)) {
-      logger.warn('a snapshot holds what is to be skipped', { from: from.toString(16), position: found.position })
+    const problem = target.problem(found)
+    if (problem !== null) {
+      logger.warn('a snapshot is of no use here', { from: from.toString(16), position: found.position, reason: problem })
       await drop()
       return false
     }
     await install(offer)
-    return !replica.isBehind
+    return !target.isBehind
   }
 
   const install = async ({ base, sizeBytes }: SnapshotOffer): Promise<void> => {
     const startedAtMs = performance.now()
-    await replica.restore(async () => {
-      await materialiser.replace(file)
-      await rm(keptFile, { force: true })
-      const rows = options.readRows()
-      if (rows === null) throw new MusterError('DELOS_SNAPSHOT_INVALID', 'the snapshot that was put in place holds no rows')
-      return rows
-    }, base)
+    // The file is about to take its place: nothing of it can be asked for again.
+    await rm(keptFile, { force: true })
+    await target.install(file, base)
     const ms = Math.round(performance.now() - startedAtMs)
     logger.info('goes on from a snapshot', { position: base.position - 1, bytes: sizeBytes, ms })
   }
@@ -234,6 +239,7 @@ export function createSnapshotSink(options: SnapshotSinkOptions): SnapshotSink {
           running = null
         })
     },
+    waitingBytes: () => inbox.reduce((sum, { bytes }) => sum + bytes.length, 0),
     stop: async () => {
       isStopped = true
       stopHearing()

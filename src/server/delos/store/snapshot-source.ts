@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import type { OrderedLog } from '../../../core/contracts/ordered-log.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { CHANNEL, type Peers } from '../quorum/peers.ts'
-import { makeSnapshotFile } from './snapshot-file.ts'
+import type { SnapshotFile } from './snapshot-file.ts'
 import { decodeSnapshotFrame, encodeSnapshotFrame, PART_BYTES, type SnapshotMessage, type SnapshotOffer } from './snapshot-frames.ts'
 
 export interface SnapshotSourceOptions {
   peers: Peers
   log: OrderedLog
-  /** the rows, which are written to meanwhile */
-  kvDb: string
+  /** Makes a consistent copy of what is written to meanwhile, at that file. Rejects having left nothing. */
+  make: (file: string) => Promise<SnapshotFile>
   /** where copies are kept for a while; what an earlier process left in it goes */
   dir: string
   logger: Logger
@@ -47,8 +47,8 @@ interface Made {
   askedAtMs: number
 }
 
-/** Makes snapshots of this server's store for others that ask, and hands them out in parts. */
-export async function serveSnapshots({ peers, log, kvDb, dir, logger }: SnapshotSourceOptions): Promise<SnapshotSource> {
+/** Makes snapshots of this server's state for others that ask, and hands them out in parts. */
+export async function serveSnapshots({ peers, log, make: makeFile, dir, logger }: SnapshotSourceOptions): Promise<SnapshotSource> {
   await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const made = new Map<string, Made>()
@@ -60,11 +60,11 @@ export async function serveSnapshots({ peers, log, kvDb, dir, logger }: Snapshot
     const id = randomBytes(8).toString('hex')
     const file = join(dir, `${id}.db`)
     const startedAtMs = performance.now()
-    const { sizeBytes, sha256, position, revision } = await makeSnapshotFile(kvDb, file)
+    const { sizeBytes, sha256, position, revision } = await makeFile(file)
     const base = log.baseAt(position)
     if (base === null || position === 0) {
       await rm(file, { force: true })
-      return `its rows go to position ${position}, where the log cannot be joined`
+      return `what it has goes to position ${position}, where the log cannot be joined`
     }
     const ms = Math.round(performance.now() - startedAtMs)
     logger.info('made a snapshot for another server', { position, bytes: sizeBytes, ms })

@@ -12,15 +12,16 @@ const ANSWER_MS = 3000
 const PREPARED_MS = 15_000
 const HEAD_BYTES = 12
 
-/** Make files for a loglet that may become part of the chain; give them up again; give batches that are committed in one. */
+/** Make files for a loglet that may become part of the chain, and promise `ballot` in it; give them up again; give batches that are committed in one. */
 export type Question =
-  | { what: 'prepare'; loglet: number; kind: string; config: Record<string, unknown> }
+  | { what: 'prepare'; loglet: number; kind: string; config: Record<string, unknown>; ballot?: number }
   | { what: 'abandon'; loglet: number }
   | { what: 'read'; loglet: number; from: number }
 
-/** `problem` null: done */
+/** `problem` null: done. `promised`: what was promised in a loglet that was made ready */
 export interface Told {
   problem: string | null
+  promised?: number
 }
 
 export interface ChainEars {

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Stretch } from '../../../core/contracts/stretch.ts'
+import type { Ballot } from '../../../core/delos/paxos/ballot.ts'
 import { fileConfigSchema, quorumConfigSchema } from '../../../core/delos/virtual-log/quorum-config.ts'
 import type { NewLoglet } from '../../../core/delos/virtual-log/reconfigure.ts'
 import type { Segment } from '../../../core/delos/virtual-log/value.ts'
@@ -59,23 +60,32 @@ export class Loglets {
     return this.#prepared.has(loglet)
   }
 
-  /** Makes it ready to begin. Asked again, it is. Rejects with what is in the way. */
-  async prepare({ loglet, kind, config }: NewLoglet): Promise<void> {
+  /**
+   * Makes it ready to begin. Asked again, it is. Rejects with what is in the way.
+   * @param ballot of a quorum: what this server is to promise in it, as its files are made; 0: nothing
+   */
+  async prepare({ loglet, kind, config }: NewLoglet, ballot: Ballot): Promise<void> {
     if (this.#prepared.has(loglet)) return
-    const making = this.#preparing.get(loglet) ?? this.#make(loglet, kind, config, true)
+    const making = this.#preparing.get(loglet) ?? this.#make(loglet, kind, config, { ballot })
     this.#preparing.set(loglet, making)
     this.#prepared.set(loglet, await making.finally(() => this.#preparing.delete(loglet)))
   }
 
-  /** @param isNew it is being made; else it is, or was, part of the chain */
-  async #make(loglet: number, kind: NewLoglet['kind'], config: Segment['config'], isNew: boolean): Promise<Prepared> {
+  /** What this server promised in a loglet that nobody has begun; 0: nothing. */
+  promisedIn(loglet: number): Ballot {
+    const prepared = this.#prepared.get(loglet)
+    return prepared?.kind === 'quorum' && prepared.files.isUnused ? prepared.files.acceptor.state.promised : 0
+  }
+
+  /** @param making it is being made, and promises `ballot`; null: it is, or was, part of the chain */
+  async #make(loglet: number, kind: NewLoglet['kind'], config: Segment['config'], making: { ballot: Ballot } | null): Promise<Prepared> {
     const { clusterId, segmentBytes, onSync, log } = this.#options
     const dir = this.dirOf(loglet)
     if (kind === 'file') {
       const file = await openFileLoglet(dir, { segmentBytes, onSync })
       return { kind, file }
     }
-    if (kind === 'quorum') return { kind, files: await openQuorumFiles({ dir, clusterId, loglet, segmentBytes, onSync, log }, isNew) }
+    if (kind === 'quorum') return { kind, files: await openQuorumFiles({ dir, clusterId, loglet, segmentBytes, onSync, log }, making) }
     const { readyEtcd } = await import('../etcd-loglet/etcd-stretch.ts')
     return { kind, ready: readyEtcd(config, loglet) }
   }
@@ -90,7 +100,7 @@ export class Loglets {
   /** Opens a segment in which this server has a part. */
   async open(segment: Segment): Promise<Stretch> {
     const { loglet, kind, config, firstPosition: first, lastRound } = segment
-    const prepared = this.#prepared.get(loglet) ?? (await (this.#preparing.get(loglet) ?? this.#make(loglet, kind, config, false)))
+    const prepared = this.#prepared.get(loglet) ?? (await (this.#preparing.get(loglet) ?? this.#make(loglet, kind, config, null)))
     this.#prepared.delete(loglet)
     const { self, onFatal } = this.#options
     if (prepared.kind === 'file') {

@@ -60,7 +60,7 @@ export async function openVirtualLog(options: VirtualLogOptions): Promise<Virtua
     if (own === undefined)
       throw new MusterError('DELOS_WRONG_CLUSTER', `server ${id.toString(16)} is no member of the cluster that ${dir} is of`)
     if (disk.found.held === null) await disk.write({ ...disk.found, held })
-    await dropStrays(dir, held)
+    await dropStrays(dir, [held, ...(disk.found.accepted === null ? [] : [disk.found.accepted.value])])
     const state = { ...disk.found, held }
     const idsOf = (value: RegisterValue): ReadonlyMap<number, bigint> =>
       new Map(value.servers.map((server) => [server.server, BigInt(`0x${server.id}`)]))
@@ -120,7 +120,8 @@ async function adoptOldLayout(dir: string): Promise<void> {
 }
 
 /** Loglets that were made ready and never became part of the chain, or are no longer: nobody ever acted on what is in them. */
-async function dropStrays(dir: string, { chain }: RegisterValue): Promise<void> {
+async function dropStrays(dir: string, values: readonly RegisterValue[]): Promise<void> {
+  const chain = values.flatMap((value) => value.chain)
   for (const name of await readdir(dir)) {
     if (!LOGLET_DIR.test(name) || chain.some(({ loglet }) => loglet === Number.parseInt(name, 16))) continue
     await rm(join(dir, name), { recursive: true, force: true })

@@ -61,6 +61,11 @@ export class RegisterRunner {
     })
   }
 
+  /** A proposal is to come, and its time is precious. */
+  reserve(): void {
+    this.#feed({ kind: 'reserve', now: performance.now() })
+  }
+
   receive(from: number, frame: Uint8Array): void {
     const message = decodeRegisterMessage(frame)
     if (message !== null) this.#feed({ kind: 'message', now: performance.now(), from, message })

@@ -4,7 +4,9 @@ import type { LogBase, LogRole, OrderedLog } from '../../../core/contracts/order
 import type { BatchListener, Stretch, StretchEnd } from '../../../core/contracts/stretch.ts'
 import { logletOf } from '../../../core/delos/paxos/codec.ts'
 import { headOf, isAtLast, segmentAt, segmentOf } from '../../../core/delos/virtual-log/chain.ts'
+import { ballotAhead, isElected } from '../../../core/delos/virtual-log/elect-ahead.ts'
 import { unknownFeatures, type Feature } from '../../../core/delos/virtual-log/features.ts'
+import type { Ballot } from '../../../core/delos/paxos/ballot.ts'
 import type { Intent } from '../../../core/delos/virtual-log/plan.ts'
 import { fileConfigSchema, quorumConfigSchema } from '../../../core/delos/virtual-log/quorum-config.ts'
 import type { Action, Outcome } from '../../../core/delos/virtual-log/reconfigure.ts'
@@ -17,6 +19,7 @@ import { CHANNEL, type Peers } from '../quorum/peers.ts'
 import type { Repair } from '../quorum/quorum-log.ts'
 import { ChainChannel, type Question, type Told } from './chain-channel.ts'
 import { drive, type Drive, type DriverHands, type Guard } from './driver-runner.ts'
+import { EarlyFrames } from './early-frames.ts'
 import { isQuorum, type Loglets } from './loglets.ts'
 import type { RegisterRunner } from './register-runner.ts'
 import { followRemote } from './remote-stretch.ts'
@@ -41,6 +44,10 @@ export interface VirtualLog extends OrderedLog {
   localHead(): number
   /** appends that wait for a loglet that takes them */
   readonly parked: number
+  /** bytes of frames for loglets that are not open here yet */
+  readonly earlyBytes: number
+  /** bytes of batches in memory for servers that lag a little, or for whoever reads a loglet of others */
+  readonly keptBytes: number
   /** What of its files could not be read when they were opened; the other servers have it, and it is fetched from them. */
   repairs(): Repair[]
 }
@@ -75,9 +82,9 @@ const LOOK_MS = 100
 /** A gap between two leaders that is not told on: a switch takes less. */
 const ROLE_KEPT_MS = 2000
 const NO_LEADER: LogRole = { isLeader: false, leader: null, term: 0 }
-/** Frames of loglets that are not open here yet: kept this many, as their segment is learned in a moment. */
-const EARLY_FRAMES_MAX = 1024
 const READ_BYTES_MAX = 1024 * 1024
+/** What a server answers that once had what it is asked for. */
+const TRIMMED = 'trimmed'
 const READ_MAX = 1024
 
 export class VirtualLogRuntime implements VirtualLog {
@@ -90,7 +97,7 @@ export class VirtualLogRuntime implements VirtualLog {
   readonly #listeners: BatchListener[] = []
   readonly #valueListeners = new Set<(value: RegisterValue) => void>()
   readonly #roleListeners = new Set<(role: LogRole) => void>()
-  readonly #early: { from: bigint; frame: Uint8Array }[] = []
+  readonly #early = new EarlyFrames()
   readonly #deaf: (() => void)[] = []
   readonly #behindListeners = new Set<(from: bigint) => void>()
   #value: RegisterValue
@@ -106,6 +113,8 @@ export class VirtualLogRuntime implements VirtualLog {
   #roleLostAtMs: number | null = null
   #seal = NOT_SEALED
   #drive: Drive | null = null
+  /** of the loglet that is being made: under which ballot a majority has elected this server */
+  #elected: { loglet: number; ballot: Ballot } | null = null
   #changes: Promise<unknown> = Promise.resolve()
   #isClosed = false
   #gap: { endedAtMs: number; ms: number | null } | null = null
@@ -182,12 +191,13 @@ export class VirtualLogRuntime implements VirtualLog {
     stretch.onRole(() => this.#noticeRole())
     stretch.onEnd(() => this.#changed())
     stretch.onBehind((from) => this.#tellBehind(from))
+    const early = this.#early.take(loglet)
     if (isQuorum(stretch)) {
-      for (const { from, frame } of this.#early.filter((each) => logletOf(each.frame) === loglet)) stretch.receive(from, frame)
+      for (const { from, frame } of early) stretch.receive(from, frame)
       const { opener } = quorumConfigSchema.parse(segment.config)
-      if (opener === self.server && segment.end === null && stretch.end() === null && stretch.isFresh) stretch.campaign()
+      if (opener === self.server && segment.end === null && stretch.end() === null && stretch.isFresh)
+        stretch.campaign(this.#elected?.loglet === loglet ? this.#elected.ballot : null)
     }
-    this.#dropEarly(loglet)
     this.#advance()
     this.#changed()
   }
@@ -281,11 +291,15 @@ export class VirtualLogRuntime implements VirtualLog {
   async #readElsewhere(loglet: number, from: number): Promise<LogletEntry[] | null> {
     const others = presentServers(this.#value).filter(({ server }) => server !== this.#parts.self.server)
     const start = others.length === 0 ? 0 : randomInt(others.length)
+    let gaveUp: bigint | null = null
     for (let i = 0; i < others.length; i += 1) {
       const other = others[(start + i) % others.length]
       const answer = other === undefined ? null : await this.#channel.ask(BigInt(`0x${other.id}`), { what: 'read', loglet, from })
       if (Array.isArray(answer) && answer.length > 0) return answer
+      if (answer !== null && !Array.isArray(answer) && answer.problem === TRIMMED) gaveUp = BigInt(`0x${other?.id}`)
     }
+    // Nobody has it any more: a snapshot holds it.
+    if (gaveUp !== null) this.#tellBehind(gaveUp)
     return null
   }
 
@@ -456,13 +470,19 @@ export class VirtualLogRuntime implements VirtualLog {
   }
 
   async #preflight({ segment }: Extract<Action, { kind: 'preflight' }>): Promise<string | null> {
-    const { self } = this.#parts
+    const { self, register } = this.#parts
     const { loglet, kind, config } = segment
+    // All that can be done before the seal: also who decides, and who leads.
+    register.reserve()
+    const ballot = ballotAhead(lastSegment(this.#value), this.#role.term, self.server)
+    const promised = new Set<number>()
     const prepareAt = async (server: number): Promise<string | null> => {
-      if (server === self.server) return this.#prepareHere({ what: 'prepare', loglet, kind, config })
+      const question = { what: 'prepare', loglet, kind, config, ballot } as const
       const id = this.#idOf(server)
-      const told = id === null ? null : await this.#channel.ask(id, { what: 'prepare', loglet, kind, config })
-      return told === null || Array.isArray(told) ? `server ${server} does not answer` : told.problem
+      const told = server === self.server ? await this.#prepareHere(question) : id === null ? null : await this.#channel.ask(id, question)
+      if (told === null || Array.isArray(told)) return `server ${server} does not answer`
+      if (told.promised === ballot) promised.add(server)
+      return told.problem
     }
     if (kind === 'file') {
       const { server } = fileConfigSchema.parse(config)
@@ -477,6 +497,7 @@ export class VirtualLogRuntime implements VirtualLog {
     // Who does not vote makes it ready as soon as it hears of it; nobody waits for that.
     for (const server of learners) void prepareAt(server)
     const problems = await Promise.all(voters.map((server) => prepareAt(server)))
+    this.#elected = isElected(voters, promised) ? { loglet, ballot } : null
     const failed = voters.filter((_, i) => problems[i] !== null)
     if (voters.length - failed.length <= voters.length / 2) return problems.filter((problem) => problem !== null).join('; ')
     // Whoever is to decide from now on has to be told before: with one of them silent the change would stop behind the seal.
@@ -485,16 +506,16 @@ export class VirtualLogRuntime implements VirtualLog {
     return silent.length > 0 ? silent.map((server) => problems[voters.indexOf(server)]).join('; ') : null
   }
 
-  async #prepareHere(question: Extract<Question, { what: 'prepare' }>): Promise<string | null> {
+  async #prepareHere(question: Extract<Question, { what: 'prepare' }>): Promise<Told> {
     const { loglets } = this.#parts
-    const { loglet, kind, config } = question
-    if (this.#stretches.has(loglet) || this.#opening.has(loglet)) return null
+    const { loglet, kind, config, ballot = 0 } = question
+    if (this.#stretches.has(loglet) || this.#opening.has(loglet)) return { problem: null }
     try {
-      await loglets.prepare({ loglet, kind: kind as Segment['kind'], config: config as Segment['config'] })
+      await loglets.prepare({ loglet, kind: kind as Segment['kind'], config: config as Segment['config'] }, ballot)
       await loglets.probe(loglet)
-      return null
+      return { problem: null, promised: loglets.promisedIn(loglet) }
     } catch (error) {
-      return error instanceof Error ? error.message : String(error)
+      return { problem: error instanceof Error ? error.message : String(error) }
     }
   }
 
@@ -526,7 +547,7 @@ export class VirtualLogRuntime implements VirtualLog {
   }
 
   async #answer(question: Question): Promise<Told | LogletEntry[] | null> {
-    if (question.what === 'prepare') return { problem: await this.#prepareHere(question) }
+    if (question.what === 'prepare') return this.#prepareHere(question)
     if (question.what === 'abandon') {
       // By the time it is heard it may have become part of the chain by another driver.
       if (segmentOf(this.#value, question.loglet) === null && this.#parts.loglets.isPrepared(question.loglet))
@@ -536,7 +557,8 @@ export class VirtualLogRuntime implements VirtualLog {
     const segment = segmentOf(this.#value, question.loglet)
     if (segment !== null) await this.#open(segment)
     const stretch = this.#stretches.get(question.loglet)
-    if (segment?.end == null || stretch === undefined || question.from < stretch.head()) return null
+    if (segment?.end == null || stretch === undefined) return null
+    if (question.from < stretch.head()) return { problem: TRIMMED }
     const entries = stretch.read(question.from, Math.min(READ_MAX, segment.end - question.from))
     let bytes = 0
     const fitting = entries.findIndex(({ payload }, i) => (bytes += payload.length) > READ_BYTES_MAX && i > 0)
@@ -594,13 +616,7 @@ export class VirtualLogRuntime implements VirtualLog {
     // One that was closed long ago here, and that another server lacks something of.
     if (segment !== null) void this.#open(segment).catch((error: unknown) => this.#fail(error))
     else if (!this.#opening.has(loglet) && !this.#parts.loglets.isPrepared(loglet)) return
-    if (this.#early.length < EARLY_FRAMES_MAX) this.#early.push({ from, frame: frame.slice() })
-  }
-
-  #dropEarly(loglet: number): void {
-    const rest = this.#early.filter(({ frame }) => logletOf(frame) !== loglet)
-    this.#early.length = 0
-    this.#early.push(...rest)
+    this.#early.keep(from, loglet, frame)
   }
 
   // ------------------------------------------------------------------------------------------------------- rest
@@ -646,6 +662,14 @@ export class VirtualLogRuntime implements VirtualLog {
 
   get parked(): number {
     return this.#parked.size
+  }
+
+  get earlyBytes(): number {
+    return this.#early.bytes
+  }
+
+  get keptBytes(): number {
+    return [...this.#stretches.values()].reduce((sum, { keptBytes }) => sum + (keptBytes ?? 0), 0)
   }
 
   lastGapMs(): number | null {

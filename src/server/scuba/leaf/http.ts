@@ -8,12 +8,14 @@ import { liveRequestSchema, panelRequestSchema, queryRequestSchema, retentionSch
 import { live, panel, query } from './ask.ts'
 import type { Engine } from './engine.ts'
 import type { Sealer } from './sealer.ts'
+import type { Spool } from './spool.ts'
 import type { Store } from './store.ts'
 
 interface Leaf {
   store: Store
   engine: Engine
   sealer: Sealer
+  spool: Spool
 }
 
 type Handler = (leaf: Leaf, request: IncomingMessage, response: ServerResponse, url: URL, table: string) => Promise<unknown>
@@ -43,6 +45,8 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     async (leaf, request, response) => panel(leaf.store, leaf.engine, parse(panelRequestSchema, await json(request)), gone(response)),
   ],
   ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
+  ['GET', /^\/v1\/scuba\/spool\/next$/, nextSpooled],
+  ['POST', /^\/v1\/scuba\/spool\/off$/, async (leaf) => (leaf.spool.off(), {})],
   [
     'GET',
     /^\/v1\/scuba\/health$/,
@@ -117,7 +121,32 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   const header = request.headers['idempotency-key']
   const key = typeof header === 'string' && header !== '' ? header : null
   if (key !== null && key.length > 256) throw refuse('USAGE', 'an idempotency key has at most 256 characters')
-  return leaf.store.ingest(table, await rowBody(request), { key, ack })
+  const body = await rowBody(request)
+  const receipt = await leaf.store.ingest(table, body, { key, ack })
+  if (!receipt.duplicate) leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
+  return receipt
+}
+
+const SPOOL_WAIT_MS_MAX = 10_000
+
+/** `GET …/spool/next?after=PLACE&waitMs=N`: the batch after a place as its rows are, with what belongs to it in the head; 204: none came. */
+async function nextSpooled(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, url: URL): Promise<unknown> {
+  const waitMs = Math.min(SPOOL_WAIT_MS_MAX, Number(url.searchParams.get('waitMs') ?? 0) || 0)
+  const { spool } = leaf
+  const batch = await spool.next(url.searchParams.get('after') ?? '', waitMs, gone(response))
+  const counts = { 'x-muster-dropped': String(spool.counts.droppedRows) }
+  if (batch === null) return (response.writeHead(204, counts).end(), WRITTEN)
+  response.writeHead(200, {
+    ...counts,
+    'content-type': 'application/x-ndjson',
+    'content-length': batch.body.length,
+    'x-muster-place': `${spool.id}-${batch.seq}`,
+    'x-muster-table': batch.table,
+    'x-muster-rows': String(batch.rows),
+    'x-muster-ack': batch.ack,
+    'idempotency-key': encodeURIComponent(batch.key),
+  })
+  return (response.end(batch.body), WRITTEN)
 }
 
 /** A request's body, inflated. */

@@ -34,7 +34,7 @@ async function startEtcd(dir: string, peer: number): Promise<{ endpoint: string;
   const child = spawn('etcd', flags, { stdio: 'ignore' })
   await eventually(
     'etcd answers',
-    20_000,
+    60_000,
     () => spawnSync('etcdctl', ['--endpoints', endpoint, 'endpoint', 'status'], { env: ENV }).status === 0,
   )
   return { endpoint, child }
@@ -123,7 +123,7 @@ describe.skipIf(missing !== null)(`etcd's own file (${missing ?? 'etcd 3.4'})`, 
     etcdctl('--endpoints', second.endpoint, 'user', 'grant-role', 'root', 'root')
     etcdctl('--endpoints', second.endpoint, 'auth', 'enable')
     expect(etcdctl('--endpoints', second.endpoint, '--user', 'ann:secret', 'get', 'key/2', '--keys-only').trim()).toBe('key/2')
-  }, 60_000)
+  }, 120_000)
 })
 
 /** Which cluster and member answered is no part of what is kept. */

@@ -6,7 +6,14 @@ import {
   ACCEPTOR_FILE_BYTES,
   ACCEPTOR_SLOT_BYTES,
 } from '../../../../src/core/delos/paxos/acceptor-file.ts'
-import { decodeFrame, decodeRecord, encodeFrame, encodeRecords, frameBytes } from '../../../../src/core/delos/paxos/codec.ts'
+import {
+  decodeFrame,
+  decodeRecord,
+  encodeFrame,
+  encodeFramePieces,
+  encodeRecords,
+  frameBytes,
+} from '../../../../src/core/delos/paxos/codec.ts'
 import type { Accepted, AppendResult, Batch, Message, ReadResult } from '../../../../src/core/delos/paxos/messages.ts'
 
 const u53 = fc.maxSafeNat()
@@ -63,6 +70,19 @@ test('every message comes out of its frame as it went in', () => {
       const received = decodeFrame(frame)
       expect(received).not.toBeNull()
       expect({ ...received, message: { ...received?.message } }).toEqual({ loglet, from, message: { ...sent } })
+    }),
+  )
+})
+
+test('a frame in pieces has the same bytes, and no copy of a long payload', () => {
+  const payloads = fc.array(fc.oneof(fc.uint8Array({ maxLength: 50 }), fc.constant(new Uint8Array(16 * 1024).fill(7))), { maxLength: 5 })
+  fc.assert(
+    fc.property(payloads, accepted, (lists, like) => {
+      const batches = lists.map((payload) => ({ ...like, batch: { ...like.batch, payload } }))
+      const sent: Message = { kind: 'accept', ballot: 5, committed: 3, isSealing: false, batches }
+      const pieces = encodeFramePieces(7, 3, sent)
+      expect(Buffer.concat(pieces).equals(encodeFrame(7, 3, sent))).toBe(true)
+      for (const payload of lists) if (payload.length >= 16 * 1024) expect(pieces).toContain(payload)
     }),
   )
 })

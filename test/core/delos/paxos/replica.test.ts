@@ -139,6 +139,38 @@ test('7: a sealed acceptor takes nothing but what carries out the seal, also aft
   }
 })
 
+test('7: an end that was accepted seals, and is acknowledged without a second file; after a restart its record says so', () => {
+  const lone = new Lone(1)
+  lone.hear(3, accept(B3, [at(1, B3, 1)]))
+  lone.sync()
+  const end = { slot: 2, ballot: B3, batch: { ...at(2, B3, 1).batch, kind: 'end' as const, count: 0 } }
+  const written = lone.hear(3, accept(B3, [end], { isSealing: true })).persist
+  expect(written.map(({ state, records }) => [state, records.length])).toEqual([[null, 1]])
+  const again = new Lone(1, { ...fresh(), state: { promised: B3, isSealed: false, unknown: [] }, accepted: [at(1, B3, 1), end] })
+  expect(sent(again.hear(3, accept(B3, [])), 'refuse')[0]?.isSealed).toBe(true)
+})
+
+test('16: who was elected before the loglet began leads at once, and not when somebody promised more or a round is used twice', () => {
+  const ahead = ballotOf(9, 1)
+  const made = (promised: number): Durable => ({ ...fresh(), state: { ...FRESH, promised }, isUnused: true })
+  const lone = new Lone(1, made(ahead))
+  const output = lone.give({ kind: 'elected', ballot: ahead })
+  expect(sent(output, 'accept').map(({ batches }) => batches.map(({ slot, batch }) => [slot, batch.kind]))[0]).toEqual([[1, 'noop']])
+  // What is asked meanwhile goes out behind it at once.
+  const proposal = { count: 1, proposerId: 7, seq: 1, payload: new Uint8Array(1) }
+  expect(sent(lone.give({ kind: 'propose', requestId: 1, proposal }), 'accept')[0]?.batches[0]?.slot).toBe(2)
+  // Who promised it takes nothing of anyone below.
+  const voter = new Lone(2, made(ahead))
+  expect(sent(voter.hear(3, prepare(ballotOf(8, 3))), 'refuse')[0]?.promised).toBe(ahead)
+  const late = new Lone(1, made(ahead))
+  late.hear(3, prepare(ballotOf(10, 3)))
+  for (const [each, ballot] of [
+    [late, ahead],
+    [new Lone(1, made(ballotOf(8, 1))), ahead],
+  ] as const)
+    expect(sent(each.give({ kind: 'elected', ballot }), 'accept')).toEqual([])
+})
+
 test('7: a seal asked of the leader ends the loglet behind what was proposed, refuses what waits, and is answered when chosen', () => {
   const lone = leader()
   lone.give({ kind: 'propose', requestId: 1, proposal: { count: 3, proposerId: 7, seq: 1, payload: new Uint8Array(1) } })

@@ -20,12 +20,12 @@ describe.skipIf(missing !== null)(`recipes on a real etcd${missing === null ? ''
   let etcd: RealEtcd
   beforeAll(async () => {
     etcd = await startRealEtcd()
-  }, 30_000)
+  }, 60_000)
   afterAll(() => etcd.stop())
 
-  test('etcdctl lock and our lock exclude each other, in the order of asking', { timeout: 30_000 }, async () => {
+  test('etcdctl lock and our lock exclude each other, in the order of asking', { timeout: 60_000 }, async () => {
     const theirs = etcd.etcdctl('lock', 'db')
-    await eventually('etcdctl holds the lock', 10_000, () => theirs.output().startsWith('db/'))
+    await eventually('etcdctl holds the lock', 20_000, () => theirs.output().startsWith('db/'))
     const lease = await etcd.grant()
     const ours = lock('db', lease)
     expect(await etcd.run(ours)).toMatchObject({ do: 'wait', range: { key: theirs.output().trim(), range_end: '' }, until: 'deleted' })
@@ -35,16 +35,16 @@ describe.skipIf(missing !== null)(`recipes on a real etcd${missing === null ? ''
     const turn = held(await etcd.run(ours))
     expect(later.output(), 'it comes after us').toBe('')
     await etcd.commit(leaveQueue(turn))
-    await eventually('etcdctl holds the lock', 10_000, () => later.output().startsWith('db/'))
+    await eventually('etcdctl holds the lock', 20_000, () => later.output().startsWith('db/'))
     later.child.kill('SIGINT')
     await later.ended
   })
 
-  test('etcdctl lock waits for those who share the lock', { timeout: 30_000 }, async () => {
+  test('etcdctl lock waits for those who share the lock', { timeout: 60_000 }, async () => {
     const sharing = [held(await etcd.run(sharedLock('rw', await etcd.grant()))), held(await etcd.run(sharedLock('rw', await etcd.grant())))]
     const theirs = etcd.etcdctl('lock', 'rw')
     const late = sharedLock('rw', await etcd.grant())
-    await eventually('who comes after etcdctl waits for it', 10_000, async () => {
+    await eventually('who comes after etcdctl waits for it', 20_000, async () => {
       const next = await etcd.run(late)
       if (next.do === 'held') await etcd.commit(leaveQueue(next.held))
       return next.do === 'wait'
@@ -53,28 +53,28 @@ describe.skipIf(missing !== null)(`recipes on a real etcd${missing === null ? ''
       expect(theirs.output()).toBe('')
       await etcd.commit(leaveQueue(turn))
     }
-    await eventually('etcdctl holds the lock', 10_000, () => theirs.output().startsWith('rw/'))
+    await eventually('etcdctl holds the lock', 20_000, () => theirs.output().startsWith('rw/'))
     theirs.child.kill('SIGINT')
     await theirs.ended
     held(await etcd.run(late))
   })
 
-  test('etcdctl elect and our campaign are one election', { timeout: 30_000 }, async () => {
+  test('etcdctl elect and our campaign are one election', { timeout: 60_000 }, async () => {
     const theirs = etcd.etcdctl('elect', 'job', 'theirs')
-    await eventually('etcdctl leads', 10_000, () => theirs.output().includes('theirs'))
+    await eventually('etcdctl leads', 20_000, () => theirs.output().includes('theirs'))
     const ours = campaign('job', await etcd.grant(), bytes('ours'))
     expect((await etcd.run(ours)).do).toBe('wait')
     theirs.child.kill('SIGINT')
     await theirs.ended
     const turn = held(await etcd.run(ours))
     const observer = etcd.etcdctl('elect', '-l', 'job')
-    await eventually('etcdctl sees our value', 10_000, () => observer.output().includes('ours'))
+    await eventually('etcdctl sees our value', 20_000, () => observer.output().includes('ours'))
     observer.child.kill('SIGINT')
     await observer.ended
     expect((await etcd.commit(resign(turn))).succeeded).toBe(true)
   })
 
-  test('a semaphore, a barrier, a group and a sequence do there what they do here', { timeout: 30_000 }, async () => {
+  test('a semaphore, a barrier, a group and a sequence do there what they do here', { timeout: 60_000 }, async () => {
     const [a, b, c] = [await etcd.grant(), await etcd.grant(), await etcd.grant()]
     const first = held(await etcd.run(semaphore('pool', a, 2)))
     expect((await etcd.run(semaphore('pool', b, 2, 2))).do).toBe('wait')

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ballotOf } from '../../../../src/core/delos/paxos/ballot.ts'
 import { nextValue, planFor, type Intent } from '../../../../src/core/delos/virtual-log/plan.ts'
 import {
   EMPTY_REGISTER,
@@ -6,7 +7,7 @@ import {
   type RegisterOutput,
   type RegisterState,
 } from '../../../../src/core/delos/virtual-log/register-contract.ts'
-import { decodeRegisterFile, encodeRegisterSlot } from '../../../../src/core/delos/virtual-log/register-file.ts'
+import { decodeRegisterFile, encodeRegisterSlot, generationOf, slotsToWrite } from '../../../../src/core/delos/virtual-log/register-file.ts'
 import {
   decodeRegisterMessage,
   encodeRegisterMessage,
@@ -194,6 +195,68 @@ describe('a version among several servers', () => {
     const id = learned.persist[0]?.id ?? 0
     expect(cluster.feed(2, { kind: 'persisted', upTo: id }).known.map(({ version }) => version)).toEqual([2])
   })
+
+  test('what was accepted here is on disk here: that it is decided waits for no other write, and not before that one', () => {
+    const base = first(3)
+    const cluster = new Cluster(three(base))
+    const value = feature(base, 'a')
+    const ballot = ballotOf(1, 1)
+    const known = { kind: 'message', from: 1, message: { kind: 'known', value } } as const
+    const accept = { kind: 'message', from: 1, message: { kind: 'accept', version: 2, ballot, value, base } } as const
+    cluster.feed(2, { kind: 'tick' })
+    cluster.feed(2, accept)
+    expect(cluster.feed(2, known, false).known).toEqual([value])
+    // Not on disk yet: it waits for that.
+    cluster.feed(3, { kind: 'tick' })
+    const id = cluster.feed(3, accept, false).persist[0]?.id ?? 0
+    expect(cluster.feed(3, known, false).known).toEqual([])
+    expect(cluster.feed(3, { kind: 'persisted', upTo: id }).known).toEqual([value])
+    // Another value than the one that was accepted was never written here.
+    const other = new Cluster(three(base))
+    other.feed(2, { kind: 'tick' })
+    other.feed(2, accept)
+    expect(other.feed(2, { ...known, message: { kind: 'known', value: feature(base, 'b') } }, false).known).toEqual([])
+  })
+
+  test('what was decided and acted on is found again by who accepted it, though nobody left had it as decided', () => {
+    const base = first(3)
+    const value = feature(base, 'a')
+    const accepted = { ballot: ballotOf(1, 1), value }
+    const cluster = new Cluster({
+      1: { ...holding(base), promised: accepted.ballot, accepted },
+      2: { ...holding(base), promised: accepted.ballot, accepted },
+      3: holding(base),
+    })
+    cluster.pass(200)
+    expect([1, 2, 3].map((server) => cluster.held(server))).toEqual([2, 2, 2])
+    expect(cluster.replies).toEqual([])
+  })
+
+  test('with phase 1 made ahead, a proposal begins with phase 2', () => {
+    const base = first(3)
+    const cluster = new Cluster(three(base))
+    cluster.feed(1, { kind: 'reserve' })
+    cluster.carryAll()
+    const output = cluster.feed(1, { kind: 'propose', requestId: 1, value: feature(base, 'a') })
+    expect(output.send.map(({ message }) => message.kind)).toEqual(['accept', 'accept'])
+    cluster.carryAll()
+    expect(cluster.replies).toEqual([{ kind: 'decided', requestId: 1, value: feature(base, 'a') }])
+  })
+
+  test('phase 1 made ahead takes over what it found, and is none any more once another one began', () => {
+    const base = first(3)
+    const cluster = new Cluster(three(base))
+    const accepted = { ballot: ballotOf(1, 2), value: feature(base, 'a') }
+    cluster.start(2, { ...holding(base), promised: ballotOf(1, 2), accepted })
+    cluster.silent.add(3)
+    cluster.feed(1, { kind: 'reserve' })
+    cluster.carryAll()
+    // Server 2 knows of a higher ballot than the first one, and says so.
+    cluster.feed(1, { kind: 'propose', requestId: 1, value: feature(base, 'b') })
+    cluster.carryAll()
+    cluster.pass(500)
+    expect(cluster.replies).toEqual([{ kind: 'decided', requestId: 1, value: feature(base, 'a') }])
+  })
 })
 
 describe('the register moves', () => {
@@ -292,21 +355,38 @@ describe('bytes', () => {
 
   test('a state comes back from its file, and a slot torn or damaged at any byte leaves the other', () => {
     const [old, young] = [encodeRegisterSlot({ generation: 3, state: EMPTY_REGISTER }), encodeRegisterSlot({ generation: 4, state })]
-    expect(decodeRegisterFile(young, old)).toEqual({ kind: 'slot', slot: { generation: 4, state } })
+    expect(decodeRegisterFile([young, old, null])).toEqual({ kind: 'slot', slot: { generation: 4, state } })
     for (let at = 0; at < young.length; at += 7) {
       const flipped = young.slice()
       flipped[at] = (flipped[at] as number) ^ 1
-      expect(decodeRegisterFile(flipped, old)).toMatchObject({ kind: 'slot', slot: { generation: 3 } })
-      expect(decodeRegisterFile(young.subarray(0, at), old)).toMatchObject({ kind: 'slot', slot: { generation: 3 } })
+      expect(decodeRegisterFile([flipped, old, null])).toMatchObject({ kind: 'slot', slot: { generation: 3 } })
+      expect(decodeRegisterFile([young.subarray(0, at), old, null])).toMatchObject({ kind: 'slot', slot: { generation: 3 } })
     }
+  })
+
+  test('of three slots two have the newest state, and the next goes to the oldest and leaves one of them', () => {
+    expect(slotsToWrite([3, 3, 2])).toEqual([2, 0])
+    expect(slotsToWrite([4, 3, 4])).toEqual([1, 0])
+    const slot = (generation: number): Uint8Array => encodeRegisterSlot({ generation, state })
+    const bad = slot(9).subarray(0, 40)
+    // Torn at both, or any one damaged afterwards: the state before, or the same one.
+    expect(decodeRegisterFile([bad, slot(3), bad])).toMatchObject({ slot: { generation: 3 } })
+    for (const files of [
+      [bad, slot(3), slot(4)],
+      [slot(4), bad, slot(4)],
+      [slot(4), slot(3), bad],
+      [slot(4), null, null],
+    ])
+      expect(decodeRegisterFile(files)).toMatchObject({ slot: { generation: 4 } })
+    expect([slot(4), bad, null].map(generationOf)).toEqual([4, 0, 0])
   })
 
   test('no file is fresh, two bad ones are damaged, and neither is taken for the other', () => {
     const slot = encodeRegisterSlot({ generation: 3, state })
-    expect(decodeRegisterFile(null, null)).toEqual({ kind: 'fresh' })
-    expect(decodeRegisterFile(slot.subarray(0, 9), null)).toEqual({ kind: 'fresh' })
-    expect(decodeRegisterFile(slot.subarray(0, 9), slot.subarray(0, 30))).toEqual({ kind: 'damaged' })
-    expect(decodeRegisterFile(null, slot.subarray(0, 30))).toEqual({ kind: 'damaged' })
+    expect(decodeRegisterFile([null, null, null])).toEqual({ kind: 'fresh' })
+    expect(decodeRegisterFile([slot.subarray(0, 9), null, null])).toEqual({ kind: 'fresh' })
+    expect(decodeRegisterFile([slot.subarray(0, 9), slot.subarray(0, 30), null])).toEqual({ kind: 'damaged' })
+    expect(decodeRegisterFile([null, slot.subarray(0, 30), null])).toEqual({ kind: 'damaged' })
   })
 
   test('every message comes back from its bytes, and bytes that are none give none', () => {

@@ -8,11 +8,15 @@ import type { Field, Schema } from '../../../../src/core/delos/wire/protobuf/sch
 
 const PROTO = join(import.meta.dirname, '../../../fixtures/etcd')
 
-/** etcd's proto files as protobufjs reads them: the oracle. */
+/** etcd's proto files as protobufjs reads them, the oracle; and what etcd 3.7's `rpc.proto` has more. */
 export function loadEtcdProto(): protobuf.Root {
   const root = new protobuf.Root()
   root.resolvePath = (_origin, target) => join(PROTO, target.replace(/^.*\//, ''))
-  return root.loadSync(['rpc.proto', 'kv.proto', 'auth.proto', 'v3lock.proto', 'v3election.proto'], { keepCase: true })
+  root.loadSync(['rpc.proto', 'kv.proto', 'auth.proto', 'v3lock.proto', 'v3election.proto'], { keepCase: true })
+  const rpc = root.lookup('etcdserverpb') as protobuf.Namespace
+  rpc.add(new protobuf.Type('RangeStreamResponse').add(new protobuf.Field('range_response', 1, 'RangeResponse')))
+  root.lookupService('etcdserverpb.KV').add(new protobuf.Method('RangeStream', 'rpc', 'RangeRequest', 'RangeStreamResponse', false, true))
+  return root
 }
 
 export function encode<Message>(codec: Codec<Message>, message: Message): Uint8Array {

@@ -215,7 +215,7 @@ describe('an archive of the log', () => {
     expect((await page(one.url)).archive).toBeNull()
     expect((await muster('log', 'archive', '--to', backup, '--every', '1h', ...at)).code).toBe(0)
     for (let i = 0; i < 60; i += 1) await putKey(one.url, `trim/${i}`, 'x'.repeat(4000))
-    await eventually('the rows are on the disk', 10_000, async () => (await page(one.url)).rows.durablePosition > 55)
+    await eventually('the rows are on the disk', 20_000, async () => (await page(one.url)).rows.durablePosition > 55)
     const [held] = (await muster('log', 'trim', ...at, '--json')).json().servers
     expect(held.answer).toMatchObject({ head: 1, servers: [{ name: 'a', by: 'archive' }] })
     expect((await muster('log', 'trim', '--plan', ...at)).stdout).toContain('a has archived only up to')
@@ -237,13 +237,13 @@ describe('an archive of the log', () => {
     await one.end('SIGKILL')
     one.start()
     await cluster.healthy()
-    await eventually('it says so', 10_000, async () => (await page(one.url)).archive?.trouble !== null)
+    await eventually('it says so', 20_000, async () => (await page(one.url)).archive?.trouble !== null)
     expect(await muster('status', ...at, '--exit-code')).toMatchObject({ code: 7, stdout: expect.stringContaining('is it mounted?') })
     expect(readdirSync(backup)).toEqual([])
     expect((await muster('log', 'archive', '--off', ...at)).code).toBe(4)
     expect((await muster('log', 'archive', '--off', '--yes', ...at)).code).toBe(0)
     expect((await muster('log', 'archive', ...at)).stdout).toContain('not archived')
-  }, 120_000)
+  }, 240_000)
 
   test('of three servers is one in each of their folders, each whole, and any two can go', async () => {
     const cluster = await start(3, '--profile', 'wan')

@@ -153,9 +153,9 @@ test('a server comes in by a token, and then speaks with the others by its certi
   host.peers.update([self])
   const got: string[] = []
   host.peers.onFrame(CHANNEL.aside, (from, frame) => got.push(`${from.toString(16)} ${Buffer.from(frame).toString()}`))
-  await eventually('both connections', 8000, () => (peers.troubles().length === 0 && host.peers.troubles().length === 0) || null)
+  await eventually('both connections', 20_000, () => (peers.troubles().length === 0 && host.peers.troubles().length === 0) || null)
   peers.send(there.id, CHANNEL.aside, Buffer.from('hello'))
-  await eventually('the frame', 5000, () => got.length > 0)
+  await eventually('the frame', 20_000, () => got.length > 0)
   expect(got).toEqual([`${joined.self.toString(16)} hello`])
 })
 

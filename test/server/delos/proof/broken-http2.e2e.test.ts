@@ -88,7 +88,7 @@ test('attacks on HTTP/2 end their own connections with the code, are counted, an
       wanted.push(key)
       expect([name, await attacking]).toEqual([name, [code, code, code]])
     }
-    await eventually('the watch has all of it', 10_000, () => seen.length >= wanted.length)
+    await eventually('the watch has all of it', 20_000, () => seen.length >= wanted.length)
     expect(seen).toEqual(wanted)
     const metrics = await (await fetch(`${url}/metrics`)).text()
     const broken = [...metrics.matchAll(/^muster_delos_connections_broken_total\{.*\} (\d+)$/gm)]
@@ -100,4 +100,4 @@ test('attacks on HTTP/2 end their own connections with the code, are counted, an
     client.close()
     await cluster.remove()
   }
-}, 90_000)
+}, 180_000)

@@ -71,7 +71,7 @@ describe.skipIf(MISSING.length > 0)('an expired certificate (skipped without ope
     await old.end('SIGKILL')
     old.start(...flags('peer-', 'good'))
     await eventually('a read there', 30_000, async () => (await getPrefix(old.url, 'goes')).get('goes')?.value === 'on')
-  }, 120_000)
+  }, 240_000)
 
   const health = (url: string, name: string): Promise<string> =>
     new Promise((resolve) => {
@@ -88,7 +88,7 @@ describe.skipIf(MISSING.length > 0)('an expired certificate (skipped without ope
     // The good one is for a day.
     await says(server, 'a certificate ends soon', file('good.crt'))
     await says(server, 'refused a connection of a client', 'its certificate is not trusted: CERT_HAS_EXPIRED')
-  }, 90_000)
+  }, 180_000)
 
   test('of a server is refused by its clients, and the log of the server says why', async () => {
     cluster = await newDelosServers(1, [], { client: 'https', peer: 'http' })
@@ -97,7 +97,7 @@ describe.skipIf(MISSING.length > 0)('an expired certificate (skipped without ope
     await eventually('the reason', 30_000, async () => (await health(server.url, 'good')).includes('certificate has expired'))
     await says(server, 'refused a connection of a client', 'certificate expired')
     await says(server, 'a certificate is over', file('old.crt'), '2020-01-02T00:00:00')
-  }, 90_000)
+  }, 180_000)
 })
 
 test('a server of another cluster is refused, with the reason in the logs of both sides, and data of another cluster is not opened', async () => {
@@ -116,4 +116,4 @@ test('a server of another cluster is refused, with the reason in the logs of bot
   expect(other.output()).toContain('DELOS_WRONG_CLUSTER')
   expect(other.output()).toContain('or another --data-dir')
   expect(await other.end()).toBe(5)
-}, 120_000)
+}, 240_000)

@@ -35,9 +35,9 @@ describe.skipIf(tinyDiskMissing !== null)(`a full disk (${tinyDiskMissing ?? 'tm
     const free = fillDisk(server.dir, 100 * MIB)
     const put = (): Promise<{ status: number; body: { message: string; code: number } }> =>
       gateway(server.url, 'kv/put', { key: base64('more'), value: base64('x') })
-    const refused = await eventually('a refusal', 10_000, async () => ((await put()).status === 200 ? null : put()))
+    const refused = await eventually('a refusal', 20_000, async () => ((await put()).status === 200 ? null : put()))
     expect([refused.body.code, refused.body.message]).toEqual([8, 'etcdserver: mvcc: database space exceeded'])
-    await eventually('an alarm', 5000, async () =>
+    await eventually('an alarm', 20_000, async () =>
       (await fetch(`${server.url}/health`).then((answer) => answer.text())).includes('NOSPACE'),
     )
     expect((await gateway(server.url, 'kv/deleterange', { key: base64('goes') })).body.deleted).toBe('1')
@@ -45,9 +45,9 @@ describe.skipIf(tinyDiskMissing !== null)(`a full disk (${tinyDiskMissing ?? 'tm
     expect([...(await getPrefix(server.url, 'kept')).keys()]).toEqual(['kept'])
 
     free()
-    await eventually('a write', 10_000, async () => (await put()).status === 200)
+    await eventually('a write', 20_000, async () => (await put()).status === 200)
     await cluster.healthy()
-  }, 90_000)
+  }, 180_000)
 
   test('without a byte left loses nothing of a lone server, which is killed with -9 and starts again on it', async () => {
     cluster = await newDelosServers(1)
@@ -67,7 +67,7 @@ describe.skipIf(tinyDiskMissing !== null)(`a full disk (${tinyDiskMissing ?? 'tm
     const free = fillDisk(server.dir, 0)
     await writeMore(20)
     // What it says of its disk is in the store: the server that starts again takes back what it said before.
-    await eventually('an alarm', 5000, async () => {
+    await eventually('an alarm', 20_000, async () => {
       await writeMore(1)
       return (await fetch(`${server.url}/health`).then((answer) => answer.text())).includes('NOSPACE')
     })
@@ -83,7 +83,7 @@ describe.skipIf(tinyDiskMissing !== null)(`a full disk (${tinyDiskMissing ?? 'tm
     server.start()
     await cluster.healthy()
     expect((await getPrefix(server.url, 'k/')).size).toBe(acknowledged.size - 1)
-  }, 120_000)
+  }, 240_000)
 
   test('of one of three ends that server with its reason; the others go on, and with room it catches up', async () => {
     cluster = await newDelosServers(3, ['--profile', 'wan'])

@@ -47,7 +47,7 @@ describe('a bit that flipped in the log of one of three servers', () => {
     for (const server of three) server.start()
     await eventually('a write', 30_000, async () => (await putKey(three[0]?.url as string, 'first', 'x')) !== null)
     for (let i = 0; i < 100; i += 1) await putKey(three[0]?.url as string, `rot/${i}`, `value ${i} ${'x'.repeat(8000)}`)
-  }, 120_000)
+  }, 240_000)
   afterAll(() => cluster.remove())
   const leads = async (server: DelosServerProcess): Promise<boolean> => (await page(server.url)).id === (await page(server.url)).leader
 
@@ -69,7 +69,7 @@ describe('a bit that flipped in the log of one of three servers', () => {
     expect(faults[0].from).toBeGreaterThan(10)
     expect(faults[0].from).toBeLessThan(60)
     expect(servers.map(({ read }: { read: number }) => read > 100)).toEqual([true, true, false])
-  }, 120_000)
+  }, 240_000)
 
   test('is repaired from the others when that server starts again, and that is said; nothing is lost when another one then goes', async () => {
     const [one, two, server] = three as [DelosServerProcess, DelosServerProcess, DelosServerProcess]

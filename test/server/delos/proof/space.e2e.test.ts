@@ -20,7 +20,7 @@ describe('space of what was compacted', () => {
     server = cluster.servers[0] as DelosServerProcess
     server.start()
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(() => cluster.remove())
 
   test('comes back by itself, a piece at a time: nobody asks for a defragmentation, and puts are answered all the while', async () => {

@@ -19,7 +19,7 @@ export async function troubleSyncs({ pid, dir }: Pick<DelosServerProcess, 'pid' 
   const strace = spawn('strace', ['-f', '-p', String(pid()), ...inject], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   strace.stderr.on('data', (part: Buffer) => (said += part.toString()))
-  await eventually(`strace at ${pid()}: ${said}`, 10_000, () => said.includes('attached'))
+  await eventually(`strace at ${pid()}: ${said}`, 20_000, () => said.includes('attached'))
   return async () => {
     if (strace.exitCode !== null || strace.signalCode !== null) return
     strace.kill('SIGINT')

@@ -64,7 +64,7 @@ describe('watches that are behind', () => {
     server = cluster.servers[0] as DelosServerProcess
     server.start()
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(() => cluster.remove())
 
   test('from far back, several at once: leases are renewed and other watches told in between, and nothing is missed', async () => {
@@ -82,7 +82,7 @@ describe('watches that are behind', () => {
       if (isBehind() && Number(answer.body.result.TTL) === 60) renewed += 1
       const before = quick.revisions.length
       await client.put('quick/a', '1')
-      await eventually('it is told', 10_000, () => quick.revisions.length > before)
+      await eventually('it is told', 20_000, () => quick.revisions.length > before)
       if (isBehind()) told += 1
     }
     expect(Math.min(renewed, told)).toBeGreaterThanOrEqual(3)
@@ -95,7 +95,7 @@ describe('watches that are behind', () => {
   test('as nobody reads them hold a bounded part of the memory, which metrics tell, and are given all of it later', async () => {
     const client = connectNative({ endpoints: [server.url], patienceMs: 60_000 })
     const [slow, other] = [watchFrom(server.url, 'slow', 0), watchFrom(server.url, 'slow', 0)]
-    await eventually('they are there', 10_000, async () => (await metric('etcd_debugging_mvcc_watcher_total')) === 2)
+    await eventually('they are there', 20_000, async () => (await metric('etcd_debugging_mvcc_watcher_total')) === 2)
     slow.pause()
     const value = 'v'.repeat(100_000)
     const written: number[] = []

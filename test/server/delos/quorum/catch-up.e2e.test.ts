@@ -7,8 +7,10 @@ import { gateway, getPrefix, newDelosServers, putKey, type DelosServerProcess, t
 /** A machine that runs other tests beside these is no place for elections of a tenth of a second: `wan` has patience. */
 const FLAGS = ['--profile', 'wan']
 /** Small files, little kept, rows synced often: trimming begins after seconds instead of days. */
-const TUNING = { MUSTER_DELOS_SEGMENT_BYTES: '4194304', MUSTER_DELOS_TRIM_MARGIN: '20', MUSTER_DELOS_SYNC_MS: '300' }
+const TUNING = { MUSTER_DELOS_SEGMENT_BYTES: '1048576', MUSTER_DELOS_TRIM_MARGIN: '20', MUSTER_DELOS_SYNC_MS: '300' }
 const VALUE = 'v'.repeat(20_000)
+/** Between two puts of one writer: the servers need time for what is tested too. */
+const PACE_MS = 10
 
 let cluster: DelosServers | null = null
 afterEach(async () => {
@@ -39,7 +41,7 @@ function load(servers: readonly DelosServerProcess[], name: string): { acknowled
         const key = `load/${name}/${writer}/${lane}/${i % 200}`
         const revision = await putKey(url, key, `${i}${VALUE}`, 3000)
         if (revision !== null) acknowledged.set(key, revision)
-        else await new Promise((resolve) => setTimeout(resolve, 50))
+        await new Promise((resolve) => setTimeout(resolve, revision === null ? 50 : PACE_MS))
       }
     }),
   )
@@ -131,7 +133,7 @@ test('a flipped bit in one journal of three is found at the start and repaired f
   expect(logOf(three)).toContain('the journal is damaged')
   expect((await getPrefix(three.url, 'rot/')).size).toBe(40)
   expect(new Set(await hashes([one, two, three])).size).toBe(1)
-}, 120_000)
+}, 240_000)
 
 test('a lone server gives up what is in its rows, and starts from both after it was killed', async () => {
   Object.assign(process.env, TUNING)
@@ -154,4 +156,4 @@ test('a lone server gives up what is in its rows, and starts from both after it 
   rmSync(join(one.dir, 'kv.db'))
   one.start()
   await eventually('it refuses to start without its rows', 30_000, async () => one.output().includes('DELOS_LOG_CORRUPT'))
-}, 120_000)
+}, 240_000)

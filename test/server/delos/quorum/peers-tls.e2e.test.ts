@@ -69,11 +69,11 @@ const addresses = async (...ids: bigint[]): Promise<PeerAddress[]> =>
   Promise.all(ids.map(async (id) => ({ id, host: '127.0.0.1', port: await freePort() })))
 const trouble = ({ peers }: Node, id: bigint): string | null => peers.troubles().find((each) => each.id === id)?.reason ?? null
 const troubled = (node: Node, id: bigint, reason: string): Promise<true> =>
-  eventually(reason, 8000, () => trouble(node, id) === reason || null)
+  eventually(reason, 20_000, () => trouble(node, id) === reason || null)
 const speaks = async (one: Node, two: Node, word: string): Promise<void> => {
-  await eventually('a connection', 8000, () => trouble(one, 2n) === null || null)
+  await eventually('a connection', 20_000, () => trouble(one, 2n) === null || null)
   one.peers.send(2n, CHANNEL.log, Buffer.from(word))
-  await eventually('the frame', 8000, () => two.got.includes(`1 ${word}`) || null)
+  await eventually('the frame', 20_000, () => two.got.includes(`1 ${word}`) || null)
 }
 
 test('servers with certificates that say who they are speak; a renewed one is shown to whoever comes later', async () => {
@@ -110,7 +110,7 @@ test('a certificate of another authority, one that is over, and one of another s
     const wrong = await start(id, where, tls)
     // Whoever dials it finds out, and so does whom it dials.
     await troubled(one, id, reason)
-    await eventually('the reason in the log', 8000, () => one.lines.includes(`refused a connection of another server: ${reason}`) || null)
+    await eventually('the reason in the log', 20_000, () => one.lines.includes(`refused a connection of another server: ${reason}`) || null)
     // Of another authority, it trusts the others as little as they do it.
     await troubled(wrong, 1n, id === 2n ? reason : `it says: ${reason}`)
     wrong.peers.send(1n, CHANNEL.log, Buffer.from('never'))
@@ -139,7 +139,7 @@ test('a server that was removed is refused as such, on both sides', async () => 
   await troubled(two, 1n, 'it says: server 2 was removed from the cluster')
   await eventually(
     'the reason in the log',
-    5000,
+    60_000,
     () => one.lines.some((line) => line.endsWith('server 2 was removed from the cluster')) || null,
   )
 })
@@ -155,7 +155,7 @@ test('a server alone has no certificate before it needs one', async () => {
   one.useTls(await tlsFor(ca, 1n))
   one.update(where)
   await one.listen()
-  await eventually('both connections', 8000, () => (one.troubles().length === 0 && two.peers.troubles().length === 0) || null)
+  await eventually('both connections', 20_000, () => (one.troubles().length === 0 && two.peers.troubles().length === 0) || null)
 })
 
 const joinable = async (
@@ -249,7 +249,7 @@ test('a request that is too long, no JSON, or too slow is refused with why, and 
   await once(garbage, 'close')
   expect(await askToJoin(address, fingerprintOf(ca.certificate), {})).toEqual({ fine: true })
   expect(JSON.parse(await slow)).toMatchObject({ error: { code: 'TIMEOUT', message: expect.stringContaining('within 5 s') } })
-}, 20_000)
+}, 60_000)
 
 test('of more requests at once than are taken the next is told so, and there is room again when they are over', async () => {
   const { address, ca } = await joinable(async () => ({ fine: true }))
@@ -263,7 +263,7 @@ test('of more requests at once than are taken the next is told so, and there is 
     }),
   )
   const fingerprint = fingerprintOf(ca.certificate)
-  const refused = eventually('a refusal', 4000, () =>
+  const refused = eventually('a refusal', 20_000, () =>
     askToJoin(address, fingerprint, {}).then(
       () => null,
       (error: MusterError) => error,
@@ -271,8 +271,8 @@ test('of more requests at once than are taken the next is told so, and there is 
   )
   expect(await refused).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('16 servers are asking') })
   for (const socket of busy) socket.destroy()
-  await eventually('an answer', 4000, () => askToJoin(address, fingerprint, {}))
-}, 20_000)
+  await eventually('an answer', 20_000, () => askToJoin(address, fingerprint, {}))
+}, 60_000)
 
 test('without a token to be had nobody gets in who has no certificate', async () => {
   const ca = await authority()
@@ -290,4 +290,4 @@ test('who connects and says nothing is let go of', async () => {
   socket.on('data', (part: Buffer) => (said += part.toString()))
   await once(socket, 'close')
   expect(said).toBe('it said nothing for 5 s')
-}, 20_000)
+}, 60_000)

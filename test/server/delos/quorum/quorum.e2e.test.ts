@@ -12,7 +12,7 @@ describe('three servers', () => {
     cluster = await newDelosServers(3, FLAGS)
     for (const server of cluster.servers) server.start()
     await cluster.healthy()
-  }, 90_000)
+  }, 180_000)
   afterAll(() => cluster.remove())
 
   const leader = async (): Promise<DelosServerProcess> =>
@@ -31,7 +31,7 @@ describe('three servers', () => {
     expect(answers[0]?.size).toBe(3)
     expect(answers[1]).toEqual(answers[0])
     expect(answers[2]).toEqual(answers[0])
-  }, 30_000)
+  }, 60_000)
 
   test('lose nothing acknowledged and go on, when the leader is killed with -9, time after time', async () => {
     const acknowledged = new Map<string, number>()
@@ -42,7 +42,8 @@ describe('three servers', () => {
           const key = `lead/${round}/${writer}/${i}`
           const revision = await putKey(url, key, key, 3000)
           if (revision !== null) acknowledged.set(key, revision)
-          else await new Promise((resolve) => setTimeout(resolve, 50))
+          // Servers that start need the processor too.
+          await new Promise((resolve) => setTimeout(resolve, revision === null ? 50 : 10))
         }
       })
       await new Promise((resolve) => setTimeout(resolve, 300))
@@ -77,7 +78,7 @@ describe('three servers', () => {
     )
     expect(hashes[0]).toBeGreaterThan(0)
     expect(new Set(hashes).size).toBe(1)
-  }, 30_000)
+  }, 60_000)
 
   test('of which two are gone write nothing and say so, read what is there if asked to, and go on when one is back', async () => {
     const [one, two, three] = cluster.servers as [DelosServerProcess, DelosServerProcess, DelosServerProcess]
@@ -93,7 +94,7 @@ describe('three servers', () => {
     two.start()
     await cluster.healthy()
     expect((await getPrefix(two.url, 'kept')).get('kept')?.value).toBe('yes')
-  }, 90_000)
+  }, 180_000)
 
   test('a leader that was stopped for a while and wakes up answers no read from the past', async () => {
     const asleep = await leader()
@@ -110,5 +111,5 @@ describe('three servers', () => {
       ),
     )
     expect(seen.filter((value) => value !== 'new' && value !== 'refused')).toEqual([])
-  }, 60_000)
+  }, 120_000)
 })

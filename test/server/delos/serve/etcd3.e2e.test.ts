@@ -19,7 +19,7 @@ describe("npm's etcd3", () => {
     server = cluster.servers[0] as DelosServerProcess
     server.start()
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(async () => {
     for (const client of clients) client.close()
     await cluster.remove()
@@ -89,20 +89,20 @@ describe("npm's etcd3", () => {
     watcher.on('put', ({ key, value }) => seen.push(`${key}=${value}`))
     watcher.on('delete', ({ key }) => seen.push(`${key} gone`))
     await client.put('w/1').value('a')
-    await eventually('the first change', 5000, () => seen.length === 1)
+    await eventually('the first change', 20_000, () => seen.length === 1)
     await server.end('SIGKILL')
     server.start()
     await cluster.healthy()
     // Another client, so that there are changes before the first is back.
     const other = connect()
-    await eventually('a client', 10_000, async () => (await other.put('w/2').value('b')) !== undefined)
+    await eventually('a client', 20_000, async () => (await other.put('w/2').value('b')) !== undefined)
     await other.delete().key('w/1')
     await eventually('what was missed', 15_000, () => seen.length >= 3)
     await client.put('w/3').value('c')
-    await eventually('what comes', 5000, () => seen.length >= 4)
+    await eventually('what comes', 20_000, () => seen.length >= 4)
     expect(seen).toEqual(['w/1=a', 'w/2=b', 'w/1 gone', 'w/3=c'])
     await watcher.cancel()
-  }, 40_000)
+  }, 80_000)
 
   test('a lease is kept alive over three times its TTL, and its keys are gone when it is revoked', async () => {
     const client = connect()
@@ -116,8 +116,8 @@ describe("npm's etcd3", () => {
     expect(await client.get('lease/k').string()).toBeNull()
     const short = client.lease(1, { autoKeepAlive: false })
     await short.put('lease/k').value('v')
-    await eventually('its end', 6000, async () => (await client.get('lease/k').string()) === null)
-  }, 30_000)
+    await eventually('its end', 20_000, async () => (await client.get('lease/k').string()) === null)
+  }, 60_000)
 
   test('a lock has one holder', async () => {
     const [one, two] = [connect(), connect()]
@@ -126,7 +126,7 @@ describe("npm's etcd3", () => {
     await held.release()
     const after = await two.lock('lock').ttl(5).acquire()
     await after.release()
-  }, 20_000)
+  }, 60_000)
 
   test('an election has one leader, and the next one when it resigns', async () => {
     const election = connect().election('el', 5)
@@ -138,15 +138,15 @@ describe("npm's etcd3", () => {
     const second = connect().election('el', 5).campaign('two')
     let isElected = false
     second.on('elected', () => (isElected = true))
-    await eventually('the first leader', 5000, async () => (await election.leader()) === 'one')
+    await eventually('the first leader', 20_000, async () => (await election.leader()) === 'one')
     await first.proclaim('still one')
-    await eventually('what it says', 5000, () => seen.at(-1) === 'still one')
+    await eventually('what it says', 20_000, () => seen.at(-1) === 'still one')
     expect(isElected).toBe(false)
     await first.resign()
-    await eventually('the second leader', 8000, () => isElected && seen.at(-1) === 'two')
+    await eventually('the second leader', 20_000, () => isElected && seen.at(-1) === 'two')
     await second.resign()
     await observer.cancel()
-  }, 30_000)
+  }, 60_000)
 
   test('with users, a client logs in with its password, and again by itself when its token is over', async () => {
     const root = connect()
@@ -177,9 +177,9 @@ describe("npm's etcd3", () => {
       await server.end('SIGKILL')
       server.start()
       await cluster.healthy()
-      await eventually('anna', 10_000, async () => (await anna.get('open/k').string()) === 'v')
+      await eventually('anna', 20_000, async () => (await anna.get('open/k').string()) === 'v')
     } finally {
-      await eventually('the end of users', 10_000, async () => (await boss.auth.authDisable()) !== undefined)
+      await eventually('the end of users', 20_000, async () => (await boss.auth.authDisable()) !== undefined)
     }
-  }, 40_000)
+  }, 80_000)
 })

@@ -188,7 +188,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
     server.start()
     endpoint = server.url.slice('http://'.length)
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(async () => {
     await cluster.remove()
     rmSync(folder, { recursive: true, force: true })
@@ -217,7 +217,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
       5,
       expect.stringContaining('watch was canceled (etcdserver: mvcc: required revision has been compacted)'),
     ])
-  }, 30_000)
+  }, 60_000)
 
   test('a watch tells what was and what comes, with what it replaced, and runs a command for each', async () => {
     const first = (await revision()) + 1
@@ -237,21 +237,21 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
     several.type('watch w/2')
     several.type(`watch w/1 --rev ${first}`)
     several.type('progress')
-    await eventually('all three', 10_000, () => watch.stdout() !== '' && command.stdout() !== '' && several.stdout() !== '')
+    await eventually('all three', 20_000, () => watch.stdout() !== '' && command.stdout() !== '' && several.stdout() !== '')
     await ctl('put', 'w/1', 'b')
     await ctl('del', 'w/', '--prefix')
     await ctl('put', 'w/2', 'c')
     const told = 'PUT\nw/1\na\nPUT\nw/1\na\nw/1\nb\nDELETE\nw/1\nb\nw/1\n\nPUT\nw/2\nc\n'
     const wanted = 'PUT\nw/1\na\nPUT\nw/1\nb\nDELETE\nw/1\n\nPUT\nw/2\nc\n'
-    await eventually('all changes', 10_000, () => watch.stdout().length >= told.length && several.stdout().length >= wanted.length)
-    await eventually('the commands', 10_000, () => command.stdout().includes('"DELETE"'))
+    await eventually('all changes', 20_000, () => watch.stdout().length >= told.length && several.stdout().length >= wanted.length)
+    await eventually('the commands', 20_000, () => command.stdout().includes('"DELETE"'))
     for (const one of [watch, command, several]) one.interrupt()
     await Promise.all([watch.ran, command.ran, several.ran])
     expect(watch.stdout()).toBe(told)
     expect(several.stdout().replace(/^progress notify: \d+\n/gm, '')).toBe(wanted)
     // It prints the change too; the command's words are etcdctl's, with quotes.
     expect(command.stdout().match(/^"(PUT|DELETE)" .*$/gm)).toEqual(['"PUT" "w/1" "a"', '"PUT" "w/1" "b"', '"DELETE" "w/1" ""'])
-  }, 30_000)
+  }, 60_000)
 
   test('a key with a lease is kept alive, shown, and gone with it', async () => {
     const [, id] = (await ctl('lease', 'grant', '60')).split(' ') as [string, string]
@@ -263,7 +263,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
     await ctl('put', 'l/1', 'y', '--ignore-lease')
     expect(await ctl('lease', 'revoke', id)).toBe(`lease ${id} revoked\n`)
     expect(await ctl('get', 'l/', '--prefix')).toBe('')
-  }, 30_000)
+  }, 60_000)
 
   test('of two contenders one has the lock and the other waits; the command gets its key and revision, and its exit code counts', async () => {
     const go = join(folder, 'go')
@@ -275,9 +275,9 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
       '-c',
       `echo $ETCD_LOCK_KEY $ETCD_LOCK_REV; until [ -e ${go} ]; do sleep 0.05; done`,
     ])
-    await eventually('the lock', 10_000, () => holder.stdout() !== '')
+    await eventually('the lock', 20_000, () => holder.stdout() !== '')
     const second = start(endpoint, ['lock', 'lk', '--', 'sh', '-c', 'echo $ETCD_LOCK_KEY $ETCD_LOCK_REV; exit 3'])
-    await eventually('the queue', 10_000, async () => (await ctl('get', 'lk/', '--prefix', '--keys-only')).split('\n\n').length === 3)
+    await eventually('the queue', 20_000, async () => (await ctl('get', 'lk/', '--prefix', '--keys-only')).split('\n\n').length === 3)
     expect(second.stdout()).toBe('')
     writeFileSync(go, '')
     expect((await holder.ran).code).toBe(0)
@@ -285,22 +285,22 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
     const [first, later] = [holder, second].map((one) => one.stdout().match(/^lk\/[0-9a-f]+ (\d+)\n$/)?.[1])
     expect(Number(later)).toBeGreaterThan(Number(first))
     expect(await ctl('get', 'lk/', '--prefix')).toBe('')
-  }, 30_000)
+  }, 60_000)
 
   test('who listens to an election hears each leader in turn; who waits leads when the first resigns', async () => {
     const listener = start(endpoint, ['elect', '--listen', 'el'])
     const first = start(endpoint, ['elect', 'el', 'one'])
-    await eventually('the first leader', 10_000, () => first.stdout().includes('one\n') && listener.stdout().includes('one\n'))
+    await eventually('the first leader', 20_000, () => first.stdout().includes('one\n') && listener.stdout().includes('one\n'))
     const second = start(endpoint, ['elect', 'el', 'two'])
-    await eventually('the queue', 10_000, async () => (await ctl('get', 'el/', '--prefix', '--keys-only')).split('\n\n').length === 3)
+    await eventually('the queue', 20_000, async () => (await ctl('get', 'el/', '--prefix', '--keys-only')).split('\n\n').length === 3)
     expect(second.stdout()).toBe('')
     first.interrupt()
-    await eventually('the second leader', 10_000, () => second.stdout().includes('two\n') && listener.stdout().includes('two\n'))
+    await eventually('the second leader', 20_000, () => second.stdout().includes('two\n') && listener.stdout().includes('two\n'))
     second.interrupt()
     listener.interrupt()
     await Promise.all([first.ran, second.ran, listener.ran])
     expect(listener.stdout()).toMatch(/^el\/[0-9a-f]+\none\nel\/[0-9a-f]+\ntwo\n$/)
-  }, 30_000)
+  }, 60_000)
 
   // Last, as it ends with users and roles.
   test.each(Object.entries(SCENARIOS))(
@@ -317,7 +317,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl (skipped where it is not installed)', () 
         else expect(said, line).toMatch(says)
       }
     },
-    30_000,
+    60_000,
   )
 })
 
@@ -328,7 +328,7 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl with three servers (skipped where it is n
     cluster = await newDelosServers(3)
     for (const server of cluster.servers) server.start()
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(() => cluster.remove())
 
   test('shows one leader, moves it where it is told, and finds the same keys everywhere', async () => {
@@ -346,9 +346,9 @@ describe.skipIf(!HAS_ETCDCTL)('etcdctl with three servers (skipped where it is n
     const members = (await ctl('member', 'list')).split('\n').map((line) => line.split(',')[0] as string)
     const to = members.find((id) => id !== '' && BigInt(`0x${id}`) !== before[0]) as string
     expect(await ctl('move-leader', to)).toContain('Leadership transferred')
-    await eventually('the new leader', 10_000, async () => (await leaders()).every((id) => id === BigInt(`0x${to}`)))
+    await eventually('the new leader', 20_000, async () => (await leaders()).every((id) => id === BigInt(`0x${to}`)))
     expect((await ctl('endpoint', 'health', '--cluster')).match(/ is healthy/g) ?? []).toHaveLength(3)
     const hashes = [...(await ctl('endpoint', 'hashkv', '--cluster')).matchAll(/, (\d+)$/gm)].map(([, hash]) => hash)
     expect([hashes.length, new Set(hashes).size]).toEqual([3, 1])
-  }, 40_000)
+  }, 80_000)
 })

@@ -67,7 +67,7 @@ beforeAll(async () => {
       }),
     )
   for (const name of names) await start(name, name === 'c' ? {} : KNOWN)
-}, 60_000)
+}, 120_000)
 afterAll(async () => {
   for (const name of names) await close(name)
   rmSync(root, { recursive: true, force: true })
@@ -99,7 +99,7 @@ test('a feature is dormant until every server knows it; enabled, it holds from a
   expect((await rowAt('a')).since).toBe(body.chain.at(-1).firstPosition)
   expect(body.chain.length).toBe(2)
   expect(await putKey(urlOf('b'), 'after', '1')).not.toBeNull()
-  await eventually('c has it', 10_000, async () => (await getPrefix(urlOf('c'), 'after', true)).size === 1)
+  await eventually('c has it', 20_000, async () => (await getPrefix(urlOf('c'), 'after', true)).size === 1)
 
   // A program of before starts on the same data, and applies nothing.
   await close('c')

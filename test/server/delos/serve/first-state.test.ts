@@ -15,7 +15,7 @@ test('a server with an empty directory answers nothing before the log says that 
     true,
   )
   expect(state.refusal()).toMatchObject({ code: 14 })
-  await eventually('it is asked again', 5000, () => asked === 3)
+  await eventually('it is asked again', 20_000, () => asked === 3)
   expect(state.refusal()).toMatchObject({ code: 14 })
   barrier.resolve()
   await barrier.promise

@@ -75,7 +75,7 @@ test('a copy of a server that ran on without a start is found out after its next
   expect(other.hear(1n, running.introduce(2n))).toBeNull()
   cpSync(x, `${x}-copy`, { recursive: true })
   const at = JSON.parse(Buffer.from(running.introduce(2n)).toString()).own.length as number
-  await eventually('a new number', 5000, async () => JSON.parse(Buffer.from(running.introduce(2n)).toString()).own.length > at)
+  await eventually('a new number', 20_000, async () => JSON.parse(Buffer.from(running.introduce(2n)).toString()).own.length > at)
   expect(other.hear(1n, running.introduce(2n))).toBeNull()
   running.stop()
 

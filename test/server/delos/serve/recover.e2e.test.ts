@@ -29,7 +29,7 @@ test('when two of three servers are lost with their disks, the third goes on alo
   const acknowledged = await writers.stop()
   expect(acknowledged.keys.size).toBeGreaterThan(20)
   // What a majority has, c has in a moment.
-  await eventually('c has it all', 10_000, async () => (await getPrefix(c.url, 'kept/', true)).size >= acknowledged.keys.size)
+  await eventually('c has it all', 20_000, async () => (await getPrefix(c.url, 'kept/', true)).size >= acknowledged.keys.size)
   for (const server of [a, b]) await server.end('SIGKILL')
   cpSync(b.dir, join(b.dir, '..', 'b-old'), { recursive: true })
   for (const server of [a, b]) rmSync(server.dir, { recursive: true, force: true })
@@ -89,7 +89,7 @@ test('what it accepted and does not know to be decided is kept', async () => {
   for (const server of cluster.servers) server.start()
   await cluster.healthy()
   expect(await putKey(a.url, 'before', '1')).not.toBeNull()
-  const leader = await eventually('a leader', 10_000, async () => {
+  const leader = await eventually('a leader', 20_000, async () => {
     const { body } = await gateway(a.url, 'maintenance/status', {})
     for (const server of [a, b, c])
       if ((await gateway(server.url, 'maintenance/status', {})).body.header.member_id === body.leader) return server
@@ -106,4 +106,4 @@ test('what it accepted and does not know to be decided is kept', async () => {
   await cluster.healthy()
   expect([...(await getPrefix(leader.url, 'accepted')).keys()]).toEqual(['accepted'])
   expect([...(await getPrefix(leader.url, 'before')).keys()]).toEqual(['before'])
-}, 120_000)
+}, 240_000)

@@ -115,7 +115,7 @@ test('an entry that ends every server is passed over by all once an operator say
   c.start()
   await cluster.healthy()
   for (const { url } of cluster.servers) {
-    await eventually('the last key', 10_000, async () => (await keysAt(url, 'after')).length === 1)
+    await eventually('the last key', 20_000, async () => (await keysAt(url, 'after')).length === 1)
     expect(await keysAt(url, 'before')).toEqual(['before'])
   }
 }, 300_000)
@@ -129,7 +129,7 @@ test('servers that applied what is skipped make their stores anew without it, al
   expect(await putKey(a.url, 'k/wrong', '1')).not.toBeNull()
   const position = await tailOf(a.url)
   expect(await putKey(b.url, 'k/2', '1')).not.toBeNull()
-  await eventually('c has it', 10_000, async () => (await keysAt(c.url, 'k/')).length === 3)
+  await eventually('c has it', 20_000, async () => (await keysAt(c.url, 'k/')).length === 3)
   // Its rows are written when it ends so: it comes back with what is to be skipped among them.
   await c.end()
 

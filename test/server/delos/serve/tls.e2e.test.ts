@@ -93,7 +93,7 @@ describe.skipIf(MISSING.length > 0)(`TLS (skipped without openssl, etcdctl and c
     } finally {
       await cluster.remove()
     }
-  }, 60_000)
+  }, 120_000)
 
   test('a server without client-cert-auth has its own certificate checked, and asks for none', async () => {
     const flags = ['--cert-file', file('server.crt'), '--key-file', file('server.key')]
@@ -109,7 +109,7 @@ describe.skipIf(MISSING.length > 0)(`TLS (skipped without openssl, etcdctl and c
     } finally {
       await cluster.remove()
     }
-  }, 60_000)
+  }, 120_000)
 
   test('of three servers with mutual TLS, one with a certificate of another authority is kept out, and both sides log why', async () => {
     const cluster: DelosServers = await newDelosServers(3, [], { client: 'http', peer: 'https' })
@@ -146,5 +146,5 @@ describe.skipIf(MISSING.length > 0)(`TLS (skipped without openssl, etcdctl and c
     } finally {
       await cluster.remove()
     }
-  }, 90_000)
+  }, 180_000)
 })

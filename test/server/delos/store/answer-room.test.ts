@@ -3,7 +3,14 @@ import { pairBytes } from '../../../../src/core/delos/wire/pair-bytes.ts'
 import { ANSWER_BYTES_MAX, answerRoom } from '../../../../src/server/delos/store/answer-room.ts'
 
 const MIB = 1_048_576
-const pair = (bytes: number): object => ({ key: 'k'.repeat(100), value: new Uint8Array(bytes) })
+const pair = (bytes: number): object => ({
+  key: 'k'.repeat(100),
+  create_revision: 7,
+  mod_revision: 300,
+  version: 1,
+  value: new Uint8Array(bytes),
+  lease: 0n,
+})
 
 test('the bytes of an answer are those of all its pairs, in a txn of those inside at any depth too', () => {
   const range = { kvs: [pair(1000), pair(2000)] }
@@ -11,7 +18,8 @@ test('the bytes of an answer are those of all its pairs, in a txn of those insid
   const none = { response_range: null, response_put: null, response_delete_range: null, response_txn: null }
   const inner = { responses: [{ ...none, response_delete_range: deleted }] }
   const txn = { responses: [{ ...none, response_range: range }, { ...none, response_txn: inner }, none] }
-  expect(pairBytes(range)).toBe(3000 + 2 * 164)
+  // Beside key, value and the numbers there are tags and lengths: 15 bytes here; and 64 for what memory takes.
+  expect(pairBytes(range)).toBe(3000 + 2 * (100 + 15 + 64))
   expect(pairBytes(txn)).toBe(pairBytes(range) + pairBytes(deleted))
   expect(pairBytes({ header: {} })).toBe(0)
 })

@@ -57,7 +57,7 @@ beforeAll(async () => {
     }
   })
   for (const server of servers) await server.start()
-}, 60_000)
+}, 120_000)
 
 afterAll(async () => {
   for (const server of servers) await server.close()
@@ -100,7 +100,7 @@ test('a server whose rows were changed behind its back is found, stops serving, 
 
   await eventually('a leader', 30_000, () => isHealthy(a))
   expect(await putKey(a.url, 'victim', '1')).not.toBeNull()
-  await eventually('the key at c', 10_000, async () => (await getPrefix(c.url, 'victim', true)).size === 1)
+  await eventually('the key at c', 20_000, async () => (await getPrefix(c.url, 'victim', true)).size === 1)
   await c.close()
   const file = join(c.dir, 'kv.db')
   const db = new Database(file)

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { BatchWriter } from '../../../../src/core/delos/engines/batch.ts'
 import { NOBODY, type KvCommand } from '../../../../src/core/delos/kv/command.ts'
 import { encodeBody } from '../../../../src/core/delos/kv/command-codec.ts'
@@ -26,11 +26,13 @@ const put = (key: string, lease = 0n): KvCommand => ({
   who: NOBODY,
 })
 
-async function start(): Promise<{ replica: Replica; log: BatchLog; fatal: MusterError[]; file: string }> {
+async function start(
+  wrap: (log: BatchLog) => BatchLog = (log) => log,
+): Promise<{ replica: Replica; log: BatchLog; fatal: MusterError[]; file: string }> {
   const dir = mkdtempSync(join(tmpdir(), 'muster-replica-'))
   open.push(async () => rmSync(dir, { recursive: true, force: true }))
   const logger = createLogger(null)
-  const log = await openFileLog(join(dir, 'log'), { segmentBytes: 1024 * 1024, onFatal: (error) => void fatal.push(error) })
+  const log = wrap(await openFileLog(join(dir, 'log'), { segmentBytes: 1024 * 1024, onFatal: (error) => void fatal.push(error) }))
   const fatal: MusterError[] = []
   const replica = openReplica({
     log,
@@ -70,6 +72,46 @@ describe('a replica of the store', () => {
     const answers = await Promise.all([put('a'), put('b'), put('c', 99n)].map((command) => ask(replica, command)))
     expect(answers).toEqual([2, 3, 'etcdserver: requested lease not found'])
     expect(log.tail()).toBe(2)
+  })
+
+  it('gathers what is asked while three batches are under way, until one of them is applied or 2 ms are over', async () => {
+    const appends: (() => void)[] = []
+    const { replica, log } = await start((inner) => {
+      const held = Object.create(inner) as BatchLog
+      held.append = async (batch) => {
+        await new Promise<void>((resolve) => appends.push(resolve))
+        return inner.append(batch)
+      }
+      return held
+    })
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    const answers: Promise<string | number>[] = []
+    const askInTurns = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i += 1) {
+        answers.push(ask(replica, put(`key${answers.length}`)))
+        await turn()
+        await turn()
+      }
+    }
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      await askInTurns(5)
+      expect(appends.length).toBe(3)
+      vi.advanceTimersByTime(2)
+      expect(appends.length).toBe(4)
+      await askInTurns(2)
+      expect(appends.length).toBe(4)
+      for (const append of appends.slice(0, 2)) append()
+      await Promise.all(answers.slice(0, 2))
+      await turn()
+      await turn()
+      expect(appends.length).toBe(5)
+    } finally {
+      vi.useRealTimers()
+    }
+    for (const append of appends.slice(2)) append()
+    expect(await Promise.all(answers)).toEqual([2, 3, 4, 5, 6, 7, 8])
+    expect(log.tail()).toBe(6)
   })
 
   it('applies a batch of another server, and the same batch again only once', async () => {

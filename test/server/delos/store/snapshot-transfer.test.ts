@@ -7,12 +7,14 @@ import { NOBODY, type KvCommand } from '../../../../src/core/delos/kv/command.ts
 import { createStore } from '../../../../src/core/delos/kv/store.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
 import type { Peers } from '../../../../src/server/delos/quorum/peers.ts'
-import { readRowsFile, startMaterialiser, type Materialiser } from '../../../../src/server/delos/store/materialiser.ts'
+import { startMaterialiser, type Materialiser } from '../../../../src/server/delos/store/materialiser.ts'
+import { storeTarget } from '../../../../src/server/delos/serve/exchange-snapshots.ts'
 import { openReplica, type Replica } from '../../../../src/server/delos/store/replica.ts'
 import { EMPTY_CURSOR } from '../../../../src/server/delos/store/rows-file.ts'
 import { openFileLog } from '../../../support/file-log.ts'
 import { decodeSnapshotFrame, type SnapshotMessage } from '../../../../src/server/delos/store/snapshot-frames.ts'
 import { createSnapshotSink, type SnapshotSink } from '../../../../src/server/delos/store/snapshot-sink.ts'
+import { makeSnapshotFile } from '../../../../src/server/delos/store/snapshot-file.ts'
 import { serveSnapshots } from '../../../../src/server/delos/store/snapshot-source.ts'
 import { eventually } from '../../../support/eventually.ts'
 
@@ -33,7 +35,8 @@ function wire(): { ends: [Peers, Peers]; passes: { isLost: (message: SnapshotMes
   const heard = [1n, 2n].map(() => new Map<number, Set<(from: bigint, frame: Uint8Array) => void>>())
   const end = (own: number): Peers => ({
     queues: () => [],
-    send: (_to, channel, frame) => {
+    send: (_to, channel, sent) => {
+      const frame = sent instanceof Uint8Array ? sent : Buffer.concat(sent)
       const message = decodeSnapshotFrame(frame)?.message
       if (message !== undefined && passes.isLost(message)) return
       setImmediate(() => heard[1 - own]?.get(channel)?.forEach((listener) => listener(BigInt(own + 1), frame)))
@@ -53,6 +56,8 @@ function wire(): { ends: [Peers, Peers]; passes: { isLost: (message: SnapshotMes
   })
   return { ends: [end(0), end(1)], passes }
 }
+
+const makeOf = (kvDb: string) => (file: string) => makeSnapshotFile('rows', kvDb, file)
 
 const put = (key: string, fill: number): KvCommand => ({
   kind: 'put',
@@ -119,9 +124,8 @@ function poor(peers: Peers, dir: string): Poor {
   })
   const part = join(dir, 'kv.db.part')
   const sink = createSnapshotSink({
-    ...{ peers, others: () => [1n], replica, materialiser, file: part, logger },
-    isFit: () => true,
-    readRows: () => readRowsFile(kvDb, logger),
+    ...{ peers, others: () => [1n], file: part, logger },
+    target: storeTarget({ replica, materialiser, kvDb, isFit: () => true, logger }),
     onFatal: (error) => {
       throw error
     },
@@ -144,7 +148,13 @@ const isThere = async ({ replica }: Poor, from: Replica): Promise<void> => {
 test('a store arrives whole though parts of it are lost on the way, and nothing is answered meanwhile', async () => {
   const { ends: sides, passes } = wire()
   const source = await rich()
-  const giving = await serveSnapshots({ peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger })
+  const giving = await serveSnapshots({
+    peers: sides[0],
+    log: source.log,
+    make: makeOf(source.kvDb),
+    dir: join(source.dir, 'snapshots'),
+    logger,
+  })
   ends.push(giving.stop)
   let parts = 0
   passes.isLost = (message) => {
@@ -154,7 +164,7 @@ test('a store arrives whole though parts of it are lost on the way, and nothing 
   }
   const target = poor(sides[1], newDir())
   target.sink.want(1n)
-  await eventually('parts', 10_000, async () => parts > 0)
+  await eventually('parts', 20_000, async () => parts > 0)
   expect(await ask(target.replica, put('early', 1))).toBe('muster: this server waits for a snapshot of another one')
   await isThere(target, source.replica)
   expect(target.installed).toEqual([{ position: source.replica.applied + 1, loglet: 1, slot: 0 }])
@@ -166,13 +176,14 @@ test('a process that ends in the middle is followed by one that goes on where it
   const { ends: sides, passes } = wire()
   const source = await rich()
   ends.push(
-    (await serveSnapshots({ peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger })).stop,
+    (await serveSnapshots({ peers: sides[0], log: source.log, make: makeOf(source.kvDb), dir: join(source.dir, 'snapshots'), logger }))
+      .stop,
   )
   passes.isLost = (message) => message.kind === 'part' && message.offset >= 2 * 1024 * 1024
   const dir = newDir()
   const first = poor(sides[1], dir)
   first.sink.want(1n)
-  await eventually('two parts', 10_000, async () => (statSync(first.part, { throwIfNoEntry: false })?.size ?? 0) === 2 * 1024 * 1024)
+  await eventually('two parts', 20_000, async () => (statSync(first.part, { throwIfNoEntry: false })?.size ?? 0) === 2 * 1024 * 1024)
   await first.sink.stop()
   const asked: number[] = []
   passes.isLost = (message) => {
@@ -188,12 +199,12 @@ test('a process that ends in the middle is followed by one that goes on where it
 test('a snapshot that is no longer there is replaced by a newer one, from its beginning', async () => {
   const { ends: sides, passes } = wire()
   const source = await rich()
-  const options = { peers: sides[0], log: source.log, kvDb: source.kvDb, dir: join(source.dir, 'snapshots'), logger }
+  const options = { peers: sides[0], log: source.log, make: makeOf(source.kvDb), dir: join(source.dir, 'snapshots'), logger }
   const { stop } = await serveSnapshots(options)
   passes.isLost = (message) => message.kind === 'part' && message.offset > 0
   const target = poor(sides[1], newDir())
   target.sink.want(1n)
-  await eventually('a part', 10_000, async () => (statSync(target.part, { throwIfNoEntry: false })?.size ?? 0) > 0)
+  await eventually('a part', 20_000, async () => (statSync(target.part, { throwIfNoEntry: false })?.size ?? 0) > 0)
   await stop()
   await ask(source.replica, put('newer', 1))
   ends.push((await serveSnapshots(options)).stop)

@@ -63,7 +63,7 @@ describe('a snapshot of a store', () => {
     await expect(verifyStore(spoilt)).rejects.toMatchObject({ code: 'DELOS_SNAPSHOT_INVALID' })
     writeFileSync(spoilt, readFileSync(file).subarray(0, -512))
     await expect(verifyStore(spoilt)).rejects.toMatchObject({ code: 'DELOS_SNAPSHOT_INVALID' })
-  }, 60_000)
+  }, 120_000)
 
   test.skipIf(noEtcdctl)(
     `is one that etcd's own tools read and restore (${noEtcdctl ? 'needs etcdctl' : 'etcdctl'})`,
@@ -75,7 +75,7 @@ describe('a snapshot of a store', () => {
       etcdctl('restore', file, '--data-dir', join(folder, 'etcd'))
       expect(existsSync(join(folder, 'etcd', 'member', 'snap', 'db'))).toBe(true)
     },
-    60_000,
+    120_000,
   )
 
   test('becomes the store of a new cluster of one, with a revision past the old one', async () => {
@@ -98,7 +98,7 @@ describe('a snapshot of a store', () => {
     const again = join(folder, 'again')
     await save(one.url, again)
     await expect(restoreStore(again, { ...options, dataDir: join(folder, 'other') })).rejects.toMatchObject({ code: 'USAGE' })
-  }, 90_000)
+  }, 180_000)
 
   test('becomes a cluster of three, and a server of it that was started empty gets it from the others', async () => {
     const { file } = await saved()

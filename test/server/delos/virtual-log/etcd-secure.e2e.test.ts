@@ -71,7 +71,7 @@ describe.skipIf(isMissing)('a log in a real etcd with TLS and users (skipped wit
     etcd.ctl('user', 'grant-role', 'muster', 'log')
     etcd.ctl('user', 'grant-role', 'root', 'root')
     etcd.ctl('auth', 'enable')
-  }, 120_000)
+  }, 240_000)
   afterAll(async () => {
     await cluster.remove()
     await etcd.remove()
@@ -94,7 +94,7 @@ describe.skipIf(isMissing)('a log in a real etcd with TLS and users (skipped wit
     }
     expect(await chain()).toEqual(before)
     expect(await putKey(server.url, 'k', '1')).not.toBeNull()
-  }, 120_000)
+  }, 240_000)
 
   test('takes over while it is written to, outlives kill -9 of each member and of the server, new rights and tokens, and gives it back', async () => {
     const writers = startWriters(cluster.servers, 'secure')

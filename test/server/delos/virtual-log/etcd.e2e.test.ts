@@ -22,7 +22,7 @@ describe.skipIf(!hasEtcd)('a log in a real etcd (skipped where it is not install
     server.start()
     await etcd.healthy()
     await cluster.healthy()
-  }, 120_000)
+  }, 240_000)
   afterAll(async () => {
     await cluster.remove()
     await etcd.remove()
@@ -37,7 +37,7 @@ describe.skipIf(!hasEtcd)('a log in a real etcd (skipped where it is not install
     await pause(300)
     const acknowledged = await writers.stop()
     expect(await faultsAt(server.url, 'there', acknowledged)).toEqual([])
-  }, 90_000)
+  }, 180_000)
 
   test('outlives kill -9 of each of its members in turn, and of the server', async () => {
     await switchTo(server.url, { to: 'etcd', endpoints: etcd.urls })
@@ -77,7 +77,7 @@ describe.skipIf(!hasEtcd)('a log in a real etcd (skipped where it is not install
     const { kvs } = (await found.json()) as { kvs: { value: string }[] }
     expect(Buffer.from(kvs[0]?.value ?? '', 'base64').toString()).toBe(value)
     expect(await faultsAt(server.url, 'beside', acknowledged)).toEqual([])
-  }, 90_000)
+  }, 180_000)
 })
 
 describe.skipIf(!hasEtcd)('three servers and a real etcd (skipped where it is not installed)', () => {
@@ -91,7 +91,7 @@ describe.skipIf(!hasEtcd)('three servers and a real etcd (skipped where it is no
     for (const server of cluster.servers) server.start()
     await etcd.healthy()
     await cluster.healthy()
-  }, 120_000)
+  }, 240_000)
   afterAll(async () => {
     await cluster.remove()
     await etcd.remove()
@@ -107,5 +107,5 @@ describe.skipIf(!hasEtcd)('three servers and a real etcd (skipped where it is no
     await pause(500)
     const acknowledged = await writers.stop()
     for (const { url } of cluster.servers) expect(await faultsAt(url, 'moved', acknowledged)).toEqual([])
-  }, 120_000)
+  }, 240_000)
 })

@@ -8,6 +8,9 @@ export interface Acknowledged {
   gapMs: number
 }
 
+/** Between two puts of one writer, ms: with all of them there is always one on its way, but the servers have time for what is tested. */
+const PACE_MS = 10
+
 /** Writers that put one new key after the other at servers in turn, until stopped. A put that was not acknowledged is left alone. */
 export function startWriters(servers: readonly DelosServerProcess[], prefix: string, count = 6): { stop: () => Promise<Acknowledged> } {
   const keys = new Map<string, number>()
@@ -26,6 +29,7 @@ export function startWriters(servers: readonly DelosServerProcess[], prefix: str
       keys.set(key, revision)
       gapMs = Math.max(gapMs, performance.now() - lastAt)
       lastAt = performance.now()
+      await pause(PACE_MS)
     }
   })
   return {

@@ -81,7 +81,7 @@ describe.skipIf(!hasEtcdctl)('members of three servers that are written to (skip
     await cluster.healthy()
     d = await newJoiner(root, 'd')
     e = await newJoiner(root, 'e')
-  }, 90_000)
+  }, 180_000)
   afterAll(async () => {
     await d.kill()
     await e.kill()
@@ -145,5 +145,5 @@ describe.skipIf(!hasEtcdctl)('members of three servers that are written to (skip
     expect(etcdctl(e.url, 'member', 'remove', '1234567').said).toMatch(/member not found/i)
     expect(etcdctl(e.url, 'member', 'promote', id).said).toMatch(/can only promote a learner member/)
     expect(etcdctl(e.url, 'member', 'add', 'x', '--peer-urls', e.peer).said).toMatch(/Peer URLs already exists/)
-  }, 60_000)
+  }, 120_000)
 })

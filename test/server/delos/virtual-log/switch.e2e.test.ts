@@ -15,7 +15,7 @@ describe('one server, while it is written to', () => {
     server = cluster.servers[0] as DelosServerProcess
     server.start()
     await cluster.healthy()
-  }, 60_000)
+  }, 120_000)
   afterAll(() => cluster.remove())
 
   test('goes on in a new file, then in a quorum of one, and back: nothing is lost, doubled or reordered', async () => {
@@ -31,14 +31,14 @@ describe('one server, while it is written to', () => {
     const { body } = await ask(server.url, 'log/loglets')
     expect(body.chain.map(({ kind }: { kind: string }) => kind)).toEqual(['file', 'file', 'quorum', 'file', 'quorum', 'file'])
     expect(acknowledged.keys.size).toBeGreaterThan(50)
-  }, 60_000)
+  }, 120_000)
 
   test('has all of it after kill -9, from the log alone and from kv.db, and a server that is told the old flags goes on', async () => {
     await server.end('SIGKILL')
     server.start()
     await cluster.healthy()
     expect(await putKey(server.url, 'after', 'restart')).not.toBeNull()
-  }, 60_000)
+  }, 120_000)
 
   test('a switch that cannot be made changes nothing, and says what is in the way', async () => {
     const before = (await ask(server.url, 'log/loglets')).body
@@ -49,7 +49,7 @@ describe('one server, while it is written to', () => {
     expect(tried.body.problem).toMatch(/answers/)
     expect((await ask(server.url, 'log/loglets')).body.version).toBe(before.version)
     expect(await putKey(server.url, 'still', 'here')).not.toBeNull()
-  }, 60_000)
+  }, 120_000)
 })
 
 describe('three servers, while they are written to', () => {
@@ -59,7 +59,7 @@ describe('three servers, while they are written to', () => {
     cluster = await newDelosServers(3, FLAGS)
     for (const server of cluster.servers) server.start()
     await cluster.healthy()
-  }, 90_000)
+  }, 180_000)
   afterAll(() => cluster.remove())
 
   test('go on in a new quorum, whichever of them is asked: nothing is lost, doubled or reordered', async () => {
@@ -73,7 +73,7 @@ describe('three servers, while they are written to', () => {
     const acknowledged = await writers.stop()
     for (const { url } of cluster.servers) expect(await faultsAt(url, 'three', acknowledged)).toEqual([])
     expect(acknowledged.keys.size).toBeGreaterThan(30)
-  }, 90_000)
+  }, 180_000)
 
   test('of which one was away meanwhile: it follows over all loglets when it is back', async () => {
     const [one, two, three] = cluster.servers as [DelosServerProcess, DelosServerProcess, DelosServerProcess]
@@ -93,5 +93,5 @@ describe('three servers, while they are written to', () => {
     await eventually('a majority with the one that was away', 30_000, async () => (await putKey(three.url, 'counts', '1')) !== null)
     one.start()
     await cluster.healthy()
-  }, 120_000)
+  }, 240_000)
 })

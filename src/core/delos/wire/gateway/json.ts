@@ -23,6 +23,52 @@ export function toJson<Message>(schema: Schema<Message>, message: Message): Valu
   return json
 }
 
+/** The text of `toJson`, in pieces: each is that of a message in which no other is repeated, as a pair, or less. */
+export function* jsonPieces<Message>(schema: Schema<Message>, message: Message): Generator<string, void> {
+  if (!isLong(schema)) {
+    yield JSON.stringify(toJson(schema, message))
+    return
+  }
+  yield '{'
+  let comma = ''
+  for (const [name, field] of fieldsOf(schema)) {
+    const value = (message as Values)[name]
+    if (value === null || value === undefined) continue
+    if (field.kind !== 'message') {
+      const one = JSON.stringify(toJson<unknown>({ name: schema.name, fields: { [name]: field } }, { [name]: value }))
+      if (one === '{}') continue
+      yield comma + one.slice(1, -1)
+    } else {
+      const nested = field.schema?.() as Schema<unknown>
+      const values = field.isRepeated ? (value as readonly unknown[]) : [value]
+      if (values.length === 0) continue
+      yield `${comma}${JSON.stringify(name)}:${field.isRepeated ? '[' : ''}`
+      for (const [i, each] of values.entries()) {
+        if (i > 0) yield ','
+        yield* jsonPieces(nested, each)
+      }
+      if (field.isRepeated) yield ']'
+    }
+    comma = ','
+  }
+  yield '}'
+}
+
+const long = new Map<unknown, boolean>()
+
+/** Whether messages are repeated in it, at any depth. */
+function isLong(schema: Schema<unknown>): boolean {
+  const known = long.get(schema)
+  if (known !== undefined) return known
+  // Until it is known: a message that holds itself is long for another reason, if it is.
+  long.set(schema, false)
+  const found = fieldsOf(schema).some(([, { kind, isRepeated, schema: nested }]) => {
+    return kind === 'message' && (isRepeated || isLong(nested?.() as Schema<unknown>))
+  })
+  long.set(schema, found)
+  return found
+}
+
 function valueToJson(field: Field<unknown>, value: unknown): unknown {
   switch (field.kind) {
     case 'key':

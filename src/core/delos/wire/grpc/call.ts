@@ -4,8 +4,12 @@ import type { GrpcConnection } from './connection.ts'
 import type { RequestHead } from './head.ts'
 import type { Route } from './routes.ts'
 
+/** Encoded in about a millisecond. */
+const MESSAGE_BYTES = 1_048_576
+
 /** One call: what its handler knows of the caller, and, for a stream, where its answers go. */
 export class GrpcCall implements Call, Sink<unknown> {
+  readonly messageBytes = MESSAGE_BYTES
   readonly token: string
   readonly commonName: string
   readonly peer: string

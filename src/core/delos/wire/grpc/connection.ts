@@ -297,10 +297,12 @@ export class GrpcConnection implements Http2Listener<RequestHead, GrpcCall> {
   }
 
   private answer(call: GrpcCall, codec: Codec<unknown>, response: unknown): void {
+    const pieces = codec.pieces?.(response) ?? null
     const mark = this.beginMessage(call)
-    codec.write(this.http2.output, response)
-    this.patchPrefix(mark)
+    if (pieces === null) codec.write(this.http2.output, response)
+    this.patchPrefix(mark, pieces?.length ?? 0)
     this.http2.endData(call.stream, mark)
+    if (pieces !== null) this.http2.sendFeed(call.stream, pieces)
     this.release(call)
     this.http2.sendTrailers(call.stream, TRAILERS_OK)
   }
@@ -332,10 +334,11 @@ export class GrpcConnection implements Http2Listener<RequestHead, GrpcCall> {
     return false
   }
 
-  private patchPrefix(mark: number): void {
+  /** @param more bytes of the message that follow what was written */
+  private patchPrefix(mark: number, more = 0): void {
     const { bytes, at } = this.http2.output
     const start = mark + 9
-    const length = at - start - PREFIX_BYTES
+    const length = at - start - PREFIX_BYTES + more
     bytes[start] = 0
     bytes[start + 1] = length >>> 24
     bytes[start + 2] = length >>> 16

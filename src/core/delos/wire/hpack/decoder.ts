@@ -43,6 +43,11 @@ export class HpackDecoder<Head> {
     this.interpret = interpret
   }
 
+  /** blocks that are known byte for byte */
+  get blocks(): number {
+    return this.cached.length
+  }
+
   /** Null after a fault; then the table is of no use any more and the connection has to end. */
   decode(bytes: Uint8Array, start: number, end: number): Head | null {
     const known = this.recall(bytes, start, end)

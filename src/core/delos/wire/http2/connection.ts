@@ -3,7 +3,7 @@ import { HpackDecoder } from '../hpack/decoder.ts'
 import { HpackEncoder, type HeaderField } from '../hpack/encoder.ts'
 import { ERROR, FLAG, FRAME, FRAME_BYTES_DEFAULT, FRAME_HEADER_BYTES, PREFACE, SETTING, WINDOW_DEFAULT, WINDOW_MAX } from './frames.ts'
 import { RateLimit, type Http2Limits } from './limits.ts'
-import { Http2Stream } from './stream.ts'
+import { Http2Stream, type Feed } from './stream.ts'
 
 const HEADER_TABLE_BYTES = 4096
 /** Below this much waiting, a stream's sender is told to go on. */
@@ -51,6 +51,8 @@ export class Http2Connection<Head, Owner> {
   isCongested = false
   /** answers waiting for windows, over all streams */
   queuedBytes = 0
+  /** of answers that are made as they are read, what is not made yet */
+  promisedBytes = 0
 
   private readonly limits: Http2Limits
   private readonly listener: Http2Listener<Head, Owner>
@@ -91,6 +93,11 @@ export class Http2Connection<Head, Owner> {
     this.greet()
   }
 
+  /** header blocks that it knows byte for byte */
+  get headerBlocks(): number {
+    return this.decoder.blocks
+  }
+
   /** Takes what the peer sent. The bytes must not be changed afterwards. `nowMs` never falls; only differences matter. */
   receive(chunk: Uint8Array, nowMs: number): void {
     this.now = nowMs
@@ -117,6 +124,7 @@ export class Http2Connection<Head, Owner> {
     this.streams.clear()
     this.waiting.clear()
     this.queuedBytes = 0
+    this.promisedBytes = 0
     for (const stream of open) this.listener.aborted(stream, ERROR.cancel)
   }
 
@@ -168,6 +176,34 @@ export class Http2Connection<Head, Owner> {
     stream.queuedBytes += length
     this.queuedBytes += length
     this.pump(stream)
+  }
+
+  /** Data of this stream that is made a piece at a time, each when the last one has been sent. Nothing but trailers may follow. */
+  sendFeed(stream: Http2Stream<Owner>, feed: Feed): void {
+    stream.feed = feed
+    stream.promisedBytes = feed.length
+    this.promisedBytes += feed.length
+    this.refill(stream)
+    this.pump(stream)
+  }
+
+  private refill(stream: Http2Stream<Owner>): void {
+    const piece = stream.feed?.next() ?? null
+    if (piece === null) {
+      this.endFeed(stream)
+      return
+    }
+    stream.queue.push(piece)
+    stream.queuedBytes += piece.length
+    this.queuedBytes += piece.length
+    stream.promisedBytes -= piece.length
+    this.promisedBytes -= piece.length
+  }
+
+  private endFeed(stream: Http2Stream<Owner>): void {
+    this.promisedBytes -= stream.promisedBytes
+    stream.promisedBytes = 0
+    stream.feed = null
   }
 
   /** Ends a stream without an answer, or before its end. */
@@ -557,6 +593,7 @@ export class Http2Connection<Head, Owner> {
     this.queuedBytes -= length
     this.controls.allow(2)
     this.onOutput()
+    if (stream.feed !== null && stream.queuedBytes === 0) this.refill(stream)
     if (stream.queuedBytes === 0 && stream.trailers !== null) this.finish(stream, stream.trailers)
     else if (stream.isSenderWaiting && stream.queuedBytes < STREAM_LOW_BYTES) {
       stream.isSenderWaiting = false
@@ -570,6 +607,7 @@ export class Http2Connection<Head, Owner> {
     this.queuedBytes -= stream.queuedBytes
     stream.queuedBytes = 0
     stream.queue = []
+    this.endFeed(stream)
     this.streams.delete(stream.id)
     this.waiting.delete(stream)
   }

@@ -1,5 +1,11 @@
 import type { HeaderField } from '../hpack/encoder.ts'
 
+/** Data that is made as its reader takes it; null: that was all. */
+export interface Feed {
+  readonly length: number
+  next(): Uint8Array | null
+}
+
 /** One request and its answer. `Owner` is what the layer above keeps of it. */
 export class Http2Stream<Owner> {
   readonly id: number
@@ -17,6 +23,10 @@ export class Http2Stream<Owner> {
   /** what is waiting for a window: encoded data, oldest first */
   queue: Uint8Array[] = []
   queuedBytes = 0
+  /** what follows the queue, which is not empty while there is one */
+  feed: Feed | null = null
+  /** bytes that the feed will still give */
+  promisedBytes = 0
   /** fields that end the stream once the queue is empty */
   trailers: readonly HeaderField[] | null = null
   /** a sender was told to wait, and wants to hear when there is room */

@@ -57,6 +57,17 @@ export class AnswerWriter {
     this.#writer.raw(bytes)
   }
 
+  /** The same without the bytes, which follow in pieces of `length` together. */
+  messageOf(length: number): void {
+    this.#close()
+    this.#writer.u8(ANSWER.message)
+    this.#writer.u32(length)
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#writer.raw(bytes)
+  }
+
   found({ mod_revision, create_revision, version, lease, value }: KeyValue): void {
     this.#close()
     const writer = this.#writer

@@ -50,6 +50,14 @@ export function writeAnswers(writer: FrameWriter, kind: number, id: number, coun
   })
 }
 
+/** The beginning of such a frame, whose answers follow in pieces of `length` together. */
+export function writeAnswersHead(writer: FrameWriter, kind: number, id: number, count: number, length: number): void {
+  writer.u32(1 + ANSWERS_HEAD_BYTES + length)
+  writer.u8(kind)
+  writer.f64(id)
+  writer.u16(count)
+}
+
 /** Bytes of `written` or `readings` before the answers. */
 export const ANSWERS_HEAD_BYTES = 10
 

@@ -1,4 +1,5 @@
 import type { ByteWriter } from '../byte-writer.ts'
+import type { Pieces } from './pieces.ts'
 import { NO_BYTES, Reader } from './reader.ts'
 import type { Field, Schema } from './schema.ts'
 
@@ -11,6 +12,8 @@ export interface Codec<Message> {
   read(reader: Reader): Message
   /** Writes the fields alone, without a length. Fields at their default are left out. */
   write(writer: ByteWriter, message: Message): void
+  /** The same a piece at a time, for a message that may be long; null: this one is short. */
+  pieces?(message: Message): Pieces | null
 }
 
 /** Null if the bytes are no such message. Byte fields are views of `bytes`: who keeps one for long, or changes `bytes`, copies it first. */

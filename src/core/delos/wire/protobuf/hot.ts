@@ -1,6 +1,7 @@
-import type { ByteWriter } from '../byte-writer.ts'
+import { ByteWriter } from '../byte-writer.ts'
 import type * as m from '../messages.ts'
 import { override, tableCodec, type Codec } from './codec.ts'
+import { lengthOf, piecesOf, type Part } from './pieces.ts'
 import { NO_BYTES, type Reader } from './reader.ts'
 import type { Schema } from './schema.ts'
 import * as kv from './schemas/kv.ts'
@@ -14,7 +15,7 @@ import { WATCH_RESPONSE } from './schemas/watch.ts'
 type Read<Message> = (reader: Reader) => Message
 type Write<Message> = (writer: ByteWriter, message: Message) => void
 
-function tuned<Message>(schema: Schema<Message>, hand: { read?: Read<Message>; write?: Write<Message> }): Codec<Message> {
+function tuned<Message>(schema: Schema<Message>, hand: Partial<Pick<Codec<Message>, 'read' | 'write' | 'pieces'>>): Codec<Message> {
   return override({ ...tableCodec(schema), ...hand })
 }
 
@@ -196,8 +197,8 @@ const writePutResponse: Write<m.PutResponse> = (writer, { header, prev_kv }) => 
   if (prev_kv !== null) writeNested(writer, 0x12, prev_kv, writeKeyValue)
 }
 
-const writeRangeResponse: Write<m.RangeResponse> = (writer, { header, kvs, more, count }) => {
-  writeNested(writer, 0x0a, header, writeHeader)
+const writeRange: Write<m.RangeChunk> = (writer, { header, kvs, more, count }) => {
+  if (header !== null) writeNested(writer, 0x0a, header, writeHeader)
   for (const one of kvs) writeNested(writer, 0x12, one, writeKeyValue)
   if (more) writeInt(writer, 0x18, 1)
   writeInt(writer, 0x20, count)
@@ -210,7 +211,7 @@ const writeDeleteRangeResponse: Write<m.DeleteRangeResponse> = (writer, { header
 }
 
 const writeResponseOp: Write<m.ResponseOp> = (writer, { response_range, response_put, response_delete_range, response_txn }) => {
-  if (response_range !== null) writeNested(writer, 0x0a, response_range, writeRangeResponse)
+  if (response_range !== null) writeNested(writer, 0x0a, response_range, writeRange)
   if (response_put !== null) writeNested(writer, 0x12, response_put, writePutResponse)
   if (response_delete_range !== null) writeNested(writer, 0x1a, response_delete_range, writeDeleteRangeResponse)
   if (response_txn !== null) writeNested(writer, 0x22, response_txn, writeTxnResponse)
@@ -244,6 +245,60 @@ const writeWatchResponse: Write<m.WatchResponse> = (writer, response) => {
   for (const event of response.events) writeNested(writer, 0x5a, event, writeEvent)
 }
 
+// ------------------------------------------------------------------------------------------------------ long ones
+
+function parts(write: (writer: ByteWriter) => void): Part[] {
+  const writer = new ByteWriter(256)
+  write(writer)
+  return writer.length === 0 ? [] : [writer.take()]
+}
+
+const pairRun = (tag: number, pairs: readonly m.KeyValue[]): Part[] => (pairs.length === 0 ? [] : [{ tag, pairs, write: writeKeyValue }])
+
+function rangeParts({ header, kvs, more, count }: m.RangeResponse): Part[] {
+  return [
+    ...parts((writer) => writeNested(writer, 0x0a, header, writeHeader)),
+    ...pairRun(0x12, kvs),
+    ...parts((writer) => {
+      if (more) writeInt(writer, 0x18, 1)
+      writeInt(writer, 0x20, count)
+    }),
+  ]
+}
+
+function deleteRangeParts({ header, deleted, prev_kvs }: m.DeleteRangeResponse): Part[] {
+  return [
+    ...parts((writer) => {
+      writeNested(writer, 0x0a, header, writeHeader)
+      writeInt(writer, 0x10, deleted)
+    }),
+    ...pairRun(0x1a, prev_kvs),
+  ]
+}
+
+function txnParts({ header, succeeded, responses }: m.TxnResponse): Part[] {
+  const own = parts((writer) => {
+    writeNested(writer, 0x0a, header, writeHeader)
+    if (succeeded) writeInt(writer, 0x10, 1)
+  })
+  return [...own, ...responses.flatMap((one) => nestedParts(0x1a, responseOpParts(one)))]
+}
+
+function responseOpParts({ response_range, response_put, response_delete_range, response_txn }: m.ResponseOp): Part[] {
+  if (response_range !== null) return nestedParts(0x0a, rangeParts(response_range))
+  if (response_put !== null) return parts((writer) => writeNested(writer, 0x12, response_put, writePutResponse))
+  if (response_delete_range !== null) return nestedParts(0x1a, deleteRangeParts(response_delete_range))
+  return response_txn === null ? [] : nestedParts(0x22, txnParts(response_txn))
+}
+
+function nestedParts(tag: number, inner: readonly Part[]): Part[] {
+  const head = parts((writer) => {
+    writer.byte(tag)
+    writer.varint(lengthOf(inner))
+  })
+  return [...head, ...inner]
+}
+
 tuned(kv.PUT_REQUEST, { read: readPut })
 tuned(kv.RANGE_REQUEST, { read: readRange })
 tuned(kv.DELETE_RANGE_REQUEST, { read: readDeleteRange })
@@ -253,9 +308,10 @@ tuned(kv.TXN_REQUEST, { read: readTxn })
 tuned(kv.RESPONSE_HEADER, { write: writeHeader })
 tuned(kv.KEY_VALUE, { write: writeKeyValue })
 tuned(kv.PUT_RESPONSE, { write: writePutResponse })
-tuned(kv.RANGE_RESPONSE, { write: writeRangeResponse })
-tuned(kv.DELETE_RANGE_RESPONSE, { write: writeDeleteRangeResponse })
+tuned<m.RangeResponse>(kv.RANGE_RESPONSE, { write: writeRange, pieces: (message) => piecesOf(rangeParts(message)) })
+tuned(kv.RANGE_CHUNK, { write: writeRange })
+tuned(kv.DELETE_RANGE_RESPONSE, { write: writeDeleteRangeResponse, pieces: (message) => piecesOf(deleteRangeParts(message)) })
 tuned(kv.RESPONSE_OP, { write: writeResponseOp })
-tuned(kv.TXN_RESPONSE, { write: writeTxnResponse })
+tuned(kv.TXN_RESPONSE, { write: writeTxnResponse, pieces: (message) => piecesOf(txnParts(message)) })
 tuned(kv.EVENT, { write: writeEvent })
 tuned(WATCH_RESPONSE, { write: writeWatchResponse })

@@ -37,7 +37,7 @@ function outcomeOf(responses: readonly Record<string, unknown>[]): Outcome {
 
 test.skipIf(etcdMissing !== null)(
   `watches see what they see on etcd${etcdMissing === null ? '' : ` (${etcdMissing})`}`,
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const prng = createPrng(SEED)
     const store = createStore({ leaseTtlMinS: 2 })

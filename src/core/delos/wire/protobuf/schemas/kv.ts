@@ -51,6 +51,18 @@ export const RANGE_RESPONSE: Schema<m.RangeResponse> = {
   fields: { header, kvs: list(keyValue(2)), more: bool(3), count: int(4) },
 }
 
+/** The same message, as a stream gives it in parts. */
+export const RANGE_CHUNK: Schema<m.RangeChunk> = {
+  name: 'etcdserverpb.RangeResponse',
+  fields: { header: optional(header), kvs: list(keyValue(2)), more: bool(3), count: int(4) },
+}
+
+/** etcd 3.7. */
+export const RANGE_STREAM_RESPONSE: Schema<m.RangeStreamResponse> = {
+  name: 'etcdserverpb.RangeStreamResponse',
+  fields: { range_response: message(1, () => RANGE_CHUNK) },
+}
+
 export const PUT_REQUEST: Schema<m.PutRequest> = {
   name: 'etcdserverpb.PutRequest',
   fields: { key: key(1), value: view(2), lease: int64(3), prev_kv: bool(4), ignore_value: bool(5), ignore_lease: bool(6) },

@@ -1,0 +1,23 @@
+import { z } from 'zod'
+import { hashSchema } from '../member/schema.ts'
+
+/** Whom a token is for; the log records `token:NAME` for what is asked with it. */
+export const tokenNameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][\w.@-]{0,62}$/, 'a name of a token is letters, digits, "_", "-", "." and "@", at most 63')
+export const tokenRoleSchema = z.enum(['viewer', 'operator', 'approver', 'admin'])
+
+/** A token as the log knows it: its secret is with whom it was given to, and nowhere else. */
+export const apiTokenSchema = z.object({ hash: hashSchema, name: tokenNameSchema, role: tokenRoleSchema })
+export type ApiToken = z.output<typeof apiTokenSchema>
+
+/** A token as it is shown. */
+export const shownTokenSchema = z.object({
+  /** first 8 digits of its hash, or as many as tell it apart */
+  id: z.string(),
+  name: z.string(),
+  role: tokenRoleSchema,
+  author: z.string(),
+  /** ms since the epoch */
+  issuedAt: z.number().int(),
+})

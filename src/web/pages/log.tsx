@@ -1,0 +1,4 @@
+import { LogPage } from '../log/log-page.tsx'
+import { show } from '../shell/shell.tsx'
+
+show(<LogPage />)

@@ -1,0 +1,4 @@
+import { show } from '../shell/shell.tsx'
+import { StorePage } from '../store/store-page.tsx'
+
+show(<StorePage />)
