@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Whole fleets, each with processes enough to fill the machine. */
+/** Whole fleets under load: judged by their latency, so each has the machine for itself. */
 const FLEETS = ['test/e2e/**/*.test.ts']
 
 const shared = { testTimeout: 60_000, hookTimeout: 90_000, disableConsoleIntercept: true }
@@ -36,7 +36,7 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      { test: { ...shared, name: 'fleets', include: FLEETS, maxWorkers: 2, sequence: { groupOrder: 1 } } },
+      { test: { ...shared, name: 'fleets', include: FLEETS, fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 1 } } },
     ],
   },
 })
