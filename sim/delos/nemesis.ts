@@ -50,7 +50,7 @@ export class Nemesis {
       server.isDiskSlow = false
       server.crashIn = Infinity
       server.onPromise = null
-      server.pausedUntil = Math.min(server.pausedUntil, this.#world.queue.now)
+      server.wake()
     }
   }
 
@@ -103,12 +103,8 @@ export class Nemesis {
         if (!server.isPaused) server.pause(20 + prng.below(world.pauseMaxMs))
         return
       case 5: {
-        // The machine is suspended: its monotonic clock stands still meanwhile.
         if (server.isPaused) return
-        const ms = 60 + prng.below(200)
-        server.pause(ms)
-        server.offset -= ms * server.rate
-        server.suspendedMs += ms
+        server.suspend(60 + prng.below(200))
         return
       }
       case 6:

@@ -97,6 +97,7 @@ export class SimServer {
   rate: number
   offset: number
   suspendedMs = 0
+  #suspendedUntil = 0
   #suspendedSeen = 0
   /** own clock when the last pause began */
   #pausedAt = 0
@@ -122,6 +123,25 @@ export class SimServer {
   pause(ms: number): void {
     this.#pausedAt = this.localNow()
     this.pausedUntil = this.#world.queue.now + ms
+  }
+
+  /** The machine sleeps: its monotonic clock stands still meanwhile. */
+  suspend(ms: number): void {
+    this.pause(ms)
+    this.#suspendedUntil = this.pausedUntil
+    this.offset -= ms * this.rate
+    this.suspendedMs += ms
+  }
+
+  /** Ends a pause, of which its clock stood still only as long as it was one. */
+  wake(): void {
+    const restMs = this.pausedUntil - this.#world.queue.now
+    if (restMs <= 0) return
+    if (this.pausedUntil === this.#suspendedUntil) {
+      this.offset += restMs * this.rate
+      this.suspendedMs -= restMs
+    }
+    this.pausedUntil -= restMs
   }
 
   get isPaused(): boolean {
