@@ -1,3 +1,4 @@
+import { rangeRequest } from '../../../src/core/delos/recipes/etcd/request.ts'
 import type * as m from '../../../src/core/delos/wire/messages.ts'
 
 /** Requests with etcd's defaults. Values are numbers of 4 bytes. */
@@ -12,22 +13,7 @@ export function bytesOfValue(value: number): Uint8Array {
   return bytes
 }
 
-export const rangeOf = (key: m.Key, more: Partial<m.RangeRequest> = {}): m.RangeRequest => ({
-  key,
-  range_end: '',
-  limit: 0,
-  revision: 0,
-  sort_order: 0,
-  sort_target: 0,
-  serializable: false,
-  keys_only: false,
-  count_only: false,
-  min_mod_revision: 0,
-  max_mod_revision: 0,
-  min_create_revision: 0,
-  max_create_revision: 0,
-  ...more,
-})
+export const rangeOf = (key: m.Key, more: Partial<m.RangeRequest> = {}): m.RangeRequest => rangeRequest({ key, range_end: '' }, more)
 
 export const putOf = (key: m.Key, value: number, lease = 0n): m.PutRequest => ({
   key,
