@@ -1,9 +1,9 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../src/platform/free-port.ts'
 
 /** 1, 3 or 5 servers with etcd's API on loopback: ours, or Debian's etcd. */
 export interface KvServers {
@@ -26,6 +26,7 @@ export interface KvServers {
 
 const MUSTER = fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
 const TICKS_PER_SECOND = 100
+const HOST = '127.0.0.1'
 
 /** What runs, and where its data is: gone with the benchmark, however that ends. */
 const running = new Set<ChildProcess>()
@@ -37,21 +38,12 @@ process.once('exit', () => {
 
 export const hasEtcd = (): boolean => spawnSync('etcd', ['--version']).error === undefined
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}
-
 /** @param dir on the disk that is measured */
 export async function startKvServers(name: 'muster' | 'etcd', count: number, dir: string): Promise<KvServers> {
   const root = mkdtempSync(join(dir, `${name}-`))
   roots.add(root)
   const places = Array.from({ length: count }, (_, i) => ({ name: `s${i}`, client: 0, peer: 0 }))
-  for (const place of places) Object.assign(place, { client: await freePort(), peer: await freePort() })
+  for (const place of places) Object.assign(place, { client: await freePort(HOST), peer: await freePort(HOST) })
   const cluster = places.map((place) => `${place.name}=http://127.0.0.1:${place.peer}`).join(',')
   const children: (ChildProcess | null)[] = []
   let spentUs = 0

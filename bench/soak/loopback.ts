@@ -1,5 +1,5 @@
-import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../src/platform/free-port.ts'
 import { ask } from './gateway.ts'
 import { newSoakServer, type SoakServer } from './servers.ts'
 
@@ -21,23 +21,11 @@ export async function untilReady(servers: readonly SoakServer[]): Promise<void> 
 /** Servers of one cluster on free ports of loopback, not started yet. */
 export async function makeServers({ servers: count, profile }: { servers: 1 | 3; profile: string }, root: string): Promise<SoakServer[]> {
   const names = ['a', 'b', 'c'].slice(0, count)
-  const ports = await freePorts(count * 2)
+  const ports: number[] = []
+  for (let i = 0; i < count * 2; i += 1) ports.push(await freePort('127.0.0.1'))
   const urlOf = (i: number): string => `http://127.0.0.1:${ports[i]}`
   const cluster = names.map((name, i) => `${name}=${urlOf(count + i)}`).join(',')
   return names.map((name, i) =>
     newSoakServer({ name, root, clientUrl: urlOf(i), peerUrl: urlOf(count + i), cluster, flags: ['--profile', profile], before: [] }),
   )
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      return server
-    }),
-  )
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  for (const server of servers) server.close()
-  return ports
 }

@@ -13,7 +13,7 @@ import { createPeers, type Peers, type PeerTls } from './delos/quorum/peers.ts'
 import { peerAddresses } from './delos/virtual-log/open.ts'
 import type { VirtualLog } from './delos/virtual-log/virtual-log.ts'
 import type { ServerHost, Wiring } from './host.ts'
-import { freePort } from './processes/port.ts'
+import { freePort } from '../platform/free-port.ts'
 
 export interface FleetServersOptions {
   identity: Identity

@@ -14,6 +14,7 @@ import { BLOCK_SIZE, isPortFree, PORTS_FIRST, PORTS_LAST, PortBlocks } from '../
 import { createLogger } from '../../src/platform/logger.ts'
 import { desired, FakeServer, isRoot, sh } from './harness.ts'
 import { eventually } from '../support/eventually.ts'
+import { freePort } from '../support/free-port.ts'
 
 let root: string
 beforeEach(() => {
@@ -223,12 +224,7 @@ describe('small parts', () => {
 describe('the template service hello', () => {
   it('says its version, fails the share it is told to, and answers what has begun when it is stopped', async () => {
     const file = join(import.meta.dirname, '../../templates/services/hello/server.js')
-    const port = await new Promise<number>((resolve) => {
-      const probe = createServer().listen(0, '127.0.0.1', () => {
-        const { port: free } = probe.address() as { port: number }
-        probe.close(() => resolve(free))
-      })
-    })
+    const port = await freePort()
     const child = spawn(process.execPath, [file], {
       env: { PORT: String(port), FAIL_RATE: '0.5', LATENCY_MS: '150', MUSTER_TASK: 'hello/api[0]' },
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -27,13 +27,15 @@ export interface DelosServerProcess {
   output: () => string
   pid: () => number
   isRunning: () => boolean
+  /** What it said before it ended by itself, or null. */
+  unexpectedEnd: () => string | null
 }
 
 export interface DelosServers {
   servers: DelosServerProcess[]
   /** what `--initial-cluster` says */
   cluster: string
-  /** Waits until every server that runs answers `/health` with true. */
+  /** Waits until every server that was started answers `/health` with true; rejects when one has ended by itself. */
   healthy: () => Promise<void>
   remove: () => Promise<void>
 }
@@ -82,6 +84,10 @@ export async function newDelosServers(
       resume: () => void child?.kill('SIGCONT'),
       output: () => said,
       pid: () => child?.pid ?? 0,
+      unexpectedEnd: () =>
+        child === null || (child.exitCode === null && child.signalCode === null)
+          ? null
+          : `${name} ended by itself (${child.exitCode ?? child.signalCode}): ${said}`,
       isRunning: () => child !== null && child.exitCode === null && child.signalCode === null,
     }
   })
@@ -90,11 +96,14 @@ export async function newDelosServers(
     cluster,
     healthy: async () => {
       for (const server of servers) {
-        if (!server.isRunning()) continue
+        if (server.pid() === 0) continue
         await eventually(`${server.name} is healthy: ${server.output()}`, 60_000, async () => {
+          if (server.unexpectedEnd() !== null) return true
           const answer = await fetch(`${server.url}/health`, { signal: AbortSignal.timeout(2000) })
           return ((await answer.json()) as { health: string }).health === 'true'
         })
+        const ended = server.unexpectedEnd()
+        if (ended !== null) throw new Error(ended)
       }
     },
     remove: async () => {

@@ -1,13 +1,9 @@
-import { createServer } from 'node:net'
+import { freePort as freePortOf } from '../../src/platform/free-port.ts'
 
-/** A port of loopback that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}
+/** Each worker of the suite has ports of its own, so that none takes a port of another's server that restarts. */
+const SHARE = 600
+const SHARES = 5
+const range = { first: 10_000 + (Number(process.env['VITEST_POOL_ID'] ?? 0) % SHARES) * SHARE, count: SHARE }
+
+/** A port of loopback that was free a moment ago, and is nobody else's to choose. */
+export const freePort = (): Promise<number> => freePortOf('127.0.0.1', range)

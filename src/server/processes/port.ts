@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { refuse } from '../../core/kernel/errors.ts'
 
 /** Rejects with PORT_TAKEN when somebody listens on the port. */
@@ -13,17 +13,5 @@ export function assertPortFree(host: string, port: number): Promise<void> {
       )
     })
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve()))
-  })
-}
-
-/** A port that nobody has at the moment. Rejects with what is wrong with the host. */
-export function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen({ host, port: 0 }, () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
   })
 }

@@ -1,8 +1,8 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../../../support/free-port.ts'
 
 /** Null, or why there is no real etcd to compare with. */
 export const etcdMissing: string | null = spawnSync('etcd', ['--version']).status === 0 ? null : 'etcd is not installed'
@@ -76,14 +76,6 @@ async function stop(child: ChildProcess, dir: string): Promise<void> {
   child.kill('SIGKILL')
   await ended
   rmSync(dir, { recursive: true, force: true })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** Fields of etcd's messages that are text and not bytes. */

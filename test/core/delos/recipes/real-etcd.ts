@@ -1,10 +1,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Next, Recipe } from '../../../../src/core/delos/recipes/etcd/step.ts'
 import type * as m from '../../../../src/core/delos/wire/messages.ts'
+import { freePort } from '../../../support/free-port.ts'
 
 /** Null, or what is missing for a test against the real thing. */
 export const missing: string | null =
@@ -77,14 +77,6 @@ export async function startRealEtcd(): Promise<RealEtcd> {
       rmSync(dir, { recursive: true, force: true })
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** Our message as the gateway takes it: bytes in base64, 64-bit integers as text, what is null left out. */

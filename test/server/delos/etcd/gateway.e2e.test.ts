@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openEtcdPort, type EtcdPort } from '../../../../src/server/delos/etcd/port.ts'
+import { freePort } from '../../../support/free-port.ts'
 import { mapService } from './map-service.ts'
 
 interface Answer {
@@ -128,14 +128,6 @@ describe('the gateway', () => {
     expect([status, JSON.parse(body)]).toMatchObject([400, { code: 3, message: 'etcdserver: request is too large' }])
   })
 })
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
 
 const hasEtcd = spawnSync('sh', ['-c', 'command -v etcd']).status === 0
 
