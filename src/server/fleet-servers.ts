@@ -10,7 +10,7 @@ import type { Identity } from './state/identity.ts'
 import { letIn } from './delos/membership/let-in.ts'
 import { createTokenAction } from './delos/membership/tokens.ts'
 import { createPeers, type Peers, type PeerTls } from './delos/quorum/peers.ts'
-import { peerAddresses } from './delos/virtual-log/open.ts'
+import { keepReach, type Reach } from './delos/virtual-log/reach.ts'
 import type { VirtualLog } from './delos/virtual-log/virtual-log.ts'
 import type { ServerHost, Wiring } from './host.ts'
 import { freePort } from '../platform/free-port.ts'
@@ -48,15 +48,16 @@ export interface FleetServers {
   close: () => Promise<void>
 }
 
-/** So that whoever removed this server is answered, and the others hear of it from here, too. */
+/** So that whoever removed this server is answered. */
 const LEAVE_MS = 1000
-const GOODBYE_MS = 3000
+/** A server that is started after it was removed tells the others what it knows, if they answer. */
+const FAREWELL_MS = 10_000
 
 export function connectServers(options: FleetServersOptions): FleetServers {
   const { identity, authority, onClient, log, onFatal } = options
   const listen = options.address === null ? { host: '127.0.0.1', port: 0 } : peersAddress(options.address)
   let hosting: Hosting | null = null
-  let connected: ReturnType<typeof peerAddresses> = []
+  let reach: Reach | null = null
   let hasCertificate = options.tls !== null
   const hosted = (): Hosting => {
     if (hosting === null) throw new MusterError('UNAVAILABLE', 'this server is starting')
@@ -72,7 +73,7 @@ export function connectServers(options: FleetServersOptions): FleetServers {
       log,
       onClient,
     },
-    isRemoved: (id) => hosting !== null && removedOf(hosting.control.value()).some((one) => BigInt(`0x${one}`) === id),
+    isRemoved: (id) => reach?.isGone(id) === true,
     join: async (request) => {
       const { run, members, control } = hosted()
       return letIn(request, {
@@ -105,20 +106,9 @@ export function connectServers(options: FleetServersOptions): FleetServers {
   })
   const isRemoved = (value: RegisterValue): boolean => !presentServers(value).some(({ id }) => id === identity.server)
   const connect = async (): Promise<void> => {
-    const { control, kv } = hosted()
-    const value = control.value()
-    if (isRemoved(value)) {
-      log.error(gone.message, { code: gone.code })
-      return void setTimeout(() => onFatal(gone), LEAVE_MS)
-    }
     // A lone one, too, that told somebody where it is.
-    if (presentServers(value).length > 1 || known() !== '') await open()
-    const now = addressesOf(value, kv.value())
-    // Who was removed hears of it, and what it asked for, before nobody speaks with it any more.
-    const leaving = connected.filter(({ id }) => !now.some((one) => one.id === id))
-    connected = now
-    peers.update([...now, ...leaving])
-    if (leaving.length > 0) setTimeout(() => peers.update(connected), GOODBYE_MS).unref()
+    if (reach?.isAlone() === false || known() !== '') await open()
+    reach?.update()
   }
 
   authority.onOwn((tls, issued) => {
@@ -132,8 +122,9 @@ export function connectServers(options: FleetServersOptions): FleetServers {
   return {
     peers,
     host: async (given) => {
-      if (isRemoved(given.control.value())) throw gone
       hosting = given
+      reach = keepReach(BigInt(`0x${identity.server}`), peers, [given.control, given.kv])
+      const released = Promise.all([given.control.released, given.kv.released])
       const before = URL.parse(known())
       if (options.address === null && before !== null) Object.assign(listen, peersAddress(before.host))
       const again = (): void =>
@@ -141,6 +132,14 @@ export function connectServers(options: FleetServersOptions): FleetServers {
       given.control.onValue(again)
       given.kv.onValue(again)
       await connect()
+      if (isRemoved(given.control.value())) {
+        await Promise.race([released, new Promise((resolve) => setTimeout(resolve, FAREWELL_MS))])
+        throw gone
+      }
+      void released.then(() => {
+        log.error(gone.message, { code: gone.code })
+        setTimeout(() => onFatal(gone), LEAVE_MS)
+      })
       if (options.address !== null && known() !== '')
         void tellAddress().catch((error: Error) => log.error('the others do not know where this server is now', { reason: error.message }))
     },
@@ -166,10 +165,6 @@ export function connectServers(options: FleetServersOptions): FleetServers {
 const removedOf = ({ servers }: RegisterValue): string[] => servers.flatMap(({ id, role }) => (role === 'removed' ? [id] : []))
 
 /** Of both logs: a change of members is made of one after the other. */
-function addressesOf(...values: RegisterValue[]): ReturnType<typeof peerAddresses> {
-  return [...new Map(values.flatMap(peerAddresses).map((address) => [address.id, address])).values()]
-}
-
 /** Throws USAGE. */
 export function peersAddress(text: string): { host: string; port: number } {
   const address = parseAddress(text)

@@ -9,9 +9,10 @@ import { freePort } from './free-port.ts'
 
 /**
  * Log files of a fleet's size instead of 64 MiB: a server writes two of them full of zeros when it is new, and two more
- * at each switch of its log, which on one disk is what many servers at once would wait for.
+ * at each switch of its log, which on one disk is what many servers at once would wait for. For the same reason a disk may be slower
+ * than where nothing else runs.
  */
-const SMALL = { MUSTER_DELOS_SEGMENT_BYTES: String(16 * 1024 * 1024) }
+export const SERVER_ENV = { MUSTER_DELOS_SEGMENT_BYTES: String(16 * 1024 * 1024), MUSTER_DELOS_PROMOTE_SYNC_MS: '2000' }
 
 /** One `muster delos serve`, which can be killed and started again on the same data and ports. */
 export interface DelosServerProcess {
@@ -66,7 +67,7 @@ export async function newDelosServers(
         said = ''
         const started = spawn(process.execPath, [BIN, ...args], {
           stdio: ['ignore', 'pipe', 'pipe'],
-          env: { ...SMALL, ...process.env, NO_COLOR: '1' },
+          env: { ...SERVER_ENV, ...process.env, NO_COLOR: '1' },
         })
         for (const stream of [started.stdout, started.stderr]) stream.on('data', (part: Buffer) => (said += part.toString()))
         child = started

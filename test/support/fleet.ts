@@ -45,6 +45,8 @@ export function newFleet(): TestFleet {
     XDG_CONFIG_HOME: join(home, 'config'),
     XDG_CACHE_HOME: process.env['MUSTER_TEST_CACHE'] ?? join(tmpdir(), 'muster-test-cache'),
     NO_COLOR: '1',
+    // Other tests use the disk, too.
+    MUSTER_DELOS_PROMOTE_SYNC_MS: '2000',
   }
   const root = join(state, 'muster', 'default')
   const muster = async (...args: string[]): Promise<CommandResult> => {

@@ -8,7 +8,7 @@ export class Process {
   readonly world: VlogWorld
   readonly prng: Prng
   isUp = false
-  /** removed from the members: never starts again, and its disks are gone */
+  /** removed from the members, and released: never starts again, and its disks are gone */
   isGone = false
   epoch = 0
   pausedUntil = 0

@@ -2,7 +2,7 @@ import { createPrng } from '../../../src/core/kernel/prng.ts'
 import { LAN } from '../../../src/core/delos/paxos/config.ts'
 import type { Input, Output, Reply } from '../../../src/core/delos/paxos/contract.ts'
 import type { Accepted } from '../../../src/core/delos/paxos/messages.ts'
-import { createReplica, leaseHolds, step, type Replica } from '../../../src/core/delos/paxos/replica.ts'
+import { createReplica, endIsOnDisk, leaseHolds, step, type Replica } from '../../../src/core/delos/paxos/replica.ts'
 import { logletConfigOf, quorumConfigSchema } from '../../../src/core/delos/virtual-log/quorum-config.ts'
 import type { Segment } from '../../../src/core/delos/virtual-log/value.ts'
 import { Disk } from '../disk.ts'
@@ -67,6 +67,10 @@ export class QuorumPart {
 
   get hasEnded(): boolean {
     return this.replica.end !== null
+  }
+
+  get hasEndOnDisk(): boolean {
+    return endIsOnDisk(this.replica)
   }
 
   holdsLease(): boolean {

@@ -60,7 +60,7 @@ export class RegisterPart {
       const go = (): void => {
         world.network.carry(id, to, message.kind, () => {
           const peer = world.server(to)
-          peer.alive(() => peer.register?.feed({ kind: 'message', from: id, message }))()
+          peer.alive(() => peer.register?.feed({ kind: 'message', from: id, message, isCaughtUp: peer.isCaughtUp }))()
         })
       }
       if (world.isRough && world.isFaulty && prng.next() < 0.4) world.queue.after(prng.next() * 120, go)
@@ -80,6 +80,7 @@ export class RegisterPart {
     this.#sync()
     for (const value of output.known) server.onKnown(value)
     for (const reply of output.replies) this.#reply(reply)
+    if (output.isReleased && server.isUp) server.leave()
     if (server.isUp) this.#setTimer(output.wakeAt)
   }
 

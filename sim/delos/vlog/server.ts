@@ -85,6 +85,12 @@ export class VlogServer extends Process {
     return this.value !== null && presentServers(this.value).some(({ server }) => server === this.id)
   }
 
+  /** Everything before the last segment is on this server's disk, in its loglets or as what was read. */
+  get isCaughtUp(): boolean {
+    const { chain } = this.value ?? { chain: [] }
+    return chain.every(({ loglet, end }) => end === null || this.keptPosition >= end || this.quorums.get(loglet)?.hasEndOnDisk === true)
+  }
+
   get last(): Segment | null {
     return this.value === null ? null : lastSegment(this.value)
   }
@@ -157,8 +163,6 @@ export class VlogServer extends Process {
     const before = this.value
     this.value = value
     this.world.note('version', value.version * 1024 + this.id)
-    if (value.servers.some(({ server, role }) => server === this.id && role === 'removed')) return this.#leave()
-    if (!this.isMember) return
     for (const segment of value.chain) {
       this.#adopt(segment)
       if (!this.isUp) return
@@ -177,8 +181,8 @@ export class VlogServer extends Process {
     this.readOn()
   }
 
-  /** Removed: it never comes back, and nobody gets anything from it any more. */
-  #leave(): void {
+  /** Removed, and those who remain know it: it never comes back, and nobody gets anything from it any more. */
+  leave(): void {
     this.isGone = true
     this.crash()
   }

@@ -128,6 +128,7 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
           features: FEATURES,
           region: identity.region ?? null,
           promotes: 'odd',
+          limits: tuning.promotion,
           listen: () => peers.listen(),
         },
       })

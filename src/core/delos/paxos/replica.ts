@@ -1,3 +1,4 @@
+import { must } from '../../kernel/assert.ts'
 import type { Prng } from '../../kernel/prng.ts'
 import { acknowledge, onAccept, onHeartbeat, onPrepare } from './acceptor.ts'
 import { setLeader } from './answers.ts'
@@ -13,7 +14,7 @@ import { beginMove, beginSeal, countCommitted, onAccepted, onHeartbeatReply, tic
 import type { Message } from './messages.ts'
 import { RULES, type Rules } from './rules.ts'
 import type { Lead, Replica, Role } from './state.ts'
-import { emptyOutput, flushDraft, onPersisted } from './writes.ts'
+import { emptyOutput, flushDraft, onPersisted, writeRecord } from './writes.ts'
 
 export type { Replica } from './state.ts'
 
@@ -240,6 +241,9 @@ function onSocketReset(r: Replica, peer: number): void {
 }
 
 function becomeSealed(r: Replica): void {
+  // Written once more, so that this server knows the end after its death without the others: they may be gone from the members by then.
+  const end = must(r.log.get(r.committed), `slot ${r.committed}`)
+  if (!r.draft.records.some(({ slot }) => slot === end.slot)) writeRecord(r, end)
   stepDown(r, 'sealed')
   r.election = null
   r.role = 'sealed'
@@ -277,6 +281,11 @@ function wakeAt(r: Replica): number {
  */
 export function leaseHolds(r: Replica, now: number): boolean {
   return r.lead !== null && r.role === 'leader' && r.end === null && now < r.lead.leaseUntil
+}
+
+/** Whether this server knows all of a sealed loglet by itself, whatever becomes of the others and of this process. */
+export function endIsOnDisk(r: Replica): boolean {
+  return r.end !== null && r.pending.length === 0
 }
 
 export interface Status {

@@ -18,10 +18,13 @@ export interface ServerHealth {
   position: number
 }
 
-/** A voter must be near the tail, or the quorum that counts on it would wait for it. */
-export const LAG_BATCHES_MAX = 1000
-export const SYNC_P99_MAX_MS = 50
-export const CLOCK_OFF_MAX_MS = 500
+/** What a server may be at most to become a voter: the quorum that counts on it would wait for it. */
+export interface PromotionLimits {
+  lagBatches: number
+  syncP99Ms: number
+  clockOffMs: number
+}
+export const PROMOTION_LIMITS: PromotionLimits = { lagBatches: 1000, syncP99Ms: 50, clockOffMs: 500 }
 
 export interface MemberCheck {
   /** why it is refused, in words; empty: it may be done */
@@ -45,13 +48,14 @@ export function checkMembers(
   changes: readonly MemberChange[],
   health: ReadonlyMap<number, ServerHealth>,
   allowEven = false,
+  limits = PROMOTION_LIMITS,
 ): MemberCheck {
   const before = serversIn(value, 'voter')
   const promoted = changes.flatMap((change) => (change.kind === 'promote' ? [change.server] : []))
   const removed = changes.flatMap((change) => (change.kind === 'remove' ? [change.server] : []))
   const after = [...new Set([...before, ...promoted])].filter((server) => !removed.includes(server)).sort((a, b) => a - b)
   const problems: string[] = []
-  for (const server of promoted) problems.push(...promotionProblems(value, server, health.get(server)))
+  for (const server of promoted) problems.push(...promotionProblems(value, server, health.get(server), limits))
   for (const server of removed) {
     if (!presentServers(value).some((each) => each.server === server)) problems.push(`server ${server} is no member`)
   }
@@ -82,18 +86,19 @@ export function checkMembers(
   }
 }
 
-function promotionProblems(value: RegisterValue, server: number, health: ServerHealth | undefined): string[] {
+function promotionProblems(value: RegisterValue, server: number, health: ServerHealth | undefined, limits: PromotionLimits): string[] {
   const member = presentServers(value).find((each) => each.server === server)
   if (member === undefined) return [`server ${server} is no member`]
   if (member.role === 'voter') return []
   const name = `server ${server} (${member.name})`
   if (health === undefined || !health.isReachable) return [`${name} does not answer`]
   const problems: string[] = []
-  if (health.lagBatches > LAG_BATCHES_MAX) problems.push(`${name} is ${health.lagBatches} batches behind; ${LAG_BATCHES_MAX} are allowed`)
-  if (health.syncP99Ms > SYNC_P99_MAX_MS)
-    problems.push(`the disk of ${name} syncs in ${health.syncP99Ms} ms (p99); ${SYNC_P99_MAX_MS} are allowed`)
-  if (Math.abs(health.clockOffMs) > CLOCK_OFF_MAX_MS)
-    problems.push(`the clock of ${name} is ${health.clockOffMs} ms off; ${CLOCK_OFF_MAX_MS} are allowed`)
+  if (health.lagBatches > limits.lagBatches)
+    problems.push(`${name} is ${health.lagBatches} batches behind; ${limits.lagBatches} are allowed`)
+  if (health.syncP99Ms > limits.syncP99Ms)
+    problems.push(`the disk of ${name} syncs in ${health.syncP99Ms} ms (p99); ${limits.syncP99Ms} are allowed`)
+  if (Math.abs(health.clockOffMs) > limits.clockOffMs)
+    problems.push(`the clock of ${name} is ${health.clockOffMs} ms off; ${limits.clockOffMs} are allowed`)
   const missing = value.features.filter(({ name: feature }) => !health.features.includes(feature)).map(({ name: feature }) => feature)
   if (missing.length > 0) problems.push(`${name} does not know ${missing.join(', ')}`)
   return problems
@@ -126,6 +131,6 @@ function lossProblems(
 }
 
 /** Servers that were added as voters and have caught up by now: to be promoted, together. A server that never comes costs nothing. */
-export function caughtUp(value: RegisterValue, health: ReadonlyMap<number, ServerHealth>): number[] {
-  return serversIn(value, 'pending').filter((server) => promotionProblems(value, server, health.get(server)).length === 0)
+export function caughtUp(value: RegisterValue, health: ReadonlyMap<number, ServerHealth>, limits = PROMOTION_LIMITS): number[] {
+  return serversIn(value, 'pending').filter((server) => promotionProblems(value, server, health.get(server), limits).length === 0)
 }

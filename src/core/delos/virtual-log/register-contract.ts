@@ -16,6 +16,9 @@ import type { RegisterValue } from './value.ts'
  * 5. `etcd`: requests to the etcd that the decider names; each is answered by one `etcd` input, with `unknown` if the outcome is.
  * 6. `wakeAt`: a `tick` is due then.
  * 7. A reply is given exactly once per `requestId`.
+ * 8. `isReleased`: this server was removed, and those who remain need it no more: it may end. Before that it goes on with its loglets, also when
+ *    it is started again. They need it until they hold the version, and everything before its last segment: `isCaughtUp` says that this is on
+ *    this server's disk, in whatever form.
  */
 
 /** What survives this process. */
@@ -39,7 +42,8 @@ export const EMPTY_REGISTER: RegisterState = { held: null, promised: 0, accepted
 
 export type RegisterInput =
   | { kind: 'tick'; now: number }
-  | { kind: 'message'; now: number; from: number; message: RegisterMessage }
+  /** `isCaughtUp`: 8; left out: it is not, or does not matter */
+  | { kind: 'message'; now: number; from: number; message: RegisterMessage; isCaughtUp?: boolean }
   | { kind: 'persisted'; now: number; upTo: number }
   /** compare and set: `value` is to be the version after the one this server holds. Answered by a reply */
   | { kind: 'propose'; now: number; requestId: number; value: RegisterValue }
@@ -79,6 +83,7 @@ export interface RegisterOutput {
   etcd: EtcdRequest[]
   known: RegisterValue[]
   replies: RegisterReply[]
+  isReleased: boolean
   /** monotonic ms */
   wakeAt: number
 }

@@ -28,6 +28,8 @@ export const registerMessageSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('ask'), version: z.number().int().min(0) }),
   /** this is decided */
   z.object({ kind: z.literal('known'), value: registerValueSchema }),
+  /** to one that is no member any more: this version is on disk here, and all of the log before its last segment */
+  z.object({ kind: z.literal('holds'), version }),
 ])
 export type RegisterMessage = z.output<typeof registerMessageSchema>
 

@@ -95,6 +95,9 @@ export interface Register {
   /** when what was accepted here counts as left */
   leftAt: number
   etcd: EtcdUse | null
+  /** of those who remain, who holds the version that removed this server, or a later one */
+  told: Set<number>
+  tellAt: number
   nextId: number
   isDirty: boolean
   draft: Parcel
@@ -106,7 +109,11 @@ export interface Register {
 }
 
 const emptyParcel = (): Parcel => ({ messages: [], known: [], replies: [], own: [] })
-const emptyOutput = (): RegisterOutput => ({ persist: [], send: [], etcd: [], known: [], replies: [], wakeAt: Number.MAX_SAFE_INTEGER })
+const emptyOutput = (): RegisterOutput => ({
+  ...{ persist: [], send: [], etcd: [], known: [], replies: [] },
+  isReleased: false,
+  wakeAt: Number.MAX_SAFE_INTEGER,
+})
 
 /**
  * The register as this server's file left it. What the file holds is told as `known` by the first step.
@@ -128,6 +135,8 @@ export function createRegister(self: number, state: RegisterState, prng: Prng, n
     askAt: now + prng.below(ASK_MS),
     leftAt: now + LEFT_AT_START_MS,
     etcd: null,
+    told: new Set(),
+    tellAt: now,
     nextId: prng.below(2 ** 20) * 2 ** 32,
     isDirty: false,
     draft,
@@ -147,7 +156,7 @@ export function stepRegister(r: Register, input: RegisterInput): RegisterOutput 
       onTick(r)
       break
     case 'message':
-      onMessage(r, input.from, input.message)
+      onMessage(r, input.from, input.message, input.isCaughtUp === true)
       break
     case 'persisted':
       onPersisted(r, input.upTo)
@@ -163,12 +172,14 @@ export function stepRegister(r: Register, input: RegisterInput): RegisterOutput 
       break
   }
   flush(r)
+  r.out.isReleased = isReleased(r)
   const leftAt = isLeft(r) ? r.leftAt : r.askAt
-  r.out.wakeAt = Math.min(r.askAt, leftAt, r.proposal?.until ?? r.askAt, r.proposal?.resendAt ?? r.askAt)
+  const tellAt = isRemoved(r) && !r.out.isReleased ? r.tellAt : r.askAt
+  r.out.wakeAt = Math.min(r.askAt, leftAt, tellAt, r.proposal?.until ?? r.askAt, r.proposal?.resendAt ?? r.askAt)
   return r.out
 }
 
-function onMessage(r: Register, from: number, message: RegisterMessage): void {
+function onMessage(r: Register, from: number, message: RegisterMessage, isCaughtUp: boolean): void {
   switch (message.kind) {
     case 'offer':
       return onOffer(r, from, message)
@@ -187,7 +198,9 @@ function onMessage(r: Register, from: number, message: RegisterMessage): void {
     case 'ask':
       return onAsk(r, from, message)
     case 'known':
-      return learn(r, message.value)
+      return onKnown(r, from, message, isCaughtUp)
+    case 'holds':
+      return onHolds(r, from, message)
   }
 }
 
@@ -226,7 +239,7 @@ function deliver(r: Register, parcel: Parcel): void {
   r.out.send.push(...parcel.messages)
   r.out.known.push(...parcel.known)
   r.out.replies.push(...parcel.replies)
-  for (const message of parcel.own) onMessage(r, r.self, message)
+  for (const message of parcel.own) onMessage(r, r.self, message, false)
 }
 
 function onPersisted(r: Register, upTo: number): void {
@@ -256,6 +269,7 @@ function learn(r: Register, value: RegisterValue): void {
   write(r, { held: value, promised: 0, accepted: null, offers: offers.filter(({ version }) => version > value.version) })
   r.seenRound = 0
   r.reserved = null
+  r.told.clear()
   const isInDraft = !isAccepted || acceptedWriteId > r.lastWriteId
   const after = isInDraft ? r.draft : (r.pending.find(({ id }) => id === acceptedWriteId)?.after ?? r.out)
   after.known.push(value)
@@ -271,6 +285,41 @@ function announce(r: Register, value: RegisterValue): void {
   const servers = new Set(presentServers(value).map(({ server }) => server))
   for (const { server } of r.state.held?.servers ?? []) servers.add(server)
   for (const server of servers) if (server !== r.self) r.out.send.push({ to: server, message: { kind: 'known', value } })
+}
+
+function onKnown(r: Register, from: number, { value }: Of<'known'>, isCaughtUp: boolean): void {
+  const { held } = r.state
+  // A member hears it when it asks; who was removed waits for it, and tells it again until then.
+  if (held === null || held.version < value.version) learn(r, value)
+  else if (isCaughtUp && !isPresent(held, from)) send(r, from, { kind: 'holds', version: held.version })
+}
+
+// --- after this server was removed
+
+const isPresent = (value: RegisterValue, server: number): boolean => presentServers(value).some((each) => each.server === server)
+
+function isRemoved({ self, state: { held } }: Register): boolean {
+  return held !== null && !isPresent(held, self)
+}
+
+function onHolds(r: Register, from: number, { version }: Of<'holds'>): void {
+  if (version >= (r.state.held?.version ?? 0)) r.told.add(from)
+}
+
+/** Those who remain could lack it, and be too few to decide it without this server, which alone may know that it is decided. */
+function isReleased(r: Register): boolean {
+  const { held } = r.state
+  if (held === null || !isRemoved(r) || r.pending.length > 0) return false
+  const deciders = decidingServers(held.decider)
+  // In etcd everybody finds it who knows that etcd is to be asked.
+  return deciders.length === 0 ? r.told.size > 0 : deciders.filter((server) => r.told.has(server)).length > deciders.length / 2
+}
+
+function tell(r: Register): void {
+  const { held } = r.state
+  if (held === null) return
+  r.tellAt = r.now + RESEND_MS
+  for (const { server } of presentServers(held)) if (!r.told.has(server)) send(r, server, { kind: 'known', value: held })
 }
 
 function onAsk(r: Register, from: number, message: Of<'ask'>): void {
@@ -509,6 +558,7 @@ function onRefuse(r: Register, message: Of<'refuse'>): void {
 function onTick(r: Register): void {
   if (r.now >= r.askAt) askAround(r)
   if (isLeft(r) && r.now >= r.leftAt) continueLeft(r)
+  if (isRemoved(r) && r.now >= r.tellAt) tell(r)
   const { proposal } = r
   if (proposal === null) return
   if (r.now >= proposal.until) {

@@ -1,17 +1,17 @@
 import { followMembers } from '../../../core/delos/virtual-log/follow-members.ts'
-import { checkMembers, survives } from '../../../core/delos/virtual-log/members.ts'
+import { survives } from '../../../core/delos/virtual-log/members.ts'
 import type { MemberChange } from '../../../core/delos/virtual-log/plan.ts'
 import { presentServers, type RegisterValue } from '../../../core/delos/virtual-log/value.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
-import type { Members } from '../serve/members.ts'
+import type { LogMembers, Members } from '../serve/members.ts'
 import type { RpcError } from '../../../core/delos/wire/service.ts'
 import type { VirtualLog } from '../virtual-log/virtual-log.ts'
 
 export interface FleetMembersOptions {
   /** of either log, its changes and how its servers are */
-  control: { log: VirtualLog; members: Members }
-  kv: { log: VirtualLog; members: Members }
+  control: { log: VirtualLog; members: LogMembers }
+  kv: { log: VirtualLog; members: LogMembers }
   /** that this server leads the fleet: it sees to it that both logs have the same servers */
   leads: () => boolean
   logger: Logger
@@ -39,7 +39,7 @@ export function fleetMembers({ control, kv, leads, logger }: FleetMembersOptions
     const changes = followMembers(control.log.value(), kv.log.value())
     if (changes.length === 0) return null
     const guard = (base: RegisterValue): string | null =>
-      checkMembers(base, followMembers(control.log.value(), base), kv.members.health(), true).problems.join('; ') || null
+      kv.members.problems(base, followMembers(control.log.value(), base)).join('; ') || null
     const outcome = await kv.log.change({ kind: 'members', changes }, guard)
     return outcome.kind === 'done' ? '' : outcome.kind === 'lost' ? 'another change was decided instead' : outcome.problem
   }

@@ -43,6 +43,9 @@ export interface PeersOptions {
   introduction?: { introduce: (to: bigint) => Uint8Array; hear: (from: bigint, frame: Uint8Array) => string | null }
 }
 
+/** Said to a server that was a member, and of which nothing is needed any more. */
+export const WAS_REMOVED = 'was removed from the cluster'
+
 /** What shares the connections; each has its frames to itself. */
 export const CHANNEL = { log: 0, aside: 1, chain: 2, snapshot: 3, rejoin: 4, introduction: 5 } as const
 export type Channel = (typeof CHANNEL)[keyof typeof CHANNEL]
@@ -367,7 +370,7 @@ function receive(
       }
       if (bytes.readBigUInt64BE(8) !== options.clusterId)
         return refuse(`it is of cluster ${bytes.readBigUInt64BE(8).toString(16)}`, linkOf(id))
-      if (options.isRemoved?.(id) === true) return refuse(`server ${id.toString(16)} was removed from the cluster`)
+      if (options.isRemoved?.(id) === true) return refuse(`server ${id.toString(16)} ${WAS_REMOVED}`)
       if (linkOf(id) === undefined) return refuse(`server ${id.toString(16)} is no member`)
       if (magic === MAGIC_CLIENT) {
         if (options.onClient === undefined) return refuse('nothing can be asked here')

@@ -9,7 +9,7 @@ import { LAN, WAN } from '../../../core/delos/paxos/config.ts'
 import type { Durable, Input, Notice, Output, Reply, Write } from '../../../core/delos/paxos/contract.ts'
 import type { Accepted } from '../../../core/delos/paxos/messages.ts'
 import { testify } from '../../../core/delos/paxos/rejoin.ts'
-import { createReplica, leaseHolds, statusOf, step, type Replica } from '../../../core/delos/paxos/replica.ts'
+import { createReplica, endIsOnDisk, leaseHolds, statusOf, step, type Replica } from '../../../core/delos/paxos/replica.ts'
 import { firstState } from '../../../core/delos/virtual-log/elect-ahead.ts'
 import { createPrng } from '../../../core/kernel/prng.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
@@ -57,6 +57,8 @@ export interface QuorumLog extends Stretch {
   /** What of the journal could not be read at the start, and whether the other servers' copies are in its place by now. */
   repairs(): Repair[]
   moveLeader(to: bigint): boolean
+  /** this server knows all of it by itself, from now on */
+  readonly endIsOnDisk: boolean
   /** nothing happened in it at this server yet */
   readonly isFresh: boolean
   /** Asks for an election now: of the first server of a new loglet. `elected`: the ballot that a majority promised it before; null: none. */
@@ -383,6 +385,10 @@ class QuorumRuntime implements QuorumLog {
   get isFresh(): boolean {
     const { promised, tail } = statusOf(this.#replica)
     return promised === 0 || (this.#isUnused && tail === 0 && promised === this.#promisedFirst)
+  }
+
+  get endIsOnDisk(): boolean {
+    return endIsOnDisk(this.#replica)
   }
 
   receive(from: bigint, frame: Uint8Array): void {

@@ -4,7 +4,8 @@ import { encodeValue, presentServers, type RegisterValue } from '../../../core/d
 import { MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { CHANNEL, createPeers, type Peers, type PeerTls } from '../quorum/peers.ts'
-import { openVirtualLog, peerAddresses } from '../virtual-log/open.ts'
+import { openVirtualLog } from '../virtual-log/open.ts'
+import { keepReach, peerAddresses, type Reach } from '../virtual-log/reach.ts'
 import type { VirtualLog } from '../virtual-log/virtual-log.ts'
 import { readFirstPosition } from './first-position.ts'
 import { openIncarnation } from './incarnation.ts'
@@ -41,6 +42,7 @@ export async function openClusterLog(given: ClusterLogOptions): Promise<ClusterL
   const { options, from, segmentBytes, onSync, logger, onFatal } = given
   const self = options.self.id
   let known: RegisterValue | null = null
+  let reach: Reach | null = null
   const [listen] = options.listenPeerUrls
   const incarnation = openIncarnation({
     ...{ dataDir: options.dataDir, name: options.name, logger, onFatal },
@@ -57,6 +59,7 @@ export async function openClusterLog(given: ClusterLogOptions): Promise<ClusterL
     tls: given.tls,
     log: logger,
     introduction: incarnation,
+    isRemoved: (id) => reach?.isGone(id) === true,
     welcome: (id) => (known !== null && isMember(known, id) ? encodeValue(known) : null),
   })
   try {
@@ -68,19 +71,17 @@ export async function openClusterLog(given: ClusterLogOptions): Promise<ClusterL
       isWhole: false,
       features: options.features,
     })
+    const reached = keepReach(self, peers, [log])
+    reach = reached
     const connect = async (): Promise<void> => {
-      const value = log.value()
-      known = value
-      if (!isMember(value, self)) return leave()
-      peers.update(peerAddresses(value))
-      if (presentServers(value).length > 1) await peers.listen()
+      known = log.value()
+      reached.update()
+      if (!reached.isAlone()) await peers.listen()
     }
-    // A moment later: whoever asked for it is answered, and the others hear of it from here, too.
-    const leave = (): void =>
-      void setTimeout(
-        () => onFatal(new MusterError('DELOS_MEMBER_REMOVED', `server ${options.name} was removed from its cluster`)),
-        LEAVE_MS,
-      )
+    // A moment later: whoever asked for it is answered.
+    void log.released.then(() =>
+      setTimeout(() => onFatal(new MusterError('DELOS_MEMBER_REMOVED', `server ${options.name} was removed from its cluster`)), LEAVE_MS),
+    )
     await connect()
     log.onValue(
       () => void connect().catch((error: MusterError) => logger.error('other servers cannot reach this one', { reason: error.message })),

@@ -1,4 +1,4 @@
-import { checkMembers, caughtUp, type ServerHealth } from '../../../core/delos/virtual-log/members.ts'
+import { checkMembers, caughtUp, type PromotionLimits, type ServerHealth } from '../../../core/delos/virtual-log/members.ts'
 import type { Feature } from '../../../core/delos/virtual-log/features.ts'
 import type { MemberChange } from '../../../core/delos/virtual-log/plan.ts'
 import type { Outcome } from '../../../core/delos/virtual-log/reconfigure.ts'
@@ -30,6 +30,12 @@ export interface ServerState extends ServerHealth {
   region: string | null
 }
 
+/** Those of one log. */
+export interface LogMembers extends Members {
+  /** What is in the way of a change of the members of `base`, by what each said last. */
+  problems(base: RegisterValue, changes: readonly MemberChange[]): string[]
+}
+
 export interface MembersOptions {
   log: VirtualLog
   /** position of the last batch that this server has applied */
@@ -42,6 +48,8 @@ export interface MembersOptions {
   self: bigint
   /** of `--initial-cluster-token`: ids of members follow from it */
   clusterToken: string
+  /** what a server may be at most to become a voter */
+  limits?: PromotionLimits
   /** where this server is; null: nobody said */
   region?: string | null
   /** that this program knows */
@@ -82,8 +90,24 @@ interface Said {
   region?: string | null
 }
 
-export function createMembers(options: MembersOptions): Members {
-  const { log, applied, aside, self, clusterToken, features, logger, listen, topic = HEALTH, promotes = 'atOnce', region = null } = options
+export function createMembers(options: MembersOptions): LogMembers {
+  const {
+    log,
+    applied,
+    aside,
+    self,
+    clusterToken,
+    features,
+    logger,
+    listen,
+    topic = HEALTH,
+    promotes = 'atOnce',
+    region = null,
+    limits,
+  } = options
+  // An even number is etcd's to choose, too.
+  const check = (value: RegisterValue, changes: readonly MemberChange[], health: ReadonlyMap<number, ServerHealth>): string[] =>
+    checkMembers(value, changes, health, true, limits).problems
   const heard = new Map<string, Said & { atMs: number; clocksMs: number[] }>()
   const known = features.map(({ name }) => name)
   const say = (): Said => {
@@ -138,8 +162,7 @@ export function createMembers(options: MembersOptions): Members {
       const isThere = (server: number): boolean => reached.get(server)?.isReachable === true
       return new Map([...health()].map(([server, each]) => [server, { ...each, isReachable: isThere(server) }]))
     }
-    // An even number is etcd's to choose, too.
-    const guard = (base: RegisterValue): string | null => checkMembers(base, changes, latest(), true).problems.join('; ') || null
+    const guard = (base: RegisterValue): string | null => check(base, changes, latest()).join('; ') || null
     const outcome = await log.change({ kind: 'members', changes }, guard)
     if (outcome.kind === 'done') return null
     logger.warn('the members could not be changed', { ...outcome, value: undefined })
@@ -152,7 +175,7 @@ export function createMembers(options: MembersOptions): Members {
   let isPromoting = false
   const timer = setInterval(() => {
     if (!log.role().isLeader || isPromoting) return
-    const ready = promotable(log.value(), caughtUp(log.value(), health()), promotes)
+    const ready = promotable(log.value(), caughtUp(log.value(), health(), limits), promotes)
     if (ready.length === 0) return
     isPromoting = true
     void change(ready.map((server) => ({ kind: 'promote', server }))).finally(() => {
@@ -164,6 +187,7 @@ export function createMembers(options: MembersOptions): Members {
   return {
     health,
     ask,
+    problems: (base, changes) => check(base, changes, health()),
     add: async (peerUrls, role, name = '') => {
       if (peerUrls.length === 0 || peerUrls.some((url) => !/^https?:\/\/[^/]+:\d+$/.test(url))) return BAD_URLS
       const value = log.value()
@@ -181,7 +205,7 @@ export function createMembers(options: MembersOptions): Members {
       const changes = [{ kind: 'remove', server: member.server }] as const
       // Who is asked to keep the rest alive has to be there.
       const reached = await ask()
-      const { problems } = checkMembers(log.value(), changes, reached, true)
+      const problems = check(log.value(), changes, reached)
       if (problems.length > 0) return { ...NOT_STARTED, why: problems.join('; ') }
       return change(changes, reached)
     },
@@ -202,7 +226,7 @@ export function createMembers(options: MembersOptions): Members {
         changes.push({ kind: 'promote', server: member.server })
       }
       const reached = await ask()
-      const { problems } = checkMembers(log.value(), changes, reached, true)
+      const problems = check(log.value(), changes, reached)
       if (problems.length > 0) {
         logger.warn('a promotion was refused', { why: problems.join('; ') })
         return { ...NOT_READY, why: problems.join('; ') }

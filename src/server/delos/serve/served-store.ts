@@ -28,7 +28,7 @@ import { tokenKey } from './data-dir.ts'
 import { exchangeSnapshots } from './exchange-snapshots.ts'
 import { awaitFirstState } from './first-state.ts'
 import type { Measures } from './measures.ts'
-import { createMembers, type Members, type MembersOptions } from './members.ts'
+import { createMembers, type LogMembers, type Members, type MembersOptions } from './members.ts'
 import type { ServeOptions } from './options.ts'
 import { servicesOf, type Cluster, type Services } from './services.ts'
 import { spaceCalls } from './space-calls.ts'
@@ -76,7 +76,7 @@ export interface ServedStoreOptions {
   /** Wraps how callers are known. */
   identified?: (replica: Replica, identify: Identify) => Identify
   /** Lets changes of members be made of more than this log. */
-  changed?: (members: Members, aside: Aside, log: VirtualLog) => Members
+  changed?: (members: LogMembers, aside: Aside, log: VirtualLog) => Members
   promotes?: MembersOptions['promotes']
   /** a store that may never be used writes nothing before it is, and somebody else looks after its disk */
   isQuietUntilUsed: boolean
@@ -194,6 +194,7 @@ export async function openServedStore(given: ServedStoreOptions): Promise<Served
         ...shared,
         applied: () => replica.applied,
         clusterToken: options.clusterToken,
+        limits: tuning.promotion,
         features: options.features,
         region: options.region ?? null,
         listen: () => peers.listen(),

@@ -1,10 +1,12 @@
 import { TRIM_RULES, type TrimRules } from '../../../core/delos/engines/view.ts'
+import { PROMOTION_LIMITS, type PromotionLimits } from '../../../core/delos/virtual-log/members.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 
 /** Sizes and times that nobody sets but whoever tests what happens at their end. */
 export interface Tuning {
   segmentBytes: number
   trim: TrimRules
+  promotion: PromotionLimits
   /** when a copy of the control plane's state is kept beside it: after so many positions, or so often when there are some to be trimmed */
   keep: { positionsMax: number; everyMs: number }
   /** how often the rows are synced; undefined: as the materialiser does */
@@ -19,7 +21,7 @@ const KEEP_MS = 10 * 60_000
 
 /**
  * From `MUSTER_DELOS_SEGMENT_BYTES`, `…_TRIM_MARGIN`, `…_SILENT_MS`, `…_ARCHIVE_BYTES`, `…_CONTAINER_MS`, `…_SYNC_MS`,
- * `…_KEEP_POSITIONS` and `…_KEEP_MS`. Throws USAGE for what is no number.
+ * `…_KEEP_POSITIONS`, `…_KEEP_MS` and `…_PROMOTE_SYNC_MS`. Throws USAGE for what is no number.
  */
 export function tuningOf(env: NodeJS.ProcessEnv, segmentBytes = SEGMENT_BYTES): Tuning {
   const whole = (name: string): number | undefined => {
@@ -34,6 +36,7 @@ export function tuningOf(env: NodeJS.ProcessEnv, segmentBytes = SEGMENT_BYTES): 
   return {
     segmentBytes: whole('SEGMENT_BYTES') ?? segmentBytes,
     trim: { margin: whole('TRIM_MARGIN') ?? TRIM_RULES.margin, silentMs: whole('SILENT_MS') ?? TRIM_RULES.silentMs },
+    promotion: { ...PROMOTION_LIMITS, syncP99Ms: whole('PROMOTE_SYNC_MS') ?? PROMOTION_LIMITS.syncP99Ms },
     keep: { positionsMax: whole('KEEP_POSITIONS') ?? KEEP_POSITIONS_MAX, everyMs: whole('KEEP_MS') ?? KEEP_MS },
     containers: containerEmptyMs === undefined ? {} : { containerEmptyMs },
     archive: fileBytesMax === undefined ? {} : { fileBytesMax },

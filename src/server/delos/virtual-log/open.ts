@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { FIRST_LOGLET } from '../../../core/delos/virtual-log/genesis.ts'
 import { FEATURES, type Feature } from '../../../core/delos/virtual-log/features.ts'
 import type { EtcdAnswer, EtcdRequest } from '../../../core/delos/virtual-log/register-contract.ts'
-import { presentServers, type RegisterValue } from '../../../core/delos/virtual-log/value.ts'
+import type { RegisterValue } from '../../../core/delos/virtual-log/value.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { syncDirectory } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/logger.ts'
@@ -76,6 +76,8 @@ export async function openVirtualLog(options: VirtualLogOptions): Promise<Virtua
       state,
       send: (to, message) => runtime?.sendRegister(to, message),
       onKnown: (value) => runtime?.known(value),
+      isCaughtUp: () => runtime?.isCaughtUp() ?? false,
+      onReleased: () => runtime?.release(),
       askEtcd: askEtcdOfRegister,
       onFatal,
     })
@@ -126,12 +128,4 @@ async function dropStrays(dir: string, values: readonly RegisterValue[]): Promis
     if (!LOGLET_DIR.test(name) || chain.some(({ loglet }) => loglet === Number.parseInt(name, 16))) continue
     await rm(join(dir, name), { recursive: true, force: true })
   }
-}
-
-/** Addresses of the other servers, as the connections want them. */
-export function peerAddresses(value: RegisterValue): { id: bigint; host: string; port: number }[] {
-  return presentServers(value).flatMap(({ id, addresses }) => {
-    const url = URL.parse(addresses[0] ?? '')
-    return url === null ? [] : [{ id: BigInt(`0x${id}`), host: url.hostname, port: Number(url.port) }]
-  })
 }

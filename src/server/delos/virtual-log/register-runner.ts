@@ -23,6 +23,10 @@ export interface RegisterRunnerOptions {
   send: (to: number, frame: Uint8Array) => void
   /** each value that is decided and on the disk, ascending */
   onKnown: (value: RegisterValue) => void
+  /** everything before the last segment is on this server's disk */
+  isCaughtUp: () => boolean
+  /** this server was removed, and those who remain need it no more */
+  onReleased: () => void
   askEtcd: (request: EtcdRequest) => Promise<EtcdAnswer>
   onFatal: (error: MusterError) => void
 }
@@ -68,7 +72,14 @@ export class RegisterRunner {
 
   receive(from: number, frame: Uint8Array): void {
     const message = decodeRegisterMessage(frame)
-    if (message !== null) this.#feed({ kind: 'message', now: performance.now(), from, message })
+    if (message === null) return
+    this.#feed({ kind: 'message', now: performance.now(), from, message, isCaughtUp: this.#options.isCaughtUp() })
+  }
+
+  /** That server speaks with this one no more, which was removed. */
+  bidFarewell(from: number): void {
+    const message = { kind: 'holds' as const, version: this.held?.version ?? 1 }
+    this.#feed({ kind: 'message', now: performance.now(), from, message })
   }
 
   async close(): Promise<void> {
@@ -90,7 +101,7 @@ export class RegisterRunner {
   }
 
   #carryOut(output: RegisterOutput): void {
-    const { disk, send, askEtcd, onFatal, onKnown } = this.#options
+    const { disk, send, askEtcd, onFatal, onKnown, onReleased } = this.#options
     const last = output.persist.at(-1)
     if (last !== undefined) {
       disk.write(last.state).then(
@@ -104,6 +115,7 @@ export class RegisterRunner {
     for (const request of output.etcd)
       void askEtcd(request).then((answer) => this.#feed({ kind: 'etcd', now: performance.now(), requestId: request.requestId, answer }))
     for (const value of output.known) onKnown(value)
+    if (output.isReleased) onReleased()
     for (const reply of output.replies) {
       this.#waiting.get(reply.requestId)?.(reply)
       this.#waiting.delete(reply.requestId)

@@ -15,7 +15,7 @@ import { decidingServers, lastSegment, presentServers, type RegisterValue, type 
 import { createPrng } from '../../../core/kernel/prng.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
-import { CHANNEL, type Peers } from '../quorum/peers.ts'
+import { CHANNEL, WAS_REMOVED, type Peers } from '../quorum/peers.ts'
 import type { Repair } from '../quorum/quorum-log.ts'
 import { ChainChannel, type Question, type Told } from './chain-channel.ts'
 import { drive, type Drive, type DriverHands, type Guard } from './driver-runner.ts'
@@ -50,6 +50,10 @@ export interface VirtualLog extends OrderedLog {
   readonly keptBytes: number
   /** What of its files could not be read when they were opened; the other servers have it, and it is fetched from them. */
   repairs(): Repair[]
+  /** This server was removed, and those who remain need it no more. Never resolves for a member, nor before the others answer. */
+  readonly released: Promise<void>
+  /** Everything before the last segment is on this server's disk: in loglets of its own, or as what was given on. */
+  isCaughtUp(): boolean
 }
 
 export interface VirtualLogParts {
@@ -118,6 +122,7 @@ export class VirtualLogRuntime implements VirtualLog {
   #changes: Promise<unknown> = Promise.resolve()
   #isClosed = false
   #gap: { endedAtMs: number; ms: number | null } | null = null
+  readonly #released = Promise.withResolvers<void>()
   readonly #timer: NodeJS.Timeout
 
   constructor(parts: VirtualLogParts, value: RegisterValue) {
@@ -136,7 +141,10 @@ export class VirtualLogRuntime implements VirtualLog {
   /** Opens what is needed of the chain; what ends before that is opened when somebody asks for it. Rejects when files are damaged. */
   async start(): Promise<void> {
     const { isWhole } = this.#parts
-    for (const segment of this.#value.chain) if (isWhole || segment.end === null || segment.end > this.#next) await this.#open(segment)
+    // Who was removed opens them for the others, who may not know all of them yet.
+    const isForOthers = !this.#isMember()
+    for (const segment of this.#value.chain)
+      if (isWhole || isForOthers || segment.end === null || segment.end > this.#next) await this.#open(segment)
     this.#noticeRole()
   }
 
@@ -149,6 +157,21 @@ export class VirtualLogRuntime implements VirtualLog {
   onValue(listener: (value: RegisterValue) => void): () => void {
     this.#valueListeners.add(listener)
     return () => this.#valueListeners.delete(listener)
+  }
+
+  isCaughtUp(): boolean {
+    return this.#value.chain.every(({ loglet, end }) => {
+      const stretch = this.#stretches.get(loglet)
+      return end === null || (stretch !== undefined && isQuorum(stretch) ? stretch.endIsOnDisk : this.#next >= end)
+    })
+  }
+
+  get released(): Promise<void> {
+    return this.#released.promise
+  }
+
+  release(): void {
+    this.#released.resolve()
   }
 
   /** The register's: a version was decided, and is on the disk. */
@@ -578,6 +601,7 @@ export class VirtualLogRuntime implements VirtualLog {
       )
     }
     this.#submitParked()
+    this.#noticeFarewell()
     if (this.#roleLostAtMs !== null) this.#noticeRole()
     // What it lacks is before the chain, so that no loglet can tell.
     const [other] = presentServers(this.#value).filter(({ server }) => server !== this.#parts.self.server)
@@ -597,6 +621,19 @@ export class VirtualLogRuntime implements VirtualLog {
   sendRegister(to: number, message: Uint8Array): void {
     const id = this.#idOf(to)
     if (id !== null) this.#channel.sendRegister(id, message)
+  }
+
+  /** Who refuses this server as one that was removed knows that it was, and needs it no more. */
+  #noticeFarewell(): void {
+    const { peers, register, self, onFatal } = this.#parts
+    const refused = peers.troubles().filter(({ reason }) => reason.includes(WAS_REMOVED))
+    if (!this.#isMember()) for (const { id } of refused) this.#fromServer(id, (server) => register.bidFarewell(server))
+    // It was away when that was decided, and is told nothing else.
+    else if (refused.length > 0) onFatal(new MusterError('DELOS_MEMBER_REMOVED', `server ${self.id.toString(16)} ${WAS_REMOVED}`))
+  }
+
+  #isMember(): boolean {
+    return presentServers(this.#value).some(({ server }) => server === this.#parts.self.server)
   }
 
   #idOf(server: number): bigint | null {

@@ -35,6 +35,8 @@ class Cluster {
   readonly silent = new Set<number>()
   etcd: { modRevision: number; bytes: Uint8Array } | null = null
   isEtcdSilent = false
+  /** servers that have everything before the last segment on their disks */
+  readonly caughtUp = new Set<number>()
   now = 1000
 
   constructor(states: Record<number, RegisterState>) {
@@ -74,7 +76,7 @@ class Cluster {
     for (let next = this.mail.shift(); next !== undefined; next = this.mail.shift()) {
       const { from, to, message } = next
       const isLost = this.silent.has(to) || this.silent.has(from) || !this.registers.has(to)
-      if (!isLost) this.feed(to, { kind: 'message', from, message })
+      if (!isLost) this.feed(to, { kind: 'message', from, message, isCaughtUp: this.caughtUp.has(to) })
     }
   }
 
@@ -400,5 +402,50 @@ describe('bytes', () => {
     for (const message of messages) expect(decodeRegisterMessage(encodeRegisterMessage(message))).toEqual(message)
     expect(decodeRegisterMessage(new TextEncoder().encode('{"kind":"ask"}'))).toBeNull()
     expect(decodeRegisterMessage(new Uint8Array([0xff, 1]))).toBeNull()
+  })
+})
+
+describe('a server that was removed', () => {
+  const removal = (base: RegisterValue, server: number): RegisterValue =>
+    after(base, { kind: 'members', changes: [{ kind: 'remove', server }] })
+  const isReleased = (cluster: Cluster): boolean => cluster.feed(1, { kind: 'tick' }).isReleased
+
+  test('stays until the one that is left has the version that it cannot decide alone, and all that is before it', () => {
+    const base = first(2)
+    const cluster = new Cluster({ 1: holding(base), 2: holding(base) })
+    cluster.feed(1, { kind: 'propose', requestId: 1, value: removal(base, 1) })
+    // The other one accepts; that it is decided does not reach it.
+    while (cluster.held(1) === 1) {
+      const next = cluster.mail.shift()
+      if (next === undefined) throw new Error('nothing is under way')
+      cluster.feed(next.to, { kind: 'message', from: next.from, message: next.message })
+    }
+    cluster.mail.length = 0
+    cluster.silent.add(2)
+    cluster.pass(2000)
+    expect([cluster.held(1), cluster.held(2), isReleased(cluster)]).toEqual([2, 1, false])
+    // It dies, and goes on with that when it is started.
+    cluster.start(1, cluster.disks.get(1) as RegisterState)
+    cluster.pass(200)
+    expect(isReleased(cluster)).toBe(false)
+    cluster.silent.clear()
+    cluster.pass(1000)
+    expect([cluster.held(2), isReleased(cluster)]).toEqual([2, false])
+    cluster.caughtUp.add(2)
+    cluster.pass(200)
+    expect(isReleased(cluster)).toBe(true)
+  })
+
+  test('is released by a majority of those who decide now; a member never is', () => {
+    const base = first(4)
+    const value = removal(base, 1)
+    const cluster = new Cluster({ 1: holding(value), 2: holding(base), 3: holding(value), 4: holding(value) })
+    cluster.silent.add(4)
+    for (const server of [2, 3, 4]) cluster.caughtUp.add(server)
+    cluster.feed(1, { kind: 'tick' })
+    expect(isReleased(cluster)).toBe(false)
+    cluster.pass(300)
+    expect(isReleased(cluster)).toBe(true)
+    expect(cluster.outputs.filter(({ server, output }) => server !== 1 && output.isReleased)).toEqual([])
   })
 })

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
-import { nextValue, planFor, type Intent } from '../../../../src/core/delos/virtual-log/plan.ts'
+import { nextValue, planFor, type Intent, type MemberChange } from '../../../../src/core/delos/virtual-log/plan.ts'
 import { genesis } from '../../../../src/core/delos/virtual-log/genesis.ts'
 import { presentServers, type RegisterValue } from '../../../../src/core/delos/virtual-log/value.ts'
-import type { ServerHealth } from '../../../../src/core/delos/virtual-log/members.ts'
+import { checkMembers, type ServerHealth } from '../../../../src/core/delos/virtual-log/members.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
 import { fleetMembers, type FleetMembers, type FleetMembersOptions } from '../../../../src/server/delos/membership/fleet-members.ts'
 
@@ -47,7 +47,8 @@ function register(): {
     await change({ kind: 'members', changes: [{ kind: 'remove', server: found?.server ?? 0 }] })
     return null
   }
-  const members = { health, promote, remove, stop: () => undefined }
+  const problems = (base: RegisterValue, wanted: readonly MemberChange[]): string[] => checkMembers(base, wanted, health(), true).problems
+  const members = { health, problems, promote, remove, stop: () => undefined }
   return { part: { log: { value: () => value, change }, members } as never, value: () => value, refuses, changes }
 }
 

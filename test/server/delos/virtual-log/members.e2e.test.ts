@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../../../support/eventually.ts'
 import { BIN } from '../../../support/fleet.ts'
 import { freePort } from '../../../support/free-port.ts'
-import { gateway, newDelosServers, type DelosServerProcess, type DelosServers } from '../../../support/delos-servers.ts'
+import { gateway, newDelosServers, putKey, SERVER_ENV, type DelosServerProcess, type DelosServers } from '../../../support/delos-servers.ts'
 import { hasEtcdctl } from '../../../support/stores.ts'
 import { ask, faultsAt, startWriters } from './load.ts'
 
@@ -45,7 +45,10 @@ async function newJoiner(root: string, name: string): Promise<Joiner> {
         peer,
       ]
       args.push('--initial-cluster', `${cluster},${name}=${peer}`, '--initial-cluster-state', 'existing', '--profile', 'wan')
-      child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } })
+      child = spawn(process.execPath, [BIN, ...args], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...SERVER_ENV, ...process.env, NO_COLOR: '1' },
+      })
       for (const stream of [child.stdout, child.stderr]) stream?.on('data', (part: Buffer) => (said += part.toString()))
     },
     kill: async () => {
@@ -146,4 +149,24 @@ describe.skipIf(!hasEtcdctl)('members of three servers that are written to (skip
     expect(etcdctl(e.url, 'member', 'promote', id).said).toMatch(/can only promote a learner member/)
     expect(etcdctl(e.url, 'member', 'add', 'x', '--peer-urls', e.peer).said).toMatch(/Peer URLs already exists/)
   }, 120_000)
+})
+
+test('a server that was away when it was removed is told so when it comes back, and ends', { timeout: 180_000 }, async () => {
+  const three = await newDelosServers(3, ['--profile', 'wan'])
+  try {
+    const [a, , c] = three.servers as [DelosServerProcess, DelosServerProcess, DelosServerProcess]
+    for (const server of three.servers) server.start()
+    await three.healthy()
+    const { body: chain } = await ask(a.url, 'log/loglets')
+    const { id } = chain.members.find(({ name }: { name: string }) => name === 'c') as { id: string }
+    await c.end('SIGKILL')
+    const removed = await ask(a.url, 'member/remove', { ids: [id] })
+    expect([removed.status, removed.body.error]).toEqual([200, undefined])
+    c.start()
+    await eventually(`its end: ${c.output()}`, 60_000, () => c.unexpectedEnd() !== null)
+    expect(c.output()).toContain('DELOS_MEMBER_REMOVED')
+    expect(await putKey(a.url, 'still', 'here')).not.toBeNull()
+  } finally {
+    await three.remove()
+  }
 })
