@@ -41,7 +41,7 @@ const FOUND: Record<string, { seed: number; by: string }> = {
   'cursor-apart': { seed: 3, by: 'state' },
   'digest-not-compared': { seed: 37, by: 'digest' },
   'renewal-by-old-leader': { seed: 5277, by: 'ttl' },
-  'claim-not-repeated': { seed: 290, by: 'liveness' },
+  'claim-not-repeated': { seed: 309, by: 'liveness' },
   'trim-by-leader': { seed: 2, by: 'trim' },
 }
 
