@@ -94,9 +94,11 @@ export function openJournal(
   let whole = base.slot
   while (whole < committed && places.of(whole + 1) > 0 && !isUnknown(unknown, whole + 1)) whole += 1
   const last = whole === base.slot ? null : read(whole)
-  const start = { slot: whole, position: last === null ? base.position : last.batch.position + last.batch.count }
+  const next = last === null ? base.position : last.batch.position + last.batch.count
+  // The end of a sealed loglet is given, though it is known to be chosen: by nothing else is it known that nothing may follow.
+  const start = { slot: last?.batch.kind === 'end' ? whole - 1 : whole, position: next }
   const accepted: Accepted[] = []
-  for (let slot = whole + 1; slot <= places.lastSlot; slot += 1) {
+  for (let slot = start.slot + 1; slot <= places.lastSlot; slot += 1) {
     const found = read(slot)
     if (found !== null) accepted.push(found)
   }

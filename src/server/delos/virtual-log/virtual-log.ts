@@ -162,7 +162,8 @@ export class VirtualLogRuntime implements VirtualLog {
   isCaughtUp(): boolean {
     return this.#value.chain.every(({ loglet, end }) => {
       const stretch = this.#stretches.get(loglet)
-      return end === null || (stretch !== undefined && isQuorum(stretch) ? stretch.endIsOnDisk : this.#next >= end)
+      if (end === null || stretch === undefined || !isQuorum(stretch)) return end === null || this.#next >= end
+      return stretch.endIsOnDisk || stretch.head() >= end
     })
   }
 

@@ -2,7 +2,11 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { LAN } from '../../../../src/core/delos/paxos/config.ts'
+import { FRESH } from '../../../../src/core/delos/paxos/contract.ts'
 import type { Accepted } from '../../../../src/core/delos/paxos/messages.ts'
+import { createReplica, statusOf } from '../../../../src/core/delos/paxos/replica.ts'
+import { createPrng } from '../../../../src/core/kernel/prng.ts'
 import { openFileLoglet } from '../../../../src/server/delos/file-loglet.ts'
 import { openJournal, type Journal } from '../../../../src/server/delos/quorum/journal.ts'
 
@@ -44,6 +48,21 @@ const spoil = (dir: string, slot: number): void => {
     writeFileSync(file, bytes)
   }
 }
+
+test('the end of a sealed loglet is given with what may be in doubt, so that nothing follows it after a restart', async () => {
+  const dir = newDir()
+  const { journal } = await open(dir)
+  await fill(journal, 1, 3)
+  const end: Accepted = { slot: 4, ballot: BALLOT, batch: { ...at(4).batch, kind: 'end', count: 0, payload: new Uint8Array(0) } }
+  await journal.write({ id: 4, state: null, records: [end], committed: 4 })
+  await journal.close()
+  const again = await open(dir)
+  expect(again.durable).toMatchObject({ base: { slot: 3, position: 4 }, committed: 4, accepted: [{ slot: 4, batch: { kind: 'end' } }] })
+  const config = { loglet: 7, self: 1, voters: [1], learners: [], firstPosition: 1, lastRound: 0, timers: LAN }
+  const replica = createReplica(config, { state: FRESH, ...again.durable }, createPrng(1), 0)
+  expect(statusOf(replica)).toMatchObject({ role: 'sealed', committed: 4 })
+  await again.journal.close()
+})
 
 describe('a journal that was trimmed', () => {
   test('begins after the slot, in fewer files, also after a restart', async () => {
