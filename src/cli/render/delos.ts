@@ -24,6 +24,7 @@ export interface DelosStatus {
     leads: boolean
     region: string | null
     trouble: string | null
+    state: string | null
     lag: number | null
     syncP50Ms: number | null
     syncP99Ms: number | null
@@ -213,6 +214,7 @@ export function renderDelosStatus(status: DelosStatus, view: View): string {
     },
   ])
   const { kv } = status
+  const wrong = status.servers.flatMap(({ name, state }) => (state === null ? [] : [mark(view, 'bad', `${name}: ${state}`)]))
   const rest = fields(view, [
     ['durability', durabilityText(status.durability)],
     ['kv', `revision ${kv.revision} (oldest ${kv.compacted}), ${kv.keys} keys, ${kv.leases} leases, ${kv.locks} locks`],
@@ -221,7 +223,7 @@ export function renderDelosStatus(status: DelosStatus, view: View): string {
       status.etcd === null ? 'no port for its clients; start with --etcd HOST:PORT for one' : `clients are answered at ${status.etcd}`,
     ],
   ])
-  return `${servers}\n\n${logs}\n\n${rest}`
+  return [servers, ...(wrong.length > 0 ? [wrong.join('\n')] : []), logs, rest].join('\n\n')
 }
 
 function changeText({ lastChange, lastSwitchGapMs }: DelosStatus['logs'][number]): string | null {

@@ -83,7 +83,7 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
         }),
     },
     start: () => {
-      meter.start(host, logs, host.paths.log)
+      meter.start(host, logs, host.paths.log, store.states)
       moves.start()
       preferring = preferLeader(fleet, () => leaderPreference(host.db).region, host.log)
       return removeLeftovers(host.paths)

@@ -9,7 +9,7 @@ import { refuse } from '../../../src/core/kernel/errors.ts'
 import type { ControlLog } from '../../../src/server/state/control-log.ts'
 import { openTestLog } from '../../support/log.ts'
 import { openStateDb } from '../../../src/server/state/state-db.ts'
-import { stateDigest } from '../../../src/server/state/state-schema.ts'
+import { stateDigest } from '../../../src/server/state/state-digest.ts'
 
 const added = defineEntry({
   type: 'toy.Added',

@@ -8,7 +8,7 @@ import { MusterError, refuse } from '../../../src/core/kernel/errors.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
 import { openStateDb } from '../../../src/server/state/state-db.ts'
-import { stateDigest } from '../../../src/server/state/state-schema.ts'
+import { stateDigest } from '../../../src/server/state/state-digest.ts'
 import { FakeLogWorld } from './fake-log.ts'
 
 /** `seen`: rows that were there when it was decided; a row keeps whether that was so when it was applied, and how often it was. */

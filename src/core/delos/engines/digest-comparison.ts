@@ -1,4 +1,7 @@
-/** The digest of a server's rows after a position of the log (`kv/digest.ts`): equal on all servers that have no damage and no defect. */
+/**
+ * The digest of what a server made of the log up to a position (of the store: `kv/digest.ts`; of muster's own state: `server/state/state-digest.ts`):
+ * equal on all servers that have no damage and no defect.
+ */
 export interface DigestMark {
   readonly position: number
   readonly digest: number
@@ -20,7 +23,7 @@ const FINE: DigestVerdict = { kind: 'fine' }
 
 /**
  * Compares the digests of servers at the same positions (delos, 3.7). Soft: what is not heard is not judged; what was once found is kept
- * until the process ends, since memory that was wrong does not become right.
+ * as long as the copy is, since what was wrong does not become right.
  * @param servers how many have a copy, this one among them
  * @param every positions between two marks, the same everywhere
  */
@@ -69,6 +72,12 @@ export class DigestComparison {
   /** What the others told is of another log than the one that is applied here now: it is to be told again. */
   forgetOthers(): void {
     this.#others.clear()
+  }
+
+  /** What is compared here is another copy from now on: what was found of the one before says nothing of it. */
+  beginAnew(): void {
+    this.#own.clear()
+    this.#verdict = FINE
   }
 
   /** Newest position at which a majority, this server among it, was found to be alike; 0: none yet. */

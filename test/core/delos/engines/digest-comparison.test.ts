@@ -59,6 +59,34 @@ test('who was found odd stays so: memory that was wrong does not become right', 
   expect(one.verdict.kind).toBe('odd')
 })
 
+test('another copy in the place of one that was found odd is judged anew, by what it is itself', () => {
+  const one = new DigestComparison(() => 3)
+  one.applied(1000, 7)
+  for (const other of ['b', 'c']) one.heard(other, [mark(1000, 8)])
+  expect(one.verdict.kind).toBe('odd')
+  one.beginAnew()
+  // They say it again and again.
+  for (const other of ['b', 'c']) one.heard(other, [mark(1000, 8)])
+  expect([one.verdict.kind, one.marks(), one.agreedPosition()]).toEqual(['fine', [], 0])
+  for (const other of ['b', 'c']) one.heard(other, [mark(2000, 9)])
+  one.applied(2000, 9)
+  expect([one.verdict.kind, one.agreedPosition()]).toEqual(['fine', 2000])
+  one.applied(3000, 1)
+  for (const other of ['b', 'c']) one.heard(other, [mark(3000, 2)])
+  expect(one.verdict.kind).toBe('odd')
+})
+
+test('of two servers that differ neither is right; one alone compares with nobody', () => {
+  const two = new DigestComparison(() => 2)
+  two.applied(1000, 7)
+  expect(two.verdict.kind).toBe('fine')
+  two.heard('b', [mark(1000, 8)])
+  expect(two.verdict).toEqual({ kind: 'split', position: 1000 })
+  const alone = new DigestComparison(() => 1)
+  alone.applied(1000, 7)
+  expect([alone.verdict.kind, alone.agreedPosition()]).toEqual(['fine', 1000])
+})
+
 test('only so many marks are remembered', () => {
   const one = new DigestComparison(() => 3)
   for (let i = 1; i <= MARKS_MAX * 3; i += 1) one.applied(i * 1000, i)
