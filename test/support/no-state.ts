@@ -8,6 +8,7 @@ export const NO_STATE: StateCopy = {
   refusal: () => null,
   distrust: () => null,
   setDistrusted: () => undefined,
+  setTrusted: () => undefined,
   isBehind: () => false,
   setBehind: () => undefined,
   isForced: () => false,

@@ -74,6 +74,11 @@ export function compareStates(options: ControlDigestsOptions): ControlDigests {
       })
       onDistrusted()
     },
+    onOver: () => {
+      copy.setTrusted()
+      note(self, null)
+      logger.warn('the state is that of a majority again: it was right', { position: exchange.agreedPosition() })
+    },
   })
   const nameOf = (id: bigint): string => servers().find((server) => server.id === id)?.name ?? id.toString(16)
 

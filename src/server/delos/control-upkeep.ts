@@ -53,6 +53,9 @@ const TOPIC = 'control.upkeep'
 const LOOK_MS = 1000
 /** What a server said of itself counts for so long: it says it each second. */
 const SAID_MS = 3000
+/** The lead is given away so often at most: who gets it may need a while, and gets it only when it lacks little. */
+const HAND_OVER_MS = 3000
+const FIT_BEHIND_MAX = 100
 /** Others are waited for so long when the log is trimmed by hand. */
 const OTHERS_MS = 4000
 
@@ -61,8 +64,10 @@ interface Said {
   id: string
   /** trimming up to there was asked for, by hand; 0: it was not */
   trimTo: number
-  /** it decides nothing, and wants another one to */
+  /** it decides nothing, or on what may be wrong, and wants another one to */
   isRefusing: boolean
+  /** position of the last batch in its state */
+  applied: number
 }
 
 const trimSchema = z.object({ dryRun: z.boolean().default(false) })
@@ -144,17 +149,24 @@ export async function keepControl(options: ControlUpkeepOptions): Promise<Contro
     trimTo = to
     void keep().catch(keepFailed)
   }
-  aside.announce(TOPIC, (): Said => ({ id: self.toString(), trimTo, isRefusing: copy.refusal() !== null }))
+  const isRefusing = (): boolean => (copy.refusal() ?? copy.distrust()) !== null
+  aside.announce(TOPIC, (): Said => ({ id: self.toString(), trimTo, isRefusing: isRefusing(), applied: copy.applied() }))
   aside.onTell(TOPIC, (said: Said) => {
     heard.set(BigInt(said.id), { ...said, atMs: performance.now() })
     askTrim(said.trimTo)
   })
 
+  let handedOverMs = Number.NEGATIVE_INFINITY
   /** Who has all of it decides better. */
   const handOver = (): void => {
-    if (copy.refusal() === null || !chain.role().isLeader) return
-    const fit = [...heard].find(([id, { atMs, isRefusing }]) => !isRefusing && performance.now() - atMs < SAID_MS && others().includes(id))
-    if (fit !== undefined) chain.moveLeader(fit[0])
+    const nowMs = performance.now()
+    if (!isRefusing() || !chain.role().isLeader || nowMs - handedOverMs < HAND_OVER_MS) return
+    const isFit = (id: bigint, said: Said & { atMs: number }): boolean =>
+      !said.isRefusing && nowMs - said.atMs < SAID_MS && said.applied >= copy.applied() - FIT_BEHIND_MAX && others().includes(id)
+    const fit = [...heard].find(([id, said]) => isFit(id, said))
+    if (fit === undefined) return
+    handedOverMs = nowMs
+    chain.moveLeader(fit[0])
   }
   const digests = compareStates({
     ...{ chain, copy, aside, self, logger },

@@ -117,6 +117,8 @@ export interface StateCopy {
    * @param agreed up to this position a majority, this server among it, was alike; 0: not known
    */
   setDistrusted: (reason: MusterError, about: { isWrong: boolean; agreed: number }) => void
+  /** Where none had a majority: it has one now, and was right. */
+  setTrusted: () => void
   /** it lacks what the log here no longer has, or holds what is to be skipped, and waits for another server's */
   isBehind: () => boolean
   setBehind: () => void
@@ -362,6 +364,11 @@ class ControlLogRuntime {
       refusal: () => this.#refusal(),
       distrust: () => this.#distrust,
       setDistrusted: (reason, about) => this.#setDistrusted(reason, about),
+      setTrusted: () => {
+        if (this.#isBehind) return
+        this.#distrust = null
+        forgetDistrusted(this.#options.dbFile)
+      },
       isBehind: () => this.#isBehind,
       setBehind: () => {
         this.#isBehind = true
@@ -416,7 +423,7 @@ class ControlLogRuntime {
 
   /** The log's: the next batch, whoever appended it. */
   #committed(position: number, payload: Uint8Array): void {
-    if (this.#isOver || this.#failure !== null || this.#halted !== null || this.#isUnfit || position < this.#cursor.position) return
+    if (this.#isOver || this.#failure !== null || this.#halted !== null || position < this.#cursor.position) return
     const attempt = this.#attempt
     if (attempt !== null && position === attempt.cursor.position) {
       this.#attempt = null
@@ -425,7 +432,8 @@ class ControlLogRuntime {
       rollback(this.#writer)
       attempt.settle('void')
     }
-    this.#keep(position, payload)
+    // What takes the place of this state goes on with it from the log.
+    if (!this.#isUnfit) this.#keep(position, payload)
   }
 
   /** Its transaction is open, and holds what the batch does. */

@@ -17,8 +17,10 @@ export interface DigestExchangeOptions {
   servers: () => number
   /** Copies of which this differs are not compared, since neither is damaged: positions that were passed over, what made the tables. */
   without: () => string
-  /** Told once that this server is the odd one, or that no majority is alike; a split may turn out to be of an odd one later. */
+  /** Told once that this server is the odd one, or that no majority is alike; a split may turn out to be of an odd one later, or to be over. */
   onDifference: (verdict: Difference) => void
+  /** after a split: a majority has what is here */
+  onOver?: () => void
   /** positions between two comparisons */
   every?: number
 }
@@ -39,15 +41,16 @@ export interface DigestExchange {
  * (`row-digests.ts`), of the control log its state (`control-digests.ts`).
  */
 export function exchangeDigests(options: DigestExchangeOptions): DigestExchange {
-  const { aside, topic, self, servers, without, onDifference, every = MARK_EVERY } = options
+  const { aside, topic, self, servers, without, onDifference, onOver, every = MARK_EVERY } = options
   const comparison = new DigestComparison(servers, every)
   let told: DigestVerdict['kind'] = 'fine'
 
   const judge = (): void => {
     const { verdict } = comparison
-    if (verdict.kind === 'fine' || verdict.kind === told) return
+    if (verdict.kind === told) return
     told = verdict.kind
-    onDifference(verdict)
+    if (verdict.kind === 'fine') onOver?.()
+    else onDifference(verdict)
   }
 
   let before = without()

@@ -76,6 +76,30 @@ test('another copy in the place of one that was found odd is judged anew, by wha
   expect(one.verdict.kind).toBe('odd')
 })
 
+test('after a split newer marks are kept to oneself, until a majority of others who began anew is alike with this one, or is not', () => {
+  const split = (): DigestComparison => {
+    const one = new DigestComparison(() => 3)
+    one.applied(1000, 7)
+    one.heard('b', [mark(1000, 8)])
+    one.heard('c', [mark(1000, 9)])
+    one.applied(2000, 70)
+    return one
+  }
+  const right = split()
+  // The others still have to find it out; what comes after is no use to those who began anew.
+  expect([right.verdict.kind, right.marks()]).toEqual(['split', [mark(1000, 7)]])
+  right.heard('b', [mark(2000, 70)])
+  expect([right.verdict.kind, right.marks()]).toEqual(['fine', [mark(1000, 7), mark(2000, 70)]])
+  right.heard('c', [mark(2000, 71)])
+  expect(right.verdict.kind).toBe('fine')
+
+  const wrong = split()
+  wrong.heard('b', [mark(2000, 71)])
+  expect(wrong.verdict).toEqual({ kind: 'split', position: 1000 })
+  wrong.heard('c', [mark(2000, 71)])
+  expect(wrong.verdict).toEqual({ kind: 'odd', position: 2000, mine: 70, theirs: 71 })
+})
+
 test('of two servers that differ neither is right; one alone compares with nobody', () => {
   const two = new DigestComparison(() => 2)
   two.applied(1000, 7)
