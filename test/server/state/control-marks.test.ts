@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { refuse } from '../../../src/core/kernel/errors.ts'
@@ -106,6 +106,19 @@ test('a process that begins with a state that was found wrong makes it anew, and
   await settled()
   expect([control(1).copy.distrust(), timesOf(1, 'a'), keys(1)]).toEqual([null, 1, ['a', 'b', 'c']])
   expect([existsSync(`${fleet.dbFile(1)}.unfit`), existsSync(`${dir}/2.db`), existsSync(`${dir}/3.db`)]).toEqual([false, true, false])
+})
+
+test('a state that may be the right one is not thrown away where no other one can be made: the server says so, and what to do', async () => {
+  for (const key of ['a', 'b', 'c']) await decide(key)
+  control(0).copy.setDistrusted(refuse('DELOS_STATE_SPLIT', 'all differ'), { isWrong: false, agreed: 0 })
+  fleet.world.head = 3
+  const note = `${fleet.dbFile(0)}.unfit`
+  await expect(fleet.restart(0)).rejects.toMatchObject({ code: 'STATE_UNREADABLE', hint: expect.stringContaining(`remove ${note}`) })
+  expect(existsSync(note)).toBe(true)
+  // Who believes it says so.
+  rmSync(note)
+  await fleet.restart(0)
+  expect(keys(0)).toEqual(['a', 'b', 'c'])
 })
 
 test('while nobody knows whose state is right its server decides, for the pager, and gives nothing to read; until it is known', async () => {
