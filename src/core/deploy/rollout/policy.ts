@@ -15,6 +15,7 @@ export function judgePolicy(db: ReadDb, row: RolloutRow): JudgePolicy {
     alpha: profile.alpha,
     beta: profile.beta,
     share: (step?.sharePpm ?? 0) / 1e6,
+    split: 'assigned',
     tolerance: toleranceOf(spread, row.canary_tasks),
     gateRatio: step?.gateRatio ?? 2,
     floorRate: profile.floorRate,
