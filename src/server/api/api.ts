@@ -203,6 +203,7 @@ async function perform(
     const context: OpContext = { actor: caller.actor, role: caller.role, now: control.now(), position: control.tail() }
     const answer = operation.answer(control.db, input, context)
     if (isRefusal(answer)) throw answer
+    for (const { answered } of options.wirings) answered?.[operation.name]?.(input, answer)
     const warnings = options.link === null ? [] : ['no server leads at the moment: this is what this server knew last']
     return { ok: true, data: answer, warnings, position: control.tail() }
   }

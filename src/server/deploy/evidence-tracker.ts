@@ -17,6 +17,7 @@ import { armOf } from '../../core/deploy/through-tw.ts'
 import { splitStatus } from '../../core/tw/queries.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
 import { readWindows, recentUnits, secondsOf, type ArmAt, type Reading, type Seconds } from './live-windows.ts'
+import { RestartCount } from './restart-count.ts'
 
 /** What to ask of scuba for one rollout. */
 export interface LiveQuestion {
@@ -37,8 +38,7 @@ export interface EvidenceTracker {
   evidence: (rollout: number) => RolloutEvidence | null
 }
 
-const MINUTE_MS = 60_000
-const READ_BACK_MS = 110 * MINUTE_MS
+const READ_BACK_MS = 110 * 60_000
 
 interface Tracked {
   row: RolloutRow
@@ -50,7 +50,7 @@ interface Tracked {
   /** of the last answer */
   seconds: Seconds
   unhealthySinceMs: number | null
-  restarts: { atMs: number; total: number }[]
+  restarts: RestartCount
   breaker: BreakerView | null
   asOfMs: number
   failedQueries: number
@@ -108,7 +108,7 @@ function follow(db: ReadDb, before: Tracked | undefined, row: RolloutRow, now: n
     gateFromMs: row.gate_from_ms,
     seconds: new Map(),
     unhealthySinceMs: null,
-    restarts: [],
+    restarts: new RestartCount(),
     breaker: null,
     asOfMs: 0,
     failedQueries: 0,
@@ -127,13 +127,8 @@ function follow(db: ReadDb, before: Tracked | undefined, row: RolloutRow, now: n
     // A gate that started before the evidence is the step's own; a later one is a resume, met when its windows come.
     entry.gateFromMs = Math.min(row.gate_from_ms, fromMs)
   }
-  noteRestarts(db, entry, now)
+  entry.restarts.note(armOf(db, rolloutTarget(row), row.version)?.restarts ?? 0, now)
   return entry
-}
-
-function noteRestarts(db: ReadDb, entry: Tracked, now: number): void {
-  const total = armOf(db, rolloutTarget(entry.row), entry.row.version)?.restarts ?? 0
-  entry.restarts = [...entry.restarts.filter((one) => one.atMs > now - MINUTE_MS), { atMs: now, total }]
 }
 
 const armAt: ArmAt = (arm) => (arm === 'canary' ? 'canary' : 'control')
@@ -156,10 +151,6 @@ function breakerOf(db: ReadDb, entry: Tracked, answer: LiveAnswer, now: number):
   const isSettled = row.step >= 0 && phaseOf(row, splitStatus(db, row.service)) === 'judging'
   const unhealthy = arm && isSettled ? Math.max(0, arm.wanted - arm.healthy) : 0
   entry.unhealthySinceMs = unhealthy > 0 ? (entry.unhealthySinceMs ?? now) : null
-  const restartsLastMinute = entry.restarts.reduce(
-    (count, one, i) => count + Math.max(0, one.total - (entry.restarts[i - 1]?.total ?? one.total)),
-    0,
-  )
   return {
     canary: recentUnits(entry.seconds, 'canary', answer.nowMs),
     control: recentUnits(entry.seconds, 'control', answer.nowMs),
@@ -168,7 +159,7 @@ function breakerOf(db: ReadDb, entry: Tracked, answer: LiveAnswer, now: number):
       wanted: arm?.wanted ?? 0,
       unhealthy,
       unhealthyForMs: entry.unhealthySinceMs === null ? 0 : now - entry.unhealthySinceMs,
-      restartsLastMinute,
+      restartsLastMinute: entry.restarts.lastMinute(),
     },
   }
 }
