@@ -1,7 +1,7 @@
 import type { ReadDb } from '../../core/contracts/storage.ts'
 import { canaries, type ConfigReaders, type ConfigRow, type Opinion } from '../../core/delos/queries.ts'
 import { BREAKER_WINDOW_MS, type BreakerView } from '../../core/deploy/analysis/breaker.ts'
-import { startJudge } from '../../core/deploy/analysis/judge.ts'
+import { numbersOf, startJudge } from '../../core/deploy/analysis/judge.ts'
 import { trialOpinion, trialPolicy, type ConfigTrial, type TrialEvidence } from '../../core/deploy/queries.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
 import { isReady, parseTarget, tasksBySelector, type TaskView } from '../../core/tw/queries.ts'
@@ -79,7 +79,7 @@ export function createTrialTracker(readers: Pick<ConfigReaders, 'of'>): TrialTra
       if (entry.reading !== null) readWindows(entry.reading, answer, seconds, armsOf(entry))
       const canary = recentUnits(seconds, 'canary', answer.nowMs)
       const control = recentUnits(seconds, 'control', answer.nowMs)
-      entry.breaker = { canary, control, usualRate: 0, tasks: healthOf(entry, now) }
+      entry.breaker = { canary, control, usualRate: usualRate(entry), tasks: healthOf(entry, now) }
     },
     opinion: (name, version, now) => {
       const entry = tracked.get(name)
@@ -162,6 +162,14 @@ function armsOf({ tasks }: Tracked): ArmAt {
 
 function sideOf({ tasks }: Tracked, side: JudgedArm): ReadingTask[] {
   return [...tasks.values()].filter((task) => task.side === side)
+}
+
+/** Where no other task had a request nobody knows what is usual, and only what would be bad anywhere is. */
+const USUAL_UNKNOWN = 0.05
+
+function usualRate({ reading }: Tracked): number {
+  const numbers = reading === null ? null : numbersOf(reading.judge)
+  return numbers === null || numbers.unitsControl === 0 ? USUAL_UNKNOWN : numbers.failingControl / numbers.unitsControl
 }
 
 function tasksOf(entry: Tracked): TrialEvidence['tasks'] {

@@ -183,6 +183,20 @@ test.each<[string, string, (driver: ReturnType<typeof newTrialDriver>) => void]>
   expect(driver.newest().reason).toContain(why)
 })
 
+test('where every task has it, what fails little is left to a person, and what fails much is rolled back at once', () => {
+  const few = newTrialDriver({ seed: 10 })
+  few.conduct = () => ({ fails: 0.04 })
+  few.set('b', 1_000_000, 20_000)
+  few.seconds(22)
+  expect(few.newest()).toMatchObject({ state: 'rolled-back', verdict: null })
+  expect(few.newest().reason).toContain('there is none to compare with')
+  const many = newTrialDriver({ seed: 11 })
+  many.set('b', 1_000_000)
+  many.conduct = (version) => ({ fails: version === 2 ? 0.6 : 0 })
+  many.seconds(8)
+  expect(many.newest()).toMatchObject({ state: 'rolled-back', verdict: 'fail' })
+})
+
 test('without a named service it is judged by the one whose tasks read it', () => {
   const driver = newTrialDriver({ seed: 6, service: null })
   driver.conduct = (version) => ({ fails: version === 2 ? 0.5 : 0 })
