@@ -104,7 +104,7 @@ describe('the judge of a step', () => {
 })
 
 describe('where the mesh decides which arm gets how many requests', () => {
-  const observed = { ...POLICY, split: 'observed', share: 0.5 } as const
+  const observed = { ...POLICY, split: 'observed', share: 0.2 } as const
 
   /** The canary gets `share` of the requests, whatever it was to get. */
   function observing(seed: number, share: (second: number) => number, traffic: (second: number) => Traffic): JudgeState {
@@ -114,7 +114,7 @@ describe('where the mesh decides which arm gets how many requests', () => {
     return state
   }
 
-  test('a canary that gets a tenth of what it was to get is not harmed by that, and is judged by what came', () => {
+  test('a canary that gets a quarter of what it was to get is not harmed by that, and is judged by what came', () => {
     const good = observing(
       1,
       () => 0.05,
