@@ -5,7 +5,7 @@ import { numbersOf, startJudge } from '../../core/deploy/analysis/judge.ts'
 import { trialOpinion, trialPolicy, type ConfigTrial, type TrialEvidence } from '../../core/deploy/queries.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
 import { isReady, parseTarget, tasksBySelector, type TaskView } from '../../core/tw/queries.ts'
-import { readWindows, recentUnits, secondsOf, type ArmAt, type JudgedArm, type Reading } from './live-windows.ts'
+import { readWindows, recentUnits, secondsOf, type ArmAt, type JudgedArm, type Reading, type Units } from './live-windows.ts'
 import { RestartCount } from './restart-count.ts'
 
 /** What to ask of scuba for one trial: the requests of a service by task. */
@@ -79,7 +79,7 @@ export function createTrialTracker(readers: Pick<ConfigReaders, 'of'>): TrialTra
       if (entry.reading !== null) readWindows(entry.reading, answer, seconds, armsOf(entry))
       const canary = recentUnits(seconds, 'canary', answer.nowMs)
       const control = recentUnits(seconds, 'control', answer.nowMs)
-      entry.breaker = { canary, control, usualRate: usualRate(entry), tasks: healthOf(entry, now) }
+      entry.breaker = { canary, control, usualRate: usualRate(entry, control), tasks: healthOf(entry, now) }
     },
     opinion: (name, version, now) => {
       const entry = tracked.get(name)
@@ -167,9 +167,10 @@ function sideOf({ tasks }: Tracked, side: JudgedArm): ReadingTask[] {
 /** Where no other task had a request nobody knows what is usual, and only what would be bad anywhere is. */
 const USUAL_UNKNOWN = 0.05
 
-function usualRate({ reading }: Tracked): number {
+function usualRate({ reading }: Tracked, recent: Units): number {
   const numbers = reading === null ? null : numbersOf(reading.judge)
-  return numbers === null || numbers.unitsControl === 0 ? USUAL_UNKNOWN : numbers.failingControl / numbers.unitsControl
+  if (numbers !== null && numbers.unitsControl > 0) return numbers.failingControl / numbers.unitsControl
+  return recent.units > 0 ? 0 : USUAL_UNKNOWN
 }
 
 function tasksOf(entry: Tracked): TrialEvidence['tasks'] {

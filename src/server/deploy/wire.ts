@@ -53,7 +53,7 @@ export function wireDeploy(host: ServerHost, scuba: Pick<ScubaClient, 'live'>, r
     try {
       trials.absorb(name, await scuba.live({ table: TABLE, service, fromMs, byTask: true }), host.now())
     } catch (error) {
-      host.log.warn('no evidence from scuba', { configuration: name, error: String((error as Error).message ?? error) })
+      host.log.warn('no evidence from scuba', { configuration: name, error: (error as Error).message })
     }
   }
 

@@ -118,7 +118,7 @@ test('a version that makes half of the requests fail is rolled back within secon
     driver.seconds(1)
   }
   expect(driver.newest()).toMatchObject({ state: 'rolled-back', verdict: 'fail' })
-  expect(driver.newest().reason).toMatch(/^web: \d+ of \d+ canary requests failed/)
+  expect(driver.newest().reason).toMatch(/^web: \d+ of \d+ canary requests failed in 5 s \(\d.*, the control 0/)
   expect(driver.state.now() - startedAt).toBeLessThanOrEqual(8000)
   driver.seconds(1)
   expect(driver.count(1)).toBe(8)

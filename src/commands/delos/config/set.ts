@@ -14,7 +14,7 @@ export default class ConfigSet extends ChangeCommand<typeof operation> {
     'With --canary the version is served to that share of the readers, always the same ones; readers say who they are, tasks of this fleet ' +
     'by $MUSTER_TASK. The requests of the tasks that have it are judged beside those of the others, as in a rollout: a version by which ' +
     'more of them fail, or are slower, is rolled back at once; a good one is active after --canary-for, once it is shown that fewer ' +
-    'than --good-below fail. Where that cannot be shown by then it is rolled back, and `config history` says what was missing. ' +
+    'than --good-below fail, or not clearly more than of the others. Where that cannot be shown by then it is rolled back, and `config history` says what was missing. ' +
     '`config judge` ends a trial at any time. What does not fit its JSON Schema is refused; a schema stays for later versions. ' +
     'A configuration with a schema is kept as JSON: a YAML file is written anew, without its comments. ' +
     'The last 100 versions are kept, and all of the last 90 days.'

@@ -27,7 +27,7 @@ export const configBodySchema = z
   .max(CONFIG_BODY_BYTES_MAX, { error: TOO_LARGE, abort: true })
   .refine((text) => utf8Bytes(text) <= CONFIG_BODY_BYTES_MAX, TOO_LARGE)
 
-export const goodBelowSchema = z.number().int().min(1).max(999_999)
+export const goodBelowSchema = z.number().int().min(1).max(999_999, 'is a share below 100 %')
 
 /** Whom a proposed version is served to, and how long it waits for a verdict. */
 export const canarySchema = z.object({
