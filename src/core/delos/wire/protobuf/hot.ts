@@ -229,6 +229,16 @@ const writeEvent: Write<m.Event> = (writer, { type, kv: now, prev_kv }) => {
   if (prev_kv !== null) writeNested(writer, 0x1a, prev_kv, writeKeyValue)
 }
 
+/** A list of events goes to all who watch, one after the other: from the second time on its bytes are kept. */
+let eventsOf: { events: readonly m.Event[]; bytes: Uint8Array | null } = { events: [], bytes: NO_BYTES }
+
+function writeEvents(writer: ByteWriter, events: readonly m.Event[]): void {
+  if (eventsOf.events === events && eventsOf.bytes !== null) return writer.raw(eventsOf.bytes)
+  const start = writer.at
+  for (const event of events) writeNested(writer, 0x5a, event, writeEvent)
+  eventsOf = { events, bytes: eventsOf.events === events ? writer.bytes.slice(start, writer.at) : null }
+}
+
 const writeWatchResponse: Write<m.WatchResponse> = (writer, response) => {
   writeNested(writer, 0x0a, response.header, writeHeader)
   writeInt(writer, 0x10, response.watch_id)
@@ -242,7 +252,7 @@ const writeWatchResponse: Write<m.WatchResponse> = (writer, response) => {
     writer.end(mark)
   }
   if (response.fragment) writeInt(writer, 0x38, 1)
-  for (const event of response.events) writeNested(writer, 0x5a, event, writeEvent)
+  if (response.events.length > 0) writeEvents(writer, response.events)
 }
 
 // ------------------------------------------------------------------------------------------------------ long ones
