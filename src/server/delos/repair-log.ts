@@ -194,7 +194,7 @@ async function write(dir: string, { begins, ends }: RepairPlan, batches: AsyncGe
   const file = await openFileLoglet(dir)
   try {
     file.beginAt(begins)
-    await file.prepare()
+    await file.prepare(true)
     let chunk: Uint8Array[] = []
     let bytes = 0
     const flush = async (): Promise<void> => {

@@ -90,12 +90,13 @@ export interface QuorumFiles {
 }
 
 /**
- * Opens them, making them if they are not there. The journal's first segment file is ready: its first append waits for nothing.
- * @param making the loglet is being made: nobody can have promised anything in it; `ballot` is promised as it is made, 0: none. Null: it is there
+ * Opens them, making them if they are not there. The journal's first segment file is in its place: its first append waits for nothing.
+ * @param making the loglet is being made: nobody can have promised anything in it; `ballot` is promised as it is made, 0: none; unless
+ *   `isHurried`, another loglet is written to meanwhile, and gets the disk first. Null: it is there
  */
 export async function openQuorumFiles(
   options: Pick<QuorumLogOptions, 'dir' | 'clusterId' | 'loglet' | 'segmentBytes' | 'onSync' | 'log'>,
-  making: { ballot: Ballot } | null,
+  making: { ballot: Ballot; isHurried: boolean } | null,
 ): Promise<QuorumFiles> {
   const { dir, clusterId, loglet, segmentBytes = SEGMENT_BYTES, onSync, log } = options
   const isEmpty = await mustAsk(dir)
@@ -103,9 +104,12 @@ export async function openQuorumFiles(
   const journal = await openFileLoglet(join(dir, 'journal'), { segmentBytes, isSalvage: true, ...(onSync === undefined ? {} : { onSync }) })
   try {
     for (const gap of journal.gaps) log.error('the journal is damaged; what is lost is fetched from the other servers', { ...gap })
-    await journal.prepare()
+    const isHurried = making?.isHurried ?? true
+    await journal.prepare(isHurried)
     const identity = { clusterId, loglet, incarnation: 1 }
     const acceptor = await openAcceptorDisk(dir, identity, journal.checkTail() > 1, firstState(making?.ballot ?? 0))
+    // Only now: a journal without what was promised would be that of a server which lost it.
+    await journal.begin(isHurried)
     return { journal, acceptor, isAsking: isEmpty && making === null, isUnused: isEmpty && making !== null }
   } catch (error) {
     await journal.close()
