@@ -5,6 +5,7 @@ import type * as m from '../../../../src/core/delos/wire/messages.ts'
 import { METHODS } from '../../../../src/core/delos/wire/methods.ts'
 import { pairsLength } from '../../../../src/core/delos/wire/pair-bytes.ts'
 import { codecOf, type Codec } from '../../../../src/core/delos/wire/protobuf/codec.ts'
+import { piecesOf } from '../../../../src/core/delos/wire/protobuf/pieces.ts'
 import { DELETE_RANGE_RESPONSE, RANGE_RESPONSE, TXN_RESPONSE } from '../../../../src/core/delos/wire/protobuf/schemas/kv.ts'
 import { anyMessage, encode } from './etcd-proto.ts'
 
@@ -84,4 +85,18 @@ test('the JSON of every message is, piece by piece, what it is as a whole', () =
       { numRuns: 10 },
     )
   }
+})
+
+test('of a short answer no parts are made: each would leave a buffer behind, and those bring on collections of the whole heap', () => {
+  const short = { kvs: [{ key: 'a', create_revision: 1, mod_revision: 1, version: 1, value: new Uint8Array(256), lease: 0n }] }
+  const asked: object[] = []
+  const partsOf = (message: object): [] => {
+    asked.push(message)
+    return []
+  }
+  expect(piecesOf(short, partsOf)).toBe(null)
+  expect(asked).toEqual([])
+  const long = { kvs: short.kvs.map((pair) => ({ ...pair, value: new Uint8Array(300_000) })) }
+  expect(piecesOf(long, partsOf)?.length).toBe(0)
+  expect(asked).toEqual([long])
 })
