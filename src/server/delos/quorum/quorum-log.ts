@@ -11,6 +11,7 @@ import type { Accepted } from '../../../core/delos/paxos/messages.ts'
 import { testify } from '../../../core/delos/paxos/rejoin.ts'
 import { createReplica, leaseHolds, statusOf, step, type Replica } from '../../../core/delos/paxos/replica.ts'
 import { firstState } from '../../../core/delos/virtual-log/elect-ahead.ts'
+import { IdMap } from '../../../core/kernel/id-map.ts'
 import { createPrng } from '../../../core/kernel/prng.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
@@ -174,9 +175,9 @@ class QuorumRuntime implements QuorumLog {
   readonly #proposerId = randomInt(1, 2 ** 47)
   #seq = 0
   #requestId = 0
-  readonly #appends = new Map<number, WaitingAppend>()
+  readonly #appends = new IdMap<WaitingAppend>()
   readonly #retrying = new Set<WaitingAppend>()
-  readonly #reads = new Map<number, WaitingRead>()
+  readonly #reads = new IdMap<WaitingRead>()
   readonly #readable: { slot: number; resolve: () => void }[] = []
 
   readonly #follower = new Follower({ tail: () => this.tail(), read: (from, max) => this.read(from, max) })

@@ -91,7 +91,7 @@ export class GrpcConnection implements Http2Listener<RequestHead, GrpcCall> {
     this.now = nowMs
     if (nowMs < this.nextDeadlineMs) return
     this.nextDeadlineMs = Number.POSITIVE_INFINITY
-    for (const { owner } of [...this.http2.streams.values()]) {
+    for (const { owner } of this.http2.streams.values()) {
       if (owner === null || owner.isOver) continue
       if (owner.deadlineMs > nowMs) this.nextDeadlineMs = Math.min(this.nextDeadlineMs, owner.deadlineMs)
       else {
@@ -105,7 +105,7 @@ export class GrpcConnection implements Http2Listener<RequestHead, GrpcCall> {
   /** Takes no new calls and ends the streams, which would go on for ever; calls that wait for an answer get it. */
   shutDown(): void {
     this.http2.shutDown()
-    for (const { owner } of [...this.http2.streams.values()]) {
+    for (const { owner } of this.http2.streams.values()) {
       if (owner?.route?.kind !== 'streaming') continue
       this.refuse(owner, STOPPED)
       owner.cancel()

@@ -1,3 +1,4 @@
+import { IdMap } from '../../../kernel/id-map.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import { HpackDecoder } from '../hpack/decoder.ts'
 import { HpackEncoder, type HeaderField } from '../hpack/encoder.ts'
@@ -40,7 +41,7 @@ export interface Http2Options<Head, Owner> {
  */
 export class Http2Connection<Head, Owner> {
   readonly output = new ByteWriter()
-  readonly streams = new Map<number, Http2Stream<Owner>>()
+  readonly streams = new IdMap<Http2Stream<Owner>>()
   /** after GOAWAY of ours with an error: write what is in `output`, then close */
   isFailed = false
   failure = ''
@@ -120,7 +121,7 @@ export class Http2Connection<Head, Owner> {
   /** The connection is gone: every stream is told. */
   closed(): void {
     this.isFailed = true
-    const open = [...this.streams.values()]
+    const open = this.streams.values()
     this.streams.clear()
     this.waiting.clear()
     this.queuedBytes = 0
@@ -361,7 +362,7 @@ export class Http2Connection<Head, Owner> {
   private remoteEnd(stream: Http2Stream<Owner>): void {
     stream.isRemoteClosed = true
     if (stream.isLocalClosed) this.remove(stream)
-    else if (this.streams.has(stream.id)) this.listener.halfClosed(stream)
+    else if (this.streams.get(stream.id) !== undefined) this.listener.halfClosed(stream)
   }
 
   private onHeaders(bytes: Uint8Array, start: number, end: number, flags: number, id: number): void {
