@@ -255,9 +255,9 @@ function parts(write: (writer: ByteWriter) => void): Part[] {
 
 const pairRun = (tag: number, pairs: readonly m.KeyValue[]): Part[] => (pairs.length === 0 ? [] : [{ tag, pairs, write: writeKeyValue }])
 
-function rangeParts({ header, kvs, more, count }: m.RangeResponse): Part[] {
+function rangeParts({ header, kvs, more, count }: m.RangeChunk): Part[] {
   return [
-    ...parts((writer) => writeNested(writer, 0x0a, header, writeHeader)),
+    ...(header === null ? [] : parts((writer) => writeNested(writer, 0x0a, header, writeHeader))),
     ...pairRun(0x12, kvs),
     ...parts((writer) => {
       if (more) writeInt(writer, 0x18, 1)
@@ -310,6 +310,7 @@ tuned(kv.KEY_VALUE, { write: writeKeyValue })
 tuned(kv.PUT_RESPONSE, { write: writePutResponse })
 tuned<m.RangeResponse>(kv.RANGE_RESPONSE, { write: writeRange, pieces: (message) => piecesOf(rangeParts(message)) })
 tuned(kv.RANGE_CHUNK, { write: writeRange })
+tuned(kv.RANGE_STREAM_RESPONSE, { pieces: ({ range_response }) => piecesOf(nestedParts(0x0a, rangeParts(range_response))) })
 tuned(kv.DELETE_RANGE_RESPONSE, { write: writeDeleteRangeResponse, pieces: (message) => piecesOf(deleteRangeParts(message)) })
 tuned(kv.RESPONSE_OP, { write: writeResponseOp })
 tuned(kv.TXN_RESPONSE, { write: writeTxnResponse, pieces: (message) => piecesOf(txnParts(message)) })
