@@ -1,7 +1,7 @@
 import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
-import { fields, table } from './table.ts'
+import { fields, table, tableInParts, type Column } from './table.ts'
 
 import type { Kv } from '../../core/delos/schema.ts'
 import type { LockView } from '../../core/delos/operations/lock.ts'
@@ -49,20 +49,22 @@ const iso = (ms: number): string => new Date(ms).toISOString()
 
 const valueOf = (kv: Kv): string => (kv.isValueBase64 === true ? `base64:${kv.value}` : oneLine(kv.value))
 
+const KV_COLUMNS: readonly Column<Kv>[] = [
+  { title: 'key', cell: (kv) => kv.key },
+  { title: 'value', cell: valueOf, canShrink: true },
+  { title: 'modified', cell: (kv) => kv.mod_revision, align: 'right' },
+  { title: 'created', cell: (kv) => kv.create_revision, align: 'right', isWide: true },
+  { title: 'version', cell: (kv) => kv.version, align: 'right' },
+  { title: 'lease', cell: (kv) => kv.lease },
+]
+
 export function renderKvs(kvs: readonly Kv[], view: View): string {
-  return table(
-    view,
-    kvs,
-    [
-      { title: 'key', cell: (kv) => kv.key },
-      { title: 'value', cell: valueOf, canShrink: true },
-      { title: 'modified', cell: (kv) => kv.mod_revision, align: 'right' },
-      { title: 'created', cell: (kv) => kv.create_revision, align: 'right', isWide: true },
-      { title: 'version', cell: (kv) => kv.version, align: 'right' },
-      { title: 'lease', cell: (kv) => kv.lease },
-    ],
-    'No keys.',
-  )
+  return table(view, kvs, KV_COLUMNS, 'No keys.')
+}
+
+/** The same of a list that comes in parts. */
+export function renderKvsInParts(view: View): (kvs: readonly Kv[]) => string {
+  return tableInParts(view, KV_COLUMNS)
 }
 
 export function renderKvEvent(event: { type: 'put' | 'delete'; kv: Kv }, view: View): string {
