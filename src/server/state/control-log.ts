@@ -18,7 +18,7 @@ import { EntryReader } from './entry-reader.ts'
 import { putInPlace } from './kept-states.ts'
 import { Leadership } from './leadership.ts'
 import { buildState, openState } from './open-state.ts'
-import type { PlanChange } from './plan-diff.ts'
+import { isDoneSince, type PlanChange } from './plan-diff.ts'
 import { type OpenDb, openReadDb, openStateDb } from './state-db.ts'
 import { FIRST_CURSOR, prepareSchema, SCHEMA_CURSOR_SQL, schemaDigest, skippedOf, type StateCursor, writeCursor } from './state-schema.ts'
 
@@ -694,11 +694,19 @@ class ControlLogRuntime {
     const done: { job: Job; answer: JobDone }[] = []
     const refused: { job: Job; error: unknown }[] = []
     let next = this.#cursor.number
+    const read = (from: number, max: number): Entry[] => this.#entries.read(from, max)
+    const isDone = (plan: string, asked: readonly Entry[]): boolean =>
+      isDoneSince(
+        plan,
+        asked,
+        read,
+        done.flatMap(({ answer }) => answer.entries),
+      )
     this.#writer.raw.exec('BEGIN IMMEDIATE')
     for (const job of jobs) {
       // A full disk may have ended the transaction, and with it what the jobs before did.
       const result = this.#writer.raw.inTransaction
-        ? decideJob(this.#writer, this.#registry, job, { at, next }, (cause) => this.#noRoom(cause))
+        ? decideJob(this.#writer, this.#registry, job, { at, next, isDone }, (cause) => this.#noRoom(cause))
         : { refused: this.#noRoom() }
       if ('refused' in result) refused.push({ job, error: result.refused })
       else {

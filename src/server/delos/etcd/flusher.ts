@@ -18,8 +18,8 @@ export interface Flushable {
  * @param later runs something at the end of this turn
  * @returns asks for a flush of a connection that is not scheduled yet
  */
-export function createFlusher<Connection extends Flushable>(later: (work: () => void) => void): (connection: Connection) => void {
-  let waiting: Connection[] = []
+export function createFlusher(later: (work: () => void) => void): (connection: Flushable) => void {
+  let waiting: Flushable[] = []
   let isDue = false
   const schedule = (): void => {
     if (isDue) return
@@ -30,7 +30,7 @@ export function createFlusher<Connection extends Flushable>(later: (work: () => 
     isDue = false
     const now = waiting
     waiting = []
-    const held: Connection[] = []
+    const held: Flushable[] = []
     let bytes = 0
     for (const connection of now) {
       const { outputBytes } = connection

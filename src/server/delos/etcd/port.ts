@@ -93,7 +93,7 @@ export async function openEtcdPort(options: EtcdPortOptions): Promise<EtcdPort> 
   const counters: GrpcCounters = { calls: 0, errors: 0, cancelled: 0, deadlines: 0 }
   const failures: Record<string, number> = {}
   const connections = new Set<GrpcSocket>()
-  const schedule = createFlusher<GrpcSocket>(setImmediate)
+  const schedule = createFlusher(setImmediate)
   const gateway = createGateway({
     routes,
     pages: options.pages,

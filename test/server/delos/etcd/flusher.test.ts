@@ -5,7 +5,7 @@ const MIB = 1_048_576
 
 test('many connections with long answers share the bytes of a turn; short ones wait for no other, and each has its turn', () => {
   let due: (() => void)[] = []
-  const schedule = createFlusher<Flushable>((work) => due.push(work))
+  const schedule = createFlusher((work) => due.push(work))
   let written: string[] = []
   const connection = (name: string, outputBytes: number, parts: number): Flushable => {
     let left = parts
