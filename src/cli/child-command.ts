@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { accessSync, constants as access, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { resolve as resolvePath } from 'node:path'
+import type { Writable } from 'node:stream'
 import { MusterError } from '../core/kernel/errors.ts'
 
 export interface ChildCommand {
@@ -22,18 +24,27 @@ export interface ChildOptions {
 /**
  * Starts a command that must not outlive us. Off a terminal it gets a process group of its own, so that all of it can
  * be ended; on a terminal it stays in ours, so that it can read from it and Ctrl-C reaches it. A guard, a shell waiting
- * on a pipe, ends it when we are killed.
+ * on a pipe, ends it when we are killed. It begins only once the guard has been told of it: until then a shell stands in
+ * its place, which ends when we do.
  */
 export function startCommand(command: readonly string[], { env, cwd, graceMs }: ChildOptions): ChildCommand {
   const hasTerminal = Boolean(process.stdin.isTTY)
-  const [program = '', ...args] = command
-  // First, so that we cannot be killed between the start of the command and that of who would end it.
+  const [program = ''] = command
+  const refusal = refusalOf(program, env, cwd ?? process.cwd())
+  if (refusal !== null) return { ended: Promise.reject(refusal), interrupt: () => undefined, stop: () => Promise.resolve() }
   const guard = startGuard(graceMs)
-  const child = spawn(program, args, { stdio: 'inherit', detached: !hasTerminal, env, ...(cwd === undefined ? {} : { cwd }) })
+  const child = spawn('/bin/sh', ['-c', HELD, 'muster', ...asGiven(env), ...command], {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    detached: !hasTerminal,
+    env,
+    ...(cwd === undefined ? {} : { cwd }),
+  })
+  const go = child.stdio[3] as Writable
+  go.on('error', () => undefined)
   const target = (pid: number): number => (hasTerminal ? pid : -pid)
   // In a terminal's job that is ours all of the job is, once we are gone, what we started.
   if (child.pid === undefined) guard.stdin?.end()
-  else guard.stdin?.write(`${hasTerminal && leadsGroup() ? -process.pid : target(child.pid)}\n`)
+  else guard.stdin?.write(`${hasTerminal && leadsGroup() ? -process.pid : target(child.pid)}\n`, () => go.end('go\n'))
   const send = (signal: NodeJS.Signals): void => {
     if (child.pid === undefined) return
     try {
@@ -43,14 +54,7 @@ export function startCommand(command: readonly string[], { env, cwd, graceMs }: 
     }
   }
   const ended = new Promise<number>((resolve, reject) => {
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        new MusterError(error.code === 'ENOENT' ? 'NOT_FOUND' : 'USAGE', `${program} cannot be run: ${error.message}`, {
-          cause: error,
-          hint: 'Check the command after --.',
-        }),
-      )
-    })
+    child.once('error', (error: NodeJS.ErrnoException) => reject(cannotRun(program, error)))
     child.once('exit', (code, signal) => {
       // What it left behind in its group would go on without anybody.
       if (!hasTerminal) send('SIGKILL')
@@ -73,6 +77,38 @@ export function startCommand(command: readonly string[], { env, cwd, graceMs }: 
       void stop(signal, graceMs)
     },
   }
+}
+
+/** Waits for a line on its fourth descriptor, and becomes the command; without one, which is when we are gone, it ends. */
+const HELD = 'read -r _ <&3 || exit 1; exec 3<&-; exec "$@"'
+
+/** A shell hands on no variable whose name it could not have; these come as words of `env`. */
+function asGiven(env: NodeJS.ProcessEnv): string[] {
+  const odd = Object.entries(env).filter(([name, value]) => value !== undefined && !/^[A-Za-z_]\w*$/.test(name))
+  return odd.length === 0 ? [] : ['env', ...odd.map(([name, value]) => `${name}=${value}`)]
+}
+
+function cannotRun(program: string, error: NodeJS.ErrnoException): MusterError {
+  return new MusterError(error.code === 'ENOENT' ? 'NOT_FOUND' : 'USAGE', `${program} cannot be run: ${error.message}`, {
+    cause: error,
+    hint: 'Check the command after --.',
+  })
+}
+
+/** Why there is no such program: the shell in its place would find out only when we can no longer say so. */
+function refusalOf(program: string, env: NodeJS.ProcessEnv, cwd: string): MusterError | null {
+  const dirs = program.includes('/') ? [''] : (env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin').split(':')
+  let found: NodeJS.ErrnoException | null = null
+  for (const dir of dirs) {
+    try {
+      accessSync(resolvePath(cwd, dir, program), access.X_OK)
+      return null
+    } catch (error) {
+      const reason = error as NodeJS.ErrnoException
+      if (found === null || reason.code !== 'ENOENT') found = reason
+    }
+  }
+  return found === null ? null : cannotRun(program, found)
 }
 
 /** Field 5 of /proc/PID/stat, counted behind the name, is the process group. */

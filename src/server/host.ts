@@ -63,6 +63,9 @@ export interface Wiring {
   /** action name → its implementation; a thrown MusterError is the answer */
   // eslint-disable-next-line typescript/no-explicit-any -- inputs were checked by the action's schema
   actions?: Record<string, (input: any, context: ActionContext) => Promise<unknown>>
+  /** query name → told of each question and its answer, before it goes out */
+  // eslint-disable-next-line typescript/no-explicit-any -- both were made by the query's schemas
+  answered?: Record<string, (input: any, answer: any) => void>
   /** routes beyond the operations: uploads, streams, other people's protocols */
   routes?: (app: FastifyInstance) => void
   start?: () => Promise<void>

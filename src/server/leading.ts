@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { livenessController } from '../core/tw/controllers/liveness.ts'
 import { splitController } from '../core/tw/controllers/split-applied.ts'
 import { presentServers } from '../core/delos/virtual-log/value.ts'
+import { ConfigReaders } from '../core/delos/queries.ts'
 import { controlSystems } from '../core/systems.ts'
 import { assert } from '../core/kernel/assert.ts'
 import type { StatePaths } from '../platform/paths.ts'
@@ -83,13 +84,14 @@ export async function lead(parts: ServerParts): Promise<Leading> {
     host.wake(livenessController.name)
     host.wake(splitController.name)
   })
+  const readers = new ConfigReaders()
   const wirings: Wiring[] = [
     wireTw(host, hub),
     wireScuba(host, scuba),
     wireSev(host),
-    wireDeploy(host, scuba),
+    wireDeploy(host, scuba, readers),
     wireChaos(host, hub, scuba),
-    wireDelos({ host, control, store, etcd, meter, fleet, memberToken: parts.memberToken }),
+    wireDelos({ host, control, store, etcd, meter, fleet, readers, memberToken: parts.memberToken }),
   ]
   const options = { ...apiParts(parts), wirings, link: null, status: () => parts.status(hub) }
   const apiAt = (door: Door): FastifyInstance => {

@@ -100,7 +100,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const initialOf = (name: 'control' | 'kv'): { initial?: RegisterValue } => (registers === null ? {} : { initial: registers[name] })
   const { peers } = servers
   const { profile } = options
-  const { segmentBytes } = tuningOf(process.env, SEGMENT_BYTES)
+  const { segmentBytes, markEvery } = tuningOf(process.env, SEGMENT_BYTES)
   const shared = { paths, identity, peers, segmentBytes, logger: log, onFatal, ...(profile === null ? {} : { profile }) }
   let chain: VirtualLog | null = null
   const control = await openControlLog({
@@ -108,6 +108,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
       (chain = await openFleetLog('control', { ...shared, ...initialOf('control'), from, onSync: meter.onSync('control') })),
     ...{ dbFile: paths.stateDb, systems: controlSystems, clock: Date.now, log, onFatal },
     poison: openPoisonNote(join(paths.log, 'control')),
+    ...(markEvery === undefined ? {} : { markEvery }),
   })
   assert(chain !== null, 'a control log has a log')
   const controlChain: VirtualLog = chain
@@ -131,7 +132,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     ...{ self, openClient: peers.openClient, openSelf: doors.openSelf },
     leader: () => controlChain.role().leader,
   })
-  const fleet = { control: controlChain, kv: store.chain, members: store.members, peers, self }
+  const fleet = { control: controlChain, kv: store.chain, members: store.members, states: store.states, peers, self }
   const run = runOnLeader(control, link)
   const tokens = openTokens(control.db, paths.keys)
   await servers.host({ control: controlChain, kv: store.chain, members: store.members, run, position: control.tail })

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { labelFlags } from '../../src/cli/flags/labels.ts'
 import { shareFlag } from '../../src/cli/flags/share.ts'
 import { configChange, renderConfigBody, renderConfigChange, renderConfigDiff, renderConfigSet } from '../../src/cli/render/delos-config.ts'
+import { renderConfigReaders } from '../../src/cli/render/delos-config-readers.ts'
 import { renderMetaRecord } from '../../src/cli/render/delos-meta.ts'
 import { PLAIN } from '../../src/cli/terminal.ts'
 
@@ -33,9 +34,22 @@ test('a set that changed nothing says so, a trial says how it ends', () => {
   const set = { name: 'web', version: 3, state: 'active', previous: 2, isChanged: true, added: 1, removed: 0, canary: null }
   expect(renderConfigSet(set)).toBe('web 3 is active (was 2; +1 -0 lines)')
   expect(renderConfigSet({ ...set, isChanged: false })).toBe('web 3 stays')
-  expect(renderConfigSet({ ...set, canary: { sharePpm: 100_000, until: 0 } })).toContain(
-    'rolled back: `muster delos config judge web 3 pass`',
-  )
+  const trial = renderConfigSet({ ...set, canary: { sharePpm: 100_000, until: 0 } })
+  expect(trial).toContain('rolled back as soon as it is seen to be bad, and at 1970-01-01T00:00:00.000Z')
+  expect(trial).toContain('`muster delos config judge web 3 pass` decides at once')
+})
+
+test('readers are counted by version, and what is seen of a trial is said in words', () => {
+  const trial = { version: 2, sharePpm: 250_000, until: 61_000, verdict: null, text: 'no task of web has read version 2; 3 have version 1' }
+  const one = { name: 'web', active: 1, versions: [{ version: 1, readers: 3, lastMs: 900 }], readers: [], trial }
+  const all = renderConfigReaders({ sinceMs: 0, configs: [one, { ...one, name: 'none', versions: [], trial: null }] }, 1000, PLAIN)
+  expect(all).toMatch(/web +1 +3 have 1 +2 at 25 %, 1m left; no verdict yet: no task of web has read version 2; 3 have version 1/)
+  expect(all).toMatch(/none +1 +none seen/)
+  const readers = [{ reader: 'web/api[0]', version: 1, sinceMs: 0, lastMs: 900 }]
+  const bad = { ...trial, verdict: 'fail' as const, text: 'web: 9 of 20' }
+  const named = renderConfigReaders({ sinceMs: 0, configs: [{ ...one, readers, trial: bad }] }, 5000, PLAIN)
+  expect(named).toContain('bad: web: 9 of 20')
+  expect(named).toMatch(/web\/api\[0\] +1 +5s +4\.1s/)
 })
 
 test('a watch tells each change once: a proposal without a trial is told by its activation', () => {

@@ -4,7 +4,8 @@ import type { CommandDef, OpContext, QueryDef } from '../../src/core/contracts/o
 import { isRefusal } from '../../src/core/kernel/errors.ts'
 import { createEntryRegistry } from '../../src/server/state/entry-registry.ts'
 import { openStateDb, type OpenDb } from '../../src/server/state/state-db.ts'
-import { prepareSchema, stateDigest } from '../../src/server/state/state-schema.ts'
+import { stateDigest } from '../../src/server/state/state-digest.ts'
+import { prepareSchema } from '../../src/server/state/state-schema.ts'
 import type { z } from 'zod'
 
 /** The state of some systems in memory, with the real registry and tables, and a clock that only moves when told to. */

@@ -1,7 +1,7 @@
 import type { Figure } from '../figure.ts'
 import { median } from '../quantile.ts'
 import { measureFloor } from './floor.ts'
-import { figure, GET, getMessage, interleaved, load, pair, PUT, putMessage, SECONDS, serversOf, sum } from './rounds.ts'
+import { figure, GET, getMessage, interleaved, load, pair, PUT, putMessage, SECONDS, serversOf, sum, warmUp } from './rounds.ts'
 import type { KvServers } from '../kv-servers.ts'
 
 /** The brief's targets by count of servers: puts as a multiple of etcd's, CPU in µs a put, p50 of one client in ms. */
@@ -18,7 +18,7 @@ const FLOOR_P99_MS = 0.3
 export async function* puts(servers: KvServers[], count: number): AsyncGenerator<Figure> {
   const of = serversOf(count)
   const target = TARGETS[count]
-  for (const each of servers) await load(each, PUT, putMessage, 10, 10, 1)
+  for (const each of servers) await warmUp(each, PUT, putMessage)
   const many = await interleaved(servers, (each) => load(each, PUT, putMessage, 10, 100, SECONDS))
   yield* pair(`puts, ${of}, 1,000 clients`, many, 'perSecond', '1/s', times('>=', target?.puts ?? 1))
   yield* pair(`CPU of all a put, ${of}`, many, 'cpuUs', 'µs', () => ['<=', target?.cpuUs ?? 30])
@@ -51,7 +51,10 @@ const within = (limit: number | null): ['<=', number] | null => (limit === null 
 
 export async function* gets(servers: KvServers[], count: number): AsyncGenerator<Figure> {
   const of = serversOf(count)
-  for (const each of servers) await load(each, PUT, putMessage, 10, 10, 1)
+  for (const each of servers) {
+    await load(each, PUT, putMessage, 10, 10, 1)
+    await warmUp(each, GET, getMessage)
+  }
   const reads = await interleaved(servers, (each) => load(each, GET, getMessage, 10, 100, SECONDS / 2))
   yield* pair(`linearizable gets, ${of}`, reads, 'perSecond', '1/s', times('>=', 2))
   yield* pair(`CPU of all a get, ${of}`, reads, 'cpuUs', 'µs', () => ['<=', 25])

@@ -139,7 +139,10 @@ export function renderConfigSet(set: ConfigSetView): string {
   const change = `${set.previous === null ? 'new' : `was ${set.previous}`}; +${set.added} -${set.removed} lines`
   if (set.canary === null) return `${set.name} ${set.version} is active (${change})`
   const trial = `${set.name} ${set.version} is on trial with ${formatShare(set.canary.sharePpm)} of its readers (${change})`
-  return `${trial}\nWithout a verdict by ${iso(set.canary.until)} it is rolled back: \`muster delos config judge ${set.name} ${set.version} pass\``
+  return (
+    `${trial}\nIt is rolled back as soon as it is seen to be bad, and at ${iso(set.canary.until)} it is activated if it was shown to be good: ` +
+    `\`muster delos config readers ${set.name}\` shows what is seen, \`muster delos config judge ${set.name} ${set.version} pass\` decides at once`
+  )
 }
 
 /** One change of a configuration, as `config watch` tells it. */

@@ -1,7 +1,7 @@
 import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
-import { fields, table } from './table.ts'
+import { fields, table, tableInParts, type Column } from './table.ts'
 
 import type { Kv } from '../../core/delos/schema.ts'
 import type { LockView } from '../../core/delos/operations/lock.ts'
@@ -24,6 +24,7 @@ export interface DelosStatus {
     leads: boolean
     region: string | null
     trouble: string | null
+    state: string | null
     lag: number | null
     syncP50Ms: number | null
     syncP99Ms: number | null
@@ -49,20 +50,22 @@ const iso = (ms: number): string => new Date(ms).toISOString()
 
 const valueOf = (kv: Kv): string => (kv.isValueBase64 === true ? `base64:${kv.value}` : oneLine(kv.value))
 
+const KV_COLUMNS: readonly Column<Kv>[] = [
+  { title: 'key', cell: (kv) => kv.key },
+  { title: 'value', cell: valueOf, canShrink: true },
+  { title: 'modified', cell: (kv) => kv.mod_revision, align: 'right' },
+  { title: 'created', cell: (kv) => kv.create_revision, align: 'right', isWide: true },
+  { title: 'version', cell: (kv) => kv.version, align: 'right' },
+  { title: 'lease', cell: (kv) => kv.lease },
+]
+
 export function renderKvs(kvs: readonly Kv[], view: View): string {
-  return table(
-    view,
-    kvs,
-    [
-      { title: 'key', cell: (kv) => kv.key },
-      { title: 'value', cell: valueOf, canShrink: true },
-      { title: 'modified', cell: (kv) => kv.mod_revision, align: 'right' },
-      { title: 'created', cell: (kv) => kv.create_revision, align: 'right', isWide: true },
-      { title: 'version', cell: (kv) => kv.version, align: 'right' },
-      { title: 'lease', cell: (kv) => kv.lease },
-    ],
-    'No keys.',
-  )
+  return table(view, kvs, KV_COLUMNS, 'No keys.')
+}
+
+/** The same of a list that comes in parts. */
+export function renderKvsInParts(view: View): (kvs: readonly Kv[]) => string {
+  return tableInParts(view, KV_COLUMNS)
 }
 
 export function renderKvEvent(event: { type: 'put' | 'delete'; kv: Kv }, view: View): string {
@@ -213,6 +216,7 @@ export function renderDelosStatus(status: DelosStatus, view: View): string {
     },
   ])
   const { kv } = status
+  const wrong = status.servers.flatMap(({ name, state }) => (state === null ? [] : [mark(view, 'bad', `${name}: ${state}`)]))
   const rest = fields(view, [
     ['durability', durabilityText(status.durability)],
     ['kv', `revision ${kv.revision} (oldest ${kv.compacted}), ${kv.keys} keys, ${kv.leases} leases, ${kv.locks} locks`],
@@ -221,7 +225,7 @@ export function renderDelosStatus(status: DelosStatus, view: View): string {
       status.etcd === null ? 'no port for its clients; start with --etcd HOST:PORT for one' : `clients are answered at ${status.etcd}`,
     ],
   ])
-  return `${servers}\n\n${logs}\n\n${rest}`
+  return [servers, ...(wrong.length > 0 ? [wrong.join('\n')] : []), logs, rest].join('\n\n')
 }
 
 function changeText({ lastChange, lastSwitchGapMs }: DelosStatus['logs'][number]): string | null {

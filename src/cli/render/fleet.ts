@@ -16,8 +16,9 @@ const MARK_OF: Record<string, Mark> = {
 
 function serversLine({ servers }: FleetStatus, view: View): string {
   return servers
-    .map(({ name, role, leads, isSelf, trouble }) => {
+    .map(({ name, role, leads, isSelf, trouble, state }) => {
       const words = [leads ? 'leads' : role === 'learner' ? 'learner' : 'follows', ...(isSelf ? ['this one'] : [])]
+      if (trouble === null && state !== null) return mark(view, 'bad', `${name} (${[...words, state].join(', ')})`)
       return trouble === null ? mark(view, 'ok', `${name} (${words.join(', ')})`) : mark(view, 'bad', `${name} (not reached: ${trouble})`)
     })
     .join('  ')

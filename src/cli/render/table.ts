@@ -21,23 +21,38 @@ const SHRINK_MIN = 8
  * fit its width; elsewhere nothing is cut. Gives lines without a newline at the end; `empty` when there are no rows.
  */
 export function table<R>(view: View, rows: readonly R[], columns: readonly Column<R>[], empty = 'Nothing to show.'): string {
-  if (rows.length === 0) return empty
+  return rows.length === 0 ? empty : tableInParts(view, columns)(rows)
+}
+
+/** A table whose rows come in parts, none of them empty: the first has the head, and says how wide columns are. */
+export function tableInParts<R>(view: View, columns: readonly Column<R>[]): (rows: readonly R[]) => string {
   const shown = columns.filter((column) => view.isWide || !column.isWide)
-  const cells = rows.map((row) => shown.map((column) => String(column.cell(row, view) ?? '-')))
-  const widths = shown.map((column, i) => cells.reduce((max, line) => Math.max(max, textWidth(line[i] ?? '')), column.title.length))
-  if (view.width !== null)
-    shrinkToFit(
-      widths,
-      shown.map((column) => column.canShrink === true),
-      view.width,
-    )
-  const format = (line: readonly string[]): string =>
-    line
-      .map((text, i) => pad(truncate(text, widths[i] ?? 0), widths[i] ?? 0, shown[i]?.align ?? 'left', i === line.length - 1))
-      .join(GAP)
-      .trimEnd()
-  const head = format(shown.map((column) => column.title.toUpperCase()))
-  return [paint(view, 'bold', head), ...cells.map(format)].join('\n')
+  let widths: number[] | null = null
+  const widthsOf = (cells: readonly string[][]): number[] => {
+    const own = shown.map((column, i) => cells.reduce((max, line) => Math.max(max, textWidth(line[i] ?? '')), column.title.length))
+    if (view.width !== null)
+      shrinkToFit(
+        own,
+        shown.map((column) => column.canShrink === true),
+        view.width,
+      )
+    return own
+  }
+  return (rows) => {
+    const cells = rows.map((row) => shown.map((column) => String(column.cell(row, view) ?? '-')))
+    const isFirst = widths === null
+    const fixed = (widths ??= widthsOf(cells))
+    const format = (line: readonly string[]): string =>
+      line
+        .map((text, i) => {
+          const width = fixed[i] ?? 0
+          return pad(view.width === null ? text : truncate(text, width), width, shown[i]?.align ?? 'left', i === line.length - 1)
+        })
+        .join(GAP)
+        .trimEnd()
+    const head = isFirst ? [paint(view, 'bold', format(shown.map((column) => column.title.toUpperCase())))] : []
+    return [...head, ...cells.map(format)].join('\n')
+  }
 }
 
 /** Two columns without a head: `name  value`, for one thing's fields. Null and undefined values are left out. */

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { MusterError } from '../../core/kernel/errors.ts'
+import { IdMap } from '../../core/kernel/id-map.ts'
 import { KV_ERRORS } from '../../core/delos/kv/errors.ts'
 import type * as m from '../../core/delos/wire/messages.ts'
 import { readAnswers, type AnswerListener } from '../../core/delos/wire/native/answers.ts'
@@ -102,8 +103,8 @@ class Client implements NativeClient {
   readonly #queue: Frame[] = []
   readonly #readQueue: Frame[] = []
   /** by seq, in the order they were first sent */
-  readonly #underWay = new Map<number, Frame>()
-  readonly #readsUnderWay = new Map<number, Frame>()
+  readonly #underWay = new IdMap<Frame>()
+  readonly #readsUnderWay = new IdMap<Frame>()
   #isFlushDue = false
   #notBeforeMs = 0
   #looking: NodeJS.Timeout | null = null
@@ -243,8 +244,7 @@ class Client implements NativeClient {
 
   /** The answers of all writes below are known. */
   #floor(): number {
-    for (const seq of this.#underWay.keys()) return seq
-    return this.#seq + 1
+    return this.#underWay.ids()[0] ?? this.#seq + 1
   }
 
   // ---------------------------------------------------------------------------------------------- connecting

@@ -1,24 +1,16 @@
-import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
 import { renderRollout } from '../../cli/render/deploy.ts'
-import { theRollout } from '../../cli/the-rollout.ts'
+import { RolloutCommand } from '../../cli/rollout-command.ts'
 
 const operation = remote('deploy.resume', async () => (await import('../../core/deploy/operations.ts')).deployResume)
 
-export default class DeployResume extends ChangeCommand<typeof operation> {
+export default class DeployResume extends RolloutCommand<typeof operation> {
   static override operation = operation
   static override summary = 'Let a held rollout go on; the step is judged anew first.'
-  static override args = { rollout: Args.string({ description: 'the rollout, or its service; without it, the one in flight' }) }
-  static override flags = { reason: Flags.string({ description: 'why, for the log', default: '' }) }
   static override examples = ['<%= config.bin %> deploy resume web']
 
-  async input({ args, flags }: Parsed<typeof DeployResume>): Promise<InputOf<typeof operation>> {
-    const rollout =
-      args.rollout ??
-      (await theRollout(
-        (ref, asked) => this.call(ref, asked),
-        (text) => this.note(text),
-      ))
-    return { rollout, reason: flags.reason ?? '' }
+  input({ args, flags }: Parsed<typeof DeployResume>): Promise<InputOf<typeof operation>> {
+    return this.rolloutInput(args, flags)
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {

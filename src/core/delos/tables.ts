@@ -3,7 +3,8 @@ export const CONTROL_TABLES = [
   // The one lock space of rollouts, drains, remedies and chaos runs. `until`: log time in ms; a lock past it is free.
   'CREATE TABLE delos_scope_lock (scope TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID',
   `CREATE TABLE delos_config (
-    name TEXT PRIMARY KEY, service TEXT, latest INTEGER NOT NULL, active INTEGER, proposed INTEGER, canary_ppm INTEGER, canary_until INTEGER
+    name TEXT PRIMARY KEY, service TEXT, latest INTEGER NOT NULL, active INTEGER, proposed INTEGER, canary_ppm INTEGER, canary_until INTEGER,
+    canary_good_below INTEGER
   ) WITHOUT ROWID`,
   // Bodies are large: a table with rowids keeps them out of the way of its key. `replaced`: the version it took the place of.
   `CREATE TABLE delos_config_version (

@@ -30,6 +30,7 @@ export const liveRequestSchema = z.object({
   service: z.string(),
   fromMs: ms,
   toMs: ms.optional(),
+  byTask: z.boolean().optional(),
 })
 
 export const retentionSchema = z.object({ days: z.number().positive().max(36_500), gb: z.number().positive().max(1_000_000) })

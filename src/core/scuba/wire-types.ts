@@ -105,6 +105,8 @@ export interface LiveRequest {
   service: string
   fromMs: number
   toMs?: number | undefined
+  /** count by task: `arm` of the answer is the task. Counting begins with the first such question and ends a minute after the last. */
+  byTask?: boolean | undefined
 }
 
 export interface TableInfo {

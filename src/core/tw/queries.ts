@@ -4,7 +4,7 @@ export { desiredTasks, reportChanges, stoppingTasks, type StoppingTask } from '.
 export { MESH_POLICY, meshSnapshot, splitOf, splitStatus, type SplitStatus } from './views/mesh-snapshot.ts'
 export { findTask, parseTarget, tasksBySelector, type TaskSelector, type TaskView } from './views/tasks.ts'
 export { isJoined, nodesView, type NodeView } from './views/nodes.ts'
-export { jobRow, type JobRow } from './rows.ts'
+export { isReady, jobRow, type JobRow } from './rows.ts'
 export type { NodeBeat, TwSoft } from './soft.ts'
 export type { GroupSpec, JobSpec, ServiceSpec, SpecIssue } from './job-spec.ts'
 export { jobJsonSchema, type JobDocument } from './schema.ts'

@@ -115,7 +115,7 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
     }
   }
   app.get('/openapi.json', async () => openApiDocument(operations))
-  app.get('/healthz', async () => ({ ok: true, position: main.control.tail() }))
+  app.get('/healthz', async () => ({ ok: true, position: main.control.tail(), trouble: main.control.copy.distrust()?.message ?? null }))
   app.get('/v1/status', async () => ({ ok: true, data: await options.status() }))
   app.get('/v1/events', async (request, reply) => sendEvents(main.control, request, reply))
   const { openPage } = options
@@ -198,11 +198,13 @@ async function perform(
 ): Promise<unknown> {
   if (!mayAct(caller.role, operation.role))
     throw refuse('NOT_PERMITTED', `${operation.name} needs the role ${operation.role}; ${caller.actor} has ${caller.role}`)
+  assertTrusted(operation, control)
   const input = parseInput(operation, request)
   if (operation.kind === 'query') {
     const context: OpContext = { actor: caller.actor, role: caller.role, now: control.now(), position: control.tail() }
     const answer = operation.answer(control.db, input, context)
     if (isRefusal(answer)) throw answer
+    for (const { answered } of options.wirings) answered?.[operation.name]?.(input, answer)
     const warnings = options.link === null ? [] : ['no server leads at the moment: this is what this server knew last']
     return { ok: true, data: answer, warnings, position: control.tail() }
   }
@@ -236,6 +238,16 @@ async function action(
   const adapter = wirings.map((wiring) => wiring.actions?.[operation.name]).find(Boolean)
   if (!adapter) throw refuse('UNAVAILABLE', `${operation.name} is not served by this process`)
   return { data: await adapter(input, context) }
+}
+
+/**
+ * Of a state that is not what the other servers have nothing is read, and nothing decided on it. The logs themselves, keys, leases and locks
+ * are no part of it; and where nobody's state is right for certain, whoever is paged for that may say so.
+ */
+function assertTrusted(operation: Operation, { copy }: ControlLog): void {
+  const distrust = copy.distrust()
+  if (distrust === null || (operation.kind === 'action' && operation.name.startsWith('delos.'))) return
+  if (copy.refusal() !== null || !operation.name.startsWith('sev.')) throw distrust
 }
 
 /** High risk wants its target named. */

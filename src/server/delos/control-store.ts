@@ -9,6 +9,7 @@ import { lastSegment, presentServers } from '../../core/delos/virtual-log/value.
 import type { Logger } from '../../platform/logger.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import type { EtcdPort, JsonCall } from './etcd/port.ts'
+import type { ControlDigests } from './control-digests.ts'
 import { keepControl } from './control-upkeep.ts'
 import { openFileLoglet } from './file-loglet.ts'
 import { openFleetLog, SEGMENT_BYTES } from './fleet-logs.ts'
@@ -46,6 +47,8 @@ export interface ControlStore {
   openPort: (address: string) => Promise<string>
   /** that something archives its log */
   archive: () => boolean
+  /** the states that the servers made of the control log, compared */
+  states: ControlDigests
   /** the last change of who leads either log, as this server saw it */
   gaps: Record<'control' | 'kv', () => LeaderChange | null>
   /** oldest revision that can be read */
@@ -169,6 +172,7 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
       ),
     },
     archive: () => store.archive() !== null,
+    states: upkeep.digests,
     gaps: { control: () => gap.last, kv: () => measures.lastChange },
     oldest,
     operate: async (name, input, { actor, signal }, wish = DO_IT) => {

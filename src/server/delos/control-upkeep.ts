@@ -10,6 +10,7 @@ import type { StatePaths } from '../../platform/paths.ts'
 import { batchEntries } from '../state/entry-batch.ts'
 import type { StateCopy } from '../state/control-log.ts'
 import { dropUnfitKept, keepState, keptStates, keptDirOf } from '../state/kept-states.ts'
+import { compareStates, type ControlDigests } from './control-digests.ts'
 import { diskFailed } from './disk.ts'
 import type { Peers } from './quorum/peers.ts'
 import type { Refusal } from './serve/admin-refusal.ts'
@@ -34,7 +35,7 @@ export interface ControlUpkeepOptions {
   /** on the channels of that log */
   peers: Peers
   aside: Aside
-  tuning: Pick<Tuning, 'trim' | 'keep'>
+  tuning: Pick<Tuning, 'trim' | 'keep' | 'markEvery'>
   logger: Logger
   onFatal: (error: MusterError) => void
 }
@@ -43,6 +44,8 @@ export interface ControlUpkeep {
   /** operators' calls about the control log at this server, by their paths */
   calls: Record<string, (body: unknown) => Promise<object | Refusal>>
   skips: SkipTarget
+  /** the states of the servers, compared */
+  digests: ControlDigests
   stop: () => Promise<void>
 }
 
@@ -50,6 +53,9 @@ const TOPIC = 'control.upkeep'
 const LOOK_MS = 1000
 /** What a server said of itself counts for so long: it says it each second. */
 const SAID_MS = 3000
+/** The lead is given away so often at most: who gets it may need a while, and gets it only when it lacks little. */
+const HAND_OVER_MS = 3000
+const FIT_BEHIND_MAX = 100
 /** Others are waited for so long when the log is trimmed by hand. */
 const OTHERS_MS = 4000
 
@@ -58,15 +64,17 @@ interface Said {
   id: string
   /** trimming up to there was asked for, by hand; 0: it was not */
   trimTo: number
-  /** it decides nothing, and wants another one to */
+  /** it decides nothing, or on what may be wrong, and wants another one to */
   isRefusing: boolean
+  /** position of the last batch in its state */
+  applied: number
 }
 
 const trimSchema = z.object({ dryRun: z.boolean().default(false) })
 
 /**
- * What the servers of a fleet do for the control log beside deciding: a state that the log no longer makes is got from another server, copies of
- * it are kept, and what they hold may leave the log when somebody says so.
+ * What the servers of a fleet do for the control log beside deciding: their states are compared, a state that is wrong or that the log no longer
+ * makes is got from another server, copies of it are kept, and what they hold may leave the log when somebody says so.
  *
  * Nothing is trimmed by itself: tables that another version makes otherwise are made from the log, and from nothing else.
  */
@@ -88,6 +96,7 @@ export async function keepControl(options: ControlUpkeepOptions): Promise<Contro
   const source = await serveSnapshots({
     ...{ peers, log: chain, dir: join(paths.root, 'state-copies'), logger },
     make: (file) => makeSnapshotFile('state', stateDb, file),
+    refusal: () => (copy.distrust() ?? (copy.isBehind() ? copy.refusal() : null))?.message ?? null,
   })
   const sink = createSnapshotSink({ peers, others, target: stateTarget(chain, copy), file: `${stateDb}.part`, logger, onFatal })
   const deaf = [
@@ -110,7 +119,7 @@ export async function keepControl(options: ControlUpkeepOptions): Promise<Contro
   }
   const keep = (): Promise<void> => {
     keeping ??= (async () => {
-      if (copy.applied() > durable() && !copy.isBehind()) await keepState(stateDb)
+      if (copy.applied() > durable() && !copy.isBehind() && copy.distrust() === null) await keepState(stateDb)
       kept = keptStates(keptDirOf(stateDb))
       keptAtMs = performance.now()
     })().finally(() => {
@@ -119,7 +128,7 @@ export async function keepControl(options: ControlUpkeepOptions): Promise<Contro
     return keeping
   }
   const isKeepDue = (): boolean => {
-    if (copy.isBehind() || keeping !== null) return false
+    if (copy.isBehind() || copy.distrust() !== null || keeping !== null) return false
     const since = copy.applied() - durable()
     // A log that does not begin at its beginning makes no state without a copy.
     if (durable() === 0 && copy.applied() > 0 && chain.localHead() > 1) return true
@@ -140,18 +149,40 @@ export async function keepControl(options: ControlUpkeepOptions): Promise<Contro
     trimTo = to
     void keep().catch(keepFailed)
   }
-  aside.announce(TOPIC, (): Said => ({ id: self.toString(), trimTo, isRefusing: copy.refusal() !== null }))
+  const isRefusing = (): boolean => (copy.refusal() ?? copy.distrust()) !== null
+  aside.announce(TOPIC, (): Said => ({ id: self.toString(), trimTo, isRefusing: isRefusing(), applied: copy.applied() }))
   aside.onTell(TOPIC, (said: Said) => {
     heard.set(BigInt(said.id), { ...said, atMs: performance.now() })
     askTrim(said.trimTo)
   })
 
+  let handedOverMs = Number.NEGATIVE_INFINITY
   /** Who has all of it decides better. */
   const handOver = (): void => {
-    if (copy.refusal() === null || !chain.role().isLeader) return
-    const fit = [...heard].find(([id, { atMs, isRefusing }]) => !isRefusing && performance.now() - atMs < SAID_MS && others().includes(id))
-    if (fit !== undefined) chain.moveLeader(fit[0])
+    const nowMs = performance.now()
+    if (!isRefusing() || !chain.role().isLeader || nowMs - handedOverMs < HAND_OVER_MS) return
+    const isFit = (id: bigint, said: Said & { atMs: number }): boolean =>
+      !said.isRefusing && nowMs - said.atMs < SAID_MS && said.applied >= copy.applied() - FIT_BEHIND_MAX && others().includes(id)
+    const fit = [...heard].find(([id, said]) => isFit(id, said))
+    if (fit === undefined) return
+    handedOverMs = nowMs
+    chain.moveLeader(fit[0])
   }
+  const digests = compareStates({
+    ...{ chain, copy, aside, self, logger },
+    ...(tuning.markEvery === undefined ? {} : { every: tuning.markEvery }),
+    onDistrusted: () => {
+      source.forget()
+      handOver()
+    },
+  })
+  deaf.push(
+    digests.stop,
+    // What was kept of a state that was wrong went with it.
+    copy.onAnew(() => {
+      kept = keptStates(keptDirOf(stateDb))
+    }),
+  )
   const timer = setInterval(() => {
     handOver()
     if (isKeepDue()) void keep().catch(keepFailed)
@@ -172,7 +203,7 @@ export async function keepControl(options: ControlUpkeepOptions): Promise<Contro
         const asked = trimSchema.safeParse(body ?? {})
         if (!asked.success) return { code: 'USAGE', message: asked.error.issues[0]?.message ?? 'not understood' }
         const before = chain.head()
-        const refusal = copy.refusal()
+        const refusal = copy.distrust() ?? copy.refusal()
         if (refusal !== null) return { code: refusal.code, message: refusal.message }
         if (asked.data.dryRun)
           return trimAnswer({ name, log: chain, before, report: { ...trimming.report(), mayBeginAt: trimming.unlimited() } })
@@ -189,6 +220,7 @@ export async function keepControl(options: ControlUpkeepOptions): Promise<Contro
         return trimAnswer({ name, log: chain, before, report: trimming.report() })
       },
     },
+    digests,
     skips: controlSkips(chain, copy, (position) => kept.some((one) => one.position < position && one.position + 1 >= chain.head())),
     stop: async () => {
       isStopped = true

@@ -13,7 +13,7 @@ import { isDiskFull, syncDirectory } from '../../platform/files.ts'
 import { closeFile, diskFailed, diskFull, DURABLE, openFile, writeAll } from './disk.ts'
 import type { Gap } from '../../core/delos/log/repair.ts'
 import { recoverLog, type Recovered, type Segment } from './recover-log.ts'
-import { adoptPrepared, dropPrepared, openPrepared, prepareSegment } from './segment-files.ts'
+import { adoptPrepared, dropPrepared, paceOf, prepareSegment } from './segment-files.ts'
 import { SegmentReader } from './segment-reader.ts'
 
 export interface FileLogletOptions {
@@ -51,8 +51,13 @@ export interface FileLoglet extends Loglet {
   /** why nothing can be appended any more, or null */
   readonly failure: MusterError | null
   stats(): LogletStats
-  /** Makes the first segment file ahead, so that the first append need not wait for it. Rejects when there is no room. */
-  prepare(): Promise<void>
+  /**
+   * Makes the first segment file ahead, so that the first append need not wait for it. Rejects when there is no room.
+   * @param isHurried somebody waits for it; else it leaves the disk to others as far as it can
+   */
+  prepare(isHurried: boolean): Promise<void>
+  /** Puts the first segment file in its place, too, so that the first append is one write, as any other: of a log that knows where it begins. */
+  begin(isHurried: boolean): Promise<void>
   /** Begins at another position than 1; of no effect once something was written. */
   beginAt(position: number): void
 }
@@ -123,8 +128,10 @@ class FileLogletRuntime implements FileLoglet {
   #markTimer: NodeJS.Timeout | null = null
   #lastWriteAt = 0
   readonly #idle: (() => void)[] = []
-  /** the next segment file, being made or made; null: not asked for, or it failed for want of space */
-  #spare: Promise<void> | null = null
+  /** the next segment file, being made or made, and open; null: not asked for, or it failed for want of space */
+  #spare: Promise<number> | null = null
+  /** of the spare that is being made */
+  #pace = paceOf(false)
 
   readonly #samples: number[] = []
   #batches = 0
@@ -225,11 +232,18 @@ class FileLogletRuntime implements FileLoglet {
       this.#kick()
     }
     await this.#whenIdle()
-    await this.#spare?.catch(() => undefined)
+    await this.#dropSpare()
     this.#reader.close()
     if (this.#current !== null) await closeFile(this.#current.fd)
     this.#current = null
     await dropPrepared(this.dir)
+  }
+
+  async #dropSpare(): Promise<void> {
+    this.#pace.isGivenUp = true
+    const fd = await this.#spare?.catch(() => null)
+    this.#spare = null
+    if (fd != null) await closeFile(fd)
   }
 
   beginAt(position: number): void {
@@ -238,9 +252,21 @@ class FileLogletRuntime implements FileLoglet {
     this.#tail = position
   }
 
-  async prepare(): Promise<void> {
-    if (this.#current === null) this.#prepareAhead()
+  async prepare(isHurried: boolean): Promise<void> {
+    if (this.#current === null) this.#prepareAhead(isHurried)
     await this.#spare
+  }
+
+  async begin(isHurried: boolean): Promise<void> {
+    if (this.#current !== null) return
+    await this.prepare(isHurried)
+    const target = await this.#startSegment()
+    try {
+      await writeAll(target.fd, this.#headerOf(target), 0)
+    } catch (error) {
+      await this.#undo(target, true, error)
+    }
+    await this.#nameSegment(target)
   }
 
   stats(): LogletStats {
@@ -366,7 +392,8 @@ class FileLogletRuntime implements FileLoglet {
     const record = payload.finish({ kind, position, ballot: 0, synced: position - 1, prevCrc: this.#prevCrc, loglet: this.#loglet })
     const startedAt = performance.now()
     try {
-      await writeAll(target.fd, record.bytes, target.offset)
+      if (isNew) await writeAll(target.fd, Buffer.concat([this.#headerOf(target), record.bytes]), 0)
+      else await writeAll(target.fd, record.bytes, target.offset)
     } catch (error) {
       await this.#undo(target, isNew, error)
     }
@@ -388,7 +415,7 @@ class FileLogletRuntime implements FileLoglet {
     this.#tail += count
     this.#prevCrc = crc
     this.#isMarked = kind !== KIND.batch
-    if (this.#room() < target.segment.sizeBytes / 2) this.#prepareAhead()
+    if (this.#room() < target.segment.sizeBytes / 2) this.#prepareAhead(false)
   }
 
   /** Bytes left in the current segment file. */
@@ -413,20 +440,18 @@ class FileLogletRuntime implements FileLoglet {
   async #startSegment(): Promise<Current> {
     const first = this.#tail
     const segment: Segment = { first, path: join(this.dir, segmentName(first)), sizeBytes: this.#segmentBytes, index: [] }
-    const spare = this.#spare ?? prepareSegment(this.dir, this.#segmentBytes)
+    this.#pace.isHurried = true
+    const spare = this.#spare ?? prepareSegment(this.dir, this.#segmentBytes, paceOf(true))
     this.#spare = null
     try {
-      await spare
+      return { segment, fd: await spare, offset: SEGMENT_HEADER_BYTES }
     } catch (error) {
       throw isDiskFull(error) ? diskFull(this.dir, error) : error
     }
-    const target: Current = { segment, fd: await openPrepared(this.dir), offset: SEGMENT_HEADER_BYTES }
-    try {
-      await writeAll(target.fd, encodeSegmentHeader({ format: FORMAT, firstPosition: first, loglet: this.#loglet }), 0)
-    } catch (error) {
-      await this.#undo(target, true, error)
-    }
-    return target
+  }
+
+  #headerOf({ segment }: Current): Uint8Array {
+    return encodeSegmentHeader({ format: FORMAT, firstPosition: segment.first, loglet: this.#loglet })
   }
 
   async #nameSegment(target: Current): Promise<void> {
@@ -442,9 +467,11 @@ class FileLogletRuntime implements FileLoglet {
     if (full !== null) await closeFile(full.fd)
   }
 
-  #prepareAhead(): void {
+  #prepareAhead(isHurried: boolean): void {
+    if (isHurried) this.#pace.isHurried = true
     if (this.#spare !== null || this.#isClosed) return
-    const spare = prepareSegment(this.dir, this.#segmentBytes)
+    this.#pace = paceOf(isHurried)
+    const spare = prepareSegment(this.dir, this.#segmentBytes, this.#pace)
     this.#spare = spare
     spare.catch(() => {
       // Tried again, and answered with DISK_FULL if need be, when the current file is full.

@@ -3,6 +3,7 @@ import { ALARMS, type AlarmSoft } from '../../core/delos/alarms/controller.ts'
 import { continued, lowSpace, slowDisk } from '../../core/delos/alarms/conditions.ts'
 import { Histogram } from '../../core/delos/measure/histogram.ts'
 import type { ServerHost } from '../host.ts'
+import type { ControlDigests } from './control-digests.ts'
 import type { Logs } from './log-views.ts'
 import { watchStore, type StoreWatch } from './store-watch.ts'
 
@@ -11,7 +12,7 @@ export interface LogMeter {
   /** told each write of a log with its fdatasync, ms */
   onSync: (log: keyof Logs) => (ms: number) => void
   soft: () => AlarmSoft
-  start: (host: ServerHost, logs: Logs, dir: string) => void
+  start: (host: ServerHost, logs: Logs, dir: string, states: Pick<ControlDigests, 'seen' | 'agreedPosition'>) => void
   stop: () => void
 }
 
@@ -26,13 +27,14 @@ export function createLogMeter(endpoints: readonly string[] = []): LogMeter {
   const stops: (() => void)[] = []
   let conditions: AlarmSoft['conditions'] = null
   let store: StoreWatch | null = null
+  const before = new Map<string, number>()
 
   const quantileMs = (log: (typeof LOGS)[number], share: number): number | null => {
     const seconds = syncs[log].recentQuantile(share)
     return seconds === null ? null : seconds * 1000
   }
 
-  const look = async (host: ServerHost, logs: Logs, dir: string, before: Map<string, number>): Promise<void> => {
+  const look = async (...[host, logs, dir, states]: Parameters<LogMeter['start']>): Promise<void> => {
     const { bavail, bsize, blocks } = await statfs(dir)
     const freeBytes = blocks === 0 ? null : bavail * bsize
     for (const log of LOGS) {
@@ -47,13 +49,16 @@ export function createLogMeter(endpoints: readonly string[] = []): LogMeter {
         sync_p50_ms: quantileMs(log, 0.5),
         sync_p99_ms: quantileMs(log, 0.99),
         disk_free_bytes: freeBytes,
+        ...(log === 'control' ? { compared_position: states.agreedPosition() } : {}),
       })
       before.set(`${log} tail`, tail).set(`${log} batches`, count)
     }
     const ofStore = store === null ? [] : store.seen()
-    if (ofStore === null) return
+    const ofStates = states.seen()
+    if (ofStore === null || ofStates === null) return
     const seen = [
       ...ofStore,
+      ...ofStates,
       ...LOGS.flatMap((log) => slowDisk(log, { recent: syncs[log].recentCount(), p99Ms: quantileMs(log, 0.99) })),
       ...lowSpace('log', freeBytes),
     ]
@@ -67,15 +72,15 @@ export function createLogMeter(endpoints: readonly string[] = []): LogMeter {
   return {
     onSync: (log) => (ms) => syncs[log].note(ms / 1000),
     soft: () => ({ conditions }),
-    start: (host, logs, dir) => {
+    start: (host, logs, dir, states) => {
       if (endpoints.length > 0) {
         const watching = watchStore(endpoints, host.telemetry)
         store = watching
         stops.push(watching.stop)
       }
-      const before = new Map<string, number>()
+      before.clear()
       const looking = setInterval(() => {
-        look(host, logs, dir, before).catch((error: unknown) => host.log.warn('the logs cannot be looked at', { error: String(error) }))
+        look(host, logs, dir, states).catch((error: unknown) => host.log.warn('the logs cannot be looked at', { error: String(error) }))
       }, ROW_MS)
       const turning = setInterval(() => {
         for (const log of LOGS) syncs[log].turn()

@@ -84,8 +84,8 @@ export async function describeLogs({ logs, chains, gaps, servers, dir, store, et
     change && { at: change.at, from: nameOf(change.from) ?? '', to: nameOf(change.to) ?? '', gapMs: Math.round(change.gapMs) }
   return {
     durability: classes.control,
-    servers: servers.map(({ name, id, role, leads, region, trouble, lag, syncP50Ms, syncP99Ms, clockOffMs }) => ({
-      ...{ name, id, role, leads, region, trouble, lag, syncP50Ms, syncP99Ms, clockOffMs },
+    servers: servers.map(({ name, id, role, leads, region, trouble, state, lag, syncP50Ms, syncP99Ms, clockOffMs }) => ({
+      ...{ name, id, role, leads, region, trouble, state, lag, syncP50Ms, syncP99Ms, clockOffMs },
     })),
     logs: FLEET_LOGS.map((log) => ({
       log,

@@ -49,7 +49,7 @@ const READ_MAX = 1024
 /**
  * Makes the log of a stopped server that is alone readable again, when part of it can no longer be read: with an archive's copy of that part,
  * or else beginning after it, where the state holds what was before. What was damaged is kept beside it. Rejects with SERVER_RUNNING,
- * DELOS_REFUSED where others have the log, DELOS_ARCHIVE_INVALID, or CONFIRM_REQUIRED when acknowledged entries would be lost; nothing is changed then.
+ * DELOS_REFUSED where others have the log, or what stood before it is nowhere, DELOS_ARCHIVE_INVALID, or CONFIRM_REQUIRED when acknowledged entries would be lost; nothing is changed then.
  */
 export async function repairLog(request: RepairRequest): Promise<LogRepair> {
   const { dir } = request
@@ -73,6 +73,12 @@ async function repairLocked({ dir, log, archive: from, isPlan, mayLose }: Repair
     const found = await damageOf(logDir, held)
     const archive = from === null || found.gaps.length === 0 ? null : await openArchive(from, BigInt(`0x${held.clusterId}`).toString(16))
     const stateEnd = stateEndOf(dir, log, held)
+    if (found.gaps.length > 0 && found.head > stateEnd + 1)
+      throw new MusterError(
+        'DELOS_REFUSED',
+        `the log in ${logDir} begins at position ${found.head}, and no state in ${dir} goes as far as ${found.head - 1}: nothing can be made of it, repaired or not`,
+        { hint: 'Bring back an older copy: `muster delos snapshot restore --help`.' },
+      )
     const plan = planRepair({ ...found, archived: archive?.spans ?? [], stateEnd })
     const repair: LogRepair = { ...plan, log, dir: logDir, name: self.name || self.id, stateEnd, damaged: null }
     if (isPlan || plan.how === 'nothing') return repair
@@ -194,7 +200,7 @@ async function write(dir: string, { begins, ends }: RepairPlan, batches: AsyncGe
   const file = await openFileLoglet(dir)
   try {
     file.beginAt(begins)
-    await file.prepare()
+    await file.prepare(true)
     let chunk: Uint8Array[] = []
     let bytes = 0
     const flush = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 import { ALARMS } from '../../core/delos/alarms/controller.ts'
 import { PUBLISH, PUBLISH_CONFIG } from '../../core/delos/config/publish.ts'
 import {
+  configGet,
   kvHistory,
   kvOperations,
   leaderPreference,
@@ -14,6 +15,8 @@ import {
   status,
   tokenIssue,
 } from '../../core/delos/operations.ts'
+import { ConfigReaders } from '../../core/delos/queries.ts'
+import type { z } from 'zod'
 import type { ActionDef } from '../../core/contracts/operation.ts'
 import { createIssueAction } from '../api/tokens.ts'
 import type { ControlLog } from '../state/control-log.ts'
@@ -41,12 +44,23 @@ export interface DelosParts {
   etcd: () => string | null
   meter?: LogMeter
   fleet: FleetCallsOptions
+  /** who reads configurations */
+  readers?: Pick<ConfigReaders, 'note'>
   /** makes tokens for servers that are to join; absent: this server takes nobody in */
   memberToken?: NonNullable<Wiring['plannedActions']>[string]
 }
 
 /** The adapters of delos: the key-value store, watches, configurations as keys, and reading the logs. */
-export function wireDelos({ host, control, store, etcd, meter = createLogMeter(), fleet, memberToken: makeToken }: DelosParts): Wiring {
+export function wireDelos({
+  host,
+  control,
+  store,
+  etcd,
+  meter = createLogMeter(),
+  fleet,
+  readers = new ConfigReaders(),
+  memberToken: makeToken,
+}: DelosParts): Wiring {
   const logs: Logs = { control, kv: readableKvLog(store.chain) }
   const configs = createConfigKeys(store, host.db)
   const chains = { control: fleet.control, kv: store.chain }
@@ -60,6 +74,12 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
         await configs.publish(effect)
         // The key itself says that it was done.
         return []
+      },
+    },
+    answered: {
+      [configGet.name]: ({ name, reader, version: wanted }: z.output<typeof configGet.input>, { version }: { version: number }) => {
+        // Who asks for a version by its number is no reader of it.
+        if (reader !== undefined && wanted === undefined) readers.note(name, reader, version, host.now())
       },
     },
     plannedActions: {
@@ -83,7 +103,7 @@ export function wireDelos({ host, control, store, etcd, meter = createLogMeter()
         }),
     },
     start: () => {
-      meter.start(host, logs, host.paths.log)
+      meter.start(host, logs, host.paths.log, store.states)
       moves.start()
       preferring = preferLeader(fleet, () => leaderPreference(host.db).region, host.log)
       return removeLeftovers(host.paths)

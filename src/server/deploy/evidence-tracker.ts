@@ -1,7 +1,6 @@
 import type { ReadDb } from '../../core/contracts/storage.ts'
 import { BREAKER_WINDOW_MS, type BreakerView } from '../../core/deploy/analysis/breaker.ts'
-import { observe, restartGate, startJudge, type JudgeState } from '../../core/deploy/analysis/judge.ts'
-import type { Window } from '../../core/deploy/analysis/policy.ts'
+import { restartGate, startJudge } from '../../core/deploy/analysis/judge.ts'
 import {
   earlierEvidence,
   judgePolicy,
@@ -17,6 +16,8 @@ import type { RolloutEvidence } from '../../core/deploy/soft.ts'
 import { armOf } from '../../core/deploy/through-tw.ts'
 import { splitStatus } from '../../core/tw/queries.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
+import { readWindows, recentUnits, secondsOf, type ArmAt, type Reading, type Seconds } from './live-windows.ts'
+import { RestartCount } from './restart-count.ts'
 
 /** What to ask of scuba for one rollout. */
 export interface LiveQuestion {
@@ -37,34 +38,22 @@ export interface EvidenceTracker {
   evidence: (rollout: number) => RolloutEvidence | null
 }
 
-/** A second is final once rows this much newer have come, or once it is this old: proxies report every few hundred ms. */
-const SETTLE_MS = 700
-const QUIET_MS = 3000
-const MINUTE_MS = 60_000
-const READ_BACK_MS = 110 * MINUTE_MS
+const READ_BACK_MS = 110 * 60_000
 
 interface Tracked {
   row: RolloutRow
   epoch: number
-  judge: JudgeState | null
+  /** of this step; null: its share is not in force, or there is no control */
+  reading: Reading | null
   /** gate start that the judge knows */
   gateFromMs: number
-  /** windows before this are consumed */
-  cursorMs: number
-  /** `arm\0user` that failed in this step already */
-  failing: Set<string>
-  /** second → requests and failures, of the last ones, hot or not */
-  recent: Map<number, { canary: Units; control: Units }>
+  /** of the last answer */
+  seconds: Seconds
   unhealthySinceMs: number | null
-  restarts: { atMs: number; total: number }[]
+  restarts: RestartCount
   breaker: BreakerView | null
   asOfMs: number
   failedQueries: number
-}
-
-interface Units {
-  units: number
-  failing: number
 }
 
 export function createEvidenceTracker(): EvidenceTracker {
@@ -77,7 +66,7 @@ export function createEvidenceTracker(): EvidenceTracker {
       return flying.map((row) => {
         const entry = follow(db, tracked.get(row.id), row, now)
         tracked.set(row.id, entry)
-        const fromMs = Math.min(entry.judge ? entry.cursorMs : Infinity, now - BREAKER_WINDOW_MS - 1000)
+        const fromMs = Math.min(entry.reading?.cursorMs ?? Infinity, now - BREAKER_WINDOW_MS - 1000)
         return { rollout: row.id, service: row.service, fromMs: Math.floor(fromMs / 1000) * 1000 }
       })
     },
@@ -98,7 +87,13 @@ export function createEvidenceTracker(): EvidenceTracker {
     evidence: (rollout) => {
       const entry = tracked.get(rollout)
       if (!entry || entry.asOfMs === 0) return null
-      return { epoch: entry.epoch, judge: entry.judge, breaker: entry.breaker, asOfMs: entry.asOfMs, failedQueries: entry.failedQueries }
+      return {
+        epoch: entry.epoch,
+        judge: entry.reading?.judge ?? null,
+        breaker: entry.breaker,
+        asOfMs: entry.asOfMs,
+        failedQueries: entry.failedQueries,
+      }
     },
   }
 }
@@ -109,116 +104,62 @@ function follow(db: ReadDb, before: Tracked | undefined, row: RolloutRow, now: n
   const entry: Tracked = before ?? {
     row,
     epoch: row.epoch,
-    judge: null,
+    reading: null,
     gateFromMs: row.gate_from_ms,
-    cursorMs: 0,
-    failing: new Set(),
-    recent: new Map(),
+    seconds: new Map(),
     unhealthySinceMs: null,
-    restarts: [],
+    restarts: new RestartCount(),
     breaker: null,
     asOfMs: 0,
     failedQueries: 0,
   }
   entry.row = row
-  if (entry.epoch !== row.epoch) Object.assign(entry, { epoch: row.epoch, judge: null, failing: new Set() })
+  if (entry.epoch !== row.epoch) Object.assign(entry, { epoch: row.epoch, reading: null })
   const step = profileOf(row).steps[row.step]
   const isShared = step !== undefined && step.sharePpm < 1_000_000 && phaseOf(row, split) === 'judging'
-  if (entry.judge === null && isShared && split?.appliedAtMs != null) {
+  if (entry.reading === null && isShared && split?.appliedAtMs != null) {
     const warmupMs = row.step === 0 ? profileOf(row).warmupMs : 0
     const sharedMs = Math.ceil((split.appliedAtMs + warmupMs) / 1000) * 1000
     // Scuba keeps two hours at hand: what is older than that cannot be read again after a restart.
     const fromMs = Math.max(sharedMs, Math.floor((now - READ_BACK_MS) / 1000) * 1000)
-    entry.judge = startJudge(judgePolicy(db, row), fromMs, earlierOf(earlierEvidence(db, row)))
-    entry.cursorMs = fromMs
+    const judge = startJudge(judgePolicy(db, row), fromMs, earlierOf(earlierEvidence(db, row)))
+    entry.reading = { judge, cursorMs: fromMs, failing: new Set() }
     // A gate that started before the evidence is the step's own; a later one is a resume, met when its windows come.
     entry.gateFromMs = Math.min(row.gate_from_ms, fromMs)
   }
-  noteRestarts(db, entry, now)
+  entry.restarts.note(armOf(db, rolloutTarget(row), row.version)?.restarts ?? 0, now)
   return entry
 }
 
-function noteRestarts(db: ReadDb, entry: Tracked, now: number): void {
-  const total = armOf(db, rolloutTarget(entry.row), entry.row.version)?.restarts ?? 0
-  entry.restarts = [...entry.restarts.filter((one) => one.atMs > now - MINUTE_MS), { atMs: now, total }]
-}
+const armAt: ArmAt = (arm) => (arm === 'canary' ? 'canary' : 'control')
 
 /** Adds every second that is final, once, in order. */
 function consume(entry: Tracked, answer: LiveAnswer): void {
-  const seconds = new Map<number, { canary: Units & { hist: Map<number, number> }; control: Units & { hist: Map<number, number> } }>()
-  for (const bucket of answer.buckets) {
-    const second = seconds.get(bucket.second) ?? {
-      canary: { units: 0, failing: 0, hist: new Map() },
-      control: { units: 0, failing: 0, hist: new Map() },
-    }
-    seconds.set(bucket.second, second)
-    const arm = bucket.arm === 'canary' ? second.canary : second.control
-    arm.units += bucket.requests
-    arm.failing += bucket.failing
-    for (const [i, n] of Object.entries(bucket.hist)) arm.hist.set(Number(i), (arm.hist.get(Number(i)) ?? 0) + n)
-  }
-  entry.recent = new Map([...seconds].map(([second, { canary, control }]) => [second, { canary, control }]))
-  if (entry.judge === null) return
-  const endMs = Math.floor(Math.max(answer.hotToMs - SETTLE_MS, answer.nowMs - QUIET_MS) / 1000) * 1000
-  const newlyFailing = answer.failingUsers.filter(
-    ({ user, arm, firstMs }) => firstMs < endMs && firstMs >= (entry.judge?.fromMs ?? 0) && !entry.failing.has(`${arm}\0${user}`),
-  )
-  for (const { user, arm } of newlyFailing) entry.failing.add(`${arm}\0${user}`)
-  for (let fromMs = entry.cursorMs; fromMs + 1000 <= endMs; fromMs += 1000) {
-    if (entry.row.gate_from_ms > entry.gateFromMs && fromMs >= entry.row.gate_from_ms) {
-      entry.gateFromMs = entry.row.gate_from_ms
-      entry.judge = restartGate(entry.judge)
-    }
-    const second = seconds.get(fromMs / 1000)
-    // A row that came late belongs to a second that is gone: it counts in the oldest that is left.
-    const isHere = (firstMs: number): boolean => firstMs < fromMs + 1000 && (firstMs >= fromMs || fromMs === entry.cursorMs)
-    const failing = (isCanary: boolean): number =>
-      newlyFailing.filter((one) => (one.arm === 'canary') === isCanary && isHere(one.firstMs)).length
-    const armWindow = (arm: { units: number; hist: Map<number, number> } | undefined, isCanary: boolean) => {
-      const units = arm?.units ?? 0
-      return { units, failing: Math.min(units, failing(isCanary)), hist: arm?.hist ?? new Map<number, number>() }
-    }
-    const window: Window = {
-      fromMs,
-      durationMs: 1000,
-      canary: armWindow(second?.canary, true),
-      control: armWindow(second?.control, false),
-      coverage: answer.coverage,
-    }
-    entry.judge = observe(entry.judge, window)
-  }
-  entry.cursorMs = Math.max(entry.cursorMs, endMs)
+  entry.seconds = secondsOf(answer, armAt)
+  if (entry.reading === null) return
+  readWindows(entry.reading, answer, entry.seconds, armAt, (judge, fromMs) => {
+    if (entry.row.gate_from_ms <= entry.gateFromMs || fromMs < entry.row.gate_from_ms) return judge
+    entry.gateFromMs = entry.row.gate_from_ms
+    return restartGate(judge)
+  })
 }
 
 function breakerOf(db: ReadDb, entry: Tracked, answer: LiveAnswer, now: number): BreakerView {
   const { row } = entry
-  const sum = (pick: (second: { canary: Units; control: Units }) => Units): Units => {
-    const total = { units: 0, failing: 0 }
-    for (const [second, counts] of entry.recent) {
-      if (second * 1000 < answer.nowMs - BREAKER_WINDOW_MS) continue
-      total.units += pick(counts).units
-      total.failing += pick(counts).failing
-    }
-    return total
-  }
   const arm = armOf(db, rolloutTarget(row), row.version)
   // While a step's tasks start, some are not healthy yet: that is not the breaker's business.
   const isSettled = row.step >= 0 && phaseOf(row, splitStatus(db, row.service)) === 'judging'
   const unhealthy = arm && isSettled ? Math.max(0, arm.wanted - arm.healthy) : 0
   entry.unhealthySinceMs = unhealthy > 0 ? (entry.unhealthySinceMs ?? now) : null
-  const restartsLastMinute = entry.restarts.reduce(
-    (count, one, i) => count + Math.max(0, one.total - (entry.restarts[i - 1]?.total ?? one.total)),
-    0,
-  )
   return {
-    canary: sum((second) => second.canary),
-    control: sum((second) => second.control),
+    canary: recentUnits(entry.seconds, 'canary', answer.nowMs),
+    control: recentUnits(entry.seconds, 'control', answer.nowMs),
     usualRate: usualRate(earlierEvidence(db, row)),
     tasks: {
       wanted: arm?.wanted ?? 0,
       unhealthy,
       unhealthyForMs: entry.unhealthySinceMs === null ? 0 : now - entry.unhealthySinceMs,
-      restartsLastMinute,
+      restartsLastMinute: entry.restarts.lastMinute(),
     },
   }
 }

@@ -10,15 +10,18 @@ import { presentServers, type RegisterValue } from '../../core/delos/virtual-log
 import { isRefusal, refuse, type MusterError } from '../../core/kernel/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { PoisonNote } from '../delos/store/poison-note.ts'
+import { MARK_EVERY } from '../../core/delos/engines/digest-comparison.ts'
 import { decideJob } from './decide-job.ts'
 import { type Applied, applyBatches, assertRoom, type Derived, isFull, rollback } from './derived-state.ts'
 import { batchHead, encodeBatch } from './entry-batch.ts'
 import { createEntryRegistry, type EntryRegistry } from './entry-registry.ts'
 import { EntryReader } from './entry-reader.ts'
+import { forgetDistrusted, noteDistrusted } from './distrusted-state.ts'
 import { putInPlace } from './kept-states.ts'
 import { Leadership } from './leadership.ts'
+import { MarkDigests, type StateMark } from './mark-digests.ts'
 import { buildState, openState } from './open-state.ts'
-import type { PlanChange } from './plan-diff.ts'
+import { isDoneSince, type PlanChange } from './plan-diff.ts'
 import { type OpenDb, openReadDb, openStateDb } from './state-db.ts'
 import { FIRST_CURSOR, prepareSchema, SCHEMA_CURSOR_SQL, schemaDigest, skippedOf, type StateCursor, writeCursor } from './state-schema.ts'
 
@@ -106,6 +109,16 @@ export interface StateCopy {
   skipped: () => readonly number[]
   /** Why nothing is decided or read of the present here, DELOS_POISON or what is missing; null: it is. */
   refusal: () => MusterError | null
+  /** Why what is here is not to be read at all: others have another state of the same log; null: it may be. */
+  distrust: () => MusterError | null
+  /**
+   * What was found out by comparing: a majority has another state than this one, whose place that of another server is to take
+   * (`isWrong`), or none has one, so that nobody knows. Noted beside the file, so that the next process begins with another one.
+   * @param agreed up to this position a majority, this server among it, was alike; 0: not known
+   */
+  setDistrusted: (reason: MusterError, about: { isWrong: boolean; agreed: number }) => void
+  /** Where none had a majority: it has one now, and was right. */
+  setTrusted: () => void
   /** it lacks what the log here no longer has, or holds what is to be skipped, and waits for another server's */
   isBehind: () => boolean
   setBehind: () => void
@@ -115,8 +128,15 @@ export interface StateCopy {
   onBehind: (listener: () => void) => () => void
   /** Puts the file of another server in the place of this one's, and goes on from `base` with the log. */
   install: (file: string, base: LogBase) => Promise<void>
+  /** After another file took the place of this one. Gives what ends it. */
+  onAnew: (listener: () => void) => () => void
   /** After each batch that was applied here. Gives what ends it. */
   onApplied: (listener: (position: number) => void) => () => void
+  /**
+   * Some time after every so many positions, with the digest of the state as it was there; not of every one, and of none while the log is
+   * much further. Costs time at each mark as long as somebody listens. Gives what ends it.
+   */
+  onMark: (listener: (mark: StateMark) => void) => () => void
 }
 
 /** The log beneath, which the control log closes. */
@@ -138,6 +158,8 @@ export interface ControlLogOptions {
   systems: readonly System[]
   /** what ended earlier processes; without it that is not noted */
   poison?: PoisonNote
+  /** positions between two marks, the same on all servers; 1,000 unless a test says otherwise */
+  markEvery?: number
   clock: () => number
   log: Logger
   /** Called when the log can no longer be written, or what it says not be applied: the process must end. */
@@ -236,6 +258,10 @@ class ControlLogRuntime {
   #isUnfit = false
   readonly #behindListeners = new Set<() => void>()
   readonly #appliedListeners = new Set<(position: number) => void>()
+  readonly #anewListeners = new Set<() => void>()
+  /** what is in the database differs from what others have */
+  #distrust: MusterError | null = null
+  readonly #marks: MarkDigests
   readonly #deaf: (() => void)[] = []
 
   readonly #queue: Job[] = []
@@ -258,6 +284,7 @@ class ControlLogRuntime {
     this.#skips = skipsOf(log.value())
     if (cursor.position < log.head()) this.#isBehind = true
     this.#reader = openReadDb(options.dbFile)
+    this.#marks = new MarkDigests({ dbFile: options.dbFile, every: options.markEvery ?? MARK_EVERY, log: options.log })
     this.#entries = new EntryReader(log)
     this.#leadership = new Leadership({
       log,
@@ -286,6 +313,7 @@ class ControlLogRuntime {
       this.#isOver = true
       for (const end of this.#deaf) end()
       this.#leadership.close()
+      this.#marks.drop()
       if (this.#roomTimer !== null) clearTimeout(this.#roomTimer)
       this.#reader.close()
       throw error
@@ -334,6 +362,13 @@ class ControlLogRuntime {
       applied: () => this.#cursor.position - 1,
       skipped: () => this.#skipped,
       refusal: () => this.#refusal(),
+      distrust: () => this.#distrust,
+      setDistrusted: (reason, about) => this.#setDistrusted(reason, about),
+      setTrusted: () => {
+        if (this.#isBehind) return
+        this.#distrust = null
+        forgetDistrusted(this.#options.dbFile)
+      },
       isBehind: () => this.#isBehind,
       setBehind: () => {
         this.#isBehind = true
@@ -345,15 +380,21 @@ class ControlLogRuntime {
         return () => this.#behindListeners.delete(listener)
       },
       install: (file, base) => this.#quiesce(() => this.#install(file, base)),
+      onAnew: (listener) => {
+        this.#anewListeners.add(listener)
+        return () => this.#anewListeners.delete(listener)
+      },
       onApplied: (listener) => {
         this.#appliedListeners.add(listener)
         return () => this.#appliedListeners.delete(listener)
       },
+      onMark: (listener) => this.#marks.onMark(listener),
     }
   }
 
   #refusal(): MusterError | null {
     if (this.#halted !== null) return this.#halted
+    if (this.#isBehind && this.#distrust !== null) return this.#distrust
     return this.#isBehind
       ? refuse('UNAVAILABLE', 'this server waits for the state of another one', { hint: 'Ask again in a moment.' })
       : null
@@ -382,7 +423,7 @@ class ControlLogRuntime {
 
   /** The log's: the next batch, whoever appended it. */
   #committed(position: number, payload: Uint8Array): void {
-    if (this.#isOver || this.#failure !== null || this.#halted !== null || this.#isUnfit || position < this.#cursor.position) return
+    if (this.#isOver || this.#failure !== null || this.#halted !== null || position < this.#cursor.position) return
     const attempt = this.#attempt
     if (attempt !== null && position === attempt.cursor.position) {
       this.#attempt = null
@@ -391,7 +432,8 @@ class ControlLogRuntime {
       rollback(this.#writer)
       attempt.settle('void')
     }
-    this.#keep(position, payload)
+    // What takes the place of this state goes on with it from the log.
+    if (!this.#isUnfit) this.#keep(position, payload)
   }
 
   /** Its transaction is open, and holds what the batch does. */
@@ -409,6 +451,12 @@ class ControlLogRuntime {
     attempt.settle('in')
     this.#tell(attempt.entries)
     for (const listener of this.#appliedListeners) listener(attempt.cursor.position)
+    this.#mark()
+  }
+
+  /** Whoever is catching up is compared when it has: those that have already remember only so many marks. */
+  #mark(): void {
+    if (this.#log.tail() - this.#cursor.position < (this.#options.markEvery ?? MARK_EVERY)) this.#marks.applied(this.#cursor.position - 1)
   }
 
   #keep(position: number, payload: Uint8Array): void {
@@ -429,7 +477,7 @@ class ControlLogRuntime {
   #takeIn(): boolean {
     if (this.#isQuiet || this.#attempt !== null || this.#failure !== null) return true
     while (this.#inbox.length > 0 && this.#halted === null) {
-      const batches = this.#inbox.slice(0, APPLIED_MAX)
+      const batches = this.#inbox.slice(0, Math.min(APPLIED_MAX, this.#marks.reach(this.#cursor.position)))
       let applied: Applied
       try {
         applied = applyBatches(this.#writer, this.#registry, this.#cursor, batches, {
@@ -450,6 +498,7 @@ class ControlLogRuntime {
       for (let position = before; position < applied.cursor.position; position += 1)
         for (const listener of this.#appliedListeners) listener(position)
       if (applied.cursor.position < before + batches.length) this.#leaveAlone(applied.cursor.position)
+      else this.#mark()
     }
     return true
   }
@@ -523,9 +572,30 @@ class ControlLogRuntime {
     this.#goOn()
   }
 
+  #setDistrusted(reason: MusterError, { isWrong, agreed }: { isWrong: boolean; agreed: number }): void {
+    if (this.#isOver) return
+    const { dbFile, log } = this.#options
+    this.#distrust = reason
+    log.error(reason.message, { code: reason.code })
+    try {
+      noteDistrusted(dbFile, { reason: reason.message, agreed, isWrong })
+    } catch (error) {
+      log.error('that the state is not to be used could not be noted beside it', { error: String(error) })
+    }
+    if (!isWrong) return
+    // Nothing is decided on it from now on; what is under way ends first.
+    this.#isBehind = true
+    void this.#quiesce(async () => {
+      if (this.#isOver) return
+      this.#isUnfit = true
+      for (const listener of this.#behindListeners) listener()
+    })
+  }
+
   /** Everything that was made of the log is in `file` from now on. */
   #replaceDb(file: string): void {
     const { dbFile, systems } = this.#options
+    this.#marks.drop()
     this.#reader.close()
     this.#writer.close()
     putInPlace({ file, isMoved: true }, dbFile)
@@ -535,7 +605,10 @@ class ControlLogRuntime {
     this.#lastAt = lastAtOf(this.#writer)
     this.#skipped = skippedOf(this.#writer)
     this.#isUnfit = false
+    this.#distrust = null
+    forgetDistrusted(dbFile)
     this.#clearInbox()
+    for (const listener of this.#anewListeners) listener()
   }
 
   /** What the log gave meanwhile, and gives only once, is read again. */
@@ -694,11 +767,19 @@ class ControlLogRuntime {
     const done: { job: Job; answer: JobDone }[] = []
     const refused: { job: Job; error: unknown }[] = []
     let next = this.#cursor.number
+    const read = (from: number, max: number): Entry[] => this.#entries.read(from, max)
+    const isDone = (plan: string, asked: readonly Entry[]): boolean =>
+      isDoneSince(
+        plan,
+        asked,
+        read,
+        done.flatMap(({ answer }) => answer.entries),
+      )
     this.#writer.raw.exec('BEGIN IMMEDIATE')
     for (const job of jobs) {
       // A full disk may have ended the transaction, and with it what the jobs before did.
       const result = this.#writer.raw.inTransaction
-        ? decideJob(this.#writer, this.#registry, job, { at, next }, (cause) => this.#noRoom(cause))
+        ? decideJob(this.#writer, this.#registry, job, { at, next, isDone }, (cause) => this.#noRoom(cause))
         : { refused: this.#noRoom() }
       if ('refused' in result) refused.push({ job, error: result.refused })
       else {
@@ -792,6 +873,7 @@ class ControlLogRuntime {
     this.#isOver = true
     for (const end of this.#deaf) end()
     this.#leadership.close()
+    this.#marks.drop()
     if (this.#roomTimer !== null) clearTimeout(this.#roomTimer)
     this.#reader.close()
     this.#writer.close()

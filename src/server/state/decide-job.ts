@@ -3,7 +3,7 @@ import { isRefusal, refuse } from '../../core/kernel/errors.ts'
 import type { Job, JobDone } from './control-log.ts'
 import { isFull } from './derived-state.ts'
 import type { EntryRegistry } from './entry-registry.ts'
-import { dropWatch, planId, watchChanges } from './plan-diff.ts'
+import { dropWatch, planId, touchedBy, watchChanges } from './plan-diff.ts'
 import type { OpenDb } from './state-db.ts'
 
 /**
@@ -11,13 +11,14 @@ import type { OpenDb } from './state-db.ts'
  * one that is refused, or that is only a plan. A full disk may end the transaction itself.
  * @param at log time of its entries
  * @param next number of the first of them
+ * @param isDone whether what a plan asks for was done since it was made
  * @param noRoom what to say of a full disk
  */
 export function decideJob(
   db: OpenDb,
   registry: EntryRegistry,
   job: Job,
-  { at, next }: { at: number; next: number },
+  { at, next, isDone }: { at: number; next: number; isDone: (plan: string, asked: readonly Entry[]) => boolean },
   noRoom: (cause: unknown) => unknown,
 ): { done: JobDone } | { refused: unknown } {
   db.raw.exec('SAVEPOINT job')
@@ -41,6 +42,8 @@ export function decideJob(
       if (wanted !== undefined && wanted.split('-')[1] !== plan.id.split('-')[1]) {
         throw refuse('PLAN_STALE', `what plan ${wanted} touches has changed; it would now be ${plan.id}`)
       }
+      if (wanted !== undefined && entries.length > 0 && touchedBy(changes).length === 0 && isDone(wanted, entries))
+        throw refuse('PLAN_STALE', `what plan ${wanted} asks for was done since, or it is too old to tell; it would now be ${plan.id}`)
       // The triggers exist only inside this savepoint: drop them, keep the change.
       if (!job.isPlan) dropWatch(db)
     }

@@ -6,6 +6,7 @@ import { refuse } from '../../core/kernel/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { BatchLog } from './control-log.ts'
 import { applyBatches, beginAnew, bringBackAside, dropAside, openDerived, type Derived } from './derived-state.ts'
+import { distrusted, forgetDistrusted } from './distrusted-state.ts'
 import { batchHead } from './entry-batch.ts'
 import type { EntryRegistry } from './entry-registry.ts'
 import { keptDirOf, keptStates, putInPlace, type KeptState } from './kept-states.ts'
@@ -32,16 +33,25 @@ export interface OpenedState {
  */
 export async function openState(options: OpenStateOptions): Promise<OpenedState> {
   const { openLog, dbFile, systems, log } = options
+  const wrong = distrusted(dbFile)
   let derived = openDerived(dbFile, systems, log)
   let opened: BatchLog | null = null
   try {
     opened = await openLog(derived.cursor.position)
-    const reason = misfit(opened, { ...derived.cursor, skipped: skippedOf(derived.db) }) ?? lack(opened, derived)
+    const reason =
+      (wrong && `is not to be used: ${wrong.reason}`) ??
+      misfit(opened, { ...derived.cursor, skipped: skippedOf(derived.db) }) ??
+      lack(opened, derived)
     if (reason !== null) {
       log.info('the state database is made anew', { file: dbFile, reason })
       derived = beginAnew(derived.db, dbFile, systems)
       derived = fromKept(options, opened, derived)
       const problem = lack(opened, derived)
+      // It may be the right one, and the others' may be no better.
+      if (problem !== null && wrong?.isWrong === false)
+        throw refuse('STATE_UNREADABLE', `${dbFile} ${wrong.reason}, and the log here begins at ${opened.head()}: it cannot be made anew`, {
+          hint: `On the server whose state you believe, remove ${dbFile}.unfit, and start it. On the others remove ${dbFile} too: they get its state. Or restore a snapshot with \`muster delos snapshot restore FILE\`.`,
+        })
       // Of several servers another one gives its own.
       if (problem !== null && presentServers(opened.value()).length === 1)
         throw refuse('STATE_UNREADABLE', `${dbFile} ${reason}, and the log here begins at ${opened.head()}: it cannot be made anew`, {
@@ -51,6 +61,7 @@ export async function openState(options: OpenStateOptions): Promise<OpenedState>
       opened = await openLog(derived.cursor.position)
     }
     dropAside(dbFile)
+    forgetDistrusted(dbFile)
     return { opened, derived }
   } catch (error) {
     await opened?.close()
@@ -97,8 +108,9 @@ function fromKept({ dbFile, systems, log }: OpenStateOptions, opened: BatchLog, 
 
 /** The newest kept copy that goes on in this log; null: there is none. */
 export function usableKept(dbFile: string, opened: BatchLog, systems: readonly System[], log: Logger): KeptState | null {
+  const agreed = distrusted(dbFile)?.agreed ?? Number.POSITIVE_INFINITY
   for (const kept of keptStates(keptDirOf(dbFile))) {
-    const problem = keptProblem(kept, opened, systems)
+    const problem = kept.position > agreed ? 'it may be as wrong as the state' : keptProblem(kept, opened, systems)
     if (problem === null) return kept
     log.warn('a kept copy of the state is of no use', { file: kept.file, reason: problem })
   }

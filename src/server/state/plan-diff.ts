@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Entry } from '../../core/contracts/entry.ts'
+import { isRefusal } from '../../core/kernel/errors.ts'
 import { canonicalJson } from '../../core/kernel/json.ts'
 import type { OpenDb } from './state-db.ts'
 
@@ -47,16 +48,57 @@ export function watchChanges(db: OpenDb): () => PlanChange[] {
   }
 }
 
+/** The rows as they were that a plan changes: what it was made on. */
+export function touchedBy(changes: readonly PlanChange[]): [table: string, before: unknown][] {
+  // A row as the plan itself made it a moment before says nothing about the state it was made on.
+  const made = new Set(changes.map((change) => canonicalJson([change.table, change.after])))
+  return changes
+    .filter((change) => change.before !== null && !made.has(canonicalJson([change.table, change.before])))
+    .map((change) => [change.table, change.before])
+}
+
+/** Entries after a plan that are looked at; a plan that is older than that is made anew. */
+const SINCE_ENTRIES_MAX = 10_000
+const SINCE_CHUNK = 500
+
+/**
+ * Whether what a plan asks for has been done since it was made. It is asked of a plan that touches no row, by which nobody could tell.
+ * Too old a plan is taken for done.
+ * @param id of the plan, which has the number of the entry it would have begun with
+ * @param read entries from a number on, at most so many, in order; throws where they are no longer kept
+ * @param recent those that are decided and not in the log yet
+ */
+export function isDoneSince(
+  id: string,
+  asked: readonly Entry[],
+  read: (from: number, max: number) => readonly Entry[],
+  recent: readonly Entry[],
+): boolean {
+  const textOf = ({ type, body }: Entry): string => canonicalJson([type, body])
+  const missing = new Set(asked.map(textOf))
+  const look = (entries: readonly Entry[]): void => entries.forEach((entry) => missing.delete(textOf(entry)))
+  const from = Number(/^p(\d+)-/.exec(id)?.[1] ?? 0)
+  let next = from
+  try {
+    for (let found = read(next, SINCE_CHUNK); found.length > 0; found = read(next, SINCE_CHUNK)) {
+      look(found)
+      next += found.length
+      if (missing.size === 0 || next - from > SINCE_ENTRIES_MAX) return true
+    }
+  } catch (error) {
+    if (isRefusal(error) && error.code === 'DELOS_TRIMMED') return true
+    throw error
+  }
+  look(recent)
+  return missing.size === 0
+}
+
 /**
  * Names a plan: the position it was made at, and a digest of what it asks for and of every row it touches as that row
  * was. Applying computes it anew; the log may have moved on elsewhere, but not here.
  */
 export function planId(position: number, entries: readonly Entry[], changes: readonly PlanChange[]): string {
-  // A row as the plan itself made it a moment before says nothing about the state it was made on.
-  const made = new Set(changes.map((change) => canonicalJson([change.table, change.after])))
-  const touched = changes
-    .filter((change) => change.before !== null && !made.has(canonicalJson([change.table, change.before])))
-    .map((change) => [change.table, change.before])
+  const touched = touchedBy(changes)
   const asked = entries.map((entry) => [entry.type, entry.body])
   return `p${position}-${createHash('sha256')
     .update(canonicalJson([asked, touched]))

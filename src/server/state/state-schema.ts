@@ -64,20 +64,3 @@ export function writeCursor(db: OpenDb, { number, position }: StateCursor): void
   db.run(SCHEMA_CURSOR_SQL, 'cursor', number)
   db.run(SCHEMA_CURSOR_SQL, 'batch', position)
 }
-
-/** SHA-256 over every row of every table, in key order: equal for equal states, whatever way they came about. */
-export function stateDigest(db: OpenDb): string {
-  const hash = createHash('sha256')
-  const tables = db.raw
-    .prepare<[], { name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
-    .all()
-  for (const { name } of tables) {
-    if (name === 'muster_state') continue
-    const columns = db.raw.prepare<[string], { name: string }>('SELECT name FROM pragma_table_info(?) ORDER BY cid').all(name)
-    const order = columns.map((_, i) => i + 1).join(', ')
-    hash.update(`\n${name}\n`)
-    for (const row of db.raw.prepare<[], unknown[]>(`SELECT * FROM "${name}" ORDER BY ${order}`).raw().iterate())
-      hash.update(JSON.stringify(row))
-  }
-  return hash.digest('hex')
-}

@@ -1,7 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { userBucket } from '../../../src/core/kernel/hash.ts'
 import { openDelosServer, type DelosServer } from '../../server/delos/delos-server.ts'
 import { eventually } from '../../support/eventually.ts'
 import { BIN } from '../../support/fleet.ts'
@@ -111,6 +112,52 @@ test('a trial reaches its share, is judged, and the watch tells each step once, 
   ])
   const history = await muster('config', 'history', 'trial')
   expect(history.stdout).toMatch(/2 +rolled-back .* pass/)
+})
+
+test('a reader is told the version that it has, in a trial too, over a restart of the server', { timeout: 240_000 }, async () => {
+  const set = (body: string, ...more: string[]): Promise<Result> =>
+    start(['config', 'set', 'read', '-f', '-', '--yes', ...more], body).ended
+  await set('a\n')
+  const inTrial = Array.from({ length: 100 }, (_, i) => `host-${i}`).find((reader) => userBucket(reader, 'read@2') < 500_000) ?? ''
+  const outside = Array.from({ length: 100 }, (_, i) => `host-${i}`).find((reader) => userBucket(reader, 'read@2') >= 500_000) ?? ''
+  const watches = [inTrial, outside].map((reader, i) =>
+    start(['config', 'watch', 'read', '--reader', reader, '--events', i === 0 ? '3' : '2', '--json']),
+  )
+  await eventually('both have the first', 20_000, () => watches.every((one) => one.stdout().includes('"version":1')))
+  await set('b\n', '--canary', '50%')
+  await eventually('one has the second', 20_000, () => watches[0]?.stdout().includes('"state":"proposed"'))
+  await server.stop()
+  await server.start()
+  await muster('config', 'rollback', 'read')
+  await set('c\n')
+  const told = await Promise.all(
+    watches.map(async ({ ended }) =>
+      (await ended).stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { version: number; body: string })
+        .map(({ version, body }) => `${version} ${body.trim()}`),
+    ),
+  )
+  expect(told[0]?.slice(0, 2)).toEqual(['1 a', '2 b'])
+  expect(told[1]).toEqual(['1 a', '3 c'])
+  expect((await muster('config', 'watch', '--reader', 'x')).code).toBe(2)
+})
+
+test('a task is a reader by its own name', { timeout: 120_000 }, async () => {
+  await start(['config', 'set', 'task', '-f', '-', '--yes'], 'a').ended
+  await start(['config', 'set', 'task', '-f', '-', '--yes', '--canary', '50%'], 'b').ended
+  const tasks = Array.from({ length: 20 }, (_, i) => `web/api[${i}]`)
+  const hit = tasks.find((task) => userBucket(task, 'task@2') < 500_000) ?? ''
+  const read = (env: object): Promise<string> =>
+    new Promise((resolve, reject) =>
+      execFile(process.execPath, [BIN, 'delos', 'config', 'get', 'task'], { env: { ...server.env, ...env } }, (error, out) =>
+        error === null ? resolve(out) : reject(error),
+      ),
+    )
+  expect(await read({ MUSTER_TASK: hit })).toBe('b\n')
+  expect(await read({})).toBe('a\n')
+  await muster('config', 'rollback', 'task')
 })
 
 test('a trial that nobody judges is rolled back by itself', { timeout: 120_000 }, async () => {

@@ -80,6 +80,25 @@ describe.each(TARGETS)('on $name', ({ isMissing, isOwn }) => {
     },
   )
 
+  test.skipIf(isMissing)('a list of more than a page is printed whole, in order and of one revision', { timeout: 240_000 }, async () => {
+    const keys = Array.from({ length: 1152 }, (_, i) => `page/${1000 + i}`)
+    for (let i = 0; i < keys.length; i += 128) {
+      const puts = keys.slice(i, i + 128).map((key) => `put ${key} v${key}`)
+      expect((await start(['kv', 'txn'], `\n${puts.join('\n')}\n\n\n`).ended).code).toBe(0)
+    }
+    const all = await data('kv', 'get', 'page/', '--prefix')
+    expect(all.kvs.map(({ key, value }: { key: string; value: string }) => `${key} ${value}`)).toEqual(keys.map((key) => `${key} v${key}`))
+    expect([all.count, all.more]).toEqual([1152, false])
+    const limited = await muster('kv', 'get', 'page/', '--prefix', '--limit', '1100', '-o', 'name')
+    expect(limited.stdout.toString()).toBe(`${keys.slice(0, 1100).join('\n')}\n`)
+    expect(limited.stderr).toContain('the first 1100 of 1152 keys')
+    const table = (await muster('kv', 'get', 'page/', '--prefix', '--keys-only')).stdout.toString().trimEnd().split('\n')
+    expect([table.length, table[0]?.startsWith('KEY'), table.at(-1)?.startsWith(keys.at(-1) as string)]).toEqual([1153, true, true])
+    await data('kv', 'put', 'page/0', 'new')
+    expect((await data('kv', 'get', 'page/', '--prefix', '--rev', String(all.revision))).kvs).toHaveLength(1152)
+    expect((await muster('kv', 'get', 'page/', '--prefix', '--count')).stdout.toString()).toBe('1153\n')
+  })
+
   test.skipIf(isMissing)("a transaction in etcdctl's three parts", { timeout: 120_000 }, async () => {
     const text = 'create("t/a") = "0"\n\nput t/a "one two"\nput t/b "\\"q\\""\n\nget t/a\ndel t/ --prefix\n\n'
     const run = async (): Promise<{ succeeded: boolean; answers: object[] }> =>

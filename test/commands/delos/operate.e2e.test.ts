@@ -61,6 +61,11 @@ describe.each(STORES)('what is common to all, on $name', ({ isMissing, make }) =
       const members = (await muster(store.url, ['member', 'ls', '--json'])).json().members
       expect(members).toMatchObject([{ isLeader: true, isLearner: false, clientUrls: [store.url] }])
       expect((await muster(store.url, ['leader', 'show', '--json'])).json()).toMatchObject({ leader: members[0].name, id: members[0].id })
+      const wish = await muster(store.url, ['leader', 'move', '--prefer', 'region=eu'])
+      expect([wish.code, wish.stderr]).toEqual([
+        2,
+        expect.stringMatching(/--prefer is kept for servers of `muster up`.*leader move --to NAME/s),
+      ])
       const top = await muster(store.url, ['top', '--once'])
       expect([top.code, top.stdout]).toEqual([0, expect.stringContaining(`★ ${members[0].name}`)])
     },

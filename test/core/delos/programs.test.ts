@@ -3,6 +3,7 @@ import { PUBLISH_CONFIG, publishController } from '../../../src/core/delos/confi
 import { get, put } from '../../../src/core/delos/programs/kv.ts'
 import type { Program } from '../../../src/core/delos/programs/program.ts'
 import { bytesIn, keyIn, kvView, leaseIn, leaseText } from '../../../src/core/delos/programs/text.ts'
+import type * as m from '../../../src/core/delos/wire/messages.ts'
 import { parseTxn } from '../../../src/core/delos/programs/txn-text.ts'
 import { refusal } from '../../../src/core/delos/wire/refusal.ts'
 import { KV_ERRORS } from '../../../src/core/delos/kv/errors.ts'
@@ -77,10 +78,58 @@ function run<Out>(program: Program<Out>, answers: unknown[]): { out: Out; asked:
 
 const header = { cluster_id: 0n, member_id: 0n, revision: 9, raft_term: 0 }
 
+const getInput = {
+  key: 'a',
+  isKeyBase64: false,
+  isPrefix: false,
+  limit: 1,
+  isKeysOnly: false,
+  isCountOnly: false,
+  isAfterBase64: false,
+  isSerializable: false,
+}
+
+/** A store with these keys, each with a value of so many bytes, as `get` asks for them. */
+function listOf(keys: readonly string[], bytes: number, input: object) {
+  const asked: m.RangeRequest[] = []
+  const program = get.run({ ...getInput, key: '', isPrefix: true, ...input }, [])
+  let step = program.next()
+  while (step.done !== true) {
+    const request = step.value.request as m.RangeRequest
+    asked.push(request)
+    const found = keys.filter((key) => key >= request.key)
+    const kvs = found.slice(0, request.limit).map((key) => ({
+      ...{ key, create_revision: 2, mod_revision: 2, version: 1, lease: 0n },
+      value: new Uint8Array(request.keys_only ? 0 : bytes),
+    }))
+    step = program.next({ header, kvs, count: found.length, more: found.length > kvs.length })
+  }
+  if (isRefusal(step.value)) throw step.value
+  return { found: step.value, asked }
+}
+
+test('a list is asked for a few keys at a time, at one revision, until there are enough keys or mebibytes', () => {
+  const keys = Array.from({ length: 300 }, (_, i) => String(1000 + i))
+  const short = listOf(keys, 10, { limit: 250 })
+  expect(short.found.kvs.map(({ key }) => key)).toEqual(keys.slice(0, 250))
+  expect([short.found.count, short.found.more]).toEqual([300, true])
+  expect(short.asked.map(({ revision, limit }) => [revision, limit])).toEqual([
+    [0, 64],
+    [9, 64],
+    [9, 64],
+    [9, 58],
+  ])
+  const long = listOf(keys, 100_000, { limit: 250 })
+  expect([long.found.kvs.length, long.found.count, long.found.more, long.asked.length]).toEqual([64, 300, true, 1])
+  const rest = listOf(keys, 10, { limit: 1000, after: keys[63], revision: 9 })
+  expect(rest.found.kvs.map(({ key }) => key)).toEqual(keys.slice(64))
+  expect([rest.found.more, rest.asked[0]?.revision]).toEqual([false, 9])
+  expect(listOf(keys, 10, { limit: 1000, isKeysOnly: true }).asked).toHaveLength(1)
+})
+
 test('a revision that cannot be read is refused with the newest one, and whether it was or will be', () => {
   const read = (revision: number): unknown => {
-    const input = { key: 'a', isKeyBase64: false, isPrefix: false, limit: 1, isKeysOnly: false, isCountOnly: false, isSerializable: false }
-    const { out } = run(get.run({ ...input, revision }, []), [refusal(KV_ERRORS.compacted), { header, kvs: [], count: 0, more: false }])
+    const { out } = run(get.run({ ...getInput, revision }, []), [refusal(KV_ERRORS.compacted), { header, kvs: [], count: 0, more: false }])
     return isRefusal(out) ? out.message : out
   }
   expect(read(3)).toBe('Revision 3 cannot be read: it was compacted; the newest is 9.')

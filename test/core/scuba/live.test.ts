@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { histBucket, histEdge, LiveAggregate, liveEvent } from '../../../src/core/scuba/live/aggregate.ts'
+import { TaskAggregates, TASK_SERVICES_MAX, TASK_UNASKED_MS } from '../../../src/core/scuba/live/by-task.ts'
 
 const T = 1_750_000_000_000
 const event = (over: Partial<Parameters<LiveAggregate['add']>[0]>) => ({
@@ -10,6 +11,7 @@ const event = (over: Partial<Parameters<LiveAggregate['add']>[0]>) => ({
   version: 'v1',
   status: 200,
   latencyMs: 10,
+  task: 'web/api[0]',
   user: 'u',
   ...over,
 })
@@ -83,4 +85,33 @@ test('100,000 rows are read within 30 ms of processor time', () => {
   for (let i = 0; i < 5; i += 1) live.read('web', T, null, T + 100_000)
   const { user, system } = process.cpuUsage(before)
   expect((user + system) / 1000 / 5).toBeLessThan(30)
+})
+
+test('a service is counted by task from the first question on, and what came before it is no data', () => {
+  const tasks = new TaskAggregates()
+  tasks.add(event({ timeMs: T, task: 'web/api[0]' }))
+  expect(tasks.read('web', T - 1000, null, T + 1000)).toMatchObject({ buckets: [], coverage: 0 })
+  tasks.add(event({ timeMs: T + 1500, task: 'web/api[0]' }))
+  tasks.add(event({ timeMs: T + 1600, task: 'web/api[1]', status: 500, user: 'eve' }))
+  tasks.add(event({ timeMs: T + 1700, service: 'api', task: 'api/api[0]' }))
+  const answer = tasks.read('web', T + 1000, null, T + 3000)
+  expect(answer.coverage).toBe(1)
+  expect(answer.buckets.map(({ arm, requests, failing }) => [arm, requests, failing])).toEqual([
+    ['web/api[0]', 1, 0],
+    ['web/api[1]', 1, 1],
+  ])
+  expect(answer.failingUsers).toEqual([{ user: 'eve', arm: 'web/api[1]', firstMs: T + 1600 }])
+  expect(tasks.read('api', T + 1000, null, T + 3000).buckets, 'nobody had asked for it').toEqual([])
+})
+
+test('what nobody asks for is not counted by task any more, and no more services than a bound', () => {
+  const tasks = new TaskAggregates()
+  for (let i = 0; i < TASK_SERVICES_MAX; i += 1) tasks.read(`s${i}`, T, null, T)
+  tasks.read('web', T, null, T)
+  tasks.add(event({ timeMs: T + 100 }))
+  expect(tasks.read('web', T, null, T + 1000)).toMatchObject({ buckets: [], coverage: 0 })
+  tasks.trim(T + TASK_UNASKED_MS + 1)
+  tasks.read('web', T, null, T + TASK_UNASKED_MS + 1)
+  tasks.add(event({ timeMs: T + TASK_UNASKED_MS + 100 }))
+  expect(tasks.read('web', T + TASK_UNASKED_MS + 1, null, T + TASK_UNASKED_MS + 1000).buckets).toHaveLength(1)
 })

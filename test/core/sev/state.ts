@@ -4,7 +4,7 @@ import type { CommandDef, QueryDef } from '../../../src/core/contracts/operation
 import { isRefusal, type MusterError } from '../../../src/core/kernel/errors.ts'
 import { sevSystem } from '../../../src/core/sev/system.ts'
 import { createEntryRegistry } from '../../../src/server/state/entry-registry.ts'
-import { stateDigest } from '../../../src/server/state/state-schema.ts'
+import { stateDigest } from '../../../src/server/state/state-digest.ts'
 import { newState } from '../../support/state.ts'
 import type { OpenDb } from '../../../src/server/state/state-db.ts'
 import type { z } from 'zod'

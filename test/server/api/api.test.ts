@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createApi } from '../../../src/server/api/api.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
+import { refuse } from '../../../src/core/kernel/errors.ts'
 import type { Caller } from '../../../src/server/api/roles.ts'
 import { openToy, toySystem } from '../../support/toy.ts'
 
@@ -127,4 +128,19 @@ test('every operation has a route in the OpenAPI document, with its role', async
   expect(Object.keys(document.paths)).toEqual(
     expect.arrayContaining(['/v1/toy/letter/write', '/v1/toy/letter/list', '/v1/toy/letter/burn']),
   )
+})
+
+test('of a state that is not what other servers have nothing is read and nothing decided on it, and it is said why', async () => {
+  const reason = refuse('DELOS_STATE_SPLIT', 'all differ')
+  toy.control.copy.setDistrusted(reason, { isWrong: false, agreed: 0 })
+  for (const path of ['/v1/toy/letter/list', '/v1/toy/letter/write']) {
+    const refused = await post(path, path.endsWith('write') ? { to: 'a' } : {})
+    expect([refused.statusCode, refused.json().error.code]).toEqual([503, 'DELOS_STATE_SPLIT'])
+    expect(refused.json().error.hint).toContain('muster up')
+  }
+  expect(toy.control.tail()).toBe(1)
+  expect((await local.inject('/healthz')).json()).toMatchObject({ ok: true, trouble: 'all differ' })
+  toy.control.copy.setTrusted()
+  expect((await post('/v1/toy/letter/write', { to: 'a' })).statusCode).toBe(200)
+  expect((await local.inject('/healthz')).json()).toMatchObject({ trouble: null })
 })

@@ -83,7 +83,14 @@ export async function openDelosServer(root?: string): Promise<DelosServer> {
       })
       const controlChain = chain as unknown as VirtualLog
       const store = await openControlStore({ ...shared, control: controlChain, state: control.copy })
-      const fleet = { control: controlChain, kv: store.chain, members: store.members, peers, self: BigInt(`0x${identity.server}`) }
+      const fleet = {
+        control: controlChain,
+        kv: store.chain,
+        members: store.members,
+        states: store.states,
+        peers,
+        self: BigInt(`0x${identity.server}`),
+      }
       const wiring = wireDelos({ host: hostOf(control), control, store, etcd: () => etcd, fleet })
       const domains = [{ systems: [delosSystem], control }]
       const options = {

@@ -52,8 +52,8 @@ test.skipIf(straceMissing !== null)(
   () => {
     const dir = mkdtempSync(join(tmpdir(), 'muster-eio-'))
     try {
-      // strace counts by thread, so there is one. Opening writes nothing of an empty log; making the first file is writes 1 and 2, the first append 3, the second 4, which fails.
-      const inject = ['-f', '-qq', '-e', 'trace=pwrite64', '-e', 'inject=pwrite64:error=EIO:when=4', '-o', '/dev/null']
+      // strace counts by thread, so there is one. Opening writes nothing of an empty log; making the first file is write 1, the first append 2, the second 3, which fails.
+      const inject = ['-f', '-qq', '-e', 'trace=pwrite64', '-e', 'inject=pwrite64:error=EIO:when=3', '-o', '/dev/null']
       const fixture = join(import.meta.dirname, '../../fixtures/log-after-eio.ts')
       const said = JSON.parse(
         execFileSync('strace', [...inject, process.execPath, fixture, join(dir, 'log')], {

@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { MusterError } from '../../../src/core/kernel/errors.ts'
 import { encodeSegmentHeader } from '../../../src/core/delos/log/segment.ts'
 import { openFileLoglet, type FileLoglet } from '../../../src/server/delos/file-loglet.ts'
+import { paceOf, prepareSegment } from '../../../src/server/delos/segment-files.ts'
 
 let dir: string
 beforeEach(() => {
@@ -109,6 +110,48 @@ describe('appending and reading', () => {
     expect(again.head()).toBe(log.head())
     expect(texts(again)).toHaveLength(51 - again.head())
     await again.close()
+  })
+})
+
+describe('a log that was begun before its first append', () => {
+  test('has its first file in its place, is opened again without an entry, and is written to as any other', async () => {
+    const log = await openFileLoglet(dir, SMALL)
+    await log.begin(true)
+    expect(segments()).toEqual(['0000000000000001.seg'])
+    await log.close()
+    const again = await openFileLoglet(dir, SMALL)
+    expect([again.repaired, again.isSealed, again.head(), again.checkTail()]).toEqual([null, false, 1, 1])
+    await again.begin(true)
+    expect(await again.append([text('a')])).toBe(1)
+    for (let i = 2; i < 100; i += 1) await again.append([text('x'.repeat(100))])
+    expect(segments().length).toBeGreaterThan(1)
+    await again.close()
+    const last = await openFileLoglet(dir, SMALL)
+    expect([last.repaired, last.checkTail(), texts(last)[0]]).toEqual([null, 100, '1:a'])
+    await last.close()
+  })
+})
+
+describe('the next segment file', () => {
+  const BYTES = 3 * 1024 * 1024
+  const prepared = (): Buffer => readFileSync(join(dir, 'next.prepared'))
+
+  test('is full of zeros, whether it was made at once, in slices, or hurried on in the middle', async () => {
+    for (const hurry of ['at once', 'never', 'later']) {
+      const pace = paceOf(hurry === 'at once')
+      const making = prepareSegment(dir, BYTES, pace)
+      if (hurry === 'later') setTimeout(() => (pace.isHurried = true), 2)
+      closeSync(await making)
+      expect(prepared().equals(Buffer.alloc(BYTES))).toBe(true)
+    }
+  })
+
+  test('that nobody wants any more is left, and gone', async () => {
+    const pace = paceOf(false)
+    const making = prepareSegment(dir, 64 * BYTES, pace)
+    pace.isGivenUp = true
+    await expect(making).rejects.toThrow('closed')
+    expect(readdirSync(dir)).toEqual([])
   })
 })
 

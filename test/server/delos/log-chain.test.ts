@@ -11,7 +11,7 @@ import { noteLogMoves } from '../../../src/server/delos/log-moves.ts'
 import { encodeBatch } from '../../../src/server/state/entry-batch.ts'
 import { newState } from '../../support/state.ts'
 
-const UNSAID = { region: null, syncP50Ms: null, syncP99Ms: null, clockOffMs: null }
+const UNSAID = { state: null, region: null, syncP50Ms: null, syncP99Ms: null, clockOffMs: null }
 
 const entry = (position: number): Entry => ({ position, type: 'toy.X', v: 1, at: 0, actor: 'user:a', body: {} })
 

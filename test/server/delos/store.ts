@@ -8,7 +8,7 @@ import { MusterError } from '../../../src/core/kernel/errors.ts'
 import type { ControlLog } from '../../../src/server/state/control-log.ts'
 import { openTestLog } from '../../support/log.ts'
 import { openStateDb } from '../../../src/server/state/state-db.ts'
-import { stateDigest } from '../../../src/server/state/state-schema.ts'
+import { stateDigest } from '../../../src/server/state/state-digest.ts'
 
 /** A system on a real log in a directory of its own, with a clock that stands until it is moved. */
 export interface Store {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { eventually } from '../../support/eventually.ts'
 import type { Flight } from './fake-log.ts'
 import { openFakeFleet, rowsOf, settled, take, type FakeFleet } from './fleet.ts'
 
@@ -257,4 +258,21 @@ test('a server that starts again goes on where its database ends', async () => {
   await fleet.restart(1)
   fleet.world.servers[1]?.give()
   expect([keys(1), control(1).tail()]).toEqual([['a', 'b', 'c'], 4])
+})
+
+test('a position that is to be skipped while a batch is on its way: the batch is answered, and the state is made without the position', async () => {
+  await elect(0)
+  const first = take(control(0), 'a', 's0')
+  await settled()
+  await commit()
+  await first
+  const second = take(control(0), 'b', 's0')
+  await settled()
+  fleet.world.skips.push({ position: 1, reason: 'the test says so' })
+  fleet.world.servers[0]?.hear()
+  await commit()
+  expect(await second).toMatchObject({ code: 'taken' })
+  await settled()
+  await eventually('a state without it', 5000, () => keys(0).join() === 'b')
+  expect(control(0).copy.skipped()).toEqual([1])
 })

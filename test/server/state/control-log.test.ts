@@ -9,7 +9,7 @@ import { refuse } from '../../../src/core/kernel/errors.ts'
 import type { ControlLog } from '../../../src/server/state/control-log.ts'
 import { openTestLog } from '../../support/log.ts'
 import { openStateDb } from '../../../src/server/state/state-db.ts'
-import { stateDigest } from '../../../src/server/state/state-schema.ts'
+import { stateDigest } from '../../../src/server/state/state-digest.ts'
 
 const added = defineEntry({
   type: 'toy.Added',
@@ -23,10 +23,21 @@ const added = defineEntry({
     )
   },
 })
+/** Each is a row of its own. */
+const noted = defineEntry({
+  type: 'toy.Noted',
+  body: z.object({ text: z.string() }),
+  apply: (db, { text }) => {
+    db.run('INSERT INTO toy_note(text) VALUES (?)', text)
+  },
+})
 const toy: System = {
   name: 'toy',
-  tables: ['CREATE TABLE toy_sum (name TEXT PRIMARY KEY, total INTEGER NOT NULL, position INTEGER NOT NULL)'],
-  entries: [added],
+  tables: [
+    'CREATE TABLE toy_sum (name TEXT PRIMARY KEY, total INTEGER NOT NULL, position INTEGER NOT NULL)',
+    'CREATE TABLE toy_note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)',
+  ],
+  entries: [added, noted],
   operations: [],
   controllers: [],
 }
@@ -88,6 +99,34 @@ test('a plan applies although the log moved on elsewhere, and is refused when it
   expect(total('a')).toBe(5)
   await expect(add('a', 4, first.id)).rejects.toMatchObject({ code: 'PLAN_STALE' })
   expect(total('a')).toBe(5)
+})
+
+test('a plan that touches no row is applied once: not again, not twice at once, nor when the same was done without it', async () => {
+  const note = (text: string, applyPlan?: string) =>
+    control.submit({ actor: 'user:test', applyPlan }, () => ({ entries: [noted.of({ text })], value: () => undefined }))
+  const planned = async (text: string): Promise<string> =>
+    (await control.plan({ actor: 'user:test' }, () => ({ entries: [noted.of({ text })], value: () => undefined }))).id
+  const notes = (): number => control.db.get<{ n: number }>('SELECT count(*) AS n FROM toy_note')?.n ?? 0
+  const stale = { code: 'PLAN_STALE' }
+
+  const once = await planned('a')
+  await note('b')
+  await note('a', once)
+  await expect(note('a', once)).rejects.toMatchObject(stale)
+  await control.close()
+  control = await open()
+  await expect(note('a', once)).rejects.toMatchObject(stale)
+  expect(notes()).toBe(2)
+
+  const twice = await planned('c')
+  const both = await Promise.allSettled([note('c', twice), note('c', twice)])
+  expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+  const late = await planned('d')
+  await note('d')
+  await expect(note('d', late)).rejects.toMatchObject(stale)
+  // What is planned anew is meant anew.
+  await note('d', await planned('d'))
+  expect(notes()).toBe(5)
 })
 
 test('a state database that was removed is built again with identical content', async () => {

@@ -24,6 +24,8 @@ export class FakeLogWorld {
   readonly servers: FakeServer[] = []
   /** read barriers fail, as without a majority */
   isCut = false
+  /** position of the first batch that the log still has */
+  head = 1
   /** positions that are to be passed over */
   readonly skips: RegisterValue['skips'] = []
 
@@ -137,13 +139,13 @@ class FakeServer {
         return () => this.#roleListeners.delete(listener)
       },
       tail: () => this.#given + 1,
-      head: () => 1,
+      head: () => world.head,
       value: () => this.#value(),
       onValue: (listener) => {
         this.#valueListeners.add(listener)
         return () => this.#valueListeners.delete(listener)
       },
-      localHead: () => 1,
+      localHead: () => world.head,
       localTail: () => null,
       read: (first, max) =>
         world.committed

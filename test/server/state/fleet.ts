@@ -8,7 +8,7 @@ import { MusterError, refuse } from '../../../src/core/kernel/errors.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
 import { openStateDb } from '../../../src/server/state/state-db.ts'
-import { stateDigest } from '../../../src/server/state/state-schema.ts'
+import { stateDigest } from '../../../src/server/state/state-digest.ts'
 import { FakeLogWorld } from './fake-log.ts'
 
 /** `seen`: rows that were there when it was decided; a row keeps whether that was so when it was applied, and how often it was. */
@@ -74,8 +74,12 @@ export interface FakeFleet {
   /** Ends a server, which never hears what becomes of its last batch, and starts it again from its database. */
   restart: (server: number) => Promise<void>
   digests: () => string[]
+  dbFile: (server: number) => string
   close: () => Promise<void>
 }
+
+/** Positions between two digests of the state. */
+export const MARK_EVERY = 4
 
 export async function openFakeFleet(count: number): Promise<FakeFleet> {
   const dir = mkdtempSync(join(tmpdir(), 'muster-fleet-'))
@@ -85,7 +89,7 @@ export async function openFakeFleet(count: number): Promise<FakeFleet> {
   const open = (server: number): Promise<ControlLog> =>
     openControlLog({
       openLog: async (from) => (servers[server] as (typeof servers)[number]).open(from),
-      ...{ dbFile: dbFile(server), systems: [toySystem], clock: () => 1000, log: createLogger(null) },
+      ...{ dbFile: dbFile(server), systems: [toySystem], clock: () => 1000, log: createLogger(null), markEvery: MARK_EVERY },
       onFatal: (error) => {
         throw error
       },
@@ -93,6 +97,7 @@ export async function openFakeFleet(count: number): Promise<FakeFleet> {
   const fleet: FakeFleet = {
     world,
     controls: [],
+    dbFile,
     restart: async (server) => {
       let isClosed = false
       const closing = (fleet.controls[server] as ControlLog).close().then(() => (isClosed = true))

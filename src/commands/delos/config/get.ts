@@ -7,11 +7,12 @@ export default class ConfigGet extends QueryCommand<typeof operation> {
   static override operation = operation
   static override summary = 'Read a configuration, as a reader gets it or in one version.'
   static override description =
-    'Prints the text alone; -o wide adds version, author and what is on trial. A name that does not exist exits with 3.'
+    'Prints the text alone; -o wide adds version, author and what is on trial. A task of this fleet is a reader by its name, $MUSTER_TASK; ' +
+    'who is no reader gets the active version. A name that does not exist exits with 3.'
   static override args = { config: Args.string({ required: true, description: 'its name' }) }
   static override flags = {
     reader: Flags.string({
-      description: 'who reads, e.g. a host: a share of them gets a version on trial',
+      description: 'who reads, e.g. a host: a share of them gets a version on trial [$MUSTER_TASK]',
       helpValue: 'ID',
       exclusive: ['version'],
     }),
@@ -24,7 +25,8 @@ export default class ConfigGet extends QueryCommand<typeof operation> {
   ]
 
   input({ args, flags }: Parsed<typeof ConfigGet>): InputOf<typeof operation> {
-    return defined({ name: args.config, reader: flags.reader, version: flags.version })
+    const reader = flags.reader ?? (process.env['MUSTER_TASK'] || undefined)
+    return defined({ name: args.config, reader: flags.version === undefined ? reader : undefined, version: flags.version })
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {

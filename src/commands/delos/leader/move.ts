@@ -37,8 +37,8 @@ export default class LeaderMove extends StoreCommand {
   private async prefer(wish: string, flags: StoreFlags & { plan: boolean; yes: boolean }): Promise<void> {
     const region = regionOf(wish)
     if (!this.isOfContext(flags))
-      throw new MusterError('USAGE', '--prefer is for the servers of a context; a store has no such wish', {
-        hint: 'Move its leader with --to, now and for once.',
+      throw new MusterError('USAGE', '--prefer is kept for servers of `muster up`; those of `muster delos serve` have no such wish', {
+        hint: 'Hand over once with `muster delos leader move --to NAME`; `muster delos member ls` names the servers and their regions.',
       })
     const text = region === null ? 'Any server may lead.' : `A server in ${region} leads whenever one is reached and has caught up.`
     if (!(await this.isAgreed({ text, danger: 'low' }, flags))) return

@@ -46,6 +46,17 @@ export const lowSpace = (target: string, freeBytes: number | null): Seen[] =>
     ? [{ kind: 'NOSPACE', target, text: `the disk of ${target} has less than ${FREE_BYTES_MIN / 1024 ** 2} MiB left` }]
     : []
 
+/** Servers whose state of the control log is not that of the others; where no majority has one, that is one condition of all of them. */
+export function wrongStates(servers: readonly { name: string; kind: 'odd' | 'split' | 'anew'; text: string }[]): Seen[] {
+  const split = servers.find(({ kind }) => kind === 'split')
+  return [
+    ...(split === undefined ? [] : [{ kind: 'CORRUPT' as const, target: 'control', text: split.text }]),
+    ...servers.flatMap(({ name, kind, text }) =>
+      kind === 'split' ? [] : [{ kind: 'CORRUPT' as const, target: name, text: `${name}: ${text}` }],
+    ),
+  ]
+}
+
 type Told = Pick<ServerPage, 'name' | 'leader' | 'sync' | 'disk' | 'alarms' | 'archive' | 'certificates' | 'now'>
 
 /** What the servers of a store tell of themselves that somebody has to know of; `pages` are of those that answer. */

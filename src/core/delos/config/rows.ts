@@ -15,6 +15,8 @@ export interface ConfigRow {
   canary_ppm: number | null
   /** log time in ms at which a trial without a verdict ends */
   canary_until: number | null
+  /** a trial is good once fewer requests than this are shown to fail, parts per million */
+  canary_good_below: number | null
 }
 
 export interface ConfigVersionRow {
@@ -39,6 +41,11 @@ export function configRow(db: ReadDb, name: string): ConfigRow | null {
 
 export function versionRow(db: ReadDb, name: string, version: number): ConfigVersionRow | null {
   return db.get<ConfigVersionRow>('SELECT * FROM delos_config_version WHERE name = ? AND version = ?', name, version) ?? null
+}
+
+/** All of them, by name. */
+export function configRows(db: ReadDb): ConfigRow[] {
+  return db.all<ConfigRow>('SELECT * FROM delos_config ORDER BY name')
 }
 
 /** Configurations on trial. */

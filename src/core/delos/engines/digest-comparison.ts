@@ -1,4 +1,7 @@
-/** The digest of a server's rows after a position of the log (`kv/digest.ts`): equal on all servers that have no damage and no defect. */
+/**
+ * The digest of what a server made of the log up to a position (of the store: `kv/digest.ts`; of muster's own state: `server/state/state-digest.ts`):
+ * equal on all servers that have no damage and no defect.
+ */
 export interface DigestMark {
   readonly position: number
   readonly digest: number
@@ -20,7 +23,7 @@ const FINE: DigestVerdict = { kind: 'fine' }
 
 /**
  * Compares the digests of servers at the same positions (delos, 3.7). Soft: what is not heard is not judged; what was once found is kept
- * until the process ends, since memory that was wrong does not become right.
+ * as long as the copy is, since what was wrong does not become right; what nobody knew is known when a majority is alike again.
  * @param servers how many have a copy, this one among them
  * @param every positions between two marks, the same everywhere
  */
@@ -40,9 +43,10 @@ export class DigestComparison {
     return this.#verdict
   }
 
-  /** The last own marks, to be told to the others. */
+  /** The last own marks, to be told to the others; of a copy that nobody knows to be right none after that was found. */
   marks(): DigestMark[] {
-    return [...this.#own].map(([position, digest]) => ({ position, digest }))
+    const last = this.#verdict.kind === 'split' ? this.#verdict.position : Number.POSITIVE_INFINITY
+    return [...this.#own].flatMap(([position, digest]) => (position <= last ? [{ position, digest }] : []))
   }
 
   isMark(position: number): boolean {
@@ -71,11 +75,17 @@ export class DigestComparison {
     this.#others.clear()
   }
 
+  /** What is compared here is another copy from now on: what was found of the one before says nothing of it. */
+  beginAnew(): void {
+    this.#own.clear()
+    this.#verdict = FINE
+  }
+
   /** Newest position at which a majority, this server among it, was found to be alike; 0: none yet. */
   agreedPosition(): number {
     let agreed = 0
     for (const [position, digest] of this.#own) {
-      if ((this.#votes(position).get(digest)?.length ?? 0) * 2 > this.#servers()) agreed = Math.max(agreed, position)
+      if (this.#isMajority(this.#votes(position).get(digest))) agreed = Math.max(agreed, position)
     }
     return agreed
   }
@@ -85,7 +95,7 @@ export class DigestComparison {
     const odd = new Set<string>()
     for (const [position, digest] of this.#own) {
       const votes = this.#votes(position)
-      if ((votes.get(digest)?.length ?? 0) * 2 <= this.#servers()) continue
+      if (!this.#isMajority(votes.get(digest))) continue
       for (const [other, voters] of votes) if (other !== digest) for (const voter of voters) odd.add(voter)
     }
     return [...odd]
@@ -102,23 +112,30 @@ export class DigestComparison {
     return votes
   }
 
+  #isMajority(voters: readonly string[] | undefined): boolean {
+    return (voters?.length ?? 0) * 2 > this.#servers()
+  }
+
   #judge(position: number): void {
     const mine = this.#own.get(position)
     if (mine === undefined || this.#verdict.kind === 'odd') return
     const votes = this.#votes(position)
+    // Others made their copies anew, and now have what is here: so this one was right.
+    if (this.#verdict.kind === 'split' && position > this.#verdict.position && this.#isMajority(votes.get(mine))) this.#verdict = FINE
     if (votes.size < 2) return
     let heard = 0
     let largest = 0
     for (const [digest, voters] of votes) {
       heard += voters.length
       largest = Math.max(largest, voters.length)
-      if (voters.length * 2 > this.#servers() && digest !== mine) {
+      if (this.#isMajority(voters) && digest !== mine) {
         this.#verdict = { kind: 'odd', position, mine, theirs: digest }
         return
       }
     }
     // Even all that were not heard yet could not make a majority of the largest group.
-    if ((largest + this.#servers() - heard) * 2 <= this.#servers()) this.#verdict = { kind: 'split', position }
+    if ((largest + this.#servers() - heard) * 2 <= this.#servers() && this.#verdict.kind === 'fine')
+      this.#verdict = { kind: 'split', position }
   }
 }
 

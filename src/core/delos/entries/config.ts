@@ -2,7 +2,15 @@ import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
 import type { Db } from '../../contracts/storage.ts'
 import { formatDuration, formatShare } from '../../kernel/units.ts'
-import { canarySchema, configBodySchema, configNameSchema, configVersionSchema, utf8Bytes, verdictSchema } from '../config/schema.ts'
+import {
+  canarySchema,
+  configBodySchema,
+  configNameSchema,
+  configVersionSchema,
+  GOOD_BELOW_PPM_DEFAULT,
+  utf8Bytes,
+  verdictSchema,
+} from '../config/schema.ts'
 
 /** History: so many versions whatever their age, and every version that is younger than this. */
 export const HISTORY_VERSIONS = 100
@@ -24,15 +32,17 @@ export const configProposed = defineEntry({
     },
   apply: (db, { name, version, service, body, schema, canary }, meta) => {
     db.run(
-      `INSERT INTO delos_config (name, service, latest, active, proposed, canary_ppm, canary_until) VALUES (?, ?, ?, NULL, ?, ?, ?)
+      `INSERT INTO delos_config (name, service, latest, active, proposed, canary_ppm, canary_until, canary_good_below)
+       VALUES (?, ?, ?, NULL, ?, ?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET service = excluded.service, latest = excluded.latest, proposed = excluded.proposed,
-         canary_ppm = excluded.canary_ppm, canary_until = excluded.canary_until`,
+         canary_ppm = excluded.canary_ppm, canary_until = excluded.canary_until, canary_good_below = excluded.canary_good_below`,
       name,
       service,
       version,
       version,
       canary?.sharePpm ?? null,
       canary === null ? null : meta.at + canary.forMs,
+      canary === null ? null : (canary.goodBelowPpm ?? GOOD_BELOW_PPM_DEFAULT),
     )
     db.run(
       `INSERT INTO delos_config_version (name, version, state, author, at, schema, bytes, body) VALUES (?, ?, 'proposed', ?, ?, ?, ?, ?)`,
@@ -111,7 +121,11 @@ export const configRolledBack = defineEntry({
 })
 
 function serveOnly(db: Db, name: string, version: number): void {
-  db.run('UPDATE delos_config SET active = ?, proposed = NULL, canary_ppm = NULL, canary_until = NULL WHERE name = ?', version, name)
+  db.run(
+    'UPDATE delos_config SET active = ?, proposed = NULL, canary_ppm = NULL, canary_until = NULL, canary_good_below = NULL WHERE name = ?',
+    version,
+    name,
+  )
 }
 
 export const CONFIG_ENTRIES = [configProposed, configActivated, configCanaryJudged, configRolledBack] as const

@@ -1,7 +1,9 @@
 import { z } from 'zod'
-import { defineQuery } from '../../contracts/operation.ts'
+import { defineAction, defineQuery } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
+import type { CanarySoft } from '../config/canary.ts'
 import { lineDiff } from '../config/line-diff.ts'
+import type { ConfigReader } from '../config/readers.ts'
 import { configRow, unknownConfig, versionFor, versionRow, type ConfigRow, type ConfigVersionRow } from '../config/rows.ts'
 import { configNameSchema, configVersionSchema, verdictSchema, versionStateSchema } from '../config/schema.ts'
 
@@ -167,4 +169,63 @@ function before(db: ReadDb, row: ConfigRow, version: ConfigVersionRow): number |
   return row.active === version.version ? null : row.active
 }
 
-export const configLookOperations = [configGet, configList, configHistory, configDiff]
+const count = z.number().int().min(0)
+const ms = z.number().int()
+
+export const configReaders = defineAction({
+  name: 'delos.config.readers',
+  summary: 'Show who reads a configuration, in which version, and what is seen of one on trial.',
+  isMutation: false,
+  input: z.object({
+    /** absent: counts of all configurations */
+    name: configNameSchema.optional(),
+  }),
+  output: z.object({
+    /** since when readers are noted: the server that leads knows those who read since then */
+    sinceMs: ms,
+    configs: z.array(
+      z.object({
+        name: z.string(),
+        active: configVersionSchema.nullable(),
+        /** versions that readers were given last */
+        versions: z.array(z.object({ version: configVersionSchema, readers: count, lastMs: ms })),
+        /** of the one that was asked for, by name */
+        readers: z.array(z.object({ reader: z.string(), version: configVersionSchema, sinceMs: ms, lastMs: ms })),
+        trial: canaryAnswer
+          .extend({
+            /** null: it cannot tell, or not yet */
+            verdict: verdictSchema.nullable(),
+            text: z.string(),
+          })
+          .nullable(),
+      }),
+    ),
+  }),
+})
+
+export type ConfigReadersAnswer = z.input<typeof configReaders.output>
+
+/** The answer to {@link configReaders} about one configuration. */
+export function readersAnswer(
+  row: ConfigRow,
+  read: readonly ConfigReader[],
+  isWhole: boolean,
+  opinion: CanarySoft['opinion'],
+): ConfigReadersAnswer['configs'][number] {
+  const versions = new Map<number, { version: number; readers: number; lastMs: number }>()
+  for (const { version, lastMs } of read) {
+    const known = versions.get(version) ?? { version, readers: 0, lastMs: 0 }
+    versions.set(version, { version, readers: known.readers + 1, lastMs: Math.max(known.lastMs, lastMs) })
+  }
+  const canary = canaryOf(row)
+  const word = canary && opinion(row.name, canary.version)
+  return {
+    name: row.name,
+    active: row.active,
+    versions: [...versions.values()].toSorted((a, b) => b.version - a.version),
+    readers: isWhole ? [...read] : [],
+    trial: canary && { ...canary, verdict: word?.verdict ?? null, text: word?.text ?? 'nothing is seen of it yet' },
+  }
+}
+
+export const configLookOperations = [configGet, configList, configHistory, configDiff, configReaders]

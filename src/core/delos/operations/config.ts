@@ -8,6 +8,7 @@ import { schemaProblem } from '../config/json-schema-form.ts'
 import type { JsonSchema } from '../config/json-schema-parts.ts'
 import { schemaIssues } from '../config/json-schema.ts'
 import { countChanges, lineDiff } from '../config/line-diff.ts'
+import { judged } from '../config/judged.ts'
 import { configRow, unknownConfig, versionRow, type ConfigRow } from '../config/rows.ts'
 import {
   CANARY_MS_DEFAULT,
@@ -17,10 +18,12 @@ import {
   configBodySchema,
   configNameSchema,
   configVersionSchema,
+  GOOD_BELOW_PPM_DEFAULT,
+  goodBelowSchema,
   verdictSchema,
   versionStateSchema,
 } from '../config/schema.ts'
-import { configActivated, configCanaryJudged, configProposed, configRolledBack } from '../entries/config.ts'
+import { configActivated, configProposed, configRolledBack } from '../entries/config.ts'
 
 const setAnswer = z.object({
   name: configNameSchema,
@@ -48,6 +51,8 @@ export const configSet = defineCommand({
     expect: z.number().int().min(0).optional(),
     /** parts per million of the readers who get it first; absent: everybody at once */
     canaryPpm: z.number().int().min(1).max(1_000_000).optional(),
+    /** a trial is good once it is shown that fewer requests than this fail, parts per million */
+    goodBelowPpm: goodBelowSchema.default(GOOD_BELOW_PPM_DEFAULT),
     canaryForMs: z.number().int().min(CANARY_MS_MIN).max(CANARY_MS_MAX).default(CANARY_MS_DEFAULT),
     /** the service it concerns, so that its incidents show the change; absent: as it was */
     service: z.string().min(1).max(256).nullable().optional(),
@@ -78,7 +83,8 @@ export const configSet = defineCommand({
     }
     const version = (row?.latest ?? 0) + 1
     const which = { name: input.name, version, service }
-    const canary = input.canaryPpm === undefined ? null : { sharePpm: input.canaryPpm, forMs: input.canaryForMs }
+    const canary =
+      input.canaryPpm === undefined ? null : { sharePpm: input.canaryPpm, forMs: input.canaryForMs, goodBelowPpm: input.goodBelowPpm }
     const proposed = configProposed.of({ ...which, body: input.body, schema, canary })
     return {
       entries: canary === null ? [proposed, configActivated.of({ ...which, previous })] : [proposed],
@@ -111,26 +117,24 @@ export const configJudge = defineCommand({
   output: z.object({ name: z.string(), version: configVersionSchema, verdict: verdictSchema, active: configVersionSchema }),
   decide: (db, { name, version, verdict, reason }) => {
     const row = configRow(db, name)
-    const judged = versionRow(db, name, version)
-    if (row === null || judged === null) return unknownConfig(name, version)
+    const found = versionRow(db, name, version)
+    if (row === null || found === null) return unknownConfig(name, version)
     // A judge that lost the answer asks again.
-    if (judged.verdict === verdict && row.active !== null) {
+    if (found.verdict === verdict && row.active !== null) {
       const answer = { name, version, verdict, active: row.active }
       return { entries: [], reply: () => answer }
     }
     if (row.proposed !== version || row.active === null) {
       const now = row.proposed === null ? 'nothing of it is on trial' : `version ${row.proposed} is on trial`
-      return refuse('DELOS_CONFLICT', `${name} ${version} is ${judged.state}; ${now}.`, {
+      return refuse('DELOS_CONFLICT', `${name} ${version} is ${found.state}; ${now}.`, {
+        ...(found.state === 'rolled-back'
+          ? { hint: `Give it to all readers with \`muster delos config rollback ${name} --to ${version}\`.` }
+          : {}),
         details: { name, version, proposed: row.proposed },
       })
     }
-    const which = { name, version, service: row.service }
-    const outcome =
-      verdict === 'pass'
-        ? configActivated.of({ ...which, previous: row.active })
-        : configRolledBack.of({ ...which, to: row.active, reason: reason === '' ? 'judged bad' : reason })
     return {
-      entries: [configCanaryJudged.of({ name, version, verdict, reason }), outcome],
+      entries: judged({ name, version, service: row.service, active: row.active }, verdict, reason),
       reply: (after) => ({ name, version, verdict, active: must(configRow(after, name)?.active, 'the active version') }),
     }
   },

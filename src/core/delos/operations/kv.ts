@@ -29,10 +29,20 @@ export const kvGet = defineAction({
   isMutation: false,
   input: z.object({
     ...readFields,
+    /** a key of before: go on behind it; with that answer's `revision`, pages show one state */
+    after: keysFields.key.optional(),
+    isAfterBase64: z.boolean().default(false),
     /** from the server that is asked, as it knows it, instead of as of everything acknowledged before */
     isSerializable: z.boolean().default(false),
   }),
-  output: z.object({ revision: revisionSchema, count: z.number().int(), more: z.boolean(), kvs: z.array(kvSchema) }),
+  output: z.object({
+    revision: revisionSchema,
+    /** all of them, behind `after` */
+    count: z.number().int(),
+    /** others follow: behind `limit`, or because the values are some mebibytes already */
+    more: z.boolean(),
+    kvs: z.array(kvSchema),
+  }),
 })
 
 const conditions = {

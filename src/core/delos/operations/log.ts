@@ -65,6 +65,8 @@ export const status = defineAction({
         region: z.string().nullable(),
         /** why it is not reached; null: it is */
         trouble: z.string().nullable(),
+        /** what is wrong with the state that it made of the control log; null: nothing is known of that */
+        state: z.string().nullable(),
         /** batches that it is behind; null: not known, as all that follows */
         lag: z.number().int().nullable(),
         /** a write of the log until fdatasync returned, ms */

@@ -31,14 +31,37 @@ type Compact = z.output<typeof kvCompact.input>
 export const get: StoreOperation<Get, z.output<typeof kvGet.output>> = {
   plan: null,
   run: function* (input) {
-    const range = rangeIn(input)
-    if (isRefusal(range)) return range
-    const answer = yield* readAt(range, input)
-    if (isRefusal(answer)) return answer
-    const { header, count, more, kvs } = answer
-    return { revision: header.revision, count, more, kvs: kvs.map(kvView) }
+    const whole = rangeIn(input)
+    if (isRefusal(whole)) return whole
+    const after = input.after === undefined ? null : keyIn(input.after, input.isAfterBase64)
+    if (isRefusal(after)) return after
+    const range = after === null ? whole : behind(after, whole)
+    const first = yield* readAt(range, { ...input, limit: Math.min(input.limit, partOf(input)) })
+    if (isRefusal(first)) return first
+    const { revision } = first.header
+    const kvs = [...first.kvs]
+    let { more } = first
+    let bytes = bytesOf(kvs)
+    while (more && kvs.length < input.limit && bytes < ANSWER_BYTES && !input.isCountOnly) {
+      const limit = Math.min(input.limit - kvs.length, partOf(input))
+      const part = yield* readAt(behind(kvs.at(-1)?.key ?? range.key, range), { ...input, revision, limit })
+      if (isRefusal(part)) return part
+      kvs.push(...part.kvs)
+      bytes += bytesOf(part.kvs)
+      more = part.more
+    }
+    return { revision, count: first.count, more, kvs: kvs.map(kvView) }
   },
 }
+
+/** Values of one answer. No list is so long that it takes much memory to answer: what follows is another answer. */
+const ANSWER_BYTES = 4 * 1_048_576
+/** Keys asked for at once: with the longest values that a store takes 96 MiB, which every server gives. */
+const PART_KEYS = 64
+
+const partOf = ({ isKeysOnly, limit }: Get): number => (isKeysOnly ? limit : PART_KEYS)
+const bytesOf = (kvs: readonly m.KeyValue[]): number => kvs.reduce((sum, { value }) => sum + value.length, 0)
+const behind = (key: m.Key, { range_end }: KeyRange): KeyRange => ({ key: `${key}\0`, range_end })
 
 /** A range as it stood; a revision that cannot be read is refused with the newest one that can. */
 export function* readAt(

@@ -3,6 +3,7 @@ const SLAB_BYTES_MIN = 4096
 const SLAB_BYTES_MAX = 65_536
 /** A rest smaller than this is not worth keeping. */
 const REST_BYTES_MIN = 512
+const NO_SLAB = new Uint8Array(0)
 const encoder = new TextEncoder()
 
 /**
@@ -10,14 +11,16 @@ const encoder = new TextEncoder()
  * likes. Lengths in front of a nested message are patched in afterwards (`begin` and `end`), so nothing is measured or copied first.
  */
 export class ByteWriter {
-  bytes: Uint8Array
+  bytes: Uint8Array = NO_SLAB
   /** where the next byte goes */
   at = 0
   /** first byte that is not taken yet */
   start = 0
+  /** of the next slab, which is made when there is something to write */
+  private slabBytes: number
 
   constructor(slabBytes = SLAB_BYTES_MIN) {
-    this.bytes = new Uint8Array(slabBytes)
+    this.slabBytes = slabBytes
   }
 
   get length(): number {
@@ -27,7 +30,7 @@ export class ByteWriter {
   /** Makes room for `count` more bytes; offsets of what was written since the last `take` stay as they are. */
   ensure(count: number): void {
     if (this.at + count <= this.bytes.length) return
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.at + count))
+    const grown = new Uint8Array(Math.max(this.slabBytes, this.bytes.length * 2, this.at + count))
     grown.set(this.bytes.subarray(this.start, this.at), this.start)
     this.bytes = grown
   }
@@ -38,7 +41,8 @@ export class ByteWriter {
     this.start = this.at
     if (this.bytes.length > SLAB_BYTES_MAX || this.bytes.length - this.at < Math.max(REST_BYTES_MIN, taken.length)) {
       // The next output is likely to be as long as this one: a slab in which it fits several times.
-      this.bytes = new Uint8Array(Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, taken.length * 4)))
+      this.slabBytes = Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, taken.length * 4))
+      this.bytes = NO_SLAB
       this.at = 0
       this.start = 0
     }

@@ -1,14 +1,15 @@
-import type { DeleteRangeResponse, KeyValue, RangeResponse, TxnResponse } from './messages.ts'
+import type { DeleteRangeResponse, KeyValue, PutResponse, RangeResponse, TxnResponse } from './messages.ts'
 
 /** What a pair takes in memory beside its bytes, about. */
 const PAIR_BYTES = 64
 
 /** About the bytes that the pairs in an answer take, also of those in a txn's; 0 of every other answer. */
 export function pairBytes(answer: object): number {
-  const { kvs, prev_kvs, responses } = answer as Partial<RangeResponse & DeleteRangeResponse & TxnResponse>
+  const { kvs, prev_kv, prev_kvs, responses } = answer as Partial<RangeResponse & PutResponse & DeleteRangeResponse & TxnResponse>
   let bytes = bytesOfAll(kvs) + bytesOfAll(prev_kvs)
-  for (const { response_range, response_delete_range, response_txn } of responses ?? [])
-    for (const part of [response_range, response_delete_range, response_txn]) if (part !== null) bytes += pairBytes(part)
+  if (prev_kv) bytes += pairLength(prev_kv) + PAIR_BYTES
+  for (const { response_range, response_put, response_delete_range, response_txn } of responses ?? [])
+    for (const part of [response_range, response_put, response_delete_range, response_txn]) if (part !== null) bytes += pairBytes(part)
   return bytes
 }
 

@@ -15,7 +15,7 @@ export interface JudgeState {
   /** how many of `parts` belong to the steps before */
   earlierParts: number
   /** failing users of this step since its gate was started */
-  gate: { canary: number; control: number; units: number }
+  gate: { parts: CountPart[]; canary: number; units: number }
   units: { canary: number; control: number }
   latency: LatencyState
   srm: { canary: number; control: number; controlSinceCanary: number }
@@ -43,7 +43,7 @@ export function startJudge(policy: JudgePolicy, fromMs: number, earlier: Earlier
     policy,
     parts: [...earlier.parts, { share: policy.share, canary: 0, control: 0, isRestart: earlier.parts.length > 0 }],
     earlierParts: earlier.parts.length,
-    gate: { canary: 0, control: 0, units: 0 },
+    gate: { parts: [], canary: 0, units: 0 },
     units: { canary: 0, control: 0 },
     latency: startLatency(earlier.latencyLogE),
     srm: { canary: 0, control: 0, controlSinceCanary: 0 },
@@ -80,8 +80,8 @@ export function observe(state: JudgeState, window: Window): JudgeState {
     ...state,
     parts: withCounts(state, window),
     gate: {
+      parts: withFailing(state.gate.parts, 0, state.policy, window),
       canary: state.gate.canary + canary.failing,
-      control: state.gate.control + control.failing,
       units: state.gate.units + canary.units,
     },
     units: { canary: state.units.canary + canary.units, control: state.units.control + control.units },
@@ -107,13 +107,39 @@ export function observe(state: JudgeState, window: Window): JudgeState {
 function withCounts(state: JudgeState, window: Window): CountPart[] {
   const marks = Math.floor((window.fromMs - state.fromMs) / RESTART_EVERY_MS)
   const parts = state.parts.slice()
-  while (parts.length - state.earlierParts <= marks) parts.push({ share: state.policy.share, canary: 0, control: 0, isRestart: true })
-  const last = parts.pop()
-  if (last) parts.push({ ...last, canary: last.canary + window.canary.failing, control: last.control + window.control.failing })
-  return parts
+  const starts = parts.slice(state.earlierParts).filter(({ isRestart }, i) => i === 0 || isRestart === true).length
+  for (let start = starts; start <= marks; start += 1) parts.push({ share: state.policy.share, canary: 0, control: 0, isRestart: true })
+  return withFailing(
+    parts,
+    parts.findLastIndex(({ isRestart }, i) => i === state.earlierParts || isRestart === true),
+    state.policy,
+    window,
+  )
+}
+
+/** The parts with the window's failing users in the one of its share, not before part `from`. */
+function withFailing(parts: readonly CountPart[], from: number, policy: JudgePolicy, window: Window): CountPart[] {
+  const share = policy.split === 'assigned' ? policy.share : observedShare(window)
+  // Where one arm had no requests there is nothing to compare.
+  if (share === null || window.canary.failing + window.control.failing === 0) return [...parts]
+  const at = parts.findIndex((part, i) => i >= from && part.share === share)
+  const { canary, control, ...rest } = parts[at] ?? { share, canary: 0, control: 0 }
+  const part = { ...rest, canary: canary + window.canary.failing, control: control + window.control.failing }
+  return at < 0 ? [...parts, part] : parts.with(at, part)
+}
+
+/** Steps of ln(odds) of an observed share: as few parts as fit, at an error far below every tolerance. */
+const ODDS_STEP = 0.05
+
+/** The canary's share of the window's requests, nearly; null: one arm had none. */
+function observedShare({ canary, control }: Window): number | null {
+  if (canary.units === 0 || control.units === 0) return null
+  const odds = Math.exp(ODDS_STEP * Math.round(Math.log(canary.units / control.units) / ODDS_STEP))
+  return odds / (1 + odds)
 }
 
 function isSrmBroken(state: JudgeState): boolean {
+  if (state.policy.split === 'observed') return false
   if (expectedCanaryUnits(state.srm.controlSinceCanary, state.policy.share) >= SRM_SILENT_EXPECTED) return true
   return srmLogE(state.srm.canary, state.srm.control, state.policy.share) >= SRM_LOG_THRESHOLD
 }
@@ -141,7 +167,7 @@ export function latencyOwnLogE(state: JudgeState): number {
 export function restartGate(state: JudgeState): JudgeState {
   return {
     ...state,
-    gate: { canary: 0, control: 0, units: 0 },
+    gate: { parts: [], canary: 0, units: 0 },
     latency: { ...state.latency, notSlower: [], floor: { units: 0, over: 0 } },
   }
 }
@@ -215,7 +241,7 @@ export function numbersOf(state: JudgeState): JudgeNumbers {
 /** Either the ratio is shown to be below ρ, or the canary's own rate below the floor. */
 function errorsGate(state: JudgeState): number {
   const { gate, policy } = state
-  const byRatio = gateLogE([{ share: policy.share, canary: gate.canary, control: gate.control }], policy.gateRatio)
+  const byRatio = gateLogE(gate.parts, policy.gateRatio)
   return Math.max(byRatio, floorLogE(gate.units, gate.canary, policy.floorRate))
 }
 

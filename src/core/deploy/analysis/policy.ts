@@ -8,6 +8,11 @@ export interface JudgePolicy {
   beta: number
   /** assigned share of the canary */
   share: number
+  /**
+   * `assigned`: each request was sent to an arm by the share, so requests that are missing are harm. `observed`: requests go to tasks as
+   * the mesh likes, so each window has the share that came, and which arm gets how much says nothing.
+   */
+  split: 'assigned' | 'observed'
   /** d: how much a good canary may fail more often because tasks differ */
   tolerance: number
   /** the gate shows that the canary fails less than this many times as often */

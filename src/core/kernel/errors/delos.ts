@@ -165,6 +165,16 @@ export const DELOS_ERRORS = defineErrors({
     what: 'The context already has a state, which a restore or joining a cluster would overwrite.',
     hint: 'Take another --context, or remove this one with `muster down --purge`.',
   },
+  DELOS_STATE_DIFFERS: {
+    exit: 6,
+    what: 'What this server made of the log differs from what a majority of the servers made of it, so it answers nothing from it; it gets the state of another server and goes on by itself.',
+    hint: 'Ask again in a moment. See how far it is with `muster delos status`; when it happens again, check the memory and the disk of the server that the message names.',
+  },
+  DELOS_STATE_SPLIT: {
+    exit: 6,
+    what: 'The servers made different states of the same log and no majority has the same one, so nothing is answered or changed by what may be wrong; tasks and the pager go on.',
+    hint: 'On one server after the other end the server process (its pid is in `muster status`; tasks go on) and start it with `muster up`: it makes its state anew from the log. See docs/servers.md.',
+  },
   DELOS_POISON: {
     exit: 70,
     what: 'Applying an entry of the log ended the server twice, so it is not tried again; the log itself goes on.',

@@ -11,6 +11,8 @@ export interface LiveEvent {
   version: string
   status: number
   latencyMs: number
+  /** the task that answered, `web/api[3]`; empty: none did */
+  task: string
   /** the user, or, when the row names none, its trace */
   user: string
 }
@@ -269,7 +271,7 @@ function insertSorted(times: number[], ms: number): void {
 
 /** The event of a `requests` row (see RequestEvent), or null when it lacks what makes it one. */
 export function liveEvent(row: Readonly<Record<string, unknown>>, timeMs: number): LiveEvent | null {
-  const { service, arm, version, status, latency_ms: latencyMs, user, trace } = row
+  const { service, arm, version, status, latency_ms: latencyMs, task, user, trace } = row
   if (typeof service !== 'string' || typeof status !== 'number') return null
   const person = typeof user === 'string' && user !== '' ? user : typeof trace === 'string' ? trace : ''
   return {
@@ -279,6 +281,7 @@ export function liveEvent(row: Readonly<Record<string, unknown>>, timeMs: number
     version: typeof version === 'string' ? version : '',
     status,
     latencyMs: typeof latencyMs === 'number' ? latencyMs : 0,
+    task: typeof task === 'string' ? task : '',
     user: person,
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { GrpcConnection, type GrpcCounters, type GrpcLimits } from '../../../core/delos/wire/grpc/connection.ts'
 import type { Routes } from '../../../core/delos/wire/grpc/routes.ts'
+import type { Flushable } from './flusher.ts'
 
 /** More than this in the socket's buffer, and no more data is put into it. */
 const SOCKET_HIGH_BYTES = 1_048_576
@@ -24,7 +25,7 @@ export interface GrpcSocketOptions {
 }
 
 /** One gRPC connection on its socket. Everything that is said in one turn of the event loop leaves in one write. */
-export class GrpcSocket {
+export class GrpcSocket implements Flushable {
   readonly grpc: GrpcConnection
   /** already asked to be flushed */
   isScheduled = false
@@ -61,6 +62,10 @@ export class GrpcSocket {
     })
   }
 
+  get outputBytes(): number {
+    return this.grpc.http2.outputBytes
+  }
+
   receive(chunk: Uint8Array): void {
     if (this.isEnding) return
     this.grpc.receive(chunk, performance.now())
@@ -72,12 +77,12 @@ export class GrpcSocket {
     this.isScheduled = false
     const { grpc, socket } = this
     const { http2 } = grpc
-    if (http2.output.length > 0 && socket.writable) {
-      socket.write(http2.output.take())
+    if (http2.outputBytes > 0 && socket.writable) {
+      writeParts(socket, http2.takeOutput())
       if (socket.writableLength > SOCKET_HIGH_BYTES) http2.isCongested = true
       else http2.resume()
     }
-    if (http2.isFailed || (http2.isShuttingDown && http2.streams.size === 0 && http2.output.length === 0)) this.end()
+    if (http2.isFailed || (http2.isShuttingDown && http2.streams.size === 0 && http2.outputBytes === 0)) this.end()
     else this.throttle()
   }
 
@@ -115,4 +120,11 @@ export class GrpcSocket {
     if (http2.failure !== '') destroyLater()
     this.socket.end(destroyLater)
   }
+}
+
+/** In one system call. */
+function writeParts(socket: Socket, parts: readonly Uint8Array[]): void {
+  if (parts.length > 1) socket.cork()
+  for (const part of parts) socket.write(part)
+  if (parts.length > 1) socket.uncork()
 }

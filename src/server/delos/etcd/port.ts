@@ -8,6 +8,7 @@ import { HTTP2_LIMITS } from '../../../core/delos/wire/http2/limits.ts'
 import type { EtcdService } from '../../../core/delos/wire/service.ts'
 import { PREFACE } from '../../../core/delos/wire/native/frames.ts'
 import type { NativeConnection, OpenNative } from '../native/connection.ts'
+import { createFlusher } from './flusher.ts'
 import { createGateway, type JsonCall, type Page } from './gateway.ts'
 import { GrpcSocket } from './grpc-socket.ts'
 
@@ -92,7 +93,7 @@ export async function openEtcdPort(options: EtcdPortOptions): Promise<EtcdPort> 
   const counters: GrpcCounters = { calls: 0, errors: 0, cancelled: 0, deadlines: 0 }
   const failures: Record<string, number> = {}
   const connections = new Set<GrpcSocket>()
-  const schedule = createFlusher()
+  const schedule = createFlusher(setImmediate)
   const gateway = createGateway({
     routes,
     pages: options.pages,
@@ -242,20 +243,6 @@ function tellApart(
 }
 
 const isPrefix = (first: Uint8Array, whole: Uint8Array): boolean => first.subarray(0, whole.length).every((byte, i) => byte === whole[i])
-
-/** Connections with something to say are flushed together, after the turn of the event loop in which they said it. */
-function createFlusher(): (connection: GrpcSocket) => void {
-  let waiting: GrpcSocket[] = []
-  const flush = (): void => {
-    const now = waiting
-    waiting = []
-    for (const connection of now) connection.flush()
-  }
-  return (connection) => {
-    connection.isScheduled = true
-    if (waiting.push(connection) === 1) setImmediate(flush)
-  }
-}
 
 function commonNameOf({ socket }: Pick<IncomingMessage, 'socket'>): string {
   const secure = socket as Partial<TLSSocket>

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { presentServers } from '../../../core/delos/virtual-log/value.ts'
 import type { ErrorCode } from '../../../core/kernel/error-table.ts'
+import type { ControlDigests } from '../control-digests.ts'
 import type { JsonCall, Page } from '../etcd/port.ts'
 import type { Peers } from '../quorum/peers.ts'
 import { ADMIN_ROOT } from '../serve/admin.ts'
@@ -19,6 +20,8 @@ export interface FleetServer {
   isSelf: boolean
   /** why it is not reached from here; null: it is */
   trouble: string | null
+  /** what is wrong with its state, as it said last; null: nothing is known of that */
+  state: string | null
   /** batches of the control log that it is behind; null: not known */
   lag: number | null
   /** where it is, as it says itself; null: not said */
@@ -34,15 +37,18 @@ export interface FleetCallsOptions {
   control: VirtualLog
   kv: VirtualLog
   members: FleetMembers
+  /** what they made of the control log, compared */
+  states: Pick<ControlDigests, 'troubles'>
   peers: Peers
   self: bigint
 }
 
 /** The servers of a fleet as this one sees them. */
-export function fleetServers({ control, members, peers, self }: FleetCallsOptions): FleetServer[] {
+export function fleetServers({ control, members, states, peers, self }: FleetCallsOptions): FleetServer[] {
   const { leader } = control.role()
   const troubles = new Map(peers.troubles().map(({ id, reason }) => [id, reason]))
   const health = members.health()
+  const wrong = states.troubles()
   return presentServers(control.value()).map(({ server, id: hex, name, addresses, role }) => {
     const id = BigInt(`0x${hex}`)
     const said = health.get(server)
@@ -52,6 +58,7 @@ export function fleetServers({ control, members, peers, self }: FleetCallsOption
       leads: id === leader,
       isSelf: isHere,
       trouble: isHere ? null : (troubles.get(id) ?? null),
+      state: wrong.get(id)?.text ?? null,
       lag: isHere || said?.isReachable === true ? (said?.lagBatches ?? 0) : null,
       region: said?.region ?? null,
       syncP50Ms: said?.syncP50Ms || null,

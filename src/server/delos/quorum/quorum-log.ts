@@ -11,6 +11,7 @@ import type { Accepted } from '../../../core/delos/paxos/messages.ts'
 import { testify } from '../../../core/delos/paxos/rejoin.ts'
 import { createReplica, endIsOnDisk, leaseHolds, statusOf, step, type Replica } from '../../../core/delos/paxos/replica.ts'
 import { firstState } from '../../../core/delos/virtual-log/elect-ahead.ts'
+import { IdMap } from '../../../core/kernel/id-map.ts'
 import { createPrng } from '../../../core/kernel/prng.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
@@ -92,12 +93,13 @@ export interface QuorumFiles {
 }
 
 /**
- * Opens them, making them if they are not there. The journal's first segment file is ready: its first append waits for nothing.
- * @param making the loglet is being made: nobody can have promised anything in it; `ballot` is promised as it is made, 0: none. Null: it is there
+ * Opens them, making them if they are not there. The journal's first segment file is in its place: its first append waits for nothing.
+ * @param making the loglet is being made: nobody can have promised anything in it; `ballot` is promised as it is made, 0: none; unless
+ *   `isHurried`, another loglet is written to meanwhile, and gets the disk first. Null: it is there
  */
 export async function openQuorumFiles(
   options: Pick<QuorumLogOptions, 'dir' | 'clusterId' | 'loglet' | 'segmentBytes' | 'onSync' | 'log'>,
-  making: { ballot: Ballot } | null,
+  making: { ballot: Ballot; isHurried: boolean } | null,
 ): Promise<QuorumFiles> {
   const { dir, clusterId, loglet, segmentBytes = SEGMENT_BYTES, onSync, log } = options
   const isEmpty = await mustAsk(dir)
@@ -105,9 +107,12 @@ export async function openQuorumFiles(
   const journal = await openFileLoglet(join(dir, 'journal'), { segmentBytes, isSalvage: true, ...(onSync === undefined ? {} : { onSync }) })
   try {
     for (const gap of journal.gaps) log.error('the journal is damaged; what is lost is fetched from the other servers', { ...gap })
-    await journal.prepare()
+    const isHurried = making?.isHurried ?? true
+    await journal.prepare(isHurried)
     const identity = { clusterId, loglet, incarnation: 1 }
     const acceptor = await openAcceptorDisk(dir, identity, journal.checkTail() > 1, firstState(making?.ballot ?? 0))
+    // Only now: a journal without what was promised would be that of a server which lost it.
+    await journal.begin(isHurried)
     return { journal, acceptor, isAsking: isEmpty && making === null, isUnused: isEmpty && making !== null }
   } catch (error) {
     await journal.close()
@@ -176,9 +181,9 @@ class QuorumRuntime implements QuorumLog {
   readonly #proposerId = randomInt(1, 2 ** 47)
   #seq = 0
   #requestId = 0
-  readonly #appends = new Map<number, WaitingAppend>()
+  readonly #appends = new IdMap<WaitingAppend>()
   readonly #retrying = new Set<WaitingAppend>()
-  readonly #reads = new Map<number, WaitingRead>()
+  readonly #reads = new IdMap<WaitingRead>()
   readonly #readable: { slot: number; resolve: () => void }[] = []
 
   readonly #follower = new Follower({ tail: () => this.tail(), read: (from, max) => this.read(from, max) })

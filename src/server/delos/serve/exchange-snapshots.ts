@@ -25,7 +25,7 @@ export interface ExchangeOptions {
   onFatal: (error: MusterError) => void
 }
 
-export interface SnapshotExchange extends SnapshotSource {
+export interface SnapshotExchange extends Omit<SnapshotSource, 'forget'> {
   waitingBytes: SnapshotSink['waitingBytes']
 }
 

@@ -208,7 +208,7 @@ async function writeBatches(dir: string, from: number, batches: Found['batches']
   const file = await openFileLoglet(dir)
   try {
     file.beginAt(from)
-    await file.prepare()
+    await file.prepare(true)
     for (let i = 0; i < batches.length;) {
       const chunk: Uint8Array[] = []
       for (let bytes = 0; i < batches.length && bytes < CHUNK_BYTES; i += 1) {

@@ -12,12 +12,12 @@ import { startArchiver } from '../archive/archiver.ts'
 import type { JsonCall } from '../etcd/port.ts'
 import type { OpenNative } from '../native/connection.ts'
 import type { Peers } from '../quorum/peers.ts'
-import { exchangeDigests } from '../store/digest-exchange.ts'
 import { guardService } from '../store/guard-service.ts'
 import { identifyBy, type Identify } from '../store/identity.ts'
 import { readRowsFile, type Materialiser } from '../store/materialiser.ts'
 import { openStore } from '../store/open-store.ts'
 import type { Replica } from '../store/replica.ts'
+import { compareRows } from '../store/row-digests.ts'
 import { TokenKeys, tokensFrom } from '../store/tokens.ts'
 import { markRowsUnfit, removeUnfitRows } from '../store/unfit-rows.ts'
 import type { VirtualLog } from '../virtual-log/virtual-log.ts'
@@ -212,8 +212,9 @@ export async function openServedStore(given: ServedStoreOptions): Promise<Served
       changes: members,
       moveLeader: (to) => log.moveLeader(to),
     }
-    const digests = exchangeDigests({
+    const digests = compareRows({
       ...{ replica, aside, self: self.id, servers: () => others().length + 1, logger },
+      ...(tuning.markEvery === undefined ? {} : { every: tuning.markEvery }),
       onUnfit: (reason) => {
         markRowsUnfit(kvDb, reason)
         guarding.endStreams(KV_ERRORS.corrupt)

@@ -11,6 +11,8 @@ export interface Tuning {
   keep: { positionsMax: number; everyMs: number }
   /** how often the rows are synced; undefined: as the materialiser does */
   syncEveryMs?: number
+  /** positions between two comparisons of what the servers made of a log; undefined: 1,000 */
+  markEvery?: number
   archive: { fileBytesMax?: number }
   containers: { containerEmptyMs?: number }
 }
@@ -21,7 +23,7 @@ const KEEP_MS = 10 * 60_000
 
 /**
  * From `MUSTER_DELOS_SEGMENT_BYTES`, `…_TRIM_MARGIN`, `…_SILENT_MS`, `…_ARCHIVE_BYTES`, `…_CONTAINER_MS`, `…_SYNC_MS`,
- * `…_KEEP_POSITIONS`, `…_KEEP_MS` and `…_PROMOTE_SYNC_MS`. Throws USAGE for what is no number.
+ * `…_KEEP_POSITIONS`, `…_KEEP_MS`, `…_MARK_EVERY` and `…_PROMOTE_SYNC_MS`. Throws USAGE for what is no number.
  */
 export function tuningOf(env: NodeJS.ProcessEnv, segmentBytes = SEGMENT_BYTES): Tuning {
   const whole = (name: string): number | undefined => {
@@ -32,6 +34,8 @@ export function tuningOf(env: NodeJS.ProcessEnv, segmentBytes = SEGMENT_BYTES): 
   }
   const syncEveryMs = whole('SYNC_MS')
   const fileBytesMax = whole('ARCHIVE_BYTES')
+  const markEvery = whole('MARK_EVERY')
+  if (markEvery === 0) throw new MusterError('USAGE', 'MUSTER_DELOS_MARK_EVERY is at least 1')
   const containerEmptyMs = whole('CONTAINER_MS')
   return {
     segmentBytes: whole('SEGMENT_BYTES') ?? segmentBytes,
@@ -41,5 +45,6 @@ export function tuningOf(env: NodeJS.ProcessEnv, segmentBytes = SEGMENT_BYTES): 
     containers: containerEmptyMs === undefined ? {} : { containerEmptyMs },
     archive: fileBytesMax === undefined ? {} : { fileBytesMax },
     ...(syncEveryMs === undefined ? {} : { syncEveryMs }),
+    ...(markEvery === undefined ? {} : { markEvery }),
   }
 }

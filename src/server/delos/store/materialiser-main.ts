@@ -36,8 +36,10 @@ export type FromMaterialiser =
   | { kind: 'failed'; code: string; message: string }
   | { kind: 'closed' }
 
-/** The write-ahead log of the file is taken into it after so many bytes of rows. */
+/** The write-ahead log of the file is taken into it after so many bytes of rows: of a small file sooner, for it would be many times as large. */
 const UNSYNCED_BYTES_MAX = 64 * 1024 * 1024
+const UNSYNCED_BYTES_MIN = 16 * 1024 * 1024
+const unsyncedMax = (inUse: number): number => Math.min(UNSYNCED_BYTES_MAX, Math.max(UNSYNCED_BYTES_MIN, 2 * inUse))
 /** Free pages are kept for the rows to come, and given back to the disk above it, so many at a time. */
 const VACUUM_PAGES = 64
 /** What a step writes at most: pages of `rows-file.ts` that move. */
@@ -84,7 +86,7 @@ function run(file: string): void {
     const { bytes, inUse, free } = measure()
     tell({ kind: 'shrunk', bytes, inUse })
     unsyncedBytes += VACUUM_BYTES
-    if (unsyncedBytes > UNSYNCED_BYTES_MAX) sync()
+    if (unsyncedBytes > unsyncedMax(inUse)) sync()
     // Compaction throws away far more in one transaction than is given back in one step.
     // A file of before it could be asked to keeps what it has, and uses it again.
     if (free > VACUUM_PAGES && free < before) vacuumSoon()
@@ -107,7 +109,7 @@ function run(file: string): void {
     tell({ kind: 'written', position, bytes, inUse, buffer }, [buffer])
     // What fails from here on is no reason to write the rows again, whose bytes are given back.
     if (message.removed.length > 0 && free > VACUUM_PAGES) vacuumSoon()
-    if (unsyncedBytes > UNSYNCED_BYTES_MAX) attempt(sync, false)
+    if (unsyncedBytes > unsyncedMax(inUse)) attempt(sync, false)
   }
   const attempt = (work: () => void, again: boolean): void => {
     try {

@@ -12,6 +12,7 @@ import type { KvChanges, KvRows } from '../../../core/delos/kv/rows.ts'
 import type { KvStore } from '../../../core/delos/kv/store-contract.ts'
 import type { RpcError } from '../../../core/delos/wire/service.ts'
 import { isRefusal, MusterError } from '../../../core/kernel/errors.ts'
+import { IdMap } from '../../../core/kernel/id-map.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { Materialiser } from './materialiser.ts'
 import type { PoisonNote } from './poison-note.ts'
@@ -145,7 +146,7 @@ class StoreReplica implements Replica {
   #isFlushDue = false
   /** runs while the open batch gathers */
   #gathering: NodeJS.Timeout | null = null
-  readonly #inFlight = new Map<number, Waiting[]>()
+  readonly #inFlight = new IdMap<Waiting[]>()
   #waiting = 0
   #reads: { read: () => unknown; done: (error: RpcError | null, value: unknown) => void }[] = []
   #isCompacting = false
@@ -228,7 +229,7 @@ class StoreReplica implements Replica {
     if (!this.#isFit()) return this.#beginAnew(false)
     await this.log.install(base)
     // What was asked here and is in the snapshot was applied by others: what came of it nobody here knows.
-    for (const seq of [...this.#inFlight.keys()]) if (!this.#once.isNew(this.#proposer, seq)) this.#fail(seq, TIMED_OUT)
+    for (const seq of this.#inFlight.ids()) if (!this.#once.isNew(this.#proposer, seq)) this.#fail(seq, TIMED_OUT)
     if (this.applied + 1 < this.log.head()) return this.#gap()
     this.isBehind = false
     for (const listener of this.#restoredListeners) listener()
@@ -446,7 +447,7 @@ class StoreReplica implements Replica {
     const commands = (readBatch(bytes)?.entries ?? []).map(({ kind }) => kindName(kind))
     this.refusal = { code: 14, text: `muster: applying position ${position} (${commands.join(', ')}) ends this server: DELOS_POISON` }
     this.#options.logger.error('stopped applying: DELOS_POISON', { position, commands: commands.join(',') })
-    for (const seq of [...this.#inFlight.keys()]) this.#fail(seq, this.refusal)
+    for (const seq of this.#inFlight.ids()) this.#fail(seq, this.refusal)
   }
 
   skip(positions: ReadonlySet<number> | null): void {
@@ -463,7 +464,7 @@ class StoreReplica implements Replica {
   #beginAnew(isFitForIt: boolean): void {
     this.#isHalted = true
     this.refusal = ANEW
-    for (const seq of [...this.#inFlight.keys()]) this.#fail(seq, ANEW)
+    for (const seq of this.#inFlight.ids()) this.#fail(seq, ANEW)
     this.#options.onAnew?.(isFitForIt)
   }
 
@@ -489,7 +490,7 @@ class StoreReplica implements Replica {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#flush()
-    for (const seq of [...this.#inFlight.keys()]) this.#fail(seq, STOPPED)
+    for (const seq of this.#inFlight.ids()) this.#fail(seq, STOPPED)
     await this.#options.materialiser.close()
     this.#options.poison?.close()
     await this.log.close()

@@ -14,6 +14,8 @@ export interface SnapshotSourceOptions {
   make: (file: string) => Promise<SnapshotFile>
   /** where copies are kept for a while; what an earlier process left in it goes */
   dir: string
+  /** why what is here is of no use to anybody; null: it may be. Without it, it is. */
+  refusal?: () => string | null
   logger: Logger
 }
 
@@ -36,6 +38,8 @@ export interface KeptCopy {
 
 export interface SnapshotSource {
   copies(): KeptCopy[]
+  /** What was made so far is of no use: whoever is getting it begins anew, elsewhere. */
+  forget(): void
   stop(): Promise<void>
 }
 
@@ -48,11 +52,12 @@ interface Made {
 }
 
 /** Makes snapshots of this server's state for others that ask, and hands them out in parts. */
-export async function serveSnapshots({ peers, log, make: makeFile, dir, logger }: SnapshotSourceOptions): Promise<SnapshotSource> {
+export async function serveSnapshots({ peers, log, make: makeFile, dir, refusal, logger }: SnapshotSourceOptions): Promise<SnapshotSource> {
   await rm(dir, { recursive: true, force: true })
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const made = new Map<string, Made>()
   let making: Promise<Made | string> | null = null
+  let forgotten = 0
   const send = (to: bigint, message: SnapshotMessage, bytes?: Uint8Array): void =>
     peers.send(to, CHANNEL.snapshot, encodeSnapshotFrame(message, bytes))
 
@@ -60,11 +65,12 @@ export async function serveSnapshots({ peers, log, make: makeFile, dir, logger }
     const id = randomBytes(8).toString('hex')
     const file = join(dir, `${id}.db`)
     const startedAtMs = performance.now()
+    const before = forgotten
     const { sizeBytes, sha256, position, revision } = await makeFile(file)
     const base = log.baseAt(position)
-    if (base === null || position === 0) {
+    if (base === null || position === 0 || before !== forgotten) {
       await rm(file, { force: true })
-      return `what it has goes to position ${position}, where the log cannot be joined`
+      return before !== forgotten ? 'what it has is of no use' : `what it has goes to position ${position}, where the log cannot be joined`
     }
     const ms = Math.round(performance.now() - startedAtMs)
     logger.info('made a snapshot for another server', { position, bytes: sizeBytes, ms })
@@ -77,7 +83,14 @@ export async function serveSnapshots({ peers, log, make: makeFile, dir, logger }
 
   const isUseful = ({ offer }: Made, next: number, isForced: boolean): boolean => isForced || offer.base.position > next
 
+  const drop = ({ offer, file }: Made): void => {
+    made.delete(offer.id)
+    void rm(file, { force: true })
+  }
+
   const onAsk = async (from: bigint, next: number, isForced: boolean): Promise<void> => {
+    const reason = refusal?.() ?? null
+    if (reason !== null) return send(from, { kind: 'none', reason })
     if (!isForced && next >= log.head()) return send(from, { kind: 'none', reason: 'the log still has it' })
     const now = performance.now()
     let found: Made | string | undefined = [...made.values()].find(
@@ -116,14 +129,14 @@ export async function serveSnapshots({ peers, log, make: makeFile, dir, logger }
     else if (message?.kind === 'get') void onGet(from, message.id, message.offset).catch(failed)
   })
   const timer = setInterval(() => {
-    for (const [id, { file, askedAtMs }] of made) {
-      if (performance.now() - askedAtMs < KEEP_MS) continue
-      made.delete(id)
-      void rm(file, { force: true })
-    }
+    for (const each of made.values()) if (performance.now() - each.askedAtMs >= KEEP_MS) drop(each)
   }, LOOK_MS)
   timer.unref()
   return {
+    forget: () => {
+      forgotten += 1
+      for (const each of made.values()) drop(each)
+    },
     copies: () => [...made.values()].map(({ copy }) => copy),
     stop: async () => {
       stopHearing()

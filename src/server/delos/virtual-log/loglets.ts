@@ -31,6 +31,11 @@ export interface LogletsOptions {
 /** A loglet that may become part of the chain: everything it needs is on the disk and open, so that it begins at once. */
 type Prepared = { kind: 'file'; file: FileLoglet } | { kind: 'quorum'; files: QuorumFiles } | { kind: 'etcd'; ready: EtcdReady }
 
+interface Making {
+  ballot: Ballot
+  isHurried: boolean
+}
+
 type EtcdReady = import('../etcd-loglet/etcd-stretch.ts').EtcdReady
 
 /** Makes, opens and removes loglets of every kind at this server. */
@@ -63,10 +68,11 @@ export class Loglets {
   /**
    * Makes it ready to begin. Asked again, it is. Rejects with what is in the way.
    * @param ballot of a quorum: what this server is to promise in it, as its files are made; 0: nothing
+   * @param isHurried the log stands still until then; else its disk is left to what is written meanwhile
    */
-  async prepare({ loglet, kind, config }: NewLoglet, ballot: Ballot): Promise<void> {
+  async prepare({ loglet, kind, config }: NewLoglet, ballot: Ballot, isHurried: boolean): Promise<void> {
     if (this.#prepared.has(loglet)) return
-    const making = this.#preparing.get(loglet) ?? this.#make(loglet, kind, config, { ballot })
+    const making = this.#preparing.get(loglet) ?? this.#make(loglet, kind, config, { ballot, isHurried })
     this.#preparing.set(loglet, making)
     this.#prepared.set(loglet, await making.finally(() => this.#preparing.delete(loglet)))
   }
@@ -78,7 +84,7 @@ export class Loglets {
   }
 
   /** @param making it is being made, and promises `ballot`; null: it is, or was, part of the chain */
-  async #make(loglet: number, kind: NewLoglet['kind'], config: Segment['config'], making: { ballot: Ballot } | null): Promise<Prepared> {
+  async #make(loglet: number, kind: NewLoglet['kind'], config: Segment['config'], making: Making | null): Promise<Prepared> {
     const { clusterId, segmentBytes, onSync, log } = this.#options
     const dir = this.dirOf(loglet)
     if (kind === 'file') {
@@ -91,9 +97,9 @@ export class Loglets {
   }
 
   /** Proves that a prepared loglet could take appends: its first file is written and synced, its etcd answers. */
-  async probe(loglet: number): Promise<void> {
+  async probe(loglet: number, isHurried: boolean): Promise<void> {
     const prepared = this.#prepared.get(loglet)
-    if (prepared?.kind === 'file') await prepared.file.prepare()
+    if (prepared?.kind === 'file') await prepared.file.prepare(isHurried)
     else if (prepared?.kind === 'etcd') await prepared.ready.probe()
   }
 

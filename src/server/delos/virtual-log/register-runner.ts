@@ -31,6 +31,14 @@ export interface RegisterRunnerOptions {
   onFatal: (error: MusterError) => void
 }
 
+/**
+ * What is known to be decided and was acted on already is written after this: nobody waits for it, and the disk is the first batches' of the
+ * loglet that it names.
+ */
+const ACTED_ON_MS = 50
+
+type Persisted = RegisterOutput['persist'][number]
+
 /** The register's machine with a real disk, sockets and time. */
 export class RegisterRunner {
   readonly #options: RegisterRunnerOptions
@@ -40,6 +48,8 @@ export class RegisterRunner {
   #isStepping = false
   #isClosed = false
   #timer: NodeJS.Timeout | null = null
+  /** what is not given to the disk yet; a newer state takes its place */
+  #later: { write: Persisted; timer: NodeJS.Timeout } | null = null
   #requestId = 0
 
   constructor(options: RegisterRunnerOptions) {
@@ -87,6 +97,7 @@ export class RegisterRunner {
     if (this.#timer !== null) clearTimeout(this.#timer)
     for (const [requestId, resolve] of this.#waiting) resolve({ kind: 'unknown', requestId })
     this.#waiting.clear()
+    if (this.#later !== null) this.#write(this.#later.write)
     await this.#options.disk.close()
   }
 
@@ -101,15 +112,12 @@ export class RegisterRunner {
   }
 
   #carryOut(output: RegisterOutput): void {
-    const { disk, send, askEtcd, onFatal, onKnown, onReleased } = this.#options
+    const { send, askEtcd, onKnown, onReleased } = this.#options
     const last = output.persist.at(-1)
     if (last !== undefined) {
-      disk.write(last.state).then(
-        () => this.#feed({ kind: 'persisted', now: performance.now(), upTo: last.id }),
-        (error: unknown) => {
-          if (!this.#isClosed) onFatal(isRefusal(error) ? error : new MusterError('DELOS_DISK_FAILED', String(error)))
-        },
-      )
+      const isActedOn = last.state.held !== null && output.known.includes(last.state.held)
+      if (isActedOn) this.#writeLater(last)
+      else this.#write(last)
     }
     for (const { to, message } of output.send) send(to, encodeRegisterMessage(message))
     for (const request of output.etcd)
@@ -126,5 +134,22 @@ export class RegisterRunner {
       Math.min(2 ** 30, Math.max(0, Math.ceil(output.wakeAt - performance.now()))),
     )
     this.#timer.unref()
+  }
+
+  #writeLater(write: Persisted): void {
+    if (this.#later !== null) clearTimeout(this.#later.timer)
+    this.#later = { write, timer: setTimeout(() => this.#write(write), ACTED_ON_MS) }
+  }
+
+  /** It holds all that was to be written before. */
+  #write({ id, state }: Persisted): void {
+    if (this.#later !== null) clearTimeout(this.#later.timer)
+    this.#later = null
+    this.#options.disk.write(state).then(
+      () => this.#feed({ kind: 'persisted', now: performance.now(), upTo: id }),
+      (error: unknown) => {
+        if (!this.#isClosed) this.#options.onFatal(isRefusal(error) ? error : new MusterError('DELOS_DISK_FAILED', String(error)))
+      },
+    )
   }
 }

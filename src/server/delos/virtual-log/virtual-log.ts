@@ -534,9 +534,11 @@ export class VirtualLogRuntime implements VirtualLog {
     const { loglets } = this.#parts
     const { loglet, kind, config, ballot = 0 } = question
     if (this.#stretches.has(loglet) || this.#opening.has(loglet)) return { problem: null }
+    // Behind a seal nothing is written until it is there.
+    const isHurried = this.#last()?.end() != null
     try {
-      await loglets.prepare({ loglet, kind: kind as Segment['kind'], config: config as Segment['config'] }, ballot)
-      await loglets.probe(loglet)
+      await loglets.prepare({ loglet, kind: kind as Segment['kind'], config: config as Segment['config'] }, ballot, isHurried)
+      await loglets.probe(loglet, isHurried)
       return { problem: null, promised: loglets.promisedIn(loglet) }
     } catch (error) {
       return { problem: error instanceof Error ? error.message : String(error) }

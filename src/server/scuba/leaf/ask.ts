@@ -52,5 +52,6 @@ export async function panel(store: Store, engine: Engine, request: PanelRequest,
 /** The live aggregate; only `requests` has one. */
 export function live(store: Store, request: LiveRequest): LiveAnswer {
   if (request.table !== 'requests') throw refuse('SCUBA_TABLE_UNKNOWN', `there is no live aggregate of ${request.table}; only of requests`)
-  return store.live.read(request.service, request.fromMs, request.toMs ?? null, Date.now())
+  const counts = request.byTask === true ? store.liveTasks : store.live
+  return counts.read(request.service, request.fromMs, request.toMs ?? null, Date.now())
 }

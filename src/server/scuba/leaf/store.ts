@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
+import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { isTableName, nearNames } from '../../../core/scuba/names.ts'
 import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import { RETENTION_DEFAULT, type Segment } from '../../../core/scuba/wal/manifest.ts'
@@ -47,6 +48,7 @@ export class Store {
   readonly dir: string
   readonly log: Logger
   readonly live = new LiveAggregate()
+  readonly liveTasks = new TaskAggregates()
   /** segments of the manifest whose file is not there, or not of its size: never read, and missing in every answer */
   readonly lost = new Map<string, Segment>()
   /** a journal file was broken in its middle: rows may be missing */
@@ -291,6 +293,7 @@ export class Store {
       await this.journal.sync()
     }
     this.live.trim(Date.now())
+    this.liveTasks.trim(Date.now())
   }
 
   /** One row per table of what came in; muster's own tables are not counted, so that it cannot feed back. Called every 10 s. */
@@ -448,7 +451,10 @@ export class Store {
 
   #makeVisible(table: TableTail, batch: Waiting['batch'], seq: number, atMs: number): void {
     table.add({ payload: batch.payload, rows: batch.rows, minUs: batch.minUs, maxUs: batch.maxUs, seq, atMs })
-    for (const event of batch.live) this.live.add(event)
+    for (const event of batch.live) {
+      this.live.add(event)
+      this.liveTasks.add(event)
+    }
     for (const listener of this.#listeners.get(table.name) ?? []) listener(batch.payload)
     if (table.isFull)
       void table.roll().catch((error: unknown) => this.log.warn('chunk could not be written', { table: table.name, error: String(error) }))

@@ -68,7 +68,7 @@ export class Peer {
 
   /** What the server says since the last time. */
   heard(): Frame[] {
-    return framesOf(this.grpc.http2.output.take())
+    return framesOf(joined(...this.grpc.http2.takeOutput()))
   }
 
   /** Frames of the server without its settings and windows. */

@@ -5,7 +5,13 @@ import type * as m from '../../../../src/core/delos/wire/messages.ts'
 import { METHODS } from '../../../../src/core/delos/wire/methods.ts'
 import { pairsLength } from '../../../../src/core/delos/wire/pair-bytes.ts'
 import { codecOf, type Codec } from '../../../../src/core/delos/wire/protobuf/codec.ts'
-import { DELETE_RANGE_RESPONSE, RANGE_RESPONSE, TXN_RESPONSE } from '../../../../src/core/delos/wire/protobuf/schemas/kv.ts'
+import { piecesOf } from '../../../../src/core/delos/wire/protobuf/pieces.ts'
+import {
+  DELETE_RANGE_RESPONSE,
+  RANGE_RESPONSE,
+  RANGE_STREAM_RESPONSE,
+  TXN_RESPONSE,
+} from '../../../../src/core/delos/wire/protobuf/schemas/kv.ts'
 import { anyMessage, encode } from './etcd-proto.ts'
 
 /** Lengths around the bounds of varints and of pieces. */
@@ -61,6 +67,13 @@ function inPieces<Message>(codec: Codec<Message>, any: fc.Arbitrary<Message>): v
 }
 
 test('a long range is, piece by piece, what it is as a whole', () => inPieces(codecOf(RANGE_RESPONSE), anyRange))
+test('so is a part of a stream of keys, of which the last alone has a header', () =>
+  inPieces(
+    codecOf(RANGE_STREAM_RESPONSE),
+    fc.record({ one: anyRange, isLast: fc.boolean() }).map(({ one, isLast }) => ({
+      range_response: { ...one, header: isLast ? one.header : null },
+    })),
+  ))
 test('so is a long deletion', () => inPieces(codecOf(DELETE_RANGE_RESPONSE), anyDeletion))
 test('so is a long txn, at any depth', () => inPieces(codecOf(TXN_RESPONSE), anyTxn(2)))
 
@@ -84,4 +97,18 @@ test('the JSON of every message is, piece by piece, what it is as a whole', () =
       { numRuns: 10 },
     )
   }
+})
+
+test('of a short answer no parts are made: each would leave a buffer behind, and those bring on collections of the whole heap', () => {
+  const short = { kvs: [{ key: 'a', create_revision: 1, mod_revision: 1, version: 1, value: new Uint8Array(256), lease: 0n }] }
+  const asked: object[] = []
+  const partsOf = (message: object): [] => {
+    asked.push(message)
+    return []
+  }
+  expect(piecesOf(short, partsOf)).toBe(null)
+  expect(asked).toEqual([])
+  const long = { kvs: short.kvs.map((pair) => ({ ...pair, value: new Uint8Array(300_000) })) }
+  expect(piecesOf(long, partsOf)?.length).toBe(0)
+  expect(asked).toEqual([long])
 })

@@ -6,6 +6,7 @@ import { METHODS } from '../../../../src/core/delos/wire/methods.ts'
 import { codecOf, decode, tableCodec, type Codec } from '../../../../src/core/delos/wire/protobuf/codec.ts'
 import type { Field, Schema } from '../../../../src/core/delos/wire/protobuf/schema.ts'
 import { LEASE_CHECKPOINT_REQUEST, LEASE_CHECKPOINT_RESPONSE } from '../../../../src/core/delos/wire/protobuf/schemas/lease.ts'
+import { WATCH_RESPONSE } from '../../../../src/core/delos/wire/protobuf/schemas/watch.ts'
 import { anyMessage, encode, loadEtcdProto } from './etcd-proto.ts'
 
 const root = loadEtcdProto()
@@ -109,6 +110,19 @@ test('the codecs written by hand do what the tables say', () => {
       { numRuns: 60 },
     )
   }
+})
+
+test('a list of events that goes to many watches is written for each of them as for the first', () => {
+  const [hand, table] = [codecOf(WATCH_RESPONSE), tableCodec(WATCH_RESPONSE)]
+  const response = anyMessage(WATCH_RESPONSE)
+  fc.assert(
+    fc.property(response, response, (one, other) => {
+      // By turns with another list, which is none of it.
+      for (const message of [one, one, { ...one, watch_id: 7 }, other, { ...one, fragment: true }, one, { ...other, events: [] }, other])
+        expect(encode(hand, message)).toEqual(encode(table, message))
+    }),
+    { numRuns: 200 },
+  )
 })
 
 const isWrittenByHand = (schema: Schema<unknown>): boolean => codecOf(schema).write.toString() !== tableCodec(schema).write.toString()

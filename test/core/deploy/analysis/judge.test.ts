@@ -103,6 +103,53 @@ describe('the judge of a step', () => {
   })
 })
 
+describe('where the mesh decides which arm gets how many requests', () => {
+  const observed = { ...POLICY, split: 'observed', share: 0.2 } as const
+
+  /** The canary gets `share` of the requests, whatever it was to get. */
+  function observing(seed: number, share: (second: number) => number, traffic: (second: number) => Traffic): JudgeState {
+    let state = startJudge(observed, 0)
+    for (let second = 0; second < 40; second += 1)
+      state = observe(state, windowMaker(seed + second, share(second))(second, traffic(second)))
+    return state
+  }
+
+  test('a canary that gets a quarter of what it was to get is not harmed by that, and is judged by what came', () => {
+    const good = observing(
+      1,
+      () => 0.05,
+      () => GOOD,
+    )
+    expect(verdict(good, 40_000).verdict).toBe('pass')
+    const bad = observing(
+      2,
+      () => 0.05,
+      () => ({ ...GOOD, controlFails: 0.02, canaryFails: 0.2 }),
+    )
+    expect(verdict(bad, 40_000)).toMatchObject({ verdict: 'fail', reason: 'errors' })
+  })
+
+  test('errors that both arms share cancel although the shares change with them', () => {
+    // With one share for the whole time this would look like harm: the canary has most requests while both arms fail.
+    const share = (second: number): number => (second % 20 < 5 ? 0.6 : 0.1)
+    const state = observing(3, share, (second) => {
+      const fails = second % 20 < 5 ? 0.2 : 0.001
+      return { ...GOOD, controlFails: fails, canaryFails: fails }
+    })
+    expect(verdict(state, 40_000).verdict).not.toBe('fail')
+    expect(state.parts.length, 'as many parts as shares, not as windows').toBeLessThan(20)
+  })
+
+  test('a failure where the other arm had no requests is no evidence', () => {
+    const state = observing(
+      4,
+      () => 1,
+      () => ({ ...GOOD, canaryFails: 0.5 }),
+    )
+    expect(verdict(state, 40_000).verdict).not.toBe('fail')
+  })
+})
+
 test('200 good canaries of 20 s, looked at each second: none fails', () => {
   const failed = Array.from({ length: 200 }, (_, seed) =>
     run(seed + 1000, 20, () => ({ rate: 300, controlFails: 0.01, canaryFails: 0.01 })).verdicts.includes('fail'),

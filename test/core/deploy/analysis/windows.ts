@@ -6,6 +6,7 @@ export const POLICY: JudgePolicy = {
   alpha: 1e-3,
   beta: 0.05,
   share: 0.05,
+  split: 'assigned',
   tolerance: 0.297,
   gateRatio: 5,
   floorRate: 0.03,

@@ -17,10 +17,13 @@ test('the bytes of an answer are those of all its pairs, in a txn of those insid
   const deleted = { prev_kvs: [pair(5000)] }
   const none = { response_range: null, response_put: null, response_delete_range: null, response_txn: null }
   const inner = { responses: [{ ...none, response_delete_range: deleted }] }
-  const txn = { responses: [{ ...none, response_range: range }, { ...none, response_txn: inner }, none] }
+  const replaced = { prev_kv: pair(4000) }
+  const responses = [{ ...none, response_range: range }, { ...none, response_txn: inner }, { ...none, response_put: replaced }, none]
+  const txn = { responses }
   // Beside key, value and the numbers there are tags and lengths: 15 bytes here; and 64 for what memory takes.
   expect(pairBytes(range)).toBe(3000 + 2 * (100 + 15 + 64))
-  expect(pairBytes(txn)).toBe(pairBytes(range) + pairBytes(deleted))
+  expect(pairBytes(replaced)).toBe(4000 + 100 + 15 + 64)
+  expect(pairBytes(txn)).toBe(pairBytes(range) + pairBytes(deleted) + pairBytes(replaced))
   expect(pairBytes({ header: {} })).toBe(0)
 })
 

@@ -23,7 +23,8 @@ import { loadEtcdProto } from '../../../core/delos/wire/etcd-proto.ts'
 import { rangeOf } from '../../../core/delos/kv/requests.ts'
 
 const MIB = 1_048_576
-const LARGE = 60
+/** Of 200 kB: more than the sixteen messages that grpc-js takes ahead of its reader, and what windows and sockets hold besides. */
+const LARGE = 160
 const SMALL = 60_000
 const root = loadEtcdProto()
 const LIKE_JSON = { longs: String, enums: String }

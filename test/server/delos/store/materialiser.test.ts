@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -70,6 +70,33 @@ describe('rows in kv.db', () => {
       expect(again.dump()).toEqual(store.dump())
       expect(again.digest).toBe(store.digest)
     }
+  })
+
+  it('that compaction keeps few take their write-ahead log in before it is many times as large as they are', async () => {
+    const file = join(dir, 'churn.db')
+    const store = createStore({})
+    const rows = startMaterialiser(file, log, { syncEveryMs: 2 ** 30 })
+    let position = 0
+    let largest = 0
+    rows.start(() => ({ position, timeMs: 5, sessions: [], skipped: [] }))
+    const change = (command: KvCommand): void => {
+      position += 1
+      store.apply(command, { position, timeMs: position })
+      while (store.compactStep(100));
+      const changes = store.takeChanges()
+      if (changes !== null) rows.push(changes)
+    }
+    const value = new Uint8Array(1024 * 1024)
+    for (let i = 0; i < 36; i += 1) {
+      const request = { key: 'k', value, lease: 0n, prev_kv: false, ignore_value: false, ignore_lease: false }
+      change({ kind: 'put', request, who: NOBODY })
+      change({ kind: 'compact', request: { revision: store.revision, physical: true }, who: NOBODY })
+      await rows.settled()
+      largest = Math.max(largest, statSync(`${file}-wal`).size)
+    }
+    await rows.close()
+    // 36 MiB were written.
+    expect(largest).toBeLessThan(32 * 1024 * 1024)
   })
 
   it('of the format in which each version had a row are taken over into chunks, once', async () => {

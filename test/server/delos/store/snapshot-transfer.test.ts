@@ -212,3 +212,24 @@ test('a snapshot that is no longer there is replaced by a newer one, from its be
   await isThere(target, source.replica)
   expect(target.replica.store.keyCount).toBe(401)
 }, 60_000)
+
+test('who knows that what it has is wrong gives it to nobody, nor what it made of it before', async () => {
+  const { ends: sides } = wire()
+  const source = await rich()
+  let reason: string | null = 'it differs from that of a majority'
+  const giving = await serveSnapshots({
+    ...{ peers: sides[0], log: source.log, make: makeOf(source.kvDb), dir: join(source.dir, 'snapshots'), logger },
+    refusal: () => reason,
+  })
+  ends.push(giving.stop)
+  const target = poor(sides[1], newDir())
+  target.replica.setBehind()
+  target.sink.want(1n)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect([giving.copies(), target.replica.isBehind]).toEqual([[], true])
+  reason = null
+  await isThere(target, source.replica)
+  expect(giving.copies()).toHaveLength(1)
+  giving.forget()
+  expect(giving.copies()).toEqual([])
+}, 60_000)

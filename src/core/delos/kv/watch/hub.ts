@@ -1,11 +1,11 @@
-import type { Event, WatchCreateRequest, WatchResponse } from '../../wire/messages.ts'
+import type { Event, ResponseHeader, WatchCreateRequest, WatchResponse } from '../../wire/messages.ts'
 import type { RpcError, Sink } from '../../wire/service.ts'
 import { spanOf, type KeySpan } from '../key-ranges.ts'
 import { header } from '../state.ts'
 import { KV_RULES, type KvRules } from '../rules.ts'
 import type { KvStore } from '../store-contract.ts'
 import type { Version } from '../version.ts'
-import { eventBytes, eventFor, fragmentsOf, isFilteredOut, type SharedEvent } from './events.ts'
+import { eventOf, fragmentsOf, isFilteredOut, shared, type EventList, type SharedEvent } from './events.ts'
 import { SpanIndex } from './span-index.ts'
 
 export interface WatchHubOptions {
@@ -92,7 +92,7 @@ interface Watch {
   isSynced: boolean
   /** since the last progress notice */
   wasSent: boolean
-  /** what this publish has for it */
+  /** what this publish has for it; lists of none and of one are shared */
   pending: SharedEvent[]
 }
 
@@ -120,6 +120,8 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
   const asking = new Set<Stream>()
   let published = store.revision
   let watchCount = 0
+  /** of all events of one publish */
+  let headerNow = header(published)
 
   // ------------------------------------------------------------------------------------------------- sending
 
@@ -154,21 +156,24 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
     if (canTake(stream) && unsynced.size > 0) limits.onDue()
   }
 
+  const headerOfPublished = (): ResponseHeader => {
+    if (headerNow.revision !== published) headerNow = header(published)
+    return headerNow
+  }
+
   /** Sends whole revisions to one watch. @returns false if its reader is too slow: nothing was sent */
-  const sendEvents = (watch: Watch, events: Event[]): boolean => {
+  const sendEvents = (watch: Watch, { events, bytes }: EventList): boolean => {
     const { stream } = watch
-    let bytes = 0
-    for (const event of events) bytes += eventBytes(event)
     if (stream.waiting.length > 0 && stream.waitingBytes + bytes > limits.bufferBytesMax) return false
     watch.wasSent = true
     if (!watch.isFragmented || bytes <= limits.fragmentBytesMax) {
-      deliver(stream, responseTo(watch.id, published, { events }), bytes)
+      deliver(stream, eventsTo(watch.id, headerOfPublished(), events, false), bytes)
       return true
     }
     const parts = fragmentsOf(events, limits.fragmentBytesMax)
     parts.forEach((part, i) => {
       const isLast = i === parts.length - 1
-      deliver(stream, responseTo(watch.id, published, { events: part, fragment: !isLast }), Math.ceil(bytes / parts.length))
+      deliver(stream, eventsTo(watch.id, headerOfPublished(), part, !isLast), Math.ceil(bytes / parts.length))
     })
     return true
   }
@@ -177,24 +182,26 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
    * Sends what a watch has to see of versions in order, cut into responses between revisions.
    * @returns the revision of the first that was not sent because the reader is slow; null: all were
    */
-  const sendVersions = (watch: Watch, shared: readonly SharedEvent[]): number | null => {
+  const sendVersions = (watch: Watch, items: readonly SharedEvent[]): number | null => {
+    const [first] = items
+    if (first === undefined) return null
+    if (items.length === 1) return sendEvents(watch, eventOf(store, first, watch.isWithPrevious)) ? null : first.version.mod_revision
     let events: Event[] = []
     let bytes = 0
     let last = 0
-    for (const item of shared) {
+    for (const item of items) {
       const { mod_revision: revision } = item.version
       if (revision !== last && bytes >= limits.responseBytesMax) {
-        if (!sendEvents(watch, events)) return events[0]?.kv.mod_revision ?? revision
+        if (!sendEvents(watch, { events, bytes })) return events[0]?.kv.mod_revision ?? revision
         events = []
         bytes = 0
       }
-      const event = eventFor(store, item, watch.isWithPrevious)
-      events.push(event)
-      bytes += eventBytes(event)
+      const one = eventOf(store, item, watch.isWithPrevious)
+      events.push(...one.events)
+      bytes += one.bytes
       last = revision
     }
-    if (events.length > 0 && !sendEvents(watch, events)) return events[0]?.kv.mod_revision ?? last
-    return null
+    return sendEvents(watch, { events, bytes }) ? null : (events[0]?.kv.mod_revision ?? last)
   }
 
   const answerProgress = (stream: Stream): void => {
@@ -286,7 +293,7 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
       next: start,
       isSynced: start > published,
       wasSent: false,
-      pending: [],
+      pending: NOTHING,
     }
     enter(watch)
     deliver(stream, responseTo(id, now, { created: true }), 64)
@@ -362,17 +369,20 @@ export function createWatchHub(store: KvStore, options: Partial<WatchHubOptions>
         let event: SharedEvent | null = null
         const match = (watch: Watch): void => {
           if (!watch.isSynced || version.mod_revision < watch.next || isFilteredOut(watch.filters, version)) return
-          if (watch.pending.length === 0) touched.push(watch)
           // Most changes are of no interest to anybody.
           event ??= shared(version)
-          watch.pending.push(event)
+          if (watch.pending.length === 0) {
+            touched.push(watch)
+            watch.pending = event.alone
+          } else if (watch.pending.length === 1) watch.pending = [...watch.pending, event]
+          else watch.pending.push(event)
         }
         single.get(version.key)?.forEach(match)
         ranges.visit(version.key, match)
       }
       for (const watch of touched) {
         const { pending } = watch
-        watch.pending = []
+        watch.pending = NOTHING
         // A sink that was sent something may have ended a watch or its stream.
         if (watch.stream.watches.get(watch.id) !== watch) continue
         const stoppedAt = sendVersions(watch, pending)
@@ -441,7 +451,8 @@ const UNREAD: RpcError = { code: 8, text: 'delos: the answers of this watch stre
 
 const canTake = (stream: Stream): boolean => stream.isReady && stream.waiting.length === 0
 
-const shared = (version: Version): SharedEvent => ({ version, plain: null, full: null })
+/** Never changed. */
+const NOTHING: SharedEvent[] = []
 
 function isWanted({ span: { from, to }, filters }: Watch, version: Version): boolean {
   return version.key >= from && (to === null || version.key < to) && !isFilteredOut(filters, version)
@@ -457,6 +468,18 @@ const responseTo = (watchId: number, revision: number, more: Partial<WatchRespon
   fragment: false,
   events: [],
   ...more,
+})
+
+/** What is made ten thousand times a second is written out. */
+const eventsTo = (watchId: number, header: ResponseHeader, events: Event[], fragment: boolean): WatchResponse => ({
+  header,
+  watch_id: watchId,
+  created: false,
+  canceled: false,
+  compact_revision: 0,
+  cancel_reason: '',
+  fragment,
+  events,
 })
 
 /** gRPC's names of the codes a watch can be refused with. */

@@ -3,6 +3,7 @@ import { ERROR } from '../http2/frames.ts'
 import type { Http2Limits } from '../http2/limits.ts'
 import type { Http2Stream } from '../http2/stream.ts'
 import { decode, type Codec } from '../protobuf/codec.ts'
+import type { Pieces } from '../protobuf/pieces.ts'
 import type { RpcError } from '../service.ts'
 import { GrpcCall } from './call.ts'
 import { requestHead, type RequestHead } from './head.ts'
@@ -91,7 +92,7 @@ export class GrpcConnection implements Http2Listener<RequestHead, GrpcCall> {
     this.now = nowMs
     if (nowMs < this.nextDeadlineMs) return
     this.nextDeadlineMs = Number.POSITIVE_INFINITY
-    for (const { owner } of [...this.http2.streams.values()]) {
+    for (const { owner } of this.http2.streams.values()) {
       if (owner === null || owner.isOver) continue
       if (owner.deadlineMs > nowMs) this.nextDeadlineMs = Math.min(this.nextDeadlineMs, owner.deadlineMs)
       else {
@@ -105,7 +106,7 @@ export class GrpcConnection implements Http2Listener<RequestHead, GrpcCall> {
   /** Takes no new calls and ends the streams, which would go on for ever; calls that wait for an answer get it. */
   shutDown(): void {
     this.http2.shutDown()
-    for (const { owner } of [...this.http2.streams.values()]) {
+    for (const { owner } of this.http2.streams.values()) {
       if (owner?.route?.kind !== 'streaming') continue
       this.refuse(owner, STOPPED)
       owner.cancel()
@@ -275,9 +276,11 @@ export class GrpcConnection implements Http2Listener<RequestHead, GrpcCall> {
   sendMessage(call: GrpcCall, response: unknown): boolean {
     const { route } = call
     if (route === null) return false
+    const codec: Codec<unknown> = route.method.response
+    const pieces = codec.pieces?.(response) ?? null
     const mark = this.beginMessage(call)
-    route.method.response.write(this.http2.output, response)
-    return this.endMessage(call, mark)
+    if (pieces === null) codec.write(this.http2.output, response)
+    return this.endMessage(call, mark, pieces)
   }
 
   sendEncoded(call: GrpcCall, message: Uint8Array): boolean {
@@ -324,10 +327,11 @@ export class GrpcConnection implements Http2Listener<RequestHead, GrpcCall> {
     return mark
   }
 
-  private endMessage(call: GrpcCall, mark: number): boolean {
+  private endMessage(call: GrpcCall, mark: number, pieces: Pieces | null = null): boolean {
     const { stream } = call
-    this.patchPrefix(mark)
+    this.patchPrefix(mark, pieces?.length ?? 0)
     this.http2.endData(stream, mark)
+    if (pieces !== null) this.http2.sendPieces(stream, pieces)
     if (stream.queuedBytes <= STREAM_HIGH_BYTES) return true
     if (stream.queuedBytes > STREAM_QUEUE_BYTES_MAX && stream.queue.length > 1) this.http2.reset(stream, ERROR.enhanceYourCalm)
     else stream.isSenderWaiting = true

@@ -1,3 +1,4 @@
+import { IdMap } from '../../../kernel/id-map.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import { HpackDecoder } from '../hpack/decoder.ts'
 import { HpackEncoder, type HeaderField } from '../hpack/encoder.ts'
@@ -8,8 +9,10 @@ import { Http2Stream, type Feed } from './stream.ts'
 const HEADER_TABLE_BYTES = 4096
 /** Below this much waiting, a stream's sender is told to go on. */
 const STREAM_LOW_BYTES = 65_536
-/** Above this much unsent output, data waits in its stream's queue rather than in ours. */
-const OUTPUT_HIGH_BYTES = 1_048_576
+/** Above this much unsent output, data waits in its stream's queue rather than in ours: about a millisecond of a turn to make and to write. */
+const OUTPUT_HIGH_BYTES = 262_144
+/** Data of a frame from here on goes out as it is: a copy, and a slab that has to grow for it, cost more than one more part to write. */
+const WHOLE_BYTES_MIN = 4096
 const NO_CARRY = new Uint8Array(0)
 
 /** What the layer above hears. Views of bytes stay good: the connection never writes into what it was given. */
@@ -40,7 +43,7 @@ export interface Http2Options<Head, Owner> {
  */
 export class Http2Connection<Head, Owner> {
   readonly output = new ByteWriter()
-  readonly streams = new Map<number, Http2Stream<Owner>>()
+  readonly streams = new IdMap<Http2Stream<Owner>>()
   /** after GOAWAY of ours with an error: write what is in `output`, then close */
   isFailed = false
   failure = ''
@@ -53,6 +56,10 @@ export class Http2Connection<Head, Owner> {
   queuedBytes = 0
   /** of answers that are made as they are read, what is not made yet */
   promisedBytes = 0
+
+  /** what goes out before `output` */
+  private parts: Uint8Array[] = []
+  private partBytes = 0
 
   private readonly limits: Http2Limits
   private readonly listener: Http2Listener<Head, Owner>
@@ -98,6 +105,20 @@ export class Http2Connection<Head, Owner> {
     return this.decoder.blocks
   }
 
+  /** bytes that `takeOutput` would give */
+  get outputBytes(): number {
+    return this.partBytes + this.output.length
+  }
+
+  /** Everything said since the last time, in parts that are never changed again. */
+  takeOutput(): Uint8Array[] {
+    const taken = this.parts
+    if (this.output.length > 0) taken.push(this.output.take())
+    this.parts = []
+    this.partBytes = 0
+    return taken
+  }
+
   /** Takes what the peer sent. The bytes must not be changed afterwards. `nowMs` never falls; only differences matter. */
   receive(chunk: Uint8Array, nowMs: number): void {
     this.now = nowMs
@@ -120,7 +141,7 @@ export class Http2Connection<Head, Owner> {
   /** The connection is gone: every stream is told. */
   closed(): void {
     this.isFailed = true
-    const open = [...this.streams.values()]
+    const open = this.streams.values()
     this.streams.clear()
     this.waiting.clear()
     this.queuedBytes = 0
@@ -162,7 +183,7 @@ export class Http2Connection<Head, Owner> {
   endData(stream: Http2Stream<Owner>, mark: number): void {
     const { output } = this
     const length = output.at - mark - FRAME_HEADER_BYTES
-    const maySend = stream.queuedBytes === 0 && !this.isCongested && output.length < OUTPUT_HIGH_BYTES
+    const maySend = stream.queuedBytes === 0 && !this.isCongested && this.outputBytes < OUTPUT_HIGH_BYTES
     if (maySend && length <= FRAME_BYTES_DEFAULT && length <= stream.sendWindow && length <= this.sendWindow) {
       this.patchHeader(mark, length, FRAME.data, 0, stream.id)
       stream.sendWindow -= length
@@ -184,6 +205,16 @@ export class Http2Connection<Head, Owner> {
     stream.promisedBytes = feed.length
     this.promisedBytes += feed.length
     this.refill(stream)
+    this.pump(stream)
+  }
+
+  /** Data of this stream that is made now, for there is not much of it: in pieces it is neither copied nor put into one place. */
+  sendPieces(stream: Http2Stream<Owner>, pieces: Feed): void {
+    for (let piece = pieces.next(); piece !== null; piece = pieces.next()) {
+      stream.queue.push(piece)
+      stream.queuedBytes += piece.length
+      this.queuedBytes += piece.length
+    }
     this.pump(stream)
   }
 
@@ -361,7 +392,7 @@ export class Http2Connection<Head, Owner> {
   private remoteEnd(stream: Http2Stream<Owner>): void {
     stream.isRemoteClosed = true
     if (stream.isLocalClosed) this.remove(stream)
-    else if (this.streams.has(stream.id)) this.listener.halfClosed(stream)
+    else if (this.streams.get(stream.id) !== undefined) this.listener.halfClosed(stream)
   }
 
   private onHeaders(bytes: Uint8Array, start: number, end: number, flags: number, id: number): void {
@@ -566,7 +597,7 @@ export class Http2Connection<Head, Owner> {
   private pumpWaiting(): void {
     while (this.waiting.size > 0) {
       for (const stream of this.waiting) {
-        if (this.isFailed || this.isCongested || this.sendWindow <= 0 || this.output.length >= OUTPUT_HIGH_BYTES) return
+        if (this.isFailed || this.isCongested || this.sendWindow <= 0 || this.outputBytes >= OUTPUT_HIGH_BYTES) return
         this.waiting.delete(stream)
         // Re-inserting puts it behind the others.
         if (this.sendOne(stream) && stream.queuedBytes > 0) this.waiting.add(stream)
@@ -578,13 +609,13 @@ export class Http2Connection<Head, Owner> {
   private sendOne(stream: Http2Stream<Owner>): boolean {
     const first = stream.queue[0]
     if (first === undefined || stream.sendWindow <= 0) return false
-    if (this.isCongested || this.sendWindow <= 0 || this.output.length >= OUTPUT_HIGH_BYTES) {
+    if (this.isCongested || this.sendWindow <= 0 || this.outputBytes >= OUTPUT_HIGH_BYTES) {
       this.waiting.add(stream)
       return false
     }
     const length = Math.min(first.length, stream.sendWindow, this.sendWindow, FRAME_BYTES_DEFAULT)
     this.frameHeader(length, FRAME.data, 0, stream.id)
-    this.output.raw(first.subarray(0, length))
+    this.data(first.subarray(0, length))
     if (length === first.length) stream.queue.shift()
     else stream.queue[0] = first.subarray(length)
     stream.sendWindow -= length
@@ -656,6 +687,13 @@ export class Http2Connection<Head, Owner> {
     this.frameHeader(4, FRAME.windowUpdate, 0, id)
     this.output.uint32(increment)
     this.onOutput()
+  }
+
+  /** Bytes that are never changed again. */
+  private data(bytes: Uint8Array): void {
+    if (bytes.length < WHOLE_BYTES_MIN) return this.output.raw(bytes)
+    this.partBytes += this.output.length + bytes.length
+    this.parts.push(this.output.take(), bytes)
   }
 
   private frameHeader(length: number, type: number, flags: number, id: number): void {

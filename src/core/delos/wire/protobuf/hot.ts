@@ -229,6 +229,16 @@ const writeEvent: Write<m.Event> = (writer, { type, kv: now, prev_kv }) => {
   if (prev_kv !== null) writeNested(writer, 0x1a, prev_kv, writeKeyValue)
 }
 
+/** A list of events goes to all who watch, one after the other: from the second time on its bytes are kept. */
+let eventsOf: { events: readonly m.Event[]; bytes: Uint8Array | null } = { events: [], bytes: NO_BYTES }
+
+function writeEvents(writer: ByteWriter, events: readonly m.Event[]): void {
+  if (eventsOf.events === events && eventsOf.bytes !== null) return writer.raw(eventsOf.bytes)
+  const start = writer.at
+  for (const event of events) writeNested(writer, 0x5a, event, writeEvent)
+  eventsOf = { events, bytes: eventsOf.events === events ? writer.bytes.slice(start, writer.at) : null }
+}
+
 const writeWatchResponse: Write<m.WatchResponse> = (writer, response) => {
   writeNested(writer, 0x0a, response.header, writeHeader)
   writeInt(writer, 0x10, response.watch_id)
@@ -242,7 +252,7 @@ const writeWatchResponse: Write<m.WatchResponse> = (writer, response) => {
     writer.end(mark)
   }
   if (response.fragment) writeInt(writer, 0x38, 1)
-  for (const event of response.events) writeNested(writer, 0x5a, event, writeEvent)
+  if (response.events.length > 0) writeEvents(writer, response.events)
 }
 
 // ------------------------------------------------------------------------------------------------------ long ones
@@ -255,9 +265,9 @@ function parts(write: (writer: ByteWriter) => void): Part[] {
 
 const pairRun = (tag: number, pairs: readonly m.KeyValue[]): Part[] => (pairs.length === 0 ? [] : [{ tag, pairs, write: writeKeyValue }])
 
-function rangeParts({ header, kvs, more, count }: m.RangeResponse): Part[] {
+function rangeParts({ header, kvs, more, count }: m.RangeChunk): Part[] {
   return [
-    ...parts((writer) => writeNested(writer, 0x0a, header, writeHeader)),
+    ...(header === null ? [] : parts((writer) => writeNested(writer, 0x0a, header, writeHeader))),
     ...pairRun(0x12, kvs),
     ...parts((writer) => {
       if (more) writeInt(writer, 0x18, 1)
@@ -308,10 +318,13 @@ tuned(kv.TXN_REQUEST, { read: readTxn })
 tuned(kv.RESPONSE_HEADER, { write: writeHeader })
 tuned(kv.KEY_VALUE, { write: writeKeyValue })
 tuned(kv.PUT_RESPONSE, { write: writePutResponse })
-tuned<m.RangeResponse>(kv.RANGE_RESPONSE, { write: writeRange, pieces: (message) => piecesOf(rangeParts(message)) })
+tuned<m.RangeResponse>(kv.RANGE_RESPONSE, { write: writeRange, pieces: (message) => piecesOf(message, rangeParts) })
 tuned(kv.RANGE_CHUNK, { write: writeRange })
-tuned(kv.DELETE_RANGE_RESPONSE, { write: writeDeleteRangeResponse, pieces: (message) => piecesOf(deleteRangeParts(message)) })
+tuned(kv.RANGE_STREAM_RESPONSE, {
+  pieces: ({ range_response }) => piecesOf(range_response, (found) => nestedParts(0x0a, rangeParts(found))),
+})
+tuned(kv.DELETE_RANGE_RESPONSE, { write: writeDeleteRangeResponse, pieces: (message) => piecesOf(message, deleteRangeParts) })
 tuned(kv.RESPONSE_OP, { write: writeResponseOp })
-tuned(kv.TXN_RESPONSE, { write: writeTxnResponse, pieces: (message) => piecesOf(txnParts(message)) })
+tuned(kv.TXN_RESPONSE, { write: writeTxnResponse, pieces: (message) => piecesOf(message, txnParts) })
 tuned(kv.EVENT, { write: writeEvent })
 tuned(WATCH_RESPONSE, { write: writeWatchResponse })

@@ -1,9 +1,9 @@
 import { ByteWriter } from '../byte-writer.ts'
 import type { KeyValue } from '../messages.ts'
-import { contentLength, pairsLength } from '../pair-bytes.ts'
+import { contentLength, pairBytes, pairsLength } from '../pair-bytes.ts'
 import { NO_BYTES } from './reader.ts'
 
-/** Up to here an answer is written in one go: about a millisecond. */
+/** With so many bytes of pairs an answer is written in one go: about a millisecond. */
 const SHORT_BYTES = 262_144
 /** Of one piece, unless a single value is longer. */
 const PIECE_BYTES = 65_536
@@ -25,10 +25,11 @@ type WritePair = (writer: ByteWriter, pair: KeyValue) => void
 export const lengthOf = (parts: readonly Part[]): number =>
   parts.reduce((sum, part) => sum + (part instanceof Uint8Array ? part.length : pairsLength(part.pairs)), 0)
 
-/** Null: it is short, and written at once for less. */
-export function piecesOf(parts: readonly Part[]): Pieces | null {
-  const length = lengthOf(parts)
-  return length <= SHORT_BYTES ? null : { length, next: nextOf(parts) }
+/** Null: it is short, as nearly always, and written at once for less. */
+export function piecesOf<Message extends object>(message: Message, partsOf: (message: Message) => Part[]): Pieces | null {
+  if (pairBytes(message) <= SHORT_BYTES) return null
+  const parts = partsOf(message)
+  return { length: lengthOf(parts), next: nextOf(parts) }
 }
 
 function nextOf(parts: readonly Part[]): () => Uint8Array | null {

@@ -51,6 +51,22 @@ describe('a watch', () => {
     expect(reader.events(0).map((event) => event.kv.mod_revision)).toEqual(Array.from({ length: 19 }, (_, i) => i + 5))
   })
 
+  test('shares the list of one event with all who are told of it alone, and changes none when another follows in the same batch', () => {
+    const { store, hub, reader, stream, put } = stage()
+    stream.create(createOf('a'))
+    stream.create(createOf('a'))
+    stream.create(createOf('', { range_end: '\0' }))
+    put('a')
+    const lists = reader.responses.filter((response) => !response.created).map(({ events }) => events)
+    expect(lists).toHaveLength(3)
+    for (const list of lists) expect(list).toBe(lists[0])
+    for (const key of ['a', 'b', 'b']) run(store, putCommand(key, ''))
+    hub.publish()
+    expect(reader.story(0)).toEqual(['PUT a@2', 'PUT a@3'])
+    expect(reader.story(1)).toEqual(['PUT a@2', 'PUT a@3'])
+    expect(reader.story(2)).toEqual(['PUT a@2', 'PUT a@3', 'PUT b@4', 'PUT b@5'])
+  })
+
   test('on a future revision gets neither older events nor progress first (etcd-io/etcd#20221)', () => {
     const { hub, reader, stream, put } = stage()
     stream.create(createOf('a', { start_revision: 5, progress_notify: true }))
