@@ -57,8 +57,13 @@ function tryOnce(
   response: ServerResponse,
   { caller, leader, kept, link }: Try,
 ): Promise<'answered' | 'again' | MusterError> {
-  return new Promise((resolve) => {
+  return new Promise((done) => {
     let isSent = false
+    const giveUp = (): void => void sending.destroy()
+    const resolve = (outcome: 'answered' | 'again' | MusterError): void => {
+      response.off('close', giveUp)
+      done(outcome)
+    }
     const headers = { ...passed(request.headers), [CALLER_HEADER]: `${caller.role} ${caller.actor}`, [VIA_HEADER]: link.self.toString(16) }
     const sending = link.request(leader, { method: request.method ?? 'GET', path: request.url ?? '/', headers }, (answer) => {
       if (answer.statusCode === 503 && answer.headers[NOT_LEADER_HEADER] !== undefined && (kept !== null || !request.readableDidRead)) {
@@ -86,7 +91,7 @@ function tryOnce(
       if (isSafe && (kept !== null || !request.readableDidRead)) return resolve('again')
       resolve(refuse('DELOS_OUTCOME_UNKNOWN', `the leader went away before it answered (${error.message})`, { cause: error }))
     })
-    response.once('close', () => sending.destroy())
+    response.once('close', giveUp)
     if (kept === null) request.pipe(sending)
     else sending.end(kept)
   })

@@ -109,6 +109,20 @@ test('a server that does not lead any more did nothing: the next one is asked th
   expect(await post('once')).toEqual({ status: 200, text: '3:once' })
 })
 
+test('however often it is asked again, the answer has no listeners of the tries before', async () => {
+  let times = 0
+  const counts: number[] = []
+  front.prependListener('request', (_asked, response) => void setInterval(() => counts.push(response.listenerCount('close')), 20).unref())
+  ;(backends[0] as (typeof backends)[0]).handle = () => {
+    times += 1
+    if (times === 8) leader = 3n
+    return { status: 503, headers: { [NOT_LEADER_HEADER]: '1' } }
+  }
+  expect(await post('often')).toEqual({ status: 200, text: '3:often' })
+  expect(times).toBe(8)
+  expect(Math.max(...counts)).toBeLessThan(6)
+})
+
 test('who cannot be reached was not asked: the next one is', async () => {
   const [dead] = backends as [(typeof backends)[0]]
   await new Promise((resolve) => dead.net.close(resolve))
