@@ -62,7 +62,10 @@ export abstract class MusterCommand extends Command {
   protected async start<C extends { args?: unknown; flags?: unknown }>(command: C): Promise<Parsed<C>> {
     // oclif would take piped input for a missing argument: `… | muster tw ps` must not become a question about a job.
     for (const arg of Object.values((command.args ?? {}) as Record<string, { ignoreStdin?: boolean }>)) arg.ignoreStdin = true
-    const parsed = (await this.parse(command as never).catch(asUsage)) as unknown as { args: unknown; flags: unknown; argv: unknown[] }
+    // oclif copies what the class itself says, and would lose arguments that it inherits.
+    const { args, flags: own, baseFlags } = command as unknown as typeof MusterCommand
+    const said = { ...command, args, flags: own, baseFlags }
+    const parsed = (await this.parse(said as never).catch(asUsage)) as unknown as { args: unknown; flags: unknown; argv: unknown[] }
     const flags = parsed.flags as CommonFlags & StoreFlags
     if (flags.endpoints !== undefined) this.otherStore = flags
     this.settings = await loadConfig({ context: flags.context, output: flags.json ? 'json' : flags.output })

@@ -60,9 +60,11 @@ test('servers join with a token while tasks run, and are voters once they have c
     120_000,
     async () => (await members(C)).filter(({ role, trouble }) => role === 'voter' && trouble === null).length === 3,
   )
+  // The other log follows a moment later.
   for (const log of ['control', 'kv']) {
-    const { chain } = await at(B).data('delos', 'log', 'loglets', '--log', log)
-    expect(chain.at(-1)).toMatchObject({ kind: 'quorum', config: { voters: [1, 2, 3], learners: [] } })
+    const lastOf = async () => (await at(B).data('delos', 'log', 'loglets', '--log', log)).chain.at(-1)
+    await eventually(`three voters of ${log}`, 60_000, async () => (await lastOf()).config.voters?.length === 3)
+    expect(await lastOf()).toMatchObject({ kind: 'quorum', config: { voters: [1, 2, 3], learners: [] } })
   }
   expect(await running(A)).toHaveLength(3)
 

@@ -21,6 +21,7 @@ export class Journal {
   readonly #dir: string
   readonly #log: Logger
   readonly #closed: JournalFile[] = []
+  #turn: Promise<void> = Promise.resolve()
   #current: JournalFile | null = null
   #handle: FileHandle | null = null
   #bytes = 0
@@ -73,7 +74,11 @@ export class Journal {
    * Writes the records and, if asked, syncs them. On an error nothing of them counts: the file is cut back to its last
    * good end and closed, the next append opens a new one. A failed sync is never tried again on the same file.
    */
-  async append(records: readonly { header: JournalHeader; payload: Uint8Array }[], isSynced: boolean): Promise<void> {
+  append(records: readonly { header: JournalHeader; payload: Uint8Array }[], isSynced: boolean): Promise<void> {
+    return this.#inTurn(() => this.#append(records, isSynced))
+  }
+
+  async #append(records: readonly { header: JournalHeader; payload: Uint8Array }[], isSynced: boolean): Promise<void> {
     const file = this.#current ?? (await this.#open())
     const handle = this.#handle
     if (!handle) throw new Error('journal is closed')
@@ -95,13 +100,15 @@ export class Journal {
   }
 
   /** Syncs what was appended without. */
-  async sync(): Promise<void> {
-    await this.#handle?.datasync()
+  sync(): Promise<void> {
+    return this.#inTurn(async () => this.#handle?.datasync())
   }
 
   /** Ends the current file, so that it can be trimmed once its batches are in segments. */
-  async roll(): Promise<void> {
-    if (this.#bytes > 0) await this.#close()
+  roll(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#bytes > 0) await this.#close()
+    })
   }
 
   /** Removes closed files all of whose batches are in segments. */
@@ -119,8 +126,15 @@ export class Journal {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#close()
+  close(): Promise<void> {
+    return this.#inTurn(() => this.#close())
+  }
+
+  /** One after the other: a file that is ended between the write and the sync of a batch would fail that batch. */
+  #inTurn(run: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(run)
+    this.#turn = done.catch(() => undefined)
+    return done
   }
 
   async #open(): Promise<JournalFile> {
