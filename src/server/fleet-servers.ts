@@ -157,6 +157,7 @@ export function connectServers(options: FleetServersOptions): FleetServers {
     },
     close: async () => {
       authority.stop()
+      reach?.stop()
       await peers.close()
     },
   }

@@ -91,6 +91,7 @@ export async function openClusterLog(given: ClusterLogOptions): Promise<ClusterL
       others,
       close: async () => {
         incarnation.stop()
+        reached.stop()
         await log.close()
         await peers.close()
       },

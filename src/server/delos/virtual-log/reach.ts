@@ -13,6 +13,8 @@ export interface Reach {
   update(): void
   /** Was a member, and nothing of it is needed any more. */
   isGone(id: bigint): boolean
+  /** Before the connections are closed. */
+  stop(): void
 }
 
 /**
@@ -49,6 +51,9 @@ export function keepReach(self: bigint, peers: Peers, logs: readonly VirtualLog[
     update,
     isAlone: () => [...present(), ...leavingNow()].every(({ id }) => id === self),
     isGone: (id) => !reached.has(id) && removed().some((one) => one.id === id),
+    stop: () => {
+      if (timer !== null) clearTimeout(timer)
+    },
   }
 }
 
