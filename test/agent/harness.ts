@@ -16,6 +16,8 @@ export const isRoot = process.getuid?.() === 0
 export class FakeServer {
   readonly socket: string
   readonly artifacts = new Map<string, Buffer>()
+  /** what is answered for an artifact that is not there */
+  missing = 404
   report: NodeReport | null = null
   reports = 0
   tasks: DesiredTask[] = []
@@ -43,7 +45,7 @@ export class FakeServer {
       const artifact = /^\/v1\/artifacts\/sha256\/([0-9a-f]{64})$/.exec(url.pathname)
       if (artifact) {
         const bytes = this.artifacts.get(artifact[1] ?? '')
-        response.writeHead(bytes === undefined ? 404 : 200)
+        response.writeHead(bytes === undefined ? this.missing : 200)
         return void response.end(bytes)
       }
       let body = ''

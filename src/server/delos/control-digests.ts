@@ -22,6 +22,8 @@ export interface StateTrouble {
   /** `odd`: a majority has another one; `split`: no majority has one; `anew`: it was odd, and has another server's now */
   kind: Difference['kind'] | 'anew'
   text: string
+  /** what was found when the states were compared: still said of `anew`, as not everybody heard it in the seconds before */
+  found: string
 }
 
 export interface ControlDigests {
@@ -67,7 +69,7 @@ export function compareStates(options: ControlDigestsOptions): ControlDigests {
         ? `its state differs from that of a majority at batch ${verdict.position} of the control log (digest ${verdict.mine}, theirs ${verdict.theirs})`
         : `the servers have different states at batch ${verdict.position} of the control log, and none is that of a majority`
       const does = isWrong ? 'it answers nothing from it until it has that of another server' : 'nothing is answered from what may be wrong'
-      note(self, { kind: verdict.kind, text: `${text}; ${does}` })
+      note(self, { kind: verdict.kind, text: `${text}; ${does}`, found: text })
       copy.setDistrusted(refuse(isWrong ? 'DELOS_STATE_DIFFERS' : 'DELOS_STATE_SPLIT', `${nameOf(self)}: ${text}`), {
         isWrong,
         agreed: exchange.agreedPosition(),
@@ -84,11 +86,11 @@ export function compareStates(options: ControlDigestsOptions): ControlDigests {
 
   const onAnew = (): void => {
     exchange.beginAnew()
-    const before = said.get(self)
-    if (before === undefined) return
+    const found = said.get(self)?.found
+    if (found === undefined) return
     const text = `its state was made anew after batch ${copy.applied()}, and was not compared since`
-    note(self, { kind: 'anew', text })
-    logger.warn(text, { was: before.text })
+    note(self, { kind: 'anew', text: `${text} (before: ${found})`, found })
+    logger.warn(text, { was: found })
   }
 
   const deaf = [copy.onAnew(onAnew)]
