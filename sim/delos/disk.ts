@@ -81,17 +81,22 @@ export class Disk {
     this.unknown.push({ from: slot, to: isLast ? null : slot })
   }
 
-  /** What the files give at start. */
-  read(firstPosition: number): Durable {
-    const accepted = [...this.records.values()].sort((a, b) => a.slot - b.slot)
+  /** What the files give at start, as the journal does: what is chosen is left out, and given for itself. */
+  read(firstPosition: number, isEndForgotten: boolean): Durable & { chosen: Accepted[] } {
     let whole = 0
     while (this.records.has(whole + 1) && !this.unknown.some(({ from, to }) => whole + 1 >= from && (to === null || whole + 1 <= to)))
       whole += 1
+    const committed = Math.min(this.committed, whole)
+    const last = this.records.get(committed)?.batch
+    // The end of a sealed loglet is given: by nothing else is it known that nothing may follow.
+    const slot = last?.kind === 'end' && !isEndForgotten ? committed - 1 : committed
+    const sorted = [...this.records.values()].sort((a, b) => a.slot - b.slot)
     return {
       state: this.state,
-      accepted,
-      committed: Math.min(this.committed, whole),
-      base: { slot: 0, position: firstPosition },
+      accepted: sorted.filter((record) => record.slot > slot),
+      chosen: sorted.filter((record) => record.slot <= committed),
+      committed,
+      base: { slot, position: last === undefined ? firstPosition : last.position + last.count },
       unknown: this.unknown,
     }
   }

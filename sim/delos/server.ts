@@ -235,10 +235,9 @@ export class SimServer {
       timers: this.#world.timers,
       cacheBatchesMax: this.#world.cacheBatchesMax,
     }
-    const durable = disk.read(segment.firstPosition)
+    const { chosen, ...durable } = disk.read(segment.firstPosition, false)
     const replica = createReplica(config, durable, createPrng(this.#prng.below(2 ** 31)), this.localNow(), this.#world.rules)
-    const backlog = durable.accepted.filter(({ slot }) => slot <= replica.committed)
-    const instance: Instance = { segment, replica, disk, backlog, appliedSlot: 0, timerAt: Infinity, isSyncing: false }
+    const instance: Instance = { segment, replica, disk, backlog: chosen, appliedSlot: 0, timerAt: Infinity, isSyncing: false }
     this.instances.set(segment.loglet, instance)
     this.chain = [...this.instances.values()].map((each) => each.segment).sort((a, b) => a.loglet - b.loglet)
     this.#apply()

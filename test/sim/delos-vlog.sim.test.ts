@@ -35,9 +35,10 @@ const FOUND: Record<string, { seed: number; by: string }> = {
   'seal-not-sticky': { seed: 9, by: 'lease' },
   'seal-breaks-lease': { seed: 375, by: 'lease' },
   'register-promise-forgotten': { seed: 3105, by: 'register' },
-  'register-takes-nothing-over': { seed: 2, by: 'register' },
+  'register-takes-nothing-over': { seed: 10, by: 'register' },
   'duplicate-after-retry': { seed: 2, by: 'once' },
   'elected-without-promises': { seed: 129, by: 'agreement' },
+  'end-forgotten': { seed: 5, by: 'lease' },
   'skip-ignored-on-replay': { seed: 3, by: 'liveness' },
 }
 

@@ -9,6 +9,8 @@ export interface VlogMutant {
   appliesTwice?: boolean
   /** who makes a loglet's files says that it promised the driver's ballot, and has not */
   promisesNothingAhead?: boolean
+  /** a journal that is read again does not give the end of what was sealed */
+  forgetsEnd?: boolean
   mode: 'safety' | 'liveness'
 }
 
@@ -20,6 +22,7 @@ export const VLOG_MUTANTS: Record<string, VlogMutant> = {
   'register-takes-nothing-over': { rules: { takesOver: false }, mode: 'safety' },
   'duplicate-after-retry': { appliesTwice: true, mode: 'safety' },
   'elected-without-promises': { promisesNothingAhead: true, mode: 'safety' },
+  'end-forgotten': { forgetsEnd: true, mode: 'safety' },
   'skip-ignored-on-replay': { rules: { skips: false }, mode: 'liveness' },
 }
 

@@ -32,10 +32,16 @@ export class QuorumPart {
     let disk = server.disks.get(segment.loglet)
     if (disk === undefined) server.disks.set(segment.loglet, (disk = new Disk()))
     const isUnused = server.unused.delete(segment.loglet)
-    const durable = { ...disk.read(segment.firstPosition), isUnused }
-    const replica = createReplica(config, durable, createPrng(server.prng.below(2 ** 31)), server.localNow(), server.world.paxosRules)
+    const { chosen, ...durable } = disk.read(segment.firstPosition, server.world.mutant?.forgetsEnd === true)
+    const replica = createReplica(
+      config,
+      { ...durable, isUnused },
+      createPrng(server.prng.below(2 ** 31)),
+      server.localNow(),
+      server.world.paxosRules,
+    )
     const part = new QuorumPart(server, segment, disk, replica, isUnused)
-    for (const accepted of durable.accepted) if (accepted.slot <= replica.committed) part.#keep(accepted)
+    for (const accepted of chosen) part.#keep(accepted)
     return part
   }
 
