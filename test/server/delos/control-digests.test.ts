@@ -111,7 +111,9 @@ test('the odd one of three is told so, everybody hears of it, and hears that it 
   c.begin()
   tell(servers)
   expect(kinds(a)).toEqual([`${selfOf('c')} anew`])
-  expect(c.trouble).toBe('its state was made anew after batch 1234, and was not compared since')
+  expect(c.trouble).toBe(
+    'its state was made anew after batch 1234, and was not compared since (before: its state differs from that of a majority at batch 2000 of the control log (digest 66, theirs 6))',
+  )
   for (const server of servers) server.mark(3000, 8)
   tell(servers)
   tell(servers)

@@ -27,9 +27,9 @@ const says = (server: DelosServerProcess, ...words: string[]): Promise<true> =>
 describe.skipIf(MISSING.length > 0)('an expired certificate (skipped without openssl, faketime and curl)', () => {
   let folder: string
   const file = (name: string): string => join(folder, name)
-  /** openssl, as of a day some years ago: what it signs for a day has been over for long. */
+  /** openssl, as of a second some years ago, at which its clock stands still: what it signs for a day has been over for long. */
   const openssl = (isThen: boolean, ...args: string[]): void => {
-    const [program, ...rest] = isThen ? ['faketime', '2020-01-01 00:00:00', 'openssl', ...args] : ['openssl', ...args]
+    const [program, ...rest] = isThen ? ['faketime', '-f', '2020-01-01 00:00:00', 'openssl', ...args] : ['openssl', ...args]
     execFileSync(program, rest, { stdio: 'ignore' })
   }
   const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
