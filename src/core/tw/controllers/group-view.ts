@@ -1,17 +1,18 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import type { GroupSpec } from '../job-spec.ts'
-import { armRows, groupSpecOf, liveTasks, specOf, type GroupRow, type JobRow, type NodeRow, type TaskRow } from '../rows.ts'
+import { openOps } from '../ops/op-row.ts'
+import { armRows, groupSpecOf, liveTasks, specOf, taskRow, type DrainRow, type GroupRow, type JobRow, type NodeRow, type TaskRow } from '../rows.ts'
 import { FAILURE_MEMORY_MS, type GroupView } from './reconcile-group.ts'
 
 /** What all groups share in one decision. */
 export interface FleetFacts {
-  draining: ReadonlySet<string>
+  draining: ReadonlyMap<string, DrainRow>
   regionOf: ReadonlyMap<string, string>
 }
 
 export function fleetFacts(db: ReadDb): FleetFacts {
   return {
-    draining: new Set(db.all<{ node: string }>('SELECT node FROM tw_drain WHERE finished_at IS NULL').map((row) => row.node)),
+    draining: new Map(db.all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL').map((row) => [row.node, row])),
     regionOf: new Map(db.all<Pick<NodeRow, 'name' | 'region'>>('SELECT name, region FROM tw_node').map((row) => [row.name, row.region])),
   }
 }
@@ -31,5 +32,7 @@ export function groupView(db: ReadDb, job: JobRow, group: GroupRow, facts: Fleet
     const spec = groupSpecOf(specOf(db, job.name, version), group.name)
     if (spec) specs.set(version, spec)
   }
-  return { job, group: group.name, arms, specs, live, ended, ...facts, rejectedAt: group.rejected_at }
+  const ops = openOps(db, job.name, group.name)
+  const opTasks = new Map(ops.flatMap((op) => (op.state === 'allowed' ? (taskRow(db, op.task) ?? []) : [])).map((task) => [task.id, task]))
+  return { job, group: group.name, arms, specs, live, ended, ops, opTasks, ...facts, rejectedAt: group.rejected_at }
 }

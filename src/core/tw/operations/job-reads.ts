@@ -144,6 +144,8 @@ export const jobPlan = defineQuery({
           specs: new Map<number, GroupSpec>([[next, group]]),
           live: isSame || isInPlace ? live.map((task) => (task.version === current?.version ? { ...task, version: next } : task)) : live,
           ended: [],
+        ops: [],
+        opTasks: new Map(),
           ...facts,
           rejectedAt: null,
         },
