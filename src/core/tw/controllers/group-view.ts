@@ -1,7 +1,18 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { openOps } from '../ops/op-row.ts'
-import { armRows, groupSpecOf, liveTasks, specOf, taskRow, type DrainRow, type GroupRow, type JobRow, type NodeRow, type TaskRow } from '../rows.ts'
+import {
+  armRows,
+  groupSpecOf,
+  liveTasks,
+  specOf,
+  taskRow,
+  type DrainRow,
+  type GroupRow,
+  type JobRow,
+  type NodeRow,
+  type TaskRow,
+} from '../rows.ts'
 import { FAILURE_MEMORY_MS, type GroupView } from './reconcile-group.ts'
 
 /** What all groups share in one decision. */

@@ -183,7 +183,14 @@ function wantsOf(view: GroupView, excess: readonly TaskRow[], opOf: ReadonlyMap<
       const soft = { task, deadlineAt: null, isHard: false }
       const drain = isMoving(view, task) ? view.draining.get(task.node) : undefined
       if (drain)
-        return { task, kind: 'move', cause: 'drain', text: `drain of ${task.node}`, deadlineAt: drain.deadline_at, isHard: drain.deadline_at !== null }
+        return {
+          task,
+          kind: 'move',
+          cause: 'drain',
+          text: `drain of ${task.node}`,
+          deadlineAt: drain.deadline_at,
+          isHard: drain.deadline_at !== null,
+        }
       if (view.arms.some((arm) => arm.version === task.version)) return { ...soft, kind: 'stop', cause: 'scale', text: 'too many' }
       const versions = view.arms.map((arm) => arm.version).join(', ')
       return { ...soft, kind: 'update', cause: 'rollout', text: `replaced by version ${versions}` }
