@@ -2,8 +2,9 @@ import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import { drainFinished } from '../entries/nodes.ts'
 import { stopTask } from '../entries/tasks.ts'
-import type { DrainRow, TaskRow } from '../rows.ts'
+import type { DrainRow } from '../rows.ts'
 import type { TwSoft } from '../soft.ts'
+import { liveOnNode } from '../tasks/read.ts'
 import { earliest } from './wake.ts'
 
 /**
@@ -17,10 +18,7 @@ export const drainer: Controller<TwSoft> = {
     const entries: Proposal[] = []
     const wakes: (number | null)[] = []
     for (const drain of db.all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL ORDER BY node')) {
-      const left = db.all<Pick<TaskRow, 'id' | 'want'>>(
-        'SELECT id, want FROM tw_task WHERE node = ? AND is_terminal = 0 ORDER BY id',
-        drain.node,
-      )
+      const left = liveOnNode(db, drain.node)
       if (left.length === 0) {
         entries.push(drainFinished.of({ node: drain.node, isComplete: true }))
       } else if (drain.deadline_at !== null && now >= drain.deadline_at) {
