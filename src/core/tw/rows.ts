@@ -1,13 +1,13 @@
 import type { TaskHealth, TaskState } from '../contracts/node.ts'
 import type { ReadDb } from '../contracts/storage.ts'
 import { must } from '../kernel/assert.ts'
-import type { GroupSpec, JobSpec } from './job-spec.ts'
+import { completeGroup, completeJob, type GroupSpec, type JobKind, type JobSpec } from './job-spec.ts'
 
 /** Rows as they lie in the tables, and how to get them. */
 
 export interface JobRow {
   name: string
-  kind: 'service' | 'batch'
+  kind: JobKind
   priority: number
   state: 'running' | 'stopped'
   current_version: number
@@ -164,12 +164,13 @@ export function versionRow(db: ReadDb, job: string, version: number): VersionRow
 }
 
 export function specOf(db: ReadDb, job: string, version: number): JobSpec {
-  return fromJson<JobSpec>(must(versionRow(db, job, version), `version ${version} of job ${job}`).spec)
+  return completeJob(fromJson<JobSpec>(must(versionRow(db, job, version), `version ${version} of job ${job}`).spec))
 }
 
-/** The group of a version; undefined when that version has no such group. */
+/** The group of a version, in today's form; undefined when that version has no such group. */
 export function groupSpecOf(spec: JobSpec, group: string): GroupSpec | undefined {
-  return spec.groups.find((candidate) => candidate.name === group)
+  const kept = spec.groups.find((candidate) => candidate.name === group)
+  return kept && completeGroup(kept)
 }
 
 export function nodeRow(db: ReadDb, node: string): NodeRow | undefined {
