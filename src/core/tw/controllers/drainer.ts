@@ -2,8 +2,9 @@ import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import { drainFinished } from '../entries/nodes.ts'
 import { stopTask } from '../entries/tasks.ts'
-import type { DrainRow, JobRow, TaskRow } from '../rows.ts'
+import { jobRow, type DrainRow } from '../rows.ts'
 import type { TwSoft } from '../soft.ts'
+import { tasksOnNode } from '../tasks/read.ts'
 import { earliest } from './wake.ts'
 
 /**
@@ -17,14 +18,11 @@ export const drainer: Controller<TwSoft> = {
     const entries: Proposal[] = []
     const wakes: (number | null)[] = []
     for (const drain of db.all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL ORDER BY node')) {
-      const left = db.all<Pick<TaskRow, 'id' | 'want'> & { kind: JobRow['kind'] }>(
-        'SELECT t.id, t.want, j.kind FROM tw_task t JOIN tw_job j ON j.name = t.job WHERE t.node = ? AND t.is_terminal = 0 ORDER BY t.id',
-        drain.node,
-      )
+      const left = tasksOnNode(db, drain.node)
       if (left.length === 0) {
         entries.push(drainFinished.of({ node: drain.node, isComplete: true }))
       } else if (drain.deadline_at !== null && now >= drain.deadline_at) {
-        const ids = left.filter((task) => task.want === 'run' && task.kind !== 'service').map((task) => task.id)
+        const ids = left.filter((task) => task.want === 'run' && jobRow(db, task.job)?.kind !== 'service').map((task) => task.id)
         if (ids.length > 0) entries.push(stopTask.of({ ids, cause: `drain of ${drain.node}: deadline` }))
       } else {
         wakes.push(drain.deadline_at)

@@ -1,5 +1,5 @@
 import type { GroupSpec } from '../job-spec.ts'
-import { limitsOf, specInForce, totalOf, type Standing } from '../ops/budget.ts'
+import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
 import { opSteps, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
 import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
@@ -20,8 +20,9 @@ export interface GroupView {
   ended: readonly TaskRow[]
   /** nodes that are being drained */
   draining: ReadonlyMap<string, DrainRow>
-  /** its planned changes that have not ended */
+  /** its planned changes that have not ended, and their tasks */
   ops: readonly OpRow[]
+  leaving: ReadonlySet<number>
   /** tasks of those that ended, by id, as far as they are not forgotten */
   opTasks: ReadonlyMap<number, TaskRow>
   regionOf: ReadonlyMap<string, string>
@@ -67,8 +68,7 @@ export function reconcileGroup(view: GroupView, fleet: Fleet, now: number): Grou
 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
-  const standing: Standing = { ...view, leaving: new Set(view.ops.map((op) => op.task)) }
-  const { stop, ...ops } = opSteps(standing, view.ops, (id) => view.opTasks.get(id), wants, now)
+  const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
   const decision: GroupDecision = { place: [], stop, ops, blocked: [], wakeAt: null }
   if (overdue.length > 0) decision.stop.push({ ids: overdue.map((task) => task.id), cause: OVERDUE_CAUSE })
   if (unwanted.length > 0) decision.stop.push({ ids: unwanted.map((task) => task.id), cause: 'no longer wanted' })

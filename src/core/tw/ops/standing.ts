@@ -1,11 +1,12 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import type { GroupSpec } from '../job-spec.ts'
-import { armRows, groupSpecOf, liveTasks, specOf } from '../rows.ts'
+import { armRows, groupSpecOf, specOf, type ArmRow } from '../rows.ts'
+import { liveTasks } from '../tasks/read.ts'
 import type { Standing } from './budget.ts'
-import { openOps } from './op-row.ts'
+import { openOps, type OpRow } from './op-row.ts'
 
-/** A group's standing as the tables have it: every task with an open op is leaving. */
-export function standingOf(db: ReadDb, job: string, group: string): Standing {
+/** A group's standing as the tables have it, with the arms that want tasks and the ops that have not ended: their tasks are leaving. */
+export function standingOf(db: ReadDb, job: string, group: string): Standing & { arms: ArmRow[]; ops: OpRow[] } {
   const arms = armRows(db, job, group).filter((arm) => arm.count > 0)
   const live = liveTasks(db, job, group)
   const specs = new Map<number, GroupSpec>()
@@ -13,5 +14,6 @@ export function standingOf(db: ReadDb, job: string, group: string): Standing {
     const spec = groupSpecOf(specOf(db, job, version), group)
     if (spec) specs.set(version, spec)
   }
-  return { arms, specs, live, leaving: new Set(openOps(db, job, group).map((op) => op.task)) }
+  const ops = openOps(db, job, group)
+  return { arms, specs, live, ops, leaving: new Set(ops.map((op) => op.task)) }
 }
