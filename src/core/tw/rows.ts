@@ -173,10 +173,6 @@ export function groupSpecOf(spec: JobSpec, group: string): GroupSpec | undefined
   return kept && completeGroup(kept)
 }
 
-export function taskRow(db: ReadDb, id: number): TaskRow | undefined {
-  return db.get<TaskRow>('SELECT * FROM tw_task WHERE id = ?', id)
-}
-
 export function nodeRow(db: ReadDb, node: string): NodeRow | undefined {
   return db.get<NodeRow>('SELECT * FROM tw_node WHERE name = ?', node)
 }
@@ -188,11 +184,6 @@ export function armRows(db: ReadDb, job: string, group: string): ArmRow[] {
 
 export function groupRows(db: ReadDb, job: string): GroupRow[] {
   return db.all<GroupRow>('SELECT * FROM tw_group WHERE job = ? ORDER BY name', job)
-}
-
-/** Tasks of a group that are not in a final state, by index. */
-export function liveTasks(db: ReadDb, job: string, group: string): TaskRow[] {
-  return db.all<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0 ORDER BY idx, id', job, group)
 }
 
 /** Serving: running, and healthy or without a check. */
