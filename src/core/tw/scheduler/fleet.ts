@@ -1,6 +1,6 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { fromJson, type NodeRow } from '../rows.ts'
-import { staticPorts } from '../tasks/read.ts'
+import { portsHeld } from '../tasks/read.ts'
 
 /** What the planner knows of a node: a copy it may count down as it places. */
 export interface FleetNode {
@@ -42,15 +42,11 @@ export function fleetOf(db: ReadDb): Fleet {
       memoryFree: row.memory_bytes - (used?.memory_bytes ?? 0),
     }
   })
-  const addresses = new Map(rows.map((row) => [row.name, row.address]))
-  const portsTaken = new Set<string>()
-  for (const task of staticPorts(db)) {
-    for (const port of fromJson<number[]>(task.static_ports)) portsTaken.add(`${addresses.get(task.node) ?? task.node}:${port}`)
-  }
+  const portsTaken = new Set(portsHeld(db).map(({ address, port }) => `${address}:${port}`))
   return { nodes, portsTaken }
 }
 
-export function attributesOf(row: NodeRow): Record<string, string> {
+export function attributesOf(row: Pick<NodeRow, 'name' | 'region' | 'zone' | 'rack' | 'attributes' | 'labels'>): Record<string, string> {
   const labels = fromJson<Record<string, string>>(row.labels)
   return {
     ...fromJson<Record<string, string>>(row.attributes),
