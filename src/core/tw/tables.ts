@@ -1,3 +1,5 @@
+import { OP_TABLES } from './ops/op-row.ts'
+
 /**
  * Tables of tw. Times are log time in ms. JSON columns hold canonical texts. A task's `state` is what tw holds to be
  * true, `reported` is the last word of its agent, `want` is what was asked of the agent.
@@ -63,4 +65,5 @@ export const TW_TABLES: readonly string[] = [
   `CREATE TABLE tw_mesh_fault (
     id TEXT PRIMARY KEY, service TEXT NOT NULL, body TEXT NOT NULL, until_ms INTEGER NOT NULL
   ) WITHOUT ROWID`,
+  ...OP_TABLES,
 ]

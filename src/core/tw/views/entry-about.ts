@@ -1,6 +1,6 @@
 import type { Entry } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { taskRow } from '../rows.ts'
+import { taskRow } from '../tasks/read.ts'
 
 /** What a reader of the log looks for; every given part has to be met. */
 interface About {
