@@ -16,7 +16,7 @@ const cellSchema = z.object({
 
 export const jobCountsSchema = z.object({
   job: z.string(),
-  kind: z.enum(['service', 'batch']),
+  kind: z.enum(['service', 'batch', 'system', 'sysbatch']),
   priority: z.int(),
   state: z.enum(['running', 'stopped']),
   version: z.int(),
@@ -58,7 +58,7 @@ export const fleetSummaryQuery = defineQuery({
     jobs: z.array(jobCountsSchema),
     jobsTotal: z.int(),
     pending: z.array(z.object({ group: z.string(), count: z.int(), code: z.string().nullable(), why: z.string() })),
-    doing: z.array(z.object({ kind: z.enum(['update', 'drain']), target: z.string(), text: z.string(), sinceMs: z.number() })),
+    doing: z.array(z.object({ kind: z.enum(['update', 'drain', 'op']), target: z.string(), text: z.string(), sinceMs: z.number() })),
     hot: z.array(z.object({ node: z.string(), place: z.string(), cpuPpm: z.int(), memoryPpm: z.int(), tasks: z.int() })),
   }),
   answer: (db, input, ctx) => fleetSummary(db, input, ctx.now),

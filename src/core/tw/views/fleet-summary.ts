@@ -1,7 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { blockedOf } from './explain.ts'
 import { mergeCells, type FleetCell } from './fleet-cells.ts'
-import { jobCounts, type JobCounts } from './group-counts.ts'
+import { jobCounts, pendingJobs, type JobCounts } from './group-counts.ts'
 
 /** One dimension of the nodes that are there. */
 export interface FleetCapacity {
@@ -20,9 +20,9 @@ export interface PendingGroup {
   why: string
 }
 
-/** Something that goes on: an update, a drain. */
+/** Something that goes on: an update, a drain, planned stops of one cause. */
 export interface Activity {
-  kind: 'update' | 'drain'
+  kind: 'update' | 'drain' | 'op'
   target: string
   text: string
   sinceMs: number
@@ -60,8 +60,6 @@ export interface SummaryBounds {
   filter: string
 }
 
-/** Jobs whose missing tasks are explained; each costs a plan. */
-const EXPLAINED_MAX = 5
 const PENDING_MAX = 20
 const DOING_MAX = 20
 const HOT_MAX = 10
@@ -169,12 +167,13 @@ function capacityOf(db: ReadDb, racks: readonly FleetCell[]): FleetCapacity[] {
 }
 
 function pendingOf(db: ReadDb, jobs: readonly JobCounts[], now: number): PendingGroup[] {
+  const explained = new Set(pendingJobs(db))
   const short = jobs.filter((job) => job.pending > 0 && job.state === 'running').toSorted((a, b) => b.priority - a.priority)
-  return short.slice(0, PENDING_MAX).flatMap((job, i): PendingGroup[] => {
-    const blocked = i < EXPLAINED_MAX ? blockedOf(db, job.job, now) : []
+  return short.slice(0, PENDING_MAX).flatMap((job): PendingGroup[] => {
+    const blocked = explained.has(job.job) ? blockedOf(db, job.job, now) : []
     if (blocked.length > 0)
       return blocked.map((it) => ({ group: `${it.job}/${it.group}`, count: it.tasks.length, code: it.code, why: it.why }))
-    return [{ group: job.job, count: job.pending, code: null, why: i < EXPLAINED_MAX ? 'on their way, or waiting for the next try' : '' }]
+    return [{ group: job.job, count: job.pending, code: null, why: explained.has(job.job) ? 'on their way, or waiting for the next try' : '' }]
   })
 }
 
@@ -202,7 +201,22 @@ function doingOf(db: ReadDb, jobs: readonly JobCounts[], now: number): Activity[
         sinceMs: changedAt.get(job.job) ?? now,
       }),
     )
-  return [...updates, ...drains].slice(0, DOING_MAX)
+  return [...updates, ...drains, ...opsOf(db)].slice(0, DOING_MAX)
+}
+
+/** Planned stops that have not ended, those of one cause in a group together. */
+function opsOf(db: ReadDb): Activity[] {
+  return db
+    .all<{ job: string; grp: string; kind: string; text: string; n: number; allowed: number; since: number }>(
+      `SELECT job, grp, kind, text, count(*) AS n, sum(state = 'allowed') AS allowed, min(proposed_at) AS since FROM tw_op
+       WHERE ended_at IS NULL GROUP BY job, grp, kind, text ORDER BY since LIMIT ?`,
+      DOING_MAX,
+    )
+    .map((row) => {
+      const waiting = row.n - row.allowed
+      const parts = [...(row.allowed > 0 ? [`${row.allowed} going`] : []), ...(waiting > 0 ? [`${waiting} waiting`] : [])]
+      return { kind: 'op', target: `${row.job}/${row.grp}`, text: `${row.kind}, ${parts.join(', ')} (${row.text})`, sinceMs: row.since }
+    })
 }
 
 /** The fullest nodes by the dimension that is fullest there. */

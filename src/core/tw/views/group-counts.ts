@@ -1,5 +1,6 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import type { JobRow } from '../rows.ts'
+import { tallyRows } from '../tasks/tally.ts'
 
 /** How a job's tasks stand, summed over its groups and arms. */
 export interface JobCounts {
@@ -23,21 +24,9 @@ export interface JobCounts {
   restarts: number
 }
 
-interface CountRow {
-  job: string
-  grp: string
-  version: number
-  active: number
-  running: number
-  ready: number
-  stopping: number
-  complete: number
-  restarts: number
-}
-
 /** Every job by name. */
 export function jobCounts(db: ReadDb): JobCounts[] {
-  const tasks = Map.groupBy(countRows(db), (row) => row.job)
+  const tasks = Map.groupBy(tallyRows(db), (row) => row.job)
   const arms = Map.groupBy(
     db.all<{ job: string; grp: string; version: number; count: number }>('SELECT job, grp, version, count FROM tw_arm ORDER BY job'),
     (row) => row.job,
@@ -72,18 +61,21 @@ export function jobCounts(db: ReadDb): JobCounts[] {
     }
     for (const arm of wants) {
       const row = rows.find((candidate) => candidate.grp === arm.grp && candidate.version === arm.version)
-      const have = (row?.active ?? 0) + (job.kind === 'batch' ? (row?.complete ?? 0) : 0)
+      const have = (row?.active ?? 0) + (job.kind === 'batch' || job.kind === 'sysbatch' ? (row?.complete ?? 0) : 0)
       counts.pending += Math.max(0, arm.count - have)
     }
     return counts
   })
 }
 
-function countRows(db: ReadDb): CountRow[] {
-  return db.all<CountRow>(
-    `SELECT job, grp, version, sum(is_terminal = 0 AND want = 'run') AS active, sum(state = 'running' AND want = 'run') AS running,
-       sum(state = 'running' AND want = 'run' AND health IN ('healthy', 'none')) AS ready, sum(is_terminal = 0 AND want = 'stop') AS stopping,
-       sum(state = 'complete') AS complete, sum(CASE WHEN is_terminal = 0 THEN restarts ELSE 0 END) AS restarts
-     FROM tw_task GROUP BY job, grp, version`,
-  )
+/** Jobs whose missing tasks are explained at once; each costs a plan. */
+const EXPLAINED_MAX = 5
+
+/** Jobs that run and miss tasks, the most important first, at most so many as may be explained; of one job it alone. */
+export function pendingJobs(db: ReadDb, job?: string): string[] {
+  return jobCounts(db)
+    .filter((it) => it.pending > 0 && it.state === 'running' && (job === undefined || it.job === job))
+    .toSorted((a, b) => b.priority - a.priority)
+    .slice(0, EXPLAINED_MAX)
+    .map((it) => it.job)
 }
