@@ -1,7 +1,8 @@
 import { amountOf, type GroupSpec } from '../job-spec.ts'
 import { isReady, type ArmRow, type JobRow, type TaskRow } from '../rows.ts'
-import type { Fleet } from '../scheduler/fleet.ts'
-import { plan, type FilterCounts } from '../scheduler/planner.ts'
+import type { FilterCounts } from '../scheduler/filters.ts'
+import type { FleetImage } from '../scheduler/image.ts'
+import { plan, type Placement } from '../scheduler/planner.ts'
 import { earliest } from './wake.ts'
 
 /** Everything the decision about one group rests on. */
@@ -22,7 +23,7 @@ export interface GroupView {
 }
 
 export interface GroupDecision {
-  place: { version: number; tasks: { index: number; node: string; why: string }[] }[]
+  place: { version: number; tasks: Placement[] }[]
   stop: { ids: number[]; cause: string }[]
   /** slots that wait: for room, or for their back-off */
   blocked: { version: number; indexes: number[]; filters: FilterCounts }[]
@@ -41,7 +42,7 @@ const REJECTED_HOLD_MS = 1000
  * an old version, of a drained node or too many. New tasks come as far as `max_surge` allows; an excess task that serves
  * goes only while enough others are available. One that does not serve costs nothing and goes at once.
  */
-export function reconcileGroup(view: GroupView, fleet: Fleet, now: number): GroupDecision {
+export function reconcileGroup(view: GroupView, image: FleetImage, now: number): GroupDecision {
   const decision: GroupDecision = { place: [], stop: [], blocked: [], wakeAt: null }
   const active = view.live.filter((task) => task.want === 'run')
   const total = view.arms.reduce((sum, arm) => sum + arm.count, 0)
@@ -81,16 +82,17 @@ export function reconcileGroup(view: GroupView, fleet: Fleet, now: number): Grou
     const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, room))
     wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
     if (due.length === 0) continue
-    const result = plan(
-      fleet,
-      spec,
-      due.map((slot) => slot.index),
-      {
+    const result = plan(image, {
+      job: view.job.name,
+      group: spec,
+      indexes: due.map((slot) => slot.index),
+      standing: {
         sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
         group: active.map((task) => task.node),
+        live: view.live.map((task) => task.node),
         avoid: new Set(view.ended.filter((task) => isFailure(view, task) || task.state === 'lost').map((task) => task.node)),
       },
-    )
+    })
     room -= result.placements.length
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
     if (result.filters !== null) decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters })
