@@ -41,6 +41,10 @@ export interface ContainerSpec {
   /** `onSuccess` complete: exit 0 is the end (batch); else it is a restart like any other end (service) */
   restart: { attempts: number; intervalMs: number; delayMs: number; mode: 'fail' | 'delay'; onSuccess?: 'restart' | 'complete' }
   isolation: 'auto' | 'plain' | 'namespaces'
+  /** disk the task is counted with; 0: none */
+  diskBytes: number
+  /** `shareMilli` thousandths of each of `count` GPUs (1000: whole), of one of `models` (none: of any) */
+  gpu: { count: number; shareMilli: number; models: string[] } | null
 }
 
 /** One task the server wants on a node. */

@@ -3,6 +3,7 @@ export { jobStatus, type ArmStatus, type GroupStatus, type JobStatus } from './v
 export { desiredTasks, reportChanges, stoppingTasks, type StoppingTask } from './views/node-orders.ts'
 export { MESH_POLICY, meshSnapshot, splitOf, splitStatus, type SplitStatus } from './views/mesh-snapshot.ts'
 export { findTask, parseTarget, tasksBySelector, type TaskSelector, type TaskView } from './views/tasks.ts'
+export { isAbout } from './views/entry-about.ts'
 export { isJoined, nodesView, type NodeView } from './views/nodes.ts'
 export { nodeKeyRow, nodeNameSchema } from './nodes/admission.ts'
 export { isReady, jobRow, type JobRow } from './rows.ts'

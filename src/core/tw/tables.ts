@@ -1,4 +1,5 @@
 import { ADMISSION_TABLES } from './nodes/admission.ts'
+import { OP_TABLES } from './ops/op-row.ts'
 
 /**
  * Tables of tw. Times are log time in ms. JSON columns hold canonical texts. A task's `state` is what tw holds to be
@@ -66,4 +67,5 @@ export const TW_TABLES: readonly string[] = [
   `CREATE TABLE tw_mesh_fault (
     id TEXT PRIMARY KEY, service TEXT NOT NULL, body TEXT NOT NULL, until_ms INTEGER NOT NULL
   ) WITHOUT ROWID`,
+  ...OP_TABLES,
 ]

@@ -5,7 +5,8 @@ import { reconcileGroup } from '../controllers/reconcile-group.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { documentDiff } from '../document-diff.ts'
 import type { GroupSpec } from '../job-spec.ts'
-import { armRows, fromJson, groupSpecOf, jobRow, liveTasks, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
+import { armRows, fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
+import { liveTasks } from '../tasks/read.ts'
 import { fleetOf } from '../scheduler/fleet.ts'
 import { filterText, isInfeasible } from '../scheduler/planner.ts'
 import { fleetFacts } from '../controllers/group-view.ts'
@@ -144,6 +145,9 @@ export const jobPlan = defineQuery({
           specs: new Map<number, GroupSpec>([[next, group]]),
           live: isSame || isInPlace ? live.map((task) => (task.version === current?.version ? { ...task, version: next } : task)) : live,
           ended: [],
+          ops: [],
+          opTasks: new Map(),
+          leaving: new Set<number>(),
           ...facts,
           rejectedAt: null,
         },

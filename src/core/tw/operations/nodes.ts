@@ -7,6 +7,7 @@ import { taskReportSchema, tasksReported } from '../entries/tasks.ts'
 import { groupSpecOf, nodeRow, specOf, taskName, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
 import { fleetOf } from '../scheduler/fleet.ts'
 import { plan } from '../scheduler/planner.ts'
+import { liveOnNode } from '../tasks/read.ts'
 import { isJoined, nodesView } from '../views/nodes.ts'
 import { tasksBySelector } from '../views/tasks.ts'
 import { nodeSchema, taskSchema } from './schemas.ts'
@@ -149,7 +150,12 @@ export const nodeDrain = defineCommand({
 })
 
 function tasksOn(db: ReadDb, node: string): TaskRow[] {
-  return db.all<TaskRow>("SELECT * FROM tw_task WHERE node = ? AND is_terminal = 0 AND want = 'run' ORDER BY job, grp, idx", node)
+  const tasks = liveOnNode(db, node).filter((task) => task.want === 'run')
+  return tasks.sort((a, b) => (taskKey(a) < taskKey(b) ? -1 : taskKey(a) > taskKey(b) ? 1 : a.idx - b.idx))
+}
+
+function taskKey(task: TaskRow): string {
+  return `${task.job}/${task.grp}`
 }
 
 /** Tasks of services on the node that would find no other place now. */

@@ -1,5 +1,6 @@
 import type { ReadDb } from '../../contracts/storage.ts'
-import { fromJson, type NodeRow, type TaskRow } from '../rows.ts'
+import { fromJson, type NodeRow } from '../rows.ts'
+import { staticPorts } from '../tasks/read.ts'
 
 /** What the planner knows of a node: a copy it may count down as it places. */
 export interface FleetNode {
@@ -43,9 +44,7 @@ export function fleetOf(db: ReadDb): Fleet {
   })
   const addresses = new Map(rows.map((row) => [row.name, row.address]))
   const portsTaken = new Set<string>()
-  for (const task of db.all<Pick<TaskRow, 'node' | 'static_ports'>>(
-    "SELECT node, static_ports FROM tw_task WHERE is_terminal = 0 AND static_ports <> '[]'",
-  )) {
+  for (const task of staticPorts(db)) {
     for (const port of fromJson<number[]>(task.static_ports)) portsTaken.add(`${addresses.get(task.node) ?? task.node}:${port}`)
   }
   return { nodes, portsTaken }

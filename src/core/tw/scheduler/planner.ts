@@ -47,7 +47,7 @@ export interface Plan {
  */
 export function plan(fleet: Fleet, group: GroupSpec, indexes: readonly number[], standing: Standing): Plan {
   const byName = new Map(fleet.nodes.map((node) => [node.name, node]))
-  const counts = group.spread.map((key) => ({
+  const counts = group.spread.map(({ attribute: key }) => ({
     key,
     same: tally(standing.sameVersion, key, byName),
     all: tally(standing.group, key, byName),
@@ -170,7 +170,7 @@ function tally(nodes: readonly string[], key: string, byName: ReadonlyMap<string
 }
 
 function whyText(group: GroupSpec, score: readonly number[], feasible: number, nodes: number): string {
-  const spread = group.spread.map((key, i) => `${score[1 + 2 * i] ?? 0} of its version in the ${key} before`)
+  const spread = group.spread.map(({ attribute: key }, i) => `${score[1 + 2 * i] ?? 0} of its version in the ${key} before`)
   const fit = 100 - (score[1 + 2 * group.spread.length] ?? 0)
   return [`${feasible} of ${nodes} nodes could take it`, ...spread, `fit ${fit}`, ...(score[0] ? ['it failed there before'] : [])].join(
     ', ',

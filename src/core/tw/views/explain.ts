@@ -1,7 +1,8 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { decisions } from '../controllers/reconciler.ts'
 import { meets } from '../constraint.ts'
-import { armRows, groupSpecOf, jobRow, liveTasks, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { liveTasks } from '../tasks/read.ts'
 import { fleetOf } from '../scheduler/fleet.ts'
 import { feasibleNodes, filterText, isInfeasible } from '../scheduler/planner.ts'
 
