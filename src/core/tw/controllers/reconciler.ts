@@ -1,6 +1,7 @@
 import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
+import { opEntries } from '../ops/op-entries.ts'
 import { stopTask, tasksPlaced, tasksRejected } from '../entries/tasks.ts'
 import { groupRows, type JobRow } from '../rows.ts'
 import { imageOf } from '../scheduler/fleet.ts'
@@ -21,6 +22,7 @@ export const reconciler: Controller<TwSoft> = {
     const wakes: (number | null)[] = []
     for (const { job, group, decision } of decisions(db, now)) {
       for (const { ids, cause } of decision.stop) entries.push(stopTask.of({ ids, cause }))
+      entries.push(...opEntries(job, group, decision.ops))
       for (const { version, tasks } of decision.place)
         entries.push(
           tasksPlaced.of({ job, group, version, tasks: tasks.slice(0, PLACED_MAX).map(({ index, node, why }) => ({ index, node, why })) }),
