@@ -1,6 +1,7 @@
 /** What can be asked of tw. Each operation is defined beside its kind in `operations/`. */
 import type { Operation } from '../contracts/operation.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
+import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
 import { nodeCordon, nodeDrain, nodeJoin, nodeList, nodeShow, nodeUncordon, nodeUndrain, tasksReport } from './operations/nodes.ts'
@@ -10,6 +11,7 @@ import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
+export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 export { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
 export { nodeCordon, nodeDrain, nodeJoin, nodeList, nodeShow, nodeUncordon, nodeUndrain, tasksReport } from './operations/nodes.ts'
@@ -40,6 +42,8 @@ export const TW_OPERATIONS = [
   taskExec,
   tasksReport,
   nodeJoin,
+  nodeToken,
+  nodeAdmit,
   nodeList,
   nodeShow,
   nodeCordon,
