@@ -47,8 +47,6 @@ interface Place {
 
 const WIDE_COLUMNS = 110
 const LOG_LINES_MAX = 500
-const HEAT_ROWS = 5
-const CONCERN_ROWS = 4
 const START: Place = { key: null, index: 0, top: 0 }
 
 /** The fleet at a glance, and a way into it. It changes nothing: no key here can. */
@@ -124,10 +122,13 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
         : level.opened === null
           ? null
           : openedList(view, level.opened, filter)
-  const text = level.kind === 'lines' ? level.lines : level.kind === 'opened' && level.opened?.kind === 'text' ? level.opened.text.split('\n') : null
+  const text =
+    level.kind === 'lines' ? level.lines : level.kind === 'opened' && level.opened?.kind === 'text' ? level.opened.text.split('\n') : null
 
-  const head = news === null || stack.length > 1 ? [] : summaryLines(view, news.summary, columns)
-  const concerns = news === null || stack.length > 1 ? [] : concernLines(view, news.summary, CONCERN_ROWS)
+  // The map and the concerns take their share of a large terminal, and one line each of the smallest.
+  const shareOf = (part: number): number => Math.max(1, Math.min(Math.floor(rows / part), rows - 11))
+  const head = news === null || stack.length > 1 ? [] : summaryLines(view, news.summary, columns, shareOf(5))
+  const concerns = news === null || stack.length > 1 ? [] : concernLines(view, news.summary, shareOf(6))
   // Title, list head, notice and hints take four lines; a terminal keeps its last one free.
   const height = Math.max(1, rows - 1 - 4 - head.length - concerns.length)
   const found = list === null ? -1 : list.rows.findIndex(({ key }) => key === place.key)
@@ -257,8 +258,8 @@ function Line({ text }: { text: string }): ReactElement {
   return <Text wrap="truncate">{text === '' ? ' ' : text}</Text>
 }
 
-function summaryLines(view: View, summary: FleetSummary, columns: number): string[] {
-  return [...totalLines(view, summary), ...capacityLines(view, summary.capacity), ...heatLines(view, summary, columns, HEAT_ROWS)]
+function summaryLines(view: View, summary: FleetSummary, columns: number, heatRows: number): string[] {
+  return [...totalLines(view, summary), ...capacityLines(view, summary.capacity), ...heatLines(view, summary, columns, heatRows)]
 }
 
 /** Without news nothing happened: only a picture that could not be made anew is old. */

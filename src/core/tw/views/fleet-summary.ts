@@ -126,12 +126,7 @@ function cellRows(db: ReadDb, by: 'rack' | 'node'): CellRow[] {
   )
 }
 
-function cellsOf(
-  db: ReadDb,
-  racks: readonly CellRow[],
-  nodeCount: number,
-  cellsMax: number,
-): Pick<FleetSummary, 'cellOf' | 'regions'> {
+function cellsOf(db: ReadDb, racks: readonly CellRow[], nodeCount: number, cellsMax: number): Pick<FleetSummary, 'cellOf' | 'regions'> {
   const rows = nodeCount <= cellsMax ? cellRows(db, 'node') : racks
   const each = Math.ceil(rows.length / cellsMax)
   return {
@@ -153,7 +148,8 @@ function capacityOf(db: ReadDb, racks: readonly FleetCell[]): FleetCapacity[] {
       ? { cpu: 0, memory: 0 }
       : (db.get<{ cpu: number; memory: number }>(
           `SELECT coalesce(sum(max(0, byCpu - byMemory)), 0) * ? AS cpu, coalesce(sum(max(0, byMemory - byCpu)), 0) * ? AS memory FROM (
-             SELECT (n.cpu_milli - coalesce(u.cpu_milli, 0)) / ? AS byCpu, (n.memory_bytes - coalesce(u.memory_bytes, 0)) / ? AS byMemory
+             SELECT cast((n.cpu_milli - coalesce(u.cpu_milli, 0)) / ? AS INTEGER) AS byCpu,
+               cast((n.memory_bytes - coalesce(u.memory_bytes, 0)) / ? AS INTEGER) AS byMemory
              FROM tw_node n LEFT JOIN tw_node_use u ON u.node = n.name WHERE n.state <> 'lost' AND n.is_cordoned = 0)`,
           cpu,
           memory,
@@ -173,7 +169,9 @@ function pendingOf(db: ReadDb, jobs: readonly JobCounts[], now: number): Pending
     const blocked = explained.has(job.job) ? blockedOf(db, job.job, now) : []
     if (blocked.length > 0)
       return blocked.map((it) => ({ group: `${it.job}/${it.group}`, count: it.tasks.length, code: it.code, why: it.why }))
-    return [{ group: job.job, count: job.pending, code: null, why: explained.has(job.job) ? 'on their way, or waiting for the next try' : '' }]
+    return [
+      { group: job.job, count: job.pending, code: null, why: explained.has(job.job) ? 'on their way, or waiting for the next try' : '' },
+    ]
   })
 }
 
@@ -193,14 +191,12 @@ function doingOf(db: ReadDb, jobs: readonly JobCounts[], now: number): Activity[
   )
   const updates = jobs
     .filter((job) => job.state === 'running' && job.leftover > 0)
-    .map(
-      (job): Activity => ({
-        kind: 'update',
-        target: job.job,
-        text: `to v${job.version}: ${job.healthy} of ${job.wanted} healthy, ${job.leftover} old${job.owner === null ? '' : `, by ${job.owner}`}`,
-        sinceMs: changedAt.get(job.job) ?? now,
-      }),
-    )
+    .map((job): Activity => ({
+      kind: 'update',
+      target: job.job,
+      text: `to v${job.version}: ${job.healthy} of ${job.wanted} healthy, ${job.leftover} old${job.owner === null ? '' : `, by ${job.owner}`}`,
+      sinceMs: changedAt.get(job.job) ?? now,
+    }))
   return [...updates, ...drains, ...opsOf(db)].slice(0, DOING_MAX)
 }
 
