@@ -5,6 +5,7 @@ export { MESH_POLICY, meshSnapshot, splitOf, splitStatus, type SplitStatus } fro
 export { findTask, parseTarget, tasksBySelector, type TaskSelector, type TaskView } from './views/tasks.ts'
 export { isAbout } from './views/entry-about.ts'
 export { isJoined, nodesView, type NodeView } from './views/nodes.ts'
+export { nodeKeyRow, nodeNameSchema } from './nodes/admission.ts'
 export { isReady, jobRow, type JobRow } from './rows.ts'
 export type { NodeBeat, TwSoft } from './soft.ts'
 export type { GroupSpec, JobSpec, ServiceSpec, SpecIssue } from './job-spec.ts'
