@@ -42,6 +42,20 @@ export interface LogEvent {
   entry: unknown
 }
 
+export interface EventOptions {
+  from?: number | undefined
+  /** ends before this position */
+  until?: number | undefined
+  /** prefixes of types */
+  types?: readonly string[] | undefined
+  /** only entries of tw that tell of this job, this node */
+  job?: string | undefined
+  node?: string | undefined
+  signal?: AbortSignal | undefined
+  /** Told once, first: where the log begins. What was before that is trimmed away. */
+  onHead?: (head: number) => void
+}
+
 /** Where the server of a context is. */
 export interface Target {
   socketPath?: string
@@ -60,7 +74,7 @@ export interface Client {
   /** An answer of one JSON value a line, as they come. */
   stream: <T = unknown>(path: string, body: unknown, signal?: AbortSignal) => AsyncGenerator<T>
   /** Entries from position `from` on (an answer's `position`; absent: from now), resuming over lost connections until aborted. */
-  events: (options: { from?: number; types?: readonly string[]; signal?: AbortSignal }) => AsyncGenerator<LogEvent>
+  events: (options: EventOptions) => AsyncGenerator<LogEvent>
   /** The plain exchange, for uploads and anything else; the body may be bytes or a stream. */
   request: (method: string, path: string, options?: RequestInput) => Promise<IncomingMessage>
 }
@@ -128,24 +142,25 @@ export function createClient(target: Target, actor: string): Client {
   }
 }
 
-async function* followEvents(
-  request: Client['request'],
-  options: { from?: number; types?: readonly string[]; signal?: AbortSignal },
-): AsyncGenerator<LogEvent> {
-  let from = options.from
+async function* followEvents(request: Client['request'], options: EventOptions): AsyncGenerator<LogEvent> {
+  let { from } = options
   let wasConnected = false
   for (;;) {
     const query = new URLSearchParams()
     if (from !== undefined) query.set('from', String(from))
     if (options.types?.length) query.set('types', options.types.join(','))
+    if (options.until !== undefined) query.set('until', String(options.until))
+    for (const key of ['job', 'node'] as const) if (options[key] !== undefined) query.set(key, options[key])
     try {
       const response = await request('GET', `/v1/events?${query}`, { headers: { accept: 'text/event-stream' }, signal: options.signal })
       if (response.statusCode !== 200) await readAnswer(response)
+      if (!wasConnected) options.onHead?.(Number(response.headers['x-muster-head'] ?? 0))
       wasConnected = true
       // Without a position the server starts at its tail, and says where that is.
       from ??= Number(response.headers['x-muster-position'] ?? 0)
       let id = 0
       for await (const line of linesOf(response)) {
+        if (line === 'event: end') return
         if (line.startsWith('id:')) id = Number(line.slice(3))
         else if (line.startsWith('data:')) {
           from = id + 1
@@ -162,9 +177,10 @@ async function* followEvents(
   }
 }
 
+/** The server went away, or says that it cannot answer yet: it is being started. */
 function isLost(error: unknown): boolean {
   const { code } = error as { code?: string }
-  return code === 'SERVER_DOWN' || code === 'ECONNRESET' || code === 'ECONNREFUSED'
+  return code === 'ECONNRESET' || code === 'ECONNREFUSED' || (error instanceof MusterError && error.exit === 6)
 }
 
 /** One question, one answer. Plain text goes over node:net alone, which starts sooner; TLS needs node:https. */

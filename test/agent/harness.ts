@@ -195,6 +195,8 @@ export function spec(command: string[], more: Partial<ContainerSpec> = {}): Cont
     memoryBytes: 64 * 1024 ** 2,
     memoryMaxBytes: 256 * 1024 ** 2,
     ports: {},
+    diskBytes: 0,
+    gpu: null,
     readiness: null,
     liveness: null,
     stop: { signal: 'SIGTERM', timeoutMs: 3000 },

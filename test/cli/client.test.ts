@@ -106,6 +106,27 @@ test('events resume after a lost connection at the next position, none doubled, 
   expect(asked).toEqual(['/v1/events?from=5&types=tw.', '/v1/events?from=7&types=tw.'])
 })
 
+test('events until a position end by the word of the server alone; a server that is being started is waited for', async () => {
+  const asked: (string | undefined)[] = []
+  const client = await serve((request, _body, response) => {
+    asked.push(request.url)
+    if (asked.length === 2)
+      return response
+        .writeHead(503)
+        .end(JSON.stringify({ ok: false, error: { code: 'UNAVAILABLE', message: 'not yet', hint: '', docs: '', exit: 6 } }))
+    const from = Number(new URL(request.url ?? '', 'http://x').searchParams.get('from'))
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'x-muster-head': '3' })
+    response.write(`id: ${from}\ndata: {"n":${from}}\n\n`)
+    if (asked.length === 1) response.end()
+    else response.end('event: end\ndata: {}\n\n')
+  })
+  const ids: number[] = []
+  const heads: number[] = []
+  for await (const { id } of client.events({ from: 5, until: 7, job: 'web', onHead: (head) => heads.push(head) })) ids.push(id)
+  expect([ids, heads]).toEqual([[5, 6], [3]])
+  expect(asked.at(-1)).toBe('/v1/events?from=6&until=7&job=web')
+})
+
 test('a stream gives one value a line, also when a line comes in pieces', async () => {
   const client = await serve((_request, _body, response) => {
     response.write('{"a":1}\n{"a"')

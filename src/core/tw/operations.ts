@@ -1,5 +1,6 @@
 /** What can be asked of tw. Each operation is defined beside its kind in `operations/`. */
 import type { Operation } from '../contracts/operation.ts'
+import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
 import { nodeCordon, nodeDrain, nodeJoin, nodeList, nodeShow, nodeUncordon, nodeUndrain, tasksReport } from './operations/nodes.ts'
@@ -8,6 +9,7 @@ import { explain, ps, taskShow } from './operations/task-reads.ts'
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
+export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 export { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
 export { nodeCordon, nodeDrain, nodeJoin, nodeList, nodeShow, nodeUncordon, nodeUndrain, tasksReport } from './operations/nodes.ts'
@@ -37,6 +39,8 @@ export const TW_OPERATIONS = [
   taskExec,
   tasksReport,
   nodeJoin,
+  nodeToken,
+  nodeAdmit,
   nodeList,
   nodeShow,
   nodeCordon,

@@ -1,13 +1,13 @@
 import type { TaskHealth, TaskState } from '../contracts/node.ts'
 import type { ReadDb } from '../contracts/storage.ts'
 import { must } from '../kernel/assert.ts'
-import type { GroupSpec, JobSpec } from './job-spec.ts'
+import { completeGroup, completeJob, type GroupSpec, type JobKind, type JobSpec } from './job-spec.ts'
 
 /** Rows as they lie in the tables, and how to get them. */
 
 export interface JobRow {
   name: string
-  kind: 'service' | 'batch'
+  kind: JobKind
   priority: number
   state: 'running' | 'stopped'
   current_version: number
@@ -164,16 +164,13 @@ export function versionRow(db: ReadDb, job: string, version: number): VersionRow
 }
 
 export function specOf(db: ReadDb, job: string, version: number): JobSpec {
-  return fromJson<JobSpec>(must(versionRow(db, job, version), `version ${version} of job ${job}`).spec)
+  return completeJob(fromJson<JobSpec>(must(versionRow(db, job, version), `version ${version} of job ${job}`).spec))
 }
 
-/** The group of a version; undefined when that version has no such group. */
+/** The group of a version, in today's form; undefined when that version has no such group. */
 export function groupSpecOf(spec: JobSpec, group: string): GroupSpec | undefined {
-  return spec.groups.find((candidate) => candidate.name === group)
-}
-
-export function taskRow(db: ReadDb, id: number): TaskRow | undefined {
-  return db.get<TaskRow>('SELECT * FROM tw_task WHERE id = ?', id)
+  const kept = spec.groups.find((candidate) => candidate.name === group)
+  return kept && completeGroup(kept)
 }
 
 export function nodeRow(db: ReadDb, node: string): NodeRow | undefined {
@@ -187,11 +184,6 @@ export function armRows(db: ReadDb, job: string, group: string): ArmRow[] {
 
 export function groupRows(db: ReadDb, job: string): GroupRow[] {
   return db.all<GroupRow>('SELECT * FROM tw_group WHERE job = ? ORDER BY name', job)
-}
-
-/** Tasks of a group that are not in a final state, by index. */
-export function liveTasks(db: ReadDb, job: string, group: string): TaskRow[] {
-  return db.all<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0 ORDER BY idx, id', job, group)
 }
 
 /** Serving: running, and healthy or without a check. */

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { parseCpu, parseDuration, parseShare, parseSize } from '../kernel/units.ts'
 import { parseConstraint } from './constraint.ts'
+import type { ConsentSpec, SpreadSpec } from './job-spec.ts'
+import { nearest } from './nearest.ts'
 
 /**
  * The job file. One schema gives the checks, the
@@ -26,6 +28,9 @@ const cpu = z.union([z.string(), z.number()]).transform((value, ctx): number => 
   return z.NEVER
 })
 
+const WHOLE_PPM = 1_000_000
+const share = parsed('a share such as 46%', parseShare)
+
 /** Of a group's tasks: a number, or a share that is rounded where it is used. */
 const amount = z.union([z.string(), z.number()]).transform((value, ctx): Amount => {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return { count: value }
@@ -47,6 +52,9 @@ const command = z
   .union([z.string().min(1), z.array(scalar).min(1)])
   .transform((value) => (typeof value === 'string' ? ['/bin/sh', '-c', value] : value))
 
+const metaKey = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a key of --meta has letters, digits and _')
+const cron = z.string()
+
 const probe = z
   .strictObject({
     http: z.string().startsWith('/', 'a path starts with /').optional(),
@@ -61,8 +69,23 @@ const probe = z
     'a check has exactly one of http, tcp and exec',
   )
 
+const gpu = z
+  .strictObject({
+    count: z.int().min(1).max(16).prefault(1),
+    share: share.prefault('100%'),
+    models: z.array(z.string().min(1)).prefault([]),
+  })
+  .refine((value) => value.share >= 1000, 'a share of a GPU is at least 0.1%')
+  .refine((value) => value.count === 1 || value.share === WHOLE_PPM, 'a share is of one GPU: several are taken whole')
+
 const resources = z
-  .strictObject({ cpu: cpu.prefault('100m'), memory: size.prefault('128MiB'), memory_max: size.optional() })
+  .strictObject({
+    cpu: cpu.prefault('100m'),
+    memory: size.prefault('128MiB'),
+    memory_max: size.optional(),
+    disk: size.prefault('0B'),
+    gpu: gpu.optional(),
+  })
   .refine((value) => value.memory_max === undefined || value.memory_max >= value.memory, 'memory_max is less than memory')
 
 const main = z.strictObject({
@@ -96,13 +119,77 @@ const constraint = z.string().transform((text, ctx): Constraint => {
   return z.NEVER
 })
 
+/** One constraint and its weight: `{"node.meta.tier = gold": 50}`. */
+const affinity = z.record(z.string(), z.int().min(-100).max(100)).transform((value, ctx): { constraint: Constraint; weight: number } => {
+  const [pair, ...more] = Object.entries(value)
+  const problem = pair === undefined || more.length > 0 ? 'an affinity is one constraint with its weight' : parseConstraint(pair[0])
+  if (typeof problem !== 'string' && pair) return { constraint: problem, weight: pair[1] }
+  ctx.addIssue({ code: 'custom', message: String(problem) })
+  return z.NEVER
+})
+
+/** An attribute of nodes as `distinct` and `spread` name it; a near miss of a domain's name is a slip, not a new domain. */
+const attribute = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, 'not an attribute such as rack or meta.power')
+  .check((ctx) => {
+    const guess = DOMAINS.includes(ctx.value) ? null : nearest(ctx.value, DOMAINS)
+    if (guess !== null)
+      ctx.issues.push({ code: 'custom', input: ctx.value, message: `unknown key \`${ctx.value}\`; did you mean \`${guess}\`?` })
+  })
+const DOMAINS = ['region', 'zone', 'rack', 'node']
+
+const shares = z.record(z.string(), z.union([z.string(), z.number()]))
+/**
+ * `even`, or value → share of the tasks (what is left of 100 % may go anywhere), or `{targets: …, hard: true}`.
+ */
+const spread = z
+  .union([z.literal('even'), z.strictObject({ targets: z.union([z.literal('even'), shares]).prefault('even'), hard: z.boolean() }), shares])
+  .transform((value, ctx): Omit<SpreadSpec, 'attribute'> => {
+    const isWhole = value !== 'even' && typeof value['hard'] === 'boolean'
+    const targets = isWhole
+      ? (value as { targets: 'even' | Record<string, string | number> }).targets
+      : (value as 'even' | z.output<typeof shares>)
+    const ppm = targets === 'even' ? null : sharesOf(targets)
+    if (typeof ppm !== 'string') return { targets: ppm, isHard: isWhole && value['hard'] === true }
+    ctx.addIssue({ code: 'custom', message: ppm })
+    return z.NEVER
+  })
+
+/** Parts per million of each value, or what is wrong with them. */
+function sharesOf(targets: Readonly<Record<string, string | number>>): Record<string, number> | string {
+  const ppm: Record<string, number> = {}
+  for (const [value, text] of Object.entries(targets)) {
+    const share = parseShare(typeof text === 'number' ? `${text}%` : text)
+    if (share === null) return `the share of ${value} is not a share such as 60%`
+    ppm[value] = share
+  }
+  const sum = Object.values(ppm).reduce((total, it) => total + it, 0)
+  if (sum === 0) return 'no value has a share'
+  return sum > WHOLE_PPM ? `the shares add up to ${sum / 10_000} %, not to at most 100 %` : ppm
+}
+
+/** `none`, `pull`, `http://:PORT/path` of the task itself, a URL, or a command that runs beside the task. */
+const consent = z.union([z.string(), z.strictObject({ command: z.array(scalar).min(1) })]).transform((value, ctx): ConsentSpec => {
+  if (typeof value !== 'string') return { kind: 'command', command: value.command }
+  if (value === 'none' || value === 'pull') return { kind: value }
+  const own = /^http:\/\/:([a-z0-9-]+)(\/\S*)?$/.exec(value)
+  if (own?.[1] !== undefined) return { kind: 'http', port: own[1], path: own[2] ?? '/' }
+  if (/^https?:\/\/[^\s/:]+(:\d+)?(\/\S*)?$/.test(value)) return { kind: 'http', url: value }
+  ctx.addIssue({ code: 'custom', message: `"${value}" is none of: none, pull, http://:PORT/path, a URL, {command: [...]}` })
+  return z.NEVER
+})
+
 const group = z.strictObject({
-  count: z.int().min(0).max(100_000).prefault(1),
+  count: z.int().min(0).max(100_000).optional(),
   availability: z
     .strictObject({
       max_unavailable: amount.prefault('10%'),
       max_surge: amount.prefault('25%'),
       min_healthy_time: duration.prefault('10s'),
+      consent: consent.prefault('none'),
+      consent_timeout: duration.optional(),
+      order: z.enum(['any', 'leader-last', 'index', 'reverse-index']).prefault('any'),
     })
     .refine(
       (value) => !isZero(value.max_unavailable) || !isZero(value.max_surge),
@@ -110,9 +197,22 @@ const group = z.strictObject({
     )
     .prefault({}),
   constraints: z.array(constraint).prefault([]),
-  spread: z
-    .partialRecord(z.enum(['region', 'zone', 'rack', 'node']), z.literal('even', 'only `even` is supported yet'))
-    .prefault({ region: 'even', node: 'even' }),
+  affinities: z.array(affinity).prefault([]),
+  spread: z.record(attribute, spread).prefault({ region: 'even', node: 'even' }),
+  distinct: z.record(attribute, z.int().min(1)).prefault({}),
+  pool: name.optional(),
+  preempts: z.boolean().prefault(false),
+  best_effort: z.boolean().prefault(false),
+  disconnect: z
+    .strictObject({
+      lost_after: duration.prefault('0s'),
+      stop_after: duration.prefault('0s'),
+      keep: z.enum(['best', 'original', 'replacement']).prefault('best'),
+    })
+    .prefault({}),
+  after: z.record(name, z.enum(['started', 'healthy', 'completed'])).prefault({}),
+  max_run_time: duration.optional(),
+  all_or_nothing: z.boolean().prefault(false),
   network: z
     .strictObject({
       mode: z.literal('host', 'only `host` is supported yet').prefault('host'),
@@ -131,7 +231,14 @@ const group = z.strictObject({
     )
     .prefault({}),
   uses: z.array(name).prefault([]),
-  update: z.strictObject({ healthy_deadline: duration.prefault('5m') }).prefault({}),
+  update: z
+    .strictObject({
+      healthy_deadline: duration.prefault('5m'),
+      progress_deadline: duration.prefault('10m'),
+      auto_revert: z.boolean().prefault(true),
+      canary: amount.prefault(0),
+    })
+    .prefault({}),
   restart: z
     .strictObject({
       attempts: z.int().min(0).prefault(2),
@@ -141,7 +248,16 @@ const group = z.strictObject({
     })
     .prefault({}),
   reschedule: z
-    .strictObject({ delay: duration.prefault('30s'), factor: z.number().min(1).max(10).prefault(2), max_delay: duration.prefault('1h') })
+    .strictObject({
+      delay: duration.prefault('30s'),
+      factor: z.number().min(1).max(10).prefault(2),
+      max_delay: duration.prefault('1h'),
+      unlimited: z.boolean().optional(),
+      attempts: z.int().min(0).optional(),
+      interval: duration.prefault('1h'),
+    })
+    .refine((value) => value.unlimited !== true || value.attempts === undefined, 'unlimited and attempts contradict each other')
+    .refine((value) => value.unlimited !== false || value.attempts !== undefined, 'say how many attempts: 3')
     .prefault({}),
   labels,
   meta: labels,
@@ -150,8 +266,23 @@ const group = z.strictObject({
 
 export const jobFileSchema = z.strictObject({
   job: name,
-  kind: z.enum(['service', 'batch']).prefault('service'),
+  kind: z.enum(['service', 'batch', 'system', 'sysbatch']).prefault('service'),
   priority: z.int().min(1).max(100).prefault(50),
+  entitlement: name.optional(),
+  periodic: z
+    .strictObject({
+      cron: z.union([cron, z.array(cron).min(1)]).transform((value) => (typeof value === 'string' ? [value] : value)),
+      zone: z.string().min(1).prefault('UTC'),
+      overlap: z.enum(['skip', 'queue', 'replace']).prefault('skip'),
+    })
+    .optional(),
+  parameters: z
+    .strictObject({
+      required: z.array(metaKey).prefault([]),
+      optional: z.array(metaKey).prefault([]),
+      payload: z.enum(['none', 'optional', 'required']).prefault('none'),
+    })
+    .optional(),
   labels,
   meta: labels,
   groups: z.record(name, group).refine((value) => Object.keys(value).length > 0, 'a job needs at least one group'),
@@ -168,7 +299,8 @@ export type Amount = { count: number } | { ppm: number }
 export interface Constraint {
   /** `node.region`, `node.meta.tier`, `node.arch` */
   attribute: string
-  operator: '=' | '!=' | 'in'
+  operator: '=' | '!=' | '<' | '<=' | '>' | '>=' | '~' | 'in' | 'not-in' | 'has' | 'is-set' | 'is-not-set'
+  /** what the attribute is compared with: one of `in` and `not-in`; none for `is-set` and `is-not-set` */
   values: string[]
   /** as it was written, for `tw explain` */
   text: string
@@ -182,34 +314,3 @@ function isZero(value: Amount): boolean {
 export function jobJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(jobFileSchema, { io: 'input', unrepresentable: 'any' })
 }
-
-/**
- * Keys that are meant to come but are not carried out yet, by the last part of their path: naming them
- * is better than calling them unknown, and accepting them would be a lie.
- */
-export const NOT_YET: ReadonlySet<string> = new Set([
-  'namespace',
-  'entitlement',
-  'distinct',
-  'affinities',
-  'volumes',
-  'autoscale',
-  'best_effort',
-  'preempts',
-  'disconnect',
-  'consent',
-  'image',
-  'sidecars',
-  'startup',
-  'gpu',
-  'after',
-  'templates',
-  'secrets',
-  'periodic',
-  'parameters',
-  'max_run_time',
-  'progress_deadline',
-  'auto_revert',
-  'unlimited',
-  'all_or_nothing',
-])

@@ -1,3 +1,6 @@
+import { ADMISSION_TABLES } from './nodes/admission.ts'
+import { OP_TABLES } from './ops/op-row.ts'
+
 /**
  * Tables of tw. Times are log time in ms. JSON columns hold canonical texts. A task's `state` is what tw holds to be
  * true, `reported` is the last word of its agent, `want` is what was asked of the agent.
@@ -44,6 +47,7 @@ export const TW_TABLES: readonly string[] = [
   `CREATE TABLE tw_node_use (
     node TEXT PRIMARY KEY, cpu_milli INTEGER NOT NULL, memory_bytes INTEGER NOT NULL, tasks INTEGER NOT NULL
   ) WITHOUT ROWID`,
+  ...ADMISSION_TABLES,
   `CREATE TABLE tw_drain (
     node TEXT PRIMARY KEY, deadline_at INTEGER, reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL,
     started_at INTEGER NOT NULL, finished_at INTEGER
@@ -63,4 +67,5 @@ export const TW_TABLES: readonly string[] = [
   `CREATE TABLE tw_mesh_fault (
     id TEXT PRIMARY KEY, service TEXT NOT NULL, body TEXT NOT NULL, until_ms INTEGER NOT NULL
   ) WITHOUT ROWID`,
+  ...OP_TABLES,
 ]

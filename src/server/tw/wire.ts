@@ -1,3 +1,4 @@
+import { nodeToken } from '../../core/tw/operations.ts'
 import type { TwSoft } from '../../core/tw/queries.ts'
 import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
@@ -7,11 +8,12 @@ import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
-export function wireTw(host: ServerHost, hub: AgentHub): Wiring {
+export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNullable<Wiring['plannedActions']>[string]): Wiring {
   const since = host.now()
   const soft = (): TwSoft => ({ beats: hub.beats, since })
   return {
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
+    plannedActions: { [nodeToken.name]: nodeTokenAction },
     actions: {
       'tw.task.exec': async ({ task }: { task: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace

@@ -69,7 +69,10 @@ test('a port that is named but not defined is told where it is named', () => {
 
 test('keys and kinds of later are refused by name, not called unknown', () => {
   expect(errorsOf(VALID.replace('count: 2', 'autoscale: {min: 1}'))).toEqual(['job.yaml:4:5 `autoscale` is not supported yet'])
-  expect(errorsOf(`kind: system\n${VALID}`)).toEqual(['job.yaml:1:7 kind system is not supported yet; use service or batch'])
+  expect(errorsOf(`kind: system\n${VALID}`)).toEqual([
+    'job.yaml:1:7 kind system is not supported yet; use service or batch',
+    'job.yaml:5:12 a system job has one task per eligible node: leave count out',
+  ])
   expect(errorsOf(VALID.replace('    main:\n', '    main:\n      driver: docker\n'))).toEqual([
     'job.yaml:8:15 the driver is exec; docker is not supported yet',
   ])
@@ -104,7 +107,10 @@ test('defaults, units and shares become integers', () => {
     maxUnavailable: { ppm: 100_000 },
     maxSurge: { ppm: 250_000 },
     minHealthyMs: 10_000,
-    spread: ['region', 'node'],
+    spread: [
+      { attribute: 'region', targets: null, isHard: false },
+      { attribute: 'node', targets: null, isHard: false },
+    ],
     container: {
       cpuMilli: 100,
       memoryBytes: 134_217_728,

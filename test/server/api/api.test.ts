@@ -123,6 +123,18 @@ test('events resume behind the last one seen, and none is left out', async () =>
   expect(ids()).toEqual([2, 3, 4])
 })
 
+test('events end before the position they are asked for until, say so, and tell where the log begins and ends', async () => {
+  for (const to of ['a', 'b', 'c', 'd']) await post('/v1/toy/letter/write', { to })
+  const address = await local.listen({ port: 0, host: '127.0.0.1' })
+  const response = await fetch(`${address}/v1/events?from=2&until=4`)
+  const text = await response.text()
+  expect([...text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]))).toEqual([2, 3])
+  expect(text.endsWith('event: end\ndata: {}\n\n')).toBe(true)
+  expect([response.headers.get('x-muster-head'), response.headers.get('x-muster-position')]).toEqual(['1', '5'])
+  expect(await (await fetch(`${address}/v1/events?from=1&until=5&job=web`)).text()).not.toContain('id:')
+  expect((await fetch(`${address}/v1/events?until=never`)).status).toBe(400)
+})
+
 test('every operation has a route in the OpenAPI document, with its role', async () => {
   const document = (await local.inject('/openapi.json')).json()
   expect(Object.keys(document.paths)).toEqual(

@@ -10,6 +10,21 @@ export const TW_ERRORS = defineErrors({
   TW_TASK_UNKNOWN: { exit: 3, what: 'No task of that name.', hint: 'List tasks with `muster tw ps`.' },
   TW_NODE_UNKNOWN: { exit: 3, what: 'No node of that name.', hint: 'List nodes with `muster tw node ls`.' },
   TW_NODE_CLAIMED: { exit: 5, what: 'Another agent already uses this node name.', hint: 'Stop the other agent or use another name.' },
+  TW_TOKEN_UNKNOWN: {
+    exit: 4,
+    what: 'The fleet has not given the token that an agent came with.',
+    hint: 'Make one with `muster tw node token` in the context of the fleet.',
+  },
+  TW_TOKEN_EXPIRED: {
+    exit: 4,
+    what: 'The time of the token that an agent came with is over.',
+    hint: 'Make a new one with `muster tw node token`; --ttl says how long it is good for.',
+  },
+  TW_TOKEN_USED: {
+    exit: 4,
+    what: 'As many nodes as the token was for have joined by it.',
+    hint: 'Make a new one with `muster tw node token`; --uses says for how many nodes.',
+  },
   TW_JOB_OWNED: {
     exit: 5,
     what: 'A rollout owns this job now.',

@@ -1,7 +1,11 @@
-import { amountOf, type GroupSpec } from '../job-spec.ts'
-import { isReady, type ArmRow, type JobRow, type TaskRow } from '../rows.ts'
-import type { Fleet } from '../scheduler/fleet.ts'
-import { plan, type FilterCounts } from '../scheduler/planner.ts'
+import type { GroupSpec } from '../job-spec.ts'
+import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
+import type { OpRow } from '../ops/op-row.ts'
+import { opSteps, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
+import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
+import type { FilterCounts } from '../scheduler/filters.ts'
+import type { FleetImage } from '../scheduler/image.ts'
+import { plan, type Placement } from '../scheduler/planner.ts'
 import { earliest } from './wake.ts'
 
 /** Everything the decision about one group rests on. */
@@ -16,14 +20,21 @@ export interface GroupView {
   /** in a final state since less than an hour, and for batch all that completed */
   ended: readonly TaskRow[]
   /** nodes that are being drained */
-  draining: ReadonlySet<string>
+  draining: ReadonlyMap<string, DrainRow>
+  /** its planned changes that have not ended, and their tasks */
+  ops: readonly OpRow[]
+  leaving: ReadonlySet<number>
+  /** tasks of those that ended, by id, as far as they are not forgotten */
+  opTasks: ReadonlyMap<number, TaskRow>
   regionOf: ReadonlyMap<string, string>
   rejectedAt: number | null
 }
 
 export interface GroupDecision {
-  place: { version: number; tasks: { index: number; node: string; why: string }[] }[]
+  place: { version: number; tasks: Placement[] }[]
+  /** tasks whose end is not planned, or costs nothing */
   stop: { ids: number[]; cause: string }[]
+  ops: Omit<OpSteps, 'stop'>
   /** slots that wait: for room, or for their back-off */
   blocked: { version: number; indexes: number[]; filters: FilterCounts }[]
   wakeAt: number | null
@@ -37,36 +48,39 @@ const REJECTED_HOLD_MS = 1000
 /**
  * Desired against actual, for one group: what to place and what to stop now (I1, I3, I4).
  *
- * A task is kept when an arm wants its version and its node is not drained; every other one is excess, whether it is of
- * an old version, of a drained node or too many. New tasks come as far as `max_surge` allows; an excess task that serves
- * goes only while enough others are available. One that does not serve costs nothing and goes at once.
+ * A task is kept when an arm wants its version, its node is not drained and no op moves it; every other one is excess, whether it is of
+ * an old version, of a drained node or too many. New tasks come as far as `max_surge` allows; an excess task that serves goes as an op:
+ * when budget and consent have it. One that does not serve costs nothing and goes at once.
  */
-export function reconcileGroup(view: GroupView, fleet: Fleet, now: number): GroupDecision {
-  const decision: GroupDecision = { place: [], stop: [], blocked: [], wakeAt: null }
+export function reconcileGroup(view: GroupView, image: FleetImage, now: number): GroupDecision {
   const active = view.live.filter((task) => task.want === 'run')
-  const total = view.arms.reduce((sum, arm) => sum + arm.count, 0)
-  const budget = budgetOf(view, total)
+  const total = totalOf(view)
+  const { surgeMax } = limitsOf(specInForce(view), total)
 
   const overdue = active.filter((task) => isOverdue(view, task, now))
   const candidates = active.filter((task) => !overdue.includes(task))
+  const opOf = new Map(view.ops.map((op) => [op.task, op]))
   const kept: TaskRow[] = []
   for (const arm of view.arms) {
-    const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task))
-    kept.push(...keepSpread(own, arm.count, view.regionOf))
+    const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task) && !isSentAway(opOf.get(task.id)))
+    kept.push(...keepSpread(own, arm.count, view.regionOf, opOf))
   }
   const excess = candidates.filter((task) => !kept.includes(task))
 
-  const stopping = stopsOf(view, kept, excess, total - budget.unavailableMax, now)
+  const unwanted = view.arms.length === 0 ? excess : []
+  const wants = wantsOf(view, excess, opOf)
+  const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
+  const decision: GroupDecision = { place: [], stop, ops, blocked: [], wakeAt: null }
   if (overdue.length > 0) decision.stop.push({ ids: overdue.map((task) => task.id), cause: OVERDUE_CAUSE })
-  for (const [cause, ids] of stopping.byCause) decision.stop.push({ ids, cause })
+  if (unwanted.length > 0) decision.stop.push({ ids: unwanted.map((task) => task.id), cause: 'no longer wanted' })
 
   const heldUntil = view.rejectedAt === null ? null : view.rejectedAt + REJECTED_HOLD_MS
-  const wakes = [stopping.wakeAt, ...candidates.map((task) => healthyDeadline(view, task))]
+  const wakes = [ops.wakeAt, ...candidates.map((task) => healthyDeadline(view, task))]
   if (heldUntil !== null && heldUntil > now) {
     return { ...decision, wakeAt: earliest([heldUntil, ...wakes]) }
   }
 
-  let room = total + budget.surgeMax - candidates.length + stopping.freed
+  let room = total + surgeMax - candidates.length + ops.freed + unwanted.length
   for (const arm of view.arms) {
     const spec = view.specs.get(arm.version)
     if (!spec) continue
@@ -81,16 +95,17 @@ export function reconcileGroup(view: GroupView, fleet: Fleet, now: number): Grou
     const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, room))
     wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
     if (due.length === 0) continue
-    const result = plan(
-      fleet,
-      spec,
-      due.map((slot) => slot.index),
-      {
+    const result = plan(image, {
+      job: view.job.name,
+      group: spec,
+      indexes: due.map((slot) => slot.index),
+      standing: {
         sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
         group: active.map((task) => task.node),
+        live: view.live.map((task) => task.node),
         avoid: new Set(view.ended.filter((task) => isFailure(view, task) || task.state === 'lost').map((task) => task.node)),
       },
-    )
+    })
     room -= result.placements.length
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
     if (result.filters !== null) decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters })
@@ -99,18 +114,6 @@ export function reconcileGroup(view: GroupView, fleet: Fleet, now: number): Grou
 }
 
 const OVERDUE_CAUSE = 'not healthy before its deadline'
-
-/** How many may be missing and how many may be added, for a group of `total` tasks. */
-function budgetOf(view: GroupView, total: number): { unavailableMax: number; surgeMax: number } {
-  const version = view.arms[0]?.version
-  const spec = version === undefined ? undefined : view.specs.get(version)
-  if (!spec) return { unavailableMax: total, surgeMax: 0 }
-  const unavailableMax = amountOf(spec.maxUnavailable, total, 'down')
-  const surgeMax = amountOf(spec.maxSurge, total, 'up')
-  // Two tasks cannot hold one static port, so such a group is replaced in place.
-  if (Object.values(spec.container.ports).some((port) => port > 0)) return { unavailableMax: Math.max(1, unavailableMax), surgeMax: 0 }
-  return surgeMax === 0 ? { unavailableMax: Math.max(1, unavailableMax), surgeMax } : { unavailableMax, surgeMax }
-}
 
 /** Tasks of services leave a drained node; those of batch jobs run to their end there. */
 function isMoving(view: GroupView, task: TaskRow): boolean {
@@ -128,7 +131,12 @@ function isOverdue(view: GroupView, task: TaskRow, now: number): boolean {
 }
 
 /** At most `count` of the tasks: serving ones first, and of equals those that keep regions and nodes even. */
-function keepSpread(tasks: readonly TaskRow[], count: number, regionOf: ReadonlyMap<string, string>): TaskRow[] {
+function keepSpread(
+  tasks: readonly TaskRow[],
+  count: number,
+  regionOf: ReadonlyMap<string, string>,
+  opOf: ReadonlyMap<number, OpRow>,
+): TaskRow[] {
   if (tasks.length <= count) return [...tasks]
   const kept: TaskRow[] = []
   const rest = [...tasks]
@@ -136,7 +144,9 @@ function keepSpread(tasks: readonly TaskRow[], count: number, regionOf: Readonly
   const onNode = new Map<string, number>()
   while (kept.length < count) {
     const cost = (task: TaskRow): number[] => [
-      isReady(task) ? 0 : 1,
+      isReady(task) || isRestarting(opOf.get(task.id)) ? 0 : 1,
+      // Whose end was proposed already goes first, so that a proposal stands.
+      opOf.get(task.id)?.state === 'proposed' ? 1 : 0,
       inRegion.get(regionOf.get(task.node) ?? '') ?? 0,
       onNode.get(task.node) ?? 0,
       task.idx,
@@ -156,42 +166,37 @@ function keepSpread(tasks: readonly TaskRow[], count: number, regionOf: Readonly
   return kept
 }
 
-/** Which excess tasks go now. `availableMin`: so many tasks must stay available (I1). */
-function stopsOf(
-  view: GroupView,
-  kept: readonly TaskRow[],
-  excess: readonly TaskRow[],
-  availableMin: number,
-  now: number,
-): { byCause: Map<string, number[]>; freed: number; wakeAt: number | null } {
-  const byCause = new Map<string, number[]>()
-  const matured = kept.filter((task) => isReady(task) && maturesAt(view, task) <= now).length
-  let available = matured + excess.filter(isReady).length
-  let freed = 0
-  const order = [...excess].sort((a, b) => compare([isReady(a) ? 1 : 0, a.version, -a.idx], [isReady(b) ? 1 : 0, b.version, -b.idx]))
-  for (const task of order) {
-    if (isReady(task)) {
-      if (available - 1 < availableMin) continue
-      available -= 1
-    }
-    const cause = isMoving(view, task)
-      ? `drain of ${task.node}`
-      : view.arms.some((arm) => arm.version === task.version)
-        ? 'too many'
-        : view.arms.length === 0
-          ? 'no longer wanted'
-          : `replaced by version ${view.arms.map((arm) => arm.version).join(', ')}`
-    byCause.set(cause, [...(byCause.get(cause) ?? []), task.id])
-    freed += 1
-  }
-  const waits =
-    freed < excess.length ? kept.map((task) => (isReady(task) && maturesAt(view, task) > now ? maturesAt(view, task) : null)) : []
-  return { byCause, freed, wakeAt: earliest(waits) }
+/** Its end or move was proposed by somebody else, or its restart, which a replacement has to cover too. */
+function isSentAway(op: OpRow | undefined): boolean {
+  return op?.state === 'proposed' && !['rollout', 'drain', 'maintenance', 'scale'].includes(op.cause)
 }
 
-/** When a serving task has served long enough to count as available. */
-function maturesAt(view: GroupView, task: TaskRow): number {
-  return (task.healthy_since ?? 0) + (view.specs.get(task.version)?.minHealthyMs ?? 0)
+function isRestarting(op: OpRow | undefined): boolean {
+  return op?.state === 'allowed' && op.kind === 'restart'
+}
+
+/** The excess tasks that are to go as planned changes, in the order they should; those sent away have their op already. */
+function wantsOf(view: GroupView, excess: readonly TaskRow[], opOf: ReadonlyMap<number, OpRow>): WantedOp[] {
+  if (view.arms.length === 0) return []
+  return excess
+    .filter((task) => !isSentAway(opOf.get(task.id)) && !isRestarting(opOf.get(task.id)))
+    .sort((a, b) => compare([isReady(a) ? 1 : 0, a.version, -a.idx], [isReady(b) ? 1 : 0, b.version, -b.idx]))
+    .map((task): WantedOp => {
+      const soft = { task, deadlineAt: null, isHard: false }
+      const drain = isMoving(view, task) ? view.draining.get(task.node) : undefined
+      if (drain)
+        return {
+          task,
+          kind: 'move',
+          cause: 'drain',
+          text: `drain of ${task.node}`,
+          deadlineAt: drain.deadline_at,
+          isHard: drain.deadline_at !== null,
+        }
+      if (view.arms.some((arm) => arm.version === task.version)) return { ...soft, kind: 'stop', cause: 'scale', text: 'too many' }
+      const versions = view.arms.map((arm) => arm.version).join(', ')
+      return { ...soft, kind: 'update', cause: 'rollout', text: `replaced by version ${versions}` }
+    })
 }
 
 function isFailure(view: GroupView, task: TaskRow): boolean {

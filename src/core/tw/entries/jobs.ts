@@ -4,9 +4,11 @@ import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { Db, ReadDb } from '../../contracts/storage.ts'
 import type { JobSpec } from '../job-spec.ts'
-import { armRows, groupSpecOf, jobRow, specOf, type TaskRow, versionRow } from '../rows.ts'
+import { armRows, groupSpecOf, jobRow, specOf, versionRow } from '../rows.ts'
+import { addEvent } from '../tasks/events.ts'
+import { liveTasks } from '../tasks/read.ts'
+import { changeTask } from '../tasks/write.ts'
 import { because, note } from './marks.ts'
-import { addEvent } from './task-change.ts'
 
 /** A version of a job exists from here on, and never changes. It runs only where an `UpdateTargetSet` says so. */
 export const jobSubmitted = defineEntry({
@@ -127,14 +129,9 @@ export const updateTargetSet = defineEntry({
 function adoptTasks(db: Db, job: string, group: string, version: number, meta: EntryMeta): void {
   const before = armRows(db, job, group).find((arm) => arm.arm === 'primary')
   if (before === undefined || before.version === version || !runsTheSame(db, job, group, before.version, version)) return
-  const rows = db.all<TaskRow>(
-    "SELECT * FROM tw_task WHERE job = ? AND grp = ? AND version = ? AND is_terminal = 0 AND want = 'run' ORDER BY id",
-    job,
-    group,
-    before.version,
-  )
-  for (const task of rows) {
-    db.run('UPDATE tw_task SET version = ? WHERE id = ?', version, task.id)
+  for (const task of liveTasks(db, job, group)) {
+    if (task.version !== before.version || task.want !== 'run') continue
+    changeTask(db, task.id, { version })
     addEvent(db, task.id, meta, `goes on as version ${version}: its process stays as it is`)
   }
 }

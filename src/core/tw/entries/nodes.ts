@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
 import { canonicalJson } from '../../kernel/json.ts'
-import { nodeRow, type TaskRow } from '../rows.ts'
+import { nodeRow } from '../rows.ts'
+import { liveOnNode } from '../tasks/read.ts'
+import { changeTask, endTask, openNodeUse } from '../tasks/write.ts'
 import { because, note } from './marks.ts'
-import { endTask } from './task-change.ts'
 
 export const nodeIdentitySchema = z.object({
   node: z.string().min(1),
@@ -43,7 +44,7 @@ export const nodeJoined = defineEntry({
       meta.at,
       meta.at,
     )
-    db.run('INSERT OR IGNORE INTO tw_node_use (node, cpu_milli, memory_bytes, tasks) VALUES (?, 0, 0, 0)', body.node)
+    openNodeUse(db, body.node)
   },
 })
 
@@ -54,13 +55,13 @@ export const nodeLost = defineEntry({
   notable: (body) => note('node-lost', body.node, null, `node ${body.node} lost: silent for ${Math.round(body.silentMs / 1000)} s`),
   apply: (db, body, meta) => {
     db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name = ?", meta.at, body.node)
-    for (const task of db.all<TaskRow>('SELECT * FROM tw_task WHERE node = ? AND is_terminal = 0 ORDER BY id', body.node)) {
-      db.run(
-        "UPDATE tw_task SET want = 'stop', stop_position = coalesce(stop_position, ?), stop_at = coalesce(stop_at, ?), stop_cause = coalesce(stop_cause, 'node lost') WHERE id = ?",
-        meta.position,
-        meta.at,
-        task.id,
-      )
+    for (const task of liveOnNode(db, body.node)) {
+      changeTask(db, task.id, {
+        want: 'stop',
+        stop_position: task.stop_position ?? meta.position,
+        stop_at: task.stop_at ?? meta.at,
+        stop_cause: task.stop_cause ?? 'node lost',
+      })
       endTask(db, task, task.want === 'stop' ? 'stopped' : 'lost', `node ${body.node} lost`, meta)
     }
   },

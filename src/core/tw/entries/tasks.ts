@@ -2,11 +2,13 @@ import { z } from 'zod'
 import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import type { Db } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
-import { groupSpecOf, specOf, taskRow, versionRow, type TaskRow } from '../rows.ts'
+import { groupSpecOf, specOf, versionRow, type TaskRow } from '../rows.ts'
 import { misfitOf } from '../scheduler/referee.ts'
-import { nextOf, note } from './marks.ts'
+import { addEvent } from '../tasks/events.ts'
+import { taskRow } from '../tasks/read.ts'
+import { changeTask, dropTask, endTask, insertTask, reapTask } from '../tasks/write.ts'
 import { serviceOfJob } from './jobs.ts'
-import { addEvent, endTask } from './task-change.ts'
+import { note } from './marks.ts'
 
 /**
  * Tasks get a place and are to be started there. `apply` is the referee: each record is checked against the state as it
@@ -32,33 +34,22 @@ export const tasksPlaced = defineEntry({
         reject(db, body, record, misfit ?? '', meta)
         continue
       }
-      const id = nextOf(db, 'task')
-      const statics = Object.values(group.container.ports).filter((port) => port > 0)
-      db.run(
-        `INSERT INTO tw_task (id, job, grp, idx, version, node, incarnation, state, want, health, ports, reason, restarts, placed_at,
-           placed_position, is_terminal, is_reaped, cpu_milli, memory_bytes, static_ports, why)
-         VALUES (?, ?, ?, ?, ?, ?, 1, 'placed', 'run', 'starting', '{}', '', 0, ?, ?, 0, 0, ?, ?, ?, ?)`,
-        id,
-        body.job,
-        body.group,
-        record.index,
-        body.version,
-        record.node,
-        meta.at,
-        meta.position,
-        group.container.cpuMilli,
-        group.container.memoryBytes,
-        canonicalJson(statics),
-        record.why,
+      const { container } = group
+      insertTask(
+        db,
+        {
+          job: body.job,
+          group: body.group,
+          index: record.index,
+          version: body.version,
+          node: record.node,
+          cpuMilli: container.cpuMilli,
+          memoryBytes: container.memoryBytes,
+          staticPorts: Object.values(container.ports).filter((port) => port > 0),
+          why: record.why,
+        },
+        meta,
       )
-      db.run(
-        `INSERT INTO tw_node_use (node, cpu_milli, memory_bytes, tasks) VALUES (?, ?, ?, 1) ON CONFLICT (node) DO UPDATE SET
-           cpu_milli = cpu_milli + excluded.cpu_milli, memory_bytes = memory_bytes + excluded.memory_bytes, tasks = tasks + 1`,
-        record.node,
-        group.container.cpuMilli,
-        group.container.memoryBytes,
-      )
-      addEvent(db, id, meta, `placed on ${record.node}: ${record.why}`)
     }
   },
 })
@@ -104,10 +95,13 @@ export const startTask = defineEntry({
   apply: (db, body, meta) => {
     const task = taskRow(db, body.id)
     if (!task || task.is_terminal || task.want === 'stop') return
-    db.run(
-      "UPDATE tw_task SET incarnation = incarnation + 1, state = 'starting', health = 'starting', healthy_since = NULL, reported = NULL WHERE id = ?",
-      body.id,
-    )
+    changeTask(db, body.id, {
+      incarnation: task.incarnation + 1,
+      state: 'starting',
+      health: 'starting',
+      healthy_since: null,
+      reported: null,
+    })
     addEvent(db, body.id, meta, `restart asked for: ${body.cause}`)
   },
 })
@@ -120,13 +114,14 @@ export const stopTask = defineEntry({
     for (const id of body.ids) {
       const task = taskRow(db, id)
       if (!task || task.is_terminal || task.want === 'stop') continue
-      db.run(
-        "UPDATE tw_task SET want = 'stop', state = 'stopping', healthy_since = NULL, stop_position = ?, stop_at = ?, stop_cause = ? WHERE id = ?",
-        meta.position,
-        meta.at,
-        body.cause,
-        id,
-      )
+      changeTask(db, id, {
+        want: 'stop',
+        state: 'stopping',
+        healthy_since: null,
+        stop_position: meta.position,
+        stop_at: meta.at,
+        stop_cause: body.cause,
+      })
       addEvent(db, id, meta, `stopping: ${body.cause}`)
     }
   },
@@ -177,7 +172,7 @@ function applyReport(db: Db, task: TaskRow, it: Report, meta: EntryMeta): void {
   if (task.is_terminal) {
     // A task that was given up with its node: its process is gone now, nothing is left to do.
     if (isEnded && !task.is_reaped) {
-      db.run('UPDATE tw_task SET is_reaped = 1, reported = ? WHERE id = ?', it.state, task.id)
+      reapTask(db, task.id, it.state)
       addEvent(db, task.id, meta, `its process on the returned node ended: ${it.reason || it.state}`)
     }
     return
@@ -187,31 +182,28 @@ function applyReport(db: Db, task: TaskRow, it: Report, meta: EntryMeta): void {
   const isServing = it.state === 'running' && (it.health === 'healthy' || it.health === 'none')
   const isSameRun = it.restarts === task.restarts && it.incarnation === task.incarnation && it.pid === task.pid
   const healthySince = isServing && task.want === 'run' ? ((isSameRun ? task.healthy_since : null) ?? meta.at) : null
-  db.run(
-    `UPDATE tw_task SET reported = ?, health = ?, healthy_since = ?, pid = ?, ports = ?, reason = ?, restarts = ?, incarnation = ?, started_at = ?,
-       was_healthy = max(was_healthy, ?) WHERE id = ?`,
-    it.state,
-    it.health,
-    healthySince,
-    isEnded ? null : it.pid,
-    canonicalJson(it.ports),
-    it.reason,
-    it.restarts,
-    it.incarnation,
-    it.startedAt,
-    isServing ? 1 : 0,
-    task.id,
-  )
+  changeTask(db, task.id, {
+    reported: it.state,
+    health: it.health,
+    healthy_since: healthySince,
+    pid: isEnded ? null : it.pid,
+    ports: canonicalJson(it.ports),
+    reason: it.reason,
+    restarts: it.restarts,
+    incarnation: it.incarnation,
+    started_at: it.startedAt,
+    was_healthy: isServing ? 1 : task.was_healthy,
+  })
   if (it.restarts > task.restarts) addEvent(db, task.id, meta, `restarted by its agent (${it.restarts}): ${it.reason || 'ended'}`)
   if (isEnded) {
     const state = task.want === 'stop' && it.state !== 'complete' ? 'stopped' : (it.state as 'stopped' | 'complete' | 'failed')
     endTask(db, task, state, it.reason, meta)
-    db.run('UPDATE tw_task SET is_reaped = 1 WHERE id = ?', task.id)
+    reapTask(db, task.id, it.state)
     return
   }
   const state = task.want === 'stop' ? 'stopping' : it.state === 'stopping' ? 'stopping' : it.state
   if (state !== task.state || it.health !== task.health) {
-    db.run('UPDATE tw_task SET state = ? WHERE id = ?', state, task.id)
+    changeTask(db, task.id, { state })
     const health = it.state === 'running' && it.health !== 'none' ? `, ${it.health}` : ''
     addEvent(db, task.id, meta, `${it.state}${health}${it.reason === '' ? '' : `: ${it.reason}`}`)
   }
@@ -222,10 +214,7 @@ export const tasksForgotten = defineEntry({
   type: 'tw.TasksForgotten',
   body: z.object({ ids: z.array(z.int()) }),
   apply: (db, body) => {
-    for (const id of body.ids) {
-      if (db.run('DELETE FROM tw_task WHERE id = ? AND is_terminal = 1 AND is_reaped = 1', id) > 0)
-        db.run('DELETE FROM tw_task_event WHERE task = ?', id)
-    }
+    for (const id of body.ids) dropTask(db, id)
   },
 })
 

@@ -5,9 +5,10 @@ import { reconcileGroup } from '../controllers/reconcile-group.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { documentDiff } from '../document-diff.ts'
 import type { GroupSpec } from '../job-spec.ts'
-import { armRows, fromJson, groupSpecOf, jobRow, liveTasks, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
-import { fleetOf } from '../scheduler/fleet.ts'
-import { filterText, isInfeasible } from '../scheduler/planner.ts'
+import { armRows, fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
+import { liveTasks } from '../tasks/read.ts'
+import { imageOf } from '../scheduler/fleet.ts'
+import { filterText, isInfeasible } from '../scheduler/filters.ts'
 import { fleetFacts } from '../controllers/group-view.ts'
 import { blockedOf, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
@@ -123,7 +124,7 @@ export const jobPlan = defineQuery({
     const job = jobRow(db, spec.job)
     const version = job ? versionRow(db, spec.job, job.current_version) : undefined
     const changes = documentDiff(version ? fromJson(version.document) : undefined, input.spec)
-    const fleet = fleetOf(db)
+    const image = imageOf(db)
     const facts = fleetFacts(db)
     const next = (job?.last_version ?? 0) + 1
     const groups = spec.groups.map((group) => {
@@ -144,10 +145,13 @@ export const jobPlan = defineQuery({
           specs: new Map<number, GroupSpec>([[next, group]]),
           live: isSame || isInPlace ? live.map((task) => (task.version === current?.version ? { ...task, version: next } : task)) : live,
           ended: [],
+          ops: [],
+          opTasks: new Map(),
+          leaving: new Set<number>(),
           ...facts,
           rejectedAt: null,
         },
-        fleet,
+        image,
         ctx.now,
       )
       const blocked = decision.blocked[0]

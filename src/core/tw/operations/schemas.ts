@@ -4,7 +4,7 @@ import { z } from 'zod'
 
 export const statusSchema = z.object({
   job: z.string(),
-  kind: z.enum(['service', 'batch']),
+  kind: z.enum(['service', 'batch', 'system', 'sysbatch']),
   state: z.enum(['running', 'stopped']),
   currentVersion: z.int(),
   lastVersion: z.int(),

@@ -1,7 +1,8 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { meets } from '../constraint.ts'
 import type { GroupSpec } from '../job-spec.ts'
-import { armRows, fromJson, jobRow, nodeRow, type NodeUseRow, type TaskRow } from '../rows.ts'
+import { armRows, fromJson, jobRow, nodeRow, type NodeRow, type NodeUseRow } from '../rows.ts'
+import { isIndexTaken, liveOnNode } from '../tasks/read.ts'
 import { attributesOf } from './fleet.ts'
 
 /**
@@ -23,17 +24,15 @@ export function misfitOf(
   const use = db.get<NodeUseRow>('SELECT * FROM tw_node_use WHERE node = ?', record.node)
   if ((use?.cpu_milli ?? 0) + group.container.cpuMilli > node.cpu_milli) return 'stale: not enough cpu'
   if ((use?.memory_bytes ?? 0) + group.container.memoryBytes > node.memory_bytes) return 'stale: not enough memory'
-  if (db.get('SELECT id FROM tw_task WHERE job = ? AND grp = ? AND idx = ? AND is_terminal = 0', record.job, group.name, record.index))
-    return 'stale: the index is in use'
+  if (isIndexTaken(db, record.job, group.name, record.index)) return 'stale: the index is in use'
   const statics = Object.values(group.container.ports).filter((port) => port > 0)
   if (statics.length > 0 && holdsPort(db, node.address, statics)) return 'stale: the port is taken'
   return null
 }
 
 function holdsPort(db: ReadDb, address: string, ports: readonly number[]): boolean {
-  const rows = db.all<Pick<TaskRow, 'static_ports'>>(
-    "SELECT t.static_ports FROM tw_task t JOIN tw_node n ON n.name = t.node WHERE n.address = ? AND t.is_terminal = 0 AND t.static_ports <> '[]'",
-    address,
+  const nodes = db.all<Pick<NodeRow, 'name'>>('SELECT name FROM tw_node WHERE address = ?', address)
+  return nodes.some(({ name }) =>
+    liveOnNode(db, name).some((task) => fromJson<number[]>(task.static_ports).some((port) => ports.includes(port))),
   )
-  return rows.some((row) => fromJson<number[]>(row.static_ports).some((port) => ports.includes(port)))
 }

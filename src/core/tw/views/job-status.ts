@@ -1,5 +1,6 @@
 import type { ReadDb } from '../../contracts/storage.ts'
-import { armRows, groupRows, groupSpecOf, isReady, jobRow, liveTasks, specOf, type Arm, type JobRow, type TaskRow } from '../rows.ts'
+import { armRows, groupRows, groupSpecOf, isReady, jobRow, specOf, type Arm, type JobRow, type TaskRow } from '../rows.ts'
+import { liveTasks } from '../tasks/read.ts'
 
 export interface JobStatus {
   job: string

@@ -3,7 +3,6 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import {
   fromJson,
   isReady,
-  liveTasks,
   taskName,
   type MeshFaultRow,
   type MeshServiceRow,
@@ -11,6 +10,7 @@ import {
   type NodeRow,
   type TaskRow,
 } from '../rows.ts'
+import { liveTasks } from '../tasks/read.ts'
 
 /** what holds where a job file says nothing */
 export const MESH_POLICY: MeshPolicy = {

@@ -4,6 +4,7 @@ import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { JobSpec } from '../job-spec.ts'
 import { fromJson, groupSpecOf, taskName, versionRow, type TaskRow } from '../rows.ts'
+import { tasksOnNode, tasksToEnd } from '../tasks/read.ts'
 
 /**
  * Every task the agent of a node should run or end. Tasks that were given up while the node was lost stay in it as
@@ -11,7 +12,7 @@ import { fromJson, groupSpecOf, taskName, versionRow, type TaskRow } from '../ro
  * {@link stoppingTasks}.
  */
 export function desiredTasks(db: ReadDb, node: string): DesiredTask[] {
-  const tasks = db.all<TaskRow>('SELECT * FROM tw_task WHERE node = ? AND is_reaped = 0 ORDER BY id', node)
+  const tasks = tasksOnNode(db, node)
   const versions = new Map<string, { spec: JobSpec; release: string | null }>()
   return tasks.map((task) => {
     const key = `${task.job}@${task.version}`
@@ -50,18 +51,20 @@ export interface StoppingTask {
 
 /** Tasks that are to end and whose process may still run. */
 export function stoppingTasks(db: ReadDb): StoppingTask[] {
-  const rows = db.all<TaskRow & { service: string | null }>(
-    `SELECT t.*, (SELECT s.name FROM tw_mesh_service s WHERE s.job = t.job AND s.grp = t.grp ORDER BY s.name LIMIT 1) AS service
-       FROM tw_task t WHERE t.want = 'stop' AND t.is_reaped = 0 ORDER BY t.id`,
-  )
-  return rows.map((task) => ({
+  return tasksToEnd(db).map((task) => ({
     id: task.id,
     task: taskName(task),
     node: task.node,
-    service: task.service,
+    service: serviceOf(db, task),
     stopPosition: task.stop_position ?? 0,
     stopAtMs: task.stop_at ?? 0,
   }))
+}
+
+/** The service a group serves under, for the proxies that must know of its end; null when it serves none. */
+function serviceOf(db: ReadDb, task: TaskRow): string | null {
+  const row = db.get<{ name: string }>('SELECT name FROM tw_mesh_service WHERE job = ? AND grp = ? ORDER BY name', task.job, task.grp)
+  return row?.name ?? null
 }
 
 const ENDED: ReadonlySet<string> = new Set(['stopped', 'complete', 'failed'])
@@ -71,7 +74,7 @@ const ENDED: ReadonlySet<string> = new Set(['stopped', 'complete', 'failed'])
  * agent no longer lists although it acts on orders that name it is news too: its process is gone.
  */
 export function reportChanges(db: ReadDb, report: NodeReport): TaskReport[] {
-  const rows = db.all<TaskRow>('SELECT * FROM tw_task WHERE node = ? AND is_reaped = 0 ORDER BY id', report.identity.node)
+  const rows = tasksOnNode(db, report.identity.node)
   const reported = new Map(report.tasks.map((task) => [task.id, task]))
   return rows.flatMap((row): TaskReport[] => {
     const it = reported.get(row.id)

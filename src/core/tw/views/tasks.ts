@@ -1,6 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { groupSpecOf, fromJson, specOf, taskName, versionRow, type NodeRow, type TaskRow } from '../rows.ts'
 import type { JobSpec } from '../job-spec.ts'
+import { idsOnNode, taskRow } from '../tasks/read.ts'
 
 /** A task as people and other systems see it. */
 export interface TaskView {
@@ -56,7 +57,9 @@ export function tasksBySelector(db: ReadDb, selector: TaskSelector): TaskView[] 
   add('t.job = ?', selector.job)
   add('t.grp = ?', selector.group)
   add('t.idx = ?', selector.index)
-  add('t.node = ?', selector.node)
+  if (selector.node !== undefined && !selector.isAll)
+    add('t.id IN (SELECT value FROM json_each(?))', JSON.stringify(idsOnNode(db, selector.node)))
+  else add('t.node = ?', selector.node)
   add('t.version = ?', selector.version)
   if (!selector.isAll) where.push('t.is_terminal = 0')
   const rows = db.all<TaskRow>(`SELECT t.* FROM tw_task t WHERE ${where.join(' AND ')} ORDER BY t.job, t.grp, t.idx, t.id`, ...params)
@@ -139,7 +142,7 @@ export function parseTarget(target: string): { job: string; group?: string; inde
 export function findTask(db: ReadDb, target: string): TaskRow | null {
   const parsed = parseTarget(target)
   if (parsed === null) return null
-  if ('id' in parsed) return db.get<TaskRow>('SELECT * FROM tw_task WHERE id = ?', parsed.id) ?? null
+  if ('id' in parsed) return taskRow(db, parsed.id) ?? null
   if (parsed.group === undefined || parsed.index === undefined) return null
   return (
     db.get<TaskRow>(
