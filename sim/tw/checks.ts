@@ -3,6 +3,7 @@ import type { TaskReport } from '../../src/core/contracts/node.ts'
 import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { amountOf, type GroupSpec } from '../../src/core/tw/job-spec.ts'
 import { armRows, fromJson, groupSpecOf, isReady, jobRow, specOf, taskName, type NodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
+import { liveOnNode, liveTasks, taskRow } from '../../src/core/tw/tasks/read.ts'
 import { massLossMax } from '../../src/core/tw/controllers/liveness.ts'
 import { Violation } from '../violation.ts'
 import type { Machine, Process } from './machine.ts'
@@ -15,7 +16,6 @@ const MASS_LOSS_MS = 30_000
 
 type Bodies = {
   'tw.TasksPlaced': { job: string; group: string; version: number; tasks: { index: number; node: string }[] }
-  'tw.StopTask': { ids: number[]; cause: string }
   'tw.NodeLost': { node: string }
   'tw.DrainFinished': { node: string; isComplete: boolean }
 }
@@ -57,7 +57,9 @@ export class Checks {
         this.#placed(entry as Entry<Bodies['tw.TasksPlaced']>, db)
         break
       case 'tw.StopTask':
-        this.#stopped(entry as Entry<Bodies['tw.StopTask']>, db)
+      case 'tw.OpsProposed':
+      case 'tw.OpAllowed':
+        this.#budget(entry, db)
         break
       case 'tw.NodeLost':
         this.#lost(entry as Entry<Bodies['tw.NodeLost']>, db)
@@ -97,7 +99,7 @@ export class Checks {
   /** I2, I3, I4, I6, I10: what a placement may not break. */
   #placed({ body, at, position }: Entry<Bodies['tw.TasksPlaced']>, db: ReadDb): void {
     const { job, group, version } = body
-    const rows = groupRows(db, job, group)
+    const rows = liveTasks(db, job, group)
     const fresh = rows.filter((task) => task.placed_position === position)
     this.placed += fresh.length
     if (fresh.length === 0) return
@@ -118,18 +120,21 @@ export class Checks {
     for (const task of fresh) backedOff(db, task, spec, at, where)
   }
 
-  /** I1: an available task is stopped by plan only while enough others stay available, unless a person or a deadline said so. */
-  #stopped({ body, at, position, actor }: Entry<Bodies['tw.StopTask']>, db: ReadDb): void {
-    if (!actor.startsWith('controller:tw.reconcile')) return
-    const stopped = this.#before.filter((task) => isAvailable(db, task, at))
-    for (const [key, tasks] of Map.groupBy(stopped, (task) => `${task.job}/${task.grp}`)) {
+  /**
+   * I1: an available task is stopped or restarted by plan only while enough others stay available; unless an operator or a deadline says so,
+   * which is an entry of its own.
+   */
+  #budget({ type, at, position, actor }: Entry, db: ReadDb): void {
+    if (type === 'tw.StopTask' && !actor.startsWith('controller:tw.reconcile')) return
+    const gone = this.#before.filter((task) => isAvailable(db, task, at)).filter((task) => !isAvailable(db, taskRow(db, task.id), at))
+    for (const [key, tasks] of Map.groupBy(gone, (task) => `${task.job}/${task.grp}`)) {
       const [first] = tasks
       if (first === undefined) continue
       const { total, unavailableMax } = boundsOf(db, first.job, first.grp)
-      const left = groupRows(db, first.job, first.grp).filter((task) => isAvailable(db, task, at)).length
+      const left = liveTasks(db, first.job, first.grp).filter((task) => isAvailable(db, task, at)).length
       if (left < total - unavailableMax)
         throw new Violation(
-          `budget: ${tasks.map(taskName).join(', ')} stopped (${body.cause}) at ${position} while ${left} of ${total} tasks of ${key} are left and ${unavailableMax} may be missing`,
+          `budget: ${tasks.map(taskName).join(', ')} end at ${position} while ${left} of ${total} tasks of ${key} are left and ${unavailableMax} may be missing`,
         )
     }
   }
@@ -154,7 +159,7 @@ export class Checks {
     this.#report = null
     if (report === null) return
     for (const before of this.#before) {
-      const after = db.get<TaskRow>('SELECT * FROM tw_task WHERE id = ?', before.id)
+      const after = taskRow(db, before.id)
       if (after === undefined) continue
       const isChanged =
         before.reported !== after.reported ||
@@ -183,7 +188,7 @@ export class Checks {
   /** What has ended has ended. */
   #finalStays(db: ReadDb): void {
     for (const { id } of this.#before) {
-      const task = db.get<TaskRow>('SELECT * FROM tw_task WHERE id = ?', id)
+      const task = taskRow(db, id)
       const was = this.#final.get(id)
       if (task === undefined) continue
       if (was !== undefined && task.state !== was) throw new Violation(`final: ${taskName(task)} #${id} was ${was} and is ${task.state}`)
@@ -192,31 +197,27 @@ export class Checks {
   }
 }
 
-/** The tasks an entry names. */
+/** The tasks an entry may change: those it names, or the whole group it is about. */
 function tasksOf(entry: Entry, db: ReadDb): TaskRow[] {
-  const body = entry.body as { ids?: number[]; tasks?: { id?: number }[]; id?: number }
+  const body = entry.body as { ids?: number[]; tasks?: { id?: number }[]; id?: number; job?: string; group?: string }
+  if (body.job !== undefined && body.group !== undefined) return liveTasks(db, body.job, body.group)
   const ids = body.ids ?? (body.tasks ?? []).flatMap(({ id }) => (id === undefined ? [] : [id]))
-  return [...ids, ...(typeof body.id === 'number' ? [body.id] : [])].flatMap((id) => {
-    const row = db.get<TaskRow>('SELECT * FROM tw_task WHERE id = ?', id)
-    return row === undefined ? [] : [row]
-  })
-}
-
-function groupRows(db: ReadDb, job: string, group: string): TaskRow[] {
-  return db.all<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0 ORDER BY id', job, group)
+  return [...ids, ...(typeof body.id === 'number' ? [body.id] : [])].flatMap((id) => taskRow(db, id) ?? [])
 }
 
 /** I2, counted anew from the tasks themselves. */
 function nodeHolds(db: ReadDb, node: string, where: string): void {
   const row = db.get<NodeRow>('SELECT * FROM tw_node WHERE name = ?', node)
-  const used = db.get<{ cpu: number; memory: number }>(
-    'SELECT sum(cpu_milli) AS cpu, sum(memory_bytes) AS memory FROM tw_task WHERE node = ? AND is_terminal = 0',
-    node,
-  )
-  if (row === undefined || used === undefined) throw new Violation(`node: ${node} is not known and gets tasks ${where}`)
+  const tasks = liveOnNode(db, node)
+  const used = { cpu: sum(tasks, 'cpu_milli'), memory: sum(tasks, 'memory_bytes') }
+  if (row === undefined) throw new Violation(`node: ${node} is not known and gets tasks ${where}`)
   if (used.cpu > row.cpu_milli) throw new Violation(`capacity: ${node} has ${row.cpu_milli}m cpu and ${used.cpu}m are reserved ${where}`)
   if (used.memory > row.memory_bytes)
     throw new Violation(`capacity: ${node} has ${row.memory_bytes} bytes of memory and ${used.memory} are reserved ${where}`)
+}
+
+function sum(tasks: readonly TaskRow[], column: 'cpu_milli' | 'memory_bytes'): number {
+  return tasks.reduce((total, task) => total + task[column], 0)
 }
 
 function portIsFree(db: ReadDb, task: TaskRow, where: string): void {
@@ -249,8 +250,8 @@ function backedOff(db: ReadDb, task: TaskRow, spec: GroupSpec, at: number, where
 }
 
 /** Serving, for as long as its version asks for. */
-function isAvailable(db: ReadDb, task: TaskRow, at: number): boolean {
-  if (task.want !== 'run' || !isReady(task) || task.healthy_since === null) return false
+function isAvailable(db: ReadDb, task: TaskRow | undefined, at: number): boolean {
+  if (task === undefined || task.want !== 'run' || !isReady(task) || task.healthy_since === null) return false
   const minHealthyMs = groupSpecOf(specOf(db, task.job, task.version), task.grp)?.minHealthyMs ?? 0
   return task.healthy_since + minHealthyMs <= at
 }

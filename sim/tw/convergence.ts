@@ -1,6 +1,7 @@
 import { isRefusal } from '../../src/core/kernel/errors.ts'
 import { explain } from '../../src/core/tw/operations.ts'
-import { armRows, isReady, liveTasks, taskName, type DrainRow, type GroupRow, type JobRow, type TaskRow } from '../../src/core/tw/rows.ts'
+import { liveOnNode, liveTasks, taskRow, tasksOnNode } from '../../src/core/tw/tasks/read.ts'
+import { armRows, isReady, taskName, type DrainRow, type GroupRow, type JobRow, type TaskRow } from '../../src/core/tw/rows.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
 
@@ -25,13 +26,13 @@ function processesWrong({ machines }: TwWorld, { db }: SimServer): string | null
   for (const machine of machines) {
     if (machine.isGone) continue
     for (const process of machine.processes.values()) {
-      const task = db.get<TaskRow>('SELECT * FROM tw_task WHERE id = ?', process.task)
+      const task = taskRow(db, process.task)
       const isWanted = task !== undefined && task.is_terminal === 0 && task.node === machine.name && task.want === 'run'
       if (!isWanted) return `orphan: ${machine.name} runs ${process.name} #${process.task}, which is ${task?.state ?? 'forgotten'}`
       if (task.incarnation !== process.incarnation)
         return `${process.name} runs as incarnation ${process.incarnation}, not ${task.incarnation}`
     }
-    const rows = db.all<TaskRow>('SELECT * FROM tw_task WHERE node = ? AND is_terminal = 0 ORDER BY id', machine.name)
+    const rows = liveOnNode(db, machine.name)
     const missing = rows.find((task) => isReady(task) && ![...machine.processes.values()].some((process) => process.task === task.id))
     if (missing !== undefined) return `${taskName(missing)} #${missing.id} is held to run on ${machine.name} and has no process`
     const stopping = rows.find((task) => task.want === 'stop')
@@ -85,8 +86,7 @@ function isExplained(leader: SimServer, job: string, group: string): boolean {
 function drainsWrong(_world: TwWorld, { db }: SimServer): string | null {
   const open = db.all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL')
   for (const { node } of open) {
-    const left = db.all<TaskRow>('SELECT * FROM tw_task WHERE node = ? AND is_terminal = 0', node)
-    if (left.length === 0) return `the drain of ${node} does not end`
+    if (tasksOnNode(db, node).length === 0) return `the drain of ${node} does not end`
   }
   return null
 }

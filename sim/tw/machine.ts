@@ -63,6 +63,9 @@ export class Machine {
   /** its processes do not even die of SIGKILL, for a while */
   isStuck = false
   #boots = 0
+  #bootedAt = 0
+  /** from the boot until its agent began, ms */
+  agentStartedMs = 0
   #agents = 0
   #pids = 1000
 
@@ -78,6 +81,7 @@ export class Machine {
     if (this.isUp || this.isGone) return
     this.isUp = true
     this.#boots += 1
+    this.#bootedAt = this.#world.queue.now
     this.identity.bootId = `${this.name}-boot-${this.#boots}`
     this.startAgent()
   }
@@ -95,6 +99,7 @@ export class Machine {
     if (!this.isUp || this.agent !== null) return
     this.#agents += 1
     this.identity.pid = 100 + this.#agents
+    this.agentStartedMs = this.#world.queue.now - this.#bootedAt
     this.agent = new SimAgent(this.#world, this, this.#world.fork())
     this.agent.start()
   }

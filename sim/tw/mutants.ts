@@ -45,7 +45,11 @@ function seen<D extends ReadDb>(db: D, change: (row: Row) => Row | undefined): D
       const row = db.get(sql, ...params)
       return row && change(row)
     },
-    all: (sql: string, ...params: SqlValue[]) => db.all(sql, ...params).flatMap((row) => change(row) ?? []),
+    all: (sql: string, ...params: SqlValue[]) =>
+      db.all(sql, ...params).flatMap((row): Row[] => {
+        const changed = change(row)
+        return changed === undefined ? [] : [changed]
+      }),
   }
 }
 
