@@ -7,6 +7,7 @@ import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mes
 import { nodeCordon, nodeDrain, nodeJoin, nodeList, nodeShow, nodeUncordon, nodeUndrain, tasksReport } from './operations/nodes.ts'
 import { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
 import { explain, ps, taskShow } from './operations/task-reads.ts'
+import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
@@ -17,6 +18,7 @@ export { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mes
 export { nodeCordon, nodeDrain, nodeJoin, nodeList, nodeShow, nodeUncordon, nodeUndrain, tasksReport } from './operations/nodes.ts'
 export { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
 export { explain, ps, taskShow } from './operations/task-reads.ts'
+export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
 
@@ -40,6 +42,13 @@ export const TW_OPERATIONS = [
   taskRestart,
   taskSignal,
   taskExec,
+  opList,
+  opShow,
+  opAllow,
+  opDelay,
+  opForce,
+  opPending,
+  opAnswer,
   tasksReport,
   nodeJoin,
   nodeToken,
