@@ -3,7 +3,8 @@ import type { Server } from 'node:http'
 import { arch, release } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FromServer, NodeReport } from '../core/contracts/node.ts'
+import type { FromServer, NodeOrders, NodeReport } from '../core/contracts/node.ts'
+import { refuse } from '../core/kernel/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import { statePaths } from '../platform/paths.ts'
 import { ArtifactStore } from './artifacts.ts'
@@ -13,18 +14,21 @@ import { cgroupParent, findCgroups } from './exec/cgroups.ts'
 import { canUseNamespaces } from './exec/isolation.ts'
 import { FaultEngine } from './faults/engine.ts'
 import { Journal } from './journal.ts'
+import { agentFiles, joinedServers, renewIfDue } from './join.ts'
 import { ServerLink } from './link.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { MeshLink } from './mesh-link.ts'
 import type { AgentOptions } from './options.ts'
 import { PortBlocks } from './ports.ts'
 import { bootId, identify } from '../platform/process.ts'
+import { localWay, remoteWay, type ServerWay } from './server-way.ts'
 import { Supervisor } from './supervisor.ts'
 import type { TaskHost } from './task.ts'
 import { UsageWatch } from './usage.ts'
 
 const LOGS_EVERY_MS = 250
 const USAGE_EVERY_MS = 1000
+const RENEW_LOOK_MS = 3_600_000
 /** Longest wait for the first probes of adopted tasks before the server is told of them. */
 const ADOPTED_MS_MAX = 1500
 
@@ -63,7 +67,9 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     changed,
   )
   const ports = new PortBlocks(join(paths.root, 'ports.json'), options.address)
-  const artifacts = new ArtifactStore(join(paths.root, 'artifacts'), options.serverSocket)
+  const keys = agentFiles(state, options.node)
+  const way = wayTo(options, keys)
+  const artifacts = new ArtifactStore(join(paths.root, 'artifacts'), way)
   const host: TaskHost = {
     node: options.node,
     region: options.region,
@@ -81,6 +87,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     changed,
   }
   const supervisor = new Supervisor(host)
+  const instance = identify(process.pid)?.startTime ?? 0
   let seq = 0
   let position = 0
   const identity = {
@@ -103,6 +110,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   }
   const report = (): NodeReport => ({
     identity,
+    instance,
     seq: (seq += 1),
     position,
     meshPosition: mesh.position,
@@ -114,12 +122,24 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const receive = (message: FromServer): void => {
     if (isStopping) return
     if (message.kind === 'ping') return faults.renew(message)
+    if (message.kind === 'dial') return void comeBack(message.ticket)
+    follow(message)
+  }
+  const follow = (message: NodeOrders): void => {
     position = message.position
     guard('tasks of the orders', () => supervisor.apply(message))
     guard('faults of the orders', () => faults.apply(message.faults))
     mesh.configure(message.mesh)
   }
-  const link = new ServerLink({ socketPath: options.serverSocket, node: options.node, log, receive, report })
+  const comeBack = async (ticket: string): Promise<void> => {
+    try {
+      const socket = await way.dial?.(ticket)
+      if (socket !== undefined) control.emit('connection', socket)
+    } catch (error) {
+      log.warn('the server could not ask', { error: String(error) })
+    }
+  }
+  const link = new ServerLink({ way, node: options.node, log, receive, report })
   const faults = new FaultEngine({
     root: paths.faults,
     haltFile: join(paths.root, 'HALT'),
@@ -162,6 +182,13 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   }, LOGS_EVERY_MS)
   const usage = new UsageWatch()
   const measuring = setInterval(() => guard('measuring', () => usage.sample(supervisor.tasks())), USAGE_EVERY_MS)
+  const renewing = setInterval(() => {
+    if (options.serverSocket !== null) return
+    renewIfDue(keys, options.node, way, Date.now()).then(
+      (isNew) => isNew && log.info('certificate renewed'),
+      (error: unknown) => log.error('certificate not renewed; it is tried again each hour', { error: String(error) }),
+    )
+  }, RENEW_LOOK_MS)
   void mesh.start()
   await Promise.race([adopted, sleep(ADOPTED_MS_MAX)])
   link.start()
@@ -171,6 +198,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     detach: () => {
       clearInterval(logs)
       clearInterval(measuring)
+      clearInterval(renewing)
       link.stop()
       mesh.detach()
       control.close()
@@ -178,4 +206,12 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       log.info('agent detached', { node: options.node })
     },
   }
+}
+
+function wayTo(options: AgentOptions, keys: ReturnType<typeof agentFiles>): ServerWay {
+  if (options.serverSocket !== null) return localWay(options.serverSocket)
+  const servers = joinedServers(keys)
+  if (servers === null || servers.length === 0)
+    throw refuse('USAGE', `node ${options.node} has joined no fleet`, { hint: 'Start it with `muster agent --token TOKEN`.' })
+  return remoteWay(servers, keys.pem)
 }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { request, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { posix, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Transform } from 'node:stream'
 import { refuse } from '../core/kernel/errors.ts'
 import { isDiskFull } from '../platform/files.ts'
+import type { ServerWay } from './server-way.ts'
 
 const ENTRIES_MAX = 200_000
 const UNPACKED_BYTES_MAX = 8 * 1024 ** 3
@@ -18,13 +19,13 @@ const TYPES = new Set(['File', 'OldFile', 'ContiguousFile', 'Directory', 'Symbol
  */
 export class ArtifactStore {
   readonly #root: string
-  readonly #serverSocket: string
+  readonly #way: Pick<ServerWay, 'request'>
   readonly #users = new Map<string, Set<string>>()
   readonly #running = new Map<string, Promise<void>>()
 
-  constructor(root: string, serverSocket: string) {
+  constructor(root: string, way: Pick<ServerWay, 'request'>) {
     this.#root = root
-    this.#serverSocket = serverSocket
+    this.#way = way
     mkdirSync(root, { recursive: true, mode: 0o755 })
     for (const name of readdirSync(root)) if (!/^[0-9a-f]{64}$/.test(name)) rmSync(join(root, name), { recursive: true, force: true })
   }
@@ -77,7 +78,7 @@ export class ArtifactStore {
     const file = join(this.#root, `fetch-${hex}`)
     const folder = join(this.#root, `unpack-${hex}`)
     try {
-      await download(this.#serverSocket, hex, file)
+      await download(this.#way, hex, file)
       await unpack(file, folder)
       renameSync(folder, join(this.#root, hex))
     } finally {
@@ -93,9 +94,9 @@ function hexOf(digest: string): string {
   return match[1]
 }
 
-async function download(socketPath: string, hex: string, file: string): Promise<void> {
+async function download(way: Pick<ServerWay, 'request'>, hex: string, file: string): Promise<void> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const outgoing = request({ socketPath, path: `/v1/artifacts/sha256/${hex}`, agent: false }, resolve)
+    const outgoing = way.request({ path: `/v1/artifacts/sha256/${hex}`, isStream: true }, resolve)
     outgoing.setTimeout(IDLE_TIMEOUT_MS, () => outgoing.destroy(new Error('no answer')))
     outgoing.once('error', (error) =>
       reject(refuse('UNAVAILABLE', `The server cannot be asked for artifact ${hex}: ${error.message}.`, { cause: error })),

@@ -1,6 +1,7 @@
-import { Agent as HttpAgent, request, type ClientRequest } from 'node:http'
+import type { ClientRequest } from 'node:http'
 import type { FromServer, NodeReport } from '../core/contracts/node.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { ServerWay } from './server-way.ts'
 
 const BACK_OFF_MIN_MS = 100
 const BACK_OFF_MAX_MS = 2000
@@ -15,12 +16,11 @@ const DEBOUNCE_MS = 20
  * doubled on both sides without harm, since each one is whole.
  */
 export class ServerLink {
-  readonly #socketPath: string
+  readonly #way: ServerWay
   readonly #node: string
   readonly #log: Logger
   readonly #receive: (message: FromServer) => void
   readonly #report: () => NodeReport
-  readonly #http = new HttpAgent({ keepAlive: true, maxSockets: 1 })
   #stream: ClientRequest | null = null
   #backOffMs = BACK_OFF_MIN_MS
   #reconnect: NodeJS.Timeout | undefined
@@ -32,14 +32,8 @@ export class ServerLink {
   isConnected = false
   lastAnswerAt: number | null = null
 
-  constructor(options: {
-    socketPath: string
-    node: string
-    log: Logger
-    receive: (message: FromServer) => void
-    report: () => NodeReport
-  }) {
-    this.#socketPath = options.socketPath
+  constructor(options: { way: ServerWay; node: string; log: Logger; receive: (message: FromServer) => void; report: () => NodeReport }) {
+    this.#way = options.way
     this.#node = options.node
     this.#log = options.log
     this.#receive = options.receive
@@ -67,7 +61,7 @@ export class ServerLink {
     clearTimeout(this.#soon)
     clearInterval(this.#beat)
     this.#stream?.destroy()
-    this.#http.destroy()
+    this.#way.close()
   }
 
   #connect(): void {
@@ -77,33 +71,31 @@ export class ServerLink {
       if (isOver) return
       isOver = true
       stream.destroy()
+      this.#way.failed()
       if (this.isConnected) this.#log.warn('server lost', { why })
       this.isConnected = false
       this.#reconnect = setTimeout(() => this.#connect(), this.#backOffMs)
       this.#backOffMs = Math.min(this.#backOffMs * 2, BACK_OFF_MAX_MS)
     }
-    const stream = request(
-      { socketPath: this.#socketPath, path: `/v1/agent/stream?node=${encodeURIComponent(this.#node)}`, agent: false },
-      (response) => {
-        if (response.statusCode !== 200) {
-          response.resume()
-          return again(`status ${response.statusCode}`)
-        }
-        this.isConnected = true
-        this.#log.info('server connected')
-        let rest = ''
-        response.setEncoding('utf8')
-        response.on('data', (text: string) => {
-          const lines = (rest + text).split('\n')
-          rest = lines.pop() ?? ''
-          if (rest.length > LINE_BYTES_MAX) return again('line too long')
-          for (const line of lines) if (line.trim() !== '') this.#handle(line)
-        })
-        response.once('close', () => again('closed'))
-        response.once('error', (error) => again(error.message))
-        this.#post()
-      },
-    )
+    const stream = this.#way.request({ path: `/v1/agent/stream?node=${encodeURIComponent(this.#node)}`, isStream: true }, (response) => {
+      if (response.statusCode !== 200) {
+        response.resume()
+        return again(`status ${response.statusCode}`)
+      }
+      this.isConnected = true
+      this.#log.info('server connected')
+      let rest = ''
+      response.setEncoding('utf8')
+      response.on('data', (text: string) => {
+        const lines = (rest + text).split('\n')
+        rest = lines.pop() ?? ''
+        if (rest.length > LINE_BYTES_MAX) return again('line too long')
+        for (const line of lines) if (line.trim() !== '') this.#handle(line)
+      })
+      response.once('close', () => again('closed'))
+      response.once('error', (error) => again(error.message))
+      this.#post()
+    })
     this.#stream = stream
     stream.setTimeout(SILENCE_MS, () => again('silence'))
     stream.on('error', (error) => again(error.message))
@@ -136,12 +128,10 @@ export class ServerLink {
       // What changed meanwhile goes out now; what failed goes with the next beat.
       if (ok && this.#isDirty) this.reportSoon()
     }
-    const outgoing = request(
+    const outgoing = this.#way.request(
       {
-        socketPath: this.#socketPath,
         path: '/v1/agent/report',
         method: 'POST',
-        agent: this.#http,
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
       },
       (response) => {

@@ -6,8 +6,8 @@ import { parseSize } from '../core/kernel/units.ts'
 export interface AgentOptions extends Omit<NodeIdentity, 'bootId' | 'pid'> {
   /** root of the context's state */
   stateDir: string
-  /** the server's Unix socket */
-  serverSocket: string
+  /** the server's Unix socket; null: it is on another machine, and this agent has joined (`join.ts`) */
+  serverSocket: string | null
   /** where the proxy sends request events */
   scubaSocket: string
   gatewayPort: number
@@ -41,7 +41,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
   } catch (error) {
     throw refuse('USAGE', (error as Error).message, { cause: error })
   }
-  const need = (name: 'node' | 'state-dir' | 'server'): string => {
+  const need = (name: 'node' | 'state-dir'): string => {
     const value = values[name]
     if (value === undefined || value === '') throw refuse('USAGE', `--${name} is needed.`)
     return value
@@ -68,7 +68,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     address: values.address ?? '127.0.0.1',
     cpuMilli: whole('cpu', 1000),
     memoryBytes: size('memory', '1GiB'),
-    serverSocket: need('server'),
+    serverSocket: values.server ?? null,
     scubaSocket: values['scuba-socket'] ?? '',
     gatewayPort: whole('gateway-port', 15_001),
     attributes: Object.fromEntries(

@@ -50,6 +50,10 @@ export default class Up extends MusterCommand {
       description: 'where other servers reach this one; at first 127.0.0.1 and a free port, which stays',
       helpValue: 'HOST:PORT',
     }),
+    agents: Flags.string({
+      description: 'where agents of other machines reach this server; at first nowhere, and it stays',
+      helpValue: 'HOST:PORT',
+    }),
     region: Flags.string({ description: 'where this server is; `delos leader move --prefer` goes by it', helpValue: 'NAME' }),
     profile: Flags.option({
       options: ['lan', 'wan'] as const,
@@ -81,6 +85,7 @@ export default class Up extends MusterCommand {
       fleet: await this.fleet(flags, membership),
       listen: flags.listen ?? null,
       etcd: flags.etcd ?? null,
+      agents: flags.agents ?? null,
       membership,
       readStatus: async () => (await this.client.get<FleetStatus>('/v1/status')).data,
       onProgress,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { livenessController } from '../core/tw/controllers/liveness.ts'
@@ -6,6 +7,7 @@ import { presentServers } from '../core/delos/virtual-log/value.ts'
 import { ConfigReaders } from '../core/delos/queries.ts'
 import { controlSystems } from '../core/systems.ts'
 import { assert } from '../core/kernel/assert.ts'
+import { isRefusal, type MusterError, refuse } from '../core/kernel/errors.ts'
 import type { StatePaths } from '../platform/paths.ts'
 import type { Logger } from '../platform/logger.ts'
 import { createApi } from './api/api.ts'
@@ -20,6 +22,7 @@ import type { LogMeter } from './delos/log-meter.ts'
 import { wireDelos, type DelosParts } from './delos/wire.ts'
 import { wireDeploy } from './deploy/wire.ts'
 import { HERE, hereRoutes } from './following/here.ts'
+import { askBack, TICKET_HEADER, type DialBack } from './tw/dial-back.ts'
 import type { LeaderLink } from './following/leader-link.ts'
 import { CALLER_HEADER } from './following/pass-on.ts'
 import { runOnLeader } from './following/run-on-leader.ts'
@@ -49,6 +52,10 @@ export interface ServerParts {
   fleet: FleetCallsOptions
   /** lets other servers come in */
   memberToken: NonNullable<DelosParts['memberToken']>
+  /** lets agents of other machines come in */
+  nodeToken: NonNullable<DelosParts['memberToken']>
+  /** connections of agents that were asked to come */
+  dialBack: DialBack
   tokens: TokenStore
   meter: LogMeter
   /** where etcd's clients are answered, or null */
@@ -78,7 +85,14 @@ export async function lead(parts: ServerParts): Promise<Leading> {
     (controller) => {
       assert(loop === null || loop.wake(controller), `there is no controller ${controller}`)
     },
-    (node) => hub.servers.get(node) ?? null,
+    {
+      serverOf: (node) => hub.servers.get(node) ?? null,
+      ticketFor: (node) => {
+        if (!hub.isRemote(node)) return null
+        const ticket = randomUUID()
+        return hub.dial(node, ticket) ? ticket : refuse('UNAVAILABLE', `the agent of ${node} is not connected`)
+      },
+    },
   )
   const hub = createAgentHub(host, () => {
     host.wake(livenessController.name)
@@ -86,7 +100,7 @@ export async function lead(parts: ServerParts): Promise<Leading> {
   })
   const readers = new ConfigReaders()
   const wirings: Wiring[] = [
-    wireTw(host, hub),
+    wireTw(host, hub, parts.nodeToken),
     wireScuba(host, scuba),
     wireSev(host),
     wireDeploy(host, scuba, readers),
@@ -97,7 +111,7 @@ export async function lead(parts: ServerParts): Promise<Leading> {
   const apiAt = (door: Door): FastifyInstance => {
     const app = createApi(options, door)
     artifactRoutes(app, artifacts.fleet)
-    if (door === 'server') hereRoutes(app, paths, artifacts.own)
+    if (door === 'server') hereRoutes(app, paths, artifacts.own, parts.dialBack)
     hub.routes(app)
     return app
   }
@@ -130,11 +144,18 @@ export function apiParts({ control, tokens, log, telemetry, pages }: ServerParts
   }
 }
 
-/** @param serverOf the server an agent talks to; null: this one */
+/** How an agent is reached. */
+interface AgentWay {
+  /** the server it talks to; null: this one */
+  serverOf: (node: string) => bigint | null
+  /** Of an agent of another machine: with which ticket it comes, now that it is told to, or why it cannot be. Null: it is beside its server. */
+  ticketFor: (node: string) => string | MusterError | null
+}
+
 function hostOf(
-  { paths, log, control, telemetry, link }: ServerParts,
+  { paths, log, control, telemetry, link, dialBack }: ServerParts,
   wake: (controller: string) => void,
-  serverOf: (node: string) => bigint | null,
+  { serverOf, ticketFor }: AgentWay,
 ): ServerHost {
   return {
     paths,
@@ -154,9 +175,13 @@ function hostOf(
     wake,
     askAgent: (node, options, answer) => {
       const server = serverOf(node)
+      const ticket = ticketFor(node)
+      if (isRefusal(ticket)) throw ticket
+      if (server === null && ticket !== null) return askBack(dialBack, ticket, options, answer)
       if (server === null) return httpRequest({ socketPath: paths.agent(node).socket, ...options }, answer)
       const path = `${HERE}/agents/${encodeURIComponent(node)}${options.path}`
-      return link.request(server, { ...options, path, headers: { [CALLER_HEADER]: 'operator server' } }, answer)
+      const headers = { [CALLER_HEADER]: 'operator server', ...(ticket === null ? {} : { [TICKET_HEADER]: ticket }) }
+      return link.request(server, { ...options, path, headers }, answer)
     },
     telemetry: telemetry.add,
   }

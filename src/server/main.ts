@@ -6,7 +6,7 @@ import { leaveStartError } from './processes/start-error.ts'
 import { startServer } from './server.ts'
 
 /**
- * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT] [--name NAME] [--peers HOST:PORT] [--voter] [--profile lan|wan] [--region NAME]`;
+ * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT] [--name NAME] [--peers HOST:PORT] [--voter] [--profile lan|wan] [--region NAME] [--agents HOST:PORT]`;
  * a token to join with comes in $MUSTER_JOIN_TOKEN, which no list of processes shows. What stops it from starting is left in
  * `logs/start-error-PID.json` for the command that started it. SIGTERM and SIGINT end it in order; tasks and agents go on.
  */
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     voter: { type: 'boolean' },
     profile: { type: 'string' },
     region: { type: 'string' },
+    agents: { type: 'string' },
   },
 })
 const stateDir = values['state-dir']
@@ -49,6 +50,7 @@ try {
     isVoter: values.voter === true,
     peers: values.peers ?? null,
     region: values.region ?? null,
+    agents: values.agents ?? null,
     profile: values.profile === 'lan' || values.profile === 'wan' ? values.profile : null,
     onFatal: fail,
   })

@@ -42,6 +42,9 @@ import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
 import { openControlLog } from './state/control-log.ts'
 import { holdIdentity } from './state/identity.ts'
 import { lockState, prepareStateDir } from './state/state-dir.ts'
+import { createAgentPort } from './tw/agent-port.ts'
+import { createDialBack } from './tw/dial-back.ts'
+import { createNodeTokenAction } from './tw/node-token.ts'
 import { createPages } from './web/pages.ts'
 
 export interface ServerOptions {
@@ -57,6 +60,8 @@ export interface ServerOptions {
   isVoter: boolean
   /** `HOST:PORT` where other servers reach this one; null: what it was before, at first 127.0.0.1 and a free port */
   peers: string | null
+  /** `HOST:PORT` where agents of other machines reach this server; null: as before, at first nowhere */
+  agents: string | null
   /** where this server is; null: as before */
   region: string | null
   /** how soon silence of the leader is believed to be its end; null: `wan` */
@@ -138,10 +143,13 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   await servers.host({ control: controlChain, kv: store.chain, members: store.members, run, position: control.tail })
   const own = openArtifacts(paths.artifacts)
   const pages = createPages({ pass: doors.pass, log })
+  const dialBack = createDialBack()
+  const agentPort = createAgentPort({ authority, db: control.db, run, pass: doors.pass, dialBack, paths, address: options.agents, log })
   let etcd: string | null = null
   let { listen } = options
   const parts: ServerParts = {
-    ...{ paths, log, control, store, scuba, telemetry, meter, link, fleet, memberToken: servers.memberToken },
+    ...{ paths, log, control, store, scuba, telemetry, meter, link, fleet, memberToken: servers.memberToken, dialBack },
+    nodeToken: createNodeTokenAction({ authority, cluster: identity.cluster, run, position: control.tail, open: agentPort.open }),
     artifacts: { own, fleet: spreadArtifacts(own, () => otherVoters(controlChain, identity.server), link) },
     tokens,
     etcd: () => etcd,
@@ -165,6 +173,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   await doors.openSocket(paths.socket)
   if (options.listen) listen = await doors.openTcp(options.listen)
   if (options.etcd) etcd = await store.openPort(options.etcd)
+  await agentPort.resume()
   const local = readLocalFleet(paths)
   for (const node of local?.nodes ?? []) {
     const agent = agentProcess(paths, local as NonNullable<typeof local>, node)
@@ -186,6 +195,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     log.info('the server stops; agents and tasks go on')
     supervisor.detach()
     await pages.close()
+    await agentPort.close()
     await doors.close()
     tokens.stop()
     await turns.stop()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import * as tar from 'tar'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ArtifactStore } from '../../src/agent/artifacts.ts'
+import { localWay } from '../../src/agent/server-way.ts'
 import { FakeServer } from './harness.ts'
 
 describe('the artifact store of a node', () => {
@@ -16,7 +17,7 @@ describe('the artifact store of a node', () => {
     root = mkdtempSync(join(tmpdir(), 'mu-artifact-'))
     server = new FakeServer(join(root, 'server.sock'))
     await server.start()
-    store = new ArtifactStore(join(root, 'store'), server.socket)
+    store = new ArtifactStore(join(root, 'store'), localWay(server.socket))
   })
   afterEach(() => {
     server.stop()

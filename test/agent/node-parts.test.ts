@@ -10,6 +10,7 @@ import { findProgram } from '../../src/agent/exec/programs.ts'
 import { exitReason } from '../../src/agent/exec/signals.ts'
 import { Journal, type TaskRecord } from '../../src/agent/journal.ts'
 import { ServerLink } from '../../src/agent/link.ts'
+import { localWay } from '../../src/agent/server-way.ts'
 import { BLOCK_SIZE, isPortFree, PORTS_FIRST, PORTS_LAST, PortBlocks } from '../../src/agent/ports.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { desired, FakeServer, isRoot, sh } from './harness.ts'
@@ -135,11 +136,11 @@ describe('the link to the server', () => {
     }
     let seq = 0
     const link = new ServerLink({
-      socketPath: server.socket,
+      way: localWay(server.socket),
       node: 'n1',
       log: createLogger(null),
       receive: (message) => message.kind === 'orders' && positions.push(message.position),
-      report: () => ({ identity, seq: (seq += 1), position: 0, meshPosition: 0, gateway: null, tasks: [], faults: [] }),
+      report: () => ({ identity, instance: 1, seq: (seq += 1), position: 0, meshPosition: 0, gateway: null, tasks: [], faults: [] }),
     })
     link.start()
     await server.start()

@@ -119,6 +119,7 @@ export function newSimulatedFleet(shape: FleetShape): SimulatedFleet {
     beats.set(name, { at: now, bootId: node.identity.bootId, meshPosition: position, connected: true })
     const report: NodeReport = {
       identity: node.identity,
+      instance: 1,
       seq: 0,
       position,
       meshPosition: position,

@@ -104,7 +104,13 @@ export interface NodePing {
   go: { run: string; validMs: number }[]
 }
 
-export type FromServer = NodeOrders | NodePing
+/** Come to the server once more with this ticket, and answer there what it asks. To agents of other machines. */
+export interface NodeDial {
+  kind: 'dial'
+  ticket: string
+}
+
+export type FromServer = NodeOrders | NodePing | NodeDial
 
 export interface NodeIdentity {
   node: string
@@ -123,6 +129,9 @@ export interface NodeIdentity {
 /** From agent to server: heartbeat and whole state; at once on a change, else every second. */
 export interface NodeReport {
   identity: NodeIdentity
+  /** which life of the agent speaks: ticks between the machine's boot and its start, so a later one is higher */
+  instance: number
+  /** counts this life's reports from 1: an older or doubled one says nothing new */
   seq: number
   /** position of the orders this node's agent acts on */
   position: number

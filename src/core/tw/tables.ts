@@ -1,5 +1,7 @@
+import { ADMISSION_TABLES } from './nodes/admission.ts'
 import { OP_TABLES } from './ops/op-row.ts'
 import { TASK_TABLES } from './tasks/tables.ts'
+import { TALLY_TABLES } from './tasks/tally.ts'
 
 /**
  * Tables of tw. Times are log time in ms. JSON columns hold canonical texts. A task's `state` is what tw holds to be
@@ -29,6 +31,7 @@ export const TW_TABLES: readonly string[] = [
     attributes TEXT NOT NULL, labels TEXT NOT NULL, state TEXT NOT NULL, is_cordoned INTEGER NOT NULL,
     joined_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, disk_bytes INTEGER NOT NULL DEFAULT 0, gpus TEXT NOT NULL DEFAULT '[]'
   ) WITHOUT ROWID`,
+  ...ADMISSION_TABLES,
   `CREATE TABLE tw_drain (
     node TEXT PRIMARY KEY, deadline_at INTEGER, reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL,
     started_at INTEGER NOT NULL, finished_at INTEGER
@@ -49,4 +52,5 @@ export const TW_TABLES: readonly string[] = [
     id TEXT PRIMARY KEY, service TEXT NOT NULL, body TEXT NOT NULL, until_ms INTEGER NOT NULL
   ) WITHOUT ROWID`,
   ...OP_TABLES,
+  ...TALLY_TABLES,
 ]

@@ -1,16 +1,17 @@
 import { createReadStream } from 'node:fs'
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { refuse } from '../../core/kernel/errors.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import type { ArtifactStore } from '../artifacts.ts'
+import { askBack, TICKET_HEADER, type DialBack } from '../tw/dial-back.ts'
 
 /** What other servers ask this one about its own machine, whoever leads. */
 export const HERE = '/v1/here'
 
-/** `…/agents/NODE/PATH`: the control socket of an agent here; `…/artifacts[/sha256/HEX]`: the bytes kept here. */
-export function hereRoutes(app: FastifyInstance, paths: StatePaths, artifacts: ArtifactStore): void {
+/** `…/agents/NODE/PATH`: the control socket of an agent here, or one that comes here with the ticket; `…/artifacts[/sha256/HEX]`: the bytes kept here. */
+export function hereRoutes(app: FastifyInstance, paths: StatePaths, artifacts: ArtifactStore, dialBack: DialBack): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
@@ -21,12 +22,18 @@ export function hereRoutes(app: FastifyInstance, paths: StatePaths, artifacts: A
         reply.hijack()
         const { node } = request.params
         const path = (request.raw.url ?? '').slice(`${HERE}/agents/${encodeURIComponent(node)}`.length)
-        const upstream = httpRequest({ socketPath: paths.agent(node).socket, path, method: request.method }, (answer) => {
+        const ticket = request.headers[TICKET_HEADER]
+        const copy = (answer: IncomingMessage): void => {
           reply.raw.writeHead(answer.statusCode ?? 502, { 'content-type': answer.headers['content-type'] ?? 'text/plain' })
           reply.raw.flushHeaders()
           answer.pipe(reply.raw)
           answer.once('error', () => reply.raw.destroy())
-        })
+        }
+        const asked = { path, method: request.method }
+        const upstream =
+          typeof ticket === 'string'
+            ? askBack(dialBack, ticket, asked, copy)
+            : httpRequest({ ...asked, socketPath: paths.agent(node).socket }, copy)
         upstream.once('error', (error) => {
           if (reply.raw.headersSent) reply.raw.destroy()
           else reply.raw.writeHead(502, { 'content-type': 'text/plain' }).end(error.message)

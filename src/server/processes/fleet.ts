@@ -24,7 +24,7 @@ export interface LocalFleet {
 }
 
 /** Part of the machine's memory that tasks may reserve; the rest is for muster itself and the page cache. */
-const MEMORY_SHARE = 0.75
+export const MEMORY_SHARE = 0.75
 
 /** Nodes spread over regions, which share the machine's cores and memory evenly unless said otherwise. */
 export function planLocalFleet(wanted: {

@@ -35,6 +35,8 @@ export async function launchServer(
     fleet: LocalFleet | null
     listen: string | null
     etcd?: string | null
+    /** where agents of other machines come in; null: as before */
+    agents?: string | null
     /** how it belongs to a cluster; absent: as its state directory says */
     membership?: Membership
     readStatus: () => Promise<FleetStatus>

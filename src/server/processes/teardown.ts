@@ -5,10 +5,13 @@ import type { StatePaths } from '../../platform/paths.ts'
 import { isAlive, readProcessId } from '../../platform/process.ts'
 import { leafPidFile } from '../scuba/process.ts'
 import { strayProcesses } from './strays.ts'
+import { keeperFile } from './remote-agent.ts'
 import { endProcess } from './supervisor.ts'
 
 const SERVER_GRACE_MS = 8000
 const AGENT_GRACE_MS = 2000
+/** It ends its agent itself. */
+const KEEPER_GRACE_MS = 8000
 const LEAF_GRACE_MS = 5000
 
 /**
@@ -53,10 +56,13 @@ export async function clearLeftovers(paths: StatePaths, wanted: readonly string[
 async function endNode(paths: StatePaths, node: string): Promise<void> {
   const at = paths.agent(node)
   const pidFile = join(at.root, 'agent.pid')
+  const keeper = readProcessId(keeperFile(at.root))
+  if (keeper && isAlive(keeper)) await endProcess(keeper, KEEPER_GRACE_MS)
   const agent = readProcessId(pidFile)
   if (agent && isAlive(agent)) await endProcess(agent, AGENT_GRACE_MS)
   await cleanupNode(at)
   rmSync(pidFile, { force: true })
+  rmSync(keeperFile(at.root), { force: true })
 }
 
 function nodesOf(paths: StatePaths): string[] {

@@ -2,10 +2,11 @@ import type { FastifyInstance } from 'fastify'
 import type { ServerResponse } from 'node:http'
 import type { FaultOrder } from '../../core/contracts/fault.ts'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
-import type { DesiredTask, FaultReport, NodeOrders, NodePing, NodeReport } from '../../core/contracts/node.ts'
+import type { DesiredTask, FaultReport, FromServer, NodePing, NodeReport } from '../../core/contracts/node.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import { nodeJoin, tasksReport } from '../../core/tw/operations.ts'
-import { desiredTasks, meshSnapshot, reportChanges, stoppingTasks, type NodeBeat } from '../../core/tw/queries.ts'
+import { desiredTasks, meshSnapshot, nodeKeyRow, reportChanges, stoppingTasks, type NodeBeat } from '../../core/tw/queries.ts'
+import { callerOf } from '../api/callers.ts'
 import type { ServerHost } from '../host.ts'
 import { VIA_HEADER } from '../following/pass-on.ts'
 import { createTaskTelemetry } from '../scuba/task-telemetry.ts'
@@ -23,6 +24,10 @@ export interface AgentHub {
   gateways: ReadonlyMap<string, string>
   /** the server that each agent of another machine talks to */
   servers: ReadonlyMap<string, bigint>
+  /** Whether a node's agent is on another machine than any server: it is asked by {@link AgentHub.dial}. */
+  isRemote: (node: string) => boolean
+  /** Tells the agent of such a node to come with this ticket; false: it is not connected. */
+  dial: (node: string, ticket: string) => boolean
   hooks: AgentHooks
   /** Looks again at what each agent should be told. */
   refresh: () => void
@@ -184,7 +189,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     if (changed.length > 0) await host.run(tasksReport, { node, bootId, tasks: changed }, actor)
   }
 
-  const send = (link: Link, message: NodeOrders | NodePing): void => {
+  const send = (link: Link, message: FromServer): void => {
     link.stream?.write(`${JSON.stringify(message)}\n`)
   }
 
@@ -193,16 +198,32 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     for (const link of links.values()) send(link, message)
   }
 
+  /** An agent of another machine speaks for the node of its certificate, and nobody else does. */
+  const assertSpeaker = (actor: string, node: string): void => {
+    const speaker = /^agent:(.+)$/.exec(actor)?.[1] ?? null
+    if (speaker !== null && speaker !== node) throw refuse('NOT_PERMITTED', `the agent of ${speaker} does not speak for ${node}`)
+    if (speaker === null && nodeKeyRow(host.db, node) !== undefined)
+      throw refuse('TW_NODE_CLAIMED', `an agent of another machine is the node ${node}`, { hint: 'Give this one another name.' })
+  }
+
   return {
     beats,
     gateways,
     servers,
+    isRemote: (node) => nodeKeyRow(host.db, node) !== undefined,
+    dial: (node, ticket) => {
+      const link = links.get(node)
+      if (link === undefined || link.stream === null) return false
+      send(link, { kind: 'dial', ticket })
+      return true
+    },
     hooks,
     refresh,
     routes: (app) => {
       app.get<{ Querystring: { node?: string } }>('/v1/agent/stream', (request, reply) => {
         const { node } = request.query
         if (!node) throw refuse('USAGE', 'which node?')
+        assertSpeaker(callerOf(request).actor, node)
         reply.hijack()
         const link = linkOf(node)
         link.stream?.destroy()
@@ -221,6 +242,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
       })
       app.post('/v1/agent/report', async (request) => {
         const body = request.body as NodeReport
+        assertSpeaker(callerOf(request).actor, body.identity.node)
         const via = request.headers[VIA_HEADER]
         if (typeof via === 'string' && /^[0-9a-f]{1,16}$/.test(via)) servers.set(body.identity.node, BigInt(`0x${via}`))
         else servers.delete(body.identity.node)

@@ -4,8 +4,9 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { opEntries } from '../ops/op-entries.ts'
 import { stopTask, tasksPlaced, tasksRejected } from '../entries/tasks.ts'
-import { groupRows, type JobRow } from '../rows.ts'
-import { fleetOf } from '../scheduler/fleet.ts'
+import { groupRows, groupSpecOf, specOf, type JobRow } from '../rows.ts'
+import { imageOf } from '../scheduler/fleet.ts'
+import type { Placement } from '../scheduler/planner.ts'
 import type { TwSoft } from '../soft.ts'
 import { loadByName } from '../tasks/load.ts'
 import { packRecords } from '../tasks/records.ts'
@@ -36,22 +37,34 @@ export const reconciler: Controller<TwSoft> = {
   },
 }
 
-function placedOf(db: ReadDb, job: string, group: string, version: number, tasks: GroupDecision['place'][number]['tasks']): Proposal {
-  if (tasks.length <= NAMED_MAX) return tasksPlaced.of({ job, group, version, tasks })
-  const records = tasks.map(({ index, node }) => ({ index, node: must(loadByName(db, node), node).id, gpuMask: 0, gpuMilli: 0 }))
-  return tasksPlaced.of({ job, group, version, count: records.length, records: packRecords(records), why: tasks[0]?.why ?? '' })
+function placedOf(db: ReadDb, job: string, group: string, version: number, tasks: readonly Placement[]): Proposal {
+  const head = { job, group, version }
+  if (tasks.length <= NAMED_MAX) {
+    const named = tasks.map(({ devices, ...task }) => (devices === 0 ? task : { ...task, devices }))
+    return tasksPlaced.of({ ...head, tasks: named })
+  }
+  const gpuMilli = tasks.some(({ devices }) => devices !== 0)
+    ? (groupSpecOf(specOf(db, job, version), group)?.container.gpu?.shareMilli ?? 0)
+    : 0
+  const records = tasks.map(({ index, node, devices }) => ({
+    index,
+    node: must(loadByName(db, node), node).id,
+    gpuMask: devices,
+    gpuMilli,
+  }))
+  return tasksPlaced.of({ ...head, count: records.length, records: packRecords(records), why: tasks[0]?.why ?? '' })
 }
 
 /** The decision about every group on the state as it is; also what `tw explain` tells. */
 export function decisions(db: ReadDb, now: number): { job: string; group: string; decision: GroupDecision }[] {
-  const fleet = fleetOf(db)
+  const image = imageOf(db)
   const facts = fleetFacts(db)
   const jobs = db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name')
   return jobs.flatMap((job) =>
     groupRows(db, job.name).map((group) => ({
       job: job.name,
       group: group.name,
-      decision: reconcileGroup(groupView(db, job, group, facts, now), fleet, now),
+      decision: reconcileGroup(groupView(db, job, group, facts, now), image, now),
     })),
   )
 }

@@ -7,8 +7,8 @@ import { documentDiff } from '../document-diff.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { armRows, fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
 import { liveTasks } from '../tasks/read.ts'
-import { fleetOf } from '../scheduler/fleet.ts'
-import { filterText, isInfeasible } from '../scheduler/planner.ts'
+import { imageOf } from '../scheduler/fleet.ts'
+import { filterText, isInfeasible } from '../scheduler/filters.ts'
 import { fleetFacts } from '../controllers/group-view.ts'
 import { blockedOf, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
@@ -29,9 +29,17 @@ const diffSchema = z.array(z.object({ path: z.string(), before: z.string().nulla
 export const jobList = defineQuery({
   name: 'tw.job.list',
   summary: 'List the jobs.',
-  input: z.object({ isAll: z.boolean().default(true) }),
+  input: z.object({
+    isAll: z.boolean().default(true),
+    /** the last name of the page before */
+    after: z.string().default(''),
+    limit: z.int().min(1).max(10_000).default(1000),
+  }),
   output: z.array(statusSchema),
-  answer: (db) => db.all<Pick<JobRow, 'name'>>('SELECT name FROM tw_job ORDER BY name').flatMap((row) => jobStatus(db, row.name) ?? []),
+  answer: (db, { after, limit }) =>
+    db
+      .all<Pick<JobRow, 'name'>>('SELECT name FROM tw_job WHERE name > ? ORDER BY name LIMIT ?', after, limit)
+      .flatMap((row) => jobStatus(db, row.name) ?? []),
 })
 
 export const jobShow = defineQuery({
@@ -124,7 +132,7 @@ export const jobPlan = defineQuery({
     const job = jobRow(db, spec.job)
     const version = job ? versionRow(db, spec.job, job.current_version) : undefined
     const changes = documentDiff(version ? fromJson(version.document) : undefined, input.spec)
-    const fleet = fleetOf(db)
+    const image = imageOf(db)
     const facts = fleetFacts(db)
     const next = (job?.last_version ?? 0) + 1
     const groups = spec.groups.map((group) => {
@@ -151,7 +159,7 @@ export const jobPlan = defineQuery({
           ...facts,
           rejectedAt: null,
         },
-        fleet,
+        image,
         ctx.now,
       )
       const blocked = decision.blocked[0]

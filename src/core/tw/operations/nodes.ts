@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { defineCommand, defineQuery } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
+import { must } from '../../kernel/assert.ts'
 import { refuse } from '../../kernel/errors.ts'
 import { drainFinished, drainStarted, nodeIdentitySchema, nodeJoined, nodeSet } from '../entries/nodes.ts'
 import { taskReportSchema, tasksReported } from '../entries/tasks.ts'
 import { groupSpecOf, nodeRow, specOf, taskName, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
-import { fleetOf } from '../scheduler/fleet.ts'
+import { imageOf } from '../scheduler/fleet.ts'
 import { plan } from '../scheduler/planner.ts'
 import { liveOnNode } from '../tasks/read.ts'
 import { isJoined, nodesView } from '../views/nodes.ts'
@@ -47,9 +48,17 @@ export const tasksReport = defineCommand({
 export const nodeList = defineQuery({
   name: 'tw.node.list',
   summary: 'List the nodes.',
-  input: z.object({ isLost: z.boolean().optional() }),
+  input: z.object({
+    isLost: z.boolean().optional(),
+    region: z.string().optional(),
+    /** `ZONE/RACK` */
+    rack: z.string().optional(),
+    /** the last name of the page before */
+    after: z.string().default(''),
+    limit: z.int().min(1).max(10_000).default(1000),
+  }),
   output: z.array(nodeSchema),
-  answer: (db, input) => nodesView(db).filter((node) => !input.isLost || node.state === 'lost'),
+  answer: (db, input) => nodesView(db, undefined, undefined, input),
 })
 
 export const nodeShow = defineQuery({
@@ -70,7 +79,7 @@ export const nodeShow = defineQuery({
       .nullable(),
   }),
   answer: (db, input) => {
-    const node = nodesView(db).find((candidate) => candidate.node === input.node)
+    const [node] = nodesView(db, undefined, undefined, { name: input.node })
     if (!node) return unknownNode(input.node)
     const drain = db.get<DrainRow>('SELECT * FROM tw_drain WHERE node = ?', input.node)
     return {
@@ -160,14 +169,19 @@ function taskKey(task: TaskRow): string {
 
 /** Tasks of services on the node that would find no other place now. */
 function withoutPlace(db: ReadDb, node: string, tasks: readonly TaskRow[]): string[] {
-  const fleet = fleetOf(db)
-  fleet.nodes = fleet.nodes.filter((candidate) => candidate.name !== node)
+  const image = imageOf(db)
+  image.setClosed(must(image.indexOf(node), `node ${node}`), 'draining')
   const services = new Set(db.all<Pick<JobRow, 'name'>>("SELECT name FROM tw_job WHERE kind = 'service'").map((job) => job.name))
   return tasks.flatMap((task) => {
     if (!services.has(task.job)) return []
     const group = groupSpecOf(specOf(db, task.job, task.version), task.grp)
     if (!group) return []
-    const result = plan(fleet, group, [task.idx], { sameVersion: [], group: [], avoid: new Set() })
+    const result = plan(image, {
+      job: task.job,
+      group,
+      indexes: [task.idx],
+      standing: { sameVersion: [], group: [], live: [], avoid: new Set() },
+    })
     return result.unplaced.length > 0 ? [taskName(task)] : []
   })
 }

@@ -1,51 +1,52 @@
 import type { ReadDb } from '../../contracts/storage.ts'
-import { fromJson, type NodeRow } from '../rows.ts'
-import { portsHeld } from '../tasks/read.ts'
+import { must } from '../../kernel/assert.ts'
+import { fromJson, groupSpecOf, specOf, type NodeRow, type NodeUseRow } from '../rows.ts'
+import { gpuTasks, portsHeld } from '../tasks/read.ts'
+import { demandOf, type Demand } from './demand.ts'
+import { FleetImage, type NodeFacts } from './image.ts'
 
-/** What the planner knows of a node: a copy it may count down as it places. */
-export interface FleetNode {
-  name: string
-  address: string
-  /** what constraints and spreads look at: `name region zone rack`, the agent's attributes, `meta.KEY` labels */
-  attributes: Record<string, string>
-  /** why it takes nothing now, or null */
-  closed: 'lost' | 'draining' | 'cordoned' | null
-  cpuMilli: number
-  memoryBytes: number
-  cpuFree: number
-  memoryFree: number
-}
-
-export interface Fleet {
-  nodes: FleetNode[]
-  /** `address:port` of static ports that live tasks hold */
-  portsTaken: Set<string>
-}
-
-/** The planner's picture of the fleet, nodes by name. */
-export function fleetOf(db: ReadDb): Fleet {
-  const use = new Map(
-    db.all<{ node: string; cpu_milli: number; memory_bytes: number }>('SELECT * FROM tw_node_use').map((row) => [row.node, row]),
-  )
+/** The planner's picture of the fleet, built from the state. */
+export function imageOf(db: ReadDb): FleetImage {
+  const image = new FleetImage()
   const draining = new Set(db.all<{ node: string }>('SELECT node FROM tw_drain WHERE finished_at IS NULL').map((row) => row.node))
-  const rows = db.all<NodeRow>('SELECT * FROM tw_node ORDER BY name')
-  const nodes = rows.map((row): FleetNode => {
-    const used = use.get(row.name)
-    return {
-      name: row.name,
-      address: row.address,
-      attributes: attributesOf(row),
-      closed: row.state === 'lost' ? 'lost' : draining.has(row.name) ? 'draining' : row.is_cordoned ? 'cordoned' : null,
-      cpuMilli: row.cpu_milli,
-      memoryBytes: row.memory_bytes,
-      cpuFree: row.cpu_milli - (used?.cpu_milli ?? 0),
-      memoryFree: row.memory_bytes - (used?.memory_bytes ?? 0),
-    }
-  })
-  const portsTaken = new Set(portsHeld(db).map(({ address, port }) => `${address}:${port}`))
-  return { nodes, portsTaken }
+  for (const row of db.all<NodeRow>('SELECT * FROM tw_node ORDER BY name')) image.setNode(nodeFacts(row, draining.has(row.name)))
+  holdTasks(db, image)
+  return image
 }
 
+/** Tasks with GPUs one by one, since devices and shapes count; of all others the sum a node. */
+function holdTasks(db: ReadDb, image: FleetImage): void {
+  const specs = new Map<string, Demand>()
+  for (const task of gpuTasks(db)) {
+    const key = `${task.job}/${task.grp}@${task.version}`
+    const group = specs.has(key) ? undefined : groupSpecOf(specOf(db, task.job, task.version), task.grp)
+    const demand = specs.get(key) ?? demandOf(must(group, `group ${key}`))
+    specs.set(key, demand)
+    image.applyTask(must(image.indexOf(task.node), `node ${task.node} of a task`), { ...demand, ports: [] }, 1, task.gpu_mask)
+  }
+  for (const use of db.all<NodeUseRow>('SELECT * FROM tw_node_use WHERE tasks > 0')) {
+    const node = image.indexOf(use.node)
+    if (node !== undefined) image.holdSum(node, use)
+  }
+  for (const { node, port } of portsHeld(db)) image.holdPort(must(image.indexOf(node), `node ${node} of a task`), port)
+}
+
+/** A node's row as the image takes it. */
+export function nodeFacts(row: NodeRow, isDraining: boolean): NodeFacts {
+  const { name: _, ...attributes } = attributesOf(row)
+  return {
+    name: row.name,
+    address: row.address,
+    attributes,
+    closed: row.state === 'lost' ? 'lost' : isDraining ? 'draining' : row.is_cordoned ? 'cordoned' : null,
+    cpuMilli: row.cpu_milli,
+    memoryBytes: row.memory_bytes,
+    diskBytes: row.disk_bytes,
+    gpus: fromJson<NodeFacts['gpus']>(row.gpus),
+  }
+}
+
+/** What constraints look at: `name region zone rack`, the agent's attributes, `meta.KEY` labels. */
 export function attributesOf(row: Pick<NodeRow, 'name' | 'region' | 'zone' | 'rack' | 'attributes' | 'labels'>): Record<string, string> {
   const labels = fromJson<Record<string, string>>(row.labels)
   return {

@@ -2,11 +2,12 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { meets } from '../constraint.ts'
 import { amountOf, type GroupSpec } from '../job-spec.ts'
-import { armRows, fromJson, groupSpecOf, jobRow, specOf, versionRow, type JobRow, type NodeRow } from '../rows.ts'
+import { armRows, fromJson, groupSpecOf, jobRow, specOf, versionRow, type NodeRow } from '../rows.ts'
 import { countIn, devicesIn, type NodeLoad, type Reserved } from '../tasks/load.ts'
 import { FIRST_FINAL } from '../tasks/tables.ts'
 import type { PlacedRecord } from '../tasks/records.ts'
 import { attributesOf } from './fleet.ts'
+import { poolOf } from './suitable.ts'
 
 /** A slice of placements as a planner wants them. */
 export interface Claim {
@@ -170,7 +171,7 @@ class Sites {
   #mismatch(site: Site): string | null {
     const attributes = attributesOf(site)
     const { pool, constraints } = this.#spec
-    if ((attributes['pool'] ?? attributes['meta.pool'] ?? 'default') !== (pool ?? 'default')) return 'stale: the node is of another pool'
+    if (poolOf(attributes) !== (pool ?? 'default')) return 'stale: the node is of another pool'
     return constraints.some((constraint) => !meets(constraint, attributes)) ? 'stale: the node fails a constraint' : null
   }
 
@@ -250,7 +251,7 @@ class GroupStand {
 
 /** How many tasks that are to run a group may have: what its arms want and the surplus of an update (I3). */
 function roomOf(db: ReadDb, { job, group }: Claim): number {
-  const { kind } = must(jobRow(db, job), 'the job') as JobRow
+  const { kind } = must(jobRow(db, job), 'the job')
   // One for each eligible node: their number is not the group's.
   if (kind === 'system' || kind === 'sysbatch') return Infinity
   const arms = armRows(db, job, group).filter((arm) => arm.count > 0)

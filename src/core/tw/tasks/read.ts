@@ -50,7 +50,17 @@ export function tasksToEnd(db: ReadDb): TaskRow[] {
   return db.all<TaskRow>('SELECT * FROM tw_task WHERE id IN (SELECT id FROM tw_placed WHERE want = 1 AND is_reaped = 0) ORDER BY id')
 }
 
-/** Every static port that a live task holds. */
-export function portsHeld(db: ReadDb): { address: string; port: number }[] {
-  return db.all<{ address: string; port: number }>('SELECT address, port FROM tw_port')
+/** Every static port that a live task holds, and the node of the task. */
+export function portsHeld(db: ReadDb): { node: string; port: number }[] {
+  return db.all<{ node: string; port: number }>(
+    'SELECT l.name AS node, h.port FROM tw_port h JOIN tw_placed p ON p.id = h.task JOIN tw_node_load l ON l.id = p.node',
+  )
+}
+
+/** Live tasks that have devices of their nodes. */
+export function gpuTasks(db: ReadDb): Pick<TaskRow, 'job' | 'grp' | 'version' | 'node' | 'gpu_mask'>[] {
+  return db.all<Pick<TaskRow, 'job' | 'grp' | 'version' | 'node' | 'gpu_mask'>>(
+    `SELECT s.job, s.grp, p.version, l.name AS node, p.gpu_mask FROM tw_slice s JOIN tw_placed p ON p.slice = s.id AND p.id BETWEEN s.id AND s.last
+       JOIN tw_node_load l ON l.id = p.node WHERE s.gpu_milli > 0 AND p.state < ${FIRST_FINAL}`,
+  )
 }

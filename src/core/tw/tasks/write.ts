@@ -4,8 +4,10 @@ import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { TaskRow, TaskStateHeld } from '../rows.ts'
 import { addEvent } from './events.ts'
-import { countIn, idsIn, loadByName, withIds, withoutId, writeLoad, type NodeLoad, type Reserved } from './load.ts'
+import { countIn, loadByName, withIds, withoutId, writeLoad, type NodeLoad, type Reserved } from './load.ts'
+import { liveOnNode, taskRow } from './read.ts'
 import { FIRST_FINAL, STATES } from './tables.ts'
+import { addTally, moveTallies, moveTally, NONE, TALLIED } from './tally.ts'
 
 /** The only writers of task rows and of what tasks reserve on their nodes. */
 
@@ -75,6 +77,8 @@ export function insertTasks(db: Db, slice: NewSlice, tasks: readonly NewTask[], 
     at += rows
   }
   for (const [load, ids] of added) writeLoad(db, { ...load, position: meta.position, ids: withIds(load.ids, ids) })
+  const { job, group: grp, version } = slice
+  addTally(db, { job, grp, version }, { ...NONE, known: tasks.length, active: tasks.length })
   tasks.forEach(({ why, address }, i) => {
     if (why !== null && why !== slice.why) db.run('INSERT INTO tw_why (task, text) VALUES (?, ?)', first + i, why)
     for (const port of slice.staticPorts) db.run('INSERT INTO tw_port (address, port, task) VALUES (?, ?, ?)', address, port, first + i)
@@ -109,6 +113,8 @@ const PLACED_COLUMNS: ReadonlySet<string> = new Set<PlacedColumn>(['version', 'i
 
 /** Sets columns of a task, named as in `tw_task`. */
 export function changeTask(db: Db, id: number, change: TaskChange): void {
+  const before = Object.keys(change).some((column) => TALLIED.has(column)) ? taskRow(db, id) : undefined
+  if (before) moveTally(db, before, { ...before, ...change })
   const placed: [string, SqlValue][] = []
   const said: [string, SqlValue][] = []
   const stop: [string, SqlValue][] = []
@@ -147,6 +153,8 @@ export function endTask(
   reason: string,
   meta: EntryMeta,
 ): void {
+  const before = taskRow(db, task.id) ?? task
+  moveTally(db, before, { ...before, state, is_terminal: 1 })
   db.run('UPDATE tw_placed SET state = ? WHERE id = ?', STATES.indexOf(state), task.id)
   upsert(db, 'tw_said', task.id, [
     ['healthy_since', null],
@@ -177,11 +185,12 @@ function reservedBy(task: TaskRow): Reserved {
 export function loseTasks(db: Db, node: string, reason: string, meta: EntryMeta): void {
   const load = loadByName(db, node)
   if (load === undefined || load.tasks === 0) return
-  const ids = JSON.stringify(idsIn(load.ids))
-  const live = db
-    .all<{ id: number }>(`SELECT id FROM tw_placed WHERE id IN (SELECT value FROM json_each(?)) AND state < ${FIRST_FINAL}`, ids)
-    .map(({ id }) => id)
-  const lost = JSON.stringify(live)
+  const live = liveOnNode(db, node)
+  const lost = JSON.stringify(live.map((task) => task.id))
+  moveTallies(
+    db,
+    live.map((task) => [task, { ...task, state: task.want === 'stop' ? 'stopped' : 'lost', want: 'stop', is_terminal: 1 }]),
+  )
   db.run(
     `UPDATE tw_placed SET state = CASE want WHEN 1 THEN ${STATES.indexOf('stopped')} ELSE ${STATES.indexOf('lost')} END, want = 1
        WHERE id IN (SELECT value FROM json_each(?))`,
@@ -208,9 +217,11 @@ export function reapTask(db: Db, task: Pick<TaskRow, 'id' | 'node'>, reported: T
 
 /** Forgets an ended and reaped task and its events; false when it is neither. */
 export function dropTask(db: Db, id: number): boolean {
+  const task = taskRow(db, id)
   const slice = db.get<{ slice: number }>('SELECT slice FROM tw_placed WHERE id = ?', id)?.slice
-  if (slice === undefined || db.run(`DELETE FROM tw_placed WHERE id = ? AND state >= ${FIRST_FINAL} AND is_reaped = 1`, id) === 0)
+  if (!task || slice === undefined || db.run(`DELETE FROM tw_placed WHERE id = ? AND state >= ${FIRST_FINAL} AND is_reaped = 1`, id) === 0)
     return false
+  moveTally(db, task, null)
   for (const table of ['tw_said', 'tw_stop', 'tw_why', 'tw_task_event']) db.run(`DELETE FROM ${table} WHERE task = ?`, id)
   db.run(
     `DELETE FROM tw_slice WHERE id = ? AND NOT EXISTS (SELECT 1 FROM tw_placed p WHERE p.id BETWEEN tw_slice.id AND tw_slice.last)`,

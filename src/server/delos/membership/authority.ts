@@ -15,7 +15,7 @@ import {
 import type { Logger } from '../../../platform/logger.ts'
 import type { Identity } from '../../state/identity.ts'
 import type { PeerTls } from '../quorum/peers.ts'
-import { serverIdOf, serverUri } from '../quorum/server-id.ts'
+import { agentUri, serverIdOf, serverUri } from '../../../platform/certificate-uri.ts'
 import { keyFiles, tlsOf, type ServerPair } from './key-files.ts'
 
 /** A certificate that is given out. Times: ms since the epoch, whole seconds. */
@@ -42,6 +42,8 @@ export interface Authority {
   keyOf(request: string): Promise<string>
   /** Signs for the key of a request. @param hosts host names and addresses */
   sign(request: string, certificate: IssuedCertificate, hosts: readonly string[]): Promise<string>
+  /** Signs for the agent of a node, from now on for as long as for a server. It says no host: nobody connects to an agent. */
+  signAgent(request: string, node: string): Promise<string>
   /** Of this server; made when there is none, or when it is due. From then on it is looked after. */
   tls(): Promise<PeerTls>
   /** Told of each own certificate that is made. Gives what ends it. */
@@ -108,6 +110,12 @@ export function openAuthority({ keysDir, identity, hosts, now, logger }: Authori
       names: namesOf(certificate.name, names),
     })
 
+  const signAgent = async (request: string, node: string): Promise<string> => {
+    const { serial, notBefore, notAfter } = fresh()
+    const given = { name: node, uri: agentUri(node), serial, notBeforeMs: notBefore, notAfterMs: notAfter, names: [] }
+    return signRequest(await pair(), request, given)
+  }
+
   const makeOwn = async (): Promise<ServerPair> => {
     const key = makeKey()
     const request = await makeRequest(key, identity.name)
@@ -154,6 +162,7 @@ export function openAuthority({ keysDir, identity, hosts, now, logger }: Authori
     fresh,
     keyOf: async (request) => (await readRequest(request)).key,
     sign,
+    signAgent,
     tls: async () => {
       const found = await ownPair()
       watch()

@@ -7,8 +7,8 @@ import type { Logger } from '../../../platform/logger.ts'
 import { FRAME_HEAD_BYTES, FrameReader } from './frame-reader.ts'
 import { createJoinPort, type JoinHandler } from './join-port.ts'
 import { Seldom } from './seldom.ts'
-import { identityProblem, serverIdOf } from './server-id.ts'
-import { reasonOf } from './tls-reason.ts'
+import { identityProblem, serverIdOf } from '../../../platform/certificate-uri.ts'
+import { reasonOf } from '../../../platform/tls-reason.ts'
 
 export interface PeerAddress {
   id: bigint

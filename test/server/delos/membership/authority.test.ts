@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createLogger } from '../../../../src/platform/logger.ts'
 import { openAuthority, type Authority } from '../../../../src/server/delos/membership/authority.ts'
-import { serverIdOf } from '../../../../src/server/delos/quorum/server-id.ts'
+import { serverIdOf } from '../../../../src/platform/certificate-uri.ts'
 
 let keysDir: string
 beforeEach(() => {

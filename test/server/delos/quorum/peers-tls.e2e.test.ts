@@ -23,7 +23,7 @@ import {
   type PeersOptions,
   type PeerTls,
 } from '../../../../src/server/delos/quorum/peers.ts'
-import { serverUri } from '../../../../src/server/delos/quorum/server-id.ts'
+import { serverUri } from '../../../../src/platform/certificate-uri.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { freePort } from '../../../support/free-port.ts'
 

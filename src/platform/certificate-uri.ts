@@ -2,6 +2,8 @@ import type { X509Certificate } from 'node:crypto'
 
 const PREFIX = 'muster:server:'
 const URI = /^URI:muster:server:([0-9a-f]{16})$/
+const AGENT_PREFIX = 'muster:agent:'
+const AGENT_URI = /^URI:muster:agent:([a-z0-9][a-z0-9.-]{0,62})$/
 /** Node writes what could be mistaken in quotes (its security release of January 2022). */
 const NAME = /(?:^|, )((?:"(?:[^"\\]|\\.)*"|[^",])*)/g
 
@@ -11,9 +13,24 @@ export function serverUri(server: string): string {
 }
 
 /** The server that a certificate is of; null: it is of another authority than muster's own and does not say. */
-export function serverIdOf(certificate: X509Certificate | undefined): bigint | null {
-  const found = [...(certificate?.subjectAltName ?? '').matchAll(NAME)].flatMap(([, name]) => URI.exec(name as string)?.[1] ?? [])
+export function serverIdOf(certificate: Pick<X509Certificate, 'subjectAltName'> | undefined): bigint | null {
+  const found = matchesOf(certificate, URI)
   return found.length === 1 ? BigInt(`0x${found[0]}`) : null
+}
+
+/** What the certificate of an agent says: which node it speaks for. */
+export function agentUri(node: string): string {
+  return AGENT_PREFIX + node
+}
+
+/** The node that a certificate speaks for; null: it is not an agent's. */
+export function nodeIn(certificate: Pick<X509Certificate, 'subjectAltName'> | undefined): string | null {
+  const found = matchesOf(certificate, AGENT_URI)
+  return found.length === 1 ? (found[0] as string) : null
+}
+
+function matchesOf(certificate: Pick<X509Certificate, 'subjectAltName'> | undefined, uri: RegExp): string[] {
+  return [...(certificate?.subjectAltName ?? '').matchAll(NAME)].flatMap(([, name]) => uri.exec(name as string)?.[1] ?? [])
 }
 
 /**

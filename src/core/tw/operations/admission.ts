@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { defineAction, defineCommand } from '../../contracts/operation.ts'
+import { refuse } from '../../kernel/errors.ts'
+import { formatDuration } from '../../kernel/units.ts'
+import { nodeAdmitted, nodeTokenIssued } from '../entries/admission.ts'
+import { hashSchema, nodeKeyRow, nodeNameSchema, nodeTokenRow } from '../nodes/admission.ts'
+import { nodeRow } from '../rows.ts'
+
+const limits = {
+  /** how long it is good for */
+  ttlMs: z
+    .int()
+    .min(1000)
+    .max(30 * 86_400_000)
+    .default(3_600_000),
+  /** how many agents may join by it */
+  uses: z.int().min(1).max(10_000).default(1),
+}
+
+/** An action: its secret is random, and the port that agents come to is opened with the first one. */
+export const nodeToken = defineAction({
+  name: 'tw.node.token',
+  summary: 'Make a token with which the agent of another machine may join; it is shown once.',
+  role: 'admin',
+  isMutation: true,
+  hasPlan: true,
+  input: z.object(limits),
+  output: z.object({
+    token: z.string(),
+    /** first 8 digits of its hash: by which the log's entries are found */
+    id: z.string(),
+    uses: z.int(),
+    /** ms since the epoch */
+    until: z.int(),
+    /** `HOST:PORT` that the agent has to reach */
+    address: z.string(),
+  }),
+})
+
+/** The part of `nodeToken` that is logged; no route of its own. */
+export const nodeTokenIssue = defineCommand({
+  name: 'tw.node.issue',
+  summary: 'Let the secret of this hash be good to join with.',
+  role: 'admin',
+  input: z.object({ ...limits, hash: hashSchema }),
+  output: z.object({ until: z.int() }),
+  decide: (_db, { hash, ttlMs, uses }, { now }) => {
+    const until = now + ttlMs
+    return { entries: [nodeTokenIssued.of({ hash, uses, until })], reply: () => ({ until }) }
+  },
+})
+
+/**
+ * One use of a token is one node: who asks again with the same key, because the answer was lost, is let in again and uses nothing up.
+ * A name that another key, or an agent beside a server, speaks for is refused: else a second machine would end the tasks of the first.
+ */
+export const nodeAdmit = defineCommand({
+  name: 'tw.node.admit',
+  summary: 'Use up a token for an agent that comes with it; what servers ask of their leader.',
+  role: 'admin',
+  input: z.object({
+    node: nodeNameSchema,
+    /** of its public key */
+    key: hashSchema,
+    /** of the token's secret */
+    token: hashSchema,
+  }),
+  output: z.object({ node: z.string(), isNew: z.boolean() }),
+  decide: (db, { node, key, token: hash }, { now }) => {
+    const token = nodeTokenRow(db, hash)
+    if (token === undefined) return refuse('TW_TOKEN_UNKNOWN', 'no such token was given, or it was forgotten long after its time')
+    if (token.until <= now) return refuse('TW_TOKEN_EXPIRED', `the time of the token was over ${formatDuration(now - token.until)} ago`)
+    const known = nodeKeyRow(db, node)
+    if (known?.key === key && known.token === hash) return { entries: [], reply: () => ({ node, isNew: false }) }
+    if (token.used >= token.uses)
+      return refuse('TW_TOKEN_USED', `the token was for ${token.uses} node${token.uses === 1 ? '' : 's'}, and so many have joined by it`)
+    if (known !== undefined && known.key !== key)
+      return refuse('TW_NODE_CLAIMED', `another agent, with a key of its own, is the node ${node}`, {
+        hint: `Take another --name; or, if that machine is gone, \`muster tw node retire ${node}\` first.`,
+      })
+    if (known === undefined && nodeRow(db, node) !== undefined)
+      return refuse('TW_NODE_CLAIMED', `the node ${node} is on the machine of a server`, { hint: 'Take another --name.' })
+    return { entries: [nodeAdmitted.of({ node, key, token: hash })], reply: () => ({ node, isNew: true }) }
+  },
+})
