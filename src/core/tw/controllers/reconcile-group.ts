@@ -6,6 +6,8 @@ import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { plan, type Placement } from '../scheduler/planner.ts'
+import { deadlinesOf, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
+import { freeSlots, givenUpText } from './slots.ts'
 import { earliest } from './wake.ts'
 
 /** Everything the decision about one group rests on. */
@@ -17,7 +19,7 @@ export interface GroupView {
   specs: ReadonlyMap<number, GroupSpec>
   /** not in a final state */
   live: readonly TaskRow[]
-  /** in a final state since less than an hour, and for batch all that completed */
+  /** in a final state since less than an hour, and of groups that run to an end all that completed */
   ended: readonly TaskRow[]
   /** nodes that are being drained */
   draining: ReadonlyMap<string, DrainRow>
@@ -28,6 +30,12 @@ export interface GroupView {
   opTasks: ReadonlyMap<number, TaskRow>
   regionOf: ReadonlyMap<string, string>
   rejectedAt: number | null
+  /** failures up to here are forgiven, log time */
+  retriedAt: number | null
+  /** versions whose first tasks wait for other groups, and for what */
+  waits: ReadonlyMap<number, string[]>
+  /** of jobs with one task per node: nodes whose task is to leave */
+  barred: ReadonlySet<string>
 }
 
 export interface GroupDecision {
@@ -37,6 +45,8 @@ export interface GroupDecision {
   ops: Omit<OpSteps, 'stop'>
   /** slots that wait: for room, or for their back-off */
   blocked: { version: number; indexes: number[]; filters: FilterCounts }[]
+  /** what else keeps tasks from being placed, as sentences: other groups, tries that are used up */
+  held: string[]
   wakeAt: number | null
 }
 
@@ -57,8 +67,8 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
   const total = totalOf(view)
   const { surgeMax } = limitsOf(specInForce(view), total)
 
-  const overdue = active.filter((task) => isOverdue(view, task, now))
-  const candidates = active.filter((task) => !overdue.includes(task))
+  const late = new Map(active.map((task) => [task, lateCause(view.specs.get(task.version), task, now)]))
+  const candidates = active.filter((task) => late.get(task) === null)
   const opOf = new Map(view.ops.map((op) => [op.task, op]))
   const kept: TaskRow[] = []
   for (const arm of view.arms) {
@@ -70,12 +80,13 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
   const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
-  const decision: GroupDecision = { place: [], stop, ops, blocked: [], wakeAt: null }
-  if (overdue.length > 0) decision.stop.push({ ids: overdue.map((task) => task.id), cause: OVERDUE_CAUSE })
+  const decision: GroupDecision = { place: [], stop, ops, blocked: [], held: [], wakeAt: null }
+  for (const [cause, tasks] of Map.groupBy(active, (task) => late.get(task) ?? null))
+    if (cause !== null) decision.stop.push({ ids: tasks.map((task) => task.id), cause })
   if (unwanted.length > 0) decision.stop.push({ ids: unwanted.map((task) => task.id), cause: 'no longer wanted' })
 
   const heldUntil = view.rejectedAt === null ? null : view.rejectedAt + REJECTED_HOLD_MS
-  const wakes = [ops.wakeAt, ...candidates.map((task) => healthyDeadline(view, task))]
+  const wakes = [ops.wakeAt, ...candidates.flatMap((task) => deadlinesOf(view.specs.get(task.version), task))]
   if (heldUntil !== null && heldUntil > now) {
     return { ...decision, wakeAt: earliest([heldUntil, ...wakes]) }
   }
@@ -84,16 +95,21 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
   for (const arm of view.arms) {
     const spec = view.specs.get(arm.version)
     if (!spec) continue
-    const completed =
-      view.job.kind === 'batch' ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
+    const waits = view.waits.get(arm.version)
+    if (waits) {
+      decision.held.push(...waits)
+      continue
+    }
+    const completed = isToEnd(spec) ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
     const have = kept.filter((task) => task.version === arm.version).length + completed.length
     // Who was too late keeps its slot until it is gone: then the slot's back-off is known.
-    const late = view.live.filter(
-      (task) => task.version === arm.version && (overdue.includes(task) || task.stop_cause === OVERDUE_CAUSE),
+    const leaving = view.live.filter(
+      (task) => task.version === arm.version && ((late.get(task) ?? null) !== null || isLateStop(task)),
     ).length
-    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - late), completed, decision)
-    const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, room))
-    wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
+    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - leaving), completed, decision, now)
+    const due = slots.filter(({ dueAt }) => dueAt !== null && dueAt <= now).slice(0, Math.max(0, room))
+    decision.held.push(...givenUpText(slots))
+    wakes.push(...slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null)))
     if (due.length === 0) continue
     const result = plan(image, {
       job: view.job.name,
@@ -102,8 +118,10 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
       standing: {
         sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
         group: active.map((task) => task.node),
-        live: view.live.map((task) => task.node),
-        avoid: new Set(view.ended.filter((task) => isFailure(view, task) || task.state === 'lost').map((task) => task.node)),
+        live: [...view.live, ...(view.job.kind === 'sysbatch' ? completed : [])].map((task) => task.node),
+        avoid: new Set(
+          view.ended.filter((task) => isFailure(task, isToEndOf(view, task)) || task.state === 'lost').map((task) => task.node),
+        ),
       },
     })
     room -= result.placements.length
@@ -113,21 +131,15 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
   return { ...decision, wakeAt: earliest(wakes) }
 }
 
-const OVERDUE_CAUSE = 'not healthy before its deadline'
-
-/** Tasks of services leave a drained node; those of batch jobs run to their end there. */
+/** Tasks of services leave a drained node; what runs to an end does so there; those of system jobs leave last, see `per-node.ts`. */
 function isMoving(view: GroupView, task: TaskRow): boolean {
-  return view.job.kind === 'service' && view.draining.has(task.node)
+  if (view.barred.has(task.node)) return true
+  return view.job.kind === 'service' && view.draining.has(task.node) && !isToEndOf(view, task)
 }
 
-function healthyDeadline(view: GroupView, task: TaskRow): number | null {
+function isToEndOf(view: GroupView, task: TaskRow): boolean {
   const spec = view.specs.get(task.version)
-  return task.was_healthy || !spec || spec.container.readiness === null ? null : task.placed_at + spec.healthyDeadlineMs
-}
-
-function isOverdue(view: GroupView, task: TaskRow, now: number): boolean {
-  const deadline = healthyDeadline(view, task)
-  return deadline !== null && now >= deadline
+  return spec === undefined ? view.job.kind === 'batch' || view.job.kind === 'sysbatch' : isToEnd(spec)
 }
 
 /** At most `count` of the tasks: serving ones first, and of equals those that keep regions and nodes even. */
@@ -193,35 +205,11 @@ function wantsOf(view: GroupView, excess: readonly TaskRow[], opOf: ReadonlyMap<
           deadlineAt: drain.deadline_at,
           isHard: drain.deadline_at !== null,
         }
-      if (view.arms.some((arm) => arm.version === task.version)) return { ...soft, kind: 'stop', cause: 'scale', text: 'too many' }
+      if (view.arms.some((arm) => arm.version === task.version))
+        return { ...soft, kind: 'stop', cause: 'scale', text: view.barred.has(task.node) ? 'its node is no longer eligible' : 'too many' }
       const versions = view.arms.map((arm) => arm.version).join(', ')
       return { ...soft, kind: 'update', cause: 'rollout', text: `replaced by version ${versions}` }
     })
-}
-
-function isFailure(view: GroupView, task: TaskRow): boolean {
-  return task.state === 'failed' || (view.job.kind === 'service' && task.state === 'complete') || task.stop_cause === OVERDUE_CAUSE
-}
-
-/** The lowest free indexes, each with the time its back-off is over. */
-function freeSlots(
-  view: GroupView,
-  version: number,
-  count: number,
-  completed: readonly TaskRow[],
-  decision: GroupDecision,
-): { index: number; dueAt: number }[] {
-  const taken = new Set([...view.live, ...completed].map((task) => task.idx))
-  for (const placed of decision.place) for (const task of placed.tasks) taken.add(task.index)
-  const { delayMs, factor, maxDelayMs } = view.specs.get(version)?.reschedule ?? { delayMs: 0, factor: 1, maxDelayMs: 0 }
-  const slots: { index: number; dueAt: number }[] = []
-  for (let index = 0; slots.length < count; index += 1) {
-    if (taken.has(index)) continue
-    const failures = view.ended.filter((task) => task.idx === index && task.version === version && isFailure(view, task))
-    const last = Math.max(0, ...failures.map((task) => task.ended_at ?? 0))
-    slots.push({ index, dueAt: failures.length === 0 ? 0 : last + Math.min(maxDelayMs, delayMs * factor ** (failures.length - 1)) })
-  }
-  return slots
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {

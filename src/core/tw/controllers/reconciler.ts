@@ -58,7 +58,7 @@ function placedOf(db: ReadDb, job: string, group: string, version: number, tasks
 /** The decision about every group on the state as it is; also what `tw explain` tells. */
 export function decisions(db: ReadDb, now: number): { job: string; group: string; decision: GroupDecision }[] {
   const image = imageOf(db)
-  const facts = fleetFacts(db)
+  const facts = fleetFacts(db, image)
   const jobs = db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name')
   return jobs.flatMap((job) =>
     groupRows(db, job.name).map((group) => ({

@@ -7,16 +7,12 @@ import type { SpecIssue } from './issues.ts'
 const NOT_YET: readonly string[] = [
   'namespace',
   'entitlement',
-  'periodic',
-  'parameters',
   'groups.*.distinct',
   'groups.*.affinities',
   'groups.*.pool',
   'groups.*.preempts',
   'groups.*.best_effort',
   'groups.*.disconnect',
-  'groups.*.after',
-  'groups.*.max_run_time',
   'groups.*.all_or_nothing',
   'groups.*.volumes',
   'groups.*.autoscale',
@@ -26,9 +22,6 @@ const NOT_YET: readonly string[] = [
   'groups.*.update.progress_deadline',
   'groups.*.update.auto_revert',
   'groups.*.update.canary',
-  'groups.*.reschedule.unlimited',
-  'groups.*.reschedule.attempts',
-  'groups.*.reschedule.interval',
   'groups.*.main.image',
   'groups.*.main.health.startup',
   'groups.*.main.resources.disk',
@@ -37,7 +30,6 @@ const NOT_YET: readonly string[] = [
 
 /** Values of a key that is known which are not carried out yet. */
 const VALUES_NOT_YET: Readonly<Record<string, (value: unknown) => string | null>> = {
-  kind: (value) => (value === 'system' || value === 'sysbatch' ? `kind ${value} is not supported yet; use service or batch` : null),
   'groups.*.spread.*': (value) => (value === 'even' || typeof value !== 'object' ? null : 'only `even` is supported yet'),
 }
 

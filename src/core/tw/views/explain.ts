@@ -42,6 +42,7 @@ export function waitingOf(db: ReadDb, job: string, now: number): string[] {
   if (row.owner !== null) lines.push(`the job is owned by ${row.owner}, which alone changes it`)
   for (const { job: name, group, decision } of decisions(db, now)) {
     if (name !== job) continue
+    lines.push(...decision.held.map((text) => `${job}/${group}: ${text}`))
     const live = liveTasks(db, job, group)
     const versions = new Set(
       armRows(db, job, group)
