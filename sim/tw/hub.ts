@@ -10,6 +10,8 @@ import type { TwWorld } from './world.ts'
 /** The server's way to an agent: what is sent comes in order, or not at all once something was lost. */
 export interface Stream {
   readonly node: string
+  /** something was lost: nothing comes any more, no ping either */
+  isBroken: boolean
   send: (position: number, tasks: readonly DesiredTask[]) => void
   close: () => void
 }
@@ -20,7 +22,7 @@ interface Link {
   sentOrders: string
   /** identity the state knows */
   joined: string
-  /** last report that was looked at, and the state it was compared with */
+  /** last report that said nothing new, since when nothing of the node has changed */
   seen: string
   isDue: boolean
 }
@@ -77,6 +79,11 @@ export class Hub {
     this.#pushSoon()
   }
 
+  /** It is sent to, and pinged each second. */
+  holds(stream: Stream): boolean {
+    return this.#links.get(stream.node)?.stream === stream && !stream.isBroken
+  }
+
   /** The agent, or what is between, ended it. */
   closed(stream: Stream): void {
     const link = this.#links.get(stream.node)
@@ -94,7 +101,9 @@ export class Hub {
       const nodes = TELLS_NODES.has(entry.type) ? nodesOf(entry) : [...this.#links.keys()]
       for (const node of nodes) {
         const link = this.#links.get(node)
-        if (link) link.isDue = true
+        if (link === undefined) continue
+        link.isDue = true
+        link.seen = ''
       }
     }
     this.#pushSoon()
@@ -113,7 +122,7 @@ export class Hub {
       if (!this.#run(nodeJoin, { identity: body.identity, isClaimed: false }, actor)) return
       link.joined = identity
     }
-    const seen = `${JSON.stringify(body.tasks)}${body.position}@${this.#server.applied}`
+    const seen = `${JSON.stringify(body.tasks)}${body.position}`
     if (link.seen === seen) return
     const tasks = reportChanges(this.#server.db, body)
     if (tasks.length > 0) {

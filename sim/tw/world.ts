@@ -143,19 +143,19 @@ export class TwWorld {
     const { queue, network } = this
     const prng = this.#prng
     let lastAt = 0
-    let isBroken = false
     const later = (run: () => void): void => {
       lastAt = Math.max(lastAt, queue.now + 0.1 + prng.next() * (prng.next() < network.lateness ? network.lateMsMax : 2))
       queue.at(lastAt, run)
     }
     const stream: Stream = {
       node: machine.name,
+      isBroken: false,
       send: (position, tasks) => {
-        if (network.isCut(server.id, machine.id)) isBroken = true
-        if (!isBroken) later(() => receiver.receive(position, tasks))
+        if (network.isCut(server.id, machine.id)) stream.isBroken = true
+        if (!stream.isBroken) later(() => receiver.receive(position, tasks))
       },
       close: () => {
-        isBroken = true
+        stream.isBroken = true
         if (network.isCut(server.id, machine.id)) return
         later(() => {
           receiver.closed()
@@ -258,7 +258,7 @@ export class TwWorld {
       address: `10.0.0.${i}`,
       cpuMilli: 1000 + prng.below(3) * 500,
       memoryBytes: (1024 + prng.below(3) * 512) * MIB,
-      attributes: { arch: prng.below(3) === 0 ? 'arm64' : 'amd64' },
+      attributes: { arch: prng.below(3) === 0 ? 'arm64' : 'amd64', kernel: this.#prng.below(4) === 0 ? '5.10.0' : '6.1.0' },
     }
   }
 }

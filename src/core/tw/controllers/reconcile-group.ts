@@ -199,7 +199,8 @@ function wantsOf(view: GroupView, excess: readonly TaskRow[], opOf: ReadonlyMap<
     })
 }
 
-function isFailure(view: GroupView, task: TaskRow): boolean {
+/** Whether a task that ended counts against its slot: the next try waits, and goes elsewhere. */
+export function isFailure(view: Pick<GroupView, 'job'>, task: TaskRow): boolean {
   return task.state === 'failed' || (view.job.kind === 'service' && task.state === 'complete') || task.stop_cause === OVERDUE_CAUSE
 }
 
