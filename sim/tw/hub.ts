@@ -2,8 +2,6 @@ import type { Entry } from '../../src/core/contracts/entry.ts'
 import type { DesiredTask, NodeReport } from '../../src/core/contracts/node.ts'
 import { nodeJoin, tasksReport } from '../../src/core/tw/operations.ts'
 import { desiredTasks, reportChanges, type NodeBeat, type TwSoft } from '../../src/core/tw/queries.ts'
-import { isRefusal } from '../../src/core/kernel/errors.ts'
-import type { CommandDef } from '../../src/core/contracts/operation.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
 
@@ -119,24 +117,16 @@ export class Hub {
     const actor = `agent:${node}`
     const identity = JSON.stringify(body.identity)
     if (link.joined !== identity) {
-      if (!this.#run(nodeJoin, { identity: body.identity, isClaimed: false }, actor)) return
+      if (this.#server.run(nodeJoin, { identity: body.identity, isClaimed: false }, actor) !== 'done') return
       link.joined = identity
     }
     const seen = `${JSON.stringify(body.tasks)}${body.position}`
     if (link.seen === seen) return
     const tasks = reportChanges(this.#server.db, body)
     if (tasks.length > 0) {
-      this.#world.checks.reported(madeAt, tasks)
-      this.#run(tasksReport, { node, bootId, tasks }, actor)
+      this.#world.checks.reported(madeAt)
+      this.#server.run(tasksReport, { node, bootId, tasks }, actor)
     } else link.seen = seen
-  }
-
-  #run(command: CommandDef, input: object, actor: string): boolean {
-    const outcome = this.#server.submit(actor, (db, context) => {
-      const decision = command.decide(db, input, context)
-      return isRefusal(decision) ? decision : decision.entries
-    })
-    return outcome === 'done'
   }
 
   #pushSoon(): void {

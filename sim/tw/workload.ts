@@ -1,5 +1,4 @@
 import type { CommandDef } from '../../src/core/contracts/operation.ts'
-import { isRefusal } from '../../src/core/kernel/errors.ts'
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
 import {
   jobRevert,
@@ -123,17 +122,8 @@ export class Workload {
   }
 
   #ask(command: CommandDef, input: object): void {
-    const leader = this.#world.leader
-    if (leader === null) return
-    const outcome = leader.submit('user:sim', (db, context) => {
-      const decision = command.decide(db, command.input.parse(input), context)
-      return isRefusal(decision) ? decision : decision.entries
-    })
-    if (isRefusal(outcome) && outcome.code === 'TW_SPEC_INVALID') throw outcome
+    const outcome = this.#world.ask('sim', command, input)
     if (outcome === 'done') this.operations += 1
     else this.refused += 1
-    this.#world.tell(
-      () => `user: ${command.name} ${JSON.stringify(input).slice(0, 400)}: ${isRefusal(outcome) ? outcome.message : outcome}`,
-    )
   }
 }
