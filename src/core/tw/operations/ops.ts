@@ -15,6 +15,7 @@ import { unknownJob } from './helpers.ts'
 const opSchema = z.object({
   op: z.int(),
   task: z.string(),
+  taskId: z.int(),
   node: z.string().nullable(),
   job: z.string(),
   group: z.string(),
