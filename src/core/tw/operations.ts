@@ -1,5 +1,6 @@
 /** What can be asked of tw. Each operation is defined beside its kind in `operations/`. */
 import type { Operation } from '../contracts/operation.ts'
+import { fleetSummaryQuery } from './operations/fleet-reads.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -11,6 +12,7 @@ import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from '
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
+export { fleetSummaryQuery } from './operations/fleet-reads.ts'
 export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -34,6 +36,7 @@ export const TW_OPERATIONS = [
   jobPlan,
   jobVersionPut,
   updateSet,
+  fleetSummaryQuery,
   ps,
   explain,
   taskShow,
