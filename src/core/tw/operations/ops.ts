@@ -132,6 +132,7 @@ const toldSchema = z.object({
   planned: z.number(),
   deadline: z.number().nullable(),
   hard: z.boolean(),
+  delayed: z.number().nullable(),
 })
 
 export const opPending = defineQuery({
@@ -163,7 +164,7 @@ export const opAnswer = defineCommand({
 
 /**
  * Of what the application allows, as much as goes now by budget and order: a yes beyond that would be old when its turn comes, so that is
- * asked again. Ops it names that do not wait are passed over: they ended while it thought.
+ * asked again. What is put off stays so. Ops it names that do not wait are passed over: they ended while it thought.
  */
 function answerEntries(db: ReadDb, input: ConsentAnswer & { job: string; group: string }, now: number, actor: string) {
   const of = { job: input.job, group: input.group }
@@ -171,18 +172,19 @@ function answerEntries(db: ReadDb, input: ConsentAnswer & { job: string; group: 
   const waiting = new Map(standing.ops.filter((op) => op.state === 'proposed').map((op) => [op.id, op]))
   const order = input.order.filter((id) => waiting.has(id))
   const delays = input.delay.filter(({ op, until }) => waiting.has(op) && until > now)
+  const yes = new Set(input.allow)
   const answered = standing.ops.map((op): OpRow => {
     const rank = order.indexOf(op.id)
     const delay = delays.find((it) => it.op === op.id)
     return {
       ...op,
       rank: rank < 0 ? op.rank : rank,
-      is_consented: delay ? 0 : op.is_consented || input.allow.includes(op.id) ? 1 : 0,
-      delayed_until: delay?.until ?? (input.allow.includes(op.id) ? null : op.delayed_until),
+      is_consented: op.is_consented || (yes.has(op.id) && !delay) ? 1 : 0,
+      delayed_until: delay?.until ?? op.delayed_until,
     }
   })
   const { allow } = opSteps(standing, answered, () => undefined, wantsOf(standing.live, answered), now)
-  const allowed = allow.filter((id) => input.allow.includes(id))
+  const allowed = allow.filter((id) => yes.has(id))
   const fresh = delays.filter(({ op, until }) => waiting.get(op)?.delayed_until !== until)
   const entries: Proposal[] = []
   if (allowed.length > 0 || order.some((id, rank) => waiting.get(id)?.rank !== rank))

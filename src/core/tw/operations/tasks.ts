@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineAction, defineCommand } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { isRefusal, type MusterError, refuse } from '../../kernel/errors.ts'
+import { opWithdrawn } from '../entries/ops.ts'
 import { stopTask } from '../entries/tasks.ts'
 import { openOpOf } from '../ops/op-row.ts'
 import { proposeStop } from '../ops/propose-stop.ts'
@@ -44,9 +45,11 @@ export const taskRestart = defineCommand({
     if (isRefusal(task)) return task
     if (task.want === 'stop') return refuse('TW_JOB_STATE', `the task ${taskName(task)} is stopping`)
     const op = openOpOf(db, task.id)
-    if (op) return refuse('TW_JOB_STATE', `op ${op.id} on ${taskName(task)} is not over yet: ${op.kind}, ${op.text}`)
+    if (op?.state === 'allowed') return refuse('TW_JOB_STATE', `op ${op.id} on ${taskName(task)} is not over yet: ${op.kind}, ${op.text}`)
+    // What only waits comes again after the restart, if it is still wanted.
+    const before = op ? [opWithdrawn.of({ job: task.job, group: task.grp, ops: [op.id], why: 'restarted by hand first' })] : []
     return {
-      entries: [proposeStop(task, 'restart', 'operator', input.reason || 'restarted by hand')],
+      entries: [...before, proposeStop(task, 'restart', 'operator', input.reason || 'restarted by hand')],
       reply: () => ({ task: taskName(task), id: task.id, isChanged: true }),
     }
   },
