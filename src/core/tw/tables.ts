@@ -1,5 +1,6 @@
 import { ADMISSION_TABLES } from './nodes/admission.ts'
 import { OP_TABLES } from './ops/op-row.ts'
+import { TALLY_TABLES } from './tasks/tally.ts'
 
 /**
  * Tables of tw. Times are log time in ms. JSON columns hold canonical texts. A task's `state` is what tw holds to be
@@ -68,4 +69,5 @@ export const TW_TABLES: readonly string[] = [
     id TEXT PRIMARY KEY, service TEXT NOT NULL, body TEXT NOT NULL, until_ms INTEGER NOT NULL
   ) WITHOUT ROWID`,
   ...OP_TABLES,
+  ...TALLY_TABLES,
 ]

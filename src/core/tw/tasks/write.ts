@@ -4,6 +4,8 @@ import { canonicalJson } from '../../kernel/json.ts'
 import { nextOf } from '../entries/marks.ts'
 import type { TaskRow, TaskStateHeld } from '../rows.ts'
 import { addEvent } from './events.ts'
+import { taskRow } from './read.ts'
+import { moveTally, TALLIED } from './tally.ts'
 
 /** The only writers of task rows and of what tasks reserve on their nodes. */
 
@@ -47,6 +49,8 @@ export function insertTask(db: Db, task: NewTask, meta: EntryMeta): number {
     task.cpuMilli,
     task.memoryBytes,
   )
+  const { job, group: grp, version } = task
+  moveTally(db, null, { job, grp, version, state: 'placed', want: 'run', health: 'starting', is_terminal: 0, restarts: 0 })
   addEvent(db, id, meta, `placed on ${task.node}: ${task.why}`)
   return id
 }
@@ -60,8 +64,10 @@ export type TaskChange = Partial<
 export function changeTask(db: Db, id: number, change: TaskChange): void {
   const columns = Object.keys(change) as (keyof TaskChange)[]
   if (columns.length === 0) return
+  const before = columns.some((column) => TALLIED.has(column)) ? taskRow(db, id) : undefined
   const values = columns.map((column) => change[column] ?? null)
   db.run(`UPDATE tw_task SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`, ...values, id)
+  if (before) moveTally(db, before, { ...before, ...change })
 }
 
 /** Brings a task into a final state and gives back what it reserved on its node. */
@@ -72,6 +78,8 @@ export function endTask(
   reason: string,
   meta: EntryMeta,
 ): void {
+  const before = taskRow(db, task.id) ?? task
+  moveTally(db, before, { ...before, state, is_terminal: 1 })
   db.run(
     'UPDATE tw_task SET state = ?, is_terminal = 1, healthy_since = NULL, reason = ?, ended_at = ? WHERE id = ?',
     state,
@@ -95,7 +103,9 @@ export function reapTask(db: Db, id: number, reported: TaskRow['reported']): voi
 
 /** Forgets an ended and reaped task and its events; false when it is neither. */
 export function dropTask(db: Db, id: number): boolean {
-  if (db.run('DELETE FROM tw_task WHERE id = ? AND is_terminal = 1 AND is_reaped = 1', id) === 0) return false
+  const task = taskRow(db, id)
+  if (!task || db.run('DELETE FROM tw_task WHERE id = ? AND is_terminal = 1 AND is_reaped = 1', id) === 0) return false
+  moveTally(db, task, null)
   db.run('DELETE FROM tw_task_event WHERE task = ?', id)
   return true
 }
