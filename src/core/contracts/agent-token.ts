@@ -1,4 +1,4 @@
-import { parseJoinToken, type JoinToken } from '../delos/member/join-token.ts'
+import { parseJoinToken, type JoinToken } from './join-token.ts'
 import { isRefusal, refuse, type MusterError } from '../kernel/errors.ts'
 
 /** Tells a token for agents from one for servers: each is for another port. */
