@@ -1,13 +1,14 @@
 import type { GroupSpec } from '../job-spec.ts'
 import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
-import { opSteps, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
+import { opSteps, standsByItself, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
 import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { plan, type Placement } from '../scheduler/planner.ts'
 import { deadlinesOf, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
 import { freeSlots, givenUpText } from './slots.ts'
+import { isSystem } from './drainer.ts'
 import { earliest } from './wake.ts'
 
 /** Everything the decision about one group rests on. */
@@ -22,7 +23,7 @@ export interface GroupView {
   /** in a final state since less than an hour, and of groups that run to an end all that completed */
   ended: readonly TaskRow[]
   /** nodes that are being drained */
-  draining: ReadonlyMap<string, DrainRow>
+  draining: ReadonlyMap<string, Draining>
   /** its planned changes that have not ended, and their tasks */
   ops: readonly OpRow[]
   leaving: ReadonlySet<number>
@@ -37,6 +38,9 @@ export interface GroupView {
   /** of jobs with one task per node: nodes whose task is to leave */
   barred: ReadonlySet<string>
 }
+
+/** A drain, and whether tasks of other than system jobs are still there. */
+export type Draining = DrainRow & { hasOthers: boolean }
 
 export interface GroupDecision {
   place: { version: number; tasks: Placement[] }[]
@@ -131,10 +135,12 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
   return { ...decision, wakeAt: earliest(wakes) }
 }
 
-/** Tasks of services leave a drained node; what runs to an end does so there; those of system jobs leave last, see `per-node.ts`. */
+/** Tasks of services leave a drained node, those of system jobs after all others; what runs to an end does so there. */
 function isMoving(view: GroupView, task: TaskRow): boolean {
   if (view.barred.has(task.node)) return true
-  return view.job.kind === 'service' && view.draining.has(task.node) && !isToEndOf(view, task)
+  const drain = view.draining.get(task.node)
+  if (drain === undefined || isToEndOf(view, task)) return false
+  return !isSystem(view.job.kind) || (!drain.ignores_system && !drain.hasOthers)
 }
 
 function isToEndOf(view: GroupView, task: TaskRow): boolean {
@@ -180,7 +186,7 @@ function keepSpread(
 
 /** Its end or move was proposed by somebody else, or its restart, which a replacement has to cover too. */
 function isSentAway(op: OpRow | undefined): boolean {
-  return op?.state === 'proposed' && !['rollout', 'drain', 'maintenance', 'scale'].includes(op.cause)
+  return op?.state === 'proposed' && standsByItself(op)
 }
 
 function isRestarting(op: OpRow | undefined): boolean {
@@ -196,15 +202,11 @@ function wantsOf(view: GroupView, excess: readonly TaskRow[], opOf: ReadonlyMap<
     .map((task): WantedOp => {
       const soft = { task, deadlineAt: null, isHard: false }
       const drain = isMoving(view, task) ? view.draining.get(task.node) : undefined
-      if (drain)
-        return {
-          task,
-          kind: 'move',
-          cause: 'drain',
-          text: `drain of ${task.node}`,
-          deadlineAt: drain.deadline_at,
-          isHard: drain.deadline_at !== null,
-        }
+      if (drain) {
+        const cause = drain.maintenance === null ? 'drain' : 'maintenance'
+        const text = drain.maintenance === null ? `drain of ${task.node}` : `maintenance ${drain.maintenance} of ${task.node}`
+        return { task, kind: 'move', cause, text, deadlineAt: drain.deadline_at, isHard: drain.is_hard === 1 }
+      }
       if (view.arms.some((arm) => arm.version === task.version))
         return { ...soft, kind: 'stop', cause: 'scale', text: view.barred.has(task.node) ? 'its node is no longer eligible' : 'too many' }
       const versions = view.arms.map((arm) => arm.version).join(', ')

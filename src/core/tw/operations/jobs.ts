@@ -5,7 +5,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { isRefusal, type MusterError, refuse } from '../../kernel/errors.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { jobStopped, jobSubmitted, updateTargetSet } from '../entries/jobs.ts'
-import { isPerNode } from '../controllers/per-node.ts'
+import { isSystem } from '../controllers/drainer.ts'
 import type { GroupSpec, JobSpec } from '../job-spec.ts'
 import { armRows, fromJson, groupRows, jobRow, specOf, versionRow } from '../rows.ts'
 import { activeRuns, recurringRow } from '../runs/rows.ts'
@@ -99,7 +99,7 @@ function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutp
 
 /** How many tasks a group of a new version begins with. */
 function countOf(db: ReadDb, spec: JobSpec, group: GroupSpec): number {
-  if (!isPerNode(spec.kind)) return group.count
+  if (!isSystem(spec.kind)) return group.count
   return armRows(db, spec.job, group.name).find((arm) => arm.arm === 'primary' && arm.count > 0)?.count ?? group.count
 }
 
@@ -109,7 +109,7 @@ function rescales(db: ReadDb, start: Start): Proposal[] | null {
   if (!job || job.state !== 'running' || job.owner !== null) return null
   const current = versionRow(db, job.name, job.current_version)
   if (!current || current.document !== canonicalJson(start.document) || current.release !== start.release) return null
-  if (isRecurring(start.spec) || isPerNode(start.spec.kind)) return []
+  if (isRecurring(start.spec) || isSystem(start.spec.kind)) return []
   return start.spec.groups.flatMap((group): Proposal[] => {
     const arms = armRows(db, job.name, group.name)
     if (arms.length === 1 && arms[0]?.version === job.current_version && arms[0].count === group.count) return []
@@ -147,7 +147,7 @@ export const jobScale = defineCommand({
     if (isRefusal(job)) return job
     if (job.state !== 'running')
       return refuse('TW_JOB_STATE', `the job ${input.job} is stopped; run it again with \`muster tw job revert\` or \`run\``)
-    if (isPerNode(job.kind)) return refuse('TW_JOB_STATE', `the nodes say how many tasks ${input.job} has: its kind is ${job.kind}`)
+    if (isSystem(job.kind)) return refuse('TW_JOB_STATE', `the nodes say how many tasks ${input.job} has: its kind is ${job.kind}`)
     if (recurringRow(db, input.job)) return refuse('TW_JOB_STATE', `${input.job} places nothing itself: its runs do`)
     const group = onlyGroup(db, input.job, input.group)
     if (isRefusal(group)) return group

@@ -40,7 +40,7 @@ describe('a system job', () => {
     fleet.state.run(nodeUncordon, { node: 'n3' })
     fleet.pass(1000)
     expect(nodes(fleet, 'agent')).toEqual(['n1', 'n2', 'n3'])
-    fleet.state.run(nodeDrain, { node: 'n1' })
+    fleet.state.run(nodeDrain, { target: 'n1' })
     let wasLast = true
     fleet.pass(20_000, () => {
       const here = fleet.state.ask(ps, { node: 'n1' }).tasks.filter((task) => task.want === 'run')
