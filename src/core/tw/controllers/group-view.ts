@@ -1,19 +1,23 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { standingOf } from '../ops/standing.ts'
-import type { DrainRow, GroupRow, JobRow, NodeRow } from '../rows.ts'
+import type { DrainRow, GroupRow, JobRow } from '../rows.ts'
+import type { FleetImage } from '../scheduler/image.ts'
 import { completedTasks, endedTasks, taskRow } from '../tasks/read.ts'
 import { FAILURE_MEMORY_MS, type GroupView } from './reconcile-group.ts'
 
 /** What all groups share in one decision. */
 export interface FleetFacts {
   draining: ReadonlyMap<string, DrainRow>
-  regionOf: ReadonlyMap<string, string>
+  regionOf: GroupView['regionOf']
 }
 
-export function fleetFacts(db: ReadDb): FleetFacts {
+export function fleetFacts(db: ReadDb, image: FleetImage): FleetFacts {
   return {
     draining: new Map(db.all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL').map((row) => [row.node, row])),
-    regionOf: new Map(db.all<Pick<NodeRow, 'name' | 'region'>>('SELECT name, region FROM tw_node').map((row) => [row.name, row.region])),
+    regionOf: (name) => {
+      const node = image.indexOf(name)
+      return node === undefined ? '' : (image.attribute(node, 'region') ?? '')
+    },
   }
 }
 
