@@ -89,14 +89,16 @@ export class FleetCache {
     for (const key of touches.groups) this.#mark(db, key, touches.look)
     if (touches.placed !== null) this.#countPlaced(db, image, touches.placed)
     for (const job of touches.jobs) for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full')
-    const draining = touches.nodes.length > 0 ? new Set(openDrains(db).map((drain) => drain.node)) : null
+    const draining = new Set(openDrains(db).map((drain) => drain.node))
     for (const node of touches.nodes) {
       const row = nodeRow(db, node)
       if (row === undefined) image.dropNode(node)
-      else image.setNode(nodeFacts(row, draining?.has(node) === true))
+      else image.setNode(nodeFacts(row, draining.has(node)))
       this.#markNode(db, node)
     }
     if (touches.nodes.length > 0) this.#markSystemJobs(db)
+    // Whoever is to leave last waits for the others there.
+    for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
     for (const node of [...touches.nodes, ...touches.loads]) this.#readLoad(db, image, node)
   }
 
