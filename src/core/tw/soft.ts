@@ -1,4 +1,5 @@
 import type { ZoneTable } from '../kernel/zone.ts'
+import type { FleetCache } from './controllers/fleet-cache.ts'
 
 /** What the server measured of a node's agent; it is lost with the server, never logged. */
 export interface NodeBeat {
@@ -18,6 +19,9 @@ export interface TwSoft {
   since?: number
   /** the table of a time zone, from the server's one source; null: there is no such zone */
   zoneOf?: (zone: string) => ZoneTable | null
+  /** what the server keeps of the state beside it, and the position of the last entry in the state */
+  cache?: FleetCache
+  position?: () => number
 }
 
 /** Silent so long, a node is suspect; nothing is decided on it yet. */

@@ -1,5 +1,7 @@
+import { FleetCache } from '../../core/tw/controllers/fleet-cache.ts'
 import { nodeToken } from '../../core/tw/operations.ts'
 import type { OpView, TwSoft } from '../../core/tw/queries.ts'
+import type { ZoneTable } from '../../core/kernel/zone.ts'
 import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
 import { isZone, schedulingZone } from '../zones.ts'
@@ -12,7 +14,10 @@ import { logRoutes } from './logs.ts'
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
 export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNullable<Wiring['plannedActions']>[string]): Wiring {
   const since = host.now()
-  const soft = (): TwSoft => ({ beats: hub.beats, since, zoneOf: (zone) => (isZone(zone) ? schedulingZone(zone, host.now()) : null) })
+  const cache = new FleetCache()
+  const zoneOf = (zone: string): ZoneTable | null => (isZone(zone) ? schedulingZone(zone, host.now()) : null)
+  const soft = (): TwSoft => ({ beats: hub.beats, since, zoneOf, cache, position: () => host.position() - 1 })
+  const unlisten = host.onEntries((entries) => cache.apply(host.db, entries))
   const consent = createConsentLoop(host)
   return {
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
@@ -35,6 +40,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
     routes: (app) => logRoutes(app, host),
     start: async () => consent.start(),
     stop: async () => {
+      unlisten()
       consent.stop()
       hub.stop()
     },

@@ -1,20 +1,20 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { specInForce } from '../ops/budget.ts'
 import { standingOf } from '../ops/standing.ts'
-import { jobRow, type DrainRow, type GroupRow, type JobRow, type NodeRow } from '../rows.ts'
+import { jobRow, type DrainRow, type GroupRow, type JobRow } from '../rows.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { isToEnd } from '../tasks/back-off.ts'
 import { completedTasks, endedTasks, taskRow, tasksOnNode } from '../tasks/read.ts'
 import { unmetAfter } from '../views/after.ts'
 import { isSystem } from './drainer.ts'
-import { nodesFor } from './per-node.ts'
+import { barredNodes } from './per-node.ts'
 import { FAILURE_MEMORY_MS, type Draining, type GroupView } from './reconcile-group.ts'
 
 /** What all groups share in one decision. */
 export interface FleetFacts {
   image: FleetImage
   draining: ReadonlyMap<string, Draining>
-  regionOf: ReadonlyMap<string, string>
+  regionOf: GroupView['regionOf']
 }
 
 export function fleetFacts(db: ReadDb, image: FleetImage): FleetFacts {
@@ -25,7 +25,10 @@ export function fleetFacts(db: ReadDb, image: FleetImage): FleetFacts {
         .all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL')
         .map((row) => [row.node, { ...row, hasOthers: hasOthers(db, row.node) }]),
     ),
-    regionOf: new Map(db.all<Pick<NodeRow, 'name' | 'region'>>('SELECT name, region FROM tw_node').map((row) => [row.name, row.region])),
+    regionOf: (name) => {
+      const node = image.indexOf(name)
+      return node === undefined ? '' : (image.attribute(node, 'region') ?? '')
+    },
   }
 }
 
@@ -56,7 +59,7 @@ export function groupView(db: ReadDb, job: JobRow, group: GroupRow, facts: Fleet
     rejectedAt: group.rejected_at,
     retriedAt: group.retried_at,
     waits: waitsOf(db, job.name, { ...standing, ended }),
-    barred: isSystem(job.kind) && inForce ? nodesFor(db, job, inForce, facts).barred : new Set(),
+    barred: isSystem(job.kind) && inForce ? barredNodes(standing.live, inForce, facts.image) : new Set(),
   }
 }
 

@@ -29,7 +29,8 @@ export interface GroupView {
   leaving: ReadonlySet<number>
   /** tasks of those that ended, by id, as far as they are not forgotten */
   opTasks: ReadonlyMap<number, TaskRow>
-  regionOf: ReadonlyMap<string, string>
+  /** the region of a node; empty when there is no such node */
+  regionOf: (node: string) => string
   rejectedAt: number | null
   /** failures up to here are forgiven, log time */
   retriedAt: number | null
@@ -56,6 +57,8 @@ export interface GroupDecision {
 
 /** Failures older than this no longer slow a slot down, nor keep it away from the node. */
 export const FAILURE_MEMORY_MS = 3_600_000
+/** A group that waits for others looks so often whether they have come far enough. */
+const WAITS_LOOK_MS = 500
 /** After the referee refused a plan, the next one waits this long, so that a planner's bug cannot spin. */
 const REJECTED_HOLD_MS = 1000
 
@@ -66,7 +69,7 @@ const REJECTED_HOLD_MS = 1000
  * an old version, of a drained node or too many. New tasks come as far as `max_surge` allows; an excess task that serves goes as an op:
  * when budget and consent have it. One that does not serve costs nothing and goes at once.
  */
-export function reconcileGroup(view: GroupView, image: FleetImage, now: number): GroupDecision {
+export function reconcileGroup(view: GroupView, image: FleetImage, now: number, placedMax = Infinity): GroupDecision {
   const active = view.live.filter((task) => task.want === 'run')
   const total = totalOf(view)
   const { surgeMax } = limitsOf(specInForce(view), total)
@@ -79,7 +82,8 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
     const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task) && !isSentAway(opOf.get(task.id)))
     kept.push(...keepSpread(own, arm.count, view.regionOf, opOf))
   }
-  const excess = candidates.filter((task) => !kept.includes(task))
+  const keeps = new Set(kept)
+  const excess = candidates.filter((task) => !keeps.has(task))
 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
@@ -102,6 +106,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
     const waits = view.waits.get(arm.version)
     if (waits) {
       decision.held.push(...waits)
+      wakes.push(now + WAITS_LOOK_MS)
       continue
     }
     const completed = isToEnd(spec) ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
@@ -111,7 +116,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
       (task) => task.version === arm.version && ((late.get(task) ?? null) !== null || isLateStop(task)),
     ).length
     const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - leaving), completed, decision, now)
-    const due = slots.filter(({ dueAt }) => dueAt !== null && dueAt <= now).slice(0, Math.max(0, room))
+    const due = slots.filter(({ dueAt }) => dueAt !== null && dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
     decision.held.push(...givenUpText(slots))
     wakes.push(...slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null)))
     if (due.length === 0) continue
@@ -152,7 +157,7 @@ function isToEndOf(view: GroupView, task: TaskRow): boolean {
 function keepSpread(
   tasks: readonly TaskRow[],
   count: number,
-  regionOf: ReadonlyMap<string, string>,
+  regionOf: GroupView['regionOf'],
   opOf: ReadonlyMap<number, OpRow>,
 ): TaskRow[] {
   if (tasks.length <= count) return [...tasks]
@@ -165,7 +170,7 @@ function keepSpread(
       isReady(task) || isRestarting(opOf.get(task.id)) ? 0 : 1,
       // Whose end was proposed already goes first, so that a proposal stands.
       opOf.get(task.id)?.state === 'proposed' ? 1 : 0,
-      inRegion.get(regionOf.get(task.node) ?? '') ?? 0,
+      inRegion.get(regionOf(task.node)) ?? 0,
       onNode.get(task.node) ?? 0,
       task.idx,
     ]
@@ -177,7 +182,7 @@ function keepSpread(
     const [task] = rest.splice(best, 1)
     if (!task) break
     kept.push(task)
-    const region = regionOf.get(task.node) ?? ''
+    const region = regionOf(task.node)
     inRegion.set(region, (inRegion.get(region) ?? 0) + 1)
     onNode.set(task.node, (onNode.get(task.node) ?? 0) + 1)
   }
