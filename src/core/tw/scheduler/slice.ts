@@ -124,6 +124,17 @@ export class Slice {
     return length === 0 ? 100 : 100 - Math.round((100 * (ax * bx + ay * by)) / length)
   }
 
+  /** The same of cpu and GPU, in 0–9999: V100 and P100 nodes strand by their cpu, so memory hardly tells. */
+  gpuMisfit(node: number): number {
+    const { cpuTotal, cpuFree, gpuCount } = this.image
+    const { cpuMilli, gpu } = this.demand
+    const [cpu, devices] = [cpuTotal[node]! || 1, gpuCount[node]! * 1000 || 1]
+    const [ax, ay] = [cpuMilli / cpu, gpu === null ? 0 : (gpu.count * gpu.milli) / devices]
+    const [bx, by] = [cpuFree[node]! / cpu, this.image.freeGpu(node) / devices]
+    const length = Math.sqrt((ax * ax + ay * ay) * (bx * bx + by * by))
+    return length === 0 ? 9999 : Math.floor(9999 * (1 - (ax * bx + ay * by) / length))
+  }
+
   /** Percent of the cpu that is free. */
   emptiness(node: number): number {
     return Math.round((100 * this.image.cpuFree[node]!) / (this.image.cpuTotal[node]! || 1))
