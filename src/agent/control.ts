@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { dirname, join } from 'node:path'
 import { MusterError, refuse } from '../core/kernel/errors.ts'
 import { readLogs, type LogQuery } from './log-reader.ts'
+import { runBeside } from './run-beside.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** What the control socket answers from. */
@@ -18,7 +19,7 @@ export interface ControlHost {
 /**
  * The agent's own HTTP API on a Unix socket (0600), for the CLI on this machine and for the server:
  * `GET /status`, `GET /logs?task=&stream=&n=&since=&grep=&follow=1` (NDJSON), `GET /exec?task=`, `POST /stop-all`,
- * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`. Errors have the form of every error of muster: `{error: {code, message, …}}`.
+ * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`, `POST /task/ID/run` (`run-beside.ts`). Errors have the form of every error of muster: `{error: {code, message, …}}`.
  */
 export async function serveControl(host: ControlHost): Promise<Server> {
   mkdirSync(dirname(host.socket), { recursive: true, mode: 0o700 })
@@ -39,10 +40,14 @@ export async function serveControl(host: ControlHost): Promise<Server> {
 async function handle(host: ControlHost, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(incoming.url ?? '/', 'http://agent')
   const route = `${incoming.method} ${url.pathname}`
-  const action = /^POST \/task\/([^/]+)\/(restart|signal|stop)$/.exec(route)
+  const action = /^POST \/task\/([^/]+)\/(restart|signal|stop|run)$/.exec(route)
   if (action) {
     const task = host.supervisor.find(decodeURIComponent(action[1] ?? ''))
     if (task === undefined) throw refuse('TW_TASK_UNKNOWN', `No task ${decodeURIComponent(action[1] ?? '')} on this node.`)
+    if (action[2] === 'run') {
+      if (task.process === null) throw refuse('UNAVAILABLE', `${task.desired.task} has no process now.`)
+      return runBeside(task.enter(), incoming, response)
+    }
     if (action[2] === 'restart') task.restart()
     else if (action[2] === 'stop') task.stop()
     else if (!task.signal(url.searchParams.get('signal') ?? 'SIGHUP'))
