@@ -43,6 +43,7 @@ export const TOPICS: Record<string, string> = {
   'tw job': 'run, scale, stop and look back at jobs',
   'tw node': 'the machines',
   'tw import': 'take over files of other tools',
+  'tw op': 'planned stops of tasks, their budget and consent',
   'tw mesh': 'how requests are spread over tasks and versions',
   'tw mesh split': 'shares of versions',
   'tw task': 'one task: show, stop, restart, run a command in it',
