@@ -1,4 +1,5 @@
 // oxlint-disable typescript/no-non-null-assertion -- indices are of nodes of the image; a check for each read would double the cost
+import { meets } from '../constraint.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { xxh32 } from '../../kernel/hash.ts'
 import { demandOf, type Demand } from './demand.ts'
@@ -82,6 +83,13 @@ export class Slice {
 
   canTake(node: number): boolean {
     return this.image.fits(node, this.demand) && this.isDistinct(node)
+  }
+
+  /** Whether the node is open and no constraint or pool forbids it, whatever its load. */
+  suits(node: number): boolean {
+    const { image, suitable } = this
+    if (image.closed[node] !== 0 || suitable.failed[image.classOf[node]!] !== -1) return false
+    return suitable.byName.every((constraint) => meets(constraint, { name: image.names[node]! }))
   }
 
   /** Whether one more task there keeps within what the group allows per node, rack and so on. */
