@@ -6,6 +6,7 @@ import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { plan, type Placement } from '../scheduler/planner.ts'
+import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
 import { earliest } from './wake.ts'
 
 /** Everything the decision about one group rests on. */
@@ -36,8 +37,16 @@ export interface GroupDecision {
   stop: { ids: number[]; cause: string }[]
   ops: Omit<OpSteps, 'stop'>
   /** slots that wait: for room, or for their back-off */
-  blocked: { version: number; indexes: number[]; filters: FilterCounts }[]
+  blocked: Blocked[]
   wakeAt: number | null
+}
+
+export interface Blocked {
+  version: number
+  indexes: number[]
+  filters: FilterCounts
+  /** what found no place, for who may make room for it */
+  request: PlanRequest
 }
 
 /** Failures older than this no longer slow a slot down, nor keep it away from the node. */
@@ -95,7 +104,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
     const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, room))
     wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
     if (due.length === 0) continue
-    const result = plan(image, {
+    const request: PlanRequest = {
       job: view.job.name,
       group: spec,
       indexes: due.map((slot) => slot.index),
@@ -105,10 +114,18 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
         live: view.live.map((task) => task.node),
         avoid: new Set(view.ended.filter((task) => isFailure(view, task) || task.state === 'lost').map((task) => task.node)),
       },
-    })
+    }
+    const result = plan(image, request)
     room -= result.placements.length
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
-    if (result.filters !== null) decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters })
+    if (result.filters !== null) {
+      const standing = standingWith(
+        request.standing,
+        result.placements.map(({ node }) => node),
+      )
+      const left = { ...request, indexes: result.unplaced, standing }
+      decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters, request: left })
+    }
   }
   return { ...decision, wakeAt: earliest(wakes) }
 }

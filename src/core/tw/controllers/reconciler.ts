@@ -10,6 +10,8 @@ import type { Placement } from '../scheduler/planner.ts'
 import type { TwSoft } from '../soft.ts'
 import { loadByName } from '../tasks/load.ts'
 import { packRecords } from '../tasks/records.ts'
+import type { Preemption } from '../scheduler/preempt.ts'
+import { preemptEntries, preemptionsFor } from './preemptor.ts'
 import { fleetFacts, groupView } from './group-view.ts'
 import { reconcileGroup, type GroupDecision } from './reconcile-group.ts'
 import { earliest } from './wake.ts'
@@ -27,10 +29,11 @@ export const reconciler: Controller<TwSoft> = {
   decide: (db, now) => {
     const entries: Proposal[] = rejections(db)
     const wakes: (number | null)[] = []
-    for (const { job, group, decision } of decisions(db, now)) {
+    for (const { job, group, decision, preemptions } of decisions(db, now)) {
       for (const { ids, cause } of decision.stop) entries.push(stopTask.of({ ids, cause }))
       entries.push(...opEntries(job, group, decision.ops))
       for (const { version, tasks } of decision.place) entries.push(placedOf(db, job, group, version, tasks.slice(0, PLACED_MAX)))
+      entries.push(...preemptEntries(job, group, preemptions, now))
       wakes.push(decision.wakeAt)
     }
     return { entries, wakeAt: earliest(wakes) }
@@ -56,16 +59,18 @@ function placedOf(db: ReadDb, job: string, group: string, version: number, tasks
 }
 
 /** The decision about every group on the state as it is; also what `tw explain` tells. */
-export function decisions(db: ReadDb, now: number): { job: string; group: string; decision: GroupDecision }[] {
+export function decisions(db: ReadDb, now: number): { job: string; group: string; decision: GroupDecision; preemptions: Preemption[] }[] {
   const image = imageOf(db)
   const facts = fleetFacts(db)
   const jobs = db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name')
   return jobs.flatMap((job) =>
-    groupRows(db, job.name).map((group) => ({
-      job: job.name,
-      group: group.name,
-      decision: reconcileGroup(groupView(db, job, group, facts, now), image, now),
-    })),
+    groupRows(db, job.name).map((group) => {
+      const decision = reconcileGroup(groupView(db, job, group, facts, now), image, now)
+      const preemptions = decision.blocked.flatMap(({ request }) =>
+        request.group.preempts ? preemptionsFor(db, image, job.priority, request) : [],
+      )
+      return { job: job.name, group: group.name, decision, preemptions }
+    }),
   )
 }
 

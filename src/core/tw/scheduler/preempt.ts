@@ -107,6 +107,7 @@ function smallestSet(image: FleetImage, slice: Slice, node: number, candidates: 
     for (const victim of victims) image.applyTask(node, victim.demand, 1, victim.devices)
     return fits
   }
+  if (isEnough([])) return []
   const bestEffort = ordered.filter((victim) => victim.isBestEffort)
   const pool = isEnough(bestEffort) ? bestEffort : isEnough(ordered) ? ordered : null
   if (pool === null) return null

@@ -20,6 +20,12 @@ export interface Standing {
   avoid: ReadonlySet<string>
 }
 
+/** The standing once more tasks came to these nodes. */
+export function standingWith(standing: Standing, nodes: readonly string[]): Standing {
+  const { sameVersion, group, live, avoid } = standing
+  return { sameVersion: [...sameVersion, ...nodes], group: [...group, ...nodes], live: [...live, ...nodes], avoid }
+}
+
 /** Tasks of one group that want places. */
 export interface PlanRequest {
   job: string

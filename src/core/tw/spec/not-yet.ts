@@ -9,8 +9,6 @@ const NOT_YET: readonly string[] = [
   'entitlement',
   'periodic',
   'parameters',
-  'groups.*.preempts',
-  'groups.*.best_effort',
   'groups.*.disconnect',
   'groups.*.after',
   'groups.*.max_run_time',
