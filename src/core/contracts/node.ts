@@ -2,7 +2,7 @@ import type { FaultOrder } from './fault.ts'
 import type { MeshSnapshot } from './mesh.ts'
 
 /**
- * What server and agent say to each other. The agent keeps one NDJSON stream open (`GET /v1/agent/stream?node=…`),
+ * What server and agent say to each other. The agent keeps one NDJSON stream open (`GET /v1/agent/stream?node=…&boot=…&instance=…`),
  * on which the server sends whole desired states, and posts reports (`POST /v1/agent/report`), which are also its
  * heartbeat. Level-triggered both ways: any message may be lost or doubled.
  */

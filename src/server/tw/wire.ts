@@ -5,6 +5,7 @@ import type { ServerHost, Wiring } from '../host.ts'
 import type { AgentHub } from './agents.ts'
 import { textOf } from '../../platform/streams.ts'
 import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
+import { execRoutes } from './exec.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
@@ -17,7 +18,8 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
     actions: {
       'tw.task.exec': async ({ task }: { task: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
-        return JSON.parse(await textOf(await askAgent(host, place.node, `/exec?task=${place.id}`)))
+        const entrance = JSON.parse(await textOf(await askAgent(host, place.node, `/exec?task=${place.id}`))) as object
+        return { ...entrance, isHere: !hub.isRemote(place.node) && !hub.servers.has(place.node) }
       },
       'tw.task.signal': async ({ task, signal }: { task: string; signal: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
@@ -25,7 +27,10 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
         return { task: place.task, node: place.node }
       },
     },
-    routes: (app) => logRoutes(app, host),
+    routes: (app) => {
+      logRoutes(app, host)
+      execRoutes(app, host)
+    },
     stop: async () => hub.stop(),
   }
 }
