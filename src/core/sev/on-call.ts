@@ -1,7 +1,7 @@
 import type { ReadDb } from '../contracts/storage.ts'
 import { isScheduleApplied, overridesOf, personOf, scheduleOf, targetsOf, zonesFrom } from './people.ts'
 import { gapsIn, spansBetween, type Span } from './schedule/resolve.ts'
-import { wallOf } from './schedule/zone.ts'
+import { wallOf } from '../kernel/zone.ts'
 import type { Team } from './schema.ts'
 import type { OnCallView } from './views.ts'
 

@@ -8,7 +8,7 @@ import { personOf, zonesFrom } from '../../core/sev/people.ts'
 import type { DeliveryRow } from '../../core/sev/schema.ts'
 import type { ServerHost, Wiring } from '../host.ts'
 import { deliver } from './deliver.ts'
-import { isZone, schedulingZone, zoneVersion } from './zones.ts'
+import { isZone, schedulingZone, zoneVersion } from '../zones.ts'
 
 const NAMES_MAX = 200
 

@@ -8,7 +8,7 @@ import { timeOf } from '../../../src/cli/flags/time.ts'
 import { MusterError } from '../../../src/core/kernel/errors.ts'
 import { POSTMORTEM_TEMPLATE } from '../../../src/core/sev/postmortem/template.ts'
 import { checkOncall, zoneNamesOf } from '../../../src/core/sev/schedule/compile.ts'
-import { schedulingZone } from '../../../src/server/sev/zones.ts'
+import { schedulingZone } from '../../../src/server/zones.ts'
 
 const starter = (name: string): string => readFileSync(fileURLToPath(new URL(`../../../templates/${name}`, import.meta.url)), 'utf8')
 const problemsOf = (text: string): string[] => {

@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { shiftAt, type Rotation } from '../../../src/core/sev/schedule/rotation.ts'
-import type { ZoneTable } from '../../../src/core/sev/schedule/zone.ts'
-import { zoneTable } from '../../../src/server/sev/zones.ts'
+import type { ZoneTable } from '../../../src/core/kernel/zone.ts'
+import { zoneTable } from '../../../src/server/zones.ts'
 
 const file = resolve(import.meta.dirname, '../../../../shared/data/sev/rotation-sample.jsonl')
 

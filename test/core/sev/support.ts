@@ -2,7 +2,7 @@ import type { DeliverBody } from '../../../src/core/sev/controllers/dispatcher.t
 import { DeliverySent } from '../../../src/core/sev/entries/page.ts'
 import { scheduleSet } from '../../../src/core/sev/operations.ts'
 import type { OncallSchema } from '../../../src/core/sev/schema.ts'
-import { zoneTable } from '../../../src/server/sev/zones.ts'
+import { zoneTable } from '../../../src/server/zones.ts'
 import { createState, type State } from './state.ts'
 import type { z } from 'zod'
 

@@ -19,7 +19,7 @@ test('explain says which filter took how many nodes from a task without a place'
       group: 'api',
       tasks: ['web/api[1]'],
       code: 'TW_NO_CAPACITY',
-      why: '0 of 4 nodes can take it: 1 cordoned, 2 failed `node.region = r1`, 1 without enough free cpu',
+      why: '0 of 4 nodes can take it: 1 cordoned, 2 failed `node.region = r1`, 1 without enough free cpu; nearest: 1 lacks only 300m cpu',
     },
   ])
   expect(said.isFine).toBe(false)
@@ -34,7 +34,7 @@ test('explain says of one node why it is not taken', () => {
   fleet.pass(2000)
   const line = (node: string): string => fleet.state.ask(explain, { target: 'web', node }).lines.at(-1) ?? ''
   expect(line('n2')).toBe('n2 fails `node.arch = amd64`: its arch is arm64')
-  expect(line('n1')).toBe('n1 cannot take it: without enough free cpu (free 100m cpu, 1984 MiB; wanted 400m, 64 MiB)')
+  expect(line('n1')).toBe('n1 cannot take it: 300m cpu are lacking (wanted 400m, free 100m)')
   expect(line('n9')).toBe('there is no node n9')
 })
 
@@ -44,7 +44,7 @@ test('explain of a task says why it is where it is, and its events in order', ()
   fleet.pass(3000)
   const said = fleet.state.ask(explain, { target: 'web/api[0]' })
   expect(said.isFine).toBe(true)
-  expect(said.tasks[0]?.lines[0]).toMatch(/^placed on n1 \d+ s ago: 2 of 2 nodes could take it, 0 of its version in the region before/)
+  expect(said.tasks[0]?.lines[0]).toMatch(/^placed on n1 \d+ s ago: best of 2 compared nodes of 2, 0 of its version in the region before/)
   expect(said.tasks[0]?.events.map((event) => event.text.split(':')[0])).toEqual(['placed on n1', 'running, starting', 'running'])
 })
 

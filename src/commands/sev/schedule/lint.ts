@@ -10,7 +10,7 @@ export default class SevScheduleLint extends MusterCommand {
     const { args } = await this.start(SevScheduleLint)
     const { loadOncallFile } = await import('../../../cli/files/oncall-file.ts')
     const { checkOncall, zoneNamesOf } = await import('../../../core/sev/schedule/compile.ts')
-    const { isZone, schedulingZone } = await import('../../../server/sev/zones.ts')
+    const { isZone, schedulingZone } = await import('../../../server/zones.ts')
     const file = loadOncallFile(args.file)
     const now = Date.now()
     const zones = new Map(

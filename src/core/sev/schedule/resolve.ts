@@ -2,7 +2,7 @@ import { must } from '../../kernel/assert.ts'
 import { DAY_NAMES, type Rule, type Schedule } from '../schema.ts'
 import { DAY_MS, parseTime, weekdayOf } from './calendar.ts'
 import { shiftAt, type Rotation } from './rotation.ts'
-import { instantOf, wallOf, type ZoneTable } from './zone.ts'
+import { instantOf, wallOf, type ZoneTable } from '../../kernel/zone.ts'
 
 /** One resolver for paging, display and lint, so that they cannot differ. Instants in ms. */
 

@@ -1,5 +1,5 @@
 import { addMonths } from './calendar.ts'
-import { gapsBetween, instantOf, wallOf, type Gap, type ZoneTable } from './zone.ts'
+import { gapsBetween, instantOf, wallOf, type Gap, type ZoneTable } from '../../kernel/zone.ts'
 
 export interface Rotation {
   type: 'hourly' | 'daily' | 'weekly' | 'monthly'

@@ -3,8 +3,9 @@ import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
 import { opSteps, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
 import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
-import type { Fleet } from '../scheduler/fleet.ts'
-import { plan, type FilterCounts } from '../scheduler/planner.ts'
+import type { FilterCounts } from '../scheduler/filters.ts'
+import type { FleetImage } from '../scheduler/image.ts'
+import { plan, type Placement } from '../scheduler/planner.ts'
 import { earliest } from './wake.ts'
 
 /** Everything the decision about one group rests on. */
@@ -30,7 +31,7 @@ export interface GroupView {
 }
 
 export interface GroupDecision {
-  place: { version: number; tasks: { index: number; node: string; why: string }[] }[]
+  place: { version: number; tasks: Placement[] }[]
   /** tasks whose end is not planned, or costs nothing */
   stop: { ids: number[]; cause: string }[]
   ops: Omit<OpSteps, 'stop'>
@@ -51,7 +52,7 @@ const REJECTED_HOLD_MS = 1000
  * an old version, of a drained node or too many. New tasks come as far as `max_surge` allows; an excess task that serves goes as an op:
  * when budget and consent have it. One that does not serve costs nothing and goes at once.
  */
-export function reconcileGroup(view: GroupView, fleet: Fleet, now: number): GroupDecision {
+export function reconcileGroup(view: GroupView, image: FleetImage, now: number): GroupDecision {
   const active = view.live.filter((task) => task.want === 'run')
   const total = totalOf(view)
   const { surgeMax } = limitsOf(specInForce(view), total)
@@ -94,16 +95,17 @@ export function reconcileGroup(view: GroupView, fleet: Fleet, now: number): Grou
     const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, room))
     wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
     if (due.length === 0) continue
-    const result = plan(
-      fleet,
-      spec,
-      due.map((slot) => slot.index),
-      {
+    const result = plan(image, {
+      job: view.job.name,
+      group: spec,
+      indexes: due.map((slot) => slot.index),
+      standing: {
         sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
         group: active.map((task) => task.node),
+        live: view.live.map((task) => task.node),
         avoid: new Set(view.ended.filter((task) => isFailure(view, task) || task.state === 'lost').map((task) => task.node)),
       },
-    )
+    })
     room -= result.placements.length
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
     if (result.filters !== null) decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters })

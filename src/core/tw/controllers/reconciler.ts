@@ -4,7 +4,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { opEntries } from '../ops/op-entries.ts'
 import { stopTask, tasksPlaced, tasksRejected } from '../entries/tasks.ts'
 import { groupRows, type JobRow } from '../rows.ts'
-import { fleetOf } from '../scheduler/fleet.ts'
+import { imageOf } from '../scheduler/fleet.ts'
 import type { TwSoft } from '../soft.ts'
 import { fleetFacts, groupView } from './group-view.ts'
 import { reconcileGroup, type GroupDecision } from './reconcile-group.ts'
@@ -24,7 +24,9 @@ export const reconciler: Controller<TwSoft> = {
       for (const { ids, cause } of decision.stop) entries.push(stopTask.of({ ids, cause }))
       entries.push(...opEntries(job, group, decision.ops))
       for (const { version, tasks } of decision.place)
-        entries.push(tasksPlaced.of({ job, group, version, tasks: tasks.slice(0, PLACED_MAX) }))
+        entries.push(
+          tasksPlaced.of({ job, group, version, tasks: tasks.slice(0, PLACED_MAX).map(({ index, node, why }) => ({ index, node, why })) }),
+        )
       wakes.push(decision.wakeAt)
     }
     return { entries, wakeAt: earliest(wakes) }
@@ -33,14 +35,14 @@ export const reconciler: Controller<TwSoft> = {
 
 /** The decision about every group on the state as it is; also what `tw explain` tells. */
 export function decisions(db: ReadDb, now: number): { job: string; group: string; decision: GroupDecision }[] {
-  const fleet = fleetOf(db)
+  const image = imageOf(db)
   const facts = fleetFacts(db)
   const jobs = db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name')
   return jobs.flatMap((job) =>
     groupRows(db, job.name).map((group) => ({
       job: job.name,
       group: group.name,
-      decision: reconcileGroup(groupView(db, job, group, facts, now), fleet, now),
+      decision: reconcileGroup(groupView(db, job, group, facts, now), image, now),
     })),
   )
 }

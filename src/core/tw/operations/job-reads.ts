@@ -7,8 +7,8 @@ import { documentDiff } from '../document-diff.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { armRows, fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
 import { liveTasks } from '../tasks/read.ts'
-import { fleetOf } from '../scheduler/fleet.ts'
-import { filterText, isInfeasible } from '../scheduler/planner.ts'
+import { imageOf } from '../scheduler/fleet.ts'
+import { filterText, isInfeasible } from '../scheduler/filters.ts'
 import { fleetFacts } from '../controllers/group-view.ts'
 import { blockedOf, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
@@ -124,7 +124,7 @@ export const jobPlan = defineQuery({
     const job = jobRow(db, spec.job)
     const version = job ? versionRow(db, spec.job, job.current_version) : undefined
     const changes = documentDiff(version ? fromJson(version.document) : undefined, input.spec)
-    const fleet = fleetOf(db)
+    const image = imageOf(db)
     const facts = fleetFacts(db)
     const next = (job?.last_version ?? 0) + 1
     const groups = spec.groups.map((group) => {
@@ -151,7 +151,7 @@ export const jobPlan = defineQuery({
           ...facts,
           rejectedAt: null,
         },
-        fleet,
+        image,
         ctx.now,
       )
       const blocked = decision.blocked[0]

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { defineCommand, defineQuery } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
+import { must } from '../../kernel/assert.ts'
 import { refuse } from '../../kernel/errors.ts'
 import { drainFinished, drainStarted, nodeIdentitySchema, nodeJoined, nodeSet } from '../entries/nodes.ts'
 import { taskReportSchema, tasksReported } from '../entries/tasks.ts'
 import { groupSpecOf, nodeRow, specOf, taskName, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
-import { fleetOf } from '../scheduler/fleet.ts'
+import { imageOf } from '../scheduler/fleet.ts'
 import { plan } from '../scheduler/planner.ts'
 import { liveOnNode } from '../tasks/read.ts'
 import { isJoined, nodesView } from '../views/nodes.ts'
@@ -160,14 +161,19 @@ function taskKey(task: TaskRow): string {
 
 /** Tasks of services on the node that would find no other place now. */
 function withoutPlace(db: ReadDb, node: string, tasks: readonly TaskRow[]): string[] {
-  const fleet = fleetOf(db)
-  fleet.nodes = fleet.nodes.filter((candidate) => candidate.name !== node)
+  const image = imageOf(db)
+  image.setClosed(must(image.indexOf(node), `node ${node}`), 'draining')
   const services = new Set(db.all<Pick<JobRow, 'name'>>("SELECT name FROM tw_job WHERE kind = 'service'").map((job) => job.name))
   return tasks.flatMap((task) => {
     if (!services.has(task.job)) return []
     const group = groupSpecOf(specOf(db, task.job, task.version), task.grp)
     if (!group) return []
-    const result = plan(fleet, group, [task.idx], { sameVersion: [], group: [], avoid: new Set() })
+    const result = plan(image, {
+      job: task.job,
+      group,
+      indexes: [task.idx],
+      standing: { sameVersion: [], group: [], live: [], avoid: new Set() },
+    })
     return result.unplaced.length > 0 ? [taskName(task)] : []
   })
 }

@@ -1,204 +1,120 @@
-import { meets } from '../constraint.ts'
-import type { GroupSpec } from '../job-spec.ts'
-import type { Fleet, FleetNode } from './fleet.ts'
+import { choiceOf, levelsOf } from './branch.ts'
+import { filtersOf, type FilterCounts } from './filters.ts'
+import type { FleetImage } from './image.ts'
+import { partsOf } from './leaf.ts'
+import { Slice, type PlanRequest } from './slice.ts'
 
-/** Where the tasks of a group stand already, counted by the planner's caller. */
-export interface Standing {
-  /** node of each live task of the version that is being placed */
-  sameVersion: readonly string[]
-  /** node of each live task of the group, any version */
-  group: readonly string[]
-  /** nodes where tasks of the group failed or were lost within the last hour */
-  avoid: ReadonlySet<string>
-}
-
+/** A task's place. */
 export interface Placement {
   index: number
+  /** name of the node */
   node: string
+  /** mask of the GPUs it gets there; 0: none */
+  devices: number
   /** score parts, for `tw explain` */
   why: string
 }
 
-/** Nodes each filter took away, in the order the filters run; a node is counted at the first that takes it. */
-export interface FilterCounts {
-  nodes: number
-  lost: number
-  draining: number
-  cordoned: number
-  /** text of the constraint → nodes */
-  constraints: Record<string, number>
-  /** nodes too small even when empty */
-  size: number
-  cpu: number
-  memory: number
-  ports: number
-}
-
 export interface Plan {
   placements: Placement[]
-  /** indexes without a place, and what took the nodes away at the first of them */
+  /** indexes without a place */
   unplaced: number[]
+  /** what took the nodes away from the first without a place; null when all have one */
   filters: FilterCounts | null
 }
 
-/**
- * Places tasks one after the other. Pure: the same fleet and request give the same plan; ties go to the lowest name,
- * never to chance. It counts down `fleet`, so that one fleet serves several groups in turn.
- */
-export function plan(fleet: Fleet, group: GroupSpec, indexes: readonly number[], standing: Standing): Plan {
-  const byName = new Map(fleet.nodes.map((node) => [node.name, node]))
-  const counts = group.spread.map(({ attribute: key }) => ({
-    key,
-    same: tally(standing.sameVersion, key, byName),
-    all: tally(standing.group, key, byName),
-  }))
-  const statics = Object.values(group.container.ports).filter((port) => port > 0)
-  const result: Plan = { placements: [], unplaced: [], filters: null }
-  for (const index of indexes) {
-    const { feasible, filters } = feasibleNodes(fleet, group, statics)
-    let best: { node: FleetNode; score: number[] } | null = null
-    for (const node of feasible) {
-      const score = scoreOf(node, group, counts, standing.avoid)
-      if (best === null || isLess(score, best.score)) best = { node, score }
-    }
-    if (best === null) {
-      result.unplaced.push(index)
-      result.filters ??= filters
-      continue
-    }
-    const { node, score } = best
-    node.cpuFree -= group.container.cpuMilli
-    node.memoryFree -= group.container.memoryBytes
-    for (const port of statics) fleet.portsTaken.add(`${node.address}:${port}`)
-    for (const count of counts) {
-      const value = node.attributes[count.key === 'node' ? 'name' : count.key] ?? ''
-      count.same.set(value, (count.same.get(value) ?? 0) + 1)
-      count.all.set(value, (count.all.get(value) ?? 0) + 1)
-    }
-    result.placements.push({ index, node: node.name, why: whyText(group, score, feasible.length, fleet.nodes.length) })
-  }
-  return result
-}
-
-/** The nodes that can take one more task of the group now, and what took away the others. */
-export function feasibleNodes(
-  fleet: Fleet,
-  group: GroupSpec,
-  statics: readonly number[],
-): { feasible: FleetNode[]; filters: FilterCounts } {
-  const filters: FilterCounts = {
-    nodes: fleet.nodes.length,
-    lost: 0,
-    draining: 0,
-    cordoned: 0,
-    constraints: {},
-    size: 0,
-    cpu: 0,
-    memory: 0,
-    ports: 0,
-  }
-  const feasible = fleet.nodes.filter((node) => {
-    if (node.closed !== null) {
-      filters[node.closed] += 1
-      return false
-    }
-    const failed = group.constraints.find((constraint) => !meets(constraint, node.attributes))
-    if (failed) {
-      filters.constraints[failed.text] = (filters.constraints[failed.text] ?? 0) + 1
-      return false
-    }
-    const { cpuMilli, memoryBytes } = group.container
-    if (cpuMilli > node.cpuMilli || memoryBytes > node.memoryBytes) filters.size += 1
-    else if (cpuMilli > node.cpuFree) filters.cpu += 1
-    else if (memoryBytes > node.memoryFree) filters.memory += 1
-    else if (statics.some((port) => fleet.portsTaken.has(`${node.address}:${port}`))) filters.ports += 1
-    else return true
-    return false
-  })
-  return { feasible, filters }
-}
-
-interface SpreadCount {
-  key: string
-  same: Map<string, number>
-  all: Map<string, number>
+/** Places by number: what {@link planSlice} makes of a request, cheap enough for hundreds of thousands a second. */
+export interface Placed {
+  /** side by side: index of the task, node of the image, mask of its GPUs, score of the node before it came */
+  indexes: number[]
+  nodes: number[]
+  devices: number[]
+  scores: number[]
+  /** for each, and each level of the tree: tasks of its version that had the same value before */
+  before: number[]
+  unplaced: number[]
+  slice: Slice
+  /** Takes the tasks off the image again. */
+  undo: () => void
 }
 
 /**
- * Smaller is better, compared part by part: not where it failed, then even over each spread key (first of its version,
- * then of the group), then by the cosine of demand and free capacity (`facts`, placement), quantised so that near-equal
- * is equal, then the fuller node. The fleet is in order of names, and the first of equals stays.
+ * Places tasks of one group, one after the other, and counts the image down. Pure: the same image and request give the
+ * same places; ties go to the lowest name, never to chance. A group that wants all or nothing gets nothing when one has no
+ * place.
  */
-function scoreOf(node: FleetNode, group: GroupSpec, counts: readonly SpreadCount[], avoid: ReadonlySet<string>): number[] {
-  const spread = counts.flatMap(({ key, same, all }) => {
-    const value = node.attributes[key === 'node' ? 'name' : key] ?? ''
-    return [same.get(value) ?? 0, all.get(value) ?? 0]
-  })
-  const fit = Math.round(
-    100 *
-      cosine(
-        group.container.cpuMilli / node.cpuMilli,
-        group.container.memoryBytes / node.memoryBytes,
-        node.cpuFree / node.cpuMilli,
-        node.memoryFree / node.memoryBytes,
-      ),
-  )
-  const fullness = Math.round((100 * node.cpuFree) / node.cpuMilli)
-  return [avoid.has(node.name) ? 1 : 0, ...spread, 100 - fit, fullness]
-}
-
-function cosine(ax: number, ay: number, bx: number, by: number): number {
-  const length = Math.sqrt((ax * ax + ay * ay) * (bx * bx + by * by))
-  return length === 0 ? 0 : (ax * bx + ay * by) / length
-}
-
-function isLess(a: readonly number[], b: readonly number[]): boolean {
-  for (let i = 0; i < a.length; i += 1) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0)
-    if (difference !== 0) return difference < 0
+export function planSlice(image: FleetImage, request: PlanRequest): Placed {
+  const slice = new Slice(image, request)
+  const { group } = request
+  const levels = levelsOf(slice.spreads, group.affinities.length > 0, slice.demand.gpu === null && image.devices.length > 0)
+  const root = choiceOf(slice, levels, slice.suitable.root, request.indexes.length)
+  const placed: Placed = {
+    indexes: [],
+    nodes: [],
+    devices: [],
+    scores: [],
+    before: [],
+    unplaced: [],
+    slice,
+    undo: () => undo(image, placed),
   }
-  return false
-}
-
-function tally(nodes: readonly string[], key: string, byName: ReadonlyMap<string, FleetNode>): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (const name of nodes) {
-    const value = key === 'node' ? name : (byName.get(name)?.attributes[key] ?? '')
-    counts.set(value, (counts.get(value) ?? 0) + 1)
+  for (const index of request.indexes) {
+    const score = root.peek()
+    // They are all alike: where one has no place, the next has none.
+    if (score === Infinity) break
+    const node = root.best
+    const devices = slice.demand.gpu === null ? 0 : image.chooseDevices(node, slice.demand.gpu)
+    for (const spread of slice.spreads) placed.before.push(spread.sameOf(node))
+    slice.place(node, devices)
+    root.taken()
+    placed.indexes.push(index)
+    placed.nodes.push(node)
+    placed.devices.push(devices)
+    placed.scores.push(score)
   }
-  return counts
+  if (group.isAllOrNothing && placed.indexes.length < request.indexes.length) placed.undo()
+  placed.unplaced = request.indexes.slice(placed.indexes.length)
+  return placed
 }
 
-function whyText(group: GroupSpec, score: readonly number[], feasible: number, nodes: number): string {
-  const spread = group.spread.map(({ attribute: key }, i) => `${score[1 + 2 * i] ?? 0} of its version in the ${key} before`)
-  const fit = 100 - (score[1 + 2 * group.spread.length] ?? 0)
-  return [`${feasible} of ${nodes} nodes could take it`, ...spread, `fit ${fit}`, ...(score[0] ? ['it failed there before'] : [])].join(
-    ', ',
-  )
+function undo(image: FleetImage, placed: Placed): void {
+  for (let i = placed.nodes.length - 1; i >= 0; i -= 1)
+    image.applyTask(placed.nodes[i] ?? 0, placed.slice.demand, -1, placed.devices[i] ?? 0)
+  placed.indexes = []
+  placed.nodes = []
+  placed.devices = []
+  placed.scores = []
+  placed.before = []
 }
 
-/** One sentence: why no node took it. */
-export function filterText(filters: FilterCounts): string {
-  const parts: string[] = []
-  const add = (count: number, what: string): void => {
-    if (count > 0) parts.push(`${count} ${what}`)
+/** {@link planSlice} in names and words. */
+export function plan(image: FleetImage, request: PlanRequest): Plan {
+  const placed = planSlice(image, request)
+  return {
+    placements: placed.indexes.map((index, i) => ({
+      index,
+      node: image.names[placed.nodes[i] ?? 0] ?? '',
+      devices: placed.devices[i] ?? 0,
+      why: whyText(placed, i),
+    })),
+    unplaced: placed.unplaced,
+    filters: placed.unplaced.length === 0 ? null : filtersOf(image, placed.slice),
   }
-  add(filters.lost, 'lost')
-  add(filters.draining, 'draining')
-  add(filters.cordoned, 'cordoned')
-  for (const [text, count] of Object.entries(filters.constraints)) add(count, `failed \`${text}\``)
-  add(filters.size, 'too small even when empty')
-  add(filters.cpu, 'without enough free cpu')
-  add(filters.memory, 'without enough free memory')
-  add(filters.ports, 'with the port taken')
-  return `0 of ${filters.nodes} nodes can take it: ${parts.join(', ') || 'the fleet has no node'}`
 }
 
-/** True when waiting cannot help: every node that is there is too small or fails a constraint. */
-export function isInfeasible(filters: FilterCounts): boolean {
-  const never = filters.size + Object.values(filters.constraints).reduce((sum, count) => sum + count, 0)
-  return (
-    never === filters.nodes - filters.lost - filters.draining - filters.cordoned &&
-    filters.lost + filters.draining + filters.cordoned < filters.nodes
-  )
+/** Why the i-th placed task is where it is. */
+function whyText(placed: Placed, i: number): string {
+  const { slice } = placed
+  const { isAvoided, same, fit } = partsOf(placed.scores[i] ?? 0, slice.demand.gpu !== null)
+  return [
+    `best of ${slice.compared} compared nodes of ${slice.image.size}`,
+    ...slice.suitable.levels.map(
+      ({ values }, level) => `${placed.before[i * slice.spreads.length + level] ?? 0} of its version in the ${values.attribute} before`,
+    ),
+    ...(slice.isEvenOverNodes ? [`${same} of its version in the node before`] : []),
+    ...(slice.demand.gpu === null
+      ? [`fit ${fit}`]
+      : [`${fit < 0 ? `${-fit * 100}m more` : `${fit * 100}m less`} GPU is of no use to others`]),
+    ...(isAvoided ? ['it failed there before'] : []),
+  ].join(', ')
 }

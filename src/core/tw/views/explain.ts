@@ -1,10 +1,11 @@
 import type { ReadDb } from '../../contracts/storage.ts'
+import { must } from '../../kernel/assert.ts'
 import { decisions } from '../controllers/reconciler.ts'
-import { meets } from '../constraint.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { liveTasks } from '../tasks/read.ts'
-import { fleetOf } from '../scheduler/fleet.ts'
-import { feasibleNodes, filterText, isInfeasible } from '../scheduler/planner.ts'
+import { filterText, isInfeasible, refusalOf } from '../scheduler/filters.ts'
+import { imageOf } from '../scheduler/fleet.ts'
+import { Slice } from '../scheduler/slice.ts'
 
 export interface Blocked {
   job: string
@@ -93,18 +94,13 @@ export function nodeLine(db: ReadDb, job: string, group: string, version: number
   const spec = groupSpecOf(specOf(db, job, version), group)
   const node = nodeRow(db, name)
   if (!spec || !node) return `there is no node ${name}`
-  const fleet = fleetOf(db)
-  const only = { ...fleet, nodes: fleet.nodes.filter((candidate) => candidate.name === name) }
-  const statics = Object.values(spec.container.ports).filter((port) => port > 0)
-  const { feasible, filters } = feasibleNodes(only, spec, statics)
-  const [it] = only.nodes
-  if (feasible.length > 0 || !it)
-    return `${name} could take one more task of ${job}/${group}: ${it?.cpuFree ?? 0}m cpu and ${Math.floor((it?.memoryFree ?? 0) / 1048576)} MiB are free`
-  if (it.closed !== null) return `${name} takes nothing: it is ${it.closed}`
-  const failed = spec.constraints.find((constraint) => !meets(constraint, it.attributes))
-  if (failed) {
-    const key = failed.attribute.slice('node.'.length)
-    return `${name} fails \`${failed.text}\`: ${it.attributes[key] === undefined ? `it has no ${key}` : `its ${key} is ${it.attributes[key]}`}`
-  }
-  return `${name} cannot take it: ${filterText(filters).replace(/^.*?: 1 /, '')} (free ${it.cpuFree}m cpu, ${Math.floor(it.memoryFree / 1048576)} MiB; wanted ${spec.container.cpuMilli}m, ${Math.floor(spec.container.memoryBytes / 1048576)} MiB)`
+  const image = imageOf(db)
+  const index = must(image.indexOf(name), `node ${name} of the image`)
+  const live = liveTasks(db, job, group).map((task) => task.node)
+  const standing = { sameVersion: [], group: live, live, avoid: new Set<string>() }
+  const refusal = refusalOf(image, new Slice(image, { job, group: spec, indexes: [], standing }), index)
+  return (
+    refusal ??
+    `${name} could take one more task of ${job}/${group}: ${image.cpuFree[index] ?? 0}m cpu and ${Math.floor((image.memoryFree[index] ?? 0) / 1_048_576)} MiB are free`
+  )
 }

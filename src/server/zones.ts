@@ -1,5 +1,5 @@
 import process from 'node:process'
-import type { ZoneTable } from '../../core/sev/schedule/zone.ts'
+import type { ZoneTable } from '../core/kernel/zone.ts'
 
 const DAY_MS = 86_400_000
 /** No zone has changed its offset twice within this time since 1990 (Morocco's Ramadan pause lasts four weeks). */
