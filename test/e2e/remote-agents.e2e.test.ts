@@ -14,6 +14,7 @@ groups:
     count: 2
     main:
       command: ["/bin/sh", "-c", "while true; do echo here is $MUSTER_NODE; sleep 0.2; done"]
+      stop: {timeout: 1s}
       resources: {cpu: 100m, memory: 16MiB}
 `
 
@@ -32,7 +33,8 @@ describe.skipIf(reason !== null)(`agents of other machines${reason === null ? ''
   const homes = new Map<string, TestFleet>()
   const keepers = new Map<string, ChildProcess>()
 
-  const tasks = (): Promise<Row[]> => server.data('tw', 'ps', 'web')
+  const rowsOf = async (...args: string[]): Promise<Row[]> => ((await server.data('tw', 'ps', 'web', ...args)) as { tasks: Row[] }).tasks
+  const tasks = (): Promise<Row[]> => rowsOf()
   const running = async (): Promise<Row[]> => (await tasks()).filter((task) => task.state === 'running')
   const stateOf = async (node: string): Promise<string> =>
     ((await server.data('tw', 'node', 'ls')) as { node: string; state: string }[]).find((row) => row.node === node)?.state ?? 'unknown'
@@ -146,7 +148,7 @@ describe.skipIf(reason !== null)(`agents of other machines${reason === null ? ''
     machines.network.plug('a')
     await eventually('it is back and its old process gone', 30_000, async () => (await stateOf('a')) === 'ready' && !isAlive(before.pid))
     expect(await running()).toHaveLength(2)
-    const old = ((await server.data('tw', 'ps', 'web', '--all')) as Row[]).find(({ id }) => id === before.id)
+    const old = (await rowsOf('--all')).find(({ id }) => id === before.id)
     expect(old?.state).toBe('lost')
   }, 90_000)
 

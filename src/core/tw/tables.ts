@@ -1,4 +1,4 @@
-import { ADMISSION_TABLES } from './nodes/admission.ts'
+import { NODE_TABLES } from './nodes/tables.ts'
 import { OP_TABLES } from './ops/op-row.ts'
 
 /**
@@ -47,7 +47,7 @@ export const TW_TABLES: readonly string[] = [
   `CREATE TABLE tw_node_use (
     node TEXT PRIMARY KEY, cpu_milli INTEGER NOT NULL, memory_bytes INTEGER NOT NULL, tasks INTEGER NOT NULL
   ) WITHOUT ROWID`,
-  ...ADMISSION_TABLES,
+  ...NODE_TABLES,
   `CREATE TABLE tw_drain (
     node TEXT PRIMARY KEY, deadline_at INTEGER, reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL,
     started_at INTEGER NOT NULL, finished_at INTEGER

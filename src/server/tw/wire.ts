@@ -10,8 +10,7 @@ import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
 export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNullable<Wiring['plannedActions']>[string]): Wiring {
-  const since = host.now()
-  const soft = (): TwSoft => ({ beats: hub.beats, since })
+  const soft = (): TwSoft => ({ beats: hub.beats, looks: hub.looks })
   return {
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
     plannedActions: { [nodeToken.name]: nodeTokenAction },

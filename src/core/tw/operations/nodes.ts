@@ -21,14 +21,9 @@ export const nodeJoin = defineCommand({
   role: 'admin',
   input: z.object({
     identity: nodeIdentitySchema,
-    /** the server sees another agent of this name alive */
-    isClaimed: z.boolean().default(false),
   }),
   output: z.object({ node: z.string() }),
-  decide: (db, { identity, isClaimed }) => {
-    const row = nodeRow(db, identity.node)
-    if (isClaimed && row && row.boot_id !== identity.bootId)
-      return refuse('TW_NODE_CLAIMED', `the node ${identity.node} is run by the agent with pid ${row.pid}`)
+  decide: (db, { identity }) => {
     return { entries: isJoined(db, identity) ? [] : [nodeJoined.of(identity)], reply: () => ({ node: identity.node }) }
   },
 })
@@ -37,7 +32,13 @@ export const tasksReport = defineCommand({
   name: 'tw.tasks.report',
   summary: 'Say what an agent saw of its tasks, where it is news.',
   role: 'admin',
-  input: z.object({ node: z.string(), bootId: z.string(), tasks: z.array(taskReportSchema) }),
+  input: z.object({
+    node: z.string(),
+    bootId: z.string(),
+    instance: z.int().optional(),
+    seq: z.int().optional(),
+    tasks: z.array(taskReportSchema),
+  }),
   output: z.object({ tasks: z.int() }),
   decide: (db, input) => {
     if (!nodeRow(db, input.node)) return unknownNode(input.node)

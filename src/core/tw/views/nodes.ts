@@ -27,14 +27,14 @@ export interface NodeView {
 }
 
 /** Every node by name. With `soft` (in the server) it also says who is suspect. */
-export function nodesView(db: ReadDb, now?: number, soft?: TwSoft): NodeView[] {
+export function nodesView(db: ReadDb, soft?: TwSoft): NodeView[] {
   const use = new Map(db.all<NodeUseRow>('SELECT * FROM tw_node_use').map((row) => [row.node, row]))
   const drains = new Map(db.all<DrainRow>('SELECT * FROM tw_drain').map((row) => [row.node, row]))
   return db.all<NodeRow>('SELECT * FROM tw_node ORDER BY name').map((row) => {
     const used = use.get(row.name)
     const drain = drains.get(row.name)
     const beat = soft?.beats.get(row.name)
-    const silentMs = beat && now !== undefined ? Math.max(0, now - beat.at) : null
+    const silentMs = beat === undefined ? null : Math.floor(beat.ageMs)
     return {
       node: row.name,
       state: row.state === 'ready' && silentMs !== null && silentMs >= SUSPECT_MS ? 'suspect' : row.state,
