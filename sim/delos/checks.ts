@@ -1,8 +1,6 @@
 import type { Accepted } from '../../src/core/delos/paxos/messages.ts'
+import { Violation } from '../violation.ts'
 import type { SimServer } from './server.ts'
-
-/** Ends a run: what must never happen did. */
-export class Violation extends Error {}
 
 export interface Chosen {
   name: string

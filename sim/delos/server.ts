@@ -9,7 +9,7 @@ import { createReplica, leaseHolds, step, type Replica } from '../../src/core/de
 import type { Rules } from '../../src/core/delos/paxos/rules.ts'
 import type { Checks } from './checks.ts'
 import { Disk } from './disk.ts'
-import type { EventQueue } from './event-queue.ts'
+import type { EventQueue } from '../event-queue.ts'
 import type { KvNode } from './kv/node.ts'
 import type { Mutant } from './mutants.ts'
 import type { Network } from './network.ts'

@@ -4,11 +4,13 @@ import { LAN } from '../../src/core/delos/paxos/config.ts'
 import type { Accepted } from '../../src/core/delos/paxos/messages.ts'
 import type { Rules } from '../../src/core/delos/paxos/rules.ts'
 import { REGISTER, checkLinearizable, simplifyRegister } from '../check/linearizability.ts'
-import { Checks, Violation } from './checks.ts'
+import { Violation } from '../violation.ts'
+import { Checks } from './checks.ts'
 import { Client, type KeyedOperation } from './client.ts'
 import { KV_MUTANTS } from './kv/kv-mutants.ts'
 import { KvWorld } from './kv/kv-world.ts'
-import { EventQueue } from './event-queue.ts'
+import { EventQueue } from '../event-queue.ts'
+import { Trace } from '../trace.ts'
 import { MUTANTS, rulesOf, type Mutant } from './mutants.ts'
 import { Nemesis } from './nemesis.ts'
 import { Network } from './network.ts'
@@ -49,7 +51,7 @@ export class World implements ServerHost {
   readonly #clients: readonly { next(): void; readonly finished: number }[]
   readonly kv: KvWorld | null
   readonly #nemesis: Nemesis
-  #hash = 0x811c9dc5
+  readonly #trace = new Trace()
   #value = 0
   #isCalm = false
   #undecided = 0
@@ -86,12 +88,9 @@ export class World implements ServerHost {
     return server
   }
 
-  /** Mixes what happened into the trace (FNV-1a over numbers). */
+  /** Mixes what happened into the trace. */
   note(kind: string, value: number): void {
-    let hash = this.#hash
-    for (let i = 0; i < kind.length; i += 3) hash = Math.imul(hash ^ kind.charCodeAt(i), 0x01000193)
-    hash = Math.imul(hash ^ value, 0x01000193)
-    this.#hash = Math.imul(hash ^ Math.floor(this.queue.now * 1000), 0x01000193)
+    this.#trace.note(kind, value, this.queue.now)
   }
 
   noteCommit(server: SimServer, loglet: number, entry: Accepted): void {
@@ -180,7 +179,7 @@ export class World implements ServerHost {
       seed,
       ok: violation === null,
       violation,
-      traceHash: (this.#hash >>> 0).toString(16).padStart(8, '0'),
+      traceHash: this.#trace.hash,
       operations: this.kv?.history.length ?? this.history.length,
       commits: this.checks.commits,
       elections: this.elections,

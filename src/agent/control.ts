@@ -1,9 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { dirname, join } from 'node:path'
-import { runBeside } from './exec/beside.ts'
+import { runSession } from './exec/session.ts'
 import { MusterError, refuse } from '../core/kernel/errors.ts'
 import { readLogs, type LogQuery } from './log-reader.ts'
+import { runBeside } from './run-beside.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { Task } from './task.ts'
 
@@ -20,7 +21,8 @@ export interface ControlHost {
 /**
  * The agent's own HTTP API on a Unix socket (0600), for the CLI on this machine and for the server:
  * `GET /status`, `GET /logs?task=&stream=&n=&since=&grep=&follow=1` (NDJSON), `GET /exec?task=`, `POST /stop-all`,
- * `POST /run?task=&word=&size=` (frames, `exec-frames.ts`), `POST /task/ID/restart`, `POST /task/ID/signal?signal=`. Errors have the form of every error of muster: `{error: {code, message, …}}`.
+ * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`, `POST /task/ID/run` (`run-beside.ts`), `POST /run?task=&word=&size=` (`exec/session.ts`).
+ * Errors have the form of every error of muster: `{error: {code, message, …}}`.
  */
 export async function serveControl(host: ControlHost): Promise<Server> {
   mkdirSync(dirname(host.socket), { recursive: true, mode: 0o700 })
@@ -42,10 +44,14 @@ export async function serveControl(host: ControlHost): Promise<Server> {
 async function handle(host: ControlHost, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(incoming.url ?? '/', 'http://agent')
   const route = `${incoming.method} ${url.pathname}`
-  const action = /^POST \/task\/([^/]+)\/(restart|signal|stop)$/.exec(route)
+  const action = /^POST \/task\/([^/]+)\/(restart|signal|stop|run)$/.exec(route)
   if (action) {
     const task = host.supervisor.find(decodeURIComponent(action[1] ?? ''))
     if (task === undefined) throw refuse('TW_TASK_UNKNOWN', `No task ${decodeURIComponent(action[1] ?? '')} on this node.`)
+    if (action[2] === 'run') {
+      if (task.process === null) throw refuse('UNAVAILABLE', `${task.desired.task} has no process now.`)
+      return runBeside(task.enter(), incoming, response)
+    }
     if (action[2] === 'restart') task.restart()
     else if (action[2] === 'stop') task.stop()
     else if (!task.signal(url.searchParams.get('signal') ?? 'SIGHUP'))
@@ -64,7 +70,7 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
       const words = url.searchParams.getAll('word')
       const size = url.searchParams.get('size')
       const terminal = size === null ? null : (JSON.parse(size) as [number, number]).map(Math.trunc)
-      return runBeside(
+      return runSession(
         {
           argv: [...argv, ...(words.length > 0 ? words : ['/bin/sh'])],
           env: terminal === null ? env : { ...env, TERM: 'xterm-256color' },

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { PARTS } from '../../../sim/parts.ts'
+import { PARTS } from '../../../sim/delos/parts.ts'
 import { runSeeds } from '../../../sim/pool.ts'
 import type { KillReport } from '../../soak/delos-kill.ts'
 import type { Figure } from '../figure.ts'
@@ -19,7 +19,7 @@ export async function* lost(): AsyncGenerator<Figure> {
   for (const { options, share } of PARTS) {
     const count = Math.ceil(SEEDS * share)
     const pool = { processes, isTimeOver: () => false, onViolation: () => (violations += 1) }
-    seeds += (await runSeeds({ options: { ...options, mutant: null }, from: 1, count }, pool)).length
+    seeds += (await runSeeds({ system: 'delos', options: { ...options, mutant: null }, from: 1, count }, pool)).length
     progress(`lost: ${seeds} of about ${SEEDS} seeds, ${violations} violations`)
   }
   yield figure(`seeds in which something acknowledged was lost, doubled or reordered, of ${seeds}`, violations, '', '<=', 0)

@@ -2,7 +2,7 @@ import type { KvCommand } from '../../../src/core/delos/kv/command.ts'
 import { isRpcError } from '../../../src/core/delos/kv/errors.ts'
 import type { KvChanges } from '../../../src/core/delos/kv/rows.ts'
 import type { Version } from '../../../src/core/delos/kv/version.ts'
-import { Violation } from '../checks.ts'
+import { Violation } from '../../violation.ts'
 import type { World } from '../world.ts'
 import { SECOND_MS, type KvNode } from './node.ts'
 

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../../../src/core/kernel/json.ts'
 import type { Accepted } from '../../../src/core/delos/paxos/messages.ts'
 import { successionProblem, type RegisterValue } from '../../../src/core/delos/virtual-log/value.ts'
-import { Violation } from '../checks.ts'
+import { Violation } from '../../violation.ts'
 import type { Entry } from './entry.ts'
 import type { QuorumPart } from './quorum-part.ts'
 import type { VlogServer } from './server.ts'

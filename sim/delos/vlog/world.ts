@@ -7,9 +7,10 @@ import { EMPTY_REGISTER } from '../../../src/core/delos/virtual-log/register-con
 import type { VirtualLogRules } from '../../../src/core/delos/virtual-log/rules.ts'
 import { presentServers, type RegisterValue } from '../../../src/core/delos/virtual-log/value.ts'
 import { REGISTER, checkLinearizable, simplifyRegister } from '../../check/linearizability.ts'
-import { Violation } from '../checks.ts'
+import { Violation } from '../../violation.ts'
 import type { KeyedOperation } from '../client.ts'
-import { EventQueue } from '../event-queue.ts'
+import { EventQueue } from '../../event-queue.ts'
+import { Trace } from '../../trace.ts'
 import { Network } from '../network.ts'
 import { CLIENTS, KEYS, OPERATIONS_PER_CLIENT, type SimOptions, type SimResult } from '../options.ts'
 import { VlogChecks } from './checks.ts'
@@ -47,7 +48,7 @@ export class VlogWorld {
   readonly #prng: Prng
   readonly #clients: VlogClient[]
   readonly #nemesis: VlogNemesis
-  #hash = 0x811c9dc5
+  readonly #trace = new Trace()
   #value = 0
   #isCalm = false
   #undecided = 0
@@ -101,12 +102,9 @@ export class VlogWorld {
     return guardOf(this, value, intent)
   }
 
-  /** Mixes what happened into the trace (FNV-1a over numbers). */
+  /** Mixes what happened into the trace. */
   note(kind: string, value: number): void {
-    let hash = this.#hash
-    for (let i = 0; i < kind.length; i += 3) hash = Math.imul(hash ^ kind.charCodeAt(i), 0x01000193)
-    hash = Math.imul(hash ^ value, 0x01000193)
-    this.#hash = Math.imul(hash ^ Math.floor(this.queue.now * 1000), 0x01000193)
+    this.#trace.note(kind, value, this.queue.now)
   }
 
   noteOutcome(kind: string): void {
@@ -163,7 +161,7 @@ export class VlogWorld {
       seed: this.#options.seed,
       ok: violation === null,
       violation,
-      traceHash: (this.#hash >>> 0).toString(16).padStart(8, '0'),
+      traceHash: this.#trace.hash,
       operations: this.history.length,
       commits: this.checks.commits,
       elections: this.elections,

@@ -1,6 +1,6 @@
 import type { Prng } from '../../../src/core/kernel/prng.ts'
 import type { Batch, Message } from '../../../src/core/delos/paxos/messages.ts'
-import type { EventQueue } from '../event-queue.ts'
+import type { EventQueue } from '../../event-queue.ts'
 import { wayMs, type Places } from './places.ts'
 
 /** Of each server's way out: 10 Gbit/s. */

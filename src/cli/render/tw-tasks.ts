@@ -13,10 +13,10 @@ export interface Blocked {
   why: string
 }
 
-export function renderTasks(view: View, data: { tasks: readonly TaskView[]; blocked: Record<string, Blocked>; nowMs: number }): string {
-  const text = table(
+export function taskTable(view: View, tasks: readonly TaskView[], nowMs: number): string {
+  return table(
     view,
-    data.tasks,
+    tasks,
     [
       { title: 'task', cell: (task) => task.task },
       { title: 'state', cell: (task) => taskState(view, task) },
@@ -24,7 +24,7 @@ export function renderTasks(view: View, data: { tasks: readonly TaskView[]; bloc
       { title: 'region', cell: (task) => task.region },
       { title: 'version', cell: (task) => `v${task.version}${task.arm === 'canary' ? ' canary' : ''}` },
       { title: 'release', cell: (task) => task.release ?? '-', isWide: true },
-      { title: 'age', cell: (task) => ago(task.startedAtMs ?? task.placedAtMs, data.nowMs), align: 'right' },
+      { title: 'age', cell: (task) => ago(task.startedAtMs ?? task.placedAtMs, nowMs), align: 'right' },
       { title: 'restarts', cell: (task) => task.restarts, align: 'right' },
       { title: 'cpu', cell: (task) => cpuText(task.cpuMilli), align: 'right', isWide: true },
       { title: 'memory', cell: (task) => formatSize(task.memoryBytes), align: 'right', isWide: true },
@@ -35,6 +35,10 @@ export function renderTasks(view: View, data: { tasks: readonly TaskView[]; bloc
     ],
     'No tasks run.',
   )
+}
+
+export function renderTasks(view: View, data: { tasks: readonly TaskView[]; blocked: Record<string, Blocked>; nowMs: number }): string {
+  const text = taskTable(view, data.tasks, data.nowMs)
   const blocked = Object.entries(data.blocked).map(
     ([group, it]) => `${mark(view, 'warn', `${group}: ${count(it.count, 'task')} without a place`)}. ${it.why}`,
   )

@@ -6,7 +6,7 @@ import { packageRoot } from '../../platform/spawn.ts'
 
 export default class TwInit extends MusterCommand {
   static override summary = 'Print a commented job file to start from.'
-  static override args = { template: Args.string({ description: 'which one: service, batch', default: 'service' }) }
+  static override args = { template: Args.string({ description: 'which one: service, batch, leader', default: 'service' }) }
   static override examples = ['<%= config.bin %> tw init > job.yaml', '<%= config.bin %> tw init batch > job.yaml']
 
   async run(): Promise<void> {
@@ -18,11 +18,8 @@ export default class TwInit extends MusterCommand {
     const name = args.template ?? 'service'
     if (!names.includes(name))
       throw new MusterError('NOT_FOUND', `there is no template ${name}`, { hint: `There are ${names.join(', ')}.` })
-    // The example runs as it is: its folder is the service that comes with muster.
-    const text = readFileSync(join(folder, `${name}.yaml`), 'utf8').replace(
-      '/path/to/templates/services/hello',
-      join(packageRoot(), 'templates', 'services', 'hello'),
-    )
+    // The example runs as it is: its folder is a service that comes with muster.
+    const text = readFileSync(join(folder, `${name}.yaml`), 'utf8').replace('/path/to/templates', join(packageRoot(), 'templates'))
     await this.answer('tw.init', { template: name, text }, (data) => data.text.trimEnd())
   }
 }

@@ -17,6 +17,8 @@ export default class TwPs extends WatchQueryCommand<typeof operation> {
       options: ['placed', 'starting', 'running', 'stopping', 'stopped', 'complete', 'failed', 'lost'],
     }),
     label: Flags.string({ char: 'l', description: 'only tasks with this label', multiple: true, helpValue: 'KEY=VALUE' }),
+    limit: Flags.integer({ description: 'most tasks of one answer', min: 1, max: 10_000, helpValue: 'N' }),
+    after: Flags.string({ description: 'the page behind this one, as the answer before names it', helpValue: 'CURSOR' }),
   }
   static override examples = [
     '<%= config.bin %> tw ps',
@@ -26,7 +28,8 @@ export default class TwPs extends WatchQueryCommand<typeof operation> {
   ]
 
   input({ args, flags }: Parsed<typeof TwPs>): InputOf<typeof operation> {
-    return defined({ job: args.job, isAll: flags.all ?? false, node: flags.node, state: flags.state, labels: labelsOf(flags.label) })
+    const { node, state, limit, after } = flags
+    return defined({ job: args.job, isAll: flags.all ?? false, node, state, labels: labelsOf(flags.label), limit, after })
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {

@@ -27,13 +27,13 @@ export function placesOf(host: ServerHost, target: string): TaskPlace[] {
 }
 
 /** One request to an agent's control socket, which is on the machine of the server that the agent talks to. */
-export function askAgent(host: ServerHost, node: string, path: string, method = 'GET'): Promise<IncomingMessage> {
+export function askAgent(host: ServerHost, node: string, path: string, method = 'GET', body?: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const sent = host.askAgent(node, { path, method }, (response) => {
       if (response.statusCode === 200) resolve(response)
       else textOf(response).then((text) => reject(refuse('UNAVAILABLE', `agent ${node}: ${text.slice(0, 300)}`)), reject)
     })
     sent.on('error', (error) => reject(refuse('UNAVAILABLE', `agent ${node} does not answer: ${error.message}`, { cause: error })))
-    sent.end()
+    sent.end(body)
   })
 }

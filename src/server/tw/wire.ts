@@ -1,16 +1,18 @@
 import { nodeToken } from '../../core/tw/operations.ts'
-import type { TwSoft } from '../../core/tw/queries.ts'
+import type { OpView, TwSoft } from '../../core/tw/queries.ts'
 import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
 import type { AgentHub } from './agents.ts'
 import { textOf } from '../../platform/streams.ts'
 import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
+import { createConsentLoop, type ConsentLoop } from './consent.ts'
 import { execRoutes } from './exec.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
 export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNullable<Wiring['plannedActions']>[string]): Wiring {
   const soft = (): TwSoft => ({ beats: hub.beats, looks: hub.looks })
+  const consent = createConsentLoop(host)
   return {
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
     plannedActions: { [nodeToken.name]: nodeTokenAction },
@@ -26,10 +28,24 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
         return { task: place.task, node: place.node }
       },
     },
+    answered: {
+      'tw.op.list': (_input, { ops }: { ops: OpView[] }) => ops.forEach((op) => nameTrouble(op, consent)),
+      'tw.op.show': (_input, op: OpView) => nameTrouble(op, consent),
+    },
     routes: (app) => {
       logRoutes(app, host)
       execRoutes(app, host)
     },
-    stop: async () => hub.stop(),
+    start: async () => consent.start(),
+    stop: async () => {
+      consent.stop()
+      hub.stop()
+    },
   }
+}
+
+/** Whoever waits for an application also reads why it does not answer. */
+function nameTrouble(op: OpView, consent: ConsentLoop): void {
+  const trouble = op.state === 'asked' ? consent.troubleOf(op.job, op.group) : ''
+  if (trouble !== '') op.waitsFor = `${op.waitsFor}: ${trouble}`
 }

@@ -64,7 +64,7 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     const ask = async () => {
       const [show, ps] = await Promise.all([
         this.client.call<JobShown>('tw.job.show', { job: run.job }),
-        this.client.call<{ tasks: TaskView[] }>('tw.ps', { job: run.job, isAll: true }),
+        this.client.call<{ tasks: TaskView[] }>('tw.ps', { job: run.job, isAll: true, state: 'complete', limit: 10_000 }),
       ])
       return { data: { show: show.data, tasks: ps.data.tasks }, position: show.position }
     }

@@ -7,11 +7,16 @@ export default class TwNodeLs extends WatchQueryCommand<typeof operation> {
   static override operation = operation
   static override watches = ['tw.']
   static override summary = 'List the nodes: state, tasks, what is reserved.'
-  static override flags = { lost: Flags.boolean({ description: 'only lost ones' }) }
+  static override flags = {
+    lost: Flags.boolean({ description: 'only lost ones' }),
+    region: Flags.string({ description: 'only of this region', helpValue: 'NAME' }),
+    limit: Flags.integer({ description: 'most nodes of one answer', min: 1, max: 10_000, helpValue: 'N' }),
+    after: Flags.string({ description: 'the page behind the node of this name', helpValue: 'NAME' }),
+  }
   static override examples = ['<%= config.bin %> tw node ls', '<%= config.bin %> tw node ls --lost -o wide']
 
   input({ flags }: Parsed<typeof TwNodeLs>): InputOf<typeof operation> {
-    return defined({ isLost: flags.lost })
+    return defined({ isLost: flags.lost, region: flags.region, limit: flags.limit, after: flags.after })
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {

@@ -38,6 +38,22 @@ export const TW_ERRORS = defineErrors({
     hint: 'Use another service name; see `muster tw mesh ls`.',
   },
   TW_DRAIN_WONT_FIT: { exit: 5, what: 'What runs on the node does not fit elsewhere.', hint: 'Add a node, scale down, or use --force.' },
+  TW_OP_UNKNOWN: { exit: 3, what: 'No planned change of that number.', hint: 'List them with `muster tw op ls`.' },
+  TW_CONSENT_WAIT: {
+    exit: 6,
+    what: 'A planned change waits for the word of the application whose task it is.',
+    hint: 'See its endpoint with `muster tw op show OP`; say yes in its place with `muster tw op allow OP`.',
+  },
+  TW_BUDGET_WAIT: {
+    exit: 6,
+    what: 'A planned change waits because as many tasks of the group are unavailable as may be.',
+    hint: 'See which with `muster tw ps JOB`; raise max_unavailable, or force it with `muster tw op force OP`.',
+  },
+  TW_NO_SURGE_CAPACITY: {
+    exit: 6,
+    what: 'No task of the group may be unavailable, and there is no room for one more beside them.',
+    hint: 'Add a node, lower what tasks reserve, or set max_unavailable to at least 1.',
+  },
   TW_NO_CAPACITY: { exit: 6, what: 'No node has room for the task now.', hint: 'See why with `muster tw explain`.' },
   TW_NO_FEASIBLE_NODE: { exit: 6, what: 'No node could ever hold the task.', hint: 'See why with `muster tw explain`.' },
   TW_COMPOSE_INVALID: { exit: 2, what: 'The compose file cannot be imported.', hint: 'See file:line:column in the message.' },

@@ -3,8 +3,8 @@ import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import type { Db } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { nodeRow } from '../rows.ts'
-import { liveOnNode } from '../tasks/read.ts'
-import { changeTask, endTask, openNodeUse } from '../tasks/write.ts'
+import { openLoad } from '../tasks/load.ts'
+import { loseTasks } from '../tasks/write.ts'
 import { because, note } from './marks.ts'
 
 export const nodeIdentitySchema = z.object({
@@ -45,21 +45,13 @@ export const nodeJoined = defineEntry({
       meta.at,
       meta.at,
     )
-    openNodeUse(db, body.node)
+    openLoad(db, body.node)
   },
 })
 
 function giveUp(db: Db, node: string, meta: EntryMeta): void {
   db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name = ?", meta.at, node)
-  for (const task of liveOnNode(db, node)) {
-    changeTask(db, task.id, {
-      want: 'stop',
-      stop_position: task.stop_position ?? meta.position,
-      stop_at: task.stop_at ?? meta.at,
-      stop_cause: task.stop_cause ?? 'node lost',
-    })
-    endTask(db, task, task.want === 'stop' ? 'stopped' : 'lost', `node ${node} lost`, meta)
-  }
+  loseTasks(db, node, `node ${node} lost`, meta)
 }
 
 /** Silent for too long: its tasks are given up and replaced. Should it return, they are stopped there. */

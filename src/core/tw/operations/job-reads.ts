@@ -29,9 +29,17 @@ const diffSchema = z.array(z.object({ path: z.string(), before: z.string().nulla
 export const jobList = defineQuery({
   name: 'tw.job.list',
   summary: 'List the jobs.',
-  input: z.object({ isAll: z.boolean().default(true) }),
+  input: z.object({
+    isAll: z.boolean().default(true),
+    /** the last name of the page before */
+    after: z.string().default(''),
+    limit: z.int().min(1).max(10_000).default(1000),
+  }),
   output: z.array(statusSchema),
-  answer: (db) => db.all<Pick<JobRow, 'name'>>('SELECT name FROM tw_job ORDER BY name').flatMap((row) => jobStatus(db, row.name) ?? []),
+  answer: (db, { after, limit }) =>
+    db
+      .all<Pick<JobRow, 'name'>>('SELECT name FROM tw_job WHERE name > ? ORDER BY name LIMIT ?', after, limit)
+      .flatMap((row) => jobStatus(db, row.name) ?? []),
 })
 
 export const jobShow = defineQuery({

@@ -49,9 +49,17 @@ export const tasksReport = defineCommand({
 export const nodeList = defineQuery({
   name: 'tw.node.list',
   summary: 'List the nodes.',
-  input: z.object({ isLost: z.boolean().optional() }),
+  input: z.object({
+    isLost: z.boolean().optional(),
+    region: z.string().optional(),
+    /** `ZONE/RACK` */
+    rack: z.string().optional(),
+    /** the last name of the page before */
+    after: z.string().default(''),
+    limit: z.int().min(1).max(10_000).default(1000),
+  }),
   output: z.array(nodeSchema),
-  answer: (db, input) => nodesView(db).filter((node) => !input.isLost || node.state === 'lost'),
+  answer: (db, input) => nodesView(db, undefined, input),
 })
 
 export const nodeShow = defineQuery({
@@ -72,7 +80,7 @@ export const nodeShow = defineQuery({
       .nullable(),
   }),
   answer: (db, input) => {
-    const node = nodesView(db).find((candidate) => candidate.node === input.node)
+    const [node] = nodesView(db, undefined, { name: input.node })
     if (!node) return unknownNode(input.node)
     const drain = db.get<DrainRow>('SELECT * FROM tw_drain WHERE node = ?', input.node)
     return {

@@ -4,7 +4,10 @@ import { refuse } from '../../kernel/errors.ts'
 import { groupSpecOf, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { blockedOf, nodeLine, taskLines, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
-import { findTask, parseTarget, taskEvents, tasksBySelector, taskViews } from '../views/tasks.ts'
+import { taskEvents } from '../tasks/events.ts'
+import { pendingJobs } from '../views/group-counts.ts'
+import { taskPage } from '../views/task-page.ts'
+import { findTask, parseTarget, taskViews } from '../views/tasks.ts'
 import { unknownJob } from './helpers.ts'
 import { blockedSchema, eventSchema, taskSchema } from './schemas.ts'
 
@@ -19,9 +22,14 @@ export const ps = defineQuery({
     service: z.string().optional(),
     state: z.string().optional(),
     labels: z.record(z.string(), z.string()).optional(),
+    /** the `next` of the page before */
+    after: z.string().optional(),
+    limit: z.int().min(1).max(10_000).default(1000),
   }),
   output: z.object({
     tasks: z.array(taskSchema),
+    /** where the next page begins; null: this is the last one */
+    next: z.string().nullable(),
     /** tasks without a place, by group: `web/api` */
     blocked: z.record(z.string(), z.object({ count: z.int(), code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']), why: z.string() })),
     nowMs: z.number(),
@@ -32,14 +40,13 @@ export const ps = defineQuery({
       return refuse('USAGE', `"${input.job}" is not a job, JOB/GROUP or JOB/GROUP[INDEX]`)
     const target: { job?: string; group?: string; index?: number } = parsed !== null && 'job' in parsed ? parsed : {}
     if (target.job !== undefined && !jobRow(db, target.job)) return unknownJob(target.job)
-    const { node, region, service, labels, isAll } = input
-    const tasks = tasksBySelector(db, { ...target, node, region, service, labels, isAll }).filter(
-      (task) => input.state === undefined || task.state === input.state,
-    )
-    const hasFilter = [node, region, service, input.state, labels].some((part) => part !== undefined)
-    const blocked = hasFilter ? [] : blockedOf(db, target.job ?? null, ctx.now)
+    const { node, region, service, state, labels, isAll, after, limit } = input
+    const page = taskPage(db, { ...target, node, region, service, state, labels, isAll }, after, limit)
+    if (page === null) return refuse('USAGE', `"${after}" is not the \`next\` of a page of tasks`)
+    const isPart = [node, region, service, state, labels, after].some((part) => part !== undefined)
+    const blocked = isPart ? [] : pendingJobs(db, target.job).flatMap((job) => blockedOf(db, job, ctx.now))
     const byGroup = blocked.map((it) => [`${it.job}/${it.group}`, { count: it.tasks.length, code: it.code, why: it.why }] as const)
-    return { tasks, blocked: Object.fromEntries(byGroup), nowMs: ctx.now }
+    return { ...page, blocked: Object.fromEntries(byGroup), nowMs: ctx.now }
   },
 })
 
@@ -55,7 +62,7 @@ export const taskShow = defineQuery({
     const [task] = row ? taskViews(db, [row]) : []
     if (!row || !task) return unknownTask(input.task)
     const group = groupSpecOf(specOf(db, row.job, row.version), row.grp)
-    return { task, why: row.why, command: group?.container.command ?? [], events: taskEvents(db, row.id), nowMs: ctx.now }
+    return { task, why: row.why, command: group?.container.command ?? [], events: taskEvents(db, row), nowMs: ctx.now }
   },
 })
 
@@ -111,7 +118,7 @@ export const explain = defineQuery({
       isFine: blocked.length === 0 && (named ? named.state === 'running' : !missing && status.state === 'running'),
       blocked: named && named.is_terminal === 0 ? [] : blocked,
       lines,
-      tasks: rows.map((row) => ({ task: taskName(row), lines: taskLines(row, ctx.now), events: named ? taskEvents(db, row.id) : [] })),
+      tasks: rows.map((row) => ({ task: taskName(row), lines: taskLines(row, ctx.now), events: named ? taskEvents(db, row) : [] })),
       nowMs: ctx.now,
     }
   },

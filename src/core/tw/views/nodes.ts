@@ -26,12 +26,35 @@ export interface NodeView {
   attributes: Record<string, string>
 }
 
-/** Every node by name. With `soft` (in the server) it also says who is suspect. */
-export function nodesView(db: ReadDb, soft?: TwSoft): NodeView[] {
-  const use = new Map(db.all<NodeUseRow>('SELECT * FROM tw_node_use').map((row) => [row.node, row]))
+/** Which nodes, and how many of them. */
+export interface NodeSelector {
+  name?: string | undefined
+  isLost?: boolean | undefined
+  region?: string | undefined
+  /** `ZONE/RACK` */
+  rack?: string | undefined
+  /** only names behind this one */
+  after?: string | undefined
+  limit?: number | undefined
+}
+
+/** Nodes by name: every one, or those of the selector. With `soft` (in the server) it also says who is suspect. */
+export function nodesView(db: ReadDb, soft?: TwSoft, selector: NodeSelector = {}): NodeView[] {
   const drains = new Map(db.all<DrainRow>('SELECT * FROM tw_drain').map((row) => [row.node, row]))
-  return db.all<NodeRow>('SELECT * FROM tw_node ORDER BY name').map((row) => {
-    const used = use.get(row.name)
+  const where: string[] = ['name > ?']
+  const params: (string | number)[] = [selector.after ?? '']
+  const add = (sql: string, value: string | undefined): void => {
+    if (value === undefined) return
+    where.push(sql)
+    params.push(value)
+  }
+  add('name = ?', selector.name)
+  add('state = ?', selector.isLost ? 'lost' : undefined)
+  add('region = ?', selector.region)
+  add("zone || '/' || rack = ?", selector.rack)
+  const sql = `SELECT * FROM tw_node WHERE ${where.join(' AND ')} ORDER BY name LIMIT ?`
+  return db.all<NodeRow>(sql, ...params, selector.limit ?? -1).map((row) => {
+    const used = db.get<NodeUseRow>('SELECT * FROM tw_node_use WHERE node = ?', row.name)
     const drain = drains.get(row.name)
     const beat = soft?.beats.get(row.name)
     const silentMs = beat === undefined ? null : Math.floor(beat.ageMs)

@@ -1,5 +1,5 @@
 import type { ReadDb } from '../../contracts/storage.ts'
-import { groupSpecOf, fromJson, specOf, taskName, versionRow, type NodeRow, type TaskRow } from '../rows.ts'
+import { groupSpecOf, fromJson, nodeRow, specOf, taskName, versionRow, type TaskRow } from '../rows.ts'
 import type { JobSpec } from '../job-spec.ts'
 import { idsOnNode, taskRow } from '../tasks/read.ts'
 
@@ -63,7 +63,11 @@ export function tasksBySelector(db: ReadDb, selector: TaskSelector): TaskView[] 
   add('t.version = ?', selector.version)
   if (!selector.isAll) where.push('t.is_terminal = 0')
   const rows = db.all<TaskRow>(`SELECT t.* FROM tw_task t WHERE ${where.join(' AND ')} ORDER BY t.job, t.grp, t.idx, t.id`, ...params)
-  const views = taskViews(db, rows)
+  return selectViews(taskViews(db, rows), selector)
+}
+
+/** Those that meet what only the view knows: service, region, labels. */
+export function selectViews(views: readonly TaskView[], selector: TaskSelector): TaskView[] {
   return views.filter(
     (view) =>
       (selector.service === undefined || view.service === selector.service) &&
@@ -73,11 +77,14 @@ export function tasksBySelector(db: ReadDb, selector: TaskSelector): TaskView[] 
 }
 
 export function taskViews(db: ReadDb, rows: readonly TaskRow[]): TaskView[] {
-  const regions = new Map(db.all<Pick<NodeRow, 'name' | 'region'>>('SELECT name, region FROM tw_node').map((row) => [row.name, row.region]))
+  const regions = new Map<string, string>()
+  for (const { node } of rows) if (!regions.has(node)) regions.set(node, nodeRow(db, node)?.region ?? '')
   const arms = new Map(
-    db
-      .all<{ job: string; grp: string; version: number; arm: string }>('SELECT * FROM tw_arm')
-      .map((row) => [`${row.job}/${row.grp}@${row.version}`, row.arm]),
+    [...new Set(rows.map((row) => row.job))].flatMap((job) =>
+      db
+        .all<{ grp: string; version: number; arm: string }>('SELECT grp, version, arm FROM tw_arm WHERE job = ?', job)
+        .map((row) => [`${job}/${row.grp}@${row.version}`, row.arm] as const),
+    ),
   )
   const specs = new Map<string, { spec: JobSpec; release: string | null }>()
   return rows.map((task) => {
@@ -152,14 +159,4 @@ export function findTask(db: ReadDb, target: string): TaskRow | null {
       parsed.index,
     ) ?? null
   )
-}
-
-export interface TaskEvent {
-  atMs: number
-  position: number
-  text: string
-}
-
-export function taskEvents(db: ReadDb, id: number): TaskEvent[] {
-  return db.all<TaskEvent>('SELECT at AS atMs, position, text FROM tw_task_event WHERE task = ? ORDER BY n', id)
 }

@@ -8,7 +8,7 @@ import { quote } from './isolation.ts'
 import { systemProgram } from './programs.ts'
 
 /** What is run, and where; `terminal`: `[rows, columns]` of one it gets, or null. */
-export interface Beside {
+export interface Session {
   argv: readonly string[]
   env: Record<string, string>
   cwd: string
@@ -22,7 +22,7 @@ const GRACE_MS = 5000
  * Runs a command beside a task for somebody on another machine: frames in, frames out (`exec-frames.ts`), until it ends or the caller goes
  * away. A terminal is made by util-linux's `script`, since Node has none. Throws UNAVAILABLE where that is missing, before anything runs.
  */
-export async function runBeside({ argv, env, cwd, terminal }: Beside, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function runSession({ argv, env, cwd, terminal }: Session, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const [program = '', ...words] = terminal === null ? argv : inTerminal(argv, terminal)
   const child = spawn(program, words, { env, cwd, stdio: 'pipe', detached: true })
   const ended = new Promise<number>((resolve) => {

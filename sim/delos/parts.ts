@@ -1,4 +1,4 @@
-import type { SimOptions } from './delos/options.ts'
+import type { SimOptions } from './options.ts'
 
 interface Part {
   options: Omit<SimOptions, 'seed' | 'mutant'> & { scenario: 'log' | 'kv' | 'vlog' }

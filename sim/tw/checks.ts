@@ -1,0 +1,270 @@
+import type { Entry } from '../../src/core/contracts/entry.ts'
+import type { TaskReport } from '../../src/core/contracts/node.ts'
+import type { ReadDb } from '../../src/core/contracts/storage.ts'
+import { amountOf, type GroupSpec } from '../../src/core/tw/job-spec.ts'
+import { armRows, fromJson, groupSpecOf, isReady, jobRow, specOf, taskName, type NodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
+import { liveOnNode, liveTasks, taskRow } from '../../src/core/tw/tasks/read.ts'
+import { massLossMax } from '../../src/core/tw/nodes/loss.ts'
+import { Violation } from '../violation.ts'
+import type { Machine, Process } from './machine.ts'
+import type { TwWorld } from './world.ts'
+
+/** Silent for less than this, a node is not lost, whatever clocks say, ms. */
+const SILENT_MS_MIN = 9000
+/** The mass-loss guard looks at nodes that fell silent within so long, ms. */
+const MASS_LOSS_MS = 30_000
+
+type Bodies = {
+  'tw.TasksPlaced': { job: string; group: string; version: number; tasks: { index: number; node: string }[] }
+  'tw.NodeLost': { node: string }
+  'tw.DrainFinished': { node: string; isComplete: boolean }
+}
+
+/** What is looked at from outside, after every entry and every start of a process, with the eyes of nobody in the fleet. */
+export class Checks {
+  readonly #world: TwWorld
+  /** tasks of the entry that is about to be applied, as they are before it */
+  #before: TaskRow[] = []
+  /** time each node was last heard by the server that leads, true time in ms */
+  readonly heardAt = new Map<string, number>()
+  /** when nodes were given up, true time in ms */
+  #lostAt: number[] = []
+  /** by task: when the newest report that changed it was made, true time in ms */
+  readonly #reportedAt = new Map<number, number>()
+  #report: { madeAt: number; tasks: readonly TaskReport[] } | null = null
+  /** processes that live, by task */
+  readonly #alive = new Map<number, Process>()
+  /** starts so far: `TASK/INCARNATION/ATTEMPT` */
+  readonly #starts = new Set<string>()
+  /** tasks of batch groups that completed: `JOB/GROUP/VERSION/INDEX` */
+  readonly #final = new Map<number, string>()
+  placed = 0
+  lost = 0
+
+  constructor(world: TwWorld) {
+    this.#world = world
+  }
+
+  /** An entry is about to be applied. */
+  before(entry: Entry, db: ReadDb): void {
+    this.#before = tasksOf(entry, db)
+  }
+
+  /** It was. */
+  applied(entry: Entry, db: ReadDb): void {
+    switch (entry.type) {
+      case 'tw.TasksPlaced':
+        this.#placed(entry as Entry<Bodies['tw.TasksPlaced']>, db)
+        break
+      case 'tw.StopTask':
+      case 'tw.OpsProposed':
+      case 'tw.OpAllowed':
+        this.#budget(entry, db)
+        break
+      case 'tw.NodeLost':
+        this.#lost(entry as Entry<Bodies['tw.NodeLost']>, db)
+        break
+      case 'tw.TasksReported':
+        this.#inOrder(db)
+        break
+      case 'tw.DrainFinished':
+        this.#drained(entry as Entry<Bodies['tw.DrainFinished']>)
+        break
+      default:
+    }
+    this.#finalStays(db)
+  }
+
+  /** A report made then is about to be concluded. */
+  reported(madeAt: number, tasks: readonly TaskReport[]): void {
+    this.#report = { madeAt, tasks }
+  }
+
+  started(machine: Machine, process: Process): void {
+    const key = `${process.task}/${process.incarnation}/${process.attempt}`
+    if (this.#starts.has(key)) throw new Violation(`once: ${process.name} #${key} is started again on ${machine.name}`)
+    this.#starts.add(key)
+    const other = this.#alive.get(process.task)
+    if (other !== undefined)
+      throw new Violation(
+        `once: ${process.name} #${process.task} runs as pid ${other.pid} and is started as pid ${process.pid} on ${machine.name}`,
+      )
+    this.#alive.set(process.task, process)
+  }
+
+  ended(_machine: Machine, process: Process): void {
+    this.#alive.delete(process.task)
+  }
+
+  /** I2, I3, I4, I6, I10: what a placement may not break. */
+  #placed({ body, at, position }: Entry<Bodies['tw.TasksPlaced']>, db: ReadDb): void {
+    const { job, group, version } = body
+    const rows = liveTasks(db, job, group)
+    const fresh = rows.filter((task) => task.placed_position === position)
+    this.placed += fresh.length
+    if (fresh.length === 0) return
+    const where = `at ${position}`
+    if (jobRow(db, job)?.state !== 'running') throw new Violation(`stopped: ${job} is stopped and gets tasks ${where}`)
+    for (const node of new Set(fresh.map((task) => task.node))) nodeHolds(db, node, where)
+    const indexes = rows.map((task) => task.idx)
+    const doubled = indexes.find((index, i) => indexes.indexOf(index) !== i)
+    if (doubled !== undefined) throw new Violation(`index: ${job}/${group}[${doubled}] lives twice ${where}`)
+    const spec = groupSpecOf(specOf(db, job, version), group)
+    if (spec === undefined) throw new Violation(`spec: ${job}/${group} has no version ${version} and gets tasks ${where}`)
+    for (const task of fresh) portIsFree(db, task, where)
+    if (this.#world.hasSecondPlanner) return
+    const { total, surgeMax } = boundsOf(db, job, group)
+    const wanted = rows.filter((task) => task.want === 'run').length
+    if (wanted > total + surgeMax)
+      throw new Violation(`count: ${job}/${group} has ${wanted} tasks, more than ${total} and ${surgeMax} of surge, ${where}`)
+    for (const task of fresh) backedOff(db, task, spec, at, where)
+  }
+
+  /**
+   * I1: an available task is stopped or restarted by plan only while enough others stay available; unless an operator or a deadline says so,
+   * which is an entry of its own.
+   */
+  #budget({ type, at, position, actor }: Entry, db: ReadDb): void {
+    if (type === 'tw.StopTask' && !actor.startsWith('controller:tw.reconcile')) return
+    const gone = this.#before.filter((task) => isAvailable(db, task, at)).filter((task) => !isAvailable(db, taskRow(db, task.id), at))
+    for (const [key, tasks] of Map.groupBy(gone, (task) => `${task.job}/${task.grp}`)) {
+      const [first] = tasks
+      if (first === undefined) continue
+      const { total, unavailableMax } = boundsOf(db, first.job, first.grp)
+      const left = liveTasks(db, first.job, first.grp).filter((task) => isAvailable(db, task, at)).length
+      if (left < total - unavailableMax)
+        throw new Violation(
+          `budget: ${tasks.map(taskName).join(', ')} end at ${position} while ${left} of ${total} tasks of ${key} are left and ${unavailableMax} may be missing`,
+        )
+    }
+  }
+
+  /** A node is given up only when it was silent for long enough, and never too many together. */
+  #lost({ body, position }: Entry<Bodies['tw.NodeLost']>, db: ReadDb): void {
+    const { now } = this.#world.queue
+    this.lost += 1
+    const silentMs = now - (this.heardAt.get(body.node) ?? -Infinity)
+    if (silentMs < SILENT_MS_MIN) throw new Violation(`loss: ${body.node} is given up at ${position}, heard ${Math.round(silentMs)} ms ago`)
+    this.#lostAt = [...this.#lostAt.filter((at) => now - at < MASS_LOSS_MS), now]
+    const nodes = db.get<{ n: number }>('SELECT count(*) AS n FROM tw_node')?.n ?? 0
+    if (this.#lostAt.length > massLossMax(nodes))
+      throw new Violation(
+        `mass loss: ${this.#lostAt.length} of ${nodes} nodes are given up within 30 s, lately ${body.node} at ${position}`,
+      )
+  }
+
+  /** A report that was made before another changes nothing that the later one said. */
+  #inOrder(db: ReadDb): void {
+    const report = this.#report
+    this.#report = null
+    if (report === null) return
+    for (const before of this.#before) {
+      const after = taskRow(db, before.id)
+      if (after === undefined) continue
+      const isChanged =
+        before.reported !== after.reported ||
+        before.health !== after.health ||
+        before.pid !== after.pid ||
+        before.restarts !== after.restarts
+      if (!isChanged) continue
+      const last = this.#reportedAt.get(before.id) ?? -Infinity
+      if (report.madeAt < last)
+        throw new Violation(
+          `order: ${taskName(before)} #${before.id} was ${before.reported}, ${before.health} and becomes ${after.reported}, ${after.health} by a report ${Math.round(last - report.madeAt)} ms older`,
+        )
+      this.#reportedAt.set(before.id, report.madeAt)
+    }
+  }
+
+  /** Complete is a drain when the processes are gone. */
+  #drained({ body, position }: Entry<Bodies['tw.DrainFinished']>): void {
+    if (!body.isComplete) return
+    const machine = this.#world.machines.find(({ name }) => name === body.node)
+    if (machine === undefined || machine.isLying) return
+    const [left] = machine.processes.values()
+    if (left !== undefined) throw new Violation(`drain: ${body.node} is drained at ${position} and still runs ${left.name} #${left.task}`)
+  }
+
+  /** What has ended has ended. */
+  #finalStays(db: ReadDb): void {
+    for (const { id } of this.#before) {
+      const task = taskRow(db, id)
+      const was = this.#final.get(id)
+      if (task === undefined) continue
+      if (was !== undefined && task.state !== was) throw new Violation(`final: ${taskName(task)} #${id} was ${was} and is ${task.state}`)
+      if (task.is_terminal === 1) this.#final.set(id, task.state)
+    }
+  }
+}
+
+/** The tasks an entry may change: those it names, or the whole group it is about. */
+function tasksOf(entry: Entry, db: ReadDb): TaskRow[] {
+  const body = entry.body as { ids?: number[]; tasks?: { id?: number }[]; id?: number; job?: string; group?: string }
+  if (body.job !== undefined && body.group !== undefined) return liveTasks(db, body.job, body.group)
+  const ids = body.ids ?? (body.tasks ?? []).flatMap(({ id }) => (id === undefined ? [] : [id]))
+  return [...ids, ...(typeof body.id === 'number' ? [body.id] : [])].flatMap((id) => taskRow(db, id) ?? [])
+}
+
+/** I2, counted anew from the tasks themselves. */
+function nodeHolds(db: ReadDb, node: string, where: string): void {
+  const row = db.get<NodeRow>('SELECT * FROM tw_node WHERE name = ?', node)
+  const tasks = liveOnNode(db, node)
+  const used = { cpu: sum(tasks, 'cpu_milli'), memory: sum(tasks, 'memory_bytes') }
+  if (row === undefined) throw new Violation(`node: ${node} is not known and gets tasks ${where}`)
+  if (used.cpu > row.cpu_milli) throw new Violation(`capacity: ${node} has ${row.cpu_milli}m cpu and ${used.cpu}m are reserved ${where}`)
+  if (used.memory > row.memory_bytes)
+    throw new Violation(`capacity: ${node} has ${row.memory_bytes} bytes of memory and ${used.memory} are reserved ${where}`)
+}
+
+function sum(tasks: readonly TaskRow[], column: 'cpu_milli' | 'memory_bytes'): number {
+  return tasks.reduce((total, task) => total + task[column], 0)
+}
+
+function portIsFree(db: ReadDb, task: TaskRow, where: string): void {
+  const statics = fromJson<number[]>(task.static_ports)
+  if (statics.length === 0) return
+  const others = db.all<TaskRow>(
+    `SELECT t.* FROM tw_task t JOIN tw_node n ON n.name = t.node
+      WHERE n.address = (SELECT address FROM tw_node WHERE name = ?) AND t.is_terminal = 0 AND t.static_ports <> '[]' AND t.id <> ?`,
+    task.node,
+    task.id,
+  )
+  const other = others.find((it) => fromJson<number[]>(it.static_ports).some((port) => statics.includes(port)))
+  if (other !== undefined) throw new Violation(`port: ${taskName(task)} and ${taskName(other)} hold one port on ${task.node} ${where}`)
+}
+
+/** I10: after failures a place comes only when the back-off is over. */
+function backedOff(db: ReadDb, task: TaskRow, spec: GroupSpec, at: number, where: string): void {
+  const failures = db.all<TaskRow>(
+    "SELECT * FROM tw_task WHERE job = ? AND grp = ? AND idx = ? AND version = ? AND state = 'failed' AND ended_at > ?",
+    task.job,
+    task.grp,
+    task.idx,
+    task.version,
+    at - 3_600_000,
+  )
+  if (failures.length === 0) return
+  const { delayMs, factor, maxDelayMs } = spec.reschedule
+  const dueAt = Math.max(...failures.map(({ ended_at }) => ended_at ?? 0)) + Math.min(maxDelayMs, delayMs * factor ** (failures.length - 1))
+  if (at < dueAt) throw new Violation(`back-off: ${taskName(task)} is placed ${dueAt - at} ms too early ${where}`)
+}
+
+/** Serving, for as long as its version asks for. */
+function isAvailable(db: ReadDb, task: TaskRow | undefined, at: number): boolean {
+  if (task === undefined || task.want !== 'run' || !isReady(task) || task.healthy_since === null) return false
+  const minHealthyMs = groupSpecOf(specOf(db, task.job, task.version), task.grp)?.minHealthyMs ?? 0
+  return task.healthy_since + minHealthyMs <= at
+}
+
+/** What a group may have and miss, as its job file says it (amounts of a share: down for what may be missing, up for what may be added). */
+function boundsOf(db: ReadDb, job: string, group: string): { total: number; unavailableMax: number; surgeMax: number } {
+  const arms = armRows(db, job, group).filter(({ count }) => count > 0)
+  const total = arms.reduce((sum, arm) => sum + arm.count, 0)
+  const [first] = arms
+  const spec = first === undefined ? undefined : groupSpecOf(specOf(db, job, first.version), group)
+  if (spec === undefined) return { total, unavailableMax: total, surgeMax: 0 }
+  const hasStatic = Object.values(spec.container.ports).some((port) => port > 0)
+  const surgeMax = hasStatic ? 0 : amountOf(spec.maxSurge, total, 'up')
+  const unavailable = amountOf(spec.maxUnavailable, total, 'down')
+  return { total, surgeMax, unavailableMax: surgeMax === 0 ? Math.max(1, unavailable) : unavailable }
+}

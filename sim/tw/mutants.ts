@@ -1,0 +1,103 @@
+import type { Controller, System } from '../../src/core/contracts/controller.ts'
+import type { EntryDef, Proposal } from '../../src/core/contracts/entry.ts'
+import type { Db, ReadDb, Row, SqlValue } from '../../src/core/contracts/storage.ts'
+import { drainFinished } from '../../src/core/tw/entries/nodes.ts'
+import { stopTask } from '../../src/core/tw/entries/tasks.ts'
+import type { TaskRow } from '../../src/core/tw/rows.ts'
+import type { TwSoft } from '../../src/core/tw/soft.ts'
+import type { Rules } from './rules.ts'
+
+/** A defect planted at a border: around a controller or an entry of the real system, or in a rule of the simulated parts. */
+export interface Mutant {
+  system?: (system: System) => System
+  rules?: Partial<Rules>
+}
+
+type Decide = Controller<TwSoft>['decide']
+
+/** The system with another way to decide for one controller. */
+function deciding(name: string, change: (decide: Decide) => Decide): Mutant {
+  return {
+    system: (system) => ({
+      ...system,
+      controllers: system.controllers.map((it) => (it.name === name ? { ...it, decide: change(it.decide as Decide) } : it)),
+    }),
+  }
+}
+
+/** The system with an entry that sees another state when it is applied. */
+function applying(type: string, view: (db: Db) => Db): Mutant {
+  return {
+    system: (system) => ({
+      ...system,
+      entries: system.entries.map((it) =>
+        it.type === type ? ({ ...it, apply: (db, body, meta) => it.apply(view(db), body, meta) } satisfies EntryDef) : it,
+      ),
+    }),
+  }
+}
+
+/** The state as somebody sees it who is wrong about some rows. */
+function seen<D extends ReadDb>(db: D, change: (row: Row) => Row | undefined): D {
+  return {
+    ...db,
+    get: (sql: string, ...params: SqlValue[]) => {
+      const row = db.get(sql, ...params)
+      return row && change(row)
+    },
+    all: (sql: string, ...params: SqlValue[]) =>
+      db.all(sql, ...params).flatMap((row): Row[] => {
+        const changed = change(row)
+        return changed === undefined ? [] : [changed]
+      }),
+  }
+}
+
+/** Every planted defect, by what a reader would call it. */
+export const TW_MUTANTS: Record<string, Mutant> = {
+  'old-stopped-before-new': deciding('tw.reconcile', (decide) => (db, now, soft) => {
+    const old = db.all<TaskRow>(
+      `SELECT * FROM tw_task t WHERE is_terminal = 0 AND want = 'run'
+        AND NOT EXISTS (SELECT 1 FROM tw_arm a WHERE a.job = t.job AND a.grp = t.grp AND a.version = t.version)`,
+    )
+    const stops: Proposal[] = old.length === 0 ? [] : [stopTask.of({ ids: old.map(({ id }) => id), cause: 'replaced' })]
+    const verdict = decide(db, now, soft)
+    return { ...verdict, entries: [...stops, ...verdict.entries] }
+  }),
+  'budget-ignores-the-sick': deciding('tw.reconcile', (decide) => (db, now, soft) => {
+    const healthy = { state: 'running', health: 'healthy', healthy_since: 0 }
+    return decide(
+      seen(db, (row) => (row['want'] === 'run' && row['is_terminal'] === 0 ? { ...row, ...healthy } : row)),
+      now,
+      soft,
+    )
+  }),
+  'back-off-ignored': deciding(
+    'tw.reconcile',
+    (decide) => (db, now, soft) =>
+      decide(
+        seen(db, (row) => (row['state'] === 'failed' ? undefined : row)),
+        now,
+        soft,
+      ),
+  ),
+  'wake-up-lost': deciding('tw.reconcile', (decide) => (db, now, soft) => ({ ...decide(db, now, soft), wakeAt: null })),
+  'drained-before-gone': deciding('tw.drain', (decide) => (db, now, soft) => {
+    const over = db.all<{ node: string }>(
+      `SELECT node FROM tw_drain d WHERE finished_at IS NULL AND NOT EXISTS
+        (SELECT 1 FROM tw_task t WHERE t.node = d.node AND t.is_terminal = 0 AND t.want = 'run')`,
+    )
+    const verdict = decide(db, now, soft)
+    return over.length === 0 ? verdict : { ...verdict, entries: over.map(({ node }) => drainFinished.of({ node, isComplete: true })) }
+  }),
+  'lost-too-soon': deciding('tw.nodes', (decide) => (db, now, soft) => decide(db, now + 5000, soft)),
+  'referee-blind-to-memory': applying('tw.TasksPlaced', (db) =>
+    seen(db, (row) => ('memory_bytes' in row && 'boot_id' in row ? { ...row, memory_bytes: Number.MAX_SAFE_INTEGER } : row)),
+  ),
+  'ended-task-revived': applying('tw.TasksReported', (db) =>
+    seen(db, (row) => (row['is_terminal'] === 1 ? { ...row, is_terminal: 0 } : row)),
+  ),
+  'stale-leader-writes': { rules: { isFenced: false } },
+  'journal-not-read': { rules: { adopts: false } },
+  'unknown-left-running': { rules: { endsUnknown: false } },
+}

@@ -1,0 +1,11 @@
+/** What the simulated parts of server and agent keep to, as the real ones do; a planted defect breaks one. */
+export interface Rules {
+  /** the log takes nothing of a leader that another has replaced */
+  isFenced: boolean
+  /** an agent that starts takes over what its journal speaks of */
+  adopts: boolean
+  /** what orders no longer name is ended */
+  endsUnknown: boolean
+}
+
+export const RULES: Rules = { isFenced: true, adopts: true, endsUnknown: true }

@@ -1,0 +1,219 @@
+import type { Controller } from '../../src/core/contracts/controller.ts'
+import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
+import type { OpContext } from '../../src/core/contracts/operation.ts'
+import type { ReadDb } from '../../src/core/contracts/storage.ts'
+import { isRefusal, type MusterError } from '../../src/core/kernel/errors.ts'
+import type { Prng } from '../../src/core/kernel/prng.ts'
+import { createEntryRegistry, type EntryRegistry } from '../../src/server/state/entry-registry.ts'
+import { openStateDb, type OpenDb } from '../../src/server/state/state-db.ts'
+import { prepareSchema } from '../../src/server/state/state-schema.ts'
+import { Hub } from './hub.ts'
+import { START_AT_MS } from './options.ts'
+import type { TwWorld } from './world.ts'
+
+/** What became of something that was to be decided: `away` where this server does not lead. */
+export type Submitted = 'done' | 'away' | MusterError
+
+interface Slot {
+  controller: Controller
+  isDirty: boolean
+  isWoken: boolean
+  /** of the newest timer; earlier ones are void */
+  timer: number
+}
+
+/** A controller is never asked for again sooner than this. */
+const WAKE_MS_MIN = 5
+
+/** One server: its copy of the state, its clock, and while it leads the controllers and the agents' other end. */
+export class SimServer {
+  readonly id: number
+  readonly db: OpenDb
+  readonly #world: TwWorld
+  readonly #prng: Prng
+  readonly #registry: EntryRegistry
+  readonly #slots = new Map<string, Slot>()
+  /** counts processes: what an earlier one meant to do is not done */
+  #life = 0
+  #epoch = 0
+  #lastAt = START_AT_MS
+  /** position of the last entry in its state */
+  applied = 0
+  isUp = false
+  isPaused = false
+  #held: (() => void)[] = []
+  /** of its clock, against true time */
+  clockOffsetMs = 0
+  hub: Hub
+
+  constructor(world: TwWorld, id: number, prng: Prng) {
+    this.id = id
+    this.#world = world
+    this.#prng = prng
+    this.db = openStateDb(':memory:')
+    prepareSchema(this.db, world.systems)
+    this.#registry = createEntryRegistry(world.systems)
+    this.hub = new Hub(world, this)
+  }
+
+  /** It believes so; another may have been let in since. */
+  get leads(): boolean {
+    return this.isUp && this.#epoch > 0
+  }
+
+  holds(epoch: number): boolean {
+    return this.#epoch === epoch
+  }
+
+  /** Log time, ms: never before that of the last entry. */
+  now(): number {
+    return Math.max(this.#lastAt, Math.floor(START_AT_MS + this.#world.queue.now + this.clockOffsetMs))
+  }
+
+  start(): void {
+    this.isUp = true
+  }
+
+  crash(): void {
+    this.isUp = false
+    this.#life += 1
+    this.#epoch = 0
+    this.isPaused = false
+    this.#held = []
+    this.#slots.clear()
+    this.hub.close()
+    this.hub = new Hub(this.#world, this)
+  }
+
+  /** Stopped in the middle of whatever it does: it finds out later what it missed. */
+  pause(ms: number): void {
+    this.isPaused = true
+    const life = this.#life
+    this.#world.queue.after(ms, () => {
+      if (life !== this.#life) return
+      this.isPaused = false
+      const held = this.#held
+      this.#held = []
+      for (const run of held) run()
+    })
+  }
+
+  /** Nobody else may write from here on, and its state has all that was written before. */
+  lead(): void {
+    this.#epoch = this.#world.log.seal()
+    this.catchUp()
+    this.#world.note('lead', this.id)
+    this.hub.begin()
+    for (const controller of this.#world.controllers)
+      this.#slots.set(controller.name, { controller, isDirty: false, isWoken: false, timer: 0 })
+    for (const name of this.#slots.keys()) this.wake(name)
+  }
+
+  /** Another leads: what it knew of the agents is of no use. */
+  stepDown(): void {
+    if (this.#epoch === 0) return
+    this.#epoch = 0
+    this.#slots.clear()
+    this.hub.close()
+    this.hub = new Hub(this.#world, this)
+  }
+
+  catchUp(): void {
+    const { entries } = this.#world.log
+    if (this.applied === entries.length) return
+    this.db.raw.exec('BEGIN')
+    for (const entry of entries.slice(this.applied)) this.#apply(entry)
+    this.db.raw.exec('COMMIT')
+  }
+
+  /** Runs later, unless this process has ended by then; a paused one does it afterwards. */
+  after(ms: number, run: () => void): void {
+    const life = this.#life
+    this.#world.queue.after(ms, () => {
+      if (life !== this.#life) return
+      if (this.isPaused) this.#held.push(run)
+      else run()
+    })
+  }
+
+  context(actor: string): OpContext {
+    return { now: this.now(), actor, role: 'admin', position: this.applied + 1 }
+  }
+
+  /** The one place where entries are decided, written and applied. */
+  submit(actor: string, decide: (db: ReadDb, context: OpContext) => Proposal[] | MusterError): Submitted {
+    if (!this.leads) return 'away'
+    const { log, rules } = this.#world
+    const context = this.context(actor)
+    const proposals = decide(this.db, context)
+    if (isRefusal(proposals)) return proposals
+    if (proposals.length === 0) return 'done'
+    if (rules.isFenced && !log.takes(this.#epoch, this.applied + 1)) {
+      this.#world.note('refused', this.id)
+      this.stepDown()
+      return 'away'
+    }
+    // Nothing to do, but where the log lets everybody write.
+    this.catchUp()
+    this.db.raw.exec('BEGIN')
+    const entries = proposals.map((proposal) => {
+      const meta = { position: this.applied + 1, at: this.now(), actor, trace: undefined }
+      const text = JSON.stringify(this.#registry.seal(this.db, proposal, meta))
+      // What stands in the log is JSON: a body that does not survive it would differ after a restart.
+      const entry = JSON.parse(text) as Entry
+      this.#world.checks.before(entry, this.db)
+      this.#apply(entry)
+      log.append(entry)
+      this.#world.noteEntry(entry, text)
+      this.#world.checks.applied(entry, this.db)
+      return entry
+    })
+    this.db.raw.exec('COMMIT')
+    this.#committed(entries)
+    return 'done'
+  }
+
+  /** Runs the controller in a moment. */
+  wake(name: string): void {
+    const slot = this.#slots.get(name)
+    if (slot === undefined) return
+    slot.isDirty = true
+    if (slot.isWoken) return
+    slot.isWoken = true
+    this.after(0.1 + this.#prng.next() * 2, () => this.#decide(slot))
+  }
+
+  #committed(entries: readonly Entry[]): void {
+    for (const slot of this.#slots.values()) {
+      const { name, wakes } = slot.controller
+      if (entries.some(({ type }) => wakes.some((prefix) => type.startsWith(prefix)))) this.wake(name)
+    }
+    this.hub.refresh(entries)
+  }
+
+  #decide(slot: Slot): void {
+    const { controller } = slot
+    slot.isWoken = false
+    if (!slot.isDirty || this.#slots.get(controller.name) !== slot) return
+    slot.isDirty = false
+    let wakeAt: number | null = null
+    const outcome = this.submit(`controller:${controller.name}`, (db, { now }) => {
+      const verdict = controller.decide(db, now, this.hub.soft())
+      wakeAt = verdict.wakeAt
+      return verdict.entries
+    })
+    if (outcome !== 'done') return
+    slot.timer += 1
+    if (wakeAt === null) return
+    const { timer } = slot
+    this.after(Math.max(WAKE_MS_MIN, wakeAt - this.now()), () => {
+      if (slot.timer === timer && this.#slots.get(controller.name) === slot) this.wake(controller.name)
+    })
+  }
+
+  #apply(entry: Entry): void {
+    this.#registry.apply(this.db, entry)
+    this.applied = entry.position
+    this.#lastAt = entry.at
+  }
+}

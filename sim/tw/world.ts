@@ -1,0 +1,264 @@
+import { BugError } from '../../src/core/kernel/assert.ts'
+import type { Controller, System } from '../../src/core/contracts/controller.ts'
+import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
+import type { DesiredTask, NodeIdentity } from '../../src/core/contracts/node.ts'
+import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
+import { twSystem } from '../../src/core/tw/system.ts'
+import { taskName, type TaskRow } from '../../src/core/tw/rows.ts'
+import { stateDigest } from '../../src/server/state/state-digest.ts'
+import { EventQueue } from '../event-queue.ts'
+import { Network } from '../network.ts'
+import { Trace } from '../trace.ts'
+import { Violation } from '../violation.ts'
+import { Checks } from './checks.ts'
+import { unsettled } from './convergence.ts'
+import type { Stream } from './hub.ts'
+import { SimLog } from './log.ts'
+import { Machine } from './machine.ts'
+import { TW_MUTANTS } from './mutants.ts'
+import { Nemesis } from './nemesis.ts'
+import { CALM_MS_MAX, FAULTS_MS, LOOK_MS, type TwOptions, type TwResult } from './options.ts'
+import { RULES, type Rules } from './rules.ts'
+import { SimServer } from './server.ts'
+import { Workload } from './workload.ts'
+
+const MIB = 1_048_576
+const SERVERS = 2
+/** Ids of machines on the network begin here. */
+const FIRST_MACHINE = 100
+
+/** What an agent does with what comes. */
+interface Receiver {
+  receive: (position: number, tasks: readonly DesiredTask[]) => void
+  closed: () => void
+}
+
+/** A whole fleet in one process, on simulated time: the real state machine, controllers and views, and everything else as the seed says. */
+export class TwWorld {
+  readonly queue = new EventQueue()
+  readonly systems: readonly System[]
+  readonly controllers: readonly Controller[]
+  readonly log = new SimLog()
+  readonly checks: Checks
+  readonly network: Network
+  readonly servers: readonly SimServer[]
+  readonly machines: readonly Machine[]
+  readonly rules: Rules
+  /** another plans too, on a state that is behind */
+  readonly hasSecondPlanner: boolean
+  readonly #options: TwOptions
+  readonly #prng: Prng
+  readonly #trace = new Trace()
+  readonly #workload: Workload
+  readonly #nemesis: Nemesis
+  isCalm = false
+  crashes = 0
+  elections = 0
+
+  constructor(options: TwOptions) {
+    this.#options = options
+    this.#prng = createPrng(options.seed * 2 + 1)
+    const mutant = options.mutant === null ? undefined : TW_MUTANTS[options.mutant]
+    this.rules = { ...RULES, ...mutant?.rules }
+    this.systems = [mutant?.system?.(twSystem) ?? twSystem]
+    this.controllers = this.systems.flatMap(({ controllers }) => controllers)
+    this.hasSecondPlanner = this.#prng.below(5) === 0
+    this.checks = new Checks(this)
+    this.network = new Network(this, this.fork())
+    this.servers = Array.from({ length: SERVERS }, (_, i) => new SimServer(this, i + 1, this.fork()))
+    const nodes = this.#prng.below(4) === 0 ? 8 + this.#prng.below(8) : 2 + this.#prng.below(5)
+    this.machines = Array.from({ length: nodes }, (_, i) => new Machine(this, this.fork(), FIRST_MACHINE + i, this.#identity(i + 1)))
+    this.#workload = new Workload(this, this.fork())
+    this.#nemesis = new Nemesis(this, this.fork())
+  }
+
+  fork(): Prng {
+    return createPrng(this.#prng.below(2 ** 31))
+  }
+
+  /** Mixes what happened into the trace. */
+  note(kind: string, value: number): void {
+    this.#trace.note(kind, value, this.queue.now)
+  }
+
+  noteEntry(entry: Entry, text: string): void {
+    this.#trace.noteText(text, this.queue.now)
+    this.tell(() => `${entry.position} ${entry.type} by ${entry.actor} ${JSON.stringify(entry.body).slice(0, 600)}`)
+  }
+
+  /** To whoever reads along. */
+  tell(line: () => string): void {
+    this.#options.tell?.(`${(this.queue.now / 1000).toFixed(3).padStart(9)} ${line()}`)
+  }
+
+  /** Position up to which every proxy follows the mesh: all of it, at once. */
+  get meshPosition(): number {
+    return this.log.entries.length
+  }
+
+  /** Who may write. */
+  get leader(): SimServer | null {
+    return this.servers.find((server) => server.leads && server.holds(this.log.epoch)) ?? null
+  }
+
+  /** If nobody leads, somebody who can will. */
+  elect(): void {
+    const leader = this.leader
+    if (leader !== null && !leader.isPaused) return
+    const able = this.servers.filter(({ isUp, isPaused }) => isUp && !isPaused)
+    const next = able[this.#prng.below(Math.max(1, able.length))]
+    if (next !== undefined) this.leadBy(next)
+  }
+
+  leadBy(server: SimServer): void {
+    this.elections += 1
+    this.tell(() => `server ${server.id} leads`)
+    server.stepDown()
+    server.lead()
+  }
+
+  crashAgent(machine: Machine): void {
+    if (machine.agent === null) return
+    this.crashes += 1
+    machine.crashAgent()
+    this.queue.after(50 + this.#prng.below(this.isCalm ? 1000 : 6000), () => machine.startAgent())
+  }
+
+  /** Enough stay for something to happen. */
+  mayLose(): boolean {
+    return this.machines.filter(({ isGone }) => !isGone).length > 2
+  }
+
+  /** A server that would talk to the agent: it leads, or thinks so. */
+  reachable(machine: Machine): SimServer | null {
+    const able = this.servers.filter(
+      (server) =>
+        server.leads && !server.isPaused && !this.network.isCut(server.id, machine.id) && !this.network.isCut(machine.id, server.id),
+    )
+    return able[this.#prng.below(Math.max(1, able.length))] ?? null
+  }
+
+  /** Two ends of one connection: in order, and nothing more once something was lost. */
+  openStream(machine: Machine, server: SimServer, receiver: Receiver): Stream {
+    const { queue, network } = this
+    const prng = this.#prng
+    let lastAt = 0
+    let isBroken = false
+    const later = (run: () => void): void => {
+      lastAt = Math.max(lastAt, queue.now + 0.1 + prng.next() * (prng.next() < network.lateness ? network.lateMsMax : 2))
+      queue.at(lastAt, run)
+    }
+    const stream: Stream = {
+      node: machine.name,
+      send: (position, tasks) => {
+        if (network.isCut(server.id, machine.id)) isBroken = true
+        if (!isBroken) later(() => receiver.receive(position, tasks))
+      },
+      close: () => {
+        isBroken = true
+        if (network.isCut(server.id, machine.id)) return
+        later(() => {
+          receiver.closed()
+          server.hub.closed(stream)
+        })
+      },
+    }
+    return stream
+  }
+
+  /** A planner on a copy of the state that is behind: what it placed is judged where it is applied. */
+  planAside(): void {
+    const leader = this.leader
+    const other = this.servers.find((server) => server !== leader)
+    const reconciler = this.controllers.find(({ name }) => name === 'tw.reconcile')
+    if (leader === null || other === undefined || reconciler === undefined) return
+    const { entries } = reconciler.decide(other.db, leader.now(), leader.hub.soft())
+    const placed: Proposal[] = entries.filter(({ type }) => type === 'tw.TasksPlaced')
+    leader.submit('controller:tw.planner', () => placed)
+    other.catchUp()
+  }
+
+  /** Name of a live task, or null when there is none. */
+  someTask(prng: Prng): string | null {
+    const rows = this.leader?.db.all<TaskRow>('SELECT * FROM tw_task WHERE is_terminal = 0 ORDER BY id') ?? []
+    const row = rows[prng.below(Math.max(1, rows.length))]
+    return row === undefined ? null : taskName(row)
+  }
+
+  run(): TwResult {
+    let violation: string | null = null
+    let convergedMs = 0
+    try {
+      for (const server of this.servers) server.start()
+      this.elect()
+      for (const machine of this.machines) machine.boot()
+      this.#workload.start()
+      this.#nemesis.start()
+      while (this.queue.next(FAULTS_MS));
+      this.isCalm = true
+      this.tell(() => 'the faults are over')
+      this.#nemesis.stop()
+      this.#workload.settle()
+      this.#settle()
+      convergedMs = this.queue.now - FAULTS_MS
+      this.#compare()
+    } catch (error) {
+      if (error instanceof Violation) violation = error.message
+      // The code's own assertion is as good as a check from outside.
+      else if (error instanceof BugError) violation = `assertion: ${error.message}`
+      else throw error
+    }
+    for (const { db } of this.servers) db.close()
+    return {
+      seed: this.#options.seed,
+      ok: violation === null,
+      violation,
+      traceHash: this.#trace.hash,
+      entries: this.log.entries.length,
+      placed: this.checks.placed,
+      operations: this.#workload.operations,
+      refused: this.#workload.refused,
+      crashes: this.crashes,
+      lost: this.checks.lost,
+      elections: this.elections,
+      convergedMs,
+      simulatedMs: this.queue.now,
+    }
+  }
+
+  /** Faults have ended: within bounded time everything is where it belongs, and stays there. */
+  #settle(): void {
+    let calmLooks = 0
+    for (let until = FAULTS_MS + LOOK_MS; calmLooks < 2; until += LOOK_MS) {
+      while (this.queue.next(until));
+      const problem = unsettled(this)
+      if (problem === null) calmLooks += 1
+      else calmLooks = 0
+      if (problem !== null && until > FAULTS_MS + CALM_MS_MAX) throw new Violation(`liveness: ${problem}`)
+    }
+  }
+
+  /** Every server that applied the log has the same state. */
+  #compare(): void {
+    for (const server of this.servers) server.catchUp()
+    const [first, ...others] = this.servers.map(({ db }) => stateDigest(db))
+    if (others.some((digest) => digest !== first)) throw new Violation('replay: two servers made different states of one log')
+  }
+
+  #identity(i: number): NodeIdentity {
+    const prng = this.#prng
+    const zone = `z${1 + (i % 3)}`
+    return {
+      node: `n${i}`,
+      bootId: '',
+      pid: 0,
+      region: zone === 'z3' ? 'r2' : 'r1',
+      zone,
+      rack: `${zone}-${1 + (i % 2)}`,
+      address: `10.0.0.${i}`,
+      cpuMilli: 1000 + prng.below(3) * 500,
+      memoryBytes: (1024 + prng.below(3) * 512) * MIB,
+      attributes: { arch: prng.below(3) === 0 ? 'arm64' : 'amd64' },
+    }
+  }
+}

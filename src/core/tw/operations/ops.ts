@@ -1,0 +1,190 @@
+import { z } from 'zod'
+import type { Proposal } from '../../contracts/entry.ts'
+import { defineCommand, defineQuery } from '../../contracts/operation.ts'
+import type { ReadDb } from '../../contracts/storage.ts'
+import { isRefusal, type MusterError, refuse } from '../../kernel/errors.ts'
+import { opAnswered, opDelayed, opForced } from '../entries/ops.ts'
+import { budgetOf } from '../ops/budget.ts'
+import { consentAnswerSchema, consentRequest, type ConsentAnswer } from '../ops/consent.ts'
+import { OP_CAUSES, OP_KINDS, opRow, type OpRow } from '../ops/op-row.ts'
+import { standingOf } from '../ops/standing.ts'
+import { jobRow } from '../rows.ts'
+import { opsView } from '../views/ops.ts'
+import { unknownJob } from './helpers.ts'
+
+const opSchema = z.object({
+  op: z.int(),
+  task: z.string(),
+  node: z.string().nullable(),
+  job: z.string(),
+  group: z.string(),
+  kind: z.enum(OP_KINDS),
+  cause: z.enum(OP_CAUSES),
+  text: z.string(),
+  state: z.enum(['proposed', 'waiting-budget', 'asked', 'delayed', 'allowed', 'running', 'done', 'failed', 'withdrawn']),
+  isForced: z.boolean(),
+  isHard: z.boolean(),
+  isLate: z.boolean(),
+  deadlineAtMs: z.number().nullable(),
+  delayedUntilMs: z.number().nullable(),
+  proposedBy: z.string(),
+  proposedAtMs: z.number(),
+  decidedAtMs: z.number().nullable(),
+  endedAtMs: z.number().nullable(),
+  why: z.string(),
+  waitsFor: z.string(),
+  code: z.enum(['TW_CONSENT_WAIT', 'TW_NO_SURGE_CAPACITY', 'TW_BUDGET_WAIT']).nullable(),
+})
+
+export const opList = defineQuery({
+  name: 'tw.op.list',
+  summary: 'List planned changes to tasks, and what each of them waits for.',
+  input: z.object({ job: z.string().optional(), node: z.string().optional(), isAll: z.boolean().optional() }),
+  output: z.object({ ops: z.array(opSchema) }),
+  answer: (db, input, ctx) =>
+    input.job !== undefined && !jobRow(db, input.job) ? unknownJob(input.job) : { ops: opsView(db, input, ctx.now) },
+})
+
+export const opShow = defineQuery({
+  name: 'tw.op.show',
+  summary: 'Show a planned change: its cause, its state, and what it waits for.',
+  input: z.object({ op: z.int() }),
+  output: opSchema,
+  answer: (db, input, ctx) => {
+    const row = opRow(db, input.op)
+    const view = row && opsView(db, { job: row.job, group: row.grp, isAll: true }, ctx.now).find((op) => op.op === input.op)
+    return view ?? unknownOp(input.op)
+  },
+})
+
+function unknownOp(op: number): MusterError {
+  return refuse('TW_OP_UNKNOWN', `there is no op ${op}, or it ended more than an hour ago`)
+}
+
+/** An op that nobody has decided on yet. */
+function pendingOp(db: ReadDb, id: number): OpRow | MusterError {
+  const op = opRow(db, id)
+  if (!op) return unknownOp(id)
+  return op.state === 'proposed' ? op : refuse('TW_JOB_STATE', `op ${id} on ${op.name} no longer waits: it is ${op.state}`)
+}
+
+const decided = z.object({ op: z.int(), task: z.string() })
+
+export const opAllow = defineCommand({
+  name: 'tw.op.allow',
+  summary: 'Say yes to a planned change in place of its application; the budget still holds.',
+  danger: 'medium',
+  input: z.object({ op: z.int(), reason: z.string().default('') }),
+  output: decided,
+  decide: (db, input, ctx) => {
+    const op = pendingOp(db, input.op)
+    if (isRefusal(op)) return op
+    const why = `allowed by ${ctx.actor}${input.reason === '' ? '' : `: ${input.reason}`}`
+    return {
+      entries: [opAnswered.of({ job: op.job, group: op.grp, allow: [op.id], order: [], why })],
+      reply: () => ({ op: op.id, task: op.name }),
+    }
+  },
+})
+
+export const opDelay = defineCommand({
+  name: 'tw.op.delay',
+  summary: 'Let a planned change wait for a while.',
+  input: z.object({ op: z.int(), forMs: z.int().min(1000), reason: z.string().default('') }),
+  output: decided.extend({ untilMs: z.number() }),
+  decide: (db, input, ctx) => {
+    const op = pendingOp(db, input.op)
+    if (isRefusal(op)) return op
+    const untilAt = ctx.now + input.forMs
+    const why = `delayed by ${ctx.actor}${input.reason === '' ? '' : `: ${input.reason}`}`
+    return {
+      entries: [opDelayed.of({ job: op.job, group: op.grp, ops: [{ op: op.id, untilAt, why }] })],
+      reply: () => ({ op: op.id, task: op.name, untilMs: untilAt }),
+      ...(op.is_hard && op.deadline_at !== null && op.deadline_at < untilAt
+        ? { warnings: ['its hard deadline comes before that: it is forced then'] }
+        : {}),
+    }
+  },
+})
+
+export const opForce = defineCommand({
+  name: 'tw.op.force',
+  summary: 'Carry a planned change out now, whatever budget and application say.',
+  danger: 'high',
+  input: z.object({ op: z.int(), reason: z.string().default('') }),
+  output: decided,
+  confirmName: (input) => String(input.op),
+  decide: (db, input, ctx) => {
+    const op = pendingOp(db, input.op)
+    if (isRefusal(op)) return op
+    const why = `by ${ctx.actor}${input.reason === '' ? '' : `: ${input.reason}`}`
+    return { entries: [opForced.of({ job: op.job, group: op.grp, ops: [op.id], why })], reply: () => ({ op: op.id, task: op.name }) }
+  },
+})
+
+const toldSchema = z.object({
+  op: z.int(),
+  task: z.string(),
+  kind: z.enum(OP_KINDS),
+  cause: z.enum(OP_CAUSES),
+  why: z.string(),
+  planned: z.number(),
+  deadline: z.number().nullable(),
+  hard: z.boolean(),
+})
+
+export const opPending = defineQuery({
+  name: 'tw.op.pending',
+  summary: 'Tell an application the planned changes to its tasks, as its endpoint would be told.',
+  input: z.object({ job: z.string(), group: z.string() }),
+  output: z.object({
+    job: z.string(),
+    group: z.string(),
+    budget: z.object({ max: z.int(), unavailable: z.int(), left: z.int() }),
+    pending: z.array(toldSchema),
+    running: z.array(toldSchema),
+  }),
+  answer: (db, input, ctx) =>
+    consentRequest(db, input.job, input.group, ctx.now) ??
+    refuse('NOT_FOUND', `the job ${input.job} wants no tasks of a group ${input.group}`),
+})
+
+export const opAnswer = defineCommand({
+  name: 'tw.op.answer',
+  summary: 'Answer for an application which planned changes may go now, which later, and in which order.',
+  input: consentAnswerSchema.extend({ job: z.string(), group: z.string() }),
+  output: z.object({ allowed: z.array(z.int()), delayed: z.array(z.int()) }),
+  decide: (db, input, ctx) => {
+    const { allowed, delayed, entries } = answerEntries(db, input, ctx.now, ctx.actor)
+    return { entries, reply: () => ({ allowed, delayed }) }
+  },
+})
+
+/**
+ * Of what the application allows, as much as the budget has now: a yes beyond it would be old when its turn comes, so that is asked again.
+ * Ops it names that do not wait are passed over: they ended while it thought.
+ */
+function answerEntries(db: ReadDb, input: ConsentAnswer & { job: string; group: string }, now: number, actor: string) {
+  const of = { job: input.job, group: input.group }
+  const standing = standingOf(db, input.job, input.group)
+  const budget = budgetOf(standing, now)
+  const waiting = new Map(standing.ops.filter((op) => op.state === 'proposed').map((op) => [op.id, op]))
+  const live = new Map(standing.live.map((task) => [task.id, task]))
+  const order = input.order.filter((id) => waiting.has(id))
+  const place = new Map(order.map((id, i) => [id, i]))
+  const yes = input.allow.filter((id) => waiting.has(id)).sort((a, b) => (place.get(a) ?? -1) - (place.get(b) ?? -1))
+  const allowed = yes.filter((id) => {
+    const task = live.get(waiting.get(id)?.task ?? 0)
+    return task !== undefined && budget.take(task)
+  })
+  const delays = input.delay.filter(({ op, until }) => waiting.get(op) !== undefined && until > now && !allowed.includes(op))
+  const isNews = allowed.length > 0 || order.some((id, rank) => waiting.get(id)?.rank !== rank)
+  const entries: Proposal[] = []
+  if (isNews) entries.push(opAnswered.of({ ...of, allow: allowed, order, why: `allowed by ${actor}` }))
+  const fresh = delays.filter(({ op, until }) => waiting.get(op)?.delayed_until !== until)
+  if (fresh.length > 0)
+    entries.push(
+      opDelayed.of({ ...of, ops: fresh.map(({ op, until, why }) => ({ op, untilAt: until, why: why || `delayed by ${actor}` })) }),
+    )
+  return { allowed, delayed: delays.map(({ op }) => op), entries }
+}

@@ -1,0 +1,227 @@
+import type { ReadDb } from '../../contracts/storage.ts'
+import { blockedOf } from './explain.ts'
+import { mergeCells, type FleetCell } from './fleet-cells.ts'
+import { jobCounts, pendingJobs, type JobCounts } from './group-counts.ts'
+
+/** One dimension of the nodes that are there. */
+export interface FleetCapacity {
+  dimension: 'cpu' | 'memory'
+  total: number
+  reserved: number
+  /** free, but beyond what the other dimension lets the mean task of the fleet use */
+  stranded: number
+}
+
+export interface PendingGroup {
+  group: string
+  count: number
+  /** null: it has a place to come, or waits for its next try */
+  code: string | null
+  why: string
+}
+
+/** Something that goes on: an update, a drain, planned stops of one cause. */
+export interface Activity {
+  kind: 'update' | 'drain' | 'op'
+  target: string
+  text: string
+  sinceMs: number
+}
+
+export interface HotNode {
+  node: string
+  place: string
+  cpuPpm: number
+  memoryPpm: number
+  tasks: number
+}
+
+/** The fleet at a glance, bounded in size whatever the fleet. */
+export interface FleetSummary {
+  nowMs: number
+  nodes: { total: number; ready: number; lost: number; closed: number }
+  capacity: FleetCapacity[]
+  tasks: { wanted: number; placed: number; running: number; healthy: number; pending: number; leftover: number }
+  /** what one cell is */
+  cellOf: 'node' | 'rack' | 'racks'
+  regions: { region: string; cells: FleetCell[] }[]
+  /** those in trouble first, then by name */
+  jobs: JobCounts[]
+  jobsTotal: number
+  pending: PendingGroup[]
+  doing: Activity[]
+  hot: HotNode[]
+}
+
+export interface SummaryBounds {
+  cellsMax: number
+  jobsMax: number
+  /** only jobs with this in their name */
+  filter: string
+}
+
+const PENDING_MAX = 20
+const DOING_MAX = 20
+const HOT_MAX = 10
+
+/**
+ * Counts come from the load kept of each node and from the tasks of each group, never from single tasks; a fleet with more nodes
+ * than cells is drawn by rack, one with more racks by several racks a cell.
+ */
+export function fleetSummary(db: ReadDb, bounds: SummaryBounds, now: number): FleetSummary {
+  const racks = cellRows(db, 'rack')
+  const nodeCount = racks.reduce((sum, rack) => sum + rack.nodes, 0)
+  const { cellOf, regions } = cellsOf(db, racks, nodeCount, bounds.cellsMax)
+  const all = jobCounts(db)
+  const sum = (key: 'wanted' | 'placed' | 'running' | 'healthy' | 'pending' | 'leftover'): number =>
+    all.reduce((total, job) => total + job[key], 0)
+  const wanted = all.filter((job) => job.job.includes(bounds.filter))
+  return {
+    nowMs: now,
+    nodes: {
+      total: nodeCount,
+      ready: racks.reduce((total, rack) => total + rack.nodes - rack.lost - rack.closed, 0),
+      lost: racks.reduce((total, rack) => total + rack.lost, 0),
+      closed: racks.reduce((total, rack) => total + rack.closed, 0),
+    },
+    capacity: capacityOf(db, racks),
+    tasks: {
+      wanted: sum('wanted'),
+      placed: sum('placed'),
+      running: sum('running'),
+      healthy: sum('healthy'),
+      pending: sum('pending'),
+      leftover: sum('leftover'),
+    },
+    cellOf,
+    regions,
+    jobs: wanted.toSorted((a, b) => troubleOf(b) - troubleOf(a)).slice(0, bounds.jobsMax),
+    jobsTotal: wanted.length,
+    pending: pendingOf(db, all, now),
+    doing: doingOf(db, all, now),
+    hot: hotNodes(db),
+  }
+}
+
+/** 2: some of its tasks are nowhere, 1: some do not serve, 0: as wanted. */
+function troubleOf(job: JobCounts): number {
+  if (job.state === 'stopped') return 0
+  return job.pending > 0 ? 2 : job.healthy < job.placed ? 1 : 0
+}
+
+interface CellRow extends FleetCell {
+  region: string
+}
+
+/** What is reserved by a lost node is not there; nor is the node. */
+const CELL_SUMS = `count(*) AS nodes, sum(n.state = 'lost') AS lost, sum(n.state <> 'lost' AND n.is_cordoned) AS closed,
+  sum(coalesce(u.tasks, 0)) AS tasks, sum((n.state <> 'lost') * n.cpu_milli) AS cpuMilli, sum(coalesce(u.cpu_milli, 0)) AS cpuReserved,
+  sum((n.state <> 'lost') * n.memory_bytes) AS memoryBytes, sum(coalesce(u.memory_bytes, 0)) AS memoryReserved`
+
+function cellRows(db: ReadDb, by: 'rack' | 'node'): CellRow[] {
+  const name = by === 'rack' ? "n.zone || '/' || n.rack" : 'n.name'
+  return db.all<CellRow>(
+    `SELECT n.region AS region, ${name} AS name, ${CELL_SUMS} FROM tw_node n LEFT JOIN tw_node_use u ON u.node = n.name
+     GROUP BY n.region, n.zone, n.rack${by === 'node' ? ', n.name' : ''} ORDER BY n.region, n.zone, n.rack${by === 'node' ? ', n.name' : ''}`,
+  )
+}
+
+function cellsOf(db: ReadDb, racks: readonly CellRow[], nodeCount: number, cellsMax: number): Pick<FleetSummary, 'cellOf' | 'regions'> {
+  const rows = nodeCount <= cellsMax ? cellRows(db, 'node') : racks
+  const each = Math.ceil(rows.length / cellsMax)
+  return {
+    cellOf: nodeCount <= cellsMax ? 'node' : each <= 1 ? 'rack' : 'racks',
+    regions: [...Map.groupBy(rows, (row) => row.region)].map(([region, own]) => ({ region, cells: mergeCells(own, each) })),
+  }
+}
+
+/** Capacity and what of it is stranded: how much more of one dimension is free than the other lets the mean task use. */
+function capacityOf(db: ReadDb, racks: readonly FleetCell[]): FleetCapacity[] {
+  const total = (key: 'tasks' | 'cpuMilli' | 'cpuReserved' | 'memoryBytes' | 'memoryReserved'): number =>
+    racks.reduce((sum, rack) => sum + rack[key], 0)
+  const tasks = total('tasks')
+  const [cpu, memory] = [total('cpuReserved'), total('memoryReserved')].map((reserved) =>
+    tasks === 0 ? 0 : Math.max(1, Math.floor(reserved / tasks)),
+  )
+  const stranded =
+    cpu === undefined || memory === undefined || tasks === 0
+      ? { cpu: 0, memory: 0 }
+      : (db.get<{ cpu: number; memory: number }>(
+          `SELECT coalesce(sum(max(0, byCpu - byMemory)), 0) * ? AS cpu, coalesce(sum(max(0, byMemory - byCpu)), 0) * ? AS memory FROM (
+             SELECT cast((n.cpu_milli - coalesce(u.cpu_milli, 0)) / ? AS INTEGER) AS byCpu,
+               cast((n.memory_bytes - coalesce(u.memory_bytes, 0)) / ? AS INTEGER) AS byMemory
+             FROM tw_node n LEFT JOIN tw_node_use u ON u.node = n.name WHERE n.state <> 'lost' AND n.is_cordoned = 0)`,
+          cpu,
+          memory,
+          cpu,
+          memory,
+        ) ?? { cpu: 0, memory: 0 })
+  return [
+    { dimension: 'cpu', total: total('cpuMilli'), reserved: total('cpuReserved'), stranded: stranded.cpu },
+    { dimension: 'memory', total: total('memoryBytes'), reserved: total('memoryReserved'), stranded: stranded.memory },
+  ]
+}
+
+function pendingOf(db: ReadDb, jobs: readonly JobCounts[], now: number): PendingGroup[] {
+  const explained = new Set(pendingJobs(db))
+  const short = jobs.filter((job) => job.pending > 0 && job.state === 'running').toSorted((a, b) => b.priority - a.priority)
+  return short.slice(0, PENDING_MAX).flatMap((job): PendingGroup[] => {
+    const blocked = explained.has(job.job) ? blockedOf(db, job.job, now) : []
+    if (blocked.length > 0)
+      return blocked.map((it) => ({ group: `${it.job}/${it.group}`, count: it.tasks.length, code: it.code, why: it.why }))
+    return [
+      { group: job.job, count: job.pending, code: null, why: explained.has(job.job) ? 'on their way, or waiting for the next try' : '' },
+    ]
+  })
+}
+
+function doingOf(db: ReadDb, jobs: readonly JobCounts[], now: number): Activity[] {
+  const drains = db
+    .all<{ node: string; started_at: number; reason: string; tasks: number | null }>(
+      `SELECT d.node AS node, d.started_at AS started_at, d.reason AS reason, u.tasks AS tasks FROM tw_drain d
+       LEFT JOIN tw_node_use u ON u.node = d.node WHERE d.finished_at IS NULL ORDER BY d.started_at LIMIT ?`,
+      DOING_MAX,
+    )
+    .map((row): Activity => {
+      const reason = row.reason === '' ? '' : ` (${row.reason})`
+      return { kind: 'drain', target: row.node, text: `${row.tasks ?? 0} tasks to move${reason}`, sinceMs: row.started_at }
+    })
+  const changedAt = new Map(
+    db.all<{ name: string; changed_at: number }>('SELECT name, changed_at FROM tw_job').map((row) => [row.name, row.changed_at]),
+  )
+  const updates = jobs
+    .filter((job) => job.state === 'running' && job.leftover > 0)
+    .map((job): Activity => ({
+      kind: 'update',
+      target: job.job,
+      text: `to v${job.version}: ${job.healthy} of ${job.wanted} healthy, ${job.leftover} old${job.owner === null ? '' : `, by ${job.owner}`}`,
+      sinceMs: changedAt.get(job.job) ?? now,
+    }))
+  return [...updates, ...drains, ...opsOf(db)].slice(0, DOING_MAX)
+}
+
+/** Planned stops that have not ended, those of one cause in a group together. */
+function opsOf(db: ReadDb): Activity[] {
+  return db
+    .all<{ job: string; grp: string; kind: string; text: string; n: number; allowed: number; since: number }>(
+      `SELECT job, grp, kind, text, count(*) AS n, sum(state = 'allowed') AS allowed, min(proposed_at) AS since FROM tw_op
+       WHERE ended_at IS NULL GROUP BY job, grp, kind, text ORDER BY since LIMIT ?`,
+      DOING_MAX,
+    )
+    .map((row) => {
+      const waiting = row.n - row.allowed
+      const parts = [...(row.allowed > 0 ? [`${row.allowed} going`] : []), ...(waiting > 0 ? [`${waiting} waiting`] : [])]
+      return { kind: 'op', target: `${row.job}/${row.grp}`, text: `${row.kind}, ${parts.join(', ')} (${row.text})`, sinceMs: row.since }
+    })
+}
+
+/** The fullest nodes by the dimension that is fullest there. */
+function hotNodes(db: ReadDb): HotNode[] {
+  return db.all<HotNode>(
+    `SELECT n.name AS node, n.region || '/' || n.zone || '/' || n.rack AS place, u.tasks AS tasks,
+       u.cpu_milli * 1000000 / max(1, n.cpu_milli) AS cpuPpm, u.memory_bytes * 1000000 / max(1, n.memory_bytes) AS memoryPpm
+     FROM tw_node n JOIN tw_node_use u ON u.node = n.name WHERE n.state <> 'lost' AND u.tasks > 0
+     ORDER BY max(u.cpu_milli * 1000000 / max(1, n.cpu_milli), u.memory_bytes * 1000000 / max(1, n.memory_bytes)) DESC, n.name LIMIT ?`,
+    HOT_MAX,
+  )
+}
