@@ -119,10 +119,18 @@ export interface NodeUseRow {
 export interface DrainRow {
   node: string
   deadline_at: number | null
+  /** at its deadline what is left is stopped in any case */
+  is_hard: number
+  /** tasks of system jobs stay */
+  ignores_system: number
+  /** the maintenance it belongs to; null: none */
+  maintenance: number | null
   reason: string
   author: string
   is_forced: number
   started_at: number
+  /** said to be overdue */
+  is_late: number
   finished_at: number | null
 }
 

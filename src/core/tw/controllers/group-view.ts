@@ -1,20 +1,29 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { standingOf } from '../ops/standing.ts'
-import type { DrainRow, GroupRow, JobRow, NodeRow } from '../rows.ts'
-import { completedTasks, endedTasks, taskRow } from '../tasks/read.ts'
-import { FAILURE_MEMORY_MS, type GroupView } from './reconcile-group.ts'
+import { jobRow, type DrainRow, type GroupRow, type JobRow, type NodeRow } from '../rows.ts'
+import { completedTasks, endedTasks, taskRow, tasksOnNode } from '../tasks/read.ts'
+import { isSystem } from './drainer.ts'
+import { FAILURE_MEMORY_MS, type Draining, type GroupView } from './reconcile-group.ts'
 
 /** What all groups share in one decision. */
 export interface FleetFacts {
-  draining: ReadonlyMap<string, DrainRow>
+  draining: ReadonlyMap<string, Draining>
   regionOf: ReadonlyMap<string, string>
 }
 
 export function fleetFacts(db: ReadDb): FleetFacts {
   return {
-    draining: new Map(db.all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL').map((row) => [row.node, row])),
+    draining: new Map(
+      db
+        .all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL')
+        .map((row) => [row.node, { ...row, hasOthers: hasOthers(db, row.node) }]),
+    ),
     regionOf: new Map(db.all<Pick<NodeRow, 'name' | 'region'>>('SELECT name, region FROM tw_node').map((row) => [row.name, row.region])),
   }
+}
+
+function hasOthers(db: ReadDb, node: string): boolean {
+  return tasksOnNode(db, node).some((task) => !isSystem(jobRow(db, task.job)?.kind ?? ''))
 }
 
 export function groupView(db: ReadDb, job: JobRow, group: GroupRow, facts: FleetFacts, now: number): GroupView {

@@ -1,11 +1,12 @@
 import type { GroupSpec } from '../job-spec.ts'
 import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
-import { opSteps, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
+import { opSteps, standsByItself, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
 import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { plan, type Placement } from '../scheduler/planner.ts'
+import { isSystem } from './drainer.ts'
 import { earliest } from './wake.ts'
 
 /** Everything the decision about one group rests on. */
@@ -20,7 +21,7 @@ export interface GroupView {
   /** in a final state since less than an hour, and for batch all that completed */
   ended: readonly TaskRow[]
   /** nodes that are being drained */
-  draining: ReadonlyMap<string, DrainRow>
+  draining: ReadonlyMap<string, Draining>
   /** its planned changes that have not ended, and their tasks */
   ops: readonly OpRow[]
   leaving: ReadonlySet<number>
@@ -29,6 +30,9 @@ export interface GroupView {
   regionOf: ReadonlyMap<string, string>
   rejectedAt: number | null
 }
+
+/** A drain, and whether tasks of other than system jobs are still there. */
+export type Draining = DrainRow & { hasOthers: boolean }
 
 export interface GroupDecision {
   place: { version: number; tasks: Placement[] }[]
@@ -115,9 +119,11 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
 
 const OVERDUE_CAUSE = 'not healthy before its deadline'
 
-/** Tasks of services leave a drained node; those of batch jobs run to their end there. */
+/** Tasks of services leave a drained node, those of system jobs after all others; those of batch jobs run to their end there. */
 function isMoving(view: GroupView, task: TaskRow): boolean {
-  return view.job.kind === 'service' && view.draining.has(task.node)
+  const drain = view.draining.get(task.node)
+  if (drain === undefined) return false
+  return isSystem(view.job.kind) ? !drain.ignores_system && !drain.hasOthers : view.job.kind === 'service'
 }
 
 function healthyDeadline(view: GroupView, task: TaskRow): number | null {
@@ -168,7 +174,7 @@ function keepSpread(
 
 /** Its end or move was proposed by somebody else, or its restart, which a replacement has to cover too. */
 function isSentAway(op: OpRow | undefined): boolean {
-  return op?.state === 'proposed' && !['rollout', 'drain', 'maintenance', 'scale'].includes(op.cause)
+  return op?.state === 'proposed' && standsByItself(op)
 }
 
 function isRestarting(op: OpRow | undefined): boolean {
@@ -184,22 +190,19 @@ function wantsOf(view: GroupView, excess: readonly TaskRow[], opOf: ReadonlyMap<
     .map((task): WantedOp => {
       const soft = { task, deadlineAt: null, isHard: false }
       const drain = isMoving(view, task) ? view.draining.get(task.node) : undefined
-      if (drain)
-        return {
-          task,
-          kind: 'move',
-          cause: 'drain',
-          text: `drain of ${task.node}`,
-          deadlineAt: drain.deadline_at,
-          isHard: drain.deadline_at !== null,
-        }
+      if (drain) {
+        const cause = drain.maintenance === null ? 'drain' : 'maintenance'
+        const text = drain.maintenance === null ? `drain of ${task.node}` : `maintenance ${drain.maintenance} of ${task.node}`
+        return { task, kind: 'move', cause, text, deadlineAt: drain.deadline_at, isHard: drain.is_hard === 1 }
+      }
       if (view.arms.some((arm) => arm.version === task.version)) return { ...soft, kind: 'stop', cause: 'scale', text: 'too many' }
       const versions = view.arms.map((arm) => arm.version).join(', ')
       return { ...soft, kind: 'update', cause: 'rollout', text: `replaced by version ${versions}` }
     })
 }
 
-function isFailure(view: GroupView, task: TaskRow): boolean {
+/** Whether a task that ended counts against its slot: the next try waits, and goes elsewhere. */
+export function isFailure(view: Pick<GroupView, 'job'>, task: TaskRow): boolean {
   return task.state === 'failed' || (view.job.kind === 'service' && task.state === 'complete') || task.stop_cause === OVERDUE_CAUSE
 }
 
