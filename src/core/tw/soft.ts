@@ -1,3 +1,5 @@
+import type { FleetCache } from './controllers/fleet-cache.ts'
+
 /** What the server measured of a node's agent; it is lost with the server, never logged. */
 export interface NodeBeat {
   /**
@@ -25,6 +27,9 @@ export interface TwSoft {
   beats: ReadonlyMap<string, NodeBeat>
   /** of nodes that are suspect */
   looks?: ReadonlyMap<string, PeerLook>
+  /** what the server keeps of the state beside it, and the position of the last entry in the state */
+  cache?: FleetCache
+  position?: () => number
 }
 
 /** Silent so long, a node is suspect: peers are asked to reach it, and nothing is decided on it yet. */

@@ -27,7 +27,8 @@ export interface GroupView {
   leaving: ReadonlySet<number>
   /** tasks of those that ended, by id, as far as they are not forgotten */
   opTasks: ReadonlyMap<number, TaskRow>
-  regionOf: ReadonlyMap<string, string>
+  /** the region of a node; empty when there is no such node */
+  regionOf: (node: string) => string
   rejectedAt: number | null
 }
 
@@ -56,20 +57,22 @@ const REJECTED_HOLD_MS = 1000
  * an old version, of a drained node or too many. New tasks come as far as `max_surge` allows; an excess task that serves goes as an op:
  * when budget and consent have it. One that does not serve costs nothing and goes at once.
  */
-export function reconcileGroup(view: GroupView, image: FleetImage, now: number): GroupDecision {
+export function reconcileGroup(view: GroupView, image: FleetImage, now: number, placedMax = Infinity): GroupDecision {
   const active = view.live.filter((task) => task.want === 'run')
   const total = totalOf(view)
   const { surgeMax } = limitsOf(specInForce(view), total)
 
   const overdue = active.filter((task) => isOverdue(view, task, now))
-  const candidates = active.filter((task) => !overdue.includes(task))
+  const late = new Set(overdue)
+  const candidates = active.filter((task) => !late.has(task))
   const opOf = new Map(view.ops.map((op) => [op.task, op]))
   const kept: TaskRow[] = []
   for (const arm of view.arms) {
     const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task) && !isSentAway(opOf.get(task.id)))
     kept.push(...keepSpread(own, arm.count, view.regionOf, opOf))
   }
-  const excess = candidates.filter((task) => !kept.includes(task))
+  const keeps = new Set(kept)
+  const excess = candidates.filter((task) => !keeps.has(task))
 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
@@ -92,11 +95,9 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
       view.job.kind === 'batch' ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
     const have = kept.filter((task) => task.version === arm.version).length + completed.length
     // Who was too late keeps its slot until it is gone: then the slot's back-off is known.
-    const late = view.live.filter(
-      (task) => task.version === arm.version && (overdue.includes(task) || task.stop_cause === OVERDUE_CAUSE),
-    ).length
-    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - late), completed, decision)
-    const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, room))
+    const tooLate = view.live.filter((task) => task.version === arm.version && (late.has(task) || task.stop_cause === OVERDUE_CAUSE)).length
+    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - tooLate), completed, decision)
+    const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
     wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
     if (due.length === 0) continue
     const result = plan(image, {
@@ -140,7 +141,7 @@ function isOverdue(view: GroupView, task: TaskRow, now: number): boolean {
 function keepSpread(
   tasks: readonly TaskRow[],
   count: number,
-  regionOf: ReadonlyMap<string, string>,
+  regionOf: GroupView['regionOf'],
   opOf: ReadonlyMap<number, OpRow>,
 ): TaskRow[] {
   if (tasks.length <= count) return [...tasks]
@@ -153,7 +154,7 @@ function keepSpread(
       isReady(task) || isRestarting(opOf.get(task.id)) ? 0 : 1,
       // Whose end was proposed already goes first, so that a proposal stands.
       opOf.get(task.id)?.state === 'proposed' ? 1 : 0,
-      inRegion.get(regionOf.get(task.node) ?? '') ?? 0,
+      inRegion.get(regionOf(task.node)) ?? 0,
       onNode.get(task.node) ?? 0,
       task.idx,
     ]
@@ -165,7 +166,7 @@ function keepSpread(
     const [task] = rest.splice(best, 1)
     if (!task) break
     kept.push(task)
-    const region = regionOf.get(task.node) ?? ''
+    const region = regionOf(task.node)
     inRegion.set(region, (inRegion.get(region) ?? 0) + 1)
     onNode.set(task.node, (onNode.get(task.node) ?? 0) + 1)
   }
