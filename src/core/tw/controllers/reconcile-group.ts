@@ -6,6 +6,7 @@ import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { plan, type Placement } from '../scheduler/planner.ts'
+import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
 import { deadlinesOf, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
 import { freeSlots, givenUpText } from './slots.ts'
 import { isSystem } from './drainer.ts'
@@ -49,10 +50,18 @@ export interface GroupDecision {
   stop: { ids: number[]; cause: string }[]
   ops: Omit<OpSteps, 'stop'>
   /** slots that wait: for room, or for their back-off */
-  blocked: { version: number; indexes: number[]; filters: FilterCounts }[]
+  blocked: Blocked[]
   /** what else keeps tasks from being placed, as sentences: other groups, tries that are used up */
   held: string[]
   wakeAt: number | null
+}
+
+export interface Blocked {
+  version: number
+  indexes: number[]
+  filters: FilterCounts
+  /** what found no place, for who may make room for it */
+  request: PlanRequest
 }
 
 /** Failures older than this no longer slow a slot down, nor keep it away from the node. */
@@ -120,7 +129,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     decision.held.push(...givenUpText(slots))
     wakes.push(...slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null)))
     if (due.length === 0) continue
-    const result = plan(image, {
+    const request: PlanRequest = {
       job: view.job.name,
       group: spec,
       indexes: due.map((slot) => slot.index),
@@ -132,10 +141,18 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
           view.ended.filter((task) => isFailure(task, isToEndOf(view, task)) || task.state === 'lost').map((task) => task.node),
         ),
       },
-    })
+    }
+    const result = plan(image, request)
     room -= result.placements.length
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
-    if (result.filters !== null) decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters })
+    if (result.filters !== null) {
+      const standing = standingWith(
+        request.standing,
+        result.placements.map(({ node }) => node),
+      )
+      const left = { ...request, indexes: result.unplaced, standing }
+      decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters, request: left })
+    }
   }
   return { ...decision, wakeAt: earliest(wakes) }
 }

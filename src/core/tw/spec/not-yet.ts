@@ -7,11 +7,6 @@ import type { SpecIssue } from './issues.ts'
 const NOT_YET: readonly string[] = [
   'namespace',
   'entitlement',
-  'groups.*.distinct',
-  'groups.*.affinities',
-  'groups.*.pool',
-  'groups.*.preempts',
-  'groups.*.best_effort',
   'groups.*.disconnect',
   'groups.*.all_or_nothing',
   'groups.*.volumes',
@@ -28,11 +23,6 @@ const NOT_YET: readonly string[] = [
   'groups.*.main.resources.gpu',
 ]
 
-/** Values of a key that is known which are not carried out yet. */
-const VALUES_NOT_YET: Readonly<Record<string, (value: unknown) => string | null>> = {
-  'groups.*.spread.*': (value) => (value === 'even' || typeof value !== 'object' ? null : 'only `even` is supported yet'),
-}
-
 export function isNotYet(path: readonly (string | number)[]): boolean {
   return NOT_YET.some((pattern) => matches(pattern.split('.'), path))
 }
@@ -43,9 +33,7 @@ export function notYetIssues(document: unknown, path: readonly string[] = []): S
   return Object.entries(document).flatMap(([key, value]): SpecIssue[] => {
     const at = [...path, key]
     if (isNotYet(at)) return [{ path: [...path], key, message: `\`${key}\` is not supported yet` }]
-    const [, check] = Object.entries(VALUES_NOT_YET).find(([pattern]) => matches(pattern.split('.'), at)) ?? []
-    const message = check?.(value) ?? null
-    return message === null ? notYetIssues(value, at) : [{ path: at, message }]
+    return notYetIssues(value, at)
   })
 }
 
