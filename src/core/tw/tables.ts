@@ -1,4 +1,4 @@
-import { ADMISSION_TABLES } from './nodes/admission.ts'
+import { NODE_TABLES } from './nodes/tables.ts'
 import { OP_TABLES } from './ops/op-row.ts'
 import { TASK_TABLES } from './tasks/tables.ts'
 import { TALLY_TABLES } from './tasks/tally.ts'
@@ -18,7 +18,7 @@ export const TW_TABLES: readonly string[] = [
     reason TEXT NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (job, version)
   ) WITHOUT ROWID`,
   `CREATE TABLE tw_group (
-    job TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL, rejected_at INTEGER, PRIMARY KEY (job, name)
+    job TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL, rejected_at INTEGER, retried_at INTEGER, PRIMARY KEY (job, name)
   ) WITHOUT ROWID`,
   `CREATE TABLE tw_arm (
     job TEXT NOT NULL, grp TEXT NOT NULL, arm TEXT NOT NULL, version INTEGER NOT NULL, count INTEGER NOT NULL,
@@ -31,7 +31,7 @@ export const TW_TABLES: readonly string[] = [
     attributes TEXT NOT NULL, labels TEXT NOT NULL, state TEXT NOT NULL, is_cordoned INTEGER NOT NULL,
     joined_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, disk_bytes INTEGER NOT NULL DEFAULT 0, gpus TEXT NOT NULL DEFAULT '[]'
   ) WITHOUT ROWID`,
-  ...ADMISSION_TABLES,
+  ...NODE_TABLES,
   `CREATE TABLE tw_drain (
     node TEXT PRIMARY KEY, deadline_at INTEGER, is_hard INTEGER NOT NULL, ignores_system INTEGER NOT NULL, maintenance INTEGER,
     reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL, started_at INTEGER NOT NULL, is_late INTEGER NOT NULL,
@@ -41,6 +41,18 @@ export const TW_TABLES: readonly string[] = [
     position INTEGER NOT NULL, job TEXT NOT NULL, grp TEXT NOT NULL, version INTEGER NOT NULL, idx INTEGER NOT NULL,
     node TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (position, idx)
   ) WITHOUT ROWID`,
+  `CREATE TABLE tw_recurring (
+    job TEXT PRIMARY KEY, is_periodic INTEGER NOT NULL, is_paused INTEGER NOT NULL, after_at INTEGER NOT NULL, due TEXT NOT NULL,
+    next_at INTEGER, queued_at INTEGER, note TEXT
+  ) WITHOUT ROWID`,
+  `CREATE INDEX tw_recurring_by_next ON tw_recurring (next_at) WHERE is_periodic = 1`,
+  `CREATE TABLE tw_run (
+    job TEXT NOT NULL, n INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, cause TEXT NOT NULL, due_at INTEGER, token TEXT,
+    meta TEXT NOT NULL, author TEXT NOT NULL, position INTEGER NOT NULL, started_at INTEGER NOT NULL, finished_at INTEGER, outcome TEXT,
+    reason TEXT NOT NULL, is_dirty INTEGER NOT NULL, PRIMARY KEY (job, n)
+  ) WITHOUT ROWID`,
+  `CREATE UNIQUE INDEX tw_run_by_name ON tw_run (name)`,
+  `CREATE INDEX tw_run_active ON tw_run (is_dirty, job, n) WHERE finished_at IS NULL`,
   `CREATE TABLE tw_mesh_service (
     name TEXT PRIMARY KEY, job TEXT NOT NULL, grp TEXT NOT NULL, port TEXT NOT NULL, protocol TEXT NOT NULL,
     request_timeout_ms INTEGER NOT NULL, retries_max INTEGER NOT NULL
