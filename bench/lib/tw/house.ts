@@ -35,8 +35,7 @@ export async function openHouse(dir: string, names: readonly string[] | null = n
   })
   const cache = new FleetCache()
   const beats = new Map<string, NodeBeat>()
-  const since = control.now()
-  const soft = (): TwSoft => ({ beats, since, cache, position: () => control.tail() - 1 })
+  const soft = (): TwSoft => ({ beats, cache, position: () => control.tail() - 1 })
   const unlisten = control.onEntries((entries) => cache.apply(control.db, entries))
   const controllers: Controller[] = twSystem.controllers.filter(({ name }) => names === null || names.includes(name))
   let loop: ControllerLoop | null = null
