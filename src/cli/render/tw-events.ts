@@ -26,13 +26,14 @@ interface TasksBody {
   version?: number
   cause?: string
   ids?: number[]
+  count?: number
   tasks?: { index?: number; node?: string; task?: string; state?: string; health?: string; reason?: string }[]
 }
 
 function bodyText(entry: EntryLike): string {
   const body = entry.body as TasksBody
   if (entry.type === 'tw.TasksPlaced')
-    return `${body.job}/${body.group} v${body.version}: ${body.tasks?.map((task) => `[${task.index}] on ${task.node}`).join(', ')}`
+    return `${body.job}/${body.group} v${body.version}: ${body.tasks?.map((task) => `[${task.index}] on ${task.node}`).join(', ') ?? `${body.count} tasks`}`
   if (entry.type === 'tw.TasksReported')
     return (
       body.tasks

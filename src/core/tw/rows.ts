@@ -74,6 +74,10 @@ export interface TaskRow {
   is_reaped: number
   cpu_milli: number
   memory_bytes: number
+  disk_bytes: number
+  /** bit i: device i of its node is its own, as far as `gpu_milli` says */
+  gpu_mask: number
+  gpu_milli: number
   static_ports: string
   why: string
 }
@@ -97,12 +101,18 @@ export interface NodeRow {
   is_cordoned: number
   joined_at: number
   changed_at: number
+  disk_bytes: number
+  /** `{model, count}` list as JSON, devices in their order */
+  gpus: string
 }
 
 export interface NodeUseRow {
   node: string
   cpu_milli: number
   memory_bytes: number
+  disk_bytes: number
+  /** thousandths in use of each device, as JSON */
+  gpus: string
   tasks: number
 }
 

@@ -1,5 +1,6 @@
 import { ADMISSION_TABLES } from './nodes/admission.ts'
 import { OP_TABLES } from './ops/op-row.ts'
+import { TASK_TABLES } from './tasks/tables.ts'
 import { TALLY_TABLES } from './tasks/tally.ts'
 
 /**
@@ -23,30 +24,12 @@ export const TW_TABLES: readonly string[] = [
     job TEXT NOT NULL, grp TEXT NOT NULL, arm TEXT NOT NULL, version INTEGER NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (job, grp, arm)
   ) WITHOUT ROWID`,
-  `CREATE TABLE tw_task (
-    id INTEGER PRIMARY KEY, job TEXT NOT NULL, grp TEXT NOT NULL, idx INTEGER NOT NULL, version INTEGER NOT NULL,
-    task TEXT GENERATED ALWAYS AS (job || '/' || grp || '[' || idx || ']') VIRTUAL,
-    node TEXT NOT NULL, incarnation INTEGER NOT NULL, state TEXT NOT NULL, want TEXT NOT NULL,
-    stop_position INTEGER, stop_at INTEGER, stop_cause TEXT, reported TEXT, health TEXT NOT NULL, healthy_since INTEGER,
-    pid INTEGER, ports TEXT NOT NULL, reason TEXT NOT NULL, restarts INTEGER NOT NULL,
-    placed_at INTEGER NOT NULL, placed_position INTEGER NOT NULL, started_at INTEGER, ended_at INTEGER, was_healthy INTEGER NOT NULL DEFAULT 0,
-    is_terminal INTEGER NOT NULL, is_reaped INTEGER NOT NULL, cpu_milli INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,
-    static_ports TEXT NOT NULL, why TEXT NOT NULL
-  )`,
-  `CREATE INDEX tw_task_by_group ON tw_task (job, grp, is_terminal)`,
-  `CREATE INDEX tw_task_by_node ON tw_task (node, is_reaped)`,
-  `CREATE TABLE tw_task_event (
-    task INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, position INTEGER NOT NULL, text TEXT NOT NULL,
-    PRIMARY KEY (task, n)
-  ) WITHOUT ROWID`,
+  ...TASK_TABLES,
   `CREATE TABLE tw_node (
     name TEXT PRIMARY KEY, boot_id TEXT NOT NULL, pid INTEGER NOT NULL, region TEXT NOT NULL, zone TEXT NOT NULL,
     rack TEXT NOT NULL, address TEXT NOT NULL, cpu_milli INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,
     attributes TEXT NOT NULL, labels TEXT NOT NULL, state TEXT NOT NULL, is_cordoned INTEGER NOT NULL,
-    joined_at INTEGER NOT NULL, changed_at INTEGER NOT NULL
-  ) WITHOUT ROWID`,
-  `CREATE TABLE tw_node_use (
-    node TEXT PRIMARY KEY, cpu_milli INTEGER NOT NULL, memory_bytes INTEGER NOT NULL, tasks INTEGER NOT NULL
+    joined_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, disk_bytes INTEGER NOT NULL DEFAULT 0, gpus TEXT NOT NULL DEFAULT '[]'
   ) WITHOUT ROWID`,
   ...ADMISSION_TABLES,
   `CREATE TABLE tw_drain (

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { nodeRow } from '../rows.ts'
-import { liveOnNode } from '../tasks/read.ts'
-import { changeTask, endTask, openNodeUse } from '../tasks/write.ts'
+import { openLoad } from '../tasks/load.ts'
+import { loseTasks } from '../tasks/write.ts'
 import { because, note } from './marks.ts'
 
 export const nodeIdentitySchema = z.object({
@@ -44,7 +44,7 @@ export const nodeJoined = defineEntry({
       meta.at,
       meta.at,
     )
-    openNodeUse(db, body.node)
+    openLoad(db, body.node)
   },
 })
 
@@ -55,15 +55,7 @@ export const nodeLost = defineEntry({
   notable: (body) => note('node-lost', body.node, null, `node ${body.node} lost: silent for ${Math.round(body.silentMs / 1000)} s`),
   apply: (db, body, meta) => {
     db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name = ?", meta.at, body.node)
-    for (const task of liveOnNode(db, body.node)) {
-      changeTask(db, task.id, {
-        want: 'stop',
-        stop_position: task.stop_position ?? meta.position,
-        stop_at: task.stop_at ?? meta.at,
-        stop_cause: task.stop_cause ?? 'node lost',
-      })
-      endTask(db, task, task.want === 'stop' ? 'stopped' : 'lost', `node ${body.node} lost`, meta)
-    }
+    loseTasks(db, body.node, `node ${body.node} lost`, meta)
   },
 })
 

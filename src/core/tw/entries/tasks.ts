@@ -2,13 +2,37 @@ import { z } from 'zod'
 import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import type { Db } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
-import { groupSpecOf, specOf, versionRow, type TaskRow } from '../rows.ts'
-import { misfitOf } from '../scheduler/referee.ts'
+import { groupSpecOf, specOf, type TaskRow } from '../rows.ts'
+import { judge } from '../scheduler/referee.ts'
 import { addEvent } from '../tasks/events.ts'
+import { loadByName } from '../tasks/load.ts'
 import { taskRow } from '../tasks/read.ts'
-import { changeTask, dropTask, endTask, insertTask, reapTask } from '../tasks/write.ts'
+import { unpackRecords, type PlacedRecord } from '../tasks/records.ts'
+import { changeTask, dropTask, endTask, insertTasks, reapTask } from '../tasks/write.ts'
 import { serviceOfJob } from './jobs.ts'
 import { note } from './marks.ts'
+
+/** Few tasks, each by name and with why it is there. Earlier versions wrote all of them so. */
+const namedPlaces = z.object({
+  job: z.string(),
+  group: z.string(),
+  version: z.int(),
+  /** log position of the state it was planned on */
+  plannedAt: z.int().optional(),
+  /** `devices`: bit i stands for GPU i of the node */
+  tasks: z.array(z.object({ index: z.int().min(0), node: z.string(), why: z.string(), devices: z.int().min(0).optional() })),
+})
+
+/** Many tasks: `count` records, see {@link packRecords}, and why the first of them is where it is. */
+const packedPlaces = z.object({
+  job: z.string(),
+  group: z.string(),
+  version: z.int(),
+  plannedAt: z.int().optional(),
+  count: z.int(),
+  records: z.string(),
+  why: z.string(),
+})
 
 /**
  * Tasks get a place and are to be started there. `apply` is the referee: each record is checked against the state as it
@@ -16,49 +40,46 @@ import { note } from './marks.ts'
  */
 export const tasksPlaced = defineEntry({
   type: 'tw.TasksPlaced',
-  body: z.object({
-    job: z.string(),
-    group: z.string(),
-    version: z.int(),
-    tasks: z.array(z.object({ index: z.int().min(0), node: z.string(), why: z.string() })),
-  }),
+  version: 2,
+  body: z.union([packedPlaces, namedPlaces]),
   apply: (db, body, meta) => {
-    const version = versionRow(db, body.job, body.version)
-    const group = version === undefined ? undefined : groupSpecOf(specOf(db, body.job, body.version), body.group)
-    for (const record of body.tasks) {
-      const misfit =
-        group === undefined
-          ? 'the version has no such group'
-          : misfitOf(db, { job: body.job, group, version: body.version, index: record.index, node: record.node })
-      if (misfit !== null || group === undefined) {
-        reject(db, body, record, misfit ?? '', meta)
-        continue
-      }
-      const { container } = group
-      insertTask(
+    const { job, group, version } = body
+    const named = 'tasks' in body ? body.tasks : null
+    const records = 'tasks' in body ? recordsOf(db, body) : unpackRecords(body.records)
+    const { spec, accepted, refused } = judge(db, { job, group, version, plannedAt: body.plannedAt ?? null, records })
+    if (spec !== undefined) {
+      const { container } = spec
+      insertTasks(
         db,
         {
-          job: body.job,
-          group: body.group,
-          index: record.index,
-          version: body.version,
-          node: record.node,
+          job,
+          group,
+          version,
           cpuMilli: container.cpuMilli,
           memoryBytes: container.memoryBytes,
+          diskBytes: container.diskBytes,
+          gpuMilli: container.gpu?.shareMilli ?? 0,
           staticPorts: Object.values(container.ports).filter((port) => port > 0),
-          why: record.why,
+          why: 'why' in body ? body.why : (body.tasks[0]?.why ?? ''),
         },
+        accepted.map((it) => ({ ...it, why: named?.[it.record]?.why ?? null })),
         meta,
       )
     }
+    for (const { record, index, node, reason } of refused) reject(db, body, { index, node: named?.[record]?.node ?? node, reason }, meta)
   },
 })
+
+function recordsOf(db: Db, { job, group, version, tasks }: z.output<typeof namedPlaces>): PlacedRecord[] {
+  const hasDevices = tasks.some((task) => task.devices !== undefined)
+  const gpuMilli = hasDevices ? (groupSpecOf(specOf(db, job, version), group)?.container.gpu?.shareMilli ?? 0) : 0
+  return tasks.map(({ index, node, devices }) => ({ index, node: loadByName(db, node)?.id ?? 0, gpuMask: devices ?? 0, gpuMilli }))
+}
 
 function reject(
   db: Db,
   body: { job: string; group: string; version: number },
-  record: { index: number; node: string },
-  reason: string,
+  record: { index: number; node: string; reason: string },
   meta: EntryMeta,
 ): void {
   db.run(
@@ -69,7 +90,7 @@ function reject(
     body.version,
     record.index,
     record.node,
-    reason,
+    record.reason,
   )
   db.run('UPDATE tw_group SET rejected_at = ? WHERE job = ? AND name = ?', meta.at, body.job, body.group)
 }
@@ -172,7 +193,7 @@ function applyReport(db: Db, task: TaskRow, it: Report, meta: EntryMeta): void {
   if (task.is_terminal) {
     // A task that was given up with its node: its process is gone now, nothing is left to do.
     if (isEnded && !task.is_reaped) {
-      reapTask(db, task.id, it.state)
+      reapTask(db, task, it.state)
       addEvent(db, task.id, meta, `its process on the returned node ended: ${it.reason || it.state}`)
     }
     return
@@ -198,7 +219,7 @@ function applyReport(db: Db, task: TaskRow, it: Report, meta: EntryMeta): void {
   if (isEnded) {
     const state = task.want === 'stop' && it.state !== 'complete' ? 'stopped' : (it.state as 'stopped' | 'complete' | 'failed')
     endTask(db, task, state, it.reason, meta)
-    reapTask(db, task.id, it.state)
+    reapTask(db, task, it.state)
     return
   }
   const state = task.want === 'stop' ? 'stopping' : it.state === 'stopping' ? 'stopping' : it.state

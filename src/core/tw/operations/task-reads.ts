@@ -4,9 +4,10 @@ import { refuse } from '../../kernel/errors.ts'
 import { groupSpecOf, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { blockedOf, nodeLine, taskLines, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
+import { taskEvents } from '../tasks/events.ts'
 import { pendingJobs } from '../views/group-counts.ts'
 import { taskPage } from '../views/task-page.ts'
-import { findTask, parseTarget, taskEvents, taskViews } from '../views/tasks.ts'
+import { findTask, parseTarget, taskViews } from '../views/tasks.ts'
 import { unknownJob } from './helpers.ts'
 import { blockedSchema, eventSchema, taskSchema } from './schemas.ts'
 
@@ -61,7 +62,7 @@ export const taskShow = defineQuery({
     const [task] = row ? taskViews(db, [row]) : []
     if (!row || !task) return unknownTask(input.task)
     const group = groupSpecOf(specOf(db, row.job, row.version), row.grp)
-    return { task, why: row.why, command: group?.container.command ?? [], events: taskEvents(db, row.id), nowMs: ctx.now }
+    return { task, why: row.why, command: group?.container.command ?? [], events: taskEvents(db, row), nowMs: ctx.now }
   },
 })
 
@@ -117,7 +118,7 @@ export const explain = defineQuery({
       isFine: blocked.length === 0 && (named ? named.state === 'running' : !missing && status.state === 'running'),
       blocked: named && named.is_terminal === 0 ? [] : blocked,
       lines,
-      tasks: rows.map((row) => ({ task: taskName(row), lines: taskLines(row, ctx.now), events: named ? taskEvents(db, row.id) : [] })),
+      tasks: rows.map((row) => ({ task: taskName(row), lines: taskLines(row, ctx.now), events: named ? taskEvents(db, row) : [] })),
       nowMs: ctx.now,
     }
   },

@@ -1,7 +1,8 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
-import { fromJson, type NodeRow, type NodeUseRow } from '../rows.ts'
-import { staticPorts } from '../tasks/read.ts'
+import { fromJson, groupSpecOf, specOf, type NodeRow, type NodeUseRow } from '../rows.ts'
+import { gpuTasks, portsHeld } from '../tasks/read.ts'
+import { demandOf, type Demand } from './demand.ts'
 import { FleetImage, type NodeFacts } from './image.ts'
 
 /** The planner's picture of the fleet, built from the state. */
@@ -9,15 +10,25 @@ export function imageOf(db: ReadDb): FleetImage {
   const image = new FleetImage()
   const draining = new Set(db.all<{ node: string }>('SELECT node FROM tw_drain WHERE finished_at IS NULL').map((row) => row.node))
   for (const row of db.all<NodeRow>('SELECT * FROM tw_node ORDER BY name')) image.setNode(nodeFacts(row, draining.has(row.name)))
-  for (const use of db.all<NodeUseRow>('SELECT * FROM tw_node_use')) {
-    const node = image.indexOf(use.node)
-    if (node !== undefined) image.holdSum(node, use.cpu_milli, use.memory_bytes, use.tasks)
-  }
-  for (const task of staticPorts(db)) {
-    const node = must(image.indexOf(task.node), `node ${task.node} of a task`)
-    for (const port of fromJson<number[]>(task.static_ports)) image.holdPort(node, port)
-  }
+  holdTasks(db, image)
   return image
+}
+
+/** Tasks with GPUs one by one, since devices and shapes count; of all others the sum a node. */
+function holdTasks(db: ReadDb, image: FleetImage): void {
+  const specs = new Map<string, Demand>()
+  for (const task of gpuTasks(db)) {
+    const key = `${task.job}/${task.grp}@${task.version}`
+    const group = specs.has(key) ? undefined : groupSpecOf(specOf(db, task.job, task.version), task.grp)
+    const demand = specs.get(key) ?? demandOf(must(group, `group ${key}`))
+    specs.set(key, demand)
+    image.applyTask(must(image.indexOf(task.node), `node ${task.node} of a task`), { ...demand, ports: [] }, 1, task.gpu_mask)
+  }
+  for (const use of db.all<NodeUseRow>('SELECT * FROM tw_node_use WHERE tasks > 0')) {
+    const node = image.indexOf(use.node)
+    if (node !== undefined) image.holdSum(node, use)
+  }
+  for (const { node, port } of portsHeld(db)) image.holdPort(must(image.indexOf(node), `node ${node} of a task`), port)
 }
 
 /** A node's row as the image takes it. */
@@ -30,13 +41,13 @@ export function nodeFacts(row: NodeRow, isDraining: boolean): NodeFacts {
     closed: row.state === 'lost' ? 'lost' : isDraining ? 'draining' : row.is_cordoned ? 'cordoned' : null,
     cpuMilli: row.cpu_milli,
     memoryBytes: row.memory_bytes,
-    diskBytes: 0,
-    gpus: [],
+    diskBytes: row.disk_bytes,
+    gpus: fromJson<NodeFacts['gpus']>(row.gpus),
   }
 }
 
 /** What constraints look at: `name region zone rack`, the agent's attributes, `meta.KEY` labels. */
-export function attributesOf(row: NodeRow): Record<string, string> {
+export function attributesOf(row: Pick<NodeRow, 'name' | 'region' | 'zone' | 'rack' | 'attributes' | 'labels'>): Record<string, string> {
   const labels = fromJson<Record<string, string>>(row.labels)
   return {
     ...fromJson<Record<string, string>>(row.attributes),

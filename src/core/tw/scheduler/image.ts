@@ -210,11 +210,12 @@ export class FleetImage {
     this.#journal?.push(() => this.applyTask(node, demand, sign === 1 ? -1 : 1, devices))
   }
 
-  /** What tasks hold that are not known one by one: cpu and memory, and how many they are. */
-  holdSum(node: number, cpuMilli: number, memoryBytes: number, tasks: number): void {
-    this.cpuFree[node]! -= cpuMilli
-    this.memoryFree[node]! -= memoryBytes
-    this.tasks[node]! += tasks
+  /** What all tasks of the node hold together, those among them that were applied one by one. Of devices only these hold any. */
+  holdSum(node: number, sum: { cpu_milli: number; memory_bytes: number; disk_bytes: number; tasks: number }): void {
+    this.cpuFree[node] = this.cpuTotal[node]! - sum.cpu_milli
+    this.memoryFree[node] = this.memoryTotal[node]! - sum.memory_bytes
+    this.diskFree[node] = this.diskTotal[node]! - sum.disk_bytes
+    this.tasks[node] = sum.tasks
     this.changes[node]! += 1
   }
 

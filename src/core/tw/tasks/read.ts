@@ -1,5 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import type { TaskRow } from '../rows.ts'
+import { idsIn, type NodeLoad } from './load.ts'
+import { FIRST_FINAL, TASK_COLUMNS, TASK_JOINS } from './tables.ts'
 
 /** Readers of task rows. Who needs the tasks of a node asks here; rows of a group or by id may be read by SQL too. */
 
@@ -12,28 +14,24 @@ export function liveTasks(db: ReadDb, job: string, group: string): TaskRow[] {
   return db.all<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0 ORDER BY idx, id', job, group)
 }
 
+/** Final states by the index of final states: a group's ended tasks cost what they are, not what its live ones are. */
+const FINAL = `SELECT ${TASK_COLUMNS} FROM ${TASK_JOINS} WHERE s.job = ? AND s.grp = ? AND p.state >= ${FIRST_FINAL}`
+
 /** Tasks of a group that came into a final state after `sinceMs` (log time), oldest placement first. */
 export function endedTasks(db: ReadDb, job: string, group: string, sinceMs: number): TaskRow[] {
-  return db.all<TaskRow>(
-    'SELECT * FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 1 AND ended_at > ? ORDER BY id',
-    job,
-    group,
-    sinceMs,
-  )
+  return db.all<TaskRow>(`${FINAL} AND a.ended_at > ? ORDER BY p.id`, job, group, sinceMs)
 }
 
 /** Tasks of a group that ran to completion, whenever that was, oldest placement first. */
 export function completedTasks(db: ReadDb, job: string, group: string): TaskRow[] {
-  return db.all<TaskRow>(
-    "SELECT * FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 1 AND state = 'complete' ORDER BY id",
-    job,
-    group,
-  )
+  return db.all<TaskRow>(`${FINAL} AND p.state = 5 ORDER BY p.id`, job, group)
 }
 
 /** Tasks the agent of a node has to know of, by id: all but those whose process is reported gone. */
 export function tasksOnNode(db: ReadDb, node: string): TaskRow[] {
-  return db.all<TaskRow>('SELECT * FROM tw_task WHERE node = ? AND is_reaped = 0 ORDER BY id', node)
+  const ids = idsOnNode(db, node)
+  if (ids.length === 0) return []
+  return db.all<TaskRow>('SELECT * FROM tw_task WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id', JSON.stringify(ids))
 }
 
 /** Tasks of a node that are not in a final state, by id. */
@@ -43,22 +41,26 @@ export function liveOnNode(db: ReadDb, node: string): TaskRow[] {
 
 /** Ids of {@link tasksOnNode}. */
 export function idsOnNode(db: ReadDb, node: string): number[] {
-  return db.all<{ id: number }>('SELECT id FROM tw_task WHERE node = ? AND is_reaped = 0 ORDER BY id', node).map((row) => row.id)
+  const load = db.get<Pick<NodeLoad, 'ids'>>('SELECT ids FROM tw_node_load WHERE name = ?', node)
+  return load === undefined ? [] : idsIn(load.ids).sort((a, b) => a - b)
 }
 
 /** Tasks that are to end and whose process may still run, by id. */
 export function tasksToEnd(db: ReadDb): TaskRow[] {
-  return db.all<TaskRow>("SELECT * FROM tw_task WHERE want = 'stop' AND is_reaped = 0 ORDER BY id")
+  return db.all<TaskRow>('SELECT * FROM tw_task WHERE id IN (SELECT id FROM tw_placed WHERE want = 1 AND is_reaped = 0) ORDER BY id')
 }
 
-/** Whether a live task of the group holds the index. */
-export function isIndexTaken(db: ReadDb, job: string, group: string, index: number): boolean {
-  return db.get('SELECT id FROM tw_task WHERE job = ? AND grp = ? AND idx = ? AND is_terminal = 0', job, group, index) !== undefined
+/** Every static port that a live task holds, and the node of the task. */
+export function portsHeld(db: ReadDb): { node: string; port: number }[] {
+  return db.all<{ node: string; port: number }>(
+    'SELECT l.name AS node, h.port FROM tw_port h JOIN tw_placed p ON p.id = h.task JOIN tw_node_load l ON l.id = p.node',
+  )
 }
 
-/** Every static port that a live task holds: the node and the ports, as JSON list. */
-export function staticPorts(db: ReadDb): Pick<TaskRow, 'node' | 'static_ports'>[] {
-  return db.all<Pick<TaskRow, 'node' | 'static_ports'>>(
-    "SELECT node, static_ports FROM tw_task WHERE is_terminal = 0 AND static_ports <> '[]'",
+/** Live tasks that have devices of their nodes. */
+export function gpuTasks(db: ReadDb): Pick<TaskRow, 'job' | 'grp' | 'version' | 'node' | 'gpu_mask'>[] {
+  return db.all<Pick<TaskRow, 'job' | 'grp' | 'version' | 'node' | 'gpu_mask'>>(
+    `SELECT s.job, s.grp, p.version, l.name AS node, p.gpu_mask FROM tw_slice s JOIN tw_placed p ON p.slice = s.id AND p.id BETWEEN s.id AND s.last
+       JOIN tw_node_load l ON l.id = p.node WHERE s.gpu_milli > 0 AND p.state < ${FIRST_FINAL}`,
   )
 }

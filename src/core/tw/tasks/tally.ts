@@ -48,7 +48,44 @@ function countsOf(task: Counted): Counts {
   }
 }
 
-const NONE: Counts = { known: 0, active: 0, running: 0, ready: 0, stopping: 0, complete: 0, restarts: 0 }
+export const NONE: Counts = { known: 0, active: 0, running: 0, ready: 0, stopping: 0, complete: 0, restarts: 0 }
+
+type Key = Pick<TallyRow, 'job' | 'grp' | 'version'>
+
+/** The same of many tasks at once that stay of their version: each count is written once. */
+export function moveTallies(db: Db, moves: readonly (readonly [before: Counted, after: Counted])[]): void {
+  const sums = new Map<string, { key: Key; delta: Counts }>()
+  for (const [before, after] of moves) {
+    const name = `${after.job}/${after.grp}@${after.version}`
+    const sum = sums.get(name) ?? { key: after, delta: NONE }
+    sums.set(name, { ...sum, delta: plus(sum.delta, minus(countsOf(after), countsOf(before))) })
+  }
+  for (const { key, delta } of sums.values()) addTally(db, key, delta)
+}
+
+function plus(a: Counts, b: Counts): Counts {
+  return {
+    known: a.known + b.known,
+    active: a.active + b.active,
+    running: a.running + b.running,
+    ready: a.ready + b.ready,
+    stopping: a.stopping + b.stopping,
+    complete: a.complete + b.complete,
+    restarts: a.restarts + b.restarts,
+  }
+}
+
+function minus(a: Counts, b: Counts): Counts {
+  return {
+    known: a.known - b.known,
+    active: a.active - b.active,
+    running: a.running - b.running,
+    ready: a.ready - b.ready,
+    stopping: a.stopping - b.stopping,
+    complete: a.complete - b.complete,
+    restarts: a.restarts - b.restarts,
+  }
+}
 
 /** A task came (`before` is null), changed, or is forgotten (`after` is null). */
 export function moveTally(db: Db, before: Counted | null, after: Counted | null): void {
@@ -59,19 +96,11 @@ export function moveTally(db: Db, before: Counted | null, after: Counted | null)
   const key = after ?? before
   if (key === null) return
   const [from, to] = [before === null ? NONE : countsOf(before), after === null ? NONE : countsOf(after)]
-  addTally(db, key, {
-    known: to.known - from.known,
-    active: to.active - from.active,
-    running: to.running - from.running,
-    ready: to.ready - from.ready,
-    stopping: to.stopping - from.stopping,
-    complete: to.complete - from.complete,
-    restarts: to.restarts - from.restarts,
-  })
+  addTally(db, key, minus(to, from))
 }
 
 /** Adds to one count; of many tasks at once it takes the sum. */
-export function addTally(db: Db, key: Pick<TallyRow, 'job' | 'grp' | 'version'>, delta: Counts): void {
+export function addTally(db: Db, key: Key, delta: Counts): void {
   if (Object.values(delta).every((n) => n === 0)) return
   db.run(
     `INSERT INTO tw_tally (job, grp, version, known, active, running, ready, stopping, complete, restarts)

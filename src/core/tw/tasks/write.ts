@@ -1,73 +1,148 @@
 import type { EntryMeta } from '../../contracts/entry.ts'
-import type { Db } from '../../contracts/storage.ts'
+import type { Db, SqlValue } from '../../contracts/storage.ts'
+import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
-import { nextOf } from '../entries/marks.ts'
 import type { TaskRow, TaskStateHeld } from '../rows.ts'
 import { addEvent } from './events.ts'
-import { taskRow } from './read.ts'
-import { moveTally, TALLIED } from './tally.ts'
+import { countIn, loadByName, withIds, withoutId, writeLoad, type NodeLoad, type Reserved } from './load.ts'
+import { liveOnNode, taskRow } from './read.ts'
+import { FIRST_FINAL, STATES } from './tables.ts'
+import { addTally, moveTallies, moveTally, NONE, TALLIED } from './tally.ts'
 
 /** The only writers of task rows and of what tasks reserve on their nodes. */
 
-export interface NewTask {
+/** What all tasks of one `TasksPlaced` have in common. */
+export interface NewSlice {
   job: string
   group: string
-  index: number
   version: number
-  node: string
   cpuMilli: number
   memoryBytes: number
+  diskBytes: number
+  gpuMilli: number
   staticPorts: readonly number[]
-  /** why there, for `tw explain` */
+  /** why they are where they are, for `tw explain` */
   why: string
 }
 
-/** Puts a task on a node and reserves what it needs there; gives its id. The caller has checked that it fits. */
-export function insertTask(db: Db, task: NewTask, meta: EntryMeta): number {
-  const id = nextOf(db, 'task')
+export interface NewTask {
+  index: number
+  load: NodeLoad
+  gpuMask: number
+  /** where nodes that share it share static ports */
+  address: string
+  /** null: its slice's */
+  why: string | null
+}
+
+/** Rows of one INSERT: of more the gain is lost in the statement's own length. */
+const ROWS = 100
+const PLACED_SQL = new Map<number, string>()
+
+/**
+ * Puts tasks on nodes and reserves what they need there. The caller has checked that they fit and counted them in the
+ * loads, which are written here, each once. Their ids follow each other.
+ */
+export function insertTasks(db: Db, slice: NewSlice, tasks: readonly NewTask[], meta: EntryMeta): void {
+  if (tasks.length === 0) return
+  const first = reserveIds(db, tasks.length)
   db.run(
-    `INSERT INTO tw_task (id, job, grp, idx, version, node, incarnation, state, want, health, ports, reason, restarts, placed_at,
-       placed_position, is_terminal, is_reaped, cpu_milli, memory_bytes, static_ports, why)
-     VALUES (?, ?, ?, ?, ?, ?, 1, 'placed', 'run', 'starting', '{}', '', 0, ?, ?, 0, 0, ?, ?, ?, ?)`,
-    id,
-    task.job,
-    task.group,
-    task.index,
-    task.version,
-    task.node,
+    `INSERT INTO tw_slice (id, last, job, grp, cpu_milli, memory_bytes, disk_bytes, gpu_milli, static_ports, placed_at, placed_position, why)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    first,
+    first + tasks.length - 1,
+    slice.job,
+    slice.group,
+    slice.cpuMilli,
+    slice.memoryBytes,
+    slice.diskBytes,
+    slice.gpuMilli,
+    canonicalJson(slice.staticPorts),
     meta.at,
     meta.position,
-    task.cpuMilli,
-    task.memoryBytes,
-    canonicalJson(task.staticPorts),
-    task.why,
+    slice.why,
   )
-  db.run(
-    `INSERT INTO tw_node_use (node, cpu_milli, memory_bytes, tasks) VALUES (?, ?, ?, 1) ON CONFLICT (node) DO UPDATE SET
-       cpu_milli = cpu_milli + excluded.cpu_milli, memory_bytes = memory_bytes + excluded.memory_bytes, tasks = tasks + 1`,
-    task.node,
-    task.cpuMilli,
-    task.memoryBytes,
-  )
-  const { job, group: grp, version } = task
-  moveTally(db, null, { job, grp, version, state: 'placed', want: 'run', health: 'starting', is_terminal: 0, restarts: 0 })
-  addEvent(db, id, meta, `placed on ${task.node}: ${task.why}`)
-  return id
+  const added = new Map<NodeLoad, number[]>()
+  for (let at = 0; at < tasks.length;) {
+    const rows = tasks.length - at >= ROWS ? ROWS : 1
+    const values: SqlValue[] = [first + at, first, slice.version]
+    for (let i = at; i < at + rows; i += 1) {
+      const task = must(tasks[i], 'a task')
+      values.push(task.index, task.load.id, task.gpuMask)
+      const ids = added.get(task.load)
+      if (ids) ids.push(first + i)
+      else added.set(task.load, [first + i])
+    }
+    db.run(placedSql(rows), ...values)
+    at += rows
+  }
+  for (const [load, ids] of added) writeLoad(db, { ...load, position: meta.position, ids: withIds(load.ids, ids) })
+  const { job, group: grp, version } = slice
+  addTally(db, { job, grp, version }, { ...NONE, known: tasks.length, active: tasks.length })
+  tasks.forEach(({ why, address }, i) => {
+    if (why !== null && why !== slice.why) db.run('INSERT INTO tw_why (task, text) VALUES (?, ?)', first + i, why)
+    for (const port of slice.staticPorts) db.run('INSERT INTO tw_port (address, port, task) VALUES (?, ?, ?)', address, port, first + i)
+  })
+}
+
+function reserveIds(db: Db, count: number): number {
+  db.run("INSERT INTO tw_counter (name, value) VALUES ('task', ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value", count)
+  const last = must(db.get<{ value: number }>("SELECT value FROM tw_counter WHERE name = 'task'"), 'the counter of tasks').value
+  return last - count + 1
+}
+
+function placedSql(rows: number): string {
+  let sql = PLACED_SQL.get(rows)
+  if (sql === undefined) {
+    const values = Array.from({ length: rows }, (_, i) => `(${i}, ?, ?, ?)`).join(', ')
+    sql = `WITH c (first, slice, version) AS (VALUES (?, ?, ?)), r (k, idx, node, gpu_mask) AS (VALUES ${values})
+      INSERT INTO tw_placed (id, slice, idx, node, version, incarnation, state, want, is_reaped, gpu_mask)
+      SELECT c.first + r.k, c.slice, r.idx, r.node, c.version, 1, 0, 0, 0, r.gpu_mask FROM r, c`
+    PLACED_SQL.set(rows, sql)
+  }
+  return sql
 }
 
 /** What may change of a task in its place. Ends go through {@link endTask} and {@link reapTask}: they free what it held. */
-export type TaskChange = Partial<
-  Omit<TaskRow, 'id' | 'job' | 'grp' | 'idx' | 'node' | 'cpu_milli' | 'memory_bytes' | 'static_ports' | 'is_terminal' | 'is_reaped'>
->
+export type TaskChange = Partial<Pick<TaskRow, PlacedColumn | SaidColumn | keyof typeof STOP_COLUMNS>>
 
-/** Sets columns of a task. Keys are columns of `tw_task`, never text from outside. */
+type PlacedColumn = 'version' | 'incarnation' | 'state' | 'want'
+type SaidColumn = 'reported' | 'health' | 'healthy_since' | 'pid' | 'ports' | 'reason' | 'restarts' | 'started_at' | 'was_healthy'
+const STOP_COLUMNS = { stop_position: 'position', stop_at: 'at', stop_cause: 'cause' } as const
+const PLACED_COLUMNS: ReadonlySet<string> = new Set<PlacedColumn>(['version', 'incarnation', 'state', 'want'])
+
+/** Sets columns of a task, named as in `tw_task`. */
 export function changeTask(db: Db, id: number, change: TaskChange): void {
-  const columns = Object.keys(change) as (keyof TaskChange)[]
-  if (columns.length === 0) return
-  const before = columns.some((column) => TALLIED.has(column)) ? taskRow(db, id) : undefined
-  const values = columns.map((column) => change[column] ?? null)
-  db.run(`UPDATE tw_task SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`, ...values, id)
+  const before = Object.keys(change).some((column) => TALLIED.has(column)) ? taskRow(db, id) : undefined
   if (before) moveTally(db, before, { ...before, ...change })
+  const placed: [string, SqlValue][] = []
+  const said: [string, SqlValue][] = []
+  const stop: [string, SqlValue][] = []
+  for (const [column, value] of Object.entries(change) as [keyof TaskChange, SqlValue][]) {
+    if (column in STOP_COLUMNS) stop.push([STOP_COLUMNS[column as keyof typeof STOP_COLUMNS], value])
+    else if (PLACED_COLUMNS.has(column)) placed.push([column, codeOf(column, value)])
+    else said.push([column, value])
+  }
+  if (placed.length > 0)
+    db.run(`UPDATE tw_placed SET ${placed.map(([column]) => `${column} = ?`).join(', ')} WHERE id = ?`, ...placed.map(([, it]) => it), id)
+  upsert(db, 'tw_said', id, said)
+  upsert(db, 'tw_stop', id, stop)
+}
+
+function codeOf(column: string, value: SqlValue): SqlValue {
+  if (column === 'state') return STATES.indexOf(value as TaskStateHeld)
+  return column === 'want' ? (value === 'stop' ? 1 : 0) : value
+}
+
+function upsert(db: Db, table: 'tw_said' | 'tw_stop', task: number, columns: readonly [string, SqlValue][]): void {
+  if (columns.length === 0) return
+  const names = columns.map(([name]) => name)
+  db.run(
+    `INSERT INTO ${table} (task, ${names.join(', ')}) VALUES (?${', ?'.repeat(names.length)})
+       ON CONFLICT (task) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`).join(', ')}`,
+    task,
+    ...columns.map(([, value]) => value),
+  )
 }
 
 /** Brings a task into a final state and gives back what it reserved on its node. */
@@ -80,37 +155,77 @@ export function endTask(
 ): void {
   const before = taskRow(db, task.id) ?? task
   moveTally(db, before, { ...before, state, is_terminal: 1 })
-  db.run(
-    'UPDATE tw_task SET state = ?, is_terminal = 1, healthy_since = NULL, reason = ?, ended_at = ? WHERE id = ?',
-    state,
-    reason,
-    meta.at,
-    task.id,
-  )
-  db.run(
-    'UPDATE tw_node_use SET cpu_milli = cpu_milli - ?, memory_bytes = memory_bytes - ?, tasks = tasks - 1 WHERE node = ?',
-    task.cpu_milli,
-    task.memory_bytes,
-    task.node,
-  )
+  db.run('UPDATE tw_placed SET state = ? WHERE id = ?', STATES.indexOf(state), task.id)
+  upsert(db, 'tw_said', task.id, [
+    ['healthy_since', null],
+    ['reason', reason],
+    ['ended_at', meta.at],
+  ])
+  const load = must(loadByName(db, task.node), `the load of ${task.node}`)
+  countIn(load, reservedBy(task), -1)
+  writeLoad(db, { ...load, position: meta.position })
+  if (task.static_ports !== '[]') db.run('DELETE FROM tw_port WHERE task = ?', task.id)
   addEvent(db, task.id, meta, reason === '' ? state : `${state}: ${reason}`)
 }
 
+function reservedBy(task: TaskRow): Reserved {
+  return {
+    cpuMilli: task.cpu_milli,
+    memoryBytes: task.memory_bytes,
+    diskBytes: task.disk_bytes,
+    gpuMask: task.gpu_mask,
+    gpuMilli: task.gpu_milli,
+  }
+}
+
+/**
+ * Gives up every live task of a node at once: those that were to end anyway are stopped, the others lost. Their agent has
+ * to know of them still, should it return.
+ */
+export function loseTasks(db: Db, node: string, reason: string, meta: EntryMeta): void {
+  const load = loadByName(db, node)
+  if (load === undefined || load.tasks === 0) return
+  const live = liveOnNode(db, node)
+  const lost = JSON.stringify(live.map((task) => task.id))
+  moveTallies(
+    db,
+    live.map((task) => [task, { ...task, state: task.want === 'stop' ? 'stopped' : 'lost', want: 'stop', is_terminal: 1 }]),
+  )
+  db.run(
+    `UPDATE tw_placed SET state = CASE want WHEN 1 THEN ${STATES.indexOf('stopped')} ELSE ${STATES.indexOf('lost')} END, want = 1
+       WHERE id IN (SELECT value FROM json_each(?))`,
+    lost,
+  )
+  db.run(
+    `INSERT INTO tw_said (task, reason, ended_at) SELECT value, ?, ? FROM json_each(?) WHERE true
+       ON CONFLICT (task) DO UPDATE SET healthy_since = NULL, reason = excluded.reason, ended_at = excluded.ended_at`,
+    reason,
+    meta.at,
+    lost,
+  )
+  db.run('DELETE FROM tw_port WHERE task IN (SELECT value FROM json_each(?))', lost)
+  writeLoad(db, { ...load, cpu_milli: 0, memory_bytes: 0, disk_bytes: 0, gpus: '[]', tasks: 0, position: meta.position })
+}
+
 /** The agent's last word about an ended task: its process is gone, the node need not be told of it any more. */
-export function reapTask(db: Db, id: number, reported: TaskRow['reported']): void {
-  db.run('UPDATE tw_task SET is_reaped = 1, reported = ? WHERE id = ?', reported, id)
+export function reapTask(db: Db, task: Pick<TaskRow, 'id' | 'node'>, reported: TaskRow['reported']): void {
+  db.run('UPDATE tw_placed SET is_reaped = 1 WHERE id = ?', task.id)
+  upsert(db, 'tw_said', task.id, [['reported', reported]])
+  const load = must(loadByName(db, task.node), `the load of ${task.node}`)
+  writeLoad(db, { ...load, ids: withoutId(load.ids, task.id) })
 }
 
 /** Forgets an ended and reaped task and its events; false when it is neither. */
 export function dropTask(db: Db, id: number): boolean {
   const task = taskRow(db, id)
-  if (!task || db.run('DELETE FROM tw_task WHERE id = ? AND is_terminal = 1 AND is_reaped = 1', id) === 0) return false
+  const slice = db.get<{ slice: number }>('SELECT slice FROM tw_placed WHERE id = ?', id)?.slice
+  if (!task || slice === undefined || db.run(`DELETE FROM tw_placed WHERE id = ? AND state >= ${FIRST_FINAL} AND is_reaped = 1`, id) === 0)
+    return false
   moveTally(db, task, null)
-  db.run('DELETE FROM tw_task_event WHERE task = ?', id)
+  for (const table of ['tw_said', 'tw_stop', 'tw_why', 'tw_task_event']) db.run(`DELETE FROM ${table} WHERE task = ?`, id)
+  db.run(
+    `DELETE FROM tw_slice WHERE id = ? AND NOT EXISTS (SELECT 1 FROM tw_placed p WHERE p.id BETWEEN tw_slice.id AND tw_slice.last)`,
+    slice,
+  )
   return true
-}
-
-/** A node without tasks, from the time it joins. */
-export function openNodeUse(db: Db, node: string): void {
-  db.run('INSERT OR IGNORE INTO tw_node_use (node, cpu_milli, memory_bytes, tasks) VALUES (?, 0, 0, 0)', node)
 }

@@ -1,6 +1,8 @@
 import type { Entry } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
+import { loadByName } from '../tasks/load.ts'
 import { taskRow } from '../tasks/read.ts'
+import { unpackRecords } from '../tasks/records.ts'
 
 /** What a reader of the log looks for; every given part has to be met. */
 interface About {
@@ -22,10 +24,20 @@ interface Named {
 export function isAbout(db: ReadDb, entry: Pick<Entry, 'type' | 'body'>, about: About): boolean {
   if (about.job === undefined && about.node === undefined) return true
   if (!entry.type.startsWith('tw.')) return false
+  if (about.node !== undefined && isPlacedOn(db, entry.body, about.node))
+    return about.job === undefined || about.job === (entry.body as Named).job
   for (const { job, node } of placesOf(db, entry.body)) {
     if ((about.job === undefined || job === about.job) && (about.node === undefined || node === about.node)) return true
   }
   return false
+}
+
+/** Whether packed placements have one on the node. */
+function isPlacedOn(db: ReadDb, body: unknown, node: string): boolean {
+  const { records } = body as { records?: unknown }
+  if (typeof records !== 'string') return false
+  const id = loadByName(db, node)?.id
+  return unpackRecords(records).some((record) => record.node === id)
 }
 
 /** Each thing the body names: its job and its node, as far as it says them; what the body says of all holds for each. */

@@ -160,13 +160,3 @@ export function findTask(db: ReadDb, target: string): TaskRow | null {
     ) ?? null
   )
 }
-
-export interface TaskEvent {
-  atMs: number
-  position: number
-  text: string
-}
-
-export function taskEvents(db: ReadDb, id: number): TaskEvent[] {
-  return db.all<TaskEvent>('SELECT at AS atMs, position, text FROM tw_task_event WHERE task = ? ORDER BY n', id)
-}

@@ -64,7 +64,8 @@ export function imageWith(nodes: readonly TestNode[]): FleetImage {
       diskBytes: it.diskMib * MIB,
       gpus: it.gpus,
     })
-    image.holdSum(node, it.cpuHeld, it.memoryHeldMib * MIB, it.cpuHeld + it.memoryHeldMib > 0 ? 1 : 0)
+    const tasks = it.cpuHeld + it.memoryHeldMib > 0 ? 1 : 0
+    image.holdSum(node, { cpu_milli: it.cpuHeld, memory_bytes: it.memoryHeldMib * MIB, disk_bytes: 0, tasks })
   }
   return image
 }

@@ -1,7 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import type { Entry } from '../../../../src/core/contracts/entry.ts'
 import { tasksPlaced } from '../../../../src/core/tw/entries/tasks.ts'
 import { jobRun, jobScale, jobStop, nodeCordon, nodeJoin, ps } from '../../../../src/core/tw/operations.ts'
+import { taskName, type TaskRow } from '../../../../src/core/tw/rows.ts'
 import { twSystem } from '../../../../src/core/tw/system.ts'
+import { packRecords } from '../../../../src/core/tw/tasks/records.ts'
+import { createEntryRegistry } from '../../../../src/server/state/entry-registry.ts'
 import { newState, type TestState } from '../../../support/state.ts'
 
 function fleetOfTwo(): TestState {
@@ -90,4 +95,33 @@ test('what was refused is told by TasksRejected, and planned again', () => {
   state.advance(1000)
   state.settle(twSystem.controllers, () => ({ beats: new Map() }))
   expect(placed(state)).toEqual(['web/api[0] n1', 'web/api[1] n2', 'web/api[2] n1'])
+})
+
+test('a plan that lost its race for a node is refused as stale, and the same on a node as it was planned on as planned wrongly', () => {
+  const state = fleetOfTwo()
+  const packed = (indexes: readonly number[], plannedAt: number) => {
+    const records = packRecords(indexes.map((index) => ({ index, node: 1, gpuMask: 0, gpuMilli: 0 })))
+    return tasksPlaced.of({ job: 'web', group: 'api', version: 1, plannedAt, count: indexes.length, records, why: 'the only place' })
+  }
+  const plannedAt = state.entries.length
+  state.append([packed([0, 1], plannedAt)])
+  state.append([packed([2], plannedAt)])
+  state.append([packed([2], state.entries.length)])
+  expect(placed(state)).toEqual(['web/api[0] n1', 'web/api[1] n1'])
+  expect(reasons(state)).toEqual(['stale: not enough cpu', 'planned wrongly: not enough cpu'])
+})
+
+test('a log of version 1 gives the same tasks with the same ids, each with its own reason', () => {
+  const state = newState([twSystem])
+  const log = JSON.parse(readFileSync(new URL('tasks-placed-v1.json', import.meta.url), 'utf8')) as Entry[]
+  for (const entry of log) createEntryRegistry([twSystem]).apply(state.db, entry)
+  const rows = state.db.all<TaskRow>('SELECT * FROM tw_task ORDER BY id')
+  expect(rows.map((row) => [row.id, taskName(row), row.node, row.state, row.why])).toEqual([
+    [1, 'web/api[0]', 'n1', 'running', '2 of 2 nodes could take it, 0 of its version in the node before, fit 81'],
+    [2, 'web/api[1]', 'n2', 'stopping', '2 of 2 nodes could take it, 0 of its version in the node before, fit 81'],
+  ])
+  expect(rows.map((row) => [row.placed_position, row.stop_cause, row.pid])).toEqual([
+    [5, null, 42],
+    [5, 'too many', null],
+  ])
 })

@@ -1,0 +1,48 @@
+/**
+ * Placements as `TasksPlaced` carries them: 16 bytes a record, little-endian, in base64.
+ *
+ *     u32 index | u32 node | u16 gpu mask | u16 gpu milli | u16 port block (0: none) | u16 flags (0)
+ */
+export interface PlacedRecord {
+  index: number
+  /** id of `tw_node_load` */
+  node: number
+  /** bit i: device i of the node */
+  gpuMask: number
+  /** thousandths of each of these devices */
+  gpuMilli: number
+}
+
+const RECORD_BYTES = 16
+
+export function packRecords(records: readonly PlacedRecord[]): string {
+  const bytes = new Uint8Array(records.length * RECORD_BYTES)
+  const view = new DataView(bytes.buffer)
+  records.forEach(({ index, node, gpuMask, gpuMilli }, i) => {
+    const at = i * RECORD_BYTES
+    view.setUint32(at, index, true)
+    view.setUint32(at + 4, node, true)
+    view.setUint16(at + 8, gpuMask, true)
+    view.setUint16(at + 10, gpuMilli, true)
+  })
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return btoa(text)
+}
+
+/** The records; what is no whole record at the end is passed over. */
+export function unpackRecords(packed: string): PlacedRecord[] {
+  const text = atob(packed)
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i += 1) bytes[i] = text.charCodeAt(i)
+  const view = new DataView(bytes.buffer)
+  return Array.from({ length: Math.floor(bytes.length / RECORD_BYTES) }, (_, i) => {
+    const at = i * RECORD_BYTES
+    return {
+      index: view.getUint32(at, true),
+      node: view.getUint32(at + 4, true),
+      gpuMask: view.getUint16(at + 8, true),
+      gpuMilli: view.getUint16(at + 10, true),
+    }
+  })
+}

@@ -1,0 +1,65 @@
+/**
+ * Task rows as they lie on disk. There may be millions, so what most tasks have in common is not repeated: what one
+ * `TasksPlaced` placed is a slice, and a placed task is a row of integers. Ids of a slice's tasks follow each other, so
+ * the tasks of a group are a few ranges of the key and need no index; the tasks of a node are a list in its load.
+ * `tw_task` is the whole of it as one row a task, for readers.
+ */
+
+/** `tw_placed.state` is the place in this list. From {@link FIRST_FINAL} on they are final. */
+export const STATES = ['placed', 'starting', 'running', 'stopping', 'stopped', 'complete', 'failed', 'lost'] as const
+export const FIRST_FINAL = 4
+
+/** The columns of `tw_task`, from {@link TASK_TABLES}' `s` slice, `p` placed, `l` load, `a` said, `t` stop, `w` why. */
+export const TASK_COLUMNS = `p.id AS id, s.job AS job, s.grp AS grp, p.idx AS idx, p.version AS version,
+  s.job || '/' || s.grp || '[' || p.idx || ']' AS task, l.name AS node, p.incarnation AS incarnation,
+  CASE p.state ${STATES.map((state, i) => `WHEN ${i} THEN '${state}'`).join(' ')} END AS state,
+  CASE p.want WHEN 0 THEN 'run' ELSE 'stop' END AS want, t.position AS stop_position, t.at AS stop_at,
+  coalesce(t.cause, CASE p.state WHEN 7 THEN 'node lost' END) AS stop_cause, a.reported AS reported,
+  coalesce(a.health, 'starting') AS health, a.healthy_since AS healthy_since, a.pid AS pid, coalesce(a.ports, '{}') AS ports,
+  coalesce(a.reason, '') AS reason, coalesce(a.restarts, 0) AS restarts, s.placed_at AS placed_at, s.placed_position AS placed_position,
+  a.started_at AS started_at, a.ended_at AS ended_at, coalesce(a.was_healthy, 0) AS was_healthy, p.state >= ${FIRST_FINAL} AS is_terminal,
+  p.is_reaped AS is_reaped, s.cpu_milli AS cpu_milli, s.memory_bytes AS memory_bytes, s.disk_bytes AS disk_bytes,
+  p.gpu_mask AS gpu_mask, s.gpu_milli AS gpu_milli, s.static_ports AS static_ports, coalesce(w.text, s.why) AS why`
+
+export const TASK_JOINS = `tw_slice s JOIN tw_placed p ON p.slice = s.id AND p.id BETWEEN s.id AND s.last JOIN tw_node_load l ON l.id = p.node
+  LEFT JOIN tw_said a ON a.task = p.id LEFT JOIN tw_stop t ON t.task = p.id LEFT JOIN tw_why w ON w.task = p.id`
+
+export const TASK_TABLES: readonly string[] = [
+  // `id` is that of its first task, `last` of its last one
+  `CREATE TABLE tw_slice (
+    id INTEGER PRIMARY KEY, last INTEGER NOT NULL, job TEXT NOT NULL, grp TEXT NOT NULL, cpu_milli INTEGER NOT NULL,
+    memory_bytes INTEGER NOT NULL, disk_bytes INTEGER NOT NULL, gpu_milli INTEGER NOT NULL, static_ports TEXT NOT NULL,
+    placed_at INTEGER NOT NULL, placed_position INTEGER NOT NULL, why TEXT NOT NULL
+  )`,
+  `CREATE INDEX tw_slice_by_group ON tw_slice (job, grp)`,
+  // want: 0 run, 1 stop; node: of tw_node_load
+  `CREATE TABLE tw_placed (
+    id INTEGER PRIMARY KEY, slice INTEGER NOT NULL, idx INTEGER NOT NULL, node INTEGER NOT NULL, version INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL, state INTEGER NOT NULL, want INTEGER NOT NULL, is_reaped INTEGER NOT NULL, gpu_mask INTEGER NOT NULL
+  )`,
+  `CREATE INDEX tw_placed_to_end ON tw_placed (id) WHERE want = 1 AND is_reaped = 0`,
+  `CREATE INDEX tw_placed_final ON tw_placed (slice) WHERE state >= ${FIRST_FINAL}`,
+  // the last word of its agent, and how it ended
+  `CREATE TABLE tw_said (
+    task INTEGER PRIMARY KEY, reported TEXT, health TEXT NOT NULL DEFAULT 'starting', healthy_since INTEGER, pid INTEGER,
+    ports TEXT NOT NULL DEFAULT '{}', reason TEXT NOT NULL DEFAULT '', restarts INTEGER NOT NULL DEFAULT 0, started_at INTEGER,
+    ended_at INTEGER, was_healthy INTEGER NOT NULL DEFAULT 0
+  )`,
+  `CREATE TABLE tw_stop (task INTEGER PRIMARY KEY, position INTEGER, at INTEGER, cause TEXT)`,
+  // where it is another one than its slice's
+  `CREATE TABLE tw_why (task INTEGER PRIMARY KEY, text TEXT NOT NULL)`,
+  `CREATE TABLE tw_task_event (
+    task INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, position INTEGER NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (task, n)
+  ) WITHOUT ROWID`,
+  // who holds a static port: one task an address
+  `CREATE TABLE tw_port (address TEXT NOT NULL, port INTEGER NOT NULL, task INTEGER NOT NULL, PRIMARY KEY (address, port)) WITHOUT ROWID`,
+  // What the live tasks of a node reserve. `ids` are those whose process is not reported gone, 8 bytes each (f64); `gpus` the
+  // thousandths in use of each device, as JSON; `position` that of the last change.
+  `CREATE TABLE tw_node_load (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cpu_milli INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,
+    disk_bytes INTEGER NOT NULL, gpus TEXT NOT NULL, tasks INTEGER NOT NULL, position INTEGER NOT NULL, ids BLOB NOT NULL
+  )`,
+  `CREATE VIEW tw_task AS SELECT ${TASK_COLUMNS} FROM ${TASK_JOINS}`,
+  `CREATE VIEW tw_node_use AS SELECT name AS node, cpu_milli, memory_bytes, disk_bytes, gpus, tasks FROM tw_node_load`,
+]
