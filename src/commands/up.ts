@@ -157,7 +157,7 @@ async function membershipOf(flags: {
   const { join, name = null, peers = null, profile = null, region = null } = flags
   const token = join === '-' ? readFileSync(0, 'utf8').trim() : (join ?? null)
   if (token !== null || name !== null || peers !== null) {
-    const { parseAddress, parseJoinToken } = await import('../core/delos/member/join-token.ts')
+    const { parseAddress, parseJoinToken } = await import('../core/contracts/join-token.ts')
     const { serverNameSchema } = await import('../core/delos/member/schema.ts')
     const parsed = token === null ? null : parseJoinToken(token)
     if (isRefusal(parsed)) throw parsed

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { parseAddress } from '../core/delos/member/join-token.ts'
+import { parseAddress } from '../core/contracts/join-token.ts'
 import { memberCertify } from '../core/delos/operations.ts'
 import { presentServers, type RegisterValue } from '../core/delos/virtual-log/value.ts'
 import { MusterError } from '../core/kernel/errors.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseAddress } from './join-token.ts'
+import { parseAddress } from '../../contracts/join-token.ts'
 
 /** 64 bits: of a cluster or a server */
 export const id64Schema = z.string().regex(/^[0-9a-f]{16}$/, 'an id is 16 hexadecimal digits')

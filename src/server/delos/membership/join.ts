@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { parseAddress, parseJoinToken, type JoinToken } from '../../../core/delos/member/join-token.ts'
+import { parseAddress, parseJoinToken, type JoinToken } from '../../../core/contracts/join-token.ts'
 import { joinAnswerSchema, serverNameSchema, type JoinAnswer, type JoinRequest } from '../../../core/delos/member/schema.ts'
 import { decodeValue, presentServers, type RegisterValue } from '../../../core/delos/virtual-log/value.ts'
 import type { ErrorCode } from '../../../core/kernel/error-table.ts'

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { parseAddress } from '../../../core/delos/member/join-token.ts'
+import { parseAddress } from '../../../core/contracts/join-token.ts'
 import { joinRequestSchema, type JoinAnswer } from '../../../core/delos/member/schema.ts'
 import { memberJoin } from '../../../core/delos/operations.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'

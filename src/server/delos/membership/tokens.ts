@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { z } from 'zod'
-import { formatJoinToken } from '../../../core/delos/member/join-token.ts'
+import { formatJoinToken } from '../../../core/contracts/join-token.ts'
 import { memberIssue, type memberToken } from '../../../core/delos/operations.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import { canonicalJson } from '../../../core/kernel/json.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatJoinToken, parseAddress, parseJoinToken } from '../../../../src/core/delos/member/join-token.ts'
+import { formatJoinToken, parseAddress, parseJoinToken } from '../../../../src/core/contracts/join-token.ts'
 import { memberCertify, memberIssue, memberJoin } from '../../../../src/core/delos/operations.ts'
 import { delosSystem } from '../../../../src/core/delos/system.ts'
 import { isRefusal, MusterError } from '../../../../src/core/kernel/errors.ts'

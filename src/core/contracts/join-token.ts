@@ -1,4 +1,4 @@
-import { refuse, type MusterError } from '../../kernel/errors.ts'
+import { refuse, type MusterError } from '../kernel/errors.ts'
 
 /** What lets a server into a cluster: where to ask, whom to believe, and the secret that proves that somebody wants it there. */
 export interface JoinToken {

@@ -1,5 +1,5 @@
-import { parseJoinToken, type JoinToken } from '../core/delos/member/join-token.ts'
-import { isRefusal, refuse, type MusterError } from '../core/kernel/errors.ts'
+import { parseJoinToken, type JoinToken } from './join-token.ts'
+import { isRefusal, refuse, type MusterError } from '../kernel/errors.ts'
 
 /** Tells a token for agents from one for servers: each is for another port. */
 export const AGENT_TOKEN_PREFIX = 'agent-'
