@@ -1,3 +1,4 @@
+import { ENTITLEMENT_ENTRIES } from './entitlements/entries.ts'
 import { ADMISSION_ENTRIES } from './entries/admission.ts'
 import { JOB_ENTRIES } from './entries/jobs.ts'
 import { MESH_ENTRIES } from './entries/mesh.ts'
@@ -6,4 +7,12 @@ import { OP_ENTRIES } from './entries/ops.ts'
 import { TASK_ENTRIES } from './entries/tasks.ts'
 
 /** Every entry of tw, in the order a job lives through them. What each changes is in `entries/`. */
-export const TW_ENTRIES = [...NODE_ENTRIES, ...ADMISSION_ENTRIES, ...JOB_ENTRIES, ...TASK_ENTRIES, ...OP_ENTRIES, ...MESH_ENTRIES] as const
+export const TW_ENTRIES = [
+  ...NODE_ENTRIES,
+  ...ADMISSION_ENTRIES,
+  ...JOB_ENTRIES,
+  ...TASK_ENTRIES,
+  ...OP_ENTRIES,
+  ...MESH_ENTRIES,
+  ...ENTITLEMENT_ENTRIES,
+] as const

@@ -1,3 +1,5 @@
+import type { Allowance } from '../entitlements/allowance.ts'
+import { chargeOf } from '../entitlements/tables.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
@@ -28,6 +30,9 @@ export interface GroupView {
   opTasks: ReadonlyMap<number, TaskRow>
   regionOf: ReadonlyMap<string, string>
   rejectedAt: number | null
+  /** what owners may still place; counted down as this group places */
+  allowance: Allowance
+  entitlementOf: (version: number) => string | null
 }
 
 export interface GroupDecision {
@@ -37,6 +42,8 @@ export interface GroupDecision {
   ops: Omit<OpSteps, 'stop'>
   /** slots that wait: for room, or for their back-off */
   blocked: { version: number; indexes: number[]; filters: FilterCounts }[]
+  /** slots that their owner may not fill now */
+  overQuota: { version: number; indexes: number[]; why: string }[]
   wakeAt: number | null
 }
 
@@ -70,7 +77,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
   const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
-  const decision: GroupDecision = { place: [], stop, ops, blocked: [], wakeAt: null }
+  const decision: GroupDecision = { place: [], stop, ops, blocked: [], overQuota: [], wakeAt: null }
   if (overdue.length > 0) decision.stop.push({ ids: overdue.map((task) => task.id), cause: OVERDUE_CAUSE })
   if (unwanted.length > 0) decision.stop.push({ ids: unwanted.map((task) => task.id), cause: 'no longer wanted' })
 
@@ -94,6 +101,10 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
     const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - late), completed, decision)
     const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, room))
     wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
+    const claim = chargeOf(view.entitlementOf(arm.version), spec)
+    const { granted, why } = view.allowance.take(claim, due.length)
+    const over = due.splice(granted)
+    if (why !== null) decision.overQuota.push({ version: arm.version, indexes: over.map((slot) => slot.index), why })
     if (due.length === 0) continue
     const result = plan(image, {
       job: view.job.name,
@@ -107,6 +118,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
       },
     })
     room -= result.placements.length
+    view.allowance.giveBack(claim, due.length - result.placements.length)
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
     if (result.filters !== null) decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters })
   }

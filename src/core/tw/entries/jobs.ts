@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import { must } from '../../kernel/assert.ts'
+import { insertGroupCharges } from '../entitlements/tables.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { Db, ReadDb } from '../../contracts/storage.ts'
-import type { JobSpec } from '../job-spec.ts'
+import { completeJob, type JobSpec } from '../job-spec.ts'
 import { armRows, groupSpecOf, jobRow, specOf, versionRow } from '../rows.ts'
 import { addEvent } from '../tasks/events.ts'
 import { liveTasks } from '../tasks/read.ts'
@@ -47,6 +48,7 @@ export const jobSubmitted = defineEntry({
       meta.at,
       meta.position,
     )
+    insertGroupCharges(db, body.version, completeJob(body.spec))
     if (!body.isStarted) {
       db.run('UPDATE tw_job SET last_version = ?, changed_at = ? WHERE name = ?', body.version, meta.at, body.job)
       return

@@ -4,6 +4,7 @@ import { canonicalJson } from '../../kernel/json.ts'
 import { nodeRow } from '../rows.ts'
 import { openLoad } from '../tasks/load.ts'
 import { loseTasks } from '../tasks/write.ts'
+import { moveDomains } from '../entitlements/domains.ts'
 import { because, note } from './marks.ts'
 
 export const nodeIdentitySchema = z.object({
@@ -25,6 +26,7 @@ export const nodeJoined = defineEntry({
   body: nodeIdentitySchema,
   notable: (body, db) => (nodeRow(db, body.node) ? null : note('node', body.node, null, `node ${body.node} joined in ${body.region}`)),
   apply: (db, body, meta) => {
+    const before = nodeRow(db, body.node)
     db.run(
       `INSERT INTO tw_node (name, boot_id, pid, region, zone, rack, address, cpu_milli, memory_bytes, attributes, labels, state, is_cordoned, joined_at, changed_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', 'ready', 0, ?, ?)
@@ -45,6 +47,7 @@ export const nodeJoined = defineEntry({
       meta.at,
     )
     openLoad(db, body.node)
+    moveDomains(db, before, nodeRow(db, body.node))
   },
 })
 
@@ -54,7 +57,9 @@ export const nodeLost = defineEntry({
   body: z.object({ node: z.string(), silentMs: z.int() }),
   notable: (body) => note('node-lost', body.node, null, `node ${body.node} lost: silent for ${Math.round(body.silentMs / 1000)} s`),
   apply: (db, body, meta) => {
+    const before = nodeRow(db, body.node)
     db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name = ?", meta.at, body.node)
+    moveDomains(db, before, nodeRow(db, body.node))
     loseTasks(db, body.node, `node ${body.node} lost`, meta)
   },
 })
@@ -64,7 +69,9 @@ export const nodeReturned = defineEntry({
   body: z.object({ node: z.string() }),
   notable: (body) => note('node', body.node, null, `node ${body.node} is back`),
   apply: (db, body, meta) => {
+    const before = nodeRow(db, body.node)
     db.run("UPDATE tw_node SET state = 'ready', changed_at = ? WHERE name = ?", meta.at, body.node)
+    moveDomains(db, before, nodeRow(db, body.node))
   },
 })
 

@@ -6,14 +6,12 @@ import type { SpecIssue } from './issues.ts'
  */
 const NOT_YET: readonly string[] = [
   'namespace',
-  'entitlement',
   'periodic',
   'parameters',
   'groups.*.distinct',
   'groups.*.affinities',
   'groups.*.pool',
   'groups.*.preempts',
-  'groups.*.best_effort',
   'groups.*.disconnect',
   'groups.*.after',
   'groups.*.max_run_time',
