@@ -16,7 +16,7 @@ export interface SeedResult {
   violation: string | null
 }
 
-export type System = 'delos' | 'tw'
+export type System = 'delos' | 'tw' | 'tw-control'
 
 /** What a worker is sent. */
 export interface Portion {

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { simulateDelos } from './delos/cli.ts'
+import { simulateTwControl } from './tw-control/cli.ts'
 import { simulateTw } from './tw/cli.ts'
 
 /**
- * `npm run sim -- delos|tw --seeds N [--from S | --seed S] [--mutant NAME | --mutants] [--seconds S] [--processes P] [--json]`
- * delos also: `[--scenario log|kv|vlog] [--servers 3|5] [--mode safety|liveness]`; tw also: `[--trace]`, with one seed.
+ * `npm run sim -- delos|tw|tw-control --seeds N [--from S | --seed S] [--mutant NAME | --mutants] [--seconds S] [--processes P] [--json]`
+ * delos also: `[--scenario log|kv|vlog] [--servers 3|5] [--mode safety|liveness]`; tw and tw-control also: `[--trace]`, with one seed.
  *
  * Exit code 1 if a seed violates something. With a mutant: stops at the first seed that notices it; exit code 1 if none does. With
  * `--mutants`: all of them, one after the other. After so many seconds no further seed is begun.
@@ -28,7 +29,7 @@ const { values, positionals } = parseArgs({
   },
 })
 
-const SYSTEMS = { delos: simulateDelos, tw: simulateTw }
+const SYSTEMS = { delos: simulateDelos, tw: simulateTw, 'tw-control': simulateTwControl }
 
 function usage(problem: string): never {
   process.stderr.write(`${problem}\n`)
@@ -37,7 +38,9 @@ function usage(problem: string): never {
 
 const [name] = positionals
 const simulate =
-  name === 'delos' || name === 'tw' ? SYSTEMS[name] : usage(name === undefined ? 'delos or tw?' : `No simulation of ${name}.`)
+  name === 'delos' || name === 'tw' || name === 'tw-control'
+    ? SYSTEMS[name]
+    : usage(name === undefined ? 'delos, tw or tw-control?' : `No simulation of ${name}.`)
 const from = Number(values.seed ?? values.from)
 const seeds = values.seed === undefined ? Number(values.seeds) : 1
 const [processes, secondsMax] = [Number(values.processes), Number(values.seconds)]

@@ -2,6 +2,7 @@ import type { SimOptions } from './delos/options.ts'
 import { VlogWorld } from './delos/vlog/world.ts'
 import { World } from './delos/world.ts'
 import type { Portion, SeedOptions, SeedResult } from './pool.ts'
+import { ControlWorld } from './tw-control/world.ts'
 import { TwWorld } from './tw/world.ts'
 
 const RUNS = {
@@ -9,6 +10,7 @@ const RUNS = {
     const of = options as SimOptions
     return (of.scenario === 'vlog' ? new VlogWorld(of) : new World(of)).run()
   },
+  'tw-control': (options: SeedOptions): SeedResult => new ControlWorld(options).run(),
   tw: (options: SeedOptions): SeedResult => new TwWorld(options).run(),
 }
 

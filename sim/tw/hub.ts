@@ -2,14 +2,14 @@ import type { Entry } from '../../src/core/contracts/entry.ts'
 import type { DesiredTask, NodeReport } from '../../src/core/contracts/node.ts'
 import { nodeJoin, tasksReport } from '../../src/core/tw/operations.ts'
 import { desiredTasks, reportChanges, type NodeBeat, type TwSoft } from '../../src/core/tw/queries.ts'
-import { isRefusal } from '../../src/core/kernel/errors.ts'
-import type { CommandDef } from '../../src/core/contracts/operation.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
 
 /** The server's way to an agent: what is sent comes in order, or not at all once something was lost. */
 export interface Stream {
   readonly node: string
+  /** something was lost: nothing comes any more, no ping either */
+  isBroken: boolean
   send: (position: number, tasks: readonly DesiredTask[]) => void
   close: () => void
 }
@@ -20,7 +20,7 @@ interface Link {
   sentOrders: string
   /** identity the state knows */
   joined: string
-  /** last report that was looked at, and the state it was compared with */
+  /** last report that said nothing new, since when nothing of the node has changed */
   seen: string
   isDue: boolean
 }
@@ -77,6 +77,11 @@ export class Hub {
     this.#pushSoon()
   }
 
+  /** It is sent to, and pinged each second. */
+  holds(stream: Stream): boolean {
+    return this.#links.get(stream.node)?.stream === stream && !stream.isBroken
+  }
+
   /** The agent, or what is between, ended it. */
   closed(stream: Stream): void {
     const link = this.#links.get(stream.node)
@@ -94,7 +99,9 @@ export class Hub {
       const nodes = TELLS_NODES.has(entry.type) ? nodesOf(entry) : [...this.#links.keys()]
       for (const node of nodes) {
         const link = this.#links.get(node)
-        if (link) link.isDue = true
+        if (link === undefined) continue
+        link.isDue = true
+        link.seen = ''
       }
     }
     this.#pushSoon()
@@ -110,24 +117,16 @@ export class Hub {
     const actor = `agent:${node}`
     const identity = JSON.stringify(body.identity)
     if (link.joined !== identity) {
-      if (!this.#run(nodeJoin, { identity: body.identity, isClaimed: false }, actor)) return
+      if (this.#server.run(nodeJoin, { identity: body.identity, isClaimed: false }, actor) !== 'done') return
       link.joined = identity
     }
-    const seen = `${JSON.stringify(body.tasks)}${body.position}@${this.#server.applied}`
+    const seen = `${JSON.stringify(body.tasks)}${body.position}`
     if (link.seen === seen) return
     const tasks = reportChanges(this.#server.db, body)
     if (tasks.length > 0) {
-      this.#world.checks.reported(madeAt, tasks)
-      this.#run(tasksReport, { node, bootId, tasks }, actor)
+      this.#world.checks.reported(madeAt)
+      this.#server.run(tasksReport, { node, bootId, tasks }, actor)
     } else link.seen = seen
-  }
-
-  #run(command: CommandDef, input: object, actor: string): boolean {
-    const outcome = this.#server.submit(actor, (db, context) => {
-      const decision = command.decide(db, input, context)
-      return isRefusal(decision) ? decision : decision.entries
-    })
-    return outcome === 'done'
   }
 
   #pushSoon(): void {

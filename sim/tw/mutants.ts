@@ -1,7 +1,7 @@
 import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import type { EntryDef, Proposal } from '../../src/core/contracts/entry.ts'
 import type { Db, ReadDb, Row, SqlValue } from '../../src/core/contracts/storage.ts'
-import { drainFinished } from '../../src/core/tw/entries/nodes.ts'
+import { drainFinished } from '../../src/core/tw/entries/drains.ts'
 import { stopTask } from '../../src/core/tw/entries/tasks.ts'
 import type { TaskRow } from '../../src/core/tw/rows.ts'
 import type { TwSoft } from '../../src/core/tw/soft.ts'

@@ -1,4 +1,4 @@
-import type { OpView } from '../../core/tw/queries.ts'
+import type { LeftTask, OpView } from '../../core/tw/queries.ts'
 import { formatDuration } from '../../core/kernel/units.ts'
 import type { View } from '../terminal.ts'
 import { mark } from './style.ts'
@@ -45,4 +45,18 @@ export function renderOp(view: View, op: OpView, now: number): string {
     ['decided', at(op.decidedAtMs)],
     ['ended', at(op.endedAtMs)],
   ])
+}
+
+/** What keeps a drain from being complete. */
+export function renderLeft(view: View, left: readonly LeftTask[]): string {
+  return table(
+    view,
+    left,
+    [
+      { title: 'task', cell: (it) => it.task },
+      { title: 'node', cell: (it) => it.node },
+      { title: 'waits for', cell: (it) => `${it.waitsFor}${it.code === null ? '' : ` (${it.code})`}` },
+    ],
+    'Nothing is left there.',
+  )
 }

@@ -1,5 +1,6 @@
 import { ENTITLEMENT_ENTRIES } from './entitlements/entries.ts'
 import { ADMISSION_ENTRIES } from './entries/admission.ts'
+import { DRAIN_ENTRIES } from './entries/drains.ts'
 import { JOB_ENTRIES } from './entries/jobs.ts'
 import { MESH_ENTRIES } from './entries/mesh.ts'
 import { NODE_ENTRIES } from './entries/nodes.ts'
@@ -9,6 +10,7 @@ import { TASK_ENTRIES } from './entries/tasks.ts'
 /** Every entry of tw, in the order a job lives through them. What each changes is in `entries/`. */
 export const TW_ENTRIES = [
   ...NODE_ENTRIES,
+  ...DRAIN_ENTRIES,
   ...ADMISSION_ENTRIES,
   ...JOB_ENTRIES,
   ...TASK_ENTRIES,

@@ -3,9 +3,10 @@ import type { Operation } from '../contracts/operation.ts'
 import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
+import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
-import { nodeCordon, nodeDrain, nodeJoin, nodeList, nodeShow, nodeUncordon, nodeUndrain, tasksReport } from './operations/nodes.ts'
+import { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } from './operations/nodes.ts'
 import { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
 import { explain, ps, taskShow } from './operations/task-reads.ts'
 import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
@@ -15,9 +16,10 @@ import { jobVersionPut, updateSet } from './operations/updates.ts'
 export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
 export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
+export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 export { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
-export { nodeCordon, nodeDrain, nodeJoin, nodeList, nodeShow, nodeUncordon, nodeUndrain, tasksReport } from './operations/nodes.ts'
+export { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } from './operations/nodes.ts'
 export { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
 export { explain, ps, taskShow } from './operations/task-reads.ts'
 export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
@@ -65,6 +67,7 @@ export const TW_OPERATIONS = [
   nodeUncordon,
   nodeDrain,
   nodeUndrain,
+  drainShow,
   meshSplitSet,
   meshFaultSet,
   meshList,

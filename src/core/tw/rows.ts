@@ -119,10 +119,18 @@ export interface NodeUseRow {
 export interface DrainRow {
   node: string
   deadline_at: number | null
+  /** at its deadline what is left is stopped in any case */
+  is_hard: number
+  /** tasks of system jobs stay */
+  ignores_system: number
+  /** the maintenance it belongs to; null: none */
+  maintenance: number | null
   reason: string
   author: string
   is_forced: number
   started_at: number
+  /** said to be overdue */
+  is_late: number
   finished_at: number | null
 }
 
@@ -190,6 +198,10 @@ export function nodeRow(db: ReadDb, node: string): NodeRow | undefined {
 export function armRows(db: ReadDb, job: string, group: string): ArmRow[] {
   // `primary` before `canary`
   return db.all<ArmRow>('SELECT * FROM tw_arm WHERE job = ? AND grp = ? ORDER BY arm DESC', job, group)
+}
+
+export function groupRow(db: ReadDb, job: string, group: string): GroupRow | undefined {
+  return db.get<GroupRow>('SELECT * FROM tw_group WHERE job = ? AND name = ?', job, group)
 }
 
 export function groupRows(db: ReadDb, job: string): GroupRow[] {

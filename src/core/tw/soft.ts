@@ -1,3 +1,5 @@
+import type { FleetCache } from './controllers/fleet-cache.ts'
+
 /** What the server measured of a node's agent; it is lost with the server, never logged. */
 export interface NodeBeat {
   /** log time of the last report, ms */
@@ -14,6 +16,9 @@ export interface TwSoft {
   beats: ReadonlyMap<string, NodeBeat>
   /** log time since which this server listens for beats: before that a missing beat says nothing */
   since?: number
+  /** what the server keeps of the state beside it, and the position of the last entry in the state */
+  cache?: FleetCache
+  position?: () => number
 }
 
 /** Silent so long, a node is suspect; nothing is decided on it yet. */

@@ -35,8 +35,9 @@ export const TW_TABLES: readonly string[] = [
   ) WITHOUT ROWID`,
   ...ADMISSION_TABLES,
   `CREATE TABLE tw_drain (
-    node TEXT PRIMARY KEY, deadline_at INTEGER, reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL,
-    started_at INTEGER NOT NULL, finished_at INTEGER
+    node TEXT PRIMARY KEY, deadline_at INTEGER, is_hard INTEGER NOT NULL, ignores_system INTEGER NOT NULL, maintenance INTEGER,
+    reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL, started_at INTEGER NOT NULL, is_late INTEGER NOT NULL,
+    finished_at INTEGER
   ) WITHOUT ROWID`,
   `CREATE TABLE tw_rejected (
     position INTEGER NOT NULL, job TEXT NOT NULL, grp TEXT NOT NULL, version INTEGER NOT NULL, idx INTEGER NOT NULL,

@@ -1,3 +1,4 @@
+import { FleetCache } from '../../core/tw/controllers/fleet-cache.ts'
 import { nodeToken } from '../../core/tw/operations.ts'
 import type { OpView, TwSoft } from '../../core/tw/queries.ts'
 import { twSystem } from '../../core/tw/system.ts'
@@ -11,7 +12,9 @@ import { logRoutes } from './logs.ts'
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
 export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNullable<Wiring['plannedActions']>[string]): Wiring {
   const since = host.now()
-  const soft = (): TwSoft => ({ beats: hub.beats, since })
+  const cache = new FleetCache()
+  const soft = (): TwSoft => ({ beats: hub.beats, since, cache, position: () => host.position() - 1 })
+  const unlisten = host.onEntries((entries) => cache.apply(host.db, entries))
   const consent = createConsentLoop(host)
   return {
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
@@ -34,6 +37,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
     routes: (app) => logRoutes(app, host),
     start: async () => consent.start(),
     stop: async () => {
+      unlisten()
       consent.stop()
       hub.stop()
     },

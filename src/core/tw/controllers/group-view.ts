@@ -1,24 +1,37 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { allowanceOf, type Allowance } from '../entitlements/allowance.ts'
 import { standingOf } from '../ops/standing.ts'
-import { specOf, type DrainRow, type GroupRow, type JobRow, type NodeRow } from '../rows.ts'
-import { completedTasks, endedTasks, taskRow } from '../tasks/read.ts'
-import { FAILURE_MEMORY_MS, type GroupView } from './reconcile-group.ts'
+import { jobRow, specOf, type DrainRow, type GroupRow, type JobRow } from '../rows.ts'
+import type { FleetImage } from '../scheduler/image.ts'
+import { completedTasks, endedTasks, taskRow, tasksOnNode } from '../tasks/read.ts'
+import { isSystem } from './drainer.ts'
+import { FAILURE_MEMORY_MS, type Draining, type GroupView } from './reconcile-group.ts'
 
 /** What all groups share in one decision. */
 export interface FleetFacts {
-  draining: ReadonlyMap<string, DrainRow>
-  regionOf: ReadonlyMap<string, string>
+  draining: ReadonlyMap<string, Draining>
+  regionOf: GroupView['regionOf']
   /** what owners may still place, counted down group by group */
   allowance: Allowance
 }
 
-export function fleetFacts(db: ReadDb): FleetFacts {
+export function fleetFacts(db: ReadDb, image: FleetImage): FleetFacts {
   return {
-    draining: new Map(db.all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL').map((row) => [row.node, row])),
-    regionOf: new Map(db.all<Pick<NodeRow, 'name' | 'region'>>('SELECT name, region FROM tw_node').map((row) => [row.name, row.region])),
+    draining: new Map(
+      db
+        .all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL')
+        .map((row) => [row.node, { ...row, hasOthers: hasOthers(db, row.node) }]),
+    ),
+    regionOf: (name) => {
+      const node = image.indexOf(name)
+      return node === undefined ? '' : (image.attribute(node, 'region') ?? '')
+    },
     allowance: allowanceOf(db),
   }
+}
+
+function hasOthers(db: ReadDb, node: string): boolean {
+  return tasksOnNode(db, node).some((task) => !isSystem(jobRow(db, task.job)?.kind ?? ''))
 }
 
 export function groupView(db: ReadDb, job: JobRow, group: GroupRow, facts: FleetFacts, now: number): GroupView {

@@ -3,11 +3,12 @@ import { chargeOf } from '../entitlements/tables.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
-import { opSteps, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
+import { opSteps, standsByItself, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
 import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { plan, type Placement } from '../scheduler/planner.ts'
+import { isSystem } from './drainer.ts'
 import { earliest } from './wake.ts'
 
 /** Everything the decision about one group rests on. */
@@ -22,18 +23,22 @@ export interface GroupView {
   /** in a final state since less than an hour, and for batch all that completed */
   ended: readonly TaskRow[]
   /** nodes that are being drained */
-  draining: ReadonlyMap<string, DrainRow>
+  draining: ReadonlyMap<string, Draining>
   /** its planned changes that have not ended, and their tasks */
   ops: readonly OpRow[]
   leaving: ReadonlySet<number>
   /** tasks of those that ended, by id, as far as they are not forgotten */
   opTasks: ReadonlyMap<number, TaskRow>
-  regionOf: ReadonlyMap<string, string>
+  /** the region of a node; empty when there is no such node */
+  regionOf: (node: string) => string
   rejectedAt: number | null
   /** what owners may still place; counted down as this group places */
   allowance: Allowance
   entitlementOf: (version: number) => string | null
 }
+
+/** A drain, and whether tasks of other than system jobs are still there. */
+export type Draining = DrainRow & { hasOthers: boolean }
 
 export interface GroupDecision {
   place: { version: number; tasks: Placement[] }[]
@@ -59,20 +64,22 @@ const REJECTED_HOLD_MS = 1000
  * an old version, of a drained node or too many. New tasks come as far as `max_surge` allows; an excess task that serves goes as an op:
  * when budget and consent have it. One that does not serve costs nothing and goes at once.
  */
-export function reconcileGroup(view: GroupView, image: FleetImage, now: number): GroupDecision {
+export function reconcileGroup(view: GroupView, image: FleetImage, now: number, placedMax = Infinity): GroupDecision {
   const active = view.live.filter((task) => task.want === 'run')
   const total = totalOf(view)
   const { surgeMax } = limitsOf(specInForce(view), total)
 
   const overdue = active.filter((task) => isOverdue(view, task, now))
-  const candidates = active.filter((task) => !overdue.includes(task))
+  const late = new Set(overdue)
+  const candidates = active.filter((task) => !late.has(task))
   const opOf = new Map(view.ops.map((op) => [op.task, op]))
   const kept: TaskRow[] = []
   for (const arm of view.arms) {
     const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task) && !isSentAway(opOf.get(task.id)))
     kept.push(...keepSpread(own, arm.count, view.regionOf, opOf))
   }
-  const excess = candidates.filter((task) => !kept.includes(task))
+  const keeps = new Set(kept)
+  const excess = candidates.filter((task) => !keeps.has(task))
 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
@@ -95,11 +102,9 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
       view.job.kind === 'batch' ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
     const have = kept.filter((task) => task.version === arm.version).length + completed.length
     // Who was too late keeps its slot until it is gone: then the slot's back-off is known.
-    const late = view.live.filter(
-      (task) => task.version === arm.version && (overdue.includes(task) || task.stop_cause === OVERDUE_CAUSE),
-    ).length
-    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - late), completed, decision)
-    const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, room))
+    const tooLate = view.live.filter((task) => task.version === arm.version && (late.has(task) || task.stop_cause === OVERDUE_CAUSE)).length
+    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - tooLate), completed, decision)
+    const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
     wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
     const claim = chargeOf(view.entitlementOf(arm.version), spec)
     const { granted, why } = view.allowance.take(claim, due.length)
@@ -127,9 +132,11 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
 
 const OVERDUE_CAUSE = 'not healthy before its deadline'
 
-/** Tasks of services leave a drained node; those of batch jobs run to their end there. */
+/** Tasks of services leave a drained node, those of system jobs after all others; those of batch jobs run to their end there. */
 function isMoving(view: GroupView, task: TaskRow): boolean {
-  return view.job.kind === 'service' && view.draining.has(task.node)
+  const drain = view.draining.get(task.node)
+  if (drain === undefined) return false
+  return isSystem(view.job.kind) ? !drain.ignores_system && !drain.hasOthers : view.job.kind === 'service'
 }
 
 function healthyDeadline(view: GroupView, task: TaskRow): number | null {
@@ -146,7 +153,7 @@ function isOverdue(view: GroupView, task: TaskRow, now: number): boolean {
 function keepSpread(
   tasks: readonly TaskRow[],
   count: number,
-  regionOf: ReadonlyMap<string, string>,
+  regionOf: GroupView['regionOf'],
   opOf: ReadonlyMap<number, OpRow>,
 ): TaskRow[] {
   if (tasks.length <= count) return [...tasks]
@@ -159,7 +166,7 @@ function keepSpread(
       isReady(task) || isRestarting(opOf.get(task.id)) ? 0 : 1,
       // Whose end was proposed already goes first, so that a proposal stands.
       opOf.get(task.id)?.state === 'proposed' ? 1 : 0,
-      inRegion.get(regionOf.get(task.node) ?? '') ?? 0,
+      inRegion.get(regionOf(task.node)) ?? 0,
       onNode.get(task.node) ?? 0,
       task.idx,
     ]
@@ -171,7 +178,7 @@ function keepSpread(
     const [task] = rest.splice(best, 1)
     if (!task) break
     kept.push(task)
-    const region = regionOf.get(task.node) ?? ''
+    const region = regionOf(task.node)
     inRegion.set(region, (inRegion.get(region) ?? 0) + 1)
     onNode.set(task.node, (onNode.get(task.node) ?? 0) + 1)
   }
@@ -180,7 +187,7 @@ function keepSpread(
 
 /** Its end or move was proposed by somebody else, or its restart, which a replacement has to cover too. */
 function isSentAway(op: OpRow | undefined): boolean {
-  return op?.state === 'proposed' && !['rollout', 'drain', 'maintenance', 'scale'].includes(op.cause)
+  return op?.state === 'proposed' && standsByItself(op)
 }
 
 function isRestarting(op: OpRow | undefined): boolean {
@@ -196,22 +203,19 @@ function wantsOf(view: GroupView, excess: readonly TaskRow[], opOf: ReadonlyMap<
     .map((task): WantedOp => {
       const soft = { task, deadlineAt: null, isHard: false }
       const drain = isMoving(view, task) ? view.draining.get(task.node) : undefined
-      if (drain)
-        return {
-          task,
-          kind: 'move',
-          cause: 'drain',
-          text: `drain of ${task.node}`,
-          deadlineAt: drain.deadline_at,
-          isHard: drain.deadline_at !== null,
-        }
+      if (drain) {
+        const cause = drain.maintenance === null ? 'drain' : 'maintenance'
+        const text = drain.maintenance === null ? `drain of ${task.node}` : `maintenance ${drain.maintenance} of ${task.node}`
+        return { task, kind: 'move', cause, text, deadlineAt: drain.deadline_at, isHard: drain.is_hard === 1 }
+      }
       if (view.arms.some((arm) => arm.version === task.version)) return { ...soft, kind: 'stop', cause: 'scale', text: 'too many' }
       const versions = view.arms.map((arm) => arm.version).join(', ')
       return { ...soft, kind: 'update', cause: 'rollout', text: `replaced by version ${versions}` }
     })
 }
 
-function isFailure(view: GroupView, task: TaskRow): boolean {
+/** Whether a task that ended counts against its slot: the next try waits, and goes elsewhere. */
+export function isFailure(view: Pick<GroupView, 'job'>, task: TaskRow): boolean {
   return task.state === 'failed' || (view.job.kind === 'service' && task.state === 'complete') || task.stop_cause === OVERDUE_CAUSE
 }
 

@@ -95,39 +95,4 @@ export const nodeSet = defineEntry({
   },
 })
 
-/** Everything on a node is to move away; the node takes nothing new. The cordon stays when the drain is over. */
-export const drainStarted = defineEntry({
-  type: 'tw.DrainStarted',
-  body: z.object({ node: z.string(), deadlineMs: z.int().nullable(), isForced: z.boolean(), reason: z.string() }),
-  notable: (body) => note('drain', body.node, null, `drain of ${body.node} started${because(body.reason)}`),
-  apply: (db, body, meta) => {
-    db.run(
-      'INSERT OR REPLACE INTO tw_drain (node, deadline_at, reason, author, is_forced, started_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, NULL)',
-      body.node,
-      body.deadlineMs === null ? null : meta.at + body.deadlineMs,
-      body.reason,
-      meta.actor,
-      body.isForced ? 1 : 0,
-      meta.at,
-    )
-    db.run('UPDATE tw_node SET is_cordoned = 1, changed_at = ? WHERE name = ?', meta.at, body.node)
-  },
-})
-
-/** `isComplete`: no process is left there; else the drain was called off by `undrain`, which also lifts the cordon. */
-export const drainFinished = defineEntry({
-  type: 'tw.DrainFinished',
-  body: z.object({ node: z.string(), isComplete: z.boolean() }),
-  notable: (body) =>
-    note('drain', body.node, null, body.isComplete ? `drain of ${body.node} complete` : `drain of ${body.node} called off`),
-  apply: (db, body, meta) => {
-    if (body.isComplete) {
-      db.run('UPDATE tw_drain SET finished_at = ? WHERE node = ?', meta.at, body.node)
-    } else {
-      db.run('DELETE FROM tw_drain WHERE node = ?', body.node)
-      db.run('UPDATE tw_node SET is_cordoned = 0, changed_at = ? WHERE name = ?', meta.at, body.node)
-    }
-  },
-})
-
-export const NODE_ENTRIES = [nodeJoined, nodeLost, nodeReturned, nodeSet, drainStarted, drainFinished] as const
+export const NODE_ENTRIES = [nodeJoined, nodeLost, nodeReturned, nodeSet] as const

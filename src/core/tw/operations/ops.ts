@@ -3,18 +3,19 @@ import type { Proposal } from '../../contracts/entry.ts'
 import { defineCommand, defineQuery } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { isRefusal, type MusterError, refuse } from '../../kernel/errors.ts'
-import { opAnswered, opDelayed, opForced } from '../entries/ops.ts'
-import { budgetOf } from '../ops/budget.ts'
+import { opAllowed, opAnswered, opDelayed, opForced } from '../entries/ops.ts'
 import { consentAnswerSchema, consentRequest, type ConsentAnswer } from '../ops/consent.ts'
 import { OP_CAUSES, OP_KINDS, opRow, type OpRow } from '../ops/op-row.ts'
+import { opSteps, type WantedOp } from '../ops/op-steps.ts'
 import { standingOf } from '../ops/standing.ts'
-import { jobRow } from '../rows.ts'
+import { jobRow, type TaskRow } from '../rows.ts'
 import { opsView } from '../views/ops.ts'
 import { unknownJob } from './helpers.ts'
 
 const opSchema = z.object({
   op: z.int(),
   task: z.string(),
+  taskId: z.int(),
   node: z.string().nullable(),
   job: z.string(),
   group: z.string(),
@@ -131,6 +132,7 @@ const toldSchema = z.object({
   planned: z.number(),
   deadline: z.number().nullable(),
   hard: z.boolean(),
+  delayed: z.number().nullable(),
 })
 
 export const opPending = defineQuery({
@@ -161,30 +163,44 @@ export const opAnswer = defineCommand({
 })
 
 /**
- * Of what the application allows, as much as the budget has now: a yes beyond it would be old when its turn comes, so that is asked again.
- * Ops it names that do not wait are passed over: they ended while it thought.
+ * Of what the application allows, as much as goes now by budget and order: a yes beyond that would be old when its turn comes, so that is
+ * asked again. What is put off stays so. Ops it names that do not wait are passed over: they ended while it thought.
  */
 function answerEntries(db: ReadDb, input: ConsentAnswer & { job: string; group: string }, now: number, actor: string) {
   const of = { job: input.job, group: input.group }
   const standing = standingOf(db, input.job, input.group)
-  const budget = budgetOf(standing, now)
   const waiting = new Map(standing.ops.filter((op) => op.state === 'proposed').map((op) => [op.id, op]))
-  const live = new Map(standing.live.map((task) => [task.id, task]))
   const order = input.order.filter((id) => waiting.has(id))
-  const place = new Map(order.map((id, i) => [id, i]))
-  const yes = input.allow.filter((id) => waiting.has(id)).sort((a, b) => (place.get(a) ?? -1) - (place.get(b) ?? -1))
-  const allowed = yes.filter((id) => {
-    const task = live.get(waiting.get(id)?.task ?? 0)
-    return task !== undefined && budget.take(task)
+  const delays = input.delay.filter(({ op, until }) => waiting.has(op) && until > now)
+  const yes = new Set(input.allow)
+  const answered = standing.ops.map((op): OpRow => {
+    const rank = order.indexOf(op.id)
+    const delay = delays.find((it) => it.op === op.id)
+    return {
+      ...op,
+      rank: rank < 0 ? op.rank : rank,
+      is_consented: op.is_consented || (yes.has(op.id) && !delay) ? 1 : 0,
+      delayed_until: delay?.until ?? op.delayed_until,
+    }
   })
-  const delays = input.delay.filter(({ op, until }) => waiting.get(op) !== undefined && until > now && !allowed.includes(op))
-  const isNews = allowed.length > 0 || order.some((id, rank) => waiting.get(id)?.rank !== rank)
-  const entries: Proposal[] = []
-  if (isNews) entries.push(opAnswered.of({ ...of, allow: allowed, order, why: `allowed by ${actor}` }))
+  const { allow } = opSteps(standing, answered, () => undefined, wantsOf(standing.live, answered), now)
+  const allowed = allow.filter((id) => yes.has(id))
   const fresh = delays.filter(({ op, until }) => waiting.get(op)?.delayed_until !== until)
+  const entries: Proposal[] = []
+  if (allowed.length > 0 || order.some((id, rank) => waiting.get(id)?.rank !== rank))
+    entries.push(opAnswered.of({ ...of, allow: allowed, order, why: `allowed by ${actor}` }))
   if (fresh.length > 0)
     entries.push(
       opDelayed.of({ ...of, ops: fresh.map(({ op, until, why }) => ({ op, untilAt: until, why: why || `delayed by ${actor}` })) }),
     )
+  if (allowed.length > 0) entries.push(opAllowed.of({ ...of, ops: allowed }))
   return { allowed, delayed: delays.map(({ op }) => op), entries }
+}
+
+/** What waits, as it was wanted. */
+function wantsOf(live: readonly TaskRow[], ops: readonly OpRow[]): WantedOp[] {
+  return ops.flatMap((op) => {
+    const task = op.state === 'proposed' ? live.find((it) => it.id === op.task) : undefined
+    return task ? [{ task, kind: op.kind, cause: op.cause, text: op.text, deadlineAt: op.deadline_at, isHard: op.is_hard === 1 }] : []
+  })
 }

@@ -2,7 +2,10 @@ import { z } from 'zod'
 import { defineAction, defineCommand } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { isRefusal, type MusterError, refuse } from '../../kernel/errors.ts'
-import { startTask, stopTask } from '../entries/tasks.ts'
+import { opWithdrawn } from '../entries/ops.ts'
+import { stopTask } from '../entries/tasks.ts'
+import { openOpOf } from '../ops/op-row.ts'
+import { proposeStop } from '../ops/propose-stop.ts'
 import { taskName, type TaskRow } from '../rows.ts'
 import { findTask } from '../views/tasks.ts'
 
@@ -33,7 +36,7 @@ export const taskStop = defineCommand({
 
 export const taskRestart = defineCommand({
   name: 'tw.task.restart',
-  summary: 'Start a task again in its place.',
+  summary: 'Start a task again in its place, when the budget of its group has it and its application agrees.',
   danger: 'medium',
   input: z.object({ task: z.string(), reason: z.string().default('') }),
   output: taskAnswer,
@@ -41,8 +44,12 @@ export const taskRestart = defineCommand({
     const task = livingTask(db, input.task)
     if (isRefusal(task)) return task
     if (task.want === 'stop') return refuse('TW_JOB_STATE', `the task ${taskName(task)} is stopping`)
+    const op = openOpOf(db, task.id)
+    if (op?.state === 'allowed') return refuse('TW_JOB_STATE', `op ${op.id} on ${taskName(task)} is not over yet: ${op.kind}, ${op.text}`)
+    // What only waits comes again after the restart, if it is still wanted.
+    const before = op ? [opWithdrawn.of({ job: task.job, group: task.grp, ops: [op.id], why: 'restarted by hand first' })] : []
     return {
-      entries: [startTask.of({ id: task.id, cause: input.reason || 'restarted by hand' })],
+      entries: [...before, proposeStop(task, 'restart', 'operator', input.reason || 'restarted by hand')],
       reply: () => ({ task: taskName(task), id: task.id, isChanged: true }),
     }
   },

@@ -22,6 +22,8 @@ export interface ConsentOp {
   /** when it is late, or with `hard` carried out in any case; null: never */
   deadline: number | null
   hard: boolean
+  /** put off until then, whatever is answered meanwhile; null: it is not */
+  delayed: number | null
 }
 
 /** What is posted to an application's endpoint, given to its command, or pulled by it. */
@@ -29,7 +31,7 @@ export interface ConsentRequest {
   job: string
   group: string
   budget: { max: number; unavailable: number; left: number }
-  /** wait for its word */
+  /** have not begun: those that wait for its word, and those put off */
   pending: ConsentOp[]
   /** are being carried out */
   running: ConsentOp[]
@@ -66,7 +68,7 @@ export function consentAsks(db: ReadDb, now: number): ConsentAsk[] {
   const groups = db.all<{ job: string; grp: string }>("SELECT DISTINCT job, grp FROM tw_op WHERE ended_at IS NULL AND state = 'proposed'")
   return groups.flatMap(({ job, grp }) => {
     const ask = askOf(db, job, grp, now)
-    return ask === null || ask.consent.kind === 'none' || ask.request.pending.length === 0 ? [] : [ask]
+    return ask === null || ask.consent.kind === 'none' || ask.request.pending.every((op) => op.delayed !== null) ? [] : [ask]
   })
 }
 
@@ -76,10 +78,9 @@ function askOf(db: ReadDb, job: string, group: string, now: number): ConsentAsk 
   if (!spec) return null
   const budget = budgetOf(standing, now)
   const live = new Map(standing.live.map((task) => [task.id, task]))
-  const isAsked = (op: OpRow): boolean => {
+  const isPending = (op: OpRow): boolean => {
     const task = live.get(op.task)
-    const isDelayed = op.delayed_until !== null && op.delayed_until > now
-    return op.state === 'proposed' && !op.is_consented && !isDelayed && task !== undefined && isReady(task)
+    return op.state === 'proposed' && !op.is_consented && task !== undefined && isReady(task)
   }
   const running = standing.ops.filter((op) => op.state === 'allowed')
   const busy = new Set(running.map((op) => op.task))
@@ -92,14 +93,14 @@ function askOf(db: ReadDb, job: string, group: string, now: number): ConsentAsk 
       job,
       group,
       budget: { max: budget.unavailableMax, unavailable: Math.max(0, budget.unavailable()), left: budget.left() },
-      pending: standing.ops.filter(isAsked).map(told),
-      running: running.map(told),
+      pending: standing.ops.filter(isPending).map((op) => told(op, now)),
+      running: running.map((op) => told(op, now)),
     },
     targets: serving.map((task) => targetOf(db, task)),
   }
 }
 
-function told(op: OpRow): ConsentOp {
+function told(op: OpRow, now: number): ConsentOp {
   return {
     op: op.id,
     task: op.name,
@@ -109,6 +110,7 @@ function told(op: OpRow): ConsentOp {
     planned: op.proposed_at,
     deadline: op.deadline_at,
     hard: op.is_hard === 1,
+    delayed: op.delayed_until !== null && op.delayed_until > now ? op.delayed_until : null,
   }
 }
 

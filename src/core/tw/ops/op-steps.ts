@@ -31,6 +31,11 @@ export interface OpSteps {
 /** Causes the reconciler finds anew at each look; ops of other causes stand until they are done or their task ends. */
 const FOUND_ANEW: ReadonlySet<OpCause> = new Set(['rollout', 'drain', 'maintenance', 'scale'])
 
+/** Whether the op stands until it is done or its task ends, whatever the reconciler finds. */
+export function standsByItself(op: OpRow): boolean {
+  return !FOUND_ANEW.has(op.cause)
+}
+
 interface Candidate {
   task: TaskRow
   /** null: not proposed yet */

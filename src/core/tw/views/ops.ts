@@ -10,6 +10,8 @@ import type { ConsentSpec } from '../job-spec.ts'
 export interface OpView {
   op: number
   task: string
+  /** id of the task's row */
+  taskId: number
   /** null once the task is forgotten */
   node: string | null
   job: string
@@ -86,6 +88,7 @@ function viewOf(db: ReadDb, op: OpRow, group: GroupStand, now: number): OpView {
   return {
     op: op.id,
     task: op.name,
+    taskId: op.task,
     node: task?.node ?? null,
     job: op.job,
     group: op.grp,

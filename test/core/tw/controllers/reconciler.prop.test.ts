@@ -130,13 +130,13 @@ test('after any sequence of runs, scales, stops, drains and lost nodes no node i
         else if (it.kind === 'stop') fleet.state.run(jobStop, { job: 'web' })
         else if (it.kind === 'silence') (fleet.nodes.get(`n${it.node}`) as { isSilent: boolean }).isSilent = true
         else if (it.kind === 'return') (fleet.nodes.get(`n${it.node}`) as { isSilent: boolean }).isSilent = false
-        else if (it.kind === 'drain') fleet.state.run(nodeDrain, { node: `n${it.node}`, force: true })
-        else if (it.kind === 'undrain') fleet.state.run(nodeUndrain, { node: `n${it.node}` })
+        else if (it.kind === 'drain') fleet.state.run(nodeDrain, { target: `n${it.node}`, force: true })
+        else if (it.kind === 'undrain') fleet.state.run(nodeUndrain, { target: `n${it.node}` })
         fleet.pass(seconds * 1000, () => expectNoOverCommit(fleet))
       }
       for (const [name, node] of fleet.nodes) {
         node.isSilent = false
-        fleet.state.run(nodeUndrain, { node: name })
+        fleet.state.run(nodeUndrain, { target: name })
       }
       fleet.pass(120_000)
       const status = jobStatus(fleet.state.db, 'web')
@@ -191,16 +191,16 @@ test('a drained node ends without tasks, at no cost of service, and takes none u
   const fleet = newSimulatedFleet({ nodes: 3 })
   fleet.state.run(jobRun, { spec: job(6, '1') })
   fleet.pass(5000)
-  const { tasks } = fleet.state.run(nodeDrain, { node: 'n2' })
+  const { left } = fleet.state.run(nodeDrain, { target: 'n2' })
   // n2 is alone in its region, and the tasks are spread over regions first.
-  expect(tasks.length).toBe(3)
+  expect(left.length).toBe(3)
   fleet.pass(20_000, () => expect(serving(fleet)).toBeGreaterThanOrEqual(6))
   expect(live(fleet).filter((task) => task.node === 'n2')).toEqual([])
   expect(nodesView(fleet.state.db).find((node) => node.node === 'n2')).toMatchObject({ drain: 'drained', isCordoned: true })
   fleet.state.run(jobScale, { job: 'web', count: 9 })
   fleet.pass(5000)
   expect(live(fleet).filter((task) => task.node === 'n2')).toEqual([])
-  fleet.state.run(nodeUndrain, { node: 'n2' })
+  fleet.state.run(nodeUndrain, { target: 'n2' })
   fleet.state.run(jobScale, { job: 'web', count: 12 })
   fleet.pass(5000)
   expect(live(fleet).filter((task) => task.node === 'n2').length).toBeGreaterThanOrEqual(3)
@@ -210,7 +210,7 @@ test('a drain that would leave tasks homeless is refused and names them', () => 
   const fleet = newSimulatedFleet({ nodes: 2, cpuMilli: 300 })
   fleet.state.run(jobRun, { spec: job(4, '1') })
   fleet.pass(5000)
-  expect(() => fleet.state.run(nodeDrain, { node: 'n1' })).toThrow(/no room elsewhere for web\/api\[/)
+  expect(() => fleet.state.run(nodeDrain, { target: 'n1' })).toThrow(/no room elsewhere for web\/api\[/)
 })
 
 test('tasks that fail are tried again with a growing wait, not in a tight loop', () => {

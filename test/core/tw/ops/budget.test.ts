@@ -97,7 +97,7 @@ describe('planned stops of the controllers', () => {
 
   test('of a drain and an update at once never make more unavailable than one of them may', () => {
     const fleet = running(6)
-    fleet.state.run(nodeDrain, { node: 'n1' })
+    fleet.state.run(nodeDrain, { target: 'n1' })
     fleet.state.run(jobRun, { spec: job(6, '2') })
     fleet.pass(60_000, () => {
       const serving = tasksBySelector(fleet.state.db, {}).filter((task) => task.state === 'running' && task.health === 'healthy').length

@@ -38,7 +38,7 @@ test('the tally is what a count of all tasks gives, through starts, updates, dra
   fleet.pass(6000, check)
   fleet.state.run(jobRun, { spec: job('web', 'service', 6, { A: '2' }) })
   fleet.pass(1000, check)
-  fleet.state.run(nodeDrain, { node: 'n2' })
+  fleet.state.run(nodeDrain, { target: 'n2' })
   fleet.pass(5000, check)
   fleet.state.run(jobRun, { spec: { ...job('web', 'service', 6, { A: '2' }), labels: { team: 'shop' } } })
   fleet.state.run(taskRestart, { task: 'web/api[0]' })

@@ -49,7 +49,7 @@ test('an update and a drain are among what goes on', () => {
   fleet.state.run(jobRun, { spec: job('web', 6, '100m') })
   fleet.pass(3000)
   fleet.state.run(jobRun, { spec: job('web', 6, '100m', { A: '1' }) })
-  fleet.state.run(nodeDrain, { node: 'n2', reason: 'new disk' })
+  fleet.state.run(nodeDrain, { target: 'n2', reason: 'new disk' })
   fleet.pass(750)
   const doing = fleet.state.ask(fleetSummaryQuery, {}).doing
   expect(doing.find(({ kind }) => kind === 'update')).toMatchObject({
