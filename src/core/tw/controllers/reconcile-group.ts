@@ -8,6 +8,7 @@ import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { plan, type Placement } from '../scheduler/planner.ts'
+import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
 import { isSystem } from './drainer.ts'
 import { earliest } from './wake.ts'
 
@@ -46,10 +47,18 @@ export interface GroupDecision {
   stop: { ids: number[]; cause: string }[]
   ops: Omit<OpSteps, 'stop'>
   /** slots that wait: for room, or for their back-off */
-  blocked: { version: number; indexes: number[]; filters: FilterCounts }[]
+  blocked: Blocked[]
   /** slots that their owner may not fill now */
   overQuota: { version: number; indexes: number[]; why: string }[]
   wakeAt: number | null
+}
+
+export interface Blocked {
+  version: number
+  indexes: number[]
+  filters: FilterCounts
+  /** what found no place, for who may make room for it */
+  request: PlanRequest
 }
 
 /** Failures older than this no longer slow a slot down, nor keep it away from the node. */
@@ -111,7 +120,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     const over = due.splice(granted)
     if (why !== null) decision.overQuota.push({ version: arm.version, indexes: over.map((slot) => slot.index), why })
     if (due.length === 0) continue
-    const result = plan(image, {
+    const request: PlanRequest = {
       job: view.job.name,
       group: spec,
       indexes: due.map((slot) => slot.index),
@@ -121,11 +130,19 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
         live: view.live.map((task) => task.node),
         avoid: new Set(view.ended.filter((task) => isFailure(view, task) || task.state === 'lost').map((task) => task.node)),
       },
-    })
+    }
+    const result = plan(image, request)
     room -= result.placements.length
     view.allowance.giveBack(claim, due.length - result.placements.length)
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
-    if (result.filters !== null) decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters })
+    if (result.filters !== null) {
+      const standing = standingWith(
+        request.standing,
+        result.placements.map(({ node }) => node),
+      )
+      const left = { ...request, indexes: result.unplaced, standing }
+      decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters, request: left })
+    }
   }
   return { ...decision, wakeAt: earliest(wakes) }
 }
