@@ -1,3 +1,4 @@
+import { ENTITLEMENT_ENTRIES } from './entitlements/entries.ts'
 import { ADMISSION_ENTRIES } from './entries/admission.ts'
 import { DRAIN_ENTRIES } from './entries/drains.ts'
 import { JOB_ENTRIES } from './entries/jobs.ts'
@@ -17,4 +18,5 @@ export const TW_ENTRIES = [
   ...TASK_ENTRIES,
   ...OP_ENTRIES,
   ...MESH_ENTRIES,
+  ...ENTITLEMENT_ENTRIES,
 ] as const

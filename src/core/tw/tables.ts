@@ -1,3 +1,5 @@
+import { DOMAIN_TABLES } from './entitlements/domains.ts'
+import { ENTITLEMENT_TABLES } from './entitlements/tables.ts'
 import { NODE_TABLES } from './nodes/tables.ts'
 import { OP_TABLES } from './ops/op-row.ts'
 import { TASK_TABLES } from './tasks/tables.ts'
@@ -65,5 +67,7 @@ export const TW_TABLES: readonly string[] = [
     id TEXT PRIMARY KEY, service TEXT NOT NULL, body TEXT NOT NULL, until_ms INTEGER NOT NULL
   ) WITHOUT ROWID`,
   ...OP_TABLES,
+  ...ENTITLEMENT_TABLES,
+  ...DOMAIN_TABLES,
   ...TALLY_TABLES,
 ]

@@ -131,7 +131,7 @@ export const jobPlan = defineQuery({
         running: z.int(),
         places: z.array(z.object({ task: z.string(), node: z.string() })),
         unplaced: z.int(),
-        code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']).nullable(),
+        code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']).nullable(),
         why: z.string().nullable(),
       }),
     ),
@@ -167,6 +167,7 @@ export const jobPlan = defineQuery({
           opTasks: new Map(),
           leaving: new Set<number>(),
           ...facts,
+          entitlementOf: () => spec.entitlement,
           rejectedAt: null,
           retriedAt: null,
           waits: new Map(),
@@ -176,6 +177,7 @@ export const jobPlan = defineQuery({
         ctx.now,
       )
       const blocked = decision.blocked[0]
+      const over = decision.overQuota[0]
       return {
         group: group.name,
         action: actionOf(live.length > 0, isSame || isInPlace, isSame, current?.count === group.count),
@@ -184,9 +186,15 @@ export const jobPlan = defineQuery({
         places: decision.place.flatMap((it) =>
           it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
         ),
-        unplaced: blocked?.indexes.length ?? 0,
-        code: blocked ? (isInfeasible(blocked.filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const)) : null,
-        why: blocked ? filterText(blocked.filters) : null,
+        unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
+        code: over
+          ? ('TW_QUOTA' as const)
+          : blocked
+            ? isInfeasible(blocked.filters)
+              ? ('TW_NO_FEASIBLE_NODE' as const)
+              : ('TW_NO_CAPACITY' as const)
+            : null,
+        why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
       }
     })
     const gone = job ? specOf(db, spec.job, job.current_version).groups.filter((group) => !groupSpecOf(spec, group.name)) : []
