@@ -17,6 +17,7 @@ import { tasksBySelector } from '../views/tasks.ts'
 import { documentSchema, parseSpec, unknownJob } from './helpers.ts'
 import { blockedSchema, statusSchema, taskSchema } from './schemas.ts'
 
+const diffSchema = z.array(z.object({ path: z.string(), before: z.string().nullable(), after: z.string().nullable() }))
 const versionSchema = z.object({
   version: z.int(),
   release: z.string().nullable(),
@@ -24,8 +25,9 @@ const versionSchema = z.object({
   author: z.string(),
   atMs: z.number(),
   isCurrent: z.boolean(),
+  /** what it changed of the version before it; null when not asked for */
+  changes: diffSchema.nullable(),
 })
-const diffSchema = z.array(z.object({ path: z.string(), before: z.string().nullable(), after: z.string().nullable() }))
 
 export const jobList = defineQuery({
   name: 'tw.job.list',
@@ -76,18 +78,22 @@ export const jobShow = defineQuery({
 export const jobHistory = defineQuery({
   name: 'tw.job.history',
   summary: 'List the versions of a job, newest first.',
-  input: z.object({ job: z.string() }),
+  input: z.object({ job: z.string(), withChanges: z.boolean().default(false) }),
   output: z.array(versionSchema),
   answer: (db, input) => {
     const job = jobRow(db, input.job)
     if (!job) return unknownJob(input.job)
-    return db.all<VersionRow>('SELECT * FROM tw_job_version WHERE job = ? ORDER BY version DESC', input.job).map((row) => ({
+    const rows = db.all<VersionRow>('SELECT * FROM tw_job_version WHERE job = ? ORDER BY version DESC', input.job)
+    const changesOf = (row: VersionRow, before: VersionRow | undefined) =>
+      documentDiff(before && fromJson(before.document), fromJson(row.document))
+    return rows.map((row, i) => ({
       version: row.version,
       release: row.release,
       reason: row.reason,
       author: row.author,
       atMs: row.at,
       isCurrent: row.version === job.current_version,
+      changes: input.withChanges ? changesOf(row, rows[i + 1]) : null,
     }))
   },
 })
