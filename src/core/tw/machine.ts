@@ -7,6 +7,7 @@ import { NODE_ENTRIES } from './entries/nodes.ts'
 import { OP_ENTRIES } from './entries/ops.ts'
 import { RUN_ENTRIES } from './entries/runs.ts'
 import { TASK_ENTRIES } from './entries/tasks.ts'
+import { UPDATE_ENTRIES } from './entries/updates.ts'
 
 /** Every entry of tw, in the order a job lives through them. What each changes is in `entries/`. */
 export const TW_ENTRIES = [
@@ -15,6 +16,7 @@ export const TW_ENTRIES = [
   ...ADMISSION_ENTRIES,
   ...JOB_ENTRIES,
   ...RUN_ENTRIES,
+  ...UPDATE_ENTRIES,
   ...TASK_ENTRIES,
   ...OP_ENTRIES,
   ...MESH_ENTRIES,

@@ -12,6 +12,7 @@ import { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry 
 import { explain, ps, taskShow } from './operations/task-reads.ts'
 import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
+import { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
@@ -26,6 +27,7 @@ export { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry 
 export { explain, ps, taskShow } from './operations/task-reads.ts'
 export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
+export { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export const TW_OPERATIONS = [
@@ -46,6 +48,11 @@ export const TW_OPERATIONS = [
   jobPlan,
   jobVersionPut,
   updateSet,
+  updateList,
+  updatePause,
+  updateResume,
+  updatePromote,
+  updateFail,
   fleetSummaryQuery,
   entitlementSetCommand,
   quotaSet,

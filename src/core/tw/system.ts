@@ -7,6 +7,7 @@ import { perNodeController } from './controllers/per-node.ts'
 import { reconciler } from './controllers/reconciler.ts'
 import { runsController } from './controllers/runs.ts'
 import { splitController } from './controllers/split-applied.ts'
+import { updatesController } from './controllers/updates.ts'
 import { TW_ENTRIES } from './machine.ts'
 import { TW_OPERATIONS } from './operations.ts'
 import { TW_TABLES } from './tables.ts'
@@ -17,5 +18,15 @@ export const twSystem: System = {
   tables: TW_TABLES,
   entries: TW_ENTRIES,
   operations: TW_OPERATIONS,
-  controllers: [perNodeController, runsController, livenessController, reconciler, drainer, splitController, janitor, finishedController],
+  controllers: [
+    perNodeController,
+    runsController,
+    updatesController,
+    livenessController,
+    reconciler,
+    drainer,
+    splitController,
+    janitor,
+    finishedController,
+  ],
 }
