@@ -8,6 +8,7 @@ import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mes
 import { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } from './operations/nodes.ts'
 import { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
 import { explain, ps, taskShow } from './operations/task-reads.ts'
+import { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
@@ -20,6 +21,7 @@ export { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mes
 export { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } from './operations/nodes.ts'
 export { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
 export { explain, ps, taskShow } from './operations/task-reads.ts'
+export { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
@@ -44,6 +46,11 @@ export const TW_OPERATIONS = [
   taskRestart,
   taskSignal,
   taskExec,
+  maintenanceAbort,
+  maintenanceCreate,
+  maintenanceExtend,
+  maintenanceList,
+  maintenanceShow,
   opList,
   opShow,
   opAllow,

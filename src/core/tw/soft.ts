@@ -1,3 +1,5 @@
+import type { ZoneTable } from '../kernel/zone.ts'
+
 /** What the server measured of a node's agent; it is lost with the server, never logged. */
 export interface NodeBeat {
   /** log time of the last report, ms */
@@ -14,6 +16,8 @@ export interface TwSoft {
   beats: ReadonlyMap<string, NodeBeat>
   /** log time since which this server listens for beats: before that a missing beat says nothing */
   since?: number
+  /** the table of a time zone, from the server's one source; null: there is no such zone */
+  zoneOf?: (zone: string) => ZoneTable | null
 }
 
 /** Silent so long, a node is suspect; nothing is decided on it yet. */

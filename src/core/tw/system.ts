@@ -2,6 +2,7 @@ import type { System } from '../contracts/controller.ts'
 import { drainer } from './controllers/drainer.ts'
 import { janitor } from './controllers/janitor.ts'
 import { livenessController } from './controllers/liveness.ts'
+import { maintainer } from './controllers/maintainer.ts'
 import { reconciler } from './controllers/reconciler.ts'
 import { splitController } from './controllers/split-applied.ts'
 import { TW_ENTRIES } from './machine.ts'
@@ -14,5 +15,5 @@ export const twSystem: System = {
   tables: TW_TABLES,
   entries: TW_ENTRIES,
   operations: TW_OPERATIONS,
-  controllers: [livenessController, reconciler, drainer, splitController, janitor],
+  controllers: [livenessController, reconciler, drainer, maintainer, splitController, janitor],
 }

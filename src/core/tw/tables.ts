@@ -1,4 +1,5 @@
 import { ADMISSION_TABLES } from './nodes/admission.ts'
+import { MAINTENANCE_TABLES } from './maintenance/rows.ts'
 import { OP_TABLES } from './ops/op-row.ts'
 import { TASK_TABLES } from './tasks/tables.ts'
 import { TALLY_TABLES } from './tasks/tally.ts'
@@ -53,5 +54,6 @@ export const TW_TABLES: readonly string[] = [
     id TEXT PRIMARY KEY, service TEXT NOT NULL, body TEXT NOT NULL, until_ms INTEGER NOT NULL
   ) WITHOUT ROWID`,
   ...OP_TABLES,
+  ...MAINTENANCE_TABLES,
   ...TALLY_TABLES,
 ]

@@ -2,16 +2,18 @@ import { nodeToken } from '../../core/tw/operations.ts'
 import type { OpView, TwSoft } from '../../core/tw/queries.ts'
 import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
+import { isZone, schedulingZone } from '../zones.ts'
 import type { AgentHub } from './agents.ts'
 import { textOf } from '../../platform/streams.ts'
 import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { createConsentLoop, type ConsentLoop } from './consent.ts'
+import { createMaintainAdapter } from './maintain.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
 export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNullable<Wiring['plannedActions']>[string]): Wiring {
   const since = host.now()
-  const soft = (): TwSoft => ({ beats: hub.beats, since })
+  const soft = (): TwSoft => ({ beats: hub.beats, since, zoneOf: (zone) => (isZone(zone) ? schedulingZone(zone, host.now()) : null) })
   const consent = createConsentLoop(host)
   return {
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
@@ -27,6 +29,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
         return { task: place.task, node: place.node }
       },
     },
+    effects: { 'tw.maintain': createMaintainAdapter(host) },
     answered: {
       'tw.op.list': (_input, { ops }: { ops: OpView[] }) => ops.forEach((op) => nameTrouble(op, consent)),
       'tw.op.show': (_input, op: OpView) => nameTrouble(op, consent),
