@@ -289,7 +289,7 @@ export class SimAgent {
     const tasks = [...this.#tasks.values()].map((task) => this.#reportOf(task))
     return {
       identity: { ...this.#machine.identity },
-      instance: this.#machine.agentStartedMs,
+      instance: Math.floor(this.#machine.agentStartedMs),
       seq: this.#seq,
       position: this.#position,
       meshPosition: position,
@@ -384,9 +384,10 @@ export class SimAgent {
   /** A ping a second comes from a server that is there; without one for too long the connection is dead. */
   #listen(): void {
     const { now } = this.#world.queue
-    const server = this.#server
-    if (server === null) return
-    if (server.isUp && !server.isPaused && !this.#world.network.isCut(server.id, this.#machine.id)) this.#heardAt = now
+    const [server, stream] = [this.#server, this.#stream]
+    if (server === null || stream === null) return
+    const isPinged = server.isUp && !server.isPaused && server.hub.holds(stream)
+    if (isPinged && !this.#world.network.isCut(server.id, this.#machine.id)) this.#heardAt = now
     if (now - this.#heardAt >= SILENCE_MS) this.#again()
   }
 

@@ -1,10 +1,9 @@
 import type { Entry } from '../../src/core/contracts/entry.ts'
-import type { TaskReport } from '../../src/core/contracts/node.ts'
 import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { amountOf, type GroupSpec } from '../../src/core/tw/job-spec.ts'
 import { armRows, fromJson, groupSpecOf, isReady, jobRow, specOf, taskName, type NodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
 import { liveOnNode, liveTasks, taskRow } from '../../src/core/tw/tasks/read.ts'
-import { massLossMax } from '../../src/core/tw/controllers/liveness.ts'
+import { massLossMax } from '../../src/core/tw/nodes/loss.ts'
 import { Violation } from '../violation.ts'
 import type { Machine, Process } from './machine.ts'
 import type { TwWorld } from './world.ts'
@@ -13,6 +12,9 @@ import type { TwWorld } from './world.ts'
 const SILENT_MS_MIN = 9000
 /** The mass-loss guard looks at nodes that fell silent within so long, ms. */
 const MASS_LOSS_MS = 30_000
+
+/** Of these entries it matters what the tasks were before them. */
+const LOOKED_AT: ReadonlySet<string> = new Set(['tw.StopTask', 'tw.OpsProposed', 'tw.OpAllowed', 'tw.TasksReported'])
 
 type Bodies = {
   'tw.TasksPlaced': { job: string; group: string; version: number; tasks: { index: number; node: string }[] }
@@ -31,13 +33,11 @@ export class Checks {
   #lostAt: number[] = []
   /** by task: when the newest report that changed it was made, true time in ms */
   readonly #reportedAt = new Map<number, number>()
-  #report: { madeAt: number; tasks: readonly TaskReport[] } | null = null
+  #report: { madeAt: number } | null = null
   /** processes that live, by task */
   readonly #alive = new Map<number, Process>()
   /** starts so far: `TASK/INCARNATION/ATTEMPT` */
   readonly #starts = new Set<string>()
-  /** tasks of batch groups that completed: `JOB/GROUP/VERSION/INDEX` */
-  readonly #final = new Map<number, string>()
   placed = 0
   lost = 0
 
@@ -47,7 +47,7 @@ export class Checks {
 
   /** An entry is about to be applied. */
   before(entry: Entry, db: ReadDb): void {
-    this.#before = tasksOf(entry, db)
+    this.#before = LOOKED_AT.has(entry.type) ? tasksOf(entry, db) : []
   }
 
   /** It was. */
@@ -65,19 +65,18 @@ export class Checks {
         this.#lost(entry as Entry<Bodies['tw.NodeLost']>, db)
         break
       case 'tw.TasksReported':
-        this.#inOrder(db)
+        this.#changed(db)
         break
       case 'tw.DrainFinished':
         this.#drained(entry as Entry<Bodies['tw.DrainFinished']>)
         break
       default:
     }
-    this.#finalStays(db)
   }
 
   /** A report made then is about to be concluded. */
-  reported(madeAt: number, tasks: readonly TaskReport[]): void {
-    this.#report = { madeAt, tasks }
+  reported(madeAt: number): void {
+    this.#report = { madeAt }
   }
 
   started(machine: Machine, process: Process): void {
@@ -153,20 +152,16 @@ export class Checks {
       )
   }
 
-  /** A report that was made before another changes nothing that the later one said. */
-  #inOrder(db: ReadDb): void {
+  /** What has ended has ended; and a report that was made before another changes nothing that the later one said. */
+  #changed(db: ReadDb): void {
     const report = this.#report
     this.#report = null
-    if (report === null) return
     for (const before of this.#before) {
       const after = taskRow(db, before.id)
       if (after === undefined) continue
-      const isChanged =
-        before.reported !== after.reported ||
-        before.health !== after.health ||
-        before.pid !== after.pid ||
-        before.restarts !== after.restarts
-      if (!isChanged) continue
+      if (before.is_terminal === 1 && after.state !== before.state)
+        throw new Violation(`final: ${taskName(before)} #${before.id} was ${before.state} and is ${after.state}`)
+      if (report === null || !isReportedAnew(before, after)) continue
       const last = this.#reportedAt.get(before.id) ?? -Infinity
       if (report.madeAt < last)
         throw new Violation(
@@ -184,17 +179,6 @@ export class Checks {
     const [left] = machine.processes.values()
     if (left !== undefined) throw new Violation(`drain: ${body.node} is drained at ${position} and still runs ${left.name} #${left.task}`)
   }
-
-  /** What has ended has ended. */
-  #finalStays(db: ReadDb): void {
-    for (const { id } of this.#before) {
-      const task = taskRow(db, id)
-      const was = this.#final.get(id)
-      if (task === undefined) continue
-      if (was !== undefined && task.state !== was) throw new Violation(`final: ${taskName(task)} #${id} was ${was} and is ${task.state}`)
-      if (task.is_terminal === 1) this.#final.set(id, task.state)
-    }
-  }
 }
 
 /** The tasks an entry may change: those it names, or the whole group it is about. */
@@ -203,6 +187,11 @@ function tasksOf(entry: Entry, db: ReadDb): TaskRow[] {
   if (body.job !== undefined && body.group !== undefined) return liveTasks(db, body.job, body.group)
   const ids = body.ids ?? (body.tasks ?? []).flatMap(({ id }) => (id === undefined ? [] : [id]))
   return [...ids, ...(typeof body.id === 'number' ? [body.id] : [])].flatMap((id) => taskRow(db, id) ?? [])
+}
+
+function isReportedAnew(before: TaskRow, after: TaskRow): boolean {
+  const keys = ['reported', 'health', 'pid', 'restarts'] as const
+  return keys.some((key) => before[key] !== after[key])
 }
 
 /** I2, counted anew from the tasks themselves. */

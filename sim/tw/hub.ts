@@ -2,14 +2,14 @@ import type { Entry } from '../../src/core/contracts/entry.ts'
 import type { DesiredTask, NodeReport } from '../../src/core/contracts/node.ts'
 import { nodeJoin, tasksReport } from '../../src/core/tw/operations.ts'
 import { desiredTasks, reportChanges, type NodeBeat, type TwSoft } from '../../src/core/tw/queries.ts'
-import { isRefusal } from '../../src/core/kernel/errors.ts'
-import type { CommandDef } from '../../src/core/contracts/operation.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
 
 /** The server's way to an agent: what is sent comes in order, or not at all once something was lost. */
 export interface Stream {
   readonly node: string
+  /** something was lost: nothing comes any more, no ping either */
+  isBroken: boolean
   send: (position: number, tasks: readonly DesiredTask[]) => void
   close: () => void
 }
@@ -20,7 +20,7 @@ interface Link {
   sentOrders: string
   /** identity the state knows */
   joined: string
-  /** last report that was looked at, and the state it was compared with */
+  /** last report that said nothing new, since when nothing of the node has changed */
   seen: string
   isDue: boolean
 }
@@ -46,7 +46,6 @@ export class Hub {
   readonly #server: SimServer
   readonly #links = new Map<string, Link>()
   readonly #beats = new Map<string, NodeBeat>()
-  #since = 0
   #isPushDue = false
 
   constructor(world: TwWorld, server: SimServer) {
@@ -56,7 +55,7 @@ export class Hub {
 
   /** The server leads from here on, and listens. */
   begin(): void {
-    this.#since = this.#server.now()
+    for (const { name } of this.#server.db.all<{ name: string }>('SELECT name FROM tw_node')) this.#hear(name, '', 0, false)
   }
 
   close(): void {
@@ -65,7 +64,7 @@ export class Hub {
   }
 
   soft(): TwSoft {
-    return { beats: this.#beats, since: this.#since }
+    return { beats: this.#beats }
   }
 
   open(stream: Stream): void {
@@ -75,6 +74,11 @@ export class Hub {
     link.sentOrders = ''
     link.isDue = true
     this.#pushSoon()
+  }
+
+  /** It is sent to, and pinged each second. */
+  holds(stream: Stream): boolean {
+    return this.#links.get(stream.node)?.stream === stream && !stream.isBroken
   }
 
   /** The agent, or what is between, ended it. */
@@ -94,7 +98,9 @@ export class Hub {
       const nodes = TELLS_NODES.has(entry.type) ? nodesOf(entry) : [...this.#links.keys()]
       for (const node of nodes) {
         const link = this.#links.get(node)
-        if (link) link.isDue = true
+        if (link === undefined) continue
+        link.isDue = true
+        link.seen = ''
       }
     }
     this.#pushSoon()
@@ -105,29 +111,33 @@ export class Hub {
     const { node, bootId } = body.identity
     const link = this.#linkOf(node)
     const position = this.#world.meshPosition
-    this.#beats.set(node, { at: this.#server.now(), bootId, meshPosition: position, connected: link.stream !== null })
+    this.#hear(node, bootId, position, link.stream !== null)
     this.#world.checks.heardAt.set(node, this.#world.queue.now)
     const actor = `agent:${node}`
     const identity = JSON.stringify(body.identity)
     if (link.joined !== identity) {
-      if (!this.#run(nodeJoin, { identity: body.identity, isClaimed: false }, actor)) return
+      if (this.#server.run(nodeJoin, { identity: body.identity }, actor) !== 'done') return
       link.joined = identity
     }
-    const seen = `${JSON.stringify(body.tasks)}${body.position}@${this.#server.applied}`
+    const seen = `${JSON.stringify(body.tasks)}${body.position}`
     if (link.seen === seen) return
     const tasks = reportChanges(this.#server.db, body)
     if (tasks.length > 0) {
-      this.#world.checks.reported(madeAt, tasks)
-      this.#run(tasksReport, { node, bootId, tasks }, actor)
+      this.#world.checks.reported(madeAt)
+      this.#server.run(tasksReport, { node, bootId, instance: body.instance, seq: body.seq, tasks }, actor)
     } else link.seen = seen
   }
 
-  #run(command: CommandDef, input: object, actor: string): boolean {
-    const outcome = this.#server.submit(actor, (db, context) => {
-      const decision = command.decide(db, input, context)
-      return isRefusal(decision) ? decision : decision.entries
+  /** Ages go by true time, as the server's do by a clock that is never set. */
+  #hear(node: string, bootId: string, meshPosition: number, connected: boolean): void {
+    const { queue } = this.#world
+    const at = queue.now
+    this.#beats.set(node, {
+      get ageMs() {
+        return queue.now - at
+      },
+      ...{ bootId, meshPosition, connected },
     })
-    return outcome === 'done'
   }
 
   #pushSoon(): void {

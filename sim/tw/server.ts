@@ -1,6 +1,6 @@
 import type { Controller } from '../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
-import type { OpContext } from '../../src/core/contracts/operation.ts'
+import type { CommandDef, OpContext } from '../../src/core/contracts/operation.ts'
 import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { isRefusal, type MusterError } from '../../src/core/kernel/errors.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
@@ -171,6 +171,14 @@ export class SimServer {
     this.db.raw.exec('COMMIT')
     this.#committed(entries)
     return 'done'
+  }
+
+  /** Decides an operation on the state it has. */
+  run(command: CommandDef, input: object, actor: string): Submitted {
+    return this.submit(actor, (db, context) => {
+      const decision = command.decide(db, command.input.parse(input), context)
+      return isRefusal(decision) ? decision : decision.entries
+    })
   }
 
   /** Runs the controller in a moment. */

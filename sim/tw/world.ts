@@ -1,7 +1,9 @@
 import { BugError } from '../../src/core/kernel/assert.ts'
 import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
+import type { CommandDef } from '../../src/core/contracts/operation.ts'
 import type { DesiredTask, NodeIdentity } from '../../src/core/contracts/node.ts'
+import { isRefusal } from '../../src/core/kernel/errors.ts'
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
 import { twSystem } from '../../src/core/tw/system.ts'
 import { taskName, type TaskRow } from '../../src/core/tw/rows.ts'
@@ -10,6 +12,7 @@ import { EventQueue } from '../event-queue.ts'
 import { Network } from '../network.ts'
 import { Trace } from '../trace.ts'
 import { Violation } from '../violation.ts'
+import { Applications } from './application.ts'
 import { Checks } from './checks.ts'
 import { unsettled } from './convergence.ts'
 import type { Stream } from './hub.ts'
@@ -19,7 +22,7 @@ import { TW_MUTANTS } from './mutants.ts'
 import { Nemesis } from './nemesis.ts'
 import { CALM_MS_MAX, FAULTS_MS, LOOK_MS, type TwOptions, type TwResult } from './options.ts'
 import { RULES, type Rules } from './rules.ts'
-import { SimServer } from './server.ts'
+import { SimServer, type Submitted } from './server.ts'
 import { Workload } from './workload.ts'
 
 const MIB = 1_048_576
@@ -50,6 +53,7 @@ export class TwWorld {
   readonly #prng: Prng
   readonly #trace = new Trace()
   readonly #workload: Workload
+  readonly #applications: Applications
   readonly #nemesis: Nemesis
   isCalm = false
   crashes = 0
@@ -69,6 +73,7 @@ export class TwWorld {
     const nodes = this.#prng.below(4) === 0 ? 8 + this.#prng.below(8) : 2 + this.#prng.below(5)
     this.machines = Array.from({ length: nodes }, (_, i) => new Machine(this, this.fork(), FIRST_MACHINE + i, this.#identity(i + 1)))
     this.#workload = new Workload(this, this.fork())
+    this.#applications = new Applications(this, this.fork())
     this.#nemesis = new Nemesis(this, this.fork())
   }
 
@@ -143,19 +148,19 @@ export class TwWorld {
     const { queue, network } = this
     const prng = this.#prng
     let lastAt = 0
-    let isBroken = false
     const later = (run: () => void): void => {
       lastAt = Math.max(lastAt, queue.now + 0.1 + prng.next() * (prng.next() < network.lateness ? network.lateMsMax : 2))
       queue.at(lastAt, run)
     }
     const stream: Stream = {
       node: machine.name,
+      isBroken: false,
       send: (position, tasks) => {
-        if (network.isCut(server.id, machine.id)) isBroken = true
-        if (!isBroken) later(() => receiver.receive(position, tasks))
+        if (network.isCut(server.id, machine.id)) stream.isBroken = true
+        if (!stream.isBroken) later(() => receiver.receive(position, tasks))
       },
       close: () => {
-        isBroken = true
+        stream.isBroken = true
         if (network.isCut(server.id, machine.id)) return
         later(() => {
           receiver.closed()
@@ -178,6 +183,15 @@ export class TwWorld {
     other.catchUp()
   }
 
+  /** A person or a program asks for something of whoever leads. */
+  ask(who: string, command: CommandDef, input: object): Submitted {
+    const outcome = this.leader?.run(command, input, `user:${who}`) ?? 'away'
+    this.tell(() => `${who}: ${command.name} ${JSON.stringify(input).slice(0, 400)}: ${isRefusal(outcome) ? outcome.message : outcome}`)
+    // Whoever writes the documents here knows the form.
+    if (isRefusal(outcome) && outcome.code === 'TW_SPEC_INVALID') throw outcome
+    return outcome
+  }
+
   /** Name of a live task, or null when there is none. */
   someTask(prng: Prng): string | null {
     const rows = this.leader?.db.all<TaskRow>('SELECT * FROM tw_task WHERE is_terminal = 0 ORDER BY id') ?? []
@@ -193,6 +207,7 @@ export class TwWorld {
       this.elect()
       for (const machine of this.machines) machine.boot()
       this.#workload.start()
+      this.#applications.start()
       this.#nemesis.start()
       while (this.queue.next(FAULTS_MS));
       this.isCalm = true
@@ -258,7 +273,7 @@ export class TwWorld {
       address: `10.0.0.${i}`,
       cpuMilli: 1000 + prng.below(3) * 500,
       memoryBytes: (1024 + prng.below(3) * 512) * MIB,
-      attributes: { arch: prng.below(3) === 0 ? 'arm64' : 'amd64' },
+      attributes: { arch: prng.below(3) === 0 ? 'arm64' : 'amd64', kernel: this.#prng.below(4) === 0 ? '5.10.0' : '6.1.0' },
     }
   }
 }

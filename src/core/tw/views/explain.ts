@@ -1,8 +1,9 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
+import { FAILURE_MEMORY_MS, isFailure } from '../controllers/reconcile-group.ts'
 import { decisions } from '../controllers/reconciler.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
-import { liveTasks } from '../tasks/read.ts'
+import { endedTasks, liveTasks } from '../tasks/read.ts'
 import { filterText, isInfeasible, refusalOf } from '../scheduler/filters.ts'
 import { imageOf } from '../scheduler/fleet.ts'
 import { Slice } from '../scheduler/slice.ts'
@@ -52,16 +53,13 @@ export function waitingOf(db: ReadDb, job: string, now: number): string[] {
     const stopping = new Set(decision.stop.flatMap((stop) => stop.ids))
     const held = old.filter((task) => !stopping.has(task.id)).length
     if (held > 0) lines.push(`${job}/${group}: ${held} tasks of an older version stay until enough new ones are healthy for long enough`)
-    const failed = db.all<TaskRow>(
-      "SELECT * FROM tw_task WHERE job = ? AND grp = ? AND state = 'failed' AND ended_at > ? ORDER BY id DESC",
-      job,
-      group,
-      now - 3_600_000,
-    )
+    const failed = endedTasks(db, job, group, now - FAILURE_MEMORY_MS)
+      .filter((task) => isFailure({ job: row }, task))
+      .reverse()
     const [latest] = failed
     if (latest) {
       lines.push(
-        `${job}/${group}: ${failed.length} failed within the last hour, lately ${taskName(latest)} on ${latest.node}: ${latest.reason || 'no reason given'}`,
+        `${job}/${group}: ${failed.length} failed within the last hour, lately ${taskName(latest)} on ${latest.node}: ${latest.state === 'failed' && latest.reason !== '' ? latest.reason : (latest.stop_cause ?? latest.state)}`,
       )
       if (decision.place.length === 0 && decision.blocked.length === 0 && decision.wakeAt !== null && missing(db, job, group) > 0) {
         lines.push(`${job}/${group}: the next try comes in ${Math.max(0, Math.ceil((decision.wakeAt - now) / 1000))} s (back-off)`)

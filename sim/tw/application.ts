@@ -1,0 +1,59 @@
+import { isRefusal } from '../../src/core/kernel/errors.ts'
+import type { Prng } from '../../src/core/kernel/prng.ts'
+import { opAnswer, opPending } from '../../src/core/tw/operations.ts'
+import { isReady, taskName, type GroupRow } from '../../src/core/tw/rows.ts'
+import { liveTasks } from '../../src/core/tw/tasks/read.ts'
+import type { SimServer } from './server.ts'
+import type { TwWorld } from './world.ts'
+
+const ASK_MS = 3000
+/** Longest delay it asks for, ms. */
+const DELAY_MS = 15_000
+
+/**
+ * What the tasks of a group are, seen from within: some database with a leader, that is asked before its tasks are touched. It lets the leader
+ * go last; it may be slow, silent, and of another mind than before.
+ */
+export class Applications {
+  readonly #world: TwWorld
+  readonly #prng: Prng
+  /** id of the task that leads, by group */
+  readonly #leaders = new Map<string, number>()
+
+  constructor(world: TwWorld, prng: Prng) {
+    this.#world = world
+    this.#prng = prng
+  }
+
+  start(): void {
+    this.#world.queue.after(this.#prng.next() * ASK_MS, () => {
+      const db = this.#world.leader?.db
+      for (const { job, name } of db?.all<GroupRow>('SELECT * FROM tw_group ORDER BY job, name') ?? []) this.#answer(job, name)
+      this.start()
+    })
+  }
+
+  #answer(job: string, group: string): void {
+    const server = this.#world.leader
+    if (server === null || (!this.#world.isCalm && this.#prng.below(3) === 0)) return
+    const asked = opPending.answer(server.db, { job, group }, server.context('user:app'))
+    if (isRefusal(asked) || asked.pending.length === 0) return
+    const leader = this.#leaderOf(server, job, group)
+    const pending = [...asked.pending].sort((a, b) => Number(a.task === leader) - Number(b.task === leader) || a.op - b.op)
+    const isLater = !this.#world.isCalm && this.#prng.below(5) === 0
+    const until = server.now() + 1000 + this.#prng.below(DELAY_MS)
+    const ops = pending.map(({ op }) => op)
+    const delay = isLater ? ops.map((op) => ({ op, until, why: 'busy' })) : []
+    this.#world.ask('app', opAnswer, { job, group, allow: isLater ? [] : ops, delay, order: ops })
+  }
+
+  /** Name of the task that leads: the one that did, or another that serves. */
+  #leaderOf({ db }: SimServer, job: string, group: string): string | null {
+    const key = `${job}/${group}`
+    const able = liveTasks(db, job, group).filter(isReady)
+    const leader = able.find(({ id }) => id === this.#leaders.get(key)) ?? able[this.#prng.below(Math.max(1, able.length))]
+    if (leader === undefined) return null
+    this.#leaders.set(key, leader.id)
+    return taskName(leader)
+  }
+}
