@@ -5,6 +5,7 @@ import { MESH_ENTRIES } from './entries/mesh.ts'
 import { NODE_ENTRIES } from './entries/nodes.ts'
 import { MAINTENANCE_ENTRIES } from './entries/maintenance.ts'
 import { OP_ENTRIES } from './entries/ops.ts'
+import { RUN_ENTRIES } from './entries/runs.ts'
 import { TASK_ENTRIES } from './entries/tasks.ts'
 
 /** Every entry of tw, in the order a job lives through them. What each changes is in `entries/`. */
@@ -13,6 +14,7 @@ export const TW_ENTRIES = [
   ...DRAIN_ENTRIES,
   ...ADMISSION_ENTRIES,
   ...JOB_ENTRIES,
+  ...RUN_ENTRIES,
   ...TASK_ENTRIES,
   ...OP_ENTRIES,
   ...MAINTENANCE_ENTRIES,

@@ -31,6 +31,11 @@ export const TW_ERRORS = defineErrors({
     hint: 'Watch it with `muster deploy watch`, or end it with `muster deploy abort`.',
   },
   TW_JOB_STATE: { exit: 5, what: 'The job is not in a state that allows this.', hint: 'See `muster tw job show NAME`.' },
+  TW_PARAMETERS: {
+    exit: 2,
+    what: 'What the run is given does not fit what the job asks for.',
+    hint: 'See its parameters with `muster tw job show NAME`.',
+  },
   TW_VERSION_UNKNOWN: { exit: 3, what: 'The job has no such version.', hint: 'List versions with `muster tw job history NAME`.' },
   TW_SERVICE_TAKEN: {
     exit: 5,

@@ -10,7 +10,7 @@ export const maintenanceScheduled = defineEntry({
   body: z.object({
     kind: z.enum(MAINTENANCE_KINDS),
     target: z.string(),
-    nodes: z.array(z.object({ node: z.string(), domain: z.string() })).min(1),
+    works: z.array(z.object({ node: z.string(), domain: z.string() })).min(1),
     command: z.array(z.string()).nullable(),
     commandTimeoutMs: z.int(),
     window: z.string().nullable(),
@@ -27,7 +27,7 @@ export const maintenanceScheduled = defineEntry({
       'maintenance',
       body.target,
       null,
-      `maintenance (${body.kind}) of ${body.target} scheduled on ${body.nodes.length} nodes${because(body.note)}`,
+      `maintenance (${body.kind}) of ${body.target} scheduled on ${body.works.length} nodes${because(body.note)}`,
     ),
   apply: (db, body, meta) => {
     const id = nextOf(db, 'maintenance')
@@ -50,7 +50,7 @@ export const maintenanceScheduled = defineEntry({
       meta.actor,
       meta.at,
     )
-    for (const { node, domain } of body.nodes)
+    for (const { node, domain } of body.works)
       db.run(
         `INSERT INTO tw_maintenance_work (maintenance, node, domain, state, since, started_at, deadline_at, is_overdue, why, boot_id, kernel, was_cordoned,
            exit_code, output) VALUES (?, ?, ?, 'scheduled', ?, NULL, NULL, 0, '', '', '', 0, NULL, '')`,

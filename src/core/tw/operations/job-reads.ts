@@ -12,6 +12,7 @@ import { filterText, isInfeasible } from '../scheduler/filters.ts'
 import { fleetFacts } from '../controllers/group-view.ts'
 import { blockedOf, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
+import { recurringSchema, recurringView } from '../views/recurring.ts'
 import { tasksBySelector } from '../views/tasks.ts'
 import { documentSchema, parseSpec, unknownJob } from './helpers.ts'
 import { blockedSchema, statusSchema, taskSchema } from './schemas.ts'
@@ -53,6 +54,8 @@ export const jobShow = defineQuery({
     tasks: z.array(taskSchema),
     release: z.string().nullable(),
     document: documentSchema,
+    /** of a job whose runs are started by the clock or by dispatch */
+    recurring: recurringSchema.nullable(),
   }),
   answer: (db, input, ctx) => {
     const status = jobStatus(db, input.job)
@@ -65,6 +68,7 @@ export const jobShow = defineQuery({
       tasks: tasksBySelector(db, { job: input.job }),
       release: version?.release ?? null,
       document: version ? fromJson<Record<string, unknown>>(version.document) : {},
+      recurring: recurringView(db, input.job),
     }
   },
 })
@@ -158,6 +162,9 @@ export const jobPlan = defineQuery({
           leaving: new Set<number>(),
           ...facts,
           rejectedAt: null,
+          retriedAt: null,
+          waits: new Map(),
+          barred: new Set(),
         },
         image,
         ctx.now,

@@ -86,7 +86,7 @@ export const maintenanceCreate = defineCommand({
     const { targets, ...rest } = input
     const works = [...nodes].sort().map((node) => ({ node, domain: domainOf(db, node, input.level) }))
     return {
-      entries: [maintenanceScheduled.of({ ...rest, target: targets.join(', '), nodes: works })],
+      entries: [maintenanceScheduled.of({ ...rest, target: targets.join(', '), works })],
       reply: (after) => ({ maintenance: latest(after), nodes: works.map((work) => work.node) }),
     }
   },

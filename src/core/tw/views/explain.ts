@@ -1,8 +1,9 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
-import { FAILURE_MEMORY_MS, isFailure } from '../controllers/reconcile-group.ts'
+import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
 import { decisions } from '../controllers/reconciler.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { isFailure, isToEnd } from '../tasks/back-off.ts'
 import { endedTasks, liveTasks } from '../tasks/read.ts'
 import { filterText, isInfeasible, refusalOf } from '../scheduler/filters.ts'
 import { imageOf } from '../scheduler/fleet.ts'
@@ -43,6 +44,7 @@ export function waitingOf(db: ReadDb, job: string, now: number): string[] {
   if (row.owner !== null) lines.push(`the job is owned by ${row.owner}, which alone changes it`)
   for (const { job: name, group, decision } of decisions(db, now)) {
     if (name !== job) continue
+    lines.push(...decision.held.map((text) => `${job}/${group}: ${text}`))
     const live = liveTasks(db, job, group)
     const versions = new Set(
       armRows(db, job, group)
@@ -53,8 +55,9 @@ export function waitingOf(db: ReadDb, job: string, now: number): string[] {
     const stopping = new Set(decision.stop.flatMap((stop) => stop.ids))
     const held = old.filter((task) => !stopping.has(task.id)).length
     if (held > 0) lines.push(`${job}/${group}: ${held} tasks of an older version stay until enough new ones are healthy for long enough`)
+    const spec = groupSpecOf(specOf(db, job, row.current_version), group)
     const failed = endedTasks(db, job, group, now - FAILURE_MEMORY_MS)
-      .filter((task) => isFailure({ job: row }, task))
+      .filter((task) => isFailure(task, spec !== undefined && isToEnd(spec)))
       .reverse()
     const [latest] = failed
     if (latest) {
