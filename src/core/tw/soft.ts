@@ -33,8 +33,6 @@ export interface TwSoft {
   /** what the server keeps of the state beside it, and the position of the last entry in the state */
   cache?: FleetCache
   position?: () => number
-  /** the table of a time zone, from the server's one source; null: there is no such zone */
-  zoneOf?: (zone: string) => ZoneTable | null
 }
 
 /** Silent so long, a node is suspect: peers are asked to reach it, and nothing is decided on it yet. */
