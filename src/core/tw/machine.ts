@@ -1,3 +1,4 @@
+import { ENTITLEMENT_ENTRIES } from './entitlements/entries.ts'
 import { ADMISSION_ENTRIES } from './entries/admission.ts'
 import { DRAIN_ENTRIES } from './entries/drains.ts'
 import { JOB_ENTRIES } from './entries/jobs.ts'
@@ -19,4 +20,5 @@ export const TW_ENTRIES = [
   ...OP_ENTRIES,
   ...MAINTENANCE_ENTRIES,
   ...MESH_ENTRIES,
+  ...ENTITLEMENT_ENTRIES,
 ] as const

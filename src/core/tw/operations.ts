@@ -1,5 +1,6 @@
 /** What can be asked of tw. Each operation is defined beside its kind in `operations/`. */
 import type { Operation } from '../contracts/operation.ts'
+import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
@@ -14,6 +15,7 @@ import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from '
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
+export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
 export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
@@ -47,6 +49,10 @@ export const TW_OPERATIONS = [
   jobVersionPut,
   updateSet,
   fleetSummaryQuery,
+  entitlementSetCommand,
+  quotaSet,
+  entitlementList,
+  entitlementShow,
   ps,
   explain,
   taskShow,

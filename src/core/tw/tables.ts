@@ -1,4 +1,6 @@
 import { MAINTENANCE_TABLES } from './maintenance/rows.ts'
+import { DOMAIN_TABLES } from './entitlements/domains.ts'
+import { ENTITLEMENT_TABLES } from './entitlements/tables.ts'
 import { NODE_TABLES } from './nodes/tables.ts'
 import { OP_TABLES } from './ops/op-row.ts'
 import { TASK_TABLES } from './tasks/tables.ts'
@@ -67,5 +69,7 @@ export const TW_TABLES: readonly string[] = [
   ) WITHOUT ROWID`,
   ...OP_TABLES,
   ...MAINTENANCE_TABLES,
+  ...ENTITLEMENT_TABLES,
+  ...DOMAIN_TABLES,
   ...TALLY_TABLES,
 ]

@@ -65,7 +65,7 @@ function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number)
       const settled = look === 'check' ? settledOf(db, key) : null
       if (settled !== null && (isQuiet || settled.isFresh)) {
         const deadline = settled.healthyDeadlineMs === null || settled.isReady ? null : now + settled.healthyDeadlineMs
-        cache.done(key, deadline, [], true)
+        cache.done(key, deadline, [], [], true)
         continue
       }
       const decision = lookAt(db, key, facts, image, now)
@@ -74,8 +74,12 @@ function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number)
       entries.push(...own)
       placed += sum(decision?.place ?? [], ({ tasks }) => tasks.length)
       if (own.length > 0) cache.later(key)
-      else if (decision === null) cache.done(key, null, [], false)
-      else cache.done(key, decision.wakeAt, demandsOf(db, key, decision), decision.blocked.length === 0)
+      else if (decision === null) cache.done(key, null, [], [], false)
+      else {
+        const isQuiet = decision.blocked.length === 0 && decision.overQuota.length === 0
+        const claims = decision.overQuota.map(({ claim }) => claim)
+        cache.done(key, decision.wakeAt, demandsOf(db, key, decision), claims, isQuiet)
+      }
     }
   })
   return { entries, wakeAt: isMore ? now : earliest([cache.wakeAt()]) }

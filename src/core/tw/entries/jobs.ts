@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import { must } from '../../kernel/assert.ts'
+import { insertGroupCharges } from '../entitlements/tables.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { Db, ReadDb } from '../../contracts/storage.ts'
 import { completeJob, type JobSpec } from '../job-spec.ts'
@@ -49,6 +50,7 @@ export const jobSubmitted = defineEntry({
       meta.at,
       meta.position,
     )
+    insertGroupCharges(db, body.version, completeJob(body.spec))
     if (!body.isStarted) {
       db.run('UPDATE tw_job SET last_version = ?, changed_at = ? WHERE name = ?', body.version, meta.at, body.job)
       return

@@ -6,7 +6,6 @@ import type { SpecIssue } from './issues.ts'
  */
 const NOT_YET: readonly string[] = [
   'namespace',
-  'entitlement',
   'groups.*.disconnect',
   'groups.*.all_or_nothing',
   'groups.*.volumes',

@@ -15,7 +15,7 @@ export interface Blocked {
   version: number
   /** names the tasks would have */
   tasks: string[]
-  code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE'
+  code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE' | 'TW_QUOTA'
   why: string
 }
 
@@ -24,13 +24,19 @@ export function blockedOf(db: ReadDb, job: string | null, now: number): Blocked[
   return decisions(db, now).flatMap((it) =>
     job !== null && it.job !== job
       ? []
-      : it.decision.blocked.map((blocked) => ({
+      : [
+          ...it.decision.blocked.map(({ version, indexes, filters }) => ({
+            version,
+            indexes,
+            code: isInfeasible(filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const),
+            why: filterText(filters),
+          })),
+          ...it.decision.overQuota.map(({ version, indexes, why }) => ({ version, indexes, why, code: 'TW_QUOTA' as const })),
+        ].map(({ indexes, ...rest }) => ({
           job: it.job,
           group: it.group,
-          version: blocked.version,
-          tasks: blocked.indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
-          code: isInfeasible(blocked.filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const),
-          why: filterText(blocked.filters),
+          tasks: indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
+          ...rest,
         })),
   )
 }
