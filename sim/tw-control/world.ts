@@ -218,7 +218,7 @@ export class ControlWorld {
             // Of those that hold a static port, a node takes one.
             count: 1 + any(isStatic ? 2 : 5),
             availability,
-            network: { ports: { http: isStatic ? { static: 9000 } : {} } },
+            network: { ports: { http: isStatic ? { static: job === 'a' ? 9000 : 9001 } : {} } },
             reschedule: { delay: '1s', factor: 1 },
             main: {
               command: 'true',
@@ -256,7 +256,7 @@ export class ControlWorld {
       () => task && this.#state.run(taskRestart, { task: taskName(task) }),
       () => task && this.#move(task),
       () => op && this.#state.run(opDelay, { op: op.op, forMs: 5000 }),
-      () => op && job === 'b' && this.#state.run(opAllow, { op: op.op }),
+      () => op?.job === 'b' && this.#state.run(opAllow, { op: op.op }),
       () => op && any(3) === 0 && this.#state.run(opForce, { op: op.op }),
       () => any(3) === 0 && this.#state.run(jobStop, { job }),
       () => this.#canary(job),
