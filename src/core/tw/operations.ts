@@ -1,5 +1,6 @@
 /** What can be asked of tw. Each operation is defined beside its kind in `operations/`. */
 import type { Operation } from '../contracts/operation.ts'
+import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
@@ -9,10 +10,13 @@ import { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } f
 import { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
 import { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 import { explain, ps, taskShow } from './operations/task-reads.ts'
+import { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
+import { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
+export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
 export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
@@ -22,8 +26,10 @@ export { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } f
 export { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
 export { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 export { explain, ps, taskShow } from './operations/task-reads.ts'
+export { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
+export { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export const TW_OPERATIONS = [
@@ -44,7 +50,16 @@ export const TW_OPERATIONS = [
   jobPlan,
   jobVersionPut,
   updateSet,
+  updateList,
+  updatePause,
+  updateResume,
+  updatePromote,
+  updateFail,
   fleetSummaryQuery,
+  entitlementSetCommand,
+  quotaSet,
+  entitlementList,
+  entitlementShow,
   ps,
   explain,
   taskShow,
@@ -52,6 +67,11 @@ export const TW_OPERATIONS = [
   taskRestart,
   taskSignal,
   taskExec,
+  maintenanceAbort,
+  maintenanceCreate,
+  maintenanceExtend,
+  maintenanceList,
+  maintenanceShow,
   opList,
   opShow,
   opAllow,

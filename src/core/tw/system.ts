@@ -3,10 +3,12 @@ import { drainer } from './controllers/drainer.ts'
 import { finishedController } from './controllers/finished.ts'
 import { janitor } from './controllers/janitor.ts'
 import { livenessController } from './controllers/liveness.ts'
+import { maintainer } from './controllers/maintainer.ts'
 import { perNodeController } from './controllers/per-node.ts'
 import { reconciler } from './controllers/reconciler.ts'
 import { runsController } from './controllers/runs.ts'
 import { splitController } from './controllers/split-applied.ts'
+import { updatesController } from './controllers/updates.ts'
 import { TW_ENTRIES } from './machine.ts'
 import { TW_OPERATIONS } from './operations.ts'
 import { TW_TABLES } from './tables.ts'
@@ -17,5 +19,16 @@ export const twSystem: System = {
   tables: TW_TABLES,
   entries: TW_ENTRIES,
   operations: TW_OPERATIONS,
-  controllers: [perNodeController, runsController, livenessController, reconciler, drainer, splitController, janitor, finishedController],
+  controllers: [
+    perNodeController,
+    runsController,
+    updatesController,
+    livenessController,
+    reconciler,
+    drainer,
+    maintainer,
+    splitController,
+    janitor,
+    finishedController,
+  ],
 }

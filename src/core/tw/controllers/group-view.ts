@@ -1,7 +1,8 @@
 import type { ReadDb } from '../../contracts/storage.ts'
+import { allowanceOf, type Allowance } from '../entitlements/allowance.ts'
 import { specInForce } from '../ops/budget.ts'
 import { standingOf } from '../ops/standing.ts'
-import { jobRow, type DrainRow, type GroupRow, type JobRow } from '../rows.ts'
+import { jobRow, specOf, type DrainRow, type GroupRow, type JobRow } from '../rows.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { isToEnd } from '../tasks/back-off.ts'
 import { completedTasks, endedTasks, taskRow, tasksOnNode } from '../tasks/read.ts'
@@ -15,6 +16,8 @@ export interface FleetFacts {
   image: FleetImage
   draining: ReadonlyMap<string, Draining>
   regionOf: GroupView['regionOf']
+  /** what owners may still place, counted down group by group */
+  allowance: Allowance
 }
 
 export function fleetFacts(db: ReadDb, image: FleetImage): FleetFacts {
@@ -29,6 +32,7 @@ export function fleetFacts(db: ReadDb, image: FleetImage): FleetFacts {
       const node = image.indexOf(name)
       return node === undefined ? '' : (image.attribute(node, 'region') ?? '')
     },
+    allowance: allowanceOf(db),
   }
 }
 
@@ -59,6 +63,8 @@ export function groupView(db: ReadDb, job: JobRow, group: GroupRow, facts: Fleet
     rejectedAt: group.rejected_at,
     retriedAt: group.retried_at,
     waits: waitsOf(db, job.name, { ...standing, ended }),
+    allowance: facts.allowance,
+    entitlementOf: (version) => specOf(db, job.name, version).entitlement,
     barred: isSystem(job.kind) && inForce ? barredNodes(standing.live, inForce, facts.image) : new Set(),
   }
 }

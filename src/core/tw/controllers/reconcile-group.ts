@@ -1,3 +1,5 @@
+import type { Allowance } from '../entitlements/allowance.ts'
+import { chargeOf, type TaskCharge } from '../entitlements/tables.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
@@ -39,6 +41,9 @@ export interface GroupView {
   waits: ReadonlyMap<number, string[]>
   /** of jobs with one task per node: nodes whose task is to leave */
   barred: ReadonlySet<string>
+  /** what owners may still place; counted down as this group places */
+  allowance: Allowance
+  entitlementOf: (version: number) => string | null
 }
 
 /** A drain, and whether tasks of other than system jobs are still there. */
@@ -51,6 +56,8 @@ export interface GroupDecision {
   ops: Omit<OpSteps, 'stop'>
   /** slots that wait: for room, or for their back-off */
   blocked: Blocked[]
+  /** slots that their owner may not fill now */
+  overQuota: { version: number; indexes: number[]; why: string; claim: TaskCharge }[]
   /** what else keeps tasks from being placed, as sentences: other groups, tries that are used up */
   held: string[]
   wakeAt: number | null
@@ -97,7 +104,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
   const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
-  const decision: GroupDecision = { place: [], stop, ops, blocked: [], held: [], wakeAt: null }
+  const decision: GroupDecision = { place: [], stop, ops, blocked: [], overQuota: [], held: [], wakeAt: null }
   for (const [cause, tasks] of Map.groupBy(active, (task) => late.get(task) ?? null))
     if (cause !== null) decision.stop.push({ ids: tasks.map((task) => task.id), cause })
   if (unwanted.length > 0) decision.stop.push({ ids: unwanted.map((task) => task.id), cause: 'no longer wanted' })
@@ -128,6 +135,10 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     const due = slots.filter(({ dueAt }) => dueAt !== null && dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
     decision.held.push(...givenUpText(slots))
     wakes.push(...slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null)))
+    const claim = chargeOf(view.entitlementOf(arm.version), spec)
+    const { granted, why } = view.allowance.take(claim, due.length)
+    const over = due.splice(granted)
+    if (why !== null) decision.overQuota.push({ version: arm.version, indexes: over.map((slot) => slot.index), why, claim })
     if (due.length === 0) continue
     const request: PlanRequest = {
       job: view.job.name,
@@ -144,6 +155,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     }
     const result = plan(image, request)
     room -= result.placements.length
+    view.allowance.giveBack(claim, due.length - result.placements.length)
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
     if (result.filters !== null) {
       const standing = standingWith(

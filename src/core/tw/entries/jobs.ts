@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import { must } from '../../kernel/assert.ts'
+import { insertGroupCharges } from '../entitlements/tables.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { Db, ReadDb } from '../../contracts/storage.ts'
 import { completeJob, type JobSpec } from '../job-spec.ts'
@@ -49,6 +50,7 @@ export const jobSubmitted = defineEntry({
       meta.at,
       meta.position,
     )
+    insertGroupCharges(db, body.version, completeJob(body.spec))
     if (!body.isStarted) {
       db.run('UPDATE tw_job SET last_version = ?, changed_at = ? WHERE name = ?', body.version, meta.at, body.job)
       return
@@ -91,6 +93,7 @@ export const jobStopped = defineEntry({
     db.run("UPDATE tw_job SET state = 'stopped', owner = NULL, changed_at = ? WHERE name = ?", meta.at, body.job)
     db.run('UPDATE tw_arm SET count = 0 WHERE job = ?', body.job)
     db.run('DELETE FROM tw_recurring WHERE job = ?', body.job)
+    db.run('DELETE FROM tw_update WHERE job = ?', body.job)
     markRun(db, body.job)
   },
 })
@@ -178,6 +181,8 @@ export const updateTargetSet = defineEntry({
         body.count,
       )
     }
+    // A rollout that takes the job over has its own idea of the way.
+    if (body.owner !== null || body.arms.length === 0) db.run('DELETE FROM tw_update WHERE job = ? AND grp = ?', body.job, body.group)
     const primary = body.arms.find((arm) => arm.arm === 'primary')
     db.run(
       'UPDATE tw_job SET owner = ?, current_version = ?, changed_at = ? WHERE name = ?',

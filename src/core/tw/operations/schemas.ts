@@ -56,6 +56,8 @@ export const taskSchema = z.object({
   endedAtMs: z.number().nullable(),
   cpuMilli: z.int(),
   memoryBytes: z.int(),
+  cpuUsedMilli: z.number().nullable(),
+  memoryUsedBytes: z.number().nullable(),
   labels: z.record(z.string(), z.string()),
 })
 
@@ -87,7 +89,7 @@ export const blockedSchema = z.array(
     group: z.string(),
     version: z.int(),
     tasks: z.array(z.string()),
-    code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']),
+    code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']),
     why: z.string(),
   }),
 )

@@ -6,7 +6,6 @@ import type { SpecIssue } from './issues.ts'
  */
 const NOT_YET: readonly string[] = [
   'namespace',
-  'entitlement',
   'groups.*.disconnect',
   'groups.*.all_or_nothing',
   'groups.*.volumes',
@@ -14,9 +13,6 @@ const NOT_YET: readonly string[] = [
   'groups.*.templates',
   'groups.*.secrets',
   'groups.*.sidecars',
-  'groups.*.update.progress_deadline',
-  'groups.*.update.auto_revert',
-  'groups.*.update.canary',
   'groups.*.main.image',
   'groups.*.main.health.startup',
   'groups.*.main.resources.disk',

@@ -2,10 +2,11 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
 import { decisions } from '../controllers/reconciler.ts'
+import { waitingReasons } from '../controllers/waiting.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { isFailure, isToEnd } from '../tasks/back-off.ts'
 import { endedTasks, liveTasks } from '../tasks/read.ts'
-import { filterText, isInfeasible, refusalOf } from '../scheduler/filters.ts'
+import { refusalOf } from '../scheduler/filters.ts'
 import { imageOf } from '../scheduler/fleet.ts'
 import { Slice } from '../scheduler/slice.ts'
 
@@ -15,7 +16,7 @@ export interface Blocked {
   version: number
   /** names the tasks would have */
   tasks: string[]
-  code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE'
+  code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE' | 'TW_QUOTA'
   why: string
 }
 
@@ -24,13 +25,11 @@ export function blockedOf(db: ReadDb, job: string | null, now: number): Blocked[
   return decisions(db, now).flatMap((it) =>
     job !== null && it.job !== job
       ? []
-      : it.decision.blocked.map((blocked) => ({
+      : waitingReasons(it.decision).map(({ indexes, ...rest }) => ({
           job: it.job,
           group: it.group,
-          version: blocked.version,
-          tasks: blocked.indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
-          code: isInfeasible(blocked.filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const),
-          why: filterText(blocked.filters),
+          tasks: indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
+          ...rest,
         })),
   )
 }
