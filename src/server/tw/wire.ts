@@ -11,6 +11,7 @@ import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { createConsentLoop, type ConsentLoop } from './consent.ts'
 import { execRoutes } from './exec.ts'
 import { createMaintainAdapter } from './maintain.ts'
+import { pendingOps, type PendingAsked } from './pending-ops.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
@@ -24,6 +25,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
     plannedActions: { [nodeToken.name]: nodeTokenAction },
     actions: {
+      'tw.op.pending': (asked: PendingAsked, context) => pendingOps(host, asked, context),
       'tw.task.exec': async ({ task }: { task: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
         const entrance = JSON.parse(await textOf(await askAgent(host, place.node, `/exec?task=${place.id}`))) as object
