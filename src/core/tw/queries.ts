@@ -1,9 +1,10 @@
 /** Read side of tw: what the other systems and the server may look at. */
 export { jobStatus, type ArmStatus, type GroupStatus, type JobStatus } from './views/job-status.ts'
 export { desiredTasks, reportChanges, stoppingTasks, type StoppingTask } from './views/node-orders.ts'
-export { MESH_POLICY, meshSnapshot, splitOf, splitStatus, type SplitStatus } from './views/mesh-snapshot.ts'
+export { isSplitWaiting, MESH_POLICY, meshSnapshot, splitOf, splitStatus, type SplitStatus } from './views/mesh-snapshot.ts'
 export { findTask, parseTarget, tasksBySelector, type TaskSelector, type TaskView } from './views/tasks.ts'
 export type { EntitlementView } from './entitlements/view.ts'
+export { nodesTouched } from './controllers/touches.ts'
 export { isAbout } from './views/entry-about.ts'
 export type { FleetCell } from './views/fleet-cells.ts'
 export type { FleetCapacity, FleetSummary } from './views/fleet-summary.ts'
