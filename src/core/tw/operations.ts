@@ -1,6 +1,8 @@
 /** What can be asked of tw. Each operation is defined beside its kind in `operations/`. */
 import type { Operation } from '../contracts/operation.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
+import { capacity } from './operations/capacity.ts'
+import { defrag } from './operations/defrag.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -13,6 +15,8 @@ import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
+export { capacity } from './operations/capacity.ts'
+export { defrag } from './operations/defrag.ts'
 export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -37,6 +41,8 @@ export const TW_OPERATIONS = [
   jobVersionPut,
   updateSet,
   fleetSummaryQuery,
+  capacity,
+  defrag,
   ps,
   explain,
   taskShow,
