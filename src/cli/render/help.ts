@@ -41,6 +41,7 @@ export interface FlagInfo {
 export const TOPICS: Record<string, string> = {
   tw: 'run containers on the fleet: jobs, tasks, nodes',
   'tw job': 'run, scale, stop and look back at jobs',
+  'tw maintenance': 'planned work on nodes: windows, drains, what is overdue',
   'tw node': 'the machines',
   'tw import': 'take over files of other tools',
   'tw entitlement': 'what owners are guaranteed',

@@ -3,6 +3,7 @@ import { drainer } from './controllers/drainer.ts'
 import { finishedController } from './controllers/finished.ts'
 import { janitor } from './controllers/janitor.ts'
 import { livenessController } from './controllers/liveness.ts'
+import { maintainer } from './controllers/maintainer.ts'
 import { perNodeController } from './controllers/per-node.ts'
 import { reconciler } from './controllers/reconciler.ts'
 import { runsController } from './controllers/runs.ts'
@@ -17,5 +18,15 @@ export const twSystem: System = {
   tables: TW_TABLES,
   entries: TW_ENTRIES,
   operations: TW_OPERATIONS,
-  controllers: [perNodeController, runsController, livenessController, reconciler, drainer, splitController, janitor, finishedController],
+  controllers: [
+    perNodeController,
+    runsController,
+    livenessController,
+    reconciler,
+    drainer,
+    maintainer,
+    splitController,
+    janitor,
+    finishedController,
+  ],
 }
