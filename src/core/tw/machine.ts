@@ -5,6 +5,7 @@ import { MESH_ENTRIES } from './entries/mesh.ts'
 import { NODE_ENTRIES } from './entries/nodes.ts'
 import { OP_ENTRIES } from './entries/ops.ts'
 import { TASK_ENTRIES } from './entries/tasks.ts'
+import { UPGRADE_ENTRIES } from './entries/upgrades.ts'
 
 /** Every entry of tw, in the order a job lives through them. What each changes is in `entries/`. */
 export const TW_ENTRIES = [
@@ -15,4 +16,5 @@ export const TW_ENTRIES = [
   ...TASK_ENTRIES,
   ...OP_ENTRIES,
   ...MESH_ENTRIES,
+  ...UPGRADE_ENTRIES,
 ] as const

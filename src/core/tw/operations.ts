@@ -1,6 +1,7 @@
 /** What can be asked of tw. Each operation is defined beside its kind in `operations/`. */
 import type { Operation } from '../contracts/operation.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
+import { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -23,6 +24,8 @@ export { explain, ps, taskShow } from './operations/task-reads.ts'
 export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
+
+export { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
 
 export const TW_OPERATIONS = [
   jobRun,
@@ -55,6 +58,9 @@ export const TW_OPERATIONS = [
   nodeJoin,
   nodeToken,
   nodeAdmit,
+  agentUpgrade,
+  agentUpgradeStop,
+  agentUpgradeShow,
   nodeList,
   nodeShow,
   nodeCordon,

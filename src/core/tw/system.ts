@@ -4,6 +4,7 @@ import { janitor } from './controllers/janitor.ts'
 import { livenessController } from './controllers/liveness.ts'
 import { reconciler } from './controllers/reconciler.ts'
 import { splitController } from './controllers/split-applied.ts'
+import { upgrader } from './controllers/upgrader.ts'
 import { TW_ENTRIES } from './machine.ts'
 import { TW_OPERATIONS } from './operations.ts'
 import { TW_TABLES } from './tables.ts'
@@ -14,5 +15,5 @@ export const twSystem: System = {
   tables: TW_TABLES,
   entries: TW_ENTRIES,
   operations: TW_OPERATIONS,
-  controllers: [livenessController, reconciler, drainer, splitController, janitor],
+  controllers: [livenessController, reconciler, drainer, splitController, upgrader, janitor],
 }

@@ -1,12 +1,13 @@
 import { FleetCache } from '../../core/tw/controllers/fleet-cache.ts'
 import { nodeToken } from '../../core/tw/operations.ts'
-import type { OpView, TwSoft } from '../../core/tw/queries.ts'
+import { RESTART_AGENT, type OpView, type TwSoft } from '../../core/tw/queries.ts'
 import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
 import type { AgentHub } from './agents.ts'
 import { textOf } from '../../platform/streams.ts'
 import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { createConsentLoop, type ConsentLoop } from './consent.ts'
+import { restartAgent } from './restart-agent.ts'
 import { execRoutes } from './exec.ts'
 import { logRoutes } from './logs.ts'
 
@@ -18,6 +19,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
   const consent = createConsentLoop(host)
   return {
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
+    effects: { [RESTART_AGENT]: (effect) => restartAgent(host, effect) },
     plannedActions: { [nodeToken.name]: nodeTokenAction },
     actions: {
       'tw.task.exec': async ({ task }: { task: string }) => {
