@@ -4,7 +4,7 @@ import { arch, release } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FromServer, NodeLook, NodeOrders, NodeReport } from '../core/contracts/node.ts'
-import { VERSION_ATTRIBUTE } from '../core/tw/queries.ts'
+import { FOLDER_ATTRIBUTE, VERSION_ATTRIBUTE } from '../core/tw/queries.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import { statePaths } from '../platform/paths.ts'
@@ -15,7 +15,7 @@ import { cgroupParent, findCgroups } from './exec/cgroups.ts'
 import { canUseNamespaces } from './exec/isolation.ts'
 import { FaultEngine } from './faults/engine.ts'
 import { Journal } from './journal.ts'
-import { chooseInstallation, confirmInstallation, ownVersion } from './installation.ts'
+import { chooseInstallation, confirmInstallation, ownFolder, ownVersion } from './installation.ts'
 import { agentFiles, joinedServers, renewIfDue } from './join.ts'
 import { ServerLink } from './link.ts'
 import { LogKeeper } from './log-keeper.ts'
@@ -110,6 +110,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       kernel: release(),
       isolation: canUseNamespaces() ? 'namespaces' : 'plain',
       [VERSION_ATTRIBUTE]: ownVersion(),
+      [FOLDER_ATTRIBUTE]: ownFolder(),
       ...options.attributes,
     },
   }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { refuse } from '../core/kernel/errors.ts'
 import { replaceFileDurably } from '../platform/files.ts'
 import { entryPoint, packageRoot } from '../platform/spawn.ts'
@@ -23,8 +23,8 @@ interface Chosen {
   starts: number | null
 }
 
-/** Starts without an answer after which the installation before is used again. */
-const STARTS_MAX = 3
+/** Starts without an answer after which the installation before is used again: in less time than it takes to be given up as lost. */
+const STARTS_MAX = 2
 
 const fileOf = (agentRoot: string): string => join(agentRoot, 'installation.json')
 
@@ -75,6 +75,11 @@ export function chooseInstallation(agentRoot: string, wish: { upgrade: number; f
   const before = { folder: chosen?.folder ?? null }
   write(agentRoot, { v: 1, upgrade: wish.upgrade, folder: wish.folder ?? before.folder, before, starts: 0 })
   return true
+}
+
+/** The package that this agent was started from. */
+export function ownFolder(): string {
+  return resolve(process.argv[1] ?? '', '..', '..', '..')
 }
 
 /** Of the code that runs. */

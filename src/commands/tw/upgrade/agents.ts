@@ -11,7 +11,7 @@ export default class TwUpgradeAgents extends ChangeCommand<typeof operation> {
   static override summary = 'Start the agents anew from another installation, wave by wave; their tasks run on.'
   static override description =
     'A wave passes when each of its agents is back within 30 s with the same processes. Otherwise its agents go back to where they came from, and no further wave begins. ' +
-    'An agent that does not come up goes back by itself after three tries.'
+    'An agent that does not come up goes back by itself after two tries.'
   static override flags = {
     from: Flags.string({
       description: 'folder of the package on every node; without it the agents start anew from where they are',

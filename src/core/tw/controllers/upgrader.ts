@@ -5,7 +5,14 @@ import { agentsUpgraded, agentUpgradeFinished, upgradeAgents } from '../entries/
 import { fromJson, nodeRow, taskName } from '../rows.ts'
 import { taskRow } from '../tasks/read.ts'
 import { judgeAgent, type AgentSeen } from '../upgrades/judge.ts'
-import { runningUpgrade, upgradeNodes, VERSION_ATTRIBUTE, type UpgradeNodeRow, type UpgradeRow } from '../upgrades/rows.ts'
+import {
+  runningUpgrade,
+  upgradeNodes,
+  FOLDER_ATTRIBUTE,
+  VERSION_ATTRIBUTE,
+  type UpgradeNodeRow,
+  type UpgradeRow,
+} from '../upgrades/rows.ts'
 
 /** Tells an agent to start anew: `{upgrade, wave, node, folder, isBack}`. Outcome: {@link agentsUpgraded}. */
 export const RESTART_AGENT = 'tw.restart-agent'
@@ -63,7 +70,13 @@ function seen(db: ReadDb, { node, pid, pids }: UpgradeNodeRow): AgentSeen {
   const attributes = fromJson<Record<string, string>>(row?.attributes ?? '{}')
   return {
     node,
-    ...{ pidBefore: pid, pidNow: row?.pid ?? pid, version: attributes[VERSION_ATTRIBUTE] ?? null, isLost: row?.state !== 'ready' },
+    ...{
+      pidBefore: pid,
+      pidNow: row?.pid ?? pid,
+      version: attributes[VERSION_ATTRIBUTE] ?? null,
+      folder: attributes[FOLDER_ATTRIBUTE] ?? null,
+      isLost: row?.state !== 'ready',
+    },
     tasks: Object.entries(fromJson<Record<string, number>>(pids)).flatMap(([id, before]) => {
       const task = taskRow(db, Number(id))
       if (task === undefined) return []

@@ -56,5 +56,6 @@ export function upgradeNodes(db: ReadDb, upgrade: number, wave: number): Upgrade
   return db.all<UpgradeNodeRow>('SELECT * FROM tw_upgrade_node WHERE upgrade = ? AND wave = ? ORDER BY node', upgrade, wave)
 }
 
-/** Under which an agent says of which version it is. */
+/** Under which an agent says of which version it is, and from where it was started. */
 export const VERSION_ATTRIBUTE = 'muster.version'
+export const FOLDER_ATTRIBUTE = 'muster.folder'

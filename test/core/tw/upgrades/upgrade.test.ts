@@ -19,6 +19,7 @@ const seen = (given: Partial<AgentSeen>): AgentSeen => ({
   pidBefore: 1,
   pidNow: 2,
   version: '2',
+  folder: '/new',
   isLost: false,
   tasks: [],
   ...given,
@@ -26,20 +27,23 @@ const seen = (given: Partial<AgentSeen>): AgentSeen => ({
 const task = (now: number | null, hasEnded = false) => ({ task: 'web/api[0]', before: 7, now, hasEnded })
 
 test('an agent is back when it is another process, of the right version, with the same processes of its tasks', () => {
-  expect(judgeAgent(seen({ tasks: [task(7), task(null, true)] }), { version: '2' }, 100)).toEqual({ kind: 'back' })
-  expect(judgeAgent(seen({ pidNow: 1 }), { version: null }, BACK_MS - 1)).toEqual({ kind: 'waits' })
-  expect(judgeAgent(seen({ pidNow: 1 }), { version: null }, BACK_MS).kind).toBe('failed')
-  expect(judgeAgent(seen({ isLost: true }), { version: null }, 0).kind).toBe('failed')
-  expect(judgeAgent(seen({}), { version: '3' }, 0)).toMatchObject({ why: expect.stringContaining('of version 2, not 3') })
+  expect(judgeAgent(seen({ tasks: [task(7), task(null, true)] }), { version: '2', folder: '/new' }, 100)).toEqual({ kind: 'back' })
+  expect(judgeAgent(seen({ pidNow: 1 }), { version: null, folder: null }, BACK_MS - 1)).toEqual({ kind: 'waits' })
+  expect(judgeAgent(seen({ pidNow: 1 }), { version: null, folder: null }, BACK_MS).kind).toBe('failed')
+  expect(judgeAgent(seen({ isLost: true }), { version: null, folder: null }, 0).kind).toBe('failed')
+  expect(judgeAgent(seen({ folder: '/old' }), { version: '2', folder: '/new' }, 0)).toMatchObject({
+    why: expect.stringContaining('did not come up from /new'),
+  })
+  expect(judgeAgent(seen({}), { version: '3', folder: null }, 0)).toMatchObject({ why: expect.stringContaining('of version 2, not 3') })
 })
 
 test('a task that is another process now fails the wave at once; one that is not reported yet has until the end of the time', () => {
-  expect(judgeAgent(seen({ tasks: [task(8)] }), { version: null }, 100)).toMatchObject({
+  expect(judgeAgent(seen({ tasks: [task(8)] }), { version: null, folder: null }, 100)).toMatchObject({
     kind: 'failed',
     why: expect.stringContaining('web/api[0]'),
   })
-  expect(judgeAgent(seen({ tasks: [task(null)] }), { version: null }, 100)).toEqual({ kind: 'waits' })
-  expect(judgeAgent(seen({ tasks: [task(null)] }), { version: null }, BACK_MS).kind).toBe('failed')
+  expect(judgeAgent(seen({ tasks: [task(null)] }), { version: null, folder: null }, 100)).toEqual({ kind: 'waits' })
+  expect(judgeAgent(seen({ tasks: [task(null)] }), { version: null, folder: null }, BACK_MS).kind).toBe('failed')
 })
 
 /** Carries out what the controller asks for: agents come back with another pid, or do not. */
