@@ -1,5 +1,7 @@
 import type { Entry } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
+import { allowanceOf } from '../entitlements/allowance.ts'
+import type { TaskCharge } from '../entitlements/tables.ts'
 import { groupRows, groupSpecOf, jobRow, nodeRow, specOf, versionRow, type DrainRow, type JobRow } from '../rows.ts'
 import { demandOf, type Demand } from '../scheduler/demand.ts'
 import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
@@ -40,6 +42,8 @@ export class FleetCache {
   readonly #due = new DueTimes()
   /** groups that lack room, and what one more task of each takes */
   readonly #blocked = new Map<string, { key: GroupKey; demands: Demand[] }>()
+  /** groups whose owner may not place more, and what one more task of each takes from it */
+  readonly #overQuota = new Map<string, { key: GroupKey; claims: TaskCharge[] }>()
   /** groups whose last full look asked for nothing */
   readonly #quiet = new Set<string>()
   /** some group asks for a static port, or did */
@@ -80,6 +84,7 @@ export class FleetCache {
     this.#queue.clear()
     this.#bandOf.clear()
     this.#blocked.clear()
+    this.#overQuota.clear()
     this.#quiet.clear()
   }
 
@@ -100,6 +105,22 @@ export class FleetCache {
     // Whoever is to leave last waits for the others there.
     for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
     for (const node of [...touches.nodes, ...touches.loads]) this.#readLoad(db, image, node)
+    // What is placed frees nothing.
+    if (this.#overQuota.size > 0 && entry.type !== 'tw.TasksPlaced') this.#wakeOverQuota(db)
+  }
+
+  #wakeOverQuota(db: ReadDb): void {
+    const allowance = allowanceOf(db)
+    for (const [group, { key, claims }] of this.#overQuota) {
+      const mayPlace = claims.some((claim) => {
+        const { granted } = allowance.take(claim, 1)
+        allowance.giveBack(claim, granted)
+        return granted > 0
+      })
+      if (!mayPlace) continue
+      this.#overQuota.delete(group)
+      this.#mark(db, key, 'full')
+    }
   }
 
   /** What the tasks of a slice hold beside cpu, memory and disk. */
@@ -174,13 +195,15 @@ export class FleetCache {
     for (const { job, name } of rows) this.#mark(db, { job, group: name }, 'full')
   }
 
-  /** The group asked for nothing; `blocked`: what tasks without a place take. */
-  done(key: GroupKey, wakeAt: number | null, blocked: Demand[], isQuiet: boolean): void {
+  /** The group asked for nothing; `blocked`: what tasks without a place take, `overQuota`: what those take that their owner may not place. */
+  done(key: GroupKey, wakeAt: number | null, blocked: Demand[], overQuota: TaskCharge[], isQuiet: boolean): void {
     const name = nameOf(key)
     this.#takeOut(name)
     this.#due.set(name, wakeAt)
     if (blocked.length > 0) this.#blocked.set(name, { key, demands: blocked })
     else this.#blocked.delete(name)
+    if (overQuota.length > 0) this.#overQuota.set(name, { key, claims: overQuota })
+    else this.#overQuota.delete(name)
     if (isQuiet) this.#quiet.add(name)
   }
 

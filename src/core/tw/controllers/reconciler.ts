@@ -4,17 +4,19 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { stopTask, tasksPlaced, tasksRejected } from '../entries/tasks.ts'
 import { opEntries } from '../ops/op-entries.ts'
-import { groupRow, groupRows, groupSpecOf, jobRow, specOf, type JobRow } from '../rows.ts'
+import { groupRow, groupRows, groupSpecOf, jobRow, specOf, type GroupRow, type JobRow } from '../rows.ts'
 import { demandOf } from '../scheduler/demand.ts'
 import { imageOf } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import type { Placement } from '../scheduler/planner.ts'
+import type { Preemption } from '../scheduler/preempt.ts'
 import type { TwSoft } from '../soft.ts'
 import { loadByName } from '../tasks/load.ts'
 import { packRecords } from '../tasks/records.ts'
 import { tallyOf } from '../tasks/tally.ts'
 import type { FleetCache, GroupKey } from './fleet-cache.ts'
 import { fleetFacts, groupView, type FleetFacts } from './group-view.ts'
+import { preemptEntries, preemptionsFor } from './preemptor.ts'
 import { reconcileGroup, type GroupDecision } from './reconcile-group.ts'
 import { settledOf } from './settled.ts'
 import { earliest } from './wake.ts'
@@ -39,7 +41,7 @@ export const reconciler: Controller<TwSoft> = {
     const entries: Proposal[] = rejections(db)
     const wakes: (number | null)[] = []
     for (const { job, group, decision } of decisions(db, now, PLACED_MAX)) {
-      entries.push(...entriesOf(db, { job, group }, decision))
+      entries.push(...entriesOf(db, { job, group }, decision, now))
       wakes.push(decision.wakeAt)
     }
     return { entries, wakeAt: earliest(wakes) }
@@ -63,25 +65,46 @@ function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number)
       const settled = look === 'check' ? settledOf(db, key) : null
       if (settled !== null && (isQuiet || settled.isFresh)) {
         const deadline = settled.healthyDeadlineMs === null || settled.isReady ? null : now + settled.healthyDeadlineMs
-        cache.done(key, deadline, [], true)
+        cache.done(key, deadline, [], [], true)
         continue
       }
       const decision = lookAt(db, key, facts, image, now)
       looked += 10 + sum(tallyOf(db, key.job, key.group), (tally) => tally.active)
-      const own = decision === null ? [] : entriesOf(db, key, decision)
+      const own = decision === null ? [] : entriesOf(db, key, decision, now)
       entries.push(...own)
       placed += sum(decision?.place ?? [], ({ tasks }) => tasks.length)
       if (own.length > 0) cache.later(key)
-      else if (decision === null) cache.done(key, null, [], false)
-      else cache.done(key, decision.wakeAt, demandsOf(db, key, decision), decision.blocked.length === 0)
+      else if (decision === null) cache.done(key, null, [], [], false)
+      else {
+        const isQuiet = decision.blocked.length === 0 && decision.overQuota.length === 0
+        const claims = decision.overQuota.map(({ claim }) => claim)
+        cache.done(key, decision.wakeAt, demandsOf(db, key, decision), claims, isQuiet)
+      }
     }
   })
   return { entries, wakeAt: isMore ? now : earliest([cache.wakeAt()]) }
 }
 
-function lookAt(db: ReadDb, { job, group }: GroupKey, facts: FleetFacts, image: FleetImage, now: number): GroupDecision | null {
+/** A decision about a group, and who has to make room for what it finds no place for. */
+type Decision = GroupDecision & { preemptions: Preemption[] }
+
+function lookAt(db: ReadDb, { job, group }: GroupKey, facts: FleetFacts, image: FleetImage, now: number): Decision | null {
   const [of, row] = [jobRow(db, job), groupRow(db, job, group)]
-  return of && row ? reconcileGroup(groupView(db, of, row, facts, now), image, now, PLACED_MAX) : null
+  return of && row ? decideGroup(db, of, row, facts, image, now, PLACED_MAX) : null
+}
+
+function decideGroup(
+  db: ReadDb,
+  job: JobRow,
+  group: GroupRow,
+  facts: FleetFacts,
+  image: FleetImage,
+  now: number,
+  placedMax: number,
+): Decision {
+  const decision = reconcileGroup(groupView(db, job, group, facts, now), image, now, placedMax)
+  const wanting = decision.blocked.filter(({ request }) => request.group.preempts)
+  return { ...decision, preemptions: wanting.flatMap(({ request }) => preemptionsFor(db, image, job.priority, request)) }
 }
 
 /** What one more task of each blocked version takes. */
@@ -92,11 +115,12 @@ function demandsOf(db: ReadDb, { job, group }: GroupKey, decision: GroupDecision
   })
 }
 
-function entriesOf(db: ReadDb, { job, group }: GroupKey, decision: GroupDecision): Proposal[] {
+function entriesOf(db: ReadDb, { job, group }: GroupKey, decision: Decision, now: number): Proposal[] {
   return [
     ...decision.stop.map(({ ids, cause }) => stopTask.of({ ids, cause })),
     ...opEntries(job, group, decision.ops),
     ...decision.place.map(({ version, tasks }) => placedOf(db, job, group, version, tasks)),
+    ...preemptEntries(job, group, decision.preemptions, now),
   ]
 }
 
@@ -118,7 +142,7 @@ function placedOf(db: ReadDb, job: string, group: string, version: number, tasks
 }
 
 /** The decision about every group on the state as it is; also what `tw explain` tells. */
-export function decisions(db: ReadDb, now: number, placedMax = Infinity): { job: string; group: string; decision: GroupDecision }[] {
+export function decisions(db: ReadDb, now: number, placedMax = Infinity): { job: string; group: string; decision: Decision }[] {
   const image = imageOf(db)
   const facts = fleetFacts(db, image)
   const jobs = db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name')
@@ -126,7 +150,7 @@ export function decisions(db: ReadDb, now: number, placedMax = Infinity): { job:
     groupRows(db, job.name).map((group) => ({
       job: job.name,
       group: group.name,
-      decision: reconcileGroup(groupView(db, job, group, facts, now), image, now, placedMax),
+      decision: decideGroup(db, job, group, facts, image, now, placedMax),
     })),
   )
 }

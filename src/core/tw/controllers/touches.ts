@@ -1,5 +1,6 @@
 import type { Entry } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
+import { runByPosition } from '../runs/rows.ts'
 import { groupsOfTasks, nodesOfLoads } from '../tasks/read.ts'
 import { unpackRecords } from '../tasks/records.ts'
 import type { GroupKey, Look } from './fleet-cache.ts'
@@ -26,6 +27,7 @@ export interface PlacedSlice extends GroupKey {
 interface Body {
   job?: string
   group?: string
+  name?: string
   node?: string
   nodes?: string[]
   id?: number
@@ -66,6 +68,9 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
     const nodes = [...(body.nodes ?? []), ...(body.node === undefined ? [] : [body.node])]
     return nodes.length === 0 ? null : { ...none, nodes }
   }
+  // A run is a job of its own, which its start does not name.
+  if (entry.type === 'tw.RunStarted') return { ...none, jobs: [runByPosition(db, entry.position)?.name ?? ''] }
+  if (entry.type === 'tw.RunFinished') return { ...none, jobs: [body.name ?? ''] }
   const ids = [...(body.ids ?? []), ...(body.id === undefined ? [] : [body.id])]
   const groups = [...own, ...(job === undefined ? groupsOfTasks(db, ids) : [])]
   return { ...none, groups, jobs: job !== undefined && group === undefined ? [job] : [] }

@@ -262,6 +262,11 @@ export class FleetImage {
     }
   }
 
+  /** Requests known from elsewhere, the log or a list: they stand for what will be asked for, beside the tasks there are. */
+  expect(demand: Demand, count: number): void {
+    if (demand.gpu !== null) this.countShape({ ...demand, gpu: demand.gpu }, count)
+  }
+
   #addNode(name: string): number {
     const node = this.names.length
     this.names.push(name)
@@ -316,12 +321,16 @@ export class FleetImage {
   }
 
   #classId(attributes: Readonly<Record<string, string>>): number {
-    const key = JSON.stringify(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)))
-    const known = this.#classIds.get(key)
+    // Nodes of one class mostly come with their attributes in one order too, and sorting them costs most of all.
+    let asGiven = ''
+    for (const key in attributes) asGiven += `${key}\n${attributes[key]}\n`
+    const known = this.#classIds.get(asGiven)
     if (known !== undefined) return known
-    this.#classIds.set(key, this.classes.length)
-    this.classes.push({ attributes, size: 0 })
-    return this.classes.length - 1
+    const sorted = JSON.stringify(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)))
+    const id = this.#classIds.get(sorted) ?? this.classes.push({ attributes, size: 0 }) - 1
+    this.#classIds.set(asGiven, id)
+    this.#classIds.set(sorted, id)
+    return id
   }
 
   #setTotal(total: Int32Array | Float64Array, free: Int32Array | Float64Array, node: number, amount: number): void {

@@ -1,6 +1,8 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { meets } from '../constraint.ts'
+import { allowanceOf } from '../entitlements/allowance.ts'
+import { chargeOf } from '../entitlements/tables.ts'
 import { amountOf, type GroupSpec } from '../job-spec.ts'
 import { armRows, fromJson, groupSpecOf, jobRow, specOf, versionRow, type NodeRow } from '../rows.ts'
 import { countIn, devicesIn, type NodeLoad, type Reserved } from '../tasks/load.ts'
@@ -46,12 +48,14 @@ const SITE_SQL = `SELECT l.*, n.address, n.region, n.zone, n.rack, n.attributes,
  */
 export function judge(db: ReadDb, claim: Claim): Judgement {
   const version = versionRow(db, claim.job, claim.version)
-  const spec = version && groupSpecOf(specOf(db, claim.job, claim.version), claim.group)
+  const job = version && specOf(db, claim.job, claim.version)
+  const spec = job && groupSpecOf(job, claim.group)
   const whole = spec === undefined ? 'the version has no such group' : wholeMisfit(db, claim)
   if (spec === undefined || whole !== null) {
     return { spec, accepted: [], refused: refuseAll(db, claim, whole ?? '') }
   }
-  const judged = judgeRecords(db, claim, spec)
+  const allowed = allowanceOf(db).take(chargeOf(job?.entitlement ?? null, spec), claim.records.length)
+  const judged = judgeRecords(db, claim, spec, allowed)
   if (!spec.isAllOrNothing || judged.refused.length === 0) return { spec, ...judged }
   const [first] = judged.refused
   return { spec, accepted: [], refused: refuseAll(db, claim, `${first?.reason ?? ''}; all of them or none`) }
@@ -69,7 +73,12 @@ function wholeMisfit(db: ReadDb, claim: Claim): string | null {
     : 'stale: no arm wants this version any more'
 }
 
-function judgeRecords(db: ReadDb, claim: Claim, spec: GroupSpec): Pick<Judgement, 'accepted' | 'refused'> {
+function judgeRecords(
+  db: ReadDb,
+  claim: Claim,
+  spec: GroupSpec,
+  allowed: { granted: number; why: string | null },
+): Pick<Judgement, 'accepted' | 'refused'> {
   const sites = new Sites(db, spec)
   const group = new GroupStand(db, claim, spec, sites)
   const { container } = spec
@@ -82,7 +91,11 @@ function judgeRecords(db: ReadDb, claim: Claim, spec: GroupSpec): Pick<Judgement
     const reason =
       site === undefined
         ? 'stale: the node is lost'
-        : (sites.refusal(site) ?? group.refusal(index, node) ?? roomRefusal(site, spec, wants, claim) ?? sites.portRefusal(site))
+        : (sites.refusal(site) ??
+          group.refusal(index, node) ??
+          roomRefusal(site, spec, wants, claim) ??
+          sites.portRefusal(site) ??
+          (accepted.length >= allowed.granted ? `stale: ${allowed.why}` : null))
     if (site === undefined || reason !== null) {
       refused.push({ record, index, node: site?.name ?? nodeName(db, node), reason: reason ?? '' })
       continue

@@ -58,6 +58,12 @@ export function suitableFor(image: FleetImage, wish: Wish): Suitable {
   return fresh
 }
 
+/** Whether a node of the image suits a group, whatever its load and whether it is open. */
+export function suits(image: FleetImage, wish: Wish): (node: number) => boolean {
+  const { failed, byName } = suitableFor(image, wish)
+  return (node) => failed[image.classOf[node]!] === -1 && byName.every((constraint) => meets(constraint, { name: image.names[node] ?? '' }))
+}
+
 /** Constraints and affinities see the name too, but only where one asks for it, since it is not of the class. */
 const isOfName = (constraint: GroupSpec['constraints'][number]): boolean => constraint.attribute === 'node.name'
 export const isNode = (attribute: string): boolean => attribute === 'node' || attribute === 'name'
@@ -110,9 +116,10 @@ function valuesOf(image: FleetImage, attribute: string): Values {
     return { attribute, names: Array.from(image.order.subarray(0, image.size), (node) => image.names[node]!), of }
   }
   const ofClass = image.classes.map(({ attributes }) => attributes[attribute] ?? '')
-  const names = [...new Set(ofClass)].sort()
+  // Classes that no node is of any more are as if they had never been.
+  const names = [...new Set(ofClass.filter((_, i) => image.classes[i]!.size > 0))].sort()
   const number = new Map(names.map((name, i) => [name, i]))
-  const numbers = Int32Array.from(ofClass, (name) => number.get(name)!)
+  const numbers = Int32Array.from(ofClass, (name) => number.get(name) ?? 0)
   for (let node = 0; node < of.length; node += 1) of[node] = numbers[image.classOf[node]!]!
   return { attribute, names, of }
 }
