@@ -6,7 +6,7 @@ import { groupRows, groupSpecOf, jobRow, nodeRow, specOf, versionRow, type Drain
 import { demandOf, type Demand } from '../scheduler/demand.ts'
 import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
-import { devicesIn } from '../tasks/load.ts'
+import { devicesIn, loadSumsOf, loadSumsOfNamed, type LoadSums } from '../tasks/load.ts'
 import { groupsOfTasks, idsOnNode, portsAt, portsHeld } from '../tasks/read.ts'
 import { DueTimes } from './due-times.ts'
 import { touchesOf, type PlacedSlice } from './touches.ts'
@@ -104,7 +104,9 @@ export class FleetCache {
     if (touches.nodes.length > 0) this.#markSystemJobs(db)
     // Whoever is to leave last waits for the others there.
     for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
-    for (const node of [...touches.nodes, ...touches.loads]) this.#readLoad(db, image, node)
+    const touched = [...touches.nodes, ...touches.loads]
+    if (touched.length > 0) this.#readLoads(db, image, loadSumsOfNamed(db, touched))
+    if (touches.loadIds.length > 0) this.#readLoads(db, image, loadSumsOf(db, touches.loadIds))
     // What is placed frees nothing.
     if (this.#overQuota.size > 0 && entry.type !== 'tw.TasksPlaced') this.#wakeOverQuota(db)
   }
@@ -142,22 +144,20 @@ export class FleetCache {
       for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full')
   }
 
-  /** Takes the node's load as the state has it, and wakes who lacked what is free there now. */
-  #readLoad(db: ReadDb, image: FleetImage, name: string): void {
-    const node = image.indexOf(name)
-    const load = db.get<{ cpu_milli: number; memory_bytes: number; disk_bytes: number; gpus: string; tasks: number }>(
-      'SELECT cpu_milli, memory_bytes, disk_bytes, gpus, tasks FROM tw_node_load WHERE name = ?',
-      name,
-    )
-    if (node === undefined || load === undefined) return
-    image.holdSum(node, load)
-    if (image.gpuCount[node] !== 0) image.setDevices(node, devicesIn(load))
-    if (this.#hasPorts) image.setPorts(node, portsAt(db, name))
-    for (const [group, { key, demands }] of this.#blocked)
-      if (demands.some((demand) => image.fits(node, demand))) {
+  /** Takes loads as the state has them, and wakes who lacked what is free there now. */
+  #readLoads(db: ReadDb, image: FleetImage, loads: readonly LoadSums[]): void {
+    for (const load of loads) {
+      const node = image.indexOf(load.name)
+      if (node === undefined) continue
+      image.holdSum(node, load)
+      if (image.gpuCount[node] !== 0) image.setDevices(node, devicesIn(load))
+      if (this.#hasPorts) image.setPorts(node, portsAt(db, load.name))
+      for (const [group, { key, demands }] of this.#blocked) {
+        if (!demands.some((demand) => image.fits(node, demand))) continue
         this.#blocked.delete(group)
         this.#mark(db, key, 'full')
       }
+    }
   }
 
   #mark(db: ReadDb, key: GroupKey, look: Look): void {

@@ -40,7 +40,7 @@ type Site = NodeLoad &
 
 const SITE_SQL = `SELECT l.*, n.address, n.region, n.zone, n.rack, n.attributes, n.labels, n.state, n.is_cordoned, n.cpu_milli AS cpu_total,
     n.memory_bytes AS memory_total, n.disk_bytes AS disk_total, n.gpus AS gpu_models
-  FROM tw_node_load l JOIN tw_node n ON n.name = l.name WHERE l.id = ?`
+  FROM tw_node_load l JOIN tw_node n ON n.name = l.name WHERE l.id IN (SELECT value FROM json_each(?))`
 
 /**
  * Which placements of a slice may stand in the state as it is now. Knows nothing of any planner and trusts none: it reads
@@ -79,7 +79,7 @@ function judgeRecords(
   spec: GroupSpec,
   allowed: { granted: number; why: string | null },
 ): Pick<Judgement, 'accepted' | 'refused'> {
-  const sites = new Sites(db, spec)
+  const sites = new Sites(db, spec, [...new Set(claim.records.map((record) => record.node))])
   const group = new GroupStand(db, claim, spec, sites)
   const { container } = spec
   const reserved = { cpuMilli: container.cpuMilli, memoryBytes: container.memoryBytes, diskBytes: container.diskBytes }
@@ -151,20 +151,23 @@ class Sites {
   /** no constraint asks for the name, so nodes that are alike have one verdict */
   readonly #isByClass: boolean
 
-  constructor(db: ReadDb, spec: GroupSpec) {
+  constructor(db: ReadDb, spec: GroupSpec, nodes: readonly number[]) {
     this.#db = db
     this.#spec = spec
     this.#ports = Object.values(spec.container.ports).filter((port) => port > 0)
+    this.#read(nodes)
     this.#isByClass = spec.constraints.every((constraint) => constraint.attribute !== 'node.name')
   }
 
+  /** Undefined when there is no such node. */
   of(node: number): Site | undefined {
-    let site = this.#sites.get(node)
-    if (site === undefined && !this.#sites.has(node)) {
-      site = this.#db.get<Site>(SITE_SQL, node)
-      this.#sites.set(node, site)
-    }
-    return site
+    if (!this.#sites.has(node)) this.#read([node])
+    return this.#sites.get(node)
+  }
+
+  #read(nodes: readonly number[]): void {
+    for (const node of nodes) this.#sites.set(node, undefined)
+    for (const site of this.#db.all<Site>(SITE_SQL, JSON.stringify(nodes))) this.#sites.set(site.id, site)
   }
 
   /** Why the node takes nothing of the group, whatever room it has. */
