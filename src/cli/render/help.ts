@@ -41,6 +41,7 @@ export interface FlagInfo {
 export const TOPICS: Record<string, string> = {
   tw: 'run containers on the fleet: jobs, tasks, nodes',
   'tw job': 'run, scale, stop and look back at jobs',
+  'tw maintenance': 'planned work on nodes: windows, drains, what is overdue',
   'tw node': 'the machines',
   'tw import': 'take over files of other tools',
   'tw entitlement': 'what owners are guaranteed',
@@ -48,7 +49,7 @@ export const TOPICS: Record<string, string> = {
   'tw mesh': 'how requests are spread over tasks and versions',
   'tw mesh split': 'shares of versions',
   'tw op': 'planned stops of tasks: what waits, for what, and who may go first',
-  'tw upgrade': 'Bring the agents to another installation, wave by wave.',
+  'tw upgrade': 'agents that go over to another installation, wave by wave',
   'tw task': 'one task: show, stop, restart, run a command in it',
   deploy: 'ship a release gradually, stop and undo it by the data',
   scuba: 'send events, ask questions, draw them',

@@ -4,6 +4,7 @@ import { DRAIN_ENTRIES } from './entries/drains.ts'
 import { JOB_ENTRIES } from './entries/jobs.ts'
 import { MESH_ENTRIES } from './entries/mesh.ts'
 import { NODE_ENTRIES } from './entries/nodes.ts'
+import { MAINTENANCE_ENTRIES } from './entries/maintenance.ts'
 import { OP_ENTRIES } from './entries/ops.ts'
 import { RUN_ENTRIES } from './entries/runs.ts'
 import { TASK_ENTRIES } from './entries/tasks.ts'
@@ -18,6 +19,7 @@ export const TW_ENTRIES = [
   ...RUN_ENTRIES,
   ...TASK_ENTRIES,
   ...OP_ENTRIES,
+  ...MAINTENANCE_ENTRIES,
   ...MESH_ENTRIES,
   ...ENTITLEMENT_ENTRIES,
   ...UPGRADE_ENTRIES,

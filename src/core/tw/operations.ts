@@ -11,6 +11,7 @@ import { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } f
 import { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
 import { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 import { explain, ps, taskShow } from './operations/task-reads.ts'
+import { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
@@ -25,6 +26,7 @@ export { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } f
 export { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
 export { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 export { explain, ps, taskShow } from './operations/task-reads.ts'
+export { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
@@ -61,6 +63,11 @@ export const TW_OPERATIONS = [
   taskRestart,
   taskSignal,
   taskExec,
+  maintenanceAbort,
+  maintenanceCreate,
+  maintenanceExtend,
+  maintenanceList,
+  maintenanceShow,
   opList,
   opShow,
   opAllow,

@@ -3,6 +3,7 @@ import { drainer } from './controllers/drainer.ts'
 import { finishedController } from './controllers/finished.ts'
 import { janitor } from './controllers/janitor.ts'
 import { livenessController } from './controllers/liveness.ts'
+import { maintainer } from './controllers/maintainer.ts'
 import { perNodeController } from './controllers/per-node.ts'
 import { reconciler } from './controllers/reconciler.ts'
 import { runsController } from './controllers/runs.ts'
@@ -24,6 +25,7 @@ export const twSystem: System = {
     livenessController,
     reconciler,
     drainer,
+    maintainer,
     splitController,
     upgrader,
     janitor,

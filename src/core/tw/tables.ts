@@ -1,3 +1,4 @@
+import { MAINTENANCE_TABLES } from './maintenance/rows.ts'
 import { DOMAIN_TABLES } from './entitlements/domains.ts'
 import { ENTITLEMENT_TABLES } from './entitlements/tables.ts'
 import { NODE_TABLES } from './nodes/tables.ts'
@@ -67,6 +68,7 @@ export const TW_TABLES: readonly string[] = [
     id TEXT PRIMARY KEY, service TEXT NOT NULL, body TEXT NOT NULL, until_ms INTEGER NOT NULL
   ) WITHOUT ROWID`,
   ...OP_TABLES,
+  ...MAINTENANCE_TABLES,
   ...ENTITLEMENT_TABLES,
   ...DOMAIN_TABLES,
   ...TALLY_TABLES,

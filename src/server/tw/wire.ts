@@ -11,6 +11,7 @@ import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { createConsentLoop, type ConsentLoop } from './consent.ts'
 import { restartAgent } from './restart-agent.ts'
 import { execRoutes } from './exec.ts'
+import { createMaintainAdapter } from './maintain.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
@@ -36,6 +37,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
         return { task: place.task, node: place.node }
       },
     },
+    effects: { 'tw.maintain': createMaintainAdapter(host) },
     answered: {
       'tw.op.list': (_input, { ops }: { ops: OpView[] }) => ops.forEach((op) => nameTrouble(op, consent)),
       'tw.op.show': (_input, op: OpView) => nameTrouble(op, consent),

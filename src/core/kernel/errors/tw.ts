@@ -49,6 +49,7 @@ export const TW_ERRORS = defineErrors({
   },
   TW_DRAIN_WONT_FIT: { exit: 5, what: 'What runs on the node does not fit elsewhere.', hint: 'Add a node, scale down, or use --force.' },
   TW_OP_UNKNOWN: { exit: 3, what: 'No planned change of that number.', hint: 'List them with `muster tw op ls`.' },
+  TW_MAINTENANCE_UNKNOWN: { exit: 3, what: 'No planned work of that number.', hint: 'List it with `muster tw maintenance ls`.' },
   TW_CONSENT_WAIT: {
     exit: 6,
     what: 'A planned change waits for the word of the application whose task it is.',
