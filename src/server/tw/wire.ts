@@ -23,7 +23,6 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
   const consent = createConsentLoop(host)
   return {
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
-    effects: { [RESTART_AGENT]: (effect) => restartAgent(host, effect) },
     plannedActions: { [nodeToken.name]: nodeTokenAction },
     actions: {
       'tw.task.exec': async ({ task }: { task: string }) => {
@@ -37,7 +36,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
         return { task: place.task, node: place.node }
       },
     },
-    effects: { 'tw.maintain': createMaintainAdapter(host) },
+    effects: { [RESTART_AGENT]: (effect) => restartAgent(host, effect), 'tw.maintain': createMaintainAdapter(host) },
     answered: {
       'tw.op.list': (_input, { ops }: { ops: OpView[] }) => ops.forEach((op) => nameTrouble(op, consent)),
       'tw.op.show': (_input, op: OpView) => nameTrouble(op, consent),
