@@ -9,6 +9,7 @@ import { reconciler } from './controllers/reconciler.ts'
 import { runsController } from './controllers/runs.ts'
 import { splitController } from './controllers/split-applied.ts'
 import { upgrader } from './controllers/upgrader.ts'
+import { updatesController } from './controllers/updates.ts'
 import { TW_ENTRIES } from './machine.ts'
 import { TW_OPERATIONS } from './operations.ts'
 import { TW_TABLES } from './tables.ts'
@@ -22,6 +23,7 @@ export const twSystem: System = {
   controllers: [
     perNodeController,
     runsController,
+    updatesController,
     livenessController,
     reconciler,
     drainer,
