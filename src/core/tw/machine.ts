@@ -8,11 +8,8 @@ import { MAINTENANCE_ENTRIES } from './entries/maintenance.ts'
 import { OP_ENTRIES } from './entries/ops.ts'
 import { RUN_ENTRIES } from './entries/runs.ts'
 import { TASK_ENTRIES } from './entries/tasks.ts'
-<<<<<<< HEAD
 import { UPGRADE_ENTRIES } from './entries/upgrades.ts'
-=======
 import { UPDATE_ENTRIES } from './entries/updates.ts'
->>>>>>> trunk
 
 /** Every entry of tw, in the order a job lives through them. What each changes is in `entries/`. */
 export const TW_ENTRIES = [
