@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import type { Controller } from '../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
 import type { CommandDef, OpContext } from '../../src/core/contracts/operation.ts'
@@ -174,7 +175,7 @@ export class SimServer {
   }
 
   /** Decides an operation on the state it has. */
-  run(command: CommandDef, input: object, actor: string): Submitted {
+  run<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string): Submitted {
     return this.submit(actor, (db, context) => {
       const decision = command.decide(db, command.input.parse(input), context)
       return isRefusal(decision) ? decision : decision.entries

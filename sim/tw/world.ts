@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import { BugError } from '../../src/core/kernel/assert.ts'
 import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
@@ -184,7 +185,7 @@ export class TwWorld {
   }
 
   /** A person or a program asks for something of whoever leads. */
-  ask(who: string, command: CommandDef, input: object): Submitted {
+  ask<In extends z.ZodType, Out extends z.ZodType>(who: string, command: CommandDef<In, Out>, input: z.input<In>): Submitted {
     const outcome = this.leader?.run(command, input, `user:${who}`) ?? 'away'
     this.tell(() => `${who}: ${command.name} ${JSON.stringify(input).slice(0, 400)}: ${isRefusal(outcome) ? outcome.message : outcome}`)
     // Whoever writes the documents here knows the form.
