@@ -6,15 +6,28 @@ import { renderFigures } from './lib/print.ts'
 
 /**
  * `npm run bench -- NAME [PART…]… [--json]`: runs bench/NAME.ts, which exports `run(parts)` giving figures, as a list or one by one;
- * `parts` are those it has, of which it runs all when none is named.
+ * `parts` are those it has, of which it runs all when none is named; `--nodes F --tasks F --seed N` go to those that take lists.
  * Prints a table, or one JSON line a figure. Exit code 7 when a target was missed. Without a name: lists them.
  */
+interface Options {
+  nodes?: string | undefined
+  tasks?: string | undefined
+  seed?: string | undefined
+}
 interface Bench {
-  run: (parts?: readonly string[]) => AsyncIterable<Figure> | Promise<Figure[]>
+  run: (parts?: readonly string[], options?: Options) => AsyncIterable<Figure> | Promise<Figure[]>
   parts?: readonly string[]
 }
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    nodes: { type: 'string' },
+    tasks: { type: 'string' },
+    seed: { type: 'string' },
+  },
+})
 const known = readdirSync(import.meta.dirname)
   .filter((name) => name.endsWith('.ts') && name !== 'run.ts')
   .map((name) => name.slice(0, -3))
@@ -35,7 +48,7 @@ function usage(complaint: string): never {
 }
 
 async function* figuresFrom(bench: Bench, parts: readonly string[]): AsyncGenerator<Figure> {
-  const result = parts.length === 0 ? bench.run() : bench.run(parts)
+  const result = bench.run(parts.length === 0 ? bench.parts : parts, values)
   if (Symbol.asyncIterator in result) yield* result
   else yield* await result
 }

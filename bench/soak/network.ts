@@ -15,6 +15,9 @@ export interface Network {
   cut: (one: string, other: string) => void
   /** Everyone hears everyone. */
   heal: () => void
+  /** Pulls the cable of a server out, or puts it in again. Needs no rules. */
+  unplug: (name: string) => void
+  plug: (name: string) => void
   /** Takes it away, with all processes in it. */
   close: () => void
 }
@@ -24,18 +27,19 @@ const NET = '10.77.0'
 
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
-/** Why a network cannot be made here, or null: it can. */
-export function whyNoNetwork(): string | null {
+/** Why a network cannot be made here, or null: it can. @param hasRules whether one way between two servers is to be cut, and not cables alone */
+export function whyNoNetwork(hasRules = true): string | null {
   if (process.getuid?.() !== 0) return 'needs root'
-  for (const program of ['ip', 'iptables']) if (spawnSync(program, ['-V']).error !== undefined) return `needs ${program}`
+  for (const program of hasRules ? ['ip', 'iptables'] : ['ip'])
+    if (spawnSync(program, ['-V']).error !== undefined) return `needs ${program}`
   const probe = `${PREFIX}${process.pid}-probe`
   try {
     ip('netns', 'add', probe)
     ip('-n', probe, 'link', 'add', 'br0', 'type', 'bridge')
-    ip('netns', 'exec', probe, 'iptables', '-w', '-A', 'INPUT', '-s', `${NET}.1`, '-j', 'DROP')
+    if (hasRules) ip('netns', 'exec', probe, 'iptables', '-w', '-A', 'INPUT', '-s', `${NET}.1`, '-j', 'DROP')
     return null
   } catch (error) {
-    return `needs network namespaces with a bridge and iptables (${(error as Error).message.trim().split('\n').at(-1)})`
+    return `needs network namespaces with a bridge${hasRules ? ' and iptables' : ''} (${(error as Error).message.trim().split('\n').at(-1)})`
   } finally {
     spawnSync('ip', ['netns', 'del', probe])
   }
@@ -79,6 +83,8 @@ export function networkOf(maker: number, names: readonly string[]): Network {
     heal: () => {
       for (const name of names) rule(name, '-F', 'INPUT')
     },
+    unplug: (name) => void ip('-n', spaceOf(maker, 'bridge'), 'link', 'set', `to-${name}`, 'down'),
+    plug: (name) => void ip('-n', spaceOf(maker, 'bridge'), 'link', 'set', `to-${name}`, 'up'),
     close: () => {
       for (const name of [...names, 'bridge']) removeSpace(spaceOf(maker, name))
     },

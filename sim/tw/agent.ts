@@ -289,7 +289,7 @@ export class SimAgent {
     const tasks = [...this.#tasks.values()].map((task) => this.#reportOf(task))
     return {
       identity: { ...this.#machine.identity },
-      instance: this.#machine.agentStartedMs,
+      instance: Math.floor(this.#machine.agentStartedMs),
       seq: this.#seq,
       position: this.#position,
       meshPosition: position,

@@ -46,7 +46,6 @@ export class Hub {
   readonly #server: SimServer
   readonly #links = new Map<string, Link>()
   readonly #beats = new Map<string, NodeBeat>()
-  #since = 0
   #isPushDue = false
 
   constructor(world: TwWorld, server: SimServer) {
@@ -56,7 +55,7 @@ export class Hub {
 
   /** The server leads from here on, and listens. */
   begin(): void {
-    this.#since = this.#server.now()
+    for (const { name } of this.#server.db.all<{ name: string }>('SELECT name FROM tw_node')) this.#hear(name, '', 0, false)
   }
 
   close(): void {
@@ -65,7 +64,7 @@ export class Hub {
   }
 
   soft(): TwSoft {
-    return { beats: this.#beats, since: this.#since }
+    return { beats: this.#beats }
   }
 
   open(stream: Stream): void {
@@ -112,12 +111,12 @@ export class Hub {
     const { node, bootId } = body.identity
     const link = this.#linkOf(node)
     const position = this.#world.meshPosition
-    this.#beats.set(node, { at: this.#server.now(), bootId, meshPosition: position, connected: link.stream !== null })
+    this.#hear(node, bootId, position, link.stream !== null)
     this.#world.checks.heardAt.set(node, this.#world.queue.now)
     const actor = `agent:${node}`
     const identity = JSON.stringify(body.identity)
     if (link.joined !== identity) {
-      if (this.#server.run(nodeJoin, { identity: body.identity, isClaimed: false }, actor) !== 'done') return
+      if (this.#server.run(nodeJoin, { identity: body.identity }, actor) !== 'done') return
       link.joined = identity
     }
     const seen = `${JSON.stringify(body.tasks)}${body.position}`
@@ -125,8 +124,20 @@ export class Hub {
     const tasks = reportChanges(this.#server.db, body)
     if (tasks.length > 0) {
       this.#world.checks.reported(madeAt)
-      this.#server.run(tasksReport, { node, bootId, tasks }, actor)
+      this.#server.run(tasksReport, { node, bootId, instance: body.instance, seq: body.seq, tasks }, actor)
     } else link.seen = seen
+  }
+
+  /** Ages go by true time, as the server's do by a clock that is never set. */
+  #hear(node: string, bootId: string, meshPosition: number, connected: boolean): void {
+    const { queue } = this.#world
+    const at = queue.now
+    this.#beats.set(node, {
+      get ageMs() {
+        return queue.now - at
+      },
+      ...{ bootId, meshPosition, connected },
+    })
   }
 
   #pushSoon(): void {

@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { arch, release } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FromServer, NodeOrders, NodeReport } from '../core/contracts/node.ts'
+import type { FromServer, NodeLook, NodeOrders, NodeReport } from '../core/contracts/node.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import { statePaths } from '../platform/paths.ts'
@@ -21,6 +21,7 @@ import { MeshLink } from './mesh-link.ts'
 import type { AgentOptions } from './options.ts'
 import { PortBlocks } from './ports.ts'
 import { bootId, identify } from '../platform/process.ts'
+import { isReached, openReach } from './reach.ts'
 import { localWay, remoteWay, type ServerWay } from './server-way.ts'
 import { Supervisor } from './supervisor.ts'
 import type { TaskHost } from './task.ts'
@@ -117,11 +118,16 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     gateway: mesh.gateway,
     tasks: supervisor.reports(),
     faults: faults.reports(),
+    reach: reach.address,
   })
+  const reach = await openReach(options.node, options.address)
+  /** what peers were found to be, and the server was not told yet */
+  const looks: NonNullable<NodeReport['looks']> = []
   let isStopping = false
   const receive = (message: FromServer): void => {
     if (isStopping) return
     if (message.kind === 'ping') return faults.renew(message)
+    if (message.kind === 'look') return void lookAt(message)
     if (message.kind === 'dial') return void comeBack(message.ticket)
     follow(message)
   }
@@ -131,6 +137,10 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     guard('faults of the orders', () => faults.apply(message.faults))
     mesh.configure(message.mesh)
   }
+  const lookAt = async ({ node, address }: NodeLook): Promise<void> => {
+    looks.push({ node, isReached: await isReached(node, address) })
+    link.reportSoon()
+  }
   const comeBack = async (ticket: string): Promise<void> => {
     try {
       const socket = await way.dial?.(ticket)
@@ -139,7 +149,14 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       log.warn('the server could not ask', { error: String(error) })
     }
   }
-  const link = new ServerLink({ way, node: options.node, log, receive, report })
+  const link = new ServerLink({
+    way,
+    node: options.node,
+    life: { bootId: bootId(), instance },
+    log,
+    receive,
+    report: () => ({ ...report(), looks: looks.splice(0) }),
+  })
   const faults = new FaultEngine({
     root: paths.faults,
     haltFile: join(paths.root, 'HALT'),
@@ -200,6 +217,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       clearInterval(measuring)
       clearInterval(renewing)
       link.stop()
+      reach.close()
       mesh.detach()
       control.close()
       control.closeAllConnections()

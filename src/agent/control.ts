@@ -1,10 +1,12 @@
 import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { dirname, join } from 'node:path'
+import { runSession } from './exec/session.ts'
 import { MusterError, refuse } from '../core/kernel/errors.ts'
 import { readLogs, type LogQuery } from './log-reader.ts'
 import { runBeside } from './run-beside.ts'
 import type { Supervisor } from './supervisor.ts'
+import type { Task } from './task.ts'
 
 /** What the control socket answers from. */
 export interface ControlHost {
@@ -19,13 +21,15 @@ export interface ControlHost {
 /**
  * The agent's own HTTP API on a Unix socket (0600), for the CLI on this machine and for the server:
  * `GET /status`, `GET /logs?task=&stream=&n=&since=&grep=&follow=1` (NDJSON), `GET /exec?task=`, `POST /stop-all`,
- * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`, `POST /task/ID/run` (`run-beside.ts`). Errors have the form of every error of muster: `{error: {code, message, …}}`.
+ * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`, `POST /task/ID/run` (`run-beside.ts`), `POST /run?task=&word=&size=` (`exec/session.ts`).
+ * Errors have the form of every error of muster: `{error: {code, message, …}}`.
  */
 export async function serveControl(host: ControlHost): Promise<Server> {
   mkdirSync(dirname(host.socket), { recursive: true, mode: 0o700 })
   // Left by an agent that was killed; a living one holds the claim on the node.
   rmSync(host.socket, { force: true })
-  const server = createServer((incoming, response) => {
+  // What is typed into a command comes for as long as it runs.
+  const server = createServer({ requestTimeout: 0 }, (incoming, response) => {
     handle(host, incoming, response).catch((error: unknown) => {
       const refusal = error instanceof MusterError ? error : refuse('INTERNAL', String(error), { cause: error })
       if (!response.headersSent) send(response, refusal.exit === 3 ? 404 : refusal.exit === 70 ? 500 : 409, { error: refusal.toJSON() })
@@ -58,11 +62,24 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
     case 'GET /status':
       return send(response, 200, host.status())
     case 'GET /exec': {
-      const key = url.searchParams.get('task') ?? ''
-      const task = host.supervisor.find(key)
-      if (task === undefined) throw refuse('TW_TASK_UNKNOWN', `No task ${key} on this node.`)
-      if (task.process === null) throw refuse('UNAVAILABLE', `${task.desired.task} has no process now.`)
-      return send(response, 200, task.enter())
+      return send(response, 200, runningTask(host, url.searchParams.get('task') ?? '').enter())
+    }
+    case 'POST /run': {
+      const task = runningTask(host, url.searchParams.get('task') ?? '')
+      const { argv, env, cwd } = task.enter()
+      const words = url.searchParams.getAll('word')
+      const size = url.searchParams.get('size')
+      const terminal = size === null ? null : (JSON.parse(size) as [number, number]).map(Math.trunc)
+      return runSession(
+        {
+          argv: [...argv, ...(words.length > 0 ? words : ['/bin/sh'])],
+          env: terminal === null ? env : { ...env, TERM: 'xterm-256color' },
+          cwd,
+          terminal: terminal === null ? null : [terminal[0] ?? 24, terminal[1] ?? 80],
+        },
+        incoming,
+        response,
+      )
     }
     case 'GET /logs':
       return streamLogs(host, url.searchParams, incoming, response)
@@ -71,6 +88,13 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
     default:
       throw refuse('NOT_FOUND', `The agent has no ${route}.`)
   }
+}
+
+function runningTask(host: ControlHost, key: string): Task {
+  const task = host.supervisor.find(key)
+  if (task === undefined) throw refuse('TW_TASK_UNKNOWN', `No task ${key} on this node.`)
+  if (task.process === null) throw refuse('UNAVAILABLE', `${task.desired.task} has no process now.`)
+  return task
 }
 
 async function streamLogs(host: ControlHost, query: URLSearchParams, incoming: IncomingMessage, response: ServerResponse): Promise<void> {

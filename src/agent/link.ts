@@ -1,6 +1,7 @@
 import type { ClientRequest } from 'node:http'
 import type { FromServer, NodeReport } from '../core/contracts/node.ts'
 import type { Logger } from '../platform/logger.ts'
+import { textOf } from '../platform/streams.ts'
 import type { ServerWay } from './server-way.ts'
 
 const BACK_OFF_MIN_MS = 100
@@ -18,6 +19,7 @@ const DEBOUNCE_MS = 20
 export class ServerLink {
   readonly #way: ServerWay
   readonly #node: string
+  readonly #life: { bootId: string; instance: number }
   readonly #log: Logger
   readonly #receive: (message: FromServer) => void
   readonly #report: () => NodeReport
@@ -29,12 +31,23 @@ export class ServerLink {
   #isPosting = false
   #isDirty = false
   #isStopped = false
+  /** why the last try failed: told once and not at each try */
+  #trouble = ''
   isConnected = false
   lastAnswerAt: number | null = null
 
-  constructor(options: { way: ServerWay; node: string; log: Logger; receive: (message: FromServer) => void; report: () => NodeReport }) {
+  constructor(options: {
+    way: ServerWay
+    node: string
+    /** which life of the agent this is */
+    life: { bootId: string; instance: number }
+    log: Logger
+    receive: (message: FromServer) => void
+    report: () => NodeReport
+  }) {
     this.#way = options.way
     this.#node = options.node
+    this.#life = options.life
     this.#log = options.log
     this.#receive = options.receive
     this.#report = options.report
@@ -72,17 +85,22 @@ export class ServerLink {
       isOver = true
       stream.destroy()
       this.#way.failed()
-      if (this.isConnected) this.#log.warn('server lost', { why })
+      if (this.isConnected || why !== this.#trouble) this.#log.warn(this.isConnected ? 'server lost' : 'no server', { why })
+      this.#trouble = why
       this.isConnected = false
       this.#reconnect = setTimeout(() => this.#connect(), this.#backOffMs)
       this.#backOffMs = Math.min(this.#backOffMs * 2, BACK_OFF_MAX_MS)
     }
-    const stream = this.#way.request({ path: `/v1/agent/stream?node=${encodeURIComponent(this.#node)}`, isStream: true }, (response) => {
+    const { bootId, instance } = this.#life
+    const query = new URLSearchParams({ node: this.#node, boot: bootId, instance: String(instance) })
+    const stream = this.#way.request({ path: `/v1/agent/stream?${query}`, isStream: true }, (response) => {
       if (response.statusCode !== 200) {
-        response.resume()
-        return again(`status ${response.statusCode}`)
+        const said = (text: string): void => again(`status ${response.statusCode} ${text.slice(0, 300)}`)
+        void textOf(response).then(said, () => said(''))
+        return
       }
       this.isConnected = true
+      this.#trouble = ''
       this.#log.info('server connected')
       let rest = ''
       response.setEncoding('utf8')

@@ -98,6 +98,7 @@ export class Supervisor {
       task.stop()
       return
     }
+    if (desired.want === 'stop') this.#next.delete(desired.id)
     if (desired.want === 'stop' && !task.isFinal) {
       task.record.desired = { ...task.desired, want: 'stop' }
       void this.#host.journal

@@ -138,6 +138,7 @@ describe('the link to the server', () => {
     const link = new ServerLink({
       way: localWay(server.socket),
       node: 'n1',
+      life: { bootId: 'b', instance: 1 },
       log: createLogger(null),
       receive: (message) => message.kind === 'orders' && positions.push(message.position),
       report: () => ({ identity, instance: 1, seq: (seq += 1), position: 0, meshPosition: 0, gateway: null, tasks: [], faults: [] }),

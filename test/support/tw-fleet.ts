@@ -62,7 +62,6 @@ export function newSimulatedFleet(shape: FleetShape): SimulatedFleet {
   const systems = shape.systems ?? [twSystem]
   const state = newState(systems)
   const nodes = new Map<string, SimulatedNode>()
-  const since = state.now()
   for (let i = 1; i <= shape.nodes; i += 1) {
     const region = `r${((i - 1) % (shape.regions ?? 2)) + 1}`
     const identity: NodeIdentity = {
@@ -80,6 +79,18 @@ export function newSimulatedFleet(shape: FleetShape): SimulatedFleet {
     nodes.set(identity.node, { identity, isSilent: false, processes: new Map() })
   }
   const beats = new Map<string, NodeBeat>()
+  /** of beats: a step of the log's time is none of it */
+  let clock = 0
+  const heard = (node: SimulatedNode, meshPosition: number): void => {
+    const at = clock
+    const { node: name, bootId } = node.identity
+    beats.set(name, {
+      get ageMs() {
+        return clock - at
+      },
+      ...{ bootId, meshPosition, connected: true },
+    })
+  }
   const followed = new Map<string, number>()
   let settledAt = -1
   let wakeAt: number | null = null
@@ -90,12 +101,13 @@ export function newSimulatedFleet(shape: FleetShape): SimulatedFleet {
     pass: (ms, each) => {
       for (let t = 0; t < ms; t += STEP_MS) {
         state.advance(STEP_MS)
+        clock += STEP_MS
         for (const node of nodes.values()) tick(node)
         // As the server does: after entries, at the time asked for, and now and then because the beats are soft.
         if (state.entries.length !== settledAt || (wakeAt !== null && state.now() >= wakeAt) || t % 1000 === 0) {
           wakeAt = state.settle(
             systems.flatMap((system) => system.controllers),
-            (name) => (name.startsWith('tw.') ? { beats, since } : shape.softOf?.(name)),
+            (name) => (name.startsWith('tw.') ? { beats } : shape.softOf?.(name)),
           )
           settledAt = state.entries.length
         }
@@ -116,7 +128,7 @@ export function newSimulatedFleet(shape: FleetShape): SimulatedFleet {
     for (const process of node.processes.values()) live(process, now, fleet.behaviour(process.desired))
     if (node.isSilent) return
     const position = state.entries.length
-    beats.set(name, { at: now, bootId: node.identity.bootId, meshPosition: position, connected: true })
+    heard(node, position)
     const report: NodeReport = {
       identity: node.identity,
       instance: 1,

@@ -2,7 +2,7 @@ import type { FaultOrder } from './fault.ts'
 import type { MeshSnapshot } from './mesh.ts'
 
 /**
- * What server and agent say to each other. The agent keeps one NDJSON stream open (`GET /v1/agent/stream?node=…`),
+ * What server and agent say to each other. The agent keeps one NDJSON stream open (`GET /v1/agent/stream?node=…&boot=…&instance=…`),
  * on which the server sends whole desired states, and posts reports (`POST /v1/agent/report`), which are also its
  * heartbeat. Level-triggered both ways: any message may be lost or doubled.
  */
@@ -110,7 +110,15 @@ export interface NodeDial {
   ticket: string
 }
 
-export type FromServer = NodeOrders | NodePing | NodeDial
+/** Try whether the agent of another node, which is silent, is reached from here; the answer goes with the next report. */
+export interface NodeLook {
+  kind: 'look'
+  node: string
+  /** `HOST:PORT`, as it told itself */
+  address: string
+}
+
+export type FromServer = NodeOrders | NodePing | NodeDial | NodeLook
 
 export interface NodeIdentity {
   node: string
@@ -141,6 +149,10 @@ export interface NodeReport {
   gateway: string | null
   tasks: TaskReport[]
   faults: FaultReport[]
+  /** `HOST:PORT` where its peers may try whether it lives */
+  reach?: string | null
+  /** what came of the looks it was asked for */
+  looks?: { node: string; isReached: boolean }[]
 }
 
 export interface FaultReport {

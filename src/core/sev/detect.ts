@@ -82,6 +82,16 @@ function twSignal(entry: Entry, body: Body): Signal | null {
     const base = { source: 'tw', dedup_key: `node/${node}`, group_key: 'nodes', service: null, summary: text, level: 3 } as const
     return { ...base, action: entry.type === 'tw.NodeLost' ? 'raise' : 'resolve', title: `node ${node} lost` }
   }
+  if (entry.type === 'tw.LossHeld' || entry.type === 'tw.LossEnded') {
+    const base = { source: 'tw', dedup_key: 'nodes/held', group_key: 'nodes', service: null, summary: text, level: 2 } as const
+    return { ...base, action: entry.type === 'tw.LossHeld' ? 'raise' : 'resolve', title: 'many nodes silent, none given up' }
+  }
+  if (entry.type === 'tw.DomainLost') {
+    // One incident, however many entries it took.
+    const domain = word(body, 'domain') ?? 'nodes'
+    const base = { source: 'tw', dedup_key: `domain/${domain}`, group_key: 'nodes', service: null, summary: text, level: 2 } as const
+    return body['isFirst'] === true ? { ...base, action: 'raise', title: `${domain} lost` } : null
+  }
   if (isTaskFailure(entry) && entry.notable) {
     const { service, target } = entry.notable
     return {

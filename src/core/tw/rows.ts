@@ -200,6 +200,10 @@ export function armRows(db: ReadDb, job: string, group: string): ArmRow[] {
   return db.all<ArmRow>('SELECT * FROM tw_arm WHERE job = ? AND grp = ? ORDER BY arm DESC', job, group)
 }
 
+export function groupRow(db: ReadDb, job: string, group: string): GroupRow | undefined {
+  return db.get<GroupRow>('SELECT * FROM tw_group WHERE job = ? AND name = ?', job, group)
+}
+
 export function groupRows(db: ReadDb, job: string): GroupRow[] {
   return db.all<GroupRow>('SELECT * FROM tw_group WHERE job = ? ORDER BY name', job)
 }

@@ -1,7 +1,12 @@
+import type { FleetCache } from './controllers/fleet-cache.ts'
+
 /** What the server measured of a node's agent; it is lost with the server, never logged. */
 export interface NodeBeat {
-  /** log time of the last report, ms */
-  at: number
+  /**
+   * Time since its last report, by a clock that is never set: a step of the machine's clock silences nobody. Of a node that was not heard
+   * since this server listens it is the time since then, so that a new leader gives nobody up before it could have heard them.
+   */
+  ageMs: number
   bootId: string
   /** log position up to which its proxy follows the mesh; 0: no proxy */
   meshPosition: number
@@ -9,14 +14,25 @@ export interface NodeBeat {
   connected: boolean
 }
 
-/** Soft view of tw's controllers, given by the server. */
-export interface TwSoft {
-  beats: ReadonlyMap<string, NodeBeat>
-  /** log time since which this server listens for beats: before that a missing beat says nothing */
-  since?: number
+/** What peers in other racks found when they were asked to reach a silent node. */
+export interface PeerLook {
+  asked: number
+  reached: number
+  failed: number
 }
 
-/** Silent so long, a node is suspect; nothing is decided on it yet. */
+/** Soft view of tw's controllers, given by the server. */
+export interface TwSoft {
+  /** of every node that the state knows */
+  beats: ReadonlyMap<string, NodeBeat>
+  /** of nodes that are suspect */
+  looks?: ReadonlyMap<string, PeerLook>
+  /** what the server keeps of the state beside it, and the position of the last entry in the state */
+  cache?: FleetCache
+  position?: () => number
+}
+
+/** Silent so long, a node is suspect: peers are asked to reach it, and nothing is decided on it yet. */
 export const SUSPECT_MS = 6000
 /** Silent so long, a node is lost. */
 export const LOST_MS = 10_000

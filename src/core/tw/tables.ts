@@ -1,4 +1,4 @@
-import { ADMISSION_TABLES } from './nodes/admission.ts'
+import { NODE_TABLES } from './nodes/tables.ts'
 import { OP_TABLES } from './ops/op-row.ts'
 import { TASK_TABLES } from './tasks/tables.ts'
 import { TALLY_TABLES } from './tasks/tally.ts'
@@ -31,7 +31,7 @@ export const TW_TABLES: readonly string[] = [
     attributes TEXT NOT NULL, labels TEXT NOT NULL, state TEXT NOT NULL, is_cordoned INTEGER NOT NULL,
     joined_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, disk_bytes INTEGER NOT NULL DEFAULT 0, gpus TEXT NOT NULL DEFAULT '[]'
   ) WITHOUT ROWID`,
-  ...ADMISSION_TABLES,
+  ...NODE_TABLES,
   `CREATE TABLE tw_drain (
     node TEXT PRIMARY KEY, deadline_at INTEGER, is_hard INTEGER NOT NULL, ignores_system INTEGER NOT NULL, maintenance INTEGER,
     reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL, started_at INTEGER NOT NULL, is_late INTEGER NOT NULL,

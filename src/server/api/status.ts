@@ -123,7 +123,7 @@ function nodesHere({ paths, control }: StatusSources, hub: Pick<AgentHub, 'beats
       state: beat ? state : state === 'ready' ? 'silent' : state,
       pid: null,
       restarts: 0,
-      beatAgeMs: beat ? control.now() - beat.at : null,
+      beatAgeMs: beat ? Math.floor(beat.ageMs) : null,
       gateway: hub.gateways.get(node) ?? null,
       tasks: counts.get(node) ?? 0,
       ...placesOf(paths, node),

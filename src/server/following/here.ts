@@ -39,7 +39,7 @@ export function hereRoutes(app: FastifyInstance, paths: StatePaths, artifacts: A
           else reply.raw.writeHead(502, { 'content-type': 'text/plain' }).end(error.message)
         })
         reply.raw.once('close', () => upstream.destroy())
-        upstream.end()
+        request.raw.pipe(upstream)
       },
     })
     scope.post(`${HERE}/artifacts`, { bodyLimit: Number.MAX_SAFE_INTEGER }, async (request) => ({

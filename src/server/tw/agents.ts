@@ -5,10 +5,20 @@ import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
 import type { DesiredTask, FaultReport, FromServer, NodePing, NodeReport } from '../../core/contracts/node.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import { nodeJoin, tasksReport } from '../../core/tw/operations.ts'
-import { desiredTasks, meshSnapshot, nodeKeyRow, reportChanges, stoppingTasks, type NodeBeat } from '../../core/tw/queries.ts'
+import {
+  desiredTasks,
+  meshSnapshot,
+  nodeKeyRow,
+  reportChanges,
+  stoppingTasks,
+  type PeerLook,
+  type NodeBeat,
+} from '../../core/tw/queries.ts'
 import { callerOf } from '../api/callers.ts'
 import type { ServerHost } from '../host.ts'
 import { VIA_HEADER } from '../following/pass-on.ts'
+import { Beat } from './beat.ts'
+import { createPeerLooks } from './peer-looks.ts'
 import { createTaskTelemetry } from '../scuba/task-telemetry.ts'
 
 /** Other systems' part in what agents are told and say: set by their wiring. */
@@ -21,6 +31,8 @@ export interface AgentHooks {
 
 export interface AgentHub {
   beats: ReadonlyMap<string, NodeBeat>
+  /** what peers found out about silent nodes */
+  looks: ReadonlyMap<string, PeerLook>
   gateways: ReadonlyMap<string, string>
   /** the server that each agent of another machine talks to */
   servers: ReadonlyMap<string, bigint>
@@ -53,14 +65,13 @@ interface Link {
 /** How long a stop signal waits for proxies that do not answer. */
 const STOP_WAIT_MS = 2000
 const PING_MS = 1000
-/** A beat so fresh that another agent of the same name must be an impostor. */
-const CLAIM_FRESH_MS = 3000
 
 /** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
 export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const links = new Map<string, Link>()
   const tellTasks = createTaskTelemetry(host.telemetry, host.now)
-  const beats = new Map<string, NodeBeat>()
+  // Nobody was heard yet: their time begins now.
+  const beats = new Map(host.db.all<{ name: string }>('SELECT name FROM tw_node').map(({ name }) => [name, new Beat()]))
   const gateways = new Map<string, string>()
   const servers = new Map<string, bigint>()
   const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
@@ -87,6 +98,17 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     }
     return link
   }
+
+  const beatOf = (node: string): Beat => {
+    let beat = beats.get(node)
+    if (beat === undefined) beats.set(node, (beat = new Beat()))
+    return beat
+  }
+  const peers = createPeerLooks({
+    ...{ db: host.db, beats, changed: onBeat },
+    connected: () => [...links].flatMap(([node, { stream }]) => (stream === null ? [] : [node])),
+    send: (node, message) => send(linkOf(node), message),
+  })
 
   const isMeshCurrent = (link: Link, mesh: string): boolean => link.sentMesh === mesh && link.ackedMeshPosition >= link.sentMeshPosition
 
@@ -146,14 +168,8 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const report = async (body: NodeReport): Promise<void> => {
     const { identity } = body
     const link = linkOf(identity.node)
-    const known = beats.get(identity.node)
-    const isClaimed = known !== undefined && known.connected && known.bootId !== identity.bootId && host.now() - known.at < CLAIM_FRESH_MS
-    beats.set(identity.node, {
-      at: host.now(),
-      bootId: identity.bootId,
-      meshPosition: known?.meshPosition ?? 0,
-      connected: link.stream !== null,
-    })
+    if (!beatOf(identity.node).hear(body)) return
+    peers.hear(body)
     if (body.gateway) gateways.set(identity.node, body.gateway)
     const hasAcked = body.meshPosition !== link.ackedMeshPosition
     link.ackedMeshPosition = body.meshPosition
@@ -169,24 +185,24 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
       while (link.latest) {
         const latest: NodeReport = link.latest
         link.latest = null
-        await conclude(latest, isClaimed)
+        await conclude(latest)
       }
     } finally {
       link.isReporting = false
     }
   }
 
-  const conclude = async (body: NodeReport, isClaimed: boolean): Promise<void> => {
+  const conclude = async (body: NodeReport): Promise<void> => {
     const { node, bootId } = body.identity
     const actor = `agent:${node}`
     const identity = JSON.stringify(body.identity)
     const link = linkOf(node)
     if (link.joined !== identity) {
-      await host.run(nodeJoin, { identity: body.identity, isClaimed }, actor)
+      await host.run(nodeJoin, { identity: body.identity }, actor)
       link.joined = identity
     }
     const changed = reportChanges(host.db, body)
-    if (changed.length > 0) await host.run(tasksReport, { node, bootId, tasks: changed }, actor)
+    if (changed.length > 0) await host.run(tasksReport, { node, bootId, instance: body.instance, seq: body.seq, tasks: changed }, actor)
   }
 
   const send = (link: Link, message: FromServer): void => {
@@ -196,6 +212,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const ping = (): void => {
     const message: NodePing = { kind: 'ping', at: host.now(), go: hooks.go() }
     for (const link of links.values()) send(link, message)
+    peers.round()
   }
 
   /** An agent of another machine speaks for the node of its certificate, and nobody else does. */
@@ -208,6 +225,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
 
   return {
     beats,
+    looks: peers.looks,
     gateways,
     servers,
     isRemote: (node) => nodeKeyRow(host.db, node) !== undefined,
@@ -220,10 +238,12 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     hooks,
     refresh,
     routes: (app) => {
-      app.get<{ Querystring: { node?: string } }>('/v1/agent/stream', (request, reply) => {
-        const { node } = request.query
+      app.get<{ Querystring: { node?: string; boot?: string; instance?: string } }>('/v1/agent/stream', (request, reply) => {
+        const { node, boot = '', instance } = request.query
         if (!node) throw refuse('USAGE', 'which node?')
         assertSpeaker(callerOf(request).actor, node)
+        const beat = beatOf(node)
+        beat.connect(node, { bootId: boot, instance: Number(instance ?? 0) })
         reply.hijack()
         const link = linkOf(node)
         link.stream?.destroy()
@@ -234,8 +254,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
         reply.raw.once('close', () => {
           if (link.stream !== reply.raw) return
           link.stream = null
-          const beat = beats.get(node)
-          if (beat) beat.connected = false
+          beat.disconnect()
           onBeat()
         })
         refresh()

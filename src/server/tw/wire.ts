@@ -1,3 +1,4 @@
+import { FleetCache } from '../../core/tw/controllers/fleet-cache.ts'
 import { nodeToken } from '../../core/tw/operations.ts'
 import type { OpView, TwSoft } from '../../core/tw/queries.ts'
 import { twSystem } from '../../core/tw/system.ts'
@@ -6,12 +7,14 @@ import type { AgentHub } from './agents.ts'
 import { textOf } from '../../platform/streams.ts'
 import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { createConsentLoop, type ConsentLoop } from './consent.ts'
+import { execRoutes } from './exec.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
 export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNullable<Wiring['plannedActions']>[string]): Wiring {
-  const since = host.now()
-  const soft = (): TwSoft => ({ beats: hub.beats, since })
+  const cache = new FleetCache()
+  const soft = (): TwSoft => ({ beats: hub.beats, looks: hub.looks, cache, position: () => host.position() - 1 })
+  const unlisten = host.onEntries((entries) => cache.apply(host.db, entries))
   const consent = createConsentLoop(host)
   return {
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
@@ -19,7 +22,8 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
     actions: {
       'tw.task.exec': async ({ task }: { task: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
-        return JSON.parse(await textOf(await askAgent(host, place.node, `/exec?task=${place.id}`)))
+        const entrance = JSON.parse(await textOf(await askAgent(host, place.node, `/exec?task=${place.id}`))) as object
+        return { ...entrance, isHere: !hub.isRemote(place.node) && !hub.servers.has(place.node) }
       },
       'tw.task.signal': async ({ task, signal }: { task: string; signal: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
@@ -31,9 +35,13 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
       'tw.op.list': (_input, { ops }: { ops: OpView[] }) => ops.forEach((op) => nameTrouble(op, consent)),
       'tw.op.show': (_input, op: OpView) => nameTrouble(op, consent),
     },
-    routes: (app) => logRoutes(app, host),
+    routes: (app) => {
+      logRoutes(app, host)
+      execRoutes(app, host)
+    },
     start: async () => consent.start(),
     stop: async () => {
+      unlisten()
       consent.stop()
       hub.stop()
     },

@@ -81,13 +81,13 @@ describe('a split', () => {
   test('is applied only when the proxy of every node that is not lost works from it', () => {
     const state = stateWithService(3)
     const { position } = state.run(meshSplitSet, split)
-    const beat = (meshPosition: number): NodeBeat => ({ at: state.now(), bootId: 'b', meshPosition, connected: true })
+    const beat = (meshPosition: number): NodeBeat => ({ ageMs: 0, bootId: 'b', meshPosition, connected: true })
     const beats = new Map([
       ['n1', beat(position)],
       ['n2', beat(position - 1)],
       ['n3', beat(position)],
     ])
-    const settle = (): void => void state.settle(twSystem.controllers, () => ({ beats, since: state.now() }))
+    const settle = (): void => void state.settle(twSystem.controllers, () => ({ beats }))
     settle()
     expect(splitStatus(state.db, 'web')?.appliedAtMs).toBe(null)
     beats.set('n2', beat(position + 5))

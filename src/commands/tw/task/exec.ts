@@ -4,11 +4,13 @@ interface Entrance {
   argv: string[]
   env: Record<string, string>
   cwd: string
+  isHere: boolean
 }
 
 export default class TwTaskExec extends MusterCommand {
   static override summary = 'Run a command beside a task: its namespaces, environment and folder.'
-  static override description = 'Terminal, window size and exit code are those of the command itself. Only for nodes of this machine.'
+  static override description =
+    'Terminal, window size and exit code are those of the command itself. A terminal on another machine needs the program script there.'
   static override strict = false
   static override args = { task: Args.string({ description: 'JOB/GROUP[INDEX], or the id of a task', required: true }) }
   static override examples = ["<%= config.bin %> tw task exec 'web/api[0]' -- env", "<%= config.bin %> tw task exec 'web/api[0]'"]
@@ -17,6 +19,13 @@ export default class TwTaskExec extends MusterCommand {
     const { args, argv } = await this.start(TwTaskExec)
     const words = argv.slice(1)
     const { data } = await this.client.call<Entrance>('tw.task.exec', { task: args.task })
+    if (!data.isHere || this.client.target.socketPath === undefined) {
+      const { execRemotely } = await import('../../../cli/remote-exec.ts')
+      process.exitCode = await execRemotely(this.client, args.task, words)
+      // Input that nobody reads any more would keep us.
+      process.stdin.unref?.()
+      return
+    }
     const command = [...data.argv, ...(words.length > 0 ? words : ['/bin/sh'])]
     process.exitCode = await runBeside(command, data)
   }

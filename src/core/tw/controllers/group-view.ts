@@ -1,6 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { standingOf } from '../ops/standing.ts'
-import { jobRow, type DrainRow, type GroupRow, type JobRow, type NodeRow } from '../rows.ts'
+import { jobRow, type DrainRow, type GroupRow, type JobRow } from '../rows.ts'
+import type { FleetImage } from '../scheduler/image.ts'
 import { completedTasks, endedTasks, taskRow, tasksOnNode } from '../tasks/read.ts'
 import { isSystem } from './drainer.ts'
 import { FAILURE_MEMORY_MS, type Draining, type GroupView } from './reconcile-group.ts'
@@ -8,17 +9,20 @@ import { FAILURE_MEMORY_MS, type Draining, type GroupView } from './reconcile-gr
 /** What all groups share in one decision. */
 export interface FleetFacts {
   draining: ReadonlyMap<string, Draining>
-  regionOf: ReadonlyMap<string, string>
+  regionOf: GroupView['regionOf']
 }
 
-export function fleetFacts(db: ReadDb): FleetFacts {
+export function fleetFacts(db: ReadDb, image: FleetImage): FleetFacts {
   return {
     draining: new Map(
       db
         .all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL')
         .map((row) => [row.node, { ...row, hasOthers: hasOthers(db, row.node) }]),
     ),
-    regionOf: new Map(db.all<Pick<NodeRow, 'name' | 'region'>>('SELECT name, region FROM tw_node').map((row) => [row.name, row.region])),
+    regionOf: (name) => {
+      const node = image.indexOf(name)
+      return node === undefined ? '' : (image.attribute(node, 'region') ?? '')
+    },
   }
 }
 

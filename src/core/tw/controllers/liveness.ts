@@ -1,40 +1,98 @@
 import type { Controller } from '../../contracts/controller.ts'
-import { nodeLost, nodeReturned } from '../entries/nodes.ts'
-import type { NodeRow } from '../rows.ts'
-import { LOST_MS, type TwSoft } from '../soft.ts'
+import type { Proposal } from '../../contracts/entry.ts'
+import type { ReadDb } from '../../contracts/storage.ts'
+import { domainLost, lossEnded, lossHeld, nodeLost, nodeReturned } from '../entries/nodes.ts'
+import { judgeLoss, LOSS_WINDOW_MS, type SilentNode } from '../nodes/loss.ts'
+import { nodeRow, type NodeRow } from '../rows.ts'
+import { LOST_MS, SUSPECT_MS, type TwSoft } from '../soft.ts'
 import { earliest } from './wake.ts'
 
 /** A beat so fresh that a lost node counts as back. */
 const RETURN_FRESH_MS = 3000
+/** While somebody is silent, it is looked again so soon. */
+const LOOK_MS = 500
+/** Nodes in one entry: each of them may have hundreds of tasks to end. */
+const DOMAIN_PART = 200
 
 /**
- * Silent nodes become lost, speaking ones return. Mass-loss guard: when more than max(5, 10 %) of the nodes are
- * silent at once, the fault is rather here than there, and nothing is given up.
+ * Silent nodes become lost, speaking ones return. Its work follows the silent and the lost nodes; of the others it only reads how old their
+ * last beats are.
  */
 export const livenessController: Controller<TwSoft> = {
   name: 'tw.nodes',
-  wakes: ['tw.Node'],
+  wakes: ['tw.Node', 'tw.DomainLost', 'tw.Loss'],
   decide: (db, now, soft) => {
-    const nodes = db.all<Pick<NodeRow, 'name' | 'state' | 'boot_id'>>('SELECT name, state, boot_id FROM tw_node ORDER BY name')
-    const ready = nodes.filter((node) => node.state === 'ready').map((node) => ({ node: node.name, heardAt: heardAt(soft, node.name) }))
-    const silent = ready.flatMap(({ node, heardAt: at }) => (at !== null && now - at >= LOST_MS ? [{ node, silentMs: now - at }] : []))
-    const back = nodes.filter((node) => {
-      const beat = soft.beats.get(node.name)
-      return node.state === 'lost' && beat !== undefined && beat.connected && now - beat.at < RETURN_FRESH_MS
-    })
-    const isHeld = silent.length > massLossMax(nodes.length)
+    const { silent, freshest } = silentNodes(db, soft)
+    const lost = lostNodes(db)
+    const held = db.get<{ nodes: number }>('SELECT nodes FROM tw_loss_hold')
+    const entries: Proposal[] = lost.flatMap(({ name }) => (isBack(soft, name) ? [nodeReturned.of({ node: name })] : []))
+    if (silent.length > 0) entries.push(...losses(db, soft, silent, lost, now, held))
+    else if (held !== undefined) entries.push(lossEnded.of({}))
+    const next = silent.map(({ silentMs }) => now + (silentMs < LOST_MS ? Math.min(LOOK_MS, LOST_MS - silentMs) : LOOK_MS))
     return {
-      entries: [...(isHeld ? [] : silent.map((it) => nodeLost.of(it))), ...back.map((node) => nodeReturned.of({ node: node.name }))],
-      wakeAt: earliest(ready.map(({ heardAt: at }) => (at === null ? null : now - at >= LOST_MS ? now + 1000 : at + LOST_MS))),
+      entries,
+      wakeAt: earliest([freshest === null ? null : now + SUSPECT_MS - freshest, ...next, lost.length === 0 ? null : now + LOOK_MS]),
     }
   },
 }
 
-/** Most nodes that may be silent at once and still be believed to be lost. */
-export function massLossMax(nodes: number): number {
-  return Math.max(5, Math.ceil(nodes / 10))
+function losses(
+  db: ReadDb,
+  soft: TwSoft,
+  silent: SilentNode[],
+  lost: readonly LostNode[],
+  now: number,
+  held: { nodes: number } | undefined,
+): Proposal[] {
+  const recentlyLost = lost.filter(({ name, changed_at: at }) => now - at < LOSS_WINDOW_MS && !isBack(soft, name)).length
+  const inService = db.get<{ n: number }>("SELECT count(*) AS n FROM tw_node WHERE state = 'ready'")?.n ?? 0
+  const verdict = judgeLoss({ silent, recentlyLost, total: inService + recentlyLost, looks: soft.looks ?? new Map(), lostMs: LOST_MS })
+  const ended = held === undefined ? [] : [lossEnded.of({})]
+  switch (verdict.kind) {
+    case 'none':
+      return []
+    case 'nodes':
+      return [...ended, ...verdict.nodes.map(({ node, silentMs }) => nodeLost.of({ node, silentMs }))]
+    case 'domain':
+      return [...ended, ...domainParts(verdict.domain, verdict.nodes)]
+    case 'held':
+      return held === undefined ? [lossHeld.of({ nodes: silent.length, why: verdict.why })] : []
+  }
 }
 
-function heardAt(soft: TwSoft, node: string): number | null {
-  return soft.beats.get(node)?.at ?? soft.since ?? null
+function domainParts(domain: string, nodes: readonly SilentNode[]): Proposal[] {
+  const parts: Proposal[] = []
+  for (let i = 0; i < nodes.length; i += DOMAIN_PART) {
+    const part = nodes.slice(i, i + DOMAIN_PART)
+    const silentMs = Math.max(...part.map((node) => node.silentMs))
+    parts.push(domainLost.of({ domain, total: nodes.length, isFirst: i === 0, silentMs, nodes: part.map(({ node }) => node) }))
+  }
+  return parts
+}
+
+type LostNode = Pick<NodeRow, 'name' | 'changed_at'>
+
+function lostNodes(db: ReadDb): LostNode[] {
+  return db.all<LostNode>("SELECT name, changed_at FROM tw_node WHERE state = 'lost' ORDER BY name")
+}
+
+/** Those in service that are suspect, by name, and how old the oldest beat of all others is. */
+function silentNodes(db: ReadDb, soft: TwSoft): { silent: SilentNode[]; freshest: number | null } {
+  const silent: SilentNode[] = []
+  let oldest: number | null = null
+  for (const [name, { ageMs }] of soft.beats) {
+    if (ageMs < SUSPECT_MS) {
+      oldest = Math.max(oldest ?? 0, ageMs)
+      continue
+    }
+    const row = nodeRow(db, name)
+    if (row?.state !== 'ready') continue
+    silent.push({ node: name, silentMs: Math.floor(ageMs), rack: row.rack, zone: row.zone, region: row.region })
+  }
+  return { silent: silent.sort((a, b) => (a.node < b.node ? -1 : 1)), freshest: oldest }
+}
+
+function isBack(soft: TwSoft, node: string): boolean {
+  const beat = soft.beats.get(node)
+  return beat !== undefined && beat.connected && beat.ageMs < RETURN_FRESH_MS
 }

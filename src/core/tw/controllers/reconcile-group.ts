@@ -6,6 +6,7 @@ import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { plan, type Placement } from '../scheduler/planner.ts'
+import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
 import { isSystem } from './drainer.ts'
 import { earliest } from './wake.ts'
 
@@ -27,7 +28,8 @@ export interface GroupView {
   leaving: ReadonlySet<number>
   /** tasks of those that ended, by id, as far as they are not forgotten */
   opTasks: ReadonlyMap<number, TaskRow>
-  regionOf: ReadonlyMap<string, string>
+  /** the region of a node; empty when there is no such node */
+  regionOf: (node: string) => string
   rejectedAt: number | null
 }
 
@@ -40,8 +42,16 @@ export interface GroupDecision {
   stop: { ids: number[]; cause: string }[]
   ops: Omit<OpSteps, 'stop'>
   /** slots that wait: for room, or for their back-off */
-  blocked: { version: number; indexes: number[]; filters: FilterCounts }[]
+  blocked: Blocked[]
   wakeAt: number | null
+}
+
+export interface Blocked {
+  version: number
+  indexes: number[]
+  filters: FilterCounts
+  /** what found no place, for who may make room for it */
+  request: PlanRequest
 }
 
 /** Failures older than this no longer slow a slot down, nor keep it away from the node. */
@@ -56,20 +66,22 @@ const REJECTED_HOLD_MS = 1000
  * an old version, of a drained node or too many. New tasks come as far as `max_surge` allows; an excess task that serves goes as an op:
  * when budget and consent have it. One that does not serve costs nothing and goes at once.
  */
-export function reconcileGroup(view: GroupView, image: FleetImage, now: number): GroupDecision {
+export function reconcileGroup(view: GroupView, image: FleetImage, now: number, placedMax = Infinity): GroupDecision {
   const active = view.live.filter((task) => task.want === 'run')
   const total = totalOf(view)
   const { surgeMax } = limitsOf(specInForce(view), total)
 
   const overdue = active.filter((task) => isOverdue(view, task, now))
-  const candidates = active.filter((task) => !overdue.includes(task))
+  const late = new Set(overdue)
+  const candidates = active.filter((task) => !late.has(task))
   const opOf = new Map(view.ops.map((op) => [op.task, op]))
   const kept: TaskRow[] = []
   for (const arm of view.arms) {
     const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task) && !isSentAway(opOf.get(task.id)))
     kept.push(...keepSpread(own, arm.count, view.regionOf, opOf))
   }
-  const excess = candidates.filter((task) => !kept.includes(task))
+  const keeps = new Set(kept)
+  const excess = candidates.filter((task) => !keeps.has(task))
 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
@@ -92,14 +104,12 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
       view.job.kind === 'batch' ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
     const have = kept.filter((task) => task.version === arm.version).length + completed.length
     // Who was too late keeps its slot until it is gone: then the slot's back-off is known.
-    const late = view.live.filter(
-      (task) => task.version === arm.version && (overdue.includes(task) || task.stop_cause === OVERDUE_CAUSE),
-    ).length
-    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - late), completed, decision)
-    const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, room))
+    const tooLate = view.live.filter((task) => task.version === arm.version && (late.has(task) || task.stop_cause === OVERDUE_CAUSE)).length
+    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - tooLate), completed, decision)
+    const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
     wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
     if (due.length === 0) continue
-    const result = plan(image, {
+    const request: PlanRequest = {
       job: view.job.name,
       group: spec,
       indexes: due.map((slot) => slot.index),
@@ -109,10 +119,18 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number):
         live: view.live.map((task) => task.node),
         avoid: new Set(view.ended.filter((task) => isFailure(view, task) || task.state === 'lost').map((task) => task.node)),
       },
-    })
+    }
+    const result = plan(image, request)
     room -= result.placements.length
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
-    if (result.filters !== null) decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters })
+    if (result.filters !== null) {
+      const standing = standingWith(
+        request.standing,
+        result.placements.map(({ node }) => node),
+      )
+      const left = { ...request, indexes: result.unplaced, standing }
+      decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters, request: left })
+    }
   }
   return { ...decision, wakeAt: earliest(wakes) }
 }
@@ -140,7 +158,7 @@ function isOverdue(view: GroupView, task: TaskRow, now: number): boolean {
 function keepSpread(
   tasks: readonly TaskRow[],
   count: number,
-  regionOf: ReadonlyMap<string, string>,
+  regionOf: GroupView['regionOf'],
   opOf: ReadonlyMap<number, OpRow>,
 ): TaskRow[] {
   if (tasks.length <= count) return [...tasks]
@@ -153,7 +171,7 @@ function keepSpread(
       isReady(task) || isRestarting(opOf.get(task.id)) ? 0 : 1,
       // Whose end was proposed already goes first, so that a proposal stands.
       opOf.get(task.id)?.state === 'proposed' ? 1 : 0,
-      inRegion.get(regionOf.get(task.node) ?? '') ?? 0,
+      inRegion.get(regionOf(task.node)) ?? 0,
       onNode.get(task.node) ?? 0,
       task.idx,
     ]
@@ -165,7 +183,7 @@ function keepSpread(
     const [task] = rest.splice(best, 1)
     if (!task) break
     kept.push(task)
-    const region = regionOf.get(task.node) ?? ''
+    const region = regionOf(task.node)
     inRegion.set(region, (inRegion.get(region) ?? 0) + 1)
     onNode.set(task.node, (onNode.get(task.node) ?? 0) + 1)
   }

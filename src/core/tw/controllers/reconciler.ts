@@ -2,39 +2,122 @@ import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
-import { opEntries } from '../ops/op-entries.ts'
 import { stopTask, tasksPlaced, tasksRejected } from '../entries/tasks.ts'
-import { groupRows, groupSpecOf, specOf, type JobRow } from '../rows.ts'
+import { opEntries } from '../ops/op-entries.ts'
+import { groupRow, groupRows, groupSpecOf, jobRow, specOf, type GroupRow, type JobRow } from '../rows.ts'
+import { demandOf } from '../scheduler/demand.ts'
 import { imageOf } from '../scheduler/fleet.ts'
+import type { FleetImage } from '../scheduler/image.ts'
 import type { Placement } from '../scheduler/planner.ts'
+import type { Preemption } from '../scheduler/preempt.ts'
 import type { TwSoft } from '../soft.ts'
 import { loadByName } from '../tasks/load.ts'
 import { packRecords } from '../tasks/records.ts'
-import { fleetFacts, groupView } from './group-view.ts'
+import { tallyOf } from '../tasks/tally.ts'
+import type { FleetCache, GroupKey } from './fleet-cache.ts'
+import { fleetFacts, groupView, type FleetFacts } from './group-view.ts'
+import { preemptEntries, preemptionsFor } from './preemptor.ts'
 import { reconcileGroup, type GroupDecision } from './reconcile-group.ts'
+import { settledOf } from './settled.ts'
 import { earliest } from './wake.ts'
 
-/** Records in one `TasksPlaced`; what is over waits for the next round, so one huge job starves nobody. */
+/** Records in one `TasksPlaced`; what is over waits behind the other groups of its band, so one huge job starves nobody. */
 const PLACED_MAX = 1000
-
 /** So many are placed by name, so that the log can be read; of more each is 16 bytes. */
 const NAMED_MAX = 50
+/** Bounds of one decision, which holds everybody else up: tasks it places, and tasks it looks at. */
+const DECISION_PLACED_MAX = 5000
+const DECISION_LOOKED_MAX = 5000
 
-/** Desired against actual, for every group of every job, by priority and then by name. */
+/**
+ * Desired against actual, by priority and then in turn. With the server's {@link FleetCache} only groups that something
+ * happened to are looked at; without it all are.
+ */
 export const reconciler: Controller<TwSoft> = {
   name: 'tw.reconcile',
   wakes: ['tw.'],
-  decide: (db, now) => {
+  decide: (db, now, soft) => {
+    if (soft.cache) return decideDue(db, now, soft.cache, soft.position?.() ?? 0)
     const entries: Proposal[] = rejections(db)
     const wakes: (number | null)[] = []
-    for (const { job, group, decision } of decisions(db, now)) {
-      for (const { ids, cause } of decision.stop) entries.push(stopTask.of({ ids, cause }))
-      entries.push(...opEntries(job, group, decision.ops))
-      for (const { version, tasks } of decision.place) entries.push(placedOf(db, job, group, version, tasks.slice(0, PLACED_MAX)))
+    for (const { job, group, decision } of decisions(db, now, PLACED_MAX)) {
+      entries.push(...entriesOf(db, { job, group }, decision, now))
       wakes.push(decision.wakeAt)
     }
     return { entries, wakeAt: earliest(wakes) }
   },
+}
+
+function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number): { entries: Proposal[]; wakeAt: number | null } {
+  const image = cache.image(db, position)
+  const facts = fleetFacts(db, image)
+  const entries: Proposal[] = rejections(db)
+  let isMore = false
+  // What is placed here is taken off the image again: the entries, once applied, count.
+  image.attempt(() => {
+    let placed = 0
+    let looked = 0
+    for (const { key, look, isQuiet } of cache.groups(db, now)) {
+      if (placed >= DECISION_PLACED_MAX || looked >= DECISION_LOOKED_MAX) {
+        isMore = true
+        return
+      }
+      const settled = look === 'check' ? settledOf(db, key) : null
+      if (settled !== null && (isQuiet || settled.isFresh)) {
+        const deadline = settled.healthyDeadlineMs === null || settled.isReady ? null : now + settled.healthyDeadlineMs
+        cache.done(key, deadline, [], true)
+        continue
+      }
+      const decision = lookAt(db, key, facts, image, now)
+      looked += 10 + sum(tallyOf(db, key.job, key.group), (tally) => tally.active)
+      const own = decision === null ? [] : entriesOf(db, key, decision, now)
+      entries.push(...own)
+      placed += sum(decision?.place ?? [], ({ tasks }) => tasks.length)
+      if (own.length > 0) cache.later(key)
+      else if (decision === null) cache.done(key, null, [], false)
+      else cache.done(key, decision.wakeAt, demandsOf(db, key, decision), decision.blocked.length === 0)
+    }
+  })
+  return { entries, wakeAt: isMore ? now : earliest([cache.wakeAt()]) }
+}
+
+/** A decision about a group, and who has to make room for what it finds no place for. */
+type Decision = GroupDecision & { preemptions: Preemption[] }
+
+function lookAt(db: ReadDb, { job, group }: GroupKey, facts: FleetFacts, image: FleetImage, now: number): Decision | null {
+  const [of, row] = [jobRow(db, job), groupRow(db, job, group)]
+  return of && row ? decideGroup(db, of, row, facts, image, now, PLACED_MAX) : null
+}
+
+function decideGroup(
+  db: ReadDb,
+  job: JobRow,
+  group: GroupRow,
+  facts: FleetFacts,
+  image: FleetImage,
+  now: number,
+  placedMax: number,
+): Decision {
+  const decision = reconcileGroup(groupView(db, job, group, facts, now), image, now, placedMax)
+  const wanting = decision.blocked.filter(({ request }) => request.group.preempts)
+  return { ...decision, preemptions: wanting.flatMap(({ request }) => preemptionsFor(db, image, job.priority, request)) }
+}
+
+/** What one more task of each blocked version takes. */
+function demandsOf(db: ReadDb, { job, group }: GroupKey, decision: GroupDecision) {
+  return decision.blocked.flatMap(({ version }) => {
+    const spec = groupSpecOf(specOf(db, job, version), group)
+    return spec ? [demandOf(spec)] : []
+  })
+}
+
+function entriesOf(db: ReadDb, { job, group }: GroupKey, decision: Decision, now: number): Proposal[] {
+  return [
+    ...decision.stop.map(({ ids, cause }) => stopTask.of({ ids, cause })),
+    ...opEntries(job, group, decision.ops),
+    ...decision.place.map(({ version, tasks }) => placedOf(db, job, group, version, tasks)),
+    ...preemptEntries(job, group, decision.preemptions, now),
+  ]
 }
 
 function placedOf(db: ReadDb, job: string, group: string, version: number, tasks: readonly Placement[]): Proposal {
@@ -43,9 +126,8 @@ function placedOf(db: ReadDb, job: string, group: string, version: number, tasks
     const named = tasks.map(({ devices, ...task }) => (devices === 0 ? task : { ...task, devices }))
     return tasksPlaced.of({ ...head, tasks: named })
   }
-  const gpuMilli = tasks.some(({ devices }) => devices !== 0)
-    ? (groupSpecOf(specOf(db, job, version), group)?.container.gpu?.shareMilli ?? 0)
-    : 0
+  const hasDevices = tasks.some(({ devices }) => devices !== 0)
+  const gpuMilli = hasDevices ? (groupSpecOf(specOf(db, job, version), group)?.container.gpu?.shareMilli ?? 0) : 0
   const records = tasks.map(({ index, node, devices }) => ({
     index,
     node: must(loadByName(db, node), node).id,
@@ -56,15 +138,15 @@ function placedOf(db: ReadDb, job: string, group: string, version: number, tasks
 }
 
 /** The decision about every group on the state as it is; also what `tw explain` tells. */
-export function decisions(db: ReadDb, now: number): { job: string; group: string; decision: GroupDecision }[] {
+export function decisions(db: ReadDb, now: number, placedMax = Infinity): { job: string; group: string; decision: Decision }[] {
   const image = imageOf(db)
-  const facts = fleetFacts(db)
+  const facts = fleetFacts(db, image)
   const jobs = db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name')
   return jobs.flatMap((job) =>
     groupRows(db, job.name).map((group) => ({
       job: job.name,
       group: group.name,
-      decision: reconcileGroup(groupView(db, job, group, facts, now), image, now),
+      decision: decideGroup(db, job, group, facts, image, now, placedMax),
     })),
   )
 }
@@ -82,4 +164,8 @@ function rejections(db: ReadDb): Proposal[] {
       tasks: records.map((row) => ({ index: row.idx, node: row.node, reason: row.reason })),
     }),
   )
+}
+
+function sum<T>(list: readonly T[], of: (it: T) => number): number {
+  return list.reduce((total, it) => total + of(it), 0)
 }

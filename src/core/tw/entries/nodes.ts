@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { defineEntry } from '../../contracts/entry.ts'
+import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
+import type { Db } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { nodeRow } from '../rows.ts'
 import { openLoad } from '../tasks/load.ts'
@@ -48,14 +49,62 @@ export const nodeJoined = defineEntry({
   },
 })
 
+function giveUp(db: Db, node: string, meta: EntryMeta): void {
+  db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name = ?", meta.at, node)
+  loseTasks(db, node, `node ${node} lost`, meta)
+}
+
 /** Silent for too long: its tasks are given up and replaced. Should it return, they are stopped there. */
 export const nodeLost = defineEntry({
   type: 'tw.NodeLost',
   body: z.object({ node: z.string(), silentMs: z.int() }),
   notable: (body) => note('node-lost', body.node, null, `node ${body.node} lost: silent for ${Math.round(body.silentMs / 1000)} s`),
+  apply: (db, body, meta) => giveUp(db, body.node, meta),
+})
+
+/** Many nodes are silent, and their peers do not reach them either. The first of as many entries as it takes says so. */
+export const domainLost = defineEntry({
+  type: 'tw.DomainLost',
+  body: z.object({
+    /** `zone z1`, or how many nodes where they have none in common */
+    domain: z.string(),
+    /** of all its entries */
+    total: z.int(),
+    isFirst: z.boolean(),
+    silentMs: z.int(),
+    nodes: z.array(z.string()),
+  }),
+  notable: ({ domain, total, isFirst, silentMs }) =>
+    isFirst
+      ? note(
+          'domain-lost',
+          domain,
+          null,
+          `${domain} lost: ${total} nodes silent for ${Math.round(silentMs / 1000)} s, and not reached by their peers`,
+        )
+      : null,
   apply: (db, body, meta) => {
-    db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name = ?", meta.at, body.node)
-    loseTasks(db, body.node, `node ${body.node} lost`, meta)
+    for (const node of body.nodes) giveUp(db, node, meta)
+  },
+})
+
+/** So many nodes are silent at once that the fault may be here: nobody is given up until it is clear. */
+export const lossHeld = defineEntry({
+  type: 'tw.LossHeld',
+  body: z.object({ nodes: z.int(), why: z.string() }),
+  notable: ({ nodes, why }) => note('loss-held', 'nodes', null, `${nodes} nodes are silent and none is given up: ${why}`),
+  apply: (db, body, meta) => {
+    db.run('INSERT OR REPLACE INTO tw_loss_hold (one, nodes, why, at) VALUES (1, ?, ?, ?)', body.nodes, body.why, meta.at)
+  },
+})
+
+/** It is clear again who is there and who is not. */
+export const lossEnded = defineEntry({
+  type: 'tw.LossEnded',
+  body: z.object({}),
+  notable: () => note('loss-ended', 'nodes', null, 'it is clear again which nodes are there'),
+  apply: (db) => {
+    db.run('DELETE FROM tw_loss_hold')
   },
 })
 
@@ -88,4 +137,4 @@ export const nodeSet = defineEntry({
   },
 })
 
-export const NODE_ENTRIES = [nodeJoined, nodeLost, nodeReturned, nodeSet] as const
+export const NODE_ENTRIES = [nodeJoined, nodeLost, domainLost, lossHeld, lossEnded, nodeReturned, nodeSet] as const

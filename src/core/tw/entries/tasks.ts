@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import type { Db } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
+import { takeReport } from '../nodes/report-order.ts'
 import { groupSpecOf, specOf, type TaskRow } from '../rows.ts'
 import { judge } from '../scheduler/referee.ts'
 import { addEvent } from '../tasks/events.ts'
@@ -169,7 +170,14 @@ type Report = z.output<typeof report>
 /** What an agent saw of its tasks, only where it differs from the state (`reportChanges`). */
 export const tasksReported = defineEntry({
   type: 'tw.TasksReported',
-  body: z.object({ node: z.string(), bootId: z.string(), tasks: z.array(report) }),
+  body: z.object({
+    node: z.string(),
+    bootId: z.string(),
+    /** which word of the agent it is (`nodes/report-order.ts`); entries of before have none */
+    instance: z.int().optional(),
+    seq: z.int().optional(),
+    tasks: z.array(report),
+  }),
   notable: (body, db) => {
     const failed = body.tasks.filter((it) => it.state === 'failed' && taskRow(db, it.id)?.want === 'run')
     const [first] = failed
@@ -179,6 +187,8 @@ export const tasksReported = defineEntry({
     return note('task-failed', first.task, serviceOfJob(db, job), `${first.task}${more} failed on ${body.node}: ${first.reason}`)
   },
   apply: (db, body, meta) => {
+    const { node, bootId, instance, seq } = body
+    if (instance !== undefined && seq !== undefined && !takeReport(db, node, { bootId, instance, seq })) return
     for (const it of body.tasks) {
       const task = taskRow(db, it.id)
       if (task && task.node === body.node) applyReport(db, task, it, meta)

@@ -133,7 +133,7 @@ export const jobPlan = defineQuery({
     const version = job ? versionRow(db, spec.job, job.current_version) : undefined
     const changes = documentDiff(version ? fromJson(version.document) : undefined, input.spec)
     const image = imageOf(db)
-    const facts = fleetFacts(db)
+    const facts = fleetFacts(db, image)
     const next = (job?.last_version ?? 0) + 1
     const groups = spec.groups.map((group) => {
       const live = job ? liveTasks(db, spec.job, group.name) : []

@@ -17,14 +17,9 @@ export const nodeJoin = defineCommand({
   role: 'admin',
   input: z.object({
     identity: nodeIdentitySchema,
-    /** the server sees another agent of this name alive */
-    isClaimed: z.boolean().default(false),
   }),
   output: z.object({ node: z.string() }),
-  decide: (db, { identity, isClaimed }) => {
-    const row = nodeRow(db, identity.node)
-    if (isClaimed && row && row.boot_id !== identity.bootId)
-      return refuse('TW_NODE_CLAIMED', `the node ${identity.node} is run by the agent with pid ${row.pid}`)
+  decide: (db, { identity }) => {
     return { entries: isJoined(db, identity) ? [] : [nodeJoined.of(identity)], reply: () => ({ node: identity.node }) }
   },
 })
@@ -33,7 +28,13 @@ export const tasksReport = defineCommand({
   name: 'tw.tasks.report',
   summary: 'Say what an agent saw of its tasks, where it is news.',
   role: 'admin',
-  input: z.object({ node: z.string(), bootId: z.string(), tasks: z.array(taskReportSchema) }),
+  input: z.object({
+    node: z.string(),
+    bootId: z.string(),
+    instance: z.int().optional(),
+    seq: z.int().optional(),
+    tasks: z.array(taskReportSchema),
+  }),
   output: z.object({ tasks: z.int() }),
   decide: (db, input) => {
     if (!nodeRow(db, input.node)) return unknownNode(input.node)
@@ -54,7 +55,7 @@ export const nodeList = defineQuery({
     limit: z.int().min(1).max(10_000).default(1000),
   }),
   output: z.array(nodeSchema),
-  answer: (db, input) => nodesView(db, undefined, undefined, input),
+  answer: (db, input) => nodesView(db, undefined, input),
 })
 
 export const nodeShow = defineQuery({
@@ -75,7 +76,7 @@ export const nodeShow = defineQuery({
       .nullable(),
   }),
   answer: (db, input) => {
-    const [node] = nodesView(db, undefined, undefined, { name: input.node })
+    const [node] = nodesView(db, undefined, { name: input.node })
     if (!node) return unknownNode(input.node)
     const drain = db.get<DrainRow>('SELECT * FROM tw_drain WHERE node = ?', input.node)
     return {

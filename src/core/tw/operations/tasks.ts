@@ -68,5 +68,11 @@ export const taskExec = defineAction({
   summary: 'Say how a command is run inside a task: the words before it, environment and folder.',
   isMutation: true,
   input: z.object({ task: z.string() }),
-  output: z.object({ argv: z.array(z.string()), env: z.record(z.string(), z.string()), cwd: z.string() }),
+  output: z.object({
+    argv: z.array(z.string()),
+    env: z.record(z.string(), z.string()),
+    cwd: z.string(),
+    /** whether the task is on the machine of the server that was asked; else the command is run through it */
+    isHere: z.boolean(),
+  }),
 })

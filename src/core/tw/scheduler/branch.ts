@@ -70,7 +70,7 @@ export class Branch {
       if (first === undefined) break
       if (!this.#level.allows(this.#parts[first]!.value)) {
         if (this.#level.isSpent(this.#parts[first]!.value)) {
-          blocked.push(...tied.slice(1))
+          for (const i of tied.slice(1)) this.#push(i)
           continue
         }
         // Too far ahead of the others: so is all that is dearer.

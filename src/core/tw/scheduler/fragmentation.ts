@@ -29,10 +29,11 @@ export class Fragmentation {
     this.#shapes = shapes.map(({ demand, weight }) => ({ demand, weight, models: image.modelSet(demand.gpu.models) }))
   }
 
-  /** Added fragmentation, in thousandths of a GPU, when a task of the demand takes the `devices` (mask) of the node. */
-  added(node: number, demand: Demand, devices: number, memo: FragmentationMemo): number {
+  /** Added fragmentation, in thousandths of a GPU, when a task of the demand comes to the node. */
+  added(node: number, demand: Demand, memo: FragmentationMemo): number {
     const { changes } = this.#image
     if (memo.at[node] === changes[node]! + 1) return memo.value[node]!
+    const devices = demand.gpu === null ? 0 : this.#image.chooseDevices(node, demand.gpu)
     const value = this.#of(node, demand, devices) - this.#before(node)
     memo.at[node] = changes[node]! + 1
     memo.value[node] = value

@@ -87,7 +87,8 @@ export class FleetImage {
   readonly #classIds = new Map<string, number>()
   readonly #addresses = new Map<string, number>()
   #addressOf = new Int32Array(0)
-  readonly #ports = new Set<number>()
+  /** address → its static ports that are held */
+  readonly #ports = new Map<number, Set<number>>()
   #journal: (() => void)[] | null = null
 
   /** how many nodes there are; {@link order} holds exactly these */
@@ -161,7 +162,8 @@ export class FleetImage {
   }
 
   hasPorts(node: number, ports: readonly number[]): boolean {
-    return ports.every((port) => !this.#ports.has(this.#portKey(node, port)))
+    const held = this.#portsOf(node)
+    return ports.every((port) => !held.has(port))
   }
 
   /**
@@ -203,8 +205,8 @@ export class FleetImage {
     this.tasks[node]! += sign
     this.changes[node]! += 1
     for (const port of demand.ports) {
-      if (sign === 1) this.#ports.add(this.#portKey(node, port))
-      else this.#ports.delete(this.#portKey(node, port))
+      if (sign === 1) this.#portsOf(node).add(port)
+      else this.#portsOf(node).delete(port)
     }
     if (demand.gpu !== null) this.#holdDevices(node, { ...demand, gpu: demand.gpu }, sign, devices)
     this.#journal?.push(() => this.applyTask(node, demand, sign === 1 ? -1 : 1, devices))
@@ -221,7 +223,29 @@ export class FleetImage {
 
   /** A static port of the node's address is held by a task that is counted already. */
   holdPort(node: number, port: number): void {
-    this.#ports.add(this.#portKey(node, port))
+    this.#portsOf(node).add(port)
+  }
+
+  /** Exactly these static ports of the node's address are held. */
+  setPorts(node: number, ports: readonly number[]): void {
+    this.#ports.set(this.#addressOf[node]!, new Set(ports))
+  }
+
+  /** Thousandths in use of each device of the node; what is beyond the end of the list is free. */
+  setDevices(node: number, used: readonly number[]): void {
+    const at = this.gpuAt[node]!
+    for (let i = 0; i < this.gpuCount[node]!; i += 1) this.devices.free[at + i] = 1000 - (used[i] ?? 0)
+    this.changes[node]! += 1
+  }
+
+  /** So many more requests of a shape hold devices. */
+  countShape(demand: Shape['demand'], tasks: number): void {
+    const { gpu } = demand
+    const key = `${demand.cpuMilli}/${demand.memoryBytes}/${gpu.count}x${gpu.milli}/${gpu.models.join()}`
+    const shape = this.shapes.get(key) ?? { key, demand, count: 0 }
+    shape.count += tasks
+    if (shape.count > 0) this.shapes.set(key, shape)
+    else this.shapes.delete(key)
   }
 
   /** Runs `plan` and takes back all it did to the loads of the nodes: for questions such as what would happen if. */
@@ -236,6 +260,11 @@ export class FleetImage {
       for (const undo of journal.reverse()) undo()
       this.#journal = outer
     }
+  }
+
+  /** Requests known from elsewhere, the log or a list: they stand for what will be asked for, beside the tasks there are. */
+  expect(demand: Demand, count: number): void {
+    if (demand.gpu !== null) this.countShape({ ...demand, gpu: demand.gpu }, count)
   }
 
   #addNode(name: string): number {
@@ -292,12 +321,16 @@ export class FleetImage {
   }
 
   #classId(attributes: Readonly<Record<string, string>>): number {
-    const key = JSON.stringify(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)))
-    const known = this.#classIds.get(key)
+    // Nodes of one class mostly come with their attributes in one order too, and sorting them costs most of all.
+    let asGiven = ''
+    for (const key in attributes) asGiven += `${key}\n${attributes[key]}\n`
+    const known = this.#classIds.get(asGiven)
     if (known !== undefined) return known
-    this.#classIds.set(key, this.classes.length)
-    this.classes.push({ attributes, size: 0 })
-    return this.classes.length - 1
+    const sorted = JSON.stringify(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)))
+    const id = this.#classIds.get(sorted) ?? this.classes.push({ attributes, size: 0 }) - 1
+    this.#classIds.set(asGiven, id)
+    this.#classIds.set(sorted, id)
+    return id
   }
 
   #setTotal(total: Int32Array | Float64Array, free: Int32Array | Float64Array, node: number, amount: number): void {
@@ -338,16 +371,14 @@ export class FleetImage {
   #holdDevices(node: number, demand: Shape['demand'], sign: 1 | -1, devices: number): void {
     const at = this.gpuAt[node]!
     for (let i = 0; i < this.gpuCount[node]!; i += 1) if ((devices >> i) & 1) this.devices.free[at + i]! -= sign * demand.gpu.milli
-    const { gpu } = demand
-    const key = `${demand.cpuMilli}/${demand.memoryBytes}/${gpu.count}x${gpu.milli}/${gpu.models.join()}`
-    const shape = this.shapes.get(key) ?? { key, demand, count: 0 }
-    shape.count += sign
-    if (shape.count > 0) this.shapes.set(key, shape)
-    else this.shapes.delete(key)
+    this.countShape(demand, sign)
   }
 
-  #portKey(node: number, port: number): number {
-    return this.#addressOf[node]! * 65_536 + port
+  #portsOf(node: number): Set<number> {
+    const address = this.#addressOf[node]!
+    const ports = this.#ports.get(address) ?? new Set<number>()
+    this.#ports.set(address, ports)
+    return ports
   }
 }
 

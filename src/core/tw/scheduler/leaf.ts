@@ -101,13 +101,10 @@ export class Leaf {
     return (((avoided * 64 + Math.min(63, same)) * 64 + Math.min(63, all)) * 4_194_304 + this.#gpuScore(node)) * RANKS + rank
   }
 
-  /** Added fragmentation in steps of a tenth of a GPU, then the node with least free GPU. 22 bits. */
+  /** Added fragmentation in steps of a tenth of a GPU, then how far what is free is from the shape of what is asked. 22 bits. */
   #gpuScore(node: number): number {
-    const { image, demand } = this.#slice
-    const devices = demand.gpu === null ? 0 : image.chooseDevices(node, demand.gpu)
-    const added = this.#gpu === null ? 0 : this.#gpu.fragmentation.added(node, demand, devices, this.#gpu.memo)
-    const steps = Math.max(0, Math.min(255, 128 + Math.floor(added / 100)))
-    return steps * 16_384 + Math.min(16_383, image.freeGpu(node))
+    const added = this.#gpu === null ? 0 : this.#gpu.fragmentation.added(node, this.#slice.demand, this.#gpu.memo)
+    return Math.max(0, Math.min(255, 128 + Math.floor(added / 100))) * 16_384 + this.#slice.gpuMisfit(node)
   }
 
   #push(score: number): void {

@@ -1,4 +1,5 @@
 // oxlint-disable typescript/no-non-null-assertion -- indices are of nodes of the image; a check for each read would double the cost
+import { meets } from '../constraint.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { xxh32 } from '../../kernel/hash.ts'
 import { demandOf, type Demand } from './demand.ts'
@@ -17,6 +18,12 @@ export interface Standing {
   live: readonly string[]
   /** nodes where tasks of the group failed or were lost within the last hour */
   avoid: ReadonlySet<string>
+}
+
+/** The standing once more tasks came to these nodes. */
+export function standingWith(standing: Standing, nodes: readonly string[]): Standing {
+  const { sameVersion, group, live, avoid } = standing
+  return { sameVersion: [...sameVersion, ...nodes], group: [...group, ...nodes], live: [...live, ...nodes], avoid }
 }
 
 /** Tasks of one group that want places. */
@@ -84,6 +91,13 @@ export class Slice {
     return this.image.fits(node, this.demand) && this.isDistinct(node)
   }
 
+  /** Whether the node is open and no constraint or pool forbids it, whatever its load. */
+  suits(node: number): boolean {
+    const { image, suitable } = this
+    if (image.closed[node] !== 0 || suitable.failed[image.classOf[node]!] !== -1) return false
+    return suitable.byName.every((constraint) => meets(constraint, { name: image.names[node]! }))
+  }
+
   /** Whether one more task there keeps within what the group allows per node, rack and so on. */
   isDistinct(node: number): boolean {
     if (this.#perNode < Infinity && (this.#liveOn.get(node) ?? 0) >= this.#perNode) return false
@@ -122,6 +136,17 @@ export class Slice {
     const [bx, by] = [cpuFree[node]! / cpu, memoryFree[node]! / memory]
     const length = Math.sqrt((ax * ax + ay * ay) * (bx * bx + by * by))
     return length === 0 ? 100 : 100 - Math.round((100 * (ax * bx + ay * by)) / length)
+  }
+
+  /** The same of cpu and GPU, in 0–9999: V100 and P100 nodes strand by their cpu, so memory hardly tells. */
+  gpuMisfit(node: number): number {
+    const { cpuTotal, cpuFree, gpuCount } = this.image
+    const { cpuMilli, gpu } = this.demand
+    const [cpu, devices] = [cpuTotal[node]! || 1, gpuCount[node]! * 1000 || 1]
+    const [ax, ay] = [cpuMilli / cpu, gpu === null ? 0 : (gpu.count * gpu.milli) / devices]
+    const [bx, by] = [cpuFree[node]! / cpu, this.image.freeGpu(node) / devices]
+    const length = Math.sqrt((ax * ax + ay * ay) * (bx * bx + by * by))
+    return length === 0 ? 9999 : Math.floor(9999 * (1 - (ax * bx + ay * by) / length))
   }
 
   /** Percent of the cpu that is free. */

@@ -21,6 +21,7 @@ export class SpreadCount {
   /** hard and even: how many open values hold n tasks, and the lowest n of any */
   readonly #atCount: number[] = []
   #lowest = 0
+  #open: Uint8Array | null = null
 
   constructor(spread: SpreadSpec, values: Values, count: number) {
     this.#values = values
@@ -42,19 +43,19 @@ export class SpreadCount {
     if (!isSame) return
     const before = this.#same[value]!
     this.#same[value] = before + 1
-    if (this.#atCount.length === 0 || !this.#open.has(value)) return
+    if (this.#open?.[value] !== 1) return
     this.#atCount[before]! -= 1
     this.#atCount[before + 1] = (this.#atCount[before + 1] ?? 0) + 1
     while (this.#atCount[this.#lowest] === 0) this.#lowest += 1
   }
-  #open = new Set<number>()
 
   /** Hard and even only: the values that count, because a suitable node of theirs is open. Before the first question. */
   open(values: Iterable<number>): void {
-    this.#open = new Set(values)
-    for (const value of this.#open) this.#atCount[this.#same[value]!] = (this.#atCount[this.#same[value]!] ?? 0) + 1
+    this.#open = new Uint8Array(this.#same.length)
+    for (const value of values) this.#open[value] = 1
+    for (const value of values) this.#atCount[this.#same[value]!] = (this.#atCount[this.#same[value]!] ?? 0) + 1
     for (let n = 0; n < this.#atCount.length; n += 1) this.#atCount[n] ??= 0
-    while (this.#atCount[this.#lowest] === 0) this.#lowest += 1
+    while (this.#lowest < this.#atCount.length && this.#atCount[this.#lowest] === 0) this.#lowest += 1
   }
 
   sameOf(node: number): number {

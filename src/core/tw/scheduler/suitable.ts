@@ -110,9 +110,10 @@ function valuesOf(image: FleetImage, attribute: string): Values {
     return { attribute, names: Array.from(image.order.subarray(0, image.size), (node) => image.names[node]!), of }
   }
   const ofClass = image.classes.map(({ attributes }) => attributes[attribute] ?? '')
-  const names = [...new Set(ofClass)].sort()
+  // Classes that no node is of any more are as if they had never been.
+  const names = [...new Set(ofClass.filter((_, i) => image.classes[i]!.size > 0))].sort()
   const number = new Map(names.map((name, i) => [name, i]))
-  const numbers = Int32Array.from(ofClass, (name) => number.get(name)!)
+  const numbers = Int32Array.from(ofClass, (name) => number.get(name) ?? 0)
   for (let node = 0; node < of.length; node += 1) of[node] = numbers[image.classOf[node]!]!
   return { attribute, names, of }
 }

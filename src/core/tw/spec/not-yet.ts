@@ -9,11 +9,6 @@ const NOT_YET: readonly string[] = [
   'entitlement',
   'periodic',
   'parameters',
-  'groups.*.distinct',
-  'groups.*.affinities',
-  'groups.*.pool',
-  'groups.*.preempts',
-  'groups.*.best_effort',
   'groups.*.disconnect',
   'groups.*.after',
   'groups.*.max_run_time',
@@ -38,7 +33,6 @@ const NOT_YET: readonly string[] = [
 /** Values of a key that is known which are not carried out yet. */
 const VALUES_NOT_YET: Readonly<Record<string, (value: unknown) => string | null>> = {
   kind: (value) => (value === 'system' || value === 'sysbatch' ? `kind ${value} is not supported yet; use service or batch` : null),
-  'groups.*.spread.*': (value) => (value === 'even' || typeof value !== 'object' ? null : 'only `even` is supported yet'),
 }
 
 export function isNotYet(path: readonly (string | number)[]): boolean {

@@ -64,3 +64,26 @@ export function gpuTasks(db: ReadDb): Pick<TaskRow, 'job' | 'grp' | 'version' | 
        JOIN tw_node_load l ON l.id = p.node WHERE s.gpu_milli > 0 AND p.state < ${FIRST_FINAL}`,
   )
 }
+
+/** The groups of some tasks, each once. */
+export function groupsOfTasks(db: ReadDb, ids: readonly number[]): { job: string; group: string }[] {
+  if (ids.length === 0) return []
+  return db.all<{ job: string; group: string }>(
+    'SELECT DISTINCT s.job, s.grp AS "group" FROM tw_placed p JOIN tw_slice s ON s.id = p.slice WHERE p.id IN (SELECT value FROM json_each(?))',
+    JSON.stringify(ids),
+  )
+}
+
+/** Names of nodes by the ids that records have. */
+export function nodesOfLoads(db: ReadDb, ids: readonly number[]): string[] {
+  return db
+    .all<{ name: string }>('SELECT name FROM tw_node_load WHERE id IN (SELECT value FROM json_each(?))', JSON.stringify(ids))
+    .map((row) => row.name)
+}
+
+/** Static ports that live tasks hold at the address of a node. */
+export function portsAt(db: ReadDb, node: string): number[] {
+  return db
+    .all<{ port: number }>('SELECT h.port FROM tw_port h JOIN tw_node n ON n.address = h.address WHERE n.name = ?', node)
+    .map((row) => row.port)
+}

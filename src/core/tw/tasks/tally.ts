@@ -126,3 +126,8 @@ export function addTally(db: Db, key: Key, delta: Counts): void {
 export function tallyRows(db: ReadDb): TallyRow[] {
   return db.all<TallyRow>('SELECT * FROM tw_tally ORDER BY job, grp, version')
 }
+
+/** Every version of one group that has tasks. */
+export function tallyOf(db: ReadDb, job: string, group: string): TallyRow[] {
+  return db.all<TallyRow>('SELECT * FROM tw_tally WHERE job = ? AND grp = ? ORDER BY version', job, group)
+}

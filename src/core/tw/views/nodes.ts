@@ -39,7 +39,7 @@ export interface NodeSelector {
 }
 
 /** Nodes by name: every one, or those of the selector. With `soft` (in the server) it also says who is suspect. */
-export function nodesView(db: ReadDb, now?: number, soft?: TwSoft, selector: NodeSelector = {}): NodeView[] {
+export function nodesView(db: ReadDb, soft?: TwSoft, selector: NodeSelector = {}): NodeView[] {
   const drains = new Map(db.all<DrainRow>('SELECT * FROM tw_drain').map((row) => [row.node, row]))
   const where: string[] = ['name > ?']
   const params: (string | number)[] = [selector.after ?? '']
@@ -57,7 +57,7 @@ export function nodesView(db: ReadDb, now?: number, soft?: TwSoft, selector: Nod
     const used = db.get<NodeUseRow>('SELECT * FROM tw_node_use WHERE node = ?', row.name)
     const drain = drains.get(row.name)
     const beat = soft?.beats.get(row.name)
-    const silentMs = beat && now !== undefined ? Math.max(0, now - beat.at) : null
+    const silentMs = beat === undefined ? null : Math.floor(beat.ageMs)
     return {
       node: row.name,
       state: row.state === 'ready' && silentMs !== null && silentMs >= SUSPECT_MS ? 'suspect' : row.state,

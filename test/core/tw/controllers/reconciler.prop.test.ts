@@ -184,6 +184,20 @@ describe('when a node is lost', () => {
     for (const node of fleet.nodes.values()) node.isSilent = true
     fleet.pass(60_000)
     expect(fleet.state.entries.some((entry) => entry.type === 'tw.NodeLost')).toBe(false)
+    expect(fleet.state.entries.filter((entry) => entry.type === 'tw.LossHeld').map((entry) => entry.notable?.kind)).toEqual(['loss-held'])
+    for (const node of fleet.nodes.values()) node.isSilent = false
+    fleet.pass(2000)
+    expect(fleet.state.entries.filter((entry) => entry.type === 'tw.LossEnded')).toHaveLength(1)
+  })
+
+  test('but a step of the clock by an hour loses nobody', () => {
+    const fleet = newSimulatedFleet({ nodes: 3 })
+    fleet.state.run(jobRun, { spec: job(6, '1') })
+    fleet.pass(5000)
+    fleet.state.advance(3_600_000)
+    fleet.pass(5000)
+    expect(fleet.state.entries.some((entry) => entry.type === 'tw.NodeLost')).toBe(false)
+    expect(serving(fleet)).toBe(6)
   })
 })
 

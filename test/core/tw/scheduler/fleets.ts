@@ -18,7 +18,7 @@ export interface TestNode {
   cpuMilli: number
   memoryMib: number
   diskMib: number
-  gpus: { model: string; count: number }[]
+  gpus: readonly { readonly model: string; readonly count: number }[]
   /** what other tasks hold */
   cpuHeld: number
   memoryHeldMib: number

@@ -1,0 +1,220 @@
+import type { Entry } from '../../contracts/entry.ts'
+import type { ReadDb } from '../../contracts/storage.ts'
+import { groupRows, groupSpecOf, jobRow, nodeRow, specOf, versionRow, type DrainRow, type JobRow } from '../rows.ts'
+import { demandOf, type Demand } from '../scheduler/demand.ts'
+import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
+import type { FleetImage } from '../scheduler/image.ts'
+import { devicesIn } from '../tasks/load.ts'
+import { groupsOfTasks, idsOnNode, portsAt, portsHeld } from '../tasks/read.ts'
+import { DueTimes } from './due-times.ts'
+import { touchesOf, type PlacedSlice } from './touches.ts'
+
+/** A group by name. */
+export interface GroupKey {
+  job: string
+  group: string
+}
+
+/**
+ * `check`: its tasks changed, which most often asks for nothing; `full`: what is wanted of it changed, or the nodes it is on,
+ * or its time has come.
+ */
+export type Look = 'check' | 'full'
+
+/** Groups looked at without cause, a few now and then: what was missed costs this much at most. */
+const SWEEP_EVERY_MS = 10_000
+const SWEEP_GROUPS = 3
+
+/**
+ * What the controllers would else read anew at each decision: the planner's image of the fleet, and which groups have
+ * something to be decided. Kept by applied entries, each at a cost that follows what it touches; soft, so built again from
+ * the state when a position is missing.
+ */
+export class FleetCache {
+  #image: FleetImage | null = null
+  /** of the last entry that is in it */
+  #position = -1
+  /** priority → groups in the order they came */
+  readonly #queue = new Map<number, Map<string, { key: GroupKey; look: Look }>>()
+  readonly #bandOf = new Map<string, number>()
+  readonly #due = new DueTimes()
+  /** groups that lack room, and what one more task of each takes */
+  readonly #blocked = new Map<string, { key: GroupKey; demands: Demand[] }>()
+  /** groups whose last full look asked for nothing */
+  readonly #quiet = new Set<string>()
+  /** some group asks for a static port, or did */
+  #hasPorts = false
+  #sweptAt: number | null = null
+  #sweptTo = ''
+
+  /** What became of the state; `db` holds it. */
+  apply(db: ReadDb, entries: readonly Entry[]): void {
+    const [first] = entries
+    if (first === undefined || this.#image === null) return
+    if (first.position !== this.#position + 1) return this.#drop()
+    for (const entry of entries) {
+      if (entry.type.startsWith('tw.')) this.#applyOne(db, this.#image, entry)
+      this.#position = entry.position
+    }
+  }
+
+  /** @param position of the last entry in `db` */
+  image(db: ReadDb, position: number): FleetImage {
+    if (this.#image === null) {
+      this.#image = imageOf(db)
+      this.#position = position
+      this.#hasPorts = portsHeld(db).length > 0
+      for (const job of db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name'))
+        for (const group of groupRows(db, job.name)) {
+          const key = { job: job.name, group: group.name }
+          this.#quiet.add(nameOf(key))
+          this.#mark(db, key, 'check')
+        }
+      for (const { node } of openDrains(db)) this.#markNode(db, node)
+    }
+    return this.#image
+  }
+
+  #drop(): void {
+    this.#image = null
+    this.#queue.clear()
+    this.#bandOf.clear()
+    this.#blocked.clear()
+    this.#quiet.clear()
+  }
+
+  #applyOne(db: ReadDb, image: FleetImage, entry: Entry): void {
+    const touches = touchesOf(db, entry)
+    if (touches === null) return this.#drop()
+    for (const key of touches.groups) this.#mark(db, key, touches.look)
+    if (touches.placed !== null) this.#countPlaced(db, image, touches.placed)
+    for (const job of touches.jobs) for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full')
+    const draining = new Set(openDrains(db).map((drain) => drain.node))
+    for (const node of touches.nodes) {
+      const row = nodeRow(db, node)
+      if (row === undefined) image.dropNode(node)
+      else image.setNode(nodeFacts(row, draining.has(node)))
+      this.#markNode(db, node)
+    }
+    if (touches.nodes.length > 0) this.#markSystemJobs(db)
+    // Whoever is to leave last waits for the others there.
+    for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
+    for (const node of [...touches.nodes, ...touches.loads]) this.#readLoad(db, image, node)
+  }
+
+  /** What the tasks of a slice hold beside cpu, memory and disk. */
+  #countPlaced(db: ReadDb, image: FleetImage, { job, group, version, count }: PlacedSlice): void {
+    const spec = versionRow(db, job, version) && groupSpecOf(specOf(db, job, version), group)
+    if (spec === undefined) return
+    const { gpu, ports, ...demand } = demandOf(spec)
+    if (ports.length > 0) this.#hasPorts = true
+    if (gpu !== null) image.countShape({ ...demand, ports, gpu }, count)
+  }
+
+  #markNode(db: ReadDb, node: string): void {
+    for (const key of groupsOfTasks(db, idsOnNode(db, node))) this.#mark(db, key, 'full')
+  }
+
+  /** They want one task for each eligible node. */
+  #markSystemJobs(db: ReadDb): void {
+    for (const { name: job } of db.all<Pick<JobRow, 'name'>>("SELECT name FROM tw_job WHERE kind IN ('system', 'sysbatch')"))
+      for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full')
+  }
+
+  /** Takes the node's load as the state has it, and wakes who lacked what is free there now. */
+  #readLoad(db: ReadDb, image: FleetImage, name: string): void {
+    const node = image.indexOf(name)
+    const load = db.get<{ cpu_milli: number; memory_bytes: number; disk_bytes: number; gpus: string; tasks: number }>(
+      'SELECT cpu_milli, memory_bytes, disk_bytes, gpus, tasks FROM tw_node_load WHERE name = ?',
+      name,
+    )
+    if (node === undefined || load === undefined) return
+    image.holdSum(node, load)
+    if (image.gpuCount[node] !== 0) image.setDevices(node, devicesIn(load))
+    if (this.#hasPorts) image.setPorts(node, portsAt(db, name))
+    for (const [group, { key, demands }] of this.#blocked)
+      if (demands.some((demand) => image.fits(node, demand))) {
+        this.#blocked.delete(group)
+        this.#mark(db, key, 'full')
+      }
+  }
+
+  #mark(db: ReadDb, key: GroupKey, look: Look): void {
+    const name = nameOf(key)
+    if (look === 'full') this.#quiet.delete(name)
+    const marked = this.#queue.get(this.#bandOf.get(name) ?? -1)?.get(name)
+    if (marked?.look === 'full') return
+    const priority = jobRow(db, key.job)?.priority ?? 0
+    const band = this.#queue.get(priority) ?? new Map<string, { key: GroupKey; look: Look }>()
+    this.#queue.set(priority, band)
+    if (marked !== undefined && this.#bandOf.get(name) !== priority) this.#takeOut(name)
+    band.set(name, { key, look })
+    this.#bandOf.set(name, priority)
+  }
+
+  /** Groups to look at now, by priority and then by arrival. They stay until {@link done} or {@link later}. */
+  *groups(db: ReadDb, now: number): Generator<{ key: GroupKey; look: Look; isQuiet: boolean }> {
+    for (const name of this.#due.take(now)) this.#mark(db, keyOf(name), 'full')
+    this.#sweep(db, now)
+    for (const priority of [...this.#queue.keys()].sort((a, b) => b - a))
+      for (const [name, it] of [...(this.#queue.get(priority) ?? [])]) yield { ...it, isQuiet: this.#quiet.has(name) }
+  }
+
+  #sweep(db: ReadDb, now: number): void {
+    if (this.#sweptAt !== null && now - this.#sweptAt < SWEEP_EVERY_MS) return
+    const isFirst = this.#sweptAt === null
+    this.#sweptAt = now
+    if (isFirst) return
+    const rows = db.all<{ job: string; name: string }>(
+      "SELECT job, name FROM tw_group WHERE job || '/' || name > ? ORDER BY job || '/' || name LIMIT ?",
+      this.#sweptTo,
+      SWEEP_GROUPS,
+    )
+    this.#sweptTo = rows.length < SWEEP_GROUPS ? '' : `${rows.at(-1)?.job}/${rows.at(-1)?.name}`
+    for (const { job, name } of rows) this.#mark(db, { job, group: name }, 'full')
+  }
+
+  /** The group asked for nothing; `blocked`: what tasks without a place take. */
+  done(key: GroupKey, wakeAt: number | null, blocked: Demand[], isQuiet: boolean): void {
+    const name = nameOf(key)
+    this.#takeOut(name)
+    this.#due.set(name, wakeAt)
+    if (blocked.length > 0) this.#blocked.set(name, { key, demands: blocked })
+    else this.#blocked.delete(name)
+    if (isQuiet) this.#quiet.add(name)
+  }
+
+  /** What the group asked for is on its way into the log: it is looked at again behind the others of its band. */
+  later(key: GroupKey): void {
+    const name = nameOf(key)
+    const band = this.#queue.get(this.#bandOf.get(name) ?? 0)
+    if (band?.delete(name)) band.set(name, { key, look: 'check' })
+    this.#quiet.delete(name)
+  }
+
+  #takeOut(name: string): void {
+    const priority = this.#bandOf.get(name)
+    this.#bandOf.delete(name)
+    const band = priority === undefined ? undefined : this.#queue.get(priority)
+    band?.delete(name)
+    if (priority !== undefined && band?.size === 0) this.#queue.delete(priority)
+  }
+
+  /** When the next group wants to be looked at though nothing happens. */
+  wakeAt(): number | null {
+    return this.#due.first()
+  }
+}
+
+function openDrains(db: ReadDb): DrainRow[] {
+  return db.all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL')
+}
+
+function nameOf({ job, group }: GroupKey): string {
+  return `${job}/${group}`
+}
+
+function keyOf(name: string): GroupKey {
+  const [job = '', group = ''] = name.split('/')
+  return { job, group }
+}

@@ -1,0 +1,78 @@
+import type { Entry } from '../../contracts/entry.ts'
+import type { ReadDb } from '../../contracts/storage.ts'
+import { groupsOfTasks, nodesOfLoads } from '../tasks/read.ts'
+import { unpackRecords } from '../tasks/records.ts'
+import type { GroupKey, Look } from './fleet-cache.ts'
+
+/** What an entry may have changed. */
+export interface Touches {
+  look: Look
+  groups: GroupKey[]
+  /** jobs with all their groups */
+  jobs: string[]
+  /** nodes that are not what they were */
+  nodes: string[]
+  /** nodes whose load changed */
+  loads: string[]
+  /** what was placed, as far as the referee let it */
+  placed: PlacedSlice | null
+}
+
+export interface PlacedSlice extends GroupKey {
+  version: number
+  count: number
+}
+
+interface Body {
+  job?: string
+  group?: string
+  node?: string
+  nodes?: string[]
+  id?: number
+  ids?: number[]
+  tasks?: { task?: string; node?: string }[]
+  records?: string
+  version?: number
+}
+
+/** Entries no placement depends on: about traffic, and who may join. */
+const NOT_PLACEMENT = /^tw\.(Split|Fault|Service|NodeToken|NodeAdmitted|Loss)/
+/** Their nodes are different ones from then on. */
+const OF_NODES = /^tw\.(Node|Drain|Domain|Maintenance|Profile)/
+
+/** What an entry of tw touches, by what its body names; null: it does not say, so it may be everything. */
+export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
+  const none: Touches = { look: 'full', groups: [], jobs: [], nodes: [], loads: [], placed: null }
+  if (NOT_PLACEMENT.test(entry.type) || entry.type === 'tw.TasksForgotten') return none
+  const body = entry.body as Body
+  const { job, group } = body
+  const own = job !== undefined && group !== undefined ? [{ job, group }] : []
+  if (entry.type === 'tw.TasksPlaced') {
+    const records = body.records === undefined ? [] : unpackRecords(body.records)
+    const loads =
+      body.records === undefined
+        ? (body.tasks ?? []).flatMap((task) => task.node ?? [])
+        : nodesOfLoads(db, [...new Set(records.map((record) => record.node))])
+    const [key] = own
+    const count = body.tasks?.length ?? records.length
+    const placed = key === undefined ? null : { ...key, version: body.version ?? 0, count }
+    return { ...none, look: 'check', groups: own, loads: [...new Set(loads)], placed }
+  }
+  if (entry.type === 'tw.TasksReported') {
+    const groups = new Map((body.tasks ?? []).flatMap((it) => groupOfTask(it.task)).map((key) => [`${key.job}/${key.group}`, key]))
+    return { ...none, look: 'check', groups: [...groups.values()], loads: body.node === undefined ? [] : [body.node] }
+  }
+  if (OF_NODES.test(entry.type)) {
+    const nodes = [...(body.nodes ?? []), ...(body.node === undefined ? [] : [body.node])]
+    return nodes.length === 0 ? null : { ...none, nodes }
+  }
+  const ids = [...(body.ids ?? []), ...(body.id === undefined ? [] : [body.id])]
+  const groups = [...own, ...(job === undefined ? groupsOfTasks(db, ids) : [])]
+  return { ...none, groups, jobs: job !== undefined && group === undefined ? [job] : [] }
+}
+
+/** `web/api[3]` */
+function groupOfTask(task: string | undefined): GroupKey[] {
+  const match = /^([^/]+)\/([^[]+)\[/.exec(task ?? '')
+  return match === null ? [] : [{ job: match[1] ?? '', group: match[2] ?? '' }]
+}

@@ -1,0 +1,51 @@
+import type { NodeReport } from '../../core/contracts/node.ts'
+import { refuse } from '../../core/kernel/errors.ts'
+import { isLater, type NodeBeat, type ReportMark } from '../../core/tw/queries.ts'
+
+/** A beat so fresh that another agent of the same name must be an impostor. */
+const CLAIM_FRESH_MS = 3000
+
+/** What is heard of one node. Ages come from a clock that only goes forward, so a step of the machine's time silences nobody. */
+export class Beat implements NodeBeat {
+  #heardAtMs = performance.now()
+  #last: ReportMark | null = null
+  /** which life of the agent holds the stream */
+  #holder: Pick<ReportMark, 'bootId' | 'instance'> | null = null
+  bootId = ''
+  meshPosition = 0
+
+  get ageMs(): number {
+    return performance.now() - this.#heardAtMs
+  }
+
+  get connected(): boolean {
+    return this.#holder !== null
+  }
+
+  /** An agent opens its stream. Throws TW_NODE_CLAIMED while another one lives. */
+  connect(node: string, life: Pick<ReportMark, 'bootId' | 'instance'>): void {
+    this.#assertFree(node, life)
+    this.#holder = life
+  }
+
+  disconnect(): void {
+    this.#holder = null
+  }
+
+  /** Takes a report in. False: it is late or doubled, and says nothing. Throws TW_NODE_CLAIMED while another agent lives. */
+  hear({ identity: { node, bootId }, instance, seq }: NodeReport): boolean {
+    const mark = { bootId, instance, seq }
+    if (this.#last !== null && bootId === this.#last.bootId && !isLater(this.#last, mark)) return false
+    this.#assertFree(node, mark)
+    this.#last = mark
+    this.#heardAtMs = performance.now()
+    this.bootId = bootId
+    return true
+  }
+
+  #assertFree(node: string, { bootId, instance }: Pick<ReportMark, 'bootId' | 'instance'>): void {
+    const holder = this.#holder
+    if (holder === null || (holder.bootId === bootId && holder.instance === instance) || this.ageMs >= CLAIM_FRESH_MS) return
+    throw refuse('TW_NODE_CLAIMED', `the node ${node} is run by another agent, which was heard ${Math.round(this.ageMs)} ms ago`)
+  }
+}

@@ -1,0 +1,86 @@
+import type { FromServer, NodeReport } from '../../core/contracts/node.ts'
+import type { ReadDb } from '../../core/contracts/storage.ts'
+import { type NodeBeat, type PeerLook, SUSPECT_MS } from '../../core/tw/queries.ts'
+
+/** Peers that are asked about one silent node. */
+const PEERS = 3
+/** What they said so long ago is asked again. */
+const STALE_MS = 5000
+/** Silent nodes asked about in one round: a whole region may fall silent. */
+const ROUND_MAX = 2000
+/** Tries to find a peer in another rack, of all agents that are connected. */
+const DRAWS = 40
+
+export interface PeerLooks {
+  looks: ReadonlyMap<string, PeerLook>
+  /** Asks about who is silent, and forgets who is not any more. */
+  round: () => void
+  /** Takes in where a node is reached, and what it found out about others. */
+  hear: (report: NodeReport) => void
+}
+
+export interface PeerLooksOptions {
+  db: ReadDb
+  beats: ReadonlyMap<string, NodeBeat>
+  /** nodes whose streams are open */
+  connected: () => readonly string[]
+  send: (node: string, message: FromServer) => void
+  /** something new was found out */
+  changed: () => void
+}
+
+/** Lets agents look after silent ones: whether a machine is dead or only our network to it, its peers in other racks know. */
+export function createPeerLooks({ db, beats, connected, send, changed }: PeerLooksOptions): PeerLooks {
+  const looks = new Map<string, PeerLook>()
+  const askedAtMs = new Map<string, number>()
+  const addresses = new Map<string, string>()
+  const rackOf = (node: string): string => db.get<{ rack: string }>('SELECT rack FROM tw_node WHERE name = ?', node)?.rack ?? ''
+
+  /** So many peers, those in other racks first. */
+  const peersOf = (node: string, speaking: readonly string[]): string[] => {
+    const rack = rackOf(node)
+    const near: string[] = []
+    const far = new Set<string>()
+    for (let i = 0; i < Math.min(DRAWS, speaking.length * 4) && far.size < PEERS; i += 1) {
+      const peer = speaking[Math.floor(Math.random() * speaking.length)] as string
+      if (peer === node || (beats.get(peer)?.ageMs ?? SUSPECT_MS) >= SUSPECT_MS) continue
+      if (rackOf(peer) === rack) near.push(peer)
+      else far.add(peer)
+    }
+    return [...new Set([...far, ...near])].slice(0, PEERS)
+  }
+
+  return {
+    looks,
+    round: () => {
+      const now = performance.now()
+      for (const node of looks.keys()) {
+        if ((beats.get(node)?.ageMs ?? SUSPECT_MS) >= SUSPECT_MS) continue
+        looks.delete(node)
+        askedAtMs.delete(node)
+      }
+      let speaking: readonly string[] | null = null
+      let asked = 0
+      for (const [node, { ageMs }] of beats) {
+        if (ageMs < SUSPECT_MS || asked >= ROUND_MAX) continue
+        const address = addresses.get(node)
+        if (address === undefined || now - (askedAtMs.get(node) ?? -STALE_MS) < STALE_MS) continue
+        speaking ??= connected()
+        const peers = peersOf(node, speaking)
+        askedAtMs.set(node, now)
+        asked += 1
+        looks.set(node, { asked: peers.length, reached: 0, failed: 0 })
+        for (const peer of peers) send(peer, { kind: 'look', node, address })
+      }
+    },
+    hear: ({ identity, reach, looks: found = [] }) => {
+      if (reach) addresses.set(identity.node, reach)
+      for (const { node, isReached } of found) {
+        const look = looks.get(node)
+        if (look === undefined) continue
+        looks.set(node, { ...look, reached: look.reached + (isReached ? 1 : 0), failed: look.failed + (isReached ? 0 : 1) })
+        changed()
+      }
+    },
+  }
+}

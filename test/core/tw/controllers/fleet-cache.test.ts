@@ -1,0 +1,224 @@
+import { describe, expect, test } from 'vitest'
+import { FleetCache } from '../../../../src/core/tw/controllers/fleet-cache.ts'
+import { reconciler } from '../../../../src/core/tw/controllers/reconciler.ts'
+import { tasksReported } from '../../../../src/core/tw/entries/tasks.ts'
+import { jobRun, jobScale, jobStop, nodeCordon, nodeJoin, nodeUncordon } from '../../../../src/core/tw/operations.ts'
+import { nodeLost, nodeReturned, nodeSet } from '../../../../src/core/tw/entries/nodes.ts'
+import { taskName, type TaskRow } from '../../../../src/core/tw/rows.ts'
+import { imageOf } from '../../../../src/core/tw/scheduler/fleet.ts'
+import { twSystem } from '../../../../src/core/tw/system.ts'
+import { newState, type TestState } from '../../../support/state.ts'
+
+const MIB = 1_048_576
+
+/** A state whose reconciler works as the server's does: from a cache that is told each entry. */
+function cached() {
+  const state = newState([twSystem])
+  const cache = new FleetCache()
+  let told = 0
+  /** Entries of the reconciler until it asks for nothing more. */
+  const settle = (): string[] => {
+    const types: string[] = []
+    for (let round = 0; round < 100; round += 1) {
+      cache.apply(state.db, state.entries.slice(told))
+      told = state.entries.length
+      const { entries } = reconciler.decide(state.db, state.now(), { beats: new Map(), cache, position: () => told })
+      if (entries.length === 0) return types
+      types.push(...entries.map((entry) => entry.type))
+      state.append(entries, 'controller:tw.reconcile')
+    }
+    throw new Error('the reconciler does not come to rest')
+  }
+  const image = () => cache.image(state.db, told)
+  return { state, cache, settle, image }
+}
+
+const join = (state: TestState, node: string, more: Record<string, unknown> = {}): void => {
+  const place = { region: 'eu', zone: 'a', rack: 'r', address: `10.0.0.${node.slice(1)}` }
+  const identity = { node, bootId: node, pid: 1, ...place, cpuMilli: 300, memoryBytes: 300 * MIB, attributes: {}, ...more }
+  state.run(nodeJoin, { identity })
+}
+const run = (
+  state: TestState,
+  job: string,
+  count: number,
+  more: Record<string, unknown> = {},
+  group: Record<string, unknown> = {},
+): void => {
+  const main = { command: 'x', resources: { cpu: '100m', memory: '64MiB' } }
+  state.run(jobRun, { spec: { job, ...more, groups: { api: { count, availability: { max_surge: 0 }, ...group, main } } } })
+}
+const live = (state: TestState, job: string): string[] =>
+  state.db
+    .all<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND is_terminal = 0 ORDER BY idx', job)
+    .map((task) => `${taskName(task)} ${task.node}`)
+const end = (state: TestState, job: string, index: number): void => {
+  const task = state.db.get<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND idx = ? AND is_terminal = 0', job, index) as TaskRow
+  const rest = { incarnation: task.incarnation, health: 'none' as const, pid: null, ports: {}, reason: '', restarts: 0, startedAt: 1 }
+  state.append([
+    tasksReported.of({ node: task.node, bootId: 'b', tasks: [{ id: task.id, task: taskName(task), state: 'stopped', ...rest }] }),
+  ])
+}
+
+describe('a blocked group is woken', () => {
+  /** One full node, and a group that waits. */
+  const blocked = (group: Record<string, unknown> = {}) => {
+    const it = cached()
+    join(it.state, 'n1')
+    run(it.state, 'big', 3)
+    it.settle()
+    run(it.state, 'late', 1, {}, group)
+    it.settle()
+    expect(live(it.state, 'late')).toEqual([])
+    return it
+  }
+
+  test('when a task of another job ends', () => {
+    const { state, settle } = blocked()
+    state.run(jobStop, { job: 'big' })
+    settle()
+    expect(live(state, 'late'), 'not before its process is gone').toEqual([])
+    end(state, 'big', 1)
+    settle()
+    expect(live(state, 'late')).toEqual(['late/api[0] n1'])
+  })
+
+  test('when another job is scaled down', () => {
+    const { state, settle } = blocked()
+    state.run(jobScale, { job: 'big', count: 2 })
+    settle()
+    end(state, 'big', 2)
+    settle()
+    expect(live(state, 'late')).toEqual(['late/api[0] n1'])
+  })
+
+  test('when a node joins', () => {
+    const { state, settle } = blocked()
+    join(state, 'n2')
+    settle()
+    expect(live(state, 'late')).toEqual(['late/api[0] n2'])
+  })
+
+  test('when a node grows', () => {
+    const { state, settle } = blocked()
+    join(state, 'n1', { cpuMilli: 400, memoryBytes: 400 * MIB })
+    settle()
+    expect(live(state, 'late')).toEqual(['late/api[0] n1'])
+  })
+
+  test('when a node is uncordoned, and when a lost one returns', () => {
+    const { state, settle } = cached()
+    join(state, 'n1')
+    join(state, 'n2')
+    state.run(nodeCordon, { node: 'n1' })
+    state.append([nodeLost.of({ node: 'n2', silentMs: 1 })])
+    run(state, 'web', 4)
+    settle()
+    expect(live(state, 'web')).toEqual([])
+    state.run(nodeUncordon, { node: 'n1' })
+    settle()
+    expect(live(state, 'web').length).toBe(3)
+    state.append([nodeReturned.of({ node: 'n2' })])
+    settle()
+    expect(live(state, 'web').length).toBe(4)
+  })
+
+  test('when a node gets the label it asks for', () => {
+    const { state, settle } = cached()
+    join(state, 'n1')
+    run(state, 'web', 1, {}, { constraints: ['node.meta.tier = gold'] })
+    settle()
+    expect(live(state, 'web')).toEqual([])
+    state.append([nodeSet.of({ node: 'n1', labels: { tier: 'gold' }, reason: '' })])
+    settle()
+    expect(live(state, 'web')).toEqual(['web/api[0] n1'])
+  })
+
+  test('when the static port it asks for is given back', () => {
+    const { state, settle } = cached()
+    join(state, 'n1')
+    const port = { network: { ports: { http: { static: 80 } } } }
+    run(state, 'web', 1, {}, port)
+    settle()
+    run(state, 'late', 1, {}, port)
+    settle()
+    expect(live(state, 'late')).toEqual([])
+    state.run(jobStop, { job: 'web' })
+    settle()
+    end(state, 'web', 0)
+    settle()
+    expect(live(state, 'late')).toEqual(['late/api[0] n1'])
+  })
+
+  test('by priority first, and only as far as there is room', () => {
+    const { state, settle } = blocked()
+    run(state, 'first', 1, { priority: 90 })
+    settle()
+    state.run(jobScale, { job: 'big', count: 2 })
+    settle()
+    end(state, 'big', 2)
+    settle()
+    expect([live(state, 'first'), live(state, 'late')]).toEqual([['first/api[0] n1'], []])
+  })
+})
+
+test('one huge job does not keep a small one of its priority waiting', () => {
+  const { state, settle, cache } = cached()
+  for (let i = 1; i <= 3; i += 1) join(state, `n${i}`, { cpuMilli: 1_000_000, memoryBytes: 1_000_000 * MIB })
+  settle()
+  run(state, 'huge', 12_000)
+  run(state, 'small', 1)
+  const { entries } = reconciler.decide(state.db, state.now(), {
+    beats: new Map(),
+    cache: told(state, cache),
+    position: () => state.entries.length,
+  })
+  expect(entries.map((entry) => (entry.body as { job: string }).job)).toContain('small')
+  expect(entries.reduce((sum, entry) => sum + ((entry.body as { count?: number }).count ?? 1), 0)).toBe(1001)
+})
+
+function told(state: TestState, cache: FleetCache): FleetCache {
+  cache.apply(state.db, state.entries.slice(state.entries.findIndex((entry) => entry.type === 'tw.JobSubmitted')))
+  return cache
+}
+
+test('what is kept beside the state is what would be made of it anew, and a missing position makes it anew', () => {
+  const { state, settle, cache, image } = cached()
+  for (let i = 1; i <= 4; i += 1) join(state, `n${i}`)
+  run(state, 'web', 6)
+  settle()
+  end(state, 'web', 3)
+  state.append([nodeLost.of({ node: 'n2', silentMs: 1 })])
+  state.run(nodeCordon, { node: 'n3' })
+  settle()
+  const facts = (it: ReturnType<typeof image>) =>
+    [...it.order].map((node) => [it.names[node], it.cpuFree[node], it.memoryFree[node], it.tasks[node], it.closedOf(node)])
+  expect(facts(image())).toEqual(facts(imageOf(state.db)))
+  const before = image()
+  cache.apply(state.db, [{ position: state.entries.length + 7, type: 'tw.JobStopped', v: 1, at: 0, actor: 'x', body: { job: 'web' } }])
+  expect(cache.image(state.db, state.entries.length + 7)).not.toBe(before)
+})
+
+test('a group that has what it wants is not looked at again when its tasks report', () => {
+  const { state, settle } = cached()
+  for (let i = 1; i <= 4; i += 1) join(state, `n${i}`)
+  run(state, 'web', 6)
+  expect(settle()).toEqual(['tw.TasksPlaced'])
+  const reads = countReads(state)
+  const task = state.db.get<TaskRow>('SELECT * FROM tw_task WHERE id = 1') as TaskRow
+  const rest = { incarnation: 1, health: 'none' as const, pid: 7, ports: {}, reason: '', restarts: 0, startedAt: 1 }
+  state.append([tasksReported.of({ node: task.node, bootId: 'b', tasks: [{ id: 1, task: taskName(task), state: 'running', ...rest }] })])
+  reads.length = 0
+  expect(settle()).toEqual([])
+  expect(reads.filter((sql) => sql.includes('FROM tw_task'))).toEqual([])
+})
+
+function countReads(state: TestState): string[] {
+  const reads: string[] = []
+  const { all } = state.db
+  state.db.all = (sql, ...params) => {
+    reads.push(sql)
+    return all(sql, ...params)
+  }
+  return reads
+}
