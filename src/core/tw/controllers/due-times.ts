@@ -13,6 +13,11 @@ export class DueTimes {
     }
   }
 
+  /** At this time, unless the key wants to be looked at before; null: whenever it wanted. */
+  atLatest(key: string, at: number | null): void {
+    if (at !== null && at < (this.#times.get(key) ?? Infinity)) this.set(key, at)
+  }
+
   /** The earliest time; null: nobody wants anything. */
   first(): number | null {
     for (;;) {

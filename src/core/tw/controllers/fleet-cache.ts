@@ -5,6 +5,7 @@ import { demandOf, type Demand } from '../scheduler/demand.ts'
 import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { devicesIn } from '../tasks/load.ts'
+import { tallyOf } from '../tasks/tally.ts'
 import { groupsOfTasks, idsOnNode, portsAt, portsHeld } from '../tasks/read.ts'
 import { DueTimes } from './due-times.ts'
 import { touchesOf, type PlacedSlice } from './touches.ts'
@@ -67,8 +68,10 @@ export class FleetCache {
       for (const job of db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name'))
         for (const group of groupRows(db, job.name)) {
           const key = { job: job.name, group: group.name }
-          this.#quiet.add(nameOf(key))
-          this.#mark(db, key, 'check')
+          // Of those that do not serve yet it is not known here since when.
+          const isReady = tallyOf(db, job.name, group.name).every((tally) => tally.ready === tally.active)
+          if (isReady) this.#quiet.add(nameOf(key))
+          this.#mark(db, key, isReady ? 'check' : 'full')
         }
       for (const { node } of openDrains(db)) this.#markNode(db, node)
     }
@@ -182,6 +185,15 @@ export class FleetCache {
     if (blocked.length > 0) this.#blocked.set(name, { key, demands: blocked })
     else this.#blocked.delete(name)
     if (isQuiet) this.#quiet.add(name)
+  }
+
+  /** By its counts alone the group asks for nothing; `deadline`: of the tasks that do not serve yet, if those are new. */
+  settled(key: GroupKey, deadline: number | null): void {
+    const name = nameOf(key)
+    this.#takeOut(name)
+    this.#due.atLatest(name, deadline)
+    this.#blocked.delete(name)
+    this.#quiet.add(name)
   }
 
   /** What the group asked for is on its way into the log: it is looked at again behind the others of its band. */
