@@ -97,7 +97,7 @@ export class Hub {
     this.#links.clear()
   }
 
-  soft(): Required<TwSoft> {
+  soft(): TwSoft {
     return { beats: this.#beats, looks: this.#peers.looks, cache: this.#cache, position: () => this.#server.applied }
   }
 

@@ -228,8 +228,8 @@ export class SimServer {
 
   /** What it keeps beside the state spares a controller to look at everything, and hides nothing from it. */
   #lookAgain(controller: Controller<TwSoft>): void {
-    const { beats, looks } = this.hub.soft()
-    const { entries } = controller.decide(this.db, this.now(), { beats, looks })
+    const { cache: _, ...soft } = this.hub.soft()
+    const { entries } = controller.decide(this.db, this.now(), soft)
     // Whom it may take room from changes with every task of theirs: that is looked at by turns, and may wait.
     const missed = entries.find(({ body }) => !JSON.stringify(body).includes('"cause":"preempt"'))
     if (missed !== undefined)

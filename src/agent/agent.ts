@@ -170,6 +170,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const control: Server = await serveControl({
     socket: paths.socket,
     tasks: paths.tasks,
+    runs: join(paths.tasks, '..', 'runs'),
     supervisor,
     status: () => ({ ...report(), server: link.isConnected, lastAnswerAt: link.lastAnswerAt, log: paths.log, isHalted: faults.isHalted }),
     stopAll: async () => {

@@ -5,6 +5,7 @@ import { runSession } from './exec/session.ts'
 import { MusterError, refuse } from '../core/kernel/errors.ts'
 import { readLogs, type LogQuery } from './log-reader.ts'
 import { runBeside } from './run-beside.ts'
+import { runOnce } from './run-once.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { Task } from './task.ts'
 
@@ -12,6 +13,8 @@ import type { Task } from './task.ts'
 export interface ControlHost {
   socket: string
   tasks: string
+  /** what was run on the node, one file a run */
+  runs: string
   supervisor: Supervisor
   status: () => unknown
   /** stops tasks, faults and proxy; the agent itself stays until it is told to end */
@@ -21,8 +24,8 @@ export interface ControlHost {
 /**
  * The agent's own HTTP API on a Unix socket (0600), for the CLI on this machine and for the server:
  * `GET /status`, `GET /logs?task=&stream=&n=&since=&grep=&follow=1` (NDJSON), `GET /exec?task=`, `POST /stop-all`,
- * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`, `POST /task/ID/run` (`run-beside.ts`), `POST /run?task=&word=&size=` (`exec/session.ts`).
- * Errors have the form of every error of muster: `{error: {code, message, …}}`.
+ * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`, `POST /task/ID/run` (`run-beside.ts`), `POST /run?task=&word=&size=` (`exec/session.ts`),
+ * `POST /run/KEY` (`run-once.ts`). Errors have the form of every error of muster: `{error: {code, message, …}}`.
  */
 export async function serveControl(host: ControlHost): Promise<Server> {
   mkdirSync(dirname(host.socket), { recursive: true, mode: 0o700 })
@@ -58,6 +61,8 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
       throw refuse('UNAVAILABLE', `${task.desired.task} has no process now.`)
     return send(response, 200, task.report())
   }
+  const run = /^POST \/run\/([^/]+)$/.exec(route)
+  if (run) return runOnce(host.runs, run[1] ?? '', incoming, response)
   switch (route) {
     case 'GET /status':
       return send(response, 200, host.status())

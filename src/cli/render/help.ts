@@ -41,8 +41,11 @@ export interface FlagInfo {
 export const TOPICS: Record<string, string> = {
   tw: 'run containers on the fleet: jobs, tasks, nodes',
   'tw job': 'run, scale, stop and look back at jobs',
+  'tw maintenance': 'planned work on nodes: windows, drains, what is overdue',
   'tw node': 'the machines',
   'tw import': 'take over files of other tools',
+  'tw entitlement': 'what owners are guaranteed',
+  'tw quota': 'what owners may take at most',
   'tw mesh': 'how requests are spread over tasks and versions',
   'tw mesh split': 'shares of versions',
   'tw op': 'planned stops of tasks: what waits, for what, and who may go first',

@@ -1,4 +1,4 @@
-import type { ArmStatus, JobStatus } from '../../core/tw/queries.ts'
+import type { ArmStatus, JobStatus, RecurringView } from '../../core/tw/queries.ts'
 import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
@@ -52,6 +52,7 @@ export interface JobShown {
   release: string | null
   blocked: readonly { group: string; version: number; tasks: readonly string[]; code: string; why: string }[]
   waiting: readonly string[]
+  recurring: RecurringView | null
 }
 
 export function renderJob(view: View, data: JobShown): string {
@@ -64,23 +65,75 @@ export function renderJob(view: View, data: JobShown): string {
     ['services', status.groups.flatMap((group) => group.service ?? []).join(', ') || null],
     ['owner', status.owner],
   ])
-  const parts = [head, '', renderArms(view, status)]
+  const parts = [head, '', data.recurring === null ? renderArms(view, status) : renderRecurring(view, data.recurring)]
   const remarks = [...data.blocked.map((it) => mark(view, 'warn', `${it.tasks.join(', ')}: ${it.why} (${it.code})`)), ...data.waiting]
   if (remarks.length > 0) parts.push('', ...remarks)
   return parts.join('\n')
 }
 
-export function renderHistory(
-  view: View,
-  versions: readonly { version: number; release: string | null; reason: string; author: string; atMs: number; isCurrent: boolean }[],
-): string {
-  return table(view, versions, [
+/** Minute of a due time, in UTC: `2026-11-29 03:00Z`. */
+export function dueText(atMs: number): string {
+  return `${new Date(atMs).toISOString().replace('T', ' ').slice(0, 16)}Z`
+}
+
+/** The clock of a job and its latest runs. */
+function renderRecurring(view: View, it: RecurringView): string {
+  const head = fields(view, [
+    ['runs', it.isPaused ? mark(view, 'off', 'paused') : it.isPeriodic ? 'by the clock' : 'by dispatch'],
+    ['next', it.nextMs.map(dueText).join(', ') || null],
+    ['queued', it.queuedMs === null ? null : `due at ${dueText(it.queuedMs)}`],
+    ['note', it.note],
+  ])
+  const runs = table(
+    view,
+    it.runs,
+    [
+      { title: 'run', cell: (run) => run.run },
+      { title: 'cause', cell: (run) => run.cause },
+      { title: 'due', cell: (run) => (run.dueMs === null ? '-' : dueText(run.dueMs)) },
+      { title: 'started', cell: (run) => new Date(run.startedMs).toISOString().replace('T', ' ').slice(0, 19) },
+      {
+        title: 'outcome',
+        cell: (run) =>
+          run.outcome === null
+            ? mark(view, 'warn', 'goes on')
+            : mark(view, run.outcome === 'complete' ? 'ok' : run.outcome === 'failed' ? 'bad' : 'off', run.outcome),
+      },
+      {
+        title: 'given',
+        cell: (run) =>
+          Object.entries(run.meta)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(' ') || '-',
+        canShrink: true,
+      },
+      { title: 'reason', cell: (run) => run.reason, canShrink: true },
+    ],
+    'No run yet.',
+  )
+  return `${head}\n\n${runs}`
+}
+
+export interface JobVersion {
+  version: number
+  release: string | null
+  reason: string
+  author: string
+  atMs: number
+  isCurrent: boolean
+  changes: readonly DocumentChange[] | null
+}
+
+export function renderHistory(view: View, versions: readonly JobVersion[]): string {
+  const list = table(view, versions, [
     { title: 'version', cell: (it) => `v${it.version}${it.isCurrent ? ' ←' : ''}` },
     { title: 'release', cell: (it) => it.release },
     { title: 'author', cell: (it) => it.author },
     { title: 'time', cell: (it) => new Date(it.atMs).toISOString().replace('T', ' ').slice(0, 19) },
     { title: 'reason', cell: (it) => it.reason, canShrink: true },
   ])
+  const diffs = versions.flatMap(({ version, changes }) => (changes === null ? [] : ['', `v${version}`, renderChanges(view, changes)]))
+  return [list, ...diffs].join('\n')
 }
 
 export interface DocumentChange {

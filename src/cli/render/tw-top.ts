@@ -4,13 +4,13 @@ import { mergeCells } from '../../core/tw/views/fleet-cells.ts'
 import type { View } from '../terminal.ts'
 import { mark, paint, type Color } from './style.ts'
 import { table } from './table.ts'
-import { count, truncate } from './text.ts'
+import { count, plain, textWidth, truncate, wrap } from './text.ts'
 import { ago, cpuText } from './tw-words.ts'
 
 /** Pieces of `tw top`, which the screen and its plain twin share. */
 
 const LABEL = 10
-const BAR = 24
+const BAR = 16
 
 /** Parts per million of the fullest dimension. */
 export function reservedPpm(cell: Pick<FleetCell, 'cpuMilli' | 'cpuReserved' | 'memoryBytes' | 'memoryReserved'>): number {
@@ -165,7 +165,7 @@ export function hotTable(view: View, hot: FleetSummary['hot']): string[] {
   ).split('\n')
 }
 
-/** What is pending and why, then what goes on; a line each, at most `max`. */
+/** What is pending and why, then what goes on; at most `max` lines, broken between words where the view has a width. */
 export function concernLines(view: View, summary: FleetSummary, max: number): string[] {
   const pending = summary.pending.map(({ group, count: n, code, why }) => {
     const text = `${group}: ${count(n, 'task')} pending${code === null ? '' : ` (${code})`}`
@@ -174,9 +174,23 @@ export function concernLines(view: View, summary: FleetSummary, max: number): st
   const doing = summary.doing.map(({ kind, target, text, sinceMs }) =>
     mark(view, 'busy', `${kind} of ${target} for ${ago(sinceMs, summary.nowMs)}: ${text}`),
   )
-  const lines = [...pending, ...doing]
-  if (lines.length <= max) return lines
-  return [...lines.slice(0, Math.max(0, max - 1)), paint(view, 'dim', `… and ${lines.length - max + 1} more`)]
+  const blocks = [...pending, ...doing].map((text) => (view.width === null ? [text] : indented(text, view.width)))
+  const lines: string[] = []
+  for (const [i, block] of blocks.entries()) {
+    const isLast = i === blocks.length - 1
+    if (lines.length + block.length > max - (isLast ? 0 : 1)) {
+      const rest = blocks.length - i
+      return [...lines, rest === 1 ? (block[0] ?? '') : paint(view, 'dim', `… and ${rest} more`)]
+    }
+    lines.push(...block)
+  }
+  return lines
+}
+
+/** In lines of the width, the ones behind the first set in by two; a coloured text that needs several loses its colours. */
+function indented(text: string, width: number): string[] {
+  if (textWidth(text) <= width) return [text]
+  return wrap(plain(text), width - 2).map((line, i) => (i === 0 ? line : `  ${line}`))
 }
 
 /** The plain twin: everything of one picture. */

@@ -1,5 +1,6 @@
 /** What can be asked of tw. Each operation is defined beside its kind in `operations/`. */
 import type { Operation } from '../contracts/operation.ts'
+import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
@@ -7,11 +8,14 @@ import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
 import { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } from './operations/nodes.ts'
 import { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
+import { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 import { explain, ps, taskShow } from './operations/task-reads.ts'
+import { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
+export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
 export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
@@ -19,7 +23,9 @@ export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 export { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
 export { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } from './operations/nodes.ts'
 export { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
+export { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 export { explain, ps, taskShow } from './operations/task-reads.ts'
+export { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
@@ -29,6 +35,12 @@ export const TW_OPERATIONS = [
   jobStop,
   jobScale,
   jobRevert,
+  jobDispatch,
+  jobForcePeriodic,
+  jobPause,
+  jobResume,
+  jobRetry,
+  jobPurge,
   jobList,
   jobShow,
   jobHistory,
@@ -37,6 +49,10 @@ export const TW_OPERATIONS = [
   jobVersionPut,
   updateSet,
   fleetSummaryQuery,
+  entitlementSetCommand,
+  quotaSet,
+  entitlementList,
+  entitlementShow,
   ps,
   explain,
   taskShow,
@@ -44,6 +60,11 @@ export const TW_OPERATIONS = [
   taskRestart,
   taskSignal,
   taskExec,
+  maintenanceAbort,
+  maintenanceCreate,
+  maintenanceExtend,
+  maintenanceList,
+  maintenanceShow,
   opList,
   opShow,
   opAllow,

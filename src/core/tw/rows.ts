@@ -33,6 +33,8 @@ export interface GroupRow {
   name: string
   count: number
   rejected_at: number | null
+  /** `tw job retry`: failures up to here are forgiven */
+  retried_at: number | null
 }
 
 export type Arm = 'primary' | 'canary'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseCron } from '../kernel/cron.ts'
 import { parseCpu, parseDuration, parseShare, parseSize } from '../kernel/units.ts'
 import { parseConstraint } from './constraint.ts'
 import type { ConsentSpec, SpreadSpec } from './job-spec.ts'
@@ -53,7 +54,14 @@ const command = z
   .transform((value) => (typeof value === 'string' ? ['/bin/sh', '-c', value] : value))
 
 const metaKey = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a key of --meta has letters, digits and _')
-const cron = z.string()
+const cron = z.union([z.string(), z.array(z.string()).min(1)]).transform((value, ctx): string[] => {
+  const lines = typeof value === 'string' ? [value] : value
+  for (const line of lines) {
+    const problem = parseCron(line)
+    if (typeof problem === 'string') ctx.addIssue({ code: 'custom', message: problem })
+  }
+  return lines
+})
 
 const probe = z
   .strictObject({
@@ -241,8 +249,8 @@ const group = z.strictObject({
     .prefault({}),
   restart: z
     .strictObject({
-      attempts: z.int().min(0).prefault(2),
-      interval: duration.prefault('30m'),
+      attempts: z.int().min(0).optional(),
+      interval: duration.optional(),
       delay: duration.prefault('15s'),
       mode: z.enum(['fail', 'delay']).prefault('fail'),
     })
@@ -271,8 +279,11 @@ export const jobFileSchema = z.strictObject({
   entitlement: name.optional(),
   periodic: z
     .strictObject({
-      cron: z.union([cron, z.array(cron).min(1)]).transform((value) => (typeof value === 'string' ? [value] : value)),
-      zone: z.string().min(1).prefault('UTC'),
+      cron,
+      zone: z
+        .string()
+        .regex(/^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+){0,2}$/, 'a zone is written like Europe/Berlin')
+        .prefault('UTC'),
       overlap: z.enum(['skip', 'queue', 'replace']).prefault('skip'),
     })
     .optional(),

@@ -1,3 +1,4 @@
+import type { ZoneTable } from '../kernel/zone.ts'
 import type { FleetCache } from './controllers/fleet-cache.ts'
 
 /** What the server measured of a node's agent; it is lost with the server, never logged. */
@@ -25,6 +26,8 @@ export interface PeerLook {
 export interface TwSoft {
   /** of every node that the state knows */
   beats: ReadonlyMap<string, NodeBeat>
+  /** the table of a time zone, from the server's one source; null: there is no such zone */
+  zoneOf?: (zone: string) => ZoneTable | null
   /** of nodes that are suspect */
   looks?: ReadonlyMap<string, PeerLook>
   /** what the server keeps of the state beside it, and the position of the last entry in the state */

@@ -1,8 +1,12 @@
 import type { System } from '../contracts/controller.ts'
 import { drainer } from './controllers/drainer.ts'
+import { finishedController } from './controllers/finished.ts'
 import { janitor } from './controllers/janitor.ts'
 import { livenessController } from './controllers/liveness.ts'
+import { maintainer } from './controllers/maintainer.ts'
+import { perNodeController } from './controllers/per-node.ts'
 import { reconciler } from './controllers/reconciler.ts'
+import { runsController } from './controllers/runs.ts'
 import { splitController } from './controllers/split-applied.ts'
 import { TW_ENTRIES } from './machine.ts'
 import { TW_OPERATIONS } from './operations.ts'
@@ -14,5 +18,15 @@ export const twSystem: System = {
   tables: TW_TABLES,
   entries: TW_ENTRIES,
   operations: TW_OPERATIONS,
-  controllers: [livenessController, reconciler, drainer, splitController, janitor],
+  controllers: [
+    perNodeController,
+    runsController,
+    livenessController,
+    reconciler,
+    drainer,
+    maintainer,
+    splitController,
+    janitor,
+    finishedController,
+  ],
 }

@@ -1,3 +1,6 @@
+import { MAINTENANCE_TABLES } from './maintenance/rows.ts'
+import { DOMAIN_TABLES } from './entitlements/domains.ts'
+import { ENTITLEMENT_TABLES } from './entitlements/tables.ts'
 import { NODE_TABLES } from './nodes/tables.ts'
 import { OP_TABLES } from './ops/op-row.ts'
 import { TASK_TABLES } from './tasks/tables.ts'
@@ -18,7 +21,7 @@ export const TW_TABLES: readonly string[] = [
     reason TEXT NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (job, version)
   ) WITHOUT ROWID`,
   `CREATE TABLE tw_group (
-    job TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL, rejected_at INTEGER, PRIMARY KEY (job, name)
+    job TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL, rejected_at INTEGER, retried_at INTEGER, PRIMARY KEY (job, name)
   ) WITHOUT ROWID`,
   `CREATE TABLE tw_arm (
     job TEXT NOT NULL, grp TEXT NOT NULL, arm TEXT NOT NULL, version INTEGER NOT NULL, count INTEGER NOT NULL,
@@ -41,6 +44,18 @@ export const TW_TABLES: readonly string[] = [
     position INTEGER NOT NULL, job TEXT NOT NULL, grp TEXT NOT NULL, version INTEGER NOT NULL, idx INTEGER NOT NULL,
     node TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (position, idx)
   ) WITHOUT ROWID`,
+  `CREATE TABLE tw_recurring (
+    job TEXT PRIMARY KEY, is_periodic INTEGER NOT NULL, is_paused INTEGER NOT NULL, after_at INTEGER NOT NULL, due TEXT NOT NULL,
+    next_at INTEGER, queued_at INTEGER, note TEXT
+  ) WITHOUT ROWID`,
+  `CREATE INDEX tw_recurring_by_next ON tw_recurring (next_at) WHERE is_periodic = 1`,
+  `CREATE TABLE tw_run (
+    job TEXT NOT NULL, n INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, cause TEXT NOT NULL, due_at INTEGER, token TEXT,
+    meta TEXT NOT NULL, author TEXT NOT NULL, position INTEGER NOT NULL, started_at INTEGER NOT NULL, finished_at INTEGER, outcome TEXT,
+    reason TEXT NOT NULL, is_dirty INTEGER NOT NULL, PRIMARY KEY (job, n)
+  ) WITHOUT ROWID`,
+  `CREATE UNIQUE INDEX tw_run_by_name ON tw_run (name)`,
+  `CREATE INDEX tw_run_active ON tw_run (is_dirty, job, n) WHERE finished_at IS NULL`,
   `CREATE TABLE tw_mesh_service (
     name TEXT PRIMARY KEY, job TEXT NOT NULL, grp TEXT NOT NULL, port TEXT NOT NULL, protocol TEXT NOT NULL,
     request_timeout_ms INTEGER NOT NULL, retries_max INTEGER NOT NULL
@@ -53,5 +68,8 @@ export const TW_TABLES: readonly string[] = [
     id TEXT PRIMARY KEY, service TEXT NOT NULL, body TEXT NOT NULL, until_ms INTEGER NOT NULL
   ) WITHOUT ROWID`,
   ...OP_TABLES,
+  ...MAINTENANCE_TABLES,
+  ...ENTITLEMENT_TABLES,
+  ...DOMAIN_TABLES,
   ...TALLY_TABLES,
 ]

@@ -1,19 +1,23 @@
 import { FleetCache } from '../../core/tw/controllers/fleet-cache.ts'
 import { nodeToken } from '../../core/tw/operations.ts'
 import type { OpView, TwSoft } from '../../core/tw/queries.ts'
+import type { ZoneTable } from '../../core/kernel/zone.ts'
 import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
+import { isZone, schedulingZone } from '../zones.ts'
 import type { AgentHub } from './agents.ts'
 import { textOf } from '../../platform/streams.ts'
 import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { createConsentLoop, type ConsentLoop } from './consent.ts'
 import { execRoutes } from './exec.ts'
+import { createMaintainAdapter } from './maintain.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
 export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNullable<Wiring['plannedActions']>[string]): Wiring {
   const cache = new FleetCache()
-  const soft = (): TwSoft => ({ beats: hub.beats, looks: hub.looks, cache, position: () => host.position() - 1 })
+  const zoneOf = (zone: string): ZoneTable | null => (isZone(zone) ? schedulingZone(zone, host.now()) : null)
+  const soft = (): TwSoft => ({ beats: hub.beats, looks: hub.looks, zoneOf, cache, position: () => host.position() - 1 })
   const unlisten = host.onEntries((entries) => cache.apply(host.db, entries))
   const consent = createConsentLoop(host)
   return {
@@ -31,6 +35,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
         return { task: place.task, node: place.node }
       },
     },
+    effects: { 'tw.maintain': createMaintainAdapter(host) },
     answered: {
       'tw.op.list': (_input, { ops }: { ops: OpView[] }) => ops.forEach((op) => nameTrouble(op, consent)),
       'tw.op.show': (_input, op: OpView) => nameTrouble(op, consent),

@@ -1,5 +1,5 @@
-import { Box, Text, useInput, useWindowSize } from 'ink'
-import { useEffect, useReducer, useRef, useState } from 'react'
+import { Box, Text, useInput, useWindowSize, type Key } from 'ink'
+import { useCallback, useEffect, useReducer, useRef, useState } from 'react'
 import type { ReactElement } from 'react'
 import type { FleetNews } from '../../cli/follow/fleet.ts'
 import { ageText, capacityLines, concernLines, HEAT_LEGEND, heatLines, totalLines } from '../../cli/render/tw-top.ts'
@@ -68,16 +68,19 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
   const opened = useRef<Target | null>(null)
   opened.current = level.kind === 'opened' ? level.target : null
 
-  const fill = (target: Target): void => {
-    source.open(target).then(
-      (it) =>
-        setStack((now) => {
-          const last = now.at(-1)
-          return last?.kind === 'opened' && last.target === target ? [...now.slice(0, -1), { ...last, opened: it }] : now
-        }),
-      (error: Error) => setNotice(`✖ ${error.message}`),
-    )
-  }
+  const fill = useCallback(
+    (target: Target): void => {
+      source.open(target).then(
+        (it) =>
+          setStack((now) => {
+            const last = now.at(-1)
+            return last?.kind === 'opened' && last.target === target ? [...now.slice(0, -1), { ...last, opened: it }] : now
+          }),
+        (error: Error) => setNotice(`✖ ${error.message}`),
+      )
+    },
+    [source],
+  )
 
   useEffect(() => {
     const unfollow = source.follow((it) => {
@@ -92,7 +95,7 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
       clearInterval(second)
       endLogs.current?.()
     }
-  }, [source])
+  }, [source, fill])
 
   const push = (next: Level): void => {
     setNotice('')
@@ -161,7 +164,7 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
     else setNotice(`there is no :${words}; there are ${MAIN_LISTS.map((name) => `:${name}`).join(' ')} :q`)
   }
 
-  useInput((input, key) => {
+  const press = (input: string, key: Partial<Key>): void => {
     if (prompt !== null) {
       if (key.escape) {
         if (prompt.sign === '/') setWish('')
@@ -218,7 +221,22 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
           : now
       }),
     )
+  }
+
+  // Keys that come at once, as when one is held down, are pressed one after the other: each sees what the one before did.
+  const typed = useRef<string[]>([])
+  useInput((input, key) => {
+    if (input.length <= 1) return press(input, key)
+    typed.current.push(...input)
+    tick()
   })
+  useEffect(() => {
+    const next = typed.current.shift()
+    if (next === undefined) return
+    press(next, { return: next === '\r', tab: next === '\t' })
+    tick()
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- each key is pressed on the state of the render it follows
+  }, [press])
 
   if (news === null) return <Text dimColor>{trouble === '' ? 'muster tw top: looking…' : trouble}</Text>
   const shown = isHelp

@@ -30,7 +30,7 @@ groups:
 test('every template is a valid job', () => {
   const folder = join(import.meta.dirname, '../../../templates/jobs')
   const files = readdirSync(folder)
-  expect(files).toEqual(expect.arrayContaining(['batch.yaml', 'service.yaml']))
+  expect(files).toEqual(expect.arrayContaining(['batch.yaml', 'cron.yaml', 'service.yaml', 'system.yaml']))
   for (const file of files) expect(parseJobFile(readFileSync(join(folder, file), 'utf8'), file).spec.groups.length).toBe(1)
 })
 
@@ -69,10 +69,7 @@ test('a port that is named but not defined is told where it is named', () => {
 
 test('keys and kinds of later are refused by name, not called unknown', () => {
   expect(errorsOf(VALID.replace('count: 2', 'autoscale: {min: 1}'))).toEqual(['job.yaml:4:5 `autoscale` is not supported yet'])
-  expect(errorsOf(`kind: system\n${VALID}`)).toEqual([
-    'job.yaml:1:7 kind system is not supported yet; use service or batch',
-    'job.yaml:5:12 a system job has one task per eligible node: leave count out',
-  ])
+  expect(errorsOf(`kind: system\n${VALID}`)).toEqual(['job.yaml:5:12 a system job has one task per eligible node: leave count out'])
   expect(errorsOf(VALID.replace('    main:\n', '    main:\n      driver: docker\n'))).toEqual([
     'job.yaml:8:15 the driver is exec; docker is not supported yet',
   ])

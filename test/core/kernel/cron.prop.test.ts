@@ -72,11 +72,11 @@ test('the next time is after the one asked about, matches the line on the wall, 
       // Only the leap itself may stand for a time that does not exist.
       const isLeap = berlin.transitions.some((it) => it.atMs === next)
       expect(isOn(next) || isLeap).toBe(true)
-      for (let at = Math.ceil((after + 1) / 60_000) * 60_000, n = 0; at < next && n < 2000; at += 60_000, n += 1) {
+      for (let at = Math.ceil((after + 1) / 60_000) * 60_000, n = 0; at < next && n < 800; at += 60_000, n += 1) {
         const isSecondPass = berlin.transitions.some((it) => at >= it.atMs && at < it.atMs + 3_600_000)
         expect(isOn(at) && !(isSecondPass && !line.isEveryHour), `${wallText(wallOf(berlin, at))} was passed over`).toBe(false)
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 40 },
   )
 })

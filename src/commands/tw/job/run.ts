@@ -99,11 +99,13 @@ function isUp(
   show: JobShown,
   tasks: readonly TaskView[],
 ): boolean {
-  if (show.status.kind === 'batch') {
-    const complete = tasks.filter((task) => task.version === run.version && task.state === 'complete').length
-    return complete >= run.groups.reduce((sum, group) => sum + group.count, 0)
-  }
-  return show.status.groups.every((group) => group.leftover === 0 && group.arms.every((arm) => arm.healthy >= arm.wanted))
+  const { kind, groups } = show.status
+  const isBatch = kind === 'batch' || kind === 'sysbatch'
+  const complete = (group: string): number =>
+    tasks.filter((task) => task.group === group && task.version === run.version && task.state === 'complete').length
+  return groups.every(
+    (group) => group.leftover === 0 && group.arms.every((arm) => complete(group.group) + (isBatch ? 0 : arm.healthy) >= arm.wanted),
+  )
 }
 
 function flagsText(ms: number): string {

@@ -1,5 +1,5 @@
 import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed } from '../../../cli/command.ts'
-import { opNumber } from '../../../cli/flags/op-number.ts'
+import { opNumber } from '../../../cli/flags/numbers.ts'
 
 const operation = remote('tw.op.allow', async () => (await import('../../../core/tw/operations.ts')).opAllow)
 

@@ -1,5 +1,5 @@
 import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed } from '../../../cli/command.ts'
-import { opNumber } from '../../../cli/flags/op-number.ts'
+import { opNumber } from '../../../cli/flags/numbers.ts'
 import { durationFlag } from '../../../cli/flags/time.ts'
 
 const operation = remote('tw.op.delay', async () => (await import('../../../core/tw/operations.ts')).opDelay)

@@ -1,5 +1,5 @@
 import { Args, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { opNumber } from '../../../cli/flags/op-number.ts'
+import { opNumber } from '../../../cli/flags/numbers.ts'
 import { renderOp } from '../../../cli/render/tw-ops.ts'
 
 const operation = remote('tw.op.show', async () => (await import('../../../core/tw/operations.ts')).opShow)

@@ -31,6 +31,11 @@ export const TW_ERRORS = defineErrors({
     hint: 'Watch it with `muster deploy watch`, or end it with `muster deploy abort`.',
   },
   TW_JOB_STATE: { exit: 5, what: 'The job is not in a state that allows this.', hint: 'See `muster tw job show NAME`.' },
+  TW_PARAMETERS: {
+    exit: 2,
+    what: 'What the run is given does not fit what the job asks for.',
+    hint: 'See its parameters with `muster tw job show NAME`.',
+  },
   TW_VERSION_UNKNOWN: { exit: 3, what: 'The job has no such version.', hint: 'List versions with `muster tw job history NAME`.' },
   TW_SERVICE_TAKEN: {
     exit: 5,
@@ -39,6 +44,7 @@ export const TW_ERRORS = defineErrors({
   },
   TW_DRAIN_WONT_FIT: { exit: 5, what: 'What runs on the node does not fit elsewhere.', hint: 'Add a node, scale down, or use --force.' },
   TW_OP_UNKNOWN: { exit: 3, what: 'No planned change of that number.', hint: 'List them with `muster tw op ls`.' },
+  TW_MAINTENANCE_UNKNOWN: { exit: 3, what: 'No planned work of that number.', hint: 'List it with `muster tw maintenance ls`.' },
   TW_CONSENT_WAIT: {
     exit: 6,
     what: 'A planned change waits for the word of the application whose task it is.',
@@ -55,6 +61,12 @@ export const TW_ERRORS = defineErrors({
     hint: 'Add a node, lower what tasks reserve, or set max_unavailable to at least 1.',
   },
   TW_NO_CAPACITY: { exit: 6, what: 'No node has room for the task now.', hint: 'See why with `muster tw explain`.' },
+  TW_QUOTA: {
+    exit: 6,
+    what: 'The owner of the job is at its quota, or what nobody is guaranteed is used up.',
+    hint: 'See `muster tw entitlement show NAME`; raise it with `muster tw quota set`.',
+  },
+  TW_ENTITLEMENT_UNKNOWN: { exit: 3, what: 'No entitlement of that name.', hint: 'List them with `muster tw entitlement ls`.' },
   TW_NO_FEASIBLE_NODE: { exit: 6, what: 'No node could ever hold the task.', hint: 'See why with `muster tw explain`.' },
   TW_COMPOSE_INVALID: { exit: 2, what: 'The compose file cannot be imported.', hint: 'See file:line:column in the message.' },
   TW_ARTIFACT: {

@@ -1,12 +1,14 @@
 import type { Entry } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
+import { allowanceOf } from '../entitlements/allowance.ts'
+import type { TaskCharge } from '../entitlements/tables.ts'
 import { groupRows, groupSpecOf, jobRow, nodeRow, specOf, versionRow, type DrainRow, type JobRow } from '../rows.ts'
 import { demandOf, type Demand } from '../scheduler/demand.ts'
 import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
-import { devicesIn } from '../tasks/load.ts'
-import { tallyOf } from '../tasks/tally.ts'
+import { devicesIn, loadSumsOf, loadSumsOfNamed, type LoadSums } from '../tasks/load.ts'
 import { groupsOfTasks, idsOnNode, portsAt, portsHeld } from '../tasks/read.ts'
+import { tallyOf } from '../tasks/tally.ts'
 import { DueTimes } from './due-times.ts'
 import { touchesOf, type PlacedSlice } from './touches.ts'
 
@@ -41,6 +43,8 @@ export class FleetCache {
   readonly #due = new DueTimes()
   /** groups that lack room, and what one more task of each takes */
   readonly #blocked = new Map<string, { key: GroupKey; demands: Demand[] }>()
+  /** groups whose owner may not place more, and what one more task of each takes from it */
+  readonly #overQuota = new Map<string, { key: GroupKey; claims: TaskCharge[] }>()
   /** groups whose last full look asked for nothing */
   readonly #quiet = new Set<string>()
   /** some group asks for a static port, or did */
@@ -83,6 +87,7 @@ export class FleetCache {
     this.#queue.clear()
     this.#bandOf.clear()
     this.#blocked.clear()
+    this.#overQuota.clear()
     this.#quiet.clear()
   }
 
@@ -102,7 +107,25 @@ export class FleetCache {
     if (touches.nodes.length > 0) this.#markSystemJobs(db)
     // Whoever is to leave last waits for the others there.
     for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
-    for (const node of [...touches.nodes, ...touches.loads]) this.#readLoad(db, image, node)
+    const touched = [...touches.nodes, ...touches.loads]
+    if (touched.length > 0) this.#readLoads(db, image, loadSumsOfNamed(db, touched))
+    if (touches.loadIds.length > 0) this.#readLoads(db, image, loadSumsOf(db, touches.loadIds))
+    // What is placed frees nothing.
+    if (this.#overQuota.size > 0 && entry.type !== 'tw.TasksPlaced') this.#wakeOverQuota(db)
+  }
+
+  #wakeOverQuota(db: ReadDb): void {
+    const allowance = allowanceOf(db)
+    for (const [group, { key, claims }] of this.#overQuota) {
+      const mayPlace = claims.some((claim) => {
+        const { granted } = allowance.take(claim, 1)
+        allowance.giveBack(claim, granted)
+        return granted > 0
+      })
+      if (!mayPlace) continue
+      this.#overQuota.delete(group)
+      this.#mark(db, key, 'full')
+    }
   }
 
   /** What the tasks of a slice hold beside cpu, memory and disk. */
@@ -124,22 +147,20 @@ export class FleetCache {
       for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full')
   }
 
-  /** Takes the node's load as the state has it, and wakes who lacked what is free there now. */
-  #readLoad(db: ReadDb, image: FleetImage, name: string): void {
-    const node = image.indexOf(name)
-    const load = db.get<{ cpu_milli: number; memory_bytes: number; disk_bytes: number; gpus: string; tasks: number }>(
-      'SELECT cpu_milli, memory_bytes, disk_bytes, gpus, tasks FROM tw_node_load WHERE name = ?',
-      name,
-    )
-    if (node === undefined || load === undefined) return
-    image.holdSum(node, load)
-    if (image.gpuCount[node] !== 0) image.setDevices(node, devicesIn(load))
-    if (this.#hasPorts) image.setPorts(node, portsAt(db, name))
-    for (const [group, { key, demands }] of this.#blocked)
-      if (demands.some((demand) => image.fits(node, demand))) {
+  /** Takes loads as the state has them, and wakes who lacked what is free there now. */
+  #readLoads(db: ReadDb, image: FleetImage, loads: readonly LoadSums[]): void {
+    for (const load of loads) {
+      const node = image.indexOf(load.name)
+      if (node === undefined) continue
+      image.holdSum(node, load)
+      if (image.gpuCount[node] !== 0) image.setDevices(node, devicesIn(load))
+      if (this.#hasPorts) image.setPorts(node, portsAt(db, load.name))
+      for (const [group, { key, demands }] of this.#blocked) {
+        if (!demands.some((demand) => image.fits(node, demand))) continue
         this.#blocked.delete(group)
         this.#mark(db, key, 'full')
       }
+    }
   }
 
   #mark(db: ReadDb, key: GroupKey, look: Look): void {
@@ -177,13 +198,15 @@ export class FleetCache {
     for (const { job, name } of rows) this.#mark(db, { job, group: name }, 'full')
   }
 
-  /** The group asked for nothing; `blocked`: what tasks without a place take. */
-  done(key: GroupKey, wakeAt: number | null, blocked: Demand[], isQuiet: boolean): void {
+  /** The group asked for nothing; `blocked`: what tasks without a place take, `overQuota`: what those take that their owner may not place. */
+  done(key: GroupKey, wakeAt: number | null, blocked: Demand[], overQuota: TaskCharge[], isQuiet: boolean): void {
     const name = nameOf(key)
     this.#takeOut(name)
     this.#due.set(name, wakeAt)
     if (blocked.length > 0) this.#blocked.set(name, { key, demands: blocked })
     else this.#blocked.delete(name)
+    if (overQuota.length > 0) this.#overQuota.set(name, { key, claims: overQuota })
+    else this.#overQuota.delete(name)
     if (isQuiet) this.#quiet.add(name)
   }
 
@@ -193,6 +216,7 @@ export class FleetCache {
     this.#takeOut(name)
     this.#due.atLatest(name, deadline)
     this.#blocked.delete(name)
+    this.#overQuota.delete(name)
     this.#quiet.add(name)
   }
 

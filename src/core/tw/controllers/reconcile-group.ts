@@ -1,3 +1,5 @@
+import type { Allowance } from '../entitlements/allowance.ts'
+import { chargeOf, type TaskCharge } from '../entitlements/tables.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
@@ -7,6 +9,8 @@ import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { plan, type Placement } from '../scheduler/planner.ts'
 import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
+import { deadlinesOf, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
+import { freeSlots, givenUpText } from './slots.ts'
 import { isSystem } from './drainer.ts'
 import { earliest } from './wake.ts'
 
@@ -19,7 +23,7 @@ export interface GroupView {
   specs: ReadonlyMap<number, GroupSpec>
   /** not in a final state */
   live: readonly TaskRow[]
-  /** in a final state since less than an hour, and for batch all that completed */
+  /** in a final state since less than an hour, and of groups that run to an end all that completed */
   ended: readonly TaskRow[]
   /** nodes that are being drained */
   draining: ReadonlyMap<string, Draining>
@@ -31,6 +35,15 @@ export interface GroupView {
   /** the region of a node; empty when there is no such node */
   regionOf: (node: string) => string
   rejectedAt: number | null
+  /** failures up to here are forgiven, log time */
+  retriedAt: number | null
+  /** versions whose first tasks wait for other groups, and for what */
+  waits: ReadonlyMap<number, string[]>
+  /** of jobs with one task per node: nodes whose task is to leave */
+  barred: ReadonlySet<string>
+  /** what owners may still place; counted down as this group places */
+  allowance: Allowance
+  entitlementOf: (version: number) => string | null
 }
 
 /** A drain, and whether tasks of other than system jobs are still there. */
@@ -43,6 +56,10 @@ export interface GroupDecision {
   ops: Omit<OpSteps, 'stop'>
   /** slots that wait: for room, or for their back-off */
   blocked: Blocked[]
+  /** slots that their owner may not fill now */
+  overQuota: { version: number; indexes: number[]; why: string; claim: TaskCharge }[]
+  /** what else keeps tasks from being placed, as sentences: other groups, tries that are used up */
+  held: string[]
   wakeAt: number | null
 }
 
@@ -56,6 +73,8 @@ export interface Blocked {
 
 /** Failures older than this no longer slow a slot down, nor keep it away from the node. */
 export const FAILURE_MEMORY_MS = 3_600_000
+/** A group that waits for others looks so often whether they have come far enough. */
+const WAITS_LOOK_MS = 500
 /** After the referee refused a plan, the next one waits this long, so that a planner's bug cannot spin. */
 const REJECTED_HOLD_MS = 1000
 
@@ -71,9 +90,8 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const total = totalOf(view)
   const { surgeMax } = limitsOf(specInForce(view), total)
 
-  const overdue = active.filter((task) => isOverdue(view, task, now))
-  const late = new Set(overdue)
-  const candidates = active.filter((task) => !late.has(task))
+  const late = new Map(active.map((task) => [task, lateCause(view.specs.get(task.version), task, now)]))
+  const candidates = active.filter((task) => late.get(task) === null)
   const opOf = new Map(view.ops.map((op) => [op.task, op]))
   const kept: TaskRow[] = []
   for (const arm of view.arms) {
@@ -86,12 +104,13 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
   const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
-  const decision: GroupDecision = { place: [], stop, ops, blocked: [], wakeAt: null }
-  if (overdue.length > 0) decision.stop.push({ ids: overdue.map((task) => task.id), cause: OVERDUE_CAUSE })
+  const decision: GroupDecision = { place: [], stop, ops, blocked: [], overQuota: [], held: [], wakeAt: null }
+  for (const [cause, tasks] of Map.groupBy(active, (task) => late.get(task) ?? null))
+    if (cause !== null) decision.stop.push({ ids: tasks.map((task) => task.id), cause })
   if (unwanted.length > 0) decision.stop.push({ ids: unwanted.map((task) => task.id), cause: 'no longer wanted' })
 
   const heldUntil = view.rejectedAt === null ? null : view.rejectedAt + REJECTED_HOLD_MS
-  const wakes = [ops.wakeAt, ...candidates.map((task) => healthyDeadline(view, task))]
+  const wakes = [ops.wakeAt, ...candidates.flatMap((task) => deadlinesOf(view.specs.get(task.version), task))]
   if (heldUntil !== null && heldUntil > now) {
     return { ...decision, wakeAt: earliest([heldUntil, ...wakes]) }
   }
@@ -100,14 +119,26 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   for (const arm of view.arms) {
     const spec = view.specs.get(arm.version)
     if (!spec) continue
-    const completed =
-      view.job.kind === 'batch' ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
+    const waits = view.waits.get(arm.version)
+    if (waits) {
+      decision.held.push(...waits)
+      wakes.push(now + WAITS_LOOK_MS)
+      continue
+    }
+    const completed = isToEnd(spec) ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
     const have = kept.filter((task) => task.version === arm.version).length + completed.length
     // Who was too late keeps its slot until it is gone: then the slot's back-off is known.
-    const tooLate = view.live.filter((task) => task.version === arm.version && (late.has(task) || task.stop_cause === OVERDUE_CAUSE)).length
-    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - tooLate), completed, decision)
-    const due = slots.filter((slot) => slot.dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
-    wakes.push(...slots.map((slot) => (slot.dueAt > now ? slot.dueAt : null)))
+    const leaving = view.live.filter(
+      (task) => task.version === arm.version && ((late.get(task) ?? null) !== null || isLateStop(task)),
+    ).length
+    const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - leaving), completed, decision, now)
+    const due = slots.filter(({ dueAt }) => dueAt !== null && dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
+    decision.held.push(...givenUpText(slots))
+    wakes.push(...slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null)))
+    const claim = chargeOf(view.entitlementOf(arm.version), spec)
+    const { granted, why } = view.allowance.take(claim, due.length)
+    const over = due.splice(granted)
+    if (why !== null) decision.overQuota.push({ version: arm.version, indexes: over.map((slot) => slot.index), why, claim })
     if (due.length === 0) continue
     const request: PlanRequest = {
       job: view.job.name,
@@ -116,12 +147,15 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
       standing: {
         sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
         group: active.map((task) => task.node),
-        live: view.live.map((task) => task.node),
-        avoid: new Set(view.ended.filter((task) => isFailure(view, task) || task.state === 'lost').map((task) => task.node)),
+        live: [...view.live, ...(view.job.kind === 'sysbatch' ? completed : [])].map((task) => task.node),
+        avoid: new Set(
+          view.ended.filter((task) => isFailure(task, isToEndOf(view, task)) || task.state === 'lost').map((task) => task.node),
+        ),
       },
     }
     const result = plan(image, request)
     room -= result.placements.length
+    view.allowance.giveBack(claim, due.length - result.placements.length)
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
     if (result.filters !== null) {
       const standing = standingWith(
@@ -135,23 +169,17 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   return { ...decision, wakeAt: earliest(wakes) }
 }
 
-const OVERDUE_CAUSE = 'not healthy before its deadline'
-
-/** Tasks of services leave a drained node, those of system jobs after all others; those of batch jobs run to their end there. */
+/** Tasks of services leave a drained node, those of system jobs after all others; what runs to an end does so there. */
 function isMoving(view: GroupView, task: TaskRow): boolean {
+  if (view.barred.has(task.node)) return true
   const drain = view.draining.get(task.node)
-  if (drain === undefined) return false
-  return isSystem(view.job.kind) ? !drain.ignores_system && !drain.hasOthers : view.job.kind === 'service'
+  if (drain === undefined || isToEndOf(view, task)) return false
+  return !isSystem(view.job.kind) || (!drain.ignores_system && !drain.hasOthers)
 }
 
-function healthyDeadline(view: GroupView, task: TaskRow): number | null {
+function isToEndOf(view: GroupView, task: TaskRow): boolean {
   const spec = view.specs.get(task.version)
-  return task.was_healthy || !spec || spec.container.readiness === null ? null : task.placed_at + spec.healthyDeadlineMs
-}
-
-function isOverdue(view: GroupView, task: TaskRow, now: number): boolean {
-  const deadline = healthyDeadline(view, task)
-  return deadline !== null && now >= deadline
+  return spec === undefined ? view.job.kind === 'batch' || view.job.kind === 'sysbatch' : isToEnd(spec)
 }
 
 /** At most `count` of the tasks: serving ones first, and of equals those that keep regions and nodes even. */
@@ -213,36 +241,11 @@ function wantsOf(view: GroupView, excess: readonly TaskRow[], opOf: ReadonlyMap<
         const text = drain.maintenance === null ? `drain of ${task.node}` : `maintenance ${drain.maintenance} of ${task.node}`
         return { task, kind: 'move', cause, text, deadlineAt: drain.deadline_at, isHard: drain.is_hard === 1 }
       }
-      if (view.arms.some((arm) => arm.version === task.version)) return { ...soft, kind: 'stop', cause: 'scale', text: 'too many' }
+      if (view.arms.some((arm) => arm.version === task.version))
+        return { ...soft, kind: 'stop', cause: 'scale', text: view.barred.has(task.node) ? 'its node is no longer eligible' : 'too many' }
       const versions = view.arms.map((arm) => arm.version).join(', ')
       return { ...soft, kind: 'update', cause: 'rollout', text: `replaced by version ${versions}` }
     })
-}
-
-/** Whether a task that ended counts against its slot: the next try waits, and goes elsewhere. */
-export function isFailure(view: Pick<GroupView, 'job'>, task: TaskRow): boolean {
-  return task.state === 'failed' || (view.job.kind === 'service' && task.state === 'complete') || task.stop_cause === OVERDUE_CAUSE
-}
-
-/** The lowest free indexes, each with the time its back-off is over. */
-function freeSlots(
-  view: GroupView,
-  version: number,
-  count: number,
-  completed: readonly TaskRow[],
-  decision: GroupDecision,
-): { index: number; dueAt: number }[] {
-  const taken = new Set([...view.live, ...completed].map((task) => task.idx))
-  for (const placed of decision.place) for (const task of placed.tasks) taken.add(task.index)
-  const { delayMs, factor, maxDelayMs } = view.specs.get(version)?.reschedule ?? { delayMs: 0, factor: 1, maxDelayMs: 0 }
-  const slots: { index: number; dueAt: number }[] = []
-  for (let index = 0; slots.length < count; index += 1) {
-    if (taken.has(index)) continue
-    const failures = view.ended.filter((task) => task.idx === index && task.version === version && isFailure(view, task))
-    const last = Math.max(0, ...failures.map((task) => task.ended_at ?? 0))
-    slots.push({ index, dueAt: failures.length === 0 ? 0 : last + Math.min(maxDelayMs, delayMs * factor ** (failures.length - 1)) })
-  }
-  return slots
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {

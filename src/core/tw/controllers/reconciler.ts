@@ -11,7 +11,7 @@ import type { FleetImage } from '../scheduler/image.ts'
 import type { Placement } from '../scheduler/planner.ts'
 import type { Preemption } from '../scheduler/preempt.ts'
 import type { TwSoft } from '../soft.ts'
-import { loadByName } from '../tasks/load.ts'
+import { loadIds } from '../tasks/load.ts'
 import { packRecords } from '../tasks/records.ts'
 import { tallyOf } from '../tasks/tally.ts'
 import type { FleetCache, GroupKey } from './fleet-cache.ts'
@@ -74,8 +74,12 @@ function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number)
       entries.push(...own)
       placed += sum(decision?.place ?? [], ({ tasks }) => tasks.length)
       if (own.length > 0) cache.later(key)
-      else if (decision === null) cache.done(key, null, [], false)
-      else cache.done(key, decision.wakeAt, demandsOf(db, key, decision), decision.blocked.length === 0)
+      else if (decision === null) cache.done(key, null, [], [], false)
+      else {
+        const isQuiet = decision.blocked.length === 0 && decision.overQuota.length === 0
+        const claims = decision.overQuota.map(({ claim }) => claim)
+        cache.done(key, decision.wakeAt, demandsOf(db, key, decision), claims, isQuiet)
+      }
     }
   })
   return { entries, wakeAt: isMore ? now : earliest([cache.wakeAt()]) }
@@ -128,12 +132,8 @@ function placedOf(db: ReadDb, job: string, group: string, version: number, tasks
   }
   const hasDevices = tasks.some(({ devices }) => devices !== 0)
   const gpuMilli = hasDevices ? (groupSpecOf(specOf(db, job, version), group)?.container.gpu?.shareMilli ?? 0) : 0
-  const records = tasks.map(({ index, node, devices }) => ({
-    index,
-    node: must(loadByName(db, node), node).id,
-    gpuMask: devices,
-    gpuMilli,
-  }))
+  const ids = loadIds(db, [...new Set(tasks.map(({ node }) => node))])
+  const records = tasks.map(({ index, node, devices }) => ({ index, node: must(ids.get(node), node), gpuMask: devices, gpuMilli }))
   return tasksPlaced.of({ ...head, count: records.length, records: packRecords(records), why: tasks[0]?.why ?? '' })
 }
 

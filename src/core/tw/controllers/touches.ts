@@ -1,6 +1,7 @@
 import type { Entry } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { groupsOfTasks, nodesOfLoads } from '../tasks/read.ts'
+import { runByPosition } from '../runs/rows.ts'
+import { groupsOfTasks } from '../tasks/read.ts'
 import { unpackRecords } from '../tasks/records.ts'
 import type { GroupKey, Look } from './fleet-cache.ts'
 
@@ -14,6 +15,8 @@ export interface Touches {
   nodes: string[]
   /** nodes whose load changed */
   loads: string[]
+  /** the same by their ids in records */
+  loadIds: number[]
   /** what was placed, as far as the referee let it */
   placed: PlacedSlice | null
 }
@@ -26,6 +29,7 @@ export interface PlacedSlice extends GroupKey {
 interface Body {
   job?: string
   group?: string
+  name?: string
   node?: string
   nodes?: string[]
   id?: number
@@ -42,21 +46,19 @@ const OF_NODES = /^tw\.(Node|Drain|Domain|Maintenance|Profile)/
 
 /** What an entry of tw touches, by what its body names; null: it does not say, so it may be everything. */
 export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
-  const none: Touches = { look: 'full', groups: [], jobs: [], nodes: [], loads: [], placed: null }
+  const none: Touches = { look: 'full', groups: [], jobs: [], nodes: [], loads: [], loadIds: [], placed: null }
   if (NOT_PLACEMENT.test(entry.type) || entry.type === 'tw.TasksForgotten') return none
   const body = entry.body as Body
   const { job, group } = body
   const own = job !== undefined && group !== undefined ? [{ job, group }] : []
   if (entry.type === 'tw.TasksPlaced') {
     const records = body.records === undefined ? [] : unpackRecords(body.records)
-    const loads =
-      body.records === undefined
-        ? (body.tasks ?? []).flatMap((task) => task.node ?? [])
-        : nodesOfLoads(db, [...new Set(records.map((record) => record.node))])
+    const loads = [...new Set((body.tasks ?? []).flatMap((task) => task.node ?? []))]
+    const loadIds = [...new Set(records.map((record) => record.node))]
     const [key] = own
     const count = body.tasks?.length ?? records.length
     const placed = key === undefined ? null : { ...key, version: body.version ?? 0, count }
-    return { ...none, look: 'check', groups: own, loads: [...new Set(loads)], placed }
+    return { ...none, look: 'check', groups: own, loads, loadIds, placed }
   }
   if (entry.type === 'tw.TasksReported') {
     const groups = new Map((body.tasks ?? []).flatMap((it) => groupOfTask(it.task)).map((key) => [`${key.job}/${key.group}`, key]))
@@ -66,6 +68,9 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
     const nodes = [...(body.nodes ?? []), ...(body.node === undefined ? [] : [body.node])]
     return nodes.length === 0 ? null : { ...none, nodes }
   }
+  // A run is a job of its own, which its start does not name.
+  if (entry.type === 'tw.RunStarted') return { ...none, jobs: [runByPosition(db, entry.position)?.name ?? ''] }
+  if (entry.type === 'tw.RunFinished') return { ...none, jobs: [body.name ?? ''] }
   const ids = [...(body.ids ?? []), ...(body.id === undefined ? [] : [body.id])]
   const groups = [...own, ...(job === undefined ? groupsOfTasks(db, ids) : [])]
   return { ...none, groups, jobs: job !== undefined && group === undefined ? [job] : [] }

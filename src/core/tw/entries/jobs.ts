@@ -1,13 +1,16 @@
 import { z } from 'zod'
 import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import { must } from '../../kernel/assert.ts'
+import { insertGroupCharges } from '../entitlements/tables.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { Db, ReadDb } from '../../contracts/storage.ts'
-import type { JobSpec } from '../job-spec.ts'
+import { completeJob, type JobSpec } from '../job-spec.ts'
 import { armRows, groupSpecOf, jobRow, specOf, versionRow } from '../rows.ts'
+import { isRecurring, isRunName } from '../runs/run-spec.ts'
+import { markRun } from '../runs/mark.ts'
 import { addEvent } from '../tasks/events.ts'
 import { liveTasks } from '../tasks/read.ts'
-import { changeTask } from '../tasks/write.ts'
+import { changeTask, dropTask } from '../tasks/write.ts'
 import { because, note } from './marks.ts'
 
 /** A version of a job exists from here on, and never changes. It runs only where an `UpdateTargetSet` says so. */
@@ -47,6 +50,7 @@ export const jobSubmitted = defineEntry({
       meta.at,
       meta.position,
     )
+    insertGroupCharges(db, body.version, completeJob(body.spec))
     if (!body.isStarted) {
       db.run('UPDATE tw_job SET last_version = ?, changed_at = ? WHERE name = ?', body.version, meta.at, body.job)
       return
@@ -62,8 +66,24 @@ export const jobSubmitted = defineEntry({
       body.version,
       meta.at,
     )
+    setRecurring(db, completeJob(body.spec), meta)
   },
 })
+
+/** The clock of a job follows its running version: a new version's is read from its submission on. */
+function setRecurring(db: Db, spec: JobSpec, meta: EntryMeta): void {
+  if (!isRecurring(spec)) {
+    db.run('DELETE FROM tw_recurring WHERE job = ?', spec.job)
+    return
+  }
+  db.run(
+    `INSERT INTO tw_recurring (job, is_periodic, is_paused, after_at, due, next_at, queued_at, note) VALUES (?, ?, 0, ?, '[]', NULL, NULL, NULL)
+     ON CONFLICT (job) DO UPDATE SET is_periodic = excluded.is_periodic, after_at = excluded.after_at, due = '[]', next_at = NULL, note = NULL`,
+    spec.job,
+    spec.periodic === null ? 0 : 1,
+    meta.at,
+  )
+}
 
 export const jobStopped = defineEntry({
   type: 'tw.JobStopped',
@@ -72,6 +92,56 @@ export const jobStopped = defineEntry({
   apply: (db, body, meta) => {
     db.run("UPDATE tw_job SET state = 'stopped', owner = NULL, changed_at = ? WHERE name = ?", meta.at, body.job)
     db.run('UPDATE tw_arm SET count = 0 WHERE job = ?', body.job)
+    db.run('DELETE FROM tw_recurring WHERE job = ?', body.job)
+    markRun(db, body.job)
+  },
+})
+
+/** Everything the tables have of a stopped job goes; volumes stay, and the log keeps its story. */
+export const jobPurged = defineEntry({
+  type: 'tw.JobPurged',
+  body: z.object({ job: z.string(), reason: z.string() }),
+  notable: (body) => (isRunName(body.job) ? null : note('job', body.job, null, `job ${body.job} purged${because(body.reason)}`)),
+  apply: (db, body) => {
+    if (purgeProblem(db, body.job) !== null) return
+    const runs = db.all<{ name: string }>('SELECT name FROM tw_run WHERE job = ?', body.job)
+    for (const job of [...runs.map((run) => run.name), body.job]) {
+      for (const { id } of db.all<{ id: number }>('SELECT id FROM tw_task WHERE job = ?', job)) dropTask(db, id)
+      db.run('DELETE FROM tw_job WHERE name = ?', job)
+      for (const table of ['tw_job_version', 'tw_group', 'tw_arm', 'tw_rejected']) db.run(`DELETE FROM ${table} WHERE job = ?`, job)
+      db.run('DELETE FROM tw_run WHERE name = ?', job)
+    }
+  },
+})
+
+/** What stands against purging a job, or null: it must be stopped, its runs too, and every process reported gone. */
+export function purgeProblem(db: ReadDb, job: string): string | null {
+  const runs = db.all<{ name: string }>('SELECT name FROM tw_run WHERE job = ?', job).map((run) => run.name)
+  for (const name of [job, ...runs]) {
+    if (jobRow(db, name)?.state === 'running') return `the job ${name} runs`
+    const task = db.get<{ id: number; node: string }>('SELECT id, node FROM tw_task WHERE job = ? AND is_reaped = 0 LIMIT 1', name)
+    if (task) return `a process of ${name} may still run on ${task.node}`
+  }
+  return null
+}
+
+/** The nodes say how many tasks a group of a `system` or `sysbatch` job has: its primary arm follows them. */
+export const groupSized = defineEntry({
+  type: 'tw.GroupSized',
+  body: z.object({ job: z.string(), group: z.string(), count: z.int().min(0) }),
+  apply: (db, body) => {
+    db.run("UPDATE tw_arm SET count = ? WHERE job = ? AND grp = ? AND arm = 'primary'", body.count, body.job, body.group)
+    db.run('UPDATE tw_group SET count = ? WHERE job = ? AND name = ?', body.count, body.job, body.group)
+  },
+})
+
+/** Failures so far are forgiven: what waits for its back-off, or was given up, is tried again at once. */
+export const backoffReset = defineEntry({
+  type: 'tw.BackoffReset',
+  body: z.object({ job: z.string(), group: z.string(), reason: z.string() }),
+  apply: (db, body, meta) => {
+    db.run('UPDATE tw_group SET retried_at = ?, rejected_at = NULL WHERE job = ? AND name = ?', meta.at, body.job, body.group)
+    markRun(db, body.job)
   },
 })
 
@@ -167,4 +237,4 @@ export function serviceOfJob(db: ReadDb, job: string): string | null {
   return db.get<{ name: string }>('SELECT name FROM tw_mesh_service WHERE job = ? ORDER BY name', job)?.name ?? null
 }
 
-export const JOB_ENTRIES = [jobSubmitted, jobStopped, updateTargetSet] as const
+export const JOB_ENTRIES = [jobSubmitted, jobStopped, jobPurged, groupSized, backoffReset, updateTargetSet] as const

@@ -5,6 +5,7 @@ import { canonicalJson } from '../../kernel/json.ts'
 import { nodeRow } from '../rows.ts'
 import { openLoad } from '../tasks/load.ts'
 import { loseTasks } from '../tasks/write.ts'
+import { moveDomains } from '../entitlements/domains.ts'
 import { because, note } from './marks.ts'
 
 export const nodeIdentitySchema = z.object({
@@ -26,6 +27,7 @@ export const nodeJoined = defineEntry({
   body: nodeIdentitySchema,
   notable: (body, db) => (nodeRow(db, body.node) ? null : note('node', body.node, null, `node ${body.node} joined in ${body.region}`)),
   apply: (db, body, meta) => {
+    const before = nodeRow(db, body.node)
     db.run(
       `INSERT INTO tw_node (name, boot_id, pid, region, zone, rack, address, cpu_milli, memory_bytes, attributes, labels, state, is_cordoned, joined_at, changed_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', 'ready', 0, ?, ?)
@@ -46,11 +48,14 @@ export const nodeJoined = defineEntry({
       meta.at,
     )
     openLoad(db, body.node)
+    moveDomains(db, before, nodeRow(db, body.node))
   },
 })
 
 function giveUp(db: Db, node: string, meta: EntryMeta): void {
+  const before = nodeRow(db, node)
   db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name = ?", meta.at, node)
+  moveDomains(db, before, nodeRow(db, node))
   loseTasks(db, node, `node ${node} lost`, meta)
 }
 
@@ -113,7 +118,9 @@ export const nodeReturned = defineEntry({
   body: z.object({ node: z.string() }),
   notable: (body) => note('node', body.node, null, `node ${body.node} is back`),
   apply: (db, body, meta) => {
+    const before = nodeRow(db, body.node)
     db.run("UPDATE tw_node SET state = 'ready', changed_at = ? WHERE name = ?", meta.at, body.node)
+    moveDomains(db, before, nodeRow(db, body.node))
   },
 })
 

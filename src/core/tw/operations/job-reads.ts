@@ -12,10 +12,12 @@ import { filterText, isInfeasible } from '../scheduler/filters.ts'
 import { fleetFacts } from '../controllers/group-view.ts'
 import { blockedOf, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
+import { recurringSchema, recurringView } from '../views/recurring.ts'
 import { tasksBySelector } from '../views/tasks.ts'
 import { documentSchema, parseSpec, unknownJob } from './helpers.ts'
 import { blockedSchema, statusSchema, taskSchema } from './schemas.ts'
 
+const diffSchema = z.array(z.object({ path: z.string(), before: z.string().nullable(), after: z.string().nullable() }))
 const versionSchema = z.object({
   version: z.int(),
   release: z.string().nullable(),
@@ -23,8 +25,9 @@ const versionSchema = z.object({
   author: z.string(),
   atMs: z.number(),
   isCurrent: z.boolean(),
+  /** what it changed of the version before it; null when not asked for */
+  changes: diffSchema.nullable(),
 })
-const diffSchema = z.array(z.object({ path: z.string(), before: z.string().nullable(), after: z.string().nullable() }))
 
 export const jobList = defineQuery({
   name: 'tw.job.list',
@@ -53,6 +56,8 @@ export const jobShow = defineQuery({
     tasks: z.array(taskSchema),
     release: z.string().nullable(),
     document: documentSchema,
+    /** of a job whose runs are started by the clock or by dispatch */
+    recurring: recurringSchema.nullable(),
   }),
   answer: (db, input, ctx) => {
     const status = jobStatus(db, input.job)
@@ -65,6 +70,7 @@ export const jobShow = defineQuery({
       tasks: tasksBySelector(db, { job: input.job }),
       release: version?.release ?? null,
       document: version ? fromJson<Record<string, unknown>>(version.document) : {},
+      recurring: recurringView(db, input.job),
     }
   },
 })
@@ -72,18 +78,22 @@ export const jobShow = defineQuery({
 export const jobHistory = defineQuery({
   name: 'tw.job.history',
   summary: 'List the versions of a job, newest first.',
-  input: z.object({ job: z.string() }),
+  input: z.object({ job: z.string(), withChanges: z.boolean().default(false) }),
   output: z.array(versionSchema),
   answer: (db, input) => {
     const job = jobRow(db, input.job)
     if (!job) return unknownJob(input.job)
-    return db.all<VersionRow>('SELECT * FROM tw_job_version WHERE job = ? ORDER BY version DESC', input.job).map((row) => ({
+    const rows = db.all<VersionRow>('SELECT * FROM tw_job_version WHERE job = ? ORDER BY version DESC', input.job)
+    const changesOf = (row: VersionRow, before: VersionRow | undefined) =>
+      documentDiff(before && fromJson(before.document), fromJson(row.document))
+    return rows.map((row, i) => ({
       version: row.version,
       release: row.release,
       reason: row.reason,
       author: row.author,
       atMs: row.at,
       isCurrent: row.version === job.current_version,
+      changes: input.withChanges ? changesOf(row, rows[i + 1]) : null,
     }))
   },
 })
@@ -121,7 +131,7 @@ export const jobPlan = defineQuery({
         running: z.int(),
         places: z.array(z.object({ task: z.string(), node: z.string() })),
         unplaced: z.int(),
-        code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']).nullable(),
+        code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']).nullable(),
         why: z.string().nullable(),
       }),
     ),
@@ -157,12 +167,17 @@ export const jobPlan = defineQuery({
           opTasks: new Map(),
           leaving: new Set<number>(),
           ...facts,
+          entitlementOf: () => spec.entitlement,
           rejectedAt: null,
+          retriedAt: null,
+          waits: new Map(),
+          barred: new Set(),
         },
         image,
         ctx.now,
       )
       const blocked = decision.blocked[0]
+      const over = decision.overQuota[0]
       return {
         group: group.name,
         action: actionOf(live.length > 0, isSame || isInPlace, isSame, current?.count === group.count),
@@ -171,9 +186,15 @@ export const jobPlan = defineQuery({
         places: decision.place.flatMap((it) =>
           it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
         ),
-        unplaced: blocked?.indexes.length ?? 0,
-        code: blocked ? (isInfeasible(blocked.filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const)) : null,
-        why: blocked ? filterText(blocked.filters) : null,
+        unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
+        code: over
+          ? ('TW_QUOTA' as const)
+          : blocked
+            ? isInfeasible(blocked.filters)
+              ? ('TW_NO_FEASIBLE_NODE' as const)
+              : ('TW_NO_CAPACITY' as const)
+            : null,
+        why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
       }
     })
     const gone = job ? specOf(db, spec.job, job.current_version).groups.filter((group) => !groupSpecOf(spec, group.name)) : []

@@ -5,8 +5,11 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { isRefusal, type MusterError, refuse } from '../../kernel/errors.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { jobStopped, jobSubmitted, updateTargetSet } from '../entries/jobs.ts'
-import type { JobSpec } from '../job-spec.ts'
-import { armRows, fromJson, groupRows, groupSpecOf, jobRow, specOf, versionRow } from '../rows.ts'
+import { isSystem } from '../controllers/drainer.ts'
+import type { GroupSpec, JobSpec } from '../job-spec.ts'
+import { armRows, fromJson, groupRows, jobRow, specOf, versionRow } from '../rows.ts'
+import { activeRuns, recurringRow } from '../runs/rows.ts'
+import { isRecurring } from '../runs/run-spec.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { documentSchema, freeJob, parseSpec, serviceEntries } from './helpers.ts'
 import { statusSchema } from './schemas.ts'
@@ -49,7 +52,8 @@ interface Start {
 /** A new version that replaces what runs; nothing when exactly it runs already. */
 function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutput>> | MusterError {
   const { spec } = start
-  const groups = spec.groups.map((group) => ({ group: group.name, count: group.count }))
+  // Recurring jobs place nothing themselves; of one task per node, the nodes say how many.
+  const wanted = isRecurring(spec) ? [] : spec.groups.map((group) => ({ group: group.name, count: countOf(db, spec, group) }))
   if (jobRow(db, spec.job)) {
     const job = freeJob(db, spec.job, start.takeOver)
     if (isRefusal(job)) return job
@@ -57,12 +61,14 @@ function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutp
       return refuse('TW_JOB_STATE', `the job ${spec.job} runs as ${job.kind}; stop it before running it as ${spec.kind}`)
     const same = rescales(db, start)
     if (same !== null)
-      return { entries: same, reply: () => ({ job: spec.job, version: job.current_version, isChanged: same.length > 0, groups }) }
+      return { entries: same, reply: () => ({ job: spec.job, version: job.current_version, isChanged: same.length > 0, groups: wanted }) }
   }
   const services = serviceEntries(db, spec)
   if (isRefusal(services)) return services
   const version = (jobRow(db, spec.job)?.last_version ?? 0) + 1
-  const removed = groupRows(db, spec.job).filter((group) => !groupSpecOf(spec, group.name) && armRows(db, spec.job, group.name).length > 0)
+  const removed = groupRows(db, spec.job).filter(
+    (group) => !wanted.some((it) => it.group === group.name) && armRows(db, spec.job, group.name).length > 0,
+  )
   const entries: Proposal[] = [
     jobSubmitted.of({
       job: spec.job,
@@ -73,13 +79,13 @@ function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutp
       reason: start.reason,
       isStarted: true,
     }),
-    ...spec.groups.map((group) =>
+    ...wanted.map(({ group, count }) =>
       updateTargetSet.of({
         job: spec.job,
-        group: group.name,
+        group,
         owner: null,
-        arms: [{ arm: 'primary', version, count: group.count }],
-        count: group.count,
+        arms: [{ arm: 'primary', version, count }],
+        count,
         reason: start.reason,
       }),
     ),
@@ -88,7 +94,13 @@ function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutp
     ),
     ...services,
   ]
-  return { entries, reply: () => ({ job: spec.job, version, isChanged: true, groups }) }
+  return { entries, reply: () => ({ job: spec.job, version, isChanged: true, groups: wanted }) }
+}
+
+/** How many tasks a group of a new version begins with. */
+function countOf(db: ReadDb, spec: JobSpec, group: GroupSpec): number {
+  if (!isSystem(spec.kind)) return group.count
+  return armRows(db, spec.job, group.name).find((arm) => arm.arm === 'primary' && arm.count > 0)?.count ?? group.count
 }
 
 /** When the document runs already: what brings counts that were scaled since back to it; null when it does not. */
@@ -97,6 +109,7 @@ function rescales(db: ReadDb, start: Start): Proposal[] | null {
   if (!job || job.state !== 'running' || job.owner !== null) return null
   const current = versionRow(db, job.name, job.current_version)
   if (!current || current.document !== canonicalJson(start.document) || current.release !== start.release) return null
+  if (isRecurring(start.spec) || isSystem(start.spec.kind)) return []
   return start.spec.groups.flatMap((group): Proposal[] => {
     const arms = armRows(db, job.name, group.name)
     if (arms.length === 1 && arms[0]?.version === job.current_version && arms[0].count === group.count) return []
@@ -115,8 +128,10 @@ export const jobStop = defineCommand({
     const job = freeJob(db, input.job, input.takeOver)
     if (isRefusal(job)) return job
     const isChanged = job.state === 'running'
+    const runs = activeRuns(db, input.job).filter((run) => jobRow(db, run.name)?.state === 'running')
+    const names = [...(isChanged ? [input.job] : []), ...runs.map((run) => run.name)]
     return {
-      entries: isChanged ? [jobStopped.of({ job: input.job, reason: input.reason })] : [],
+      entries: names.map((name) => jobStopped.of({ job: name, reason: input.reason })),
       reply: () => ({ job: input.job, isChanged }),
     }
   },
@@ -132,6 +147,8 @@ export const jobScale = defineCommand({
     if (isRefusal(job)) return job
     if (job.state !== 'running')
       return refuse('TW_JOB_STATE', `the job ${input.job} is stopped; run it again with \`muster tw job revert\` or \`run\``)
+    if (isSystem(job.kind)) return refuse('TW_JOB_STATE', `the nodes say how many tasks ${input.job} has: its kind is ${job.kind}`)
+    if (recurringRow(db, input.job)) return refuse('TW_JOB_STATE', `${input.job} places nothing itself: its runs do`)
     const group = onlyGroup(db, input.job, input.group)
     if (isRefusal(group)) return group
     const version = armRows(db, input.job, group).find((arm) => arm.arm === 'primary')?.version ?? job.current_version

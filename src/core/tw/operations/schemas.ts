@@ -87,7 +87,7 @@ export const blockedSchema = z.array(
     group: z.string(),
     version: z.int(),
     tasks: z.array(z.string()),
-    code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']),
+    code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']),
     why: z.string(),
   }),
 )

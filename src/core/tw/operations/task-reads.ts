@@ -31,7 +31,10 @@ export const ps = defineQuery({
     /** where the next page begins; null: this is the last one */
     next: z.string().nullable(),
     /** tasks without a place, by group: `web/api` */
-    blocked: z.record(z.string(), z.object({ count: z.int(), code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE']), why: z.string() })),
+    blocked: z.record(
+      z.string(),
+      z.object({ count: z.int(), code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']), why: z.string() }),
+    ),
     nowMs: z.number(),
   }),
   answer: (db, input, ctx) => {

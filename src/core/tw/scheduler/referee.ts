@@ -1,6 +1,8 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { meets } from '../constraint.ts'
+import { allowanceOf } from '../entitlements/allowance.ts'
+import { chargeOf } from '../entitlements/tables.ts'
 import { amountOf, type GroupSpec } from '../job-spec.ts'
 import { armRows, fromJson, groupSpecOf, jobRow, specOf, versionRow, type NodeRow } from '../rows.ts'
 import { countIn, devicesIn, type NodeLoad, type Reserved } from '../tasks/load.ts'
@@ -38,7 +40,7 @@ type Site = NodeLoad &
 
 const SITE_SQL = `SELECT l.*, n.address, n.region, n.zone, n.rack, n.attributes, n.labels, n.state, n.is_cordoned, n.cpu_milli AS cpu_total,
     n.memory_bytes AS memory_total, n.disk_bytes AS disk_total, n.gpus AS gpu_models
-  FROM tw_node_load l JOIN tw_node n ON n.name = l.name WHERE l.id = ?`
+  FROM tw_node_load l JOIN tw_node n ON n.name = l.name WHERE l.id IN (SELECT value FROM json_each(?))`
 
 /**
  * Which placements of a slice may stand in the state as it is now. Knows nothing of any planner and trusts none: it reads
@@ -46,12 +48,14 @@ const SITE_SQL = `SELECT l.*, n.address, n.region, n.zone, n.rack, n.attributes,
  */
 export function judge(db: ReadDb, claim: Claim): Judgement {
   const version = versionRow(db, claim.job, claim.version)
-  const spec = version && groupSpecOf(specOf(db, claim.job, claim.version), claim.group)
+  const job = version && specOf(db, claim.job, claim.version)
+  const spec = job && groupSpecOf(job, claim.group)
   const whole = spec === undefined ? 'the version has no such group' : wholeMisfit(db, claim)
   if (spec === undefined || whole !== null) {
     return { spec, accepted: [], refused: refuseAll(db, claim, whole ?? '') }
   }
-  const judged = judgeRecords(db, claim, spec)
+  const allowed = allowanceOf(db).take(chargeOf(job?.entitlement ?? null, spec), claim.records.length)
+  const judged = judgeRecords(db, claim, spec, allowed)
   if (!spec.isAllOrNothing || judged.refused.length === 0) return { spec, ...judged }
   const [first] = judged.refused
   return { spec, accepted: [], refused: refuseAll(db, claim, `${first?.reason ?? ''}; all of them or none`) }
@@ -69,8 +73,13 @@ function wholeMisfit(db: ReadDb, claim: Claim): string | null {
     : 'stale: no arm wants this version any more'
 }
 
-function judgeRecords(db: ReadDb, claim: Claim, spec: GroupSpec): Pick<Judgement, 'accepted' | 'refused'> {
-  const sites = new Sites(db, spec)
+function judgeRecords(
+  db: ReadDb,
+  claim: Claim,
+  spec: GroupSpec,
+  allowed: { granted: number; why: string | null },
+): Pick<Judgement, 'accepted' | 'refused'> {
+  const sites = new Sites(db, spec, [...new Set(claim.records.map((record) => record.node))])
   const group = new GroupStand(db, claim, spec, sites)
   const { container } = spec
   const reserved = { cpuMilli: container.cpuMilli, memoryBytes: container.memoryBytes, diskBytes: container.diskBytes }
@@ -82,7 +91,11 @@ function judgeRecords(db: ReadDb, claim: Claim, spec: GroupSpec): Pick<Judgement
     const reason =
       site === undefined
         ? 'stale: the node is lost'
-        : (sites.refusal(site) ?? group.refusal(index, node) ?? roomRefusal(site, spec, wants, claim) ?? sites.portRefusal(site))
+        : (sites.refusal(site) ??
+          group.refusal(index, node) ??
+          roomRefusal(site, spec, wants, claim) ??
+          sites.portRefusal(site) ??
+          (accepted.length >= allowed.granted ? `stale: ${allowed.why}` : null))
     if (site === undefined || reason !== null) {
       refused.push({ record, index, node: site?.name ?? nodeName(db, node), reason: reason ?? '' })
       continue
@@ -138,20 +151,23 @@ class Sites {
   /** no constraint asks for the name, so nodes that are alike have one verdict */
   readonly #isByClass: boolean
 
-  constructor(db: ReadDb, spec: GroupSpec) {
+  constructor(db: ReadDb, spec: GroupSpec, nodes: readonly number[]) {
     this.#db = db
     this.#spec = spec
     this.#ports = Object.values(spec.container.ports).filter((port) => port > 0)
+    this.#read(nodes)
     this.#isByClass = spec.constraints.every((constraint) => constraint.attribute !== 'node.name')
   }
 
+  /** Undefined when there is no such node. */
   of(node: number): Site | undefined {
-    let site = this.#sites.get(node)
-    if (site === undefined && !this.#sites.has(node)) {
-      site = this.#db.get<Site>(SITE_SQL, node)
-      this.#sites.set(node, site)
-    }
-    return site
+    if (!this.#sites.has(node)) this.#read([node])
+    return this.#sites.get(node)
+  }
+
+  #read(nodes: readonly number[]): void {
+    for (const node of nodes) this.#sites.set(node, undefined)
+    for (const site of this.#db.all<Site>(SITE_SQL, JSON.stringify(nodes))) this.#sites.set(site.id, site)
   }
 
   /** Why the node takes nothing of the group, whatever room it has. */

@@ -58,6 +58,12 @@ export function suitableFor(image: FleetImage, wish: Wish): Suitable {
   return fresh
 }
 
+/** Whether a node of the image suits a group, whatever its load and whether it is open. */
+export function suits(image: FleetImage, wish: Wish): (node: number) => boolean {
+  const { failed, byName } = suitableFor(image, wish)
+  return (node) => failed[image.classOf[node]!] === -1 && byName.every((constraint) => meets(constraint, { name: image.names[node] ?? '' }))
+}
+
 /** Constraints and affinities see the name too, but only where one asks for it, since it is not of the class. */
 const isOfName = (constraint: GroupSpec['constraints'][number]): boolean => constraint.attribute === 'node.name'
 export const isNode = (attribute: string): boolean => attribute === 'node' || attribute === 'name'

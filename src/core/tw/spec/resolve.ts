@@ -13,11 +13,22 @@ export function resolveJob(file: JobFile): JobSpec {
     periodic: file.periodic ?? null,
     parameters: file.parameters ?? null,
     labels: { ...file.meta, ...file.labels },
-    groups: Object.entries(file.groups).map(([name, group]) => resolveGroup(name, group, file.kind)),
+    groups: Object.entries(file.groups).map(([name, group]) => resolveGroup(name, group, file.kind, isToEnd(file, name))),
   }
 }
 
-function resolveGroup(name: string, group: GroupFile, kind: JobFile['kind']): GroupSpec {
+const HALF_HOUR_MS = 1_800_000
+const DAY_MS = 86_400_000
+
+/** Batch work comes to an end, and so does a group of any job that another waits for to be completed. */
+function isToEnd(file: JobFile, name: string): boolean {
+  if (file.kind === 'batch' || file.kind === 'sysbatch') return true
+  return Object.values(file.groups).some((group) => group.after[name] === 'completed')
+}
+
+/** One group. `toEnd`: its tasks are over once they exit with 0. */
+function resolveGroup(name: string, group: GroupFile, kind: JobFile['kind'], toEnd: boolean): GroupSpec {
+  const isPerNode = kind === 'system' || kind === 'sysbatch'
   const { main } = group
   const { gpu } = main.resources
   const ports = Object.fromEntries(Object.entries(group.network.ports).map(([key, port]) => [key, port?.static ?? 0]))
@@ -32,11 +43,11 @@ function resolveGroup(name: string, group: GroupFile, kind: JobFile['kind']): Gr
     liveness: probeOf(main.health.liveness, ports),
     stop: { signal: main.stop.signal, timeoutMs: main.stop.timeout },
     restart: {
-      attempts: group.restart.attempts,
-      intervalMs: group.restart.interval,
+      attempts: group.restart.attempts ?? (toEnd ? 3 : 2),
+      intervalMs: group.restart.interval ?? (toEnd ? DAY_MS : HALF_HOUR_MS),
       delayMs: group.restart.delay,
       mode: group.restart.mode,
-      onSuccess: kind === 'batch' ? 'complete' : 'restart',
+      onSuccess: toEnd ? 'complete' : 'restart',
     },
     isolation: main.isolation,
     diskBytes: main.resources.disk,
@@ -49,7 +60,8 @@ function resolveGroup(name: string, group: GroupFile, kind: JobFile['kind']): Gr
     name,
     count: group.count ?? 1,
     maxUnavailable: group.availability.max_unavailable,
-    maxSurge: group.availability.max_surge,
+    // One task a node: the old one leaves before the new one comes.
+    maxSurge: isPerNode ? { count: 0 } : group.availability.max_surge,
     minHealthyMs: group.availability.min_healthy_time,
     healthyDeadlineMs: group.update.healthy_deadline,
     progressDeadlineMs: group.update.progress_deadline,
@@ -57,8 +69,11 @@ function resolveGroup(name: string, group: GroupFile, kind: JobFile['kind']): Gr
     canary: group.update.canary,
     constraints: group.constraints,
     affinities: group.affinities,
-    spread: Object.entries(group.spread).map(([attribute, it]) => ({ attribute, ...it })),
-    distinct: Object.entries(group.distinct).map(([attribute, max]) => ({ attribute, max })),
+    spread: isPerNode ? [] : Object.entries(group.spread).map(([attribute, it]) => ({ attribute, ...it })),
+    distinct: [
+      ...Object.entries(group.distinct).map(([attribute, max]) => ({ attribute, max })),
+      ...(isPerNode ? [{ attribute: 'node', max: 1 }] : []),
+    ],
     pool: group.pool ?? null,
     preempts: group.preempts,
     isBestEffort: group.best_effort,

@@ -45,6 +45,28 @@ export function loadByName(db: ReadDb, node: string): NodeLoad | undefined {
   return db.get<NodeLoad>('SELECT * FROM tw_node_load WHERE name = ?', node)
 }
 
+/** What is counted of a node, without its tasks. */
+export type LoadSums = Pick<NodeLoad, 'name' | 'cpu_milli' | 'memory_bytes' | 'disk_bytes' | 'gpus' | 'tasks'>
+
+const SUMS = 'SELECT name, cpu_milli, memory_bytes, disk_bytes, gpus, tasks FROM tw_node_load'
+
+export function loadSumsOf(db: ReadDb, ids: readonly number[]): LoadSums[] {
+  return db.all<LoadSums>(`${SUMS} WHERE id IN (SELECT value FROM json_each(?))`, JSON.stringify(ids))
+}
+
+export function loadSumsOfNamed(db: ReadDb, nodes: readonly string[]): LoadSums[] {
+  return db.all<LoadSums>(`${SUMS} WHERE name IN (SELECT value FROM json_each(?))`, JSON.stringify(nodes))
+}
+
+/** Ids of nodes by name. */
+export function loadIds(db: ReadDb, nodes: readonly string[]): Map<string, number> {
+  const rows = db.all<{ name: string; id: number }>(
+    'SELECT name, id FROM tw_node_load WHERE name IN (SELECT value FROM json_each(?))',
+    JSON.stringify(nodes),
+  )
+  return new Map(rows.map((row) => [row.name, row.id]))
+}
+
 export function writeLoad(db: Db, load: NodeLoad): void {
   db.run(
     'UPDATE tw_node_load SET cpu_milli = ?, memory_bytes = ?, disk_bytes = ?, gpus = ?, tasks = ?, position = ?, ids = ? WHERE id = ?',

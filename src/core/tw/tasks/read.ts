@@ -74,13 +74,6 @@ export function groupsOfTasks(db: ReadDb, ids: readonly number[]): { job: string
   )
 }
 
-/** Names of nodes by the ids that records have. */
-export function nodesOfLoads(db: ReadDb, ids: readonly number[]): string[] {
-  return db
-    .all<{ name: string }>('SELECT name FROM tw_node_load WHERE id IN (SELECT value FROM json_each(?))', JSON.stringify(ids))
-    .map((row) => row.name)
-}
-
 /** Static ports that live tasks hold at the address of a node. */
 export function portsAt(db: ReadDb, node: string): number[] {
   return db

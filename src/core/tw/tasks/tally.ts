@@ -1,4 +1,5 @@
 import type { Db, ReadDb } from '../../contracts/storage.ts'
+import { charge } from '../entitlements/tables.ts'
 import { isReady, type TaskRow } from '../rows.ts'
 
 /** How the tasks of one version of a group stand: counted as they change, so that nobody has to look at each. */
@@ -119,6 +120,8 @@ export function addTally(db: Db, key: Key, delta: Counts): void {
     delta.complete,
     delta.restarts,
   )
+  // What is live is charged to its owner, also while it ends.
+  charge(db, key, delta.active + delta.stopping)
   if (delta.known < 0) db.run('DELETE FROM tw_tally WHERE job = ? AND grp = ? AND version = ? AND known = 0', key.job, key.grp, key.version)
 }
 

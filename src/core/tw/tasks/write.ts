@@ -2,6 +2,7 @@ import type { EntryMeta } from '../../contracts/entry.ts'
 import type { Db, SqlValue } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
+import { markRun } from '../runs/mark.ts'
 import type { TaskRow, TaskStateHeld } from '../rows.ts'
 import { addEvent } from './events.ts'
 import { countIn, loadByName, withIds, withoutId, writeLoad, type NodeLoad, type Reserved } from './load.ts'
@@ -166,6 +167,7 @@ export function endTask(
   writeLoad(db, { ...load, position: meta.position })
   if (task.static_ports !== '[]') db.run('DELETE FROM tw_port WHERE task = ?', task.id)
   addEvent(db, task.id, meta, reason === '' ? state : `${state}: ${reason}`)
+  markRun(db, task.job)
 }
 
 function reservedBy(task: TaskRow): Reserved {
@@ -205,6 +207,7 @@ export function loseTasks(db: Db, node: string, reason: string, meta: EntryMeta)
   )
   db.run('DELETE FROM tw_port WHERE task IN (SELECT value FROM json_each(?))', lost)
   writeLoad(db, { ...load, cpu_milli: 0, memory_bytes: 0, disk_bytes: 0, gpus: '[]', tasks: 0, position: meta.position })
+  for (const job of new Set(live.map((task) => task.job))) markRun(db, job)
 }
 
 /** The agent's last word about an ended task: its process is gone, the node need not be told of it any more. */

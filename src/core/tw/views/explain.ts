@@ -1,8 +1,9 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
-import { FAILURE_MEMORY_MS, isFailure } from '../controllers/reconcile-group.ts'
+import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
 import { decisions } from '../controllers/reconciler.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { isFailure, isToEnd } from '../tasks/back-off.ts'
 import { endedTasks, liveTasks } from '../tasks/read.ts'
 import { filterText, isInfeasible, refusalOf } from '../scheduler/filters.ts'
 import { imageOf } from '../scheduler/fleet.ts'
@@ -14,7 +15,7 @@ export interface Blocked {
   version: number
   /** names the tasks would have */
   tasks: string[]
-  code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE'
+  code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE' | 'TW_QUOTA'
   why: string
 }
 
@@ -23,13 +24,19 @@ export function blockedOf(db: ReadDb, job: string | null, now: number): Blocked[
   return decisions(db, now).flatMap((it) =>
     job !== null && it.job !== job
       ? []
-      : it.decision.blocked.map((blocked) => ({
+      : [
+          ...it.decision.blocked.map(({ version, indexes, filters }) => ({
+            version,
+            indexes,
+            code: isInfeasible(filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const),
+            why: filterText(filters),
+          })),
+          ...it.decision.overQuota.map(({ version, indexes, why }) => ({ version, indexes, why, code: 'TW_QUOTA' as const })),
+        ].map(({ indexes, ...rest }) => ({
           job: it.job,
           group: it.group,
-          version: blocked.version,
-          tasks: blocked.indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
-          code: isInfeasible(blocked.filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const),
-          why: filterText(blocked.filters),
+          tasks: indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
+          ...rest,
         })),
   )
 }
@@ -43,6 +50,7 @@ export function waitingOf(db: ReadDb, job: string, now: number): string[] {
   if (row.owner !== null) lines.push(`the job is owned by ${row.owner}, which alone changes it`)
   for (const { job: name, group, decision } of decisions(db, now)) {
     if (name !== job) continue
+    lines.push(...decision.held.map((text) => `${job}/${group}: ${text}`))
     const live = liveTasks(db, job, group)
     const versions = new Set(
       armRows(db, job, group)
@@ -53,8 +61,9 @@ export function waitingOf(db: ReadDb, job: string, now: number): string[] {
     const stopping = new Set(decision.stop.flatMap((stop) => stop.ids))
     const held = old.filter((task) => !stopping.has(task.id)).length
     if (held > 0) lines.push(`${job}/${group}: ${held} tasks of an older version stay until enough new ones are healthy for long enough`)
+    const spec = groupSpecOf(specOf(db, job, row.current_version), group)
     const failed = endedTasks(db, job, group, now - FAILURE_MEMORY_MS)
-      .filter((task) => isFailure({ job: row }, task))
+      .filter((task) => isFailure(task, spec !== undefined && isToEnd(spec)))
       .reverse()
     const [latest] = failed
     if (latest) {

@@ -133,10 +133,10 @@ export function taskViews(db: ReadDb, rows: readonly TaskRow[]): TaskView[] {
   })
 }
 
-/** `web`, `web/api`, `web/api[3]`, or a task's id (`17`); null when it is none of these. */
+/** `web`, a run `backup.17`, `web/api`, `web/api[3]`, or a task's id (`17`); null when it is none of these. */
 export function parseTarget(target: string): { job: string; group?: string; index?: number } | { id: number } | null {
   if (/^\d+$/.test(target)) return { id: Number(target) }
-  const match = /^([a-z0-9][a-z0-9-]*)(?:\/([a-z0-9][a-z0-9-]*)(?:\[(\d+)\])?)?$/.exec(target)
+  const match = /^([a-z0-9][a-z0-9-]*(?:\.\d+)?)(?:\/([a-z0-9][a-z0-9-]*)(?:\[(\d+)\])?)?$/.exec(target)
   if (!match?.[1]) return null
   return {
     job: match[1],

@@ -1,0 +1,89 @@
+import type { Controller } from '../../../src/core/contracts/controller.ts'
+import type { Entry } from '../../../src/core/contracts/entry.ts'
+import { FleetCache } from '../../../src/core/tw/controllers/fleet-cache.ts'
+import type { NodeBeat, TwSoft } from '../../../src/core/tw/soft.ts'
+import { twSystem } from '../../../src/core/tw/system.ts'
+import { createLogger } from '../../../src/platform/logger.ts'
+import { statePaths } from '../../../src/platform/paths.ts'
+import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
+import { noPeers, openFleetLog } from '../../../src/server/delos/fleet-logs.ts'
+import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
+import { holdIdentity } from '../../../src/server/state/identity.ts'
+import { joinOf, NODES } from './fleet.ts'
+
+/** tw as the server runs it, without agents: its log on the disk, its state.db, its controllers. */
+export interface House {
+  control: ControlLog
+  cache: FleetCache
+  beats: Map<string, NodeBeat>
+  start: () => ControllerLoop
+  close: () => Promise<void>
+}
+
+/** @param names the controllers that run; all unless it says */
+export async function openHouse(dir: string, names: readonly string[] | null = null): Promise<House> {
+  const onFatal = (error: Error): never => {
+    throw error
+  }
+  const paths = statePaths('bench', { MUSTER_STATE_DIR: dir })
+  const logger = createLogger(null)
+  const identity = await holdIdentity(paths)
+  const peers = noPeers(identity, logger)
+  const control = await openControlLog({
+    openLog: (from) => openFleetLog('control', { paths, identity, peers, from, logger, onFatal }),
+    ...{ dbFile: paths.stateDb, systems: [twSystem], clock: Date.now, log: logger, onFatal },
+  })
+  const cache = new FleetCache()
+  const beats = new Map<string, NodeBeat>()
+  const soft = (): TwSoft => ({ beats, cache, position: () => control.tail() - 1 })
+  const unlisten = control.onEntries((entries) => cache.apply(control.db, entries))
+  const controllers: Controller[] = twSystem.controllers.filter(({ name }) => names === null || names.includes(name))
+  let loop: ControllerLoop | null = null
+  return {
+    control,
+    cache,
+    beats,
+    start: () => {
+      const wiring = { soft: Object.fromEntries(controllers.map(({ name }) => [name, soft])) }
+      loop = startControllers([{ ...twSystem, controllers }], [wiring], control, logger)
+      return loop
+    },
+    close: async () => {
+      unlisten()
+      await loop?.stop()
+      await control.close()
+      await peers.close()
+    },
+  }
+}
+
+const JOINED_AT_ONCE = 1000
+
+export async function joinNodes(control: ControlLog): Promise<void> {
+  for (let from = 0; from < NODES; from += JOINED_AT_ONCE) {
+    const entries = Array.from({ length: Math.min(JOINED_AT_ONCE, NODES - from) }, (_, i) => joinOf(from + i))
+    await control.submit({ actor: 'bench' }, () => ({ entries, value: () => undefined }))
+  }
+}
+
+/** How many tasks an entry placed or asked to place. */
+export function placedBy(entry: Entry): number {
+  if (entry.type !== 'tw.TasksPlaced') return 0
+  const body = entry.body as { count?: number; tasks?: unknown[] }
+  return body.count ?? body.tasks?.length ?? 0
+}
+
+/** Resolves once `isDone` says so after some batch. */
+export function until(control: ControlLog, isDone: (entries: readonly Entry[]) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const end = control.onEntries((entries) => {
+      if (!isDone(entries)) return
+      end()
+      resolve()
+    })
+  })
+}
+
+export function countTasks({ db }: Pick<ControlLog, 'db'>): number {
+  return db.get<{ n: number }>('SELECT sum(tasks) AS n FROM tw_node_load')?.n ?? 0
+}

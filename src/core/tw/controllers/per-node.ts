@@ -1,0 +1,64 @@
+import type { Controller } from '../../contracts/controller.ts'
+import type { ReadDb } from '../../contracts/storage.ts'
+import { groupSized } from '../entries/jobs.ts'
+import type { GroupSpec } from '../job-spec.ts'
+import { armRows, groupRows, groupSpecOf, specOf, type JobRow, type TaskRow } from '../rows.ts'
+import { imageOf } from '../scheduler/fleet.ts'
+import type { FleetImage } from '../scheduler/image.ts'
+import { suits } from '../scheduler/suitable.ts'
+import type { TwSoft } from '../soft.ts'
+import { completedTasks, liveOnNode } from '../tasks/read.ts'
+import { fleetFacts, type FleetFacts } from './group-view.ts'
+
+/** Keeps the counts of `system` and `sysbatch` groups in step with the nodes; everything else sees them as any other group. */
+export const perNodeController: Controller<TwSoft> = {
+  name: 'tw.per-node',
+  wakes: ['tw.Node', 'tw.Drain', 'tw.JobSubmitted', 'tw.RunStarted', 'tw.UpdateTargetSet', 'tw.StopTask', 'tw.OpAllowed'],
+  decide: (db, _now, soft) => {
+    const jobs = db.all<JobRow>("SELECT * FROM tw_job WHERE kind IN ('system', 'sysbatch') AND state = 'running' ORDER BY name")
+    if (jobs.length === 0) return { entries: [], wakeAt: null }
+    const facts = fleetFacts(db, soft.cache ? soft.cache.image(db, soft.position?.() ?? 0) : imageOf(db))
+    const entries = jobs.flatMap((job) =>
+      groupRows(db, job.name).flatMap((group) => {
+        const arms = armRows(db, job.name, group.name)
+        const primary = arms.find((arm) => arm.arm === 'primary')
+        const spec = primary && groupSpecOf(specOf(db, job.name, primary.version), group.name)
+        if (!spec) return []
+        const others = arms.reduce((sum, arm) => sum + (arm.arm === 'primary' ? 0 : arm.count), 0)
+        const count = Math.max(0, nodesFor(db, job, spec, facts) - others)
+        return count === primary.count ? [] : [groupSized.of({ job: job.name, group: group.name, count })]
+      }),
+    )
+    return { entries, wakeAt: null }
+  },
+}
+
+/** How many nodes hold a task of the group, held it to its end, or should hold one. */
+function nodesFor(db: ReadDb, job: JobRow, spec: GroupSpec, { image, draining }: FleetFacts): number {
+  const done = new Set(job.kind === 'sysbatch' ? completedTasks(db, job.name, spec.name).map((task) => task.node) : [])
+  const isSuited = suits(image, spec)
+  let count = done.size
+  for (let place = 0; place < image.size; place += 1) {
+    const node = image.order[place] ?? 0
+    if (!isSuited(node)) continue
+    const closed = image.closedOf(node)
+    const name = image.names[node] ?? ''
+    if (closed === 'lost' || done.has(name)) continue
+    // A closed node gets no new task; the one that is there stays until its drain takes it, as the last one there.
+    const drain = draining.get(name)
+    const isLeaving = drain !== undefined && !drain.ignores_system && !drain.hasOthers
+    if (closed === null || (!isLeaving && holds(db, name, job.name, spec.name))) count += 1
+  }
+  return count
+}
+
+function holds(db: ReadDb, node: string, job: string, group: string): boolean {
+  return liveOnNode(db, node).some((task) => task.job === job && task.grp === group && task.want === 'run')
+}
+
+/** Nodes whose task is to leave since they no longer suit the group. */
+export function barredNodes(live: readonly TaskRow[], spec: GroupSpec, image: FleetImage): Set<string> {
+  const isSuited = suits(image, spec)
+  const nodes = new Set(live.map((task) => task.node))
+  return new Set([...nodes].filter((name) => !isSuited(image.indexOf(name) ?? -1)))
+}
