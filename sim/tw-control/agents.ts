@@ -1,3 +1,4 @@
+import type { NodeIdentity } from '../../src/core/contracts/node.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
 import { nodeReturned, nodeLost } from '../../src/core/tw/entries/nodes.ts'
 import { nodeJoin, tasksReport } from '../../src/core/tw/operations.ts'
@@ -23,6 +24,7 @@ export class Agents {
   readonly #prng: Prng
   readonly #processes = new Map<number, Process>()
   readonly #silent = new Set<string>()
+  readonly #identities = new Map<string, NodeIdentity>()
   readonly nodes: string[] = []
 
   constructor(state: ControlState, prng: Prng) {
@@ -32,22 +34,24 @@ export class Agents {
 
   join(count: number, cpuMilli: number): void {
     for (let i = 1; i <= count; i += 1) {
-      const node = `n${i}`
-      this.nodes.push(node)
       const region = `r${(i % 2) + 1}`
-      const identity = {
-        node,
-        bootId: `b${i}`,
-        pid: i,
-        region,
-        zone: region,
-        rack: `k${i % 3}`,
-        address: `10.0.0.${i}`,
-        cpuMilli,
-        memoryBytes: 2 ** 32,
-      }
-      this.#state.run(nodeJoin, { identity: { ...identity, attributes: {} } }, `agent:${node}`)
+      const node = { node: `n${i}`, bootId: `b${i}`, pid: i, region, zone: region, rack: `k${i % 3}`, address: `10.0.0.${i}`, cpuMilli }
+      this.#identities.set(node.node, { ...node, memoryBytes: 2 ** 32, attributes: {} })
+      this.nodes.push(node.node)
+      this.#introduce(node.node)
     }
+  }
+
+  /** Starts the machine anew; nothing runs there at the time. */
+  boot(node: string): void {
+    const identity = this.#identities.get(node)
+    if (identity) identity.bootId += '+'
+    this.#introduce(node)
+  }
+
+  #introduce(node: string): void {
+    const identity = this.#identities.get(node)
+    if (identity) this.#state.run(nodeJoin, { identity }, `agent:${node}`)
   }
 
   /** Takes orders in: what runs should, and what should end. */
@@ -153,6 +157,6 @@ export class Agents {
     const task = taskRow(this.#state.db, id)
     if (!task) return
     const report = { id, task: taskName(task), ...said, ports: {}, restarts: 0, startedAt: this.#state.now }
-    this.#state.run(tasksReport, { node, bootId: `b${node.slice(1)}`, tasks: [report] }, `agent:${node}`)
+    this.#state.run(tasksReport, { node, bootId: this.#identities.get(node)?.bootId ?? '', tasks: [report] }, `agent:${node}`)
   }
 }

@@ -1,6 +1,8 @@
 import type { Entry } from '../../src/core/contracts/entry.ts'
 import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { amountOf, type GroupSpec } from '../../src/core/tw/job-spec.ts'
+import { domainOf } from '../../src/core/tw/maintenance/domain.ts'
+import { isUnderWay, openMaintenance, workRows } from '../../src/core/tw/maintenance/rows.ts'
 import { openOps } from '../../src/core/tw/ops/op-row.ts'
 import {
   armRows,
@@ -57,6 +59,7 @@ export class Checks {
     const db = this.#db()
     if (entry.type === 'tw.OpForced') this.forced += 1
     if (entry.type === 'tw.TasksPlaced') this.#placed(entry)
+    if (entry.type === 'tw.MaintenanceStarted') this.#oneDomain(entry)
     for (const [job, group] of this.#groups) {
       const before = this.#before.get(`${job}/${group}`)
       if (!before) continue
@@ -88,6 +91,19 @@ export class Checks {
     })
     if (others.length === 0 || stand.total === 0) return
     throw new Violation(`leader last: ${taskName(leader)} goes before ${others.map((op) => op.name).join(', ')} at ${entry.position}`)
+  }
+
+  /** Nodes that are worked on at once are of one domain, at the level of each maintenance. */
+  #oneDomain(entry: Entry): void {
+    const db = this.#db()
+    const all = openMaintenance(db).flatMap((row) => workRows(db, row.id).flatMap((work) => (isUnderWay(work) ? [{ row, work }] : [])))
+    for (const { row } of all) {
+      const domains = new Set(all.map(({ work }) => domainOf(db, work.node, row.level)))
+      if (domains.size > 1) throw new Violation(`domains: ${[...domains].join(' and ')} are worked on at once at ${entry.position}`)
+      const own = all.filter((it) => it.row.id === row.id)
+      if (own.length > row.max_concurrent)
+        throw new Violation(`domains: maintenance ${row.id} has ${own.length} nodes at once at ${entry.position}`)
+    }
   }
 
   /** I2, I3, I4, I7. */

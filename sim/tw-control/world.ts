@@ -2,10 +2,25 @@ import type { Controller } from '../../src/core/contracts/controller.ts'
 import type { Proposal } from '../../src/core/contracts/entry.ts'
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
 import { stopTask } from '../../src/core/tw/entries/tasks.ts'
+import { maintenanceStepped } from '../../src/core/tw/entries/maintenance.ts'
 import { drainer } from '../../src/core/tw/controllers/drainer.ts'
+import { maintainer } from '../../src/core/tw/controllers/maintainer.ts'
 import { reconciler } from '../../src/core/tw/controllers/reconciler.ts'
-import { jobRun, jobStop, nodeDrain, nodeUndrain, opDelay, opForce, opAllow, taskRestart, updateSet } from '../../src/core/tw/operations.ts'
+import {
+  maintenanceAbort,
+  maintenanceCreate,
+  jobRun,
+  jobStop,
+  nodeDrain,
+  nodeUndrain,
+  opDelay,
+  opForce,
+  opAllow,
+  taskRestart,
+  updateSet,
+} from '../../src/core/tw/operations.ts'
 import { consentAsks, jobStatus, opsView, type TwSoft } from '../../src/core/tw/queries.ts'
+import { openMaintenance, workRows } from '../../src/core/tw/maintenance/rows.ts'
 import { proposeStop } from '../../src/core/tw/ops/propose-stop.ts'
 import { taskName, type TaskRow } from '../../src/core/tw/rows.ts'
 import { liveTasks, tasksToEnd } from '../../src/core/tw/tasks/read.ts'
@@ -40,7 +55,7 @@ const STEP_MS = 250
 
 /**
  * A schedule of updates, scales, drains, crashes, lost nodes, restarts and an application's answers, all from one seed, around the real
- * entries, reconciler and drainer. What an agent is here is a table of processes.
+ * entries and controllers. What an agent is here is a table of processes.
  */
 export class ControlWorld {
   readonly #options: ControlOptions
@@ -51,6 +66,8 @@ export class ControlWorld {
   readonly #checks: Checks
   #actions = 0
   #wakeAt: number | null = null
+  /** work of a maintenance that goes on: when it is done */
+  readonly #working = new Map<string, number>()
   readonly #asked = new Map<string, { told: string; at: number }>()
 
   constructor(options: ControlOptions) {
@@ -106,13 +123,40 @@ export class ControlWorld {
   /** Everything that happens up to a time, one step of the clock after the other where something does. */
   #passUntil(at: number): void {
     for (;;) {
-      const next = Math.min(this.#agents.nextAt, this.#wakeAt ?? Infinity, this.#asks())
+      const next = Math.min(this.#agents.nextAt, this.#wakeAt ?? Infinity, this.#works(), this.#asks())
       if (next > at) break
       this.#state.now = Math.max(this.#state.now + 1, Math.ceil(next / STEP_MS) * STEP_MS)
       this.#agents.tick()
       this.#settle()
     }
     this.#state.now = Math.max(this.#state.now, at)
+  }
+
+  /** When somebody is done with a node next; does what is due. */
+  #works(): number {
+    const { db, now } = this.#state
+    let next = Infinity
+    for (const row of openMaintenance(db)) {
+      for (const { node, state } of workRows(db, row.id)) {
+        if (state !== 'working') continue
+        const key = `${row.id}/${node}`
+        const doneAt = this.#working.get(key) ?? now + STEP_MS * (1 + this.#prng.below(40))
+        this.#working.set(key, doneAt)
+        next = Math.min(next, doneAt)
+        if (doneAt > now) continue
+        const isOk = this.#prng.below(5) > 0
+        const why = isOk ? '' : 'it failed'
+        if (row.command === null) this.#agents.boot(node)
+        else
+          this.#state.append(
+            [maintenanceStepped.of({ maintenance: row.id, node, state: isOk ? 'verifying' : 'aborted', why })],
+            'effect:tw.maintain',
+          )
+        this.#settle()
+        next = Math.min(next, now + STEP_MS)
+      }
+    }
+    return next
   }
 
   /** When the application is asked next; asks it when that is now. */
@@ -135,7 +179,7 @@ export class ControlWorld {
   }
 
   #settle(): void {
-    const controllers: readonly Controller<TwSoft>[] = [reconciler, drainer]
+    const controllers: readonly Controller<TwSoft>[] = [reconciler, drainer, maintainer]
     const mutate = CONTROL_MUTANTS[this.#options.mutant ?? ''] ?? ((proposals: readonly Proposal[]) => proposals)
     for (let round = 0; round < SETTLE_ROUNDS_MAX; round += 1) {
       let isQuiet = true
@@ -174,7 +218,7 @@ export class ControlWorld {
             // Of those that hold a static port, a node takes one.
             count: 1 + any(isStatic ? 2 : 5),
             availability,
-            network: { ports: { http: isStatic ? { static: 9000 } : {} } },
+            network: { ports: { http: isStatic ? { static: job === 'a' ? 9000 : 9001 } : {} } },
             reschedule: { delay: '1s', factor: 1 },
             main: {
               command: 'true',
@@ -212,12 +256,28 @@ export class ControlWorld {
       () => task && this.#state.run(taskRestart, { task: taskName(task) }),
       () => task && this.#move(task),
       () => op && this.#state.run(opDelay, { op: op.op, forMs: 5000 }),
-      () => op && job === 'b' && this.#state.run(opAllow, { op: op.op }),
+      () => op?.job === 'b' && this.#state.run(opAllow, { op: op.op }),
       () => op && any(3) === 0 && this.#state.run(opForce, { op: op.op }),
       () => any(3) === 0 && this.#state.run(jobStop, { job }),
       () => this.#canary(job),
+      () => this.#maintain(node),
+      () => this.#maintain(`rack:k${any(3)}`),
     ]
     actions[any(actions.length)]?.()
+  }
+
+  #maintain(target: string): void {
+    const isCommand = this.#prng.below(2) === 0
+    const isHard = this.#prng.below(2) === 0
+    this.#state.run(maintenanceCreate, {
+      targets: [target],
+      kind: isCommand ? 'command' : 'reboot',
+      command: isCommand ? ['true'] : null,
+      level: (['node', 'rack', 'zone'] as const)[this.#prng.below(3)] ?? 'rack',
+      maxConcurrent: 1 + this.#prng.below(2),
+      deadlineMs: isHard ? 20_000 : null,
+      isHard,
+    })
   }
 
   #pressure(): { isHard: boolean; deadlineMs: number | null } {
@@ -247,6 +307,7 @@ export class ControlWorld {
   #comeToRest(): void {
     this.#application.isCalm = true
     for (const node of this.#agents.nodes) this.#agents.return(node)
+    for (const { id } of openMaintenance(this.#state.db)) this.#state.run(maintenanceAbort, { maintenance: id })
     for (const node of this.#agents.nodes) this.#state.run(nodeUndrain, { target: node })
     for (const [job] of GROUPS) this.#submit(job)
     this.#settle()

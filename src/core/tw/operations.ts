@@ -13,6 +13,7 @@ import { explain, ps, taskShow } from './operations/task-reads.ts'
 import { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
+import { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
@@ -28,6 +29,7 @@ export { explain, ps, taskShow } from './operations/task-reads.ts'
 export { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
+export { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export const TW_OPERATIONS = [
@@ -48,6 +50,11 @@ export const TW_OPERATIONS = [
   jobPlan,
   jobVersionPut,
   updateSet,
+  updateList,
+  updatePause,
+  updateResume,
+  updatePromote,
+  updateFail,
   fleetSummaryQuery,
   entitlementSetCommand,
   quotaSet,

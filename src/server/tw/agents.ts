@@ -34,6 +34,8 @@ export interface AgentHub {
   /** what peers found out about silent nodes */
   looks: ReadonlyMap<string, PeerLook>
   gateways: ReadonlyMap<string, string>
+  /** what a task used when its agent last said so; undefined: it has not, or the fleet is too large to keep it */
+  usage: (node: string, task: number) => { cpuMilli?: number; memoryBytes?: number } | undefined
   /** the server that each agent of another machine talks to */
   servers: ReadonlyMap<string, bigint>
   /** Whether a node's agent is on another machine than any server: it is asked by {@link AgentHub.dial}. */
@@ -66,6 +68,9 @@ interface Link {
 const STOP_WAIT_MS = 2000
 const PING_MS = 1000
 
+/** Nodes whose last report is kept for what their tasks use. */
+const USAGE_NODES_MAX = 2000
+
 /** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
 export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const links = new Map<string, Link>()
@@ -73,6 +78,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   // Nobody was heard yet: their time begins now.
   const beats = new Map(host.db.all<{ name: string }>('SELECT name FROM tw_node').map(({ name }) => [name, new Beat()]))
   const gateways = new Map<string, string>()
+  const reported = new Map<string, NodeReport['tasks']>()
   const servers = new Map<string, bigint>()
   const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
   let refreshTimer: NodeJS.Immediate | null = null
@@ -176,6 +182,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     link.ackedPosition = body.position
     link.latest = body
     tellTasks(body)
+    if (reported.has(identity.node) || reported.size < USAGE_NODES_MAX) reported.set(identity.node, body.tasks)
     if (hasAcked) refresh()
     if (body.faults.length > 0) hooks.onFaults(identity.node, body.faults)
     // One report of a node at a time: the newest waiting one stands for those before it.
@@ -227,6 +234,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     beats,
     looks: peers.looks,
     gateways,
+    usage: (node, task) => reported.get(node)?.find(({ id }) => id === task),
     servers,
     isRemote: (node) => nodeKeyRow(host.db, node) !== undefined,
     dial: (node, ticket) => {

@@ -6,6 +6,7 @@ import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
 import { isZone, schedulingZone } from '../zones.ts'
 import type { AgentHub } from './agents.ts'
+import { softAnswers } from './answers.ts'
 import { textOf } from '../../platform/streams.ts'
 import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { createConsentLoop, type ConsentLoop } from './consent.ts'
@@ -37,6 +38,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
     },
     effects: { 'tw.maintain': createMaintainAdapter(host) },
     answered: {
+      ...softAnswers(host, hub, cache),
       'tw.op.list': (_input, { ops }: { ops: OpView[] }) => ops.forEach((op) => nameTrouble(op, consent)),
       'tw.op.show': (_input, op: OpView) => nameTrouble(op, consent),
     },

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newFleet, type TestFleet } from '../../support/fleet.ts'
@@ -56,28 +56,75 @@ test('an update stops followers first and the leader last, one at a time', async
   const order = done.toSorted((a, b) => (a.decidedAtMs ?? 0) - (b.decidedAtMs ?? 0))
   expect(order.at(-1)?.task).toBe(leader)
   expect(order.slice(0, 2).map((op) => op.task)).not.toContain(leader)
-})
+}, 150_000)
 
 test('an endpoint that answers garbage holds an update back and is named; an operator allows, delays and forces', async () => {
   await run('--set', 'groups.main.availability.consent=http://:http/', '--set', 'groups.main.main.env.NEW=2')
   const [first, second] = await eventually('ops that wait for the application', 30_000, async () => {
-    const waiting = await ops('--job', 'leader')
-    const asked = waiting.filter((op) => op.state === 'asked' && op.waitsFor.includes('has not the form'))
+    const asked = (await ops('--job', 'leader')).filter((op) => op.state === 'asked' && op.waitsFor.includes('has not the form'))
     return asked.length === 3 ? asked : null
   })
   expect(first).toMatchObject({ code: 'TW_CONSENT_WAIT' })
-  expect((await fleet.muster('tw', 'op', 'ls')).stdout).toContain('TW_CONSENT_WAIT')
   expect(await versions()).toEqual([2, 2, 2])
-  await fleet.data('tw', 'op', 'delay', String(second?.op), '--for', '10m', '--reason', 'backup')
-  expect(await fleet.data('tw', 'op', 'show', String(second?.op))).toMatchObject({ state: 'delayed' })
-  expect((await fleet.muster('tw', 'op', 'allow', String(first?.op))).exitCode).toBe(4)
-  await fleet.data('tw', 'op', 'allow', String(first?.op), '--yes')
-  await eventually('the allowed one replaced', 60_000, async () => (await versions()).filter((version) => version === 3).length === 1)
-  expect((await fleet.muster('tw', 'op', 'force', String(second?.op), '--yes')).exitCode).not.toBe(0)
-  await fleet.data('tw', 'op', 'force', String(second?.op), '--confirm', String(second?.op), '--reason', 'no time')
-  await eventually('the forced one replaced', 60_000, async () => (await versions()).filter((version) => version === 3).length === 2)
-  expect((await fleet.muster('tw', 'op', 'show', String(second?.op))).stdout).toMatch(/forced/)
-  const events = await fleet.muster('tw', 'events', '--json')
-  expect(events.stdout).toContain('tw.OpForced')
+  const [one, two] = [String(first?.op), String(second?.op)]
+  await fleet.data('tw', 'op', 'delay', two, '--for', '10m', '--reason', 'backup')
+  expect(await fleet.data('tw', 'op', 'show', two)).toMatchObject({ state: 'delayed' })
+  expect((await fleet.muster('tw', 'op', 'allow', one)).exitCode).toBe(4)
+  await fleet.data('tw', 'op', 'allow', one, '--yes')
+  expect((await fleet.muster('tw', 'op', 'force', two, '--yes')).exitCode).not.toBe(0)
+  await fleet.data('tw', 'op', 'force', two, '--confirm', two, '--reason', 'no time')
+  await eventually('both replaced', 60_000, async () => (await versions()).filter((version) => version === 3).length === 2)
+  expect((await fleet.muster('tw', 'op', 'show', two)).stdout).toMatch(/forced/)
   expect((await fleet.muster('tw', 'op', 'show', '9999')).exitCode).toBe(3)
-})
+}, 100_000)
+
+test('a command beside a task is asked as an endpoint would be, and its yes lets the drain of a node end', async () => {
+  // It allows whatever waits.
+  const command = `node -e 'let t = ""; process.stdin.on("data", (c) => (t += c)).on("end", () => console.log(JSON.stringify({ allow: JSON.parse(t).pending.map((op) => op.op) })))'`
+  const file = readFileSync(join(fleet.home, 'leader.yaml'), 'utf8')
+  writeFileSync(
+    join(fleet.home, 'asked.yaml'),
+    file
+      .replace('consent: "http://:http/ops"', `consent: {command: ["/bin/sh", "-c", ${JSON.stringify(command)}]}`)
+      .replace('order: leader-last', 'order: any'),
+  )
+  await fleet.data('tw', 'job', 'run', 'asked.yaml', '--wait', '--timeout', '60s')
+  const drain = await fleet.muster('tw', 'drain', 'n2', '--yes', '--wait', '--timeout', '60s')
+  expect(drain.exitCode, drain.stderr).toBe(0)
+  expect((await fleet.data('tw', 'ps', '--node', 'n2')).tasks).toEqual([])
+  await fleet.data('tw', 'undrain', 'n2')
+}, 150_000)
+
+test('maintenance drains a node, runs its command there once, keeps what it says, and gives the node back', async () => {
+  const plan = await fleet.muster(
+    'tw',
+    'maintenance',
+    'create',
+    '--nodes',
+    'n1,n2',
+    '--kind',
+    'command',
+    '--command',
+    'echo patched',
+    '--plan',
+  )
+  expect(plan.stdout).toContain('tw.MaintenanceScheduled')
+  await fleet.data('tw', 'maintenance', 'create', '--nodes', 'n1,n2', '--kind', 'command', '--command', 'echo patched', '--yes')
+  const done = await eventually('both nodes back', 90_000, async () => {
+    const it = await fleet.data('tw', 'maintenance', 'show', '1')
+    return it.state === 'finished' ? it : null
+  })
+  expect(done.works).toMatchObject([
+    { node: 'n1', state: 'returned', exitCode: 0, output: 'patched\n' },
+    { node: 'n2', state: 'returned', exitCode: 0, output: 'patched\n' },
+  ])
+  expect((await fleet.data('tw', 'node', 'ls')).map((node: { isCordoned: boolean }) => node.isCordoned)).toEqual([false, false])
+  await fleet.data('tw', 'maintenance', 'create', '--nodes', 'n1', '--kind', 'command', '--command', 'echo no; exit 3', '--yes')
+  const failed = await eventually('its end', 60_000, async () => {
+    const it = await fleet.data('tw', 'maintenance', 'show', '2')
+    return it.state === 'aborted' ? it : null
+  })
+  expect(failed.works).toMatchObject([{ state: 'aborted', exitCode: 3, output: 'no\n', waitsFor: 'its command ended with 3' }])
+  expect((await fleet.muster('tw', 'maintenance', 'ls', '--all')).stdout).toContain('aborted')
+  expect((await fleet.muster('tw', 'maintenance', 'create', '--nodes', 'n1', '--tz', 'Mars/Base', '--yes')).exitCode).toBe(2)
+}, 200_000)

@@ -13,9 +13,8 @@ export class DueTimes {
     }
   }
 
-  /** At this time, unless the key wants to be looked at before; null: whenever it wanted. */
-  atLatest(key: string, at: number | null): void {
-    if (at !== null && at < (this.#times.get(key) ?? Infinity)) this.set(key, at)
+  of(key: string): number | null {
+    return this.#times.get(key) ?? null
   }
 
   /** The earliest time; null: nobody wants anything. */
