@@ -2,6 +2,8 @@
 import type { Operation } from '../contracts/operation.ts'
 import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
+import { capacity } from './operations/capacity.ts'
+import { defrag } from './operations/defrag.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -18,6 +20,8 @@ import { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
+export { capacity } from './operations/capacity.ts'
+export { defrag } from './operations/defrag.ts'
 export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -56,6 +60,8 @@ export const TW_OPERATIONS = [
   updatePromote,
   updateFail,
   fleetSummaryQuery,
+  capacity,
+  defrag,
   entitlementSetCommand,
   quotaSet,
   entitlementList,
