@@ -1,5 +1,5 @@
 import type { NodeView, TaskView } from '../../core/tw/queries.ts'
-import { formatSize } from '../../core/kernel/units.ts'
+import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { View } from '../terminal.ts'
 import { mark } from './style.ts'
 import { fields, table } from './table.ts'
@@ -23,6 +23,7 @@ export function renderNodes(view: View, nodes: readonly NodeView[]): string {
       { title: 'zone', cell: (node) => node.zone, isWide: true },
       { title: 'rack', cell: (node) => node.rack, isWide: true },
       { title: 'address', cell: (node) => node.address },
+      { title: 'beat', cell: (node) => (node.silentMs === null ? '-' : `${formatDuration(node.silentMs)} ago`), align: 'right' },
       { title: 'tasks', cell: (node) => node.tasks, align: 'right' },
       { title: 'cpu', cell: (node) => `${cpuText(node.cpuReserved)} of ${cpuText(node.cpuMilli)}`, align: 'right' },
       { title: 'memory', cell: (node) => `${formatSize(node.memoryReserved)} of ${formatSize(node.memoryBytes)}`, align: 'right' },
@@ -45,6 +46,7 @@ export function renderNode(
     ['state', nodeState(view, node)],
     ['place', `${node.region} / ${node.zone} / ${node.rack}`],
     ['address', node.address],
+    ['last beat', node.silentMs === null ? null : `${formatDuration(node.silentMs)} ago`],
     ['cpu', `${cpuText(node.cpuReserved)} reserved of ${cpuText(node.cpuMilli)}`],
     ['memory', `${formatSize(node.memoryReserved)} reserved of ${formatSize(node.memoryBytes)}`],
     ['drain', drain === null ? null : `by ${drain.author}${drain.reason === '' ? '' : `: ${drain.reason}`}`],

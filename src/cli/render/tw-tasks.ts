@@ -21,13 +21,13 @@ export function taskTable(view: View, tasks: readonly TaskView[], nowMs: number)
       { title: 'task', cell: (task) => task.task },
       { title: 'state', cell: (task) => taskState(view, task) },
       { title: 'node', cell: (task) => task.node },
-      { title: 'region', cell: (task) => task.region },
+      { title: 'region', cell: (task) => task.region, isWide: true },
       { title: 'version', cell: (task) => `v${task.version}${task.arm === 'canary' ? ' canary' : ''}` },
       { title: 'release', cell: (task) => task.release ?? '-', isWide: true },
       { title: 'age', cell: (task) => ago(task.startedAtMs ?? task.placedAtMs, nowMs), align: 'right' },
       { title: 'restarts', cell: (task) => task.restarts, align: 'right' },
-      { title: 'cpu', cell: (task) => cpuText(task.cpuMilli), align: 'right', isWide: true },
-      { title: 'memory', cell: (task) => formatSize(task.memoryBytes), align: 'right', isWide: true },
+      { title: 'cpu', cell: (task) => `${usedCpu(task)}${cpuText(task.cpuMilli)}`, align: 'right' },
+      { title: 'memory', cell: (task) => `${usedMemory(task)}${formatSize(task.memoryBytes)}`, align: 'right' },
       { title: 'pid', cell: (task) => task.pid, align: 'right', isWide: true },
       { title: 'id', cell: (task) => task.id, align: 'right', isWide: true },
       { title: 'ports', cell: (task) => portsText(task.ports) },
@@ -47,6 +47,10 @@ export function renderTasks(view: View, data: { tasks: readonly TaskView[]; bloc
     ...(blocked.length > 0 ? ['', ...blocked, `More: muster tw explain ${Object.keys(data.blocked)[0]?.split('/')[0] ?? ''}`] : []),
   ].join('\n')
 }
+
+/** `12m/` before what is reserved; nothing where it was not measured. */
+const usedCpu = (task: TaskView): string => (task.cpuUsedMilli === null ? '' : `${cpuText(Math.round(task.cpuUsedMilli))}/`)
+const usedMemory = (task: TaskView): string => (task.memoryUsedBytes === null ? '' : `${formatSize(task.memoryUsedBytes)}/`)
 
 export interface TaskEvent {
   atMs: number
@@ -74,9 +78,16 @@ export function renderTask(
     ['pid', task.pid],
     ['ports', portsText(task.ports)],
     ['reserved', `cpu ${cpuText(task.cpuMilli)}, memory ${formatSize(task.memoryBytes)}`],
+    ['used', usedText(task)],
     ['command', data.command.join(' ')],
   ])
   return [head, '', ...eventLines(view, data.events)].join('\n')
+}
+
+function usedText(task: TaskView): string | null {
+  if (task.cpuUsedMilli === null && task.memoryUsedBytes === null) return null
+  const cpu = task.cpuUsedMilli === null ? '-' : cpuText(Math.round(task.cpuUsedMilli))
+  return `cpu ${cpu}, memory ${task.memoryUsedBytes === null ? '-' : formatSize(task.memoryUsedBytes)}`
 }
 
 export interface Explained {

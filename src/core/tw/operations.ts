@@ -2,6 +2,9 @@
 import type { Operation } from '../contracts/operation.ts'
 import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
+import { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
+import { capacity } from './operations/capacity.ts'
+import { defrag } from './operations/defrag.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -13,10 +16,13 @@ import { explain, ps, taskShow } from './operations/task-reads.ts'
 import { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 import { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 import { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
+import { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 import { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
+export { capacity } from './operations/capacity.ts'
+export { defrag } from './operations/defrag.ts'
 export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -28,7 +34,10 @@ export { explain, ps, taskShow } from './operations/task-reads.ts'
 export { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
 export { askedGroup, opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
+export { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
+
+export { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
 
 export const TW_OPERATIONS = [
   jobRun,
@@ -48,7 +57,14 @@ export const TW_OPERATIONS = [
   jobPlan,
   jobVersionPut,
   updateSet,
+  updateList,
+  updatePause,
+  updateResume,
+  updatePromote,
+  updateFail,
   fleetSummaryQuery,
+  capacity,
+  defrag,
   entitlementSetCommand,
   quotaSet,
   entitlementList,
@@ -76,6 +92,9 @@ export const TW_OPERATIONS = [
   nodeJoin,
   nodeToken,
   nodeAdmit,
+  agentUpgrade,
+  agentUpgradeStop,
+  agentUpgradeShow,
   nodeList,
   nodeShow,
   nodeCordon,

@@ -8,6 +8,8 @@ import { perNodeController } from './controllers/per-node.ts'
 import { reconciler } from './controllers/reconciler.ts'
 import { runsController } from './controllers/runs.ts'
 import { splitController } from './controllers/split-applied.ts'
+import { upgrader } from './controllers/upgrader.ts'
+import { updatesController } from './controllers/updates.ts'
 import { TW_ENTRIES } from './machine.ts'
 import { TW_OPERATIONS } from './operations.ts'
 import { TW_TABLES } from './tables.ts'
@@ -21,11 +23,13 @@ export const twSystem: System = {
   controllers: [
     perNodeController,
     runsController,
+    updatesController,
     livenessController,
     reconciler,
     drainer,
     maintainer,
     splitController,
+    upgrader,
     janitor,
     finishedController,
   ],

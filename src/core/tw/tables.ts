@@ -44,6 +44,12 @@ export const TW_TABLES: readonly string[] = [
     position INTEGER NOT NULL, job TEXT NOT NULL, grp TEXT NOT NULL, version INTEGER NOT NULL, idx INTEGER NOT NULL,
     node TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (position, idx)
   ) WITHOUT ROWID`,
+  `CREATE TABLE tw_update (
+    job TEXT NOT NULL, grp TEXT NOT NULL, from_version INTEGER NOT NULL, to_version INTEGER NOT NULL, total INTEGER NOT NULL,
+    state TEXT NOT NULL, started_at INTEGER NOT NULL, healthy INTEGER NOT NULL, progress_at INTEGER NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (job, grp)
+  ) WITHOUT ROWID`,
+  `CREATE INDEX tw_update_open ON tw_update (state) WHERE state IN ('running', 'canary')`,
   `CREATE TABLE tw_recurring (
     job TEXT PRIMARY KEY, is_periodic INTEGER NOT NULL, is_paused INTEGER NOT NULL, after_at INTEGER NOT NULL, due TEXT NOT NULL,
     next_at INTEGER, queued_at INTEGER, note TEXT

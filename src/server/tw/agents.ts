@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { ServerResponse } from 'node:http'
+import type { Entry } from '../../core/contracts/entry.ts'
 import type { FaultOrder } from '../../core/contracts/fault.ts'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
 import type { DesiredTask, FaultReport, FromServer, NodePing, NodeReport } from '../../core/contracts/node.ts'
@@ -8,7 +9,9 @@ import { nodeJoin, tasksReport } from '../../core/tw/operations.ts'
 import {
   desiredTasks,
   meshSnapshot,
+  isSplitWaiting,
   nodeKeyRow,
+  nodesTouched,
   reportChanges,
   stoppingTasks,
   type PeerLook,
@@ -35,6 +38,8 @@ export interface AgentHub {
   /** what peers found out about silent nodes */
   looks: ReadonlyMap<string, PeerLook>
   gateways: ReadonlyMap<string, string>
+  /** what a task used when its agent last said so; undefined: it has not, or the fleet is too large to keep it */
+  usage: (node: string, task: number) => { cpuMilli?: number; memoryBytes?: number } | undefined
   /** the server that each agent of another machine talks to */
   servers: ReadonlyMap<string, bigint>
   /** Whether a node's agent is on another machine than any server: it is asked by {@link AgentHub.dial}. */
@@ -67,6 +72,9 @@ interface Link {
 const STOP_WAIT_MS = 2000
 const PING_MS = 1000
 
+/** Nodes whose last report is kept for what their tasks use. */
+const USAGE_NODES_MAX = 2000
+
 /** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
 export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () => void): AgentHub {
   const links = new Map<string, Link>()
@@ -74,8 +82,12 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
   // Nobody was heard yet: their time begins now.
   const beats = new Map(host.db.all<{ name: string }>('SELECT name FROM tw_node').map(({ name }) => [name, new Beat()]))
   const gateways = new Map<string, string>()
+  const reported = new Map<string, NodeReport['tasks']>()
   const servers = new Map<string, bigint>()
   const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
+  /** nodes to be told anew; null: all */
+  let touched: Set<string> | null = null
+  let toldServices = ''
   let refreshTimer: NodeJS.Immediate | null = null
   let stopTimer: NodeJS.Timeout | null = null
   let unlisten: (() => void) | null = null
@@ -118,11 +130,17 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
     const position = host.position()
     const mesh = meshSnapshot(host.db, position)
     const services = JSON.stringify(mesh.services)
-    const connected = [...links.values()].filter((link) => link.stream !== null)
+    const isAll = touched === null || services !== toldServices
+    const nodes = touched ?? new Set<string>()
+    touched = new Set()
+    toldServices = services
     const late = new Set<number>()
-    const all = connected.every((link) => isMeshCurrent(link, services))
-    for (const task of stoppingTasks(host.db)) {
-      if (!all && host.now() - task.stopAtMs < STOP_WAIT_MS) late.add(task.id)
+    const stopping = stoppingTasks(host.db)
+    const isEveryoneCurrent =
+      stopping.length === 0 || [...links.values()].every((link) => link.stream === null || isMeshCurrent(link, services))
+    for (const task of stopping) {
+      nodes.add(task.node)
+      if (!isEveryoneCurrent && host.now() - task.stopAtMs < STOP_WAIT_MS) late.add(task.id)
     }
     if (late.size > 0 && !stopTimer) {
       stopTimer = setTimeout(() => {
@@ -130,8 +148,9 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
         push()
       }, 100)
     }
-    for (const [node, link] of links) {
-      if (!link.stream) continue
+    for (const node of isAll ? links.keys() : nodes) {
+      const link = links.get(node)
+      if (!link?.stream) continue
       const tasks = desiredTasks(host.db, node).map((task): DesiredTask => {
         const token = task.pulls ? tokens.of(task.id) : null
         const access = token === null ? {} : { access: { token, api: `unix:${host.paths.socket}` } }
@@ -150,7 +169,8 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
       const snapshot: MeshSnapshot = { position: link.sentMeshPosition, services: mesh.services }
       send(link, { kind: 'orders', position, tasks, mesh: snapshot, faults })
     }
-    noteMesh(services, mesh.position)
+    // Who follows how far is asked for a split that waits, and by nobody else.
+    if (isAll || isSplitWaiting(host.db)) noteMesh(services, mesh.position)
   }
 
   /** A node whose proxy has applied the newest mesh follows up to now, whatever else the log has gained since. */
@@ -167,7 +187,23 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
   }
 
   const refresh = (): void => {
+    touched = null
+    pushSoon()
+  }
+
+  const pushSoon = (): void => {
     refreshTimer ??= setImmediate(push)
+  }
+
+  const follow = (entries: readonly Entry[]): void => {
+    for (const entry of entries) {
+      if (touched === null) break
+      // What faults a node is to have is chaos' to say.
+      const nodes = entry.type.startsWith('tw.') ? nodesTouched(host.db, entry) : entry.type.startsWith('chaos.') ? null : []
+      if (nodes === null) touched = null
+      else for (const node of nodes) touched.add(node)
+    }
+    pushSoon()
   }
 
   const report = async (body: NodeReport): Promise<void> => {
@@ -181,7 +217,8 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
     link.ackedPosition = body.position
     link.latest = body
     tellTasks(body)
-    if (hasAcked) refresh()
+    if (reported.has(identity.node) || reported.size < USAGE_NODES_MAX) reported.set(identity.node, body.tasks)
+    if (hasAcked) pushSoon()
     if (body.faults.length > 0) hooks.onFaults(identity.node, body.faults)
     // One report of a node at a time: the newest waiting one stands for those before it.
     if (link.isReporting) return
@@ -232,6 +269,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
     beats,
     looks: peers.looks,
     gateways,
+    usage: (node, task) => reported.get(node)?.find(({ id }) => id === task),
     servers,
     isRemote: (node) => nodeKeyRow(host.db, node) !== undefined,
     dial: (node, ticket) => {
@@ -262,7 +300,8 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
           beat.disconnect()
           onBeat()
         })
-        refresh()
+        touched?.add(node)
+        pushSoon()
       })
       app.post('/v1/agent/report', async (request) => {
         const body = request.body as NodeReport
@@ -275,7 +314,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
       })
     },
     start: () => {
-      unlisten = host.onEntries(refresh)
+      unlisten = host.onEntries(follow)
       tokens.onReady(refresh)
       pinger = setInterval(ping, PING_MS)
       refresh()

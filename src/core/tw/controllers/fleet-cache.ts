@@ -8,8 +8,10 @@ import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { devicesIn, loadSumsOf, loadSumsOfNamed, type LoadSums } from '../tasks/load.ts'
 import { groupsOfTasks, idsOnNode, portsAt, portsHeld } from '../tasks/read.ts'
+import { tallyOf } from '../tasks/tally.ts'
 import { DueTimes } from './due-times.ts'
 import { touchesOf, type PlacedSlice } from './touches.ts'
+import { earliest } from './wake.ts'
 
 /** A group by name. */
 export interface GroupKey {
@@ -22,6 +24,18 @@ export interface GroupKey {
  * or its time has come.
  */
 export type Look = 'check' | 'full'
+
+/** What keeps tasks of a group from being placed, as its last look found it. */
+export interface Waiting {
+  /** what one more task takes, of those that lack room */
+  demands: Demand[]
+  /** what one more task takes from its owner, of those that lack its allowance */
+  claims: TaskCharge[]
+  /** for people */
+  reasons: { count: number; code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE' | 'TW_QUOTA'; why: string }[]
+}
+
+export const NOTHING_WAITS: Waiting = { demands: [], claims: [], reasons: [] }
 
 /** Groups looked at without cause, a few now and then: what was missed costs this much at most. */
 const SWEEP_EVERY_MS = 10_000
@@ -44,6 +58,8 @@ export class FleetCache {
   readonly #blocked = new Map<string, { key: GroupKey; demands: Demand[] }>()
   /** groups whose owner may not place more, and what one more task of each takes from it */
   readonly #overQuota = new Map<string, { key: GroupKey; claims: TaskCharge[] }>()
+  /** why tasks of groups have no place, by `JOB/GROUP` */
+  readonly #reasons = new Map<string, Waiting['reasons']>()
   /** groups whose last full look asked for nothing */
   readonly #quiet = new Set<string>()
   /** some group asks for a static port, or did */
@@ -71,8 +87,10 @@ export class FleetCache {
       for (const job of db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name'))
         for (const group of groupRows(db, job.name)) {
           const key = { job: job.name, group: group.name }
-          this.#quiet.add(nameOf(key))
-          this.#mark(db, key, 'check')
+          // Of those that do not serve yet it is not known here since when.
+          const isReady = tallyOf(db, job.name, group.name).every((tally) => tally.ready === tally.active)
+          if (isReady) this.#quiet.add(nameOf(key))
+          this.#mark(db, key, isReady ? 'check' : 'full')
         }
       for (const { node } of openDrains(db)) this.#markNode(db, node)
     }
@@ -85,6 +103,7 @@ export class FleetCache {
     this.#bandOf.clear()
     this.#blocked.clear()
     this.#overQuota.clear()
+    this.#reasons.clear()
     this.#quiet.clear()
   }
 
@@ -195,16 +214,28 @@ export class FleetCache {
     for (const { job, name } of rows) this.#mark(db, { job, group: name }, 'full')
   }
 
-  /** The group asked for nothing; `blocked`: what tasks without a place take, `overQuota`: what those take that their owner may not place. */
-  done(key: GroupKey, wakeAt: number | null, blocked: Demand[], overQuota: TaskCharge[], isQuiet: boolean): void {
+  /** Why tasks of a group had no place when it was last looked at. */
+  reasonsOf(key: GroupKey): Waiting['reasons'] {
+    return this.#reasons.get(nameOf(key)) ?? []
+  }
+
+  /** The group asked for nothing. */
+  done(key: GroupKey, wakeAt: number | null, { demands, claims, reasons }: Waiting, isQuiet: boolean): void {
     const name = nameOf(key)
     this.#takeOut(name)
     this.#due.set(name, wakeAt)
-    if (blocked.length > 0) this.#blocked.set(name, { key, demands: blocked })
+    if (demands.length > 0) this.#blocked.set(name, { key, demands })
     else this.#blocked.delete(name)
-    if (overQuota.length > 0) this.#overQuota.set(name, { key, claims: overQuota })
+    if (claims.length > 0) this.#overQuota.set(name, { key, claims })
     else this.#overQuota.delete(name)
+    if (reasons.length > 0) this.#reasons.set(name, reasons)
+    else this.#reasons.delete(name)
     if (isQuiet) this.#quiet.add(name)
+  }
+
+  /** By its counts alone the group asks for nothing; `deadline`: of the tasks that do not serve yet, if those are new. */
+  settled(key: GroupKey, deadline: number | null): void {
+    this.done(key, earliest([this.#due.of(nameOf(key)), deadline]), NOTHING_WAITS, true)
   }
 
   /** What the group asked for is on its way into the log: it is looked at again behind the others of its band. */

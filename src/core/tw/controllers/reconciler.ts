@@ -14,11 +14,12 @@ import type { TwSoft } from '../soft.ts'
 import { loadIds } from '../tasks/load.ts'
 import { packRecords } from '../tasks/records.ts'
 import { tallyOf } from '../tasks/tally.ts'
-import type { FleetCache, GroupKey } from './fleet-cache.ts'
+import { NOTHING_WAITS, type FleetCache, type GroupKey } from './fleet-cache.ts'
 import { fleetFacts, groupView, type FleetFacts } from './group-view.ts'
 import { preemptEntries, preemptionsFor } from './preemptor.ts'
 import { reconcileGroup, type GroupDecision } from './reconcile-group.ts'
 import { settledOf } from './settled.ts'
+import { waitingReasons } from './waiting.ts'
 import { earliest } from './wake.ts'
 
 /** Records in one `TasksPlaced`; what is over waits behind the other groups of its band, so one huge job starves nobody. */
@@ -65,7 +66,7 @@ function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number)
       const settled = look === 'check' ? settledOf(db, key) : null
       if (settled !== null && (isQuiet || settled.isFresh)) {
         const deadline = settled.healthyDeadlineMs === null || settled.isReady ? null : now + settled.healthyDeadlineMs
-        cache.done(key, deadline, [], [], true)
+        cache.settled(key, deadline)
         continue
       }
       const decision = lookAt(db, key, facts, image, now)
@@ -74,11 +75,12 @@ function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number)
       entries.push(...own)
       placed += sum(decision?.place ?? [], ({ tasks }) => tasks.length)
       if (own.length > 0) cache.later(key)
-      else if (decision === null) cache.done(key, null, [], [], false)
+      else if (decision === null) cache.done(key, null, NOTHING_WAITS, false)
       else {
         const isQuiet = decision.blocked.length === 0 && decision.overQuota.length === 0
         const claims = decision.overQuota.map(({ claim }) => claim)
-        cache.done(key, decision.wakeAt, demandsOf(db, key, decision), claims, isQuiet)
+        const reasons = waitingReasons(decision).map(({ indexes, code, why }) => ({ count: indexes.length, code, why }))
+        cache.done(key, decision.wakeAt, { demands: demandsOf(db, key, decision), claims, reasons }, isQuiet)
       }
     }
   })

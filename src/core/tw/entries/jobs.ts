@@ -93,6 +93,7 @@ export const jobStopped = defineEntry({
     db.run("UPDATE tw_job SET state = 'stopped', owner = NULL, changed_at = ? WHERE name = ?", meta.at, body.job)
     db.run('UPDATE tw_arm SET count = 0 WHERE job = ?', body.job)
     db.run('DELETE FROM tw_recurring WHERE job = ?', body.job)
+    db.run('DELETE FROM tw_update WHERE job = ?', body.job)
     markRun(db, body.job)
   },
 })
@@ -180,6 +181,8 @@ export const updateTargetSet = defineEntry({
         body.count,
       )
     }
+    // A rollout that takes the job over has its own idea of the way.
+    if (body.owner !== null || body.arms.length === 0) db.run('DELETE FROM tw_update WHERE job = ? AND grp = ?', body.job, body.group)
     const primary = body.arms.find((arm) => arm.arm === 'primary')
     db.run(
       'UPDATE tw_job SET owner = ?, current_version = ?, changed_at = ? WHERE name = ?',

@@ -6,10 +6,12 @@ import { isRefusal, type MusterError, refuse } from '../../kernel/errors.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { jobStopped, jobSubmitted, updateTargetSet } from '../entries/jobs.ts'
 import { isSystem } from '../controllers/drainer.ts'
-import type { GroupSpec, JobSpec } from '../job-spec.ts'
-import { armRows, fromJson, groupRows, jobRow, specOf, versionRow } from '../rows.ts'
+import { updateStarted } from '../entries/updates.ts'
+import { amountOf, type GroupSpec, type JobSpec } from '../job-spec.ts'
+import { armRows, fromJson, groupRows, groupSpecOf, jobRow, specOf, versionRow } from '../rows.ts'
 import { activeRuns, recurringRow } from '../runs/rows.ts'
 import { isRecurring } from '../runs/run-spec.ts'
+import { armsAt, isOpen, updateRow, updateRows } from '../updates/rows.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { documentSchema, freeJob, parseSpec, serviceEntries } from './helpers.ts'
 import { statusSchema } from './schemas.ts'
@@ -79,22 +81,41 @@ function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutp
       reason: start.reason,
       isStarted: true,
     }),
-    ...wanted.map(({ group, count }) =>
-      updateTargetSet.of({
-        job: spec.job,
-        group,
-        owner: null,
-        arms: [{ arm: 'primary', version, count }],
-        count,
-        reason: start.reason,
-      }),
-    ),
+    ...wanted.flatMap((it) => groupStart(db, start, version, it)),
     ...removed.map((group) =>
       updateTargetSet.of({ job: spec.job, group: group.name, owner: null, arms: [], count: null, reason: start.reason }),
     ),
     ...services,
   ]
   return { entries, reply: () => ({ job: spec.job, version, isChanged: true, groups: wanted }) }
+}
+
+/** What begins one group of a new version: all of it in place, or an update from the version that runs. */
+function groupStart(db: ReadDb, start: Start, version: number, { group, count }: { group: string; count: number }): Proposal[] {
+  const set = (arms: ReturnType<typeof armsAt>): Proposal =>
+    updateTargetSet.of({ job: start.spec.job, group, owner: null, arms, count, reason: start.reason })
+  const whole = set([{ arm: 'primary', version, count }])
+  const open = updateRow(db, start.spec.job, group)
+  const running = armRows(db, start.spec.job, group).find((arm) => arm.arm === 'primary' && arm.count > 0)
+  // The version to go back to is the last one that was up, not one whose update is still under way.
+  const from = open && isOpen(open) ? open.from_version : running?.version
+  const spec = groupSpecOf(start.spec, group)
+  if (from === undefined || !spec || count === 0 || isSameProcess(db, start, from, spec)) return [whole]
+  const canaries = Math.min(count, amountOf(spec.canary, count, 'up'))
+  const state = canaries > 0 ? 'canary' : 'running'
+  const update = { job: start.spec.job, group, from, to: version, total: count, state } as const
+  const arms = armsAt({ from_version: from, to_version: version, total: count }, canaries, true)
+  return [updateStarted.of(update), canaries > 0 ? set(arms) : whole]
+}
+
+/** Whether a group's tasks of a kept version are, as processes, those of the new one: then nothing is replaced. */
+function isSameProcess(db: ReadDb, start: Start, from: number, group: GroupSpec): boolean {
+  const before = groupSpecOf(specOf(db, start.spec.job, from), group.name)
+  return (
+    before !== undefined &&
+    versionRow(db, start.spec.job, from)?.release === start.release &&
+    canonicalJson(before.container) === canonicalJson(group.container)
+  )
 }
 
 /** How many tasks a group of a new version begins with. */
@@ -107,6 +128,11 @@ function countOf(db: ReadDb, spec: JobSpec, group: GroupSpec): number {
 function rescales(db: ReadDb, start: Start): Proposal[] | null {
   const job = jobRow(db, start.spec.job)
   if (!job || job.state !== 'running' || job.owner !== null) return null
+  // An update that is still to be promoted is the document's already.
+  const coming = updateRows(db, job.name)
+    .filter(isOpen)
+    .map((update) => versionRow(db, job.name, update.to_version))
+  if (coming.some((row) => row?.document === canonicalJson(start.document) && row.release === start.release)) return []
   const current = versionRow(db, job.name, job.current_version)
   if (!current || current.document !== canonicalJson(start.document) || current.release !== start.release) return null
   if (isRecurring(start.spec) || isSystem(start.spec.kind)) return []
@@ -151,6 +177,11 @@ export const jobScale = defineCommand({
     if (recurringRow(db, input.job)) return refuse('TW_JOB_STATE', `${input.job} places nothing itself: its runs do`)
     const group = onlyGroup(db, input.job, input.group)
     if (isRefusal(group)) return group
+    const update = updateRow(db, input.job, group)
+    if (update && (update.state === 'canary' || update.state === 'paused'))
+      return refuse('TW_JOB_STATE', `an update of ${input.job}/${group} is ${update.state === 'canary' ? 'to be promoted' : 'paused'}`, {
+        hint: `End it first: \`muster tw update promote ${input.job}\` or \`muster tw update fail ${input.job}\`.`,
+      })
     const version = armRows(db, input.job, group).find((arm) => arm.arm === 'primary')?.version ?? job.current_version
     return {
       entries: [

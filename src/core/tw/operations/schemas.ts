@@ -56,6 +56,8 @@ export const taskSchema = z.object({
   endedAtMs: z.number().nullable(),
   cpuMilli: z.int(),
   memoryBytes: z.int(),
+  cpuUsedMilli: z.number().nullable(),
+  memoryUsedBytes: z.number().nullable(),
   labels: z.record(z.string(), z.string()),
 })
 

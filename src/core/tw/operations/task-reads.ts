@@ -5,7 +5,7 @@ import { groupSpecOf, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { blockedOf, nodeLine, taskLines, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { taskEvents } from '../tasks/events.ts'
-import { pendingJobs } from '../views/group-counts.ts'
+import { isSmall, pendingGroups } from '../views/group-counts.ts'
 import { taskPage } from '../views/task-page.ts'
 import { findTask, parseTarget, taskViews } from '../views/tasks.ts'
 import { unknownJob } from './helpers.ts'
@@ -47,7 +47,9 @@ export const ps = defineQuery({
     const page = taskPage(db, { ...target, node, region, service, state, labels, isAll }, after, limit)
     if (page === null) return refuse('USAGE', `"${after}" is not the \`next\` of a page of tasks`)
     const isPart = [node, region, service, state, labels, after].some((part) => part !== undefined)
-    const blocked = isPart ? [] : pendingJobs(db, target.job).flatMap((job) => blockedOf(db, job, ctx.now))
+    // Of a large fleet the server adds what the controllers found last.
+    const hasBlocked = !isPart && pendingGroups(db, target.job).length > 0 && isSmall(db)
+    const blocked = hasBlocked ? blockedOf(db, target.job ?? null, ctx.now) : []
     const byGroup = blocked.map((it) => [`${it.job}/${it.group}`, { count: it.tasks.length, code: it.code, why: it.why }] as const)
     return { ...page, blocked: Object.fromEntries(byGroup), nowMs: ctx.now }
   },

@@ -2,10 +2,11 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
 import { decisions } from '../controllers/reconciler.ts'
+import { waitingReasons } from '../controllers/waiting.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { isFailure, isToEnd } from '../tasks/back-off.ts'
 import { endedTasks, liveTasks } from '../tasks/read.ts'
-import { filterText, isInfeasible, refusalOf } from '../scheduler/filters.ts'
+import { refusalOf } from '../scheduler/filters.ts'
 import { imageOf } from '../scheduler/fleet.ts'
 import { Slice } from '../scheduler/slice.ts'
 
@@ -24,15 +25,7 @@ export function blockedOf(db: ReadDb, job: string | null, now: number): Blocked[
   return decisions(db, now).flatMap((it) =>
     job !== null && it.job !== job
       ? []
-      : [
-          ...it.decision.blocked.map(({ version, indexes, filters }) => ({
-            version,
-            indexes,
-            code: isInfeasible(filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const),
-            why: filterText(filters),
-          })),
-          ...it.decision.overQuota.map(({ version, indexes, why }) => ({ version, indexes, why, code: 'TW_QUOTA' as const })),
-        ].map(({ indexes, ...rest }) => ({
+      : waitingReasons(it.decision).map(({ indexes, ...rest }) => ({
           job: it.job,
           group: it.group,
           tasks: indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),

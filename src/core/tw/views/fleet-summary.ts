@@ -1,7 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { blockedOf } from './explain.ts'
 import { mergeCells, type FleetCell } from './fleet-cells.ts'
-import { jobCounts, pendingJobs, type JobCounts } from './group-counts.ts'
+import { isSmall, jobCounts, pendingGroups, type JobCounts } from './group-counts.ts'
 
 /** One dimension of the nodes that are there. */
 export interface FleetCapacity {
@@ -15,7 +15,7 @@ export interface FleetCapacity {
 export interface PendingGroup {
   group: string
   count: number
-  /** null: it has a place to come, or waits for its next try */
+  /** null: on their way, or waiting for the next try */
   code: string | null
   why: string
 }
@@ -97,7 +97,7 @@ export function fleetSummary(db: ReadDb, bounds: SummaryBounds, now: number): Fl
     regions,
     jobs: wanted.toSorted((a, b) => troubleOf(b) - troubleOf(a)).slice(0, bounds.jobsMax),
     jobsTotal: wanted.length,
-    pending: pendingOf(db, all, now),
+    pending: pendingOf(db, now),
     doing: doingOf(db, all, now),
     hot: hotNodes(db),
   }
@@ -162,16 +162,14 @@ function capacityOf(db: ReadDb, racks: readonly FleetCell[]): FleetCapacity[] {
   ]
 }
 
-function pendingOf(db: ReadDb, jobs: readonly JobCounts[], now: number): PendingGroup[] {
-  const explained = new Set(pendingJobs(db))
-  const short = jobs.filter((job) => job.pending > 0 && job.state === 'running').toSorted((a, b) => b.priority - a.priority)
-  return short.slice(0, PENDING_MAX).flatMap((job): PendingGroup[] => {
-    const blocked = explained.has(job.job) ? blockedOf(db, job.job, now) : []
-    if (blocked.length > 0)
-      return blocked.map((it) => ({ group: `${it.job}/${it.group}`, count: it.tasks.length, code: it.code, why: it.why }))
-    return [
-      { group: job.job, count: job.pending, code: null, why: explained.has(job.job) ? 'on their way, or waiting for the next try' : '' },
-    ]
+/** Each with its reason where the fleet is small enough to be planned for it; else the server adds what the controllers found last. */
+function pendingOf(db: ReadDb, now: number): PendingGroup[] {
+  const short = pendingGroups(db).slice(0, PENDING_MAX)
+  const blocked = short.length > 0 && isSmall(db) ? blockedOf(db, null, now) : []
+  return short.flatMap(({ job, group, count }): PendingGroup[] => {
+    const own = blocked.filter((it) => it.job === job && it.group === group)
+    if (own.length === 0) return [{ group: `${job}/${group}`, count, code: null, why: '' }]
+    return own.map((it) => ({ group: `${job}/${group}`, count: it.tasks.length, code: it.code, why: it.why }))
   })
 }
 

@@ -68,14 +68,42 @@ export function jobCounts(db: ReadDb): JobCounts[] {
   })
 }
 
-/** Jobs whose missing tasks are explained at once; each costs a plan. */
-const EXPLAINED_MAX = 5
+/** Groups that miss tasks, the most important first. */
+export interface PendingCount {
+  job: string
+  group: string
+  priority: number
+  count: number
+}
 
-/** Jobs that run and miss tasks, the most important first, at most so many as may be explained; of one job it alone. */
-export function pendingJobs(db: ReadDb, job?: string): string[] {
-  return jobCounts(db)
-    .filter((it) => it.pending > 0 && it.state === 'running' && (job === undefined || it.job === job))
-    .toSorted((a, b) => b.priority - a.priority)
-    .slice(0, EXPLAINED_MAX)
-    .map((it) => it.job)
+/** Groups of running jobs, or of one, that want more tasks than they have. */
+export function pendingGroups(db: ReadDb, job?: string): PendingCount[] {
+  const tallies = new Map(tallyRows(db).map((row) => [`${row.job}/${row.grp}@${row.version}`, row]))
+  const groups = new Map<string, PendingCount>()
+  const arms = db.all<{ job: string; grp: string; version: number; count: number; kind: JobRow['kind']; priority: number }>(
+    `SELECT a.job, a.grp, a.version, a.count, j.kind, j.priority FROM tw_arm a JOIN tw_job j ON j.name = a.job
+     WHERE j.state = 'running' AND (? IS NULL OR a.job = ?) ORDER BY j.priority DESC, a.job, a.grp`,
+    job ?? null,
+    job ?? null,
+  )
+  for (const arm of arms) {
+    const row = tallies.get(`${arm.job}/${arm.grp}@${arm.version}`)
+    const done = arm.kind === 'batch' || arm.kind === 'sysbatch' ? (row?.complete ?? 0) : 0
+    const count = arm.count - (row?.active ?? 0) - done
+    if (count <= 0) continue
+    const name = `${arm.job}/${arm.grp}`
+    const before = groups.get(name)?.count ?? 0
+    groups.set(name, { job: arm.job, group: arm.grp, priority: arm.priority, count: before + count })
+  }
+  return [...groups.values()]
+}
+
+/** A plan of so many nodes and tasks is made for a question; of more, the controllers' last word is asked for. */
+const PLANNED_NODES_MAX = 200
+const PLANNED_TASKS_MAX = 5000
+
+/** Whether all groups may be planned anew to answer a question. */
+export function isSmall(db: ReadDb): boolean {
+  const nodes = db.get<{ nodes: number }>("SELECT nodes FROM tw_domain WHERE level = 'fleet'")?.nodes ?? 0
+  return nodes <= PLANNED_NODES_MAX && (db.get<{ n: number }>('SELECT sum(count) AS n FROM tw_arm')?.n ?? 0) <= PLANNED_TASKS_MAX
 }

@@ -29,6 +29,9 @@ export interface TaskView {
   endedAtMs: number | null
   cpuMilli: number
   memoryBytes: number
+  /** measured by its agent; null: not known here */
+  cpuUsedMilli: number | null
+  memoryUsedBytes: number | null
   labels: Record<string, string>
 }
 
@@ -120,6 +123,8 @@ export function taskViews(db: ReadDb, rows: readonly TaskRow[]): TaskView[] {
       endedAtMs: task.ended_at,
       cpuMilli: task.cpu_milli,
       memoryBytes: task.memory_bytes,
+      cpuUsedMilli: null,
+      memoryUsedBytes: null,
       labels: {
         ...version.spec.labels,
         ...group?.labels,
