@@ -1,4 +1,5 @@
 import type { ArmStatus, JobStatus, RecurringView } from '../../core/tw/queries.ts'
+import { formatSize } from '../../core/kernel/units.ts'
 import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
@@ -166,7 +167,10 @@ export interface JobPlan {
     places: readonly { task: string; node: string }[]
     unplaced: number
     why: string | null
+    waits: readonly string[]
+    preempted: readonly { task: string; victims: readonly string[] }[]
   }[]
+  room: { cpuMilli: number; cpuMilliFree: number; memoryBytes: number; memoryBytesFree: number } | null
 }
 
 /** What a run would do, before the entries it would log: differences, places, what does not fit. */
@@ -180,6 +184,16 @@ export function renderJobPlan(view: View, plan: JobPlan): string {
     for (const place of group.places) byNode.set(place.node, [...(byNode.get(place.node) ?? []), place.task])
     for (const [node, tasks] of [...byNode].sort(([a], [b]) => a.localeCompare(b))) lines.push(`  ${node}  ${tasks.join(' ')}`)
     if (group.unplaced > 0) lines.push(`  ${mark(view, 'warn', `${group.unplaced} without a place now`)}. ${group.why ?? ''}`)
+    for (const wait of group.waits) lines.push(`  ${wait}`)
+    for (const { task, victims } of group.preempted)
+      lines.push(`  ${mark(view, 'warn', `${victims.join(', ')} would make room`)} for ${task}`)
+  }
+  if (plan.room !== null) {
+    const { cpuMilli, cpuMilliFree, memoryBytes, memoryBytesFree } = plan.room
+    lines.push(
+      '',
+      `free after: ${cpuMilliFree / 1000} of ${cpuMilli / 1000} cores, ${formatSize(memoryBytesFree)} of ${formatSize(memoryBytes)} memory`,
+    )
   }
   return lines.join('\n')
 }

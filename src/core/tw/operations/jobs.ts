@@ -12,6 +12,8 @@ import { armRows, fromJson, groupRows, groupSpecOf, jobRow, specOf, versionRow }
 import { activeRuns, recurringRow } from '../runs/rows.ts'
 import { isRecurring } from '../runs/run-spec.ts'
 import { armsAt, isOpen, updateRow, updateRows } from '../updates/rows.ts'
+import { placedOf } from '../controllers/reconciler.ts'
+import { isSameProcess, planJob } from './job-plan.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { documentSchema, freeJob, parseSpec, serviceEntries } from './helpers.ts'
 import { statusSchema } from './schemas.ts'
@@ -34,14 +36,26 @@ export const jobRun = defineCommand({
     takeOver: z.boolean().default(false),
     release: z.string().nullable().default(null),
     reason: z.string().default(''),
+    /** place the first tasks in the same step, so that a plan names their nodes and its application takes these or nothing */
+    isPlaced: z.boolean().default(false),
   }),
   output: runOutput,
-  decide: (db, input) => {
+  decide: (db, input, ctx) => {
     const spec = parseSpec(input.spec)
     if (isRefusal(spec)) return spec
-    return startVersion(db, { spec, document: input.spec, takeOver: input.takeOver, release: input.release, reason: input.reason })
+    const { takeOver, release, reason } = input
+    const start = startVersion(db, { spec, document: input.spec, takeOver, release, reason })
+    if (isRefusal(start) || !input.isPlaced || isRecurring(spec) || isSystem(spec.kind)) return start
+    return { ...start, entries: [...start.entries, ...placements(db, spec, start.entries, ctx.now)] }
   },
 })
+
+/** The first places of a run, as the reconciler would choose them next. */
+function placements(db: ReadDb, spec: JobSpec, entries: readonly Proposal[], now: number): Proposal[] {
+  return planJob(db, spec, entries, now).groups.flatMap((group) =>
+    group.decision.place.map(({ version, tasks }) => placedOf(db, { job: spec.job, group: group.spec.name, version }, group.spec, tasks)),
+  )
+}
 
 interface Start {
   spec: JobSpec
@@ -52,7 +66,7 @@ interface Start {
 }
 
 /** A new version that replaces what runs; nothing when exactly it runs already. */
-function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutput>> | MusterError {
+export function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutput>> | MusterError {
   const { spec } = start
   // Recurring jobs place nothing themselves; of one task per node, the nodes say how many.
   const wanted = isRecurring(spec) ? [] : spec.groups.map((group) => ({ group: group.name, count: countOf(db, spec, group) }))
@@ -100,22 +114,12 @@ function groupStart(db: ReadDb, start: Start, version: number, { group, count }:
   // The version to go back to is the last one that was up, not one whose update is still under way.
   const from = open && isOpen(open) ? open.from_version : running?.version
   const spec = groupSpecOf(start.spec, group)
-  if (from === undefined || !spec || count === 0 || isSameProcess(db, start, from, spec)) return [whole]
+  if (from === undefined || !spec || count === 0 || isSameProcess(db, start.spec.job, from, start.release, spec)) return [whole]
   const canaries = Math.min(count, amountOf(spec.canary, count, 'up'))
   const state = canaries > 0 ? 'canary' : 'running'
   const update = { job: start.spec.job, group, from, to: version, total: count, state } as const
   const arms = armsAt({ from_version: from, to_version: version, total: count }, canaries, true)
   return [updateStarted.of(update), canaries > 0 ? set(arms) : whole]
-}
-
-/** Whether a group's tasks of a kept version are, as processes, those of the new one: then nothing is replaced. */
-function isSameProcess(db: ReadDb, start: Start, from: number, group: GroupSpec): boolean {
-  const before = groupSpecOf(specOf(db, start.spec.job, from), group.name)
-  return (
-    before !== undefined &&
-    versionRow(db, start.spec.job, from)?.release === start.release &&
-    canonicalJson(before.container) === canonicalJson(group.container)
-  )
 }
 
 /** How many tasks a group of a new version begins with. */
