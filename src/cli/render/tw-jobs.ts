@@ -4,6 +4,7 @@ import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
 import { count } from './text.ts'
+import { cpuText } from './tw-words.ts'
 
 /** `8/8`, and how it stands. */
 function healthMark(view: View, status: JobStatus): string {
@@ -168,9 +169,9 @@ export interface JobPlan {
     unplaced: number
     why: string | null
     waits: readonly string[]
-    preempted: readonly { task: string; victims: readonly string[] }[]
+    preempts: readonly { task: string; node: string; for: string }[]
   }[]
-  room: { cpuMilli: number; cpuMilliFree: number; memoryBytes: number; memoryBytesFree: number } | null
+  free: { cpuMilli: number; memoryBytes: number; gpuMilli: number }
 }
 
 /** What a run would do, before the entries it would log: differences, places, what does not fit. */
@@ -185,15 +186,9 @@ export function renderJobPlan(view: View, plan: JobPlan): string {
     for (const [node, tasks] of [...byNode].sort(([a], [b]) => a.localeCompare(b))) lines.push(`  ${node}  ${tasks.join(' ')}`)
     if (group.unplaced > 0) lines.push(`  ${mark(view, 'warn', `${group.unplaced} without a place now`)}. ${group.why ?? ''}`)
     for (const wait of group.waits) lines.push(`  ${wait}`)
-    for (const { task, victims } of group.preempted)
-      lines.push(`  ${mark(view, 'warn', `${victims.join(', ')} would make room`)} for ${task}`)
+    for (const it of group.preempts) lines.push(`  ${mark(view, 'warn', `${it.task} on ${it.node} is asked to make room for ${it.for}`)}`)
   }
-  if (plan.room !== null) {
-    const { cpuMilli, cpuMilliFree, memoryBytes, memoryBytesFree } = plan.room
-    lines.push(
-      '',
-      `free after: ${cpuMilliFree / 1000} of ${cpuMilli / 1000} cores, ${formatSize(memoryBytesFree)} of ${formatSize(memoryBytes)} memory`,
-    )
-  }
+  const gpus = plan.free.gpuMilli > 0 ? `, ${plan.free.gpuMilli / 1000} GPU` : ''
+  lines.push('', `free after: ${cpuText(plan.free.cpuMilli)} cpu, ${formatSize(plan.free.memoryBytes)} memory${gpus}`)
   return lines.join('\n')
 }

@@ -4,14 +4,14 @@ import { isRefusal, refuse } from '../../kernel/errors.ts'
 import { documentDiff } from '../document-diff.ts'
 import { fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
 import { liveTasks } from '../tasks/read.ts'
+import { imageOf } from '../scheduler/fleet.ts'
 import { filterText, isInfeasible } from '../scheduler/filters.ts'
+import type { FleetImage } from '../scheduler/image.ts'
 import { blockedOf, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { recurringSchema, recurringView } from '../views/recurring.ts'
 import { tasksBySelector } from '../views/tasks.ts'
-import { isRecurring } from '../runs/run-spec.ts'
-import { planJob, type PlannedGroup } from './job-plan.ts'
-import { startVersion } from './jobs.ts'
+import { plannedGroups, startVersion } from './jobs.ts'
 import { documentSchema, parseSpec, unknownJob } from './helpers.ts'
 import { blockedSchema, statusSchema, taskSchema } from './schemas.ts'
 
@@ -133,12 +133,12 @@ export const jobPlan = defineQuery({
         why: z.string().nullable(),
         /** what its tasks wait for beside room */
         waits: z.array(z.string()),
-        /** who would have to make room, by the task they make room for */
-        preempted: z.array(z.object({ task: z.string(), victims: z.array(z.string()) })),
+        /** tasks of lower priority that would be asked to go, and for whom */
+        preempts: z.array(z.object({ task: z.string(), node: z.string(), for: z.string() })),
       }),
     ),
-    /** what the open nodes have, and have free once the planned tasks are there; null: nothing is placed */
-    room: z.object({ cpuMilli: z.int(), cpuMilliFree: z.int(), memoryBytes: z.int(), memoryBytesFree: z.int() }).nullable(),
+    /** what open nodes have left after the first round */
+    free: z.object({ cpuMilli: z.number(), memoryBytes: z.number(), gpuMilli: z.number() }),
   }),
   answer: (db, input, ctx) => {
     const spec = parseSpec(input.spec)
@@ -147,45 +147,60 @@ export const jobPlan = defineQuery({
     const version = job ? versionRow(db, spec.job, job.current_version) : undefined
     const start = startVersion(db, { spec, document: input.spec, takeOver: true, release: null, reason: '' })
     if (isRefusal(start)) return start
-    const { groups, room } = isRecurring(spec) ? { groups: [], room: null } : planJob(db, spec, start.entries, ctx.now)
-    const gone = job ? specOf(db, spec.job, job.current_version).groups.filter((group) => !groupSpecOf(spec, group.name)) : []
-    return {
-      job: spec.job,
-      isNew: !job,
-      owner: job?.owner ?? null,
-      changes: documentDiff(version ? fromJson(version.document) : undefined, input.spec),
-      groups: [
-        ...groups.map((group) => plannedView(spec.job, group)),
-        ...gone.map((group) => ({
-          ...NOTHING_PLACED,
+    const changes = documentDiff(version ? fromJson(version.document) : undefined, input.spec)
+    const image = imageOf(db)
+    const groups = plannedGroups(db, image, spec, start.entries, ctx.now).map(
+      ({ group, action, count, running, decision, preemptions }) => {
+        const blocked = decision.blocked[0]
+        const over = decision.overQuota[0]
+        return {
           group: group.name,
-          action: 'stop' as const,
-          running: liveTasks(db, spec.job, group.name).length,
-        })),
-      ],
-      room,
-    }
+          action,
+          count,
+          running,
+          places: decision.place.flatMap((it) =>
+            it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
+          ),
+          unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
+          code: over
+            ? ('TW_QUOTA' as const)
+            : blocked
+              ? isInfeasible(blocked.filters)
+                ? ('TW_NO_FEASIBLE_NODE' as const)
+                : ('TW_NO_CAPACITY' as const)
+              : null,
+          why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
+          waits: decision.held,
+          preempts: preemptions.flatMap(({ index, node, victims }) =>
+            victims.map((victim) => ({ task: taskName(victim), node, for: taskName({ job: spec.job, grp: group.name, idx: index }) })),
+          ),
+        }
+      },
+    )
+    const gone = job ? specOf(db, spec.job, job.current_version).groups.filter((group) => !groupSpecOf(spec, group.name)) : []
+    const stops = gone.map((group) => ({
+      group: group.name,
+      action: 'stop' as const,
+      count: 0,
+      running: liveTasks(db, spec.job, group.name).length,
+      places: [],
+      unplaced: 0,
+      code: null,
+      why: null,
+      waits: [],
+      preempts: [],
+    }))
+    return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups: [...groups, ...stops], free: freeOf(image) }
   },
 })
 
-const NOTHING_PLACED = { count: 0, places: [], unplaced: 0, code: null, why: null, waits: [], preempted: [] }
-
-function plannedView(job: string, { spec, action, count, running, decision, preempted }: PlannedGroup) {
-  const blocked = decision.blocked[0]
-  const over = decision.overQuota[0]
-  const lacks = blocked && (isInfeasible(blocked.filters) ? ('TW_NO_FEASIBLE_NODE' as const) : ('TW_NO_CAPACITY' as const))
-  return {
-    group: spec.name,
-    action,
-    count,
-    running,
-    places: decision.place.flatMap((it) =>
-      it.tasks.map((task) => ({ task: taskName({ job, grp: spec.name, idx: task.index }), node: task.node })),
-    ),
-    unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
-    code: over ? ('TW_QUOTA' as const) : (lacks ?? null),
-    why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
-    waits: decision.held,
-    preempted,
+function freeOf(image: FleetImage): { cpuMilli: number; memoryBytes: number; gpuMilli: number } {
+  const free = { cpuMilli: 0, memoryBytes: 0, gpuMilli: 0 }
+  for (const node of image.order.subarray(0, image.size)) {
+    if (image.closed[node] !== 0) continue
+    free.cpuMilli += image.cpuFree[node] ?? 0
+    free.memoryBytes += image.memoryFree[node] ?? 0
+    free.gpuMilli += image.freeGpu(node)
   }
+  return free
 }

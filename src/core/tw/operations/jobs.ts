@@ -13,7 +13,9 @@ import { activeRuns, recurringRow } from '../runs/rows.ts'
 import { isRecurring } from '../runs/run-spec.ts'
 import { armsAt, isOpen, updateRow, updateRows } from '../updates/rows.ts'
 import { placedOf } from '../controllers/reconciler.ts'
-import { isSameProcess, planJob } from './job-plan.ts'
+import { planOf, type GroupPlan } from '../views/job-plan.ts'
+import { imageOf } from '../scheduler/fleet.ts'
+import type { FleetImage } from '../scheduler/image.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { documentSchema, freeJob, parseSpec, serviceEntries } from './helpers.ts'
 import { statusSchema } from './schemas.ts'
@@ -52,9 +54,21 @@ export const jobRun = defineCommand({
 
 /** The first places of a run, as the reconciler would choose them next. */
 function placements(db: ReadDb, spec: JobSpec, entries: readonly Proposal[], now: number): Proposal[] {
-  return planJob(db, spec, entries, now).groups.flatMap((group) =>
-    group.decision.place.map(({ version, tasks }) => placedOf(db, { job: spec.job, group: group.spec.name, version }, group.spec, tasks)),
+  return plannedGroups(db, imageOf(db), spec, entries, now).flatMap(({ group, decision }) =>
+    decision.place.map(({ version, tasks }) => placedOf(db, { job: spec.job, group: group.name, version }, group, tasks)),
   )
+}
+
+/** What a run that logs these entries does to each group; recurring jobs place nothing themselves. */
+export function plannedGroups(db: ReadDb, image: FleetImage, spec: JobSpec, entries: readonly Proposal[], now: number): GroupPlan[] {
+  if (isRecurring(spec)) return []
+  const targets = new Map(
+    entries
+      .filter((entry) => entry.type === updateTargetSet.type)
+      .map((entry) => entry.body as z.output<typeof updateTargetSet.body>)
+      .map((body) => [body.group, body.arms]),
+  )
+  return planOf(db, image, spec, entries.length === 0, now, targets)
 }
 
 interface Start {
@@ -114,12 +128,19 @@ function groupStart(db: ReadDb, start: Start, version: number, { group, count }:
   // The version to go back to is the last one that was up, not one whose update is still under way.
   const from = open && isOpen(open) ? open.from_version : running?.version
   const spec = groupSpecOf(start.spec, group)
-  if (from === undefined || !spec || count === 0 || isSameProcess(db, start.spec.job, from, start.release, spec)) return [whole]
+  if (from === undefined || !spec || count === 0 || isSameProcess(db, start, from, spec)) return [whole]
   const canaries = Math.min(count, amountOf(spec.canary, count, 'up'))
   const state = canaries > 0 ? 'canary' : 'running'
   const update = { job: start.spec.job, group, from, to: version, total: count, state } as const
   const arms = armsAt({ from_version: from, to_version: version, total: count }, canaries, true)
   return [updateStarted.of(update), canaries > 0 ? set(arms) : whole]
+}
+
+/** Whether a group's tasks of a kept version are, as processes, those of the new one: then nothing is replaced. */
+function isSameProcess(db: ReadDb, start: Start, from: number, group: GroupSpec): boolean {
+  const row = versionRow(db, start.spec.job, from)
+  const before = row && groupSpecOf(specOf(db, start.spec.job, from), group.name)
+  return before !== undefined && row?.release === start.release && canonicalJson(before.container) === canonicalJson(group.container)
 }
 
 /** How many tasks a group of a new version begins with. */
