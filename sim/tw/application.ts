@@ -1,12 +1,14 @@
 import { isRefusal } from '../../src/core/kernel/errors.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
 import { opAnswer, opPending } from '../../src/core/tw/operations.ts'
-import { isReady, taskName, type GroupRow } from '../../src/core/tw/rows.ts'
+import type { OpRow } from '../../src/core/tw/ops/op-row.ts'
+import { isReady, taskName } from '../../src/core/tw/rows.ts'
 import { liveTasks } from '../../src/core/tw/tasks/read.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
 
 const ASK_MS = 3000
+const ASKED = "SELECT DISTINCT job, grp FROM tw_op WHERE ended_at IS NULL AND state = 'proposed' ORDER BY job, grp"
 /** Longest delay it asks for, ms. */
 const DELAY_MS = 15_000
 
@@ -27,8 +29,7 @@ export class Applications {
 
   start(): void {
     this.#world.queue.after(this.#prng.next() * ASK_MS, () => {
-      const db = this.#world.leader?.db
-      for (const { job, name } of db?.all<GroupRow>('SELECT * FROM tw_group ORDER BY job, name') ?? []) this.#answer(job, name)
+      for (const { job, grp } of this.#world.leader?.db.all<OpRow>(ASKED) ?? []) this.#answer(job, grp)
       this.start()
     })
   }

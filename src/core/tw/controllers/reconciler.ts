@@ -66,7 +66,7 @@ function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number)
       const settled = look === 'check' ? settledOf(db, key) : null
       if (settled !== null && (isQuiet || settled.isFresh)) {
         const deadline = settled.healthyDeadlineMs === null || settled.isReady ? null : now + settled.healthyDeadlineMs
-        cache.done(key, deadline, NOTHING_WAITS, true)
+        cache.settled(key, deadline)
         continue
       }
       const decision = lookAt(db, key, facts, image, now)

@@ -1,16 +1,14 @@
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { isRefusal, refuse } from '../../kernel/errors.ts'
-import { reconcileGroup } from '../controllers/reconcile-group.ts'
-import { canonicalJson } from '../../kernel/json.ts'
 import { documentDiff } from '../document-diff.ts'
-import type { GroupSpec } from '../job-spec.ts'
-import { armRows, fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
+import { fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
 import { liveTasks } from '../tasks/read.ts'
 import { imageOf } from '../scheduler/fleet.ts'
 import { filterText, isInfeasible } from '../scheduler/filters.ts'
-import { fleetFacts } from '../controllers/group-view.ts'
+import type { FleetImage } from '../scheduler/image.ts'
 import { blockedOf, waitingOf } from '../views/explain.ts'
+import { planOf } from '../views/job-plan.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { recurringSchema, recurringView } from '../views/recurring.ts'
 import { tasksBySelector } from '../views/tasks.ts'
@@ -133,8 +131,12 @@ export const jobPlan = defineQuery({
         unplaced: z.int(),
         code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']).nullable(),
         why: z.string().nullable(),
+        /** tasks of lower priority that would be asked to go, and for whom */
+        preempts: z.array(z.object({ task: z.string(), node: z.string(), for: z.string() })),
       }),
     ),
+    /** what open nodes have left after the first round */
+    free: z.object({ cpuMilli: z.number(), memoryBytes: z.number(), gpuMilli: z.number() }),
   }),
   answer: (db, input, ctx) => {
     const spec = parseSpec(input.spec)
@@ -143,46 +145,15 @@ export const jobPlan = defineQuery({
     const version = job ? versionRow(db, spec.job, job.current_version) : undefined
     const changes = documentDiff(version ? fromJson(version.document) : undefined, input.spec)
     const image = imageOf(db)
-    const facts = fleetFacts(db, image)
-    const next = (job?.last_version ?? 0) + 1
-    const groups = spec.groups.map((group) => {
-      const live = job ? liveTasks(db, spec.job, group.name) : []
-      const arms = job ? armRows(db, spec.job, group.name) : []
-      const isSame = changes.length === 0 && job?.state === 'running'
-      const current = arms.find((arm) => arm.arm === 'primary')
-      const before = current && groupSpecOf(specOf(db, spec.job, current.version), group.name)
-      const isInPlace =
-        before !== undefined && version?.release === null && canonicalJson(before.container) === canonicalJson(group.container)
-      const arm = { job: spec.job, grp: group.name, arm: 'primary' as const, version: next, count: group.count }
-      // The first round of the rollout: what would be started before anything old is stopped.
-      const decision = reconcileGroup(
-        {
-          job: { name: spec.job, kind: spec.kind },
-          group: group.name,
-          arms: group.count > 0 ? [arm] : [],
-          specs: new Map<number, GroupSpec>([[next, group]]),
-          live: isSame || isInPlace ? live.map((task) => (task.version === current?.version ? { ...task, version: next } : task)) : live,
-          ended: [],
-          ops: [],
-          opTasks: new Map(),
-          leaving: new Set<number>(),
-          ...facts,
-          entitlementOf: () => spec.entitlement,
-          rejectedAt: null,
-          retriedAt: null,
-          waits: new Map(),
-          barred: new Set(),
-        },
-        image,
-        ctx.now,
-      )
+    const isSame = changes.length === 0 && job?.state === 'running'
+    const groups = planOf(db, image, spec, isSame, ctx.now).map(({ group, action, running, decision, preemptions }) => {
       const blocked = decision.blocked[0]
       const over = decision.overQuota[0]
       return {
         group: group.name,
-        action: actionOf(live.length > 0, isSame || isInPlace, isSame, current?.count === group.count),
+        action,
         count: group.count,
-        running: live.filter((task) => task.want === 'run').length,
+        running,
         places: decision.place.flatMap((it) =>
           it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
         ),
@@ -195,6 +166,9 @@ export const jobPlan = defineQuery({
               : ('TW_NO_CAPACITY' as const)
             : null,
         why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
+        preempts: preemptions.flatMap(({ index, node, victims }) =>
+          victims.map((victim) => ({ task: taskName(victim), node, for: taskName({ job: spec.job, grp: group.name, idx: index }) })),
+        ),
       }
     })
     const gone = job ? specOf(db, spec.job, job.current_version).groups.filter((group) => !groupSpecOf(spec, group.name)) : []
@@ -207,19 +181,19 @@ export const jobPlan = defineQuery({
       unplaced: 0,
       code: null,
       why: null,
+      preempts: [],
     }))
-    return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups: [...groups, ...stops] }
+    return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups: [...groups, ...stops], free: freeOf(image) }
   },
 })
 
-function actionOf(
-  isLive: boolean,
-  isSameProcess: boolean,
-  isSameDocument: boolean,
-  isSameCount: boolean,
-): 'start' | 'replace' | 'in-place' | 'none' | 'scale' {
-  if (!isLive) return 'start'
-  if (!isSameProcess) return 'replace'
-  if (!isSameCount) return 'scale'
-  return isSameDocument ? 'none' : 'in-place'
+function freeOf(image: FleetImage): { cpuMilli: number; memoryBytes: number; gpuMilli: number } {
+  const free = { cpuMilli: 0, memoryBytes: 0, gpuMilli: 0 }
+  for (const node of image.order.subarray(0, image.size)) {
+    if (image.closed[node] !== 0) continue
+    free.cpuMilli += image.cpuFree[node] ?? 0
+    free.memoryBytes += image.memoryFree[node] ?? 0
+    free.gpuMilli += image.freeGpu(node)
+  }
+  return free
 }
