@@ -19,6 +19,7 @@ import {
 } from '../../core/tw/queries.ts'
 import { callerOf } from '../api/callers.ts'
 import type { ServerHost } from '../host.ts'
+import type { TaskTokens } from './task-tokens.ts'
 import { VIA_HEADER } from '../following/pass-on.ts'
 import { Beat } from './beat.ts'
 import { createPeerLooks } from './peer-looks.ts'
@@ -75,7 +76,7 @@ const PING_MS = 1000
 const USAGE_NODES_MAX = 2000
 
 /** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
-export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
+export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () => void): AgentHub {
   const links = new Map<string, Link>()
   const tellTasks = createTaskTelemetry(host.telemetry, host.now)
   // Nobody was heard yet: their time begins now.
@@ -150,9 +151,13 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     for (const node of isAll ? links.keys() : nodes) {
       const link = links.get(node)
       if (!link?.stream) continue
-      const tasks = desiredTasks(host.db, node).map((task): DesiredTask =>
-        task.want === 'stop' && late.has(task.id) ? { ...task, want: 'run' } : task,
-      )
+      const tasks = desiredTasks(host.db, node).map((task): DesiredTask => {
+        const token = task.pulls ? tokens.of(task.id) : null
+        const access = token === null ? {} : { access: { token, api: `unix:${host.paths.socket}` } }
+        return { ...task, ...access, want: task.want === 'stop' && late.has(task.id) ? 'run' : task.want }
+      })
+      // It would be started without what it asks with; they are there in a moment.
+      if (tasks.some((task) => task.pulls && task.access === undefined)) continue
       const faults = hooks.faultsOf(node)
       const orders = JSON.stringify([tasks, faults]) + services
       if (orders === link.sentOrders) continue
@@ -310,6 +315,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     },
     start: () => {
       unlisten = host.onEntries(follow)
+      tokens.onReady(refresh)
       pinger = setInterval(ping, PING_MS)
       refresh()
     },
