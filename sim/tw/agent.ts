@@ -14,6 +14,8 @@ const BACK_OFF_MIN_MS = 100
 const BACK_OFF_MAX_MS = 2000
 const PORT_WAIT_MS = 2000
 const PORT_LOOK_MS = 100
+/** Longest that a look at a peer takes, ms. */
+const LOOK_MS_MAX = 1000
 
 /** One placed task, as `agent/task.ts` lives it. */
 interface Task {
@@ -52,6 +54,8 @@ export class SimAgent {
   #isPosting = false
   #isDirty = false
   #isReportDue = false
+  /** what peers were found to be, and the server was not told yet */
+  readonly #looks: { node: string; isReached: boolean }[] = []
   /** dies when it has done so many more things */
   crashIn = Infinity
 
@@ -116,6 +120,7 @@ export class SimAgent {
       this.#stop(task)
       return
     }
+    if (desired.want === 'stop' && this.#world.rules.stopOutdatesRestart) this.#next.delete(desired.id)
     if (desired.want === 'stop' && task.record.ended === null) {
       task.record.desired = { ...task.record.desired, want: 'stop' }
       this.#put(task.record)
@@ -294,6 +299,8 @@ export class SimAgent {
       position: this.#position,
       meshPosition: position,
       gateway: null,
+      reach: this.#machine.name,
+      looks: this.#looks.splice(0),
       tasks: this.#machine.isLying ? tasks.flatMap((task) => this.#lie(task)) : tasks,
       faults: [],
     }
@@ -391,23 +398,34 @@ export class SimAgent {
     if (now - this.#heardAt >= SILENCE_MS) this.#again()
   }
 
+  #lookAt(node: string): void {
+    const peer = this.#world.machines.find(({ name }) => name === node)
+    this.#after(20 + this.#prng.next() * LOOK_MS_MAX, () => {
+      const { network } = this.#world
+      const [from, to] = [this.#machine.id, peer?.id ?? this.#machine.id]
+      this.#looks.push({ node, isReached: peer?.agent != null && !network.isCut(from, to) && !network.isCut(to, from) })
+      this.#changed()
+    })
+  }
+
   #connect(): void {
     const server = this.#world.reachable(this.#machine)
     if (server === null) return this.#again()
     this.#server = server
     this.#heardAt = this.#world.queue.now
     const stream = this.#world.openStream(this.#machine, server, {
-      receive: (position, tasks) => {
+      receive: (message) => {
         if (this.#isDead || this.#stream !== stream) return
         this.#backOffMs = BACK_OFF_MIN_MS
-        this.#apply(position, tasks)
+        if (message.kind === 'look') this.#lookAt(message.node)
+        else this.#apply(message.position, message.tasks)
       },
       closed: () => {
         if (!this.#isDead && this.#stream === stream) this.#again()
       },
     })
     this.#stream = stream
-    server.hub.open(stream)
+    server.hub.open(stream, { bootId: this.#machine.identity.bootId, instance: this.#machine.agentStartedMs })
     this.#changed()
   }
 

@@ -1,12 +1,14 @@
-import { isRefusal } from '../../src/core/kernel/errors.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
-import { opAnswer, opPending } from '../../src/core/tw/operations.ts'
-import { isReady, taskName, type GroupRow } from '../../src/core/tw/rows.ts'
+import { opAnswer } from '../../src/core/tw/operations.ts'
+import type { OpRow } from '../../src/core/tw/ops/op-row.ts'
+import { consentRequest } from '../../src/core/tw/queries.ts'
+import { isReady, taskName } from '../../src/core/tw/rows.ts'
 import { liveTasks } from '../../src/core/tw/tasks/read.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
 
 const ASK_MS = 3000
+const ASKED = "SELECT DISTINCT job, grp FROM tw_op WHERE ended_at IS NULL AND state = 'proposed' ORDER BY job, grp"
 /** Longest delay it asks for, ms. */
 const DELAY_MS = 15_000
 
@@ -27,8 +29,7 @@ export class Applications {
 
   start(): void {
     this.#world.queue.after(this.#prng.next() * ASK_MS, () => {
-      const db = this.#world.leader?.db
-      for (const { job, name } of db?.all<GroupRow>('SELECT * FROM tw_group ORDER BY job, name') ?? []) this.#answer(job, name)
+      for (const { job, grp } of this.#world.leader?.db.all<OpRow>(ASKED) ?? []) this.#answer(job, grp)
       this.start()
     })
   }
@@ -36,8 +37,8 @@ export class Applications {
   #answer(job: string, group: string): void {
     const server = this.#world.leader
     if (server === null || (!this.#world.isCalm && this.#prng.below(3) === 0)) return
-    const asked = opPending.answer(server.db, { job, group }, server.context('user:app'))
-    if (isRefusal(asked) || asked.pending.length === 0) return
+    const asked = consentRequest(server.db, job, group, server.now())
+    if (asked === null || asked.pending.length === 0) return
     const leader = this.#leaderOf(server, job, group)
     const pending = [...asked.pending].sort((a, b) => Number(a.task === leader) - Number(b.task === leader) || a.op - b.op)
     const isLater = !this.#world.isCalm && this.#prng.below(5) === 0

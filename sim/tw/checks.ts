@@ -29,8 +29,8 @@ export class Checks {
   #before: TaskRow[] = []
   /** time each node was last heard by the server that leads, true time in ms */
   readonly heardAt = new Map<string, number>()
-  /** when nodes were given up, true time in ms */
-  #lostAt: number[] = []
+  /** when nodes were given up each on its own, log time in ms */
+  readonly #lostAt = new Map<string, number>()
   /** by task: when the newest report that changed it was made, true time in ms */
   readonly #reportedAt = new Map<number, number>()
   #report: { madeAt: number } | null = null
@@ -139,17 +139,16 @@ export class Checks {
   }
 
   /** A node is given up only when it was silent for long enough, and never too many together. */
-  #lost({ body, position }: Entry<Bodies['tw.NodeLost']>, db: ReadDb): void {
+  #lost({ body, at, position }: Entry<Bodies['tw.NodeLost']>, db: ReadDb): void {
     const { now } = this.#world.queue
     this.lost += 1
     const silentMs = now - (this.heardAt.get(body.node) ?? -Infinity)
     if (silentMs < SILENT_MS_MIN) throw new Violation(`loss: ${body.node} is given up at ${position}, heard ${Math.round(silentMs)} ms ago`)
-    this.#lostAt = [...this.#lostAt.filter((at) => now - at < MASS_LOSS_MS), now]
-    const nodes = db.get<{ n: number }>('SELECT count(*) AS n FROM tw_node')?.n ?? 0
-    if (this.#lostAt.length > massLossMax(nodes))
-      throw new Violation(
-        `mass loss: ${this.#lostAt.length} of ${nodes} nodes are given up within 30 s, lately ${body.node} at ${position}`,
-      )
+    this.#lostAt.set(body.node, at)
+    const rows = db.all<Pick<NodeRow, 'name' | 'state'>>('SELECT name, state FROM tw_node')
+    const together = rows.filter(({ name, state }) => state === 'lost' && at - (this.#lostAt.get(name) ?? -Infinity) < MASS_LOSS_MS).length
+    if (together > massLossMax(rows.length))
+      throw new Violation(`mass loss: ${together} of ${rows.length} nodes are given up within 30 s, lately ${body.node} at ${position}`)
   }
 
   /** What has ended has ended; and a report that was made before another changes nothing that the later one said. */

@@ -1,18 +1,27 @@
 import type { Entry } from '../../src/core/contracts/entry.ts'
-import type { DesiredTask, NodeReport } from '../../src/core/contracts/node.ts'
+import type { DesiredTask, NodeLook, NodeOrders, NodeReport } from '../../src/core/contracts/node.ts'
+import { isRefusal } from '../../src/core/kernel/errors.ts'
+import { FleetCache } from '../../src/core/tw/controllers/fleet-cache.ts'
 import { nodeJoin, tasksReport } from '../../src/core/tw/operations.ts'
-import { desiredTasks, reportChanges, type NodeBeat, type TwSoft } from '../../src/core/tw/queries.ts'
+import { desiredTasks, reportChanges, type TwSoft } from '../../src/core/tw/queries.ts'
+import { Beat } from '../../src/server/tw/beat.ts'
+import { createPeerLooks, type PeerLooks } from '../../src/server/tw/peer-looks.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
+
+/** What a server says to an agent; pings are not sent, but seen by whoever could have got one. */
+export type ToAgent = Pick<NodeOrders, 'kind' | 'position' | 'tasks'> | NodeLook
 
 /** The server's way to an agent: what is sent comes in order, or not at all once something was lost. */
 export interface Stream {
   readonly node: string
   /** something was lost: nothing comes any more, no ping either */
   isBroken: boolean
-  send: (position: number, tasks: readonly DesiredTask[]) => void
+  send: (message: ToAgent) => void
   close: () => void
 }
+
+const PING_MS = 1000
 
 interface Link {
   stream: Stream | null
@@ -45,30 +54,63 @@ export class Hub {
   readonly #world: TwWorld
   readonly #server: SimServer
   readonly #links = new Map<string, Link>()
-  readonly #beats = new Map<string, NodeBeat>()
+  readonly #beats = new Map<string, Beat>()
+  readonly #cache = new FleetCache()
+  readonly #peers: PeerLooks
   #isPushDue = false
+  #isClosed = false
 
   constructor(world: TwWorld, server: SimServer) {
     this.#world = world
     this.#server = server
+    const prng = world.fork()
+    this.#peers = createPeerLooks({
+      db: server.db,
+      beats: this.#beats,
+      connected: () => [...this.#links].flatMap(([node, { stream }]) => (stream === null ? [] : [node])),
+      send: (node, message) => {
+        if (message.kind === 'look') this.#linkOf(node).stream?.send(message)
+      },
+      changed: () => server.wake('tw.nodes'),
+      clock: () => world.queue.now,
+      random: () => prng.next(),
+    })
   }
 
-  /** The server leads from here on, and listens. */
+  /** The server leads from here on, and listens: nobody was heard yet, and everybody's time begins now. */
   begin(): void {
-    for (const { name } of this.#server.db.all<{ name: string }>('SELECT name FROM tw_node')) this.#hear(name, '', 0, false)
+    for (const { name } of this.#server.db.all<{ name: string }>('SELECT name FROM tw_node')) this.#beatOf(name)
+    this.#round()
+  }
+
+  #round(): void {
+    this.#server.after(PING_MS, () => {
+      if (this.#isClosed) return
+      this.#peers.round()
+      this.#round()
+    })
   }
 
   close(): void {
+    this.#isClosed = true
     for (const { stream } of this.#links.values()) stream?.close()
     this.#links.clear()
   }
 
   soft(): TwSoft {
-    return { beats: this.#beats }
+    return { beats: this.#beats, looks: this.#peers.looks, cache: this.#cache, position: () => this.#server.applied }
   }
 
-  open(stream: Stream): void {
+  /** An agent comes; it is sent away again while another of its name is heard. */
+  open(stream: Stream, life: { bootId: string; instance: number }): void {
     const link = this.#linkOf(stream.node)
+    const beat = this.#beatOf(stream.node)
+    try {
+      beat.connect(stream.node, life)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      return stream.close()
+    }
     link.stream?.close()
     link.stream = stream
     link.sentOrders = ''
@@ -86,13 +128,13 @@ export class Hub {
     const link = this.#links.get(stream.node)
     if (link?.stream !== stream) return
     link.stream = null
-    const beat = this.#beats.get(stream.node)
-    if (beat) beat.connected = false
+    this.#beatOf(stream.node).disconnect()
     this.#server.wake('tw.nodes')
   }
 
   /** Looks again at what the agents should be told. */
   refresh(entries: readonly Entry[]): void {
+    this.#cache.apply(this.#server.db, entries)
     for (const entry of entries) {
       if (CHANGES_NONE.has(entry.type)) continue
       const nodes = TELLS_NODES.has(entry.type) ? nodesOf(entry) : [...this.#links.keys()]
@@ -108,11 +150,14 @@ export class Hub {
 
   /** @param madeAt true time at which the agent said it, ms: for the checks alone */
   report(body: NodeReport, madeAt: number): void {
+    if (!this.#server.leads) return
     const { node, bootId } = body.identity
     const link = this.#linkOf(node)
-    const position = this.#world.meshPosition
-    this.#hear(node, bootId, position, link.stream !== null)
-    this.#world.checks.heardAt.set(node, this.#world.queue.now)
+    const beat = this.#beatOf(node)
+    if (!isHeard(beat, body) && this.#world.rules.knowsLateReports) return
+    beat.meshPosition = this.#world.meshPosition
+    this.#peers.hear(body)
+    if (this.#world.leader === this.#server) this.#world.checks.heardAt.set(node, this.#world.queue.now)
     const actor = `agent:${node}`
     const identity = JSON.stringify(body.identity)
     if (link.joined !== identity) {
@@ -128,16 +173,10 @@ export class Hub {
     } else link.seen = seen
   }
 
-  /** Ages go by true time, as the server's do by a clock that is never set. */
-  #hear(node: string, bootId: string, meshPosition: number, connected: boolean): void {
-    const { queue } = this.#world
-    const at = queue.now
-    this.#beats.set(node, {
-      get ageMs() {
-        return queue.now - at
-      },
-      ...{ bootId, meshPosition, connected },
-    })
+  #beatOf(node: string): Beat {
+    let beat = this.#beats.get(node)
+    if (beat === undefined) this.#beats.set(node, (beat = new Beat(() => this.#world.queue.now)))
+    return beat
   }
 
   #pushSoon(): void {
@@ -157,7 +196,7 @@ export class Hub {
       const orders = JSON.stringify(tasks)
       if (orders === link.sentOrders) continue
       link.sentOrders = orders
-      link.stream.send(this.#server.applied, JSON.parse(orders) as DesiredTask[])
+      link.stream.send({ kind: 'orders', position: this.#server.applied, tasks: JSON.parse(orders) as DesiredTask[] })
     }
   }
 
@@ -168,6 +207,16 @@ export class Hub {
       this.#links.set(node, link)
     }
     return link
+  }
+}
+
+/** False: it is late, doubled, or of another agent than the one that is there. */
+function isHeard(beat: Beat, report: NodeReport): boolean {
+  try {
+    return beat.hear(report)
+  } catch (error) {
+    if (isRefusal(error)) return false
+    throw error
   }
 }
 

@@ -135,6 +135,10 @@ export class Nemesis {
         if (way !== 0) network.cut(server.id, machine.id)
       }
     }
+    // In half of the cases from each other, too: nobody is left to say that they live.
+    if (this.#prng.below(2) === 0)
+      for (const machine of machines)
+        for (const other of this.#world.machines) if (!machines.includes(other)) network.cut(other.id, machine.id)
     queue.after(1000 + this.#prng.below(60_000), () => network.heal())
   }
 

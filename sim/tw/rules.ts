@@ -6,6 +6,10 @@ export interface Rules {
   adopts: boolean
   /** what orders no longer name is ended */
   endsUnknown: boolean
+  /** a stop that comes while a restart waits for the old process is the last word */
+  stopOutdatesRestart: boolean
+  /** a report that is older than another, or doubled, is none */
+  knowsLateReports: boolean
 }
 
-export const RULES: Rules = { isFenced: true, adopts: true, endsUnknown: true }
+export const RULES: Rules = { isFenced: true, adopts: true, endsUnknown: true, stopOutdatesRestart: true, knowsLateReports: true }

@@ -1,12 +1,15 @@
-import type { Controller } from '../../src/core/contracts/controller.ts'
+import type { z } from 'zod'
+import type { Controller, Verdict } from '../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
 import type { CommandDef, OpContext } from '../../src/core/contracts/operation.ts'
 import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { isRefusal, type MusterError } from '../../src/core/kernel/errors.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
+import type { TwSoft } from '../../src/core/tw/soft.ts'
 import { createEntryRegistry, type EntryRegistry } from '../../src/server/state/entry-registry.ts'
 import { openStateDb, type OpenDb } from '../../src/server/state/state-db.ts'
 import { prepareSchema } from '../../src/server/state/state-schema.ts'
+import { Violation } from '../violation.ts'
 import { Hub } from './hub.ts'
 import { START_AT_MS } from './options.ts'
 import type { TwWorld } from './world.ts'
@@ -15,7 +18,7 @@ import type { TwWorld } from './world.ts'
 export type Submitted = 'done' | 'away' | MusterError
 
 interface Slot {
-  controller: Controller
+  controller: Controller<TwSoft>
   isDirty: boolean
   isWoken: boolean
   /** of the newest timer; earlier ones are void */
@@ -24,6 +27,8 @@ interface Slot {
 
 /** A controller is never asked for again sooner than this. */
 const WAKE_MS_MIN = 5
+/** One of so many decisions without a word is made again on the whole state. */
+const FULL_LOOK_ONE_IN = 10
 
 /** One server: its copy of the state, its clock, and while it leads the controllers and the agents' other end. */
 export class SimServer {
@@ -103,6 +108,7 @@ export class SimServer {
     this.#epoch = this.#world.log.seal()
     this.catchUp()
     this.#world.note('lead', this.id)
+    this.hub = new Hub(this.#world, this)
     this.hub.begin()
     for (const controller of this.#world.controllers)
       this.#slots.set(controller.name, { controller, isDirty: false, isWoken: false, timer: 0 })
@@ -174,7 +180,7 @@ export class SimServer {
   }
 
   /** Decides an operation on the state it has. */
-  run(command: CommandDef, input: object, actor: string): Submitted {
+  run<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string): Submitted {
     return this.submit(actor, (db, context) => {
       const decision = command.decide(db, command.input.parse(input), context)
       return isRefusal(decision) ? decision : decision.entries
@@ -204,19 +210,32 @@ export class SimServer {
     slot.isWoken = false
     if (!slot.isDirty || this.#slots.get(controller.name) !== slot) return
     slot.isDirty = false
-    let wakeAt: number | null = null
+    let verdict: Verdict = { entries: [], wakeAt: null }
     const outcome = this.submit(`controller:${controller.name}`, (db, { now }) => {
-      const verdict = controller.decide(db, now, this.hub.soft())
-      wakeAt = verdict.wakeAt
+      verdict = controller.decide(db, now, this.hub.soft())
       return verdict.entries
     })
     if (outcome !== 'done') return
+    const { entries, wakeAt } = verdict
+    if (entries.length === 0 && this.#prng.below(FULL_LOOK_ONE_IN) === 0) this.#lookAgain(controller)
     slot.timer += 1
     if (wakeAt === null) return
     const { timer } = slot
     this.after(Math.max(WAKE_MS_MIN, wakeAt - this.now()), () => {
       if (slot.timer === timer && this.#slots.get(controller.name) === slot) this.wake(controller.name)
     })
+  }
+
+  /** What it keeps beside the state spares a controller to look at everything, and hides nothing from it. */
+  #lookAgain(controller: Controller<TwSoft>): void {
+    const { cache: _, ...soft } = this.hub.soft()
+    const { entries } = controller.decide(this.db, this.now(), soft)
+    // Whom it may take room from changes with every task of theirs: that is looked at by turns, and may wait.
+    const missed = entries.find(({ body }) => !JSON.stringify(body).includes('"cause":"preempt"'))
+    if (missed !== undefined)
+      throw new Violation(
+        `missed: ${controller.name} has nothing to say at ${this.applied}, and on the whole state ${JSON.stringify(missed)}`,
+      )
   }
 
   #apply(entry: Entry): void {

@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import type { CommandDef } from '../../src/core/contracts/operation.ts'
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
 import {
@@ -85,20 +86,21 @@ export class Workload {
       case 16:
       case 17:
         return this.#ask(nodeDrain, {
-          node: this.#node(),
+          target: this.#target(),
           force: prng.below(2) === 0,
+          isHard: prng.below(4) === 0,
+          ignoresSystem: prng.below(4) === 0,
           deadlineMs: prng.below(2) === 0 ? null : 5000 + prng.below(30_000),
-          reason: '',
         })
       default:
-        return this.#ask(nodeUndrain, { node: this.#node() })
+        return this.#ask(nodeUndrain, { target: this.#target() })
     }
   }
 
   /** After the faults everything has room, or will: cordons and drains that are not over are lifted in half of the runs. */
   settle(): void {
     if (this.#prng.below(2) === 0) return
-    for (const { name } of this.#world.machines) this.#ask(nodeUndrain, { node: name })
+    for (const { name } of this.#world.machines) this.#ask(nodeUndrain, { target: name })
   }
 
   #run(idea: Idea): void {
@@ -117,11 +119,17 @@ export class Workload {
     return this.#of(this.#world.machines).name
   }
 
+  /** A node, or all of a domain. */
+  #target(): string {
+    const { identity } = this.#of(this.#world.machines)
+    return this.#of([identity.node, identity.node, `rack:${identity.rack}`, `zone:${identity.zone}`])
+  }
+
   #of<T>(list: readonly T[]): T {
     return list[this.#prng.below(list.length)] as T
   }
 
-  #ask(command: CommandDef, input: object): void {
+  #ask<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>): void {
     const outcome = this.#world.ask('sim', command, input)
     if (outcome === 'done') this.operations += 1
     else this.refused += 1

@@ -1,8 +1,9 @@
+import type { z } from 'zod'
 import { BugError } from '../../src/core/kernel/assert.ts'
 import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
 import type { CommandDef } from '../../src/core/contracts/operation.ts'
-import type { DesiredTask, NodeIdentity } from '../../src/core/contracts/node.ts'
+import type { NodeIdentity } from '../../src/core/contracts/node.ts'
 import { isRefusal } from '../../src/core/kernel/errors.ts'
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
 import { twSystem } from '../../src/core/tw/system.ts'
@@ -15,7 +16,7 @@ import { Violation } from '../violation.ts'
 import { Applications } from './application.ts'
 import { Checks } from './checks.ts'
 import { unsettled } from './convergence.ts'
-import type { Stream } from './hub.ts'
+import type { Stream, ToAgent } from './hub.ts'
 import { SimLog } from './log.ts'
 import { Machine } from './machine.ts'
 import { TW_MUTANTS } from './mutants.ts'
@@ -32,7 +33,7 @@ const FIRST_MACHINE = 100
 
 /** What an agent does with what comes. */
 interface Receiver {
-  receive: (position: number, tasks: readonly DesiredTask[]) => void
+  receive: (message: ToAgent) => void
   closed: () => void
 }
 
@@ -155,9 +156,9 @@ export class TwWorld {
     const stream: Stream = {
       node: machine.name,
       isBroken: false,
-      send: (position, tasks) => {
+      send: (message) => {
         if (network.isCut(server.id, machine.id)) stream.isBroken = true
-        if (!stream.isBroken) later(() => receiver.receive(position, tasks))
+        if (!stream.isBroken) later(() => receiver.receive(message))
       },
       close: () => {
         stream.isBroken = true
@@ -184,7 +185,7 @@ export class TwWorld {
   }
 
   /** A person or a program asks for something of whoever leads. */
-  ask(who: string, command: CommandDef, input: object): Submitted {
+  ask<In extends z.ZodType, Out extends z.ZodType>(who: string, command: CommandDef<In, Out>, input: z.input<In>): Submitted {
     const outcome = this.leader?.run(command, input, `user:${who}`) ?? 'away'
     this.tell(() => `${who}: ${command.name} ${JSON.stringify(input).slice(0, 400)}: ${isRefusal(outcome) ? outcome.message : outcome}`)
     // Whoever writes the documents here knows the form.

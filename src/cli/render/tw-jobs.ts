@@ -1,8 +1,10 @@
 import type { ArmStatus, JobStatus, RecurringView } from '../../core/tw/queries.ts'
+import { formatSize } from '../../core/kernel/units.ts'
 import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
 import { count } from './text.ts'
+import { cpuText } from './tw-words.ts'
 
 /** `8/8`, and how it stands. */
 function healthMark(view: View, status: JobStatus): string {
@@ -166,7 +168,10 @@ export interface JobPlan {
     places: readonly { task: string; node: string }[]
     unplaced: number
     why: string | null
+    waits: readonly string[]
+    preempts: readonly { task: string; node: string; for: string }[]
   }[]
+  free: { cpuMilli: number; memoryBytes: number; gpuMilli: number }
 }
 
 /** What a run would do, before the entries it would log: differences, places, what does not fit. */
@@ -180,6 +185,10 @@ export function renderJobPlan(view: View, plan: JobPlan): string {
     for (const place of group.places) byNode.set(place.node, [...(byNode.get(place.node) ?? []), place.task])
     for (const [node, tasks] of [...byNode].sort(([a], [b]) => a.localeCompare(b))) lines.push(`  ${node}  ${tasks.join(' ')}`)
     if (group.unplaced > 0) lines.push(`  ${mark(view, 'warn', `${group.unplaced} without a place now`)}. ${group.why ?? ''}`)
+    for (const wait of group.waits) lines.push(`  ${wait}`)
+    for (const it of group.preempts) lines.push(`  ${mark(view, 'warn', `${it.task} on ${it.node} is asked to make room for ${it.for}`)}`)
   }
+  const gpus = plan.free.gpuMilli > 0 ? `, ${plan.free.gpuMilli / 1000} GPU` : ''
+  lines.push('', `free after: ${cpuText(plan.free.cpuMilli)} cpu, ${formatSize(plan.free.memoryBytes)} memory${gpus}`)
   return lines.join('\n')
 }

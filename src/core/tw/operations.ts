@@ -2,6 +2,9 @@
 import type { Operation } from '../contracts/operation.ts'
 import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
+import { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
+import { capacity } from './operations/capacity.ts'
+import { defrag } from './operations/defrag.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -18,6 +21,8 @@ import { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
+export { capacity } from './operations/capacity.ts'
+export { defrag } from './operations/defrag.ts'
 export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -27,10 +32,12 @@ export { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job
 export { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 export { explain, ps, taskShow } from './operations/task-reads.ts'
 export { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
-export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
+export { askedGroup, opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 export { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
+
+export { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
 
 export const TW_OPERATIONS = [
   jobRun,
@@ -56,6 +63,8 @@ export const TW_OPERATIONS = [
   updatePromote,
   updateFail,
   fleetSummaryQuery,
+  capacity,
+  defrag,
   entitlementSetCommand,
   quotaSet,
   entitlementList,
@@ -83,6 +92,9 @@ export const TW_OPERATIONS = [
   nodeJoin,
   nodeToken,
   nodeAdmit,
+  agentUpgrade,
+  agentUpgradeStop,
+  agentUpgradeShow,
   nodeList,
   nodeShow,
   nodeCordon,

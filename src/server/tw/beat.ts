@@ -7,15 +7,22 @@ const CLAIM_FRESH_MS = 3000
 
 /** What is heard of one node. Ages come from a clock that only goes forward, so a step of the machine's time silences nobody. */
 export class Beat implements NodeBeat {
-  #heardAtMs = performance.now()
+  readonly #clock: () => number
+  #heardAtMs: number
   #last: ReportMark | null = null
   /** which life of the agent holds the stream */
   #holder: Pick<ReportMark, 'bootId' | 'instance'> | null = null
   bootId = ''
   meshPosition = 0
 
+  /** @param clock ms that only go forward */
+  constructor(clock: () => number = () => performance.now()) {
+    this.#clock = clock
+    this.#heardAtMs = clock()
+  }
+
   get ageMs(): number {
-    return performance.now() - this.#heardAtMs
+    return this.#clock() - this.#heardAtMs
   }
 
   get connected(): boolean {
@@ -38,7 +45,7 @@ export class Beat implements NodeBeat {
     if (this.#last !== null && bootId === this.#last.bootId && !isLater(this.#last, mark)) return false
     this.#assertFree(node, mark)
     this.#last = mark
-    this.#heardAtMs = performance.now()
+    this.#heardAtMs = this.#clock()
     this.bootId = bootId
     return true
   }

@@ -27,10 +27,22 @@ export interface PeerLooksOptions {
   send: (node: string, message: FromServer) => void
   /** something new was found out */
   changed: () => void
+  /** ms that only go forward */
+  clock?: () => number
+  /** uniform in [0, 1) */
+  random?: () => number
 }
 
 /** Lets agents look after silent ones: whether a machine is dead or only our network to it, its peers in other racks know. */
-export function createPeerLooks({ db, beats, connected, send, changed }: PeerLooksOptions): PeerLooks {
+export function createPeerLooks({
+  db,
+  beats,
+  connected,
+  send,
+  changed,
+  clock = () => performance.now(),
+  random = Math.random,
+}: PeerLooksOptions): PeerLooks {
   const looks = new Map<string, PeerLook>()
   const askedAtMs = new Map<string, number>()
   const addresses = new Map<string, string>()
@@ -42,7 +54,7 @@ export function createPeerLooks({ db, beats, connected, send, changed }: PeerLoo
     const near: string[] = []
     const far = new Set<string>()
     for (let i = 0; i < Math.min(DRAWS, speaking.length * 4) && far.size < PEERS; i += 1) {
-      const peer = speaking[Math.floor(Math.random() * speaking.length)] as string
+      const peer = speaking[Math.floor(random() * speaking.length)] as string
       if (peer === node || (beats.get(peer)?.ageMs ?? SUSPECT_MS) >= SUSPECT_MS) continue
       if (rackOf(peer) === rack) near.push(peer)
       else far.add(peer)
@@ -53,7 +65,7 @@ export function createPeerLooks({ db, beats, connected, send, changed }: PeerLoo
   return {
     looks,
     round: () => {
-      const now = performance.now()
+      const now = clock()
       for (const node of looks.keys()) {
         if ((beats.get(node)?.ageMs ?? SUSPECT_MS) >= SUSPECT_MS) continue
         looks.delete(node)

@@ -13,6 +13,10 @@ export class DueTimes {
     }
   }
 
+  of(key: string): number | null {
+    return this.#times.get(key) ?? null
+  }
+
   /** The earliest time; null: nobody wants anything. */
   first(): number | null {
     for (;;) {

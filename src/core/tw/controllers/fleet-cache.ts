@@ -8,8 +8,10 @@ import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { devicesIn, loadSumsOf, loadSumsOfNamed, type LoadSums } from '../tasks/load.ts'
 import { groupsOfTasks, idsOnNode, portsAt, portsHeld } from '../tasks/read.ts'
+import { tallyOf } from '../tasks/tally.ts'
 import { DueTimes } from './due-times.ts'
 import { touchesOf, type PlacedSlice } from './touches.ts'
+import { earliest } from './wake.ts'
 
 /** A group by name. */
 export interface GroupKey {
@@ -85,8 +87,10 @@ export class FleetCache {
       for (const job of db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name'))
         for (const group of groupRows(db, job.name)) {
           const key = { job: job.name, group: group.name }
-          this.#quiet.add(nameOf(key))
-          this.#mark(db, key, 'check')
+          // Of those that do not serve yet it is not known here since when.
+          const isReady = tallyOf(db, job.name, group.name).every((tally) => tally.ready === tally.active)
+          if (isReady) this.#quiet.add(nameOf(key))
+          this.#mark(db, key, isReady ? 'check' : 'full')
         }
       for (const { node } of openDrains(db)) this.#markNode(db, node)
     }
@@ -227,6 +231,11 @@ export class FleetCache {
     if (reasons.length > 0) this.#reasons.set(name, reasons)
     else this.#reasons.delete(name)
     if (isQuiet) this.#quiet.add(name)
+  }
+
+  /** By its counts alone the group asks for nothing; `deadline`: of the tasks that do not serve yet, if those are new. */
+  settled(key: GroupKey, deadline: number | null): void {
+    this.done(key, earliest([this.#due.of(nameOf(key)), deadline]), NOTHING_WAITS, true)
   }
 
   /** What the group asked for is on its way into the log: it is looked at again behind the others of its band. */

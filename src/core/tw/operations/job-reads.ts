@@ -1,19 +1,17 @@
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { isRefusal, refuse } from '../../kernel/errors.ts'
-import { reconcileGroup } from '../controllers/reconcile-group.ts'
-import { canonicalJson } from '../../kernel/json.ts'
 import { documentDiff } from '../document-diff.ts'
-import type { GroupSpec } from '../job-spec.ts'
-import { armRows, fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
+import { fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
 import { liveTasks } from '../tasks/read.ts'
 import { imageOf } from '../scheduler/fleet.ts'
 import { filterText, isInfeasible } from '../scheduler/filters.ts'
-import { fleetFacts } from '../controllers/group-view.ts'
+import type { FleetImage } from '../scheduler/image.ts'
 import { blockedOf, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { recurringSchema, recurringView } from '../views/recurring.ts'
 import { tasksBySelector } from '../views/tasks.ts'
+import { plannedGroups, startVersion } from './jobs.ts'
 import { documentSchema, parseSpec, unknownJob } from './helpers.ts'
 import { blockedSchema, statusSchema, taskSchema } from './schemas.ts'
 
@@ -133,70 +131,52 @@ export const jobPlan = defineQuery({
         unplaced: z.int(),
         code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']).nullable(),
         why: z.string().nullable(),
+        /** what its tasks wait for beside room */
+        waits: z.array(z.string()),
+        /** tasks of lower priority that would be asked to go, and for whom */
+        preempts: z.array(z.object({ task: z.string(), node: z.string(), for: z.string() })),
       }),
     ),
+    /** what open nodes have left after the first round */
+    free: z.object({ cpuMilli: z.number(), memoryBytes: z.number(), gpuMilli: z.number() }),
   }),
   answer: (db, input, ctx) => {
     const spec = parseSpec(input.spec)
     if (isRefusal(spec)) return spec
     const job = jobRow(db, spec.job)
     const version = job ? versionRow(db, spec.job, job.current_version) : undefined
+    const start = startVersion(db, { spec, document: input.spec, takeOver: true, release: null, reason: '' })
+    if (isRefusal(start)) return start
     const changes = documentDiff(version ? fromJson(version.document) : undefined, input.spec)
     const image = imageOf(db)
-    const facts = fleetFacts(db, image)
-    const next = (job?.last_version ?? 0) + 1
-    const groups = spec.groups.map((group) => {
-      const live = job ? liveTasks(db, spec.job, group.name) : []
-      const arms = job ? armRows(db, spec.job, group.name) : []
-      const isSame = changes.length === 0 && job?.state === 'running'
-      const current = arms.find((arm) => arm.arm === 'primary')
-      const before = current && groupSpecOf(specOf(db, spec.job, current.version), group.name)
-      const isInPlace =
-        before !== undefined && version?.release === null && canonicalJson(before.container) === canonicalJson(group.container)
-      const arm = { job: spec.job, grp: group.name, arm: 'primary' as const, version: next, count: group.count }
-      // The first round of the rollout: what would be started before anything old is stopped.
-      const decision = reconcileGroup(
-        {
-          job: { name: spec.job, kind: spec.kind },
+    const groups = plannedGroups(db, image, spec, start.entries, ctx.now).map(
+      ({ group, action, count, running, decision, preemptions }) => {
+        const blocked = decision.blocked[0]
+        const over = decision.overQuota[0]
+        return {
           group: group.name,
-          arms: group.count > 0 ? [arm] : [],
-          specs: new Map<number, GroupSpec>([[next, group]]),
-          live: isSame || isInPlace ? live.map((task) => (task.version === current?.version ? { ...task, version: next } : task)) : live,
-          ended: [],
-          ops: [],
-          opTasks: new Map(),
-          leaving: new Set<number>(),
-          ...facts,
-          entitlementOf: () => spec.entitlement,
-          rejectedAt: null,
-          retriedAt: null,
-          waits: new Map(),
-          barred: new Set(),
-        },
-        image,
-        ctx.now,
-      )
-      const blocked = decision.blocked[0]
-      const over = decision.overQuota[0]
-      return {
-        group: group.name,
-        action: actionOf(live.length > 0, isSame || isInPlace, isSame, current?.count === group.count),
-        count: group.count,
-        running: live.filter((task) => task.want === 'run').length,
-        places: decision.place.flatMap((it) =>
-          it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
-        ),
-        unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
-        code: over
-          ? ('TW_QUOTA' as const)
-          : blocked
-            ? isInfeasible(blocked.filters)
-              ? ('TW_NO_FEASIBLE_NODE' as const)
-              : ('TW_NO_CAPACITY' as const)
-            : null,
-        why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
-      }
-    })
+          action,
+          count,
+          running,
+          places: decision.place.flatMap((it) =>
+            it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
+          ),
+          unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
+          code: over
+            ? ('TW_QUOTA' as const)
+            : blocked
+              ? isInfeasible(blocked.filters)
+                ? ('TW_NO_FEASIBLE_NODE' as const)
+                : ('TW_NO_CAPACITY' as const)
+              : null,
+          why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
+          waits: decision.held,
+          preempts: preemptions.flatMap(({ index, node, victims }) =>
+            victims.map((victim) => ({ task: taskName(victim), node, for: taskName({ job: spec.job, grp: group.name, idx: index }) })),
+          ),
+        }
+      },
+    )
     const gone = job ? specOf(db, spec.job, job.current_version).groups.filter((group) => !groupSpecOf(spec, group.name)) : []
     const stops = gone.map((group) => ({
       group: group.name,
@@ -207,19 +187,20 @@ export const jobPlan = defineQuery({
       unplaced: 0,
       code: null,
       why: null,
+      waits: [],
+      preempts: [],
     }))
-    return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups: [...groups, ...stops] }
+    return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups: [...groups, ...stops], free: freeOf(image) }
   },
 })
 
-function actionOf(
-  isLive: boolean,
-  isSameProcess: boolean,
-  isSameDocument: boolean,
-  isSameCount: boolean,
-): 'start' | 'replace' | 'in-place' | 'none' | 'scale' {
-  if (!isLive) return 'start'
-  if (!isSameProcess) return 'replace'
-  if (!isSameCount) return 'scale'
-  return isSameDocument ? 'none' : 'in-place'
+function freeOf(image: FleetImage): { cpuMilli: number; memoryBytes: number; gpuMilli: number } {
+  const free = { cpuMilli: 0, memoryBytes: 0, gpuMilli: 0 }
+  for (const node of image.order.subarray(0, image.size)) {
+    if (image.closed[node] !== 0) continue
+    free.cpuMilli += image.cpuFree[node] ?? 0
+    free.memoryBytes += image.memoryFree[node] ?? 0
+    free.gpuMilli += image.freeGpu(node)
+  }
+  return free
 }

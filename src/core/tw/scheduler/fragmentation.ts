@@ -34,7 +34,7 @@ export class Fragmentation {
     const { changes } = this.#image
     if (memo.at[node] === changes[node]! + 1) return memo.value[node]!
     const devices = demand.gpu === null ? 0 : this.#image.chooseDevices(node, demand.gpu)
-    const value = this.#of(node, demand, devices) - this.#before(node)
+    const value = this.#unusable(node, demand, devices) - this.of(node)
     memo.at[node] = changes[node]! + 1
     memo.value[node] = value
     return value
@@ -53,21 +53,22 @@ export class Fragmentation {
     return memo
   }
 
-  #before(node: number): number {
+  /** Free GPU of the node, in thousandths, that the usual requests could not use. */
+  of(node: number): number {
     const { changes } = this.#image
     if (this.#now.at.length < changes.length) {
       this.#now.value = new Float64Array(changes.length)
       this.#now.at = new Int32Array(changes.length)
     }
     if (this.#now.at[node] !== changes[node]! + 1) {
-      this.#now.value[node] = this.#of(node, null, 0)
+      this.#now.value[node] = this.#unusable(node, null, 0)
       this.#now.at[node] = changes[node]! + 1
     }
     return this.#now.value[node]!
   }
 
   /** Mean over the shapes of the free GPU each could not use, were `taken` on the node. */
-  #of(node: number, taken: Demand | null, mask: number): number {
+  #unusable(node: number, taken: Demand | null, mask: number): number {
     const image = this.#image
     const { free, model } = image.devices
     const at = image.gpuAt[node]!

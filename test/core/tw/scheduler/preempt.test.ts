@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { must } from '../../../../src/core/kernel/assert.ts'
-import { jobRun, opList, ps } from '../../../../src/core/tw/operations.ts'
+import { jobPlan, jobRun, opList, ps } from '../../../../src/core/tw/operations.ts'
 import { demandOf } from '../../../../src/core/tw/scheduler/demand.ts'
 import { preempt, type Victim } from '../../../../src/core/tw/scheduler/preempt.ts'
 import { newSimulatedFleet } from '../../../support/tw-fleet.ts'
@@ -64,10 +64,13 @@ test('a task of a group that preempts takes the place of one at least ten points
   })
   fleet.state.run(jobRun, { spec: job('near', 45, { constraints: ['node.name = n2'] }, '900m') })
   fleet.pass(3000)
+  const planned = fleet.state.ask(jobPlan, { spec: job('high', 50, { preempts: true }, '500m') })
+  expect(planned.free.cpuMilli).toBe(100)
   fleet.state.run(jobRun, { spec: job('high', 50, { preempts: true }, '500m') })
   fleet.pass(500)
   const ops = fleet.state.ask(opList, {}).ops
   expect(ops.map((op) => [op.cause, op.task.startsWith('low/'), op.text])).toEqual([['preempt', true, 'room for high/g[0]']])
+  expect(planned.groups[0]?.preempts).toEqual([{ task: ops[0]?.task, node: 'n1', for: 'high/g[0]' }])
   fleet.pass(5000)
   const tasks = fleet.state.ask(ps, {}).tasks.map((task) => [task.task.split('[')[0], task.node, task.state])
   expect(tasks).toContainEqual(['high/g', 'n1', 'running'])

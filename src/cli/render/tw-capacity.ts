@@ -1,0 +1,49 @@
+import { formatSize } from '../../core/kernel/units.ts'
+import type { Capacity } from '../../core/tw/queries.ts'
+import type { View } from '../terminal.ts'
+import { table } from './table.ts'
+import { cpuText } from './tw-words.ts'
+
+export function renderCapacity(view: View, parts: readonly Capacity[]): string {
+  const hasGpus = parts.some(({ total }) => total.gpuMilli > 0)
+  const share = (part: number, total: number): string => (total === 0 ? '–' : `${Math.round((100 * part) / total)} %`)
+  return table(
+    view,
+    parts,
+    [
+      { title: 'of', cell: ({ of }) => of },
+      { title: 'nodes', cell: ({ nodes }) => nodes, align: 'right' },
+      { title: 'cpu', cell: ({ reserved, total }) => `${cpuText(reserved.cpuMilli)} of ${cpuText(total.cpuMilli)}`, align: 'right' },
+      { title: '', cell: ({ reserved, total }) => share(reserved.cpuMilli, total.cpuMilli), align: 'right' },
+      {
+        title: 'memory',
+        cell: ({ reserved, total }) => `${formatSize(reserved.memoryBytes)} of ${formatSize(total.memoryBytes)}`,
+        align: 'right',
+      },
+      { title: '', cell: ({ reserved, total }) => share(reserved.memoryBytes, total.memoryBytes), align: 'right' },
+      ...(hasGpus
+        ? [
+            {
+              title: 'gpu',
+              cell: ({ reserved, total }: Capacity) => `${reserved.gpuMilli / 1000} of ${total.gpuMilli / 1000}`,
+              align: 'right' as const,
+            },
+          ]
+        : []),
+      {
+        title: 'allocatable',
+        cell: ({ allocatable }) => `${cpuText(allocatable.cpuMilli)}, ${formatSize(allocatable.memoryBytes)}`,
+        isWide: true,
+      },
+      { title: 'stranded', cell: ({ stranded }) => `${cpuText(stranded.cpuMilli)}, ${formatSize(stranded.memoryBytes)}` },
+      {
+        title: 'largest that fits',
+        cell: ({ largest }) =>
+          largest === null
+            ? 'none'
+            : `${cpuText(largest.cpuMilli)}, ${formatSize(largest.memoryBytes)}${hasGpus ? `, ${largest.gpus} GPU` : ''} on ${largest.node}`,
+      },
+    ],
+    'No nodes. `muster up` starts a fleet.',
+  )
+}

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { renderCapacity } from '../../../src/cli/render/tw-capacity.ts'
+import { capacity, jobRun, nodeCordon } from '../../../src/core/tw/operations.ts'
+import { newSimulatedFleet } from '../../support/tw-fleet.ts'
+import { PLAIN } from '../../../src/cli/terminal.ts'
+
+const GIB = 1_073_741_824
+const job = (name: string, count: number, cpu: string, memory: string, node: string) => ({
+  job: name,
+  groups: { g: { count, constraints: [`node.name = ${node}`], main: { command: 'x', resources: { cpu, memory } } } },
+})
+
+test('capacity tells what is there, open, reserved and stranded, and the node where most is left', () => {
+  const fleet = newSimulatedFleet({ nodes: 3, cpuMilli: 4000, memoryBytes: 4 * GIB })
+  fleet.pass(500)
+  // All memory of n1 is gone and half its cpu is left: no mean task can use that.
+  fleet.state.run(jobRun, { spec: job('hungry', 4, '500m', '1GiB', 'n1') })
+  fleet.state.run(jobRun, { spec: job('small', 1, '1000m', '1GiB', 'n2') })
+  fleet.pass(500)
+  fleet.state.run(nodeCordon, { node: 'n3' })
+  const [all, ...none] = fleet.state.ask(capacity, {})
+  expect(none).toEqual([])
+  expect(all).toMatchObject({
+    of: 'fleet',
+    nodes: 3,
+    total: { cpuMilli: 12_000, memoryBytes: 12 * GIB },
+    allocatable: { cpuMilli: 8000, memoryBytes: 8 * GIB },
+    reserved: { cpuMilli: 3000, memoryBytes: 5 * GIB },
+    largest: { node: 'n2', cpuMilli: 3000, memoryBytes: 3 * GIB, gpus: 0 },
+  })
+  // The mean task is 600m and 1 GiB: three and five of it would fit by cpu alone, none and three by memory.
+  expect(all?.stranded).toEqual({ cpuMilli: 3 * 600 + 2 * 600, memoryBytes: 0 })
+  expect(fleet.state.ask(capacity, { by: 'region' }).map(({ of, nodes, reserved }) => [of, nodes, reserved.cpuMilli])).toEqual([
+    ['r1', 2, 2000],
+    ['r2', 1, 1000],
+  ])
+  expect(fleet.state.ask(capacity, { by: 'pool' }).map(({ of }) => of)).toEqual(['default'])
+  expect(fleet.state.ask(capacity, { by: 'model' }).map(({ of }) => of)).toEqual(['no GPU'])
+  const [head, line] = renderCapacity(PLAIN, fleet.state.ask(capacity, {})).split('\n')
+  expect(head).toMatch(/^OF +NODES +CPU +MEMORY +STRANDED +LARGEST THAT FITS/)
+  expect(line).toContain('3GiB on n2')
+})
