@@ -62,6 +62,10 @@ export interface DesiredTask {
   release: string | null
   service: string | null
   spec: ContainerSpec
+  /** its application pulls what is planned for it, and so needs to be let in */
+  pulls?: true
+  /** how it is let in: its own token, and where */
+  access?: { token: string; api: string }
   /** run, or stop (out of service everywhere already: send the signal now) */
   want: 'run' | 'stop'
 }
@@ -151,6 +155,8 @@ export interface NodeReport {
   faults: FaultReport[]
   /** `HOST:PORT` where its peers may try whether it lives */
   reach?: string | null
+  /** what is wrong with the machine: condition → what was measured */
+  conditions?: Partial<Record<'disk-full' | 'inodes-full' | 'read-only' | 'clock-off' | 'memory-pressure', string>>
   /** what came of the looks it was asked for */
   looks?: { node: string; isReached: boolean }[]
 }

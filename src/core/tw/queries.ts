@@ -21,7 +21,15 @@ export { SUSPECT_MS, type NodeBeat, type PeerLook, type TwSoft } from './soft.ts
 export type { GroupSpec, JobSpec, ServiceSpec, SpecIssue } from './job-spec.ts'
 export { jobJsonSchema, type JobDocument } from './schema.ts'
 export { opsView, type OpView } from './views/ops.ts'
-export { consentAsks, consentAnswerSchema, CONSENT_ANSWER_BYTES_MAX, type ConsentAnswer, type ConsentAsk } from './ops/consent.ts'
+export {
+  consentAsks,
+  consentAnswerSchema,
+  consentRequest,
+  CONSENT_ANSWER_BYTES_MAX,
+  type ConsentAnswer,
+  type ConsentAsk,
+  type ConsentRequest,
+} from './ops/consent.ts'
 export { type DrainStatus, type LeftTask } from './views/drains.ts'
 export type { MaintainBody } from './controllers/maintainer.ts'
 export { maintenanceStepped } from './entries/maintenance.ts'

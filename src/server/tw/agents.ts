@@ -5,7 +5,7 @@ import type { FaultOrder } from '../../core/contracts/fault.ts'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
 import type { DesiredTask, FaultReport, FromServer, NodePing, NodeReport } from '../../core/contracts/node.ts'
 import { refuse } from '../../core/kernel/errors.ts'
-import { nodeJoin, tasksReport } from '../../core/tw/operations.ts'
+import { nodeConditions, nodeJoin, tasksReport } from '../../core/tw/operations.ts'
 import {
   desiredTasks,
   meshSnapshot,
@@ -19,6 +19,7 @@ import {
 } from '../../core/tw/queries.ts'
 import { callerOf } from '../api/callers.ts'
 import type { ServerHost } from '../host.ts'
+import type { TaskTokens } from './task-tokens.ts'
 import { VIA_HEADER } from '../following/pass-on.ts'
 import { Beat } from './beat.ts'
 import { createPeerLooks } from './peer-looks.ts'
@@ -63,8 +64,9 @@ interface Link {
   ackedPosition: number
   isReporting: boolean
   latest: NodeReport | null
-  /** identity the state knows, as JSON */
+  /** identity and conditions the state knows, as JSON */
   joined: string
+  conditions: string
 }
 
 /** How long a stop signal waits for proxies that do not answer. */
@@ -75,7 +77,7 @@ const PING_MS = 1000
 const USAGE_NODES_MAX = 2000
 
 /** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
-export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
+export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () => void): AgentHub {
   const links = new Map<string, Link>()
   const tellTasks = createTaskTelemetry(host.telemetry, host.now)
   // Nobody was heard yet: their time begins now.
@@ -105,6 +107,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
         isReporting: false,
         latest: null,
         joined: '',
+        conditions: '',
       }
       links.set(node, link)
     }
@@ -150,9 +153,13 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     for (const node of isAll ? links.keys() : nodes) {
       const link = links.get(node)
       if (!link?.stream) continue
-      const tasks = desiredTasks(host.db, node).map((task): DesiredTask =>
-        task.want === 'stop' && late.has(task.id) ? { ...task, want: 'run' } : task,
-      )
+      const tasks = desiredTasks(host.db, node).map((task): DesiredTask => {
+        const token = task.pulls ? tokens.of(task.id) : null
+        const access = token === null ? {} : { access: { token, api: `unix:${host.paths.socket}` } }
+        return { ...task, ...access, want: task.want === 'stop' && late.has(task.id) ? 'run' : task.want }
+      })
+      // It would be started without what it asks with; they are there in a moment.
+      if (tasks.some((task) => task.pulls && task.access === undefined)) continue
       const faults = hooks.faultsOf(node)
       const orders = JSON.stringify([tasks, faults]) + services
       if (orders === link.sentOrders) continue
@@ -238,6 +245,11 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
       await host.run(nodeJoin, { identity: body.identity }, actor)
       link.joined = identity
     }
+    const conditions = JSON.stringify(body.conditions ?? {})
+    if (link.conditions !== conditions) {
+      await host.run(nodeConditions, { node, conditions: body.conditions ?? {} }, actor)
+      link.conditions = conditions
+    }
     const changed = reportChanges(host.db, body)
     if (changed.length > 0) await host.run(tasksReport, { node, bootId, instance: body.instance, seq: body.seq, tasks: changed }, actor)
   }
@@ -310,6 +322,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     },
     start: () => {
       unlisten = host.onEntries(follow)
+      tokens.onReady(refresh)
       pinger = setInterval(ping, PING_MS)
       refresh()
     },

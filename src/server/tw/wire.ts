@@ -13,6 +13,7 @@ import { createConsentLoop, type ConsentLoop } from './consent.ts'
 import { restartAgent } from './restart-agent.ts'
 import { execRoutes } from './exec.ts'
 import { createMaintainAdapter } from './maintain.ts'
+import { pendingOps, type PendingAsked } from './pending-ops.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
@@ -26,6 +27,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
     plannedActions: { [nodeToken.name]: nodeTokenAction },
     actions: {
+      'tw.op.pending': (asked: PendingAsked, context) => pendingOps(host, asked, context),
       'tw.task.exec': async ({ task }: { task: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
         const entrance = JSON.parse(await textOf(await askAgent(host, place.node, `/exec?task=${place.id}`))) as object
