@@ -1,7 +1,7 @@
-import { isRefusal } from '../../src/core/kernel/errors.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
-import { opAnswer, opPending } from '../../src/core/tw/operations.ts'
+import { opAnswer } from '../../src/core/tw/operations.ts'
 import type { OpRow } from '../../src/core/tw/ops/op-row.ts'
+import { consentRequest } from '../../src/core/tw/queries.ts'
 import { isReady, taskName } from '../../src/core/tw/rows.ts'
 import { liveTasks } from '../../src/core/tw/tasks/read.ts'
 import type { SimServer } from './server.ts'
@@ -37,8 +37,8 @@ export class Applications {
   #answer(job: string, group: string): void {
     const server = this.#world.leader
     if (server === null || (!this.#world.isCalm && this.#prng.below(3) === 0)) return
-    const asked = opPending.answer(server.db, { job, group }, server.context('user:app'))
-    if (isRefusal(asked) || asked.pending.length === 0) return
+    const asked = consentRequest(server.db, job, group, server.now())
+    if (asked === null || asked.pending.length === 0) return
     const leader = this.#leaderOf(server, job, group)
     const pending = [...asked.pending].sort((a, b) => Number(a.task === leader) - Number(b.task === leader) || a.op - b.op)
     const isLater = !this.#world.isCalm && this.#prng.below(5) === 0

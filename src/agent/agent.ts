@@ -4,6 +4,7 @@ import { arch, release } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FromServer, NodeLook, NodeOrders, NodeReport } from '../core/contracts/node.ts'
+import { FOLDER_ATTRIBUTE, VERSION_ATTRIBUTE } from '../core/tw/queries.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import { statePaths } from '../platform/paths.ts'
@@ -14,6 +15,7 @@ import { cgroupParent, findCgroups } from './exec/cgroups.ts'
 import { canUseNamespaces } from './exec/isolation.ts'
 import { FaultEngine } from './faults/engine.ts'
 import { Journal } from './journal.ts'
+import { chooseInstallation, confirmInstallation, ownFolder, ownVersion } from './installation.ts'
 import { agentFiles, joinedServers, renewIfDue } from './join.ts'
 import { ServerLink } from './link.ts'
 import { LogKeeper } from './log-keeper.ts'
@@ -29,6 +31,7 @@ import { UsageWatch } from './usage.ts'
 
 const LOGS_EVERY_MS = 250
 const USAGE_EVERY_MS = 1000
+const ANSWER_MS = 50
 const RENEW_LOOK_MS = 3_600_000
 /** Longest wait for the first probes of adopted tasks before the server is told of them. */
 const ADOPTED_MS_MAX = 1500
@@ -45,7 +48,7 @@ export interface RunningAgent {
  * a server that is away changes nothing for them.
  * @throws MusterError TW_NODE_CLAIMED when another agent of this node lives
  */
-export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+export async function startAgent(options: AgentOptions & { onUpgrade: () => void }): Promise<RunningAgent> {
   const state = statePaths('agent', { ...process.env, MUSTER_STATE_DIR: options.stateDir })
   const paths = state.agent(options.node)
   mkdirSync(paths.root, { recursive: true, mode: 0o700 })
@@ -106,6 +109,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       arch: arch(),
       kernel: release(),
       isolation: canUseNamespaces() ? 'namespaces' : 'plain',
+      [VERSION_ATTRIBUTE]: ownVersion(),
+      [FOLDER_ATTRIBUTE]: ownFolder(),
       ...options.attributes,
     },
   }
@@ -133,6 +138,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   }
   const follow = (message: NodeOrders): void => {
     position = message.position
+    confirmInstallation(paths.root)
     guard('tasks of the orders', () => supervisor.apply(message))
     guard('faults of the orders', () => faults.apply(message.faults))
     mesh.configure(message.mesh)
@@ -173,6 +179,13 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     runs: join(paths.tasks, '..', 'runs'),
     supervisor,
     status: () => ({ ...report(), server: link.isConnected, lastAnswerAt: link.lastAnswerAt, log: paths.log, isHalted: faults.isHalted }),
+    upgrade: (wish) => {
+      if (!chooseInstallation(paths.root, wish)) return false
+      log.info('agent ends to be started from another installation', wish)
+      // The answer goes out first. Whoever keeps us running starts the next one.
+      setTimeout(() => options.onUpgrade(), ANSWER_MS)
+      return true
+    },
     stopAll: async () => {
       isStopping = true
       await faults.stop()

@@ -17,6 +17,8 @@ export interface ControlHost {
   runs: string
   supervisor: Supervisor
   status: () => unknown
+  /** Chooses the installation that the agent is started from next, and ends it; false: that was done before. Tasks run on. */
+  upgrade: (wish: { upgrade: number; folder: string | null; isBack: boolean }) => boolean
   /** stops tasks, faults and proxy; the agent itself stays until it is told to end */
   stopAll: () => Promise<{ stopped: number }>
 }
@@ -88,6 +90,12 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
     }
     case 'GET /logs':
       return streamLogs(host, url.searchParams, incoming, response)
+    case 'POST /upgrade': {
+      const { searchParams: asked } = url
+      const wish = { upgrade: count(asked, 'upgrade'), folder: asked.get('folder'), isBack: asked.get('back') === '1' }
+      const isNew = host.upgrade(wish)
+      return send(response, 200, { isNew })
+    }
     case 'POST /stop-all':
       return send(response, 200, await host.stopAll())
     default:

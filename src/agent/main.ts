@@ -3,7 +3,7 @@ import { startAgent } from './agent.ts'
 import { parseOptions } from './options.ts'
 
 try {
-  const agent = await startAgent(parseOptions(process.argv.slice(2)))
+  const agent = await startAgent({ ...parseOptions(process.argv.slice(2)), onUpgrade: () => detach() })
   const detach = (): void => {
     agent.detach()
     process.exit(0)

@@ -54,6 +54,8 @@ export interface EventOptions {
   signal?: AbortSignal | undefined
   /** Told once, first: where the log begins. What was before that is trimmed away. */
   onHead?: (head: number) => void
+  /** Told each time the server went away, before it is tried again. */
+  onLost?: () => void
 }
 
 /** Where the server of a context is. */
@@ -173,6 +175,7 @@ async function* followEvents(request: Client['request'], options: EventOptions):
       if (!wasConnected || !isLost(error)) throw error
     }
     if (options.signal?.aborted) return
+    options.onLost?.()
     await new Promise((done) => setTimeout(done, 500))
   }
 }

@@ -35,6 +35,7 @@ import { wireSev } from './sev/wire.ts'
 import type { ControlLog } from './state/control-log.ts'
 import type { Pages } from './web/pages.ts'
 import { createAgentHub, type AgentHub } from './tw/agents.ts'
+import type { TaskTokens } from './tw/task-tokens.ts'
 import { wireTw } from './tw/wire.ts'
 
 /** What every server of a fleet has, whether it leads or not. */
@@ -52,6 +53,8 @@ export interface ServerParts {
   fleet: FleetCallsOptions
   /** lets other servers come in */
   memberToken: NonNullable<DelosParts['memberToken']>
+  /** of tasks whose application asks for itself */
+  taskTokens: TaskTokens
   /** lets agents of other machines come in */
   nodeToken: NonNullable<DelosParts['memberToken']>
   /** connections of agents that were asked to come */
@@ -94,7 +97,7 @@ export async function lead(parts: ServerParts): Promise<Leading> {
       },
     },
   )
-  const hub = createAgentHub(host, () => {
+  const hub = createAgentHub(host, parts.taskTokens, () => {
     host.wake(livenessController.name)
     host.wake(splitController.name)
   })
@@ -134,10 +137,10 @@ export async function lead(parts: ServerParts): Promise<Leading> {
 }
 
 /** What an API needs, whoever leads. */
-export function apiParts({ control, tokens, log, telemetry, pages }: ServerParts) {
+export function apiParts({ control, tokens, taskTokens, log, telemetry, pages }: ServerParts) {
   return {
     domains: [{ systems: controlSystems, control }],
-    tokens,
+    tokens: { find: (token: string) => taskTokens.find(token) ?? tokens.find(token) },
     log,
     openPage: pages.open,
     onOperation: (row: object): void => telemetry.add('muster_requests', { time: Date.now(), ...row }),

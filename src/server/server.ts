@@ -45,6 +45,7 @@ import { lockState, prepareStateDir } from './state/state-dir.ts'
 import { createAgentPort } from './tw/agent-port.ts'
 import { createDialBack } from './tw/dial-back.ts'
 import { createNodeTokenAction } from './tw/node-token.ts'
+import { createTaskTokens } from './tw/task-tokens.ts'
 import { createPages } from './web/pages.ts'
 
 export interface ServerOptions {
@@ -152,6 +153,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     nodeToken: createNodeTokenAction({ authority, cluster: identity.cluster, run, position: control.tail, open: agentPort.open }),
     artifacts: { own, fleet: spreadArtifacts(own, () => otherVoters(controlChain, identity.server), link) },
     tokens,
+    taskTokens: createTaskTokens(async () => (await authority.pair()).key),
     etcd: () => etcd,
     pages,
     status: (hub) =>

@@ -40,6 +40,10 @@ export function taskEnvironment(input: EnvironmentInput): Record<string, string>
   }
   if (process.env['TZ']) env['TZ'] = process.env['TZ']
   if (desired.release !== null) env['MUSTER_RELEASE'] = desired.release
+  if (desired.access) {
+    env['MUSTER_TASK_TOKEN'] = desired.access.token
+    env['MUSTER_API'] = desired.access.api
+  }
   if (desired.service !== null) env['MUSTER_SERVICE'] = desired.service
   if (input.gateway !== null) env['MUSTER_GATEWAY'] = input.gateway
   for (const [name, port] of Object.entries(ports)) env[`MUSTER_PORT_${variable(name)}`] = String(port)

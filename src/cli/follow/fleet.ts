@@ -39,7 +39,8 @@ export async function* followFleet(
   const both = AbortSignal.any([signal, end.signal])
   const ask = () => client.call<FleetSummary>('tw.fleet.summary', wish(), { signal: both })
   const listen = async (from: number): Promise<void> => {
-    for await (const _event of client.events({ from, types: ['tw.'], signal: both })) dirty()
+    // A picture that cannot be made anew says that the server is away.
+    for await (const _event of client.events({ from, types: ['tw.'], signal: both, onLost: dirty })) dirty()
   }
   try {
     const first = await ask()

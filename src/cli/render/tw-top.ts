@@ -5,6 +5,7 @@ import type { View } from '../terminal.ts'
 import { mark, paint, type Color } from './style.ts'
 import { table } from './table.ts'
 import { count, plain, textWidth, truncate, wrap } from './text.ts'
+import { amountsText } from './tw-entitlements.ts'
 import { ago, cpuText } from './tw-words.ts'
 
 /** Pieces of `tw top`, which the screen and its plain twin share. */
@@ -132,6 +133,25 @@ export function jobTable(view: View, jobs: readonly JobCounts[]): string[] {
   ).split('\n')
 }
 
+export function ownerTable(view: View, owners: FleetSummary['owners']): string[] {
+  return table(
+    view,
+    owners,
+    [
+      { title: 'owner', cell: (it) => it.name },
+      { title: 'guaranteed', cell: (it) => amountsText(it.guaranteed), canShrink: true },
+      { title: 'used', cell: (it) => amountsText(it.used), canShrink: true },
+      { title: 'tasks', cell: (it) => it.tasks, align: 'right' },
+      { title: 'quota', cell: (it) => (it.quota === null ? '-' : amountsText(it.quota)), canShrink: true },
+      {
+        title: 'cover',
+        cell: (it) => mark(view, it.lacking === null ? 'ok' : 'bad', it.lacking === null ? 'covered' : `lacks ${it.lacking}`),
+      },
+    ],
+    'Nobody is guaranteed anything: all capacity is shared.',
+  ).split('\n')
+}
+
 export interface PlacedCell extends FleetCell {
   region: string
 }
@@ -174,7 +194,10 @@ export function concernLines(view: View, summary: FleetSummary, max: number): st
   const doing = summary.doing.map(({ kind, target, text, sinceMs }) =>
     mark(view, 'busy', `${kind} of ${target} for ${ago(sinceMs, summary.nowMs)}: ${text}`),
   )
-  const blocks = [...pending, ...doing].map((text) => (view.width === null ? [text] : indented(text, view.width)))
+  const uncovered = summary.owners.flatMap(({ name, lacking }) =>
+    lacking === null ? [] : mark(view, 'warn', `what ${name} is guaranteed has no room after the loss it is covered for (${lacking})`),
+  )
+  const blocks = [...pending, ...uncovered, ...doing].map((text) => (view.width === null ? [text] : indented(text, view.width)))
   const lines: string[] = []
   for (const [i, block] of blocks.entries()) {
     const isLast = i === blocks.length - 1
@@ -210,6 +233,7 @@ export function renderTop(view: View, summary: FleetSummary): string {
     ...(rest > 0 ? [paint(view, 'dim', `… and ${count(rest, 'more job')}`)] : []),
     ...(concerns.length > 0 ? ['', ...concerns] : []),
     ...(summary.hot.length > 0 ? ['', ...hotTable(view, summary.hot)] : []),
+    ...(summary.owners.length > 0 ? ['', ...ownerTable(view, summary.owners)] : []),
   ].join('\n')
 }
 

@@ -62,6 +62,10 @@ export interface DesiredTask {
   release: string | null
   service: string | null
   spec: ContainerSpec
+  /** its application pulls what is planned for it, and so needs to be let in */
+  pulls?: true
+  /** how it is let in: its own token, and where */
+  access?: { token: string; api: string }
   /** run, or stop (out of service everywhere already: send the signal now) */
   want: 'run' | 'stop'
 }

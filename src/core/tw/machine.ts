@@ -8,6 +8,7 @@ import { MAINTENANCE_ENTRIES } from './entries/maintenance.ts'
 import { OP_ENTRIES } from './entries/ops.ts'
 import { RUN_ENTRIES } from './entries/runs.ts'
 import { TASK_ENTRIES } from './entries/tasks.ts'
+import { UPGRADE_ENTRIES } from './entries/upgrades.ts'
 import { UPDATE_ENTRIES } from './entries/updates.ts'
 
 /** Every entry of tw, in the order a job lives through them. What each changes is in `entries/`. */
@@ -23,4 +24,5 @@ export const TW_ENTRIES = [
   ...MAINTENANCE_ENTRIES,
   ...MESH_ENTRIES,
   ...ENTITLEMENT_ENTRIES,
+  ...UPGRADE_ENTRIES,
 ] as const

@@ -2,6 +2,7 @@
 import type { Operation } from '../contracts/operation.ts'
 import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
+import { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
 import { capacity } from './operations/capacity.ts'
 import { defrag } from './operations/defrag.ts'
 import { nodeAdmit, nodeToken } from './operations/admission.ts'
@@ -31,10 +32,12 @@ export { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job
 export { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 export { explain, ps, taskShow } from './operations/task-reads.ts'
 export { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
-export { opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
+export { askedGroup, opAllow, opAnswer, opDelay, opForce, opList, opPending, opShow } from './operations/ops.ts'
 export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.ts'
 export { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
+
+export { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
 
 export const TW_OPERATIONS = [
   jobRun,
@@ -89,6 +92,9 @@ export const TW_OPERATIONS = [
   nodeJoin,
   nodeToken,
   nodeAdmit,
+  agentUpgrade,
+  agentUpgradeStop,
+  agentUpgradeShow,
   nodeList,
   nodeShow,
   nodeCordon,

@@ -8,6 +8,7 @@ import { perNodeController } from './controllers/per-node.ts'
 import { reconciler } from './controllers/reconciler.ts'
 import { runsController } from './controllers/runs.ts'
 import { splitController } from './controllers/split-applied.ts'
+import { upgrader } from './controllers/upgrader.ts'
 import { updatesController } from './controllers/updates.ts'
 import { TW_ENTRIES } from './machine.ts'
 import { TW_OPERATIONS } from './operations.ts'
@@ -28,6 +29,7 @@ export const twSystem: System = {
     drainer,
     maintainer,
     splitController,
+    upgrader,
     janitor,
     finishedController,
   ],

@@ -13,6 +13,7 @@ import { callerOf, knownCaller, setCaller } from './callers.ts'
 import type { Door } from './doors.ts'
 import { openApiDocument } from './openapi.ts'
 import { type Caller, mayAct, type TokenStore } from './roles.ts'
+import { mayAskAs } from '../tw/task-tokens.ts'
 import { sendEvents } from './sse.ts'
 
 /** HTTP status of an exit code. */
@@ -71,6 +72,7 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
         `${request.method} ${request.url.split('?')[0]} needs the role operator; ${caller.actor} has ${caller.role}`,
       )
     const path = request.url.split('?')[0] ?? ''
+    if (!mayAskAs(caller, path)) throw refuse('NOT_PERMITTED', `${caller.actor} asks only for what is planned for it`)
     if (link === null || OF_ITSELF.has(path) || (door === 'server' && path.startsWith(`${HERE}/`))) return
     const stopped = main.control.copy.refusal()
     if (stopped !== null && (await link.find(0)) === link.self) {
@@ -129,18 +131,24 @@ function whoIs(request: FastifyRequest, tokens: TokenStore, door: Door): Caller 
   const known = knownCaller(request)
   if (known !== null) return known
   if (door === 'server') return callerNamed(request.headers[CALLER_HEADER])
+  const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
   if (door === 'socket') {
+    // A task says so: it asks as itself, though it could open the socket.
+    if (token?.startsWith('task_')) return tokens.find(token) ?? notPermitted('this is not the token of a task')
     // Whoever can open the socket (0600) is its owner; the header says on whose behalf.
     const actor = request.headers['x-muster-actor']
     return { actor: typeof actor === 'string' && /^[\w:.@-]{1,128}$/.test(actor) ? actor : 'user:local', role: 'admin' }
   }
-  const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
   const caller = token ? tokens.find(token) : null
   if (!caller && request.url !== '/healthz')
     throw refuse('NOT_PERMITTED', 'this listener wants a valid bearer token', {
       hint: 'Make one with `muster token issue NAME` on a server of the fleet.',
     })
   return caller ?? { actor: 'anonymous', role: 'viewer' }
+}
+
+function notPermitted(what: string): never {
+  throw refuse('NOT_PERMITTED', what)
 }
 
 function asRefusal(error: FastifyError | MusterError | Error): MusterError {

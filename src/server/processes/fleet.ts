@@ -3,7 +3,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { replaceFile } from '../../platform/files.ts'
 import type { StatePaths } from '../../platform/paths.ts'
-import { entryPoint } from '../../platform/spawn.ts'
+import { agentCommand } from '../../agent/installation.ts'
 import type { SupervisedProcess } from './supervisor.ts'
 
 /** A node agent that runs on the server's own machine. */
@@ -82,7 +82,7 @@ export function agentProcess(paths: StatePaths, fleet: LocalFleet, node: LocalNo
   return {
     name: `agent ${node.node}`,
     pidFile: join(at.root, 'agent.pid'),
-    command: () => [...entryPoint('agent/main'), ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])],
+    command: () => [...agentCommand(at.root), ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])],
     output: join(at.root, 'agent.out'),
   }
 }

@@ -2,10 +2,10 @@ import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { refuse } from '../../core/kernel/errors.ts'
 import { parseCpu, parseSize } from '../../core/kernel/units.ts'
+import { agentCommand } from '../../agent/installation.ts'
 import { agentFiles, joinedServers } from '../../agent/join.ts'
 import { createLogger } from '../../platform/logger.ts'
 import type { StatePaths } from '../../platform/paths.ts'
-import { entryPoint } from '../../platform/spawn.ts'
 import { MEMORY_SHARE } from './fleet.ts'
 import { identify, writeProcessId } from '../../platform/process.ts'
 import { createSupervisor } from './supervisor.ts'
@@ -64,7 +64,7 @@ export function keepRemoteAgent(paths: StatePaths, { node, flags, attributes }: 
   supervisor.keep({
     name: `agent ${node}`,
     pidFile: join(root, 'agent.pid'),
-    command: () => [...entryPoint('agent/main'), ...words, ...attributes.flatMap((pair) => ['--attribute', pair])],
+    command: () => [...agentCommand(root), ...words, ...attributes.flatMap((pair) => ['--attribute', pair])],
     output: join(root, 'agent.out'),
   })
   return {

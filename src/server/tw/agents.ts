@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { ServerResponse } from 'node:http'
+import type { Entry } from '../../core/contracts/entry.ts'
 import type { FaultOrder } from '../../core/contracts/fault.ts'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
 import type { DesiredTask, FaultReport, FromServer, NodePing, NodeReport } from '../../core/contracts/node.ts'
@@ -8,7 +9,9 @@ import { nodeJoin, tasksReport } from '../../core/tw/operations.ts'
 import {
   desiredTasks,
   meshSnapshot,
+  isSplitWaiting,
   nodeKeyRow,
+  nodesTouched,
   reportChanges,
   stoppingTasks,
   type PeerLook,
@@ -16,6 +19,7 @@ import {
 } from '../../core/tw/queries.ts'
 import { callerOf } from '../api/callers.ts'
 import type { ServerHost } from '../host.ts'
+import type { TaskTokens } from './task-tokens.ts'
 import { VIA_HEADER } from '../following/pass-on.ts'
 import { Beat } from './beat.ts'
 import { createPeerLooks } from './peer-looks.ts'
@@ -72,7 +76,7 @@ const PING_MS = 1000
 const USAGE_NODES_MAX = 2000
 
 /** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
-export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
+export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () => void): AgentHub {
   const links = new Map<string, Link>()
   const tellTasks = createTaskTelemetry(host.telemetry, host.now)
   // Nobody was heard yet: their time begins now.
@@ -81,6 +85,9 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   const reported = new Map<string, NodeReport['tasks']>()
   const servers = new Map<string, bigint>()
   const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
+  /** nodes to be told anew; null: all */
+  let touched: Set<string> | null = null
+  let toldServices = ''
   let refreshTimer: NodeJS.Immediate | null = null
   let stopTimer: NodeJS.Timeout | null = null
   let unlisten: (() => void) | null = null
@@ -123,11 +130,17 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     const position = host.position()
     const mesh = meshSnapshot(host.db, position)
     const services = JSON.stringify(mesh.services)
-    const connected = [...links.values()].filter((link) => link.stream !== null)
+    const isAll = touched === null || services !== toldServices
+    const nodes = touched ?? new Set<string>()
+    touched = new Set()
+    toldServices = services
     const late = new Set<number>()
-    const all = connected.every((link) => isMeshCurrent(link, services))
-    for (const task of stoppingTasks(host.db)) {
-      if (!all && host.now() - task.stopAtMs < STOP_WAIT_MS) late.add(task.id)
+    const stopping = stoppingTasks(host.db)
+    const isEveryoneCurrent =
+      stopping.length === 0 || [...links.values()].every((link) => link.stream === null || isMeshCurrent(link, services))
+    for (const task of stopping) {
+      nodes.add(task.node)
+      if (!isEveryoneCurrent && host.now() - task.stopAtMs < STOP_WAIT_MS) late.add(task.id)
     }
     if (late.size > 0 && !stopTimer) {
       stopTimer = setTimeout(() => {
@@ -135,11 +148,16 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
         push()
       }, 100)
     }
-    for (const [node, link] of links) {
-      if (!link.stream) continue
-      const tasks = desiredTasks(host.db, node).map((task): DesiredTask =>
-        task.want === 'stop' && late.has(task.id) ? { ...task, want: 'run' } : task,
-      )
+    for (const node of isAll ? links.keys() : nodes) {
+      const link = links.get(node)
+      if (!link?.stream) continue
+      const tasks = desiredTasks(host.db, node).map((task): DesiredTask => {
+        const token = task.pulls ? tokens.of(task.id) : null
+        const access = token === null ? {} : { access: { token, api: `unix:${host.paths.socket}` } }
+        return { ...task, ...access, want: task.want === 'stop' && late.has(task.id) ? 'run' : task.want }
+      })
+      // It would be started without what it asks with; they are there in a moment.
+      if (tasks.some((task) => task.pulls && task.access === undefined)) continue
       const faults = hooks.faultsOf(node)
       const orders = JSON.stringify([tasks, faults]) + services
       if (orders === link.sentOrders) continue
@@ -151,7 +169,8 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
       const snapshot: MeshSnapshot = { position: link.sentMeshPosition, services: mesh.services }
       send(link, { kind: 'orders', position, tasks, mesh: snapshot, faults })
     }
-    noteMesh(services, mesh.position)
+    // Who follows how far is asked for a split that waits, and by nobody else.
+    if (isAll || isSplitWaiting(host.db)) noteMesh(services, mesh.position)
   }
 
   /** A node whose proxy has applied the newest mesh follows up to now, whatever else the log has gained since. */
@@ -168,7 +187,23 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
   }
 
   const refresh = (): void => {
+    touched = null
+    pushSoon()
+  }
+
+  const pushSoon = (): void => {
     refreshTimer ??= setImmediate(push)
+  }
+
+  const follow = (entries: readonly Entry[]): void => {
+    for (const entry of entries) {
+      if (touched === null) break
+      // What faults a node is to have is chaos' to say.
+      const nodes = entry.type.startsWith('tw.') ? nodesTouched(host.db, entry) : entry.type.startsWith('chaos.') ? null : []
+      if (nodes === null) touched = null
+      else for (const node of nodes) touched.add(node)
+    }
+    pushSoon()
   }
 
   const report = async (body: NodeReport): Promise<void> => {
@@ -183,7 +218,7 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
     link.latest = body
     tellTasks(body)
     if (reported.has(identity.node) || reported.size < USAGE_NODES_MAX) reported.set(identity.node, body.tasks)
-    if (hasAcked) refresh()
+    if (hasAcked) pushSoon()
     if (body.faults.length > 0) hooks.onFaults(identity.node, body.faults)
     // One report of a node at a time: the newest waiting one stands for those before it.
     if (link.isReporting) return
@@ -265,7 +300,8 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
           beat.disconnect()
           onBeat()
         })
-        refresh()
+        touched?.add(node)
+        pushSoon()
       })
       app.post('/v1/agent/report', async (request) => {
         const body = request.body as NodeReport
@@ -278,7 +314,8 @@ export function createAgentHub(host: ServerHost, onBeat: () => void): AgentHub {
       })
     },
     start: () => {
-      unlisten = host.onEntries(refresh)
+      unlisten = host.onEntries(follow)
+      tokens.onReady(refresh)
       pinger = setInterval(ping, PING_MS)
       refresh()
     },

@@ -1,6 +1,6 @@
 import { FleetCache } from '../../core/tw/controllers/fleet-cache.ts'
 import { nodeToken } from '../../core/tw/operations.ts'
-import type { OpView, TwSoft } from '../../core/tw/queries.ts'
+import { RESTART_AGENT, type OpView, type TwSoft } from '../../core/tw/queries.ts'
 import type { ZoneTable } from '../../core/kernel/zone.ts'
 import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
@@ -10,8 +10,10 @@ import { softAnswers } from './answers.ts'
 import { textOf } from '../../platform/streams.ts'
 import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { createConsentLoop, type ConsentLoop } from './consent.ts'
+import { restartAgent } from './restart-agent.ts'
 import { execRoutes } from './exec.ts'
 import { createMaintainAdapter } from './maintain.ts'
+import { pendingOps, type PendingAsked } from './pending-ops.ts'
 import { logRoutes } from './logs.ts'
 
 /** tw's adapters: beats for its controllers, logs and exec through the agents' sockets. */
@@ -25,6 +27,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
     plannedActions: { [nodeToken.name]: nodeTokenAction },
     actions: {
+      'tw.op.pending': (asked: PendingAsked, context) => pendingOps(host, asked, context),
       'tw.task.exec': async ({ task }: { task: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
         const entrance = JSON.parse(await textOf(await askAgent(host, place.node, `/exec?task=${place.id}`))) as object
@@ -36,7 +39,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
         return { task: place.task, node: place.node }
       },
     },
-    effects: { 'tw.maintain': createMaintainAdapter(host) },
+    effects: { [RESTART_AGENT]: (effect) => restartAgent(host, effect), 'tw.maintain': createMaintainAdapter(host) },
     answered: {
       ...softAnswers(host, hub, cache),
       'tw.op.list': (_input, { ops }: { ops: OpView[] }) => ops.forEach((op) => nameTrouble(op, consent)),

@@ -9,7 +9,7 @@ export const HELP = [
   'j k ↑ ↓        move            g G   first, last',
   'enter →        go in: job → tasks → task; rack → nodes → node → tasks',
   'esc h ←        back',
-  'tab            jobs, racks, hot nodes; also :jobs :racks :hot',
+  'tab            jobs, racks, hot nodes, owners; also :jobs :racks :hot :owners',
   'e              explain: why is it not placed, why is it there',
   'l              logs of the job or task, as they are written',
   '/              filter: only what has this in its name; esc ends it',

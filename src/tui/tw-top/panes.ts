@@ -1,5 +1,5 @@
 import type { TaskView, NodeView, FleetSummary } from '../../core/tw/queries.ts'
-import { cellTable, hotTable, jobTable } from '../../cli/render/tw-top.ts'
+import { cellTable, hotTable, jobTable, ownerTable } from '../../cli/render/tw-top.ts'
 import { renderNodes } from '../../cli/render/tw-nodes.ts'
 import { taskTable } from '../../cli/render/tw-tasks.ts'
 import type { View } from '../../cli/terminal.ts'
@@ -17,7 +17,7 @@ export interface List {
   rows: { key: string; line: string; target: Target | null }[]
 }
 
-export const MAIN_LISTS = ['jobs', 'racks', 'hot'] as const
+export const MAIN_LISTS = ['jobs', 'racks', 'hot', 'owners'] as const
 export type MainList = (typeof MAIN_LISTS)[number]
 
 /** What was opened. */
@@ -43,6 +43,13 @@ export function mainList(view: View, summary: FleetSummary, list: MainList, filt
     return listOf(
       hotTable(view, hot),
       hot.map(({ node }) => ({ key: node, target: { kind: 'node', node } })),
+    )
+  }
+  if (list === 'owners') {
+    const owners = summary.owners.filter(({ name }) => name.includes(filter))
+    return listOf(
+      ownerTable(view, owners),
+      owners.map(({ name }) => ({ key: name, target: null })),
     )
   }
   const cells = summary.regions.flatMap(({ region, cells: own }) => own.map((cell) => ({ ...cell, region })))

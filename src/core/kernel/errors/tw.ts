@@ -25,6 +25,11 @@ export const TW_ERRORS = defineErrors({
     what: 'As many nodes as the token was for have joined by it.',
     hint: 'Make a new one with `muster tw node token`; --uses says for how many nodes.',
   },
+  TW_UPGRADE_RUNS: {
+    exit: 5,
+    what: 'The agents are being upgraded already.',
+    hint: 'Wait for it, or stop it: `muster tw upgrade show`, `muster tw upgrade stop`.',
+  },
   TW_JOB_OWNED: {
     exit: 5,
     what: 'A rollout owns this job now.',

@@ -1,7 +1,8 @@
 import type { Entry } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { runByPosition } from '../runs/rows.ts'
-import { groupsOfTasks } from '../tasks/read.ts'
+import { loadSumsOf } from '../tasks/load.ts'
+import { groupsOfTasks, nodesOfGroup, nodesOfTasks } from '../tasks/read.ts'
 import { unpackRecords } from '../tasks/records.ts'
 import type { GroupKey, Look } from './fleet-cache.ts'
 
@@ -80,4 +81,15 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
 function groupOfTask(task: string | undefined): GroupKey[] {
   const match = /^([^/]+)\/([^[]+)\[/.exec(task ?? '')
   return match === null ? [] : [{ job: match[1] ?? '', group: match[2] ?? '' }]
+}
+
+/** Nodes whose agents may have to be told something else after an entry; null: it does not say, so it may be all. */
+export function nodesTouched(db: ReadDb, entry: Entry): string[] | null {
+  const touches = touchesOf(db, entry)
+  if (touches === null) return null
+  const { ids, id } = entry.body as Body
+  const named = [...touches.nodes, ...touches.loads, ...loadSumsOf(db, touches.loadIds).map((load) => load.name)]
+  if (touches.look === 'check') return named
+  const tasks = [...(ids ?? []), ...(id === undefined ? [] : [id])]
+  return [...named, ...(tasks.length > 0 ? nodesOfTasks(db, tasks) : touches.groups.flatMap((key) => nodesOfGroup(db, key.job, key.group)))]
 }

@@ -1,8 +1,10 @@
+import { UPGRADE_TABLES } from '../upgrades/rows.ts'
 import { ADMISSION_TABLES } from './admission.ts'
 
 /** What is kept of nodes beside `tw_node`. Times are log time in ms. */
 export const NODE_TABLES: readonly string[] = [
   ...ADMISSION_TABLES,
+  ...UPGRADE_TABLES,
   `CREATE INDEX tw_node_not_ready ON tw_node (state, name) WHERE state <> 'ready'`,
   // One row while so many nodes are silent at once that nobody is given up.
   `CREATE TABLE tw_loss_hold (one INTEGER PRIMARY KEY CHECK (one = 1), nodes INTEGER NOT NULL, why TEXT NOT NULL, at INTEGER NOT NULL)`,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
+import { amountsSchema, limitsSchema } from '../entitlements/entries.ts'
 import { fleetSummary } from '../views/fleet-summary.ts'
 
 const cellSchema = z.object({
@@ -58,8 +59,20 @@ export const fleetSummaryQuery = defineQuery({
     jobs: z.array(jobCountsSchema),
     jobsTotal: z.int(),
     pending: z.array(z.object({ group: z.string(), count: z.int(), code: z.string().nullable(), why: z.string() })),
-    doing: z.array(z.object({ kind: z.enum(['update', 'drain', 'op']), target: z.string(), text: z.string(), sinceMs: z.number() })),
+    doing: z.array(
+      z.object({ kind: z.enum(['update', 'drain', 'maintenance', 'op']), target: z.string(), text: z.string(), sinceMs: z.number() }),
+    ),
     hot: z.array(z.object({ node: z.string(), place: z.string(), cpuPpm: z.int(), memoryPpm: z.int(), tasks: z.int() })),
+    owners: z.array(
+      z.object({
+        name: z.string(),
+        tasks: z.int(),
+        guaranteed: amountsSchema,
+        used: amountsSchema,
+        quota: limitsSchema.nullable(),
+        lacking: z.string().nullable(),
+      }),
+    ),
   }),
   answer: (db, input, ctx) => fleetSummary(db, input, ctx.now),
 })

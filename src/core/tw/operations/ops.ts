@@ -1,14 +1,15 @@
 import { z } from 'zod'
 import type { Proposal } from '../../contracts/entry.ts'
-import { defineCommand, defineQuery } from '../../contracts/operation.ts'
+import { defineAction, defineCommand, defineQuery } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { isRefusal, type MusterError, refuse } from '../../kernel/errors.ts'
 import { opAllowed, opAnswered, opDelayed, opForced } from '../entries/ops.ts'
-import { consentAnswerSchema, consentRequest, type ConsentAnswer } from '../ops/consent.ts'
+import { consentAnswerSchema, type ConsentAnswer } from '../ops/consent.ts'
 import { OP_CAUSES, OP_KINDS, opRow, type OpRow } from '../ops/op-row.ts'
 import { opSteps, type WantedOp } from '../ops/op-steps.ts'
 import { standingOf } from '../ops/standing.ts'
 import { jobRow, type TaskRow } from '../rows.ts'
+import { taskRow } from '../tasks/read.ts'
 import { opsView } from '../views/ops.ts'
 import { unknownJob } from './helpers.ts'
 
@@ -135,10 +136,17 @@ const toldSchema = z.object({
   delayed: z.number().nullable(),
 })
 
-export const opPending = defineQuery({
+export const opPending = defineAction({
   name: 'tw.op.pending',
-  summary: 'Tell an application the planned changes to its tasks, as its endpoint would be told.',
-  input: z.object({ job: z.string(), group: z.string() }),
+  summary: 'Tell an application the planned changes to its tasks, as its endpoint would be told; wait until there are some.',
+  isMutation: false,
+  input: z.object({
+    /** may be left out with a task's own token, which stands for its group */
+    job: z.string().optional(),
+    group: z.string().optional(),
+    /** answer later, when something waits for the application; 0: at once */
+    waitMs: z.int().min(0).max(60_000).default(0),
+  }),
   output: z.object({
     job: z.string(),
     group: z.string(),
@@ -146,21 +154,39 @@ export const opPending = defineQuery({
     pending: z.array(toldSchema),
     running: z.array(toldSchema),
   }),
-  answer: (db, input, ctx) =>
-    consentRequest(db, input.job, input.group, ctx.now) ??
-    refuse('NOT_FOUND', `the job ${input.job} wants no tasks of a group ${input.group}`),
 })
 
 export const opAnswer = defineCommand({
   name: 'tw.op.answer',
   summary: 'Answer for an application which planned changes may go now, which later, and in which order.',
-  input: consentAnswerSchema.extend({ job: z.string(), group: z.string() }),
+  input: consentAnswerSchema.extend({
+    /** may be left out with a task's own token, which stands for its group */
+    job: z.string().optional(),
+    group: z.string().optional(),
+  }),
   output: z.object({ allowed: z.array(z.int()), delayed: z.array(z.int()) }),
   decide: (db, input, ctx) => {
-    const { allowed, delayed, entries } = answerEntries(db, input, ctx.now, ctx.actor)
+    const of = askedGroup(db, input, ctx.actor)
+    if (isRefusal(of)) return of
+    const { allowed, delayed, entries } = answerEntries(db, { ...input, ...of }, ctx.now, ctx.actor)
     return { entries, reply: () => ({ allowed, delayed }) }
   },
 })
+
+/** The group an application speaks for: a task (`task:17`) for its own, anybody else for the one that is named. */
+export function askedGroup(
+  db: ReadDb,
+  { job, group }: { job?: string | undefined; group?: string | undefined },
+  actor: string,
+): { job: string; group: string } | MusterError {
+  const [, id] = /^task:(\d+)$/.exec(actor) ?? []
+  if (id === undefined) return job === undefined || group === undefined ? refuse('USAGE', 'of which job and group?') : { job, group }
+  const task = taskRow(db, Number(id))
+  if (!task) return refuse('TW_TASK_UNKNOWN', `there is no task ${id}`)
+  if ((job ?? task.job) !== task.job || (group ?? task.grp) !== task.grp)
+    return refuse('NOT_PERMITTED', `a task of ${task.job}/${task.grp} speaks for its own group`)
+  return { job: task.job, group: task.grp }
+}
 
 /**
  * Of what the application allows, as much as goes now by budget and order: a yes beyond that would be old when its turn comes, so that is

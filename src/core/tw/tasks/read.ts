@@ -80,3 +80,27 @@ export function portsAt(db: ReadDb, node: string): number[] {
     .all<{ port: number }>('SELECT h.port FROM tw_port h JOIN tw_node n ON n.address = h.address WHERE n.name = ?', node)
     .map((row) => row.port)
 }
+
+/** Names of the nodes of some tasks, each once. */
+export function nodesOfTasks(db: ReadDb, ids: readonly number[]): string[] {
+  return names(
+    db,
+    'SELECT DISTINCT l.name FROM tw_placed p JOIN tw_node_load l ON l.id = p.node WHERE p.id IN (SELECT value FROM json_each(?))',
+    JSON.stringify(ids),
+  )
+}
+
+/** Names of the nodes that live tasks of a group are on, each once. */
+export function nodesOfGroup(db: ReadDb, job: string, group: string): string[] {
+  return names(
+    db,
+    `SELECT DISTINCT l.name FROM tw_slice s JOIN tw_placed p ON p.slice = s.id AND p.id BETWEEN s.id AND s.last JOIN tw_node_load l ON l.id = p.node
+       WHERE s.job = ? AND s.grp = ? AND p.state < ${FIRST_FINAL}`,
+    job,
+    group,
+  )
+}
+
+function names(db: ReadDb, sql: string, ...params: string[]): string[] {
+  return db.all<{ name: string }>(sql, ...params).map((row) => row.name)
+}

@@ -1,4 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
+import type { Amounts, Limits } from '../entitlements/amounts.ts'
+import { entitlementViews } from '../entitlements/view.ts'
+import { isOver, isUnderWay, openMaintenance, workRows } from '../maintenance/rows.ts'
 import { blockedOf } from './explain.ts'
 import { mergeCells, type FleetCell } from './fleet-cells.ts'
 import { isSmall, jobCounts, pendingGroups, type JobCounts } from './group-counts.ts'
@@ -20,9 +23,9 @@ export interface PendingGroup {
   why: string
 }
 
-/** Something that goes on: an update, a drain, planned stops of one cause. */
+/** Something that goes on: an update, a drain, work on nodes, planned stops of one cause. */
 export interface Activity {
-  kind: 'update' | 'drain' | 'op'
+  kind: 'update' | 'drain' | 'maintenance' | 'op'
   target: string
   text: string
   sinceMs: number
@@ -34,6 +37,16 @@ export interface HotNode {
   cpuPpm: number
   memoryPpm: number
   tasks: number
+}
+
+export interface OwnerSummary {
+  name: string
+  tasks: number
+  guaranteed: Amounts
+  used: Amounts
+  quota: Limits | null
+  /** why what is guaranteed has no room; null: it has */
+  lacking: string | null
 }
 
 /** The fleet at a glance, bounded in size whatever the fleet. */
@@ -51,6 +64,8 @@ export interface FleetSummary {
   pending: PendingGroup[]
   doing: Activity[]
   hot: HotNode[]
+  /** what owners are guaranteed, those first whose buffer is not covered */
+  owners: OwnerSummary[]
 }
 
 export interface SummaryBounds {
@@ -63,6 +78,7 @@ export interface SummaryBounds {
 const PENDING_MAX = 20
 const DOING_MAX = 20
 const HOT_MAX = 10
+const OWNERS_MAX = 50
 
 /**
  * Counts come from the load kept of each node and from the tasks of each group, never from single tasks; a fleet with more nodes
@@ -100,6 +116,7 @@ export function fleetSummary(db: ReadDb, bounds: SummaryBounds, now: number): Fl
     pending: pendingOf(db, now),
     doing: doingOf(db, all, now),
     hot: hotNodes(db),
+    owners: ownersOf(db),
   }
 }
 
@@ -195,7 +212,21 @@ function doingOf(db: ReadDb, jobs: readonly JobCounts[], now: number): Activity[
       text: `to v${job.version}: ${job.healthy} of ${job.wanted} healthy, ${job.leftover} old${job.owner === null ? '' : `, by ${job.owner}`}`,
       sinceMs: changedAt.get(job.job) ?? now,
     }))
-  return [...updates, ...drains, ...opsOf(db)].slice(0, DOING_MAX)
+  return [...updates, ...drains, ...maintenanceOf(db), ...opsOf(db)].slice(0, DOING_MAX)
+}
+
+/** Planned work of which some node has begun or waits. */
+function maintenanceOf(db: ReadDb): Activity[] {
+  return openMaintenance(db)
+    .slice(0, DOING_MAX)
+    .map((row) => {
+      const works = workRows(db, row.id)
+      const [underWay, over] = [works.filter(isUnderWay).length, works.filter(isOver).length]
+      const overdue = works.filter((work) => work.is_overdue === 1).length
+      const parts = [`${underWay} under way`, `${over} of ${works.length} done`, ...(overdue > 0 ? [`${overdue} overdue`] : [])]
+      const sinceMs = Math.min(...works.flatMap((work) => work.started_at ?? []), row.created_at)
+      return { kind: 'maintenance', target: row.target, text: `#${row.id} ${row.kind}, ${parts.join(', ')}`, sinceMs }
+    })
 }
 
 /** Planned stops that have not ended, those of one cause in a group together. */
@@ -211,6 +242,13 @@ function opsOf(db: ReadDb): Activity[] {
       const parts = [...(row.allowed > 0 ? [`${row.allowed} going`] : []), ...(waiting > 0 ? [`${waiting} waiting`] : [])]
       return { kind: 'op', target: `${row.job}/${row.grp}`, text: `${row.kind}, ${parts.join(', ')} (${row.text})`, sinceMs: row.since }
     })
+}
+
+function ownersOf(db: ReadDb): OwnerSummary[] {
+  return entitlementViews(db)
+    .map(({ name, tasks, guaranteed, used, quota, lacking }) => ({ name, tasks, guaranteed, used, quota, lacking }))
+    .toSorted((a, b) => Number(b.lacking !== null) - Number(a.lacking !== null))
+    .slice(0, OWNERS_MAX)
 }
 
 /** The fullest nodes by the dimension that is fullest there. */

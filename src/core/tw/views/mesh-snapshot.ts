@@ -98,6 +98,11 @@ export function splitOf(db: ReadDb, service: string): MeshSplit | null {
   return { shares, arms: fromJson<Record<string, string>>(row.arms), salt: row.salt, sticky: row.sticky, epoch: row.epoch }
 }
 
+/** Whether some split is not applied yet. */
+export function isSplitWaiting(db: ReadDb): boolean {
+  return db.get('SELECT service FROM tw_mesh_split WHERE applied_at IS NULL') !== undefined
+}
+
 export interface SplitStatus {
   epoch: number
   /** log position of its `SplitSet` */

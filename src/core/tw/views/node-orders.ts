@@ -33,6 +33,7 @@ export function desiredTasks(db: ReadDb, node: string): DesiredTask[] {
       release: version.release,
       service: group.services[0]?.name ?? null,
       spec: group.container,
+      ...(group.consent.kind === 'pull' ? { pulls: true as const } : {}),
       want: task.want,
     }
   })

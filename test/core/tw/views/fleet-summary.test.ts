@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fleetSummaryQuery, jobRun, nodeCordon, nodeDrain } from '../../../../src/core/tw/operations.ts'
+import { entitlementSetCommand, fleetSummaryQuery, jobRun, nodeCordon, nodeDrain } from '../../../../src/core/tw/operations.ts'
 import { nodeJoined } from '../../../../src/core/tw/entries/nodes.ts'
 import { newSimulatedFleet } from '../../../support/tw-fleet.ts'
 
@@ -41,6 +41,17 @@ test('stranded is what is free beyond what the other dimension lets the mean tas
   expect(cpu).toEqual({ dimension: 'cpu', total: 1000, reserved: 800, stranded: 0 })
   // 200m hold no task of 400m, so the room of 14 tasks in memory is of no use.
   expect(memory).toEqual({ dimension: 'memory', total: 1024 * MIB, reserved: 128 * MIB, stranded: 14 * 64 * MIB })
+})
+
+test('owners whose guarantee has no room come first', () => {
+  const fleet = newSimulatedFleet({ nodes: 2, cpuMilli: 1000 })
+  fleet.pass(500)
+  fleet.state.run(entitlementSetCommand, { name: 'a', cpuMilli: 500 })
+  fleet.state.run(entitlementSetCommand, { name: 'b', cpuMilli: 1000, buffer: 'node' })
+  expect(fleet.state.ask(fleetSummaryQuery, {}).owners.map(({ name, lacking }) => [name, lacking])).toEqual([
+    ['b', 'cpu: 1500m of 1'],
+    ['a', null],
+  ])
 })
 
 test('an update and a drain are among what goes on', () => {
