@@ -65,14 +65,10 @@ export const TW_MUTANTS: Record<string, Mutant> = {
     const verdict = decide(db, now, soft)
     return { ...verdict, entries: [...stops, ...verdict.entries] }
   }),
-  'budget-ignores-the-sick': deciding('tw.reconcile', (decide) => (db, now, soft) => {
-    const healthy = { state: 'running', health: 'healthy', healthy_since: 0 }
-    return decide(
-      seen(db, (row) => (row['want'] === 'run' && row['is_terminal'] === 0 ? { ...row, ...healthy } : row)),
-      now,
-      soft,
-    )
-  }),
+  'budget-ignores-the-sick': both(
+    deciding('tw.reconcile', (decide) => (db, now, soft) => decide(seen(db, asWell), now, soft)),
+    applying('tw.OpsProposed', (db) => seen(db, asWell)),
+  ),
   'back-off-ignored': deciding(
     'tw.reconcile',
     (decide) => (db, now, soft) =>
@@ -174,7 +170,13 @@ function ofBeat({ ageMs, bootId, meshPosition, connected }: NodeBeat): NodeBeat 
 /** Counts what was applied in this process, whatever the log says. */
 let applied = 0
 
-/** Arms that want nothing leave every task to spare. */
+/** Whoever is to run serves, whatever it is. */
+function asWell(row: Row): Row {
+  const isActive = row['want'] === 'run' && row['is_terminal'] === 0
+  return isActive ? { ...row, state: 'running', health: 'healthy', healthy_since: 0 } : row
+}
+
+/** Of one wanted task, every other is to spare. */
 function withoutTotal(row: Row): Row {
   return 'arm' in row && 'count' in row ? { ...row, count: 1 } : row
 }
