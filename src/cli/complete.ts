@@ -67,6 +67,13 @@ function ofCommand(entry: CompletionEntry, words: readonly string[], current: st
   return arg ? values(arg.name, arg.options) : []
 }
 
+/** More names than a person reads, and few enough for the time that a shell waits. */
+export const NAMES_MAX = 1000
+
+/** Of a task whose group is typed already, `web/api[`: its group's alone, which large fleets have an index for. */
+export const GROUP_TASKS_SQL =
+  "SELECT task AS value, node || ' ' || state AS description FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0"
+
 /** SQL that lists the names of a kind: the key of an argument or flag → `value, description`. */
 export const NAMES_SQL: Record<string, string> = {
   job: 'SELECT name AS value, state AS description FROM tw_job',
