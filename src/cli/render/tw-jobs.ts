@@ -168,6 +168,7 @@ export interface JobPlan {
     places: readonly { task: string; node: string }[]
     unplaced: number
     why: string | null
+    waits: readonly string[]
     preempts: readonly { task: string; node: string; for: string }[]
   }[]
   free: { cpuMilli: number; memoryBytes: number; gpuMilli: number }
@@ -184,6 +185,7 @@ export function renderJobPlan(view: View, plan: JobPlan): string {
     for (const place of group.places) byNode.set(place.node, [...(byNode.get(place.node) ?? []), place.task])
     for (const [node, tasks] of [...byNode].sort(([a], [b]) => a.localeCompare(b))) lines.push(`  ${node}  ${tasks.join(' ')}`)
     if (group.unplaced > 0) lines.push(`  ${mark(view, 'warn', `${group.unplaced} without a place now`)}. ${group.why ?? ''}`)
+    for (const wait of group.waits) lines.push(`  ${wait}`)
     for (const it of group.preempts) lines.push(`  ${mark(view, 'warn', `${it.task} on ${it.node} is asked to make room for ${it.for}`)}`)
   }
   const gpus = plan.free.gpuMilli > 0 ? `, ${plan.free.gpuMilli / 1000} GPU` : ''

@@ -65,3 +65,36 @@ test('the plan of a job names the places, and running it takes exactly these', (
   const again = fleet.state.ask(jobPlan, { spec: job({ count: 6 }) })
   expect(again.changes).toEqual([{ path: 'groups.api.count', before: '5', after: '6' }])
 })
+
+test('a run with its plan’s places takes exactly these, also while old tasks stand there', () => {
+  const fleet = newSimulatedFleet({ nodes: 4 })
+  fleet.pass(500)
+  const spec = (version: string) => ({
+    job: 'web',
+    groups: { api: { count: 6, main: { command: 'x', env: { V: version }, resources: { cpu: '100m', memory: '64MiB' } } } },
+  })
+  fleet.state.run(jobRun, { spec: spec('1') })
+  fleet.pass(20_000)
+  const planned = fleet.state.ask(jobPlan, { spec: spec('2') })
+  expect(planned.groups[0]).toMatchObject({ action: 'replace', running: 6, unplaced: 0 })
+  expect(planned.groups[0]?.places.length).toBe(2)
+  expect(planned.free.cpuMilli).toBe(8000 - 800)
+  fleet.state.run(jobRun, { spec: spec('2'), isPlaced: true })
+  const placed = fleet.state.ask(ps, {}).tasks.filter((task) => task.version === 2)
+  expect(placed.map((task) => ({ task: task.task, node: task.node }))).toEqual(planned.groups[0]?.places)
+  fleet.pass(60_000)
+  expect(fleet.state.ask(ps, {}).tasks.map((task) => task.version)).toEqual([2, 2, 2, 2, 2, 2])
+})
+
+test('the plan of a system job counts the nodes, and a plan says who would make room', () => {
+  const fleet = newSimulatedFleet({ nodes: 3, cpuMilli: 1000 })
+  fleet.pass(500)
+  const main = (cpu: string) => ({ command: 'x', resources: { cpu, memory: '64MiB' } })
+  const system = { job: 'agent', kind: 'system', groups: { a: { main: main('100m') } } }
+  expect(fleet.state.ask(jobPlan, { spec: system }).groups[0]).toMatchObject({ action: 'start', count: 3, unplaced: 0 })
+  fleet.state.run(jobRun, { spec: { job: 'low', priority: 20, groups: { g: { count: 3, main: main('900m') } } } })
+  fleet.pass(3000)
+  const high = { job: 'high', priority: 80, groups: { g: { preempts: true, main: main('900m') } } }
+  const planned = fleet.state.ask(jobPlan, { spec: high }).groups[0]
+  expect(planned).toMatchObject({ unplaced: 1, code: 'TW_NO_CAPACITY', preempts: [{ for: 'high/g[0]' }] })
+})

@@ -16,6 +16,7 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     wait: Flags.boolean({ description: 'wait until every task is healthy and no old one is left; a batch job: until it is complete' }),
     timeout: Flags.string({ description: 'how long --wait waits', default: '10m' }),
     'take-over': Flags.boolean({ description: 'although a rollout owns the job' }),
+    'exit-code': Flags.boolean({ description: 'with --plan: exit 7 when a task would have no place' }),
     reason: Flags.string({ description: 'why, for the log', default: '' }),
   }
   static override examples = [
@@ -28,7 +29,10 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
   async input({ args, flags }: Parsed<typeof TwJobRun>): Promise<InputOf<typeof operation>> {
     const { loadJobFile } = await import('../../../cli/files/job-file.ts')
     const { document } = loadJobFile(args.file ?? '-', flags.set ?? [])
-    return { spec: document, takeOver: flags['take-over'] ?? false, reason: flags.reason ?? '' }
+    // A plan names the nodes, and its application takes exactly these or nothing.
+    const { plan, apply } = flags as { plan?: boolean; apply?: string }
+    const isPlaced = plan === true || apply !== undefined
+    return { spec: document, takeOver: flags['take-over'] ?? false, reason: flags.reason ?? '', isPlaced }
   }
 
   render(data: OutputOf<typeof operation>, _view: View): string {
@@ -43,9 +47,10 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     const { flags } = parsed
     const timeoutMs = durationFlag('timeout', flags.timeout ?? '10m')
     const input = await this.input(parsed)
-    if ((flags as { plan?: boolean }).plan && !this.isMachine) {
+    if ((flags as { plan?: boolean }).plan) {
       const { data } = await this.client.call<JobPlan>('tw.job.plan', { spec: input.spec })
-      this.print(`${renderJobPlan(this.view, data)}\n`)
+      if (!this.isMachine) this.print(`${renderJobPlan(this.view, data)}\n`)
+      if (flags['exit-code'] && data.groups.some((group) => group.unplaced > 0)) process.exitCode = 7
     }
     const done = await this.change(operation, input, flags as never)
     if (done === null) return

@@ -34,7 +34,7 @@ export const perNodeController: Controller<TwSoft> = {
 }
 
 /** How many nodes hold a task of the group, held it to its end, or should hold one. */
-function nodesFor(db: ReadDb, job: JobRow, spec: GroupSpec, { image, draining }: FleetFacts): number {
+export function nodesFor(db: ReadDb, job: Pick<JobRow, 'name' | 'kind'>, spec: GroupSpec, { image, draining }: FleetFacts): number {
   const done = new Set(job.kind === 'sysbatch' ? completedTasks(db, job.name, spec.name).map((task) => task.node) : [])
   const isSuited = suits(image, spec)
   let count = done.size

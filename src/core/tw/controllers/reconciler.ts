@@ -4,6 +4,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { stopTask, tasksPlaced, tasksRejected } from '../entries/tasks.ts'
 import { opEntries } from '../ops/op-entries.ts'
+import type { GroupSpec } from '../job-spec.ts'
 import { groupRow, groupRows, groupSpecOf, jobRow, specOf, type GroupRow, type JobRow } from '../rows.ts'
 import { demandOf } from '../scheduler/demand.ts'
 import { imageOf } from '../scheduler/fleet.ts'
@@ -121,19 +122,24 @@ function entriesOf(db: ReadDb, { job, group }: GroupKey, decision: Decision, now
   return [
     ...decision.stop.map(({ ids, cause }) => stopTask.of({ ids, cause })),
     ...opEntries(job, group, decision.ops),
-    ...decision.place.map(({ version, tasks }) => placedOf(db, job, group, version, tasks)),
+    ...decision.place.map(({ version, tasks }) => placedOf(db, { job, group, version }, null, tasks)),
     ...preemptEntries(job, group, decision.preemptions, now),
   ]
 }
 
-function placedOf(db: ReadDb, job: string, group: string, version: number, tasks: readonly Placement[]): Proposal {
-  const head = { job, group, version }
+/** The entry that places tasks of a group. `spec`: of the version, when it is not kept yet. */
+export function placedOf(
+  db: ReadDb,
+  head: { job: string; group: string; version: number },
+  spec: GroupSpec | null,
+  tasks: readonly Placement[],
+): Proposal {
   if (tasks.length <= NAMED_MAX) {
     const named = tasks.map(({ devices, ...task }) => (devices === 0 ? task : { ...task, devices }))
     return tasksPlaced.of({ ...head, tasks: named })
   }
   const hasDevices = tasks.some(({ devices }) => devices !== 0)
-  const gpuMilli = hasDevices ? (groupSpecOf(specOf(db, job, version), group)?.container.gpu?.shareMilli ?? 0) : 0
+  const gpuMilli = hasDevices ? ((spec ?? groupSpecOf(specOf(db, head.job, head.version), head.group))?.container.gpu?.shareMilli ?? 0) : 0
   const ids = loadIds(db, [...new Set(tasks.map(({ node }) => node))])
   const records = tasks.map(({ index, node, devices }) => ({ index, node: must(ids.get(node), node), gpuMask: devices, gpuMilli }))
   return tasksPlaced.of({ ...head, count: records.length, records: packRecords(records), why: tasks[0]?.why ?? '' })

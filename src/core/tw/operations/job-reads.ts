@@ -8,10 +8,10 @@ import { imageOf } from '../scheduler/fleet.ts'
 import { filterText, isInfeasible } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { blockedOf, waitingOf } from '../views/explain.ts'
-import { planOf } from '../views/job-plan.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { recurringSchema, recurringView } from '../views/recurring.ts'
 import { tasksBySelector } from '../views/tasks.ts'
+import { plannedGroups, startVersion } from './jobs.ts'
 import { documentSchema, parseSpec, unknownJob } from './helpers.ts'
 import { blockedSchema, statusSchema, taskSchema } from './schemas.ts'
 
@@ -131,6 +131,8 @@ export const jobPlan = defineQuery({
         unplaced: z.int(),
         code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']).nullable(),
         why: z.string().nullable(),
+        /** what its tasks wait for beside room */
+        waits: z.array(z.string()),
         /** tasks of lower priority that would be asked to go, and for whom */
         preempts: z.array(z.object({ task: z.string(), node: z.string(), for: z.string() })),
       }),
@@ -143,34 +145,38 @@ export const jobPlan = defineQuery({
     if (isRefusal(spec)) return spec
     const job = jobRow(db, spec.job)
     const version = job ? versionRow(db, spec.job, job.current_version) : undefined
+    const start = startVersion(db, { spec, document: input.spec, takeOver: true, release: null, reason: '' })
+    if (isRefusal(start)) return start
     const changes = documentDiff(version ? fromJson(version.document) : undefined, input.spec)
     const image = imageOf(db)
-    const isSame = changes.length === 0 && job?.state === 'running'
-    const groups = planOf(db, image, spec, isSame, ctx.now).map(({ group, action, running, decision, preemptions }) => {
-      const blocked = decision.blocked[0]
-      const over = decision.overQuota[0]
-      return {
-        group: group.name,
-        action,
-        count: group.count,
-        running,
-        places: decision.place.flatMap((it) =>
-          it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
-        ),
-        unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
-        code: over
-          ? ('TW_QUOTA' as const)
-          : blocked
-            ? isInfeasible(blocked.filters)
-              ? ('TW_NO_FEASIBLE_NODE' as const)
-              : ('TW_NO_CAPACITY' as const)
-            : null,
-        why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
-        preempts: preemptions.flatMap(({ index, node, victims }) =>
-          victims.map((victim) => ({ task: taskName(victim), node, for: taskName({ job: spec.job, grp: group.name, idx: index }) })),
-        ),
-      }
-    })
+    const groups = plannedGroups(db, image, spec, start.entries, ctx.now).map(
+      ({ group, action, count, running, decision, preemptions }) => {
+        const blocked = decision.blocked[0]
+        const over = decision.overQuota[0]
+        return {
+          group: group.name,
+          action,
+          count,
+          running,
+          places: decision.place.flatMap((it) =>
+            it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
+          ),
+          unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
+          code: over
+            ? ('TW_QUOTA' as const)
+            : blocked
+              ? isInfeasible(blocked.filters)
+                ? ('TW_NO_FEASIBLE_NODE' as const)
+                : ('TW_NO_CAPACITY' as const)
+              : null,
+          why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
+          waits: decision.held,
+          preempts: preemptions.flatMap(({ index, node, victims }) =>
+            victims.map((victim) => ({ task: taskName(victim), node, for: taskName({ job: spec.job, grp: group.name, idx: index }) })),
+          ),
+        }
+      },
+    )
     const gone = job ? specOf(db, spec.job, job.current_version).groups.filter((group) => !groupSpecOf(spec, group.name)) : []
     const stops = gone.map((group) => ({
       group: group.name,
@@ -181,6 +187,7 @@ export const jobPlan = defineQuery({
       unplaced: 0,
       code: null,
       why: null,
+      waits: [],
       preempts: [],
     }))
     return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups: [...groups, ...stops], free: freeOf(image) }

@@ -12,6 +12,10 @@ import { armRows, fromJson, groupRows, groupSpecOf, jobRow, specOf, versionRow }
 import { activeRuns, recurringRow } from '../runs/rows.ts'
 import { isRecurring } from '../runs/run-spec.ts'
 import { armsAt, isOpen, updateRow, updateRows } from '../updates/rows.ts'
+import { placedOf } from '../controllers/reconciler.ts'
+import { planOf, type GroupPlan } from '../views/job-plan.ts'
+import { imageOf } from '../scheduler/fleet.ts'
+import type { FleetImage } from '../scheduler/image.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { documentSchema, freeJob, parseSpec, serviceEntries } from './helpers.ts'
 import { statusSchema } from './schemas.ts'
@@ -34,14 +38,38 @@ export const jobRun = defineCommand({
     takeOver: z.boolean().default(false),
     release: z.string().nullable().default(null),
     reason: z.string().default(''),
+    /** place the first tasks in the same step, so that a plan names their nodes and its application takes these or nothing */
+    isPlaced: z.boolean().default(false),
   }),
   output: runOutput,
-  decide: (db, input) => {
+  decide: (db, input, ctx) => {
     const spec = parseSpec(input.spec)
     if (isRefusal(spec)) return spec
-    return startVersion(db, { spec, document: input.spec, takeOver: input.takeOver, release: input.release, reason: input.reason })
+    const { takeOver, release, reason } = input
+    const start = startVersion(db, { spec, document: input.spec, takeOver, release, reason })
+    if (isRefusal(start) || !input.isPlaced || isRecurring(spec) || isSystem(spec.kind)) return start
+    return { ...start, entries: [...start.entries, ...placements(db, spec, start.entries, ctx.now)] }
   },
 })
+
+/** The first places of a run, as the reconciler would choose them next. */
+function placements(db: ReadDb, spec: JobSpec, entries: readonly Proposal[], now: number): Proposal[] {
+  return plannedGroups(db, imageOf(db), spec, entries, now).flatMap(({ group, decision }) =>
+    decision.place.map(({ version, tasks }) => placedOf(db, { job: spec.job, group: group.name, version }, group, tasks)),
+  )
+}
+
+/** What a run that logs these entries does to each group; recurring jobs place nothing themselves. */
+export function plannedGroups(db: ReadDb, image: FleetImage, spec: JobSpec, entries: readonly Proposal[], now: number): GroupPlan[] {
+  if (isRecurring(spec)) return []
+  const targets = new Map(
+    entries
+      .filter((entry) => entry.type === updateTargetSet.type)
+      .map((entry) => entry.body as z.output<typeof updateTargetSet.body>)
+      .map((body) => [body.group, body.arms]),
+  )
+  return planOf(db, image, spec, entries.length === 0, now, targets)
+}
 
 interface Start {
   spec: JobSpec
@@ -52,7 +80,7 @@ interface Start {
 }
 
 /** A new version that replaces what runs; nothing when exactly it runs already. */
-function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutput>> | MusterError {
+export function startVersion(db: ReadDb, start: Start): Decision<z.input<typeof runOutput>> | MusterError {
   const { spec } = start
   // Recurring jobs place nothing themselves; of one task per node, the nodes say how many.
   const wanted = isRecurring(spec) ? [] : spec.groups.map((group) => ({ group: group.name, count: countOf(db, spec, group) }))
@@ -110,12 +138,9 @@ function groupStart(db: ReadDb, start: Start, version: number, { group, count }:
 
 /** Whether a group's tasks of a kept version are, as processes, those of the new one: then nothing is replaced. */
 function isSameProcess(db: ReadDb, start: Start, from: number, group: GroupSpec): boolean {
-  const before = groupSpecOf(specOf(db, start.spec.job, from), group.name)
-  return (
-    before !== undefined &&
-    versionRow(db, start.spec.job, from)?.release === start.release &&
-    canonicalJson(before.container) === canonicalJson(group.container)
-  )
+  const row = versionRow(db, start.spec.job, from)
+  const before = row && groupSpecOf(specOf(db, start.spec.job, from), group.name)
+  return before !== undefined && row?.release === start.release && canonicalJson(before.container) === canonicalJson(group.container)
 }
 
 /** How many tasks a group of a new version begins with. */

@@ -2,19 +2,23 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { isSystem } from '../controllers/drainer.ts'
 import { fleetFacts, groupView, type FleetFacts } from '../controllers/group-view.ts'
-import { barredNodes } from '../controllers/per-node.ts'
+import { barredNodes, nodesFor } from '../controllers/per-node.ts'
 import { preemptionsFor } from '../controllers/preemptor.ts'
 import { reconcileGroup, type GroupDecision, type GroupView } from '../controllers/reconcile-group.ts'
 import type { GroupSpec, JobSpec } from '../job-spec.ts'
-import { armRows, groupRow, groupRows, groupSpecOf, jobRow, specOf, versionRow, type JobRow } from '../rows.ts'
+import { armRows, groupRow, groupRows, groupSpecOf, jobRow, specOf, versionRow, type ArmRow, type JobRow } from '../rows.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import type { Preemption } from '../scheduler/preempt.ts'
+import { totalOf } from '../ops/budget.ts'
+import { unmetAfter } from './after.ts'
 import { jobCounts } from './group-counts.ts'
 
 /** What becomes of one group when a job document is run. */
 export interface GroupPlan {
   group: GroupSpec
   action: 'start' | 'replace' | 'in-place' | 'none' | 'scale'
+  /** tasks it wants, of all versions */
+  count: number
   running: number
   /** the first round: what would be started before anything old is stopped */
   decision: GroupDecision
@@ -24,18 +28,27 @@ export interface GroupPlan {
 /**
  * What running `spec` on the state as it is would do, group by group; `isSame`: its document is the one that runs. Counts
  * the image down, also by what groups that come first are about to place, so that what is free on it afterwards stays free.
+ * @param targets how many tasks of which version a group is to have, where it is not simply the new one's count
  */
-export function planOf(db: ReadDb, image: FleetImage, spec: JobSpec, isSame: boolean, now: number): GroupPlan[] {
+export function planOf(
+  db: ReadDb,
+  image: FleetImage,
+  spec: JobSpec,
+  isSame: boolean,
+  now: number,
+  targets: ReadonlyMap<string, readonly Pick<ArmRow, 'arm' | 'version' | 'count'>[]> = new Map(),
+): GroupPlan[] {
   const facts = fleetFacts(db, image)
   const job = jobRow(db, spec.job)
   planAhead(db, facts, spec, now)
   return spec.groups.map((group) => {
-    const { view, isInPlace, count } = viewAfter(db, job, spec, group, isSame, facts, now)
+    const { view, isInPlace, count } = viewAfter(db, job, spec, group, isSame, facts, now, targets.get(group.name))
     const decision = reconcileGroup(view, image, now)
     const wanting = decision.blocked.filter(({ request }) => request.group.preempts)
     return {
       group,
-      action: actionOf(view.live.length > 0, isSame || isInPlace, isSame, count === group.count),
+      action: actionOf(view.live.length > 0, isSame || isInPlace, isSame, count === totalOf(view)),
+      count: totalOf(view),
       running: view.live.filter((task) => task.want === 'run').length,
       decision,
       preemptions: wanting.flatMap(({ request }) => preemptionsFor(db, image, spec.priority, request)),
@@ -64,6 +77,7 @@ function viewAfter(
   isSame: boolean,
   facts: FleetFacts,
   now: number,
+  target: readonly Pick<ArmRow, 'arm' | 'version' | 'count'>[] | undefined,
 ): { view: GroupView; isInPlace: boolean; count: number | undefined } {
   const row = job && groupRow(db, spec.job, group.name)
   const current = job && armRows(db, spec.job, group.name).find((arm) => arm.arm === 'primary')
@@ -78,14 +92,23 @@ function viewAfter(
   const live = isInPlace
     ? base.live.map((task) => (task.version === current?.version && task.want === 'run' ? { ...task, version } : task))
     : base.live
+  // Of one task per node the nodes say how many, a moment after the run.
+  const perNode = isSystem(spec.kind) ? nodesFor(db, { name: spec.job, kind: spec.kind }, group, facts) : null
+  const arms = (target ?? [{ arm: 'primary' as const, version, count: group.count }]).map((arm) => ({
+    job: spec.job,
+    grp: group.name,
+    ...arm,
+    count: perNode !== null && arm.arm === 'primary' ? perNode : arm.count,
+  }))
+  const unmet = live.length > 0 ? [] : unmetAfter(db, spec.job, group, version)
   const view: GroupView = {
     ...base,
     job: { name: spec.job, kind: spec.kind },
-    arms: group.count > 0 ? [{ job: spec.job, grp: group.name, arm: 'primary', version, count: group.count }] : [],
+    arms: arms.filter((arm) => arm.count > 0),
     specs: new Map([...base.specs, [version, group]]),
     live,
     entitlementOf: (of) => (of === version ? spec.entitlement : base.entitlementOf(of)),
-    waits: isSame ? base.waits : new Map(),
+    waits: isSame ? base.waits : new Map(unmet.length === 0 ? [] : [[version, unmet]]),
     barred: isSystem(spec.kind) ? barredNodes(live, group, facts.image) : new Set(),
   }
   return { view, isInPlace, count: current?.count }
