@@ -45,6 +45,11 @@ test('flags, their values, and names of flags that take one', () => {
   expect(values('tw', 'ps', '--all', '')).toEqual(['db', 'web'])
 })
 
+test('what a command means by a word goes before what it means everywhere', () => {
+  const own = (kind: string) => (kind === 'tw:ps:job' ? [{ value: 'own', description: '' }] : names(kind))
+  expect(complete(['tw', 'ps', ''], commands, own).map(({ value }) => value)).toEqual(['own'])
+})
+
 test('what does not exist offers nothing', () => {
   expect(values('nonsense', '')).toEqual([])
 })
