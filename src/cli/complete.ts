@@ -98,7 +98,6 @@ export const NAMES_SQL: Record<string, string> = {
   'tw:undrain:target': DRAINABLE,
   'tw:explain:target': EXPLAINABLE,
   'tw:logs:target': EXPLAINABLE,
-  maintenance: "SELECT id AS value, kind || ' ' || target AS description FROM tw_maintenance WHERE ended_at IS NULL",
   rack: "SELECT DISTINCT zone || '/' || rack AS value, region AS description FROM tw_node",
   entitlement: "SELECT name AS value, 'buffer ' || buffer AS description FROM tw_entitlement",
   op: "SELECT id AS value, name || ' ' || text AS description FROM tw_op WHERE ended_at IS NULL ORDER BY id LIMIT 200",
