@@ -3,6 +3,7 @@ import { must } from '../../src/core/kernel/assert.ts'
 import type { GroupSpec } from '../../src/core/tw/job-spec.ts'
 import { demandOf } from '../../src/core/tw/scheduler/demand.ts'
 import { FleetImage } from '../../src/core/tw/scheduler/image.ts'
+import { planMoves, type Movable } from '../../src/core/tw/scheduler/moves.ts'
 import { planSlice } from '../../src/core/tw/scheduler/planner.ts'
 import { createPrng, groupOf, MIB, nobody } from './tw-fleet.ts'
 
@@ -51,24 +52,57 @@ function rowsOf(file: string): ((column: string) => string)[] {
 /**
  * The published protocol: the list and re-draws from it until 130 % of the GPU is asked for, shuffled, placed one by one,
  * what does not fit skipped. Gives the mean of the used GPU in percent over the steps at which 100 % (rounded) had arrived.
+ * `movesShare`: so many of the placed tasks may be moved meanwhile, as `tw defrag` does.
  */
-export function replay({ nodes, groups }: OpenbLists, seed: number): number {
+export function replay({ nodes, groups }: OpenbLists, seed: number, movesShare = 0): { used: number; moves: number; tasks: number } {
   const random = createPrng(seed)
   const image = new FleetImage()
   for (const node of nodes) image.setNode({ ...node, address: node.name, attributes: {}, closed: null, diskBytes: 0 })
   // The frequent shapes are those of the list; where tasks run they are those of the fleet's own tasks.
   for (const group of groups) image.expect(demandOf(group), 1000)
   const total = nodes.reduce((sum, node) => sum + node.gpus.reduce((gpus, { count }) => gpus + 1000 * count, 0), 0)
+  const onNode = nodes.map((): Movable[] => [])
   const values: number[] = []
-  let arrived = 0
-  let used = 0
+  let [arrived, used, tasks, moves, percent] = [0, 0, 0, 0, MOVES_FROM_PERCENT]
   for (const group of arrivals(groups, total * 1.3, random)) {
     arrived += gpuOf(group)
-    const { nodes: placed } = planSlice(image, { job: 'openb', group, indexes: [0], standing: nobody })
-    if (placed.length > 0) used += gpuOf(group)
+    const {
+      nodes: [at],
+      devices: [devices = 0],
+    } = planSlice(image, { job: 'openb', group, indexes: [0], standing: nobody })
+    if (at !== undefined) {
+      used += gpuOf(group)
+      tasks += 1
+      onNode[at]?.push({ id: tasks, job: 'openb', grp: group.name, idx: 0, group, devices, standing: nobody })
+    }
+    if (movesShare > 0 && (100 * arrived) / total >= percent && percent <= 100) {
+      percent += 1
+      moves += moveTasks(image, onNode, Math.floor((movesShare * tasks - moves) / (102 - percent)))
+    }
     if (Math.round((100 * arrived) / total) === 100) values.push((100 * used) / total)
   }
-  return values.reduce((sum, value) => sum + value, 0) / values.length
+  return { used: values.reduce((sum, value) => sum + value, 0) / values.length, moves, tasks }
+}
+
+/** Before that there is room anyway, and a move would be wasted; from then on after each percent that arrived. */
+const MOVES_FROM_PERCENT = 70
+/** Little is worth a move where a replay costs nobody a restart. */
+const GAIN_MIN_MILLI = 1
+
+function moveTasks(image: FleetImage, onNode: readonly Movable[][], movesMax: number): number {
+  const moves = planMoves(image, { movesMax, gainMin: GAIN_MIN_MILLI }, (node) => [...(onNode[node] ?? [])])
+  for (const { task, from, to, devices } of moves) {
+    const [source, target] = [must(image.indexOf(from), from), must(image.indexOf(to), to)]
+    const tasks = must(onNode[source], from)
+    tasks.splice(
+      tasks.findIndex(({ id }) => id === task.id),
+      1,
+    )
+    onNode[target]?.push({ ...task, devices })
+    image.applyTask(target, demandOf(task.group), 1, devices)
+    image.applyTask(source, demandOf(task.group), -1, task.devices)
+  }
+  return moves.length
 }
 
 function arrivals(groups: readonly GroupSpec[], least: number, random: ReturnType<typeof createPrng>): GroupSpec[] {

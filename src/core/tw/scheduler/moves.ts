@@ -22,6 +22,8 @@ export interface Move {
   task: Movable
   from: string
   to: string
+  /** mask of the GPUs it would get there */
+  devices: number
   /** see {@link Usability} */
   gain: number
 }
@@ -75,7 +77,7 @@ function tryMove(image: FleetImage, usability: Usability, from: number, task: Mo
     placed.undo()
     return null
   }
-  const [devices] = placed.devices
+  const [devices = 0] = placed.devices
   const after = usability.of(to)
   const left = usability.of(from)
   image.applyTask(to, demand, -1, devices)
@@ -83,15 +85,15 @@ function tryMove(image: FleetImage, usability: Usability, from: number, task: Mo
   image.applyTask(to, demand, 1, devices)
   image.applyTask(from, demand, -1, task.devices)
   const gain = before + left - after - usability.of(from)
-  if (gain >= gainMin) return { task, from: image.names[from] ?? '', to: image.names[to] ?? '', gain }
+  if (gain >= gainMin) return { task, from: image.names[from] ?? '', to: image.names[to] ?? '', devices, gain }
   image.applyTask(from, demand, 1, task.devices)
   placed.undo()
   return null
 }
 
 /**
- * How much of a node's free capacity nobody can use, in thousandths of a core: cpu that is free while memory is used up
- * before it for the mean task of the fleet, and GPUs the usual requests cannot use, each worth the fleet's cores per GPU.
+ * How much of a node's free capacity nobody can use, in thousandths of a core. With GPUs: those the usual requests cannot
+ * use, each worth the fleet's cores per GPU. Without: cpu or memory by which one is used up before the other for the mean task.
  */
 export class Usability {
   readonly #image: FleetImage
@@ -116,11 +118,11 @@ export class Usability {
 
   of(node: number): number {
     const image = this.#image
+    if (this.#fragmentation !== null && (image.gpuCount[node] ?? 0) > 0)
+      return Math.round((this.#fragmentation.of(node) / 1000) * this.#cpuPerGpu)
     const byCpu = (image.cpuFree[node] ?? 0) / this.#mean.cpuMilli
     const byMemory = (image.memoryFree[node] ?? 0) / this.#mean.memoryBytes
-    const stranded = Math.abs(byCpu - byMemory) * this.#mean.cpuMilli
-    const gpu = this.#fragmentation === null ? 0 : this.#fragmentation.of(node)
-    return Math.round(stranded + (gpu / 1000) * this.#cpuPerGpu)
+    return Math.round(Math.abs(byCpu - byMemory) * this.#mean.cpuMilli)
   }
 
   /** Open nodes with tasks, those of which least is usable first; of equals by name. */

@@ -1,5 +1,6 @@
 import type { Demand } from './demand.ts'
 import type { FleetImage } from './image.ts'
+import { nearestNodes } from './nearest-nodes.ts'
 import { Slice, type PlanRequest } from './slice.ts'
 
 /** A live task that may have to make room. */
@@ -24,8 +25,6 @@ export interface Preemption {
 
 /** Priority points a victim must be below. */
 export const PREEMPT_POINTS = 10
-/** Nodes whose tasks are looked at for one task. */
-const NODES_MAX = 256
 /** Tasks that get room by preemption in one plan. */
 const TASKS_MAX = 50
 
@@ -63,39 +62,6 @@ function bestOf(image: FleetImage, slice: Slice, victimsOn: (node: number) => re
     if (victims !== null && (best === null || isLess(costOf(victims), costOf(best.victims)))) best = { node, victims }
   }
   return best
-}
-
-/** Suitable nodes by how little they are short of, in shares of what they have; of equals by name. */
-function nearestNodes(image: FleetImage, slice: Slice): number[] {
-  const near: { node: number; short: number }[] = []
-  let worst = Infinity
-  for (let place = 0; place < image.size; place += 1) {
-    const node = image.order[place] ?? 0
-    if (!slice.suits(node) || !slice.isDistinct(node) || slice.aheadOf(node) !== null) continue
-    const short = shortageOf(image, slice.demand, node)
-    if (short > 1 || short >= worst) continue
-    near.push({ node, short })
-    if (near.length < 2 * NODES_MAX) continue
-    near.sort((a, b) => a.short - b.short)
-    near.length = NODES_MAX
-    worst = near[NODES_MAX - 1]?.short ?? Infinity
-  }
-  return near
-    .sort((a, b) => a.short - b.short)
-    .slice(0, NODES_MAX)
-    .map(({ node }) => node)
-}
-
-/** The largest share of a dimension that is missing; over 1: it could never hold the task. */
-function shortageOf(image: FleetImage, demand: Demand, node: number): number {
-  const share = (want: number, free: number, total: number): number => (want > total ? 2 : want > free ? (want - free) / total : 0)
-  const gpus = demand.gpu === null ? null : image.countDevices(node, demand.gpu)
-  return Math.max(
-    share(demand.cpuMilli, image.cpuFree[node] ?? 0, image.cpuTotal[node] ?? 0),
-    share(demand.memoryBytes, image.memoryFree[node] ?? 0, image.memoryTotal[node] ?? 0),
-    share(demand.diskBytes, image.diskFree[node] ?? 0, image.diskTotal[node] ?? 0),
-    gpus === null ? 0 : share(demand.gpu?.count ?? 0, gpus.free, gpus.all),
-  )
 }
 
 /** The cheapest set of victims whose going makes room; null: not even all of them would. */
