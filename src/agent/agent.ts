@@ -16,6 +16,7 @@ import { canUseNamespaces } from './exec/isolation.ts'
 import { FaultEngine } from './faults/engine.ts'
 import { Journal } from './journal.ts'
 import { chooseInstallation, confirmInstallation, ownFolder, ownVersion } from './installation.ts'
+import { ConditionWatch } from './conditions.ts'
 import { agentFiles, joinedServers, renewIfDue } from './join.ts'
 import { ServerLink } from './link.ts'
 import { LogKeeper } from './log-keeper.ts'
@@ -32,6 +33,7 @@ import { UsageWatch } from './usage.ts'
 const LOGS_EVERY_MS = 250
 const USAGE_EVERY_MS = 1000
 const ANSWER_MS = 50
+const CONDITIONS_EVERY_MS = 5000
 const RENEW_LOOK_MS = 3_600_000
 /** Longest wait for the first probes of adopted tasks before the server is told of them. */
 const ADOPTED_MS_MAX = 1500
@@ -124,14 +126,20 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     tasks: supervisor.reports(),
     faults: faults.reports(),
     reach: reach.address,
+    conditions: conditions.found,
   })
+  const conditions = new ConditionWatch(paths.root)
+  guard('looking at the machine', () => void conditions.look())
   const reach = await openReach(options.node, options.address)
   /** what peers were found to be, and the server was not told yet */
   const looks: NonNullable<NodeReport['looks']> = []
   let isStopping = false
   const receive = (message: FromServer): void => {
     if (isStopping) return
-    if (message.kind === 'ping') return faults.renew(message)
+    if (message.kind === 'ping') {
+      conditions.hearTime(message.at)
+      return faults.renew(message)
+    }
     if (message.kind === 'look') return void lookAt(message)
     if (message.kind === 'dial') return void comeBack(message.ticket)
     follow(message)
@@ -213,6 +221,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   }, LOGS_EVERY_MS)
   const usage = new UsageWatch()
   const measuring = setInterval(() => guard('measuring', () => usage.sample(supervisor.tasks())), USAGE_EVERY_MS)
+  const looking = setInterval(() => guard('looking at the machine', () => conditions.look() && changed()), CONDITIONS_EVERY_MS)
   const renewing = setInterval(() => {
     if (options.serverSocket !== null) return
     renewIfDue(keys, options.node, way, Date.now()).then(
@@ -230,6 +239,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       clearInterval(logs)
       clearInterval(measuring)
       clearInterval(renewing)
+      clearInterval(looking)
       link.stop()
       reach.close()
       mesh.detach()

@@ -76,6 +76,8 @@ export const NAMES_SQL: Record<string, string> = {
   rack: "SELECT DISTINCT zone || '/' || rack AS value, region AS description FROM tw_node",
   entitlement: "SELECT name AS value, 'buffer ' || buffer AS description FROM tw_entitlement",
   op: "SELECT id AS value, name || ' ' || text AS description FROM tw_op WHERE ended_at IS NULL ORDER BY id LIMIT 200",
+  maintenance:
+    "SELECT id AS value, kind || ' ' || target AS description FROM tw_maintenance WHERE state = 'scheduled' ORDER BY id LIMIT 200",
   service: 'SELECT name AS value, job AS description FROM tw_mesh_service',
   rollout: "SELECT id AS value, service || ' ' || state AS description FROM deploy_rollout ORDER BY id DESC LIMIT 50",
   incident: 'SELECT number AS value, title AS description FROM sev_incident ORDER BY number DESC LIMIT 50',

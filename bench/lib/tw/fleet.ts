@@ -104,6 +104,7 @@ export function submitOf(shape: JobShape): Proposal[] {
         count: shape.count,
         constraints: shape.constraints,
         distinct: { node: 5 },
+        spread: {},
         ...shape.group,
         main: { command: 'serve', resources },
       },

@@ -17,6 +17,8 @@ export interface House {
   cache: FleetCache
   beats: Map<string, NodeBeat>
   start: () => ControllerLoop
+  /** the controllers that run now */
+  loop: () => ControllerLoop | null
   close: () => Promise<void>
 }
 
@@ -48,6 +50,7 @@ export async function openHouse(dir: string, names: readonly string[] | null = n
       loop = startControllers([{ ...twSystem, controllers }], [wiring], control, logger)
       return loop
     },
+    loop: () => loop,
     close: async () => {
       unlisten()
       await loop?.stop()

@@ -5,11 +5,13 @@ import { mark } from './style.ts'
 import { fields, table } from './table.ts'
 import { cpuText, portsText, taskState } from './tw-words.ts'
 
-export function nodeState(view: View, node: Pick<NodeView, 'state' | 'isCordoned' | 'drain'>): string {
+export function nodeState(view: View, node: Pick<NodeView, 'state' | 'isCordoned' | 'drain' | 'conditions'>): string {
   if (node.state !== 'ready') return mark(view, node.state === 'lost' ? 'bad' : 'warn', node.state)
   if (node.drain === 'draining') return mark(view, 'busy', 'draining')
   if (node.drain === 'drained') return mark(view, 'off', 'drained')
-  return node.isCordoned ? mark(view, 'off', 'cordoned') : mark(view, 'ok', 'ready')
+  if (node.isCordoned) return mark(view, 'off', 'cordoned')
+  const [condition] = Object.keys(node.conditions)
+  return condition === undefined ? mark(view, 'ok', 'ready') : mark(view, 'warn', condition)
 }
 
 export function renderNodes(view: View, nodes: readonly NodeView[]): string {
@@ -49,6 +51,12 @@ export function renderNode(
     ['last beat', node.silentMs === null ? null : `${formatDuration(node.silentMs)} ago`],
     ['cpu', `${cpuText(node.cpuReserved)} reserved of ${cpuText(node.cpuMilli)}`],
     ['memory', `${formatSize(node.memoryReserved)} reserved of ${formatSize(node.memoryBytes)}`],
+    [
+      'conditions',
+      Object.entries(node.conditions)
+        .map(([name, what]) => `${name} (${what})`)
+        .join(', ') || null,
+    ],
     ['drain', drain === null ? null : `by ${drain.author}${drain.reason === '' ? '' : `: ${drain.reason}`}`],
     [
       'attributes',

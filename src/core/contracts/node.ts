@@ -155,6 +155,8 @@ export interface NodeReport {
   faults: FaultReport[]
   /** `HOST:PORT` where its peers may try whether it lives */
   reach?: string | null
+  /** what is wrong with the machine: condition → what was measured */
+  conditions?: Partial<Record<'disk-full' | 'inodes-full' | 'read-only' | 'clock-off' | 'memory-pressure', string>>
   /** what came of the looks it was asked for */
   looks?: { node: string; isReached: boolean }[]
 }

@@ -2,6 +2,7 @@
 import type { Operation } from '../contracts/operation.ts'
 import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
+import { nodeConditions, nodeLabel, nodeRetire } from './operations/node-changes.ts'
 import { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
 import { capacity } from './operations/capacity.ts'
 import { defrag } from './operations/defrag.ts'
@@ -37,6 +38,7 @@ export { taskExec, taskRestart, taskSignal, taskStop } from './operations/tasks.
 export { updateFail, updateList, updatePause, updatePromote, updateResume } from './operations/update-steps.ts'
 export { jobVersionPut, updateSet } from './operations/updates.ts'
 
+export { nodeConditions, nodeLabel, nodeRetire } from './operations/node-changes.ts'
 export { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
 
 export const TW_OPERATIONS = [
@@ -92,6 +94,9 @@ export const TW_OPERATIONS = [
   nodeJoin,
   nodeToken,
   nodeAdmit,
+  nodeLabel,
+  nodeRetire,
+  nodeConditions,
   agentUpgrade,
   agentUpgradeStop,
   agentUpgradeShow,

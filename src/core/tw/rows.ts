@@ -99,6 +99,8 @@ export interface NodeRow {
   memory_bytes: number
   attributes: string
   labels: string
+  /** JSON of `Conditions` */
+  conditions: string
   state: 'ready' | 'lost'
   is_cordoned: number
   joined_at: number

@@ -32,7 +32,7 @@ export const TW_TABLES: readonly string[] = [
     name TEXT PRIMARY KEY, boot_id TEXT NOT NULL, pid INTEGER NOT NULL, region TEXT NOT NULL, zone TEXT NOT NULL,
     rack TEXT NOT NULL, address TEXT NOT NULL, cpu_milli INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,
     attributes TEXT NOT NULL, labels TEXT NOT NULL, state TEXT NOT NULL, is_cordoned INTEGER NOT NULL,
-    joined_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, disk_bytes INTEGER NOT NULL DEFAULT 0, gpus TEXT NOT NULL DEFAULT '[]'
+    joined_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, conditions TEXT NOT NULL DEFAULT '{}', disk_bytes INTEGER NOT NULL DEFAULT 0, gpus TEXT NOT NULL DEFAULT '[]'
   ) WITHOUT ROWID`,
   ...NODE_TABLES,
   `CREATE TABLE tw_drain (

@@ -5,7 +5,7 @@ import type { FaultOrder } from '../../core/contracts/fault.ts'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
 import type { DesiredTask, FaultReport, FromServer, NodePing, NodeReport } from '../../core/contracts/node.ts'
 import { refuse } from '../../core/kernel/errors.ts'
-import { nodeJoin, tasksReport } from '../../core/tw/operations.ts'
+import { nodeConditions, nodeJoin, tasksReport } from '../../core/tw/operations.ts'
 import {
   desiredTasks,
   meshSnapshot,
@@ -64,8 +64,9 @@ interface Link {
   ackedPosition: number
   isReporting: boolean
   latest: NodeReport | null
-  /** identity the state knows, as JSON */
+  /** identity and conditions the state knows, as JSON */
   joined: string
+  conditions: string
 }
 
 /** How long a stop signal waits for proxies that do not answer. */
@@ -106,6 +107,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
         isReporting: false,
         latest: null,
         joined: '',
+        conditions: '',
       }
       links.set(node, link)
     }
@@ -242,6 +244,11 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
     if (link.joined !== identity) {
       await host.run(nodeJoin, { identity: body.identity }, actor)
       link.joined = identity
+    }
+    const conditions = JSON.stringify(body.conditions ?? {})
+    if (link.conditions !== conditions) {
+      await host.run(nodeConditions, { node, conditions: body.conditions ?? {} }, actor)
+      link.conditions = conditions
     }
     const changed = reportChanges(host.db, body)
     if (changed.length > 0) await host.run(tasksReport, { node, bootId, instance: body.instance, seq: body.seq, tasks: changed }, actor)

@@ -25,6 +25,11 @@ export const TW_ERRORS = defineErrors({
     what: 'As many nodes as the token was for have joined by it.',
     hint: 'Make a new one with `muster tw node token`; --uses says for how many nodes.',
   },
+  TW_NODE_BUSY: {
+    exit: 5,
+    what: 'The node still has tasks, or may be given some.',
+    hint: 'Drain it first: `muster tw drain NODE --wait`.',
+  },
   TW_UPGRADE_RUNS: {
     exit: 5,
     what: 'The agents are being upgraded already.',

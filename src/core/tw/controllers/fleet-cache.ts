@@ -60,7 +60,7 @@ export class FleetCache {
   readonly #overQuota = new Map<string, { key: GroupKey; claims: TaskCharge[] }>()
   /** why tasks of groups have no place, by `JOB/GROUP` */
   readonly #reasons = new Map<string, Waiting['reasons']>()
-  /** groups whose last full look asked for nothing */
+  /** groups whose last full look asked for nothing, or for places alone */
   readonly #quiet = new Set<string>()
   /** some group asks for a static port, or did */
   #hasPorts = false
@@ -238,12 +238,16 @@ export class FleetCache {
     this.done(key, earliest([this.#due.of(nameOf(key)), deadline]), NOTHING_WAITS, true)
   }
 
-  /** What the group asked for is on its way into the log: it is looked at again behind the others of its band. */
-  later(key: GroupKey): void {
+  /**
+   * What the group asked for is on its way into the log: it is looked at again behind the others of its band.
+   * @param isQuiet it asked for places alone, so with these it has all it wants
+   */
+  later(key: GroupKey, isQuiet: boolean): void {
     const name = nameOf(key)
     const band = this.#queue.get(this.#bandOf.get(name) ?? 0)
     if (band?.delete(name)) band.set(name, { key, look: 'check' })
-    this.#quiet.delete(name)
+    if (isQuiet) this.#quiet.add(name)
+    else this.#quiet.delete(name)
   }
 
   #takeOut(name: string): void {

@@ -75,7 +75,11 @@ function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number)
       const own = decision === null ? [] : entriesOf(db, key, decision, now)
       entries.push(...own)
       placed += sum(decision?.place ?? [], ({ tasks }) => tasks.length)
-      if (own.length > 0) cache.later(key)
+      if (own.length > 0)
+        cache.later(
+          key,
+          own.every((entry) => entry.type === tasksPlaced.type),
+        )
       else if (decision === null) cache.done(key, null, NOTHING_WAITS, false)
       else {
         const isQuiet = decision.blocked.length === 0 && decision.overQuota.length === 0

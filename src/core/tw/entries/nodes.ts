@@ -4,7 +4,9 @@ import type { Db } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { nodeRow } from '../rows.ts'
 import { openLoad } from '../tasks/load.ts'
-import { loseTasks } from '../tasks/write.ts'
+import { conditionsSchema } from '../nodes/conditions.ts'
+import { tasksOnNode } from '../tasks/read.ts'
+import { loseTasks, reapTask } from '../tasks/write.ts'
 import { moveDomains } from '../entitlements/domains.ts'
 import { because, note } from './marks.ts'
 
@@ -130,18 +132,44 @@ export const nodeSet = defineEntry({
     node: z.string(),
     isCordoned: z.boolean().optional(),
     labels: z.record(z.string(), z.string()).optional(),
+    /** all that its agent finds wrong now */
+    conditions: conditionsSchema.optional(),
     reason: z.string(),
   }),
   notable: (body) =>
     body.isCordoned === undefined
-      ? null
+      ? body.conditions === undefined || Object.keys(body.conditions).length === 0
+        ? null
+        : note(
+            'node',
+            body.node,
+            null,
+            `node ${body.node}: ${Object.entries(body.conditions)
+              .map(([name, what]) => `${name} (${what})`)
+              .join(', ')}`,
+          )
       : note('node', body.node, null, `node ${body.node} ${body.isCordoned ? 'cordoned' : 'uncordoned'}${because(body.reason)}`),
   apply: (db, body, meta) => {
     if (body.isCordoned !== undefined)
       db.run('UPDATE tw_node SET is_cordoned = ?, changed_at = ? WHERE name = ?', body.isCordoned ? 1 : 0, meta.at, body.node)
     if (body.labels !== undefined)
       db.run('UPDATE tw_node SET labels = ?, changed_at = ? WHERE name = ?', canonicalJson(body.labels), meta.at, body.node)
+    if (body.conditions !== undefined)
+      db.run('UPDATE tw_node SET conditions = ?, changed_at = ? WHERE name = ?', canonicalJson(body.conditions), meta.at, body.node)
   },
 })
 
-export const NODE_ENTRIES = [nodeJoined, nodeLost, domainLost, lossHeld, lossEnded, nodeReturned, nodeSet] as const
+/** A machine is gone for good: its name is free, and whoever has its key speaks for nobody. */
+export const nodeRetired = defineEntry({
+  type: 'tw.NodeRetired',
+  body: z.object({ node: z.string(), reason: z.string() }),
+  notable: (body) => note('node', body.node, null, `node ${body.node} retired${because(body.reason)}`),
+  apply: (db, { node }) => {
+    // Their agent will never say that their processes are gone.
+    for (const task of tasksOnNode(db, node)) if (task.is_terminal) reapTask(db, task, task.reported)
+    for (const table of ['tw_node_key', 'tw_node_report', 'tw_drain']) db.run(`DELETE FROM ${table} WHERE node = ?`, node)
+    db.run('DELETE FROM tw_node WHERE name = ?', node)
+  },
+})
+
+export const NODE_ENTRIES = [nodeJoined, nodeLost, domainLost, lossHeld, lossEnded, nodeReturned, nodeSet, nodeRetired] as const

@@ -81,6 +81,7 @@ export const nodeSchema = z.object({
   joinedAtMs: z.number(),
   changedAtMs: z.number(),
   attributes: z.record(z.string(), z.string()),
+  conditions: z.record(z.string(), z.string()),
 })
 
 export const blockedSchema = z.array(

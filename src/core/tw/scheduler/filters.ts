@@ -14,6 +14,8 @@ export interface FilterCounts {
   lost: number
   draining: number
   cordoned: number
+  /** something is wrong with the machine: a full disk and the like */
+  condition: number
   /** of another pool */
   pool: number
   /** text of the constraint → nodes */
@@ -41,6 +43,7 @@ export function filtersOf(image: FleetImage, slice: Slice): FilterCounts {
     lost: 0,
     draining: 0,
     cordoned: 0,
+    condition: 0,
     pool: 0,
     constraints: {},
     size: 0,
@@ -58,7 +61,8 @@ export function filtersOf(image: FleetImage, slice: Slice): FilterCounts {
   for (let place = 0; place < image.size; place += 1) {
     const node = image.order[place]!
     if (image.closed[node] !== 0) {
-      counts[image.closedOf(node)!] += 1
+      const closed = image.closedOf(node)!
+      counts[closed === 'lost' || closed === 'draining' || closed === 'cordoned' ? closed : 'condition'] += 1
       continue
     }
     const verdict = suitable.failed[image.classOf[node]!]!
@@ -185,6 +189,7 @@ export function filterText(filters: FilterCounts): string {
   add(filters.lost, 'lost')
   add(filters.draining, 'draining')
   add(filters.cordoned, 'cordoned')
+  add(filters.condition, 'with a full disk or the like')
   add(filters.pool, 'of another pool')
   for (const [text, count] of Object.entries(filters.constraints)) add(count, `failed \`${text}\``)
   add(filters.size, 'too small even when empty')
@@ -203,7 +208,7 @@ export function filterText(filters: FilterCounts): string {
 
 /** True when waiting cannot help: every open node is too small, of another pool or fails a constraint. */
 export function isInfeasible(filters: FilterCounts): boolean {
-  const open = filters.nodes - filters.lost - filters.draining - filters.cordoned
+  const open = filters.nodes - filters.lost - filters.draining - filters.cordoned - filters.condition
   const never = filters.size + filters.pool + Object.values(filters.constraints).reduce((sum, count) => sum + count, 0)
   return never === open && open > 0
 }

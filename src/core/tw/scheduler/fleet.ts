@@ -1,3 +1,4 @@
+import { closingCondition, type Conditions } from '../nodes/conditions.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { fromJson, groupSpecOf, specOf, type NodeRow, type NodeUseRow } from '../rows.ts'
@@ -38,7 +39,14 @@ export function nodeFacts(row: NodeRow, isDraining: boolean): NodeFacts {
     name: row.name,
     address: row.address,
     attributes,
-    closed: row.state === 'lost' ? 'lost' : isDraining ? 'draining' : row.is_cordoned ? 'cordoned' : null,
+    closed:
+      row.state === 'lost'
+        ? 'lost'
+        : isDraining
+          ? 'draining'
+          : row.is_cordoned
+            ? 'cordoned'
+            : closingCondition(fromJson<Conditions>(row.conditions)),
     cpuMilli: row.cpu_milli,
     memoryBytes: row.memory_bytes,
     diskBytes: row.disk_bytes,

@@ -1,4 +1,5 @@
 // oxlint-disable typescript/no-non-null-assertion -- indices are of nodes of the image; a check for each read would double the cost
+import { CLOSING, type ClosingCondition } from '../nodes/conditions.ts'
 import { assert } from '../../kernel/assert.ts'
 import type { Demand, GpuDemand } from './demand.ts'
 import { freeDevices, maskOf, type Devices } from './devices.ts'
@@ -6,8 +7,8 @@ import type { Fragmentation } from './fragmentation.ts'
 import type { Suitable } from './suitable.ts'
 
 /** Why a node takes nothing now. */
-export type Closed = 'lost' | 'draining' | 'cordoned'
-const CLOSED: readonly (Closed | null)[] = [null, 'lost', 'draining', 'cordoned']
+export type Closed = 'lost' | 'draining' | 'cordoned' | ClosingCondition
+const CLOSED: readonly (Closed | null)[] = [null, 'lost', 'draining', 'cordoned', ...CLOSING]
 
 /** A node as the state knows it, without its load. */
 export interface NodeFacts {

@@ -67,7 +67,8 @@ export function loadIds(db: ReadDb, nodes: readonly string[]): Map<string, numbe
   return new Map(rows.map((row) => [row.name, row.id]))
 }
 
-export function writeLoad(db: Db, load: NodeLoad): void {
+/** @param change what is other than in `load` */
+export function writeLoad(db: Db, load: NodeLoad, change: Partial<Pick<NodeLoad, 'position' | 'ids'>> = {}): void {
   db.run(
     'UPDATE tw_node_load SET cpu_milli = ?, memory_bytes = ?, disk_bytes = ?, gpus = ?, tasks = ?, position = ?, ids = ? WHERE id = ?',
     load.cpu_milli,
@@ -75,8 +76,8 @@ export function writeLoad(db: Db, load: NodeLoad): void {
     load.disk_bytes,
     load.gpus,
     load.tasks,
-    load.position,
-    load.ids,
+    change.position ?? load.position,
+    change.ids ?? load.ids,
     load.id,
   )
 }

@@ -77,7 +77,7 @@ export function insertTasks(db: Db, slice: NewSlice, tasks: readonly NewTask[], 
     db.run(placedSql(rows), ...values)
     at += rows
   }
-  for (const [load, ids] of added) writeLoad(db, { ...load, position: meta.position, ids: withIds(load.ids, ids) })
+  for (const [load, ids] of added) writeLoad(db, load, { position: meta.position, ids: withIds(load.ids, ids) })
   const { job, group: grp, version } = slice
   addTally(db, { job, grp, version }, { ...NONE, known: tasks.length, active: tasks.length })
   tasks.forEach(({ why, address }, i) => {
@@ -164,7 +164,7 @@ export function endTask(
   ])
   const load = must(loadByName(db, task.node), `the load of ${task.node}`)
   countIn(load, reservedBy(task), -1)
-  writeLoad(db, { ...load, position: meta.position })
+  writeLoad(db, load, { position: meta.position })
   if (task.static_ports !== '[]') db.run('DELETE FROM tw_port WHERE task = ?', task.id)
   addEvent(db, task.id, meta, reason === '' ? state : `${state}: ${reason}`)
   markRun(db, task.job)
@@ -215,7 +215,7 @@ export function reapTask(db: Db, task: Pick<TaskRow, 'id' | 'node'>, reported: T
   db.run('UPDATE tw_placed SET is_reaped = 1 WHERE id = ?', task.id)
   upsert(db, 'tw_said', task.id, [['reported', reported]])
   const load = must(loadByName(db, task.node), `the load of ${task.node}`)
-  writeLoad(db, { ...load, ids: withoutId(load.ids, task.id) })
+  writeLoad(db, load, { ids: withoutId(load.ids, task.id) })
 }
 
 /** Forgets an ended and reaped task and its events; false when it is neither. */

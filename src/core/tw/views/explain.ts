@@ -1,4 +1,5 @@
 import type { ReadDb } from '../../contracts/storage.ts'
+import { opsView } from './ops.ts'
 import { must } from '../../kernel/assert.ts'
 import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
 import { decisions } from '../controllers/reconciler.ts'
@@ -41,6 +42,9 @@ export function waitingOf(db: ReadDb, job: string, now: number): string[] {
   const lines: string[] = []
   if (row.state === 'stopped') lines.push(`the job ${job} is stopped: it places nothing`)
   if (row.owner !== null) lines.push(`the job is owned by ${row.owner}, which alone changes it`)
+  for (const op of opsView(db, { job }, now))
+    if (op.waitsFor !== '')
+      lines.push(`${op.task}: ${op.text}, op ${op.op}, waits for ${op.waitsFor}${op.code === null ? '' : ` (${op.code})`}`)
   for (const { job: name, group, decision } of decisions(db, now)) {
     if (name !== job) continue
     lines.push(...decision.held.map((text) => `${job}/${group}: ${text}`))

@@ -2,7 +2,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import type { NodeIdentity } from '../../contracts/node.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { attributesOf } from '../scheduler/fleet.ts'
-import type { DrainRow, NodeRow, NodeUseRow } from '../rows.ts'
+import { fromJson, type DrainRow, type NodeRow, type NodeUseRow } from '../rows.ts'
 import { SUSPECT_MS, type TwSoft } from '../soft.ts'
 
 export interface NodeView {
@@ -24,6 +24,8 @@ export interface NodeView {
   joinedAtMs: number
   changedAtMs: number
   attributes: Record<string, string>
+  /** what is wrong with the machine: condition → what was measured */
+  conditions: Record<string, string>
 }
 
 /** Which nodes, and how many of them. */
@@ -76,6 +78,7 @@ export function nodesView(db: ReadDb, soft?: TwSoft, selector: NodeSelector = {}
       joinedAtMs: row.joined_at,
       changedAtMs: row.changed_at,
       attributes: attributesOf(row),
+      conditions: fromJson<Record<string, string>>(row.conditions),
     }
   })
 }

@@ -1,0 +1,115 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { figuresOf, type Figure } from './lib/figure.ts'
+import { fill } from './lib/tw/fill.ts'
+import { jobShapes, nodeName, NODES, zoneOf } from './lib/tw/fleet.ts'
+import { countTasks, joinNodes, openHouse, until, type House } from './lib/tw/house.ts'
+
+/*
+ * A node, and then a zone with a tenth of all nodes, go silent at once in a full fleet: the real liveness, reconciler, planner, log and
+ * state.db. `seen` counts from the last beat to the loss in the log, `placed again` from there until every task has a durable place.
+ * $MUSTER_BENCH_NODES and $MUSTER_BENCH_DIR as in tw-scale.
+ */
+
+const figure = figuresOf('tw-failover')
+export const parts = ['node', 'zone']
+const isWhole = NODES >= 100_000
+/** jobs ask for so much of the fleet that what a zone held fits elsewhere */
+const FILLED = 0.8
+const WAIT_MS = 120_000
+
+export async function* run(asked: readonly string[] = parts): AsyncGenerator<Figure> {
+  const dir = mkdtempSync(join(process.env['MUSTER_BENCH_DIR'] ?? tmpdir(), 'muster-bench-tw-'))
+  const house = await openHouse(dir, ['tw.nodes', 'tw.reconcile'])
+  try {
+    await joinNodes(house.control)
+    const beats = hear(house)
+    const shapes = jobShapes(7)
+    await fill(house, shapes.slice(0, Math.floor(shapes.length * FILLED)))
+    const loop = house.start()
+    if (asked.includes('node')) yield* lose(house, 'a node', [nodeName(5)], beats)
+    if (asked.includes('zone')) {
+      const zone = Array.from({ length: NODES }, (_, i) => i).filter((i) => zoneOf(i) === 3)
+      yield* lose(house, `a zone of ${zone.length} nodes`, zone.map(nodeName), beats)
+    }
+    beats.end()
+    await loop.stop()
+  } finally {
+    await house.close()
+    rmSync(dir, { recursive: true, force: true })
+  }
+  yield figure('load average of the last minute', loadavg()[0] ?? 0, '')
+}
+
+interface Beats {
+  silence: (nodes: readonly string[]) => void
+  speak: (nodes: readonly string[]) => void
+  end: () => void
+}
+
+/** Every agent is heard once a second, but those that are silent. */
+function hear(house: House): Beats {
+  const heardAt = new Map<string, number>()
+  for (let i = 0; i < NODES; i += 1) {
+    const node = nodeName(i)
+    const isSilent = (): number | undefined => heardAt.get(node)
+    house.beats.set(node, {
+      get ageMs() {
+        const since = isSilent()
+        return since === undefined ? 0 : performance.now() - since
+      },
+      bootId: 'bench',
+      meshPosition: 0,
+      connected: true,
+    })
+  }
+  return {
+    silence: (nodes) => nodes.forEach((node) => heardAt.set(node, performance.now())),
+    speak: (nodes) => nodes.forEach((node) => heardAt.delete(node)),
+    end: () => heardAt.clear(),
+  }
+}
+
+async function* lose(house: House, what: string, nodes: readonly string[], beats: Beats): AsyncGenerator<Figure> {
+  const { control } = house
+  const before = countTasks(control)
+  const held = nodes.reduce((sum, node) => sum + tasksOn(house, node), 0)
+  const startedMs = performance.now()
+  beats.silence(nodes)
+  // Whoever hears beats also wakes the controller.
+  const waker = setInterval(() => house.loop()?.wake('tw.nodes'), 500)
+  let lost = 0
+  let seenMs = Infinity
+  const placedMs = await new Promise<number>((resolve) => {
+    const give = (): void => {
+      end()
+      clearTimeout(timer)
+      resolve(performance.now() - startedMs)
+    }
+    const timer = setTimeout(() => resolve(Infinity), WAIT_MS)
+    const end = control.onEntries((entries) => {
+      for (const entry of entries) {
+        if (entry.type === 'tw.NodeLost') lost += 1
+        if (entry.type === 'tw.DomainLost') lost += (entry.body as { nodes: unknown[] }).nodes.length
+      }
+      if (lost >= nodes.length && seenMs === Infinity) seenMs = performance.now() - startedMs
+      if (lost >= nodes.length && countTasks(control) >= before) give()
+    })
+  })
+  // Who is lost when the next ones are counts with them.
+  const isBack = until(control, () => control.db.get("SELECT name FROM tw_node WHERE state = 'lost'") === undefined)
+  beats.speak(nodes)
+  await isBack
+  clearInterval(waker)
+  yield figure(`F5: tasks of ${what}`, held, '')
+  yield judged(`F5: loss of ${what} seen`, seenMs / 1000, 10)
+  yield judged(`F5: all tasks of ${what} placed again and durable`, (placedMs - seenMs) / 1000, 5)
+}
+
+const judged = (metric: string, seconds: number, limit: number): Figure =>
+  isWhole ? figure(metric, seconds, 's', '<=', limit) : figure(metric, seconds, 's')
+
+function tasksOn({ control }: House, node: string): number {
+  return control.db.get<{ tasks: number }>('SELECT tasks FROM tw_node_load WHERE name = ?', node)?.tasks ?? 0
+}
