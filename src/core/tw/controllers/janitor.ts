@@ -27,7 +27,7 @@ export const janitor: Controller<TwSoft> = {
     )
     const old = db.all<{ id: number }>(
       `SELECT id FROM (SELECT id, ended_at, is_reaped, row_number() OVER (PARTITION BY job, grp, idx ORDER BY id DESC) AS age
-         FROM tw_task t WHERE is_terminal = 1 AND NOT (state = 'complete' AND EXISTS (SELECT 1 FROM tw_job j WHERE j.name = t.job AND j.kind = 'batch')))
+         FROM tw_task t WHERE is_terminal = 1 AND NOT (state = 'complete' AND EXISTS (SELECT 1 FROM tw_job j WHERE j.name = t.job AND j.kind IN ('batch', 'sysbatch'))))
        WHERE age > ? AND ended_at <= ? AND is_reaped = 1 ORDER BY id LIMIT ?`,
       ENDED_KEPT_MIN,
       now - ENDED_KEPT_MS,

@@ -2,6 +2,9 @@ import { nearest } from '../nearest.ts'
 import type { GroupFile, JobFile } from '../schema.ts'
 import type { SpecIssue } from './issues.ts'
 
+/** Tasks of one `TasksPlaced`: what is refused or kept as a whole. */
+const PLACED_TOGETHER_MAX = 1000
+
 /** What one key says about another: all of it at once. */
 export function crossChecks(file: JobFile): SpecIssue[] {
   return [
@@ -70,6 +73,8 @@ function kindChecks(kind: JobFile['kind'], groupName: string, group: GroupFile):
   const isPerNode = kind === 'system' || kind === 'sysbatch'
   if (isPerNode && group.count !== undefined) wrong('count', `a ${kind} job has one task per eligible node: leave count out`)
   if (isPerNode && group.all_or_nothing) wrong('all_or_nothing', `a ${kind} job takes each node as it comes: leave all_or_nothing out`)
+  if (group.all_or_nothing && (group.count ?? 1) > PLACED_TOGETHER_MAX)
+    wrong('all_or_nothing', `at most ${PLACED_TOGETHER_MAX} tasks are placed together; count is ${group.count}`)
   if (group.max_run_time !== undefined && kind !== 'batch' && kind !== 'sysbatch')
     wrong('max_run_time', `max_run_time is for kinds batch and sysbatch; this job is of kind ${kind}`)
   if (group.best_effort && group.preempts) wrong('preempts', 'a best_effort group uses what is idle: it cannot preempt')

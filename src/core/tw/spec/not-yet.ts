@@ -7,7 +7,6 @@ import type { SpecIssue } from './issues.ts'
 const NOT_YET: readonly string[] = [
   'namespace',
   'groups.*.disconnect',
-  'groups.*.all_or_nothing',
   'groups.*.volumes',
   'groups.*.autoscale',
   'groups.*.templates',

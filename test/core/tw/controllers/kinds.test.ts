@@ -139,3 +139,19 @@ test('a task that runs longer than its max_run_time is ended, and its slot is gi
   expect(tasks.map((task) => task.state)).toEqual(['stopped'])
   expect(fleet.state.ask(jobShow, { job: 'crunch' }).waiting).toContain('crunch/c: 1 slot was given up: ran longer than its max_run_time')
 })
+
+test('a group that wants all or nothing gets no place until all of it fits', () => {
+  const fleet = newSimulatedFleet({ nodes: 2, cpuMilli: 1000 })
+  fleet.pass(500)
+  const gang = {
+    job: 'gang',
+    groups: { g: { count: 3, all_or_nothing: true, main: { command: 'x', resources: { cpu: '600m', memory: '16MiB' } } } },
+  }
+  fleet.state.run(jobRun, { spec: gang })
+  fleet.pass(3000)
+  expect(live(fleet, 'gang')).toEqual([])
+  expect(fleet.state.ask(jobShow, { job: 'gang' }).blocked[0]?.tasks.length).toBe(3)
+  fleet.state.run(jobScale, { job: 'gang', count: 2 })
+  fleet.pass(3000)
+  expect(nodes(fleet, 'gang')).toEqual(['n1', 'n2'])
+})

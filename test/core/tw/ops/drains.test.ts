@@ -104,6 +104,16 @@ describe('a drain', () => {
     expect(forced?.notable?.text).toMatch(/forced past budget and consent: web\/api\[\d\] \(its deadline has passed\)/)
   })
 
+  test('that is hard waits no longer for consent than the group has patience', () => {
+    const fleet = running(2, { max_unavailable: 0, max_surge: 1, consent: 'pull', consent_timeout: '8s' }, { nodes: 2 })
+    fleet.state.run(nodeDrain, { target: 'n1', deadlineMs: 600_000, isHard: true })
+    fleet.pass(7000)
+    expect(types(fleet)).not.toContain('tw.OpForced')
+    fleet.pass(5000)
+    expect(types(fleet)).toContain('tw.OpForced')
+    expect(on(fleet, 'n1')).toEqual([])
+  })
+
   test('without room for a replacement, of a group of which none may be missing, waits with the code for that', () => {
     const fleet = running(4, { max_unavailable: 0, max_surge: 1 }, { nodes: 2, cpuMilli: 200 })
     fleet.state.run(nodeDrain, { target: 'n1', force: true })
