@@ -3,6 +3,7 @@ import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { amountOf, type GroupSpec } from '../../src/core/tw/job-spec.ts'
 import { armRows, fromJson, groupSpecOf, isReady, jobRow, specOf, taskName, type NodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
 import { liveOnNode, liveTasks, taskRow } from '../../src/core/tw/tasks/read.ts'
+import { openOps } from '../../src/core/tw/ops/op-row.ts'
 import { massLossMax } from '../../src/core/tw/nodes/loss.ts'
 import { Violation } from '../violation.ts'
 import type { Machine, Process } from './machine.ts'
@@ -60,6 +61,7 @@ export class Checks {
       case 'tw.OpsProposed':
       case 'tw.OpAllowed':
         this.#budget(entry, db)
+        this.#leaderLast(entry, db)
         break
       case 'tw.NodeLost':
         this.#lost(entry as Entry<Bodies['tw.NodeLost']>, db)
@@ -68,7 +70,7 @@ export class Checks {
         this.#changed(db)
         break
       case 'tw.DrainFinished':
-        this.#drained(entry as Entry<Bodies['tw.DrainFinished']>)
+        this.#drained(entry as Entry<Bodies['tw.DrainFinished']>, db)
         break
       default:
     }
@@ -128,7 +130,7 @@ export class Checks {
     const gone = this.#before.filter((task) => isAvailable(db, task, at)).filter((task) => !isAvailable(db, taskRow(db, task.id), at))
     for (const [key, tasks] of Map.groupBy(gone, (task) => `${task.job}/${task.grp}`)) {
       const [first] = tasks
-      if (first === undefined) continue
+      if (first === undefined || !isService(db, first.job)) continue
       const { total, unavailableMax } = boundsOf(db, first.job, first.grp)
       const left = liveTasks(db, first.job, first.grp).filter((task) => isAvailable(db, task, at)).length
       if (left < total - unavailableMax)
@@ -136,6 +138,20 @@ export class Checks {
           `budget: ${tasks.map(taskName).join(', ')} end at ${position} while ${left} of ${total} tasks of ${key} are left and ${unavailableMax} may be missing`,
         )
     }
+  }
+
+  /** The last in the order that an application gave goes when no other is on its way. */
+  #leaderLast({ type, at, position, body }: Entry, db: ReadDb): void {
+    const { job, group } = body as { job?: string; group?: string }
+    if (type === 'tw.StopTask' || job === undefined || group === undefined) return
+    const version = armRows(db, job, group)[0]?.version
+    if (version === undefined || groupSpecOf(specOf(db, job, version), group)?.order !== 'leader-last') return
+    const ops = openOps(db, job, group)
+    const last = ops.reduce((most, op) => Math.max(most, op.rank ?? -1), -1)
+    const leader = ops.find((op) => op.rank === last && op.state === 'allowed' && op.decided_at === at && op.is_forced === 0)
+    const other = ops.find((op) => op !== leader && op.rank !== null)
+    if (last >= 0 && leader !== undefined && other !== undefined)
+      throw new Violation(`leader: ${leader.name} goes at ${position} while ${other.name} has not gone yet`)
   }
 
   /** A node is given up only when it was silent for long enough, and never too many together. */
@@ -171,11 +187,14 @@ export class Checks {
   }
 
   /** Complete is a drain when the processes are gone. */
-  #drained({ body, position }: Entry<Bodies['tw.DrainFinished']>): void {
+  #drained({ body, position }: Entry<Bodies['tw.DrainFinished']>, db: ReadDb): void {
     if (!body.isComplete) return
     const machine = this.#world.machines.find(({ name }) => name === body.node)
     if (machine === undefined || machine.isLying) return
-    const [left] = machine.processes.values()
+    const drain = db.get<{ ignores_system: number }>('SELECT ignores_system FROM tw_drain WHERE node = ?', body.node)
+    const stays = (name: string): boolean =>
+      drain?.ignores_system === 1 && (jobRow(db, name.split('/')[0] ?? '')?.kind.startsWith('sys') ?? false)
+    const left = [...machine.processes.values()].find(({ name }) => !stays(name))
     if (left !== undefined) throw new Violation(`drain: ${body.node} is drained at ${position} and still runs ${left.name} #${left.task}`)
   }
 }
@@ -235,6 +254,12 @@ function backedOff(db: ReadDb, task: TaskRow, spec: GroupSpec, at: number, where
   const { delayMs, factor, maxDelayMs } = spec.reschedule
   const dueAt = Math.max(...failures.map(({ ended_at }) => ended_at ?? 0)) + Math.min(maxDelayMs, delayMs * factor ** (failures.length - 1))
   if (at < dueAt) throw new Violation(`back-off: ${taskName(task)} is placed ${dueAt - at} ms too early ${where}`)
+}
+
+/** Its tasks serve, and do not run to an end. */
+function isService(db: ReadDb, job: string): boolean {
+  const kind = jobRow(db, job)?.kind
+  return kind === 'service' || kind === 'system'
 }
 
 /** Serving, for as long as its version asks for. */

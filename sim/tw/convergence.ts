@@ -1,7 +1,7 @@
 import { isRefusal } from '../../src/core/kernel/errors.ts'
 import { explain } from '../../src/core/tw/operations.ts'
 import { liveOnNode, liveTasks, taskRow, tasksOnNode } from '../../src/core/tw/tasks/read.ts'
-import { armRows, isReady, taskName, type DrainRow, type GroupRow, type JobRow, type TaskRow } from '../../src/core/tw/rows.ts'
+import { armRows, isReady, jobRow, taskName, type DrainRow, type GroupRow, type JobRow, type TaskRow } from '../../src/core/tw/rows.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
 
@@ -65,7 +65,7 @@ function groupWrong(leader: SimServer, job: string, group: string): string | nul
       group,
       arm.version,
     )
-    const isBatch = db.get<JobRow>('SELECT * FROM tw_job WHERE name = ?', job)?.kind === 'batch'
+    const isBatch = jobRow(db, job)?.kind.endsWith('batch') ?? false
     const there = own.filter(isReady).length + (isBatch ? done.length : 0)
     if (there === arm.count || (isBatch && there > arm.count) || isExplained(leader, job, group)) continue
     return `${job}/${group} has ${there} of ${arm.count} tasks of version ${arm.version}, and nothing explains it`

@@ -134,9 +134,14 @@ export class Hub {
 
   /** Looks again at what the agents should be told. */
   refresh(entries: readonly Entry[]): void {
-    this.#cache.apply(this.#server.db, entries)
+    const { tellsStops, cacheSeesReports } = this.#world.rules
+    const isSeen = ({ type }: Entry): boolean => cacheSeesReports || type !== 'tw.TasksReported'
+    this.#cache.apply(
+      this.#server.db,
+      entries.map((entry) => (isSeen(entry) ? entry : { ...entry, type: 'tw.TasksForgotten' })),
+    )
     for (const entry of entries) {
-      if (CHANGES_NONE.has(entry.type)) continue
+      if (CHANGES_NONE.has(entry.type) || (!tellsStops && entry.type !== 'tw.TasksPlaced')) continue
       const nodes = TELLS_NODES.has(entry.type) ? nodesOf(entry) : [...this.#links.keys()]
       for (const node of nodes) {
         const link = this.#links.get(node)

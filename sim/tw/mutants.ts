@@ -2,9 +2,10 @@ import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import type { EntryDef, Proposal } from '../../src/core/contracts/entry.ts'
 import type { Db, ReadDb, Row, SqlValue } from '../../src/core/contracts/storage.ts'
 import { drainFinished } from '../../src/core/tw/entries/drains.ts'
+import { nodeLost } from '../../src/core/tw/entries/nodes.ts'
 import { stopTask } from '../../src/core/tw/entries/tasks.ts'
-import type { TaskRow } from '../../src/core/tw/rows.ts'
-import type { TwSoft } from '../../src/core/tw/soft.ts'
+import { nodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
+import { LOST_MS, type NodeBeat, type TwSoft } from '../../src/core/tw/soft.ts'
 import type { Rules } from './rules.ts'
 
 /** A defect planted at a border: around a controller or an entry of the real system, or in a rule of the simulated parts. */
@@ -64,14 +65,10 @@ export const TW_MUTANTS: Record<string, Mutant> = {
     const verdict = decide(db, now, soft)
     return { ...verdict, entries: [...stops, ...verdict.entries] }
   }),
-  'budget-ignores-the-sick': deciding('tw.reconcile', (decide) => (db, now, soft) => {
-    const healthy = { state: 'running', health: 'healthy', healthy_since: 0 }
-    return decide(
-      seen(db, (row) => (row['want'] === 'run' && row['is_terminal'] === 0 ? { ...row, ...healthy } : row)),
-      now,
-      soft,
-    )
-  }),
+  'budget-ignores-the-sick': both(
+    deciding('tw.reconcile', (decide) => (db, now, soft) => decide(seen(db, asWell), now, soft)),
+    applying('tw.OpsProposed', (db) => seen(db, asWell)),
+  ),
   'back-off-ignored': deciding(
     'tw.reconcile',
     (decide) => (db, now, soft) =>
@@ -90,14 +87,100 @@ export const TW_MUTANTS: Record<string, Mutant> = {
     const verdict = decide(db, now, soft)
     return over.length === 0 ? verdict : { ...verdict, entries: over.map(({ node }) => drainFinished.of({ node, isComplete: true })) }
   }),
-  'lost-too-soon': deciding('tw.nodes', (decide) => (db, now, soft) => decide(db, now + 5000, soft)),
+  'lost-too-soon': deciding('tw.nodes', (decide) => (db, now, soft) => {
+    const older = new Map([...soft.beats].map(([node, beat]) => [node, { ...ofBeat(beat), ageMs: beat.ageMs + 5000 }]))
+    return decide(db, now, { ...soft, beats: older })
+  }),
   'referee-blind-to-memory': applying('tw.TasksPlaced', (db) =>
     seen(db, (row) => ('memory_bytes' in row && 'boot_id' in row ? { ...row, memory_bytes: Number.MAX_SAFE_INTEGER } : row)),
   ),
   'ended-task-revived': applying('tw.TasksReported', (db) =>
     seen(db, (row) => (row['is_terminal'] === 1 ? { ...row, is_terminal: 0 } : row)),
   ),
+  'referee-blind-to-cpu': applying('tw.TasksPlaced', (db) =>
+    seen(db, (row) => ('cpu_milli' in row && 'boot_id' in row ? { ...row, cpu_milli: Number.MAX_SAFE_INTEGER } : row)),
+  ),
+  'budget-forgotten': both(
+    deciding('tw.reconcile', (decide) => (db, now, soft) => decide(seen(db, withoutTotal), now, soft)),
+    applying('tw.OpsProposed', (db) => seen(db, withoutTotal)),
+  ),
+  'leader-like-any': deciding(
+    'tw.reconcile',
+    (decide) => (db, now, soft) =>
+      decide(
+        seen(db, (row) => ('rank' in row ? { ...row, rank: null } : row)),
+        now,
+        soft,
+      ),
+  ),
+  'never-overdue': deciding(
+    'tw.reconcile',
+    (decide) => (db, now, soft) =>
+      decide(
+        seen(db, (row) => ('was_healthy' in row ? { ...row, was_healthy: 1 } : row)),
+        now,
+        soft,
+      ),
+  ),
+  'return-unnoticed': deciding('tw.nodes', (decide) => (db, now, soft) => {
+    const verdict = decide(db, now, soft)
+    return { ...verdict, entries: verdict.entries.filter(({ type }) => type !== 'tw.NodeReturned') }
+  }),
+  'mass-loss-believed': deciding('tw.nodes', (decide) => (db, now, soft) => {
+    const silent = [...soft.beats].filter(([, { ageMs }]) => ageMs >= LOST_MS).map(([node]) => node)
+    const ready = silent.filter((node) => nodeRow(db, node)?.state === 'ready')
+    const verdict = decide(db, now, soft)
+    return ready.length === 0 ? verdict : { ...verdict, entries: ready.map((node) => nodeLost.of({ node, silentMs: LOST_MS })) }
+  }),
+  'new-leader-impatient': deciding('tw.nodes', (decide) => (db, now, soft) => {
+    const unheard = (beat: NodeBeat): NodeBeat => (beat.bootId === '' ? { ...ofBeat(beat), ageMs: 2 * LOST_MS, connected: false } : beat)
+    return decide(db, now, { ...soft, beats: new Map([...soft.beats].map(([node, beat]) => [node, unheard(beat)])) })
+  }),
+  'apply-beside-the-log': applying('tw.TasksPlaced', (db) => {
+    applied += 1
+    db.run('UPDATE tw_group SET rejected_at = ?', applied)
+    return db
+  }),
+  'late-report-taken': {
+    rules: { knowsLateReports: false },
+    system: (system) => ({
+      ...system,
+      entries: system.entries.map((it) =>
+        it.type === 'tw.TasksReported'
+          ? ({
+              ...it,
+              apply: (db, body, meta) => it.apply(db, { ...(body as object), instance: undefined, seq: undefined }, meta),
+            } satisfies EntryDef)
+          : it,
+      ),
+    }),
+  },
   'stale-leader-writes': { rules: { isFenced: false } },
   'journal-not-read': { rules: { adopts: false } },
   'unknown-left-running': { rules: { endsUnknown: false } },
+  'restart-outlives-stop': { rules: { stopOutdatesRestart: false } },
+  'stop-not-told': { rules: { tellsStops: false } },
+  'report-wakes-nobody': { rules: { cacheSeesReports: false } },
+}
+
+function ofBeat({ ageMs, bootId, meshPosition, connected }: NodeBeat): NodeBeat {
+  return { ageMs, bootId, meshPosition, connected }
+}
+
+/** Counts what was applied in this process, whatever the log says. */
+let applied = 0
+
+/** Whoever is to run serves, whatever it is. */
+function asWell(row: Row): Row {
+  const isActive = row['want'] === 'run' && row['is_terminal'] === 0
+  return isActive ? { ...row, state: 'running', health: 'healthy', healthy_since: 0 } : row
+}
+
+/** Of one wanted task, every other is to spare. */
+function withoutTotal(row: Row): Row {
+  return 'arm' in row && 'count' in row ? { ...row, count: 1 } : row
+}
+
+function both(a: Mutant, b: Mutant): Mutant {
+  return { system: (system) => b.system?.(a.system?.(system) ?? system) ?? system }
 }

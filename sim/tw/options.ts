@@ -24,9 +24,11 @@ export interface TwResult extends SeedResult {
   simulatedMs: number
 }
 
-/** Simulated time with faults, and how long everything may take to find its place after them. */
+/** Simulated time with faults. */
 export const FAULTS_MS = 150_000
-export const CALM_MS_MAX = 900_000
+/** Longest that one thing may stay wrong after them, and that it is watched: versions that crash for ever never come to rest. */
+export const WRONG_MS_MAX = 180_000
+export const CALM_MS_MAX = 400_000
 /** How often it is looked whether everything has. */
 export const LOOK_MS = 2500
 /** Log time at which every run begins. */

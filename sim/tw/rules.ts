@@ -10,6 +10,18 @@ export interface Rules {
   stopOutdatesRestart: boolean
   /** a report that is older than another, or doubled, is none */
   knowsLateReports: boolean
+  /** agents are told of tasks that are to end */
+  tellsStops: boolean
+  /** what a server keeps beside the state follows what agents report */
+  cacheSeesReports: boolean
 }
 
-export const RULES: Rules = { isFenced: true, adopts: true, endsUnknown: true, stopOutdatesRestart: true, knowsLateReports: true }
+export const RULES: Rules = {
+  isFenced: true,
+  adopts: true,
+  endsUnknown: true,
+  stopOutdatesRestart: true,
+  knowsLateReports: true,
+  tellsStops: true,
+  cacheSeesReports: true,
+}

@@ -29,6 +29,7 @@ interface Slot {
 const WAKE_MS_MIN = 5
 /** One of so many decisions without a word is made again on the whole state. */
 const FULL_LOOK_ONE_IN = 10
+const SOON_MS = 2000
 
 /** One server: its copy of the state, its clock, and while it leads the controllers and the agents' other end. */
 export class SimServer {
@@ -217,7 +218,9 @@ export class SimServer {
     })
     if (outcome !== 'done') return
     const { entries, wakeAt } = verdict
-    if (entries.length === 0 && this.#prng.below(FULL_LOOK_ONE_IN) === 0) this.#lookAgain(controller)
+    // Who looks again soon in any case may be late by as much.
+    const isSoon = wakeAt !== null && wakeAt - this.now() <= SOON_MS
+    if (entries.length === 0 && !isSoon && this.#prng.below(FULL_LOOK_ONE_IN) === 0) this.#lookAgain(controller)
     slot.timer += 1
     if (wakeAt === null) return
     const { timer } = slot

@@ -21,7 +21,7 @@ import { SimLog } from './log.ts'
 import { Machine } from './machine.ts'
 import { TW_MUTANTS } from './mutants.ts'
 import { Nemesis } from './nemesis.ts'
-import { CALM_MS_MAX, FAULTS_MS, LOOK_MS, type TwOptions, type TwResult } from './options.ts'
+import { CALM_MS_MAX, FAULTS_MS, LOOK_MS, WRONG_MS_MAX, type TwOptions, type TwResult } from './options.ts'
 import { RULES, type Rules } from './rules.ts'
 import { SimServer, type Submitted } from './server.ts'
 import { Workload } from './workload.ts'
@@ -242,15 +242,16 @@ export class TwWorld {
     }
   }
 
-  /** Faults have ended: within bounded time everything is where it belongs, and stays there. */
+  /** Faults have ended: nothing stays wrong for long, and most often soon nothing is. */
   #settle(): void {
     let calmLooks = 0
-    for (let until = FAULTS_MS + LOOK_MS; calmLooks < 2; until += LOOK_MS) {
+    let since = { problem: null as string | null, at: FAULTS_MS }
+    for (let until = FAULTS_MS + LOOK_MS; calmLooks < 2 && until < FAULTS_MS + CALM_MS_MAX; until += LOOK_MS) {
       while (this.queue.next(until));
       const problem = unsettled(this)
-      if (problem === null) calmLooks += 1
-      else calmLooks = 0
-      if (problem !== null && until > FAULTS_MS + CALM_MS_MAX) throw new Violation(`liveness: ${problem}`)
+      if (problem !== since.problem) since = { problem, at: until }
+      calmLooks = problem === null ? calmLooks + 1 : 0
+      if (problem !== null && until - since.at > WRONG_MS_MAX) throw new Violation(`liveness: ${problem}`)
     }
   }
 

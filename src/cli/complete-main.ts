@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { statePaths } from '../platform/paths.ts'
-import { complete, NAMES_SQL, type Candidate, type CompletionTable } from './complete.ts'
+import { complete, GROUP_TASKS_SQL, NAMES_MAX, NAMES_SQL, TASK_KINDS, type Candidate, type CompletionTable } from './complete.ts'
 
 /**
  * Answers `muster __complete WORD…` before oclif loads: one `value<TAB>description` a line for the last word. A shell
@@ -19,7 +19,8 @@ export function run(words: string[]): void {
 
 /** Through node's own SQLite, which is there already; the native module would cost half of the 40 ms. */
 function namesFromState(kind: string, words: readonly string[]): Candidate[] {
-  const sql = NAMES_SQL[kind === 'sev' ? 'incident' : kind]
+  const group = TASK_KINDS.has(kind) ? /^([^/]+)\/([^[]+)\[/.exec(words.at(-1) ?? '') : null
+  const sql = group === null ? NAMES_SQL[kind === 'sev' ? 'incident' : kind] : GROUP_TASKS_SQL
   const context = words[words.indexOf('--context') + 1]
   const { stateDb } = statePaths((words.includes('--context') ? context : undefined) ?? process.env['MUSTER_CONTEXT'] ?? 'default')
   if (sql === undefined || !existsSync(stateDb)) return []
@@ -28,8 +29,8 @@ function namesFromState(kind: string, words: readonly string[]): Candidate[] {
   const db = new DatabaseSync(stateDb, { readOnly: true, timeout: 20 })
   try {
     return db
-      .prepare(sql)
-      .all()
+      .prepare(`SELECT value, description FROM (${sql}) LIMIT ${NAMES_MAX}`)
+      .all(...(group === null ? [] : [group[1] ?? '', group[2] ?? '']))
       .map((row) => ({ value: String(row['value']), description: String(row['description'] ?? '') }))
   } catch {
     return [] // the table is not there yet

@@ -18,9 +18,14 @@ export function complete(words: readonly string[], commands: CompletionTable, na
   const before = words.slice(0, -1)
   const { id, depth } = descend(before, commands)
   const entry = commands[id]
+  /** What a command means by a word of its own, `tw:drain:target`, goes before what the word means everywhere. */
+  const ofKind = (own: string, kind: string): Candidate[] => {
+    const names = namesOf(own)
+    return names.length > 0 ? names : namesOf(kind)
+  }
   const candidates = [
     ...(current.startsWith('-') ? [] : children(id, depth === before.length, commands)),
-    ...(entry ? ofCommand(entry, before.slice(depth), current, namesOf) : []),
+    ...(entry ? ofCommand(entry, before.slice(depth), current, (kind) => ofKind(`${id}:${kind}`, kind)) : []),
   ]
   return candidates.filter(({ value }) => value.startsWith(current)).sort((a, b) => (a.value < b.value ? -1 : 1))
 }
@@ -67,12 +72,32 @@ function ofCommand(entry: CompletionEntry, words: readonly string[], current: st
   return arg ? values(arg.name, arg.options) : []
 }
 
-/** SQL that lists the names of a kind: the key of an argument or flag → `value, description`. */
+/** More names than a person reads, and few enough for the time that a shell waits. */
+export const NAMES_MAX = 1000
+
+/** Of a task whose group is typed already, `web/api[`: its group's alone, which large fleets have an index for. */
+export const GROUP_TASKS_SQL =
+  "SELECT task AS value, node || ' ' || state AS description FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0"
+
+const DRAINABLE = `SELECT name AS value, region || ' ' || state AS description FROM tw_node
+  UNION ALL SELECT DISTINCT 'rack:' || rack, region FROM tw_node UNION ALL SELECT DISTINCT 'zone:' || zone, region FROM tw_node
+  UNION ALL SELECT DISTINCT 'region:' || region, NULL FROM tw_node`
+const EXPLAINABLE = `SELECT name AS value, state AS description FROM tw_job
+  UNION ALL SELECT DISTINCT job || '/' || grp, NULL FROM tw_tally`
+
+/** Arguments by which a task is meant, among others. */
+export const TASK_KINDS: ReadonlySet<string> = new Set(['task', 'tw:explain:target', 'tw:logs:target'])
+
+/** SQL that lists the names of a kind: the key of an argument or flag, alone or behind its command → `value, description`. */
 export const NAMES_SQL: Record<string, string> = {
   job: 'SELECT name AS value, state AS description FROM tw_job',
   task: "SELECT task AS value, node || ' ' || state AS description FROM tw_task WHERE is_terminal = 0",
   node: "SELECT name AS value, region || ' ' || state AS description FROM tw_node",
   region: 'SELECT DISTINCT region AS value, NULL AS description FROM tw_node',
+  'tw:drain:target': DRAINABLE,
+  'tw:undrain:target': DRAINABLE,
+  'tw:explain:target': EXPLAINABLE,
+  'tw:logs:target': EXPLAINABLE,
   rack: "SELECT DISTINCT zone || '/' || rack AS value, region AS description FROM tw_node",
   entitlement: "SELECT name AS value, 'buffer ' || buffer AS description FROM tw_entitlement",
   op: "SELECT id AS value, name || ' ' || text AS description FROM tw_op WHERE ended_at IS NULL ORDER BY id LIMIT 200",
