@@ -63,7 +63,14 @@ export function eventLines(view: View, events: readonly TaskEvent[]): string[] {
 
 export function renderTask(
   view: View,
-  data: { task: TaskView; why: string; command: readonly string[]; events: readonly TaskEvent[]; nowMs: number },
+  data: {
+    task: TaskView
+    why: string
+    command: readonly string[]
+    events: readonly TaskEvent[]
+    attempts: readonly Attempt[]
+    nowMs: number
+  },
 ): string {
   const { task } = data
   const head = fields(view, [
@@ -81,7 +88,20 @@ export function renderTask(
     ['used', usedText(task)],
     ['command', data.command.join(' ')],
   ])
-  return [head, '', ...eventLines(view, data.events)].join('\n')
+  const before = data.attempts.map(
+    (it) =>
+      `  ${it.id} on ${it.node}: ${it.state}${it.reason === '' ? '' : `, ${it.reason}`}${it.endedAtMs === null ? '' : `, ${ago(it.endedAtMs, data.nowMs)} ago`}`,
+  )
+  return [head, '', ...eventLines(view, data.events), ...(before.length > 0 ? ['', 'had this index before:', ...before] : [])].join('\n')
+}
+
+/** A task that had the same index before. */
+interface Attempt {
+  id: number
+  node: string
+  state: string
+  reason: string
+  endedAtMs: number | null
 }
 
 function usedText(task: TaskView): string | null {

@@ -4,6 +4,7 @@ import { faultRuleSet } from '../entries/mesh.ts'
 import { tasksForgotten } from '../entries/tasks.ts'
 import type { MeshFaultRow } from '../rows.ts'
 import type { TwSoft } from '../soft.ts'
+import { FIRST_FINAL } from '../tasks/tables.ts'
 import { earliest } from './wake.ts'
 
 /** Final tasks stay this long, and of each index the last few for ever. */
@@ -15,7 +16,7 @@ const LOOK_AGAIN_MS = 600_000
 /** Takes away what is over: expired mesh faults, and old final tasks. */
 export const janitor: Controller<TwSoft> = {
   name: 'tw.janitor',
-  wakes: ['tw.FaultRuleSet', 'tw.TasksReported'],
+  wakes: ['tw.FaultRuleSet'],
   decide: (db, now) => {
     const faults = db.all<Pick<MeshFaultRow, 'id' | 'service' | 'until_ms'>>('SELECT id, service, until_ms FROM tw_mesh_fault ORDER BY id')
     const over = Map.groupBy(
@@ -26,8 +27,10 @@ export const janitor: Controller<TwSoft> = {
       faultRuleSet.of({ service, add: [], remove: ended.map((fault) => fault.id), reason: 'ended' }),
     )
     const old = db.all<{ id: number }>(
-      `SELECT id FROM (SELECT id, ended_at, is_reaped, row_number() OVER (PARTITION BY job, grp, idx ORDER BY id DESC) AS age
-         FROM tw_task t WHERE is_terminal = 1 AND NOT (state = 'complete' AND EXISTS (SELECT 1 FROM tw_job j WHERE j.name = t.job AND j.kind IN ('batch', 'sysbatch'))))
+      // By the index of final tasks: the live ones, which may be millions, cost nothing.
+      `SELECT id FROM (SELECT p.id, a.ended_at, p.is_reaped, row_number() OVER (PARTITION BY s.job, s.grp, p.idx ORDER BY p.id DESC) AS age
+         FROM tw_placed p INDEXED BY tw_placed_final JOIN tw_slice s ON s.id = p.slice JOIN tw_said a ON a.task = p.id WHERE p.state >= ${FIRST_FINAL}
+           AND NOT (p.state = 5 AND EXISTS (SELECT 1 FROM tw_job j WHERE j.name = s.job AND j.kind IN ('batch', 'sysbatch'))))
        WHERE age > ? AND ended_at <= ? AND is_reaped = 1 ORDER BY id LIMIT ?`,
       ENDED_KEPT_MIN,
       now - ENDED_KEPT_MS,

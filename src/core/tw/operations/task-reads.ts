@@ -1,3 +1,4 @@
+import { endedTasks } from '../tasks/read.ts'
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { refuse } from '../../kernel/errors.ts'
@@ -61,13 +62,25 @@ export const taskShow = defineQuery({
   name: 'tw.task.show',
   summary: 'Show a task and its last 20 events.',
   input: z.object({ task: z.string() }),
-  output: z.object({ task: taskSchema, why: z.string(), command: z.array(z.string()), events: z.array(eventSchema), nowMs: z.number() }),
+  output: z.object({
+    task: taskSchema,
+    why: z.string(),
+    command: z.array(z.string()),
+    events: z.array(eventSchema),
+    /** tasks that had the same index before, newest first, as far as they are not forgotten */
+    attempts: z.array(z.object({ id: z.int(), node: z.string(), state: z.string(), reason: z.string(), endedAtMs: z.number().nullable() })),
+    nowMs: z.number(),
+  }),
   answer: (db, input, ctx) => {
     const row = findTask(db, input.task)
     const [task] = row ? taskViews(db, [row]) : []
     if (!row || !task) return unknownTask(input.task)
     const group = groupSpecOf(specOf(db, row.job, row.version), row.grp)
-    return { task, why: row.why, command: group?.container.command ?? [], events: taskEvents(db, row), nowMs: ctx.now }
+    const attempts = endedTasks(db, row.job, row.grp, 0)
+      .filter((it) => it.idx === row.idx && it.id < row.id)
+      .reverse()
+      .map((it) => ({ id: it.id, node: it.node, state: it.state, reason: it.reason || (it.stop_cause ?? ''), endedAtMs: it.ended_at }))
+    return { task, why: row.why, command: group?.container.command ?? [], events: taskEvents(db, row), attempts, nowMs: ctx.now }
   },
 })
 

@@ -11,6 +11,7 @@ import {
   jobShow,
   jobStop,
   ps,
+  taskShow,
 } from '../../../../src/core/tw/operations.ts'
 import { desiredTasks } from '../../../../src/core/tw/queries.ts'
 import { newSimulatedFleet, type Behaviour, type SimulatedFleet } from '../../../support/tw-fleet.ts'
@@ -180,6 +181,7 @@ test('retry forgives failures: what waits for its back-off is tried at once', ()
   fleet.state.run(jobRetry, { job: 'web' })
   fleet.pass(1000)
   expect(fleet.state.ask(ps, { job: 'web' }).tasks.map((task) => task.state)).toEqual(['running'])
+  expect(fleet.state.ask(taskShow, { task: 'web/api[0]' }).attempts).toMatchObject([{ state: 'failed', reason: 'exit 3' }])
 })
 
 describe('purging', () => {
