@@ -32,6 +32,13 @@ export function portsText(ports: Record<string, number>): string {
   )
 }
 
+/** `T4 0,1`, `T4 0 (50 %)`. */
+export function gpuText(gpu: TaskView['gpu']): string {
+  if (gpu === null) return '-'
+  const share = gpu.shareMilli === 1000 ? '' : ` (${gpu.shareMilli / 10} %)`
+  return `${[...new Set(gpu.models)].join('+')} ${gpu.indexes.join(',')}${share}`.trim()
+}
+
 export function cpuText(milli: number): string {
   return milli % 1000 === 0 ? String(milli / 1000) : `${milli}m`
 }
