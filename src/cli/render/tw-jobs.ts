@@ -181,9 +181,7 @@ export function renderJobPlan(view: View, plan: JobPlan): string {
   for (const group of plan.groups) {
     const running = group.running > 0 ? `, ${group.running} run now` : ''
     lines.push('', `${group.group}: ${group.action}, ${count(group.count, 'task')}${running}`)
-    const byNode = new Map<string, string[]>()
-    for (const place of group.places) byNode.set(place.node, [...(byNode.get(place.node) ?? []), place.task])
-    for (const [node, tasks] of [...byNode].sort(([a], [b]) => a.localeCompare(b))) lines.push(`  ${node}  ${tasks.join(' ')}`)
+    lines.push(...placeLines(view, group.places))
     if (group.unplaced > 0) lines.push(`  ${mark(view, 'warn', `${group.unplaced} without a place now`)}. ${group.why ?? ''}`)
     for (const wait of group.waits) lines.push(`  ${wait}`)
     for (const it of group.preempts) lines.push(`  ${mark(view, 'warn', `${it.task} on ${it.node} is asked to make room for ${it.for}`)}`)
@@ -191,4 +189,21 @@ export function renderJobPlan(view: View, plan: JobPlan): string {
   const gpus = plan.free.gpuMilli > 0 ? `, ${plan.free.gpuMilli / 1000} GPU` : ''
   lines.push('', `free after: ${cpuText(plan.free.cpuMilli)} cpu, ${formatSize(plan.free.memoryBytes)} memory${gpus}`)
   return lines.join('\n')
+}
+
+/** Nodes listed of a plan on a terminal. */
+const NODES_MAX = 20
+
+/** A line for each node with the tasks it would get: `n1  web/api[0] web/api[3]`; on a terminal those of a large fleet are counted. */
+function placeLines(view: View, places: JobPlan['groups'][number]['places']): string[] {
+  const byNode = [...Map.groupBy(places, ({ node }) => node)].sort(([a], [b]) => a.localeCompare(b))
+  const shown = view.width === null || view.isWide ? byNode : byNode.slice(0, NODES_MAX)
+  const lines = shown.map(([node, own]) => {
+    const line = `  ${node}  ${own.map(({ task }) => task).join(' ')}`
+    return view.width === null || view.isWide || line.length <= view.width ? line : `  ${node}  ${count(own.length, 'task')}`
+  })
+  const rest = byNode.slice(shown.length)
+  if (rest.length === 0) return lines
+  const tasks = rest.reduce((sum, [, own]) => sum + own.length, 0)
+  return [...lines, `  … and ${count(tasks, 'task')} on ${count(rest.length, 'more node')} (-o wide names them)`]
 }

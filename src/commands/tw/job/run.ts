@@ -47,12 +47,13 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     const { flags } = parsed
     const timeoutMs = durationFlag('timeout', flags.timeout ?? '10m')
     const input = await this.input(parsed)
+    let picture: string | null = null
     if ((flags as { plan?: boolean }).plan) {
       const { data } = await this.client.call<JobPlan>('tw.job.plan', { spec: input.spec })
-      if (!this.isMachine) this.print(`${renderJobPlan(this.view, data)}\n`)
+      picture = renderJobPlan(this.view, data)
       if (flags['exit-code'] && data.groups.some((group) => group.unplaced > 0)) process.exitCode = 7
     }
-    const done = await this.change(operation, input, flags as never)
+    const done = await this.change(operation, input, flags as never, picture)
     if (done === null) return
     if (flags.wait) await this.waitForJob(done.data, timeoutMs)
     await this.answer(

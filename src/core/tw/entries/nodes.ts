@@ -116,8 +116,9 @@ export const lossEnded = defineEntry({
   type: 'tw.LossEnded',
   body: z.object({}),
   notable: () => note('loss-ended', 'nodes', null, 'it is clear again which nodes are there'),
-  apply: (db) => {
+  apply: (db, _body, meta) => {
     db.run('DELETE FROM tw_loss_hold')
+    db.run('INSERT OR REPLACE INTO tw_loss_ended (one, at) VALUES (1, ?)', meta.at)
   },
 })
 
