@@ -39,6 +39,11 @@ export function gpuText(gpu: TaskView['gpu']): string {
   return `${[...new Set(gpu.models)].join('+')} ${gpu.indexes.join(',')}${share}`.trim()
 }
 
+/** Names of tasks in a sentence; of many the first and how many more. */
+export function tasksText(tasks: readonly string[]): string {
+  return tasks.length <= 3 ? tasks.join(', ') : `${tasks[0] ?? ''} and ${tasks.length - 1} more`
+}
+
 export function cpuText(milli: number): string {
   return milli % 1000 === 0 ? String(milli / 1000) : `${milli}m`
 }
