@@ -284,8 +284,16 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
     process.exitCode = this.exitCode(done.data)
   }
 
-  /** Carries a change out, or prints its plan and gives null. For commands with a `run()` of their own. */
-  protected async change<In, Out>(ref: OperationRef<In, Out>, input: In, flags: ChangeFlags): Promise<Answer<Out> | null> {
+  /**
+   * Carries a change out, or prints its plan and gives null. For commands with a `run()` of their own.
+   * @param picture what people see of a plan in place of its rows, which `-o wide` adds
+   */
+  protected async change<In, Out>(
+    ref: OperationRef<In, Out>,
+    input: In,
+    flags: ChangeFlags,
+    picture: string | null = null,
+  ): Promise<Answer<Out> | null> {
     const operation = await ref.load()
     const parsed = operation.input.safeParse(input)
     if (!parsed.success) {
@@ -300,31 +308,33 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
       const { plan, warnings } = await this.call(ref, input, { plan: true })
       const isNamed = operation.danger === 'high' || (operation.danger === 'medium' && this.settings.isProtected.value)
       const name = operation.confirmName?.(parsed.data) ?? this.settings.context.value
-      if (plan) await this.showPlan(plan, warnings, isNamed && flags.confirm === undefined ? name : null)
+      if (plan) await this.showPlan(plan, warnings, isNamed && flags.confirm === undefined ? name : null, picture)
       return null
     }
     const { confirmYes, confirmName } = await import('./confirm.ts')
     const streams = { stdin: process.stdin, stderr: process.stderr }
+    // Who is asked reads what it does; a refusal only names what has to be confirmed.
+    const question = `${streams.stdin.isTTY ? `${operation.summary}\n` : ''}Go on with \`${this.typed()}\`?`
     let confirm: string | undefined
     const isHigh = operation.danger === 'high' || (operation.danger === 'medium' && this.settings.isProtected.value)
     if (isHigh)
-      confirm = await confirmName(
-        operation.summary,
-        operation.confirmName?.(parsed.data) ?? this.settings.context.value,
-        flags.confirm,
-        streams,
-      )
+      confirm = await confirmName(question, operation.confirmName?.(parsed.data) ?? this.settings.context.value, flags.confirm, streams)
     // Who applies a plan has seen what it does, so a y/N more would only be noise. A name is asked for all the same.
-    else if (operation.danger === 'medium') await confirmYes(operation.summary, flags.yes || flags.apply !== undefined, streams)
+    else if (operation.danger === 'medium') await confirmYes(question, flags.yes || flags.apply !== undefined, streams)
     return this.call(ref, input, { apply: flags.apply, confirm: confirm ?? flags.confirm })
   }
 
   /** `confirm`: the name that carrying it out asks for, so that the line to copy works as it is. */
-  private async showPlan(plan: Plan, warnings: readonly string[], confirm: string | null): Promise<void> {
+  private async showPlan(plan: Plan, warnings: readonly string[], confirm: string | null, picture: string | null): Promise<void> {
     const { renderPlan } = await import('./render/plan.ts')
-    const words = [...this.argv.filter((word) => word !== '--plan'), ...(confirm === null ? [] : ['--confirm', confirm])]
-    const again = ['muster', ...(this.id ?? '').split(':'), ...words.map(quote)].join(' ')
-    await this.answer('plan', plan, (value, view) => renderPlan(view, value, again), warnings)
+    const again = this.typed(confirm === null ? [] : ['--confirm', confirm])
+    await this.answer('plan', plan, (value, view) => renderPlan(view, value, again, picture), warnings)
+  }
+
+  /** The command line as it was typed, without `--plan`, and with words behind it. */
+  private typed(more: readonly string[] = []): string {
+    const words = [...this.argv.filter((word) => word !== '--plan'), ...more]
+    return ['muster', ...(this.id ?? '').split(':'), ...words.map(quote)].join(' ')
   }
 }
 

@@ -123,6 +123,7 @@ test('high danger asks for the name before anything is sent', async () => {
 test('medium danger wants --yes in a script', async () => {
   await expect(run(ThingStop, 'thing:stop', 'web')).rejects.toMatchObject({
     code: 'CONFIRM_REQUIRED',
+    message: 'Go on with `muster thing stop web`? Nobody is there to ask.',
     hint: expect.stringContaining('--yes'),
   })
   await run(ThingStop, 'thing:stop', 'web', '--yes')

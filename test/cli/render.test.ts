@@ -89,6 +89,36 @@ test('a plan shows entries, rows before and after, and how to do it', () => {
   expect(text).toContain('muster tw job scale web 3 --apply p1')
 })
 
+test('on a terminal a long value is cut and of long JSON the size is said; a pipe and -o wide have all of it', () => {
+  const spec = JSON.stringify({ groups: Array.from({ length: 40 }, (_, i) => ({ name: `g${i}` })) })
+  const row = { name: 'web', spec, note: 'n'.repeat(100) }
+  const plan = { id: 'p1', position: 7, entries: [], changes: [{ table: 'tw_job', op: 'insert' as const, before: null, after: row }] }
+  const planned = { ...plan, entries: [{ type: 'tw.JobSubmitted', body: {} }] }
+  const screen = { ...PLAIN, width: 80, isTty: true }
+  const text = renderPlan(screen, planned, 'x')
+  expect(text).toContain('spec: {…} 602B')
+  expect(Math.max(...text.split('\n').map(textWidth))).toBeLessThanOrEqual(80)
+  for (const view of [PLAIN, { ...screen, isWide: true }]) expect(renderPlan(view, planned, 'x')).toContain(spec)
+})
+
+test('an update that only changes inside long JSON is shown', () => {
+  const spec = (n: number): string => JSON.stringify({ groups: 'g'.repeat(100), n })
+  const change = { table: 'tw_job', op: 'update' as const, before: { name: 'web', spec: spec(1) }, after: { name: 'web', spec: spec(2) } }
+  const plan = { id: 'p1', position: 7, entries: [{ type: 'tw.JobSubmitted', body: {} }], changes: [change] }
+  expect(renderPlan({ ...PLAIN, width: 80, isTty: true }, plan, 'x')).toContain('spec: {…}')
+})
+
+test('where a command has a picture of its plan, rows come only with -o wide', () => {
+  const entries = ['tw.JobSubmitted', 'tw.TasksPlaced', 'tw.TasksPlaced'].map((type) => ({ type, body: {} }))
+  const changes = [{ table: 'tw_job', op: 'insert' as const, before: null, after: { name: 'web' } }]
+  const plan = { id: 'p1', position: 7, entries, changes }
+  const text = renderPlan(PLAIN, plan, 'muster tw job run web.yaml', 'The job web is new.')
+  expect(text).toMatch(/^The job web is new\.\n\nPlan p1, at log position 7: 3 entries, 1 row \(-o wide shows them\)\.\n/)
+  expect(text).toContain('  tw.JobSubmitted\n  tw.TasksPlaced × 2\n')
+  expect(text).not.toContain('tw_job')
+  expect(renderPlan({ ...PLAIN, isWide: true }, plan, 'x', 'The job web is new.')).toContain('+ tw_job name=web')
+})
+
 test('a plan without entries says that nothing would change', () => {
   expect(renderPlan(PLAIN, { id: 'p', position: 1, entries: [], changes: [] }, 'x')).toBe('Nothing would change.')
 })

@@ -1,7 +1,7 @@
 import type { Controller } from '../../../src/core/contracts/controller.ts'
 import type { Entry } from '../../../src/core/contracts/entry.ts'
 import { FleetCache } from '../../../src/core/tw/controllers/fleet-cache.ts'
-import type { NodeBeat, TwSoft } from '../../../src/core/tw/soft.ts'
+import type { NodeBeat, PeerLook, TwSoft } from '../../../src/core/tw/soft.ts'
 import { twSystem } from '../../../src/core/tw/system.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths } from '../../../src/platform/paths.ts'
@@ -16,6 +16,8 @@ export interface House {
   control: ControlLog
   cache: FleetCache
   beats: Map<string, NodeBeat>
+  /** what peers found of silent nodes */
+  looks: Map<string, PeerLook>
   start: () => ControllerLoop
   /** the controllers that run now */
   loop: () => ControllerLoop | null
@@ -37,7 +39,8 @@ export async function openHouse(dir: string, names: readonly string[] | null = n
   })
   const cache = new FleetCache()
   const beats = new Map<string, NodeBeat>()
-  const soft = (): TwSoft => ({ beats, cache, position: () => control.tail() - 1 })
+  const looks = new Map<string, PeerLook>()
+  const soft = (): TwSoft => ({ beats, looks, cache, position: () => control.tail() - 1 })
   const unlisten = control.onEntries((entries) => cache.apply(control.db, entries))
   const controllers: Controller[] = twSystem.controllers.filter(({ name }) => names === null || names.includes(name))
   let loop: ControllerLoop | null = null
@@ -45,6 +48,7 @@ export async function openHouse(dir: string, names: readonly string[] | null = n
     control,
     cache,
     beats,
+    looks,
     start: () => {
       const wiring = { soft: Object.fromEntries(controllers.map(({ name }) => [name, soft])) }
       loop = startControllers([{ ...twSystem, controllers }], [wiring], control, logger)

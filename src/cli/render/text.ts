@@ -49,7 +49,9 @@ export function count(n: number, noun: string, plural = `${noun}s`): string {
   return `${n} ${n === 1 ? noun : plural}`
 }
 
-/** How long ago, in the style of `formatDuration`: `12s`, `4m10s`. */
+/** How long ago in whole seconds, in the style of `formatDuration`: `0s`, `12s`, `4m10s`. */
 export function sinceText(atMs: number | null, nowMs: number, format: (ms: number) => string): string {
-  return atMs === null ? '-' : format(Math.max(0, Math.floor((nowMs - atMs) / 1000) * 1000))
+  if (atMs === null) return '-'
+  const seconds = Math.max(0, Math.floor((nowMs - atMs) / 1000))
+  return seconds === 0 ? '0s' : format(seconds * 1000)
 }

@@ -8,7 +8,7 @@ export default class TwCapacity extends WatchQueryCommand<typeof operation> {
   static override watches = ['tw.']
   static override summary = 'Show what the fleet has, what is reserved, what is stranded, and the largest task that fits.'
   static override description =
-    'Stranded is what is free while the other dimension is used up before it: no mean task of the fleet can use it.\nThe largest task is that of the mean shape; any one with no more of each than is free there fits.'
+    'Stranded is what is free on nodes where less of the other dimension is left than the typical (mean) task of the fleet asks for.\nThe largest task is that of the typical shape; any one with no more of each than is free there fits.'
   static override flags = {
     by: Flags.string({ description: 'one line for each', options: ['region', 'zone', 'rack', 'model', 'pool'] }),
   }

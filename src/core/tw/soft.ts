@@ -37,5 +37,5 @@ export interface TwSoft {
 
 /** Silent so long, a node is suspect: peers are asked to reach it, and nothing is decided on it yet. */
 export const SUSPECT_MS = 6000
-/** Silent so long, a node is lost. */
-export const LOST_MS = 10_000
+/** Silent so long, a node is lost: what is left of 10 s is for its loss to be decided and durable. */
+export const LOST_MS = 9800

@@ -4,6 +4,8 @@ import { type NodeBeat, type PeerLook, SUSPECT_MS } from '../../core/tw/queries.
 
 /** Peers that are asked about one silent node. */
 const PEERS = 3
+/** So many answers of a later round take the place of those of the round before. */
+const ANSWERS_MIN = 2
 /** What they said so long ago is asked again. */
 const STALE_MS = 5000
 /** Silent nodes asked about in one round: a whole region may fall silent. */
@@ -44,6 +46,8 @@ export function createPeerLooks({
   random = Math.random,
 }: PeerLooksOptions): PeerLooks {
   const looks = new Map<string, PeerLook>()
+  /** the same of those that are asked about again, until enough have answered */
+  const again = new Map<string, PeerLook>()
   const askedAtMs = new Map<string, number>()
   const addresses = new Map<string, string>()
   const rackOf = (node: string): string => db.get<{ rack: string }>('SELECT rack FROM tw_node WHERE name = ?', node)?.rack ?? ''
@@ -69,6 +73,7 @@ export function createPeerLooks({
       for (const node of looks.keys()) {
         if ((beats.get(node)?.ageMs ?? SUSPECT_MS) >= SUSPECT_MS) continue
         looks.delete(node)
+        again.delete(node)
         askedAtMs.delete(node)
       }
       let speaking: readonly string[] | null = null
@@ -81,16 +86,25 @@ export function createPeerLooks({
         const peers = peersOf(node, speaking)
         askedAtMs.set(node, now)
         asked += 1
-        looks.set(node, { asked: peers.length, reached: 0, failed: 0 })
+        // What they said last holds until then: a node that is gone is not in doubt each time it is asked about.
+        const round = looks.has(node) ? again : looks
+        round.set(node, { asked: peers.length, reached: 0, failed: 0 })
         for (const peer of peers) send(peer, { kind: 'look', node, address })
       }
     },
     hear: ({ identity, reach, looks: found = [] }) => {
       if (reach) addresses.set(identity.node, reach)
       for (const { node, isReached } of found) {
-        const look = looks.get(node)
-        if (look === undefined) continue
-        looks.set(node, { ...look, reached: look.reached + (isReached ? 1 : 0), failed: look.failed + (isReached ? 0 : 1) })
+        const round = again.has(node) ? again : looks
+        const before = round.get(node)
+        if (before === undefined) continue
+        const look = { ...before, reached: before.reached + (isReached ? 1 : 0), failed: before.failed + (isReached ? 0 : 1) }
+        if (round === again && look.reached + look.failed < Math.min(look.asked, ANSWERS_MIN)) {
+          again.set(node, look)
+          continue
+        }
+        again.delete(node)
+        looks.set(node, look)
         changed()
       }
     },

@@ -16,7 +16,7 @@ export const HELP = [
   ':q q           out',
   '',
   'A cell of the map is a node, a rack or some racks; its shade is the fullest of cpu and memory that is reserved.',
-  'stranded: free, but the other dimension is used up before it: no mean task of this fleet can use it.',
+  'stranded: free where less of the other dimension is left than the typical (mean) task asks for.',
   'pending: wanted and nowhere. old: of a version nobody wants any more, or stopping.',
   '',
 ]

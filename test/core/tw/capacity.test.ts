@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { renderCapacity } from '../../../src/cli/render/tw-capacity.ts'
-import { capacity, jobRun, nodeCordon } from '../../../src/core/tw/operations.ts'
+import { capacity, fleetSummaryQuery, jobRun, nodeCordon } from '../../../src/core/tw/operations.ts'
 import { newSimulatedFleet } from '../../support/tw-fleet.ts'
 import { PLAIN } from '../../../src/cli/terminal.ts'
 
@@ -28,8 +28,10 @@ test('capacity tells what is there, open, reserved and stranded, and the node wh
     reserved: { cpuMilli: 3000, memoryBytes: 5 * GIB },
     largest: { node: 'n2', cpuMilli: 3000, memoryBytes: 3 * GIB, gpus: 0 },
   })
-  // The mean task is 600m and 1 GiB: three and five of it would fit by cpu alone, none and three by memory.
-  expect(all?.stranded).toEqual({ cpuMilli: 3 * 600 + 2 * 600, memoryBytes: 0 })
+  // The typical task is 600m and 1 GiB: n1 has no memory for it; n2 has room for three.
+  expect(all?.stranded).toEqual({ cpuMilli: 2000, memoryBytes: 0 })
+  const top = fleet.state.ask(fleetSummaryQuery, {}).capacity
+  expect(top.map(({ stranded }) => stranded)).toEqual([2000, 0])
   expect(fleet.state.ask(capacity, { by: 'region' }).map(({ of, nodes, reserved }) => [of, nodes, reserved.cpuMilli])).toEqual([
     ['r1', 2, 2000],
     ['r2', 1, 1000],

@@ -1,10 +1,11 @@
 import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
+import { nodesInService } from '../entitlements/domains.ts'
 import { domainLost, lossEnded, lossHeld, nodeLost, nodeReturned } from '../entries/nodes.ts'
 import { judgeLoss, LOSS_WINDOW_MS, type SilentNode } from '../nodes/loss.ts'
 import { nodeRow, type NodeRow } from '../rows.ts'
-import { LOST_MS, SUSPECT_MS, type TwSoft } from '../soft.ts'
+import { LOST_MS, SUSPECT_MS, type PeerLook, type TwSoft } from '../soft.ts'
 import { earliest } from './wake.ts'
 
 /** A beat so fresh that a lost node counts as back. */
@@ -44,20 +45,28 @@ function losses(
   now: number,
   held: { nodes: number } | undefined,
 ): Proposal[] {
-  const recentlyLost = lost.filter(({ name, changed_at: at }) => now - at < LOSS_WINDOW_MS && !isBack(soft, name)).length
-  const inService = db.get<{ n: number }>("SELECT count(*) AS n FROM tw_node WHERE state = 'ready'")?.n ?? 0
-  const verdict = judgeLoss({ silent, recentlyLost, total: inService + recentlyLost, looks: soft.looks ?? new Map(), lostMs: LOST_MS })
+  const recentlyLost = lost.flatMap(({ name, changed_at: at }) => (now - at < LOSS_WINDOW_MS && !isBack(soft, name) ? [name] : []))
+  const total = nodesInService(db) + recentlyLost.length
+  const looks = soft.looks ?? new Map<string, PeerLook>()
+  const verdict = judgeLoss({ silent, recentlyLost, total, looks, lostMs: LOST_MS, isGrace: isGrace(db, now) })
   const ended = held === undefined ? [] : [lossEnded.of({})]
   switch (verdict.kind) {
     case 'none':
       return []
     case 'nodes':
-      return [...ended, ...verdict.nodes.map(({ node, silentMs }) => nodeLost.of({ node, silentMs }))]
+      // The last ones of those that were held are about to return: they have a while from here.
+      return held === undefined ? verdict.nodes.map(({ node, silentMs }) => nodeLost.of({ node, silentMs })) : ended
     case 'domain':
       return [...ended, ...domainParts(verdict.domain, verdict.nodes)]
     case 'held':
       return held === undefined ? [lossHeld.of({ nodes: silent.length, why: verdict.why })] : []
   }
+}
+
+/** Whether it became clear so lately who is there that the last silent ones may be about to return. */
+function isGrace(db: ReadDb, now: number): boolean {
+  const ended = db.get<{ at: number }>('SELECT at FROM tw_loss_ended')
+  return ended !== undefined && now >= ended.at && now - ended.at < LOST_MS
 }
 
 function domainParts(domain: string, nodes: readonly SilentNode[]): Proposal[] {

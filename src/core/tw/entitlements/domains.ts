@@ -56,6 +56,11 @@ function count(db: Db, node: NodeRow, times: 1 | -1): void {
   }
 }
 
+/** Nodes that are not lost. */
+export function nodesInService(db: ReadDb): number {
+  return db.get<{ nodes: number }>("SELECT nodes FROM tw_domain WHERE level = 'fleet'")?.nodes ?? 0
+}
+
 export function fleetAmounts(db: ReadDb): Amounts {
   return largestOf(db, 'fleet')
 }

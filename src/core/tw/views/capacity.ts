@@ -2,6 +2,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { fromJson, type NodeRow } from '../rows.ts'
 import { attributesOf } from '../scheduler/fleet.ts'
 import { poolOf } from '../scheduler/suitable.ts'
+import { strandedOf, typicalTask, type Shape } from './stranded.ts'
 
 export const CAPACITY_KEYS = ['region', 'zone', 'rack', 'model', 'pool'] as const
 export type CapacityKey = (typeof CAPACITY_KEYS)[number]
@@ -25,22 +26,24 @@ export interface Capacity {
   allocatable: Amounts
   /** by tasks that are placed */
   reserved: Amounts
-  /** free on nodes that take tasks, but beyond what the other dimension lets the mean task of the fleet use */
-  stranded: { cpuMilli: number; memoryBytes: number }
-  /** the node that could take the largest task of the fleet's mean shape, and what is free there; null: all are full or closed */
+  /** see `strandedOf` */
+  stranded: Shape
+  /** the node that could take the largest task of the fleet's typical shape, and what is free there; null: all are full or closed */
   largest: { node: string; cpuMilli: number; memoryBytes: number; diskBytes: number; gpus: number } | null
 }
 
-type Row = NodeRow & { cpu_used: number; memory_used: number; disk_used: number; gpus_used: string; tasks: number }
+type Row = NodeRow & { cpu_used: number; memory_used: number; disk_used: number; gpus_used: string }
 
 /** Capacity of the fleet, or of its parts by `by`. Reads each node once; nothing of single tasks. */
 export function capacityOf(db: ReadDb, by: CapacityKey | null): Capacity[] {
   const rows = db.all<Row>(
     `SELECT n.*, coalesce(u.cpu_milli, 0) AS cpu_used, coalesce(u.memory_bytes, 0) AS memory_used, coalesce(u.disk_bytes, 0) AS disk_used,
-       coalesce(u.gpus, '[]') AS gpus_used, coalesce(u.tasks, 0) AS tasks
+       coalesce(u.gpus, '[]') AS gpus_used
      FROM tw_node n LEFT JOIN tw_node_use u ON u.node = n.name WHERE n.state <> 'lost' ORDER BY n.name`,
   )
-  const mean = meanTask(rows)
+  // Without tasks every shape is as good as the mean node's.
+  const typical = typicalTask(db) ?? meanNode(rows)
+  const stranded = strandedOf(db)
   const parts = new Map<string, Capacity>()
   const best = new Map<string, number>()
   for (const row of rows) {
@@ -55,10 +58,9 @@ export function capacityOf(db: ReadDb, by: CapacityKey | null): Capacity[] {
     add(part.allocatable, total)
     const cpuFree = total.cpuMilli - used.cpuMilli
     const memoryFree = total.memoryBytes - used.memoryBytes
-    const [byCpu, byMemory] = [cpuFree / mean.cpuMilli, memoryFree / mean.memoryBytes]
-    part.stranded.cpuMilli += Math.max(0, Math.floor(byCpu) - Math.floor(byMemory)) * mean.cpuMilli
-    part.stranded.memoryBytes += Math.max(0, Math.floor(byMemory) - Math.floor(byCpu)) * mean.memoryBytes
-    const room = Math.min(byCpu, byMemory)
+    part.stranded.cpuMilli += stranded.get(row.name)?.cpuMilli ?? 0
+    part.stranded.memoryBytes += stranded.get(row.name)?.memoryBytes ?? 0
+    const room = Math.min(cpuFree / Math.max(1, typical.cpuMilli), memoryFree / Math.max(1, typical.memoryBytes))
     if (room <= 0 || room <= (best.get(of) ?? 0)) continue
     best.set(of, room)
     const diskBytes = total.diskBytes - used.diskBytes
@@ -87,15 +89,9 @@ function amountsOf(row: Row): { total: Amounts; used: Amounts; wholeFree: number
   }
 }
 
-/** The mean task of the fleet; without tasks the shape of the mean node, so that nothing is stranded. */
-function meanTask(rows: readonly Row[]): { cpuMilli: number; memoryBytes: number } {
-  const sum = (of: (row: Row) => number): number => rows.reduce((total, row) => total + of(row), 0)
-  const tasks = sum((row) => row.tasks)
-  const [cpu, memory, parts] =
-    tasks > 0
-      ? [sum((row) => row.cpu_used), sum((row) => row.memory_used), tasks]
-      : [sum((row) => row.cpu_milli), sum((row) => row.memory_bytes), rows.length]
-  return { cpuMilli: Math.max(1, Math.floor(cpu / Math.max(1, parts))), memoryBytes: Math.max(1, Math.floor(memory / Math.max(1, parts))) }
+function meanNode(rows: readonly Row[]): Shape {
+  const mean = (of: (row: Row) => number): number => Math.floor(rows.reduce((total, row) => total + of(row), 0) / Math.max(1, rows.length))
+  return { cpuMilli: mean((row) => row.cpu_milli), memoryBytes: mean((row) => row.memory_bytes) }
 }
 
 const nothing = (): Amounts => ({ cpuMilli: 0, memoryBytes: 0, diskBytes: 0, gpuMilli: 0 })

@@ -5,13 +5,14 @@ import { isOver, isUnderWay, openMaintenance, workRows } from '../maintenance/ro
 import { blockedOf } from './explain.ts'
 import { mergeCells, type FleetCell } from './fleet-cells.ts'
 import { isSmall, jobCounts, pendingGroups, type JobCounts } from './group-counts.ts'
+import { strandedOf } from './stranded.ts'
 
 /** One dimension of the nodes that are there. */
 export interface FleetCapacity {
   dimension: 'cpu' | 'memory'
   total: number
   reserved: number
-  /** free, but beyond what the other dimension lets the mean task of the fleet use */
+  /** see `strandedOf` */
   stranded: number
 }
 
@@ -152,30 +153,14 @@ function cellsOf(db: ReadDb, racks: readonly CellRow[], nodeCount: number, cells
   }
 }
 
-/** Capacity and what of it is stranded: how much more of one dimension is free than the other lets the mean task use. */
 function capacityOf(db: ReadDb, racks: readonly FleetCell[]): FleetCapacity[] {
-  const total = (key: 'tasks' | 'cpuMilli' | 'cpuReserved' | 'memoryBytes' | 'memoryReserved'): number =>
+  const total = (key: 'cpuMilli' | 'cpuReserved' | 'memoryBytes' | 'memoryReserved'): number =>
     racks.reduce((sum, rack) => sum + rack[key], 0)
-  const tasks = total('tasks')
-  const [cpu, memory] = [total('cpuReserved'), total('memoryReserved')].map((reserved) =>
-    tasks === 0 ? 0 : Math.max(1, Math.floor(reserved / tasks)),
-  )
-  const stranded =
-    cpu === undefined || memory === undefined || tasks === 0
-      ? { cpu: 0, memory: 0 }
-      : (db.get<{ cpu: number; memory: number }>(
-          `SELECT coalesce(sum(max(0, byCpu - byMemory)), 0) * ? AS cpu, coalesce(sum(max(0, byMemory - byCpu)), 0) * ? AS memory FROM (
-             SELECT cast((n.cpu_milli - coalesce(u.cpu_milli, 0)) / ? AS INTEGER) AS byCpu,
-               cast((n.memory_bytes - coalesce(u.memory_bytes, 0)) / ? AS INTEGER) AS byMemory
-             FROM tw_node n LEFT JOIN tw_node_use u ON u.node = n.name WHERE n.state <> 'lost' AND n.is_cordoned = 0)`,
-          cpu,
-          memory,
-          cpu,
-          memory,
-        ) ?? { cpu: 0, memory: 0 })
+  const stranded = [...strandedOf(db).values()]
+  const [cpu, memory] = [stranded.reduce((sum, it) => sum + it.cpuMilli, 0), stranded.reduce((sum, it) => sum + it.memoryBytes, 0)]
   return [
-    { dimension: 'cpu', total: total('cpuMilli'), reserved: total('cpuReserved'), stranded: stranded.cpu },
-    { dimension: 'memory', total: total('memoryBytes'), reserved: total('memoryReserved'), stranded: stranded.memory },
+    { dimension: 'cpu', total: total('cpuMilli'), reserved: total('cpuReserved'), stranded: cpu },
+    { dimension: 'memory', total: total('memoryBytes'), reserved: total('memoryReserved'), stranded: memory },
   ]
 }
 

@@ -1,4 +1,5 @@
 import type { ReadDb } from '../../contracts/storage.ts'
+import { nodesInService } from '../entitlements/domains.ts'
 import type { JobRow } from '../rows.ts'
 import { tallyRows } from '../tasks/tally.ts'
 
@@ -104,6 +105,6 @@ const PLANNED_TASKS_MAX = 5000
 
 /** Whether all groups may be planned anew to answer a question. */
 export function isSmall(db: ReadDb): boolean {
-  const nodes = db.get<{ nodes: number }>("SELECT nodes FROM tw_domain WHERE level = 'fleet'")?.nodes ?? 0
+  const nodes = nodesInService(db)
   return nodes <= PLANNED_NODES_MAX && (db.get<{ n: number }>('SELECT sum(count) AS n FROM tw_arm')?.n ?? 0) <= PLANNED_TASKS_MAX
 }

@@ -190,6 +190,23 @@ describe('when a node is lost', () => {
     expect(fleet.state.entries.filter((entry) => entry.type === 'tw.LossEnded')).toHaveLength(1)
   })
 
+  test('and who is silent still when the others are back is given time to return as well', () => {
+    const fleet = newSimulatedFleet({ nodes: 8 })
+    fleet.state.run(jobRun, { spec: job(8, '1') })
+    fleet.pass(5000)
+    const nodes = [...fleet.nodes.values()]
+    for (const node of nodes) node.isSilent = true
+    fleet.pass(30_000)
+    for (const node of nodes.slice(0, 4)) node.isSilent = false
+    fleet.pass(7000)
+    expect(fleet.state.entries.filter((entry) => entry.type === 'tw.LossEnded')).toHaveLength(1)
+    for (const node of nodes.slice(4, 7)) node.isSilent = false
+    fleet.pass(1000)
+    expect(fleet.state.entries.some((entry) => entry.type === 'tw.NodeLost')).toBe(false)
+    fleet.pass(5000)
+    expect(fleet.state.entries.filter((entry) => entry.type === 'tw.NodeLost').map(({ body }) => body)).toMatchObject([{ node: 'n8' }])
+  })
+
   test('but a step of the clock by an hour loses nobody', () => {
     const fleet = newSimulatedFleet({ nodes: 3 })
     fleet.state.run(jobRun, { spec: job(6, '1') })

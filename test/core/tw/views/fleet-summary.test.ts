@@ -32,14 +32,14 @@ test('a small fleet: a cell a node, what is pending with the reason, those in tr
   expect(fleet.state.ask(fleetSummaryQuery, { filter: 'ap' }).jobs.map(({ job: name }) => name)).toEqual(['api'])
 })
 
-test('stranded is what is free beyond what the other dimension lets the mean task use', () => {
+test('stranded is what is free where too little of the other dimension is left for the typical task', () => {
   const fleet = newSimulatedFleet({ nodes: 1, cpuMilli: 1000, memoryBytes: 1024 * MIB })
   fleet.pass(500)
   fleet.state.run(jobRun, { spec: job('web', 2, '400m') })
   fleet.pass(2000)
   const [cpu, memory] = fleet.state.ask(fleetSummaryQuery, {}).capacity
   expect(cpu).toEqual({ dimension: 'cpu', total: 1000, reserved: 800, stranded: 0 })
-  // 200m hold no task of 400m, so the room of 14 tasks in memory is of no use.
+  // 200m hold no task of 400m, so the memory is of no use.
   expect(memory).toEqual({ dimension: 'memory', total: 1024 * MIB, reserved: 128 * MIB, stranded: 14 * 64 * MIB })
 })
 
