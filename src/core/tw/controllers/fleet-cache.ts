@@ -77,13 +77,16 @@ export class FleetCache {
     if (first.position !== this.#position + 1) return this.#drop()
     // What is counted comes before what is read, since that has all of it.
     const toRead = new Set<string>()
+    const draining = new Set(openDrains(db).map((drain) => drain.node))
     for (const entry of entries) {
-      if (entry.type.startsWith('tw.')) this.#applyOne(db, this.#image, entry, toRead)
+      if (entry.type.startsWith('tw.')) this.#applyOne(db, this.#image, entry, draining, toRead)
       this.#position = entry.position
       // It was dropped: it is read from the state when it is asked for.
       if (this.#image === null) return
     }
     if (toRead.size > 0) this.#readLoads(db, this.#image, [...toRead])
+    // What is placed frees nothing.
+    if (this.#overQuota.size > 0 && entries.some(({ type }) => type.startsWith('tw.') && type !== 'tw.TasksPlaced')) this.#wakeOverQuota(db)
   }
 
   /** @param position of the last entry in `db` */
@@ -116,13 +119,12 @@ export class FleetCache {
   }
 
   /** @param toRead takes the nodes whose loads are to be read */
-  #applyOne(db: ReadDb, image: FleetImage, entry: Entry, toRead: Set<string>): void {
+  #applyOne(db: ReadDb, image: FleetImage, entry: Entry, draining: ReadonlySet<string>, toRead: Set<string>): void {
     const touches = touchesOf(db, entry)
     if (touches === null) return this.#drop()
     for (const key of touches.groups) this.#mark(db, key, touches.look)
     if (touches.placed !== null) for (const node of this.#countPlaced(db, image, touches.placed, entry.position)) toRead.add(node)
     for (const job of touches.jobs) for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full')
-    const draining = new Set(openDrains(db).map((drain) => drain.node))
     for (const node of touches.nodes) {
       const row = nodeRow(db, node)
       if (row === undefined) image.dropNode(node)
@@ -133,8 +135,6 @@ export class FleetCache {
     // Whoever is to leave last waits for the others there.
     for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
     for (const node of [...touches.nodes, ...touches.loads]) toRead.add(node)
-    // What is placed frees nothing.
-    if (this.#overQuota.size > 0 && entry.type !== 'tw.TasksPlaced') this.#wakeOverQuota(db)
   }
 
   #wakeOverQuota(db: ReadDb): void {

@@ -40,7 +40,7 @@ export const reconciler: Controller<TwSoft> = {
     if (soft.cache) return decideDue(db, now, soft.cache, soft.position?.() ?? 0)
     const entries: Proposal[] = rejections(db)
     const wakes: (number | null)[] = []
-    for (const { job, group, decision } of decisions(db, now, PLACED_MAX)) {
+    for (const { job, group, decision } of decisions(db, now, { placedMax: PLACED_MAX })) {
       entries.push(...entriesOf(db, { job, group }, decision, now))
       wakes.push(decision.wakeAt)
     }
@@ -148,11 +148,24 @@ export function placedOf(
   return tasksPlaced.of({ ...head, count: records.length, records: packRecords(records), why: tasks[0]?.why ?? '' })
 }
 
-/** The decision about every group on the state as it is; also what `tw explain` tells. */
-export function decisions(db: ReadDb, now: number, placedMax = Infinity): { job: string; group: string; decision: Decision }[] {
+export interface GroupDecided {
+  job: string
+  group: string
+  decision: Decision
+}
+
+/**
+ * The decision about every group on the state as it is; also what `tw explain` tells.
+ * @param only one job, as if no other waited for room
+ */
+export function decisions(
+  db: ReadDb,
+  now: number,
+  { only = null, placedMax = Infinity }: { only?: string | null; placedMax?: number } = {},
+): GroupDecided[] {
   const image = imageOf(db)
   const facts = fleetFacts(db, image)
-  const jobs = db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name')
+  const jobs = db.all<JobRow>('SELECT * FROM tw_job WHERE ? IS NULL OR name = ? ORDER BY priority DESC, name', only, only)
   return jobs.flatMap((job) =>
     groupRows(db, job.name).map((group) => ({
       job: job.name,
