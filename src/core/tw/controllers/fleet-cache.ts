@@ -8,7 +8,6 @@ import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { devicesIn, loadNames, loadSumsOfNamed } from '../tasks/load.ts'
 import { groupsOfTasks, idsOnNode, isWholeSlice, portsAt, portsHeld } from '../tasks/read.ts'
-import type { PlacedRecord } from '../tasks/records.ts'
 import { tallyOf } from '../tasks/tally.ts'
 import { DueTimes } from './due-times.ts'
 import { idsOf, touchesOf, type PlacedSlice } from './touches.ts'
@@ -65,8 +64,6 @@ export class FleetCache {
   readonly #quiet = new Set<string>()
   /** some group asks for a static port, or did */
   #hasPorts = false
-  /** names of nodes by their ids in records */
-  readonly #names = new Map<number, string>()
   #sweptAt: number | null = null
   #sweptTo = ''
 
@@ -154,25 +151,17 @@ export class FleetCache {
   /** Counts the tasks of a slice; gives the nodes whose loads have to be read to know what became of it. */
   #countPlaced(db: ReadDb, image: FleetImage, { job, group, version, count, records }: PlacedSlice, position: number): Iterable<string> {
     const spec = versionRow(db, job, version) && groupSpecOf(specOf(db, job, version), group)
-    const names = this.#namesOf(db, records)
-    if (spec === undefined) return names.values()
+    const toRead = (): Iterable<string> => loadNames(db, idsOf(records)).values()
+    if (spec === undefined) return toRead()
     const demand = demandOf(spec)
     const { gpu, ports } = demand
     if (ports.length > 0) this.#hasPorts = true
     if (gpu !== null) image.countShape({ ...demand, gpu }, count)
-    if (gpu !== null || ports.length > 0 || !isWholeSlice(db, { job, group, position, count: records.length })) return names.values()
-    for (const record of records) {
-      const node = image.indexOf(names.get(record.node) ?? '')
-      if (node !== undefined) image.applyTask(node, demand, 1)
-    }
+    const nodes = records.flatMap((record) => image.ofId(record.node) ?? [])
+    const isKnown = gpu === null && ports.length === 0 && nodes.length === records.length
+    if (!isKnown || !isWholeSlice(db, { job, group, position, count: records.length })) return toRead()
+    for (const node of nodes) image.applyTask(node, demand, 1)
     return []
-  }
-
-  #namesOf(db: ReadDb, records: readonly PlacedRecord[]): Map<number, string> {
-    const ids = idsOf(records)
-    const unknown = ids.filter((id) => !this.#names.has(id))
-    if (unknown.length > 0) for (const [id, name] of loadNames(db, unknown)) this.#names.set(id, name)
-    return new Map(ids.map((id) => [id, this.#names.get(id) ?? '']))
   }
 
   #markNode(db: ReadDb, node: string): void {
@@ -190,6 +179,7 @@ export class FleetCache {
     for (const load of loadSumsOfNamed(db, nodes)) {
       const node = image.indexOf(load.name)
       if (node === undefined) continue
+      image.setId(node, load.id)
       image.holdSum(node, load)
       if (image.gpuCount[node] !== 0) image.setDevices(node, devicesIn(load))
       if (this.#hasPorts) image.setPorts(node, portsAt(db, load.name))

@@ -1,7 +1,6 @@
 import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { must } from '../../kernel/assert.ts'
 import { stopTask, tasksPlaced, tasksRejected } from '../entries/tasks.ts'
 import { opEntries } from '../ops/op-entries.ts'
 import type { GroupSpec } from '../job-spec.ts'
@@ -12,7 +11,6 @@ import type { FleetImage } from '../scheduler/image.ts'
 import { WORDED_MAX, type Placement } from '../scheduler/planner.ts'
 import type { Preemption } from '../scheduler/preempt.ts'
 import type { TwSoft } from '../soft.ts'
-import { loadIds } from '../tasks/load.ts'
 import { packRecords } from '../tasks/records.ts'
 import { tallyOf } from '../tasks/tally.ts'
 import { NOTHING_WAITS, type FleetCache, type GroupKey } from './fleet-cache.ts'
@@ -138,13 +136,12 @@ export function placedOf(
 ): Proposal {
   // Few by name, so that the log can be read; of more each is 16 bytes.
   if (tasks.length <= WORDED_MAX) {
-    const named = tasks.map(({ devices, ...task }) => (devices === 0 ? task : { ...task, devices }))
+    const named = tasks.map(({ devices, nodeId: _, ...task }) => (devices === 0 ? task : { ...task, devices }))
     return tasksPlaced.of({ ...head, tasks: named })
   }
   const hasDevices = tasks.some(({ devices }) => devices !== 0)
   const gpuMilli = hasDevices ? ((spec ?? groupSpecOf(specOf(db, head.job, head.version), head.group))?.container.gpu?.shareMilli ?? 0) : 0
-  const ids = loadIds(db, [...new Set(tasks.map(({ node }) => node))])
-  const records = tasks.map(({ index, node, devices }) => ({ index, node: must(ids.get(node), node), gpuMask: devices, gpuMilli }))
+  const records = tasks.map(({ index, nodeId, devices }) => ({ index, node: nodeId, gpuMask: devices, gpuMilli }))
   return tasksPlaced.of({ ...head, count: records.length, records: packRecords(records), why: tasks[0]?.why ?? '' })
 }
 
