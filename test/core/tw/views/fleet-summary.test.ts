@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { entitlementSetCommand, fleetSummaryQuery, jobRun, nodeCordon, nodeDrain } from '../../../../src/core/tw/operations.ts'
+import {
+  agentUpgrade,
+  entitlementSetCommand,
+  fleetSummaryQuery,
+  jobRun,
+  nodeCordon,
+  nodeDrain,
+} from '../../../../src/core/tw/operations.ts'
 import { nodeJoined } from '../../../../src/core/tw/entries/nodes.ts'
 import { newSimulatedFleet } from '../../../support/tw-fleet.ts'
 
@@ -68,6 +75,15 @@ test('an update and a drain are among what goes on', () => {
     text: expect.stringMatching(/^to v2: \d of 6 healthy, \d old$/),
   })
   expect(doing.find(({ kind }) => kind === 'drain')).toMatchObject({ target: 'n2', text: expect.stringContaining('(new disk)') })
+})
+
+test('the wave of an upgrade of agents is among what goes on', () => {
+  const fleet = newSimulatedFleet({ nodes: 3 })
+  fleet.pass(500)
+  fleet.state.run(agentUpgrade, { folder: '/new', version: '2', waves: '1,100%' })
+  expect(fleet.state.ask(fleetSummaryQuery, {}).doing).toMatchObject([
+    { kind: 'upgrade', target: 'agents to 2', text: '#1, wave 1 of 2: 0 of 1 back' },
+  ])
 })
 
 test('a large fleet is drawn by rack, then by several racks, and never in more cells than asked for', () => {
