@@ -16,8 +16,9 @@ export const HELP = [
   '/              filter: only what has this in its name; esc ends it',
   ':q q           out',
   '',
-  'A cell of the map is a node, a rack or some racks; its shade is the fullest of cpu and memory that is reserved.',
-  'stranded: free where less of the other dimension is left than the typical (mean) task asks for.',
-  'pending: wanted and nowhere. old: of a version nobody wants any more, or stopping.',
+  'A cell of the map is a node, a rack or some racks; its shade is how much of the',
+  'fuller of cpu and memory is reserved.',
+  'stranded: free where less of the other is left than the mean task asks for.',
+  'pending: wanted and nowhere. old: of a version nobody wants, or stopping.',
   '',
 ]

@@ -242,6 +242,7 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- each key is pressed on the state of the render it follows
   }, [press])
 
+  const isFilteredOut = filter !== '' && list?.rows.length === 0
   if (news === null) return <Text dimColor>{trouble === '' ? 'muster tw top: looking…' : trouble}</Text>
   const shown = isHelp
     ? [...HELP, HEAT_LEGEND]
@@ -257,7 +258,11 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
         <Line key={i} text={line} />
       ))}
       <Text wrap="truncate" bold>
-        {isHelp ? 'keys' : list === null ? ' ' : `  ${list.head}`}
+        {isHelp
+          ? 'keys'
+          : list === null
+            ? ' '
+            : `  ${isFilteredOut ? `Nothing here has "${filter}" in its name; esc ends the filter.` : list.head}`}
       </Text>
       {shown.map((line, i) => (
         <Text key={i} wrap="truncate" inverse={!isHelp && list !== null && top + i === cursor}>
