@@ -8,6 +8,7 @@ export function renderCapacity(view: View, parts: readonly Capacity[]): string {
   // By owner they are no nodes, so that none of theirs is stranded or the largest.
   const areNodes = parts.some(({ nodes }) => nodes > 0)
   const hasGpus = parts.some(({ total }) => total.gpuMilli > 0)
+  const hasDisks = parts.some(({ total }) => total.diskBytes > 0)
   const share = (part: number, total: number): string => (total === 0 ? '–' : `${Math.round((100 * part) / total)} %`)
   return table(
     view,
@@ -23,6 +24,15 @@ export function renderCapacity(view: View, parts: readonly Capacity[]): string {
         align: 'right',
       },
       { title: '', cell: ({ reserved, total }) => share(reserved.memoryBytes, total.memoryBytes), align: 'right' },
+      ...(hasDisks
+        ? [
+            {
+              title: 'disk',
+              cell: ({ reserved, total }: Capacity) => `${formatSize(reserved.diskBytes)} of ${formatSize(total.diskBytes)}`,
+              align: 'right' as const,
+            },
+          ]
+        : []),
       ...(hasGpus
         ? [
             {
