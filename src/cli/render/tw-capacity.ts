@@ -45,7 +45,7 @@ export function renderCapacity(view: View, parts: readonly Capacity[]): string {
       {
         title: 'allocatable',
         cell: ({ allocatable }) => `${cpuText(allocatable.cpuMilli)}, ${formatSize(allocatable.memoryBytes)}`,
-        isWide: true,
+        isWide: areNodes,
       },
       ...(areNodes ? nodeColumns(hasGpus) : []),
     ],

@@ -46,7 +46,7 @@ test('capacity tells what is there, open, reserved and stranded, and the node wh
 test('by entitlement, each owner has its guarantee and what it takes, and the rest is shared', () => {
   const fleet = newSimulatedFleet({ nodes: 2, cpuMilli: 4000, memoryBytes: 4 * GIB })
   fleet.pass(500)
-  fleet.state.run(entitlementSetCommand, { name: 'shop', cpuMilli: 1000, memoryBytes: 4 * GIB })
+  fleet.state.run(entitlementSetCommand, { name: 'shop', cpuMilli: 1000, memoryBytes: 2 * GIB, buffer: 'node' })
   fleet.state.run(quotaSet, { name: 'shop', cpuMilli: 3000 })
   fleet.state.run(jobRun, { spec: { ...job('web', 2, '750m', '1GiB', 'n1'), entitlement: 'shop' } })
   fleet.state.run(jobRun, { spec: job('other', 1, '250m', '1GiB', 'n2') })
@@ -54,12 +54,12 @@ test('by entitlement, each owner has its guarantee and what it takes, and the re
   const parts = fleet.state.ask(capacity, { by: 'entitlement' })
   expect(parts.map(({ of, total, allocatable, reserved }) => [of, total.cpuMilli, allocatable.cpuMilli, reserved.cpuMilli])).toEqual([
     ['shop', 1000, 3000, 1500],
-    // Half a core of it is taken by shop, beyond its guarantee.
-    ['shared', 7000, 7000, 750],
+    // Half a core of it is taken by shop, beyond its guarantee; a node of four cores is kept for a loss.
+    ['shared', 7000, 3000, 750],
   ])
   expect(parts.map(({ total, reserved }) => [total.memoryBytes / GIB, reserved.memoryBytes / GIB])).toEqual([
-    [4, 2],
-    [4, 1],
+    [2, 2],
+    [6, 1],
   ])
-  expect(renderCapacity(PLAIN, parts).split('\n')[0]).toMatch(/^OF +CPU +MEMORY$/)
+  expect(renderCapacity(PLAIN, parts).split('\n')[0]).toMatch(/^OF +CPU +MEMORY +ALLOCATABLE$/)
 })

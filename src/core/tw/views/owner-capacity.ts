@@ -1,6 +1,6 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { larger, NOTHING, plus, type Amounts as Owned } from '../entitlements/amounts.ts'
-import { fleetAmounts } from '../entitlements/domains.ts'
+import { bufferAmounts, fleetAmounts } from '../entitlements/domains.ts'
 import { charges, entitlements } from '../entitlements/tables.ts'
 import type { Amounts, Capacity } from './capacity.ts'
 
@@ -9,8 +9,8 @@ const SHARED = 'shared'
 
 /**
  * Capacity by whom it is for: of each owner what is guaranteed (total), the most it may take (allocatable: its quota, else the fleet)
- * and what it takes (reserved); of the shared rest what is left beyond all guarantees, and what is taken of it, also by owners beyond
- * theirs and by best-effort tasks. These are no nodes: nothing of it is stranded or the largest.
+ * and what it takes (reserved); of the shared rest what is beyond all guarantees, what of that is not kept for the loss of a domain, and
+ * what is taken of it, also by owners beyond theirs and by best-effort tasks. These are no nodes: nothing of it is stranded or the largest.
  */
 export function ownerCapacity(db: ReadDb): Capacity[] {
   const fleet = fleetAmounts(db)
@@ -24,12 +24,16 @@ export function ownerCapacity(db: ReadDb): Capacity[] {
   // Of what an owner takes, as much as it is guaranteed is its own.
   const own = sum(owners.map((it) => plus(plus(it.used, it.guaranteed), larger(it.used, it.guaranteed), -1)))
   const rest = larger(plus(fleet, guaranteed, -1), NOTHING)
+  const kept = bufferAmounts(
+    db,
+    owners.map(({ buffer }) => buffer),
+  )
   return [
     ...owners.map(({ name, guaranteed: total, quota, used }) => {
       const most = { ...fleet, cpuMilli: quota?.cpuMilli ?? fleet.cpuMilli, memoryBytes: quota?.memoryBytes ?? fleet.memoryBytes }
       return partOf(name, total, { ...most, gpus: { ...fleet.gpus, ...quota?.gpus } }, used)
     }),
-    partOf(SHARED, rest, rest, plus(sum(taken.map(({ used }) => used)), own, -1)),
+    partOf(SHARED, rest, larger(plus(rest, kept, -1), NOTHING), plus(sum(taken.map(({ used }) => used)), own, -1)),
   ]
 }
 
