@@ -1,5 +1,5 @@
 import type { ReadDb } from '../../contracts/storage.ts'
-import { larger, NOTHING, plus, type Amounts as Owned } from '../entitlements/amounts.ts'
+import { larger, NOTHING, plus, type Amounts as Owned, type Limits } from '../entitlements/amounts.ts'
 import { bufferAmounts, fleetAmounts } from '../entitlements/domains.ts'
 import { charges, entitlements } from '../entitlements/tables.ts'
 import type { Amounts, Capacity } from './capacity.ts'
@@ -8,7 +8,7 @@ import type { Amounts, Capacity } from './capacity.ts'
 const SHARED = 'shared'
 
 /**
- * Capacity by whom it is for: of each owner what is guaranteed (total), the most it may take (allocatable: its quota, else the fleet)
+ * Capacity by whom it is for: of each owner what is guaranteed (total), the most it may take (allocatable: its quota, at most the fleet)
  * and what it takes (reserved); of the shared rest what is beyond all guarantees, what of that is not kept for the loss of a domain, and
  * what is taken of it, also by owners beyond theirs and by best-effort tasks. These are no nodes: nothing of it is stranded or the largest.
  */
@@ -30,11 +30,19 @@ export function ownerCapacity(db: ReadDb): Capacity[] {
   )
   return [
     ...owners.map(({ name, guaranteed: total, quota, used }) => {
-      const most = { ...fleet, cpuMilli: quota?.cpuMilli ?? fleet.cpuMilli, memoryBytes: quota?.memoryBytes ?? fleet.memoryBytes }
-      return partOf(name, total, { ...most, gpus: { ...fleet.gpus, ...quota?.gpus } }, used)
+      return partOf(name, total, mostOf(quota, fleet), used)
     }),
     partOf(SHARED, rest, larger(plus(rest, kept, -1), NOTHING), plus(sum(taken.map(({ used }) => used)), own, -1)),
   ]
+}
+
+/** What a quota allows of the fleet. */
+function mostOf(quota: Limits | null, fleet: Owned): Owned {
+  return {
+    cpuMilli: Math.min(quota?.cpuMilli ?? fleet.cpuMilli, fleet.cpuMilli),
+    memoryBytes: Math.min(quota?.memoryBytes ?? fleet.memoryBytes, fleet.memoryBytes),
+    gpus: Object.fromEntries(Object.entries(fleet.gpus).map(([model, milli]) => [model, Math.min(quota?.gpus[model] ?? milli, milli)])),
+  }
 }
 
 function partOf(of: string, total: Owned, allocatable: Owned, reserved: Owned): Capacity {
