@@ -91,8 +91,7 @@ export function fleetSummary(db: ReadDb, bounds: SummaryBounds, now: number): Fl
   const nodeCount = racks.reduce((sum, rack) => sum + rack.nodes, 0)
   const { cellOf, regions } = cellsOf(db, racks, nodeCount, bounds.cellsMax)
   const all = jobCounts(db)
-  const sum = (key: 'wanted' | 'placed' | 'running' | 'healthy' | 'pending' | 'leftover'): number =>
-    all.reduce((total, job) => total + job[key], 0)
+  const sum = (key: 'placed' | 'running' | 'healthy' | 'pending' | 'leftover'): number => all.reduce((total, job) => total + job[key], 0)
   const wanted = all.filter((job) => job.job.includes(bounds.filter))
   return {
     nowMs: now,
@@ -104,7 +103,8 @@ export function fleetSummary(db: ReadDb, bounds: SummaryBounds, now: number): Fl
     },
     capacity: capacityOf(db, racks),
     tasks: {
-      wanted: sum('wanted'),
+      // What has run to its end is wanted no more.
+      wanted: sum('placed') + sum('pending'),
       placed: sum('placed'),
       running: sum('running'),
       healthy: sum('healthy'),

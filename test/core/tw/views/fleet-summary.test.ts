@@ -86,6 +86,21 @@ test('the wave of an upgrade of agents is among what goes on', () => {
   ])
 })
 
+test('what has run to its end is neither pending nor wanted any more, in a group that others wait for too', () => {
+  const end = { afterMs: 100, state: 'complete' as const, reason: 'exit 0' }
+  const fleet = newSimulatedFleet({
+    nodes: 1,
+    behaviour: ({ task }) => ({ startMs: 50, stopMs: 50, ...(task.startsWith('shop/migrate') ? { end } : {}) }),
+  })
+  fleet.pass(500)
+  const main = { command: 'x', resources: { cpu: '10m', memory: '8MiB' } }
+  fleet.state.run(jobRun, { spec: { job: 'shop', groups: { migrate: { main }, api: { after: { migrate: 'completed' }, main } } } })
+  fleet.pass(4000)
+  const { tasks, pending } = fleet.state.ask(fleetSummaryQuery, {})
+  expect(tasks).toMatchObject({ wanted: 1, healthy: 1, pending: 0 })
+  expect(pending).toEqual([])
+})
+
 test('a large fleet is drawn by rack, then by several racks, and never in more cells than asked for', () => {
   const { state } = newSimulatedFleet({ nodes: 0 })
   state.append(
