@@ -24,6 +24,7 @@ import { LogKeeper } from './log-keeper.ts'
 import { MeshLink } from './mesh-link.ts'
 import type { AgentOptions } from './options.ts'
 import { PortBlocks } from './ports.ts'
+import { ProfileKeeper } from './profile-keeper.ts'
 import { bootId, identify } from '../platform/process.ts'
 import { isReached, openReach } from './reach.ts'
 import { localWay, remoteWay, type ServerWay } from './server-way.ts'
@@ -35,6 +36,7 @@ const LOGS_EVERY_MS = 250
 const USAGE_EVERY_MS = 1000
 const ANSWER_MS = 50
 const CONDITIONS_EVERY_MS = 5000
+const PROFILE_EVERY_MS = 600_000
 const RENEW_LOOK_MS = 3_600_000
 /** Longest wait for the first probes of adopted tasks before the server is told of them. */
 const ADOPTED_MS_MAX = 1500
@@ -130,11 +132,15 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       faults: faults.reports(),
       reach: reach.address,
       conditions: conditions.found,
+      profile: profile.found,
     }
     return { ...said, seq: (seq += 1), hash: hashOfReport(said) }
   }
   const conditions = new ConditionWatch(paths.root)
   guard('looking at the machine', () => void conditions.look())
+  // What stands for `/` in it is for trying profiles out without touching the machine.
+  const profile = new ProfileKeeper(join(paths.root, 'profile.json'), process.env['MUSTER_KERNEL_ROOT'] ?? '/')
+  guard('looking at the profile', () => profile.look())
   const reach = await openReach(options.node, options.address)
   /** what peers were found to be, and the server was not told yet */
   const looks: NonNullable<NodeReport['looks']> = []
@@ -203,6 +209,11 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       setTimeout(() => options.onUpgrade(), ANSWER_MS)
       return true
     },
+    putProfile: (asked) => {
+      const answer = profile.put(asked)
+      changed()
+      return answer
+    },
     stopAll: async () => {
       isStopping = true
       await faults.stop()
@@ -231,6 +242,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   const usage = new UsageWatch()
   const measuring = setInterval(() => guard('measuring', () => usage.sample(supervisor.tasks())), USAGE_EVERY_MS)
   const looking = setInterval(() => guard('looking at the machine', () => conditions.look() && changed()), CONDITIONS_EVERY_MS)
+  const comparing = setInterval(() => guard('looking at the profile', () => profile.look()), PROFILE_EVERY_MS)
   const renewing = setInterval(() => {
     if (options.serverSocket !== null) return
     renewIfDue(keys, options.node, way, Date.now()).then(
@@ -249,6 +261,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       clearInterval(measuring)
       clearInterval(renewing)
       clearInterval(looking)
+      clearInterval(comparing)
       link.stop()
       reach.close()
       mesh.detach()

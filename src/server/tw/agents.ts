@@ -6,7 +6,7 @@ import type { FaultOrder } from '../../core/contracts/fault.ts'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
 import type { DesiredTask, FaultReport, FromServer, NodePing, NodeReport } from '../../core/contracts/node.ts'
 import { refuse } from '../../core/kernel/errors.ts'
-import { nodeConditions, nodeJoin, tasksReport } from '../../core/tw/operations.ts'
+import { nodeConditions, nodeJoin, profileReport, tasksReport } from '../../core/tw/operations.ts'
 import {
   desiredTasks,
   meshSnapshot,
@@ -71,6 +71,8 @@ interface Link {
   /** identity and conditions the state knows, as JSON */
   joined: string
   conditions: string
+  /** its last word on its profile, as JSON */
+  profile: string
 }
 
 /** How long a stop signal waits for proxies that do not answer. */
@@ -122,6 +124,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
         latest: null,
         joined: '',
         conditions: '',
+        profile: '',
       }
       links.set(node, link)
     }
@@ -282,6 +285,11 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
     if (link.conditions !== conditions) {
       await host.run(nodeConditions, { node, conditions: body.conditions ?? {} }, actor)
       link.conditions = conditions
+    }
+    const profile = JSON.stringify(body.profile ?? null)
+    if (body.profile !== undefined && link.profile !== profile) {
+      await host.run(profileReport, { node, ...body.profile }, actor)
+      link.profile = profile
     }
     const changed = reportChanges(host.db, body)
     // If the state changes from here on, also by this very report, it is looked at once more.
