@@ -115,8 +115,9 @@ function label(db: Db, { node, profile, version }: NodeProfileRow): void {
   db.run('UPDATE tw_node SET labels = ? WHERE name = ?', canonicalJson({ ...before, ...labels }), node)
 }
 
-/** Back into service, unless it was out of it before. */
+/** Back into service, unless it was out of it before, or somebody works on it by now. */
 function giveBack(db: Db, { node, profile, version, was_cordoned }: NodeProfileRow, at: number): void {
+  if (db.get('SELECT 1 FROM tw_drain WHERE node = ? AND maintenance IS NOT NULL', node) !== undefined) return
   if (profileRow(db, profile, version)?.drains === 1) db.run('DELETE FROM tw_drain WHERE node = ?', node)
   db.run('UPDATE tw_node SET is_cordoned = ?, changed_at = ? WHERE name = ?', was_cordoned, at, node)
 }

@@ -68,11 +68,11 @@ export function switchingNodes(db: ReadDb): NodeProfileRow[] {
   return db.all<NodeProfileRow>("SELECT * FROM tw_node_profile WHERE state IN ('draining', 'writing') ORDER BY node")
 }
 
-/** The next nodes to be switched: those in service that nobody else empties. */
+/** The next nodes to be switched: those in service that nobody else empties or works on. */
 export function nextToSwitch(db: ReadDb, most: number): NodeProfileRow[] {
   return db.all<NodeProfileRow>(
     `SELECT p.* FROM tw_node_profile p JOIN tw_node n ON n.name = p.node
-     WHERE p.state = 'waiting' AND n.state = 'ready' AND NOT EXISTS (SELECT 1 FROM tw_drain d WHERE d.node = p.node AND d.finished_at IS NULL)
+     WHERE p.state = 'waiting' AND n.state = 'ready' AND NOT EXISTS (SELECT 1 FROM tw_drain d WHERE d.node = p.node AND (d.finished_at IS NULL OR d.maintenance IS NOT NULL))
      ORDER BY p.switch, p.node LIMIT ?`,
     most,
   )

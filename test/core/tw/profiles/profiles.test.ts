@@ -6,8 +6,10 @@ import { PUT_PROFILE, profiler, type PutProfileBody } from '../../../../src/core
 import { profileFinished } from '../../../../src/core/tw/entries/profiles.ts'
 import {
   jobRun,
+  maintenanceCreate,
   nodeCordon,
   nodeList,
+  nodeRetire,
   nodeUncordon,
   profileApply,
   profileList,
@@ -188,4 +190,36 @@ test('a profile that drains empties a node first, within the budget, and never m
   expect(emptied).toEqual([0, 0, 0])
   expect(most()).toBe(1)
   expect(fleet.state.ask(nodeList, {}).reduce((sum, node) => sum + node.tasks, 0)).toBe(4)
+})
+
+test('a node that somebody works on is not switched, and one that is taken for work meanwhile is not given back', () => {
+  let isAnswering = true
+  const { fleet, pass } = fleetWith({ nodes: 2 }, () => ({ outcome: 'set' }))
+  fleet.state.run(maintenanceCreate, { targets: ['n1'], kind: 'reboot' })
+  pass(5000)
+  fleet.state.run(profileSetCommand, { document: DOCUMENT })
+  fleet.state.run(profileApply, { profile: 'fast', target: 'region:r1' })
+  pass(5000)
+  expect(states(fleet)).toEqual(['n1 waiting cordoned', 'n2 set'])
+
+  const held = fleetWith({ nodes: 1 }, ({ node }) => {
+    if (isAnswering) held.fleet.state.run(maintenanceCreate, { targets: [node], kind: 'reboot' })
+    isAnswering = false
+    held.fleet.pass(2000)
+    return { outcome: 'set' }
+  })
+  held.fleet.state.run(profileSetCommand, { document: DOCUMENT })
+  held.fleet.state.run(profileApply, { profile: 'fast', target: 'n1' })
+  held.pass(5000)
+  expect(states(held.fleet)).toEqual(['n1 set cordoned'])
+})
+
+test('a node that is retired is in no profile any more', () => {
+  const { fleet, pass } = fleetWith({ nodes: 2 }, () => ({ outcome: 'set' }))
+  fleet.state.run(profileSetCommand, { document: DOCUMENT })
+  fleet.state.run(profileApply, { profile: 'fast', target: 'n2' })
+  pass(2000)
+  fleet.state.run(nodeCordon, { node: 'n2' })
+  fleet.state.run(nodeRetire, { node: 'n2' })
+  expect(fleet.state.ask(profileList, {})[0]?.counts.nodes).toBe(0)
 })
