@@ -20,14 +20,17 @@ export default class TwNodeLs extends WatchQueryCommand<typeof operation> {
     '<%= config.bin %> tw node ls --profile',
   ]
 
-  #hasProfile = false
+  /** that there is none of these says nothing of the others */
+  private isChosen = false
+  private hasProfile = false
 
   input({ flags }: Parsed<typeof TwNodeLs>): InputOf<typeof operation> {
-    this.#hasProfile = flags.profile
+    this.hasProfile = flags.profile
+    this.isChosen = flags.lost === true || flags.region !== undefined || flags.after !== undefined
     return defined({ isLost: flags.lost, region: flags.region, limit: flags.limit, after: flags.after })
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {
-    return renderNodes(view, data, this.#hasProfile)
+    return data.length === 0 && this.isChosen ? 'None of the nodes is so.' : renderNodes(view, data, this.hasProfile)
   }
 }
