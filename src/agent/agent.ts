@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { arch, release } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { NodeLook, NodeOrders, NodeReport } from '../core/contracts/node.ts'
+import type { DesiredTask, NodeLook, NodeOrders, NodeReport } from '../core/contracts/node.ts'
 import { FOLDER_ATTRIBUTE, VERSION_ATTRIBUTE } from '../core/tw/queries.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { createLogger } from '../platform/logger.ts'
@@ -18,7 +18,7 @@ import { FaultEngine } from './faults/engine.ts'
 import { Journal } from './journal.ts'
 import { chooseInstallation, confirmInstallation, ownFolder, ownVersion } from './installation.ts'
 import { ConditionWatch } from './conditions.ts'
-import { agentFiles, joinedServers, renewIfDue } from './join.ts'
+import { agentFiles, joinedServers, keepServers, renewIfDue } from './join.ts'
 import { ServerLink, type Told } from './link.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { MeshLink } from './mesh-link.ts'
@@ -30,6 +30,7 @@ import { isReached, openReach } from './reach.ts'
 import { localWay, remoteWay, type ServerWay } from './server-way.ts'
 import { Supervisor } from './supervisor.ts'
 import type { TaskHost } from './task.ts'
+import { openTaskApi } from './task-api.ts'
 import { UsageWatch } from './usage.ts'
 
 const LOGS_EVERY_MS = 250
@@ -158,10 +159,17 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   const follow = (message: NodeOrders): void => {
     position = message.position
     confirmInstallation(paths.root)
-    guard('tasks of the orders', () => supervisor.apply(message))
+    guard('tasks of the orders', () => supervisor.apply({ ...message, tasks: message.tasks.map(withApi) }))
+    guard('servers of the orders', () => {
+      const servers = options.serverSocket === null && message.servers !== undefined ? keepServers(keys, message.servers) : null
+      if (servers !== null) way.learn(servers)
+    })
     guard('faults of the orders', () => faults.apply(message.faults))
     mesh.configure(message.mesh)
   }
+  /** A task asks on this machine, wherever the server is. */
+  const withApi = (task: DesiredTask): DesiredTask =>
+    task.access === undefined ? task : { ...task, access: { ...task.access, api: `unix:${paths.apiSocket}` } }
   const lookAt = async ({ node, address }: NodeLook): Promise<void> => {
     looks.push({ node, isReached: await isReached(node, address) })
     link.reportSoon()
@@ -226,6 +234,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     const about = { ...identify(process.pid), node: options.node, log: paths.log, socket: paths.socket }
     writeFileSync(join(paths.root, 'agent.json'), `${JSON.stringify(about)}\n`, { mode: 0o600 })
   })
+  const taskApi = await openTaskApi(paths.apiSocket, way)
   await faults.start()
   await ports.open()
   // A report of tasks that were not probed yet would take them out of service until the next one.
@@ -264,6 +273,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       clearInterval(comparing)
       link.stop()
       reach.close()
+      taskApi.close()
       mesh.detach()
       control.close()
       control.closeAllConnections()

@@ -101,6 +101,8 @@ export interface NodeOrders {
   tasks: DesiredTask[]
   mesh: MeshSnapshot
   faults: FaultOrder[]
+  /** `HOST:PORT` of every server that answers agents of other machines; for these alone */
+  servers?: string[]
 }
 
 /** Sent each second while the server is in charge: renews leases of faults. */

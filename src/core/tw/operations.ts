@@ -7,7 +7,7 @@ import { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/u
 import { profileApply, profileList, profileReport, profileSetCommand, profileShow } from './operations/profiles.ts'
 import { capacity } from './operations/capacity.ts'
 import { defrag } from './operations/defrag.ts'
-import { nodeAdmit, nodeToken } from './operations/admission.ts'
+import { agentPort, nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
@@ -25,7 +25,7 @@ export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } fro
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
 export { capacity } from './operations/capacity.ts'
 export { defrag } from './operations/defrag.ts'
-export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
+export { agentPort, nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 export { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
@@ -96,6 +96,7 @@ export const TW_OPERATIONS = [
   nodeJoin,
   nodeToken,
   nodeAdmit,
+  agentPort,
   nodeLabel,
   nodeRetire,
   nodeConditions,
