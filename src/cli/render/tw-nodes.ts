@@ -3,6 +3,7 @@ import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { View } from '../terminal.ts'
 import { mark } from './style.ts'
 import { fields, table } from './table.ts'
+import { profileText } from './tw-profiles.ts'
 import { cpuText, portsText, taskState } from './tw-words.ts'
 
 export function nodeState(view: View, node: Pick<NodeView, 'state' | 'isCordoned' | 'drain' | 'conditions'>): string {
@@ -14,7 +15,8 @@ export function nodeState(view: View, node: Pick<NodeView, 'state' | 'isCordoned
   return condition === undefined ? mark(view, 'ok', 'ready') : mark(view, 'warn', condition)
 }
 
-export function renderNodes(view: View, nodes: readonly NodeView[]): string {
+/** @param hasProfile whether a column says in which profile each is, and how it differs from it */
+export function renderNodes(view: View, nodes: readonly NodeView[], hasProfile = false): string {
   return table(
     view,
     nodes,
@@ -22,6 +24,7 @@ export function renderNodes(view: View, nodes: readonly NodeView[]): string {
       { title: 'node', cell: (node) => node.node },
       { title: 'state', cell: (node) => nodeState(view, node) },
       { title: 'region', cell: (node) => node.region },
+      ...(hasProfile ? [{ title: 'profile', cell: (node: NodeView) => profileText(view, node.profile) ?? '-' }] : []),
       { title: 'zone', cell: (node) => node.zone, isWide: true },
       { title: 'rack', cell: (node) => node.rack, isWide: true },
       { title: 'address', cell: (node) => node.address },
@@ -29,9 +32,21 @@ export function renderNodes(view: View, nodes: readonly NodeView[]): string {
       { title: 'tasks', cell: (node) => node.tasks, align: 'right' },
       { title: 'cpu', cell: (node) => `${cpuText(node.cpuReserved)} of ${cpuText(node.cpuMilli)}`, align: 'right' },
       { title: 'memory', cell: (node) => `${formatSize(node.memoryReserved)} of ${formatSize(node.memoryBytes)}`, align: 'right' },
+      {
+        title: 'disk',
+        cell: (node) => `${formatSize(node.diskReserved)} of ${formatSize(node.diskBytes)}`,
+        align: 'right',
+        isWide: true,
+      },
+      { title: 'gpu', cell: (node) => gpusText(node.gpus) ?? '-', isWide: true },
     ],
     'No nodes. `muster up` starts a fleet.',
   )
+}
+
+/** `0 T4 50 %, 1 T4 100 %`: what is reserved of each; null where there are none. */
+function gpusText(gpus: NodeView['gpus']): string | null {
+  return gpus.map(({ model, reservedMilli }, device) => `${device} ${model} ${reservedMilli / 10} %`).join(', ') || null
 }
 
 export function renderNode(
@@ -51,6 +66,9 @@ export function renderNode(
     ['last beat', node.silentMs === null ? null : `${formatDuration(node.silentMs)} ago`],
     ['cpu', `${cpuText(node.cpuReserved)} reserved of ${cpuText(node.cpuMilli)}`],
     ['memory', `${formatSize(node.memoryReserved)} reserved of ${formatSize(node.memoryBytes)}`],
+    ['disk', `${formatSize(node.diskReserved)} reserved of ${formatSize(node.diskBytes)}`],
+    ['gpu', gpusText(node.gpus)],
+    ['profile', profileText(view, node.profile)],
     [
       'conditions',
       Object.entries(node.conditions)

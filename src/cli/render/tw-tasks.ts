@@ -4,7 +4,7 @@ import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
 import { count } from './text.ts'
-import { ago, cpuText, portsText, taskState } from './tw-words.ts'
+import { ago, cpuText, gpuText, portsText, tasksText, taskState } from './tw-words.ts'
 
 /** Tasks without a place, of one group. */
 export interface Blocked {
@@ -14,6 +14,7 @@ export interface Blocked {
 }
 
 export function taskTable(view: View, tasks: readonly TaskView[], nowMs: number): string {
+  const hasReasons = tasks.some(({ reason }) => reason !== '')
   return table(
     view,
     tasks,
@@ -22,16 +23,18 @@ export function taskTable(view: View, tasks: readonly TaskView[], nowMs: number)
       { title: 'state', cell: (task) => taskState(view, task) },
       { title: 'node', cell: (task) => task.node },
       { title: 'region', cell: (task) => task.region, isWide: true },
-      { title: 'version', cell: (task) => `v${task.version}${task.arm === 'canary' ? ' canary' : ''}` },
+      { title: 'ver', cell: (task) => `v${task.version}${task.arm === 'canary' ? ' canary' : ''}` },
       { title: 'release', cell: (task) => task.release ?? '-', isWide: true },
       { title: 'age', cell: (task) => ago(task.startedAtMs ?? task.placedAtMs, nowMs), align: 'right' },
       { title: 'restarts', cell: (task) => task.restarts, align: 'right' },
       { title: 'cpu', cell: (task) => `${usedCpu(task)}${cpuText(task.cpuMilli)}`, align: 'right' },
       { title: 'memory', cell: (task) => `${usedMemory(task)}${formatSize(task.memoryBytes)}`, align: 'right' },
+      { title: 'disk', cell: (task) => (task.diskBytes === 0 ? '-' : formatSize(task.diskBytes)), align: 'right', isWide: true },
+      { title: 'gpu', cell: (task) => gpuText(task.gpu), isWide: true },
       { title: 'pid', cell: (task) => task.pid, align: 'right', isWide: true },
       { title: 'id', cell: (task) => task.id, align: 'right', isWide: true },
-      { title: 'ports', cell: (task) => portsText(task.ports) },
-      { title: 'reason', cell: (task) => task.reason || '', canShrink: true },
+      { title: 'ports', cell: (task) => portsText(task.ports), canShrink: true },
+      ...(hasReasons ? [{ title: 'reason', cell: (task: TaskView) => task.reason, canShrink: true }] : []),
     ],
     'No tasks run.',
   )
@@ -84,7 +87,7 @@ export function renderTask(
     ['restarts', task.restarts],
     ['pid', task.pid],
     ['ports', portsText(task.ports)],
-    ['reserved', `cpu ${cpuText(task.cpuMilli)}, memory ${formatSize(task.memoryBytes)}`],
+    ['reserved', reservedText(task)],
     ['used', usedText(task)],
     ['command', data.command.join(' ')],
   ])
@@ -93,6 +96,12 @@ export function renderTask(
       `  ${it.id} on ${it.node}: ${it.state}${it.reason === '' ? '' : `, ${it.reason}`}${it.endedAtMs === null ? '' : `, ${ago(it.endedAtMs, data.nowMs)} ago`}`,
   )
   return [head, '', ...eventLines(view, data.events), ...(before.length > 0 ? ['', 'had this index before:', ...before] : [])].join('\n')
+}
+
+function reservedText(task: TaskView): string {
+  const disk = task.diskBytes === 0 ? '' : `, disk ${formatSize(task.diskBytes)}`
+  const gpu = task.gpu === null ? '' : `, GPU ${gpuText(task.gpu)}`
+  return `cpu ${cpuText(task.cpuMilli)}, memory ${formatSize(task.memoryBytes)}${disk}${gpu}`
 }
 
 /** A task that had the same index before. */
@@ -122,7 +131,7 @@ export function renderExplain(view: View, data: Explained): string {
   const parts: string[] = []
   for (const it of data.blocked)
     parts.push(
-      `${mark(view, 'bad', `${it.tasks.join(', ')} ${it.tasks.length === 1 ? 'has' : 'have'} no place`)} (${it.code})`,
+      `${mark(view, 'bad', `${tasksText(it.tasks)} ${it.tasks.length === 1 ? 'has' : 'have'} no place`)} (${it.code})`,
       `  ${it.why}`,
     )
   parts.push(...data.lines)

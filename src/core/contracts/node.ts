@@ -4,7 +4,8 @@ import type { MeshSnapshot } from './mesh.ts'
 /**
  * What server and agent say to each other. The agent keeps one NDJSON stream open (`GET /v1/agent/stream?node=…&boot=…&instance=…`),
  * on which the server sends whole desired states, and posts reports (`POST /v1/agent/report`), which are also its
- * heartbeat. Level-triggered both ways: any message may be lost or doubled.
+ * heartbeat. While a report would say nothing new, a beat with its hash stands for it (`beats.ts`), and the server asks for the report when it
+ * knows another. Level-triggered both ways: any message may be lost or doubled.
  */
 
 export interface Probe {
@@ -66,6 +67,8 @@ export interface DesiredTask {
   pulls?: true
   /** how it is let in: its own token, and where */
   access?: { token: string; api: string }
+  /** the GPUs it was placed on, by their place among those of the node, and how many thousandths of each are its own */
+  devices?: { indexes: number[]; shareMilli: number }
   /** run, or stop (out of service everywhere already: send the signal now) */
   want: 'run' | 'stop'
 }
@@ -98,6 +101,8 @@ export interface NodeOrders {
   tasks: DesiredTask[]
   mesh: MeshSnapshot
   faults: FaultOrder[]
+  /** `HOST:PORT` of every server that answers agents of other machines; for these alone */
+  servers?: string[]
 }
 
 /** Sent each second while the server is in charge: renews leases of faults. */
@@ -122,7 +127,12 @@ export interface NodeLook {
   address: string
 }
 
-export type FromServer = NodeOrders | NodePing | NodeDial | NodeLook
+/** Send your whole report: the server does not know what your beat stands for, or wants to know what tasks use. */
+export interface NodeAsk {
+  kind: 'report'
+}
+
+export type FromServer = NodeOrders | NodePing | NodeDial | NodeLook | NodeAsk
 
 export interface NodeIdentity {
   node: string
@@ -135,16 +145,31 @@ export interface NodeIdentity {
   address: string
   cpuMilli: number
   memoryBytes: number
+  /** disk that tasks may reserve; absent: none */
+  diskBytes?: number | undefined
+  /** its GPUs in the order of their indexes, those of one model that lie side by side together; absent: none */
+  gpus?: Gpus[] | undefined
   attributes: Record<string, string>
 }
 
-/** From agent to server: heartbeat and whole state; at once on a change, else every second. */
+/** GPUs of one model that lie side by side. */
+export interface Gpus {
+  model: string
+  count: number
+}
+
+/** GPUs of a node that are counted: more would not fit the mask of a placement. */
+export const GPUS_MAX = 16
+
+/** From agent to server: heartbeat and whole state; at once on a change, and each second where no beats are taken. */
 export interface NodeReport {
   identity: NodeIdentity
   /** which life of the agent speaks: ticks between the machine's boot and its start, so a later one is higher */
   instance: number
-  /** counts this life's reports from 1: an older or doubled one says nothing new */
+  /** counts this life's reports and beats from 1: an older or doubled one says nothing new */
   seq: number
+  /** of all that may be news in it, so without `seq`, looks and what tasks use; below 2^48. Absent: this agent sends no beats */
+  hash?: number
   /** position of the orders this node's agent acts on */
   position: number
   /** position of the mesh snapshot its proxy has applied; 0: no proxy */
@@ -157,6 +182,8 @@ export interface NodeReport {
   reach?: string | null
   /** what is wrong with the machine: condition → what was measured */
   conditions?: Partial<Record<'disk-full' | 'inodes-full' | 'read-only' | 'clock-off' | 'memory-pressure', string>>
+  /** of its profile: how the machine differs from it now, setting → what it is instead; absent: it is in none */
+  profile?: { switch: number; differs: Record<string, string> } | undefined
   /** what came of the looks it was asked for */
   looks?: { node: string; isReached: boolean }[]
 }

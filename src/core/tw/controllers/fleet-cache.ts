@@ -6,11 +6,11 @@ import { groupRows, groupSpecOf, jobRow, nodeRow, specOf, versionRow, type Drain
 import { demandOf, type Demand } from '../scheduler/demand.ts'
 import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
-import { devicesIn, loadSumsOf, loadSumsOfNamed, type LoadSums } from '../tasks/load.ts'
-import { groupsOfTasks, idsOnNode, portsAt, portsHeld } from '../tasks/read.ts'
+import { devicesIn, loadNames, loadSumsOfNamed } from '../tasks/load.ts'
+import { groupsOfTasks, idsOnNode, isWholeSlice, portsAt, portsHeld } from '../tasks/read.ts'
 import { tallyOf } from '../tasks/tally.ts'
 import { DueTimes } from './due-times.ts'
-import { touchesOf, type PlacedSlice } from './touches.ts'
+import { idsOf, touchesOf, type PlacedSlice } from './touches.ts'
 import { earliest } from './wake.ts'
 
 /** A group by name. */
@@ -67,15 +67,23 @@ export class FleetCache {
   #sweptAt: number | null = null
   #sweptTo = ''
 
-  /** What became of the state; `db` holds it. */
+  /** What became of the state; `db` holds it as it is after the last of them. */
   apply(db: ReadDb, entries: readonly Entry[]): void {
     const [first] = entries
     if (first === undefined || this.#image === null) return
     if (first.position !== this.#position + 1) return this.#drop()
+    // What is counted comes before what is read, since that has all of it.
+    const toRead = new Set<string>()
+    const draining = new Set(openDrains(db).map((drain) => drain.node))
     for (const entry of entries) {
-      if (entry.type.startsWith('tw.')) this.#applyOne(db, this.#image, entry)
+      if (entry.type.startsWith('tw.')) this.#applyOne(db, this.#image, entry, draining, toRead)
       this.#position = entry.position
+      // It was dropped: it is read from the state when it is asked for.
+      if (this.#image === null) return
     }
+    if (toRead.size > 0) this.#readLoads(db, this.#image, [...toRead])
+    // What is placed frees nothing.
+    if (this.#overQuota.size > 0 && entries.some(({ type }) => type.startsWith('tw.') && type !== 'tw.TasksPlaced')) this.#wakeOverQuota(db)
   }
 
   /** @param position of the last entry in `db` */
@@ -107,13 +115,13 @@ export class FleetCache {
     this.#quiet.clear()
   }
 
-  #applyOne(db: ReadDb, image: FleetImage, entry: Entry): void {
+  /** @param toRead takes the nodes whose loads are to be read */
+  #applyOne(db: ReadDb, image: FleetImage, entry: Entry, draining: ReadonlySet<string>, toRead: Set<string>): void {
     const touches = touchesOf(db, entry)
     if (touches === null) return this.#drop()
     for (const key of touches.groups) this.#mark(db, key, touches.look)
-    if (touches.placed !== null) this.#countPlaced(db, image, touches.placed)
+    if (touches.placed !== null) for (const node of this.#countPlaced(db, image, touches.placed, entry.position)) toRead.add(node)
     for (const job of touches.jobs) for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full')
-    const draining = new Set(openDrains(db).map((drain) => drain.node))
     for (const node of touches.nodes) {
       const row = nodeRow(db, node)
       if (row === undefined) image.dropNode(node)
@@ -123,11 +131,7 @@ export class FleetCache {
     if (touches.nodes.length > 0) this.#markSystemJobs(db)
     // Whoever is to leave last waits for the others there.
     for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
-    const touched = [...touches.nodes, ...touches.loads]
-    if (touched.length > 0) this.#readLoads(db, image, loadSumsOfNamed(db, touched))
-    if (touches.loadIds.length > 0) this.#readLoads(db, image, loadSumsOf(db, touches.loadIds))
-    // What is placed frees nothing.
-    if (this.#overQuota.size > 0 && entry.type !== 'tw.TasksPlaced') this.#wakeOverQuota(db)
+    for (const node of [...touches.nodes, ...touches.loads]) toRead.add(node)
   }
 
   #wakeOverQuota(db: ReadDb): void {
@@ -144,13 +148,20 @@ export class FleetCache {
     }
   }
 
-  /** What the tasks of a slice hold beside cpu, memory and disk. */
-  #countPlaced(db: ReadDb, image: FleetImage, { job, group, version, count }: PlacedSlice): void {
+  /** Counts the tasks of a slice; gives the nodes whose loads have to be read to know what became of it. */
+  #countPlaced(db: ReadDb, image: FleetImage, { job, group, version, count, records }: PlacedSlice, position: number): Iterable<string> {
     const spec = versionRow(db, job, version) && groupSpecOf(specOf(db, job, version), group)
-    if (spec === undefined) return
-    const { gpu, ports, ...demand } = demandOf(spec)
+    const toRead = (): Iterable<string> => loadNames(db, idsOf(records)).values()
+    if (spec === undefined) return toRead()
+    const demand = demandOf(spec)
+    const { gpu, ports } = demand
     if (ports.length > 0) this.#hasPorts = true
-    if (gpu !== null) image.countShape({ ...demand, ports, gpu }, count)
+    if (gpu !== null) image.countShape({ ...demand, gpu }, count)
+    const nodes = records.flatMap((record) => image.ofId(record.node) ?? [])
+    const isKnown = gpu === null && ports.length === 0 && nodes.length === records.length
+    if (!isKnown || !isWholeSlice(db, { job, group, position, count: records.length })) return toRead()
+    for (const node of nodes) image.applyTask(node, demand, 1)
+    return []
   }
 
   #markNode(db: ReadDb, node: string): void {
@@ -164,10 +175,11 @@ export class FleetCache {
   }
 
   /** Takes loads as the state has them, and wakes who lacked what is free there now. */
-  #readLoads(db: ReadDb, image: FleetImage, loads: readonly LoadSums[]): void {
-    for (const load of loads) {
+  #readLoads(db: ReadDb, image: FleetImage, nodes: readonly string[]): void {
+    for (const load of loadSumsOfNamed(db, nodes)) {
       const node = image.indexOf(load.name)
       if (node === undefined) continue
+      image.setId(node, load.id)
       image.holdSum(node, load)
       if (image.gpuCount[node] !== 0) image.setDevices(node, devicesIn(load))
       if (this.#hasPorts) image.setPorts(node, portsAt(db, load.name))

@@ -7,7 +7,7 @@ import { liveTasks } from '../tasks/read.ts'
 import { imageOf } from '../scheduler/fleet.ts'
 import { filterText, isInfeasible } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
-import { blockedOf, waitingOf } from '../views/explain.ts'
+import { standstillOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { recurringSchema, recurringView } from '../views/recurring.ts'
 import { tasksBySelector } from '../views/tasks.ts'
@@ -63,8 +63,7 @@ export const jobShow = defineQuery({
     const version = versionRow(db, input.job, status.currentVersion)
     return {
       status,
-      blocked: blockedOf(db, input.job, ctx.now),
-      waiting: waitingOf(db, input.job, ctx.now),
+      ...standstillOf(db, input.job, ctx.now),
       tasks: tasksBySelector(db, { job: input.job }),
       release: version?.release ?? null,
       document: version ? fromJson<Record<string, unknown>>(version.document) : {},
@@ -137,6 +136,8 @@ export const jobPlan = defineQuery({
         preempts: z.array(z.object({ task: z.string(), node: z.string(), for: z.string() })),
       }),
     ),
+    /** when the clock would start runs of it next, log time; the server, who knows time zones, adds them */
+    nextMs: z.array(z.number()),
     /** what open nodes have left after the first round */
     free: z.object({ cpuMilli: z.number(), memoryBytes: z.number(), gpuMilli: z.number() }),
   }),
@@ -190,7 +191,15 @@ export const jobPlan = defineQuery({
       waits: [],
       preempts: [],
     }))
-    return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups: [...groups, ...stops], free: freeOf(image) }
+    return {
+      job: spec.job,
+      isNew: !job,
+      owner: job?.owner ?? null,
+      changes,
+      groups: [...groups, ...stops],
+      nextMs: [],
+      free: freeOf(image),
+    }
   },
 })
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PROFILE_STATES } from '../profiles/rows.ts'
 
 /** Forms of the answers several operations share; they mirror the views. */
 
@@ -24,6 +25,7 @@ export const statusSchema = z.object({
           healthy: z.int(),
           allHealthySinceMs: z.number().nullable(),
           restarts: z.int(),
+          complete: z.int(),
         }),
       ),
       leftover: z.int(),
@@ -56,6 +58,8 @@ export const taskSchema = z.object({
   endedAtMs: z.number().nullable(),
   cpuMilli: z.int(),
   memoryBytes: z.int(),
+  diskBytes: z.int(),
+  gpu: z.object({ indexes: z.array(z.int()), models: z.array(z.string()), shareMilli: z.int() }).nullable(),
   cpuUsedMilli: z.number().nullable(),
   memoryUsedBytes: z.number().nullable(),
   labels: z.record(z.string(), z.string()),
@@ -74,14 +78,26 @@ export const nodeSchema = z.object({
   address: z.string(),
   cpuMilli: z.int(),
   memoryBytes: z.int(),
+  diskBytes: z.int(),
   cpuReserved: z.int(),
   memoryReserved: z.int(),
+  diskReserved: z.int(),
+  gpus: z.array(z.object({ model: z.string(), reservedMilli: z.int() })),
   tasks: z.int(),
   silentMs: z.number().nullable(),
   joinedAtMs: z.number(),
   changedAtMs: z.number(),
   attributes: z.record(z.string(), z.string()),
   conditions: z.record(z.string(), z.string()),
+  profile: z
+    .object({
+      profile: z.string(),
+      version: z.int(),
+      state: z.enum(PROFILE_STATES),
+      why: z.string(),
+      differs: z.record(z.string(), z.string()),
+    })
+    .nullable(),
 })
 
 export const blockedSchema = z.array(

@@ -41,8 +41,8 @@ export function liveOnNode(db: ReadDb, node: string): TaskRow[] {
 
 /** Ids of {@link tasksOnNode}. */
 export function idsOnNode(db: ReadDb, node: string): number[] {
-  const load = db.get<Pick<NodeLoad, 'ids'>>('SELECT ids FROM tw_node_load WHERE name = ?', node)
-  return load === undefined ? [] : idsIn(load.ids).sort((a, b) => a - b)
+  const load = db.get<Pick<NodeLoad, 'runs'>>('SELECT runs FROM tw_node_load WHERE name = ?', node)
+  return load === undefined ? [] : idsIn(load.runs).sort((a, b) => a - b)
 }
 
 /** Tasks that are to end and whose process may still run, by id. */
@@ -72,6 +72,17 @@ export function groupsOfTasks(db: ReadDb, ids: readonly number[]): { job: string
     'SELECT DISTINCT s.job, s.grp AS "group" FROM tw_placed p JOIN tw_slice s ON s.id = p.slice WHERE p.id IN (SELECT value FROM json_each(?))',
     JSON.stringify(ids),
   )
+}
+
+/** Whether the referee let all of what an entry placed stand; false also when it is not known any more. */
+export function isWholeSlice(db: ReadDb, it: { job: string; group: string; position: number; count: number }): boolean {
+  const slice = db.get<{ tasks: number }>(
+    'SELECT last - id + 1 AS tasks FROM tw_slice WHERE job = ? AND grp = ? AND placed_position = ? ORDER BY id DESC LIMIT 1',
+    it.job,
+    it.group,
+    it.position,
+  )
+  return slice?.tasks === it.count
 }
 
 /** Static ports that live tasks hold at the address of a node. */

@@ -1,8 +1,11 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { opsView } from './ops.ts'
+import { formatSize } from '../../kernel/units.ts'
+import { taskGpu, type TaskGpu } from '../nodes/gpus.ts'
 import { must } from '../../kernel/assert.ts'
+import { formatDuration } from '../../kernel/units.ts'
 import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
-import { decisions } from '../controllers/reconciler.ts'
+import { decisions, type GroupDecided } from '../controllers/reconciler.ts'
 import { waitingReasons } from '../controllers/waiting.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { isFailure, isToEnd } from '../tasks/back-off.ts'
@@ -23,20 +26,28 @@ export interface Blocked {
 
 /** Tasks that have no place now, and what took the nodes away, of one job or of all. Planned on the state as it is. */
 export function blockedOf(db: ReadDb, job: string | null, now: number): Blocked[] {
-  return decisions(db, now).flatMap((it) =>
-    job !== null && it.job !== job
-      ? []
-      : waitingReasons(it.decision).map(({ indexes, ...rest }) => ({
-          job: it.job,
-          group: it.group,
-          tasks: indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
-          ...rest,
-        })),
+  return blockedIn(decisions(db, now, { only: job }))
+}
+
+function blockedIn(decided: readonly GroupDecided[]): Blocked[] {
+  return decided.flatMap((it) =>
+    waitingReasons(it.decision).map(({ indexes, ...rest }) => ({
+      job: it.job,
+      group: it.group,
+      tasks: indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
+      ...rest,
+    })),
   )
 }
 
+/** Of one job {@link blockedOf} and what else its groups wait for, from one plan. */
+export function standstillOf(db: ReadDb, job: string, now: number): { blocked: Blocked[]; waiting: string[] } {
+  const decided = decisions(db, now, { only: job })
+  return { blocked: blockedIn(decided), waiting: waitingOf(db, job, decided, now) }
+}
+
 /** Sentences about what a group waits for, beside room: its health, its back-off, its owner. */
-export function waitingOf(db: ReadDb, job: string, now: number): string[] {
+function waitingOf(db: ReadDb, job: string, decided: readonly GroupDecided[], now: number): string[] {
   const row = jobRow(db, job)
   if (!row) return []
   const lines: string[] = []
@@ -45,8 +56,7 @@ export function waitingOf(db: ReadDb, job: string, now: number): string[] {
   for (const op of opsView(db, { job }, now))
     if (op.waitsFor !== '')
       lines.push(`${op.task}: ${op.text}, op ${op.op}, waits for ${op.waitsFor}${op.code === null ? '' : ` (${op.code})`}`)
-  for (const { job: name, group, decision } of decisions(db, now)) {
-    if (name !== job) continue
+  for (const { group, decision } of decided) {
     lines.push(...decision.held.map((text) => `${job}/${group}: ${text}`))
     const live = liveTasks(db, job, group)
     const versions = new Set(
@@ -82,7 +92,7 @@ function missing(db: ReadDb, job: string, group: string): number {
 
 /** Why a task is where it is and as it is. */
 export function taskLines(task: TaskRow, now: number): string[] {
-  const ago = (at: number): string => `${Math.max(0, Math.round((now - at) / 1000))} s ago`
+  const ago = (at: number): string => `${formatDuration(Math.max(1, Math.round((now - at) / 1000)) * 1000)} ago`
   const lines = [`placed on ${task.node} ${ago(task.placed_at)}: ${task.why}`]
   if (task.want === 'stop') lines.push(`asked to stop${task.stop_at === null ? '' : ` ${ago(task.stop_at)}`}: ${task.stop_cause ?? ''}`)
   const reason = task.reason === '' ? '' : `: ${task.reason}`
@@ -92,6 +102,22 @@ export function taskLines(task: TaskRow, now: number): string[] {
   if (task.restarts > 0) lines.push(`restarted ${task.restarts} times by its agent`)
   return lines
 }
+
+/** What a task holds beside cpu and memory, and what keeps it to that. */
+export function holdingLines(db: ReadDb, task: TaskRow): string[] {
+  const lines: string[] = []
+  if (task.disk_bytes > 0) lines.push(`counted with ${formatSize(task.disk_bytes)} of disk, which nothing enforces`)
+  const gpu = taskGpu(task, nodeRow(db, task.node))
+  if (gpu !== null)
+    lines.push(
+      gpu.shareMilli === 1000
+        ? `holds GPU ${gpuText(gpu)} of ${task.node}`
+        : `holds ${gpu.shareMilli / 10} % of GPU ${gpuText(gpu)} of ${task.node}: a share divides memory and time by agreement only, the program has to keep to MUSTER_GPU_SHARE`,
+    )
+  return lines
+}
+
+const gpuText = ({ indexes, models }: TaskGpu): string => indexes.map((device, i) => `${device} (${models[i] || 'gone'})`).join(', ')
 
 /** Whether one given node could take one more task of the group now, and if not, what forbids it. */
 export function nodeLine(db: ReadDb, job: string, group: string, version: number, name: string): string {

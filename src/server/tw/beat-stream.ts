@@ -1,0 +1,63 @@
+import type { Readable } from 'node:stream'
+import { BeatReader, type AgentLife } from '../../core/contracts/beats.ts'
+import { isRefusal, refuse } from '../../core/kernel/errors.ts'
+import type { Beat } from './beat.ts'
+
+/** Lives one connection may name: those of a relay's nodes, each started anew now and then. */
+const LIVES_MAX = 65_536
+
+type Life = AgentLife & { beat: Beat }
+
+export interface BeatTaker {
+  beatOf: (node: string) => Beat
+  /** Throws NOT_PERMITTED or TW_NODE_CLAIMED: whoever is at the other end does not speak for this node. */
+  assertMay: (node: string) => void
+  /** what this node's beat stands for is not known here */
+  onNews: (node: string) => void
+}
+
+/** Takes the beats of one connection in, until it ends. Gives why it had to be ended, or null. */
+export function takeBeats(from: Readable, { beatOf, assertMay, onNews }: BeatTaker): Promise<string | null> {
+  const lives: Life[] = []
+  const reader = new BeatReader(
+    (life) => {
+      if (lives.length === LIVES_MAX) throw refuse('USAGE', `more than ${LIVES_MAX} lives on one connection`)
+      assertMay(life.node)
+      lives.push({ ...life, beat: beatOf(life.node) })
+    },
+    ({ life: number, seq, hash }) => {
+      const life = lives[number]
+      if (life === undefined) throw refuse('USAGE', `a beat of life ${number}, which was not told`)
+      if (isHeard(life, seq) && life.beat.concluded !== hash) onNews(life.node)
+    },
+  )
+  return new Promise((resolve, reject) => {
+    const end = (why: string | null): void => {
+      from.off('data', read)
+      resolve(why)
+    }
+    // Events and no loop over the stream: it would cost as much again for each piece.
+    const read = (piece: Uint8Array): void => {
+      try {
+        if (!reader.read(piece)) end('what came are no frames of beats')
+      } catch (error) {
+        if (isRefusal(error)) end(error.message)
+        else reject(error)
+      }
+    }
+    from.on('data', read)
+    // Most end by a connection that breaks.
+    from.once('error', () => end(null))
+    from.once('close', () => end(null))
+  })
+}
+
+/** Not while another agent is that node: one of many whose beats come together must not silence the others. */
+function isHeard({ node, bootId, instance, beat }: Life, seq: number): boolean {
+  try {
+    return beat.note(node, { bootId, instance, seq })
+  } catch (error) {
+    if (isRefusal(error)) return false
+    throw error
+  }
+}
