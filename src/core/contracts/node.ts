@@ -66,6 +66,8 @@ export interface DesiredTask {
   pulls?: true
   /** how it is let in: its own token, and where */
   access?: { token: string; api: string }
+  /** the agent stops it by itself when no server has heard it for so long */
+  stopAfterMs?: number
   /** run, or stop (out of service everywhere already: send the signal now) */
   want: 'run' | 'stop'
 }

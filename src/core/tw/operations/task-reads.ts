@@ -136,7 +136,7 @@ export const explain = defineQuery({
       isFine: blocked.length === 0 && (named ? named.state === 'running' : !missing && status.state === 'running'),
       blocked: named && named.is_terminal === 0 ? [] : blocked,
       lines,
-      tasks: rows.map((row) => ({ task: taskName(row), lines: taskLines(row, ctx.now), events: named ? taskEvents(db, row) : [] })),
+      tasks: rows.map((row) => ({ task: taskName(row), lines: taskLines(db, row, ctx.now), events: named ? taskEvents(db, row) : [] })),
       nowMs: ctx.now,
     }
   },

@@ -1,7 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import type { TaskRow } from '../rows.ts'
 import { idsIn, type NodeLoad } from './load.ts'
-import { FIRST_FINAL, TASK_COLUMNS, TASK_JOINS } from './tables.ts'
+import { COMPLETE, FIRST_FINAL, TASK_COLUMNS, TASK_JOINS } from './tables.ts'
 
 /** Readers of task rows. Who needs the tasks of a node asks here; rows of a group or by id may be read by SQL too. */
 
@@ -24,7 +24,7 @@ export function endedTasks(db: ReadDb, job: string, group: string, sinceMs: numb
 
 /** Tasks of a group that ran to completion, whenever that was, oldest placement first. */
 export function completedTasks(db: ReadDb, job: string, group: string): TaskRow[] {
-  return db.all<TaskRow>(`${FINAL} AND p.state = 5 ORDER BY p.id`, job, group)
+  return db.all<TaskRow>(`${FINAL} AND p.state = ${COMPLETE} ORDER BY p.id`, job, group)
 }
 
 /** Tasks the agent of a node has to know of, by id: all but those whose process is reported gone. */
