@@ -16,6 +16,7 @@ import { canUseNamespaces } from './exec/isolation.ts'
 import { FaultEngine } from './faults/engine.ts'
 import { Journal } from './journal.ts'
 import { chooseInstallation, confirmInstallation, ownFolder, ownVersion } from './installation.ts'
+import { Contact } from './contact.ts'
 import { ConditionWatch } from './conditions.ts'
 import { agentFiles, joinedServers, renewIfDue } from './join.ts'
 import { ServerLink } from './link.ts'
@@ -31,6 +32,7 @@ import type { TaskHost } from './task.ts'
 import { UsageWatch } from './usage.ts'
 
 const LOGS_EVERY_MS = 250
+const FENCE_EVERY_MS = 250
 const USAGE_EVERY_MS = 1000
 const ANSWER_MS = 50
 const CONDITIONS_EVERY_MS = 5000
@@ -93,6 +95,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     changed,
   }
   const supervisor = new Supervisor(host)
+  const contact = new Contact(join(paths.root, 'contact.json'), bootId())
   const instance = identify(process.pid)?.startTime ?? 0
   let seq = 0
   let position = 0
@@ -170,6 +173,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     log,
     receive,
     report: () => ({ ...report(), looks: looks.splice(0) }),
+    answered: (sentAtMs) => guard('noting that a server heard us', () => contact.heard(sentAtMs)),
   })
   const faults = new FaultEngine({
     root: paths.faults,
@@ -219,6 +223,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     }
     guard('collecting old folders', () => supervisor.collect(now))
   }, LOGS_EVERY_MS)
+  const fence = setInterval(() => guard('ending tasks that are cut off', () => supervisor.endCutOff(contact.silentMs)), FENCE_EVERY_MS)
   const usage = new UsageWatch()
   const measuring = setInterval(() => guard('measuring', () => usage.sample(supervisor.tasks())), USAGE_EVERY_MS)
   const looking = setInterval(() => guard('looking at the machine', () => conditions.look() && changed()), CONDITIONS_EVERY_MS)
@@ -237,6 +242,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     failed: (error) => log.error('agent failed', { error: error instanceof Error ? error.stack : String(error) }),
     detach: () => {
       clearInterval(logs)
+      clearInterval(fence)
       clearInterval(measuring)
       clearInterval(renewing)
       clearInterval(looking)

@@ -2,6 +2,7 @@ import type { ClientRequest } from 'node:http'
 import type { FromServer, NodeReport } from '../core/contracts/node.ts'
 import type { Logger } from '../platform/logger.ts'
 import { textOf } from '../platform/streams.ts'
+import { monotonicMs } from './contact.ts'
 import type { ServerWay } from './server-way.ts'
 
 const BACK_OFF_MIN_MS = 100
@@ -23,6 +24,7 @@ export class ServerLink {
   readonly #log: Logger
   readonly #receive: (message: FromServer) => void
   readonly #report: () => NodeReport
+  readonly #answered: (sentAtMs: number) => void
   #stream: ClientRequest | null = null
   #backOffMs = BACK_OFF_MIN_MS
   #reconnect: NodeJS.Timeout | undefined
@@ -44,6 +46,8 @@ export class ServerLink {
     log: Logger
     receive: (message: FromServer) => void
     report: () => NodeReport
+    /** a server has taken a report that went out then, by the clock of `monotonicMs` */
+    answered: (sentAtMs: number) => void
   }) {
     this.#way = options.way
     this.#node = options.node
@@ -51,6 +55,7 @@ export class ServerLink {
     this.#log = options.log
     this.#receive = options.receive
     this.#report = options.report
+    this.#answered = options.answered
   }
 
   start(): void {
@@ -138,11 +143,15 @@ export class ServerLink {
     if (this.#isPosting) return
     this.#isDirty = false
     this.#isPosting = true
+    const sentAtMs = monotonicMs()
     const body = JSON.stringify(this.#report())
     const done = (ok: boolean): void => {
       if (!this.#isPosting) return
       this.#isPosting = false
-      if (ok) this.lastAnswerAt = Date.now()
+      if (ok) {
+        this.lastAnswerAt = Date.now()
+        this.#answered(sentAtMs)
+      }
       // What changed meanwhile goes out now; what failed goes with the next beat.
       if (ok && this.#isDirty) this.reportSoon()
     }

@@ -141,6 +141,7 @@ describe('the link to the server', () => {
       life: { bootId: 'b', instance: 1 },
       log: createLogger(null),
       receive: (message) => message.kind === 'orders' && positions.push(message.position),
+      answered: () => {},
       report: () => ({ identity, instance: 1, seq: (seq += 1), position: 0, meshPosition: 0, gateway: null, tasks: [], faults: [] }),
     })
     link.start()

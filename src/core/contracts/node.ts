@@ -85,7 +85,7 @@ export interface TaskReport {
   pid: number | null
   /** port name → number on the node's address */
   ports: Record<string, number>
-  /** `exit N`, `signal S`, `oom`, `unhealthy`, `stop-timeout`, `artifact`, `port-taken`, `unknown`; '' while running */
+  /** `exit N`, `signal S`, `oom`, `unhealthy`, `stop-timeout`, `artifact`, `port-taken`, `cut-off`, `unknown`; '' while running */
   reason: string
   restarts: number
   startedAt: number | null
