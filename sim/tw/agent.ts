@@ -329,6 +329,12 @@ export class SimAgent {
 
   /** Leaves out, says ended, says healthy, or speaks of another's. */
   #lie(task: TaskReport): TaskReport[] {
+    const said = this.#wrong(task)
+    for (const { id } of [task, ...said]) this.#machine.liedAbout.add(id)
+    return said
+  }
+
+  #wrong(task: TaskReport): TaskReport[] {
     switch (this.#prng.below(8)) {
       case 0:
         return []

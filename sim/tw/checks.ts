@@ -193,11 +193,11 @@ export class Checks {
   #drained({ body, position }: Entry<Bodies['tw.DrainFinished']>, db: ReadDb): void {
     if (!body.isComplete) return
     const machine = this.#world.machines.find(({ name }) => name === body.node)
-    if (machine === undefined || machine.isLying) return
+    if (machine === undefined) return
     const drain = db.get<{ ignores_system: number }>('SELECT ignores_system FROM tw_drain WHERE node = ?', body.node)
     const stays = (name: string): boolean =>
       drain?.ignores_system === 1 && (jobRow(db, name.split('/')[0] ?? '')?.kind.startsWith('sys') ?? false)
-    const left = [...machine.processes.values()].find(({ name }) => !stays(name))
+    const left = [...machine.processes.values()].find(({ name, task }) => !stays(name) && !machine.liedAbout.has(task))
     if (left !== undefined) throw new Violation(`drain: ${body.node} is drained at ${position} and still runs ${left.name} #${left.task}`)
   }
 }

@@ -60,6 +60,8 @@ export class Machine {
   isGone = false
   /** its agent says what is not so */
   isLying = false
+  /** ids of the tasks it spoke of meanwhile, or was silent about: what the state holds of them may be wrong for ever */
+  readonly liedAbout = new Set<number>()
   /** its processes do not even die of SIGKILL, for a while */
   isStuck = false
   #boots = 0

@@ -3,12 +3,13 @@ import type { Server } from 'node:http'
 import { arch, release } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FromServer, NodeLook, NodeOrders, NodeReport } from '../core/contracts/node.ts'
+import type { NodeLook, NodeOrders, NodeReport } from '../core/contracts/node.ts'
 import { FOLDER_ATTRIBUTE, VERSION_ATTRIBUTE } from '../core/tw/queries.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { createLogger } from '../platform/logger.ts'
 import { statePaths } from '../platform/paths.ts'
 import { ArtifactStore } from './artifacts.ts'
+import { hashOfReport } from './beat-writer.ts'
 import { claimNode } from './claim.ts'
 import { serveControl } from './control.ts'
 import { cgroupParent, findCgroups } from './exec/cgroups.ts'
@@ -19,7 +20,7 @@ import { chooseInstallation, confirmInstallation, ownFolder, ownVersion } from '
 import { Contact } from './contact.ts'
 import { ConditionWatch } from './conditions.ts'
 import { agentFiles, joinedServers, renewIfDue } from './join.ts'
-import { ServerLink } from './link.ts'
+import { ServerLink, type Told } from './link.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { MeshLink } from './mesh-link.ts'
 import type { AgentOptions } from './options.ts'
@@ -119,25 +120,27 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       ...options.attributes,
     },
   }
-  const report = (): NodeReport => ({
-    identity,
-    instance,
-    seq: (seq += 1),
-    position,
-    meshPosition: mesh.position,
-    gateway: mesh.gateway,
-    tasks: supervisor.reports(),
-    faults: faults.reports(),
-    reach: reach.address,
-    conditions: conditions.found,
-  })
+  const report = (): NodeReport => {
+    const said = {
+      identity,
+      instance,
+      position,
+      meshPosition: mesh.position,
+      gateway: mesh.gateway,
+      tasks: supervisor.reports(),
+      faults: faults.reports(),
+      reach: reach.address,
+      conditions: conditions.found,
+    }
+    return { ...said, seq: (seq += 1), hash: hashOfReport(said) }
+  }
   const conditions = new ConditionWatch(paths.root)
   guard('looking at the machine', () => void conditions.look())
   const reach = await openReach(options.node, options.address)
   /** what peers were found to be, and the server was not told yet */
   const looks: NonNullable<NodeReport['looks']> = []
   let isStopping = false
-  const receive = (message: FromServer): void => {
+  const receive = (message: Told): void => {
     if (isStopping) return
     if (message.kind === 'ping') {
       conditions.hearTime(message.at)
@@ -173,7 +176,12 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     log,
     receive,
     report: () => ({ ...report(), looks: looks.splice(0) }),
+    isFenced: () => supervisor.isFenced,
     answered: (sentAtMs) => guard('noting that a server heard us', () => contact.heard(sentAtMs)),
+    beat: () => {
+      const { seq: number, hash = 0 } = report()
+      return { seq: number, hash }
+    },
   })
   const faults = new FaultEngine({
     root: paths.faults,

@@ -1,7 +1,8 @@
 import type { ClientRequest } from 'node:http'
-import type { FromServer, NodeReport } from '../core/contracts/node.ts'
+import type { FromServer, NodeAsk, NodeReport } from '../core/contracts/node.ts'
 import type { Logger } from '../platform/logger.ts'
 import { textOf } from '../platform/streams.ts'
+import { BeatWriter } from './beat-writer.ts'
 import { monotonicMs } from './contact.ts'
 import type { ServerWay } from './server-way.ts'
 
@@ -13,8 +14,11 @@ const LINE_BYTES_MAX = 64 * 1024 * 1024
 const REPORT_EVERY_MS = 1000
 const DEBOUNCE_MS = 20
 
+/** What the server says beside asking for a report. */
+export type Told = Exclude<FromServer, NodeAsk>
+
 /**
- * The agent's connection to the server: a stream of orders in, reports out. Reconnects for ever. Messages may be lost or
+ * The agent's connection to the server: a stream of orders in, reports out, and beats while there is nothing new. Reconnects for ever. Messages may be lost or
  * doubled on both sides without harm, since each one is whole.
  */
 export class ServerLink {
@@ -22,9 +26,14 @@ export class ServerLink {
   readonly #node: string
   readonly #life: { bootId: string; instance: number }
   readonly #log: Logger
-  readonly #receive: (message: FromServer) => void
+  readonly #receive: (message: Told) => void
   readonly #report: () => NodeReport
   readonly #answered: (sentAtMs: number) => void
+  readonly #isFenced: () => boolean
+  readonly #beatNow: () => { seq: number; hash: number }
+  readonly #beats: BeatWriter
+  /** hash of the last report that the server took */
+  #toldHash: number | null = null
   #stream: ClientRequest | null = null
   #backOffMs = BACK_OFF_MIN_MS
   #reconnect: NodeJS.Timeout | undefined
@@ -44,10 +53,14 @@ export class ServerLink {
     /** which life of the agent this is */
     life: { bootId: string; instance: number }
     log: Logger
-    receive: (message: FromServer) => void
+    receive: (message: Told) => void
     report: () => NodeReport
     /** a server has taken a report that went out then, by the clock of `monotonicMs` */
     answered: (sentAtMs: number) => void
+    /** whether something depends on these answers: a beat has none */
+    isFenced: () => boolean
+    /** what stands for a report while it would say what the last one said */
+    beat: () => { seq: number; hash: number }
   }) {
     this.#way = options.way
     this.#node = options.node
@@ -56,11 +69,14 @@ export class ServerLink {
     this.#receive = options.receive
     this.#report = options.report
     this.#answered = options.answered
+    this.#isFenced = options.isFenced
+    this.#beatNow = options.beat
+    this.#beats = new BeatWriter(options.way, { node: options.node, ...options.life })
   }
 
   start(): void {
     this.#connect()
-    this.#beat = setInterval(() => this.#post(), REPORT_EVERY_MS)
+    this.#beat = setInterval(() => this.#tick(), REPORT_EVERY_MS)
     this.#post()
   }
 
@@ -79,6 +95,7 @@ export class ServerLink {
     clearTimeout(this.#soon)
     clearInterval(this.#beat)
     this.#stream?.destroy()
+    this.#beats.close()
     this.#way.close()
   }
 
@@ -89,6 +106,7 @@ export class ServerLink {
       if (isOver) return
       isOver = true
       stream.destroy()
+      this.#beats.close()
       this.#way.failed()
       if (this.isConnected || why !== this.#trouble) this.#log.warn(this.isConnected ? 'server lost' : 'no server', { why })
       this.#trouble = why
@@ -107,6 +125,7 @@ export class ServerLink {
       this.isConnected = true
       this.#trouble = ''
       this.#log.info('server connected')
+      this.#beats.open()
       let rest = ''
       response.setEncoding('utf8')
       response.on('data', (text: string) => {
@@ -134,7 +153,19 @@ export class ServerLink {
       return
     }
     this.#backOffMs = BACK_OFF_MIN_MS
+    this.lastAnswerAt = Date.now()
+    if (message.kind === 'report') return this.#post()
     this.#receive(message)
+  }
+
+  /** A beat where the server takes them and knows all there is to say; else the whole report. */
+  #tick(): void {
+    if (this.#isPosting || this.#isStopped) return
+    if (this.isConnected) this.#beats.open()
+    if (!this.#beats.isOpen || this.#isFenced()) return this.#post()
+    const beat = this.#beatNow()
+    if (beat.hash === this.#toldHash) this.#beats.write(beat)
+    else this.#post()
   }
 
   #post(): void {
@@ -144,7 +175,8 @@ export class ServerLink {
     this.#isDirty = false
     this.#isPosting = true
     const sentAtMs = monotonicMs()
-    const body = JSON.stringify(this.#report())
+    const report = this.#report()
+    const body = JSON.stringify(report)
     const done = (ok: boolean): void => {
       if (!this.#isPosting) return
       this.#isPosting = false
@@ -152,6 +184,7 @@ export class ServerLink {
         this.lastAnswerAt = Date.now()
         this.#answered(sentAtMs)
       }
+      this.#toldHash = ok ? (report.hash ?? null) : null
       // What changed meanwhile goes out now; what failed goes with the next beat.
       if (ok && this.#isDirty) this.reportSoon()
     }
@@ -163,7 +196,7 @@ export class ServerLink {
       },
       (response) => {
         response.resume()
-        response.once('close', () => done((response.statusCode ?? 500) < 300))
+        response.once('end', () => done((response.statusCode ?? 500) < 300))
       },
     )
     outgoing.setTimeout(5000, () => outgoing.destroy())

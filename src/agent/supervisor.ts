@@ -57,6 +57,11 @@ export class Supervisor {
     this.#host.artifacts.collect()
   }
 
+  /** Some task may not run for long without a server. */
+  get isFenced(): boolean {
+    return this.tasks().some((task) => task.desired.stopAfterMs !== undefined && !task.isFinal)
+  }
+
   /** Ends the tasks that may not run while no server has heard this node for so long. */
   endCutOff(silentMs: number): void {
     for (const task of this.#tasks.values()) {

@@ -4,6 +4,7 @@ import { createServer, request, type Server, type ServerResponse } from 'node:ht
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { BeatReader } from '../../src/core/contracts/beats.ts'
 import type { ContainerSpec, DesiredTask, FromServer, NodeReport, TaskReport } from '../../src/core/contracts/node.ts'
 import type { FaultOrder } from '../../src/core/contracts/fault.ts'
 import { cleanupNode } from '../../src/agent/cleanup.ts'
@@ -20,6 +21,10 @@ export class FakeServer {
   missing = 404
   report: NodeReport | null = null
   reports = 0
+  /** of each beat, the hash it stood for */
+  beats: number[] = []
+  /** whether it knows beats, as servers of today do */
+  takesBeats = false
   tasks: DesiredTask[] = []
   faults: FaultOrder[] = []
   go: { run: string; validMs: number }[] = []
@@ -41,6 +46,15 @@ export class FakeServer {
         this.#streams.add(response)
         response.once('close', () => this.#streams.delete(response))
         return this.#send([response])
+      }
+      if (url.pathname === '/v1/agent/beats') {
+        response.writeHead(this.takesBeats ? 200 : 404).flushHeaders()
+        if (!this.takesBeats) return void response.end()
+        const reader = new BeatReader(
+          () => {},
+          ({ hash }) => void this.beats.push(hash),
+        )
+        return void incoming.on('data', (piece: Uint8Array) => reader.read(piece)).on('error', () => {})
       }
       const artifact = /^\/v1\/artifacts\/sha256\/([0-9a-f]{64})$/.exec(url.pathname)
       if (artifact) {
@@ -83,6 +97,10 @@ export class FakeServer {
       faults: this.faults,
     }
     for (const stream of to) stream.write(`${JSON.stringify(orders)}\n`)
+  }
+
+  askReport(): void {
+    this.#write({ kind: 'report' })
   }
 
   #write(message: FromServer): void {

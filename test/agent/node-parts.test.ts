@@ -134,7 +134,7 @@ describe('the link to the server', () => {
       memoryBytes: 0,
       attributes: {},
     }
-    let seq = 0
+    let [seq, hash] = [0, 1]
     const link = new ServerLink({
       way: localWay(server.socket),
       node: 'n1',
@@ -142,7 +142,9 @@ describe('the link to the server', () => {
       log: createLogger(null),
       receive: (message) => message.kind === 'orders' && positions.push(message.position),
       answered: () => {},
-      report: () => ({ identity, instance: 1, seq: (seq += 1), position: 0, meshPosition: 0, gateway: null, tasks: [], faults: [] }),
+      isFenced: () => false,
+      report: () => ({ identity, instance: 1, seq: (seq += 1), position: 0, meshPosition: 0, gateway: null, tasks: [], faults: [], hash }),
+      beat: () => ({ seq: (seq += 1), hash }),
     })
     link.start()
     await server.start()
@@ -160,6 +162,22 @@ describe('the link to the server', () => {
     await eventually('the loss is noticed', 20_000, () => !link.isConnected)
     await server.start()
     await eventually('orders again', 20_000, () => link.isConnected && positions.length === 2)
+    // A server that knows no beats is told everything each second.
+    const reports = server.reports
+    await eventually('reports go on', 20_000, () => server.reports >= reports + 2)
+
+    server.stop()
+    server.takesBeats = true
+    await eventually('the loss is noticed', 20_000, () => !link.isConnected)
+    await server.start()
+    await eventually('beats', 20_000, () => server.beats.length >= 2)
+    const before = server.reports
+    hash = 2
+    await eventually('what is new is reported', 20_000, () => server.report?.hash === 2)
+    await eventually('beats of the new', 20_000, () => server.beats.at(-1) === 2)
+    expect(server.reports).toBe(before + 1)
+    server.askReport()
+    await eventually('what is asked for is told', 20_000, () => server.reports === before + 2)
     link.stop()
     server.stop()
   })

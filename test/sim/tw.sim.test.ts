@@ -23,6 +23,21 @@ test('the same seed gives the same run, read along or not, and another seed anot
   expect(first.traceHash).not.toBe(run(6).traceHash)
 })
 
+/** Seeds that once found something, and what it was. */
+const MENDED: Record<string, number> = {
+  'the leader went while another of its group was under way, when its application answered again': 38,
+  'who was placed behind others of its group lost the deadline of theirs': 209,
+  'an agent that had lied was held to have ended what it spoke of': 273,
+}
+
+describe('what was mended stays so', () => {
+  for (const [what, seed] of Object.entries(MENDED)) {
+    test(what, () => {
+      expect(run(seed).violation).toBe(null)
+    })
+  }
+})
+
 /** A seed that notices, found by `npm run sim -- tw --mutant NAME`, and the check it was noticed by. */
 const FOUND: Record<string, { seed: number; by: string }> = {
   'old-stopped-before-new': { seed: 3, by: 'budget' },

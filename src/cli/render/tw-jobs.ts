@@ -4,7 +4,7 @@ import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
 import { count } from './text.ts'
-import { cpuText } from './tw-words.ts'
+import { cpuText, tasksText } from './tw-words.ts'
 
 /** `8/8`, and how it stands. */
 function healthMark(view: View, status: JobStatus): string {
@@ -12,6 +12,7 @@ function healthMark(view: View, status: JobStatus): string {
   const wanted = arms.reduce((sum, arm) => sum + arm.wanted, 0)
   const healthy = arms.reduce((sum, arm) => sum + Math.min(arm.healthy, arm.wanted), 0)
   if (status.state === 'stopped') return mark(view, 'off', 'stopped')
+  if (wanted === 0) return mark(view, 'off', 'no task wanted')
   return mark(view, healthy >= wanted ? 'ok' : healthy === 0 ? 'bad' : 'warn', `${healthy}/${wanted} healthy`)
 }
 
@@ -68,7 +69,7 @@ export function renderJob(view: View, data: JobShown): string {
     ['owner', status.owner],
   ])
   const parts = [head, '', data.recurring === null ? renderArms(view, status) : renderRecurring(view, data.recurring)]
-  const remarks = [...data.blocked.map((it) => mark(view, 'warn', `${it.tasks.join(', ')}: ${it.why} (${it.code})`)), ...data.waiting]
+  const remarks = [...data.blocked.map((it) => mark(view, 'warn', `${tasksText(it.tasks)}: ${it.why} (${it.code})`)), ...data.waiting]
   if (remarks.length > 0) parts.push('', ...remarks)
   return parts.join('\n')
 }
@@ -76,6 +77,11 @@ export function renderJob(view: View, data: JobShown): string {
 /** Minute of a due time, in UTC: `2026-11-29 03:00Z`. */
 export function dueText(atMs: number): string {
   return `${new Date(atMs).toISOString().replace('T', ' ').slice(0, 16)}Z`
+}
+
+/** `next runs: 2026-11-29 03:00Z, …`. */
+export function nextText(nextMs: readonly number[]): string {
+  return `next runs: ${nextMs.map(dueText).join(', ')}`
 }
 
 /** The clock of a job and its latest runs. */
@@ -171,6 +177,7 @@ export interface JobPlan {
     waits: readonly string[]
     preempts: readonly { task: string; node: string; for: string }[]
   }[]
+  nextMs: readonly number[]
   free: { cpuMilli: number; memoryBytes: number; gpuMilli: number }
 }
 
@@ -186,6 +193,7 @@ export function renderJobPlan(view: View, plan: JobPlan): string {
     for (const wait of group.waits) lines.push(`  ${wait}`)
     for (const it of group.preempts) lines.push(`  ${mark(view, 'warn', `${it.task} on ${it.node} is asked to make room for ${it.for}`)}`)
   }
+  if (plan.nextMs.length > 0) lines.push('', nextText(plan.nextMs))
   const gpus = plan.free.gpuMilli > 0 ? `, ${plan.free.gpuMilli / 1000} GPU` : ''
   lines.push('', `free after: ${cpuText(plan.free.cpuMilli)} cpu, ${formatSize(plan.free.memoryBytes)} memory${gpus}`)
   return lines.join('\n')

@@ -4,7 +4,7 @@ import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
 import { count } from './text.ts'
-import { ago, cpuText, portsText, taskState } from './tw-words.ts'
+import { ago, cpuText, portsText, tasksText, taskState } from './tw-words.ts'
 
 /** Tasks without a place, of one group. */
 export interface Blocked {
@@ -122,7 +122,7 @@ export function renderExplain(view: View, data: Explained): string {
   const parts: string[] = []
   for (const it of data.blocked)
     parts.push(
-      `${mark(view, 'bad', `${it.tasks.join(', ')} ${it.tasks.length === 1 ? 'has' : 'have'} no place`)} (${it.code})`,
+      `${mark(view, 'bad', `${tasksText(it.tasks)} ${it.tasks.length === 1 ? 'has' : 'have'} no place`)} (${it.code})`,
       `  ${it.why}`,
     )
   parts.push(...data.lines)

@@ -32,6 +32,11 @@ export function portsText(ports: Record<string, number>): string {
   )
 }
 
+/** Names of tasks in a sentence; of many the first and how many more. */
+export function tasksText(tasks: readonly string[]): string {
+  return tasks.length <= 3 ? tasks.join(', ') : `${tasks[0] ?? ''} and ${tasks.length - 1} more`
+}
+
 export function cpuText(milli: number): string {
   return milli % 1000 === 0 ? String(milli / 1000) : `${milli}m`
 }

@@ -4,7 +4,8 @@ import type { MeshSnapshot } from './mesh.ts'
 /**
  * What server and agent say to each other. The agent keeps one NDJSON stream open (`GET /v1/agent/stream?node=…&boot=…&instance=…`),
  * on which the server sends whole desired states, and posts reports (`POST /v1/agent/report`), which are also its
- * heartbeat. Level-triggered both ways: any message may be lost or doubled.
+ * heartbeat. While a report would say nothing new, a beat with its hash stands for it (`beats.ts`), and the server asks for the report when it
+ * knows another. Level-triggered both ways: any message may be lost or doubled.
  */
 
 export interface Probe {
@@ -124,7 +125,12 @@ export interface NodeLook {
   address: string
 }
 
-export type FromServer = NodeOrders | NodePing | NodeDial | NodeLook
+/** Send your whole report: the server does not know what your beat stands for, or wants to know what tasks use. */
+export interface NodeAsk {
+  kind: 'report'
+}
+
+export type FromServer = NodeOrders | NodePing | NodeDial | NodeLook | NodeAsk
 
 export interface NodeIdentity {
   node: string
@@ -140,13 +146,15 @@ export interface NodeIdentity {
   attributes: Record<string, string>
 }
 
-/** From agent to server: heartbeat and whole state; at once on a change, else every second. */
+/** From agent to server: heartbeat and whole state; at once on a change, and each second where no beats are taken. */
 export interface NodeReport {
   identity: NodeIdentity
   /** which life of the agent speaks: ticks between the machine's boot and its start, so a later one is higher */
   instance: number
-  /** counts this life's reports from 1: an older or doubled one says nothing new */
+  /** counts this life's reports and beats from 1: an older or doubled one says nothing new */
   seq: number
+  /** of all that may be news in it, so without `seq`, looks and what tasks use; below 2^48. Absent: this agent sends no beats */
+  hash?: number
   /** position of the orders this node's agent acts on */
   position: number
   /** position of the mesh snapshot its proxy has applied; 0: no proxy */

@@ -48,7 +48,7 @@ export interface AgentPort {
 }
 
 /** What an agent may ask: `METHOD path`. */
-const ALLOWED = [/^GET \/v1\/agent\/stream$/, /^POST \/v1\/agent\/report$/, /^GET \/v1\/artifacts\/sha256\/[0-9a-f]{64}$/]
+const ALLOWED = [/^GET \/v1\/agent\/stream$/, /^POST \/v1\/agent\/(report|beats)$/, /^GET \/v1\/artifacts\/sha256\/[0-9a-f]{64}$/]
 const JOIN = 'POST /v1/agent/join'
 const RENEW = 'POST /v1/agent/certificate'
 const DIAL = '/v1/agent/dial'

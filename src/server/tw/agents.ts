@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { ServerResponse } from 'node:http'
+import { BEATS_TYPE } from '../../core/contracts/beats.ts'
 import type { Entry } from '../../core/contracts/entry.ts'
 import type { FaultOrder } from '../../core/contracts/fault.ts'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
@@ -22,6 +23,7 @@ import type { ServerHost } from '../host.ts'
 import type { TaskTokens } from './task-tokens.ts'
 import { VIA_HEADER } from '../following/pass-on.ts'
 import { Beat } from './beat.ts'
+import { takeBeats } from './beat-stream.ts'
 import { createPeerLooks } from './peer-looks.ts'
 import { createTaskTelemetry } from '../scuba/task-telemetry.ts'
 
@@ -63,6 +65,8 @@ interface Link {
   ackedMeshPosition: number
   ackedPosition: number
   isReporting: boolean
+  /** its stream came with a certificate */
+  isRemote: boolean
   latest: NodeReport | null
   /** identity and conditions the state knows, as JSON */
   joined: string
@@ -72,9 +76,14 @@ interface Link {
 /** How long a stop signal waits for proxies that do not answer. */
 const STOP_WAIT_MS = 2000
 const PING_MS = 1000
+/** After these a node has another key, or none. */
+const KEY_CHANGES: ReadonlySet<string> = new Set(['tw.NodeAdmitted', 'tw.NodeRetired'])
 
-/** Nodes whose last report is kept for what their tasks use. */
+/** Nodes whose last report is kept for what their tasks use; they are asked for a new one so often. */
 const USAGE_NODES_MAX = 2000
+const USAGE_MS = 5000
+/** Reports asked for in one second: a new leader knows nothing of any node. */
+const ASKED_MAX = 2000
 
 /** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
 export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () => void): AgentHub {
@@ -83,7 +92,11 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
   // Nobody was heard yet: their time begins now.
   const beats = new Map(host.db.all<{ name: string }>('SELECT name FROM tw_node').map(({ name }) => [name, new Beat()]))
   const gateways = new Map<string, string>()
-  const reported = new Map<string, NodeReport['tasks']>()
+  const reported = new Map<string, { tasks: NodeReport['tasks']; atMs: number }>()
+  /** connections beats come on, and who is at the other end */
+  const beating = new Map<ServerResponse, string>()
+  /** how many reports may still be asked for in this second */
+  let asksLeft = ASKED_MAX
   const servers = new Map<string, bigint>()
   const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
   /** nodes to be told anew; null: all */
@@ -105,6 +118,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
         ackedMeshPosition: 0,
         ackedPosition: 0,
         isReporting: false,
+        isRemote: false,
         latest: null,
         joined: '',
         conditions: '',
@@ -199,13 +213,31 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
 
   const follow = (entries: readonly Entry[]): void => {
     for (const entry of entries) {
-      if (touched === null) break
+      const isTw = entry.type.startsWith('tw.')
       // What faults a node is to have is chaos' to say.
-      const nodes = entry.type.startsWith('tw.') ? nodesTouched(host.db, entry) : entry.type.startsWith('chaos.') ? null : []
+      const nodes = isTw ? nodesTouched(host.db, entry) : entry.type.startsWith('chaos.') ? null : []
       if (nodes === null) touched = null
-      else for (const node of nodes) touched.add(node)
+      for (const node of nodes ?? []) touched?.add(node)
+      // What was no news to the state before may be news to it now.
+      if (isTw) for (const beat of nodes === null ? beats.values() : nodes.flatMap((node) => beats.get(node) ?? [])) beat.concluded = null
+      if (KEY_CHANGES.has(entry.type)) hangUp((entry.body as { node: string }).node)
     }
     pushSoon()
+  }
+
+  /** Whoever spoke for this node with a certificate has to show anew that it may. */
+  const hangUp = (node: string): void => {
+    const actor = `agent:${node}`
+    for (const [connection, speaker] of beating) if (speaker === actor) connection.destroy()
+    if (links.get(node)?.isRemote === true) links.get(node)?.stream?.destroy()
+  }
+
+  /** Asks an agent for its whole report, unless one is being worked on or enough were asked. */
+  const askReport = (node: string): void => {
+    const link = linkOf(node)
+    if (link.isReporting || link.stream === null || asksLeft <= 0) return
+    asksLeft -= 1
+    send(link, { kind: 'report' })
   }
 
   const report = async (body: NodeReport): Promise<void> => {
@@ -219,7 +251,8 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
     link.ackedPosition = body.position
     link.latest = body
     tellTasks(body)
-    if (reported.has(identity.node) || reported.size < USAGE_NODES_MAX) reported.set(identity.node, body.tasks)
+    if (reported.has(identity.node) || reported.size < USAGE_NODES_MAX)
+      reported.set(identity.node, { tasks: body.tasks, atMs: performance.now() })
     if (hasAcked) pushSoon()
     if (body.faults.length > 0) hooks.onFaults(identity.node, body.faults)
     // One report of a node at a time: the newest waiting one stands for those before it.
@@ -251,7 +284,16 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
       link.conditions = conditions
     }
     const changed = reportChanges(host.db, body)
-    if (changed.length > 0) await host.run(tasksReport, { node, bootId, instance: body.instance, seq: body.seq, tasks: changed }, actor)
+    // If the state changes from here on, also by this very report, it is looked at once more.
+    const beat = beatOf(node)
+    beat.concluded = body.hash ?? null
+    if (changed.length === 0) return
+    try {
+      await host.run(tasksReport, { node, bootId, instance: body.instance, seq: body.seq, tasks: changed }, actor)
+    } catch (error) {
+      beat.concluded = null
+      throw error
+    }
   }
 
   const send = (link: Link, message: FromServer): void => {
@@ -260,7 +302,11 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
 
   const ping = (): void => {
     const message: NodePing = { kind: 'ping', at: host.now(), go: hooks.go() }
-    for (const link of links.values()) send(link, message)
+    const line = `${JSON.stringify(message)}\n`
+    for (const link of links.values()) link.stream?.write(line)
+    asksLeft = ASKED_MAX
+    const old = performance.now() - USAGE_MS
+    for (const [node, { tasks, atMs }] of reported) if (atMs < old && tasks.length > 0) askReport(node)
     peers.round()
   }
 
@@ -276,7 +322,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
     beats,
     looks: peers.looks,
     gateways,
-    usage: (node, task) => reported.get(node)?.find(({ id }) => id === task),
+    usage: (node, task) => reported.get(node)?.tasks.find(({ id }) => id === task),
     servers,
     isRemote: (node) => nodeKeyRow(host.db, node) !== undefined,
     dial: (node, ticket) => {
@@ -291,13 +337,15 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
       app.get<{ Querystring: { node?: string; boot?: string; instance?: string } }>('/v1/agent/stream', (request, reply) => {
         const { node, boot = '', instance } = request.query
         if (!node) throw refuse('USAGE', 'which node?')
-        assertSpeaker(callerOf(request).actor, node)
+        const { actor } = callerOf(request)
+        assertSpeaker(actor, node)
         const beat = beatOf(node)
         beat.connect(node, { bootId: boot, instance: Number(instance ?? 0) })
         reply.hijack()
         const link = linkOf(node)
         link.stream?.destroy()
         link.stream = reply.raw
+        link.isRemote = actor === `agent:${node}`
         link.sentOrders = ''
         reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson' })
         reply.raw.flushHeaders()
@@ -319,6 +367,19 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
         await report(body)
         return { ok: true }
       })
+      app.addContentTypeParser(BEATS_TYPE, (_request, payload, done) => done(null, payload))
+      app.post('/v1/agent/beats', async (request, reply) => {
+        const { actor } = callerOf(request)
+        reply.hijack()
+        reply.raw.writeHead(200)
+        reply.raw.flushHeaders()
+        beating.set(reply.raw, actor)
+        const taker = { beatOf, assertMay: (node: string) => assertSpeaker(actor, node), onNews: askReport }
+        const trouble = await takeBeats(request.raw, taker)
+        beating.delete(reply.raw)
+        if (trouble !== null) host.log.warn('beats are taken no longer', { actor, reason: trouble })
+        reply.raw.destroy()
+      })
     },
     start: () => {
       unlisten = host.onEntries(follow)
@@ -332,6 +393,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
       if (stopTimer) clearTimeout(stopTimer)
       if (refreshTimer) clearImmediate(refreshTimer)
       for (const link of links.values()) link.stream?.destroy()
+      for (const connection of beating.keys()) connection.destroy()
     },
   }
 }

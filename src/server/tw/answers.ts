@@ -1,4 +1,7 @@
 import { pendingGroups } from '../../core/tw/views/group-counts.ts'
+import type { ZoneTable } from '../../core/kernel/zone.ts'
+import { jobSpecOf } from '../../core/tw/job-spec.ts'
+import { dueTimes } from '../../core/tw/runs/due.ts'
 import type { FleetCache } from '../../core/tw/controllers/fleet-cache.ts'
 import { SUSPECT_MS, type FleetSummary, type NodeView, type TaskView } from '../../core/tw/queries.ts'
 import type { ServerHost, Wiring } from '../host.ts'
@@ -18,7 +21,12 @@ interface PsInput {
 type PsAnswer = { tasks: TaskView[]; blocked: Record<string, { count: number; code: string; why: string }> }
 
 /** What the server knows beside the state, added to answers from it: beats, what tasks use, why the controllers found no place. */
-export function softAnswers(host: ServerHost, hub: AgentHub, cache: FleetCache): NonNullable<Wiring['answered']> {
+export function softAnswers(
+  host: ServerHost,
+  hub: AgentHub,
+  cache: FleetCache,
+  zoneOf: (zone: string) => ZoneTable | null,
+): NonNullable<Wiring['answered']> {
   const addBeat = (node: NodeView): void => {
     const beat = hub.beats.get(node.node)
     if (beat === undefined) return
@@ -36,6 +44,12 @@ export function softAnswers(host: ServerHost, hub: AgentHub, cache: FleetCache):
     'tw.node.show': (_input, { node, tasks }: { node: NodeView; tasks: TaskView[] }) => {
       addBeat(node)
       tasks.forEach(addUse)
+    },
+    'tw.job.plan': ({ spec: document }: { spec: unknown }, plan: { nextMs: number[] }) => {
+      const job = jobSpecOf(document)
+      const periodic = job.ok ? job.spec.periodic : null
+      const zone = periodic === null ? null : zoneOf(periodic.zone)
+      if (periodic !== null && zone !== null) plan.nextMs = dueTimes(periodic, zone, host.now())
     },
     'tw.task.show': (_input, { task }: { task: TaskView }) => addUse(task),
     'tw.ps': (input: PsInput, { tasks, blocked }: PsAnswer) => {

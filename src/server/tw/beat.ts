@@ -12,6 +12,8 @@ export class Beat implements NodeBeat {
   #last: ReportMark | null = null
   /** which life of the agent holds the stream */
   #holder: Pick<ReportMark, 'bootId' | 'instance'> | null = null
+  /** hash of the report that was last concluded on, as long as the state is the same for this node; null: a report is wanted */
+  concluded: number | null = null
   bootId = ''
   meshPosition = 0
 
@@ -41,7 +43,12 @@ export class Beat implements NodeBeat {
 
   /** Takes a report in. False: it is late or doubled, and says nothing. Throws TW_NODE_CLAIMED while another agent lives. */
   hear({ identity: { node, bootId }, instance, seq }: NodeReport): boolean {
-    const mark = { bootId, instance, seq }
+    return this.note(node, { bootId, instance, seq })
+  }
+
+  /** The same of a beat. */
+  note(node: string, mark: ReportMark): boolean {
+    const { bootId } = mark
     if (this.#last !== null && bootId === this.#last.bootId && !isLater(this.#last, mark)) return false
     this.#assertFree(node, mark)
     this.#last = mark

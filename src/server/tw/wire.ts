@@ -41,7 +41,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
     },
     effects: { [RESTART_AGENT]: (effect) => restartAgent(host, effect), 'tw.maintain': createMaintainAdapter(host) },
     answered: {
-      ...softAnswers(host, hub, cache),
+      ...softAnswers(host, hub, cache, zoneOf),
       'tw.op.list': (_input, { ops }: { ops: OpView[] }) => ops.forEach((op) => nameTrouble(op, consent)),
       'tw.op.show': (_input, op: OpView) => nameTrouble(op, consent),
     },

@@ -10,6 +10,7 @@ export default class TwImportCompose extends MusterCommand {
   static override args = { file: Args.string({ description: 'the compose file, - for standard input', required: true }) }
   static override flags = {
     strict: Flags.boolean({ description: 'exit 7 when a key could not be mapped' }),
+    profile: Flags.string({ description: 'a profile that is on; without it those of COMPOSE_PROFILES', multiple: true, helpValue: 'NAME' }),
     name: Flags.string({ description: 'name of the job; without it the name in the file, or of its folder' }),
   }
   static override examples = [
@@ -26,7 +27,9 @@ export default class TwImportCompose extends MusterCommand {
     const { groupName } = await import('../../../core/tw/compose/names.ts')
     const { jobSpecOf, pathText } = await import('../../../core/tw/job-spec.ts')
     const parsed: unknown = parseYaml(readText(file), file === '-' ? '<stdin>' : file, 'TW_COMPOSE_INVALID').toJS()
-    const result = importCompose(parsed, process.env, flags.name ?? (file === '-' ? 'compose' : basename(dirname(resolve(file)))))
+    const name = flags.name ?? (file === '-' ? 'compose' : basename(dirname(resolve(file))))
+    const profiles = flags.profile ?? (process.env['COMPOSE_PROFILES'] ?? '').split(',')
+    const result = importCompose(parsed, process.env, name, profiles)
     const [problem] = result.problems
     if (problem) throw new MusterError('TW_COMPOSE_INVALID', result.problems.map((it) => `${file}: ${it.path}: ${it.message}`).join('\n  '))
     if (result.document === null) {

@@ -1,7 +1,7 @@
 import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { renderJobPlan, type JobPlan, type JobShown } from '../../../cli/render/tw-jobs.ts'
-import type { TaskView } from '../../../core/tw/queries.ts'
+import { nextText, renderJobPlan, type JobPlan, type JobShown } from '../../../cli/render/tw-jobs.ts'
 import { count } from '../../../cli/render/text.ts'
+import { tasksText } from '../../../cli/render/tw-words.ts'
 import { durationFlag } from '../../../cli/flags/time.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 
@@ -55,42 +55,46 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     }
     const done = await this.change(operation, input, flags as never, picture)
     if (done === null) return
-    if (flags.wait) await this.waitForJob(done.data, timeoutMs)
+    const clock = (input.spec as { periodic?: unknown }).periodic === undefined ? null : await this.nextRuns(done.data.job)
+    if (flags.wait && clock === null) await this.waitForJob(done.data, timeoutMs)
     await this.answer(
       operation.name,
       done.data,
-      (data, view) => (flags.wait ? `${data.job} version ${data.version} is up` : this.render(data, view)),
+      (data, view) => {
+        if (clock !== null) return [`${data.job} version ${data.version} runs by the clock`, ...clock].join('\n')
+        return flags.wait ? `${data.job} version ${data.version} is up` : this.render(data, view)
+      },
       done.warnings,
     )
+  }
+
+  /** A line on when the clock starts a job next, or why it does not. */
+  private async nextRuns(job: string): Promise<string[]> {
+    const { recurring } = (await this.client.call<JobShown>('tw.job.show', { job })).data
+    if (recurring === null) return []
+    return [...(recurring.nextMs.length > 0 ? [nextText(recurring.nextMs)] : []), ...(recurring.note === null ? [] : [recurring.note])]
   }
 
   private async waitForJob(run: OutputOf<typeof operation>, timeoutMs: number): Promise<void> {
     const { waitUntil } = await import('../../../cli/follow/tasks.ts')
     let said = ''
-    const ask = async () => {
-      const [show, ps] = await Promise.all([
-        this.client.call<JobShown>('tw.job.show', { job: run.job }),
-        this.client.call<{ tasks: TaskView[] }>('tw.ps', { job: run.job, isAll: true, state: 'complete', limit: 10_000 }),
-      ])
-      return { data: { show: show.data, tasks: ps.data.tasks }, position: show.position }
-    }
+    const ask = () => this.client.call<JobShown>('tw.job.show', { job: run.job })
     const signal = this.interrupted()
-    const end = await waitUntil(this.client, ask, ({ show, tasks }) => isUp(run, show, tasks), {
+    const end = await waitUntil(this.client, ask, ({ status }) => isUp(run, status), {
       timeoutMs,
       signal,
-      onChange: ({ show }) => {
-        const arms = show.status.groups.flatMap((group) => group.arms)
-        const text = `${arms.reduce((sum, arm) => sum + Math.min(arm.healthy, arm.wanted), 0)} of ${arms.reduce((sum, arm) => sum + arm.wanted, 0)} healthy${show.blocked.length > 0 ? `, ${show.blocked[0]?.why}` : ''}`
+      onChange: ({ status, blocked }) => {
+        const text = [standing(status), ...blocked.slice(0, 1).map(({ why }) => why)].join(', ')
         if (text !== said && !this.isMachine) this.note(`  ${text}`)
         said = text
       },
     })
     if (end.isDone || signal.aborted) return
-    const [blocked] = end.data.show.blocked
+    const [blocked] = end.data.blocked
     if (blocked)
       throw new MusterError(
         blocked.code as 'TW_NO_CAPACITY',
-        `${run.job} version ${run.version} was accepted, but ${blocked.tasks.join(', ')} has no place: ${blocked.why}`,
+        `${run.job} version ${run.version} was accepted, but ${tasksText(blocked.tasks)} ${blocked.tasks.length === 1 ? 'has' : 'have'} no place: ${blocked.why}`,
       )
     throw new MusterError(
       'TIMEOUT',
@@ -100,18 +104,24 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
   }
 }
 
-function isUp(
-  run: { version: number; groups: readonly { group: string; count: number }[] },
-  show: JobShown,
-  tasks: readonly TaskView[],
-): boolean {
-  const { kind, groups } = show.status
-  const isBatch = kind === 'batch' || kind === 'sysbatch'
-  const complete = (group: string): number =>
-    tasks.filter((task) => task.group === group && task.version === run.version && task.state === 'complete').length
-  return groups.every(
-    (group) => group.leftover === 0 && group.arms.every((arm) => complete(group.group) + (isBatch ? 0 : arm.healthy) >= arm.wanted),
+type Status = JobShown['status']
+
+const isBatch = ({ kind }: Status): boolean => kind === 'batch' || kind === 'sysbatch'
+
+/** Every task serves and no old one is left; of a batch job: every task has run to its end. */
+function isUp(run: { version: number }, status: Status): boolean {
+  return status.groups.every(
+    (group) =>
+      group.leftover === 0 &&
+      group.arms.every((arm) => (arm.version === run.version ? arm.complete : 0) + (isBatch(status) ? 0 : arm.healthy) >= arm.wanted),
   )
+}
+
+/** `3 of 8 healthy`, `3 of 8 complete`. */
+function standing(status: Status): string {
+  const arms = status.groups.flatMap((group) => group.arms)
+  const reached = arms.reduce((sum, arm) => sum + Math.min(isBatch(status) ? arm.complete : arm.healthy, arm.wanted), 0)
+  return `${reached} of ${arms.reduce((sum, arm) => sum + arm.wanted, 0)} ${isBatch(status) ? 'complete' : 'healthy'}`
 }
 
 function flagsText(ms: number): string {

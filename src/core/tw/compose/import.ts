@@ -1,7 +1,7 @@
 import { type InterpolationProblem, interpolate } from './interpolate.ts'
 import { asMap, groupName } from './names.ts'
 import { type KeyNote, Notes } from './notes.ts'
-import { importService } from './service.ts'
+import { hasCommand, importService } from './service.ts'
 
 export interface ComposeImport {
   /** job document; null when no service can run under the exec driver */
@@ -24,17 +24,27 @@ const TOP: Record<string, string> = {
  * A compose file → a job of one group per service, for the exec driver, and a word on every key. Pure: variables come
  * from `env`.
  * @param name what the job is called when the file does not say
+ * @param profiles that are on; a service of others only is left out
  */
-export function importCompose(file: unknown, env: Readonly<Record<string, string | undefined>>, name: string): ComposeImport {
+export function importCompose(
+  file: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+  name: string,
+  profiles: readonly string[] = [],
+): ComposeImport {
   const problems: InterpolationProblem[] = []
   const compose = asMap(interpolate(file, env, problems))
   const notes = new Notes()
   const groups: Record<string, unknown> = {}
-  const services = asMap(compose['services'])
-  for (const [service, definition] of Object.entries(services)) {
-    const group = importService(service, asMap(definition), env, notes)
+  const all = Object.entries(asMap(compose['services'])).map(([service, definition]) => [service, asMap(definition)] as const)
+  const services = all.filter(([, definition]) => isOn(definition, profiles))
+  const others = new Set(services.filter(([, definition]) => hasCommand(definition)).map(([service]) => service))
+  for (const [service, definition] of services) {
+    const group = importService(service, definition, env, others, notes)
     if (group !== null) groups[groupName(service)] = group
   }
+  for (const [service, definition] of all.filter(([, it]) => !isOn(it, profiles)))
+    notes.add(`services.${service}`, 'mapped', `left out: it wants --profile ${profilesOf(definition).join(' or ')}`)
   for (const key of Object.keys(compose)) {
     if (key === 'services') continue
     if (key === 'name') notes.add(key, 'mapped', 'job')
@@ -44,4 +54,13 @@ export function importCompose(file: unknown, env: Readonly<Record<string, string
   }
   const job = groupName(typeof compose['name'] === 'string' ? compose['name'] : name)
   return { document: Object.keys(groups).length === 0 ? null : { job, kind: 'service', groups }, keys: notes.all, problems }
+}
+
+const profilesOf = (service: Record<string, unknown>): string[] =>
+  Array.isArray(service['profiles']) ? service['profiles'].map(String) : []
+
+/** A service without profiles always is; `*` is every profile. */
+function isOn(service: Record<string, unknown>, profiles: readonly string[]): boolean {
+  const own = profilesOf(service)
+  return own.length === 0 || profiles.includes('*') || own.some((profile) => profiles.includes(profile))
 }

@@ -6,6 +6,9 @@ export interface KeyNote {
   note: string
 }
 
+/** Says what became of a key of one service. */
+export type Take = (key: string, status: KeyNote['status'], note: string) => void
+
 /** Collects a word on every key. */
 export class Notes {
   readonly all: KeyNote[] = []

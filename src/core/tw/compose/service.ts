@@ -1,8 +1,12 @@
 import { parseDuration } from '../../kernel/units.ts'
 import { splitWords } from './interpolate.ts'
-import { asMap, groupName } from './names.ts'
-import type { KeyNote, Notes } from './notes.ts'
+import { takeDependencies } from './depends.ts'
+import { asMap } from './names.ts'
+import type { KeyNote, Notes, Take } from './notes.ts'
 import { readPorts } from './ports.ts'
+
+/** For so long after the start of a task its agent does not count failures. */
+const START_PERIOD_MS = 30_000
 
 /** Keys without a counterpart under the exec driver, and why. */
 const UNSUPPORTED: Record<string, string> = {
@@ -20,7 +24,6 @@ const UNSUPPORTED: Record<string, string> = {
   cap_drop: 'capabilities are not supported yet',
   devices: 'devices are not supported yet',
   extends: 'extends is not supported yet: merge the files first, e.g. with `docker compose config`',
-  profiles: 'profiles are not supported; leave the service out instead',
   logging: 'output goes to rotated files on the node: `muster tw logs`',
   ulimits: 'limits other than cpu and memory are not supported yet',
   tmpfs: 'temporary file systems are not supported yet',
@@ -38,16 +41,27 @@ const UNSUPPORTED: Record<string, string> = {
   shm_size: 'the shared memory of the node applies',
 }
 
-/** One service → a group of the job document; null when the exec driver has nothing to run. */
+const commandOf = (service: Record<string, unknown>): string[] => [...wordsOf(service['entrypoint']), ...wordsOf(service['command'])]
+
+/** Whether the exec driver has something to run of a service. */
+export function hasCommand(service: Record<string, unknown>): boolean {
+  return commandOf(service).length > 0
+}
+
+/**
+ * One service → a group of the job document; null when the exec driver has nothing to run.
+ * @param others services that become groups too: only for these can it wait
+ */
 export function importService(
   name: string,
   service: Record<string, unknown>,
   env: Readonly<Record<string, string | undefined>>,
+  others: ReadonlySet<string>,
   notes: Notes,
 ): Record<string, unknown> | null {
   const at = (key: string): string => `services.${name}.${key}`
   const take = (key: string, status: KeyNote['status'], note: string): void => notes.add(at(key), status, note)
-  const command = [...wordsOf(service['entrypoint']), ...wordsOf(service['command'])]
+  const command = commandOf(service)
   if (command.length === 0) {
     take(
       'image' in service ? 'image' : 'command',
@@ -73,10 +87,9 @@ export function importService(
       group['labels'] = labelsOf(service[key])
       take(key, 'mapped', 'labels')
     } else if (key === 'stop_signal' || key === 'stop_grace_period') takeStop(key, service[key], main, take)
-    else if (key === 'depends_on') {
-      group['uses'] = namesOf(service[key]).map(groupName)
-      take(key, 'changed', 'uses: they are reached through the mesh; nobody waits for anybody at the start')
-    } else if (key === 'ports' || key === 'expose') continue
+    else if (key === 'depends_on') Object.assign(group, takeDependencies(service[key], others, take))
+    else if (key === 'profiles') take(key, 'mapped', 'the service is in: it is of a profile that is on')
+    else if (key === 'ports' || key === 'expose') continue
     else if (key === 'restart') takeRestart(service[key], group, take)
     else if (key === 'healthcheck') takeHealth(asMap(service[key]), main, take)
     else if (key === 'scale') {
@@ -97,8 +110,6 @@ function checkOf(main: Record<string, unknown>): string[] {
   const words = asMap(asMap(main['health'])['readiness'])['exec']
   return Array.isArray(words) ? (words as string[]) : []
 }
-
-type Take = (key: string, status: KeyNote['status'], note: string) => void
 
 function wordsOf(value: unknown): string[] {
   if (typeof value === 'string') return splitWords(value)
@@ -125,10 +136,6 @@ function labelsOf(value: unknown): Record<string, string> {
       ? value.map((item) => [String(item).split('=')[0] ?? '', String(item).split('=').slice(1).join('=')])
       : Object.entries(asMap(value)).map(([key, inner]) => [key, String(inner)]),
   )
-}
-
-function namesOf(value: unknown): string[] {
-  return Array.isArray(value) ? value.map(String) : Object.keys(asMap(value))
 }
 
 function takeStop(key: string, value: unknown, main: Record<string, unknown>, take: Take): void {
@@ -171,8 +178,14 @@ function takeHealth(health: Record<string, unknown>, main: Record<string, unknow
   }
   take('healthcheck.test', 'changed', 'main.health.readiness: an unhealthy task gets no requests')
   for (const key of ['interval', 'timeout']) if (key in health) take(`healthcheck.${key}`, 'mapped', `main.health.readiness.${key}`)
-  for (const key of ['retries', 'start_period', 'start_interval'])
-    if (key in health) take(`healthcheck.${key}`, 'unsupported', 'these counts are fixed')
+  if ('retries' in health)
+    take('healthcheck.retries', health['retries'] === 3 ? 'mapped' : 'unsupported', 'unhealthy after 3 failures in a row, always')
+  if ('start_period' in health) {
+    const isShort = (parseDuration(durationOf(health['start_period']) ?? '') ?? Number.POSITIVE_INFINITY) <= START_PERIOD_MS
+    const rest = isShort ? '' : '; who starts for longer is unhealthy meanwhile, and has failed after update.healthy_deadline'
+    take('healthcheck.start_period', isShort ? 'changed' : 'unsupported', `failures do not count for 30s after the start, always${rest}`)
+  }
+  if ('start_interval' in health) take('healthcheck.start_interval', 'unsupported', 'checks have one interval')
 }
 
 function takeDeploy(deploy: Record<string, unknown>, group: Record<string, unknown>, main: Record<string, unknown>, take: Take): void {

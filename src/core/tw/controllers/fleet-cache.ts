@@ -239,11 +239,13 @@ export class FleetCache {
   }
 
   /**
-   * What the group asked for is on its way into the log: it is looked at again behind the others of its band.
+   * What the group asked for is on its way into the log: it is looked at again behind the others of its band, and at `wakeAt` for what it
+   * has besides.
    * @param isQuiet it asked for places alone, so with these it has all it wants
    */
-  later(key: GroupKey, isQuiet: boolean): void {
+  later(key: GroupKey, wakeAt: number | null, isQuiet: boolean): void {
     const name = nameOf(key)
+    this.#due.set(name, wakeAt)
     const band = this.#queue.get(this.#bandOf.get(name) ?? 0)
     if (band?.delete(name)) band.set(name, { key, look: 'check' })
     if (isQuiet) this.#quiet.add(name)

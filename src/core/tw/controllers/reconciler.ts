@@ -72,16 +72,17 @@ function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number)
       }
       const decision = lookAt(db, key, facts, image, now)
       looked += 10 + sum(tallyOf(db, key.job, key.group), (tally) => tally.active)
-      const own = decision === null ? [] : entriesOf(db, key, decision, now)
+      if (decision === null) {
+        cache.done(key, null, NOTHING_WAITS, false)
+        continue
+      }
+      const own = entriesOf(db, key, decision, now)
       entries.push(...own)
-      placed += sum(decision?.place ?? [], ({ tasks }) => tasks.length)
-      if (own.length > 0)
-        cache.later(
-          key,
-          own.every((entry) => entry.type === tasksPlaced.type),
-        )
-      else if (decision === null) cache.done(key, null, NOTHING_WAITS, false)
-      else {
+      placed += sum(decision.place, ({ tasks }) => tasks.length)
+      if (own.length > 0) {
+        const placesAlone = own.every((entry) => entry.type === tasksPlaced.type)
+        cache.later(key, decision.wakeAt, placesAlone)
+      } else {
         const isQuiet = decision.blocked.length === 0 && decision.overQuota.length === 0
         const claims = decision.overQuota.map(({ claim }) => claim)
         const reasons = waitingReasons(decision).map(({ indexes, code, why }) => ({ count: indexes.length, code, why }))

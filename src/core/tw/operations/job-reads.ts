@@ -137,6 +137,8 @@ export const jobPlan = defineQuery({
         preempts: z.array(z.object({ task: z.string(), node: z.string(), for: z.string() })),
       }),
     ),
+    /** when the clock would start runs of it next, log time; the server, who knows time zones, adds them */
+    nextMs: z.array(z.number()),
     /** what open nodes have left after the first round */
     free: z.object({ cpuMilli: z.number(), memoryBytes: z.number(), gpuMilli: z.number() }),
   }),
@@ -190,7 +192,15 @@ export const jobPlan = defineQuery({
       waits: [],
       preempts: [],
     }))
-    return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups: [...groups, ...stops], free: freeOf(image) }
+    return {
+      job: spec.job,
+      isNew: !job,
+      owner: job?.owner ?? null,
+      changes,
+      groups: [...groups, ...stops],
+      nextMs: [],
+      free: freeOf(image),
+    }
   },
 })
 

@@ -209,7 +209,7 @@ function answerEntries(db: ReadDb, input: ConsentAnswer & { job: string; group: 
       delayed_until: delay?.until ?? op.delayed_until,
     }
   })
-  const { allow } = opSteps(standing, answered, () => undefined, wantsOf(standing.live, answered), now)
+  const { allow } = opSteps(standing, answered, (id) => taskRow(db, id), wantsOf(standing.live, answered), now)
   const allowed = allow.filter((id) => yes.has(id))
   const fresh = delays.filter(({ op, until }) => waiting.get(op)?.delayed_until !== until)
   const entries: Proposal[] = []

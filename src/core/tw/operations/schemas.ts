@@ -24,6 +24,7 @@ export const statusSchema = z.object({
           healthy: z.int(),
           allHealthySinceMs: z.number().nullable(),
           restarts: z.int(),
+          complete: z.int(),
         }),
       ),
       leftover: z.int(),

@@ -1,6 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { armRows, groupRows, groupSpecOf, isReady, jobRow, specOf, type Arm, type JobRow, type TaskRow } from '../rows.ts'
 import { liveTasks } from '../tasks/read.ts'
+import { tallyOf } from '../tasks/tally.ts'
 
 export interface JobStatus {
   job: string
@@ -36,6 +37,8 @@ export interface ArmStatus {
   allHealthySinceMs: number | null
   /** restarts by agents, of the tasks placed now */
   restarts: number
+  /** tasks of the version that ran to their end, as far as they are still known */
+  complete: number
 }
 
 /** What a job wants and has, per group and arm; null when there is no such job. */
@@ -49,6 +52,7 @@ export function jobStatus(db: ReadDb, name: string): JobStatus | null {
     if (arms.length === 0 && live.length === 0) return []
     const active = live.filter((task) => task.want === 'run')
     const versions = new Set(arms.map((arm) => arm.version))
+    const completeOf = new Map(tallyOf(db, name, group.name).map(({ version, complete }) => [version, complete]))
     return [
       {
         group: group.name,
@@ -62,6 +66,7 @@ export function jobStatus(db: ReadDb, name: string): JobStatus | null {
             active.filter((task) => task.version === arm.version),
             arm.count,
           ),
+          complete: completeOf.get(arm.version) ?? 0,
         })),
         leftover: live.filter((task) => !versions.has(task.version) || task.want === 'stop').length,
       },
@@ -78,7 +83,7 @@ export function jobStatus(db: ReadDb, name: string): JobStatus | null {
   }
 }
 
-function counts(tasks: readonly TaskRow[], wanted: number): Omit<ArmStatus, 'arm' | 'version' | 'wanted'> {
+function counts(tasks: readonly TaskRow[], wanted: number): Omit<ArmStatus, 'arm' | 'version' | 'wanted' | 'complete'> {
   const healthySince = tasks
     .filter(isReady)
     .flatMap((task) => task.healthy_since ?? [])

@@ -82,6 +82,52 @@ test('every key of the file is named: mapped, changed, or unsupported with a rea
   expect(imported.keys.every((key) => key.note.length > 0)).toBe(true)
 })
 
+const depending = (text: string, ...profiles: string[]) => {
+  const result = importCompose(parse(text), {}, 'x', profiles)
+  const job = jobSpecOf(result.document)
+  if (!job.ok) throw new Error(JSON.stringify(job.issues))
+  return { groups: job.spec.groups, status: new Map(result.keys.map(({ key, status }) => [key, status])) }
+}
+
+test('who depends on another waits for it as the condition says; what cannot be waited for is named', () => {
+  const { groups, status } = depending(`
+services:
+  web: {command: w, depends_on: {db: {condition: service_healthy, restart: true}, cache: {}, seed: {condition: service_completed_successfully}, far: {}}}
+  old: {command: o, depends_on: [db]}
+  db: {command: d, healthcheck: {test: [CMD, "true"], start_period: 20s, retries: 5}}
+  cache: {command: c}
+  seed: {command: s}
+  far: {image: x}
+`)
+  expect(groups.map(({ name, after }) => [name, after.map(({ group, until }) => `${group} ${until}`)])).toEqual([
+    ['web', ['db healthy', 'cache started']],
+    ['old', ['db started']],
+    ['db', []],
+    ['cache', []],
+    ['seed', []],
+  ])
+  expect(groups[0]?.uses).toEqual(['db', 'cache', 'seed', 'far'])
+  const of = (key: string) => status.get(`services.${key}`)
+  expect(of('web.depends_on.db')).toBe('mapped')
+  expect(of('web.depends_on.db.restart')).toBe('unsupported')
+  expect(of('web.depends_on.seed')).toBe('unsupported')
+  expect(of('web.depends_on.far')).toBe('unsupported')
+  expect(of('db.healthcheck.start_period')).toBe('changed')
+  expect(of('db.healthcheck.retries')).toBe('unsupported')
+})
+
+test('a service of profiles is in when one of them is on, and is named when it is left out', () => {
+  const text = 'services: {web: {command: w, depends_on: [debug]}, debug: {command: d, profiles: [debug, dev]}}'
+  const without = depending(text)
+  expect(without.groups.map(({ name, after }) => [name, after.length])).toEqual([['web', 0]])
+  expect(without.status.get('services.debug')).toBe('mapped')
+  for (const profile of ['dev', '*'])
+    expect(depending(text, profile).groups.map(({ name, after }) => [name, after.length])).toEqual([
+      ['web', 1],
+      ['debug', 0],
+    ])
+})
+
 test('a required variable that is not set is a problem with its place and words', () => {
   const { problems } = importCompose(parse('services: {a: {command: "x ${TOKEN:?set TOKEN first} ${B?} ${C-}"}}'), { B: '' }, 'x')
   expect(problems).toEqual([{ path: 'services.a.command', message: 'set TOKEN first' }])
