@@ -110,6 +110,8 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     address: options.address,
     cpuMilli: options.cpuMilli,
     memoryBytes: options.memoryBytes,
+    diskBytes: options.diskBytes,
+    gpus: options.gpus,
     attributes: {
       os: 'linux',
       arch: arch(),

@@ -1,9 +1,12 @@
 import { parseArgs } from 'node:util'
-import type { NodeIdentity } from '../core/contracts/node.ts'
+import type { Gpus, NodeIdentity } from '../core/contracts/node.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { parseSize } from '../core/kernel/units.ts'
+import { diskBytesOf, findGpus, parseGpus } from './devices.ts'
 
 export interface AgentOptions extends Omit<NodeIdentity, 'bootId' | 'pid'> {
+  diskBytes: number
+  gpus: Gpus[]
   /** root of the context's state */
   stateDir: string
   /** the server's Unix socket; null: it is on another machine, and this agent has joined (`join.ts`) */
@@ -31,6 +34,8 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
         address: text,
         cpu: text,
         memory: text,
+        disk: text,
+        gpu: { type: 'string', multiple: true },
         server: text,
         'scuba-socket': text,
         'gateway-port': text,
@@ -54,7 +59,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     if (!Number.isSafeInteger(value) || value < 0) throw refuse('USAGE', `--${name} is a whole number, not ${values[name]}.`)
     return value
   }
-  const size = (name: 'memory' | 'log-max', fallback: string): number => {
+  const size = (name: 'memory' | 'disk' | 'log-max', fallback: string): number => {
     const bytes = parseSize(values[name] ?? fallback)
     if (bytes === null) throw refuse('USAGE', `--${name} is a size like 512MiB, not ${values[name]}.`)
     return bytes
@@ -68,6 +73,8 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     address: values.address ?? '127.0.0.1',
     cpuMilli: whole('cpu', 1000),
     memoryBytes: size('memory', '1GiB'),
+    diskBytes: values.disk === undefined ? diskBytesOf(need('state-dir')) : size('disk', '0B'),
+    gpus: values.gpu === undefined ? findGpus() : parseGpus(values.gpu),
     serverSocket: values.server ?? null,
     scubaSocket: values['scuba-socket'] ?? '',
     gatewayPort: whole('gateway-port', 15_001),

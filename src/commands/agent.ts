@@ -13,6 +13,7 @@ export default class Agent extends MusterCommand {
     '<%= config.bin %> agent --name n9 --token "$TOKEN" --rack r4',
     '<%= config.bin %> agent --name n9 --token-file token.txt --join 10.0.0.1:7800 --address 10.0.0.9',
     '<%= config.bin %> agent --name n9',
+    '<%= config.bin %> agent --name g1 --gpu T4=2 --gpu V100=1 --disk 500GiB',
   ]
   static override flags = {
     name: Flags.string({ description: 'name of the node; at first that of the machine', helpValue: 'NAME' }),
@@ -29,6 +30,16 @@ export default class Agent extends MusterCommand {
     rack: Flags.string({ description: 'rack the node is in', default: 'local' }),
     cpu: Flags.string({ description: 'cpu that tasks may reserve; without it all of the machine', helpValue: 'CPU' }),
     memory: Flags.string({ description: 'memory that tasks may reserve; without it three quarters of the machine', helpValue: 'SIZE' }),
+    disk: Flags.string({
+      description: 'disk that tasks may reserve; without it nine tenths of the file system of the state',
+      helpValue: 'SIZE',
+    }),
+    gpu: Flags.string({
+      description: "GPUs in the order of their indexes, or none; without it those that NVIDIA's driver names",
+      multiple: true,
+      default: [],
+      helpValue: 'MODEL=COUNT',
+    }),
     attribute: Flags.string({ description: 'what constraints may ask for', multiple: true, default: [], helpValue: 'NAME=VALUE' }),
   }
 

@@ -14,6 +14,7 @@ export default class Up extends MusterCommand {
   static override examples = [
     '<%= config.bin %> up',
     '<%= config.bin %> up --nodes 6 --regions 2',
+    '<%= config.bin %> up --nodes 2 --gpu T4=2',
     '<%= config.bin %> up --context blue --json',
     '<%= config.bin %> up --listen 127.0.0.1:7700',
     '<%= config.bin %> up --etcd 127.0.0.1:2379',
@@ -32,6 +33,16 @@ export default class Up extends MusterCommand {
       helpValue: 'CPU',
     }),
     'node-memory': Flags.string({ description: 'memory that tasks may reserve on a node, e.g. 2GiB', helpValue: 'SIZE' }),
+    'node-disk': Flags.string({
+      description: 'disk that tasks may reserve on a node; without it an even share of the file system of the state',
+      helpValue: 'SIZE',
+    }),
+    gpu: Flags.string({
+      description:
+        "GPUs of each node, in the order of their indexes, or none; without it the first node has those that NVIDIA's driver names",
+      multiple: true,
+      helpValue: 'MODEL=COUNT',
+    }),
     listen: Flags.string({ description: 'also answer on TCP, with bearer tokens', helpValue: 'HOST:PORT' }),
     etcd: Flags.string({ description: "answer etcd's clients too, on the fleet's own key-value store", helpValue: 'HOST:PORT' }),
     'gateway-port': Flags.integer({
@@ -114,15 +125,19 @@ export default class Up extends MusterCommand {
       'gateway-port'?: number | undefined
       'node-cpu'?: string | undefined
       'node-memory'?: string | undefined
+      'node-disk'?: string | undefined
+      gpu?: string[] | undefined
     },
     { token, name }: Membership,
   ) {
     const { planLocalFleet, readLocalFleet } = await import('../server/processes/fleet.ts')
     const { hasJoined } = await import('../server/delos/membership/joined.ts')
+    const { parseGpus } = await import('../agent/devices.ts')
     const { readIdentity } = await import('../server/state/identity.ts')
     const { parseCpu, parseSize } = await import('../core/kernel/units.ts')
     const isAsked = Object.entries(flags).some(
-      ([name, value]) => value !== undefined && ['nodes', 'regions', 'gateway-port', 'node-cpu', 'node-memory'].includes(name),
+      ([name, value]) =>
+        value !== undefined && ['nodes', 'regions', 'gateway-port', 'node-cpu', 'node-memory', 'node-disk', 'gpu'].includes(name),
     )
     if (!isAsked && readLocalFleet(this.paths)) return null
     const nodes = flags.nodes ?? 1
@@ -133,10 +148,13 @@ export default class Up extends MusterCommand {
     if (cpuMilli === null) throw new MusterError('USAGE', `--node-cpu: "${flags['node-cpu']}" is not an amount of cpu such as 500m or 2`)
     if (memoryBytes === null)
       throw new MusterError('USAGE', `--node-memory: "${flags['node-memory']}" is not a size such as 512MiB or 2GiB`)
+    const diskBytes = flags['node-disk'] === undefined ? undefined : parseSize(flags['node-disk'])
+    if (diskBytes === null) throw new MusterError('USAGE', `--node-disk: "${flags['node-disk']}" is not a size such as 512MiB or 20GiB`)
+    const gpus = flags.gpu === undefined ? undefined : parseGpus(flags.gpu)
     const known = readIdentity(this.paths)
     // Nodes of one fleet have names of their own; those of the server that began it are plain.
     const server = token === null && (known === null || !hasJoined(this.paths.root)) ? undefined : (known?.name ?? name ?? hostname())
-    return planLocalFleet({ nodes, regions, gatewayPort: flags['gateway-port'] ?? null, cpuMilli, memoryBytes, server })
+    return planLocalFleet({ nodes, regions, gatewayPort: flags['gateway-port'] ?? null, cpuMilli, memoryBytes, diskBytes, gpus, server })
   }
 
   private async tearDown(): Promise<void> {

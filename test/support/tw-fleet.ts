@@ -1,5 +1,5 @@
 import type { System } from '../../src/core/contracts/controller.ts'
-import type { DesiredTask, NodeIdentity, NodeReport, TaskHealth, TaskReport } from '../../src/core/contracts/node.ts'
+import type { DesiredTask, Gpus, NodeIdentity, NodeReport, TaskHealth, TaskReport } from '../../src/core/contracts/node.ts'
 import { nodeJoin, tasksReport } from '../../src/core/tw/operations.ts'
 import { desiredTasks, isJoined, reportChanges, type NodeBeat } from '../../src/core/tw/queries.ts'
 import { twSystem } from '../../src/core/tw/system.ts'
@@ -48,6 +48,9 @@ export interface FleetShape {
   regions?: number
   cpuMilli?: number
   memoryBytes?: number
+  diskBytes?: number
+  /** of each node */
+  gpus?: Gpus[]
   behaviour?: (task: DesiredTask) => Behaviour
   /** more systems beside tw, before it or after it; all their controllers run */
   systems?: readonly System[]
@@ -74,6 +77,8 @@ export function newSimulatedFleet(shape: FleetShape): SimulatedFleet {
       address: `10.0.0.${i}`,
       cpuMilli: shape.cpuMilli ?? 2000,
       memoryBytes: shape.memoryBytes ?? 2048 * MIB,
+      ...(shape.diskBytes === undefined ? {} : { diskBytes: shape.diskBytes }),
+      ...(shape.gpus === undefined ? {} : { gpus: shape.gpus }),
       attributes: { arch: i % 2 === 0 ? 'arm64' : 'amd64' },
     }
     nodes.set(identity.node, { identity, isSilent: false, processes: new Map() })

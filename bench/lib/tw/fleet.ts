@@ -14,8 +14,8 @@ export const JOBS = Math.max(1, Math.round(NODES / 40))
 export const TASKS = JOBS * TASKS_A_JOB
 export const ZONES = 10
 const RACKS_A_ZONE = 50
-/** of the fleet's cpu and memory, what the jobs together ask for */
-const LOAD = 0.9
+/** of the fleet's cpu and memory, what the jobs together ask for; cpu is what runs out first, since it is what is to be packed */
+const LOAD = { cpu: 0.9, memory: 0.85 }
 
 const GIB = 1024 ** 3
 const SHAPES = [
@@ -75,12 +75,14 @@ export function jobShapes(seed: number, jobs = JOBS, more: (prng: Prng, i: numbe
   })
   const nodes = Array.from({ length: NODES }, (_, i) => shapeOf(i))
   const total = (of: (it: { cpuMilli: number; memoryBytes: number }) => number): number => nodes.reduce((sum, node) => sum + of(node), 0)
-  const scale = (all: number, asked: number): number => (LOAD * all) / (asked * (TASKS / jobs))
+  const scale = (load: number, all: number, asked: number): number => (load * all) / (asked * (TASKS / jobs))
   const cpuScale = scale(
+    LOAD.cpu,
     total((it) => it.cpuMilli),
     raw.reduce((sum, it) => sum + it.cpu, 0),
   )
   const memoryScale = scale(
+    LOAD.memory,
     total((it) => it.memoryBytes) / 1024 ** 2,
     raw.reduce((sum, it) => sum + it.memory, 0),
   )

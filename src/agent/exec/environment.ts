@@ -44,6 +44,14 @@ export function taskEnvironment(input: EnvironmentInput): Record<string, string>
     env['MUSTER_TASK_TOKEN'] = desired.access.token
     env['MUSTER_API'] = desired.access.api
   }
+  if (desired.devices) {
+    const indexes = desired.devices.indexes.join()
+    // Without it CUDA counts the fastest first, and not as the system does.
+    env['CUDA_DEVICE_ORDER'] = 'PCI_BUS_ID'
+    env['CUDA_VISIBLE_DEVICES'] = indexes
+    env['NVIDIA_VISIBLE_DEVICES'] = indexes
+    env['MUSTER_GPU_SHARE'] = String(desired.devices.shareMilli / 1000)
+  }
   if (desired.service !== null) env['MUSTER_SERVICE'] = desired.service
   if (input.gateway !== null) env['MUSTER_GATEWAY'] = input.gateway
   for (const [name, port] of Object.entries(ports)) env[`MUSTER_PORT_${variable(name)}`] = String(port)

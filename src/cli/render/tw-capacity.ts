@@ -6,6 +6,7 @@ import { cpuText } from './tw-words.ts'
 
 export function renderCapacity(view: View, parts: readonly Capacity[]): string {
   const hasGpus = parts.some(({ total }) => total.gpuMilli > 0)
+  const hasDisks = parts.some(({ total }) => total.diskBytes > 0)
   const share = (part: number, total: number): string => (total === 0 ? '–' : `${Math.round((100 * part) / total)} %`)
   return table(
     view,
@@ -21,6 +22,15 @@ export function renderCapacity(view: View, parts: readonly Capacity[]): string {
         align: 'right',
       },
       { title: '', cell: ({ reserved, total }) => share(reserved.memoryBytes, total.memoryBytes), align: 'right' },
+      ...(hasDisks
+        ? [
+            {
+              title: 'disk',
+              cell: ({ reserved, total }: Capacity) => `${formatSize(reserved.diskBytes)} of ${formatSize(total.diskBytes)}`,
+              align: 'right' as const,
+            },
+          ]
+        : []),
       ...(hasGpus
         ? [
             {

@@ -29,9 +29,21 @@ export function renderNodes(view: View, nodes: readonly NodeView[]): string {
       { title: 'tasks', cell: (node) => node.tasks, align: 'right' },
       { title: 'cpu', cell: (node) => `${cpuText(node.cpuReserved)} of ${cpuText(node.cpuMilli)}`, align: 'right' },
       { title: 'memory', cell: (node) => `${formatSize(node.memoryReserved)} of ${formatSize(node.memoryBytes)}`, align: 'right' },
+      {
+        title: 'disk',
+        cell: (node) => `${formatSize(node.diskReserved)} of ${formatSize(node.diskBytes)}`,
+        align: 'right',
+        isWide: true,
+      },
+      { title: 'gpu', cell: (node) => gpusText(node.gpus) ?? '-', isWide: true },
     ],
     'No nodes. `muster up` starts a fleet.',
   )
+}
+
+/** `0 T4 50 %, 1 T4 100 %`: what is reserved of each; null where there are none. */
+function gpusText(gpus: NodeView['gpus']): string | null {
+  return gpus.map(({ model, reservedMilli }, device) => `${device} ${model} ${reservedMilli / 10} %`).join(', ') || null
 }
 
 export function renderNode(
@@ -51,6 +63,8 @@ export function renderNode(
     ['last beat', node.silentMs === null ? null : `${formatDuration(node.silentMs)} ago`],
     ['cpu', `${cpuText(node.cpuReserved)} reserved of ${cpuText(node.cpuMilli)}`],
     ['memory', `${formatSize(node.memoryReserved)} reserved of ${formatSize(node.memoryBytes)}`],
+    ['disk', `${formatSize(node.diskReserved)} reserved of ${formatSize(node.diskBytes)}`],
+    ['gpu', gpusText(node.gpus)],
     [
       'conditions',
       Object.entries(node.conditions)

@@ -4,7 +4,7 @@ import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
 import { count } from './text.ts'
-import { ago, cpuText, portsText, tasksText, taskState } from './tw-words.ts'
+import { ago, cpuText, gpuText, portsText, tasksText, taskState } from './tw-words.ts'
 
 /** Tasks without a place, of one group. */
 export interface Blocked {
@@ -28,6 +28,8 @@ export function taskTable(view: View, tasks: readonly TaskView[], nowMs: number)
       { title: 'restarts', cell: (task) => task.restarts, align: 'right' },
       { title: 'cpu', cell: (task) => `${usedCpu(task)}${cpuText(task.cpuMilli)}`, align: 'right' },
       { title: 'memory', cell: (task) => `${usedMemory(task)}${formatSize(task.memoryBytes)}`, align: 'right' },
+      { title: 'disk', cell: (task) => (task.diskBytes === 0 ? '-' : formatSize(task.diskBytes)), align: 'right', isWide: true },
+      { title: 'gpu', cell: (task) => gpuText(task.gpu), isWide: true },
       { title: 'pid', cell: (task) => task.pid, align: 'right', isWide: true },
       { title: 'id', cell: (task) => task.id, align: 'right', isWide: true },
       { title: 'ports', cell: (task) => portsText(task.ports) },
@@ -84,7 +86,7 @@ export function renderTask(
     ['restarts', task.restarts],
     ['pid', task.pid],
     ['ports', portsText(task.ports)],
-    ['reserved', `cpu ${cpuText(task.cpuMilli)}, memory ${formatSize(task.memoryBytes)}`],
+    ['reserved', reservedText(task)],
     ['used', usedText(task)],
     ['command', data.command.join(' ')],
   ])
@@ -93,6 +95,12 @@ export function renderTask(
       `  ${it.id} on ${it.node}: ${it.state}${it.reason === '' ? '' : `, ${it.reason}`}${it.endedAtMs === null ? '' : `, ${ago(it.endedAtMs, data.nowMs)} ago`}`,
   )
   return [head, '', ...eventLines(view, data.events), ...(before.length > 0 ? ['', 'had this index before:', ...before] : [])].join('\n')
+}
+
+function reservedText(task: TaskView): string {
+  const disk = task.diskBytes === 0 ? '' : `, disk ${formatSize(task.diskBytes)}`
+  const gpu = task.gpu === null ? '' : `, GPU ${gpuText(task.gpu)}`
+  return `cpu ${cpuText(task.cpuMilli)}, memory ${formatSize(task.memoryBytes)}${disk}${gpu}`
 }
 
 /** A task that had the same index before. */

@@ -32,6 +32,13 @@ export function portsText(ports: Record<string, number>): string {
   )
 }
 
+/** `T4 0,1`, `T4 0 (50 %)`. */
+export function gpuText(gpu: TaskView['gpu']): string {
+  if (gpu === null) return '-'
+  const share = gpu.shareMilli === 1000 ? '' : ` (${gpu.shareMilli / 10} %)`
+  return `${[...new Set(gpu.models)].join('+')} ${gpu.indexes.join(',')}${share}`.trim()
+}
+
 /** Names of tasks in a sentence; of many the first and how many more. */
 export function tasksText(tasks: readonly string[]): string {
   return tasks.length <= 3 ? tasks.join(', ') : `${tasks[0] ?? ''} and ${tasks.length - 1} more`

@@ -6,7 +6,9 @@ import { packageRoot } from '../../platform/spawn.ts'
 
 export default class TwInit extends MusterCommand {
   static override summary = 'Print a commented job file to start from.'
-  static override args = { template: Args.string({ description: 'which one: service, batch, system, cron, leader', default: 'service' }) }
+  static override args = {
+    template: Args.string({ description: 'which one: service, batch, system, cron, gpu, leader', default: 'service' }),
+  }
   static override examples = ['<%= config.bin %> tw init > job.yaml', '<%= config.bin %> tw init batch > job.yaml']
 
   async run(): Promise<void> {

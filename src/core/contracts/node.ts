@@ -69,6 +69,8 @@ export interface DesiredTask {
   access?: { token: string; api: string }
   /** the agent stops it by itself when no server has heard it for so long */
   stopAfterMs?: number
+  /** the GPUs it was placed on, by their place among those of the node, and how many thousandths of each are its own */
+  devices?: { indexes: number[]; shareMilli: number }
   /** run, or stop (out of service everywhere already: send the signal now) */
   want: 'run' | 'stop'
 }
@@ -143,8 +145,21 @@ export interface NodeIdentity {
   address: string
   cpuMilli: number
   memoryBytes: number
+  /** disk that tasks may reserve; absent: none */
+  diskBytes?: number | undefined
+  /** its GPUs in the order of their indexes, those of one model that lie side by side together; absent: none */
+  gpus?: Gpus[] | undefined
   attributes: Record<string, string>
 }
+
+/** GPUs of one model that lie side by side. */
+export interface Gpus {
+  model: string
+  count: number
+}
+
+/** GPUs of a node that are counted: more would not fit the mask of a placement. */
+export const GPUS_MAX = 16
 
 /** From agent to server: heartbeat and whole state; at once on a change, and each second where no beats are taken. */
 export interface NodeReport {

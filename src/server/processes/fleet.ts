@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
+import type { Gpus } from '../../core/contracts/node.ts'
+import { diskBytesOf, gpuWords } from '../../agent/devices.ts'
 import { replaceFile } from '../../platform/files.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import { agentCommand } from '../../agent/installation.ts'
@@ -14,6 +16,10 @@ export interface LocalNode {
   rack: string
   cpuMilli: number
   memoryBytes: number
+  /** absent: an even share of what the file system of the state has */
+  diskBytes?: number
+  /** absent: the first node has those of the machine, and the others have none */
+  gpus?: Gpus[]
 }
 
 /** What `muster up` was asked for; kept beside the state so that the next `up` brings back the same fleet. */
@@ -33,6 +39,9 @@ export function planLocalFleet(wanted: {
   gatewayPort: number | null
   cpuMilli?: number | undefined
   memoryBytes?: number | undefined
+  diskBytes?: number | undefined
+  /** of each node */
+  gpus?: Gpus[] | undefined
   /** of nodes beside those of other servers: the server's name before each */
   server?: string | undefined
 }): LocalFleet {
@@ -47,6 +56,8 @@ export function planLocalFleet(wanted: {
       rack: `r${region}-k${Math.floor(i / wanted.regions) + 1}`,
       cpuMilli,
       memoryBytes,
+      ...(wanted.diskBytes === undefined ? {} : { diskBytes: wanted.diskBytes }),
+      ...(wanted.gpus === undefined ? {} : { gpus: wanted.gpus }),
     }
   })
   return { nodes, gatewayPort: wanted.gatewayPort }
@@ -66,7 +77,10 @@ export function writeLocalFleet(paths: StatePaths, fleet: LocalFleet): void {
 /** How the agent of a node is run and found again. */
 export function agentProcess(paths: StatePaths, fleet: LocalFleet, node: LocalNode): SupervisedProcess {
   const at = paths.agent(node.node)
-  const port = (fleet.gatewayPort ?? 15_001) + fleet.nodes.indexOf(node)
+  const place = fleet.nodes.indexOf(node)
+  const port = (fleet.gatewayPort ?? 15_001) + place
+  // Only one of them may give the GPUs of the machine away.
+  const gpus = node.gpus ?? (place === 0 ? undefined : [])
   const flags = {
     node: node.node,
     'state-dir': paths.root,
@@ -75,14 +89,19 @@ export function agentProcess(paths: StatePaths, fleet: LocalFleet, node: LocalNo
     rack: node.rack,
     cpu: String(node.cpuMilli),
     memory: `${node.memoryBytes}B`,
+    disk: `${node.diskBytes ?? Math.floor(diskBytesOf(paths.root) / fleet.nodes.length)}B`,
     server: paths.socket,
     'scuba-socket': paths.scubaSocket,
     'gateway-port': String(port),
   }
+  const words = [
+    ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]),
+    ...(gpus === undefined ? [] : gpuWords(gpus).flatMap((word) => ['--gpu', word])),
+  ]
   return {
     name: `agent ${node.node}`,
     pidFile: join(at.root, 'agent.pid'),
-    command: () => [...agentCommand(at.root), ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])],
+    command: () => [...agentCommand(at.root), ...words],
     output: join(at.root, 'agent.out'),
   }
 }

@@ -30,7 +30,7 @@ groups:
 test('every template is a valid job', () => {
   const folder = join(import.meta.dirname, '../../../templates/jobs')
   const files = readdirSync(folder)
-  expect(files).toEqual(expect.arrayContaining(['batch.yaml', 'cron.yaml', 'service.yaml', 'system.yaml']))
+  expect(files).toEqual(expect.arrayContaining(['batch.yaml', 'cron.yaml', 'gpu.yaml', 'service.yaml', 'system.yaml']))
   for (const file of files) expect(parseJobFile(readFileSync(join(folder, file), 'utf8'), file).spec.groups.length).toBe(1)
 })
 

@@ -6,11 +6,12 @@ import { groupRows, groupSpecOf, jobRow, nodeRow, specOf, versionRow, type Drain
 import { demandOf, type Demand } from '../scheduler/demand.ts'
 import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
-import { devicesIn, loadSumsOf, loadSumsOfNamed, type LoadSums } from '../tasks/load.ts'
-import { groupsOfTasks, idsOnNode, portsAt, portsHeld } from '../tasks/read.ts'
+import { devicesIn, loadNames, loadSumsOfNamed } from '../tasks/load.ts'
+import { groupsOfTasks, idsOnNode, isWholeSlice, portsAt, portsHeld } from '../tasks/read.ts'
+import type { PlacedRecord } from '../tasks/records.ts'
 import { tallyOf } from '../tasks/tally.ts'
 import { DueTimes } from './due-times.ts'
-import { touchesOf, type PlacedSlice } from './touches.ts'
+import { idsOf, touchesOf, type PlacedSlice } from './touches.ts'
 import { earliest } from './wake.ts'
 
 /** A group by name. */
@@ -64,18 +65,25 @@ export class FleetCache {
   readonly #quiet = new Set<string>()
   /** some group asks for a static port, or did */
   #hasPorts = false
+  /** names of nodes by their ids in records */
+  readonly #names = new Map<number, string>()
   #sweptAt: number | null = null
   #sweptTo = ''
 
-  /** What became of the state; `db` holds it. */
+  /** What became of the state; `db` holds it as it is after the last of them. */
   apply(db: ReadDb, entries: readonly Entry[]): void {
     const [first] = entries
     if (first === undefined || this.#image === null) return
     if (first.position !== this.#position + 1) return this.#drop()
+    // What is counted comes before what is read, since that has all of it.
+    const toRead = new Set<string>()
     for (const entry of entries) {
-      if (entry.type.startsWith('tw.')) this.#applyOne(db, this.#image, entry)
+      if (entry.type.startsWith('tw.')) this.#applyOne(db, this.#image, entry, toRead)
       this.#position = entry.position
+      // It was dropped: it is read from the state when it is asked for.
+      if (this.#image === null) return
     }
+    if (toRead.size > 0) this.#readLoads(db, this.#image, [...toRead])
   }
 
   /** @param position of the last entry in `db` */
@@ -107,11 +115,12 @@ export class FleetCache {
     this.#quiet.clear()
   }
 
-  #applyOne(db: ReadDb, image: FleetImage, entry: Entry): void {
+  /** @param toRead takes the nodes whose loads are to be read */
+  #applyOne(db: ReadDb, image: FleetImage, entry: Entry, toRead: Set<string>): void {
     const touches = touchesOf(db, entry)
     if (touches === null) return this.#drop()
     for (const key of touches.groups) this.#mark(db, key, touches.look)
-    if (touches.placed !== null) this.#countPlaced(db, image, touches.placed)
+    if (touches.placed !== null) for (const node of this.#countPlaced(db, image, touches.placed, entry.position)) toRead.add(node)
     for (const job of touches.jobs) for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full')
     const draining = new Set(openDrains(db).map((drain) => drain.node))
     for (const node of touches.nodes) {
@@ -123,9 +132,7 @@ export class FleetCache {
     if (touches.nodes.length > 0) this.#markSystemJobs(db)
     // Whoever is to leave last waits for the others there.
     for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
-    const touched = [...touches.nodes, ...touches.loads]
-    if (touched.length > 0) this.#readLoads(db, image, loadSumsOfNamed(db, touched))
-    if (touches.loadIds.length > 0) this.#readLoads(db, image, loadSumsOf(db, touches.loadIds))
+    for (const node of [...touches.nodes, ...touches.loads]) toRead.add(node)
     // What is placed frees nothing.
     if (this.#overQuota.size > 0 && entry.type !== 'tw.TasksPlaced') this.#wakeOverQuota(db)
   }
@@ -144,13 +151,28 @@ export class FleetCache {
     }
   }
 
-  /** What the tasks of a slice hold beside cpu, memory and disk. */
-  #countPlaced(db: ReadDb, image: FleetImage, { job, group, version, count }: PlacedSlice): void {
+  /** Counts the tasks of a slice; gives the nodes whose loads have to be read to know what became of it. */
+  #countPlaced(db: ReadDb, image: FleetImage, { job, group, version, count, records }: PlacedSlice, position: number): Iterable<string> {
     const spec = versionRow(db, job, version) && groupSpecOf(specOf(db, job, version), group)
-    if (spec === undefined) return
-    const { gpu, ports, ...demand } = demandOf(spec)
+    const names = this.#namesOf(db, records)
+    if (spec === undefined) return names.values()
+    const demand = demandOf(spec)
+    const { gpu, ports } = demand
     if (ports.length > 0) this.#hasPorts = true
-    if (gpu !== null) image.countShape({ ...demand, ports, gpu }, count)
+    if (gpu !== null) image.countShape({ ...demand, gpu }, count)
+    if (gpu !== null || ports.length > 0 || !isWholeSlice(db, { job, group, position, count: records.length })) return names.values()
+    for (const record of records) {
+      const node = image.indexOf(names.get(record.node) ?? '')
+      if (node !== undefined) image.applyTask(node, demand, 1)
+    }
+    return []
+  }
+
+  #namesOf(db: ReadDb, records: readonly PlacedRecord[]): Map<number, string> {
+    const ids = idsOf(records)
+    const unknown = ids.filter((id) => !this.#names.has(id))
+    if (unknown.length > 0) for (const [id, name] of loadNames(db, unknown)) this.#names.set(id, name)
+    return new Map(ids.map((id) => [id, this.#names.get(id) ?? '']))
   }
 
   #markNode(db: ReadDb, node: string): void {
@@ -164,8 +186,8 @@ export class FleetCache {
   }
 
   /** Takes loads as the state has them, and wakes who lacked what is free there now. */
-  #readLoads(db: ReadDb, image: FleetImage, loads: readonly LoadSums[]): void {
-    for (const load of loads) {
+  #readLoads(db: ReadDb, image: FleetImage, nodes: readonly string[]): void {
+    for (const load of loadSumsOfNamed(db, nodes)) {
       const node = image.indexOf(load.name)
       if (node === undefined) continue
       image.holdSum(node, load)

@@ -9,7 +9,7 @@ import { groupRow, groupRows, groupSpecOf, jobRow, specOf, type GroupRow, type J
 import { demandOf } from '../scheduler/demand.ts'
 import { imageOf } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
-import type { Placement } from '../scheduler/planner.ts'
+import { WORDED_MAX, type Placement } from '../scheduler/planner.ts'
 import type { Preemption } from '../scheduler/preempt.ts'
 import type { TwSoft } from '../soft.ts'
 import { loadIds } from '../tasks/load.ts'
@@ -25,8 +25,6 @@ import { earliest } from './wake.ts'
 
 /** Records in one `TasksPlaced`; what is over waits behind the other groups of its band, so one huge job starves nobody. */
 const PLACED_MAX = 1000
-/** So many are placed by name, so that the log can be read; of more each is 16 bytes. */
-const NAMED_MAX = 50
 /** Bounds of one decision, which holds everybody else up: tasks it places, and tasks it looks at. */
 const DECISION_PLACED_MAX = 5000
 const DECISION_LOOKED_MAX = 5000
@@ -139,7 +137,8 @@ export function placedOf(
   spec: GroupSpec | null,
   tasks: readonly Placement[],
 ): Proposal {
-  if (tasks.length <= NAMED_MAX) {
+  // Few by name, so that the log can be read; of more each is 16 bytes.
+  if (tasks.length <= WORDED_MAX) {
     const named = tasks.map(({ devices, ...task }) => (devices === 0 ? task : { ...task, devices }))
     return tasksPlaced.of({ ...head, tasks: named })
   }

@@ -1,9 +1,9 @@
 import type { Entry } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { runByPosition } from '../runs/rows.ts'
-import { loadSumsOf } from '../tasks/load.ts'
+import { loadNames } from '../tasks/load.ts'
 import { groupsOfTasks, nodesOfGroup, nodesOfTasks } from '../tasks/read.ts'
-import { unpackRecords } from '../tasks/records.ts'
+import { unpackRecords, type PlacedRecord } from '../tasks/records.ts'
 import type { GroupKey, Look } from './fleet-cache.ts'
 
 /** What an entry may have changed. */
@@ -16,8 +16,6 @@ export interface Touches {
   nodes: string[]
   /** nodes whose load changed */
   loads: string[]
-  /** the same by their ids in records */
-  loadIds: number[]
   /** what was placed, as far as the referee let it */
   placed: PlacedSlice | null
 }
@@ -25,6 +23,8 @@ export interface Touches {
 export interface PlacedSlice extends GroupKey {
   version: number
   count: number
+  /** where they are, of many; few are by name in `loads` */
+  records: readonly PlacedRecord[]
 }
 
 interface Body {
@@ -47,7 +47,7 @@ const OF_NODES = /^tw\.(Node|Drain|Domain|Maintenance|Profile)/
 
 /** What an entry of tw touches, by what its body names; null: it does not say, so it may be everything. */
 export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
-  const none: Touches = { look: 'full', groups: [], jobs: [], nodes: [], loads: [], loadIds: [], placed: null }
+  const none: Touches = { look: 'full', groups: [], jobs: [], nodes: [], loads: [], placed: null }
   if (NOT_PLACEMENT.test(entry.type) || entry.type === 'tw.TasksForgotten') return none
   const body = entry.body as Body
   const { job, group } = body
@@ -55,11 +55,10 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
   if (entry.type === 'tw.TasksPlaced') {
     const records = body.records === undefined ? [] : unpackRecords(body.records)
     const loads = [...new Set((body.tasks ?? []).flatMap((task) => task.node ?? []))]
-    const loadIds = [...new Set(records.map((record) => record.node))]
     const [key] = own
     const count = body.tasks?.length ?? records.length
-    const placed = key === undefined ? null : { ...key, version: body.version ?? 0, count }
-    return { ...none, look: 'check', groups: own, loads, loadIds, placed }
+    const placed = key === undefined ? null : { ...key, version: body.version ?? 0, count, records }
+    return { ...none, look: 'check', groups: own, loads, placed }
   }
   if (entry.type === 'tw.TasksReported') {
     const groups = new Map((body.tasks ?? []).flatMap((it) => groupOfTask(it.task)).map((key) => [`${key.job}/${key.group}`, key]))
@@ -77,6 +76,11 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
   return { ...none, groups, jobs: job !== undefined && group === undefined ? [job] : [] }
 }
 
+/** The nodes of records, each once. */
+export function idsOf(records: readonly PlacedRecord[]): number[] {
+  return [...new Set(records.map((record) => record.node))]
+}
+
 /** `web/api[3]` */
 function groupOfTask(task: string | undefined): GroupKey[] {
   const match = /^([^/]+)\/([^[]+)\[/.exec(task ?? '')
@@ -88,7 +92,7 @@ export function nodesTouched(db: ReadDb, entry: Entry): string[] | null {
   const touches = touchesOf(db, entry)
   if (touches === null) return null
   const { ids, id } = entry.body as Body
-  const named = [...touches.nodes, ...touches.loads, ...loadSumsOf(db, touches.loadIds).map((load) => load.name)]
+  const named = [...touches.nodes, ...touches.loads, ...loadNames(db, idsOf(touches.placed?.records ?? [])).values()]
   if (touches.look === 'check') return named
   const tasks = [...(ids ?? []), ...(id === undefined ? [] : [id])]
   return [...named, ...(tasks.length > 0 ? nodesOfTasks(db, tasks) : touches.groups.flatMap((key) => nodesOfGroup(db, key.job, key.group)))]

@@ -10,6 +10,8 @@ import { giveUpTask, loseTasks, reapTask } from '../tasks/write.ts'
 import { moveDomains } from '../entitlements/domains.ts'
 import { because, note } from './marks.ts'
 
+export const gpusSchema = z.object({ model: z.string().min(1), count: z.int().min(1) })
+
 export const nodeIdentitySchema = z.object({
   node: z.string().min(1),
   bootId: z.string(),
@@ -20,6 +22,8 @@ export const nodeIdentitySchema = z.object({
   address: z.string(),
   cpuMilli: z.int().min(0),
   memoryBytes: z.int().min(0),
+  diskBytes: z.int().min(0).optional(),
+  gpus: z.array(gpusSchema).optional(),
   attributes: z.record(z.string(), z.string()),
 })
 
@@ -31,11 +35,11 @@ export const nodeJoined = defineEntry({
   apply: (db, body, meta) => {
     const before = nodeRow(db, body.node)
     db.run(
-      `INSERT INTO tw_node (name, boot_id, pid, region, zone, rack, address, cpu_milli, memory_bytes, attributes, labels, state, is_cordoned, joined_at, changed_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', 'ready', 0, ?, ?)
+      `INSERT INTO tw_node (name, boot_id, pid, region, zone, rack, address, cpu_milli, memory_bytes, disk_bytes, gpus, attributes, labels, state, is_cordoned, joined_at, changed_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', 'ready', 0, ?, ?)
        ON CONFLICT (name) DO UPDATE SET boot_id = excluded.boot_id, pid = excluded.pid, region = excluded.region, zone = excluded.zone, rack = excluded.rack,
-         address = excluded.address, cpu_milli = excluded.cpu_milli, memory_bytes = excluded.memory_bytes, attributes = excluded.attributes,
-         state = 'ready', changed_at = excluded.changed_at`,
+         address = excluded.address, cpu_milli = excluded.cpu_milli, memory_bytes = excluded.memory_bytes, disk_bytes = excluded.disk_bytes,
+         gpus = excluded.gpus, attributes = excluded.attributes, state = 'ready', changed_at = excluded.changed_at`,
       body.node,
       body.bootId,
       body.pid,
@@ -45,6 +49,8 @@ export const nodeJoined = defineEntry({
       body.address,
       body.cpuMilli,
       body.memoryBytes,
+      body.diskBytes ?? 0,
+      canonicalJson(body.gpus ?? []),
       canonicalJson(body.attributes),
       meta.at,
       meta.at,

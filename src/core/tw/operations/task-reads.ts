@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { refuse } from '../../kernel/errors.ts'
 import { groupSpecOf, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
-import { blockedOf, nodeLine, taskLines, waitingOf } from '../views/explain.ts'
+import { blockedOf, holdingLines, nodeLine, taskLines, waitingOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { taskEvents } from '../tasks/events.ts'
 import { isSmall, pendingGroups } from '../views/group-counts.ts'
@@ -136,7 +136,11 @@ export const explain = defineQuery({
       isFine: blocked.length === 0 && (named ? named.state === 'running' : !missing && status.state === 'running'),
       blocked: named && named.is_terminal === 0 ? [] : blocked,
       lines,
-      tasks: rows.map((row) => ({ task: taskName(row), lines: taskLines(db, row, ctx.now), events: named ? taskEvents(db, row) : [] })),
+      tasks: rows.map((row) => ({
+        task: taskName(row),
+        lines: [...taskLines(db, row, ctx.now), ...holdingLines(db, row)],
+        events: named ? taskEvents(db, row) : [],
+      })),
       nowMs: ctx.now,
     }
   },

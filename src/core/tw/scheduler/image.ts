@@ -1,5 +1,6 @@
 // oxlint-disable typescript/no-non-null-assertion -- indices are of nodes of the image; a check for each read would double the cost
 import { CLOSING, type ClosingCondition } from '../nodes/conditions.ts'
+import { GPUS_MAX } from '../../contracts/node.ts'
 import { assert } from '../../kernel/assert.ts'
 import type { Demand, GpuDemand } from './demand.ts'
 import { freeDevices, maskOf, type Devices } from './devices.ts'
@@ -39,8 +40,6 @@ export interface Shape {
   count: number
 }
 
-/** Devices of one node that are used; more would not fit the mask of a placement. */
-const GPUS_MAX = 16
 /** A set of models is a mask of 31 bits. */
 const MODELS_MAX = 31
 

@@ -6,6 +6,11 @@ import type { Slice } from './slice.ts'
 const CANDIDATES_MIN = 32
 /** Room for so many times the tasks is looked for before the first is placed: more packs better and takes longer. */
 const SUPPLY = 3
+/**
+ * The node that got a task gets the next one too while what is free there keeps its shape, give or take so many hundredths: each
+ * node of a slice costs the referee as much as several tasks.
+ */
+const STAYS = 5
 /** Places of nodes in the order of names, in the lowest part of a score. */
 const RANKS = 262_144
 const COUNT_MAX = 511
@@ -25,6 +30,9 @@ export class Leaf {
   /** scores, the least on top */
   readonly #heap: number[] = []
   #seen = 0
+  /** the node that got the last task, unless it was scored again since, and its shape when it came up */
+  #last = -1
+  #misfitBefore = 0
   /** room for tasks on candidates that are as good as new ones would be */
   #room = 0
 
@@ -66,8 +74,17 @@ export class Leaf {
   taken(): void {
     const node = this.best
     this.#room -= 1
-    if (this.#slice.wanted > 0 && this.#slice.canTake(node)) this.#replaceTop(this.#score(node))
+    const isOpen = this.#slice.wanted > 0 && this.#slice.canTake(node)
+    if (isOpen && this.#stays(node)) return
+    this.#last = -1
+    if (isOpen) this.#replaceTop(this.#score(node))
     else this.#pop()
+  }
+
+  #stays(node: number): boolean {
+    if (this.#isGpu || this.#slice.isEvenOverNodes) return false
+    if (node !== this.#last) [this.#last, this.#misfitBefore] = [node, misfitIn(this.#heap[0]!)]
+    return this.#slice.misfit(node) <= this.#misfitBefore + STAYS
   }
 
   #nodeOf(score: number): number {
@@ -141,6 +158,10 @@ export class Leaf {
   }
 }
 
+function misfitIn(score: number): number {
+  return Math.floor(score / RANKS / 128) % 128
+}
+
 /** Parts of a score again, for the words why a task is where it is. */
 export function partsOf(score: number, isGpu: boolean): { isAvoided: boolean; same: number; fit: number } {
   const rest = Math.floor(score / RANKS)
@@ -149,5 +170,5 @@ export function partsOf(score: number, isGpu: boolean): { isAvoided: boolean; sa
     return { isAvoided: counts >= 4096, same: Math.floor(counts / 64) % 64, fit: 128 - Math.floor((rest % 4_194_304) / 16_384) }
   }
   const counts = Math.floor(rest / 16_384)
-  return { isAvoided: counts >= 262_144, same: Math.floor(counts / 512) % 512, fit: 100 - (Math.floor(rest / 128) % 128) }
+  return { isAvoided: counts >= 262_144, same: Math.floor(counts / 512) % 512, fit: 100 - misfitIn(score) }
 }

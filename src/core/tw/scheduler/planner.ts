@@ -4,6 +4,9 @@ import type { FleetImage } from './image.ts'
 import { partsOf } from './leaf.ts'
 import { Slice, type PlanRequest } from './slice.ts'
 
+/** So many placements of one plan are each put in words. */
+export const WORDED_MAX = 50
+
 /** A task's place. */
 export interface Placement {
   index: number
@@ -11,7 +14,7 @@ export interface Placement {
   node: string
   /** mask of the GPUs it gets there; 0: none */
   devices: number
-  /** score parts, for `tw explain` */
+  /** score parts, for `tw explain`; of more than {@link WORDED_MAX} placed at once, those of the first */
   why: string
 }
 
@@ -90,12 +93,13 @@ function undo(image: FleetImage, placed: Placed): void {
 /** {@link planSlice} in names and words. */
 export function plan(image: FleetImage, request: PlanRequest): Plan {
   const placed = planSlice(image, request)
+  const ofFirst = placed.indexes.length > WORDED_MAX ? whyText(placed, 0) : null
   return {
     placements: placed.indexes.map((index, i) => ({
       index,
       node: image.names[placed.nodes[i] ?? 0] ?? '',
       devices: placed.devices[i] ?? 0,
-      why: whyText(placed, i),
+      why: ofFirst ?? whyText(placed, i),
     })),
     unplaced: placed.unplaced,
     filters: placed.unplaced.length === 0 ? null : filtersOf(image, placed.slice),

@@ -5,7 +5,7 @@ import { allowanceOf } from '../entitlements/allowance.ts'
 import { chargeOf } from '../entitlements/tables.ts'
 import { amountOf, type GroupSpec } from '../job-spec.ts'
 import { armRows, fromJson, groupSpecOf, jobRow, specOf, versionRow, type NodeRow } from '../rows.ts'
-import { countIn, devicesIn, type NodeLoad, type Reserved } from '../tasks/load.ts'
+import { countIn, devicesIn, type Loaded, type Reserved } from '../tasks/load.ts'
 import { FIRST_FINAL, UNKNOWN } from '../tasks/tables.ts'
 import type { PlacedRecord } from '../tasks/records.ts'
 import { attributesOf } from './fleet.ts'
@@ -25,22 +25,32 @@ export interface Judgement {
   /** of the version; undefined when it has no such group. `record`: place in the claim */
   spec: GroupSpec | undefined
   /** what stands, in the order of the claim, each with its node's load, in which all of them are counted */
-  accepted: { record: number; index: number; gpuMask: number; load: NodeLoad; address: string }[]
+  accepted: { record: number; index: number; gpuMask: number; load: Loaded; address: string }[]
   refused: { record: number; index: number; node: string; reason: string }[]
 }
 
-/** What the referee knows of a node: its row without what it does not look at, and its load. */
-type Site = NodeLoad &
-  Pick<NodeRow, 'address' | 'region' | 'zone' | 'rack' | 'attributes' | 'labels' | 'state' | 'is_cordoned'> & {
+/** What the referee knows of a node: its load, and of its row what decides about any group. */
+type Site = Loaded &
+  Pick<NodeRow, 'attributes' | 'labels' | 'is_cordoned'> & {
+    position: number
+    is_lost: number
     cpu_total: number
     memory_total: number
     disk_total: number
-    gpu_models: string
+    /** once it was looked at */
+    place?: Place
+    /** why the node takes nothing of the group, whatever room it has; once it was looked at */
+    refusal?: string | null
   }
 
-const SITE_SQL = `SELECT l.*, n.address, n.region, n.zone, n.rack, n.attributes, n.labels, n.state, n.is_cordoned, n.cpu_milli AS cpu_total,
-    n.memory_bytes AS memory_total, n.disk_bytes AS disk_total, n.gpus AS gpu_models
+/** What few groups ask about, so that it is read for these alone. */
+type Place = Pick<NodeRow, 'name' | 'address' | 'region' | 'zone' | 'rack'> & { gpu_models: string }
+
+const SITE_SQL = `SELECT l.id, l.cpu_milli, l.memory_bytes, l.disk_bytes, l.gpus, l.tasks, l.position, n.attributes, n.labels, n.is_cordoned,
+    n.state = 'lost' AS is_lost, n.cpu_milli AS cpu_total, n.memory_bytes AS memory_total, n.disk_bytes AS disk_total
   FROM tw_node_load l JOIN tw_node n ON n.name = l.name WHERE l.id IN (SELECT value FROM json_each(?))`
+const PLACE_SQL = `SELECT n.name, n.address, n.region, n.zone, n.rack, n.gpus AS gpu_models
+  FROM tw_node_load l JOIN tw_node n ON n.name = l.name WHERE l.id = ?`
 
 /**
  * Which placements of a slice may stand in the state as it is now. Knows nothing of any planner and trusts none: it reads
@@ -93,23 +103,23 @@ function judgeRecords(
         ? 'stale: the node is lost'
         : (sites.refusal(site) ??
           group.refusal(index, node) ??
-          roomRefusal(site, spec, wants, claim) ??
+          roomRefusal(site, sites, spec, wants, claim) ??
           sites.portRefusal(site) ??
           (accepted.length >= allowed.granted ? `stale: ${allowed.why}` : null))
     if (site === undefined || reason !== null) {
-      refused.push({ record, index, node: site?.name ?? nodeName(db, node), reason: reason ?? '' })
+      refused.push({ record, index, node: nodeName(db, node), reason: reason ?? '' })
       continue
     }
     countIn(site, wants, 1)
     group.take(index, node)
     sites.takePorts(site)
-    accepted.push({ record, index, gpuMask, load: site, address: site.address })
+    accepted.push({ record, index, gpuMask, load: site, address: sites.addressOf(site) })
   }
   return { accepted, refused }
 }
 
 /** Capacity and devices. A misfit on a node that is as it was when planned is the planner's fault, and said so. */
-function roomRefusal(site: Site, spec: GroupSpec, wants: Reserved, claim: Claim): string | null {
+function roomRefusal(site: Site, sites: Sites, spec: GroupSpec, wants: Reserved, claim: Claim): string | null {
   const lack =
     site.cpu_milli + wants.cpuMilli > site.cpu_total
       ? 'not enough cpu'
@@ -117,15 +127,15 @@ function roomRefusal(site: Site, spec: GroupSpec, wants: Reserved, claim: Claim)
         ? 'not enough memory'
         : site.disk_bytes + wants.diskBytes > site.disk_total
           ? 'not enough disk'
-          : deviceLack(site, spec, wants)
+          : deviceLack(site, sites, spec, wants)
   if (lack === null) return null
   return claim.plannedAt !== null && site.position <= claim.plannedAt ? `planned wrongly: ${lack}` : `stale: ${lack}`
 }
 
-function deviceLack(site: Site, spec: GroupSpec, { gpuMask, gpuMilli }: Reserved): string | null {
+function deviceLack(site: Site, sites: Sites, spec: GroupSpec, { gpuMask, gpuMilli }: Reserved): string | null {
   const { gpu } = spec.container
   if (gpu === null) return gpuMask === 0 ? null : 'the group asks for no GPU'
-  const models = fromJson<{ model: string; count: number }[]>(site.gpu_models).flatMap(({ model, count }) =>
+  const models = fromJson<{ model: string; count: number }[]>(sites.placeOf(site).gpu_models).flatMap(({ model, count }) =>
     Array.from({ length: count }, () => model),
   )
   const used = devicesIn(site)
@@ -140,23 +150,27 @@ function deviceLack(site: Site, spec: GroupSpec, { gpuMask, gpuMilli }: Reserved
   return count === gpu.count && gpuMilli === gpu.shareMilli ? null : 'another number of GPUs than the group asks for'
 }
 
+const OF_PLACE: ReadonlySet<string> = new Set(['node.name', 'node.region', 'node.zone', 'node.rack'])
+const NOWHERE = { name: '', region: '', zone: '', rack: '' }
+
 /** The nodes a slice touches, each read once. */
 class Sites {
   readonly #db: ReadDb
   readonly #spec: GroupSpec
   readonly #sites = new Map<number, Site | undefined>()
-  readonly #refusals = new Map<string, string | null>()
+  /** attributes → labels → verdict */
+  readonly #verdicts = new Map<string, Map<string, string | null>>()
   readonly #ports: readonly number[]
   readonly #taken = new Set<string>()
-  /** no constraint asks for the name, so nodes that are alike have one verdict */
-  readonly #isByClass: boolean
+  /** a constraint asks where the node is or what it is called, so nodes with the same attributes may differ */
+  readonly #isByPlace: boolean
 
   constructor(db: ReadDb, spec: GroupSpec, nodes: readonly number[]) {
     this.#db = db
     this.#spec = spec
     this.#ports = Object.values(spec.container.ports).filter((port) => port > 0)
     this.#read(nodes)
-    this.#isByClass = spec.constraints.every((constraint) => constraint.attribute !== 'node.name')
+    this.#isByPlace = spec.constraints.some(({ attribute }) => OF_PLACE.has(attribute))
   }
 
   /** Undefined when there is no such node. */
@@ -172,20 +186,35 @@ class Sites {
 
   /** Why the node takes nothing of the group, whatever room it has. */
   refusal(site: Site): string | null {
-    if (site.state === 'lost') return 'stale: the node is lost'
-    if (site.is_cordoned) return 'stale: the node is cordoned'
-    if (!this.#isByClass) return this.#mismatch(site)
-    const key = [site.attributes, site.labels, site.region, site.zone, site.rack].join('\n')
-    let refusal = this.#refusals.get(key)
-    if (refusal === undefined) {
-      refusal = this.#mismatch(site)
-      this.#refusals.set(key, refusal)
-    }
-    return refusal
+    if (site.refusal === undefined)
+      site.refusal = site.is_lost ? 'stale: the node is lost' : site.is_cordoned ? 'stale: the node is cordoned' : this.#verdict(site)
+    return site.refusal
   }
 
-  #mismatch(site: Site): string | null {
-    const attributes = attributesOf(site)
+  #verdict(site: Site): string | null {
+    if (this.#isByPlace) return this.#mismatch({ ...site, ...this.placeOf(site) })
+    const verdicts = this.#verdicts.get(site.attributes) ?? new Map<string, string | null>()
+    this.#verdicts.set(site.attributes, verdicts)
+    let verdict = verdicts.get(site.labels)
+    if (verdict === undefined) {
+      verdict = this.#mismatch({ ...site, ...NOWHERE })
+      verdicts.set(site.labels, verdict)
+    }
+    return verdict
+  }
+
+  /** What is asked of few nodes. */
+  placeOf(site: Site): Place {
+    return (site.place ??= must(this.#db.get<Place>(PLACE_SQL, site.id), 'the node of a load'))
+  }
+
+  /** Where its static ports are held; empty when the group has none. */
+  addressOf(site: Site): string {
+    return this.#ports.length === 0 ? '' : this.placeOf(site).address
+  }
+
+  #mismatch(node: Parameters<typeof attributesOf>[0]): string | null {
+    const attributes = attributesOf(node)
     const { pool, constraints } = this.#spec
     if (poolOf(attributes) !== (pool ?? 'default')) return 'stale: the node is of another pool'
     return constraints.some((constraint) => !meets(constraint, attributes)) ? 'stale: the node fails a constraint' : null
@@ -196,20 +225,23 @@ class Sites {
     if (attribute === 'node') return String(node)
     const site = this.of(node)
     if (site === undefined) return ''
-    return attribute === 'region' || attribute === 'zone' || attribute === 'rack' ? site[attribute] : (attributesOf(site)[attribute] ?? '')
+    const place = this.placeOf(site)
+    if (attribute === 'region' || attribute === 'zone' || attribute === 'rack') return place[attribute]
+    return attributesOf({ ...site, ...place })[attribute] ?? ''
   }
 
   portRefusal(site: Site): string | null {
+    const address = this.addressOf(site)
     const isTaken = this.#ports.some(
       (port) =>
-        this.#taken.has(`${site.address}:${port}`) ||
-        this.#db.get('SELECT task FROM tw_port WHERE address = ? AND port = ?', site.address, port) !== undefined,
+        this.#taken.has(`${address}:${port}`) ||
+        this.#db.get('SELECT task FROM tw_port WHERE address = ? AND port = ?', address, port) !== undefined,
     )
     return isTaken ? 'stale: the port is taken' : null
   }
 
   takePorts(site: Site): void {
-    for (const port of this.#ports) this.#taken.add(`${site.address}:${port}`)
+    for (const port of this.#ports) this.#taken.add(`${this.addressOf(site)}:${port}`)
   }
 }
 

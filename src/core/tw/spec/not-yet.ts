@@ -13,8 +13,6 @@ const NOT_YET: readonly string[] = [
   'groups.*.sidecars',
   'groups.*.main.image',
   'groups.*.main.health.startup',
-  'groups.*.main.resources.disk',
-  'groups.*.main.resources.gpu',
 ]
 
 export function isNotYet(path: readonly (string | number)[]): boolean {

@@ -15,8 +15,11 @@ export interface NodeLoad {
   /** log position of the last change */
   position: number
   /** {@link idsIn} */
-  ids: Uint8Array
+  runs: Uint8Array
 }
+
+/** What is counted of a node, as a slice of placements reads and changes it. */
+export type Loaded = Pick<NodeLoad, 'id' | 'cpu_milli' | 'memory_bytes' | 'disk_bytes' | 'gpus' | 'tasks'>
 
 /** What one task holds of a node. */
 export interface Reserved {
@@ -29,13 +32,15 @@ export interface Reserved {
   gpuMilli: number
 }
 
-const ID_BYTES = 8
+/** Ids that follow each other are one f64: the first × 256 + how many more. Tasks of a slice on one node mostly do. */
+const RUN_BYTES = 8
+const RUN_MAX = 256
 
 /** A node without tasks, from the time it first joins; its id is never another's. */
 export function openLoad(db: Db, node: string): void {
   if (db.get('SELECT id FROM tw_node_load WHERE name = ?', node) !== undefined) return
   db.run(
-    "INSERT INTO tw_node_load (id, name, cpu_milli, memory_bytes, disk_bytes, gpus, tasks, position, ids) VALUES (?, ?, 0, 0, 0, '[]', 0, 0, x'')",
+    "INSERT INTO tw_node_load (id, name, cpu_milli, memory_bytes, disk_bytes, gpus, tasks, position, runs) VALUES (?, ?, 0, 0, 0, '[]', 0, 0, x'')",
     nextOf(db, 'node'),
     node,
   )
@@ -50,12 +55,17 @@ export type LoadSums = Pick<NodeLoad, 'name' | 'cpu_milli' | 'memory_bytes' | 'd
 
 const SUMS = 'SELECT name, cpu_milli, memory_bytes, disk_bytes, gpus, tasks FROM tw_node_load'
 
-export function loadSumsOf(db: ReadDb, ids: readonly number[]): LoadSums[] {
-  return db.all<LoadSums>(`${SUMS} WHERE id IN (SELECT value FROM json_each(?))`, JSON.stringify(ids))
-}
-
 export function loadSumsOfNamed(db: ReadDb, nodes: readonly string[]): LoadSums[] {
   return db.all<LoadSums>(`${SUMS} WHERE name IN (SELECT value FROM json_each(?))`, JSON.stringify(nodes))
+}
+
+/** Names of nodes by id; a name stays with its id. */
+export function loadNames(db: ReadDb, ids: readonly number[]): Map<number, string> {
+  const rows = db.all<{ id: number; name: string }>(
+    'SELECT id, name FROM tw_node_load WHERE id IN (SELECT value FROM json_each(?))',
+    JSON.stringify(ids),
+  )
+  return new Map(rows.map((row) => [row.id, row.name]))
 }
 
 /** Ids of nodes by name. */
@@ -68,22 +78,38 @@ export function loadIds(db: ReadDb, nodes: readonly string[]): Map<string, numbe
 }
 
 /** @param change what is other than in `load` */
-export function writeLoad(db: Db, load: NodeLoad, change: Partial<Pick<NodeLoad, 'position' | 'ids'>> = {}): void {
+export function writeLoad(db: Db, load: NodeLoad, change: Partial<Pick<NodeLoad, 'position' | 'runs'>> = {}): void {
   db.run(
-    'UPDATE tw_node_load SET cpu_milli = ?, memory_bytes = ?, disk_bytes = ?, gpus = ?, tasks = ?, position = ?, ids = ? WHERE id = ?',
+    'UPDATE tw_node_load SET cpu_milli = ?, memory_bytes = ?, disk_bytes = ?, gpus = ?, tasks = ?, position = ?, runs = ? WHERE id = ?',
     load.cpu_milli,
     load.memory_bytes,
     load.disk_bytes,
     load.gpus,
     load.tasks,
     change.position ?? load.position,
-    change.ids ?? load.ids,
+    change.runs ?? load.runs,
+    load.id,
+  )
+}
+
+/** The same when tasks came: they go to the end of those that are there, which nobody reads for it. */
+export function addToLoad(db: Db, load: Loaded, added: readonly number[], position: number): void {
+  db.run(
+    `UPDATE tw_node_load SET cpu_milli = ?, memory_bytes = ?, disk_bytes = ?, gpus = ?, tasks = ?, position = ?, runs = CAST(runs || ? AS BLOB)
+       WHERE id = ?`,
+    load.cpu_milli,
+    load.memory_bytes,
+    load.disk_bytes,
+    load.gpus,
+    load.tasks,
+    position,
+    bytesOf(added),
     load.id,
   )
 }
 
 /** Adds what a task holds, or takes it away. */
-export function countIn(load: NodeLoad, reserved: Reserved, sign: 1 | -1): void {
+export function countIn(load: Loaded, reserved: Reserved, sign: 1 | -1): void {
   load.cpu_milli += sign * reserved.cpuMilli
   load.memory_bytes += sign * reserved.memoryBytes
   load.disk_bytes += sign * reserved.diskBytes
@@ -105,22 +131,30 @@ function withDevices(used: number[], { gpuMask, gpuMilli }: Reserved, sign: 1 | 
 }
 
 /** Ids in the order they came. */
-export function idsIn(ids: Uint8Array): number[] {
-  const view = new DataView(ids.buffer, ids.byteOffset, ids.byteLength)
-  return Array.from({ length: ids.byteLength / ID_BYTES }, (_, i) => view.getFloat64(i * ID_BYTES))
+export function idsIn(runs: Uint8Array): number[] {
+  const view = new DataView(runs.buffer, runs.byteOffset, runs.byteLength)
+  const ids: number[] = []
+  for (let at = 0; at < runs.byteLength; at += RUN_BYTES) {
+    const run = view.getFloat64(at)
+    const first = Math.floor(run / RUN_MAX)
+    for (let id = first; id <= first + (run % RUN_MAX); id += 1) ids.push(id)
+  }
+  return ids
 }
 
-export function withIds(ids: Uint8Array, added: readonly number[]): Uint8Array {
-  const all = new Uint8Array(ids.byteLength + added.length * ID_BYTES)
-  all.set(ids)
-  const view = new DataView(all.buffer)
-  added.forEach((id, i) => view.setFloat64(ids.byteLength + i * ID_BYTES, id))
-  return all
+function bytesOf(ids: readonly number[]): Uint8Array {
+  const runs: { first: number; count: number }[] = []
+  for (const id of ids) {
+    const last = runs.at(-1)
+    if (last !== undefined && last.count < RUN_MAX && id === last.first + last.count) last.count += 1
+    else runs.push({ first: id, count: 1 })
+  }
+  const bytes = new Uint8Array(runs.length * RUN_BYTES)
+  const view = new DataView(bytes.buffer)
+  runs.forEach(({ first, count }, i) => view.setFloat64(i * RUN_BYTES, first * RUN_MAX + count - 1))
+  return bytes
 }
 
-export function withoutId(ids: Uint8Array, gone: number): Uint8Array {
-  return withIds(
-    new Uint8Array(0),
-    idsIn(ids).filter((id) => id !== gone),
-  )
+export function withoutId(runs: Uint8Array, gone: number): Uint8Array {
+  return bytesOf(idsIn(runs).filter((id) => id !== gone))
 }

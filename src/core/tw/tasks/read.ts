@@ -41,8 +41,8 @@ export function liveOnNode(db: ReadDb, node: string): TaskRow[] {
 
 /** Ids of {@link tasksOnNode}. */
 export function idsOnNode(db: ReadDb, node: string): number[] {
-  const load = db.get<Pick<NodeLoad, 'ids'>>('SELECT ids FROM tw_node_load WHERE name = ?', node)
-  return load === undefined ? [] : idsIn(load.ids).sort((a, b) => a - b)
+  const load = db.get<Pick<NodeLoad, 'runs'>>('SELECT runs FROM tw_node_load WHERE name = ?', node)
+  return load === undefined ? [] : idsIn(load.runs).sort((a, b) => a - b)
 }
 
 /** Tasks that are to end and whose process may still run, by id. */
@@ -87,6 +87,17 @@ export function lostTasks(db: ReadDb, nodes: readonly string[], lostAt: number):
 /** Highest id of the tasks that were placed up to a log position; 0: none. */
 export function lastTaskId(db: ReadDb, position: number): number {
   return db.get<{ id: number | null }>('SELECT max(last) AS id FROM tw_slice WHERE placed_position <= ?', position)?.id ?? 0
+}
+
+/** Whether the referee let all of what an entry placed stand; false also when it is not known any more. */
+export function isWholeSlice(db: ReadDb, it: { job: string; group: string; position: number; count: number }): boolean {
+  const slice = db.get<{ tasks: number }>(
+    'SELECT last - id + 1 AS tasks FROM tw_slice WHERE job = ? AND grp = ? AND placed_position = ? ORDER BY id DESC LIMIT 1',
+    it.job,
+    it.group,
+    it.position,
+  )
+  return slice?.tasks === it.count
 }
 
 /** Static ports that live tasks hold at the address of a node. */

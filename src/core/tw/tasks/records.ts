@@ -14,6 +14,8 @@ export interface PlacedRecord {
 }
 
 const RECORD_BYTES = 16
+/** Bytes that become a text at once; each is an argument of one call. */
+const CHUNK = 8192
 
 export function packRecords(records: readonly PlacedRecord[]): string {
   const bytes = new Uint8Array(records.length * RECORD_BYTES)
@@ -26,7 +28,7 @@ export function packRecords(records: readonly PlacedRecord[]): string {
     view.setUint16(at + 10, gpuMilli, true)
   })
   let text = ''
-  for (const byte of bytes) text += String.fromCharCode(byte)
+  for (let at = 0; at < bytes.length; at += CHUNK) text += Reflect.apply(String.fromCharCode, null, bytes.subarray(at, at + CHUNK))
   return btoa(text)
 }
 

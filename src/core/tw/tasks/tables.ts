@@ -60,11 +60,11 @@ export const TASK_TABLES: readonly string[] = [
   ) WITHOUT ROWID`,
   // who holds a static port: one task an address
   `CREATE TABLE tw_port (address TEXT NOT NULL, port INTEGER NOT NULL, task INTEGER NOT NULL, PRIMARY KEY (address, port)) WITHOUT ROWID`,
-  // What the live tasks of a node reserve. `ids` are those whose process is not reported gone, 8 bytes each (f64); `gpus` the
+  // What the live tasks of a node reserve. `runs` are the tasks whose process is not reported gone (`load.ts`); `gpus` the
   // thousandths in use of each device, as JSON; `position` that of the last change.
   `CREATE TABLE tw_node_load (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cpu_milli INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,
-    disk_bytes INTEGER NOT NULL, gpus TEXT NOT NULL, tasks INTEGER NOT NULL, position INTEGER NOT NULL, ids BLOB NOT NULL
+    disk_bytes INTEGER NOT NULL, gpus TEXT NOT NULL, tasks INTEGER NOT NULL, position INTEGER NOT NULL, runs BLOB NOT NULL
   )`,
   ...AWAY_TABLES,
   `CREATE VIEW tw_task AS SELECT ${TASK_COLUMNS} FROM ${TASK_JOINS}`,

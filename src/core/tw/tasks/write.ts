@@ -6,7 +6,7 @@ import { markRun } from '../runs/mark.ts'
 import type { TaskRow, TaskStateHeld } from '../rows.ts'
 import { dropAway, waitsOf, writeAway } from './away.ts'
 import { addEvent } from './events.ts'
-import { countIn, loadByName, withIds, withoutId, writeLoad, type NodeLoad, type Reserved } from './load.ts'
+import { addToLoad, countIn, loadByName, withoutId, writeLoad, type Loaded, type Reserved } from './load.ts'
 import { liveOnNode, taskRow } from './read.ts'
 import { FIRST_FINAL, LOST, STATES } from './tables.ts'
 import { addTally, moveTallies, moveTally, NONE, TALLIED } from './tally.ts'
@@ -29,9 +29,9 @@ export interface NewSlice {
 
 export interface NewTask {
   index: number
-  load: NodeLoad
+  load: Loaded
   gpuMask: number
-  /** where nodes that share it share static ports */
+  /** where nodes that share it share static ports; empty without such ports */
   address: string
   /** null: its slice's */
   why: string | null
@@ -64,7 +64,7 @@ export function insertTasks(db: Db, slice: NewSlice, tasks: readonly NewTask[], 
     meta.position,
     slice.why,
   )
-  const added = new Map<NodeLoad, number[]>()
+  const added = new Map<Loaded, number[]>()
   for (let at = 0; at < tasks.length;) {
     const rows = tasks.length - at >= ROWS ? ROWS : 1
     const values: SqlValue[] = [first + at, first, slice.version]
@@ -78,7 +78,7 @@ export function insertTasks(db: Db, slice: NewSlice, tasks: readonly NewTask[], 
     db.run(placedSql(rows), ...values)
     at += rows
   }
-  for (const [load, ids] of added) writeLoad(db, load, { position: meta.position, ids: withIds(load.ids, ids) })
+  for (const [load, ids] of added) addToLoad(db, load, ids, meta.position)
   const { job, group: grp, version } = slice
   addTally(db, { job, grp, version }, { ...NONE, known: tasks.length, active: tasks.length })
   tasks.forEach(({ why, address }, i) => {
@@ -239,7 +239,7 @@ export function reapTask(db: Db, task: Pick<TaskRow, 'id' | 'node'>, reported: T
   db.run('UPDATE tw_placed SET is_reaped = 1 WHERE id = ?', task.id)
   upsert(db, 'tw_said', task.id, [['reported', reported]])
   const load = must(loadByName(db, task.node), `the load of ${task.node}`)
-  writeLoad(db, load, { ids: withoutId(load.ids, task.id) })
+  writeLoad(db, load, { runs: withoutId(load.runs, task.id) })
 }
 
 /** Forgets an ended and reaped task and its events; false when it is neither. */

@@ -1,5 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { opsView } from './ops.ts'
+import { formatSize } from '../../kernel/units.ts'
+import { taskGpu, type TaskGpu } from '../nodes/gpus.ts'
 import { must } from '../../kernel/assert.ts'
 import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
 import { decisions } from '../controllers/reconciler.ts'
@@ -108,6 +110,22 @@ function awayText(db: ReadDb, task: TaskRow, now: number): string {
   const choice = keep === 'original' ? 'this one stays' : 'the one that serves stays'
   return `${since}. It may be replaced; when the node returns ${choice} and the other ends (disconnect.keep)`
 }
+
+/** What a task holds beside cpu and memory, and what keeps it to that. */
+export function holdingLines(db: ReadDb, task: TaskRow): string[] {
+  const lines: string[] = []
+  if (task.disk_bytes > 0) lines.push(`counted with ${formatSize(task.disk_bytes)} of disk, which nothing enforces`)
+  const gpu = taskGpu(task, nodeRow(db, task.node))
+  if (gpu !== null)
+    lines.push(
+      gpu.shareMilli === 1000
+        ? `holds GPU ${gpuText(gpu)} of ${task.node}`
+        : `holds ${gpu.shareMilli / 10} % of GPU ${gpuText(gpu)} of ${task.node}: a share divides memory and time by agreement only, the program has to keep to MUSTER_GPU_SHARE`,
+    )
+  return lines
+}
+
+const gpuText = ({ indexes, models }: TaskGpu): string => indexes.map((device, i) => `${device} (${models[i] || 'gone'})`).join(', ')
 
 /** Whether one given node could take one more task of the group now, and if not, what forbids it. */
 export function nodeLine(db: ReadDb, job: string, group: string, version: number, name: string): string {

@@ -3,6 +3,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { JobSpec } from '../job-spec.ts'
+import { devicesOf } from '../nodes/gpus.ts'
 import { fromJson, groupSpecOf, nodeRow, taskName, versionRow, type TaskRow } from '../rows.ts'
 import { tasksOnNode, tasksToEnd } from '../tasks/read.ts'
 
@@ -35,6 +36,7 @@ export function desiredTasks(db: ReadDb, node: string): DesiredTask[] {
       spec: group.container,
       ...(group.consent.kind === 'pull' ? { pulls: true as const } : {}),
       ...(group.disconnect.stopAfterMs === null ? {} : { stopAfterMs: group.disconnect.stopAfterMs }),
+      ...(task.gpu_mask === 0 ? {} : { devices: { indexes: devicesOf(task), shareMilli: task.gpu_milli } }),
       want: task.want,
     }
   })

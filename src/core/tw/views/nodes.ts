@@ -1,6 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import type { NodeIdentity } from '../../contracts/node.ts'
 import { canonicalJson } from '../../kernel/json.ts'
+import { gpuModels } from '../nodes/gpus.ts'
 import { attributesOf } from '../scheduler/fleet.ts'
 import { fromJson, type DrainRow, type NodeRow, type NodeUseRow } from '../rows.ts'
 import { SUSPECT_MS, type TwSoft } from '../soft.ts'
@@ -16,8 +17,12 @@ export interface NodeView {
   address: string
   cpuMilli: number
   memoryBytes: number
+  diskBytes: number
   cpuReserved: number
   memoryReserved: number
+  diskReserved: number
+  /** its GPUs by their index, and how many thousandths of each are reserved */
+  gpus: { model: string; reservedMilli: number }[]
   tasks: number
   /** time since its last report; null where nobody listens */
   silentMs: number | null
@@ -71,8 +76,11 @@ export function nodesView(db: ReadDb, soft?: TwSoft, selector: NodeSelector = {}
       address: row.address,
       cpuMilli: row.cpu_milli,
       memoryBytes: row.memory_bytes,
+      diskBytes: row.disk_bytes,
       cpuReserved: used?.cpu_milli ?? 0,
       memoryReserved: used?.memory_bytes ?? 0,
+      diskReserved: used?.disk_bytes ?? 0,
+      gpus: devicesOf(row, used),
       tasks: used?.tasks ?? 0,
       silentMs,
       joinedAtMs: row.joined_at,
@@ -81,6 +89,11 @@ export function nodesView(db: ReadDb, soft?: TwSoft, selector: NodeSelector = {}
       conditions: fromJson<Record<string, string>>(row.conditions),
     }
   })
+}
+
+function devicesOf(row: NodeRow, used: NodeUseRow | undefined): NodeView['gpus'] {
+  const taken = fromJson<(number | null)[]>(used?.gpus ?? '[]')
+  return gpuModels(row).map((model, device) => ({ model, reservedMilli: taken[device] ?? 0 }))
 }
 
 /** Whether the state already knows an agent as it introduces itself; else the server runs `nodeJoin`. */
@@ -97,6 +110,8 @@ export function isJoined(db: ReadDb, identity: NodeIdentity): boolean {
     row.address === identity.address &&
     row.cpu_milli === identity.cpuMilli &&
     row.memory_bytes === identity.memoryBytes &&
+    row.disk_bytes === (identity.diskBytes ?? 0) &&
+    row.gpus === canonicalJson(identity.gpus ?? []) &&
     row.attributes === canonicalJson(identity.attributes)
   )
 }

@@ -1,6 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
-import { groupSpecOf, fromJson, nodeRow, specOf, taskName, versionRow, type TaskRow } from '../rows.ts'
+import { groupSpecOf, fromJson, nodeRow, specOf, taskName, versionRow, type NodeRow, type TaskRow } from '../rows.ts'
 import type { JobSpec } from '../job-spec.ts'
+import { taskGpu, type TaskGpu } from '../nodes/gpus.ts'
 import { idsOnNode, taskRow } from '../tasks/read.ts'
 
 /** A task as people and other systems see it. */
@@ -29,6 +30,9 @@ export interface TaskView {
   endedAtMs: number | null
   cpuMilli: number
   memoryBytes: number
+  diskBytes: number
+  /** the GPUs it holds; null: none */
+  gpu: TaskGpu | null
   /** measured by its agent; null: not known here */
   cpuUsedMilli: number | null
   memoryUsedBytes: number | null
@@ -80,8 +84,8 @@ export function selectViews(views: readonly TaskView[], selector: TaskSelector):
 }
 
 export function taskViews(db: ReadDb, rows: readonly TaskRow[]): TaskView[] {
-  const regions = new Map<string, string>()
-  for (const { node } of rows) if (!regions.has(node)) regions.set(node, nodeRow(db, node)?.region ?? '')
+  const nodes = new Map<string, NodeRow | undefined>()
+  for (const { node } of rows) if (!nodes.has(node)) nodes.set(node, nodeRow(db, node))
   const arms = new Map(
     [...new Set(rows.map((row) => row.job))].flatMap((job) =>
       db
@@ -109,7 +113,7 @@ export function taskViews(db: ReadDb, rows: readonly TaskRow[]): TaskView[] {
       arm: arms.get(`${task.job}/${task.grp}@${task.version}`) ?? null,
       service: group?.services[0]?.name ?? null,
       node: task.node,
-      region: regions.get(task.node) ?? '',
+      region: nodes.get(task.node)?.region ?? '',
       state: task.state,
       health: task.health,
       want: task.want,
@@ -123,6 +127,8 @@ export function taskViews(db: ReadDb, rows: readonly TaskRow[]): TaskView[] {
       endedAtMs: task.ended_at,
       cpuMilli: task.cpu_milli,
       memoryBytes: task.memory_bytes,
+      diskBytes: task.disk_bytes,
+      gpu: taskGpu(task, nodes.get(task.node)),
       cpuUsedMilli: null,
       memoryUsedBytes: null,
       labels: {
@@ -131,7 +137,7 @@ export function taskViews(db: ReadDb, rows: readonly TaskRow[]): TaskView[] {
         job: task.job,
         group: task.grp,
         node: task.node,
-        region: regions.get(task.node) ?? '',
+        region: nodes.get(task.node)?.region ?? '',
         version: `v${task.version}`,
       },
     }

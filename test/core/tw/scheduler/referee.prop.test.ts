@@ -136,7 +136,7 @@ function expectLoads(state: TestState): void {
     })
     expect(devicesIn(load).length).toBeLessThanOrEqual(load.id < 3 ? 2 : 0)
     const known = state.db.all<{ id: number }>('SELECT id FROM tw_task WHERE node = ? AND is_reaped = 0 ORDER BY id', load.name)
-    expect(idsIn(load.ids).sort((a, b) => a - b)).toEqual(known.map((row) => row.id))
+    expect(idsIn(load.runs).sort((a, b) => a - b)).toEqual(known.map((row) => row.id))
     expect(tasksOnNode(state.db, load.name).map((task) => task.id)).toEqual(idsOnNode(state.db, load.name))
   }
 }
