@@ -80,9 +80,9 @@ export class ServerLink {
     this.#post()
   }
 
-  /** Something a report tells has changed: send one very soon. */
+  /** Something a report tells has changed: send one very soon. Before the start nothing is sent: what is adopted is not known yet. */
   reportSoon(): void {
-    if (this.#isStopped) return
+    if (this.#isStopped || this.#beat === undefined) return
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined
       this.#post()

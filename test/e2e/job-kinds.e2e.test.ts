@@ -41,6 +41,20 @@ test('a system job has a task on each node, and a plan says so before', async ()
   expect(await running('agent')).toEqual(['n1 v1', 'n2 v1', 'n3 v1'])
 })
 
+test('a plan names the nodes, and is refused with 5 when one of them was closed meanwhile', async () => {
+  const file = write({ job: 'planned', groups: { g: { count: 3, availability: { min_healthy_time: '0s' }, main: sleep } } })
+  const plan = async (): Promise<string> => (await fleet.data('tw', 'job', 'run', file, '--plan')).id
+  const stale = await plan()
+  await fleet.data('tw', 'node', 'cordon', 'n2')
+  const refused = await fleet.muster('tw', 'job', 'run', file, '--apply', stale, '--json')
+  expect([refused.exitCode, refused.json.error.code]).toEqual([5, 'PLAN_STALE'])
+  expect((await fleet.muster('tw', 'job', 'show', 'planned')).exitCode).toBe(3)
+  const again = await plan()
+  expect((await fleet.muster('tw', 'job', 'run', file, '--apply', again)).exitCode).toBe(0)
+  expect([...new Set((await ps('planned')).map((task) => task.node))].sort()).toEqual(['n1', 'n3'])
+  await fleet.data('tw', 'node', 'uncordon', 'n2')
+})
+
 test('groups start after what they wait for', async () => {
   const groups = {
     migrate: { main: shell('sleep 1; echo migrated') },

@@ -144,6 +144,18 @@ test('keys that come at once are pressed one after the other', async () => {
   screen.end()
 })
 
+test('s says what to type for a shell beside a task, and of nothing else', async () => {
+  const screen = open()
+  await screen.refresh()
+  await screen.press('j', 's')
+  await screen.shows('shell: of a task')
+  await screen.press(ENTER)
+  await screen.hasCursor('job-01/api[0]')
+  await screen.press('s')
+  await screen.shows("shell: muster tw task exec 'job-01/api[0]'")
+  screen.end()
+})
+
 test('enter goes in from a job to its tasks to a task, esc comes back to the row it left', async () => {
   const screen = open()
   await screen.refresh()

@@ -1,10 +1,12 @@
 import { formatSize } from '../../core/kernel/units.ts'
 import type { Capacity } from '../../core/tw/queries.ts'
 import type { View } from '../terminal.ts'
-import { table } from './table.ts'
+import { table, type Column } from './table.ts'
 import { cpuText } from './tw-words.ts'
 
 export function renderCapacity(view: View, parts: readonly Capacity[]): string {
+  // By owner they are no nodes, so that none of theirs is stranded or the largest.
+  const areNodes = parts.some(({ nodes }) => nodes > 0)
   const hasGpus = parts.some(({ total }) => total.gpuMilli > 0)
   const hasDisks = parts.some(({ total }) => total.diskBytes > 0)
   const share = (part: number, total: number): string => (total === 0 ? '–' : `${Math.round((100 * part) / total)} %`)
@@ -13,7 +15,7 @@ export function renderCapacity(view: View, parts: readonly Capacity[]): string {
     parts,
     [
       { title: 'of', cell: ({ of }) => of },
-      { title: 'nodes', cell: ({ nodes }) => nodes, align: 'right' },
+      ...(areNodes ? [{ title: 'nodes', cell: ({ nodes }: Capacity) => nodes, align: 'right' as const }] : []),
       { title: 'cpu', cell: ({ reserved, total }) => `${cpuText(reserved.cpuMilli)} of ${cpuText(total.cpuMilli)}`, align: 'right' },
       { title: '', cell: ({ reserved, total }) => share(reserved.cpuMilli, total.cpuMilli), align: 'right' },
       {
@@ -43,17 +45,21 @@ export function renderCapacity(view: View, parts: readonly Capacity[]): string {
       {
         title: 'allocatable',
         cell: ({ allocatable }) => `${cpuText(allocatable.cpuMilli)}, ${formatSize(allocatable.memoryBytes)}`,
-        isWide: true,
+        isWide: areNodes,
       },
-      { title: 'stranded', cell: ({ stranded }) => `${cpuText(stranded.cpuMilli)}, ${formatSize(stranded.memoryBytes)}` },
-      {
-        title: 'largest that fits',
-        cell: ({ largest }) =>
-          largest === null
-            ? 'none'
-            : `${cpuText(largest.cpuMilli)}, ${formatSize(largest.memoryBytes)}${hasGpus ? `, ${largest.gpus} GPU` : ''} on ${largest.node}`,
-      },
+      ...(areNodes ? nodeColumns(hasGpus) : []),
     ],
     'No nodes. `muster up` starts a fleet.',
   )
 }
+
+const nodeColumns = (hasGpus: boolean): Column<Capacity>[] => [
+  { title: 'stranded', cell: ({ stranded }) => `${cpuText(stranded.cpuMilli)}, ${formatSize(stranded.memoryBytes)}` },
+  {
+    title: 'largest that fits',
+    cell: ({ largest }) =>
+      largest === null
+        ? 'none'
+        : `${cpuText(largest.cpuMilli)}, ${formatSize(largest.memoryBytes)}${hasGpus ? `, ${largest.gpus} GPU` : ''} on ${largest.node}`,
+  },
+]

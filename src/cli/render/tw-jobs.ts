@@ -10,9 +10,12 @@ import { cpuText, tasksText } from './tw-words.ts'
 function healthMark(view: View, status: JobStatus): string {
   const arms = status.groups.flatMap((group) => group.arms)
   const wanted = arms.reduce((sum, arm) => sum + arm.wanted, 0)
-  const healthy = arms.reduce((sum, arm) => sum + Math.min(arm.healthy, arm.wanted), 0)
+  // What has run to its end is as well as what serves.
+  const healthy = arms.reduce((sum, arm) => sum + Math.min(arm.healthy + arm.complete, arm.wanted), 0)
+  const complete = arms.reduce((sum, arm) => sum + Math.min(arm.complete, arm.wanted), 0)
   if (status.state === 'stopped') return mark(view, 'off', 'stopped')
   if (wanted === 0) return mark(view, 'off', 'no task wanted')
+  if (complete === wanted) return mark(view, 'off', `${complete}/${wanted} complete`)
   return mark(view, healthy >= wanted ? 'ok' : healthy === 0 ? 'bad' : 'warn', `${healthy}/${wanted} healthy`)
 }
 

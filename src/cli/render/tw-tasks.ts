@@ -14,6 +14,7 @@ export interface Blocked {
 }
 
 export function taskTable(view: View, tasks: readonly TaskView[], nowMs: number): string {
+  const hasReasons = tasks.some(({ reason }) => reason !== '')
   return table(
     view,
     tasks,
@@ -22,7 +23,7 @@ export function taskTable(view: View, tasks: readonly TaskView[], nowMs: number)
       { title: 'state', cell: (task) => taskState(view, task) },
       { title: 'node', cell: (task) => task.node },
       { title: 'region', cell: (task) => task.region, isWide: true },
-      { title: 'version', cell: (task) => `v${task.version}${task.arm === 'canary' ? ' canary' : ''}` },
+      { title: 'ver', cell: (task) => `v${task.version}${task.arm === 'canary' ? ' canary' : ''}` },
       { title: 'release', cell: (task) => task.release ?? '-', isWide: true },
       { title: 'age', cell: (task) => ago(task.startedAtMs ?? task.placedAtMs, nowMs), align: 'right' },
       { title: 'restarts', cell: (task) => task.restarts, align: 'right' },
@@ -32,8 +33,8 @@ export function taskTable(view: View, tasks: readonly TaskView[], nowMs: number)
       { title: 'gpu', cell: (task) => gpuText(task.gpu), isWide: true },
       { title: 'pid', cell: (task) => task.pid, align: 'right', isWide: true },
       { title: 'id', cell: (task) => task.id, align: 'right', isWide: true },
-      { title: 'ports', cell: (task) => portsText(task.ports) },
-      { title: 'reason', cell: (task) => task.reason || '', canShrink: true },
+      { title: 'ports', cell: (task) => portsText(task.ports), canShrink: true },
+      ...(hasReasons ? [{ title: 'reason', cell: (task: TaskView) => task.reason, canShrink: true }] : []),
     ],
     'No tasks run.',
   )

@@ -107,6 +107,7 @@ export function jobMark(view: View, job: JobCounts): string {
   if (job.state === 'stopped') return mark(view, 'off', 'stopped')
   if (job.pending > 0) return mark(view, 'bad', 'pending')
   if (job.leftover > 0) return mark(view, 'busy', 'updating')
+  if (job.wanted === 0) return mark(view, 'off', 'idle')
   if (job.kind === 'batch' && job.placed === 0) return mark(view, 'ok', 'complete')
   return job.healthy < job.placed ? mark(view, 'warn', 'unhealthy') : mark(view, 'ok', 'healthy')
 }

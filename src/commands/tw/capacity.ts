@@ -8,9 +8,9 @@ export default class TwCapacity extends WatchQueryCommand<typeof operation> {
   static override watches = ['tw.']
   static override summary = 'Show what the fleet has, what is reserved, what is stranded, and the largest task that fits.'
   static override description =
-    'Stranded is what is free on nodes where less of the other dimension is left than the typical (mean) task of the fleet asks for.\nThe largest task is that of the typical shape; any one with no more of each than is free there fits.'
+    'Stranded is what is free on nodes where less of the other dimension is left than the typical (mean) task of the fleet asks for.\nThe largest task is that of the typical shape; any one with no more of each than is free there fits.\n--by entitlement has the guarantee of each owner and what it uses of it, and the shared rest.'
   static override flags = {
-    by: Flags.string({ description: 'one line for each', options: ['region', 'zone', 'rack', 'model', 'pool'] }),
+    by: Flags.string({ description: 'one line for each', options: ['region', 'zone', 'rack', 'model', 'pool', 'entitlement'] }),
   }
   static override examples = ['<%= config.bin %> tw capacity', '<%= config.bin %> tw capacity --by rack -o wide']
 

@@ -48,11 +48,20 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
     return data.isChanged || data.left.length === 0 ? head : `${head}\n${renderLeft(view, data.left)}`
   }
 
+  /** What stands on the nodes now; a plan that leaves some of it without a place is refused, or warns. */
+  private async picture(target: string, isForced: boolean): Promise<string> {
+    const { nodes, left } = (await this.client.call<DrainStatus>('tw.drain.show', { target })).data
+    if (left.length === 0) return `Nothing is on ${nodes.join(', ')}.`
+    const fit = isForced ? '' : ', and room elsewhere for all that move'
+    return `${count(left.length, 'task')} on ${nodes.join(', ')}${fit}:\n${renderLeft(this.view, left)}`
+  }
+
   override async run(): Promise<void> {
     const parsed = await this.start(TwDrain)
     const { flags } = parsed
     const timeoutMs = durationFlag('timeout', flags.timeout ?? '10m')
-    const done = await this.change(operation, this.input(parsed), flags as never)
+    const picture = (flags as { plan?: boolean }).plan ? await this.picture(parsed.args.target ?? '', flags.force ?? false) : null
+    const done = await this.change(operation, this.input(parsed), flags as never, picture)
     if (done === null) return
     if (flags.wait) {
       const { waitUntil } = await import('../../cli/follow/tasks.ts')

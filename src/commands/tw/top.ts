@@ -6,7 +6,7 @@ const operation = remote('tw.fleet.summary', async () => (await import('../../co
 export default class TwTop extends MusterCommand {
   static override summary = 'Watch the fleet: heat map, capacity, jobs, what is pending and why, what goes on.'
   static override description =
-    'A screen on a terminal; keys: j k move, enter in, e explain, l logs, / filter, ? help, q quit. Elsewhere, or with --plain, one picture ' +
+    'A screen on a terminal; keys: j k move, enter in, e explain, l logs, s shell, / filter, ? help, q quit. Elsewhere, or with --plain, one picture ' +
     'as text; --watch goes on with one after each change, with --json an object a line.'
   static override flags = {
     plain: Flags.boolean({ description: 'text, no screen' }),

@@ -149,11 +149,11 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
     const index = Math.max(0, Math.min(cursor + by, list.rows.length - 1))
     put({ key: list.rows[index]?.key ?? null, index, top: windowTop(top, index, height, length) })
   }
-  /** The job or task that `e` and `l` are about: the row's, else what was opened. */
-  const subject = (): { name: string; id: string } | null => {
+  /** The job or task that `e`, `l` and `s` are about: the row's, else what was opened. */
+  const subject = (): { kind: 'job' | 'task'; name: string; id: string } | null => {
     const target = list?.rows[cursor]?.target ?? (level.kind === 'opened' ? level.target : null)
-    if (target?.kind === 'job') return { name: target.job, id: target.job }
-    return target?.kind === 'task' ? { name: target.task, id: String(target.id) } : null
+    if (target?.kind === 'job') return { kind: 'job', name: target.job, id: target.job }
+    return target?.kind === 'task' ? { kind: 'task', name: target.task, id: String(target.id) } : null
   }
   const command = (words: string): void => {
     const wanted = MAIN_LISTS.find((name) => name === words.trim())
@@ -201,8 +201,12 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
       push({ kind: 'opened', target, opened: null })
       return fill(target)
     }
-    if (input !== 'e' && input !== 'l') return
+    if (input !== 'e' && input !== 'l' && input !== 's') return
     const about = subject()
+    if (input === 's') {
+      // A shell takes the terminal for itself: it is for another one, and here is what to type there.
+      return setNotice(about?.kind === 'task' ? `shell: muster tw task exec '${about.name}'` : 'shell: of a task')
+    }
     if (about === null) return setNotice(`${input === 'e' ? 'explain' : 'logs'}: of a job or a task`)
     if (input === 'e') {
       setNotice(`explain ${about.name} …`)
@@ -238,6 +242,7 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
     // oxlint-disable-next-line react-hooks/exhaustive-deps -- each key is pressed on the state of the render it follows
   }, [press])
 
+  const isFilteredOut = filter !== '' && list?.rows.length === 0
   if (news === null) return <Text dimColor>{trouble === '' ? 'muster tw top: looking…' : trouble}</Text>
   const shown = isHelp
     ? [...HELP, HEAT_LEGEND]
@@ -253,7 +258,11 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
         <Line key={i} text={line} />
       ))}
       <Text wrap="truncate" bold>
-        {isHelp ? 'keys' : list === null ? ' ' : `  ${list.head}`}
+        {isHelp
+          ? 'keys'
+          : list === null
+            ? ' '
+            : `  ${isFilteredOut ? `Nothing here has "${filter}" in its name; esc ends the filter.` : list.head}`}
       </Text>
       {shown.map((line, i) => (
         <Text key={i} wrap="truncate" inverse={!isHelp && list !== null && top + i === cursor}>
@@ -294,6 +303,6 @@ function titleOf(level: Level): string {
 }
 
 function hints(level: Level, depth: number): string {
-  const move = level.kind === 'lines' ? 'j k scroll' : 'j k move  enter in'
-  return [move, ...(depth > 1 ? ['esc back'] : ['tab list']), 'e explain', 'l logs', '/ filter', '? help', 'q quit'].join('  ')
+  const move = level.kind === 'lines' ? 'jk scroll' : 'jk  enter in'
+  return [move, ...(depth > 1 ? ['esc back'] : ['tab list']), 'e explain', 'l logs', 's shell', '/ filter', '? help', 'q quit'].join('  ')
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { renderCapacity } from '../../../src/cli/render/tw-capacity.ts'
-import { capacity, fleetSummaryQuery, jobRun, nodeCordon } from '../../../src/core/tw/operations.ts'
+import { capacity, entitlementSetCommand, fleetSummaryQuery, jobRun, nodeCordon, quotaSet } from '../../../src/core/tw/operations.ts'
 import { newSimulatedFleet } from '../../support/tw-fleet.ts'
 import { PLAIN } from '../../../src/cli/terminal.ts'
 
@@ -41,4 +41,25 @@ test('capacity tells what is there, open, reserved and stranded, and the node wh
   const [head, line] = renderCapacity(PLAIN, fleet.state.ask(capacity, {})).split('\n')
   expect(head).toMatch(/^OF +NODES +CPU +MEMORY +STRANDED +LARGEST THAT FITS/)
   expect(line).toContain('3GiB on n2')
+})
+
+test('by entitlement, each owner has its guarantee and what it takes, and the rest is shared', () => {
+  const fleet = newSimulatedFleet({ nodes: 2, cpuMilli: 4000, memoryBytes: 4 * GIB })
+  fleet.pass(500)
+  fleet.state.run(entitlementSetCommand, { name: 'shop', cpuMilli: 1000, memoryBytes: 2 * GIB, buffer: 'node' })
+  fleet.state.run(quotaSet, { name: 'shop', cpuMilli: 3000 })
+  fleet.state.run(jobRun, { spec: { ...job('web', 2, '750m', '1GiB', 'n1'), entitlement: 'shop' } })
+  fleet.state.run(jobRun, { spec: job('other', 1, '250m', '1GiB', 'n2') })
+  fleet.pass(500)
+  const parts = fleet.state.ask(capacity, { by: 'entitlement' })
+  expect(parts.map(({ of, total, allocatable, reserved }) => [of, total.cpuMilli, allocatable.cpuMilli, reserved.cpuMilli])).toEqual([
+    ['shop', 1000, 3000, 1500],
+    // Half a core of it is taken by shop, beyond its guarantee; a node of four cores is kept for a loss.
+    ['shared', 7000, 3000, 750],
+  ])
+  expect(parts.map(({ total, reserved }) => [total.memoryBytes / GIB, reserved.memoryBytes / GIB])).toEqual([
+    [2, 2],
+    [6, 1],
+  ])
+  expect(renderCapacity(PLAIN, parts).split('\n')[0]).toMatch(/^OF +CPU +MEMORY +ALLOCATABLE$/)
 })

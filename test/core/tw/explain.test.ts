@@ -44,7 +44,7 @@ test('explain of a task says why it is where it is, and its events in order', ()
   fleet.pass(3000)
   const said = fleet.state.ask(explain, { target: 'web/api[0]' })
   expect(said.isFine).toBe(true)
-  expect(said.tasks[0]?.lines[0]).toMatch(/^placed on n1 \d+ s ago: best of 2 compared nodes of 2, 0 of its version in the region before/)
+  expect(said.tasks[0]?.lines[0]).toMatch(/^placed on n1 \d+s ago: best of 2 compared nodes of 2, 0 of its version in the region before/)
   expect(said.tasks[0]?.events.map((event) => event.text.split(':')[0])).toEqual(['placed on n1', 'running, starting', 'running'])
 })
 

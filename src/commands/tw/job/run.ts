@@ -56,13 +56,13 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     const done = await this.change(operation, input, flags as never, picture)
     if (done === null) return
     const clock = (input.spec as { periodic?: unknown }).periodic === undefined ? null : await this.nextRuns(done.data.job)
-    if (flags.wait && clock === null) await this.waitForJob(done.data, timeoutMs)
+    const reached = flags.wait && clock === null ? await this.waitForJob(done.data, timeoutMs) : null
     await this.answer(
       operation.name,
       done.data,
       (data, view) => {
         if (clock !== null) return [`${data.job} version ${data.version} runs by the clock`, ...clock].join('\n')
-        return flags.wait ? `${data.job} version ${data.version} is up` : this.render(data, view)
+        return reached === null ? this.render(data, view) : `${data.job} version ${data.version} is ${reached}`
       },
       done.warnings,
     )
@@ -75,7 +75,8 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     return [...(recurring.nextMs.length > 0 ? [nextText(recurring.nextMs)] : []), ...(recurring.note === null ? [] : [recurring.note])]
   }
 
-  private async waitForJob(run: OutputOf<typeof operation>, timeoutMs: number): Promise<void> {
+  /** Gives what it has become when it is as wanted; null when the wait was broken off. */
+  private async waitForJob(run: OutputOf<typeof operation>, timeoutMs: number): Promise<'up' | 'complete' | null> {
     const { waitUntil } = await import('../../../cli/follow/tasks.ts')
     let said = ''
     const ask = () => this.client.call<JobShown>('tw.job.show', { job: run.job })
@@ -89,7 +90,8 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
         said = text
       },
     })
-    if (end.isDone || signal.aborted) return
+    if (signal.aborted) return null
+    if (end.isDone) return isBatch(end.data.status) ? 'complete' : 'up'
     const [blocked] = end.data.blocked
     if (blocked)
       throw new MusterError(

@@ -15,11 +15,15 @@ export default class TwNodeLs extends WatchQueryCommand<typeof operation> {
   }
   static override examples = ['<%= config.bin %> tw node ls', '<%= config.bin %> tw node ls --lost -o wide']
 
+  /** that there is none of these says nothing of the others */
+  private isChosen = false
+
   input({ flags }: Parsed<typeof TwNodeLs>): InputOf<typeof operation> {
+    this.isChosen = flags.lost === true || flags.region !== undefined || flags.after !== undefined
     return defined({ isLost: flags.lost, region: flags.region, limit: flags.limit, after: flags.after })
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {
-    return renderNodes(view, data)
+    return data.length === 0 && this.isChosen ? 'None of the nodes is so.' : renderNodes(view, data)
   }
 }

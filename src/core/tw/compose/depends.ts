@@ -2,7 +2,11 @@ import { asMap, groupName } from './names.ts'
 import type { Take } from './notes.ts'
 
 /** Condition → what is waited for at the start. */
-const UNTIL: Record<string, 'started' | 'healthy'> = { service_started: 'started', service_healthy: 'healthy' }
+const UNTIL: Record<string, 'started' | 'healthy' | 'completed'> = {
+  service_started: 'started',
+  service_healthy: 'healthy',
+  service_completed_successfully: 'completed',
+}
 
 /**
  * `depends_on` → `after` (who is waited for before the first tasks are placed) and `uses` (who is reached through the mesh).
@@ -22,7 +26,7 @@ export function takeDependencies(
     const condition = String(rule['condition'] ?? 'service_started')
     const until = UNTIL[condition]
     if (!others.has(name)) take(key, 'unsupported', `${name} is not imported, so nobody waits for it; it is looked for in the mesh`)
-    else if (until === undefined) take(key, 'unsupported', 'a group of a service never completes: run it before, as a job of kind batch')
+    else if (until === undefined) take(key, 'unsupported', `${condition} is not a condition of compose`)
     else {
       after[groupName(name)] = until
       take(key, 'mapped', `after: ${until}; and uses`)

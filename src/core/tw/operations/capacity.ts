@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { CAPACITY_KEYS, capacityOf } from '../views/capacity.ts'
+import { ownerCapacity } from '../views/owner-capacity.ts'
 
 const amounts = z.object({ cpuMilli: z.number(), memoryBytes: z.number(), diskBytes: z.number(), gpuMilli: z.number() })
 
 export const capacity = defineQuery({
   name: 'tw.capacity',
   summary: 'Show what the fleet has, what is reserved, what is stranded, and the largest task that fits.',
-  input: z.object({ by: z.enum(CAPACITY_KEYS).optional() }),
+  input: z.object({ by: z.enum([...CAPACITY_KEYS, 'entitlement']).optional() }),
   output: z.array(
     z.object({
       of: z.string(),
@@ -21,5 +22,5 @@ export const capacity = defineQuery({
         .nullable(),
     }),
   ),
-  answer: (db, input) => capacityOf(db, input.by ?? null),
+  answer: (db, { by }) => (by === 'entitlement' ? ownerCapacity(db) : capacityOf(db, by ?? null)),
 })

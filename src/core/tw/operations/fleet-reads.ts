@@ -60,7 +60,12 @@ export const fleetSummaryQuery = defineQuery({
     jobsTotal: z.int(),
     pending: z.array(z.object({ group: z.string(), count: z.int(), code: z.string().nullable(), why: z.string() })),
     doing: z.array(
-      z.object({ kind: z.enum(['update', 'drain', 'maintenance', 'op']), target: z.string(), text: z.string(), sinceMs: z.number() }),
+      z.object({
+        kind: z.enum(['update', 'drain', 'maintenance', 'upgrade', 'op']),
+        target: z.string(),
+        text: z.string(),
+        sinceMs: z.number(),
+      }),
     ),
     hot: z.array(z.object({ node: z.string(), place: z.string(), cpuPpm: z.int(), memoryPpm: z.int(), tasks: z.int() })),
     owners: z.array(

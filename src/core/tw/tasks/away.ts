@@ -1,5 +1,6 @@
 import type { Db, ReadDb } from '../../contracts/storage.ts'
-import { armRows, groupSpecOf, specOf, type TaskRow } from '../rows.ts'
+import { completeGroup, type JobSpec } from '../job-spec.ts'
+import { armRows, type TaskRow } from '../rows.ts'
 
 /** A task whose node fell silent, or did once: what becomes of it is the `disconnect` policy of its group. */
 export interface AwayRow {
@@ -19,7 +20,20 @@ export const AWAY_TABLES: readonly string[] = [
     task INTEGER PRIMARY KEY, job TEXT NOT NULL, grp TEXT NOT NULL, since INTEGER NOT NULL, due_at INTEGER NOT NULL, is_back INTEGER NOT NULL
   )`,
   `CREATE INDEX tw_away_by_group ON tw_away (job, grp)`,
+  // Versions of groups that wait for their silent nodes. A lost zone has hundreds of thousands of tasks: their specs are not read for it.
+  `CREATE TABLE tw_patience (
+    job TEXT NOT NULL, grp TEXT NOT NULL, version INTEGER NOT NULL, lost_after_ms INTEGER NOT NULL, PRIMARY KEY (job, grp, version)
+  ) WITHOUT ROWID`,
 ]
+
+/** Takes note of how long a new version waits for silent nodes. */
+export function insertPatience(db: Db, job: string, version: number, spec: Pick<JobSpec, 'groups'>): void {
+  for (const group of spec.groups) {
+    const { lostAfterMs } = completeGroup(group).disconnect
+    if (lostAfterMs > 0)
+      db.run('INSERT INTO tw_patience (job, grp, version, lost_after_ms) VALUES (?, ?, ?, ?)', job, group.name, version, lostAfterMs)
+  }
+}
 
 /** Of one group, by task. */
 export function awayTasks(db: ReadDb, job: string, group: string): Map<number, AwayRow> {
@@ -59,11 +73,15 @@ export function endAway(db: Db, task: number, now: number): void {
  */
 export function waitsOf(db: ReadDb, tasks: readonly TaskRow[]): Map<TaskRow, number> {
   const waits = new Map<TaskRow, number>()
+  if (db.get('SELECT version FROM tw_patience LIMIT 1') === undefined) return waits
   for (const [, own] of Map.groupBy(tasks, (task) => `${task.job}/${task.grp}`)) {
     const [{ job, grp }] = own as [TaskRow]
-    const lostAfterMs = new Map<number, number>()
-    for (const { version } of own)
-      if (!lostAfterMs.has(version)) lostAfterMs.set(version, groupSpecOf(specOf(db, job, version), grp)?.disconnect.lostAfterMs ?? 0)
+    const rows = db.all<{ version: number; ms: number }>(
+      'SELECT version, lost_after_ms AS ms FROM tw_patience WHERE job = ? AND grp = ?',
+      job,
+      grp,
+    )
+    const lostAfterMs = new Map(rows.map(({ version, ms }) => [version, ms]))
     const waiting = own.filter((task) => task.want === 'run' && (lostAfterMs.get(task.version) ?? 0) > 0)
     if (waiting.length === 0) continue
     const total = armRows(db, job, grp).reduce((sum, arm) => sum + arm.count, 0)

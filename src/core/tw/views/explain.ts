@@ -3,6 +3,7 @@ import { opsView } from './ops.ts'
 import { formatSize } from '../../kernel/units.ts'
 import { taskGpu, type TaskGpu } from '../nodes/gpus.ts'
 import { must } from '../../kernel/assert.ts'
+import { formatDuration } from '../../kernel/units.ts'
 import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
 import { decisions } from '../controllers/reconciler.ts'
 import { waitingReasons } from '../controllers/waiting.ts'
@@ -88,7 +89,7 @@ function missing(db: ReadDb, job: string, group: string): number {
 
 /** Why a task is where it is and as it is. */
 export function taskLines(db: ReadDb, task: TaskRow, now: number): string[] {
-  const ago = (at: number): string => `${Math.max(0, Math.round((now - at) / 1000))} s ago`
+  const ago = (at: number): string => `${formatDuration(Math.max(1, Math.round((now - at) / 1000)) * 1000)} ago`
   const lines = [`placed on ${task.node} ${ago(task.placed_at)}: ${task.why}`]
   if (task.want === 'stop') lines.push(`asked to stop${task.stop_at === null ? '' : ` ${ago(task.stop_at)}`}: ${task.stop_cause ?? ''}`)
   const reason = task.reason === '' ? '' : `: ${task.reason}`

@@ -2,6 +2,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import type { Amounts, Limits } from '../entitlements/amounts.ts'
 import { entitlementViews } from '../entitlements/view.ts'
 import { isOver, isUnderWay, openMaintenance, workRows } from '../maintenance/rows.ts'
+import { runningUpgrade, upgradeNodes } from '../upgrades/rows.ts'
 import { blockedOf } from './explain.ts'
 import { mergeCells, type FleetCell } from './fleet-cells.ts'
 import { isSmall, jobCounts, pendingGroups, type JobCounts } from './group-counts.ts'
@@ -24,9 +25,9 @@ export interface PendingGroup {
   why: string
 }
 
-/** Something that goes on: an update, a drain, work on nodes, planned stops of one cause. */
+/** Something that goes on: an update, a drain, work on nodes, an upgrade of agents, planned stops of one cause. */
 export interface Activity {
-  kind: 'update' | 'drain' | 'maintenance' | 'op'
+  kind: 'update' | 'drain' | 'maintenance' | 'upgrade' | 'op'
   target: string
   text: string
   sinceMs: number
@@ -90,8 +91,7 @@ export function fleetSummary(db: ReadDb, bounds: SummaryBounds, now: number): Fl
   const nodeCount = racks.reduce((sum, rack) => sum + rack.nodes, 0)
   const { cellOf, regions } = cellsOf(db, racks, nodeCount, bounds.cellsMax)
   const all = jobCounts(db)
-  const sum = (key: 'wanted' | 'placed' | 'running' | 'healthy' | 'pending' | 'leftover'): number =>
-    all.reduce((total, job) => total + job[key], 0)
+  const sum = (key: 'placed' | 'running' | 'healthy' | 'pending' | 'leftover'): number => all.reduce((total, job) => total + job[key], 0)
   const wanted = all.filter((job) => job.job.includes(bounds.filter))
   return {
     nowMs: now,
@@ -103,7 +103,8 @@ export function fleetSummary(db: ReadDb, bounds: SummaryBounds, now: number): Fl
     },
     capacity: capacityOf(db, racks),
     tasks: {
-      wanted: sum('wanted'),
+      // What has run to its end is wanted no more.
+      wanted: sum('placed') + sum('pending'),
       placed: sum('placed'),
       running: sum('running'),
       healthy: sum('healthy'),
@@ -197,7 +198,7 @@ function doingOf(db: ReadDb, jobs: readonly JobCounts[], now: number): Activity[
       text: `to v${job.version}: ${job.healthy} of ${job.wanted} healthy, ${job.leftover} old${job.owner === null ? '' : `, by ${job.owner}`}`,
       sinceMs: changedAt.get(job.job) ?? now,
     }))
-  return [...updates, ...drains, ...maintenanceOf(db), ...opsOf(db)].slice(0, DOING_MAX)
+  return [...updates, ...drains, ...maintenanceOf(db), ...upgradesOf(db), ...opsOf(db)].slice(0, DOING_MAX)
 }
 
 /** Planned work of which some node has begun or waits. */
@@ -212,6 +213,16 @@ function maintenanceOf(db: ReadDb): Activity[] {
       const sinceMs = Math.min(...works.flatMap((work) => work.started_at ?? []), row.created_at)
       return { kind: 'maintenance', target: row.target, text: `#${row.id} ${row.kind}, ${parts.join(', ')}`, sinceMs }
     })
+}
+
+/** The wave of agents that goes on. */
+function upgradesOf(db: ReadDb): Activity[] {
+  const row = runningUpgrade(db)
+  if (row === undefined) return []
+  const nodes = upgradeNodes(db, row.id, row.wave)
+  const done = nodes.filter(({ state }) => state === 'done').length
+  const text = `#${row.id}, wave ${row.wave + 1} of ${row.waves}: ${done} of ${nodes.length} back`
+  return [{ kind: 'upgrade', target: `agents to ${row.version ?? row.folder ?? 'what is installed'}`, text, sinceMs: row.started_at }]
 }
 
 /** Planned stops that have not ended, those of one cause in a group together. */

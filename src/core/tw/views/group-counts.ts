@@ -62,8 +62,8 @@ export function jobCounts(db: ReadDb): JobCounts[] {
     }
     for (const arm of wants) {
       const row = rows.find((candidate) => candidate.grp === arm.grp && candidate.version === arm.version)
-      const have = (row?.active ?? 0) + (job.kind === 'batch' || job.kind === 'sysbatch' ? (row?.complete ?? 0) : 0)
-      counts.pending += Math.max(0, arm.count - have)
+      // Of a service only those run to their end that others wait for; what has ended so is wanted no more.
+      counts.pending += Math.max(0, arm.count - (row?.active ?? 0) - (row?.complete ?? 0))
     }
     return counts
   })
@@ -81,16 +81,15 @@ export interface PendingCount {
 export function pendingGroups(db: ReadDb, job?: string): PendingCount[] {
   const tallies = new Map(tallyRows(db).map((row) => [`${row.job}/${row.grp}@${row.version}`, row]))
   const groups = new Map<string, PendingCount>()
-  const arms = db.all<{ job: string; grp: string; version: number; count: number; kind: JobRow['kind']; priority: number }>(
-    `SELECT a.job, a.grp, a.version, a.count, j.kind, j.priority FROM tw_arm a JOIN tw_job j ON j.name = a.job
+  const arms = db.all<{ job: string; grp: string; version: number; count: number; priority: number }>(
+    `SELECT a.job, a.grp, a.version, a.count, j.priority FROM tw_arm a JOIN tw_job j ON j.name = a.job
      WHERE j.state = 'running' AND (? IS NULL OR a.job = ?) ORDER BY j.priority DESC, a.job, a.grp`,
     job ?? null,
     job ?? null,
   )
   for (const arm of arms) {
     const row = tallies.get(`${arm.job}/${arm.grp}@${arm.version}`)
-    const done = arm.kind === 'batch' || arm.kind === 'sysbatch' ? (row?.complete ?? 0) : 0
-    const count = arm.count - (row?.active ?? 0) - done
+    const count = arm.count - (row?.active ?? 0) - (row?.complete ?? 0)
     if (count <= 0) continue
     const name = `${arm.job}/${arm.grp}`
     const before = groups.get(name)?.count ?? 0

@@ -100,7 +100,7 @@ services:
   far: {image: x}
 `)
   expect(groups.map(({ name, after }) => [name, after.map(({ group, until }) => `${group} ${until}`)])).toEqual([
-    ['web', ['db healthy', 'cache started']],
+    ['web', ['db healthy', 'cache started', 'seed completed']],
     ['old', ['db started']],
     ['db', []],
     ['cache', []],
@@ -110,7 +110,7 @@ services:
   const of = (key: string) => status.get(`services.${key}`)
   expect(of('web.depends_on.db')).toBe('mapped')
   expect(of('web.depends_on.db.restart')).toBe('unsupported')
-  expect(of('web.depends_on.seed')).toBe('unsupported')
+  expect(of('web.depends_on.seed')).toBe('mapped')
   expect(of('web.depends_on.far')).toBe('unsupported')
   expect(of('db.healthcheck.start_period')).toBe('changed')
   expect(of('db.healthcheck.retries')).toBe('unsupported')

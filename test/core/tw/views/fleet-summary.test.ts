@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { entitlementSetCommand, fleetSummaryQuery, jobRun, nodeCordon, nodeDrain } from '../../../../src/core/tw/operations.ts'
+import {
+  agentUpgrade,
+  entitlementSetCommand,
+  fleetSummaryQuery,
+  jobRun,
+  nodeCordon,
+  nodeDrain,
+} from '../../../../src/core/tw/operations.ts'
 import { nodeJoined } from '../../../../src/core/tw/entries/nodes.ts'
 import { newSimulatedFleet } from '../../../support/tw-fleet.ts'
 
@@ -68,6 +75,30 @@ test('an update and a drain are among what goes on', () => {
     text: expect.stringMatching(/^to v2: \d of 6 healthy, \d old$/),
   })
   expect(doing.find(({ kind }) => kind === 'drain')).toMatchObject({ target: 'n2', text: expect.stringContaining('(new disk)') })
+})
+
+test('the wave of an upgrade of agents is among what goes on', () => {
+  const fleet = newSimulatedFleet({ nodes: 3 })
+  fleet.pass(500)
+  fleet.state.run(agentUpgrade, { folder: '/new', version: '2', waves: '1,100%' })
+  expect(fleet.state.ask(fleetSummaryQuery, {}).doing).toMatchObject([
+    { kind: 'upgrade', target: 'agents to 2', text: '#1, wave 1 of 2: 0 of 1 back' },
+  ])
+})
+
+test('what has run to its end is neither pending nor wanted any more, in a group that others wait for too', () => {
+  const end = { afterMs: 100, state: 'complete' as const, reason: 'exit 0' }
+  const fleet = newSimulatedFleet({
+    nodes: 1,
+    behaviour: ({ task }) => ({ startMs: 50, stopMs: 50, ...(task.startsWith('shop/migrate') ? { end } : {}) }),
+  })
+  fleet.pass(500)
+  const main = { command: 'x', resources: { cpu: '10m', memory: '8MiB' } }
+  fleet.state.run(jobRun, { spec: { job: 'shop', groups: { migrate: { main }, api: { after: { migrate: 'completed' }, main } } } })
+  fleet.pass(4000)
+  const { tasks, pending } = fleet.state.ask(fleetSummaryQuery, {})
+  expect(tasks).toMatchObject({ wanted: 1, healthy: 1, pending: 0 })
+  expect(pending).toEqual([])
 })
 
 test('a large fleet is drawn by rack, then by several racks, and never in more cells than asked for', () => {
