@@ -40,6 +40,7 @@ export const TW_TABLES: readonly string[] = [
     reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL, started_at INTEGER NOT NULL, is_late INTEGER NOT NULL,
     finished_at INTEGER
   ) WITHOUT ROWID`,
+  `CREATE INDEX tw_drain_open ON tw_drain (node) WHERE finished_at IS NULL`,
   `CREATE TABLE tw_rejected (
     position INTEGER NOT NULL, job TEXT NOT NULL, grp TEXT NOT NULL, version INTEGER NOT NULL, idx INTEGER NOT NULL,
     node TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (position, idx)

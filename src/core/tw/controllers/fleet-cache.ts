@@ -8,7 +8,6 @@ import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { devicesIn, loadNames, loadSumsOfNamed } from '../tasks/load.ts'
 import { groupsOfTasks, idsOnNode, isWholeSlice, portsAt, portsHeld } from '../tasks/read.ts'
-import type { PlacedRecord } from '../tasks/records.ts'
 import { tallyOf } from '../tasks/tally.ts'
 import { DueTimes } from './due-times.ts'
 import { idsOf, touchesOf, type PlacedSlice } from './touches.ts'
@@ -65,8 +64,6 @@ export class FleetCache {
   readonly #quiet = new Set<string>()
   /** some group asks for a static port, or did */
   #hasPorts = false
-  /** names of nodes by their ids in records */
-  readonly #names = new Map<number, string>()
   #sweptAt: number | null = null
   #sweptTo = ''
 
@@ -77,13 +74,16 @@ export class FleetCache {
     if (first.position !== this.#position + 1) return this.#drop()
     // What is counted comes before what is read, since that has all of it.
     const toRead = new Set<string>()
+    const draining = new Set(openDrains(db).map((drain) => drain.node))
     for (const entry of entries) {
-      if (entry.type.startsWith('tw.')) this.#applyOne(db, this.#image, entry, toRead)
+      if (entry.type.startsWith('tw.')) this.#applyOne(db, this.#image, entry, draining, toRead)
       this.#position = entry.position
       // It was dropped: it is read from the state when it is asked for.
       if (this.#image === null) return
     }
     if (toRead.size > 0) this.#readLoads(db, this.#image, [...toRead])
+    // What is placed frees nothing.
+    if (this.#overQuota.size > 0 && entries.some(({ type }) => type.startsWith('tw.') && type !== 'tw.TasksPlaced')) this.#wakeOverQuota(db)
   }
 
   /** @param position of the last entry in `db` */
@@ -116,13 +116,12 @@ export class FleetCache {
   }
 
   /** @param toRead takes the nodes whose loads are to be read */
-  #applyOne(db: ReadDb, image: FleetImage, entry: Entry, toRead: Set<string>): void {
+  #applyOne(db: ReadDb, image: FleetImage, entry: Entry, draining: ReadonlySet<string>, toRead: Set<string>): void {
     const touches = touchesOf(db, entry)
     if (touches === null) return this.#drop()
     for (const key of touches.groups) this.#mark(db, key, touches.look)
     if (touches.placed !== null) for (const node of this.#countPlaced(db, image, touches.placed, entry.position)) toRead.add(node)
     for (const job of touches.jobs) for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full')
-    const draining = new Set(openDrains(db).map((drain) => drain.node))
     for (const node of touches.nodes) {
       const row = nodeRow(db, node)
       if (row === undefined) image.dropNode(node)
@@ -133,8 +132,6 @@ export class FleetCache {
     // Whoever is to leave last waits for the others there.
     for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
     for (const node of [...touches.nodes, ...touches.loads]) toRead.add(node)
-    // What is placed frees nothing.
-    if (this.#overQuota.size > 0 && entry.type !== 'tw.TasksPlaced') this.#wakeOverQuota(db)
   }
 
   #wakeOverQuota(db: ReadDb): void {
@@ -154,25 +151,17 @@ export class FleetCache {
   /** Counts the tasks of a slice; gives the nodes whose loads have to be read to know what became of it. */
   #countPlaced(db: ReadDb, image: FleetImage, { job, group, version, count, records }: PlacedSlice, position: number): Iterable<string> {
     const spec = versionRow(db, job, version) && groupSpecOf(specOf(db, job, version), group)
-    const names = this.#namesOf(db, records)
-    if (spec === undefined) return names.values()
+    const toRead = (): Iterable<string> => loadNames(db, idsOf(records)).values()
+    if (spec === undefined) return toRead()
     const demand = demandOf(spec)
     const { gpu, ports } = demand
     if (ports.length > 0) this.#hasPorts = true
     if (gpu !== null) image.countShape({ ...demand, gpu }, count)
-    if (gpu !== null || ports.length > 0 || !isWholeSlice(db, { job, group, position, count: records.length })) return names.values()
-    for (const record of records) {
-      const node = image.indexOf(names.get(record.node) ?? '')
-      if (node !== undefined) image.applyTask(node, demand, 1)
-    }
+    const nodes = records.flatMap((record) => image.ofId(record.node) ?? [])
+    const isKnown = gpu === null && ports.length === 0 && nodes.length === records.length
+    if (!isKnown || !isWholeSlice(db, { job, group, position, count: records.length })) return toRead()
+    for (const node of nodes) image.applyTask(node, demand, 1)
     return []
-  }
-
-  #namesOf(db: ReadDb, records: readonly PlacedRecord[]): Map<number, string> {
-    const ids = idsOf(records)
-    const unknown = ids.filter((id) => !this.#names.has(id))
-    if (unknown.length > 0) for (const [id, name] of loadNames(db, unknown)) this.#names.set(id, name)
-    return new Map(ids.map((id) => [id, this.#names.get(id) ?? '']))
   }
 
   #markNode(db: ReadDb, node: string): void {
@@ -190,6 +179,7 @@ export class FleetCache {
     for (const load of loadSumsOfNamed(db, nodes)) {
       const node = image.indexOf(load.name)
       if (node === undefined) continue
+      image.setId(node, load.id)
       image.holdSum(node, load)
       if (image.gpuCount[node] !== 0) image.setDevices(node, devicesIn(load))
       if (this.#hasPorts) image.setPorts(node, portsAt(db, load.name))

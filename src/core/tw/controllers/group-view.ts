@@ -27,13 +27,24 @@ export function fleetFacts(db: ReadDb, image: FleetImage): FleetFacts {
     draining: new Map(
       db
         .all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL')
-        .map((row) => [row.node, { ...row, hasOthers: hasOthers(db, row.node) }]),
+        .map((row) => [row.node, drainingOf(db, row)]),
     ),
     regionOf: (name) => {
       const node = image.indexOf(name)
       return node === undefined ? '' : (image.attribute(node, 'region') ?? '')
     },
     allowance: allowanceOf(db),
+  }
+}
+
+/** The tasks of its node are read when somebody asks: only system jobs do. */
+function drainingOf(db: ReadDb, row: DrainRow): Draining {
+  let known: boolean | null = null
+  return {
+    ...row,
+    get hasOthers() {
+      return (known ??= hasOthers(db, row.node))
+    },
   }
 }
 

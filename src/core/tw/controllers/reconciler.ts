@@ -1,7 +1,6 @@
 import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { must } from '../../kernel/assert.ts'
 import { stopTask, tasksPlaced, tasksRejected } from '../entries/tasks.ts'
 import { opEntries } from '../ops/op-entries.ts'
 import type { GroupSpec } from '../job-spec.ts'
@@ -12,7 +11,6 @@ import type { FleetImage } from '../scheduler/image.ts'
 import { WORDED_MAX, type Placement } from '../scheduler/planner.ts'
 import type { Preemption } from '../scheduler/preempt.ts'
 import type { TwSoft } from '../soft.ts'
-import { loadIds } from '../tasks/load.ts'
 import { packRecords } from '../tasks/records.ts'
 import { tallyOf } from '../tasks/tally.ts'
 import { NOTHING_WAITS, type FleetCache, type GroupKey } from './fleet-cache.ts'
@@ -40,7 +38,7 @@ export const reconciler: Controller<TwSoft> = {
     if (soft.cache) return decideDue(db, now, soft.cache, soft.position?.() ?? 0)
     const entries: Proposal[] = rejections(db)
     const wakes: (number | null)[] = []
-    for (const { job, group, decision } of decisions(db, now, PLACED_MAX)) {
+    for (const { job, group, decision } of decisions(db, now, { placedMax: PLACED_MAX })) {
       entries.push(...entriesOf(db, { job, group }, decision, now))
       wakes.push(decision.wakeAt)
     }
@@ -139,21 +137,33 @@ export function placedOf(
 ): Proposal {
   // Few by name, so that the log can be read; of more each is 16 bytes.
   if (tasks.length <= WORDED_MAX) {
-    const named = tasks.map(({ devices, ...task }) => (devices === 0 ? task : { ...task, devices }))
+    const named = tasks.map(({ index, node, why, devices }) => ({ index, node, why, ...(devices === 0 ? {} : { devices }) }))
     return tasksPlaced.of({ ...head, tasks: named })
   }
   const hasDevices = tasks.some(({ devices }) => devices !== 0)
   const gpuMilli = hasDevices ? ((spec ?? groupSpecOf(specOf(db, head.job, head.version), head.group))?.container.gpu?.shareMilli ?? 0) : 0
-  const ids = loadIds(db, [...new Set(tasks.map(({ node }) => node))])
-  const records = tasks.map(({ index, node, devices }) => ({ index, node: must(ids.get(node), node), gpuMask: devices, gpuMilli }))
+  const records = tasks.map(({ index, nodeId, devices }) => ({ index, node: nodeId, gpuMask: devices, gpuMilli }))
   return tasksPlaced.of({ ...head, count: records.length, records: packRecords(records), why: tasks[0]?.why ?? '' })
 }
 
-/** The decision about every group on the state as it is; also what `tw explain` tells. */
-export function decisions(db: ReadDb, now: number, placedMax = Infinity): { job: string; group: string; decision: Decision }[] {
+export interface GroupDecided {
+  job: string
+  group: string
+  decision: Decision
+}
+
+/**
+ * The decision about every group on the state as it is; also what `tw explain` tells.
+ * @param only one job, as if no other waited for room
+ */
+export function decisions(
+  db: ReadDb,
+  now: number,
+  { only = null, placedMax = Infinity }: { only?: string | null; placedMax?: number } = {},
+): GroupDecided[] {
   const image = imageOf(db)
   const facts = fleetFacts(db, image)
-  const jobs = db.all<JobRow>('SELECT * FROM tw_job ORDER BY priority DESC, name')
+  const jobs = db.all<JobRow>('SELECT * FROM tw_job WHERE ? IS NULL OR name = ? ORDER BY priority DESC, name', only, only)
   return jobs.flatMap((job) =>
     groupRows(db, job.name).map((group) => ({
       job: job.name,

@@ -3,7 +3,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { runByPosition } from '../runs/rows.ts'
 import { loadNames } from '../tasks/load.ts'
 import { groupsOfTasks, nodesOfGroup, nodesOfTasks } from '../tasks/read.ts'
-import { unpackRecords, type PlacedRecord } from '../tasks/records.ts'
+import { recordsIn, type PlacedRecord } from '../tasks/records.ts'
 import type { GroupKey, Look } from './fleet-cache.ts'
 
 /** What an entry may have changed. */
@@ -41,7 +41,7 @@ interface Body {
 }
 
 /** Entries no placement depends on: about traffic, and who may join. */
-const NOT_PLACEMENT = /^tw\.(Split|Fault|Service|NodeToken|NodeAdmitted|Loss)/
+const NOT_PLACEMENT = /^tw\.(Split|Fault|Service|NodeToken|NodeAdmitted|AgentPort|Loss)/
 /** Their nodes are different ones from then on. */
 const OF_NODES = /^tw\.(Node|Drain|Domain|Maintenance|Profile)/
 
@@ -53,7 +53,7 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
   const { job, group } = body
   const own = job !== undefined && group !== undefined ? [{ job, group }] : []
   if (entry.type === 'tw.TasksPlaced') {
-    const records = body.records === undefined ? [] : unpackRecords(body.records)
+    const records = 'records' in body ? recordsIn(body as { records: string }) : []
     const loads = [...new Set((body.tasks ?? []).flatMap((task) => task.node ?? []))]
     const [key] = own
     const count = body.tasks?.length ?? records.length

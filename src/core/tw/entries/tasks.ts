@@ -9,7 +9,7 @@ import { endAway } from '../tasks/away.ts'
 import { addEvent } from '../tasks/events.ts'
 import { loadByName } from '../tasks/load.ts'
 import { taskRow } from '../tasks/read.ts'
-import { unpackRecords, type PlacedRecord } from '../tasks/records.ts'
+import { recordsIn, type PlacedRecord } from '../tasks/records.ts'
 import { changeTask, dropTask, endTask, giveUpTask, insertTasks, reapTask } from '../tasks/write.ts'
 import { serviceOfJob } from './jobs.ts'
 import { note } from './marks.ts'
@@ -47,7 +47,7 @@ export const tasksPlaced = defineEntry({
   apply: (db, body, meta) => {
     const { job, group, version } = body
     const named = 'tasks' in body ? body.tasks : null
-    const records = 'tasks' in body ? recordsOf(db, body) : unpackRecords(body.records)
+    const records = 'tasks' in body ? recordsOf(db, body) : recordsIn(body)
     const { spec, accepted, refused } = judge(db, { job, group, version, plannedAt: body.plannedAt ?? null, records })
     if (spec !== undefined) {
       const { container } = spec

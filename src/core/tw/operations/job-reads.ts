@@ -7,7 +7,7 @@ import { liveTasks } from '../tasks/read.ts'
 import { imageOf } from '../scheduler/fleet.ts'
 import { filterText, isInfeasible } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
-import { blockedOf, waitingOf } from '../views/explain.ts'
+import { standstillOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { recurringSchema, recurringView } from '../views/recurring.ts'
 import { tasksBySelector } from '../views/tasks.ts'
@@ -63,8 +63,7 @@ export const jobShow = defineQuery({
     const version = versionRow(db, input.job, status.currentVersion)
     return {
       status,
-      blocked: blockedOf(db, input.job, ctx.now),
-      waiting: waitingOf(db, input.job, ctx.now),
+      ...standstillOf(db, input.job, ctx.now),
       tasks: tasksBySelector(db, { job: input.job }),
       release: version?.release ?? null,
       document: version ? fromJson<Record<string, unknown>>(version.document) : {},

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { refuse } from '../../kernel/errors.ts'
 import { groupSpecOf, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
-import { blockedOf, holdingLines, nodeLine, taskLines, waitingOf } from '../views/explain.ts'
+import { blockedOf, holdingLines, nodeLine, standstillOf, taskLines } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { taskEvents } from '../tasks/events.ts'
 import { isSmall, pendingGroups } from '../views/group-counts.ts'
@@ -106,7 +106,8 @@ export const explain = defineQuery({
     const group = 'id' in target ? named?.grp : target.group
     if (group !== undefined && !status.groups.some((it) => it.group === group) && named === null)
       return refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${status.groups.map((it) => it.group).join(', ')}`)
-    const blocked = blockedOf(db, job, ctx.now).filter(
+    const { blocked: all, waiting: lines } = standstillOf(db, job, ctx.now)
+    const blocked = all.filter(
       (it) =>
         (group === undefined || it.group === group) &&
         (named === null || 'id' in target || it.tasks.includes(input.target) || named.is_terminal === 0),
@@ -123,7 +124,6 @@ export const explain = defineQuery({
             group ?? null,
             group ?? null,
           )
-    const lines = waitingOf(db, job, ctx.now)
     if (input.node !== undefined) {
       for (const it of status.groups) {
         if (group === undefined || it.group === group)

@@ -1,7 +1,8 @@
 import { closingCondition, type Conditions } from '../nodes/conditions.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
-import { fromJson, groupSpecOf, specOf, type NodeRow, type NodeUseRow } from '../rows.ts'
+import { fromJson, groupSpecOf, specOf, type NodeRow } from '../rows.ts'
+import { allLoadSums } from '../tasks/load.ts'
 import { gpuTasks, portsHeld } from '../tasks/read.ts'
 import { demandOf, type Demand } from './demand.ts'
 import { FleetImage, type NodeFacts } from './image.ts'
@@ -25,9 +26,11 @@ function holdTasks(db: ReadDb, image: FleetImage): void {
     specs.set(key, demand)
     image.applyTask(must(image.indexOf(task.node), `node ${task.node} of a task`), { ...demand, ports: [] }, 1, task.gpu_mask)
   }
-  for (const use of db.all<NodeUseRow>('SELECT * FROM tw_node_use WHERE tasks > 0')) {
-    const node = image.indexOf(use.node)
-    if (node !== undefined) image.holdSum(node, use)
+  for (const load of allLoadSums(db)) {
+    const node = image.indexOf(load.name)
+    if (node === undefined) continue
+    image.setId(node, load.id)
+    if (load.tasks > 0) image.holdSum(node, load)
   }
   for (const { node, port } of portsHeld(db)) image.holdPort(must(image.indexOf(node), `node ${node} of a task`), port)
 }

@@ -68,6 +68,8 @@ export class FleetImage {
   diskTotal = new Float64Array(0)
   diskFree = new Float64Array(0)
   tasks = new Int32Array(0)
+  /** what placements in the log call the node: its id in the state; 0: not told yet */
+  id = new Int32Array(0)
   /** the devices of node i are `gpuAt[i]` … `gpuAt[i] + gpuCount[i] − 1` in {@link devices} */
   gpuAt = new Int32Array(0)
   gpuCount = new Uint8Array(0)
@@ -84,6 +86,7 @@ export class FleetImage {
   readonly suitable = new Map<string, Suitable>()
 
   readonly #index = new Map<string, number>()
+  readonly #ofId = new Map<number, number>()
   readonly #classIds = new Map<string, number>()
   readonly #addresses = new Map<string, number>()
   #addressOf = new Int32Array(0)
@@ -100,6 +103,16 @@ export class FleetImage {
   /** The node's index; undefined when there is no such node. */
   indexOf(name: string): number | undefined {
     return this.#index.get(name)
+  }
+
+  /** The node that placements call so; undefined when none was told to be. */
+  ofId(id: number): number | undefined {
+    return this.#ofId.get(id)
+  }
+
+  setId(node: number, id: number): void {
+    this.id[node] = id
+    this.#ofId.set(id, node)
   }
 
   closedOf(node: number): Closed | null {
@@ -141,6 +154,7 @@ export class FleetImage {
     const node = this.#index.get(name)
     if (node === undefined) return
     this.#index.delete(name)
+    this.#ofId.delete(this.id[node]!)
     this.classes[this.classOf[node]!]!.size -= 1
     this.order.copyWithin(this.rank[node]!, this.rank[node]! + 1, this.#size)
     this.#size -= 1
@@ -314,6 +328,7 @@ export class FleetImage {
     this.diskTotal = doubles(this.diskTotal)
     this.diskFree = doubles(this.diskFree)
     this.tasks = ints(this.tasks)
+    this.id = ints(this.id)
     this.gpuAt = ints(this.gpuAt)
     this.gpuCount = bytes(this.gpuCount)
     this.changes = ints(this.changes)

@@ -12,6 +12,8 @@ export interface Placement {
   index: number
   /** name of the node */
   node: string
+  /** what records call the node; 0: the image was not told */
+  nodeId: number
   /** mask of the GPUs it gets there; 0: none */
   devices: number
   /** score parts, for `tw explain`; of more than {@link WORDED_MAX} placed at once, those of the first */
@@ -98,6 +100,7 @@ export function plan(image: FleetImage, request: PlanRequest): Plan {
     placements: placed.indexes.map((index, i) => ({
       index,
       node: image.names[placed.nodes[i] ?? 0] ?? '',
+      nodeId: image.id[placed.nodes[i] ?? 0] ?? 0,
       devices: placed.devices[i] ?? 0,
       why: ofFirst ?? whyText(placed, i),
     })),

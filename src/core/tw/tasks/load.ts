@@ -51,9 +51,13 @@ export function loadByName(db: ReadDb, node: string): NodeLoad | undefined {
 }
 
 /** What is counted of a node, without its tasks. */
-export type LoadSums = Pick<NodeLoad, 'name' | 'cpu_milli' | 'memory_bytes' | 'disk_bytes' | 'gpus' | 'tasks'>
+export type LoadSums = Pick<NodeLoad, 'id' | 'name' | 'cpu_milli' | 'memory_bytes' | 'disk_bytes' | 'gpus' | 'tasks'>
 
-const SUMS = 'SELECT name, cpu_milli, memory_bytes, disk_bytes, gpus, tasks FROM tw_node_load'
+const SUMS = 'SELECT id, name, cpu_milli, memory_bytes, disk_bytes, gpus, tasks FROM tw_node_load'
+
+export function allLoadSums(db: ReadDb): LoadSums[] {
+  return db.all<LoadSums>(SUMS)
+}
 
 export function loadSumsOfNamed(db: ReadDb, nodes: readonly string[]): LoadSums[] {
   return db.all<LoadSums>(`${SUMS} WHERE name IN (SELECT value FROM json_each(?))`, JSON.stringify(nodes))
@@ -66,15 +70,6 @@ export function loadNames(db: ReadDb, ids: readonly number[]): Map<number, strin
     JSON.stringify(ids),
   )
   return new Map(rows.map((row) => [row.id, row.name]))
-}
-
-/** Ids of nodes by name. */
-export function loadIds(db: ReadDb, nodes: readonly string[]): Map<string, number> {
-  const rows = db.all<{ name: string; id: number }>(
-    'SELECT name, id FROM tw_node_load WHERE name IN (SELECT value FROM json_each(?))',
-    JSON.stringify(nodes),
-  )
-  return new Map(rows.map((row) => [row.name, row.id]))
 }
 
 /** @param change what is other than in `load` */

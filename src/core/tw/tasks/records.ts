@@ -32,6 +32,17 @@ export function packRecords(records: readonly PlacedRecord[]): string {
   return btoa(text)
 }
 
+const unpacked = new WeakMap<object, readonly PlacedRecord[]>()
+
+/** The records of an entry's body: several look at them, and unpack them once. */
+export function recordsIn(body: { records: string }): readonly PlacedRecord[] {
+  const known = unpacked.get(body)
+  if (known !== undefined) return known
+  const records = unpackRecords(body.records)
+  unpacked.set(body, records)
+  return records
+}
+
 /** The records; what is no whole record at the end is passed over. */
 export function unpackRecords(packed: string): PlacedRecord[] {
   const text = atob(packed)

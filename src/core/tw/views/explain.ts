@@ -5,7 +5,7 @@ import { taskGpu, type TaskGpu } from '../nodes/gpus.ts'
 import { must } from '../../kernel/assert.ts'
 import { formatDuration } from '../../kernel/units.ts'
 import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
-import { decisions } from '../controllers/reconciler.ts'
+import { decisions, type GroupDecided } from '../controllers/reconciler.ts'
 import { waitingReasons } from '../controllers/waiting.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { awayRow } from '../tasks/away.ts'
@@ -27,20 +27,28 @@ export interface Blocked {
 
 /** Tasks that have no place now, and what took the nodes away, of one job or of all. Planned on the state as it is. */
 export function blockedOf(db: ReadDb, job: string | null, now: number): Blocked[] {
-  return decisions(db, now).flatMap((it) =>
-    job !== null && it.job !== job
-      ? []
-      : waitingReasons(it.decision).map(({ indexes, ...rest }) => ({
-          job: it.job,
-          group: it.group,
-          tasks: indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
-          ...rest,
-        })),
+  return blockedIn(decisions(db, now, { only: job }))
+}
+
+function blockedIn(decided: readonly GroupDecided[]): Blocked[] {
+  return decided.flatMap((it) =>
+    waitingReasons(it.decision).map(({ indexes, ...rest }) => ({
+      job: it.job,
+      group: it.group,
+      tasks: indexes.map((idx) => taskName({ job: it.job, grp: it.group, idx })),
+      ...rest,
+    })),
   )
 }
 
+/** Of one job {@link blockedOf} and what else its groups wait for, from one plan. */
+export function standstillOf(db: ReadDb, job: string, now: number): { blocked: Blocked[]; waiting: string[] } {
+  const decided = decisions(db, now, { only: job })
+  return { blocked: blockedIn(decided), waiting: waitingOf(db, job, decided, now) }
+}
+
 /** Sentences about what a group waits for, beside room: its health, its back-off, its owner. */
-export function waitingOf(db: ReadDb, job: string, now: number): string[] {
+function waitingOf(db: ReadDb, job: string, decided: readonly GroupDecided[], now: number): string[] {
   const row = jobRow(db, job)
   if (!row) return []
   const lines: string[] = []
@@ -49,8 +57,7 @@ export function waitingOf(db: ReadDb, job: string, now: number): string[] {
   for (const op of opsView(db, { job }, now))
     if (op.waitsFor !== '')
       lines.push(`${op.task}: ${op.text}, op ${op.op}, waits for ${op.waitsFor}${op.code === null ? '' : ` (${op.code})`}`)
-  for (const { job: name, group, decision } of decisions(db, now)) {
-    if (name !== job) continue
+  for (const { group, decision } of decided) {
     lines.push(...decision.held.map((text) => `${job}/${group}: ${text}`))
     const live = liveTasks(db, job, group)
     const versions = new Set(

@@ -3,6 +3,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import {
   fromJson,
   isReady,
+  nodeRow,
   taskName,
   type MeshFaultRow,
   type MeshServiceRow,
@@ -50,7 +51,8 @@ function meshService(db: ReadDb, row: MeshServiceRow): MeshService {
 
 /** Endpoints in service, and why the other tasks of the group are not. */
 export function endpointsOf(db: ReadDb, service: MeshServiceRow): { endpoints: MeshEndpoint[]; unused: { task: string; why: string }[] } {
-  const nodes = new Map(db.all<NodeRow>('SELECT * FROM tw_node').map((node) => [node.name, node]))
+  const tasks = liveTasks(db, service.job, service.grp)
+  const nodes = new Map([...new Set(tasks.map((task) => task.node))].map((node) => [node, nodeRow(db, node)]))
   const releases = new Map(
     db
       .all<{ version: number; release: string | null }>('SELECT version, release FROM tw_job_version WHERE job = ?', service.job)
@@ -58,7 +60,7 @@ export function endpointsOf(db: ReadDb, service: MeshServiceRow): { endpoints: M
   )
   const endpoints: MeshEndpoint[] = []
   const unused: { task: string; why: string }[] = []
-  for (const task of liveTasks(db, service.job, service.grp)) {
+  for (const task of tasks) {
     const port = fromJson<Record<string, number>>(task.ports)[service.port]
     const node = nodes.get(task.node)
     const why = whyUnused(task, node, port)
