@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { arch, release } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { NodeLook, NodeOrders, NodeReport } from '../core/contracts/node.ts'
+import type { DesiredTask, NodeLook, NodeOrders, NodeReport } from '../core/contracts/node.ts'
 import { FOLDER_ATTRIBUTE, VERSION_ATTRIBUTE } from '../core/tw/queries.ts'
 import { refuse } from '../core/kernel/errors.ts'
 import { createLogger } from '../platform/logger.ts'
@@ -18,23 +18,26 @@ import { FaultEngine } from './faults/engine.ts'
 import { Journal } from './journal.ts'
 import { chooseInstallation, confirmInstallation, ownFolder, ownVersion } from './installation.ts'
 import { ConditionWatch } from './conditions.ts'
-import { agentFiles, joinedServers, renewIfDue } from './join.ts'
+import { agentFiles, joinedServers, keepServers, renewIfDue } from './join.ts'
 import { ServerLink, type Told } from './link.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { MeshLink } from './mesh-link.ts'
 import type { AgentOptions } from './options.ts'
 import { PortBlocks } from './ports.ts'
+import { ProfileKeeper } from './profile-keeper.ts'
 import { bootId, identify } from '../platform/process.ts'
 import { isReached, openReach } from './reach.ts'
 import { localWay, remoteWay, type ServerWay } from './server-way.ts'
 import { Supervisor } from './supervisor.ts'
 import type { TaskHost } from './task.ts'
+import { openTaskApi } from './task-api.ts'
 import { UsageWatch } from './usage.ts'
 
 const LOGS_EVERY_MS = 250
 const USAGE_EVERY_MS = 1000
 const ANSWER_MS = 50
 const CONDITIONS_EVERY_MS = 5000
+const PROFILE_EVERY_MS = 600_000
 const RENEW_LOOK_MS = 3_600_000
 /** Longest wait for the first probes of adopted tasks before the server is told of them. */
 const ADOPTED_MS_MAX = 1500
@@ -130,11 +133,15 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       faults: faults.reports(),
       reach: reach.address,
       conditions: conditions.found,
+      profile: profile.found,
     }
     return { ...said, seq: (seq += 1), hash: hashOfReport(said) }
   }
   const conditions = new ConditionWatch(paths.root)
   guard('looking at the machine', () => void conditions.look())
+  // What stands for `/` in it is for trying profiles out without touching the machine.
+  const profile = new ProfileKeeper(join(paths.root, 'profile.json'), process.env['MUSTER_KERNEL_ROOT'] ?? '/')
+  guard('looking at the profile', () => profile.look())
   const reach = await openReach(options.node, options.address)
   /** what peers were found to be, and the server was not told yet */
   const looks: NonNullable<NodeReport['looks']> = []
@@ -152,10 +159,17 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   const follow = (message: NodeOrders): void => {
     position = message.position
     confirmInstallation(paths.root)
-    guard('tasks of the orders', () => supervisor.apply(message))
+    guard('tasks of the orders', () => supervisor.apply({ ...message, tasks: message.tasks.map(withApi) }))
+    guard('servers of the orders', () => {
+      const servers = options.serverSocket === null && message.servers !== undefined ? keepServers(keys, message.servers) : null
+      if (servers !== null) way.learn(servers)
+    })
     guard('faults of the orders', () => faults.apply(message.faults))
     mesh.configure(message.mesh)
   }
+  /** A task asks on this machine, wherever the server is. */
+  const withApi = (task: DesiredTask): DesiredTask =>
+    task.access === undefined ? task : { ...task, access: { ...task.access, api: `unix:${paths.apiSocket}` } }
   const lookAt = async ({ node, address }: NodeLook): Promise<void> => {
     looks.push({ node, isReached: await isReached(node, address) })
     link.reportSoon()
@@ -203,6 +217,11 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       setTimeout(() => options.onUpgrade(), ANSWER_MS)
       return true
     },
+    putProfile: (asked) => {
+      const answer = profile.put(asked)
+      changed()
+      return answer
+    },
     stopAll: async () => {
       isStopping = true
       await faults.stop()
@@ -215,6 +234,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     const about = { ...identify(process.pid), node: options.node, log: paths.log, socket: paths.socket }
     writeFileSync(join(paths.root, 'agent.json'), `${JSON.stringify(about)}\n`, { mode: 0o600 })
   })
+  const taskApi = await openTaskApi(paths.apiSocket, way)
   await faults.start()
   await ports.open()
   // A report of tasks that were not probed yet would take them out of service until the next one.
@@ -231,6 +251,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   const usage = new UsageWatch()
   const measuring = setInterval(() => guard('measuring', () => usage.sample(supervisor.tasks())), USAGE_EVERY_MS)
   const looking = setInterval(() => guard('looking at the machine', () => conditions.look() && changed()), CONDITIONS_EVERY_MS)
+  const comparing = setInterval(() => guard('looking at the profile', () => profile.look()), PROFILE_EVERY_MS)
   const renewing = setInterval(() => {
     if (options.serverSocket !== null) return
     renewIfDue(keys, options.node, way, Date.now()).then(
@@ -249,8 +270,10 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       clearInterval(measuring)
       clearInterval(renewing)
       clearInterval(looking)
+      clearInterval(comparing)
       link.stop()
       reach.close()
+      taskApi.close()
       mesh.detach()
       control.close()
       control.closeAllConnections()

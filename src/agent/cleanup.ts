@@ -47,7 +47,7 @@ export async function cleanupNode(
   cleaned.proxy = await stopProxy(paths)
   cleaned.cgroups = removeCgroups(cgroupParent(where.stateDir, where.node))
   rmSync(paths.journal, { force: true })
-  rmSync(paths.socket, { force: true })
+  for (const socket of [paths.socket, paths.apiSocket]) rmSync(socket, { force: true })
   return cleaned
 }
 

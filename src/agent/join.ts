@@ -38,9 +38,23 @@ export function agentFiles(paths: StatePaths, node: string): AgentFiles {
 /** Where the servers of a node that joined are; null: it did not join. */
 export function joinedServers(files: AgentFiles): HostPort[] | null {
   if (!existsSync(files.pem) || !existsSync(files.servers)) return null
-  const { servers } = JSON.parse(readFileSync(files.servers, 'utf8')) as { servers: string[] }
-  return servers.flatMap((text) => parseAddress(text) ?? [])
+  const { servers, joined = [] } = readServers(files)
+  return [...new Set([...servers, ...joined])].flatMap((text) => parseAddress(text) ?? [])
 }
+
+/**
+ * Keeps what the fleet says of its servers. Where the agent joined stays the last resort: that address led to the fleet once, also if the
+ * fleet calls its servers otherwise. Gives all, or null when nothing is new.
+ */
+export function keepServers(files: AgentFiles, servers: readonly string[]): HostPort[] | null {
+  const before = readServers(files)
+  if (servers.length === 0 || JSON.stringify(before.servers) === JSON.stringify(servers)) return null
+  replaceFileDurably(files.servers, `${JSON.stringify({ servers, joined: before.joined ?? before.servers })}\n`)
+  return joinedServers(files)
+}
+
+const readServers = (files: AgentFiles): { servers: string[]; joined?: string[] } =>
+  JSON.parse(readFileSync(files.servers, 'utf8')) as { servers: string[]; joined?: string[] }
 
 const ANSWER_MS = 20_000
 

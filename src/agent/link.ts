@@ -8,7 +8,7 @@ import type { ServerWay } from './server-way.ts'
 const BACK_OFF_MIN_MS = 100
 const BACK_OFF_MAX_MS = 2000
 /** The server sends at least a ping a second; silence this long is a dead connection. */
-const SILENCE_MS = 10_000
+const SILENCE_MS = 5000
 const LINE_BYTES_MAX = 64 * 1024 * 1024
 const REPORT_EVERY_MS = 1000
 const DEBOUNCE_MS = 20

@@ -9,6 +9,8 @@ import { readKeyFile } from './key-file.ts'
 export interface ServerWay {
   /** A request to it; `isStream` has a connection of its own, all others share one after the other. */
   request: (options: RequestOptions & { isStream?: boolean }, answer?: (response: IncomingMessage) => void) => ClientRequest
+  /** These are the servers of the fleet, from now on; without effect where there is but one way. */
+  learn: (addresses: readonly HostPort[]) => void
   /** The last try failed: the next one goes elsewhere, where there is another place to go. */
   failed: () => void
   /** Connects once more, to be asked on that connection what belongs to the ticket; null: the server asks at the agent's own socket. */
@@ -21,6 +23,7 @@ export function localWay(socketPath: string): ServerWay {
   const kept = new HttpAgent({ keepAlive: true, maxSockets: 1 })
   return {
     request: ({ isStream = false, ...options }, answer) => request({ ...options, socketPath, agent: isStream ? false : kept }, answer),
+    learn: () => {},
     failed: () => {},
     dial: null,
     close: () => kept.destroy(),
@@ -31,10 +34,11 @@ const DIAL_MS = 5000
 
 /**
  * To servers of other machines, over TLS: each has to show a certificate of a server, made by the fleet's authority, and is shown ours.
- * @param addresses tried in turn
+ * @param known tried in turn
  * @param keyFile read anew for each request, since its certificate is renewed
  */
-export function remoteWay(addresses: readonly HostPort[], keyFile: string): ServerWay {
+export function remoteWay(known: readonly HostPort[], keyFile: string): ServerWay {
+  let addresses = known
   let turn = 0
   const tls = () => {
     const { key, certificate, ca } = readKeyFile(keyFile)
@@ -50,6 +54,13 @@ export function remoteWay(addresses: readonly HostPort[], keyFile: string): Serv
     request: ({ isStream = false, ...options }, answer) => {
       const { host, port } = addresses[turn % addresses.length] as HostPort
       return tlsRequest({ ...options, ...tls(), host, port, agent: isStream ? false : kept }, answer)
+    },
+    learn: (all) => {
+      // Whoever is talked to stays it.
+      const now = addresses[turn % addresses.length] as HostPort
+      const place = all.findIndex(({ host, port }) => host === now.host && port === now.port)
+      addresses = place === -1 ? [now, ...all] : all
+      turn = Math.max(place, 0)
     },
     failed: () => {
       turn += 1

@@ -31,6 +31,8 @@ export interface AgentPaths {
   root: string
   /** control socket of the agent: logs, exec, status */
   socket: string
+  /** where its tasks ask the fleet about themselves */
+  apiSocket: string
   /** control socket of the node's proxy */
   proxySocket: string
   log: string
@@ -81,6 +83,7 @@ export function statePaths(context: string, env: NodeJS.ProcessEnv = process.env
     agent: (node) => ({
       root: at(`agents/${node}`),
       socket: socketPath(`agents/${node}/agent.sock`),
+      apiSocket: socketPath(`agents/${node}/api.sock`),
       proxySocket: socketPath(`agents/${node}/proxy.sock`),
       log: at(`agents/${node}/agent.log`),
       proxyLog: at(`agents/${node}/proxy.log`),

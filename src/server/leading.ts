@@ -97,10 +97,15 @@ export async function lead(parts: ServerParts): Promise<Leading> {
       },
     },
   )
-  const hub = createAgentHub(host, parts.taskTokens, () => {
-    host.wake(livenessController.name)
-    host.wake(splitController.name)
-  })
+  const hub = createAgentHub(
+    host,
+    parts.taskTokens,
+    () => {
+      host.wake(livenessController.name)
+      host.wake(splitController.name)
+    },
+    (server) => presentServers(fleet.control.value()).some(({ id }) => id === server),
+  )
   const readers = new ConfigReaders()
   const wirings: Wiring[] = [
     wireTw(host, hub, parts.nodeToken),

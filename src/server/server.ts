@@ -145,7 +145,17 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const own = openArtifacts(paths.artifacts)
   const pages = createPages({ pass: doors.pass, log })
   const dialBack = createDialBack()
-  const agentPort = createAgentPort({ authority, db: control.db, run, pass: doors.pass, dialBack, paths, address: options.agents, log })
+  const agentPort = createAgentPort({
+    authority,
+    db: control.db,
+    self: identity.server,
+    run,
+    pass: doors.pass,
+    dialBack,
+    paths,
+    address: options.agents,
+    log,
+  })
   let etcd: string | null = null
   let { listen } = options
   const parts: ServerParts = {

@@ -50,7 +50,7 @@ describe('a node whose agent is gone', () => {
     // They had the time to end by their stop signal.
     expect(readFileSync(join(node.paths.tasks, '2/exit'), 'utf8')).toBe('143\n')
     expect([...pids, proxy].map(lives)).toEqual([false, false, false, false])
-    expect([node.paths.socket, node.paths.proxySocket].map((path) => existsSync(path))).toEqual([false, false])
+    expect([node.paths.socket, node.paths.apiSocket, node.paths.proxySocket].map((path) => existsSync(path))).toEqual([false, false, false])
     expect(cgroup !== undefined && existsSync(join('/sys/fs/cgroup/memory', cgroup))).toBe(false)
     expect(await cleanupNode(node.paths)).toEqual({ tasks: 0, faults: 0, cgroups: 0, proxy: false })
   })

@@ -30,6 +30,7 @@ const LIVES = 1
 const BEATS = 2
 const BEAT_BYTES = 14
 const U32 = 2 ** 32
+const NOTHING: Uint8Array = new Uint8Array()
 
 export function livesFrame(lives: readonly AgentLife[]): Uint8Array {
   const texts = new TextEncoder()
@@ -66,7 +67,7 @@ export function beatsFrame(beats: readonly LifeBeat[]): Uint8Array {
 export class BeatReader {
   readonly #onLife: (life: AgentLife) => void
   readonly #onBeat: (beat: LifeBeat) => void
-  #rest: Uint8Array = new Uint8Array()
+  #rest = NOTHING
 
   constructor(onLife: (life: AgentLife) => void, onBeat: (beat: LifeBeat) => void) {
     this.#onLife = onLife
@@ -93,7 +94,7 @@ export class BeatReader {
       at += 4 + length
     }
     // A copy: the piece belongs to whoever reads the connection.
-    this.#rest = bytes.slice(at)
+    this.#rest = at === bytes.length ? NOTHING : bytes.slice(at)
     return true
   }
 

@@ -101,6 +101,8 @@ export interface NodeOrders {
   tasks: DesiredTask[]
   mesh: MeshSnapshot
   faults: FaultOrder[]
+  /** `HOST:PORT` of every server that answers agents of other machines; for these alone */
+  servers?: string[]
 }
 
 /** Sent each second while the server is in charge: renews leases of faults. */
@@ -180,6 +182,8 @@ export interface NodeReport {
   reach?: string | null
   /** what is wrong with the machine: condition → what was measured */
   conditions?: Partial<Record<'disk-full' | 'inodes-full' | 'read-only' | 'clock-off' | 'memory-pressure', string>>
+  /** of its profile: how the machine differs from it now, setting → what it is instead; absent: it is in none */
+  profile?: { switch: number; differs: Record<string, string> } | undefined
   /** what came of the looks it was asked for */
   looks?: { node: string; isReached: boolean }[]
 }

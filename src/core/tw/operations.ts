@@ -4,9 +4,10 @@ import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } fro
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
 import { nodeConditions, nodeLabel, nodeRetire } from './operations/node-changes.ts'
 import { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
+import { profileApply, profileList, profileReport, profileSetCommand, profileShow } from './operations/profiles.ts'
 import { capacity } from './operations/capacity.ts'
 import { defrag } from './operations/defrag.ts'
-import { nodeAdmit, nodeToken } from './operations/admission.ts'
+import { agentPort, nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
@@ -24,7 +25,7 @@ export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } fro
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
 export { capacity } from './operations/capacity.ts'
 export { defrag } from './operations/defrag.ts'
-export { nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
+export { agentPort, nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 export { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
@@ -40,6 +41,7 @@ export { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export { nodeConditions, nodeLabel, nodeRetire } from './operations/node-changes.ts'
 export { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
+export { profileApply, profileList, profileReport, profileSetCommand, profileShow } from './operations/profiles.ts'
 
 export const TW_OPERATIONS = [
   jobRun,
@@ -94,12 +96,18 @@ export const TW_OPERATIONS = [
   nodeJoin,
   nodeToken,
   nodeAdmit,
+  agentPort,
   nodeLabel,
   nodeRetire,
   nodeConditions,
   agentUpgrade,
   agentUpgradeStop,
   agentUpgradeShow,
+  profileSetCommand,
+  profileApply,
+  profileReport,
+  profileList,
+  profileShow,
   nodeList,
   nodeShow,
   nodeCordon,

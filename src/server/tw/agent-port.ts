@@ -3,12 +3,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import { z } from 'zod'
 import type { ReadDb } from '../../core/contracts/storage.ts'
 import { parseAddress } from '../../core/contracts/join-token.ts'
 import { isRefusal, type MusterError, refuse } from '../../core/kernel/errors.ts'
-import { nodeAdmit } from '../../core/tw/operations.ts'
+import { agentPort, nodeAdmit } from '../../core/tw/operations.ts'
 import { nodeKeyRow, nodeNameSchema } from '../../core/tw/queries.ts'
 import { readCertificate } from '../../platform/certificates.ts'
 import { nodeIn } from '../../platform/certificate-uri.ts'
@@ -27,6 +28,8 @@ import type { DialBack } from './dial-back.ts'
 export interface AgentPortOptions {
   authority: Authority
   db: ReadDb
+  /** id of this server, hexadecimal */
+  self: string
   /** runs commands on the server that leads */
   run: ServerHost['run']
   /** answers a request whose caller is known (`callers.ts`) */
@@ -54,6 +57,9 @@ const RENEW = 'POST /v1/agent/certificate'
 const DIAL = '/v1/agent/dial'
 const BODY_BYTES_MAX = 64 * 1024
 const HANDSHAKE_MS = 5000
+const ANNOUNCE_MS = 2000
+/** What a task asks with its own token, through its agent. */
+const OF_TASKS = /^POST \/v1\/tw\/op\/(pending|answer)$/
 
 const csr = z.string().max(16 * 1024)
 const joinSchema = z.object({
@@ -63,7 +69,7 @@ const joinSchema = z.object({
 })
 const renewSchema = z.object({ csr })
 
-export function createAgentPort({ authority, db, run, pass, dialBack, paths, address, log }: AgentPortOptions): AgentPort {
+export function createAgentPort({ authority, db, self, run, pass, dialBack, paths, address, log }: AgentPortOptions): AgentPort {
   const file = join(paths.root, 'agent-port.json')
   let opening: Promise<string> | null = null
   let server: Server | null = null
@@ -106,6 +112,7 @@ export function createAgentPort({ authority, db, run, pass, dialBack, paths, add
       const node = speakerOf(request.socket as TLSSocket)
       if (isRefusal(node)) throw node
       if (route === RENEW) return answer(response, 200, { ok: true, data: await renew(request, node) })
+      if (OF_TASKS.test(route)) return pass(request, response)
       if (!ALLOWED.some((one) => one.test(route))) throw refuse('NOT_FOUND', `an agent does not ask for ${route}`)
       setCallerOf(request, { actor: `agent:${node}`, role: 'operator' })
       pass(request, response)
@@ -145,9 +152,24 @@ export function createAgentPort({ authority, db, run, pass, dialBack, paths, add
     })
     server = made
     unlisten = authority.onOwn((own) => made.setSecureContext(own))
+    void announce(addressText(at))
     replaceFile(file, `${JSON.stringify({ address: addressText(at) })}\n`)
     log.info('agents of other machines are answered', { address: addressText(at) })
     return addressText(at)
+  }
+  /** Tells the fleet, and so its agents; tried again until somebody leads. */
+  const announce = async (at: string): Promise<void> => {
+    // Nobody comes to all addresses at once.
+    if (/^(0\.0\.0\.0|\[::\]):/.test(at)) return
+    while (server !== null && server.listening) {
+      try {
+        await run(agentPort, { server: self, address: at }, 'server')
+        return
+      } catch (error) {
+        log.warn('the fleet is not told yet where agents are answered', { reason: String(error) })
+        await sleep(ANNOUNCE_MS)
+      }
+    }
   }
   const whereTo = async (): Promise<HostPort> => {
     const wanted = address ?? remembered()

@@ -6,8 +6,9 @@ import type { FaultOrder } from '../../core/contracts/fault.ts'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
 import type { DesiredTask, FaultReport, FromServer, NodePing, NodeReport } from '../../core/contracts/node.ts'
 import { refuse } from '../../core/kernel/errors.ts'
-import { nodeConditions, nodeJoin, tasksReport } from '../../core/tw/operations.ts'
+import { nodeConditions, nodeJoin, profileReport, tasksReport } from '../../core/tw/operations.ts'
 import {
+  agentPorts,
   desiredTasks,
   meshSnapshot,
   isSplitWaiting,
@@ -71,6 +72,8 @@ interface Link {
   /** identity and conditions the state knows, as JSON */
   joined: string
   conditions: string
+  /** its last word on its profile, as JSON */
+  profile: string
 }
 
 /** How long a stop signal waits for proxies that do not answer. */
@@ -86,7 +89,12 @@ const USAGE_MS = 5000
 const ASKED_MAX = 2000
 
 /** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
-export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () => void): AgentHub {
+export function createAgentHub(
+  host: ServerHost,
+  tokens: TaskTokens,
+  onBeat: () => void,
+  isPresent: (server: string) => boolean = () => true,
+): AgentHub {
   const links = new Map<string, Link>()
   const tellTasks = createTaskTelemetry(host.telemetry, host.now)
   // Nobody was heard yet: their time begins now.
@@ -122,6 +130,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
         latest: null,
         joined: '',
         conditions: '',
+        profile: '',
       }
       links.set(node, link)
     }
@@ -164,6 +173,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
         push()
       }, 100)
     }
+    const servers = agentPorts(host.db).flatMap(({ server, address }) => (isPresent(server) ? [address] : []))
     for (const node of isAll ? links.keys() : nodes) {
       const link = links.get(node)
       if (!link?.stream) continue
@@ -175,7 +185,8 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
       // It would be started without what it asks with; they are there in a moment.
       if (tasks.some((task) => task.pulls && task.access === undefined)) continue
       const faults = hooks.faultsOf(node)
-      const orders = JSON.stringify([tasks, faults]) + services
+      const elsewhere = link.isRemote ? { servers } : {}
+      const orders = JSON.stringify([tasks, faults, elsewhere]) + services
       if (orders === link.sentOrders) continue
       if (services !== link.sentMesh) {
         link.sentMesh = services
@@ -183,7 +194,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
       }
       link.sentOrders = orders
       const snapshot: MeshSnapshot = { position: link.sentMeshPosition, services: mesh.services }
-      send(link, { kind: 'orders', position, tasks, mesh: snapshot, faults })
+      send(link, { kind: 'orders', position, tasks, mesh: snapshot, faults, ...elsewhere })
     }
     // Who follows how far is asked for a split that waits, and by nobody else.
     if (isAll || isSplitWaiting(host.db)) noteMesh(services, mesh.position)
@@ -216,6 +227,7 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
       const isTw = entry.type.startsWith('tw.')
       // What faults a node is to have is chaos' to say.
       const nodes = isTw ? nodesTouched(host.db, entry) : entry.type.startsWith('chaos.') ? null : []
+      if (entry.type === 'tw.AgentPortSet') touched = null
       if (nodes === null) touched = null
       for (const node of nodes ?? []) touched?.add(node)
       // What was no news to the state before may be news to it now.
@@ -282,6 +294,11 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
     if (link.conditions !== conditions) {
       await host.run(nodeConditions, { node, conditions: body.conditions ?? {} }, actor)
       link.conditions = conditions
+    }
+    const profile = JSON.stringify(body.profile ?? null)
+    if (body.profile !== undefined && link.profile !== profile) {
+      await host.run(profileReport, { node, ...body.profile }, actor)
+      link.profile = profile
     }
     const changed = reportChanges(host.db, body)
     // If the state changes from here on, also by this very report, it is looked at once more.
@@ -375,10 +392,13 @@ export function createAgentHub(host: ServerHost, tokens: TaskTokens, onBeat: () 
         reply.raw.flushHeaders()
         beating.set(reply.raw, actor)
         const taker = { beatOf, assertMay: (node: string) => assertSpeaker(actor, node), onNews: askReport }
-        const trouble = await takeBeats(request.raw, taker)
-        beating.delete(reply.raw)
-        if (trouble !== null) host.log.warn('beats are taken no longer', { actor, reason: trouble })
-        reply.raw.destroy()
+        try {
+          const trouble = await takeBeats(request.raw, taker)
+          if (trouble !== null) host.log.warn('beats are taken no longer', { actor, reason: trouble })
+        } finally {
+          beating.delete(reply.raw)
+          reply.raw.destroy()
+        }
       })
     },
     start: () => {

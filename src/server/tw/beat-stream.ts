@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { BeatReader, type AgentLife } from '../../core/contracts/beats.ts'
-import { isRefusal } from '../../core/kernel/errors.ts'
+import { isRefusal, refuse } from '../../core/kernel/errors.ts'
 import type { Beat } from './beat.ts'
 
 /** Lives one connection may name: those of a relay's nodes, each started anew now and then. */
@@ -17,36 +17,39 @@ export interface BeatTaker {
 }
 
 /** Takes the beats of one connection in, until it ends. Gives why it had to be ended, or null. */
-export async function takeBeats(from: Readable, { beatOf, assertMay, onNews }: BeatTaker): Promise<string | null> {
+export function takeBeats(from: Readable, { beatOf, assertMay, onNews }: BeatTaker): Promise<string | null> {
   const lives: Life[] = []
-  let trouble: string | null = null
   const reader = new BeatReader(
     (life) => {
+      if (lives.length === LIVES_MAX) throw refuse('USAGE', `more than ${LIVES_MAX} lives on one connection`)
       assertMay(life.node)
       lives.push({ ...life, beat: beatOf(life.node) })
     },
     ({ life: number, seq, hash }) => {
       const life = lives[number]
-      if (life === undefined) {
-        trouble = `a beat of life ${number}, which was not told`
-        return
-      }
+      if (life === undefined) throw refuse('USAGE', `a beat of life ${number}, which was not told`)
       if (isHeard(life, seq) && life.beat.concluded !== hash) onNews(life.node)
     },
   )
-  try {
-    for await (const piece of from) {
-      if (!reader.read(piece as Uint8Array)) return 'what came are no frames of beats'
-      if (trouble !== null) return trouble
-      if (lives.length > LIVES_MAX) return `more than ${LIVES_MAX} lives`
+  return new Promise((resolve, reject) => {
+    const end = (why: string | null): void => {
+      from.off('data', read)
+      resolve(why)
     }
-  } catch (error) {
-    if (isRefusal(error)) return error.message
-    // The connection broke, which is how most end.
-    if (typeof (error as NodeJS.ErrnoException).code === 'string') return null
-    throw error
-  }
-  return null
+    // Events and no loop over the stream: it would cost as much again for each piece.
+    const read = (piece: Uint8Array): void => {
+      try {
+        if (!reader.read(piece)) end('what came are no frames of beats')
+      } catch (error) {
+        if (isRefusal(error)) end(error.message)
+        else reject(error)
+      }
+    }
+    from.on('data', read)
+    // Most end by a connection that breaks.
+    from.once('error', () => end(null))
+    from.once('close', () => end(null))
+  })
 }
 
 /** Not while another agent is that node: one of many whose beats come together must not silence the others. */

@@ -27,6 +27,11 @@ export class Beat implements NodeBeat {
     return this.#clock() - this.#heardAtMs
   }
 
+  /** number of the last word that counted, in its agent's life; 0: none */
+  get seq(): number {
+    return this.#last?.seq ?? 0
+  }
+
   get connected(): boolean {
     return this.#holder !== null
   }

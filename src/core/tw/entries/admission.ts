@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
 import { hashSchema, nodeNameSchema } from '../nodes/admission.ts'
+import { agentPortSchema } from '../nodes/agent-ports.ts'
 import { note } from './marks.ts'
 
 /** How long a token is remembered after its time: so long it is told apart from one that never was. */
@@ -34,4 +35,13 @@ export const nodeAdmitted = defineEntry({
   },
 })
 
-export const ADMISSION_ENTRIES = [nodeTokenIssued, nodeAdmitted] as const
+/** A server answers agents of other machines there from now on; they are told, and go there when theirs is away. */
+export const agentPortSet = defineEntry({
+  type: 'tw.AgentPortSet',
+  body: agentPortSchema,
+  apply: (db, { server, address }) => {
+    db.run('INSERT OR REPLACE INTO tw_agent_port (server, address) VALUES (?, ?)', server, address)
+  },
+})
+
+export const ADMISSION_ENTRIES = [nodeTokenIssued, nodeAdmitted, agentPortSet] as const

@@ -174,7 +174,8 @@ export const nodeRetired = defineEntry({
   apply: (db, { node }) => {
     // Their agent will never say that their processes are gone.
     for (const task of tasksOnNode(db, node)) if (task.is_terminal) reapTask(db, task, task.reported)
-    for (const table of ['tw_node_key', 'tw_node_report', 'tw_drain']) db.run(`DELETE FROM ${table} WHERE node = ?`, node)
+    for (const table of ['tw_node_key', 'tw_node_report', 'tw_drain', 'tw_node_profile'])
+      db.run(`DELETE FROM ${table} WHERE node = ?`, node)
     db.run('DELETE FROM tw_node WHERE name = ?', node)
   },
 })

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { defineAction, defineCommand } from '../../contracts/operation.ts'
 import { refuse } from '../../kernel/errors.ts'
 import { formatDuration } from '../../kernel/units.ts'
-import { nodeAdmitted, nodeTokenIssued } from '../entries/admission.ts'
+import { agentPortSet, nodeAdmitted, nodeTokenIssued } from '../entries/admission.ts'
 import { hashSchema, nodeKeyRow, nodeNameSchema, nodeTokenRow } from '../nodes/admission.ts'
+import { agentPorts, agentPortSchema } from '../nodes/agent-ports.ts'
 import { nodeRow } from '../rows.ts'
 
 const limits = {
@@ -81,5 +82,18 @@ export const nodeAdmit = defineCommand({
     if (known === undefined && nodeRow(db, node) !== undefined)
       return refuse('TW_NODE_CLAIMED', `the node ${node} is on the machine of a server`, { hint: 'Take another --name.' })
     return { entries: [nodeAdmitted.of({ node, key, token: hash })], reply: () => ({ node, isNew: true }) }
+  },
+})
+
+/** A server's own word about itself, as soon as its port is open. */
+export const agentPort = defineCommand({
+  name: 'tw.node.port',
+  summary: 'Say where a server is reached by agents of other machines.',
+  role: 'admin',
+  input: agentPortSchema,
+  output: agentPortSchema,
+  decide: (db, port) => {
+    const isKnown = agentPorts(db).some(({ server, address }) => server === port.server && address === port.address)
+    return { entries: isKnown ? [] : [agentPortSet.of(port)], reply: () => port }
   },
 })
