@@ -17,6 +17,7 @@ import { canUseNamespaces } from './exec/isolation.ts'
 import { FaultEngine } from './faults/engine.ts'
 import { Journal } from './journal.ts'
 import { chooseInstallation, confirmInstallation, ownFolder, ownVersion } from './installation.ts'
+import { Contact } from './contact.ts'
 import { ConditionWatch } from './conditions.ts'
 import { agentFiles, joinedServers, keepServers, renewIfDue } from './join.ts'
 import { ServerLink, type Told } from './link.ts'
@@ -24,6 +25,7 @@ import { LogKeeper } from './log-keeper.ts'
 import { MeshLink } from './mesh-link.ts'
 import type { AgentOptions } from './options.ts'
 import { PortBlocks } from './ports.ts'
+import { ProfileKeeper } from './profile-keeper.ts'
 import { bootId, identify } from '../platform/process.ts'
 import { isReached, openReach } from './reach.ts'
 import { localWay, remoteWay, type ServerWay } from './server-way.ts'
@@ -33,9 +35,11 @@ import { openTaskApi } from './task-api.ts'
 import { UsageWatch } from './usage.ts'
 
 const LOGS_EVERY_MS = 250
+const FENCE_EVERY_MS = 250
 const USAGE_EVERY_MS = 1000
 const ANSWER_MS = 50
 const CONDITIONS_EVERY_MS = 5000
+const PROFILE_EVERY_MS = 600_000
 const RENEW_LOOK_MS = 3_600_000
 /** Longest wait for the first probes of adopted tasks before the server is told of them. */
 const ADOPTED_MS_MAX = 1500
@@ -95,6 +99,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     changed,
   }
   const supervisor = new Supervisor(host)
+  const contact = new Contact(join(paths.root, 'contact.json'), bootId())
   const instance = identify(process.pid)?.startTime ?? 0
   let seq = 0
   let position = 0
@@ -131,11 +136,15 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       faults: faults.reports(),
       reach: reach.address,
       conditions: conditions.found,
+      profile: profile.found,
     }
     return { ...said, seq: (seq += 1), hash: hashOfReport(said) }
   }
   const conditions = new ConditionWatch(paths.root)
   guard('looking at the machine', () => void conditions.look())
+  // What stands for `/` in it is for trying profiles out without touching the machine.
+  const profile = new ProfileKeeper(join(paths.root, 'profile.json'), process.env['MUSTER_KERNEL_ROOT'] ?? '/')
+  guard('looking at the profile', () => profile.look())
   const reach = await openReach(options.node, options.address)
   /** what peers were found to be, and the server was not told yet */
   const looks: NonNullable<NodeReport['looks']> = []
@@ -183,6 +192,8 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     log,
     receive,
     report: () => ({ ...report(), looks: looks.splice(0) }),
+    isFenced: () => supervisor.isFenced,
+    answered: (sentAtMs) => guard('noting that a server heard us', () => contact.heard(sentAtMs)),
     beat: () => {
       const { seq: number, hash = 0 } = report()
       return { seq: number, hash }
@@ -211,6 +222,11 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       setTimeout(() => options.onUpgrade(), ANSWER_MS)
       return true
     },
+    putProfile: (asked) => {
+      const answer = profile.put(asked)
+      changed()
+      return answer
+    },
     stopAll: async () => {
       isStopping = true
       await faults.stop()
@@ -237,9 +253,11 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     }
     guard('collecting old folders', () => supervisor.collect(now))
   }, LOGS_EVERY_MS)
+  const fence = setInterval(() => guard('ending tasks that are cut off', () => supervisor.endCutOff(contact.silentMs)), FENCE_EVERY_MS)
   const usage = new UsageWatch()
   const measuring = setInterval(() => guard('measuring', () => usage.sample(supervisor.tasks())), USAGE_EVERY_MS)
   const looking = setInterval(() => guard('looking at the machine', () => conditions.look() && changed()), CONDITIONS_EVERY_MS)
+  const comparing = setInterval(() => guard('looking at the profile', () => profile.look()), PROFILE_EVERY_MS)
   const renewing = setInterval(() => {
     if (options.serverSocket !== null) return
     renewIfDue(keys, options.node, way, Date.now()).then(
@@ -255,9 +273,11 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     failed: (error) => log.error('agent failed', { error: error instanceof Error ? error.stack : String(error) }),
     detach: () => {
       clearInterval(logs)
+      clearInterval(fence)
       clearInterval(measuring)
       clearInterval(renewing)
       clearInterval(looking)
+      clearInterval(comparing)
       link.stop()
       reach.close()
       taskApi.close()

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { dirname, join } from 'node:path'
 import { runSession } from './exec/session.ts'
 import { MusterError, refuse } from '../core/kernel/errors.ts'
+import { textOf } from '../platform/streams.ts'
 import { readLogs, type LogQuery } from './log-reader.ts'
 import { runBeside } from './run-beside.ts'
 import { runOnce } from './run-once.ts'
@@ -19,6 +20,8 @@ export interface ControlHost {
   status: () => unknown
   /** Chooses the installation that the agent is started from next, and ends it; false: that was done before. Tasks run on. */
   upgrade: (wish: { upgrade: number; folder: string | null; isBack: boolean }) => boolean
+  /** Puts the machine into a profile, see `profile-keeper.ts`. */
+  putProfile: (asked: unknown) => unknown
   /** stops tasks, faults and proxy; the agent itself stays until it is told to end */
   stopAll: () => Promise<{ stopped: number }>
 }
@@ -27,7 +30,7 @@ export interface ControlHost {
  * The agent's own HTTP API on a Unix socket (0600), for the CLI on this machine and for the server:
  * `GET /status`, `GET /logs?task=&stream=&n=&since=&grep=&follow=1` (NDJSON), `GET /exec?task=`, `POST /stop-all`,
  * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`, `POST /task/ID/run` (`run-beside.ts`), `POST /run?task=&word=&size=` (`exec/session.ts`),
- * `POST /run/KEY` (`run-once.ts`). Errors have the form of every error of muster: `{error: {code, message, …}}`.
+ * `POST /run/KEY` (`run-once.ts`), `POST /profile` (`profile-keeper.ts`). Errors have the form of every error of muster: `{error: {code, message, …}}`.
  */
 export async function serveControl(host: ControlHost): Promise<Server> {
   mkdirSync(dirname(host.socket), { recursive: true, mode: 0o700 })
@@ -96,6 +99,8 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
       const isNew = host.upgrade(wish)
       return send(response, 200, { isNew })
     }
+    case 'POST /profile':
+      return send(response, 200, host.putProfile(JSON.parse(await textOf(incoming))))
     case 'POST /stop-all':
       return send(response, 200, await host.stopAll())
     default:

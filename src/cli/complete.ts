@@ -82,6 +82,7 @@ export const GROUP_TASKS_SQL =
 const DRAINABLE = `SELECT name AS value, region || ' ' || state AS description FROM tw_node
   UNION ALL SELECT DISTINCT 'rack:' || rack, region FROM tw_node UNION ALL SELECT DISTINCT 'zone:' || zone, region FROM tw_node
   UNION ALL SELECT DISTINCT 'region:' || region, NULL FROM tw_node`
+const HOST_PROFILES = "SELECT name AS value, 'v' || max(version) AS description FROM tw_profile GROUP BY name"
 const EXPLAINABLE = `SELECT name AS value, state AS description FROM tw_job
   UNION ALL SELECT DISTINCT job || '/' || grp, NULL FROM tw_tally`
 
@@ -100,6 +101,9 @@ export const NAMES_SQL: Record<string, string> = {
   'tw:logs:target': EXPLAINABLE,
   rack: "SELECT DISTINCT zone || '/' || rack AS value, region AS description FROM tw_node",
   entitlement: "SELECT name AS value, 'buffer ' || buffer AS description FROM tw_entitlement",
+  'tw:profile:show:profile': HOST_PROFILES,
+  'tw:profile:apply:profile': HOST_PROFILES,
+  'tw:profile:apply:to': DRAINABLE,
   op: "SELECT id AS value, name || ' ' || text AS description FROM tw_op WHERE ended_at IS NULL ORDER BY id LIMIT 200",
   maintenance:
     "SELECT id AS value, kind || ' ' || target AS description FROM tw_maintenance WHERE state = 'scheduled' ORDER BY id LIMIT 200",

@@ -6,6 +6,7 @@ import { diskBytesOf, gpuWords, modelsOfList, modelsOfProc, parseGpus } from '..
 import { taskEnvironment } from '../../src/agent/exec/environment.ts'
 import { parseOptions } from '../../src/agent/options.ts'
 import { planLocalFleet, agentProcess } from '../../src/server/processes/fleet.ts'
+import { remoteNode } from '../../src/server/processes/remote-agent.ts'
 import { statePaths } from '../../src/platform/paths.ts'
 import { desired, sh } from './harness.ts'
 
@@ -92,4 +93,15 @@ test('a task sees the GPUs it was placed on and how much of each is its own; one
   expect(Object.keys(taskEnvironment({ desired: desired(1, sh('true')), ...rest })).filter((name) => /GPU|CUDA|NVIDIA/.test(name))).toEqual(
     [],
   )
+})
+
+test('`muster agent` passes on what it is told, and refuses what is none before anything is started', () => {
+  const wish = { name: 'g1', address: '127.0.0.1', region: 'r', zone: 'z', rack: 'k', attribute: [], gpu: ['T4=2'], disk: '1GiB' }
+  const told = remoteNode(wish)
+  expect(told.gpus).toEqual(['T4=2'])
+  expect(told.flags['disk']).toBe('1073741824B')
+  const found = remoteNode({ ...wish, gpu: [], disk: undefined })
+  expect([found.gpus, 'disk' in found.flags]).toEqual([[], false])
+  expect(() => remoteNode({ ...wish, gpu: ['many'] })).toThrow(expect.objectContaining({ code: 'USAGE' }))
+  expect(() => remoteNode({ ...wish, disk: 'much' })).toThrow(expect.objectContaining({ code: 'USAGE' }))
 })

@@ -49,6 +49,7 @@ export const TOPICS: Record<string, string> = {
   'tw mesh': 'how requests are spread over tasks and versions',
   'tw mesh split': 'shares of versions',
   'tw op': 'planned stops of tasks: what waits, for what, and who may go first',
+  'tw profile': 'kernel settings of nodes, kept in profiles that nodes are put into',
   'tw upgrade': 'agents that go over to another installation, wave by wave',
   'tw update': 'rolling updates under way: hold, promote, give up',
   'tw task': 'one task: show, stop, restart, run a command in it',

@@ -3,6 +3,7 @@ import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { View } from '../terminal.ts'
 import { mark } from './style.ts'
 import { fields, table } from './table.ts'
+import { profileText } from './tw-profiles.ts'
 import { cpuText, portsText, taskState } from './tw-words.ts'
 
 export function nodeState(view: View, node: Pick<NodeView, 'state' | 'isCordoned' | 'drain' | 'conditions'>): string {
@@ -14,7 +15,8 @@ export function nodeState(view: View, node: Pick<NodeView, 'state' | 'isCordoned
   return condition === undefined ? mark(view, 'ok', 'ready') : mark(view, 'warn', condition)
 }
 
-export function renderNodes(view: View, nodes: readonly NodeView[]): string {
+/** @param hasProfile whether a column says in which profile each is, and how it differs from it */
+export function renderNodes(view: View, nodes: readonly NodeView[], hasProfile = false): string {
   return table(
     view,
     nodes,
@@ -22,6 +24,7 @@ export function renderNodes(view: View, nodes: readonly NodeView[]): string {
       { title: 'node', cell: (node) => node.node },
       { title: 'state', cell: (node) => nodeState(view, node) },
       { title: 'region', cell: (node) => node.region },
+      ...(hasProfile ? [{ title: 'profile', cell: (node: NodeView) => profileText(view, node.profile) ?? '-' }] : []),
       { title: 'zone', cell: (node) => node.zone, isWide: true },
       { title: 'rack', cell: (node) => node.rack, isWide: true },
       { title: 'address', cell: (node) => node.address },
@@ -65,6 +68,7 @@ export function renderNode(
     ['memory', `${formatSize(node.memoryReserved)} reserved of ${formatSize(node.memoryBytes)}`],
     ['disk', `${formatSize(node.diskReserved)} reserved of ${formatSize(node.diskBytes)}`],
     ['gpu', gpusText(node.gpus)],
+    ['profile', profileText(view, node.profile)],
     [
       'conditions',
       Object.entries(node.conditions)

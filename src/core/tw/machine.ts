@@ -8,6 +8,7 @@ import { MAINTENANCE_ENTRIES } from './entries/maintenance.ts'
 import { OP_ENTRIES } from './entries/ops.ts'
 import { RUN_ENTRIES } from './entries/runs.ts'
 import { TASK_ENTRIES } from './entries/tasks.ts'
+import { PROFILE_ENTRIES } from './entries/profiles.ts'
 import { UPGRADE_ENTRIES } from './entries/upgrades.ts'
 import { UPDATE_ENTRIES } from './entries/updates.ts'
 
@@ -25,4 +26,5 @@ export const TW_ENTRIES = [
   ...MESH_ENTRIES,
   ...ENTITLEMENT_ENTRIES,
   ...UPGRADE_ENTRIES,
+  ...PROFILE_ENTRIES,
 ] as const

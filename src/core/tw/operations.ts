@@ -4,6 +4,7 @@ import { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } fro
 import { fleetSummaryQuery } from './operations/fleet-reads.ts'
 import { nodeConditions, nodeLabel, nodeRetire } from './operations/node-changes.ts'
 import { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
+import { profileApply, profileList, profileReport, profileSetCommand, profileShow } from './operations/profiles.ts'
 import { capacity } from './operations/capacity.ts'
 import { defrag } from './operations/defrag.ts'
 import { agentPort, nodeAdmit, nodeToken } from './operations/admission.ts'
@@ -40,6 +41,7 @@ export { jobVersionPut, updateSet } from './operations/updates.ts'
 
 export { nodeConditions, nodeLabel, nodeRetire } from './operations/node-changes.ts'
 export { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
+export { profileApply, profileList, profileReport, profileSetCommand, profileShow } from './operations/profiles.ts'
 
 export const TW_OPERATIONS = [
   jobRun,
@@ -101,6 +103,11 @@ export const TW_OPERATIONS = [
   agentUpgrade,
   agentUpgradeStop,
   agentUpgradeShow,
+  profileSetCommand,
+  profileApply,
+  profileReport,
+  profileList,
+  profileShow,
   nodeList,
   nodeShow,
   nodeCordon,

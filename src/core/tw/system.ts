@@ -5,6 +5,7 @@ import { janitor } from './controllers/janitor.ts'
 import { livenessController } from './controllers/liveness.ts'
 import { maintainer } from './controllers/maintainer.ts'
 import { perNodeController } from './controllers/per-node.ts'
+import { profiler } from './controllers/profiler.ts'
 import { reconciler } from './controllers/reconciler.ts'
 import { runsController } from './controllers/runs.ts'
 import { splitController } from './controllers/split-applied.ts'
@@ -30,6 +31,7 @@ export const twSystem: System = {
     maintainer,
     splitController,
     upgrader,
+    profiler,
     janitor,
     finishedController,
   ],

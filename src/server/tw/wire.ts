@@ -1,6 +1,6 @@
 import { FleetCache } from '../../core/tw/controllers/fleet-cache.ts'
 import { nodeToken } from '../../core/tw/operations.ts'
-import { RESTART_AGENT, type OpView, type TwSoft } from '../../core/tw/queries.ts'
+import { PUT_PROFILE, RESTART_AGENT, type OpView, type TwSoft } from '../../core/tw/queries.ts'
 import type { ZoneTable } from '../../core/kernel/zone.ts'
 import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
@@ -10,6 +10,7 @@ import { softAnswers } from './answers.ts'
 import { textOf } from '../../platform/streams.ts'
 import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
 import { createConsentLoop, type ConsentLoop } from './consent.ts'
+import { putProfile } from './put-profile.ts'
 import { restartAgent } from './restart-agent.ts'
 import { execRoutes } from './exec.ts'
 import { createMaintainAdapter } from './maintain.ts'
@@ -39,7 +40,11 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
         return { task: place.task, node: place.node }
       },
     },
-    effects: { [RESTART_AGENT]: (effect) => restartAgent(host, effect), 'tw.maintain': createMaintainAdapter(host) },
+    effects: {
+      [RESTART_AGENT]: (effect) => restartAgent(host, effect),
+      [PUT_PROFILE]: (effect) => putProfile(host, effect),
+      'tw.maintain': createMaintainAdapter(host),
+    },
     answered: {
       ...softAnswers(host, hub, cache, zoneOf),
       'tw.op.list': (_input, { ops }: { ops: OpView[] }) => ops.forEach((op) => nameTrouble(op, consent)),

@@ -35,6 +35,12 @@ export const TW_ERRORS = defineErrors({
     what: 'The agents are being upgraded already.',
     hint: 'Wait for it, or stop it: `muster tw upgrade show`, `muster tw upgrade stop`.',
   },
+  TW_PROFILE_UNKNOWN: { exit: 3, what: 'No host profile of that name.', hint: 'List them with `muster tw profile ls`.' },
+  TW_PROFILE_INVALID: {
+    exit: 2,
+    what: 'The file of the host profile does not follow its schema.',
+    hint: 'See file:line:column in the message; compare it with templates/host-profiles/latency.yaml.',
+  },
   TW_JOB_OWNED: {
     exit: 5,
     what: 'A rollout owns this job now.',

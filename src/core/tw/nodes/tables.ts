@@ -1,3 +1,4 @@
+import { PROFILE_TABLES } from '../profiles/rows.ts'
 import { UPGRADE_TABLES } from '../upgrades/rows.ts'
 import { ADMISSION_TABLES } from './admission.ts'
 import { AGENT_PORT_TABLES } from './agent-ports.ts'
@@ -7,6 +8,7 @@ export const NODE_TABLES: readonly string[] = [
   ...ADMISSION_TABLES,
   ...AGENT_PORT_TABLES,
   ...UPGRADE_TABLES,
+  ...PROFILE_TABLES,
   `CREATE INDEX tw_node_not_ready ON tw_node (state, name) WHERE state <> 'ready'`,
   // One row while so many nodes are silent at once that nobody is given up.
   `CREATE TABLE tw_loss_hold (one INTEGER PRIMARY KEY CHECK (one = 1), nodes INTEGER NOT NULL, why TEXT NOT NULL, at INTEGER NOT NULL)`,

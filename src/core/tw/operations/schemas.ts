@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PROFILE_STATES } from '../profiles/rows.ts'
 
 /** Forms of the answers several operations share; they mirror the views. */
 
@@ -44,7 +45,7 @@ export const taskSchema = z.object({
   service: z.string().nullable(),
   node: z.string(),
   region: z.string(),
-  state: z.enum(['placed', 'starting', 'running', 'stopping', 'stopped', 'complete', 'failed', 'lost']),
+  state: z.enum(['placed', 'starting', 'running', 'stopping', 'unknown', 'stopped', 'complete', 'failed', 'lost']),
   health: z.enum(['starting', 'healthy', 'unhealthy', 'none']),
   want: z.enum(['run', 'stop']),
   incarnation: z.int(),
@@ -88,6 +89,15 @@ export const nodeSchema = z.object({
   changedAtMs: z.number(),
   attributes: z.record(z.string(), z.string()),
   conditions: z.record(z.string(), z.string()),
+  profile: z
+    .object({
+      profile: z.string(),
+      version: z.int(),
+      state: z.enum(PROFILE_STATES),
+      why: z.string(),
+      differs: z.record(z.string(), z.string()),
+    })
+    .nullable(),
 })
 
 export const blockedSchema = z.array(

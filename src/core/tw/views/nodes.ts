@@ -2,6 +2,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import type { NodeIdentity } from '../../contracts/node.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { gpuModels } from '../nodes/gpus.ts'
+import { nodeProfileView, type NodeProfileView } from '../profiles/rows.ts'
 import { attributesOf } from '../scheduler/fleet.ts'
 import { fromJson, type DrainRow, type NodeRow, type NodeUseRow } from '../rows.ts'
 import { SUSPECT_MS, type TwSoft } from '../soft.ts'
@@ -31,6 +32,8 @@ export interface NodeView {
   attributes: Record<string, string>
   /** what is wrong with the machine: condition → what was measured */
   conditions: Record<string, string>
+  /** the host profile it is in or comes into; null: none */
+  profile: NodeProfileView | null
 }
 
 /** Which nodes, and how many of them. */
@@ -87,6 +90,7 @@ export function nodesView(db: ReadDb, soft?: TwSoft, selector: NodeSelector = {}
       changedAtMs: row.changed_at,
       attributes: attributesOf(row),
       conditions: fromJson<Record<string, string>>(row.conditions),
+      profile: nodeProfileView(db, row.name),
     }
   })
 }
