@@ -3,6 +3,7 @@ import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { amountOf, type GroupSpec } from '../../src/core/tw/job-spec.ts'
 import { armRows, fromJson, groupSpecOf, isReady, jobRow, specOf, taskName, type NodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
 import { liveOnNode, liveTasks, taskRow } from '../../src/core/tw/tasks/read.ts'
+import { awayTasks } from '../../src/core/tw/tasks/away.ts'
 import { openOps } from '../../src/core/tw/ops/op-row.ts'
 import { massLossMax } from '../../src/core/tw/nodes/loss.ts'
 import { Violation } from '../violation.ts'
@@ -117,7 +118,9 @@ export class Checks {
     for (const task of fresh) portIsFree(db, task, where)
     if (this.#world.hasSecondPlanner) return
     const { total, surgeMax } = boundsOf(db, job, group)
-    const wanted = rows.filter((task) => task.want === 'run').length
+    // Whoever is unknown, or came back from it, may be there beside its replacement; each is there once, so a group is at most doubled.
+    const away = awayTasks(db, job, group)
+    const wanted = rows.filter((task) => task.want === 'run' && !away.has(task.id)).length
     if (wanted > total + surgeMax)
       throw new Violation(`count: ${job}/${group} has ${wanted} tasks, more than ${total} and ${surgeMax} of surge, ${where}`)
     for (const task of fresh) backedOff(db, task, spec, at, where)
