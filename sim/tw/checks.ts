@@ -3,6 +3,7 @@ import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { amountOf, type GroupSpec } from '../../src/core/tw/job-spec.ts'
 import { armRows, fromJson, groupSpecOf, isReady, jobRow, specOf, taskName, type NodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
 import { liveOnNode, liveTasks, taskRow } from '../../src/core/tw/tasks/read.ts'
+import { awayTasks } from '../../src/core/tw/tasks/away.ts'
 import { openOps } from '../../src/core/tw/ops/op-row.ts'
 import { massLossMax } from '../../src/core/tw/nodes/loss.ts'
 import { Violation } from '../violation.ts'
@@ -13,6 +14,8 @@ import type { TwWorld } from './world.ts'
 const SILENT_MS_MIN = 9000
 /** The mass-loss guard looks at nodes that fell silent within so long, ms. */
 const MASS_LOSS_MS = 30_000
+/** So many peers say of a node that they do not reach it, before it counts as gone. */
+const PEERS_MIN = 2
 
 /** Of these entries it matters what the tasks were before them. */
 const LOOKED_AT: ReadonlySet<string> = new Set(['tw.StopTask', 'tw.OpsProposed', 'tw.OpAllowed', 'tw.TasksReported'])
@@ -115,7 +118,9 @@ export class Checks {
     for (const task of fresh) portIsFree(db, task, where)
     if (this.#world.hasSecondPlanner) return
     const { total, surgeMax } = boundsOf(db, job, group)
-    const wanted = rows.filter((task) => task.want === 'run').length
+    // Whoever is unknown, or came back from it, may be there beside its replacement; each is there once, so a group is at most doubled.
+    const away = awayTasks(db, job, group)
+    const wanted = rows.filter((task) => task.want === 'run' && !away.has(task.id)).length
     if (wanted > total + surgeMax)
       throw new Violation(`count: ${job}/${group} has ${wanted} tasks, more than ${total} and ${surgeMax} of surge, ${where}`)
     for (const task of fresh) backedOff(db, task, spec, at, where)
@@ -162,7 +167,11 @@ export class Checks {
     if (silentMs < SILENT_MS_MIN) throw new Violation(`loss: ${body.node} is given up at ${position}, heard ${Math.round(silentMs)} ms ago`)
     this.#lostAt.set(body.node, at)
     const rows = db.all<Pick<NodeRow, 'name' | 'state'>>('SELECT name, state FROM tw_node')
-    const together = rows.filter(({ name, state }) => state === 'lost' && at - (this.#lostAt.get(name) ?? -Infinity) < MASS_LOSS_MS).length
+    const looks = this.#world.leader?.hub.soft().looks
+    // Of whom its peers said so it is not the server's word alone.
+    const isBelieved = (name: string): boolean => (looks?.get(name)?.failed ?? 0) < PEERS_MIN
+    const isLate = (name: string): boolean => at - (this.#lostAt.get(name) ?? -Infinity) < MASS_LOSS_MS
+    const together = rows.filter(({ name, state }) => state === 'lost' && isLate(name) && isBelieved(name)).length
     if (together > massLossMax(rows.length))
       throw new Violation(`mass loss: ${together} of ${rows.length} nodes are given up within 30 s, lately ${body.node} at ${position}`)
   }

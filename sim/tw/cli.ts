@@ -37,12 +37,15 @@ function tellSeed({ from, mutant, say }: Asked): boolean {
   return result.ok === (mutant === null)
 }
 
+/** Most seeds that one of all mutants gets. */
+const MUTANT_SEEDS_MAX = 100
+
 /** Each mutant until a seed notices it, as a table for `sim/README.md`. */
 async function runMutants({ from, seeds, pool, say, json }: Asked): Promise<boolean> {
   let isEachFound = true
   for (const mutant of Object.keys(TW_MUTANTS)) {
     const results = await runSeeds<TwOptions, TwResult>(
-      { system: 'tw', options: { mutant }, from, count: seeds },
+      { system: 'tw', options: { mutant }, from, count: Math.min(seeds, MUTANT_SEEDS_MAX) },
       { ...pool, onViolation: () => undefined },
     )
     const first = results.filter(({ ok }) => !ok).sort((a, b) => a.seed - b.seed)[0]

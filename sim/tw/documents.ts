@@ -67,8 +67,8 @@ export class Author {
       }),
       ...this.#sometimes(isPerNode ? Infinity : 6, { distinct: this.#of([{ node: 1 }, { rack: 2 }, { zone: 2 }]) }),
       ...this.#sometimes(6, { preempts: true }),
-      ...this.#sometimes(6, {
-        disconnect: { lost_after: `${this.#prng.below(20)}s`, keep: this.#of(['best', 'original', 'replacement']) },
+      ...this.#sometimes(isPerNode ? Infinity : 6, {
+        disconnect: { lost_after: `${1 + this.#prng.below(20)}s`, keep: this.#of(['best', 'original', 'replacement']) },
       }),
       ...this.#sometimes(kind === 'batch' ? 5 : Infinity, { all_or_nothing: true }),
       ...this.#sometimes(isRun ? 4 : Infinity, { max_run_time: '15s' }),

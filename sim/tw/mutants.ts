@@ -54,6 +54,11 @@ function seen<D extends ReadDb>(db: D, change: (row: Row) => Row | undefined): D
   }
 }
 
+/** The system with a referee of budgets that sees another state. */
+function allowing(view: (db: Db) => Db): Mutant {
+  return both(applying('tw.OpsProposed', view), applying('tw.OpAllowed', view))
+}
+
 /** Every planted defect, by what a reader would call it. */
 export const TW_MUTANTS: Record<string, Mutant> = {
   'old-stopped-before-new': deciding('tw.reconcile', (decide) => (db, now, soft) => {
@@ -67,7 +72,7 @@ export const TW_MUTANTS: Record<string, Mutant> = {
   }),
   'budget-ignores-the-sick': both(
     deciding('tw.reconcile', (decide) => (db, now, soft) => decide(seen(db, asWell), now, soft)),
-    applying('tw.OpsProposed', (db) => seen(db, asWell)),
+    allowing((db) => seen(db, asWell)),
   ),
   'back-off-ignored': deciding(
     'tw.reconcile',
@@ -92,17 +97,17 @@ export const TW_MUTANTS: Record<string, Mutant> = {
     return decide(db, now, { ...soft, beats: older })
   }),
   'referee-blind-to-memory': applying('tw.TasksPlaced', (db) =>
-    seen(db, (row) => ('memory_bytes' in row && 'boot_id' in row ? { ...row, memory_bytes: Number.MAX_SAFE_INTEGER } : row)),
+    seen(db, (row) => ('memory_total' in row ? { ...row, memory_total: Number.MAX_SAFE_INTEGER } : row)),
   ),
   'ended-task-revived': applying('tw.TasksReported', (db) =>
     seen(db, (row) => (row['is_terminal'] === 1 ? { ...row, is_terminal: 0 } : row)),
   ),
   'referee-blind-to-cpu': applying('tw.TasksPlaced', (db) =>
-    seen(db, (row) => ('cpu_milli' in row && 'boot_id' in row ? { ...row, cpu_milli: Number.MAX_SAFE_INTEGER } : row)),
+    seen(db, (row) => ('cpu_total' in row ? { ...row, cpu_total: Number.MAX_SAFE_INTEGER } : row)),
   ),
   'budget-forgotten': both(
     deciding('tw.reconcile', (decide) => (db, now, soft) => decide(seen(db, withoutTotal), now, soft)),
-    applying('tw.OpsProposed', (db) => seen(db, withoutTotal)),
+    allowing((db) => seen(db, withoutTotal)),
   ),
   'leader-like-any': deciding(
     'tw.reconcile',

@@ -3,6 +3,9 @@ import type { Machine } from './machine.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
 
+/** Longest that a replaced leader does not hear of it, unless it tries to write, ms. */
+const ZOMBIE_MS_MAX = 20_000
+
 /** What goes wrong, and when: a seed decides. */
 export class Nemesis {
   readonly #world: TwWorld
@@ -55,7 +58,7 @@ export class Nemesis {
     const prng = this.#prng
     const world = this.#world
     const machine = this.#machine()
-    const kind = prng.below(24)
+    const kind = prng.below(22)
     world.note('strike', kind * 1024 + machine.id)
     world.tell(() => `nemesis: ${kind} ${machine.name}`)
     switch (kind) {
@@ -98,11 +101,8 @@ export class Nemesis {
         return
       case 20:
         return world.network.slow(machine.id, prng.below(4000))
-      case 21:
-        world.network.heal()
-        return
       default:
-        if (world.hasSecondPlanner) world.planAside()
+        world.network.heal()
     }
   }
 
@@ -166,7 +166,7 @@ export class Nemesis {
     this.#world.queue.after(this.#prng.below(2000), () => {
       if (this.#isOver || !next.isUp) return
       world.leadBy(next)
-      this.#world.queue.after(this.#prng.below(4000), () => old !== next && world.leader !== old && this.#noticed(old))
+      this.#world.queue.after(this.#prng.below(ZOMBIE_MS_MAX), () => old !== next && world.leader !== old && this.#noticed(old))
     })
   }
 

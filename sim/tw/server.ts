@@ -7,6 +7,7 @@ import { isRefusal, type MusterError } from '../../src/core/kernel/errors.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
 import type { TwSoft } from '../../src/core/tw/soft.ts'
 import { createEntryRegistry, type EntryRegistry } from '../../src/server/state/entry-registry.ts'
+import { LogClock } from '../../src/server/state/log-clock.ts'
 import { openStateDb, type OpenDb } from '../../src/server/state/state-db.ts'
 import { prepareSchema } from '../../src/server/state/state-schema.ts'
 import { Violation } from '../violation.ts'
@@ -21,6 +22,8 @@ interface Slot {
   controller: Controller<TwSoft>
   isDirty: boolean
   isWoken: boolean
+  /** when it wants to look again by itself, log time */
+  wakeAt: number | null
   /** of the newest timer; earlier ones are void */
   timer: number
 }
@@ -30,6 +33,8 @@ const WAKE_MS_MIN = 5
 /** One of so many decisions without a word is made again on the whole state. */
 const FULL_LOOK_ONE_IN = 10
 const SOON_MS = 2000
+/** Longest until all who sleep are asked whether they should, ms. */
+const LOOK_MS_MAX = 10_000
 
 /** One server: its copy of the state, its clock, and while it leads the controllers and the agents' other end. */
 export class SimServer {
@@ -43,6 +48,7 @@ export class SimServer {
   #life = 0
   #epoch = 0
   #lastAt = START_AT_MS
+  readonly #clock: LogClock
   /** position of the last entry in its state */
   applied = 0
   isUp = false
@@ -59,6 +65,7 @@ export class SimServer {
     this.db = openStateDb(':memory:')
     prepareSchema(this.db, world.systems)
     this.#registry = createEntryRegistry(world.systems)
+    this.#clock = new LogClock(() => Math.floor(START_AT_MS + world.queue.now + this.clockOffsetMs))
     this.hub = new Hub(world, this)
   }
 
@@ -73,7 +80,7 @@ export class SimServer {
 
   /** Log time, ms: never before that of the last entry. */
   now(): number {
-    return Math.max(this.#lastAt, Math.floor(START_AT_MS + this.#world.queue.now + this.clockOffsetMs))
+    return this.#clock.now(this.#lastAt)
   }
 
   start(): void {
@@ -112,8 +119,9 @@ export class SimServer {
     this.hub = new Hub(this.#world, this)
     this.hub.begin()
     for (const controller of this.#world.controllers)
-      this.#slots.set(controller.name, { controller, isDirty: false, isWoken: false, timer: 0 })
+      this.#slots.set(controller.name, { controller, isDirty: false, isWoken: false, wakeAt: null, timer: 0 })
     for (const name of this.#slots.keys()) this.wake(name)
+    this.#lookNowAndThen(this.#epoch)
   }
 
   /** Another leads: what it knew of the agents is of no use. */
@@ -125,11 +133,12 @@ export class SimServer {
     this.hub = new Hub(this.#world, this)
   }
 
-  catchUp(): void {
-    const { entries } = this.#world.log
-    if (this.applied === entries.length) return
+  /** @param behind so many entries are left out */
+  catchUp(behind = 0): void {
+    const entries = this.#world.log.entries.slice(this.applied, this.#world.log.entries.length - behind)
+    if (entries.length === 0) return
     this.db.raw.exec('BEGIN')
-    for (const entry of entries.slice(this.applied)) this.#apply(entry)
+    for (const entry of entries) this.#apply(entry)
     this.db.raw.exec('COMMIT')
   }
 
@@ -218,9 +227,8 @@ export class SimServer {
     })
     if (outcome !== 'done') return
     const { entries, wakeAt } = verdict
-    // Who looks again soon in any case may be late by as much.
-    const isSoon = wakeAt !== null && wakeAt - this.now() <= SOON_MS
-    if (entries.length === 0 && !isSoon && this.#prng.below(FULL_LOOK_ONE_IN) === 0) this.#lookAgain(controller)
+    slot.wakeAt = wakeAt
+    if (entries.length === 0 && this.#prng.below(FULL_LOOK_ONE_IN) === 0) this.#lookAgain(slot)
     slot.timer += 1
     if (wakeAt === null) return
     const { timer } = slot
@@ -229,12 +237,23 @@ export class SimServer {
     })
   }
 
+  /** Time passes though nothing happens: who sleeps until then, or until something happens, has nothing to say. */
+  #lookNowAndThen(epoch: number): void {
+    this.after(LOOK_MS_MAX * (0.5 + this.#prng.next() / 2), () => {
+      if (this.#epoch !== epoch) return
+      if (this.#world.log.takes(epoch, this.applied + 1)) for (const slot of this.#slots.values()) if (!slot.isWoken) this.#lookAgain(slot)
+      this.#lookNowAndThen(epoch)
+    })
+  }
+
   /** What it keeps beside the state spares a controller to look at everything, and hides nothing from it. */
-  #lookAgain(controller: Controller<TwSoft>): void {
+  #lookAgain({ controller, wakeAt }: Slot): void {
+    // Who looks again soon in any case may be late by as much.
+    if (wakeAt !== null && wakeAt - this.now() <= SOON_MS) return
     const { cache: _, ...soft } = this.hub.soft()
     const { entries } = controller.decide(this.db, this.now(), soft)
-    // Whom it may take room from changes with every task of theirs: that is looked at by turns, and may wait.
-    const missed = entries.find(({ body }) => !JSON.stringify(body).includes('"cause":"preempt"'))
+    // Whom it may take room from changes with every task of theirs: that is looked at by turns, and may wait. So may what is to be forgotten.
+    const missed = entries.find(({ type, body }) => type !== 'tw.TasksForgotten' && !JSON.stringify(body).includes('"cause":"preempt"'))
     if (missed !== undefined)
       throw new Violation(
         `missed: ${controller.name} has nothing to say at ${this.applied}, and on the whole state ${JSON.stringify(missed)}`,

@@ -4,10 +4,11 @@ import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
 import type { CommandDef } from '../../src/core/contracts/operation.ts'
 import type { NodeIdentity } from '../../src/core/contracts/node.ts'
+import type { ReadDb, SqlValue } from '../../src/core/contracts/storage.ts'
 import { isRefusal } from '../../src/core/kernel/errors.ts'
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
 import { twSystem } from '../../src/core/tw/system.ts'
-import { taskName, type TaskRow } from '../../src/core/tw/rows.ts'
+import { taskName, type JobRow, type TaskRow } from '../../src/core/tw/rows.ts'
 import { stateDigest } from '../../src/server/state/state-digest.ts'
 import { EventQueue } from '../event-queue.ts'
 import { Network } from '../network.ts'
@@ -30,6 +31,12 @@ const MIB = 1_048_576
 const SERVERS = 2
 /** Ids of machines on the network begin here. */
 const FIRST_MACHINE = 100
+
+/** A planner aside is at most so many entries behind, and plans again within so many ms. */
+const ASIDE_BEHIND_MAX = 6
+const ASIDE_MS_MAX = 2000
+/** Reads what the tasks of nodes hold. */
+const HELD_SQL = /FROM tw_node_(load|use)\b/
 
 /** What an agent does with what comes. */
 interface Receiver {
@@ -172,16 +179,40 @@ export class TwWorld {
     return stream
   }
 
-  /** A planner on a copy of the state that is behind: what it placed is judged where it is applied. */
+  /**
+   * A planner of one job alone, on a copy of the state that is behind, and half of the time blind to what nodes hold: what it placed is judged
+   * where it is applied.
+   */
   planAside(): void {
     const leader = this.leader
     const other = this.servers.find((server) => server !== leader)
     const reconciler = this.controllers.find(({ name }) => name === 'tw.reconcile')
-    if (leader === null || other === undefined || reconciler === undefined) return
-    const { entries } = reconciler.decide(other.db, leader.now(), leader.hub.soft())
+    if (leader === null || other === undefined || other.leads || reconciler === undefined) return
+    other.catchUp(this.#prng.below(ASIDE_BEHIND_MAX))
+    const jobs = other.db.all<JobRow>('SELECT * FROM tw_job ORDER BY name')
+    const job = jobs[this.#prng.below(Math.max(1, jobs.length))]
+    if (job === undefined) return
+    const isBlind = this.#prng.below(2) === 0
+    const alone: ReadDb = {
+      ...other.db,
+      all: <R>(sql: string, ...params: SqlValue[]) => {
+        if (sql.startsWith('SELECT * FROM tw_job ')) return [job] as R[]
+        const rows = other.db.all<R>(sql, ...params)
+        return isBlind && HELD_SQL.test(sql) ? rows.map((row) => ({ ...row, cpu_milli: 0, memory_bytes: 0 })) : rows
+      },
+    }
+    const { cache: _, ...soft } = leader.hub.soft()
+    const { entries } = reconciler.decide(alone, leader.now(), soft)
     const placed: Proposal[] = entries.filter(({ type }) => type === 'tw.TasksPlaced')
     leader.submit('controller:tw.planner', () => placed)
-    other.catchUp()
+  }
+
+  #planAsideAgain(): void {
+    this.queue.after(this.#prng.next() * ASIDE_MS_MAX, () => {
+      if (this.isCalm) return
+      this.planAside()
+      this.#planAsideAgain()
+    })
   }
 
   /** A person or a program asks for something of whoever leads. */
@@ -210,6 +241,7 @@ export class TwWorld {
       this.#workload.start()
       this.#applications.start()
       this.#nemesis.start()
+      if (this.hasSecondPlanner) this.#planAsideAgain()
       while (this.queue.next(FAULTS_MS));
       this.isCalm = true
       this.tell(() => 'the faults are over')

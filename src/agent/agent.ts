@@ -17,6 +17,7 @@ import { canUseNamespaces } from './exec/isolation.ts'
 import { FaultEngine } from './faults/engine.ts'
 import { Journal } from './journal.ts'
 import { chooseInstallation, confirmInstallation, ownFolder, ownVersion } from './installation.ts'
+import { Contact } from './contact.ts'
 import { ConditionWatch } from './conditions.ts'
 import { agentFiles, joinedServers, keepServers, renewIfDue } from './join.ts'
 import { ServerLink, type Told } from './link.ts'
@@ -34,6 +35,7 @@ import { openTaskApi } from './task-api.ts'
 import { UsageWatch } from './usage.ts'
 
 const LOGS_EVERY_MS = 250
+const FENCE_EVERY_MS = 250
 const USAGE_EVERY_MS = 1000
 const ANSWER_MS = 50
 const CONDITIONS_EVERY_MS = 5000
@@ -97,6 +99,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     changed,
   }
   const supervisor = new Supervisor(host)
+  const contact = new Contact(join(paths.root, 'contact.json'), bootId())
   const instance = identify(process.pid)?.startTime ?? 0
   let seq = 0
   let position = 0
@@ -189,6 +192,8 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     log,
     receive,
     report: () => ({ ...report(), looks: looks.splice(0) }),
+    isFenced: () => supervisor.isFenced,
+    answered: (sentAtMs) => guard('noting that a server heard us', () => contact.heard(sentAtMs)),
     beat: () => {
       const { seq: number, hash = 0 } = report()
       return { seq: number, hash }
@@ -248,6 +253,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     }
     guard('collecting old folders', () => supervisor.collect(now))
   }, LOGS_EVERY_MS)
+  const fence = setInterval(() => guard('ending tasks that are cut off', () => supervisor.endCutOff(contact.silentMs)), FENCE_EVERY_MS)
   const usage = new UsageWatch()
   const measuring = setInterval(() => guard('measuring', () => usage.sample(supervisor.tasks())), USAGE_EVERY_MS)
   const looking = setInterval(() => guard('looking at the machine', () => conditions.look() && changed()), CONDITIONS_EVERY_MS)
@@ -267,6 +273,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     failed: (error) => log.error('agent failed', { error: error instanceof Error ? error.stack : String(error) }),
     detach: () => {
       clearInterval(logs)
+      clearInterval(fence)
       clearInterval(measuring)
       clearInterval(renewing)
       clearInterval(looking)

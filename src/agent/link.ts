@@ -3,6 +3,7 @@ import type { FromServer, NodeAsk, NodeReport } from '../core/contracts/node.ts'
 import type { Logger } from '../platform/logger.ts'
 import { textOf } from '../platform/streams.ts'
 import { BeatWriter } from './beat-writer.ts'
+import { monotonicMs } from './contact.ts'
 import type { ServerWay } from './server-way.ts'
 
 const BACK_OFF_MIN_MS = 100
@@ -27,6 +28,8 @@ export class ServerLink {
   readonly #log: Logger
   readonly #receive: (message: Told) => void
   readonly #report: () => NodeReport
+  readonly #answered: (sentAtMs: number) => void
+  readonly #isFenced: () => boolean
   readonly #beatNow: () => { seq: number; hash: number }
   readonly #beats: BeatWriter
   /** hash of the last report that the server took */
@@ -52,6 +55,10 @@ export class ServerLink {
     log: Logger
     receive: (message: Told) => void
     report: () => NodeReport
+    /** a server has taken a report that went out then, by the clock of `monotonicMs` */
+    answered: (sentAtMs: number) => void
+    /** whether something depends on these answers: a beat has none */
+    isFenced: () => boolean
     /** what stands for a report while it would say what the last one said */
     beat: () => { seq: number; hash: number }
   }) {
@@ -61,6 +68,8 @@ export class ServerLink {
     this.#log = options.log
     this.#receive = options.receive
     this.#report = options.report
+    this.#answered = options.answered
+    this.#isFenced = options.isFenced
     this.#beatNow = options.beat
     this.#beats = new BeatWriter(options.way, { node: options.node, ...options.life })
   }
@@ -153,7 +162,7 @@ export class ServerLink {
   #tick(): void {
     if (this.#isPosting || this.#isStopped) return
     if (this.isConnected) this.#beats.open()
-    if (!this.#beats.isOpen) return this.#post()
+    if (!this.#beats.isOpen || this.#isFenced()) return this.#post()
     const beat = this.#beatNow()
     if (beat.hash === this.#toldHash) this.#beats.write(beat)
     else this.#post()
@@ -165,12 +174,16 @@ export class ServerLink {
     if (this.#isPosting) return
     this.#isDirty = false
     this.#isPosting = true
+    const sentAtMs = monotonicMs()
     const report = this.#report()
     const body = JSON.stringify(report)
     const done = (ok: boolean): void => {
       if (!this.#isPosting) return
       this.#isPosting = false
-      if (ok) this.lastAnswerAt = Date.now()
+      if (ok) {
+        this.lastAnswerAt = Date.now()
+        this.#answered(sentAtMs)
+      }
       this.#toldHash = ok ? (report.hash ?? null) : null
       // What changed meanwhile goes out now; what failed goes with the next beat.
       if (ok && this.#isDirty) this.reportSoon()

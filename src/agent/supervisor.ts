@@ -10,6 +10,9 @@ import { Task, type TaskHost } from './task.ts'
 const KEPT_MS = 600_000
 const KEPT_MAX = 50
 
+/** Why a task ended that may not run for long without a server. */
+const CUT_OFF = 'cut-off'
+
 /** Makes the node's tasks what the orders say, and tells what they are. Level-triggered: only the last orders count. */
 export class Supervisor {
   readonly #host: TaskHost
@@ -52,6 +55,22 @@ export class Supervisor {
       else task.stop()
     }
     this.#host.artifacts.collect()
+  }
+
+  /** Some task may not run for long without a server. */
+  get isFenced(): boolean {
+    return this.tasks().some((task) => task.desired.stopAfterMs !== undefined && !task.isFinal)
+  }
+
+  /** Ends the tasks that may not run while no server has heard this node for so long. */
+  endCutOff(silentMs: number): void {
+    for (const task of this.#tasks.values()) {
+      const { stopAfterMs, want } = task.desired
+      if (stopAfterMs === undefined || silentMs < stopAfterMs || want === 'stop' || task.isFinal) continue
+      this.#host.log.warn('task ended: no server hears this node', { task: task.desired.task, silentMs: Math.round(silentMs) })
+      this.#next.delete(task.record.id)
+      this.#end(task, CUT_OFF)
+    }
   }
 
   reports(): TaskReport[] {
@@ -99,13 +118,25 @@ export class Supervisor {
       return
     }
     if (desired.want === 'stop') this.#next.delete(desired.id)
-    if (desired.want === 'stop' && !task.isFinal) {
-      task.record.desired = { ...task.desired, want: 'stop' }
-      void this.#host.journal
-        .put(task.record)
-        .catch((error: unknown) => this.#host.log.warn('journal not written', { error: String(error) }))
-      task.stop()
+    if (task.isFinal) return
+    if (desired.want === 'stop') this.#end(task)
+    else if (desired.stopAfterMs !== task.desired.stopAfterMs) {
+      // A version that differs in this alone takes the task over.
+      const { stopAfterMs: _before, ...rest } = task.desired
+      task.record.desired = { ...rest, ...(desired.stopAfterMs === undefined ? {} : { stopAfterMs: desired.stopAfterMs }) }
+      this.#keep(task.record)
     }
+  }
+
+  /** Ends a task for good, and so that the next agent knows of it. */
+  #end(task: Task, cause = ''): void {
+    task.record.desired = { ...task.desired, want: 'stop' }
+    this.#keep(task.record)
+    task.stop(cause)
+  }
+
+  #keep(record: TaskRecord): void {
+    void this.#host.journal.put(record).catch((error: unknown) => this.#host.log.warn('journal not written', { error: String(error) }))
   }
 
   #begin(task: Task, isAdopting: boolean): void {

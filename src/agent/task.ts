@@ -141,14 +141,15 @@ export class Task {
     }
   }
 
-  /** Ends the task for good: the stop signal, then after the timeout SIGKILL to its whole group. */
-  stop(): void {
+  /** Ends the task for good: the stop signal, then after the timeout SIGKILL to its whole group. `cause`: what the end will be called. */
+  stop(cause = ''): void {
     if (this.#isStopAsked) return
     this.#isStopAsked = true
     if (!this.isFinal) this.#state = 'stopping'
+    if (cause !== '') this.#reason = cause
     this.#host.changed()
     this.#wake?.()
-    void this.#terminate('')
+    void this.#terminate(cause)
   }
 
   /** Ends the process; the task starts again at once and it does not count as an attempt. */

@@ -28,6 +28,24 @@ describe('a node agent', () => {
     for (const id of [1, 2]) expect(readFileSync(join(node.paths.tasks, `${id}/work/starts`), 'utf8')).toBe('started\n')
   })
 
+  it('ends what may not run without a server for so long, also when it starts again meanwhile, and nothing else', async () => {
+    const fenced = desired(1, sh('exec sleep 300'), { stopAfterMs: 2500 })
+    node.server.order([fenced, desired(2, sh('exec sleep 300'))])
+    const first = await node.until(1, (task) => task.state === 'running')
+    const second = await node.until(2, (task) => task.state === 'running')
+    node.server.stop()
+    await sleep(1000)
+    await node.crash()
+    node.startAgent()
+    expect(lives(first.pid ?? 0)).toBe(true)
+    await eventually('it is ended', 20_000, () => !lives(first.pid ?? 0))
+    expect(lives(second.pid ?? 0)).toBe(true)
+    node.server.report = null
+    await node.server.start()
+    expect(await node.until(1, (task) => task.state === 'stopped')).toMatchObject({ pid: null, reason: 'cut-off' })
+    expect(await node.until(2, (task) => task.state === 'running')).toMatchObject({ pid: second.pid })
+  })
+
   it('reports the exit code of a task that ended while no agent was there', async () => {
     node.server.order([desired(1, sh('sleep 0.4; exit 7', { restart: { attempts: 0, intervalMs: 1000, delayMs: 10, mode: 'fail' } }))])
     const { pid } = await node.until(1, (task) => task.state === 'running')

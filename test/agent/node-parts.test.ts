@@ -141,6 +141,8 @@ describe('the link to the server', () => {
       life: { bootId: 'b', instance: 1 },
       log: createLogger(null),
       receive: (message) => message.kind === 'orders' && positions.push(message.position),
+      answered: () => {},
+      isFenced: () => false,
       report: () => ({ identity, instance: 1, seq: (seq += 1), position: 0, meshPosition: 0, gateway: null, tasks: [], faults: [], hash }),
       beat: () => ({ seq: (seq += 1), hash }),
     })

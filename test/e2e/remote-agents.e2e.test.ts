@@ -7,11 +7,12 @@ import { eventually } from '../support/eventually.ts'
 import { openMachines, whyNoMachines, type Machines } from '../support/netns.ts'
 
 const reason = whyNoMachines()
-const JOB = `job: web
+const jobOf = (name: string, policy = ''): string => `job: ${name}
 kind: service
 groups:
   api:
     count: 2
+    ${policy}
     main:
       command: ["/bin/sh", "-c", "while true; do echo here is $MUSTER_NODE; sleep 0.2; done"]
       stop: {timeout: 1s}
@@ -33,9 +34,14 @@ describe.skipIf(reason !== null)(`agents of other machines${reason === null ? ''
   const homes = new Map<string, TestFleet>()
   const keepers = new Map<string, ChildProcess>()
 
-  const rowsOf = async (...args: string[]): Promise<Row[]> => ((await server.data('tw', 'ps', 'web', ...args)) as { tasks: Row[] }).tasks
-  const tasks = (): Promise<Row[]> => rowsOf()
-  const running = async (): Promise<Row[]> => (await tasks()).filter((task) => task.state === 'running')
+  const rowsOf = async (job: string, ...args: string[]): Promise<Row[]> =>
+    ((await server.data('tw', 'ps', job, ...args)) as { tasks: Row[] }).tasks
+  const tasks = (): Promise<Row[]> => rowsOf('web')
+  const running = async (job = 'web'): Promise<Row[]> => (await rowsOf(job)).filter((task) => task.state === 'running')
+  const runJob = async (name: string, policy?: string): Promise<void> => {
+    writeFileSync(join(server.home, 'job.yaml'), jobOf(name, policy))
+    await server.data('tw', 'job', 'run', 'job.yaml', '--wait', '--timeout', '40s')
+  }
   const stateOf = async (node: string): Promise<string> =>
     ((await server.data('tw', 'node', 'ls')) as { node: string; state: string }[]).find((row) => row.node === node)?.state ?? 'unknown'
   const agent = (node: string, ...args: string[]): void => {
@@ -68,8 +74,7 @@ describe.skipIf(reason !== null)(`agents of other machines${reason === null ? ''
     const { token } = await server.data('tw', 'node', 'token', '--uses', '2')
     for (const node of ['a', 'b']) agent(node, '--token', token)
     await eventually('both have joined', 30_000, async () => (await stateOf('a')) === 'ready' && (await stateOf('b')) === 'ready')
-    writeFileSync(join(server.home, 'job.yaml'), JOB)
-    await server.data('tw', 'job', 'run', 'job.yaml', '--wait', '--timeout', '40s')
+    await runJob('web')
   }, 90_000)
 
   afterAll(async () => {
@@ -148,9 +153,38 @@ describe.skipIf(reason !== null)(`agents of other machines${reason === null ? ''
     machines.network.plug('a')
     await eventually('it is back and its old process gone', 30_000, async () => (await stateOf('a')) === 'ready' && !isAlive(before.pid))
     expect(await running()).toHaveLength(2)
-    const old = (await rowsOf('--all')).find(({ id }) => id === before.id)
+    const old = (await rowsOf('web', '--all')).find(({ id }) => id === before.id)
     expect(old?.state).toBe('lost')
   }, 90_000)
+
+  test('`keep: original` keeps the old process over a partition and ends its replacement, and a fenced one ends by itself', async () => {
+    await runJob('kept', 'disconnect: {lost_after: 1s, keep: original}')
+    await runJob('single', 'disconnect: {lost_after: 1s, keep: original, stop_after: 4s}')
+    const [kept, single] = await Promise.all(
+      ['kept', 'single'].map(async (job) => (await running(job)).find(({ node }) => node === 'a') as Row),
+    )
+    machines.network.unplug('a')
+    await eventually('they are replaced', 60_000, async () =>
+      (await Promise.all(['kept', 'single'].map((job) => running(job)))).every(
+        (rows) => rows.filter(({ node }) => node === 'b').length === 2,
+      ),
+    )
+    expect((await rowsOf('kept')).find(({ id }) => id === kept?.id)?.state).toBe('unknown')
+    expect(isAlive(kept?.pid ?? null)).toBe(true)
+    expect(isAlive(single?.pid ?? null)).toBe(false)
+    machines.network.plug('a')
+    await eventually('the original stays and its replacement is gone', 40_000, async () => {
+      const rows = await rowsOf('kept')
+      return rows.length === 2 && rows.some((row) => row.id === kept?.id && row.state === 'running' && row.pid === kept.pid)
+    })
+    expect(isAlive(kept?.pid ?? null)).toBe(true)
+    const ended = (await rowsOf('kept', '--all')).filter(({ id }) => id > (kept?.id ?? 0) && id !== kept?.id)
+    expect(ended.map(({ state }) => state)).toContain('stopped')
+    const fenced = (await rowsOf('single', '--all')).find(({ id }) => id === single?.id)
+    expect(fenced?.state).toBe('stopped')
+    expect(await running('single')).toHaveLength(2)
+    for (const job of ['kept', 'single']) await server.data('tw', 'job', 'stop', job, '--yes')
+  }, 150_000)
 
   test('a drained machine has no process of its tasks left', async () => {
     await server.data('tw', 'drain', 'b', '--yes', '--wait', '--timeout', '40s')

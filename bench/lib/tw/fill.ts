@@ -12,6 +12,7 @@ export interface Filled {
 }
 
 const SUBMITTED_AT_ONCE = 50
+const LOOK_MS = 5
 
 /** Submits jobs while the controllers run, until all their tasks have a place and are durable. */
 export async function fill(house: House, shapes: readonly JobShape[]): Promise<Filled> {
@@ -61,12 +62,19 @@ export async function fillUp(house: House): Promise<number> {
   const loop = house.start()
   const more = jobShapes(13).map((shape) => ({ ...shape, name: `more-${shape.name}`, constraints: [], count: Math.min(200, NODES / 20) }))
   for (const shape of more) {
-    const before = countTasks(control)
-    const settled = until(control, () => countTasks(control) >= before + shape.count)
+    const wanted = countTasks(control) + shape.count
     await submit(house, [shape])
-    const isPlaced = await Promise.race([settled.then(() => true), new Promise<false>((resolve) => setTimeout(() => resolve(false), 1500))])
-    if (!isPlaced) break
+    if (!(await isPlaced(house, shape.name, wanted))) break
   }
   await loop.stop()
   return used()
+}
+
+/** Once the controllers have placed a job, so that there are so many tasks, or have found no place for all of it. */
+async function isPlaced({ control, cache }: House, job: string, tasks: number): Promise<boolean> {
+  while (countTasks(control) < tasks) {
+    if (cache.reasonsOf({ job, group: 'g' }).length > 0) return false
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+  return true
 }

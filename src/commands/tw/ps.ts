@@ -14,7 +14,7 @@ export default class TwPs extends WatchQueryCommand<typeof operation> {
     node: Flags.string({ description: 'only tasks on this node', helpValue: 'NAME' }),
     state: Flags.string({
       description: 'only tasks in this state',
-      options: ['placed', 'starting', 'running', 'stopping', 'stopped', 'complete', 'failed', 'lost'],
+      options: ['placed', 'starting', 'running', 'stopping', 'unknown', 'stopped', 'complete', 'failed', 'lost'],
     }),
     label: Flags.string({ char: 'l', description: 'only tasks with this label', multiple: true, helpValue: 'KEY=VALUE' }),
     limit: Flags.integer({ description: 'most tasks of one answer', min: 1, max: 10_000, helpValue: 'N' }),

@@ -67,6 +67,8 @@ export interface DesiredTask {
   pulls?: true
   /** how it is let in: its own token, and where */
   access?: { token: string; api: string }
+  /** the agent stops it by itself when no server has heard it for so long */
+  stopAfterMs?: number
   /** the GPUs it was placed on, by their place among those of the node, and how many thousandths of each are its own */
   devices?: { indexes: number[]; shareMilli: number }
   /** run, or stop (out of service everywhere already: send the signal now) */
@@ -86,7 +88,7 @@ export interface TaskReport {
   pid: number | null
   /** port name → number on the node's address */
   ports: Record<string, number>
-  /** `exit N`, `signal S`, `oom`, `unhealthy`, `stop-timeout`, `artifact`, `port-taken`, `unknown`; '' while running */
+  /** `exit N`, `signal S`, `oom`, `unhealthy`, `stop-timeout`, `artifact`, `port-taken`, `cut-off`, `unknown`; '' while running */
   reason: string
   restarts: number
   startedAt: number | null

@@ -4,6 +4,7 @@ export { desiredTasks, reportChanges, stoppingTasks, type StoppingTask } from '.
 export { isSplitWaiting, MESH_POLICY, meshSnapshot, splitOf, splitStatus, type SplitStatus } from './views/mesh-snapshot.ts'
 export { findTask, parseTarget, tasksBySelector, type TaskSelector, type TaskView } from './views/tasks.ts'
 export type { EntitlementView } from './entitlements/view.ts'
+export { lastTaskId, lostTasks } from './tasks/read.ts'
 export { nodesTouched } from './controllers/touches.ts'
 export { isAbout } from './views/entry-about.ts'
 export type { FleetCell } from './views/fleet-cells.ts'

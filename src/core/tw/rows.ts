@@ -84,8 +84,8 @@ export interface TaskRow {
   why: string
 }
 
-/** What tw holds to be true of a task. `stopped complete failed lost` are final. */
-export type TaskStateHeld = 'placed' | 'starting' | 'running' | 'stopping' | 'stopped' | 'complete' | 'failed' | 'lost'
+/** What tw holds to be true of a task. `unknown`: its node is silent, and it is not given up. `stopped complete failed lost` are final. */
+export type TaskStateHeld = 'placed' | 'starting' | 'running' | 'stopping' | 'unknown' | 'stopped' | 'complete' | 'failed' | 'lost'
 
 export interface NodeRow {
   name: string

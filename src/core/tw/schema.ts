@@ -215,7 +215,7 @@ const group = z.strictObject({
     .strictObject({
       lost_after: duration.prefault('0s'),
       stop_after: duration.prefault('0s'),
-      keep: z.enum(['best', 'original', 'replacement']).prefault('best'),
+      keep: z.enum(['best', 'original', 'replacement']).optional(),
     })
     .prefault({}),
   after: z.record(name, z.enum(['started', 'healthy', 'completed'])).prefault({}),

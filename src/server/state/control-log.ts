@@ -11,6 +11,7 @@ import { isRefusal, refuse, type MusterError } from '../../core/kernel/errors.ts
 import type { Logger } from '../../platform/logger.ts'
 import type { PoisonNote } from '../delos/store/poison-note.ts'
 import { MARK_EVERY } from '../../core/delos/engines/digest-comparison.ts'
+import { LogClock } from './log-clock.ts'
 import { decideJob } from './decide-job.ts'
 import { type Applied, applyBatches, assertRoom, type Derived, isFull, rollback } from './derived-state.ts'
 import { batchHead, encodeBatch } from './entry-batch.ts'
@@ -240,6 +241,7 @@ class ControlLogRuntime {
   readonly #proposer = randomInt(1, 2 ** 47)
   #seq = 0
   #lastAt: number
+  readonly #clock: LogClock
   /** what the database has taken in */
   #cursor: StateCursor
   /** batches of the log that the database has not taken in: of this turn, or for want of room */
@@ -275,6 +277,7 @@ class ControlLogRuntime {
 
   constructor(options: ControlLogOptions, log: BatchLog, { db, cursor }: Derived) {
     this.#options = options
+    this.#clock = new LogClock(options.clock)
     this.#log = log
     this.#writer = db
     this.#cursor = cursor
@@ -408,7 +411,7 @@ class ControlLogRuntime {
   }
 
   #now(): number {
-    return Math.max(this.#lastAt, this.#options.clock())
+    return this.#clock.now(this.#lastAt)
   }
 
   /** After the last entry of the log, also of one that the database has no room for. */

@@ -25,6 +25,7 @@ import type { TaskTokens } from './task-tokens.ts'
 import { VIA_HEADER } from '../following/pass-on.ts'
 import { Beat } from './beat.ts'
 import { takeBeats } from './beat-stream.ts'
+import { StartGate } from './start-gate.ts'
 import { createPeerLooks } from './peer-looks.ts'
 import { createTaskTelemetry } from '../scuba/task-telemetry.ts'
 
@@ -79,6 +80,8 @@ interface Link {
 /** How long a stop signal waits for proxies that do not answer. */
 const STOP_WAIT_MS = 2000
 const PING_MS = 1000
+/** So often it is looked who may start, while a lost domain's tasks are replaced. */
+const GATE_MS = 50
 /** After these a node has another key, or none. */
 const KEY_CHANGES: ReadonlySet<string> = new Set(['tw.NodeAdmitted', 'tw.NodeRetired'])
 
@@ -112,6 +115,8 @@ export function createAgentHub(
   let toldServices = ''
   let refreshTimer: NodeJS.Immediate | null = null
   let stopTimer: NodeJS.Timeout | null = null
+  const gate = new StartGate()
+  let gateTimer: NodeJS.Timeout | null = null
   let unlisten: (() => void) | null = null
   let pinger: NodeJS.Timeout | null = null
 
@@ -177,7 +182,8 @@ export function createAgentHub(
     for (const node of isAll ? links.keys() : nodes) {
       const link = links.get(node)
       if (!link?.stream) continue
-      const tasks = desiredTasks(host.db, node).map((task): DesiredTask => {
+      const started = desiredTasks(host.db, node).filter((task) => !gate.holds(node, task))
+      const tasks = started.map((task): DesiredTask => {
         const token = task.pulls ? tokens.of(task.id) : null
         const access = token === null ? {} : { access: { token, api: `unix:${host.paths.socket}` } }
         return { ...task, ...access, want: task.want === 'stop' && late.has(task.id) ? 'run' : task.want }
@@ -196,8 +202,16 @@ export function createAgentHub(
       const snapshot: MeshSnapshot = { position: link.sentMeshPosition, services: mesh.services }
       send(link, { kind: 'orders', position, tasks, mesh: snapshot, faults, ...elsewhere })
     }
+    if (gate.isBusy) gateTimer ??= setTimeout(letOut, GATE_MS)
     // Who follows how far is asked for a split that waits, and by nobody else.
     if (isAll || isSplitWaiting(host.db)) noteMesh(services, mesh.position)
+  }
+
+  /** Tells the nodes whose turn it is to start what replaces a lost domain's tasks. */
+  const letOut = (): void => {
+    gateTimer = null
+    for (const node of gate.release()) touched?.add(node)
+    pushSoon()
   }
 
   /** A node whose proxy has applied the newest mesh follows up to now, whatever else the log has gained since. */
@@ -232,6 +246,7 @@ export function createAgentHub(
       for (const node of nodes ?? []) touched?.add(node)
       // What was no news to the state before may be news to it now.
       if (isTw) for (const beat of nodes === null ? beats.values() : nodes.flatMap((node) => beats.get(node) ?? [])) beat.concluded = null
+      gate.note(host.db, entry)
       if (KEY_CHANGES.has(entry.type)) hangUp((entry.body as { node: string }).node)
     }
     pushSoon()
@@ -411,6 +426,7 @@ export function createAgentHub(
       unlisten?.()
       if (pinger) clearInterval(pinger)
       if (stopTimer) clearTimeout(stopTimer)
+      if (gateTimer) clearTimeout(gateTimer)
       if (refreshTimer) clearImmediate(refreshTimer)
       for (const link of links.values()) link.stream?.destroy()
       for (const connection of beating.keys()) connection.destroy()

@@ -8,8 +8,8 @@ const PEERS = 3
 const ANSWERS_MIN = 2
 /** What they said so long ago is asked again. */
 const STALE_MS = 5000
-/** Silent nodes asked about in one round: a whole region may fall silent. */
-const ROUND_MAX = 2000
+/** Silent nodes asked about in one round: a whole region may fall silent, and of the largest zone all is known before its time is over. */
+const ROUND_MAX = 5000
 /** Tries to find a peer in another rack, of all agents that are connected. */
 const DRAWS = 40
 

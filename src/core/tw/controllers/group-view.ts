@@ -4,6 +4,7 @@ import { specInForce } from '../ops/budget.ts'
 import { standingOf } from '../ops/standing.ts'
 import { jobRow, specOf, type DrainRow, type GroupRow, type JobRow } from '../rows.ts'
 import type { FleetImage } from '../scheduler/image.ts'
+import { awayTasks } from '../tasks/away.ts'
 import { isToEnd } from '../tasks/back-off.ts'
 import { completedTasks, endedTasks, taskRow, tasksOnNode } from '../tasks/read.ts'
 import { unmetAfter } from '../views/after.ts'
@@ -71,6 +72,7 @@ export function groupView(db: ReadDb, job: JobRow, group: GroupRow, facts: Fleet
     opTasks,
     draining: facts.draining,
     regionOf: facts.regionOf,
+    away: awayTasks(db, job.name, group.name),
     rejectedAt: group.rejected_at,
     retriedAt: group.retried_at,
     waits: waitsOf(db, job.name, { ...standing, ended }),

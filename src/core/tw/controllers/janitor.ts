@@ -4,7 +4,7 @@ import { faultRuleSet } from '../entries/mesh.ts'
 import { tasksForgotten } from '../entries/tasks.ts'
 import type { MeshFaultRow } from '../rows.ts'
 import type { TwSoft } from '../soft.ts'
-import { FIRST_FINAL } from '../tasks/tables.ts'
+import { COMPLETE, FIRST_FINAL } from '../tasks/tables.ts'
 import { earliest } from './wake.ts'
 
 /** Final tasks stay this long, and of each index the last few for ever. */
@@ -30,7 +30,7 @@ export const janitor: Controller<TwSoft> = {
       // By the index of final tasks: the live ones, which may be millions, cost nothing.
       `SELECT id FROM (SELECT p.id, a.ended_at, p.is_reaped, row_number() OVER (PARTITION BY s.job, s.grp, p.idx ORDER BY p.id DESC) AS age
          FROM tw_placed p INDEXED BY tw_placed_final JOIN tw_slice s ON s.id = p.slice JOIN tw_said a ON a.task = p.id WHERE p.state >= ${FIRST_FINAL}
-           AND NOT (p.state = 5 AND EXISTS (SELECT 1 FROM tw_job j WHERE j.name = s.job AND j.kind IN ('batch', 'sysbatch'))))
+           AND NOT (p.state = ${COMPLETE} AND EXISTS (SELECT 1 FROM tw_job j WHERE j.name = s.job AND j.kind IN ('batch', 'sysbatch'))))
        WHERE age > ? AND ended_at <= ? AND is_reaped = 1 ORDER BY id LIMIT ?`,
       ENDED_KEPT_MIN,
       now - ENDED_KEPT_MS,

@@ -45,8 +45,8 @@ function losses(
   now: number,
   held: { nodes: number } | undefined,
 ): Proposal[] {
-  const recentlyLost = lost.flatMap(({ name, changed_at: at }) => (now - at < LOSS_WINDOW_MS && !isBack(soft, name) ? [name] : []))
-  const total = nodesInService(db) + recentlyLost.length
+  const recentlyLost = lost.filter(({ name, changed_at: at }) => now - at < LOSS_WINDOW_MS && !isBack(soft, name)).length
+  const total = nodesInService(db) + recentlyLost
   const looks = soft.looks ?? new Map<string, PeerLook>()
   const verdict = judgeLoss({ silent, recentlyLost, total, looks, lostMs: LOST_MS, isGrace: isGrace(db, now) })
   const ended = held === undefined ? [] : [lossEnded.of({})]

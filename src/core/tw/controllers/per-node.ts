@@ -10,11 +10,14 @@ import type { TwSoft } from '../soft.ts'
 import { completedTasks, liveOnNode } from '../tasks/read.ts'
 import { fleetFacts, type FleetFacts } from './group-view.ts'
 
+/** While nodes are cordoned or drained it looks again so soon. */
+const LOOK_MS = 1000
+
 /** Keeps the counts of `system` and `sysbatch` groups in step with the nodes; everything else sees them as any other group. */
 export const perNodeController: Controller<TwSoft> = {
   name: 'tw.per-node',
-  wakes: ['tw.Node', 'tw.Drain', 'tw.JobSubmitted', 'tw.RunStarted', 'tw.UpdateTargetSet', 'tw.StopTask', 'tw.OpAllowed'],
-  decide: (db, _now, soft) => {
+  wakes: ['tw.Node', 'tw.Drain', 'tw.JobSubmitted', 'tw.RunStarted', 'tw.UpdateTargetSet', 'tw.StopTask', 'tw.Op'],
+  decide: (db, now, soft) => {
     const jobs = db.all<JobRow>("SELECT * FROM tw_job WHERE kind IN ('system', 'sysbatch') AND state = 'running' ORDER BY name")
     if (jobs.length === 0) return { entries: [], wakeAt: null }
     const facts = fleetFacts(db, soft.cache ? soft.cache.image(db, soft.position?.() ?? 0) : imageOf(db))
@@ -29,8 +32,17 @@ export const perNodeController: Controller<TwSoft> = {
         return count === primary.count ? [] : [groupSized.of({ job: job.name, group: group.name, count })]
       }),
     )
-    return { entries, wakeAt: null }
+    // What still runs on closed nodes ends by and by, without an entry that would say so here.
+    return { entries, wakeAt: hasClosed(facts.image) ? now + LOOK_MS : null }
   },
+}
+
+function hasClosed(image: FleetImage): boolean {
+  for (let place = 0; place < image.size; place += 1) {
+    const closed = image.closedOf(image.order[place] ?? 0)
+    if (closed !== null && closed !== 'lost') return true
+  }
+  return false
 }
 
 /** How many nodes hold a task of the group, held it to its end, or should hold one. */

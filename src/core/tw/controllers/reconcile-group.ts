@@ -10,6 +10,8 @@ import type { FleetImage } from '../scheduler/image.ts'
 import { plan, type Placement } from '../scheduler/planner.ts'
 import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
 import { deadlinesOf, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
+import type { AwayRow } from '../tasks/away.ts'
+import { awayOf } from './away.ts'
 import { freeSlots, givenUpText } from './slots.ts'
 import { isSystem } from './drainer.ts'
 import { earliest } from './wake.ts'
@@ -34,6 +36,8 @@ export interface GroupView {
   opTasks: ReadonlyMap<number, TaskRow>
   /** the region of a node; empty when there is no such node */
   regionOf: (node: string) => string
+  /** tasks whose nodes are silent or were, by id */
+  away: ReadonlyMap<number, AwayRow>
   rejectedAt: number | null
   /** failures up to here are forgiven, log time */
   retriedAt: number | null
@@ -90,13 +94,15 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const total = totalOf(view)
   const { surgeMax } = limitsOf(specInForce(view), total)
 
-  const late = new Map(active.map((task) => [task, lateCause(view.specs.get(task.version), task, now)]))
-  const candidates = active.filter((task) => late.get(task) === null)
+  const away = awayOf(view, active, now)
+  const awayIds = new Set([...away.replaced.map((task) => task.id), ...away.givenUp.flatMap(({ ids }) => ids)])
+  const late = new Map(active.map((task) => [task, task.state === 'unknown' ? null : lateCause(view.specs.get(task.version), task, now)]))
+  const candidates = active.filter((task) => late.get(task) === null && !awayIds.has(task.id))
   const opOf = new Map(view.ops.map((op) => [op.task, op]))
   const kept: TaskRow[] = []
   for (const arm of view.arms) {
     const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task) && !isSentAway(opOf.get(task.id)))
-    kept.push(...keepSpread(own, arm.count, view.regionOf, opOf))
+    kept.push(...keepSpread(own, arm, view, opOf))
   }
   const keeps = new Set(kept)
   const excess = candidates.filter((task) => !keeps.has(task))
@@ -104,13 +110,13 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
   const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
-  const decision: GroupDecision = { place: [], stop, ops, blocked: [], overQuota: [], held: [], wakeAt: null }
+  const decision: GroupDecision = { place: [], stop: [...stop, ...away.givenUp], ops, blocked: [], overQuota: [], held: [], wakeAt: null }
   for (const [cause, tasks] of Map.groupBy(active, (task) => late.get(task) ?? null))
     if (cause !== null) decision.stop.push({ ids: tasks.map((task) => task.id), cause })
   if (unwanted.length > 0) decision.stop.push({ ids: unwanted.map((task) => task.id), cause: 'no longer wanted' })
 
   const heldUntil = view.rejectedAt === null ? null : view.rejectedAt + REJECTED_HOLD_MS
-  const wakes = [ops.wakeAt, ...candidates.flatMap((task) => deadlinesOf(view.specs.get(task.version), task))]
+  const wakes = [ops.wakeAt, ...away.wakes, ...candidates.flatMap((task) => deadlinesOf(view.specs.get(task.version), task))]
   if (heldUntil !== null && heldUntil > now) {
     return { ...decision, wakeAt: earliest([heldUntil, ...wakes]) }
   }
@@ -182,13 +188,18 @@ function isToEndOf(view: GroupView, task: TaskRow): boolean {
   return spec === undefined ? view.job.kind === 'batch' || view.job.kind === 'sysbatch' : isToEnd(spec)
 }
 
-/** At most `count` of the tasks: serving ones first, and of equals those that keep regions and nodes even. */
+/**
+ * At most as many of the tasks as the arm wants: serving ones first, and of equals those that keep regions and nodes even. Of one that came
+ * back and its replacement the group says which: the original, or the one that serves (and the original if both do).
+ */
 function keepSpread(
   tasks: readonly TaskRow[],
-  count: number,
-  regionOf: GroupView['regionOf'],
+  { count, version }: ArmRow,
+  { regionOf, specs, away }: GroupView,
   opOf: ReadonlyMap<number, OpRow>,
 ): TaskRow[] {
+  const keepsOriginal = specs.get(version)?.disconnect.keep === 'original'
+  const isOriginal = (task: TaskRow): boolean => away.get(task.id)?.is_back === 1
   if (tasks.length <= count) return [...tasks]
   const kept: TaskRow[] = []
   const rest = [...tasks]
@@ -196,9 +207,11 @@ function keepSpread(
   const onNode = new Map<string, number>()
   while (kept.length < count) {
     const cost = (task: TaskRow): number[] => [
+      keepsOriginal && !isOriginal(task) ? 1 : 0,
       isReady(task) || isRestarting(opOf.get(task.id)) ? 0 : 1,
       // Whose end was proposed already goes first, so that a proposal stands.
       opOf.get(task.id)?.state === 'proposed' ? 1 : 0,
+      isOriginal(task) ? 0 : 1,
       inRegion.get(regionOf(task.node)) ?? 0,
       onNode.get(task.node) ?? 0,
       task.idx,

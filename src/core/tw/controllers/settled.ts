@@ -24,6 +24,7 @@ export function settledOf(db: ReadDb, { job, group }: GroupKey): Settled | null 
   const own = tallies.find(({ version }) => version === arm.version)
   if (own?.active !== arm.count || tallies.some((it) => it !== own && it.active > 0)) return null
   if (db.get('SELECT id FROM tw_op WHERE job = ? AND grp = ? AND ended_at IS NULL', job, group)) return null
+  if (db.get('SELECT task FROM tw_away WHERE job = ? AND grp = ?', job, group)) return null
   const spec = groupSpecOf(specOf(db, job, arm.version), group)
   if (spec === undefined || spec.maxRunTimeMs !== null) return null
   const healthyDeadlineMs = spec.container.readiness === null ? null : spec.healthyDeadlineMs

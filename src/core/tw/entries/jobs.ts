@@ -6,6 +6,7 @@ import { canonicalJson } from '../../kernel/json.ts'
 import type { Db, ReadDb } from '../../contracts/storage.ts'
 import { completeJob, type JobSpec } from '../job-spec.ts'
 import { armRows, groupSpecOf, jobRow, specOf, versionRow } from '../rows.ts'
+import { insertPatience } from '../tasks/away.ts'
 import { isRecurring, isRunName } from '../runs/run-spec.ts'
 import { markRun } from '../runs/mark.ts'
 import { addEvent } from '../tasks/events.ts'
@@ -50,6 +51,7 @@ export const jobSubmitted = defineEntry({
       meta.at,
       meta.position,
     )
+    insertPatience(db, body.job, body.version, body.spec)
     insertGroupCharges(db, body.version, completeJob(body.spec))
     if (!body.isStarted) {
       db.run('UPDATE tw_job SET last_version = ?, changed_at = ? WHERE name = ?', body.version, meta.at, body.job)

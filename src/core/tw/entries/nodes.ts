@@ -5,8 +5,8 @@ import { canonicalJson } from '../../kernel/json.ts'
 import { nodeRow } from '../rows.ts'
 import { openLoad } from '../tasks/load.ts'
 import { conditionsSchema } from '../nodes/conditions.ts'
-import { tasksOnNode } from '../tasks/read.ts'
-import { loseTasks, reapTask } from '../tasks/write.ts'
+import { liveOnNode, tasksOnNode } from '../tasks/read.ts'
+import { giveUpTask, loseTasks, reapTask } from '../tasks/write.ts'
 import { moveDomains } from '../entitlements/domains.ts'
 import { because, note } from './marks.ts'
 
@@ -171,7 +171,8 @@ export const nodeRetired = defineEntry({
   type: 'tw.NodeRetired',
   body: z.object({ node: z.string(), reason: z.string() }),
   notable: (body) => note('node', body.node, null, `node ${body.node} retired${because(body.reason)}`),
-  apply: (db, { node }) => {
+  apply: (db, { node }, meta) => {
+    for (const task of liveOnNode(db, node)) if (task.state === 'unknown') giveUpTask(db, task, `node ${node} retired`, meta)
     // Their agent will never say that their processes are gone.
     for (const task of tasksOnNode(db, node)) if (task.is_terminal) reapTask(db, task, task.reported)
     for (const table of ['tw_node_key', 'tw_node_report', 'tw_drain', 'tw_node_profile'])

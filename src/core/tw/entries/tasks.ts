@@ -3,13 +3,14 @@ import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import type { Db } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { takeReport } from '../nodes/report-order.ts'
-import { groupSpecOf, specOf, type TaskRow } from '../rows.ts'
+import { groupSpecOf, nodeRow, specOf, type TaskRow } from '../rows.ts'
 import { judge } from '../scheduler/referee.ts'
+import { endAway } from '../tasks/away.ts'
 import { addEvent } from '../tasks/events.ts'
 import { loadByName } from '../tasks/load.ts'
 import { taskRow } from '../tasks/read.ts'
 import { recordsIn, type PlacedRecord } from '../tasks/records.ts'
-import { changeTask, dropTask, endTask, insertTasks, reapTask } from '../tasks/write.ts'
+import { changeTask, dropTask, endTask, giveUpTask, insertTasks, reapTask } from '../tasks/write.ts'
 import { serviceOfJob } from './jobs.ts'
 import { note } from './marks.ts'
 
@@ -119,7 +120,7 @@ export const startTask = defineEntry({
     if (!task || task.is_terminal || task.want === 'stop') return
     changeTask(db, body.id, {
       incarnation: task.incarnation + 1,
-      state: 'starting',
+      state: task.state === 'unknown' ? 'unknown' : 'starting',
       health: 'starting',
       healthy_since: null,
       reported: null,
@@ -136,6 +137,10 @@ export const stopTask = defineEntry({
     for (const id of body.ids) {
       const task = taskRow(db, id)
       if (!task || task.is_terminal || task.want === 'stop') continue
+      if (task.state === 'unknown') {
+        giveUpTask(db, task, body.cause, meta)
+        continue
+      }
       changeTask(db, id, {
         want: 'stop',
         state: 'stopping',
@@ -208,6 +213,8 @@ function applyReport(db: Db, task: TaskRow, it: Report, meta: EntryMeta): void {
     }
     return
   }
+  // The node speaks again, but is not known to be back.
+  if (task.state === 'unknown' && !isEnded && nodeRow(db, task.node)?.state === 'lost') return
   if (it.incarnation < task.incarnation && !isEnded) return
   if (it.incarnation < task.incarnation && task.want === 'run') return
   const isServing = it.state === 'running' && (it.health === 'healthy' || it.health === 'none')
@@ -236,6 +243,7 @@ function applyReport(db: Db, task: TaskRow, it: Report, meta: EntryMeta): void {
   if (state !== task.state || it.health !== task.health) {
     changeTask(db, task.id, { state })
     const health = it.state === 'running' && it.health !== 'none' ? `, ${it.health}` : ''
+    if (task.state === 'unknown') endAway(db, task.id, meta.at)
     addEvent(db, task.id, meta, `${it.state}${health}${it.reason === '' ? '' : `: ${it.reason}`}`)
   }
 }

@@ -17,7 +17,7 @@ export interface LossInput {
   /** silent at least {@link SUSPECT_MS}, and not given up yet */
   silent: readonly SilentNode[]
   /** given up within {@link LOSS_WINDOW_MS}: they count, or a fault that silences one node after the other would never look like one */
-  recentlyLost: readonly string[]
+  recentlyLost: number
   /** nodes that are in service, with those given up within the window */
   total: number
   looks: ReadonlyMap<string, PeerLook>
@@ -49,16 +49,14 @@ export function massLossMax(nodes: number): number {
   return Math.max(5, Math.ceil(nodes / 10))
 }
 
-/** A lost node whose peers do not reach it either is no sign of a fault in front of the server, so it does not stand in the way of others. */
 export function judgeLoss({ silent, recentlyLost, total, looks, lostMs, isGrace = false }: LossInput): LossVerdict {
   const due = silent.filter((node) => node.silentMs >= lostMs)
-  const unexplained = recentlyLost.filter((node) => !isGone(looks.get(node))).length
-  if (total <= 1 || silent.length + unexplained <= massLossMax(total)) {
+  if (total <= 1 || silent.length + recentlyLost <= massLossMax(total)) {
     const nodes = isGrace ? due.filter(({ node }) => isGone(looks.get(node))) : due
     return nodes.length === 0 ? { kind: 'none' } : { kind: 'nodes', nodes }
   }
   if (due.length === 0) return { kind: 'none' }
-  const speaking = total - recentlyLost.length - silent.length
+  const speaking = total - recentlyLost - silent.length
   if (speaking * 2 < total) return { kind: 'held', why: `only ${speaking} of ${total} nodes report` }
   const gone = due.filter(({ node }) => isGone(looks.get(node)))
   const reached = due.filter(({ node }) => (looks.get(node)?.reached ?? 0) > PEERS - FAILED_MIN).length

@@ -39,7 +39,8 @@ export const nodeRetire = defineCommand({
   decide: (db, { node: name, reason }) => {
     const node = nodeRow(db, name)
     if (!node) return unknownNode(name)
-    const live = liveOnNode(db, name)
+    // Nobody will ever know more of those that are unknown.
+    const live = liveOnNode(db, name).filter((task) => task.state !== 'unknown')
     if (live.length > 0) {
       const more = live.length > NAMED_MAX ? ` and ${live.length - NAMED_MAX} more` : ''
       return refuse('TW_NODE_BUSY', `${live.slice(0, NAMED_MAX).map(taskName).join(', ')}${more} still run on ${name}`, {

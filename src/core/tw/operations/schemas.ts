@@ -45,7 +45,7 @@ export const taskSchema = z.object({
   service: z.string().nullable(),
   node: z.string(),
   region: z.string(),
-  state: z.enum(['placed', 'starting', 'running', 'stopping', 'stopped', 'complete', 'failed', 'lost']),
+  state: z.enum(['placed', 'starting', 'running', 'stopping', 'unknown', 'stopped', 'complete', 'failed', 'lost']),
   health: z.enum(['starting', 'healthy', 'unhealthy', 'none']),
   want: z.enum(['run', 'stop']),
   incarnation: z.int(),

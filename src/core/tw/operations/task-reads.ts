@@ -138,7 +138,7 @@ export const explain = defineQuery({
       lines,
       tasks: rows.map((row) => ({
         task: taskName(row),
-        lines: [...taskLines(row, ctx.now), ...holdingLines(db, row)],
+        lines: [...taskLines(db, row, ctx.now), ...holdingLines(db, row)],
         events: named ? taskEvents(db, row) : [],
       })),
       nowMs: ctx.now,

@@ -6,7 +6,7 @@ import { chargeOf } from '../entitlements/tables.ts'
 import { amountOf, type GroupSpec } from '../job-spec.ts'
 import { armRows, fromJson, groupSpecOf, jobRow, specOf, versionRow, type NodeRow } from '../rows.ts'
 import { countIn, devicesIn, type Loaded, type Reserved } from '../tasks/load.ts'
-import { FIRST_FINAL } from '../tasks/tables.ts'
+import { FIRST_FINAL, UNKNOWN } from '../tasks/tables.ts'
 import type { PlacedRecord } from '../tasks/records.ts'
 import { attributesOf } from './fleet.ts'
 import { poolOf } from './suitable.ts'
@@ -258,16 +258,17 @@ class GroupStand {
     this.#spec = spec
     this.#sites = sites
     this.#counts = spec.distinct.map(() => new Map())
-    const live = db.all<{ idx: number; node: number; want: number }>(
-      `SELECT p.idx, p.node, p.want FROM tw_slice s JOIN tw_placed p ON p.slice = s.id AND p.id BETWEEN s.id AND s.last
+    const live = db.all<{ idx: number; node: number; isWanted: number }>(
+      // Who is unknown may be replaced.
+      `SELECT p.idx, p.node, p.want = 0 AND p.state <> ${UNKNOWN} AS isWanted FROM tw_slice s JOIN tw_placed p ON p.slice = s.id AND p.id BETWEEN s.id AND s.last
          WHERE s.job = ? AND s.grp = ? AND p.state < ${FIRST_FINAL}`,
       claim.job,
       claim.group,
     )
     let running = 0
-    for (const { idx, node, want } of live) {
+    for (const { idx, node, isWanted } of live) {
       this.#indexes.add(idx)
-      if (want === 0) running += 1
+      running += isWanted
       this.#count(node)
     }
     this.#room = roomOf(db, claim) - running

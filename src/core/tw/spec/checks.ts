@@ -77,6 +77,13 @@ function kindChecks(kind: JobFile['kind'], groupName: string, group: GroupFile):
     wrong('all_or_nothing', `at most ${PLACED_TOGETHER_MAX} tasks are placed together; count is ${group.count}`)
   if (group.max_run_time !== undefined && kind !== 'batch' && kind !== 'sysbatch')
     wrong('max_run_time', `max_run_time is for kinds batch and sysbatch; this job is of kind ${kind}`)
+  if (isPerNode && group.disconnect.lost_after > 0)
+    wrong('disconnect', `a task of a ${kind} job is replaced nowhere but on its node: leave lost_after out`)
+  if (group.disconnect.keep !== undefined && group.disconnect.lost_after === 0)
+    wrong(
+      'disconnect',
+      'without lost_after a task is given up with its node, so there is nothing to keep: set lost_after, or leave keep out',
+    )
   if (group.best_effort && group.preempts) wrong('preempts', 'a best_effort group uses what is idle: it cannot preempt')
   return issues
 }

@@ -6,7 +6,6 @@ import type { SpecIssue } from './issues.ts'
  */
 const NOT_YET: readonly string[] = [
   'namespace',
-  'groups.*.disconnect',
   'groups.*.volumes',
   'groups.*.autoscale',
   'groups.*.templates',

@@ -80,7 +80,7 @@ function resolveGroup(name: string, group: GroupFile, kind: JobFile['kind'], toE
     disconnect: {
       lostAfterMs: group.disconnect.lost_after,
       stopAfterMs: group.disconnect.stop_after === 0 ? null : group.disconnect.stop_after,
-      keep: group.disconnect.keep,
+      keep: group.disconnect.keep ?? 'best',
     },
     consent: group.availability.consent,
     opsTimeoutMs: group.availability.consent_timeout ?? null,

@@ -1,7 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import type { TaskRow } from '../rows.ts'
 import { idsIn, type NodeLoad } from './load.ts'
-import { FIRST_FINAL, TASK_COLUMNS, TASK_JOINS } from './tables.ts'
+import { COMPLETE, FIRST_FINAL, LOST, TASK_COLUMNS, TASK_JOINS, UNKNOWN } from './tables.ts'
 
 /** Readers of task rows. Who needs the tasks of a node asks here; rows of a group or by id may be read by SQL too. */
 
@@ -24,7 +24,7 @@ export function endedTasks(db: ReadDb, job: string, group: string, sinceMs: numb
 
 /** Tasks of a group that ran to completion, whenever that was, oldest placement first. */
 export function completedTasks(db: ReadDb, job: string, group: string): TaskRow[] {
-  return db.all<TaskRow>(`${FINAL} AND p.state = 5 ORDER BY p.id`, job, group)
+  return db.all<TaskRow>(`${FINAL} AND p.state = ${COMPLETE} ORDER BY p.id`, job, group)
 }
 
 /** Tasks the agent of a node has to know of, by id: all but those whose process is reported gone. */
@@ -72,6 +72,21 @@ export function groupsOfTasks(db: ReadDb, ids: readonly number[]): { job: string
     'SELECT DISTINCT s.job, s.grp AS "group" FROM tw_placed p JOIN tw_slice s ON s.id = p.slice WHERE p.id IN (SELECT value FROM json_each(?))',
     JSON.stringify(ids),
   )
+}
+
+/** How many tasks of each group were on these nodes when they were lost, log time, and are to be replaced: at once, or when it is due. */
+export function lostTasks(db: ReadDb, nodes: readonly string[], lostAt: number): { job: string; group: string; tasks: number }[] {
+  return db.all<{ job: string; group: string; tasks: number }>(
+    `SELECT s.job, s.grp AS "group", count(*) AS tasks FROM tw_placed p JOIN tw_slice s ON s.id = p.slice LEFT JOIN tw_said a ON a.task = p.id
+       WHERE p.id IN (SELECT value FROM json_each(?)) AND (p.state = ${UNKNOWN} OR (p.state = ${LOST} AND a.ended_at = ?)) GROUP BY s.job, s.grp`,
+    JSON.stringify(nodes.flatMap((node) => idsOnNode(db, node))),
+    lostAt,
+  )
+}
+
+/** Highest id of the tasks that were placed up to a log position; 0: none. */
+export function lastTaskId(db: ReadDb, position: number): number {
+  return db.get<{ id: number | null }>('SELECT max(last) AS id FROM tw_slice WHERE placed_position <= ?', position)?.id ?? 0
 }
 
 /** Whether the referee let all of what an entry placed stand; false also when it is not known any more. */

@@ -1,3 +1,5 @@
+import { AWAY_TABLES } from './away.ts'
+
 /**
  * Task rows as they lie on disk. There may be millions, so what most tasks have in common is not repeated: what one
  * `TasksPlaced` placed is a slice, and a placed task is a row of integers. Ids of a slice's tasks follow each other, so
@@ -6,15 +8,19 @@
  */
 
 /** `tw_placed.state` is the place in this list. From {@link FIRST_FINAL} on they are final. */
-export const STATES = ['placed', 'starting', 'running', 'stopping', 'stopped', 'complete', 'failed', 'lost'] as const
-export const FIRST_FINAL = 4
+export const STATES = ['placed', 'starting', 'running', 'stopping', 'unknown', 'stopped', 'complete', 'failed', 'lost'] as const
+export const FIRST_FINAL = 5
+/** Codes of some of them. */
+export const UNKNOWN = STATES.indexOf('unknown')
+export const COMPLETE = STATES.indexOf('complete')
+export const LOST = STATES.indexOf('lost')
 
 /** The columns of `tw_task`, from {@link TASK_TABLES}' `s` slice, `p` placed, `l` load, `a` said, `t` stop, `w` why. */
 export const TASK_COLUMNS = `p.id AS id, s.job AS job, s.grp AS grp, p.idx AS idx, p.version AS version,
   s.job || '/' || s.grp || '[' || p.idx || ']' AS task, l.name AS node, p.incarnation AS incarnation,
   CASE p.state ${STATES.map((state, i) => `WHEN ${i} THEN '${state}'`).join(' ')} END AS state,
   CASE p.want WHEN 0 THEN 'run' ELSE 'stop' END AS want, t.position AS stop_position, t.at AS stop_at,
-  coalesce(t.cause, CASE p.state WHEN 7 THEN 'node lost' END) AS stop_cause, a.reported AS reported,
+  coalesce(t.cause, CASE p.state WHEN ${LOST} THEN 'node lost' END) AS stop_cause, a.reported AS reported,
   coalesce(a.health, 'starting') AS health, a.healthy_since AS healthy_since, a.pid AS pid, coalesce(a.ports, '{}') AS ports,
   coalesce(a.reason, '') AS reason, coalesce(a.restarts, 0) AS restarts, s.placed_at AS placed_at, s.placed_position AS placed_position,
   a.started_at AS started_at, a.ended_at AS ended_at, coalesce(a.was_healthy, 0) AS was_healthy, p.state >= ${FIRST_FINAL} AS is_terminal,
@@ -60,6 +66,7 @@ export const TASK_TABLES: readonly string[] = [
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cpu_milli INTEGER NOT NULL, memory_bytes INTEGER NOT NULL,
     disk_bytes INTEGER NOT NULL, gpus TEXT NOT NULL, tasks INTEGER NOT NULL, position INTEGER NOT NULL, runs BLOB NOT NULL
   )`,
+  ...AWAY_TABLES,
   `CREATE VIEW tw_task AS SELECT ${TASK_COLUMNS} FROM ${TASK_JOINS}`,
   `CREATE VIEW tw_node_use AS SELECT name AS node, cpu_milli, memory_bytes, disk_bytes, gpus, tasks FROM tw_node_load`,
 ]

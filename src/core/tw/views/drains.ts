@@ -40,7 +40,14 @@ export function leftOnNodes(db: ReadDb, nodes: readonly string[], now: number): 
 }
 
 function waitOf(db: ReadDb, task: TaskRow, op: OpView | undefined): Pick<LeftTask, 'waitsFor' | 'code'> {
-  if (nodeRow(db, task.node)?.state === 'lost') return { waitsFor: 'its node is lost: nobody can say that its process is gone', code: null }
+  if (nodeRow(db, task.node)?.state === 'lost')
+    return {
+      waitsFor:
+        task.state === 'unknown'
+          ? 'its node, which is silent: it may run there'
+          : 'its node is lost: nobody can say that its process is gone',
+      code: null,
+    }
   if (task.want === 'stop') return { waitsFor: 'the end of its process', code: null }
   if (op && op.waitsFor !== '') return { waitsFor: op.waitsFor, code: op.code }
   if (op) return { waitsFor: op.state, code: null }

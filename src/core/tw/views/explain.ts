@@ -8,6 +8,7 @@ import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
 import { decisions, type GroupDecided } from '../controllers/reconciler.ts'
 import { waitingReasons } from '../controllers/waiting.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { awayRow } from '../tasks/away.ts'
 import { isFailure, isToEnd } from '../tasks/back-off.ts'
 import { endedTasks, liveTasks } from '../tasks/read.ts'
 import { refusalOf } from '../scheduler/filters.ts'
@@ -66,6 +67,9 @@ function waitingOf(db: ReadDb, job: string, decided: readonly GroupDecided[], no
     )
     const old = live.filter((task) => task.want === 'run' && !versions.has(task.version))
     const stopping = new Set(decision.stop.flatMap((stop) => stop.ids))
+    const unknown = live.filter((task) => task.state === 'unknown')
+    if (unknown.length > 0)
+      lines.push(`${job}/${group}: unknown are ${unknown.map(taskName).join(', ')}: their nodes are silent (\`muster tw explain TASK\`)`)
     const held = old.filter((task) => !stopping.has(task.id)).length
     if (held > 0) lines.push(`${job}/${group}: ${held} tasks of an older version stay until enough new ones are healthy for long enough`)
     const spec = groupSpecOf(specOf(db, job, row.current_version), group)
@@ -91,16 +95,28 @@ function missing(db: ReadDb, job: string, group: string): number {
 }
 
 /** Why a task is where it is and as it is. */
-export function taskLines(task: TaskRow, now: number): string[] {
+export function taskLines(db: ReadDb, task: TaskRow, now: number): string[] {
   const ago = (at: number): string => `${formatDuration(Math.max(1, Math.round((now - at) / 1000)) * 1000)} ago`
   const lines = [`placed on ${task.node} ${ago(task.placed_at)}: ${task.why}`]
   if (task.want === 'stop') lines.push(`asked to stop${task.stop_at === null ? '' : ` ${ago(task.stop_at)}`}: ${task.stop_cause ?? ''}`)
   const reason = task.reason === '' ? '' : `: ${task.reason}`
   if (task.is_terminal) lines.push(`${task.state}${task.ended_at === null ? '' : ` ${ago(task.ended_at)}`}${reason}`)
+  else if (task.state === 'unknown') lines.push(awayText(db, task, now))
   else if (task.reported === null) lines.push(`its agent has not reported it yet`)
   else lines.push(`${task.state}, health ${task.health}${reason}`)
   if (task.restarts > 0) lines.push(`restarted ${task.restarts} times by its agent`)
   return lines
+}
+
+/** What is known of a task whose node is silent, and what comes next. */
+function awayText(db: ReadDb, task: TaskRow, now: number): string {
+  const away = must(awayRow(db, task.id), `task ${task.id} that is away`)
+  const keep = groupSpecOf(specOf(db, task.job, task.version), task.grp)?.disconnect.keep ?? 'replacement'
+  const since = `unknown: ${task.node} is silent, lost ${Math.max(0, Math.round((now - away.since) / 1000))} s ago; it may run there`
+  if (now < away.due_at)
+    return `${since}. It is replaced in ${Math.ceil((away.due_at - now) / 1000)} s unless the node returns (disconnect.lost_after)`
+  const choice = keep === 'original' ? 'this one stays' : 'the one that serves stays'
+  return `${since}. It may be replaced; when the node returns ${choice} and the other ends (disconnect.keep)`
 }
 
 /** What a task holds beside cpu and memory, and what keeps it to that. */

@@ -127,6 +127,7 @@ function newGroup(spec: JobSpec, group: GroupSpec, facts: FleetFacts): GroupView
     leaving: new Set(),
     draining: facts.draining,
     regionOf: facts.regionOf,
+    away: new Map(),
     rejectedAt: null,
     retriedAt: null,
     waits: new Map(),

@@ -4,7 +4,7 @@ import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { JobSpec } from '../job-spec.ts'
 import { devicesOf } from '../nodes/gpus.ts'
-import { fromJson, groupSpecOf, taskName, versionRow, type TaskRow } from '../rows.ts'
+import { fromJson, groupSpecOf, nodeRow, taskName, versionRow, type TaskRow } from '../rows.ts'
 import { tasksOnNode, tasksToEnd } from '../tasks/read.ts'
 
 /**
@@ -35,6 +35,7 @@ export function desiredTasks(db: ReadDb, node: string): DesiredTask[] {
       service: group.services[0]?.name ?? null,
       spec: group.container,
       ...(group.consent.kind === 'pull' ? { pulls: true as const } : {}),
+      ...(group.disconnect.stopAfterMs === null ? {} : { stopAfterMs: group.disconnect.stopAfterMs }),
       ...(task.gpu_mask === 0 ? {} : { devices: { indexes: devicesOf(task), shareMilli: task.gpu_milli } }),
       want: task.want,
     }
@@ -78,10 +79,11 @@ const ENDED: ReadonlySet<string> = new Set(['stopped', 'complete', 'failed'])
  */
 export function reportChanges(db: ReadDb, report: NodeReport): TaskReport[] {
   const rows = tasksOnNode(db, report.identity.node)
+  const isBack = nodeRow(db, report.identity.node)?.state !== 'lost'
   const reported = new Map(report.tasks.map((task) => [task.id, task]))
   return rows.flatMap((row): TaskReport[] => {
     const it = reported.get(row.id)
-    if (it) return differs(row, it) ? [it] : []
+    if (it) return (row.state === 'unknown' ? isBack || ENDED.has(it.state) : differs(row, it)) ? [it] : []
     // Orders older than the task say nothing about it; a start that was never seen may still be on its way.
     if (report.position < row.placed_position || (row.want === 'run' && row.reported === null)) return []
     return [

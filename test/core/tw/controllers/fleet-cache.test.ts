@@ -222,3 +222,10 @@ function countReads(state: TestState): string[] {
   }
   return reads
 }
+
+test('a group that asks for places is looked at again when its tasks that are there have a deadline', () => {
+  const cache = new FleetCache()
+  cache.later({ job: 'web', group: 'api' }, 5000, true)
+  cache.settled({ job: 'web', group: 'api' }, 9000)
+  expect(cache.wakeAt()).toBe(5000)
+})

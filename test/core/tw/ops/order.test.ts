@@ -52,6 +52,8 @@ describe('planned stops go', () => {
     const [first = 0, leader = 0, second = 0] = byName
     const answer = { job: 'db', group: 'main', allow: byName, order: [second, first, leader] }
     expect(fleet.state.run(opAnswer, answer).allowed).toEqual([second, first])
+    // These are under way.
+    expect(fleet.state.run(opAnswer, answer).allowed).toEqual([])
     fleet.pass(20_000)
     expect(gone(fleet).toSorted()).toEqual(['db/main[0]', 'db/main[2]'])
     expect(fleet.state.run(opAnswer, answer).allowed).toEqual([leader])
