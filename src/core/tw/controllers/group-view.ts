@@ -24,11 +24,7 @@ export interface FleetFacts {
 export function fleetFacts(db: ReadDb, image: FleetImage): FleetFacts {
   return {
     image,
-    draining: new Map(
-      db
-        .all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL')
-        .map((row) => [row.node, drainingOf(db, row)]),
-    ),
+    draining: new Map(db.all<DrainRow>('SELECT * FROM tw_drain WHERE finished_at IS NULL').map((row) => [row.node, drainingOf(db, row)])),
     regionOf: (name) => {
       const node = image.indexOf(name)
       return node === undefined ? '' : (image.attribute(node, 'region') ?? '')

@@ -25,7 +25,8 @@ const live = (fleet: SimulatedFleet): TaskRow[] => rows(fleet).filter((task) => 
 const unknown = (fleet: SimulatedFleet): TaskRow[] => rows(fleet).filter((task) => task.state === 'unknown')
 const serving = (fleet: SimulatedFleet): number => meshSnapshot(fleet.state.db).services[0]?.endpoints.length ?? 0
 const node = (fleet: SimulatedFleet, name: string): SimulatedNode => fleet.nodes.get(name) as SimulatedNode
-const pids = ({ processes }: SimulatedNode): number[] => [...processes.values()].flatMap(({ report }) => report.pid ?? []).sort((a, b) => a - b)
+const pids = ({ processes }: SimulatedNode): number[] =>
+  [...processes.values()].flatMap(({ report }) => report.pid ?? []).sort((a, b) => a - b)
 const allPids = (fleet: SimulatedFleet): number[] => [...fleet.nodes.values()].flatMap(pids)
 
 function started(disconnect: object, nodes = 3): SimulatedFleet {
