@@ -114,19 +114,19 @@ describe('tasks under an agent', () => {
 
   it('that are told to restart and, before the old process is gone, to stop, end and stay ended', async () => {
     const slow = sh('echo x >> starts; trap "sleep 0.6; exit 0" TERM; while :; do sleep 0.02; done')
-    order(desired(11, slow))
-    const { pid } = await node.until(11, (task) => task.state === 'running')
-    const starts = join(node.paths.tasks, '11/work/starts')
+    order(desired(61, slow))
+    const { pid } = await node.until(61, (task) => task.state === 'running')
+    const starts = join(node.paths.tasks, '61/work/starts')
     await eventually('it starts', 20_000, () => existsSync(starts))
-    order(desired(11, slow, { incarnation: 2 }))
-    await node.until(11, (task) => task.state === 'stopping')
-    order(desired(11, slow, { incarnation: 2, want: 'stop' }))
-    await node.until(11, (task) => task.state === 'stopped')
+    order(desired(61, slow, { incarnation: 2 }))
+    await node.until(61, (task) => task.state === 'stopping')
+    order(desired(61, slow, { incarnation: 2, want: 'stop' }))
+    await node.until(61, (task) => task.state === 'stopped')
     expect(lives(pid ?? 0)).toBe(false)
     // Longer than it takes to start one.
     await new Promise((resolve) => setTimeout(resolve, 700))
     expect(readFileSync(starts, 'utf8')).toBe('x\n')
-    expect(node.server.task(11)).toMatchObject({ state: 'stopped', pid: null })
+    expect(node.server.task(61)).toMatchObject({ state: 'stopped', pid: null })
   })
 
   it('that the orders name no more are stopped and forgotten', async () => {
