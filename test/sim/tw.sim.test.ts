@@ -31,7 +31,7 @@ const FOUND: Record<string, { seed: number; by: string }> = {
   'old-stopped-before-new': { seed: 1, by: 'budget' },
   'budget-ignores-the-sick': { seed: 3, by: 'budget' },
   'back-off-ignored': { seed: 1, by: 'back-off' },
-  'wake-up-lost': { seed: 5, by: 'missed' },
+  'wake-up-lost': { seed: 8, by: 'missed' },
   'drained-before-gone': { seed: 1, by: 'drain' },
   'lost-too-soon': { seed: 1, by: 'loss' },
   'referee-blind-to-memory': { seed: 3, by: 'capacity' },

@@ -194,7 +194,8 @@ export function createMembers(options: MembersOptions): LogMembers {
       const taken = new Set(presentServers(value).flatMap(({ addresses }) => addresses))
       if (peerUrls.some((url) => taken.has(url))) return EXISTS
       if (role === 'learner' && serversIn(value, 'learner').length >= LEARNERS_MAX) return TOO_MANY_LEARNERS
-      if (!hasReachableMajority(value, health())) return UNHEALTHY
+      // Asked now: servers that have just started have not said anything by themselves yet.
+      if (!hasReachableMajority(value, await ask())) return UNHEALTHY
       const id = freshId(value, peerUrls, clusterToken)
       await listen()
       return (await change([{ kind: 'add', id: hexOf(id), name, addresses: [...peerUrls], role }])) ?? id
