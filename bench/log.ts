@@ -4,13 +4,9 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { System } from '../src/core/contracts/controller.ts'
 import { defineEntry } from '../src/core/contracts/entry.ts'
-import { openControlLog } from '../src/server/state/control-log.ts'
 import { syncData, writeAll } from '../src/server/delos/disk.ts'
 import { openFileLoglet } from '../src/server/delos/file-loglet.ts'
-import { noPeers, openFleetLog } from '../src/server/delos/fleet-logs.ts'
-import { createLogger } from '../src/platform/logger.ts'
-import { statePaths } from '../src/platform/paths.ts'
-import { holdIdentity } from '../src/server/state/identity.ts'
+import { openLoneLog } from './lib/control-log.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { median, quantile } from './lib/quantile.ts'
 
@@ -149,23 +145,10 @@ async function openApplied(dir: string): Promise<{ appendOne: () => Promise<unkn
   })
   const tables = ['CREATE TABLE bench_entry (position INTEGER PRIMARY KEY, text TEXT NOT NULL)']
   const bench: System = { name: 'bench', tables, entries: [added], operations: [], controllers: [] }
-  const onFatal = (error: Error): never => {
-    throw error
-  }
-  const paths = statePaths('bench', { MUSTER_STATE_DIR: dir })
-  const logger = createLogger(null)
-  const identity = await holdIdentity(paths)
-  const peers = noPeers(identity, logger)
-  const control = await openControlLog({
-    openLog: (from) => openFleetLog('control', { paths, identity, peers, from, logger, onFatal }),
-    ...{ dbFile: paths.stateDb, systems: [bench], clock: Date.now, log: logger, onFatal },
-  })
+  const { control, close } = await openLoneLog(dir, [bench])
   const text = 'a'.repeat(ENTRY_BYTES)
   return {
     appendOne: () => control.submit({ actor: 'bench' }, () => ({ entries: [added.of({ text })], value: () => undefined })),
-    close: async () => {
-      await control.close()
-      await peers.close()
-    },
+    close,
   }
 }

@@ -3,12 +3,9 @@ import type { Entry } from '../../../src/core/contracts/entry.ts'
 import { FleetCache } from '../../../src/core/tw/controllers/fleet-cache.ts'
 import type { NodeBeat, PeerLook, TwSoft } from '../../../src/core/tw/soft.ts'
 import { twSystem } from '../../../src/core/tw/system.ts'
-import { createLogger } from '../../../src/platform/logger.ts'
-import { statePaths } from '../../../src/platform/paths.ts'
 import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
-import { noPeers, openFleetLog } from '../../../src/server/delos/fleet-logs.ts'
-import { openControlLog, type ControlLog } from '../../../src/server/state/control-log.ts'
-import { holdIdentity } from '../../../src/server/state/identity.ts'
+import type { ControlLog } from '../../../src/server/state/control-log.ts'
+import { openLoneLog, quiet } from '../control-log.ts'
 import { joinOf, NODES } from './fleet.ts'
 
 /** tw as the server runs it, without agents: its log on the disk, its state.db, its controllers. */
@@ -26,17 +23,7 @@ export interface House {
 
 /** @param names the controllers that run; all unless it says */
 export async function openHouse(dir: string, names: readonly string[] | null = null): Promise<House> {
-  const onFatal = (error: Error): never => {
-    throw error
-  }
-  const paths = statePaths('bench', { MUSTER_STATE_DIR: dir })
-  const logger = createLogger(null)
-  const identity = await holdIdentity(paths)
-  const peers = noPeers(identity, logger)
-  const control = await openControlLog({
-    openLog: (from) => openFleetLog('control', { paths, identity, peers, from, logger, onFatal }),
-    ...{ dbFile: paths.stateDb, systems: [twSystem], clock: Date.now, log: logger, onFatal },
-  })
+  const { control, close } = await openLoneLog(dir, [twSystem])
   const cache = new FleetCache()
   const beats = new Map<string, NodeBeat>()
   const looks = new Map<string, PeerLook>()
@@ -51,15 +38,14 @@ export async function openHouse(dir: string, names: readonly string[] | null = n
     looks,
     start: () => {
       const wiring = { soft: Object.fromEntries(controllers.map(({ name }) => [name, soft])) }
-      loop = startControllers([{ ...twSystem, controllers }], [wiring], control, logger)
+      loop = startControllers([{ ...twSystem, controllers }], [wiring], control, quiet)
       return loop
     },
     loop: () => loop,
     close: async () => {
       unlisten()
       await loop?.stop()
-      await control.close()
-      await peers.close()
+      await close()
     },
   }
 }
