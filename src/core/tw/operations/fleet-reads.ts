@@ -15,6 +15,16 @@ const cellSchema = z.object({
   memoryReserved: z.int(),
 })
 
+/** Tasks of a job, or of all: as many as are wanted, and how far they are. */
+const taskCounts = {
+  wanted: z.int(),
+  placed: z.int(),
+  running: z.int(),
+  healthy: z.int(),
+  pending: z.int(),
+  leftover: z.int(),
+}
+
 export const jobCountsSchema = z.object({
   job: z.string(),
   kind: z.enum(['service', 'batch', 'system', 'sysbatch']),
@@ -22,12 +32,7 @@ export const jobCountsSchema = z.object({
   state: z.enum(['running', 'stopped']),
   version: z.int(),
   owner: z.string().nullable(),
-  wanted: z.int(),
-  placed: z.int(),
-  running: z.int(),
-  healthy: z.int(),
-  pending: z.int(),
-  leftover: z.int(),
+  ...taskCounts,
   restarts: z.int(),
 })
 
@@ -46,14 +51,7 @@ export const fleetSummaryQuery = defineQuery({
     nowMs: z.number(),
     nodes: z.object({ total: z.int(), ready: z.int(), lost: z.int(), closed: z.int() }),
     capacity: z.array(z.object({ dimension: z.enum(['cpu', 'memory']), total: z.int(), reserved: z.int(), stranded: z.int() })),
-    tasks: z.object({
-      wanted: z.int(),
-      placed: z.int(),
-      running: z.int(),
-      healthy: z.int(),
-      pending: z.int(),
-      leftover: z.int(),
-    }),
+    tasks: z.object(taskCounts),
     cellOf: z.enum(['node', 'rack', 'racks']),
     regions: z.array(z.object({ region: z.string(), cells: z.array(cellSchema) })),
     jobs: z.array(jobCountsSchema),
