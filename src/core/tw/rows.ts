@@ -1,7 +1,7 @@
 import type { TaskHealth, TaskState } from '../contracts/node.ts'
 import type { ReadDb } from '../contracts/storage.ts'
 import { must } from '../kernel/assert.ts'
-import { completeGroup, completeJob, type GroupSpec, type JobKind, type JobSpec } from './job-spec.ts'
+import { completeJob, type GroupSpec, type JobKind, type JobSpec } from './job-spec.ts'
 
 /** Rows as they lie in the tables, and how to get them. */
 
@@ -185,14 +185,24 @@ export function versionRow(db: ReadDb, job: string, version: number): VersionRow
   return db.get<VersionRow>('SELECT * FROM tw_job_version WHERE job = ? AND version = ?', job, version)
 }
 
+/** Specs by their kept text: they are read at every look at a group, and never change. */
+const specs = new Map<string, JobSpec>()
+const SPECS_MAX = 5000
+
+/** Of a version, in today's form. It is shared: nobody may change it. */
 export function specOf(db: ReadDb, job: string, version: number): JobSpec {
-  return completeJob(fromJson<JobSpec>(must(versionRow(db, job, version), `version ${version} of job ${job}`).spec))
+  const text = must(versionRow(db, job, version), `version ${version} of job ${job}`).spec
+  const known = specs.get(text)
+  if (known !== undefined) return known
+  if (specs.size >= SPECS_MAX) specs.clear()
+  const spec = completeJob(fromJson<JobSpec>(text))
+  specs.set(text, spec)
+  return spec
 }
 
-/** The group of a version, in today's form; undefined when that version has no such group. */
+/** The group of a version; undefined when that version has no such group. */
 export function groupSpecOf(spec: JobSpec, group: string): GroupSpec | undefined {
-  const kept = spec.groups.find((candidate) => candidate.name === group)
-  return kept && completeGroup(kept)
+  return spec.groups.find((candidate) => candidate.name === group)
 }
 
 export function nodeRow(db: ReadDb, node: string): NodeRow | undefined {
