@@ -71,7 +71,7 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
       if (signal.aborted) return
       if (!end.isDone)
         throw new MusterError(
-          'TIMEOUT',
+          'WAIT_OVER',
           `${done.data.target} is not drained yet:\n${end.data.left.map((it) => `  ${it.task} on ${it.node} waits for ${it.waitsFor}`).join('\n')}`,
           { hint: 'See its ops with `muster tw op ls`; a hard drain forces them: `muster tw op force OP`.' },
         )
