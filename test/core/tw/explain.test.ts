@@ -66,6 +66,23 @@ test('the plan of a job names the places, and running it takes exactly these', (
   expect(again.changes).toEqual([{ path: 'groups.api.count', before: '5', after: '6' }])
 })
 
+test('a plan says of one given node what it is given, and if nothing, why', () => {
+  const fleet = newSimulatedFleet({ nodes: 4, cpuMilli: 500 })
+  fleet.pass(500)
+  fleet.state.run(nodeCordon, { node: 'n4' })
+  const ofNode = (node: string, more: Record<string, unknown> = {}, cpu = '300m') =>
+    fleet.state.ask(jobPlan, { spec: job({ constraints: ['node.arch = amd64'], ...more }, cpu), node }).groups[0]?.ofNode
+  expect(ofNode('n1')).toBe('n1 is given web/api[0]')
+  expect(ofNode('n2')).toBe('n2 fails `node.arch = amd64`: its arch is arm64')
+  expect(ofNode('n4')).toBe('n4 takes nothing: it is cordoned')
+  expect(ofNode('n3', { count: 1 })).toBe(
+    'n3 could take one (500m cpu and 2048 MiB are free), and others come first by spread, affinity or load',
+  )
+  expect(ofNode('n3', {}, '600m')).toBe('n3 cannot take it: 600m cpu are more than its 500m')
+  expect(() => ofNode('n9')).toThrow(expect.objectContaining({ code: 'TW_NODE_UNKNOWN' }))
+  expect(ofNode('n1', { count: 1, constraints: ['node.name = n3'] })).toBe('n1 fails `node.name = n3`: its name is n1')
+})
+
 test('a run with its plan’s places takes exactly these, also while old tasks stand there', () => {
   const fleet = newSimulatedFleet({ nodes: 4 })
   fleet.pass(500)

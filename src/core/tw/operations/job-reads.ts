@@ -2,13 +2,14 @@ import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { isRefusal, refuse } from '../../kernel/errors.ts'
 import { documentDiff } from '../document-diff.ts'
-import { fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
+import { fromJson, groupSpecOf, jobRow, nodeRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
 import { liveTasks } from '../tasks/read.ts'
 import { imageOf } from '../scheduler/fleet.ts'
 import { filterText, isInfeasible } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { standstillOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
+import { plannedOn } from '../views/node-verdict.ts'
 import { recurringSchema, recurringView } from '../views/recurring.ts'
 import { tasksBySelector } from '../views/tasks.ts'
 import { plannedGroups, startVersion } from './jobs.ts'
@@ -114,7 +115,11 @@ export const jobDiff = defineQuery({
 export const jobPlan = defineQuery({
   name: 'tw.job.plan',
   summary: 'Say what running a job document would do: fields that change, tasks, places.',
-  input: z.object({ spec: documentSchema }),
+  input: z.object({
+    spec: documentSchema,
+    /** a node of which is to be said what it is given, or why nothing */
+    node: z.string().optional(),
+  }),
   output: z.object({
     job: z.string(),
     isNew: z.boolean(),
@@ -134,6 +139,8 @@ export const jobPlan = defineQuery({
         waits: z.array(z.string()),
         /** tasks of lower priority that would be asked to go, and for whom */
         preempts: z.array(z.object({ task: z.string(), node: z.string(), for: z.string() })),
+        /** what the node asked about is given, or why nothing; null: none was asked about */
+        ofNode: z.string().nullable(),
       }),
     ),
     /** when the clock would start runs of it next, log time; the server, who knows time zones, adds them */
@@ -144,6 +151,7 @@ export const jobPlan = defineQuery({
   answer: (db, input, ctx) => {
     const spec = parseSpec(input.spec)
     if (isRefusal(spec)) return spec
+    if (input.node !== undefined && !nodeRow(db, input.node)) return refuse('TW_NODE_UNKNOWN', `there is no node ${input.node}`)
     const job = jobRow(db, spec.job)
     const version = job ? versionRow(db, spec.job, job.current_version) : undefined
     const start = startVersion(db, { spec, document: input.spec, takeOver: true, release: null, reason: '' })
@@ -154,15 +162,18 @@ export const jobPlan = defineQuery({
       ({ group, action, count, running, decision, preemptions }) => {
         const blocked = decision.blocked[0]
         const over = decision.overQuota[0]
+        const places = decision.place.flatMap((it) =>
+          it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
+        )
+        const unplaced = (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0)
+        const live = liveTasks(db, spec.job, group.name).map((task) => task.node)
         return {
           group: group.name,
           action,
           count,
           running,
-          places: decision.place.flatMap((it) =>
-            it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
-          ),
-          unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
+          places,
+          unplaced,
           code: over
             ? ('TW_QUOTA' as const)
             : blocked
@@ -175,6 +186,7 @@ export const jobPlan = defineQuery({
           preempts: preemptions.flatMap(({ index, node, victims }) =>
             victims.map((victim) => ({ task: taskName(victim), node, for: taskName({ job: spec.job, grp: group.name, idx: index }) })),
           ),
+          ofNode: input.node === undefined ? null : plannedOn(image, spec.job, group, { live, places, unplaced }, input.node),
         }
       },
     )
@@ -190,6 +202,7 @@ export const jobPlan = defineQuery({
       why: null,
       waits: [],
       preempts: [],
+      ofNode: null,
     }))
     return {
       job: spec.job,
