@@ -11,6 +11,7 @@ import { groupsOfTasks, idsOnNode, isWholeSlice, portsAt, portsHeld } from '../t
 import { tallyOf } from '../tasks/tally.ts'
 import { DueTimes } from './due-times.ts'
 import { idsOf, touchesOf, type PlacedSlice } from './touches.ts'
+import type { WaitingCode } from './waiting.ts'
 import { earliest } from './wake.ts'
 
 /** A group by name. */
@@ -32,7 +33,7 @@ export interface Waiting {
   /** what one more task takes from its owner, of those that lack its allowance */
   claims: TaskCharge[]
   /** for people */
-  reasons: { count: number; code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE' | 'TW_QUOTA'; why: string }[]
+  reasons: { count: number; code: WaitingCode; why: string }[]
 }
 
 export const NOTHING_WAITS: Waiting = { demands: [], claims: [], reasons: [] }

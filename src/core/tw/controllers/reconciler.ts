@@ -111,9 +111,10 @@ function decideGroup(
   return { ...decision, preemptions: wanting.flatMap(({ request }) => preemptionsFor(db, image, job.priority, request)) }
 }
 
-/** What one more task of each blocked version takes. */
+/** What one more task takes of each version that lacks room, whether its owner may place it or not. */
 function demandsOf(db: ReadDb, { job, group }: GroupKey, decision: GroupDecision) {
-  return decision.blocked.flatMap(({ version }) => {
+  const lacking = [...decision.blocked, ...decision.overQuota.filter(({ filters }) => filters !== null)]
+  return lacking.flatMap(({ version }) => {
     const spec = groupSpecOf(specOf(db, job, version), group)
     return spec ? [demandOf(spec)] : []
   })

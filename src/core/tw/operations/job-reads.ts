@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { isRefusal, refuse } from '../../kernel/errors.ts'
+import { WAITING_CODES, waitingReasons } from '../controllers/waiting.ts'
 import { documentDiff } from '../document-diff.ts'
 import { fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
 import { liveTasks } from '../tasks/read.ts'
 import { imageOf } from '../scheduler/fleet.ts'
-import { filterText, isInfeasible } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { standstillOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
@@ -128,7 +128,7 @@ export const jobPlan = defineQuery({
         running: z.int(),
         places: z.array(z.object({ task: z.string(), node: z.string() })),
         unplaced: z.int(),
-        code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']).nullable(),
+        code: z.enum(WAITING_CODES).nullable(),
         why: z.string().nullable(),
         /** what its tasks wait for beside room */
         waits: z.array(z.string()),
@@ -152,8 +152,7 @@ export const jobPlan = defineQuery({
     const image = imageOf(db)
     const groups = plannedGroups(db, image, spec, start.entries, ctx.now).map(
       ({ group, action, count, running, decision, preemptions }) => {
-        const blocked = decision.blocked[0]
-        const over = decision.overQuota[0]
+        const waiting = waitingReasons(decision)
         return {
           group: group.name,
           action,
@@ -162,15 +161,9 @@ export const jobPlan = defineQuery({
           places: decision.place.flatMap((it) =>
             it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
           ),
-          unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
-          code: over
-            ? ('TW_QUOTA' as const)
-            : blocked
-              ? isInfeasible(blocked.filters)
-                ? ('TW_NO_FEASIBLE_NODE' as const)
-                : ('TW_NO_CAPACITY' as const)
-              : null,
-          why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
+          unplaced: waiting.reduce((sum, { indexes }) => sum + indexes.length, 0),
+          code: waiting[0]?.code ?? null,
+          why: waiting[0]?.why ?? null,
           waits: decision.held,
           preempts: preemptions.flatMap(({ index, node, victims }) =>
             victims.map((victim) => ({ task: taskName(victim), node, for: taskName({ job: spec.job, grp: group.name, idx: index }) })),

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { refuse } from '../../kernel/errors.ts'
 import { groupSpecOf, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { WAITING_CODES } from '../controllers/waiting.ts'
 import { blockedOf, holdingLines, nodeLine, standstillOf, taskLines } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { taskEvents } from '../tasks/events.ts'
@@ -32,10 +33,7 @@ export const ps = defineQuery({
     /** where the next page begins; null: this is the last one */
     next: z.string().nullable(),
     /** tasks without a place, by group: `web/api` */
-    blocked: z.record(
-      z.string(),
-      z.object({ count: z.int(), code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']), why: z.string() }),
-    ),
+    blocked: z.record(z.string(), z.object({ count: z.int(), code: z.enum(WAITING_CODES), why: z.string() })),
     nowMs: z.number(),
   }),
   answer: (db, input, ctx) => {

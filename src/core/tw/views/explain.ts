@@ -6,7 +6,7 @@ import { must } from '../../kernel/assert.ts'
 import { formatDuration } from '../../kernel/units.ts'
 import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
 import { decisions, type GroupDecided } from '../controllers/reconciler.ts'
-import { waitingReasons } from '../controllers/waiting.ts'
+import { waitingReasons, type WaitingCode } from '../controllers/waiting.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { awayRow } from '../tasks/away.ts'
 import { isFailure, isToEnd } from '../tasks/back-off.ts'
@@ -21,7 +21,7 @@ export interface Blocked {
   version: number
   /** names the tasks would have */
   tasks: string[]
-  code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE' | 'TW_QUOTA'
+  code: WaitingCode
   why: string
 }
 

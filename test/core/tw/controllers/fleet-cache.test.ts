@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { FleetCache } from '../../../../src/core/tw/controllers/fleet-cache.ts'
 import { reconciler } from '../../../../src/core/tw/controllers/reconciler.ts'
 import { tasksReported } from '../../../../src/core/tw/entries/tasks.ts'
-import { jobRun, jobScale, jobStop, nodeCordon, nodeJoin, nodeUncordon } from '../../../../src/core/tw/operations.ts'
+import { entitlementSetCommand, jobRun, jobScale, jobStop, nodeCordon, nodeJoin, nodeUncordon } from '../../../../src/core/tw/operations.ts'
 import { nodeLost, nodeReturned, nodeSet } from '../../../../src/core/tw/entries/nodes.ts'
 import { taskName, type TaskRow } from '../../../../src/core/tw/rows.ts'
 import { imageOf } from '../../../../src/core/tw/scheduler/fleet.ts'
@@ -197,6 +197,22 @@ test('what is kept beside the state is what would be made of it anew, and a miss
   const before = image()
   cache.apply(state.db, [{ position: state.entries.length + 7, type: 'tw.JobStopped', v: 1, at: 0, actor: 'x', body: { job: 'web' } }])
   expect(cache.image(state.db, state.entries.length + 7)).not.toBe(before)
+})
+
+test('who lacks room and may not be placed either is told the other reason once there is room', () => {
+  const { state, cache, settle } = cached()
+  join(state, 'n1')
+  state.run(entitlementSetCommand, { name: 'shop', cpuMilli: 300, memoryBytes: 64 * MIB, buffer: 'none' })
+  run(state, 'idle', 3, {}, { best_effort: true })
+  settle()
+  run(state, 'late', 1)
+  settle()
+  const codes = (): string[] => cache.reasonsOf({ job: 'late', group: 'api' }).map(({ code }) => code)
+  expect(codes()).toEqual(['TW_NO_CAPACITY'])
+  state.run(jobStop, { job: 'idle' })
+  end(state, 'idle', 1)
+  settle()
+  expect(codes()).toEqual(['TW_QUOTA'])
 })
 
 test('a group that has what it wants is not looked at again when its tasks report', () => {
