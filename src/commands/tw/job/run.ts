@@ -95,11 +95,12 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     const [blocked] = end.data.blocked
     if (blocked)
       throw new MusterError(
-        blocked.code as 'TW_NO_CAPACITY',
-        `${run.job} version ${run.version} was accepted, but ${tasksText(blocked.tasks)} ${blocked.tasks.length === 1 ? 'has' : 'have'} no place: ${blocked.why}`,
+        'WAIT_OVER',
+        `${run.job} version ${run.version} was accepted, but ${tasksText(blocked.tasks)} ${blocked.tasks.length === 1 ? 'has' : 'have'} no place: ${blocked.why} (${blocked.code})`,
+        { hint: `They start as soon as there is one. Ask why with \`muster tw explain ${run.job}\`.`, details: { code: blocked.code } },
       )
     throw new MusterError(
-      'TIMEOUT',
+      'WAIT_OVER',
       `${run.job} version ${run.version} was accepted, but is not up after ${flagsText(timeoutMs)}: ${said}`,
       { hint: `Ask why with \`muster tw explain ${run.job}\`.` },
     )
