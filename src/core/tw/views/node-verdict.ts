@@ -1,7 +1,12 @@
+import type { ReadDb } from '../../contracts/storage.ts'
+import { waitingReasons } from '../controllers/waiting.ts'
 import type { GroupSpec } from '../job-spec.ts'
+import { taskName } from '../rows.ts'
 import { refusalOf } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { Slice } from '../scheduler/slice.ts'
+import { liveTasks } from '../tasks/read.ts'
+import type { GroupPlan } from './job-plan.ts'
 
 /**
  * Why one given node does not take one more task of the group, in words; null when it would.
@@ -20,18 +25,13 @@ export function leftText(image: FleetImage, node: string): string {
   return `${image.cpuFree[index] ?? 0}m cpu and ${Math.floor((image.memoryFree[index] ?? 0) / 1_048_576)} MiB are free`
 }
 
-/** Of a plan whose tasks the image has already: what the node is given of the group, or why nothing. */
-export function plannedOn(
-  image: FleetImage,
-  job: string,
-  group: GroupSpec,
-  plan: { live: readonly string[]; places: readonly { task: string; node: string }[]; unplaced: number },
-  node: string,
-): string {
-  const given = plan.places.filter((place) => place.node === node).map(({ task }) => task)
+/** Of a plan that the image has already: what the node is given of the group, or why nothing. */
+export function plannedOn(db: ReadDb, image: FleetImage, job: string, { group, decision }: GroupPlan, node: string): string {
+  const places = decision.place.flatMap(({ tasks }) => tasks)
+  const given = places.filter((place) => place.node === node).map(({ index }) => taskName({ job, grp: group.name, idx: index }))
   if (given.length > 0) return `${node} is given ${given.join(', ')}`
-  if (plan.places.length + plan.unplaced === 0) return `${node} is given nothing: no task is started now`
-  const live = [...plan.live, ...plan.places.map((place) => place.node)]
+  if (places.length === 0 && waitingReasons(decision).length === 0) return `${node} is given nothing: no task is started now`
+  const live = [...liveTasks(db, job, group.name), ...places].map((task) => task.node)
   return (
     refusalBy(image, job, group, live, node) ??
     `${node} could take one (${leftText(image, node)}), and others come first by spread, affinity or load`
