@@ -35,12 +35,17 @@ export async function waitForJob(
   const [blocked] = end.data.blocked
   if (blocked)
     throw new MusterError(
-      blocked.code as 'TW_NO_CAPACITY',
-      `${run.job} version ${run.version} was accepted, but ${tasksText(blocked.tasks)} ${blocked.tasks.length === 1 ? 'has' : 'have'} no place: ${blocked.why}`,
+      'WAIT_OVER',
+      `${run.job} version ${run.version} was accepted, but ${tasksText(blocked.tasks)} ${blocked.tasks.length === 1 ? 'has' : 'have'} no place: ${blocked.why} (${blocked.code})`,
+      { hint: `They start as soon as there is one. Ask why with \`muster tw explain ${run.job}\`.`, details: { code: blocked.code } },
     )
-  throw new MusterError('TIMEOUT', `${run.job} version ${run.version} was accepted, but is not up after ${spanText(timeoutMs)}: ${said}`, {
-    hint: `Ask why with \`muster tw explain ${run.job}\`.`,
-  })
+  throw new MusterError(
+    'WAIT_OVER',
+    `${run.job} version ${run.version} was accepted, but is not up after ${spanText(timeoutMs)}: ${said}`,
+    {
+      hint: `Ask why with \`muster tw explain ${run.job}\`.`,
+    },
+  )
 }
 
 type Status = JobShown['status']

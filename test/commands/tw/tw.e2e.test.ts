@@ -99,6 +99,19 @@ test('scale, explain without room, history, diff and revert', async () => {
   expect((await fleet.data('tw', 'job', 'history', 'web')).map((it: { version: number }) => it.version)).toEqual([3, 2, 1])
 })
 
+test('a job that no node can hold is accepted and waits: its plan exits with 7, waiting for it with 1, and room starts it', async () => {
+  const main = { command: ['sleep', '1000'], resources: { cpu: 900 } }
+  writeFileSync(file('huge.yaml'), JSON.stringify({ job: 'huge', groups: { g: { count: 1, main } } }))
+  const run = (...flags: string[]) => fleet.muster('tw', 'job', 'run', 'huge.yaml', ...flags)
+  expect((await run('--plan')).exitCode).toBe(0)
+  expect((await run('--plan', '--exit-code')).exitCode).toBe(7)
+  const waited = await run('--wait', '--timeout', '1s', '--json')
+  expect(waited.json.error).toMatchObject({ code: 'WAIT_OVER', exit: 1, details: { code: 'TW_NO_FEASIBLE_NODE' } })
+  expect(waited.exitCode).toBe(1)
+  expect((await run('--set', 'groups.g.main.resources.cpu=10m', '--wait', '--timeout', '20s')).exitCode).toBe(0)
+  await fleet.data('tw', 'job', 'stop', 'huge', '--yes')
+})
+
 test('a plan names places and the entries, changes nothing, and its id applies it', async () => {
   const plan = await fleet.muster('tw', 'job', 'run', 'job.yaml', '--set', 'groups.api.main.env.NEW=1', '--plan')
   expect(plan.stdout).toContain('+ groups.api.main.env.NEW: 1')

@@ -26,6 +26,11 @@ export const SHARED_ERRORS = defineErrors({
   DISK_FULL: { exit: 6, what: 'The disk is full; the change was refused and nothing was lost.', hint: 'Free space, then try again.' },
   UNAVAILABLE: { exit: 6, what: 'A part that is needed does not answer now.', hint: 'Look with `muster status`, then try again.' },
   TIMEOUT: { exit: 6, what: 'It did not happen in the time allowed.', hint: 'Look with `muster status`, or allow more time.' },
+  WAIT_OVER: {
+    exit: 1,
+    what: 'What was asked for was accepted and goes on, but had not come about when --wait gave up.',
+    hint: 'The message says what it waits for; wait longer with --timeout.',
+  },
   FILE_UNREADABLE: { exit: 2, what: 'A file that was named cannot be read.', hint: 'Check the path.' },
   INTERNAL: { exit: 70, what: 'A bug in muster.', hint: 'Please report it with the log that `muster status` names.' },
 })

@@ -2,7 +2,7 @@ import type { Entry } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { runByPosition } from '../runs/rows.ts'
 import { loadNames } from '../tasks/load.ts'
-import { groupsOfTasks, nodesOfGroup, nodesOfTasks } from '../tasks/read.ts'
+import { groupsOfTasks, nodesOfEnded, nodesOfGroup, nodesOfTasks } from '../tasks/read.ts'
 import { recordsIn, type PlacedRecord } from '../tasks/records.ts'
 import type { GroupKey, Look } from './fleet-cache.ts'
 
@@ -73,7 +73,9 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
   if (entry.type === 'tw.RunFinished') return { ...none, jobs: [body.name ?? ''] }
   const ids = [...(body.ids ?? []), ...(body.id === undefined ? [] : [body.id])]
   const groups = [...own, ...(job === undefined ? groupsOfTasks(db, ids) : [])]
-  return { ...none, groups, jobs: job !== undefined && group === undefined ? [job] : [] }
+  // Who is to end and was unknown is given up at once, and holds nothing any more.
+  const loads = ids.length > 0 ? nodesOfEnded(db, ids) : []
+  return { ...none, groups, jobs: job !== undefined && group === undefined ? [job] : [], loads }
 }
 
 /** The nodes of records, each once. */

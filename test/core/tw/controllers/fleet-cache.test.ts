@@ -83,6 +83,21 @@ describe('a blocked group is woken', () => {
     expect(live(state, 'late')).toEqual(['late/api[0] n1'])
   })
 
+  test('when tasks of another job that were unknown are given up', () => {
+    const { state, settle } = cached()
+    join(state, 'n1')
+    run(state, 'away', 3, {}, { disconnect: { lost_after: '20s' } })
+    settle()
+    state.append([nodeLost.of({ node: 'n1', silentMs: 1 })])
+    state.append([nodeReturned.of({ node: 'n1' })])
+    run(state, 'late', 1)
+    settle()
+    expect(live(state, 'late'), 'unknown tasks hold their place').toEqual([])
+    state.run(jobStop, { job: 'away' })
+    settle()
+    expect(live(state, 'late')).toEqual(['late/api[0] n1'])
+  })
+
   test('when another job is scaled down', () => {
     const { state, settle } = blocked()
     state.run(jobScale, { job: 'big', count: 2 })
