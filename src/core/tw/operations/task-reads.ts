@@ -4,10 +4,12 @@ import { defineQuery } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { refuse } from '../../kernel/errors.ts'
 import { groupSpecOf, isReady, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { WAITING_CODES } from '../controllers/waiting.ts'
 import { blockedOf, holdingLines, nodeLine, standstillOf, taskLines } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { taskEvents } from '../tasks/events.ts'
 import { isSmall, pendingGroups } from '../views/group-counts.ts'
+import { onImage } from '../soft.ts'
 import { taskPage } from '../views/task-page.ts'
 import { findTask, parseTarget, taskViews } from '../views/tasks.ts'
 import { unknownJob } from './helpers.ts'
@@ -33,10 +35,7 @@ export const ps = defineQuery({
     /** where the next page begins; null: this is the last one */
     next: z.string().nullable(),
     /** tasks without a place, by group: `web/api` */
-    blocked: z.record(
-      z.string(),
-      z.object({ count: z.int(), code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']), why: z.string() }),
-    ),
+    blocked: z.record(z.string(), z.object({ count: z.int(), code: z.enum(WAITING_CODES), why: z.string() })),
     nowMs: z.number(),
   }),
   answer: (db, input, ctx) => {
@@ -51,7 +50,7 @@ export const ps = defineQuery({
     const isPart = [node, region, service, state, labels, after].some((part) => part !== undefined)
     // Of a large fleet the server adds what the controllers found last.
     const hasBlocked = !isPart && pendingGroups(db, target.job).length > 0 && isSmall(db)
-    const blocked = hasBlocked ? blockedOf(db, target.job ?? null, ctx.now) : []
+    const blocked = hasBlocked ? blockedOf(db, target.job ?? null, ctx) : []
     const byGroup = blocked.map((it) => [`${it.job}/${it.group}`, { count: it.tasks.length, code: it.code, why: it.why }] as const)
     return { ...page, blocked: Object.fromEntries(byGroup), nowMs: ctx.now }
   },
@@ -110,7 +109,7 @@ export const explain = defineQuery({
     const group = 'id' in target ? named?.grp : target.group
     if (group !== undefined && !status.groups.some((it) => it.group === group) && named === null)
       return refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${status.groups.map((it) => it.group).join(', ')}`)
-    const { blocked: all, waiting: lines } = standstillOf(db, job, ctx.now)
+    const { blocked: all, waiting: lines } = standstillOf(db, job, ctx)
     const blocked = all.filter(
       (it) =>
         (group === undefined || it.group === group) &&
@@ -121,10 +120,10 @@ export const explain = defineQuery({
     const isIndexed = 'index' in target && target.index !== undefined
     const { rows, more } = named ? { rows: [named], more: 0 } : isIndexed ? { rows: [], more: 0 } : firstToExplain(db, job, group ?? null)
     if (input.node !== undefined) {
-      for (const it of status.groups) {
-        if (group === undefined || it.group === group)
-          lines.push(nodeLine(db, job, it.group, it.arms[0]?.version ?? status.currentVersion, input.node))
-      }
+      const asked = status.groups.filter((it) => group === undefined || it.group === group)
+      const node = input.node
+      const versionOf = (it: (typeof asked)[number]): number => it.arms[0]?.version ?? status.currentVersion
+      lines.push(...onImage(db, ctx, (image) => asked.map((it) => nodeLine(db, image, job, it.group, versionOf(it), node))))
     }
     const missing = status.groups.some((it) => it.leftover > 0 || it.arms.some((arm) => arm.healthy < arm.wanted))
     return {
