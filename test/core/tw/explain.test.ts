@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { explain, jobPlan, jobRun, jobShow, nodeCordon, ps } from '../../../src/core/tw/operations.ts'
+import { explain, jobPlan, jobRun, jobScale, jobShow, nodeCordon, ps } from '../../../src/core/tw/operations.ts'
 import { newSimulatedFleet } from '../../support/tw-fleet.ts'
 
 const job = (more: Record<string, unknown>, cpu = '100m') => ({
@@ -46,6 +46,23 @@ test('explain of a task says why it is where it is, and its events in order', ()
   expect(said.isFine).toBe(true)
   expect(said.tasks[0]?.lines[0]).toMatch(/^placed on n1 \d+s ago: best of 2 compared nodes of 2, 0 of its version in the region before/)
   expect(said.tasks[0]?.events.map((event) => event.text.split(':')[0])).toEqual(['placed on n1', 'running, starting', 'running'])
+})
+
+test('explain of a large job tells of twenty tasks, those first that do not serve', () => {
+  const fleet = newSimulatedFleet({ nodes: 4, cpuMilli: 4000 })
+  fleet.state.run(jobRun, { spec: job({ count: 40 }, '50m') })
+  fleet.pass(3000)
+  const well = fleet.state.ask(explain, { target: 'web' })
+  expect([well.tasks.length, well.more, well.tasks.every((it) => it.isServing)]).toEqual([20, 20, true])
+  fleet.state.run(jobScale, { job: 'web', count: 42, reason: '' })
+  fleet.pass(250)
+  const said = fleet.state.ask(explain, { target: 'web' })
+  expect(said.tasks.slice(0, 3).map((it) => [it.task, it.isServing])).toEqual([
+    ['web/api[40]', false],
+    ['web/api[41]', false],
+    ['web/api[0]', true],
+  ])
+  expect(said.more).toBe(22)
 })
 
 test('explain of something unknown is refused with the right code', () => {
