@@ -83,6 +83,7 @@ async function* lose(house: House, what: string, nodes: readonly string[], beats
   const waker = setInterval(() => house.loop()?.wake('tw.nodes'), 500)
   let lost = 0
   let seenMs = Infinity
+  let cpu = process.cpuUsage()
   const placedMs = await new Promise<number>((resolve) => {
     const give = (): void => {
       end()
@@ -95,14 +96,16 @@ async function* lose(house: House, what: string, nodes: readonly string[], beats
         if (entry.type === 'tw.NodeLost') lost += 1
         if (entry.type === 'tw.DomainLost') lost += (entry.body as { nodes: unknown[] }).nodes.length
       }
-      if (lost >= nodes.length && seenMs === Infinity) seenMs = performance.now() - startedMs
+      if (lost >= nodes.length && seenMs === Infinity) [seenMs, cpu] = [performance.now() - startedMs, process.cpuUsage()]
       if (lost >= nodes.length && countTasks(control) >= before) give()
     })
   })
   clearInterval(waker)
+  const { user, system } = process.cpuUsage(cpu)
   yield figure(`F5: tasks of ${what}`, held, '')
   yield judged(`F5: loss of ${what} seen`, seenMs / 1000, 10)
   yield judged(`F5: all tasks of ${what} placed again and durable`, (placedMs - seenMs) / 1000, 5)
+  yield figure(`F5: processor time for it, of all threads`, (user + system) / 1e6, 's')
 }
 
 const judged = (metric: string, seconds: number, limit: number): Figure =>

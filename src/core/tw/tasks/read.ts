@@ -41,8 +41,17 @@ export function liveOnNode(db: ReadDb, node: string): TaskRow[] {
 
 /** Ids of {@link tasksOnNode}. */
 export function idsOnNode(db: ReadDb, node: string): number[] {
-  const load = db.get<Pick<NodeLoad, 'runs'>>('SELECT runs FROM tw_node_load WHERE name = ?', node)
-  return load === undefined ? [] : idsIn(load.runs).sort((a, b) => a - b)
+  return idsOnNodes(db, [node])
+}
+
+/** The same of several nodes, ascending. */
+export function idsOnNodes(db: ReadDb, nodes: readonly string[]): number[] {
+  if (nodes.length === 0) return []
+  const loads = db.all<Pick<NodeLoad, 'runs'>>(
+    'SELECT runs FROM tw_node_load WHERE name IN (SELECT value FROM json_each(?))',
+    JSON.stringify(nodes),
+  )
+  return loads.flatMap(({ runs }) => idsIn(runs)).sort((a, b) => a - b)
 }
 
 /** Tasks that are to end and whose process may still run, by id. */
@@ -68,8 +77,10 @@ export function gpuTasks(db: ReadDb): Pick<TaskRow, 'job' | 'grp' | 'version' | 
 /** The groups of some tasks, each once. */
 export function groupsOfTasks(db: ReadDb, ids: readonly number[]): { job: string; group: string }[] {
   if (ids.length === 0) return []
+  // Slices first: there may be hundreds of thousands of tasks.
   return db.all<{ job: string; group: string }>(
-    'SELECT DISTINCT s.job, s.grp AS "group" FROM tw_placed p JOIN tw_slice s ON s.id = p.slice WHERE p.id IN (SELECT value FROM json_each(?))',
+    `SELECT DISTINCT job, grp AS "group" FROM tw_slice
+       WHERE id IN (SELECT p.slice FROM tw_placed p WHERE p.id IN (SELECT value FROM json_each(?)))`,
     JSON.stringify(ids),
   )
 }
@@ -79,7 +90,7 @@ export function lostTasks(db: ReadDb, nodes: readonly string[], lostAt: number):
   return db.all<{ job: string; group: string; tasks: number }>(
     `SELECT s.job, s.grp AS "group", count(*) AS tasks FROM tw_placed p JOIN tw_slice s ON s.id = p.slice LEFT JOIN tw_said a ON a.task = p.id
        WHERE p.id IN (SELECT value FROM json_each(?)) AND (p.state = ${UNKNOWN} OR (p.state = ${LOST} AND a.ended_at = ?)) GROUP BY s.job, s.grp`,
-    JSON.stringify(nodes.flatMap((node) => idsOnNode(db, node))),
+    JSON.stringify(idsOnNodes(db, nodes)),
     lostAt,
   )
 }

@@ -60,6 +60,7 @@ export const TASK_TABLES: readonly string[] = [
   ) WITHOUT ROWID`,
   // who holds a static port: one task an address
   `CREATE TABLE tw_port (address TEXT NOT NULL, port INTEGER NOT NULL, task INTEGER NOT NULL, PRIMARY KEY (address, port)) WITHOUT ROWID`,
+  `CREATE INDEX tw_port_by_task ON tw_port (task)`,
   // What the live tasks of a node reserve. `runs` are the tasks whose process is not reported gone (`load.ts`); `gpus` the
   // thousandths in use of each device, as JSON; `position` that of the last change.
   `CREATE TABLE tw_node_load (
