@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { fill } from './lib/tw/fill.ts'
 import { jobShapes, nodeName, NODES, zoneOf } from './lib/tw/fleet.ts'
-import { countTasks, joinNodes, openHouse, type House } from './lib/tw/house.ts'
+import { countTasks, joinNodes, openHouse, placedBy, type House } from './lib/tw/house.ts'
 
 /*
  * A node, and soon after it a zone with a tenth of all nodes, go silent at once in a full fleet: the real liveness, reconciler, planner, log
@@ -82,6 +82,7 @@ async function* lose(house: House, what: string, nodes: readonly string[], beats
   // Whoever hears beats also wakes the controller.
   const waker = setInterval(() => house.loop()?.wake('tw.nodes'), 500)
   let lost = 0
+  let placed = 0
   let seenMs = Infinity
   let cpu = process.cpuUsage()
   const placedMs = await new Promise<number>((resolve) => {
@@ -93,11 +94,12 @@ async function* lose(house: House, what: string, nodes: readonly string[], beats
     const timer = setTimeout(() => resolve(Infinity), WAIT_MS)
     const end = control.onEntries((entries) => {
       for (const entry of entries) {
+        placed += placedBy(entry)
         if (entry.type === 'tw.NodeLost') lost += 1
         if (entry.type === 'tw.DomainLost') lost += (entry.body as { nodes: unknown[] }).nodes.length
       }
       if (lost >= nodes.length && seenMs === Infinity) [seenMs, cpu] = [performance.now() - startedMs, process.cpuUsage()]
-      if (lost >= nodes.length && countTasks(control) >= before) give()
+      if (lost >= nodes.length && placed >= held && countTasks(control) >= before) give()
     })
   })
   clearInterval(waker)

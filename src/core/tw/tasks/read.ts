@@ -1,7 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
-import type { TaskRow } from '../rows.ts'
+import type { GroupTask, TaskRow } from '../rows.ts'
 import { idsIn, type NodeLoad } from './load.ts'
-import { COMPLETE, FIRST_FINAL, LOST, TASK_COLUMNS, TASK_JOINS, UNKNOWN } from './tables.ts'
+import { COMPLETE, FIRST_FINAL, GROUP_TASK_COLUMNS, GROUP_TASK_JOINS, LOST, TASK_COLUMNS, TASK_JOINS, UNKNOWN } from './tables.ts'
 
 /** Readers of task rows. Who needs the tasks of a node asks here; rows of a group or by id may be read by SQL too. */
 
@@ -14,12 +14,33 @@ export function liveTasks(db: ReadDb, job: string, group: string): TaskRow[] {
   return db.all<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0 ORDER BY idx, id', job, group)
 }
 
+/** The same tasks, of each what a decision looks at. */
+export function liveGroupTasks(db: ReadDb, job: string, group: string): GroupTask[] {
+  const tasks = db.all<GroupTask>(
+    `SELECT ${GROUP_TASK_COLUMNS} FROM ${GROUP_TASK_JOINS} WHERE s.job = ? AND s.grp = ? AND p.state < ${FIRST_FINAL}`,
+    job,
+    group,
+  )
+  return tasks.sort((a, b) => a.idx - b.idx || a.id - b.id)
+}
+
 /** Final states by the index of final states: a group's ended tasks cost what they are, not what its live ones are. */
 const FINAL = `SELECT ${TASK_COLUMNS} FROM ${TASK_JOINS} WHERE s.job = ? AND s.grp = ? AND p.state >= ${FIRST_FINAL}`
 
 /** Tasks of a group that came into a final state after `sinceMs` (log time), oldest placement first. */
 export function endedTasks(db: ReadDb, job: string, group: string, sinceMs: number): TaskRow[] {
   return db.all<TaskRow>(`${FINAL} AND a.ended_at > ? ORDER BY p.id`, job, group, sinceMs)
+}
+
+/** The same tasks, of each what a decision looks at. */
+export function endedGroupTasks(db: ReadDb, job: string, group: string, sinceMs: number): GroupTask[] {
+  return db.all<GroupTask>(
+    `SELECT ${GROUP_TASK_COLUMNS} FROM ${GROUP_TASK_JOINS}
+       WHERE s.job = ? AND s.grp = ? AND p.state >= ${FIRST_FINAL} AND a.ended_at > ? ORDER BY p.id`,
+    job,
+    group,
+    sinceMs,
+  )
 }
 
 /** Tasks of a group that ran to completion, whenever that was, oldest placement first. */
