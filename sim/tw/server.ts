@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Controller, Verdict } from '../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
 import type { CommandDef, OpContext } from '../../src/core/contracts/operation.ts'
+import type { Reign } from '../../src/core/contracts/node.ts'
 import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { isRefusal, type MusterError } from '../../src/core/kernel/errors.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
@@ -72,6 +73,11 @@ export class SimServer {
   /** It believes so; another may have been let in since. */
   get leads(): boolean {
     return this.isUp && this.#epoch > 0
+  }
+
+  /** Under which it tells agents what to do. */
+  get reign(): Reign {
+    return { cluster: 'sim', term: this.#epoch }
   }
 
   holds(epoch: number): boolean {

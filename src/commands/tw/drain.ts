@@ -12,7 +12,7 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
   static override summary = 'Move everything off nodes, within the budgets of the groups and with the consent of the applications.'
   static override description = [
     'The nodes take nothing new and stay so until `muster tw undrain`. Refused when what runs there fits nowhere else.',
-    'A drain is complete when every process there is gone. Typed again, it says what is left and what each task waits for.',
+    'A drain is complete when every process there is gone. Typed again, it says what is left and what each task waits for; --deadline and --hard then count from now.',
   ].join('\n')
   static override args = { target: Args.string({ description: 'a node, rack:R, zone:Z, region:R or label:K=V', required: true }) }
   static override flags = {
@@ -71,7 +71,7 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
       if (signal.aborted) return
       if (!end.isDone)
         throw new MusterError(
-          'TIMEOUT',
+          'WAIT_OVER',
           `${done.data.target} is not drained yet:\n${end.data.left.map((it) => `  ${it.task} on ${it.node} waits for ${it.waitsFor}`).join('\n')}`,
           { hint: 'See its ops with `muster tw op ls`; a hard drain forces them: `muster tw op force OP`.' },
         )

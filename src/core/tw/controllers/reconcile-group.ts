@@ -1,4 +1,4 @@
-import type { Allowance } from '../entitlements/allowance.ts'
+import type { Allowance, Refusal } from '../entitlements/allowance.ts'
 import { chargeOf, type TaskCharge } from '../entitlements/tables.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
@@ -7,7 +7,7 @@ import { opSteps, standsByItself, type OpSteps, type WantedOp } from '../ops/op-
 import { isReady, type ArmRow, type DrainRow, type JobRow, type GroupTask, type TaskRow } from '../rows.ts'
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
-import { plan, type Placement } from '../scheduler/planner.ts'
+import { filtersOfOne, plan, type Placement } from '../scheduler/planner.ts'
 import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
 import { firstDeadline, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
 import type { AwayRow } from '../tasks/away.ts'
@@ -61,7 +61,7 @@ export interface GroupDecision {
   /** slots that wait: for room, or for their back-off */
   blocked: Blocked[]
   /** slots that their owner may not fill now */
-  overQuota: { version: number; indexes: number[]; why: string; claim: TaskCharge }[]
+  overQuota: OverQuota[]
   /** what else keeps tasks from being placed, as sentences: other groups, tries that are used up */
   held: string[]
   wakeAt: number | null
@@ -73,6 +73,14 @@ export interface Blocked {
   filters: FilterCounts
   /** what found no place, for who may make room for it */
   request: PlanRequest
+}
+
+export interface OverQuota extends Refusal {
+  version: number
+  indexes: number[]
+  claim: TaskCharge
+  /** what took the nodes away, where none would take the task either */
+  filters: FilterCounts | null
 }
 
 /** Failures older than this no longer slow a slot down, nor keep it away from the node. */
@@ -144,10 +152,9 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     decision.held.push(...givenUpText(slots))
     wakes.push(...slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null)))
     const claim = chargeOf(view.entitlementOf(arm.version), spec)
-    const { granted, why } = view.allowance.take(claim, due.length)
-    const over = due.splice(granted)
-    if (why !== null) decision.overQuota.push({ version: arm.version, indexes: over.map((slot) => slot.index), why, claim })
-    if (due.length === 0) continue
+    const { granted, refusal } = view.allowance.take(claim, due.length)
+    const over = due.splice(granted).map((slot) => slot.index)
+    if (due.length === 0 && refusal === null) continue
     const request: PlanRequest = {
       job: view.job.name,
       group: spec,
@@ -165,14 +172,14 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     room -= result.placements.length
     view.allowance.giveBack(claim, due.length - result.placements.length)
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
-    if (result.filters !== null) {
-      const standing = standingWith(
-        request.standing,
-        result.placements.map(({ node }) => node),
-      )
-      const left = { ...request, indexes: result.unplaced, standing }
+    if (result.filters === null && refusal === null) continue
+    const nodes = result.placements.map(({ node }) => node)
+    const left = { ...request, indexes: result.unplaced, standing: standingWith(request.standing, nodes) }
+    if (result.filters !== null)
       decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters, request: left })
-    }
+    if (refusal === null) continue
+    const filters = filtersOfOne(image, { ...left, indexes: over.slice(0, 1) })
+    decision.overQuota.push({ ...refusal, version: arm.version, indexes: over, claim, filters })
   }
   return { ...decision, wakeAt: earliest(wakes) }
 }

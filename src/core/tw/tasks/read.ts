@@ -148,6 +148,16 @@ export function nodesOfTasks(db: ReadDb, ids: readonly number[]): string[] {
   )
 }
 
+/** The same of those among them that are in a final state. */
+export function nodesOfEnded(db: ReadDb, ids: readonly number[]): string[] {
+  return names(
+    db,
+    `SELECT DISTINCT l.name FROM tw_placed p JOIN tw_node_load l ON l.id = p.node
+       WHERE p.id IN (SELECT value FROM json_each(?)) AND p.state >= ${FIRST_FINAL}`,
+    JSON.stringify(ids),
+  )
+}
+
 /** Names of the nodes that live tasks of a group are on, each once. */
 export function nodesOfGroup(db: ReadDb, job: string, group: string): string[] {
   return names(
