@@ -1,11 +1,10 @@
 import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { hashText } from '../../kernel/hash.ts'
 import { faultRuleSet } from '../entries/mesh.ts'
 import { nodesForgotten } from '../entries/nodes.ts'
 import { tasksForgotten } from '../entries/tasks.ts'
-import type { JobRow, MeshFaultRow } from '../rows.ts'
+import type { MeshFaultRow } from '../rows.ts'
 import type { TwSoft } from '../soft.ts'
 import { liveOnNode } from '../tasks/read.ts'
 import { COMPLETE, FIRST_FINAL } from '../tasks/tables.ts'
@@ -14,17 +13,17 @@ import { earliest } from './wake.ts'
 /** Final tasks stay this long, and of each index the last few for ever. */
 const ENDED_KEPT_MS = 3_600_000
 const ENDED_KEPT_MIN = 5
-/** In one look: tasks that are forgotten. */
-const FORGET_MAX = 500
 /** A lost node is listed this long, and longer if somebody has said something of it that its return must find. */
 const LOST_KEPT_MS = 86_400_000
-/** In one look: nodes that are forgotten. */
+/** Bounds of one decision, which holds everybody else up: ended tasks it looks at, and takes away. */
+const LOOKED_MAX = 10_000
+const FORGET_MAX = 500
 const NODES_MAX = 100
-/** Groups are looked at by turns, a part of all jobs each time: every one of them in ten minutes or so. */
-const PARTS = 64
-const PART_MS = 10_000
-/** Where more is left to forget. */
-const LOOK_SOON_MS = 1000
+const LOOK_AGAIN_MS = 600_000
+/** Where more has ended than one decision looks at, the next part's turn comes so soon. */
+const TURN_MS = 10_000
+/** Where more is over than goes into one entry. */
+const GO_ON_MS = 1000
 
 /** Takes away what is over: expired mesh faults, old final tasks, and nodes that are lost for long. */
 export const janitor: Controller<TwSoft> = {
@@ -39,41 +38,67 @@ export const janitor: Controller<TwSoft> = {
     const entries: Proposal[] = [...over].map(([service, ended]) =>
       faultRuleSet.of({ service, add: [], remove: ended.map((fault) => fault.id), reason: 'ended' }),
     )
-    const turn = Math.floor(now / PART_MS)
-    const old = oldTasks(db, now, turn % PARTS)
-    if (old.length > 0) entries.push(tasksForgotten.of({ ids: old }))
+    const parts = partsOf(endedGroups(db), LOOKED_MAX)
+    const old: number[] = []
+    for (const group of parts[Math.floor(now / TURN_MS) % parts.length] ?? [])
+      if (old.length < FORGET_MAX) old.push(...oldTasks(db, group, now, FORGET_MAX - old.length))
+    if (old.length > 0) entries.push(tasksForgotten.of({ ids: old.sort((a, b) => a - b) }))
     const nodes = longLost(db, now)
     if (nodes.length > 0) entries.push(nodesForgotten.of({ nodes }))
     const isFull = old.length === FORGET_MAX || nodes.length === NODES_MAX
     const next = earliest(faults.map((fault) => (fault.until_ms > now ? fault.until_ms : null)))
-    return { entries, wakeAt: earliest([next, isFull ? now + LOOK_SOON_MS : (turn + 1) * PART_MS]) }
+    const againMs = isFull ? GO_ON_MS : parts.length > 1 ? TURN_MS : LOOK_AGAIN_MS
+    return { entries, wakeAt: earliest([next, now + againMs]) }
   },
 }
 
-/** Tasks of one part of the jobs that ended long enough ago. What a batch completed stays with it. */
-function oldTasks(db: ReadDb, now: number, part: number): number[] {
-  const jobs = db
-    .all<Pick<JobRow, 'name' | 'kind'>>('SELECT name, kind FROM tw_job ORDER BY name')
-    .filter(({ name }) => hashText(name) % PARTS === part)
-  const old: number[] = []
-  for (const { name, kind } of jobs) {
-    if (old.length >= FORGET_MAX) break
-    const isBatch = kind === 'batch' || kind === 'sysbatch'
-    const rows = db.all<{ id: number }>(
-      // By the index of final tasks: the live ones, which may be millions, cost nothing.
-      `SELECT id FROM (SELECT p.id, a.ended_at, p.is_reaped, row_number() OVER (PARTITION BY s.grp, p.idx ORDER BY p.id DESC) AS age
-         FROM tw_slice s JOIN tw_placed p INDEXED BY tw_placed_final ON p.slice = s.id JOIN tw_said a ON a.task = p.id
-         WHERE s.job = ? AND p.state >= ${FIRST_FINAL} AND (? = 0 OR p.state <> ${COMPLETE}))
-       WHERE age > ? AND ended_at <= ? AND is_reaped = 1 ORDER BY id LIMIT ?`,
-      name,
-      isBatch ? 1 : 0,
-      ENDED_KEPT_MIN,
-      now - ENDED_KEPT_MS,
-      FORGET_MAX - old.length,
-    )
-    old.push(...rows.map((row) => row.id))
+export interface EndedGroup {
+  job: string
+  grp: string
+  /** its tasks in a final state that does not have to stay */
+  ended: number
+}
+
+/** Groups with so many ended tasks that some may be too many, by the counts alone: the live ones, which may be millions, cost nothing. */
+function endedGroups(db: ReadDb): EndedGroup[] {
+  return db.all<EndedGroup>(
+    `SELECT t.job, t.grp, sum(t.known - t.active - t.stopping - iif(j.kind IN ('batch', 'sysbatch'), t.complete, 0)) AS ended
+       FROM tw_tally t LEFT JOIN tw_job j ON j.name = t.job GROUP BY t.job, t.grp HAVING ended > ${ENDED_KEPT_MIN} ORDER BY t.job, t.grp`,
+  )
+}
+
+/** Parts whose turns come one after the other: as many groups as have at most `max` ended tasks together, or one that has more. */
+export function partsOf(groups: readonly EndedGroup[], max: number): EndedGroup[][] {
+  const parts: EndedGroup[][] = []
+  let part: EndedGroup[] = []
+  let sum = 0
+  for (const group of groups) {
+    if (part.length === 0 || sum + group.ended > max) {
+      part = []
+      parts.push(part)
+      sum = 0
+    }
+    part.push(group)
+    sum += group.ended
   }
-  return old
+  return parts
+}
+
+/** Ended tasks of a group whose time is over, oldest placement first. */
+function oldTasks(db: ReadDb, { job, grp }: EndedGroup, now: number, max: number): number[] {
+  const rows = db.all<{ id: number }>(
+    `SELECT id FROM (SELECT p.id, a.ended_at, p.is_reaped, row_number() OVER (PARTITION BY p.idx ORDER BY p.id DESC) AS age
+       FROM tw_slice s JOIN tw_placed p INDEXED BY tw_placed_final ON p.slice = s.id JOIN tw_said a ON a.task = p.id
+       WHERE s.job = ? AND s.grp = ? AND p.state >= ${FIRST_FINAL}
+         AND NOT (p.state = ${COMPLETE} AND EXISTS (SELECT 1 FROM tw_job j WHERE j.name = s.job AND j.kind IN ('batch', 'sysbatch'))))
+     WHERE age > ? AND ended_at <= ? AND is_reaped = 1 ORDER BY id LIMIT ?`,
+    job,
+    grp,
+    ENDED_KEPT_MIN,
+    now - ENDED_KEPT_MS,
+    max,
+  )
+  return rows.map(({ id }) => id)
 }
 
 /** Not those with labels, a cordon, a profile or work: these are kept until somebody retires the node. */

@@ -1,4 +1,4 @@
-import type { ArmRow, TaskRow } from '../rows.ts'
+import type { ArmRow, GroupTask } from '../rows.ts'
 import { isReady } from '../rows.ts'
 import type { OpRow } from '../ops/op-row.ts'
 import type { GroupView } from './reconcile-group.ts'
@@ -8,14 +8,14 @@ import type { GroupView } from './reconcile-group.ts'
  * back and its replacement the group says which: the original, or the one that serves (and the original if both do).
  */
 export function keepSpread(
-  tasks: readonly TaskRow[],
+  tasks: readonly GroupTask[],
   { count, version }: ArmRow,
   { regionOf, specs, away }: Pick<GroupView, 'regionOf' | 'specs' | 'away'>,
   opOf: ReadonlyMap<number, OpRow>,
-): TaskRow[] {
+): GroupTask[] {
   if (tasks.length <= count) return [...tasks]
   const keepsOriginal = specs.get(version)?.disconnect.keep === 'original'
-  const rankOf = (task: TaskRow): number[] => {
+  const rankOf = (task: GroupTask): number[] => {
     const isOriginal = away.get(task.id)?.is_back === 1
     const op = opOf.get(task.id)
     return [
@@ -30,7 +30,7 @@ export function keepSpread(
     tasks.map((task) => ({ task, rank: rankOf(task).join('') })),
     ({ rank }) => rank,
   )
-  const kept: TaskRow[] = []
+  const kept: GroupTask[] = []
   const onNode = new Map<string, number>()
   const inRegion = new Map<string, number>()
   for (const rank of [...byRank.keys()].sort()) {
@@ -50,11 +50,11 @@ export function isRestarting(op: OpRow | undefined): boolean {
  * first in the list. The n-th of a node comes when n - 1 of it have come, whatever comes between; so do those of a region: it is two sorts.
  */
 function evenly(
-  tasks: readonly TaskRow[],
+  tasks: readonly GroupTask[],
   regionOf: GroupView['regionOf'],
   inRegion: Map<string, number>,
   onNode: Map<string, number>,
-): TaskRow[] {
+): GroupTask[] {
   const next = (counts: Map<string, number>, key: string): number => {
     const n = counts.get(key) ?? 0
     counts.set(key, n + 1)

@@ -4,12 +4,12 @@ import type { GroupSpec } from '../job-spec.ts'
 import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
 import { opSteps, standsByItself, STOPPED_MAX, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
-import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
+import { isReady, type ArmRow, type DrainRow, type JobRow, type GroupTask, type TaskRow } from '../rows.ts'
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { filtersOfOne, plan, type Placement } from '../scheduler/planner.ts'
 import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
-import { deadlinesOf, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
+import { firstDeadline, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
 import type { AwayRow } from '../tasks/away.ts'
 import { awayOf } from './away.ts'
 import { isRestarting, keepSpread } from './keep-spread.ts'
@@ -25,9 +25,9 @@ export interface GroupView {
   arms: readonly ArmRow[]
   specs: ReadonlyMap<number, GroupSpec>
   /** not in a final state */
-  live: readonly TaskRow[]
+  live: readonly GroupTask[]
   /** in a final state since less than an hour, and of groups that run to an end all that completed */
-  ended: readonly TaskRow[]
+  ended: readonly GroupTask[]
   /** nodes that are being drained */
   draining: ReadonlyMap<string, Draining>
   /** its planned changes that have not ended, and their tasks */
@@ -105,10 +105,14 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
 
   const away = awayOf(view, active, now)
   const awayIds = new Set([...away.replaced.map((task) => task.id), ...away.givenUp.flatMap(({ ids }) => ids)])
-  const late = new Map(active.map((task) => [task, task.state === 'unknown' ? null : lateCause(view.specs.get(task.version), task, now)]))
-  const candidates = active.filter((task) => late.get(task) === null && !awayIds.has(task.id))
+  const late = new Map<GroupTask, string>()
+  for (const task of active) {
+    const cause = task.state === 'unknown' ? null : lateCause(view.specs.get(task.version), task, now)
+    if (cause !== null) late.set(task, cause)
+  }
+  const candidates = active.filter((task) => !late.has(task) && !awayIds.has(task.id))
   const opOf = new Map(view.ops.map((op) => [op.task, op]))
-  const kept: TaskRow[] = []
+  const kept: GroupTask[] = []
   for (const arm of view.arms) {
     const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task, now) && !isSentAway(opOf.get(task.id)))
     kept.push(...keepSpread(own, arm, view, opOf))
@@ -120,17 +124,12 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const wants = wantsOf(view, excess, opOf, now)
   const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
   const decision: GroupDecision = { place: [], stop: [...stop, ...away.givenUp], ops, blocked: [], overQuota: [], held: [], wakeAt: null }
-  for (const [cause, tasks] of Map.groupBy(active, (task) => late.get(task) ?? null))
-    if (cause !== null) decision.stop.push({ ids: tasks.slice(0, STOPPED_MAX).map((task) => task.id), cause })
+  for (const [cause, tasks] of Map.groupBy(late.keys(), (task) => late.get(task) ?? ''))
+    decision.stop.push({ ids: tasks.slice(0, STOPPED_MAX).map((task) => task.id), cause })
   if (unwanted.length > 0) decision.stop.push({ ids: unwanted.slice(0, STOPPED_MAX).map((task) => task.id), cause: 'no longer wanted' })
 
   const heldUntil = view.rejectedAt === null ? null : view.rejectedAt + REJECTED_HOLD_MS
-  const wakes = [
-    ops.wakeAt,
-    drainsWakeAt(view, active, now),
-    ...away.wakes,
-    ...candidates.flatMap((task) => deadlinesOf(view.specs.get(task.version), task)),
-  ]
+  const wakes = [ops.wakeAt, drainsWakeAt(view, active, now), ...away.wakes, firstDeadline(view.specs, candidates)]
   if (heldUntil !== null && heldUntil > now) {
     return { ...decision, wakeAt: earliest([heldUntil, ...wakes]) }
   }
@@ -148,9 +147,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     const completed = isToEnd(spec) ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
     const have = kept.filter((task) => task.version === arm.version).length + completed.length
     // Who was too late keeps its slot until it is gone: then the slot's back-off is known.
-    const leaving = view.live.filter(
-      (task) => task.version === arm.version && ((late.get(task) ?? null) !== null || isLateStop(task)),
-    ).length
+    const leaving = view.live.filter((task) => task.version === arm.version && (late.has(task) || isLateStop(task))).length
     const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - leaving), completed, decision, now)
     const due = slots.filter(({ dueAt }) => dueAt !== null && dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
     decision.held.push(...givenUpText(slots))
@@ -192,7 +189,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
  * Tasks of services leave a drained node, those of system jobs after all others; what runs to an end does so there. At a hard deadline all
  * have to go.
  */
-function isMoving(view: GroupView, task: TaskRow, now: number): boolean {
+function isMoving(view: GroupView, task: GroupTask, now: number): boolean {
   if (view.barred.has(task.node)) return true
   const drain = view.draining.get(task.node)
   if (drain === undefined || (isSystem(view.job.kind) && drain.ignores_system)) return false
@@ -205,12 +202,12 @@ function hardDeadline(drain: Draining | undefined): number {
 }
 
 /** When tasks that may stay on their drained nodes until then have to go; null: never. */
-function drainsWakeAt(view: GroupView, active: readonly TaskRow[], now: number): number | null {
+function drainsWakeAt(view: GroupView, active: readonly GroupTask[], now: number): number | null {
   const at = Math.min(...new Set(active.map((task) => hardDeadline(view.draining.get(task.node)))))
   return at > now && at < Infinity ? at : null
 }
 
-function isToEndOf(view: GroupView, task: TaskRow): boolean {
+function isToEndOf(view: GroupView, task: GroupTask): boolean {
   const spec = view.specs.get(task.version)
   return spec === undefined ? view.job.kind === 'batch' || view.job.kind === 'sysbatch' : isToEnd(spec)
 }
@@ -221,7 +218,7 @@ function isSentAway(op: OpRow | undefined): boolean {
 }
 
 /** The excess tasks that are to go as planned changes, in the order they should; those sent away have their op already. */
-function wantsOf(view: GroupView, excess: readonly TaskRow[], opOf: ReadonlyMap<number, OpRow>, now: number): WantedOp[] {
+function wantsOf(view: GroupView, excess: readonly GroupTask[], opOf: ReadonlyMap<number, OpRow>, now: number): WantedOp[] {
   if (view.arms.length === 0) return []
   return excess
     .filter((task) => !isSentAway(opOf.get(task.id)) && !isRestarting(opOf.get(task.id)))
