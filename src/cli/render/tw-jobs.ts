@@ -179,6 +179,7 @@ export interface JobPlan {
     why: string | null
     waits: readonly string[]
     preempts: readonly { task: string; node: string; for: string }[]
+    ofNode: string | null
   }[]
   nextMs: readonly number[]
   free: { cpuMilli: number; memoryBytes: number; gpuMilli: number }
@@ -193,6 +194,7 @@ export function renderJobPlan(view: View, plan: JobPlan): string {
     lines.push('', `${group.group}: ${group.action}, ${count(group.count, 'task')}${running}`)
     lines.push(...placeLines(view, group.places))
     if (group.unplaced > 0) lines.push(`  ${mark(view, 'warn', `${group.unplaced} without a place now`)}. ${group.why ?? ''}`)
+    if (group.ofNode !== null) lines.push(`  ${group.ofNode}`)
     for (const wait of group.waits) lines.push(`  ${wait}`)
     for (const it of group.preempts) lines.push(`  ${mark(view, 'warn', `${it.task} on ${it.node} is asked to make room for ${it.for}`)}`)
   }

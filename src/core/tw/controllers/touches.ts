@@ -22,7 +22,6 @@ export interface Touches {
 
 export interface PlacedSlice extends GroupKey {
   version: number
-  count: number
   /** where they are, of many; few are by name in `loads` */
   records: readonly PlacedRecord[]
 }
@@ -56,8 +55,7 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
     const records = 'records' in body ? recordsIn(body as { records: string }) : []
     const loads = [...new Set((body.tasks ?? []).flatMap((task) => task.node ?? []))]
     const [key] = own
-    const count = body.tasks?.length ?? records.length
-    const placed = key === undefined ? null : { ...key, version: body.version ?? 0, count, records }
+    const placed = key === undefined ? null : { ...key, version: body.version ?? 0, records }
     return { ...none, look: 'check', groups: own, loads, placed }
   }
   if (entry.type === 'tw.TasksReported') {

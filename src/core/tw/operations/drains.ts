@@ -6,6 +6,7 @@ import { drainFinished, drainStarted } from '../entries/drains.ts'
 import { nodesOfTarget } from '../nodes/node-target.ts'
 import { homeless } from '../ops/homeless.ts'
 import { nodeRow, type DrainRow } from '../rows.ts'
+import { onImage } from '../soft.ts'
 import { drainStatus, leftOnNodes } from '../views/drains.ts'
 
 const leftSchema = z.object({ task: z.string(), node: z.string(), waitsFor: z.string(), code: z.string().nullable() })
@@ -39,7 +40,7 @@ export const nodeDrain = defineCommand({
     if (isRefusal(nodes)) return nodes
     const drains = new Map(nodes.map((node) => [node, drainRow(db, node)]))
     const fresh = nodes.filter((node) => drains.get(node) === undefined)
-    const without = homeless(db, fresh)
+    const without = onImage(db, ctx, (image) => homeless(db, image, fresh))
     if (without.length > 0 && !input.force)
       return refuse('TW_DRAIN_WONT_FIT', `no room elsewhere for ${without.join(', ')}`, { details: { tasks: without } })
     const deadlineMs = input.deadlineMs ?? (input.isHard ? 0 : null)

@@ -14,7 +14,7 @@ import { isRecurring } from '../runs/run-spec.ts'
 import { armsAt, isOpen, updateRow, updateRows } from '../updates/rows.ts'
 import { placedOf } from '../controllers/reconciler.ts'
 import { planOf, type GroupPlan } from '../views/job-plan.ts'
-import { imageOf } from '../scheduler/fleet.ts'
+import { onImage, type Asked } from '../soft.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { documentSchema, freeJob, parseSpec, serviceEntries } from './helpers.ts'
@@ -48,13 +48,14 @@ export const jobRun = defineCommand({
     const { takeOver, release, reason } = input
     const start = startVersion(db, { spec, document: input.spec, takeOver, release, reason })
     if (isRefusal(start) || !input.isPlaced || isRecurring(spec) || isSystem(spec.kind)) return start
-    return { ...start, entries: [...start.entries, ...placements(db, spec, start.entries, ctx.now)] }
+    return { ...start, entries: [...start.entries, ...placements(db, spec, start.entries, ctx)] }
   },
 })
 
 /** The first places of a run, as the reconciler would choose them next; those it would take from tasks that it stops come later. */
-function placements(db: ReadDb, spec: JobSpec, entries: readonly Proposal[], now: number): Proposal[] {
-  return plannedGroups(db, imageOf(db), spec, entries, now).flatMap(({ group, decision }) => {
+function placements(db: ReadDb, spec: JobSpec, entries: readonly Proposal[], asked: Asked): Proposal[] {
+  const groups = onImage(db, asked, (image) => plannedGroups(db, image, spec, entries, asked.now))
+  return groups.flatMap(({ group, decision }) => {
     let room = decision.roomNow
     return decision.place.flatMap(({ version, tasks }) => {
       const first = tasks.length <= room ? tasks : group.isAllOrNothing ? [] : tasks.slice(0, room)
