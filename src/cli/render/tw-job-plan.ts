@@ -27,6 +27,7 @@ interface GroupPlan {
   preempts: readonly { task: string; node: string; for: string }[]
   stops: { now: readonly Place[]; later: number; waitsFor: string | null }
   warnings: readonly string[]
+  ofNode: string | null
 }
 
 interface Place {
@@ -74,6 +75,7 @@ function groupLines(view: View, name: string, group: GroupPlan): string[] {
   for (const warning of group.warnings) lines.push(`  ${mark(view, 'warn', warning)}`)
   if (group.places.length > 0) lines.push(`  ${count(group.places.length, 'task')} would start:`, ...placeLines(view, group.places))
   if (group.unplaced > 0) lines.push(`  ${mark(view, 'warn', `${group.unplaced} without a place now`)}. ${group.why ?? ''}`)
+  if (group.ofNode !== null) lines.push(`  ${group.ofNode}`)
   for (const wait of group.waits) lines.push(`  ${wait}`)
   for (const it of group.preempts) lines.push(`  ${mark(view, 'warn', `${it.task} on ${it.node} is asked to make room for ${it.for}`)}`)
   const { now, later, waitsFor } = group.stops

@@ -59,6 +59,23 @@ test('explain of a task says why it is where it is, and its events in order', ()
   expect(said.tasks[0]?.events.map((event) => event.text.split(':')[0])).toEqual(['placed on n1', 'running, starting', 'running'])
 })
 
+test('explain of a large job tells of twenty tasks, those first that do not serve', () => {
+  const fleet = newSimulatedFleet({ nodes: 4, cpuMilli: 4000 })
+  fleet.state.run(jobRun, { spec: job({ count: 40 }, '50m') })
+  fleet.pass(3000)
+  const well = fleet.state.ask(explain, { target: 'web' })
+  expect([well.tasks.length, well.more, well.tasks.every((it) => it.isServing)]).toEqual([20, 20, true])
+  fleet.state.run(jobScale, { job: 'web', count: 42, reason: '' })
+  fleet.pass(250)
+  const said = fleet.state.ask(explain, { target: 'web' })
+  expect(said.tasks.slice(0, 3).map((it) => [it.task, it.isServing])).toEqual([
+    ['web/api[40]', false],
+    ['web/api[41]', false],
+    ['web/api[0]', true],
+  ])
+  expect(said.more).toBe(22)
+})
+
 test('explain of something unknown is refused with the right code', () => {
   const fleet = newSimulatedFleet({ nodes: 1 })
   expect(() => fleet.state.ask(explain, { target: 'nope' })).toThrow(expect.objectContaining({ code: 'TW_JOB_UNKNOWN' }))
@@ -75,6 +92,23 @@ test('the plan of a job names the places, and running it takes exactly these', (
   expect(fleet.state.ask(ps, {}).tasks.map((task) => ({ task: task.task, node: task.node }))).toEqual(planned.groups[0]?.places)
   const again = fleet.state.ask(jobPlan, { spec: job({ count: 6 }) })
   expect(again.changes).toEqual([{ path: 'groups.api.count', before: '5', after: '6' }])
+})
+
+test('a plan says of one given node what it is given, and if nothing, why', () => {
+  const fleet = newSimulatedFleet({ nodes: 4, cpuMilli: 500 })
+  fleet.pass(500)
+  fleet.state.run(nodeCordon, { node: 'n4' })
+  const ofNode = (node: string, more: Record<string, unknown> = {}, cpu = '300m') =>
+    fleet.state.ask(jobPlan, { spec: job({ constraints: ['node.arch = amd64'], ...more }, cpu), node }).groups[0]?.ofNode
+  expect(ofNode('n1')).toBe('n1 is given web/api[0]')
+  expect(ofNode('n2')).toBe('n2 fails `node.arch = amd64`: its arch is arm64')
+  expect(ofNode('n4')).toBe('n4 takes nothing: it is cordoned')
+  expect(ofNode('n3', { count: 1 })).toBe(
+    'n3 could take one (500m cpu and 2048 MiB are free), and others come first by spread, affinity or load',
+  )
+  expect(ofNode('n3', {}, '600m')).toBe('n3 cannot take it: 600m cpu are more than its 500m')
+  expect(() => ofNode('n9')).toThrow(expect.objectContaining({ code: 'TW_NODE_UNKNOWN' }))
+  expect(ofNode('n1', { count: 1, constraints: ['node.name = n3'] })).toBe('n1 fails `node.name = n3`: its name is n1')
 })
 
 test('a run with its plan’s places takes exactly these, also while old tasks stand there', () => {

@@ -172,13 +172,37 @@ export const nodeRetired = defineEntry({
   body: z.object({ node: z.string(), reason: z.string() }),
   notable: (body) => note('node', body.node, null, `node ${body.node} retired${because(body.reason)}`),
   apply: (db, { node }, meta) => {
-    for (const task of liveOnNode(db, node)) if (task.state === 'unknown') giveUpTask(db, task, `node ${node} retired`, meta)
-    // Their agent will never say that their processes are gone.
-    for (const task of tasksOnNode(db, node)) if (task.is_terminal) reapTask(db, task, task.reported)
-    for (const table of ['tw_node_key', 'tw_node_report', 'tw_drain', 'tw_node_profile'])
-      db.run(`DELETE FROM ${table} WHERE node = ?`, node)
-    db.run('DELETE FROM tw_node WHERE name = ?', node)
+    removeNode(db, node, `node ${node} retired`, meta)
+    db.run('DELETE FROM tw_node_key WHERE node = ?', node)
   },
 })
 
-export const NODE_ENTRIES = [nodeJoined, nodeLost, domainLost, lossHeld, lossEnded, nodeReturned, nodeSet, nodeRetired] as const
+/** Lost for so long that they are listed no more. Their keys stay: an agent that comes back after all joins anew, and ends what it still runs. */
+export const nodesForgotten = defineEntry({
+  type: 'tw.NodesForgotten',
+  body: z.object({ nodes: z.array(z.string()) }),
+  apply: (db, { nodes }, meta) => {
+    for (const node of nodes) removeNode(db, node, `node ${node} forgotten`, meta)
+  },
+})
+
+function removeNode(db: Db, node: string, cause: string, meta: EntryMeta): void {
+  for (const task of liveOnNode(db, node)) if (task.state === 'unknown') giveUpTask(db, task, cause, meta)
+  // Their agent will never say that their processes are gone.
+  for (const task of tasksOnNode(db, node)) if (task.is_terminal) reapTask(db, task, task.reported)
+  for (const table of ['tw_node_report', 'tw_drain', 'tw_node_profile']) db.run(`DELETE FROM ${table} WHERE node = ?`, node)
+  moveDomains(db, nodeRow(db, node), undefined)
+  db.run('DELETE FROM tw_node WHERE name = ?', node)
+}
+
+export const NODE_ENTRIES = [
+  nodeJoined,
+  nodeLost,
+  domainLost,
+  lossHeld,
+  lossEnded,
+  nodeReturned,
+  nodeSet,
+  nodeRetired,
+  nodesForgotten,
+] as const

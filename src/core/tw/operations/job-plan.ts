@@ -1,14 +1,26 @@
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { isRefusal } from '../../kernel/errors.ts'
+import { isRefusal, refuse } from '../../kernel/errors.ts'
 import { WAITING_CODES, waitingReasons } from '../controllers/waiting.ts'
 import { documentDiff } from '../document-diff.ts'
 import type { JobSpec } from '../job-spec.ts'
-import { fromJson, groupRows, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type MeshServiceRow } from '../rows.ts'
+import {
+  fromJson,
+  groupRows,
+  groupSpecOf,
+  jobRow,
+  nodeRow,
+  specOf,
+  taskName,
+  versionRow,
+  type JobRow,
+  type MeshServiceRow,
+} from '../rows.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { onImage, type Asked } from '../soft.ts'
 import { rescaledPlan, type GroupPlan, type Targets } from '../views/job-plan.ts'
+import { plannedOn } from '../views/node-verdict.ts'
 import { documentSchema, parseSpec } from './helpers.ts'
 import { diffSchema } from './job-reads.ts'
 import { jobScale, jobStop, plannedGroups, startVersion, targetsOf } from './jobs.ts'
@@ -35,6 +47,8 @@ const groupPlanSchema = z.object({
   }),
   /** what it names and no node has */
   warnings: z.array(z.string()),
+  /** what the node asked about is given, or why nothing; null: none was asked about */
+  ofNode: z.string().nullable(),
 })
 
 const freeSchema = z.object({ cpuMilli: z.number(), memoryBytes: z.number(), gpuMilli: z.number() })
@@ -42,7 +56,11 @@ const freeSchema = z.object({ cpuMilli: z.number(), memoryBytes: z.number(), gpu
 export const jobPlan = defineQuery({
   name: 'tw.job.plan',
   summary: 'Say what running a job document would do: fields that change, tasks, places.',
-  input: z.object({ spec: documentSchema }),
+  input: z.object({
+    spec: documentSchema,
+    /** a node of which is to be said what it is given, or why nothing */
+    node: z.string().optional(),
+  }),
   output: z.object({
     job: z.string(),
     isNew: z.boolean(),
@@ -57,6 +75,8 @@ export const jobPlan = defineQuery({
   answer: (db, input, ctx) => {
     const spec = parseSpec(input.spec)
     if (isRefusal(spec)) return spec
+    const { node } = input
+    if (node !== undefined && !nodeRow(db, node)) return refuse('TW_NODE_UNKNOWN', `there is no node ${node}`)
     const job = jobRow(db, spec.job)
     const version = job ? versionRow(db, spec.job, job.current_version) : undefined
     const start = startVersion(db, { spec, document: input.spec, takeOver: true, release: null, reason: '' })
@@ -67,7 +87,13 @@ export const jobPlan = defineQuery({
       const planned = plannedGroups(db, image, spec, start.entries, ctx.now)
       const removed =
         job === undefined || gone.length === 0 ? [] : rescaledPlan(db, image, job, new Map(gone.map((it) => [it, []])), ctx.now)
-      return { groups: [...planned, ...removed].map((group) => groupAnswer(spec.job, group)), free: freeOf(image) }
+      // What was planned is on the image now.
+      const ofNode = (plan: GroupPlan): string | null => (node === undefined ? null : plannedOn(db, image, spec.job, plan, node))
+      const groups = [
+        ...planned.map((plan) => ({ ...groupAnswer(spec.job, plan), ofNode: ofNode(plan) })),
+        ...removed.map((plan) => groupAnswer(spec.job, plan)),
+      ]
+      return { groups, free: freeOf(image) }
     })
     return { job: spec.job, isNew: !job, owner: job?.owner ?? null, changes, groups, nextMs: [], free }
   },
@@ -151,6 +177,7 @@ function groupAnswer(job: string, plan: GroupPlan): z.input<typeof groupPlanSche
     ),
     stops,
     warnings: unknown,
+    ofNode: null,
   }
 }
 

@@ -1,8 +1,9 @@
 import { endedTasks } from '../tasks/read.ts'
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
+import type { ReadDb } from '../../contracts/storage.ts'
 import { refuse } from '../../kernel/errors.ts'
-import { groupSpecOf, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { groupSpecOf, isReady, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { WAITING_CODES } from '../controllers/waiting.ts'
 import { blockedOf, holdingLines, nodeLine, standstillOf, taskLines } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
@@ -92,7 +93,10 @@ export const explain = defineQuery({
     isFine: z.boolean(),
     blocked: blockedSchema,
     lines: z.array(z.string()),
-    tasks: z.array(z.object({ task: z.string(), lines: z.array(z.string()), events: z.array(eventSchema) })),
+    /** the task that is named; of a job, at most 20, those that do not serve first */
+    tasks: z.array(z.object({ task: z.string(), isServing: z.boolean(), lines: z.array(z.string()), events: z.array(eventSchema) })),
+    /** further tasks of it */
+    more: z.int(),
     nowMs: z.number(),
   }),
   answer: (db, input, ctx) => {
@@ -113,16 +117,8 @@ export const explain = defineQuery({
     )
     if (named === null && 'index' in target && target.index !== undefined && !blocked.some((it) => it.tasks.includes(input.target)))
       return unknownTask(input.target)
-    const rows = named
-      ? [named]
-      : 'index' in target && target.index !== undefined
-        ? []
-        : db.all<TaskRow>(
-            'SELECT * FROM tw_task WHERE job = ? AND is_terminal = 0 AND (? IS NULL OR grp = ?) ORDER BY grp, idx, id',
-            job,
-            group ?? null,
-            group ?? null,
-          )
+    const isIndexed = 'index' in target && target.index !== undefined
+    const { rows, more } = named ? { rows: [named], more: 0 } : isIndexed ? { rows: [], more: 0 } : firstToExplain(db, job, group ?? null)
     if (input.node !== undefined) {
       const asked = status.groups.filter((it) => group === undefined || it.group === group)
       const node = input.node
@@ -137,10 +133,29 @@ export const explain = defineQuery({
       lines,
       tasks: rows.map((row) => ({
         task: taskName(row),
+        isServing: isReady(row) && row.want === 'run',
         lines: [...taskLines(db, row, ctx.now), ...holdingLines(db, row)],
         events: named ? taskEvents(db, row) : [],
       })),
+      more,
       nowMs: ctx.now,
     }
   },
 })
+
+/** Tasks of a job that are explained one by one: a page of a screen, not 10,000 that are well. */
+const EXPLAINED_MAX = 20
+
+/** Its live tasks that tell the most: those that do not serve, by name, then the others. */
+function firstToExplain(db: ReadDb, job: string, group: string | null): { rows: TaskRow[]; more: number } {
+  const live = 'job = ? AND is_terminal = 0 AND (? IS NULL OR grp = ?)'
+  const isServing = "state = 'running' AND health IN ('healthy', 'none') AND want = 'run'"
+  const rows = db.all<TaskRow>(
+    `SELECT * FROM tw_task WHERE ${live} ORDER BY ${isServing}, grp, idx, id LIMIT ${EXPLAINED_MAX}`,
+    job,
+    group,
+    group,
+  )
+  const all = db.get<{ n: number }>(`SELECT count(*) AS n FROM tw_task WHERE ${live}`, job, group, group)?.n ?? 0
+  return { rows, more: all - rows.length }
+}
