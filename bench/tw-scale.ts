@@ -99,6 +99,7 @@ async function* spread(dir: string): AsyncGenerator<Figure> {
       '>=',
       100_000,
     )
+    yield figure('F2: processor time of all threads a placement', (1e6 * filled.cpuSeconds) / filled.placed, 'µs')
     yield figure('F2: placements that were refused', filled.refused, '', '<=', 0)
   } finally {
     await house.close()

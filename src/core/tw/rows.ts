@@ -84,6 +84,24 @@ export interface TaskRow {
   why: string
 }
 
+/** What the decision about a group looks at of each of its tasks: there may be a thousand, so the rest of their rows is not read for it. */
+export type GroupTask = Pick<
+  TaskRow,
+  | 'id'
+  | 'idx'
+  | 'version'
+  | 'node'
+  | 'state'
+  | 'want'
+  | 'stop_cause'
+  | 'health'
+  | 'healthy_since'
+  | 'reason'
+  | 'placed_at'
+  | 'ended_at'
+  | 'was_healthy'
+>
+
 /** What tw holds to be true of a task. `unknown`: its node is silent, and it is not given up. `stopped complete failed lost` are final. */
 export type TaskStateHeld = 'placed' | 'starting' | 'running' | 'stopping' | 'unknown' | 'stopped' | 'complete' | 'failed' | 'lost'
 

@@ -8,7 +8,7 @@ import { consentAnswerSchema, type ConsentAnswer } from '../ops/consent.ts'
 import { OP_CAUSES, OP_KINDS, opRow, type OpRow } from '../ops/op-row.ts'
 import { opSteps, type WantedOp } from '../ops/op-steps.ts'
 import { standingOf } from '../ops/standing.ts'
-import { jobRow, type TaskRow } from '../rows.ts'
+import { jobRow, type GroupTask } from '../rows.ts'
 import { taskRow } from '../tasks/read.ts'
 import { opsView } from '../views/ops.ts'
 import { unknownJob } from './helpers.ts'
@@ -224,7 +224,7 @@ function answerEntries(db: ReadDb, input: ConsentAnswer & { job: string; group: 
 }
 
 /** What waits, as it was wanted. */
-function wantsOf(live: readonly TaskRow[], ops: readonly OpRow[]): WantedOp[] {
+function wantsOf(live: readonly GroupTask[], ops: readonly OpRow[]): WantedOp[] {
   return ops.flatMap((op) => {
     const task = op.state === 'proposed' ? live.find((it) => it.id === op.task) : undefined
     return task ? [{ task, kind: op.kind, cause: op.cause, text: op.text, deadlineAt: op.deadline_at, isHard: op.is_hard === 1 }] : []
