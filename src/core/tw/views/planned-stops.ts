@@ -1,6 +1,6 @@
 import type { GroupDecision, GroupView } from '../controllers/reconcile-group.ts'
 import { budgetOf, specInForce } from '../ops/budget.ts'
-import { isReady, taskName, type TaskRow } from '../rows.ts'
+import { isReady, taskName, type GroupTask } from '../rows.ts'
 import { budgetText, consentText } from './ops.ts'
 
 /** Which tasks of a group a change ends. */
@@ -32,7 +32,7 @@ export function plannedStops(view: GroupView, decision: GroupDecision, now: numb
   return {
     now: ending.flatMap(([id, why]) => {
       const task = live.get(id)
-      return task === undefined ? [] : [{ task: taskName(task), node: task.node, why }]
+      return task === undefined ? [] : [{ task: taskName({ job: view.job.name, grp: view.group, idx: task.idx }), node: task.node, why }]
     }),
     later: new Set(waiting.map(({ id }) => id)).size,
     waitsFor: waiting.length === 0 ? null : waitText(view, waiting, gone, now),
@@ -40,7 +40,7 @@ export function plannedStops(view: GroupView, decision: GroupDecision, now: numb
 }
 
 /** What holds the first of them: the budget once the others are gone, else the application, else its turn. */
-function waitText(view: GroupView, waiting: readonly TaskRow[], gone: ReadonlySet<number>, now: number): string {
+function waitText(view: GroupView, waiting: readonly GroupTask[], gone: ReadonlySet<number>, now: number): string {
   const leaving = new Set([...view.leaving, ...gone, ...waiting.map(({ id }) => id)])
   const budget = budgetOf({ ...view, live: view.live.filter(({ id }) => !gone.has(id)), leaving }, now)
   const consent = specInForce(view)?.consent ?? { kind: 'none' }
