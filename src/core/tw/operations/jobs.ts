@@ -13,7 +13,7 @@ import { activeRuns, recurringRow } from '../runs/rows.ts'
 import { isRecurring } from '../runs/run-spec.ts'
 import { armsAt, isOpen, updateRow, updateRows } from '../updates/rows.ts'
 import { placedOf } from '../controllers/reconciler.ts'
-import { planOf, type GroupPlan } from '../views/job-plan.ts'
+import { planOf, type GroupPlan, type Targets } from '../views/job-plan.ts'
 import { onImage, type Asked } from '../soft.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { jobStatus } from '../views/job-status.ts'
@@ -68,13 +68,17 @@ function placements(db: ReadDb, spec: JobSpec, entries: readonly Proposal[], ask
 /** What a run that logs these entries does to each group; recurring jobs place nothing themselves. */
 export function plannedGroups(db: ReadDb, image: FleetImage, spec: JobSpec, entries: readonly Proposal[], now: number): GroupPlan[] {
   if (isRecurring(spec)) return []
-  const targets = new Map(
+  return planOf(db, image, spec, entries.length === 0, now, targetsOf(entries))
+}
+
+/** What the entries want of each group. */
+export function targetsOf(entries: readonly Proposal[]): Targets {
+  return new Map(
     entries
       .filter((entry) => entry.type === updateTargetSet.type)
       .map((entry) => entry.body as z.output<typeof updateTargetSet.body>)
       .map((body) => [body.group, body.arms]),
   )
-  return planOf(db, image, spec, entries.length === 0, now, targets)
 }
 
 interface Start {
