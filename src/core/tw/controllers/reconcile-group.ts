@@ -56,6 +56,8 @@ export type Draining = DrainRow & { hasOthers: boolean }
 
 export interface GroupDecision {
   place: { version: number; tasks: Placement[] }[]
+  /** so many of these have room before anything that is stopped here is gone from the count */
+  roomNow: number
   /** tasks whose end is not planned, or costs nothing */
   stop: { ids: number[]; cause: string }[]
   ops: Omit<OpSteps, 'stop'>
@@ -123,7 +125,10 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf, now)
   const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
-  const decision: GroupDecision = { place: [], stop: [...stop, ...away.givenUp], ops, blocked: [], overQuota: [], held: [], wakeAt: null }
+  const roomNow = Math.max(0, total + surgeMax - active.filter((task) => task.state !== 'unknown').length)
+  const decision: GroupDecision = {
+    ...{ place: [], roomNow, stop: [...stop, ...away.givenUp], ops, blocked: [], overQuota: [], held: [], wakeAt: null },
+  }
   for (const [cause, tasks] of Map.groupBy(late.keys(), (task) => late.get(task) ?? ''))
     decision.stop.push({ ids: tasks.slice(0, STOPPED_MAX).map((task) => task.id), cause })
   if (unwanted.length > 0) decision.stop.push({ ids: unwanted.slice(0, STOPPED_MAX).map((task) => task.id), cause: 'no longer wanted' })
@@ -156,14 +161,16 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     const { granted, refusal } = view.allowance.take(claim, due.length)
     const over = due.splice(granted).map((slot) => slot.index)
     if (due.length === 0 && refusal === null) continue
+    const fresh = decision.place.flatMap(({ tasks }) => tasks)
     const request: PlanRequest = {
       job: view.job.name,
       group: spec,
       indexes: due.map((slot) => slot.index),
       standing: {
         sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
-        group: active.map((task) => task.node),
-        live: [...view.live, ...(view.job.kind === 'sysbatch' ? completed : [])].map((task) => task.node),
+        // Also those that an arm before this one is about to place.
+        group: [...active, ...fresh].map((task) => task.node),
+        live: [...view.live, ...(view.job.kind === 'sysbatch' ? completed : []), ...fresh].map((task) => task.node),
         avoid: new Set(
           view.ended.filter((task) => isFailure(task, isToEndOf(view, task)) || task.state === 'lost').map((task) => task.node),
         ),
