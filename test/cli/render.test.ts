@@ -42,9 +42,9 @@ test('fields leave out what is not there', () => {
     fields(PLAIN, [
       ['a', 1],
       ['long', null],
-      ['b', 'x'],
+      ['b', 'x\ny'],
     ]),
-  ).toBe('a  1\nb  x')
+  ).toBe('a  1\nb  x\n   y')
 })
 
 test('widths count what a terminal shows: no colours, wide letters twice', () => {
