@@ -1,5 +1,6 @@
-import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { nextText, renderJobPlan, type JobPlan, type JobShown } from '../../../cli/render/tw-jobs.ts'
+import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
+import { nextText, type JobShown } from '../../../cli/render/tw-jobs.ts'
+import { renderJobPlan, type JobPlan } from '../../../cli/render/tw-job-plan.ts'
 import { count } from '../../../cli/render/text.ts'
 import { WAIT_FLAGS, waitMs } from '../../../cli/flags/wait.ts'
 
@@ -13,12 +14,14 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     set: Flags.string({ description: 'lay a value over the file', multiple: true, helpValue: 'PATH=VALUE' }),
     ...WAIT_FLAGS,
     'take-over': Flags.boolean({ description: 'although a rollout owns the job' }),
+    node: Flags.string({ description: 'with --plan: what this node is given, and if nothing, why', helpValue: 'NAME' }),
     'exit-code': Flags.boolean({ description: 'with --plan: exit 7 when a task would have no place' }),
     reason: Flags.string({ description: 'why, for the log', default: '' }),
   }
   static override examples = [
     '<%= config.bin %> tw job run job.yaml --wait',
     '<%= config.bin %> tw job run job.yaml --plan',
+    '<%= config.bin %> tw job run job.yaml --plan --node n2',
     '<%= config.bin %> tw job run job.yaml --set groups.api.count=8',
     'cat job.yaml | <%= config.bin %> tw job run -',
   ]
@@ -46,7 +49,7 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     const input = await this.input(parsed)
     let picture: string | null = null
     if ((flags as { plan?: boolean }).plan) {
-      const { data } = await this.client.call<JobPlan>('tw.job.plan', { spec: input.spec })
+      const { data } = await this.client.call<JobPlan>('tw.job.plan', defined({ spec: input.spec, node: flags.node }))
       picture = renderJobPlan(this.view, data)
       if (flags['exit-code'] && data.groups.some((group) => group.unplaced > 0)) process.exitCode = 7
     }

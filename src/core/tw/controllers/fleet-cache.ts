@@ -7,7 +7,7 @@ import { demandOf, type Demand } from '../scheduler/demand.ts'
 import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { devicesIn, loadNames, loadSumsOfNamed } from '../tasks/load.ts'
-import { groupsOfTasks, idsOnNode, isWholeSlice, portsAt, portsHeld } from '../tasks/read.ts'
+import { groupsOfTasks, idsOnNodes, isWholeSlice, portsAt, portsHeld } from '../tasks/read.ts'
 import { tallyOf } from '../tasks/tally.ts'
 import { DueTimes } from './due-times.ts'
 import { GpuHolders } from './gpu-holders.ts'
@@ -108,7 +108,10 @@ export class FleetCache {
           this.#mark(db, key, isReady ? 'check' : 'full')
           this.#gpuHolders.read(db, this.#image, key, false)
         }
-      for (const { node } of openDrains(db)) this.#markNode(db, node)
+      this.#markNodes(
+        db,
+        openDrains(db).map(({ node }) => node),
+      )
       this.#touched.clear()
     }
     return this.#image
@@ -142,11 +145,10 @@ export class FleetCache {
       const row = nodeRow(db, node)
       if (row === undefined) image.dropNode(node)
       else image.setNode(nodeFacts(row, draining.has(node)))
-      this.#markNode(db, node)
     }
     if (touches.nodes.length > 0) this.#markSystemJobs(db)
-    // Whoever is to leave last waits for the others there.
-    for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
+    // Whoever is to leave a drained node last waits for the others there.
+    this.#markNodes(db, [...touches.nodes, ...touches.loads.filter((node) => draining.has(node))])
     for (const node of [...touches.nodes, ...touches.loads]) toRead.add(node)
   }
 
@@ -179,8 +181,8 @@ export class FleetCache {
     return []
   }
 
-  #markNode(db: ReadDb, node: string): void {
-    for (const key of groupsOfTasks(db, idsOnNode(db, node))) this.#mark(db, key, 'full')
+  #markNodes(db: ReadDb, nodes: readonly string[]): void {
+    for (const key of groupsOfTasks(db, idsOnNodes(db, nodes))) this.#mark(db, key, 'full')
   }
 
   /** They want one task for each eligible node. */

@@ -25,7 +25,7 @@ import { earliest } from './wake.ts'
 const PLACED_MAX = 1000
 /** Bounds of one decision, which holds everybody else up: tasks it places, and tasks it looks at. */
 const DECISION_PLACED_MAX = 5000
-const DECISION_LOOKED_MAX = 5000
+const DECISION_LOOKED_MAX = 20_000
 
 /**
  * Desired against actual, by priority and then in turn. With the server's {@link FleetCache} only groups that something

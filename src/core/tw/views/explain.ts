@@ -11,10 +11,9 @@ import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow }
 import { awayRow } from '../tasks/away.ts'
 import { isFailure, isToEnd } from '../tasks/back-off.ts'
 import { endedTasks, liveTasks } from '../tasks/read.ts'
-import { refusalOf } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { onImage, type Asked } from '../soft.ts'
-import { Slice } from '../scheduler/slice.ts'
+import { leftText, refusalBy } from './node-verdict.ts'
 
 export interface Blocked {
   job: string
@@ -139,14 +138,7 @@ const gpuText = ({ indexes, models }: TaskGpu): string => indexes.map((device, i
 /** Whether one given node could take one more task of the group now, and if not, what forbids it. */
 export function nodeLine(db: ReadDb, image: FleetImage, job: string, group: string, version: number, name: string): string {
   const spec = groupSpecOf(specOf(db, job, version), group)
-  const node = nodeRow(db, name)
-  if (!spec || !node) return `there is no node ${name}`
-  const index = must(image.indexOf(name), `node ${name} of the image`)
+  if (!spec || !nodeRow(db, name)) return `there is no node ${name}`
   const live = liveTasks(db, job, group).map((task) => task.node)
-  const standing = { sameVersion: [], group: live, live, avoid: new Set<string>() }
-  const refusal = refusalOf(image, new Slice(image, { job, group: spec, indexes: [], standing }), index)
-  return (
-    refusal ??
-    `${name} could take one more task of ${job}/${group}: ${image.cpuFree[index] ?? 0}m cpu and ${Math.floor((image.memoryFree[index] ?? 0) / 1_048_576)} MiB are free`
-  )
+  return refusalBy(image, job, spec, live, name) ?? `${name} could take one more task of ${job}/${group}: ${leftText(image, name)}`
 }
