@@ -8,13 +8,13 @@ import { isReady, type ArmRow, type DrainRow, type JobRow, type GroupTask, type 
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { filtersOfOne, plan, type Placement } from '../scheduler/planner.ts'
-import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
+import { standingWith, type PlanRequest, type Standing } from '../scheduler/slice.ts'
 import { firstDeadline, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
 import type { AwayRow } from '../tasks/away.ts'
 import { awayOf } from './away.ts'
 import { isRestarting, keepSpread } from './keep-spread.ts'
 import { freeSlots, givenUpText } from './slots.ts'
-import { isSystem } from './drainer.ts'
+import { drainsWakeAt, isMoving, isToEndOf } from './moving.ts'
 import { earliest } from './wake.ts'
 
 /** Everything the decision about one group rests on. */
@@ -167,10 +167,8 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
       group: spec,
       indexes: due.map((slot) => slot.index),
       standing: {
-        sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
         // Also those that an arm before this one is about to place.
-        group: [...active, ...fresh].map((task) => task.node),
-        live: [...view.live, ...(view.job.kind === 'sysbatch' ? completed : []), ...fresh].map((task) => task.node),
+        ...placesOf(active, [...view.live, ...(view.job.kind === 'sysbatch' ? completed : [])], fresh, arm.version),
         avoid: new Set(
           view.ended.filter((task) => isFailure(task, isToEndOf(view, task)) || task.state === 'lost').map((task) => task.node),
         ),
@@ -192,31 +190,18 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   return { ...decision, wakeAt: earliest(wakes) }
 }
 
-/**
- * Tasks of services leave a drained node, those of system jobs after all others; what runs to an end does so there. At a hard deadline all
- * have to go.
- */
-function isMoving(view: GroupView, task: GroupTask, now: number): boolean {
-  if (view.barred.has(task.node)) return true
-  const drain = view.draining.get(task.node)
-  if (drain === undefined || (isSystem(view.job.kind) && drain.ignores_system)) return false
-  if (hardDeadline(drain) <= now) return true
-  return !isToEndOf(view, task) && !(isSystem(view.job.kind) && drain.hasOthers)
-}
-
-function hardDeadline(drain: Draining | undefined): number {
-  return drain?.is_hard === 1 ? (drain.deadline_at ?? Infinity) : Infinity
-}
-
-/** When tasks that may stay on their drained nodes until then have to go; null: never. */
-function drainsWakeAt(view: GroupView, active: readonly GroupTask[], now: number): number | null {
-  const at = Math.min(...new Set(active.map((task) => hardDeadline(view.draining.get(task.node)))))
-  return at > now && at < Infinity ? at : null
-}
-
-function isToEndOf(view: GroupView, task: GroupTask): boolean {
-  const spec = view.specs.get(task.version)
-  return spec === undefined ? view.job.kind === 'batch' || view.job.kind === 'sysbatch' : isToEnd(spec)
+/** Where tasks are: one list where they are the same, as they most often are, so that it is counted once. */
+function placesOf(
+  active: readonly GroupTask[],
+  live: readonly GroupTask[],
+  fresh: readonly Placement[],
+  version: number,
+): Omit<Standing, 'avoid'> {
+  const nodes = (tasks: readonly { node: string }[]): string[] => tasks.map((task) => task.node)
+  const own = active.filter((task) => task.version === version)
+  const liveOn = nodes([...live, ...fresh])
+  const group = active.length === live.length ? liveOn : nodes([...active, ...fresh])
+  return { live: liveOn, group, sameVersion: own.length === active.length && fresh.length === 0 ? group : nodes(own) }
 }
 
 /** Its end or move was proposed by somebody else, or its restart, which a replacement has to cover too. */
