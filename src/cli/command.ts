@@ -274,6 +274,11 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
     return 0
   }
 
+  /** What people see of a plan in place of its rows; null: its rows. */
+  protected async picture(_input: InputOf<Ref>): Promise<string | null> {
+    return null
+  }
+
   async run(): Promise<void> {
     const command = this.constructor as typeof ChangeCommand
     const parsed = await this.start(command)
@@ -294,7 +299,7 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
 
   /**
    * Carries a change out, or prints its plan and gives null. For commands with a `run()` of their own.
-   * @param picture what people see of a plan in place of its rows, which `-o wide` adds
+   * @param picture what people see of a plan in place of its rows, which `-o wide` adds; else {@link picture} says it
    */
   protected async change<In, Out>(
     ref: OperationRef<In, Out>,
@@ -316,7 +321,8 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
       const { plan, warnings } = await this.call(ref, input, { plan: true })
       const isNamed = operation.danger === 'high' || (operation.danger === 'medium' && this.settings.isProtected.value)
       const name = operation.confirmName?.(parsed.data) ?? this.settings.context.value
-      if (plan) await this.showPlan(plan, warnings, isNamed && flags.confirm === undefined ? name : null, picture)
+      const words = picture ?? (await this.picture(input as never))
+      if (plan) await this.showPlan(plan, warnings, isNamed && flags.confirm === undefined ? name : null, words)
       return null
     }
     const { confirmYes, confirmName } = await import('./confirm.ts')

@@ -49,10 +49,10 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
   }
 
   /** What stands on the nodes now; a plan that leaves some of it without a place is refused, or warns. */
-  private async picture(target: string, isForced: boolean): Promise<string> {
+  protected override async picture({ target, force }: InputOf<typeof operation>): Promise<string> {
     const { nodes, left } = (await this.client.call<DrainStatus>('tw.drain.show', { target })).data
     if (left.length === 0) return `Nothing is on ${nodes.join(', ')}.`
-    const fit = isForced ? '' : ', and room elsewhere for all that move'
+    const fit = force ? '' : ', and room elsewhere for all that move'
     return `${count(left.length, 'task')} on ${nodes.join(', ')}${fit}:\n${renderLeft(this.view, left)}`
   }
 
@@ -60,8 +60,7 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
     const parsed = await this.start(TwDrain)
     const { flags } = parsed
     const timeoutMs = durationFlag('timeout', flags.timeout ?? '10m')
-    const picture = (flags as { plan?: boolean }).plan ? await this.picture(parsed.args.target ?? '', flags.force ?? false) : null
-    const done = await this.change(operation, this.input(parsed), flags as never, picture)
+    const done = await this.change(operation, this.input(parsed), flags as never)
     if (done === null) return
     if (flags.wait) {
       const { waitUntil } = await import('../../cli/follow/tasks.ts')

@@ -12,9 +12,9 @@ import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
 import { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } from './operations/nodes.ts'
-import { jobPlan } from './operations/job-plan.ts'
+import { jobPlan, jobScalePlan, jobStopPlan } from './operations/job-plan.ts'
 import { jobDiff, jobHistory, jobList, jobShow } from './operations/job-reads.ts'
-export { jobPlan } from './operations/job-plan.ts'
+export { jobPlan, jobScalePlan, jobStopPlan } from './operations/job-plan.ts'
 import { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 import { explain, ps, taskShow } from './operations/task-reads.ts'
 import { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
@@ -61,6 +61,8 @@ export const TW_OPERATIONS = [
   jobHistory,
   jobDiff,
   jobPlan,
+  jobScalePlan,
+  jobStopPlan,
   jobVersionPut,
   updateSet,
   updateList,

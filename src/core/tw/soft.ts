@@ -43,6 +43,11 @@ export interface TwSoft {
 export const SUSPECT_MS = 6000
 /** Silent so long, a node is lost: what is left of 10 s is for its loss to be decided and durable. */
 export const LOST_MS = 9800
+/**
+ * Silent so long, many nodes at once are lost when their peers do not reach them either: that is more than silence, and to give up all of their
+ * tasks takes its time as well.
+ */
+export const DOMAIN_LOST_MS = 8000
 
 /** The planner's image for a controller: the kept one, else one built from the state. What is tried on it is to be taken back. */
 export function plannersImage(db: ReadDb, soft: Pick<TwSoft, 'cache' | 'position'> | undefined): FleetImage {

@@ -1,5 +1,6 @@
 import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { nextText, renderJobPlan, type JobPlan, type JobShown } from '../../../cli/render/tw-jobs.ts'
+import { nextText, type JobShown } from '../../../cli/render/tw-jobs.ts'
+import { renderJobPlan, type JobPlan } from '../../../cli/render/tw-job-plan.ts'
 import { count } from '../../../cli/render/text.ts'
 import { WAIT_FLAGS, waitMs } from '../../../cli/flags/wait.ts'
 

@@ -1,5 +1,6 @@
 import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
 import { renderArms } from '../../../cli/render/tw-jobs.ts'
+import { renderChangePlan, type ChangePlan } from '../../../cli/render/tw-job-plan.ts'
 import { WAIT_FLAGS, waitMs } from '../../../cli/flags/wait.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 
@@ -19,6 +20,10 @@ export default class TwJobScale extends ChangeCommand<typeof operation> {
     const [job, group, ...rest] = (args.job ?? '').split('/')
     if (!job || rest.length > 0) throw new MusterError('USAGE', `"${args.job}" is not JOB or JOB/GROUP`)
     return defined({ job, group, count: args.count ?? 0, reason: flags.reason ?? '' })
+  }
+
+  protected override async picture(input: InputOf<typeof operation>): Promise<string> {
+    return renderChangePlan(this.view, (await this.client.call<ChangePlan>('tw.job.scale.plan', input)).data)
   }
 
   render(data: OutputOf<typeof operation>, view: View): string {

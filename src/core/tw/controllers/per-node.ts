@@ -68,7 +68,7 @@ function holds(db: ReadDb, node: string, job: string, group: string): boolean {
 }
 
 /** Nodes whose task is to leave since they no longer suit the group. */
-export function barredNodes(live: readonly TaskRow[], spec: GroupSpec, image: FleetImage): Set<string> {
+export function barredNodes(live: readonly Pick<TaskRow, 'node'>[], spec: GroupSpec, image: FleetImage): Set<string> {
   const isSuited = suits(image, spec)
   const nodes = new Set(live.map((task) => task.node))
   return new Set([...nodes].filter((name) => !isSuited(image.indexOf(name) ?? -1)))

@@ -221,8 +221,8 @@ class Sites {
   }
 
   /** The value of an attribute that tasks are counted by; of nodes themselves their id. */
-  value(node: number, attribute: string): string {
-    if (attribute === 'node') return String(node)
+  value(node: number, attribute: string): string | number {
+    if (attribute === 'node') return node
     const site = this.of(node)
     if (site === undefined) return ''
     const place = this.placeOf(site)
@@ -251,7 +251,7 @@ class GroupStand {
   readonly #sites: Sites
   readonly #indexes = new Set<number>()
   /** per `distinct` rule: value → live tasks */
-  readonly #counts: Map<string, number>[]
+  readonly #counts: Map<string | number, number>[]
   #room: number
 
   constructor(db: ReadDb, claim: Claim, spec: GroupSpec, sites: Sites) {
