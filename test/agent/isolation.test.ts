@@ -23,7 +23,7 @@ function seen(isIsolated: boolean): Record<string, string> {
   if (mounts !== null) writeFileSync(join(folder, 'mounts'), mounts)
   const look = [
     `. ${quote(join(folder, 'prepare'))}`,
-    'echo "cwd=$(pwd)"',
+    'printf "cwd=%s\\n" "$(pwd)"',
     'echo "pids=$(ls /proc | grep -c "^[0-9]")"',
     `echo "keys=$(ls ${quote(join(root, 'keys'))})"`,
     'echo "masked=$([ -c /proc/keys ] && echo yes)"',
