@@ -36,6 +36,7 @@ import type { ControlLog } from './state/control-log.ts'
 import type { Pages } from './web/pages.ts'
 import { createAgentHub, type AgentHub } from './tw/agents.ts'
 import type { TaskTokens } from './tw/task-tokens.ts'
+import { relaysFrom } from './tw/relays.ts'
 import { wireTw } from './tw/wire.ts'
 
 /** What every server of a fleet has, whether it leads or not. */
@@ -105,6 +106,7 @@ export async function lead(parts: ServerParts): Promise<Leading> {
       host.wake(splitController.name)
     },
     (server) => presentServers(fleet.control.value()).some(({ id }) => id === server),
+    relaysFrom(process.env),
   )
   const readers = new ConfigReaders()
   const wirings: Wiring[] = [

@@ -21,7 +21,8 @@ export interface TestHub {
   close: () => Promise<void>
 }
 
-export async function openTestHub(socket: string): Promise<TestHub> {
+/** @param relaysFrom above how many agents they beat over relays */
+export async function openTestHub(socket: string, relaysFrom?: number): Promise<TestHub> {
   const state = newState([twSystem])
   const listeners = new Set<(entries: readonly Entry[]) => void>()
   const appended: string[] = []
@@ -54,6 +55,8 @@ export async function openTestHub(socket: string): Promise<TestHub> {
     host,
     createTaskTokens(async () => 'key'),
     () => {},
+    () => true,
+    relaysFrom,
   )
   const app = Fastify()
   hub.routes(app)
