@@ -68,7 +68,7 @@ const posts = (): ((seq: number) => void)[] => {
 }
 
 const relayed = async () => {
-  const load = await relayedLoad({ socketPath, nodes, lifeOf, reportOf: (node) => reportOf(node, 1, 0) })
+  const load = relayedLoad({ socketPath, nodes, lifeOf, reportOf: (node) => reportOf(node, 1, 0) })
   if (way === 'streams') return []
   // A relay at a time, spread over the second.
   return Array.from({ length: STEPS }, (_, step) => () => load.beat(step, STEPS))

@@ -27,11 +27,12 @@ interface Options {
 
 const HASH = 1
 
-/** Agents with a stream each that beat over whom they are told there, sealed. */
-export async function relayedLoad({ socketPath, nodes, lifeOf, reportOf }: Options): Promise<RelayedLoad> {
+/** Agents with a stream each that beat over whom they are told there, sealed. They come one after the other, and beat meanwhile. */
+export function relayedLoad({ socketPath, nodes, lifeOf, reportOf }: Options): RelayedLoad {
   const seqs = new Uint32Array(nodes).fill(1)
   const pings = new Uint32Array(nodes)
-  const keys = new Map<number, Uint8Array>()
+  /** over whom each beats, and its key for it */
+  const over = new Map<number, { relay: Relay; key: Uint8Array }>()
   const relays = new Map<number, Relay>()
   const shared = new Agent({ keepAlive: true, maxSockets: 50 })
   const asked = (node: number, options: object, headers: object = {}): ClientRequest =>
@@ -52,11 +53,13 @@ export async function relayedLoad({ socketPath, nodes, lifeOf, reportOf }: Optio
     if (line.startsWith('{"kind":"ping"')) pings[node] = Number(/"number":(\d+)/.exec(line)?.[1])
     if (!line.startsWith('{"kind":"via"')) return
     const { relay } = JSON.parse(line) as NodeVia
-    if (relay === null) throw new Error(`n${node} was not heard over its relay`)
-    keys.set(node, Buffer.from(relay.key, 'base64'))
-    relayOf(Number(relay.node.slice(1))).members.push(node)
+    // On a busy machine one may be late, and is told another one a minute later.
+    if (relay === null) return void over.delete(node)
+    const named = relayOf(Number(relay.node.slice(1)))
+    over.set(node, { relay: named, key: Buffer.from(relay.key, 'base64') })
+    if (!named.members.includes(node)) named.members.push(node)
   }
-  for (let node = 0; node < nodes; node += 1) {
+  const come = async (node: number): Promise<void> => {
     const { bootId, instance } = lifeOf(node)
     const opening = asked(node, { path: `/v1/agent/stream?node=n${node}&boot=${bootId}&instance=${instance}` })
     opening.end()
@@ -72,6 +75,10 @@ export async function relayedLoad({ socketPath, nodes, lifeOf, reportOf }: Optio
     posting.once('response', (response) => void response.resume())
     posting.end(body)
   }
+  const all = async (): Promise<void> => {
+    for (let node = 0; node < nodes; node += 1) await come(node)
+  }
+  void all()
 
   const next = (node: number): number => (seqs[node] = (seqs[node] ?? 0) + 1)
   const sendFrame = (relay: Relay): void => {
@@ -79,9 +86,11 @@ export async function relayedLoad({ socketPath, nodes, lifeOf, reportOf }: Optio
     if (members.length > told) connection.write(livesFrame(members.slice(told).map(lifeOf), true))
     relay.told = members.length
     connection.write(beatsFrame([{ life: 0, seq: next(node), hash: HASH }]))
-    const beats = members.map((member, i) => {
+    const beats = members.flatMap((member, i) => {
+      const way = over.get(member)
+      if (way?.relay !== relay) return []
       const said = { seq: next(member), hash: HASH, ping: pings[member] ?? 0 }
-      return { ...said, life: i + 1, heldMs: 500, mac: beatMac(keys.get(member) ?? new Uint8Array(), said) }
+      return [{ ...said, life: i + 1, heldMs: 500, mac: beatMac(way.key, said) }]
     })
     connection.write(sealedFrame(beats))
   }
