@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { fill } from './lib/tw/fill.ts'
 import { jobShapes, nodeName, NODES, zoneOf } from './lib/tw/fleet.ts'
-import { countTasks, joinNodes, openHouse, type House } from './lib/tw/house.ts'
+import { countTasks, joinNodes, openHouse, placedBy, type House } from './lib/tw/house.ts'
 
 /*
  * A node, and soon after it a zone with a tenth of all nodes, go silent at once in a full fleet: the real liveness, reconciler, planner, log
@@ -82,7 +82,9 @@ async function* lose(house: House, what: string, nodes: readonly string[], beats
   // Whoever hears beats also wakes the controller.
   const waker = setInterval(() => house.loop()?.wake('tw.nodes'), 500)
   let lost = 0
+  let placed = 0
   let seenMs = Infinity
+  let cpu = process.cpuUsage()
   const placedMs = await new Promise<number>((resolve) => {
     const give = (): void => {
       end()
@@ -92,17 +94,20 @@ async function* lose(house: House, what: string, nodes: readonly string[], beats
     const timer = setTimeout(() => resolve(Infinity), WAIT_MS)
     const end = control.onEntries((entries) => {
       for (const entry of entries) {
+        placed += placedBy(entry)
         if (entry.type === 'tw.NodeLost') lost += 1
         if (entry.type === 'tw.DomainLost') lost += (entry.body as { nodes: unknown[] }).nodes.length
       }
-      if (lost >= nodes.length && seenMs === Infinity) seenMs = performance.now() - startedMs
-      if (lost >= nodes.length && countTasks(control) >= before) give()
+      if (lost >= nodes.length && seenMs === Infinity) [seenMs, cpu] = [performance.now() - startedMs, process.cpuUsage()]
+      if (lost >= nodes.length && placed >= held && countTasks(control) >= before) give()
     })
   })
   clearInterval(waker)
+  const { user, system } = process.cpuUsage(cpu)
   yield figure(`F5: tasks of ${what}`, held, '')
   yield judged(`F5: loss of ${what} seen`, seenMs / 1000, 10)
   yield judged(`F5: all tasks of ${what} placed again and durable`, (placedMs - seenMs) / 1000, 5)
+  yield figure(`F5: processor time for it, of all threads`, (user + system) / 1e6, 's')
 }
 
 const judged = (metric: string, seconds: number, limit: number): Figure =>

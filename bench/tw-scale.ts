@@ -72,11 +72,13 @@ async function* full(dir: string, wanted: ReadonlySet<string>): AsyncGenerator<F
 }
 
 async function* one(house: House): AsyncGenerator<Figure> {
-  const { planMs, durableMs, explainMs, packed } = await oneTask(house, () => fillUp(house))
+  const { planMs, durableMs, explainMs, answerMs, packed } = await oneTask(house, () => fillUp(house))
   yield figure('F1: cpu packed at the first failure', 100 * packed, '%', '>=', 96)
   yield timed('F3: one task planned into the full fleet, p99', quantile(planMs, 0.99), 'ms', '<=', 1)
   yield figure('F3: the same, placed and durable, p50', quantile(durableMs, 0.5), 'ms')
   yield timed('F3: failure explained, p99', quantile(explainMs, 0.99), 'ms', '<=', 20)
+  yield timed('answer of `tw explain` for a job without a place, p50', quantile(answerMs.explain, 0.5), 'ms', '<=', 50)
+  yield timed('F8: answer to the plan of a job of 10,000 tasks, p50', quantile(answerMs.jobPlan, 0.5), 'ms', '<=', 200)
 }
 
 /** Hard spread over racks, one a node, and constraints, end to end; the planner's own part is `tw-packing spread`. */
@@ -97,6 +99,7 @@ async function* spread(dir: string): AsyncGenerator<Figure> {
       '>=',
       100_000,
     )
+    yield figure('F2: processor time of all threads a placement', (1e6 * filled.cpuSeconds) / filled.placed, 'µs')
     yield figure('F2: placements that were refused', filled.refused, '', '<=', 0)
   } finally {
     await house.close()

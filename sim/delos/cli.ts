@@ -1,5 +1,6 @@
 import type { Asked } from '../cli.ts'
 import { runSeeds } from '../pool.ts'
+import { tellFigures, tellMutants, violationsOf } from '../simulation.ts'
 import { KV_MUTANTS } from './kv/kv-mutants.ts'
 import { MUTANTS } from './mutants.ts'
 import type { SimOptions, SimResult } from './options.ts'
@@ -49,12 +50,9 @@ const KV_FIGURES = ['revisions', 'expiries', 'renewals', 'events', 'progresses',
 
 function figuresOf(options: Omit<SimOptions, 'seed'>, results: readonly SimResult[], tookMs: number): object {
   const total = (of: (result: SimResult) => number): number => results.reduce((sum, result) => sum + of(result), 0)
-  const violations = results.filter(({ ok }) => !ok)
   return {
     ...options,
-    seeds: results.length,
-    violations: violations.length,
-    firstSeed: violations.map(({ seed }) => seed).sort((a, b) => a - b)[0] ?? null,
+    ...violationsOf(results),
     seedsPerSecond: Math.round((results.length * 1000) / tookMs),
     operations: total(({ operations }) => operations),
     commits: total(({ commits }) => commits),
@@ -68,12 +66,10 @@ function figuresOf(options: Omit<SimOptions, 'seed'>, results: readonly SimResul
 }
 
 /** One kind of run. Gives whether it went as it should. */
-async function runOne({ from, seeds, pool, json, say, sinceMs }: Asked, options: Omit<SimOptions, 'seed'>): Promise<boolean> {
+async function runOne(asked: Asked, options: Omit<SimOptions, 'seed'>): Promise<boolean> {
+  const { from, seeds, pool, sinceMs } = asked
   const results = await runSeeds<SimOptions, SimResult>({ system: 'delos', options, from, count: seeds }, pool)
-  const figures = figuresOf(options, results, sinceMs())
-  if (json) say(JSON.stringify(figures))
-  else for (const [name, value] of Object.entries(figures)) say(`${name.padEnd(18)} ${value}`)
-  return results.every(({ ok }) => ok) === (options.mutant === null)
+  return tellFigures(asked, options.mutant, results, figuresOf(options, results, sinceMs()))
 }
 
 /** Every kind of run there is. */
@@ -101,23 +97,17 @@ async function runAll(asked: Asked): Promise<boolean> {
   return bad === 0
 }
 
-/** Each mutant until a seed notices it, as a table for `sim/README.md`. */
-async function runMutants(asked: Asked): Promise<boolean> {
-  const { from, seeds, pool, json, say } = asked
+function runMutants(asked: Asked): Promise<boolean> {
   const scenario = scenarioOf(asked)
-  let isEachFound = true
-  for (const of of scenario === null ? SCENARIOS : [scenario]) {
-    for (const [name, planted] of Object.entries(MUTANTS_OF[of])) {
-      const options = optionsOf(asked, { scenario: of, mutant: name, mode: planted.mode ?? 'safety' })
-      const results = await runSeeds<SimOptions, SimResult>(
-        { system: 'delos', options, from, count: seeds },
-        { ...pool, onViolation: () => undefined },
-      )
-      const first = results.filter(({ ok }) => !ok).sort((a, b) => a.seed - b.seed)[0]
-      if (first === undefined) isEachFound = false
-      const found = first === undefined ? 'not found' : `seed ${first.seed} | ${first.violation?.split(':')[0]}`
-      say(json ? JSON.stringify({ ...options, first: first ?? null }) : `| ${name} | ${of}, ${options.servers} voters | ${found} |`)
-    }
-  }
-  return isEachFound
+  const planted = (scenario === null ? SCENARIOS : [scenario]).flatMap((of) =>
+    Object.entries(MUTANTS_OF[of]).map(([name, { mode = 'safety' }]) => ({
+      name,
+      options: optionsOf(asked, { scenario: of, mutant: name, mode }),
+    })),
+  )
+  return tellMutants<SimOptions>(asked, planted, {
+    system: 'delos',
+    count: asked.seeds,
+    label: (name, { scenario: of, servers }) => `${name} | ${of}, ${servers} voters`,
+  })
 }

@@ -1,4 +1,5 @@
 import type { Prng } from '../../src/core/kernel/prng.ts'
+import { FailingSync, killSeveral, roughen, Strikes } from '../strikes.ts'
 import type { SimServer } from './server.ts'
 import type { World } from './world.ts'
 
@@ -6,23 +7,17 @@ import type { World } from './world.ts'
 export class Nemesis {
   readonly #world: World
   readonly #prng: Prng
-  /** how often, in this run */
-  readonly #everyMs: number
-  #isOver = false
+  readonly #strikes: Strikes
   readonly #rotten: Set<number>
-  #failing: SimServer | null = null
+  readonly #failing = new FailingSync<SimServer>()
 
   constructor(world: World, prng: Prng) {
     this.#world = world
     this.#prng = prng
-    this.#everyMs = 20 + prng.below(120)
+    this.#strikes = new Strikes(world.queue, prng, 20 + prng.below(120), () => this.#strike())
     const minority = Math.floor((world.voterCount - 1) / 2)
     this.#rotten = new Set(Array.from({ length: minority }, () => 1 + prng.below(world.servers.length)))
-    if (prng.next() < 0.4) {
-      world.network.loss = prng.next() * 0.1
-      world.network.doubling = prng.next() * 0.2
-      world.network.lateness = prng.next() * 0.1
-    }
+    if (prng.next() < 0.4) roughen(world.network, prng, { latenessMax: 0.1 })
   }
 
   #any(): SimServer {
@@ -35,16 +30,12 @@ export class Nemesis {
   }
 
   start(): void {
-    this.#world.queue.after(this.#prng.next() * this.#everyMs * 2, () => {
-      if (this.#isOver) return
-      this.#strike()
-      this.start()
-    })
+    this.#strikes.start()
   }
 
   stop(): void {
-    this.#isOver = true
-    this.#failing = null
+    this.#strikes.stop()
+    this.#failing.at(null)
     this.#world.network.heal()
     for (const server of this.#world.servers) {
       server.isDiskSlow = false
@@ -55,14 +46,12 @@ export class Nemesis {
   }
 
   failsSync(server: SimServer): boolean {
-    if (this.#failing !== server) return false
-    this.#failing = null
-    return true
+    return this.#failing.takes(server)
   }
 
   /** At the start of a process: what its disk lost while nobody looked. */
   beforeRestart(server: SimServer): void {
-    if (this.#isOver || !this.#rotten.has(server.id) || this.#prng.next() < 0.7) return
+    if (this.#strikes.isOver || !this.#rotten.has(server.id) || this.#prng.next() < 0.7) return
     for (const disk of server.disks.values()) disk.rot(this.#prng)
     server.wasDamaged = true
   }
@@ -121,7 +110,7 @@ export class Nemesis {
         server.isDiskSlow = !server.isDiskSlow
         return
       case 11:
-        this.#failing = server
+        this.#failing.at(server)
         return
       case 12:
         if (prng.next() < 0.6) this.#switch(server)
@@ -132,14 +121,8 @@ export class Nemesis {
       case 14:
         if (server.isUp && !server.isPaused) server.campaign()
         return
-      default: {
-        // A bad moment: several die at once, and are soon back.
-        for (const each of world.servers) {
-          if (!each.isUp || prng.next() < 0.5) continue
-          each.crash()
-          world.queue.after(1 + prng.below(20), () => world.restart(each))
-        }
-      }
+      default:
+        killSeveral(world, prng)
     }
   }
 
@@ -186,7 +169,7 @@ export class Nemesis {
     const between = this.#any()
     if (between === server || between === other) return
     world.queue.after(100 + this.#prng.below(200), () => {
-      if (this.#isOver || !between.isUp) return
+      if (this.#strikes.isOver || !between.isUp) return
       between.crash()
       world.queue.after(1 + this.#prng.below(10), () => world.restart(between))
     })

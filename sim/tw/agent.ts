@@ -1,7 +1,7 @@
 import type { DesiredTask, NodeReport, TaskHealth, TaskReport, TaskState } from '../../src/core/contracts/node.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
 import { nextRestart, SETTLED_AFTER_MS } from '../../src/agent/restart.ts'
-import type { Stream } from './hub.ts'
+import type { Orders, Stream } from './hub.ts'
 import type { Machine, Process, TaskRecord } from './machine.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
@@ -93,6 +93,14 @@ export class SimAgent {
   }
 
   // What it is told.
+
+  /** Not those of a leader whose successor was obeyed already, as `agent/obeyed.ts` has it. */
+  #mayObey({ reign }: Orders): boolean {
+    const { term } = reign
+    if (term < this.#machine.obeyedTerm && this.#world.rules.refusesReplaced) return false
+    this.#machine.obeyedTerm = term
+    return true
+  }
 
   #apply(position: number, tasks: readonly DesiredTask[]): void {
     this.#position = position
@@ -424,7 +432,8 @@ export class SimAgent {
         if (this.#isDead || this.#stream !== stream) return
         this.#backOffMs = BACK_OFF_MIN_MS
         if (message.kind === 'look') this.#lookAt(message.node)
-        else this.#apply(message.position, message.tasks)
+        else if (this.#mayObey(message)) this.#apply(message.position, message.tasks)
+        else this.#again()
       },
       closed: () => {
         if (!this.#isDead && this.#stream === stream) this.#again()

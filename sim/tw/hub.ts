@@ -1,5 +1,5 @@
 import type { Entry } from '../../src/core/contracts/entry.ts'
-import type { DesiredTask, NodeLook, NodeOrders, NodeReport } from '../../src/core/contracts/node.ts'
+import type { DesiredTask, NodeLook, NodeOrders, NodeReport, Reign } from '../../src/core/contracts/node.ts'
 import { isRefusal } from '../../src/core/kernel/errors.ts'
 import { FleetCache } from '../../src/core/tw/controllers/fleet-cache.ts'
 import { nodeJoin, tasksReport } from '../../src/core/tw/operations.ts'
@@ -9,8 +9,10 @@ import { createPeerLooks, type PeerLooks } from '../../src/server/tw/peer-looks.
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
 
+export type Orders = Pick<NodeOrders, 'kind' | 'position' | 'tasks'> & { reign: Reign }
+
 /** What a server says to an agent; pings are not sent, but seen by whoever could have got one. */
-export type ToAgent = Pick<NodeOrders, 'kind' | 'position' | 'tasks'> | NodeLook
+export type ToAgent = Orders | NodeLook
 
 /** The server's way to an agent: what is sent comes in order, or not at all once something was lost. */
 export interface Stream {
@@ -201,7 +203,12 @@ export class Hub {
       const orders = JSON.stringify(tasks)
       if (orders === link.sentOrders) continue
       link.sentOrders = orders
-      link.stream.send({ kind: 'orders', position: this.#server.applied, tasks: JSON.parse(orders) as DesiredTask[] })
+      link.stream.send({
+        kind: 'orders',
+        reign: this.#server.reign,
+        position: this.#server.applied,
+        tasks: JSON.parse(orders) as DesiredTask[],
+      })
     }
   }
 

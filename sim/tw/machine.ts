@@ -52,6 +52,8 @@ export class Machine {
   readonly #prng: Prng
   readonly identity: NodeIdentity
   readonly journal = new Map<number, TaskRecord>()
+  /** of the latest leader whose orders its agents obeyed */
+  obeyedTerm = 0
   readonly folders = new Map<number, Folder>()
   readonly processes = new Map<number, Process>()
   agent: SimAgent | null = null

@@ -162,6 +162,7 @@ export const TW_MUTANTS: Record<string, Mutant> = {
   },
   'stale-leader-writes': { rules: { isFenced: false } },
   'journal-not-read': { rules: { adopts: false } },
+  'replaced-leader-obeyed': { rules: { refusesReplaced: false } },
   'unknown-left-running': { rules: { endsUnknown: false } },
   'restart-outlives-stop': { rules: { stopOutdatesRestart: false } },
   'stop-not-told': { rules: { tellsStops: false } },

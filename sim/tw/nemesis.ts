@@ -1,4 +1,5 @@
 import type { Prng } from '../../src/core/kernel/prng.ts'
+import { roughen, Strikes } from '../strikes.ts'
 import type { Machine } from './machine.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
@@ -10,33 +11,25 @@ const ZOMBIE_MS_MAX = 20_000
 export class Nemesis {
   readonly #world: TwWorld
   readonly #prng: Prng
-  readonly #everyMs: number
-  #isOver = false
+  readonly #strikes: Strikes
 
   constructor(world: TwWorld, prng: Prng) {
     this.#world = world
     this.#prng = prng
-    this.#everyMs = 2000 + prng.below(15_000)
+    this.#strikes = new Strikes(world.queue, prng, 2000 + prng.below(15_000), () => this.#strike())
     if (prng.next() < 0.5) {
-      const { network } = world
-      network.loss = prng.next() * 0.1
-      network.doubling = prng.next() * 0.2
-      network.lateness = prng.next() * 0.2
-      network.lateMsMax = 50 + prng.below(9000)
+      roughen(world.network, prng, { latenessMax: 0.2 })
+      world.network.lateMsMax = 50 + prng.below(9000)
     }
   }
 
   start(): void {
-    this.#world.queue.after(this.#prng.next() * this.#everyMs * 2, () => {
-      if (this.#isOver) return
-      this.#strike()
-      this.start()
-    })
+    this.#strikes.start()
   }
 
   /** Everything works again, but for what is gone for good. */
   stop(): void {
-    this.#isOver = true
+    this.#strikes.stop()
     const { network, machines, servers } = this.#world
     network.heal()
     for (const machine of machines) {
@@ -164,7 +157,7 @@ export class Nemesis {
     const isPaused = this.#prng.below(3) > 0
     if (isPaused) old.pause(300 + this.#prng.below(8000))
     this.#world.queue.after(this.#prng.below(2000), () => {
-      if (this.#isOver || !next.isUp) return
+      if (this.#strikes.isOver || !next.isUp) return
       world.leadBy(next)
       this.#world.queue.after(this.#prng.below(ZOMBIE_MS_MAX), () => old !== next && world.leader !== old && this.#noticed(old))
     })

@@ -4,6 +4,8 @@ export interface Rules {
   isFenced: boolean
   /** an agent that starts takes over what its journal speaks of */
   adopts: boolean
+  /** an agent obeys no leader that was replaced, once it obeyed a later one */
+  refusesReplaced: boolean
   /** what orders no longer name is ended */
   endsUnknown: boolean
   /** a stop that comes while a restart waits for the old process is the last word */
@@ -19,6 +21,7 @@ export interface Rules {
 export const RULES: Rules = {
   isFenced: true,
   adopts: true,
+  refusesReplaced: true,
   endsUnknown: true,
   stopOutdatesRestart: true,
   knowsLateReports: true,

@@ -23,6 +23,7 @@ import { agentFiles, joinedServers, keepServers, renewIfDue } from './join.ts'
 import { ServerLink, type Told } from './link.ts'
 import { LogKeeper } from './log-keeper.ts'
 import { MeshLink } from './mesh-link.ts'
+import { Obeyed } from './obeyed.ts'
 import type { AgentOptions } from './options.ts'
 import { PortBlocks } from './ports.ts'
 import { ProfileKeeper } from './profile-keeper.ts'
@@ -152,6 +153,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   /** what peers were found to be, and the server was not told yet */
   const looks: NonNullable<NodeReport['looks']> = []
   let isStopping = false
+  const obeyed = new Obeyed(join(paths.root, 'obeyed.json'))
   const receive = (message: Told): void => {
     if (isStopping) return
     if (message.kind === 'ping') {
@@ -163,6 +165,9 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     follow(message)
   }
   const follow = (message: NodeOrders): void => {
+    const { reign } = message
+    if (reign !== undefined && !obeyed.allows(reign)) return link.leave('its orders are those of a leader that was replaced')
+    if (reign !== undefined) guard('noting whose orders are obeyed', () => obeyed.note(reign))
     position = message.position
     confirmInstallation(paths.root)
     guard('tasks of the orders', () => supervisor.apply({ ...message, tasks: message.tasks.map(withApi) }))

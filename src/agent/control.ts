@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { dirname, join } from 'node:path'
 import { runSession } from './exec/session.ts'
 import { MusterError, refuse } from '../core/kernel/errors.ts'
+import { compilePattern } from '../core/kernel/pattern.ts'
 import { textOf } from '../platform/streams.ts'
-import { readLogs, type LogQuery } from './log-reader.ts'
+import { LINE_BYTES_MAX, readLogs, type LogQuery } from './log-reader.ts'
 import { runBeside } from './run-beside.ts'
 import { runOnce } from './run-once.ts'
 import type { Supervisor } from './supervisor.ts'
@@ -127,7 +128,7 @@ async function streamLogs(host: ControlHost, query: URLSearchParams, incoming: I
   if (query.has('n')) asked.lines = count(query, 'n')
   if (query.has('since')) asked.since = count(query, 'since')
   const grep = query.get('grep')
-  if (grep) asked.grep = grep
+  if (grep) asked.isMatch = lineTest(grep)
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   incoming.resume()
@@ -140,6 +141,13 @@ async function streamLogs(host: ControlHost, query: URLSearchParams, incoming: I
     if (!response.write(`${JSON.stringify(line)}\n`)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
   }
   response.end()
+}
+
+/** A test of the text of a line; refuses what is no pattern. */
+function lineTest(grep: string): (line: string) => boolean {
+  const pattern = compilePattern(grep, LINE_BYTES_MAX)
+  if (typeof pattern === 'string') throw refuse('USAGE', pattern)
+  return pattern.test
 }
 
 function count(query: URLSearchParams, name: string): number {

@@ -35,6 +35,8 @@ export class ServerLink {
   /** hash of the last report that the server took */
   #toldHash: number | null = null
   #stream: ClientRequest | null = null
+  /** gives the stream up and connects again */
+  #again: (why: string) => void = () => {}
   #backOffMs = BACK_OFF_MIN_MS
   #reconnect: NodeJS.Timeout | undefined
   #beat: NodeJS.Timeout | undefined
@@ -92,6 +94,11 @@ export class ServerLink {
     }, DEBOUNCE_MS)
   }
 
+  /** Whoever is at the other end is not to be listened to: tries again, elsewhere where there is another place to go. */
+  leave(why: string): void {
+    this.#again(why)
+  }
+
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#reconnect)
@@ -117,6 +124,7 @@ export class ServerLink {
       this.#reconnect = setTimeout(() => this.#connect(), this.#backOffMs)
       this.#backOffMs = Math.min(this.#backOffMs * 2, BACK_OFF_MAX_MS)
     }
+    this.#again = again
     const { bootId, instance } = this.#life
     const query = new URLSearchParams({ node: this.#node, boot: bootId, instance: String(instance) })
     const stream = this.#way.request({ path: `/v1/agent/stream?${query}`, isStream: true }, (response) => {
@@ -135,7 +143,8 @@ export class ServerLink {
         const lines = (rest + text).split('\n')
         rest = lines.pop() ?? ''
         if (rest.length > LINE_BYTES_MAX) return again('line too long')
-        for (const line of lines) if (line.trim() !== '') this.#handle(line)
+        // What comes behind the line at which it was given up is not read.
+        for (const line of lines) if (line.trim() !== '' && this.isConnected) this.#handle(line)
       })
       response.once('close', () => again('closed'))
       response.once('error', (error) => again(error.message))
@@ -155,12 +164,12 @@ export class ServerLink {
       this.#log.warn('server sent a line that is not JSON', { line: line.slice(0, 200) })
       return
     }
-    this.#backOffMs = BACK_OFF_MIN_MS
     this.lastAnswerAt = Date.now()
-    if (message.kind === 'report') return this.#post()
-    if (message.kind === 'via') return this.#beatOver(message)
     if (message.kind === 'ping') this.#beats.heardPing(message.number)
-    this.#receive(message)
+    if (message.kind === 'report') this.#post()
+    else if (message.kind === 'via') this.#beatOver(message)
+    else this.#receive(message)
+    if (this.isConnected) this.#backOffMs = BACK_OFF_MIN_MS
   }
 
   #beatOver({ relay }: NodeVia): void {

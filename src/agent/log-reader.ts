@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readBase, readTimes } from './log-keeper.ts'
 
 export interface LogLine {
-  /** ms since the epoch, to a quarter of a second; absent when not known */
-  time?: number
+  /** when it was written, ms since the epoch, to a quarter of a second */
+  time: number
   stream: 'out' | 'err'
   line: string
 }
@@ -15,15 +15,15 @@ export interface LogQuery {
   lines?: number
   /** ms since the epoch */
   since?: number
-  /** only lines that contain this text */
-  grep?: string
+  /** only lines this is true of */
+  isMatch?: (line: string) => boolean
 }
 
 const WINDOW_BYTES = 256 * 1024
 const CHUNK_BYTES = 1024 * 1024
 const FOLLOW_POLL_MS = 100
 /** A line longer than this is shown in pieces. */
-const LINE_BYTES_MAX = 1024 * 1024
+export const LINE_BYTES_MAX = 1024 * 1024
 
 /**
  * Reads the kept lines of a task's logs, both streams interleaved by time; then, when asked, what follows until `follow` aborts or
@@ -39,8 +39,8 @@ export async function* readLogs(
   const cursors = streams.map((name) => ({ name, file: files[name], ...readKept(files[name], query) }))
   const past = cursors.flatMap(({ name, lines }) => lines.map((line) => ({ ...line, stream: name })))
   // Equal times keep their order within a stream.
-  past.sort((a, b) => (a.time ?? 0) - (b.time ?? 0))
-  for (const { time, stream, line } of past) yield time === undefined ? { stream, line } : { time, stream, line }
+  past.sort((a, b) => a.time - b.time)
+  yield* past
   while (follow !== null && !follow.aborted) {
     let got = 0
     // Asked before reading: whatever was written until then is read in this round.
@@ -53,7 +53,7 @@ export async function* readLogs(
       if (whole === 0) continue
       cursor.end += whole
       for (const line of splitLines(text.subarray(0, whole))) {
-        if (query.grep !== undefined && !line.text.includes(query.grep)) continue
+        if (query.isMatch?.(line.text) === false) continue
         got += 1
         yield { time: Date.now(), stream: cursor.name, line: line.text }
       }
@@ -64,29 +64,32 @@ export async function* readLogs(
 }
 
 /** Lines of one file that the query asks for, with the offset after the last whole one. */
-function readKept(file: string, query: LogQuery): { lines: { time?: number; line: string }[]; end: number } {
+function readKept(file: string, query: LogQuery): { lines: { time: number; line: string }[]; end: number } {
   const size = sizeOf(file)
   const base = readBase(file)
-  const times = readTimes(file)
-  const { since, grep } = query
+  // What came after the last note was written by the time of the last write.
+  const times = [...readTimes(file), { time: writtenAt(file), size: Number.POSITIVE_INFINITY }]
+  const { since, isMatch } = query
   // Everything up to the last note before `since` is older than it.
-  const sinceOffset = since === undefined ? base : Math.max(base, times.findLast((note) => note.time < since)?.size ?? base)
+  const sinceOffset = since === undefined ? base : Math.max(base, Math.min(size, times.findLast((note) => note.time < since)?.size ?? base))
   const wanted = query.lines ?? Number.POSITIVE_INFINITY
-  let windowBytes = Number.isFinite(wanted) && grep === undefined ? WINDOW_BYTES : Number.POSITIVE_INFINITY
+  let windowBytes = Number.isFinite(wanted) && isMatch === undefined ? WINDOW_BYTES : Number.POSITIVE_INFINITY
   for (;;) {
     const from = Math.max(sinceOffset, size - windowBytes)
     const { text } = readText(file, from, size)
     // A window that begins inside a line leaves that line out; the first kept byte after a trim is such a place too.
     const skip = from === 0 || (from === sinceOffset && from !== base) ? 0 : text.indexOf(0x0a) + 1
     const end = from + text.length
-    let lines = splitLines(text.subarray(skip)).map((line) => ({ ...stamp(times, from + skip + line.at), line: line.text }))
-    if (grep !== undefined) lines = lines.filter((line) => line.line.includes(grep))
+    let lines = splitLines(text.subarray(skip)).map((line) => ({ time: stamp(times, from + skip + line.at), line: line.text }))
+    if (isMatch !== undefined) lines = lines.filter((line) => isMatch(line.line))
     if (lines.length >= wanted || from <= sinceOffset) {
       const older =
         existsSync(`${file}.1`) && since === undefined && lines.length < wanted
-          ? readKept(`${file}.1`, { stream: 'all', ...(grep === undefined ? {} : { grep }) }).lines
+          ? readKept(`${file}.1`, { stream: 'all', ...(isMatch === undefined ? {} : { isMatch }) }).lines
           : []
-      const all = [...older, ...lines]
+      // What was cut off is older than what is here, whenever its copy was written.
+      const before = lines[0]?.time ?? Number.POSITIVE_INFINITY
+      const all = [...older.map((line) => ({ ...line, time: Math.min(line.time, before) })), ...lines]
       return { lines: wanted === 0 ? [] : all.slice(-Math.min(wanted, all.length) || all.length), end }
     }
     windowBytes *= 4
@@ -94,16 +97,15 @@ function readKept(file: string, query: LogQuery): { lines: { time?: number; line
 }
 
 /** Time of the byte at `offset`: the first note taken when the file was already longer. */
-function stamp(times: readonly { time: number; size: number }[], offset: number): { time?: number } {
+function stamp(times: readonly { time: number; size: number }[], offset: number): number {
   let low = 0
-  let high = times.length
+  let high = times.length - 1
   while (low < high) {
     const middle = (low + high) >> 1
     if ((times[middle]?.size ?? 0) > offset) high = middle
     else low = middle + 1
   }
-  const note = times[low]
-  return note === undefined ? {} : { time: note.time }
+  return times[low]?.time ?? 0
 }
 
 function splitLines(text: Buffer): { at: number; text: string }[] {
@@ -133,6 +135,11 @@ function readText(file: string, from: number, to = sizeOf(file)): { text: Buffer
     closeSync(fd)
   }
   return { text: Buffer.concat(parts), end: to }
+}
+
+/** ms since the epoch of the last write; 0: never */
+function writtenAt(file: string): number {
+  return Math.round(statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0)
 }
 
 function sizeOf(file: string): number {

@@ -111,7 +111,9 @@ export class Supervisor {
       if (desired.want === 'run') this.#begin(new Task(this.#host, freshRecord(desired)), false)
       return
     }
-    if (desired.incarnation > task.desired.incarnation && desired.want === 'run') {
+    // In a log that was restored, ids are given anew.
+    const isAnother = desired.task !== task.desired.task
+    if ((isAnother || desired.incarnation > task.desired.incarnation) && desired.want === 'run') {
       if (task.isFinal) return this.#replace(task, desired)
       this.#next.set(desired.id, desired)
       task.stop()

@@ -274,6 +274,11 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
     return 0
   }
 
+  /** What people see of a plan in place of its rows; null: its rows. */
+  protected async picture(_input: InputOf<Ref>): Promise<string | null> {
+    return null
+  }
+
   async run(): Promise<void> {
     const command = this.constructor as typeof ChangeCommand
     const parsed = await this.start(command)
@@ -284,9 +289,17 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
     process.exitCode = this.exitCode(done.data)
   }
 
+  /** For `--wait` of what runs a job: waits until it is as wanted, telling how far it is; null when that was broken off. */
+  protected async waitForJob(run: { job: string; version: number }, timeoutMs: number): Promise<'up' | 'complete' | null> {
+    const { waitForJob } = await import('./follow/job-wait.ts')
+    return waitForJob(this.client, run, timeoutMs, this.interrupted(), (text) => {
+      if (!this.isMachine) this.note(text)
+    })
+  }
+
   /**
    * Carries a change out, or prints its plan and gives null. For commands with a `run()` of their own.
-   * @param picture what people see of a plan in place of its rows, which `-o wide` adds
+   * @param picture what people see of a plan in place of its rows, which `-o wide` adds; else {@link picture} says it
    */
   protected async change<In, Out>(
     ref: OperationRef<In, Out>,
@@ -308,7 +321,8 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
       const { plan, warnings } = await this.call(ref, input, { plan: true })
       const isNamed = operation.danger === 'high' || (operation.danger === 'medium' && this.settings.isProtected.value)
       const name = operation.confirmName?.(parsed.data) ?? this.settings.context.value
-      if (plan) await this.showPlan(plan, warnings, isNamed && flags.confirm === undefined ? name : null, picture)
+      const words = picture ?? (await this.picture(input as never))
+      if (plan) await this.showPlan(plan, warnings, isNamed && flags.confirm === undefined ? name : null, words)
       return null
     }
     const { confirmYes, confirmName } = await import('./confirm.ts')

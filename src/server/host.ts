@@ -56,6 +56,8 @@ export interface Wish {
 export interface Wiring {
   /** controller name → its soft view, read at each decision */
   soft?: Record<string, () => unknown>
+  /** operation name → what its context carries as `soft`, read at each request */
+  operationSoft?: Record<string, () => unknown>
   /** effect kind → adapter; the outcome entries it gives are appended. A rejection is logged and tried again (1 s … 30 s). */
   effects?: Record<string, (effect: Effect, signal: AbortSignal) => Promise<Proposal[]>>
   /** of actions that can be planned (`hasPlan`), as of `actions`: what was done, or what would be */

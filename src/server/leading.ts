@@ -105,6 +105,10 @@ export async function lead(parts: ServerParts): Promise<Leading> {
       host.wake(livenessController.name)
       host.wake(splitController.name)
     },
+    () => {
+      const { isLeader, term } = fleet.control.role()
+      return isLeader ? { cluster: fleet.control.value().clusterId, term } : null
+    },
     (server) => presentServers(fleet.control.value()).some(({ id }) => id === server),
     relaysFrom(process.env),
   )

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BeatReader } from '../../src/core/contracts/beats.ts'
-import type { ContainerSpec, DesiredTask, FromServer, NodeReport, TaskReport } from '../../src/core/contracts/node.ts'
+import type { ContainerSpec, DesiredTask, FromServer, NodeReport, Reign, TaskReport } from '../../src/core/contracts/node.ts'
 import type { FaultOrder } from '../../src/core/contracts/fault.ts'
 import { cleanupNode } from '../../src/agent/cleanup.ts'
 import { statePaths, type AgentPaths } from '../../src/platform/paths.ts'
@@ -28,6 +28,10 @@ export class FakeServer {
   tasks: DesiredTask[] = []
   faults: FaultOrder[] = []
   go: { run: string; validMs: number }[] = []
+  /** undefined: as a server of before has none */
+  reign: Reign | undefined
+  /** streams that were opened so far */
+  opened = 0
   #position = 0
   #streams = new Set<ServerResponse>()
   #server: Server | null = null
@@ -44,6 +48,7 @@ export class FakeServer {
       if (url.pathname === '/v1/agent/stream') {
         response.writeHead(200, { 'content-type': 'application/x-ndjson' })
         this.#streams.add(response)
+        this.opened += 1
         response.once('close', () => this.#streams.delete(response))
         return this.#send([response])
       }
@@ -88,6 +93,7 @@ export class FakeServer {
   #send(to: ServerResponse[]): void {
     const orders: FromServer = {
       kind: 'orders',
+      ...(this.reign === undefined ? {} : { reign: this.reign }),
       position: (this.#position += 1),
       tasks: this.tasks,
       mesh: { position: this.#position, services: [] },

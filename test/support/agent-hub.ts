@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import { rmSync } from 'node:fs'
 import Fastify from 'fastify'
 import type { Entry } from '../../src/core/contracts/entry.ts'
+import type { Reign } from '../../src/core/contracts/node.ts'
 import { twSystem } from '../../src/core/tw/system.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { setCallerOf } from '../../src/server/api/callers.ts'
@@ -14,6 +15,8 @@ import { newState, type TestState } from './state.ts'
 export interface TestHub {
   state: TestState
   hub: AgentHub
+  /** under which it decides; null: it leads no more */
+  reign: { now: Reign | null }
   /** entries the hub had appended, by type */
   appended: string[]
   /** Appends as somebody else would: the hub is told. */
@@ -51,10 +54,12 @@ export async function openTestHub(socket: string, relaysFrom?: number): Promise<
     },
     telemetry: () => {},
   } satisfies Partial<Omit<ServerHost, 'paths'>> & { paths: object } as unknown as ServerHost
+  const reign: TestHub['reign'] = { now: { cluster: 'c', term: 1 } }
   const hub = createAgentHub(
     host,
     createTaskTokens(async () => 'key'),
     () => {},
+    () => reign.now,
     () => true,
     relaysFrom,
   )
@@ -69,7 +74,7 @@ export async function openTestHub(socket: string, relaysFrom?: number): Promise<
   await new Promise<void>((resolve) => server.listen({ path: socket, backlog: 16_384 }, resolve))
   hub.start()
   return {
-    ...{ state, hub, appended, told },
+    ...{ state, hub, reign, appended, told },
     close: async () => {
       hub.stop()
       server.closeAllConnections()

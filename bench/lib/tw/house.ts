@@ -30,6 +30,8 @@ export async function openHouse(dir: string, names: readonly string[] | null = n
   const soft = (): TwSoft => ({ beats, looks, cache, position: () => control.tail() - 1 })
   const unlisten = control.onEntries((entries) => cache.apply(control.db, entries))
   const controllers: Controller[] = twSystem.controllers.filter(({ name }) => names === null || names.includes(name))
+  // As the first decision of a server does: from then on it follows the entries.
+  cache.image(control.db, control.tail() - 1)
   let loop: ControllerLoop | null = null
   return {
     control,

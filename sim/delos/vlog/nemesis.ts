@@ -2,6 +2,7 @@ import type { Prng } from '../../../src/core/kernel/prng.ts'
 import { checkMembers, type ServerHealth } from '../../../src/core/delos/virtual-log/members.ts'
 import { deciderFor, type Intent, type MemberChange } from '../../../src/core/delos/virtual-log/plan.ts'
 import { presentServers, serversIn, type Decider, type RegisterValue } from '../../../src/core/delos/virtual-log/value.ts'
+import { FailingSync, killSeveral, roughen, Strikes } from '../../strikes.ts'
 import type { VlogServer } from './server.ts'
 import type { VlogWorld } from './world.ts'
 
@@ -9,33 +10,24 @@ import type { VlogWorld } from './world.ts'
 export class VlogNemesis {
   readonly #world: VlogWorld
   readonly #prng: Prng
-  readonly #everyMs: number
-  #isOver = false
-  #failing: VlogServer | null = null
+  readonly #strikes: Strikes
+  readonly #failing = new FailingSync<VlogServer>()
 
   constructor(world: VlogWorld, prng: Prng) {
     this.#world = world
     this.#prng = prng
-    this.#everyMs = 15 + prng.below(100)
-    if (prng.next() < 0.4) {
-      world.network.loss = prng.next() * 0.1
-      world.network.doubling = prng.next() * 0.2
-      world.network.lateness = prng.next() * 0.1
-    }
+    this.#strikes = new Strikes(world.queue, prng, 15 + prng.below(100), () => this.#strike())
+    if (prng.next() < 0.4) roughen(world.network, prng, { latenessMax: 0.1 })
     world.etcd.loss = prng.next() < 0.5 ? prng.next() * 0.1 : 0
   }
 
   start(): void {
-    this.#world.queue.after(this.#prng.next() * this.#everyMs * 2, () => {
-      if (this.#isOver) return
-      this.#strike()
-      this.start()
-    })
+    this.#strikes.start()
   }
 
   stop(): void {
-    this.#isOver = true
-    this.#failing = null
+    this.#strikes.stop()
+    this.#failing.at(null)
     this.#world.network.heal()
     this.#world.etcd.isDown = false
     this.#world.etcd.loss = 0
@@ -47,9 +39,7 @@ export class VlogNemesis {
   }
 
   failsSync(server: VlogServer): boolean {
-    if (this.#failing !== server) return false
-    this.#failing = null
-    return true
+    return this.#failing.takes(server)
   }
 
   #any(): VlogServer {
@@ -89,17 +79,10 @@ export class VlogNemesis {
         server.isDiskSlow = !server.isDiskSlow
         return
       case 7:
-        this.#failing = server
+        this.#failing.at(server)
         return
-      case 8: {
-        // A bad moment: several die at once, and are soon back.
-        for (const each of world.servers) {
-          if (!each.isUp || prng.next() < 0.5) continue
-          each.crash()
-          world.queue.after(1 + prng.below(20), () => world.restart(each))
-        }
-        return
-      }
+      case 8:
+        return killSeveral(world, prng)
       case 9:
         world.etcd.isDown = true
         world.queue.after(20 + prng.below(200), () => {

@@ -17,6 +17,10 @@ export interface LogWish {
   /** so many last lines of each task */
   lines: number
   isFollowed: boolean
+  /** tasks that ended too */
+  isAll?: boolean
+  /** ms since the epoch */
+  sinceMs?: number | undefined
   grep?: string | undefined
   stream?: string | undefined
 }
@@ -25,6 +29,8 @@ export interface LogWish {
 export async function followLogs(client: Client, wish: LogWish, signal: AbortSignal, onLine: (line: LogLine) => void): Promise<void> {
   const query = new URLSearchParams({ target: wish.target, n: String(wish.lines), stream: wish.stream ?? 'all' })
   if (wish.isFollowed) query.set('follow', '1')
+  if (wish.isAll) query.set('all', '1')
+  if (wish.sinceMs !== undefined) query.set('since', String(Math.round(wish.sinceMs)))
   if (wish.grep !== undefined) query.set('grep', wish.grep)
   try {
     const response = await client.request('GET', `/v1/tw/logs?${query}`, { signal })

@@ -1,10 +1,8 @@
 import type { ArmStatus, JobStatus, RecurringView } from '../../core/tw/queries.ts'
-import { formatSize } from '../../core/kernel/units.ts'
 import type { View } from '../terminal.ts'
 import { mark, paint } from './style.ts'
 import { fields, table } from './table.ts'
-import { count } from './text.ts'
-import { cpuText, tasksText } from './tw-words.ts'
+import { tasksText } from './tw-words.ts'
 
 /** `8/8`, and how it stands. */
 function healthMark(view: View, status: JobStatus): string {
@@ -162,59 +160,4 @@ export function renderChanges(view: View, changes: readonly DocumentChange[]): s
       return `${paint(view, 'yellow', `~ ${path}`)}: ${paint(view, 'red', before)} → ${paint(view, 'green', after)}`
     })
     .join('\n')
-}
-
-export interface JobPlan {
-  job: string
-  isNew: boolean
-  owner: string | null
-  changes: readonly DocumentChange[]
-  groups: readonly {
-    group: string
-    action: string
-    count: number
-    running: number
-    places: readonly { task: string; node: string }[]
-    unplaced: number
-    why: string | null
-    waits: readonly string[]
-    preempts: readonly { task: string; node: string; for: string }[]
-  }[]
-  nextMs: readonly number[]
-  free: { cpuMilli: number; memoryBytes: number; gpuMilli: number }
-}
-
-/** What a run would do, before the entries it would log: differences, places, what does not fit. */
-export function renderJobPlan(view: View, plan: JobPlan): string {
-  const lines = [plan.isNew ? `The job ${plan.job} is new.` : renderChanges(view, plan.changes)]
-  if (plan.owner !== null) lines.push(mark(view, 'warn', `owned by ${plan.owner}: the run will be refused without --take-over`))
-  for (const group of plan.groups) {
-    const running = group.running > 0 ? `, ${group.running} run now` : ''
-    lines.push('', `${group.group}: ${group.action}, ${count(group.count, 'task')}${running}`)
-    lines.push(...placeLines(view, group.places))
-    if (group.unplaced > 0) lines.push(`  ${mark(view, 'warn', `${group.unplaced} without a place now`)}. ${group.why ?? ''}`)
-    for (const wait of group.waits) lines.push(`  ${wait}`)
-    for (const it of group.preempts) lines.push(`  ${mark(view, 'warn', `${it.task} on ${it.node} is asked to make room for ${it.for}`)}`)
-  }
-  if (plan.nextMs.length > 0) lines.push('', nextText(plan.nextMs))
-  const gpus = plan.free.gpuMilli > 0 ? `, ${plan.free.gpuMilli / 1000} GPU` : ''
-  lines.push('', `free after: ${cpuText(plan.free.cpuMilli)} cpu, ${formatSize(plan.free.memoryBytes)} memory${gpus}`)
-  return lines.join('\n')
-}
-
-/** Nodes listed of a plan on a terminal. */
-const NODES_MAX = 20
-
-/** A line for each node with the tasks it would get: `n1  web/api[0] web/api[3]`; on a terminal those of a large fleet are counted. */
-function placeLines(view: View, places: JobPlan['groups'][number]['places']): string[] {
-  const byNode = [...Map.groupBy(places, ({ node }) => node)].sort(([a], [b]) => a.localeCompare(b))
-  const shown = view.width === null || view.isWide ? byNode : byNode.slice(0, NODES_MAX)
-  const lines = shown.map(([node, own]) => {
-    const line = `  ${node}  ${own.map(({ task }) => task).join(' ')}`
-    return view.width === null || view.isWide || line.length <= view.width ? line : `  ${node}  ${count(own.length, 'task')}`
-  })
-  const rest = byNode.slice(shown.length)
-  if (rest.length === 0) return lines
-  const tasks = rest.reduce((sum, [, own]) => sum + own.length, 0)
-  return [...lines, `  … and ${count(tasks, 'task')} on ${count(rest.length, 'more node')} (-o wide names them)`]
 }

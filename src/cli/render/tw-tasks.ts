@@ -124,7 +124,8 @@ export interface Explained {
   isFine: boolean
   blocked: readonly { tasks: readonly string[]; code: string; why: string }[]
   lines: readonly string[]
-  tasks: readonly { task: string; lines: readonly string[]; events: readonly TaskEvent[] }[]
+  tasks: readonly { task: string; isServing: boolean; lines: readonly string[]; events: readonly TaskEvent[] }[]
+  more: number
 }
 
 export function renderExplain(view: View, data: Explained): string {
@@ -136,12 +137,14 @@ export function renderExplain(view: View, data: Explained): string {
     )
   parts.push(...data.lines)
   if (data.isFine && data.blocked.length === 0) parts.push(mark(view, 'ok', `${data.target} runs as wanted`))
-  // Of a whole job that is as wanted a line a task is enough.
-  if (data.isFine && data.tasks.length > 1)
-    return [...parts, '', ...data.tasks.map((task) => `${task.task}  ${task.lines.join('; ')}`)].join('\n')
-  for (const task of data.tasks) {
+  // Of a whole job, a task that serves takes a line.
+  const [full, short] =
+    data.tasks.length > 1 ? [data.tasks.filter((it) => !it.isServing), data.tasks.filter((it) => it.isServing)] : [data.tasks, []]
+  for (const task of full) {
     parts.push('', paint(view, 'bold', task.task), ...task.lines.map((line) => `  ${line}`))
     if (task.events.length > 0) parts.push('', ...eventLines(view, task.events).map((line) => `  ${line}`))
   }
+  if (short.length > 0) parts.push('', ...short.map((task) => `${task.task}  ${task.lines.join('; ')}`))
+  if (data.more > 0) parts.push(`and ${count(data.more, 'more task')}: muster tw ps ${data.target}`)
   return parts.join('\n').replace(/^\n/, '') || `Nothing is known of ${data.target}.`
 }

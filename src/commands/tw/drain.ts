@@ -12,7 +12,7 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
   static override summary = 'Move everything off nodes, within the budgets of the groups and with the consent of the applications.'
   static override description = [
     'The nodes take nothing new and stay so until `muster tw undrain`. Refused when what runs there fits nowhere else.',
-    'A drain is complete when every process there is gone. Typed again, it says what is left and what each task waits for.',
+    'A drain is complete when every process there is gone. Typed again, it says what is left and what each task waits for; --deadline and --hard then count from now.',
   ].join('\n')
   static override args = { target: Args.string({ description: 'a node, rack:R, zone:Z, region:R or label:K=V', required: true }) }
   static override flags = {
@@ -49,10 +49,10 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
   }
 
   /** What stands on the nodes now; a plan that leaves some of it without a place is refused, or warns. */
-  private async picture(target: string, isForced: boolean): Promise<string> {
+  protected override async picture({ target, force }: InputOf<typeof operation>): Promise<string> {
     const { nodes, left } = (await this.client.call<DrainStatus>('tw.drain.show', { target })).data
     if (left.length === 0) return `Nothing is on ${nodes.join(', ')}.`
-    const fit = isForced ? '' : ', and room elsewhere for all that move'
+    const fit = force ? '' : ', and room elsewhere for all that move'
     return `${count(left.length, 'task')} on ${nodes.join(', ')}${fit}:\n${renderLeft(this.view, left)}`
   }
 
@@ -60,8 +60,7 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
     const parsed = await this.start(TwDrain)
     const { flags } = parsed
     const timeoutMs = durationFlag('timeout', flags.timeout ?? '10m')
-    const picture = (flags as { plan?: boolean }).plan ? await this.picture(parsed.args.target ?? '', flags.force ?? false) : null
-    const done = await this.change(operation, this.input(parsed), flags as never, picture)
+    const done = await this.change(operation, this.input(parsed), flags as never)
     if (done === null) return
     if (flags.wait) {
       const { waitUntil } = await import('../../cli/follow/tasks.ts')
@@ -71,7 +70,7 @@ export default class TwDrain extends ChangeCommand<typeof operation> {
       if (signal.aborted) return
       if (!end.isDone)
         throw new MusterError(
-          'TIMEOUT',
+          'WAIT_OVER',
           `${done.data.target} is not drained yet:\n${end.data.left.map((it) => `  ${it.task} on ${it.node} waits for ${it.waitsFor}`).join('\n')}`,
           { hint: 'See its ops with `muster tw op ls`; a hard drain forces them: `muster tw op force OP`.' },
         )

@@ -1,7 +1,8 @@
 import { Flags, MusterCommand } from '../../cli/command.ts'
+import { latestEvents } from '../../cli/follow/latest-events.ts'
 import { describeEntry, type EntryLike } from '../../cli/render/tw-events.ts'
 
-/** Entries that are looked at when no position is given. */
+/** Events printed when neither a position nor a number is given. */
 const LATEST = 200
 
 export default class TwEvents extends MusterCommand {
@@ -12,11 +13,15 @@ export default class TwEvents extends MusterCommand {
   static override flags = {
     follow: Flags.boolean({ char: 'f', description: 'go on with what happens from now on' }),
     from: Flags.integer({
-      description: `from this log position on; without it, the last ${LATEST} entries`,
+      description: 'from this log position on; without it, the last ones',
       min: 0,
       helpValue: 'POSITION',
     }),
-    limit: Flags.integer({ description: 'end after so many events', min: 1, helpValue: 'N' }),
+    limit: Flags.integer({
+      description: `at most so many events; without --from, so many last ones, ${LATEST} if not said`,
+      min: 1,
+      helpValue: 'N',
+    }),
     job: Flags.string({ description: 'only what tells of this job', helpValue: 'NAME' }),
     node: Flags.string({ description: 'only what tells of this node', helpValue: 'NAME' }),
     type: Flags.string({ description: 'only events whose type begins so: NodeLost, Tasks', multiple: true, helpValue: 'TYPE' }),
@@ -24,6 +29,7 @@ export default class TwEvents extends MusterCommand {
   }
   static override examples = [
     '<%= config.bin %> tw events',
+    '<%= config.bin %> tw events --limit 20',
     '<%= config.bin %> tw events -f --job web',
     '<%= config.bin %> tw events --from 1 --notable',
     '<%= config.bin %> tw events --type Node --type Drain --limit 50 --json',
@@ -34,25 +40,39 @@ export default class TwEvents extends MusterCommand {
     const interrupted = this.interrupted()
     const { position } = await this.client.get('/healthz', interrupted)
     const end = new AbortController()
-    const from = flags.from ?? Math.max(0, position - LATEST)
-    const events = this.client.events({
-      from,
-      until: flags.follow ? undefined : position,
+    const wish = {
       types: (flags.type ?? ['']).map((type) => (type.startsWith('tw.') ? type : `tw.${type}`)),
       job: flags.job,
       node: flags.node,
+    }
+    const show = (it: EntryLike): void => this.print(this.isMachine ? JSON.stringify(it) : describeEntry(this.view, it))
+    const isShown = (it: EntryLike): boolean => it.notable !== undefined || !flags.notable
+    if (flags.from === undefined) {
+      const { events: latest, from } = await latestEvents(this.client, wish, position, flags.limit ?? LATEST, isShown, interrupted)
+      latest.forEach(show)
+      if (latest.length === 0 && from > 0) this.note(`none from position ${from} on; --from looks further back`)
+      if (!flags.follow || interrupted.aborted) {
+        if (!interrupted.aborted) this.note(`to go on: muster tw events --from ${position}`)
+        return
+      }
+    }
+    const from = flags.from ?? position
+    const events = this.client.events({
+      ...wish,
+      from,
+      until: flags.follow ? undefined : position,
       signal: AbortSignal.any([interrupted, end.signal]),
       onHead: (head) => {
         if (flags.from !== undefined && from > 0 && from < head)
           this.note(`▲ the log begins at position ${head}: what was before it is trimmed away`)
       },
     })
-    let left = flags.limit ?? Number.POSITIVE_INFINITY
+    let left = flags.from === undefined ? Number.POSITIVE_INFINITY : (flags.limit ?? Number.POSITIVE_INFINITY)
     let next = position
     for await (const { id, entry } of events) {
       const it = entry as EntryLike
-      if (flags.notable && !it.notable) continue
-      this.print(this.isMachine ? JSON.stringify(it) : describeEntry(this.view, it))
+      if (!isShown(it)) continue
+      show(it)
       left -= 1
       if (left > 0) continue
       next = id + 1

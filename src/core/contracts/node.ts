@@ -96,9 +96,19 @@ export interface TaskReport {
   memoryBytes?: number
 }
 
+/** Who decides: one leader of one log. */
+export interface Reign {
+  /** 16 hex digits: of the servers whose log it is; a restored one is another */
+  cluster: string
+  /** grows with every leader of that log */
+  term: number
+}
+
 /** From server to agent: everything the node should be, at a log position. */
 export interface NodeOrders {
   kind: 'orders'
+  /** absent: an older server, whose orders are always obeyed */
+  reign?: Reign
   position: number
   tasks: DesiredTask[]
   mesh: MeshSnapshot

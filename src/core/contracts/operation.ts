@@ -13,6 +13,8 @@ export interface OpContext {
   actor: string
   role: Role
   position: number
+  /** what the server keeps beside the state for the operation; undefined where nothing is kept: all is then read from the state */
+  soft?: unknown
 }
 
 /** What a command decides: entries to append (all or none), and what to answer once they are applied. */

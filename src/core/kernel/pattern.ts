@@ -7,7 +7,7 @@
  * `^` and `$`. Not: look-around, back-references, word borders, lazy quantifiers; they are refused, never misread.
  */
 export interface Pattern {
-  /** whether it is found anywhere in the text; a text longer than {@link TEXT_MAX} is never matched */
+  /** whether it is found anywhere in the text; one longer than the `textMax` it was compiled with is never matched */
   test: (text: string) => boolean
 }
 
@@ -18,8 +18,8 @@ const STEPS_MAX = 1000
 const REPEAT_MAX = 100
 const DEPTH_MAX = 50
 
-/** Compiled pattern, or a sentence that says what is wrong with it. */
-export function compilePattern(source: string): Pattern | string {
+/** Compiled pattern, or a sentence that says what is wrong with it. `textMax`: characters of the longest text it is for. */
+export function compilePattern(source: string, textMax = TEXT_MAX): Pattern | string {
   if (source.length > PATTERN_MAX) return `a pattern has at most ${PATTERN_MAX} characters, this one has ${source.length}`
   const reader = new Reader(source)
   const node = reader.alternatives(0)
@@ -27,7 +27,7 @@ export function compilePattern(source: string): Pattern | string {
   const steps: Step[] = []
   if (!emit(steps, node) || !push(steps, { op: 'match' }))
     return `the pattern is too large: its repetitions multiply to over ${STEPS_MAX} steps`
-  return { test: (text) => text.length <= TEXT_MAX && run(steps, text) }
+  return { test: (text) => text.length <= textMax && run(steps, text) }
 }
 
 type Range = readonly [number, number]

@@ -12,7 +12,9 @@ import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 import { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
 import { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } from './operations/nodes.ts'
-import { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
+import { jobPlan, jobScalePlan, jobStopPlan } from './operations/job-plan.ts'
+import { jobDiff, jobHistory, jobList, jobShow } from './operations/job-reads.ts'
+export { jobPlan, jobScalePlan, jobStopPlan } from './operations/job-plan.ts'
 import { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 import { explain, ps, taskShow } from './operations/task-reads.ts'
 import { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
@@ -30,7 +32,7 @@ export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
 export { meshFaultSet, meshList, meshShow, meshSplitSet } from './operations/mesh.ts'
 export { nodeCordon, nodeJoin, nodeList, nodeShow, nodeUncordon, tasksReport } from './operations/nodes.ts'
-export { jobDiff, jobHistory, jobList, jobPlan, jobShow } from './operations/job-reads.ts'
+export { jobDiff, jobHistory, jobList, jobShow } from './operations/job-reads.ts'
 export { jobDispatch, jobForcePeriodic, jobPause, jobPurge, jobResume, jobRetry } from './operations/runs.ts'
 export { explain, ps, taskShow } from './operations/task-reads.ts'
 export { maintenanceAbort, maintenanceCreate, maintenanceExtend, maintenanceList, maintenanceShow } from './operations/maintenance.ts'
@@ -59,6 +61,8 @@ export const TW_OPERATIONS = [
   jobHistory,
   jobDiff,
   jobPlan,
+  jobScalePlan,
+  jobStopPlan,
   jobVersionPut,
   updateSet,
   updateList,

@@ -1,5 +1,9 @@
+import type { OpContext } from '../contracts/operation.ts'
+import type { ReadDb } from '../contracts/storage.ts'
 import type { ZoneTable } from '../kernel/zone.ts'
 import type { FleetCache } from './controllers/fleet-cache.ts'
+import { imageOf } from './scheduler/fleet.ts'
+import type { FleetImage } from './scheduler/image.ts'
 
 /** What the server measured of a node's agent; it is lost with the server, never logged. */
 export interface NodeBeat {
@@ -41,3 +45,25 @@ export interface TwSoft {
 export const SUSPECT_MS = 6000
 /** Silent so long, a node is lost: what is left of 10 s is for its loss to be decided and durable. */
 export const LOST_MS = 9800
+/**
+ * Silent so long, many nodes at once are lost when their peers do not reach them either: that is more than silence, and to give up all of their
+ * tasks takes its time as well.
+ */
+export const DOMAIN_LOST_MS = 8000
+
+/** The planner's image for a controller: the kept one, else one built from the state. What is tried on it is to be taken back. */
+export function plannersImage(db: ReadDb, soft: Pick<TwSoft, 'cache' | 'position'> | undefined): FleetImage {
+  return soft?.cache === undefined ? imageOf(db) : soft.cache.image(db, soft.position?.() ?? 0)
+}
+
+/** Who asks an operation, as far as what it plans depends on that. */
+export type Asked = Pick<OpContext, 'now' | 'position' | 'soft'>
+
+/**
+ * What `plan` finds on the planner's image of the fleet, with every load as it was afterwards. It is the kept image where that stands exactly
+ * at the position the operation is asked at, so that an answer does not wait for all nodes and tasks to be read; else one built from the state.
+ */
+export function onImage<T>(db: ReadDb, { soft, position }: Asked, plan: (image: FleetImage) => T): T {
+  const kept = (soft as Partial<TwSoft> | undefined)?.cache?.imageAt(position - 1) ?? null
+  return kept === null ? plan(imageOf(db)) : kept.attempt(() => plan(kept))
+}

@@ -209,7 +209,8 @@ async function perform(
   assertTrusted(operation, control)
   const input = parseInput(operation, request)
   if (operation.kind === 'query') {
-    const context: OpContext = { actor: caller.actor, role: caller.role, now: control.now(), position: control.tail() }
+    const at = { now: control.now(), position: control.tail() }
+    const context: OpContext = { actor: caller.actor, role: caller.role, ...at, soft: softOf(operation, options.wirings) }
     const answer = operation.answer(control.db, input, context)
     if (isRefusal(answer)) throw answer
     for (const { answered } of options.wirings) answered?.[operation.name]?.(input, answer)
@@ -220,7 +221,7 @@ async function perform(
     const data = await action(operation, options.wirings, caller, request, reply, input)
     return { ok: true, ...data, warnings: [], position: control.tail() }
   }
-  return command(operation, control, caller, request, input, trace)
+  return command(operation, control, options.wirings, caller, request, input, trace)
 }
 
 async function action(
@@ -269,9 +270,14 @@ function assertConfirmed(operation: CommandDef | ActionDef, request: FastifyRequ
   })
 }
 
+function softOf({ name }: Operation, wirings: readonly Wiring[]): unknown {
+  return wirings.find(({ operationSoft }) => operationSoft?.[name] !== undefined)?.operationSoft?.[name]?.()
+}
+
 async function command(
   operation: CommandDef,
   control: ControlLog,
+  wirings: readonly Wiring[],
   caller: Caller,
   request: FastifyRequest,
   input: unknown,
@@ -279,7 +285,7 @@ async function command(
 ): Promise<unknown> {
   let warnings: string[] = []
   const decide = (db: Parameters<CommandDef['decide']>[0], at: { now: number; position: number }) => {
-    const decision = operation.decide(db, input, { actor: caller.actor, role: caller.role, ...at })
+    const decision = operation.decide(db, input, { actor: caller.actor, role: caller.role, ...at, soft: softOf(operation, wirings) })
     if (isRefusal(decision)) return decision
     warnings = decision.warnings ?? []
     return { entries: decision.entries, value: decision.reply }

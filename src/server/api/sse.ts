@@ -8,6 +8,8 @@ import type { ControlLog } from '../state/control-log.ts'
 const BUFFERED_BYTES_MAX = 4 * 1024 * 1024
 const KEEPALIVE_MS = 15_000
 const CHUNK = 512
+/** Entries looked at before others have their turn: a filter that nothing passes must not stall the server. */
+const TURN = 8 * CHUNK
 
 /**
  * `GET /v1/events?from=P&types=tw.,sev.`: entries as server-sent events, id = position. Resumes from `from` or
@@ -38,18 +40,21 @@ export function sendEvents(control: ControlLog, request: FastifyRequest, reply: 
   out.write(': events\n\n')
   let isWaiting = false
   const pump = (): void => {
-    if (isWaiting) return
+    if (isWaiting || out.destroyed) return
+    const turnEnd = next + TURN
+    const goOn = (): void => {
+      isWaiting = false
+      pump()
+    }
     while (next < Math.min(until, control.tail())) {
       const entries = control.read(next, Math.min(CHUNK, until - next))
       for (const entry of entries)
         if (wanted(entry)) out.write(`id: ${entry.position}\nevent: ${entry.type}\ndata: ${JSON.stringify(entry)}\n\n`)
       next += entries.length
-      if (out.writableLength > BUFFERED_BYTES_MAX) {
+      if (out.writableLength > BUFFERED_BYTES_MAX || next >= turnEnd) {
         isWaiting = true
-        out.once('drain', () => {
-          isWaiting = false
-          pump()
-        })
+        if (out.writableLength > BUFFERED_BYTES_MAX) out.once('drain', goOn)
+        else setImmediate(goOn)
         return
       }
     }

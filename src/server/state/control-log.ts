@@ -71,7 +71,7 @@ export interface ControlLog {
    * Decides on the newest state, appends, waits for the disk, applies. Submissions made while the disk is busy share
    * the next batch, each in its own savepoint, so that one refused does not touch the others. When another server's batch came first,
    * they are decided again. Rejects with DELOS_NOT_LEADER, having done nothing, where another server decides; with DELOS_OUTCOME_UNKNOWN
-   * when nobody could say in time whether it was done.
+   * when nobody could say in time whether it was done; with DISK_STALLED, having done nothing, while the log takes no write.
    */
   submit: <T>(options: SubmitOptions, decide: (db: ReadDb, context: SubmitContext) => Submission<T> | MusterError) => Promise<Committed<T>>
   /** The same without appending: what would change. */
@@ -161,6 +161,8 @@ export interface ControlLogOptions {
   poison?: PoisonNote
   /** positions between two marks, the same on all servers; 1,000 unless a test says otherwise */
   markEvery?: number
+  /** a write that takes longer than this stalls the log: 10 s unless a test says otherwise */
+  stallMs?: number
   clock: () => number
   log: Logger
   /** Called when the log can no longer be written, or what it says not be applied: the process must end. */
@@ -210,6 +212,7 @@ const ROOM_RETRY_MS = 1000
 /** An outcome that is not known is asked for this often. */
 const TRIES_MAX = 2
 const QUIET_LOOK_MS = 5
+const STALL_MS = 10_000
 
 /**
  * Brings the state up to what the log gives at once, and goes on with what comes. Rejects when the log cannot be opened, when it gave up what
@@ -250,6 +253,8 @@ class ControlLogRuntime {
   #isTakeInDue = false
   #roomTimer: NodeJS.Timeout | null = null
   #attempt: Attempt | null = null
+  /** since when the log has not taken what is appended, of the monotonic clock; null: it takes */
+  #stalledSince: number | null = null
 
   #skips: ReadonlySet<number> | null
   #skipped: readonly number[]
@@ -659,6 +664,7 @@ class ControlLogRuntime {
       const refusal = this.#refusal()
       if (refusal !== null) return reject(refusal)
       if (!this.#leadership.isComing) return reject(this.#notLeader())
+      if (this.#stalledSince !== null && isOfSomebody(submit)) return reject(this.#stalled(this.#stalledSince))
       this.#queue.push({ options: submit, isPlan, decide, resolve, reject })
       void this.#drain()
     })
@@ -667,6 +673,25 @@ class ControlLogRuntime {
   #refuseQueued(): void {
     for (const job of this.#queue.splice(0))
       job.reject(this.#isClosed ? refuse('UNAVAILABLE', 'the server is stopping') : this.#notLeader())
+  }
+
+  /**
+   * A write has not come to its end for long. Nobody is kept waiting: those behind it have changed nothing; of its own nobody knows whether
+   * they come in. What decides by itself waits, and goes on as soon as the log does.
+   */
+  #refuseBehind(since: number, done: readonly { job: Job; answer: JobDone }[]): void {
+    this.#stalledSince = since
+    const unknown = refuse('DELOS_OUTCOME_UNKNOWN', 'the disk of the log stalls, and nobody can say whether this comes into it yet')
+    for (const { job, answer } of done)
+      if (isOfSomebody(job.options)) job.reject(answer.entries.length > 0 ? unknown : this.#stalled(since))
+    const waiting = this.#queue.splice(0)
+    this.#queue.push(...waiting.filter((job) => !isOfSomebody(job.options)))
+    for (const job of waiting) if (isOfSomebody(job.options)) job.reject(this.#stalled(since))
+  }
+
+  #stalled(since: number): MusterError {
+    const seconds = Math.round((performance.now() - since) / 1000)
+    return refuse('DISK_STALLED', `the disk of the log has not ended a write for ${seconds} s; nothing was changed`)
   }
 
   #notLeader(): MusterError {
@@ -728,7 +753,11 @@ class ControlLogRuntime {
       return
     }
     const entries = done.flatMap(({ answer }) => answer.entries)
+    const since = performance.now()
+    const watch = setTimeout(() => this.#refuseBehind(since, done), this.#options.stallMs ?? STALL_MS).unref()
     const outcome = entries.length === 0 ? await this.#answerAsIs(cursor) : await this.#append(cursor, at, entries)
+    clearTimeout(watch)
+    this.#stalledSince = null
     // Whatever was decided on a state that was not the newest one is decided again, refusals too.
     if (outcome === 'void') {
       if (this.#leadership.leads) this.#queue.unshift(...jobs)
@@ -883,6 +912,11 @@ class ControlLogRuntime {
     this.#options.poison?.close()
     await this.#log.close()
   }
+}
+
+/** Controllers decide again and again by themselves: for them waiting and being refused is the same. */
+function isOfSomebody({ actor }: SubmitOptions): boolean {
+  return !actor.startsWith('controller:')
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -4,7 +4,7 @@ import { BEATS_TYPE } from '../../core/contracts/beats.ts'
 import type { Entry } from '../../core/contracts/entry.ts'
 import type { FaultOrder } from '../../core/contracts/fault.ts'
 import type { MeshSnapshot } from '../../core/contracts/mesh.ts'
-import type { DesiredTask, FaultReport, FromServer, NodePing, NodeReport } from '../../core/contracts/node.ts'
+import type { DesiredTask, FaultReport, FromServer, NodePing, NodeReport, Reign } from '../../core/contracts/node.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import { nodeConditions, nodeJoin, profileReport, tasksReport } from '../../core/tw/operations.ts'
 import {
@@ -91,11 +91,15 @@ const USAGE_MS = 5000
 /** Reports asked for in one second: a new leader knows nothing of any node. */
 const ASKED_MAX = 2000
 
-/** The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back. */
+/**
+ * The server's end of the agents' streams and reports. Level-triggered: whole orders at each change, whole states back.
+ * @param reign under which this server decides; null: it leads no more, and tells nobody anything
+ */
 export function createAgentHub(
   host: ServerHost,
   tokens: TaskTokens,
   onBeat: () => void,
+  reign: () => Reign | null,
   isPresent: (server: string) => boolean = () => true,
   relaysFrom?: number,
 ): AgentHub {
@@ -163,6 +167,8 @@ export function createAgentHub(
 
   const push = (): void => {
     refreshTimer = null
+    const by = reign()
+    if (by === null) return
     const position = host.position()
     const mesh = meshSnapshot(host.db, position)
     const services = JSON.stringify(mesh.services)
@@ -206,7 +212,7 @@ export function createAgentHub(
       }
       link.sentOrders = orders
       const snapshot: MeshSnapshot = { position: link.sentMeshPosition, services: mesh.services }
-      send(link, { kind: 'orders', position, tasks, mesh: snapshot, faults, ...elsewhere })
+      send(link, { kind: 'orders', reign: by, position, tasks, mesh: snapshot, faults, ...elsewhere })
     }
     if (gate.isBusy) gateTimer ??= setTimeout(letOut, GATE_MS)
     // Who follows how far is asked for a split that waits, and by nobody else.

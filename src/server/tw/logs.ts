@@ -2,29 +2,57 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { refuse } from '../../core/kernel/errors.ts'
+import { compilePattern } from '../../core/kernel/pattern.ts'
 import { jobRow, parseTarget, tasksBySelector } from '../../core/tw/queries.ts'
 import type { ServerHost } from '../host.ts'
 import { linesOf } from '../../platform/streams.ts'
 import { askAgent, placesOf, type TaskPlace } from './ask-agent.ts'
+import { mergeByTime } from './merge-by-time.ts'
 
 /** How soon a followed task is asked again after its log ended, e.g. while it is restarted in its place. */
 const ASK_AGAIN_MS = 100
 
+/** What is asked of the agents, of `GET /v1/tw/logs`. */
+interface Asked {
+  n: string | undefined
+  stream: string | undefined
+  /** ms since the epoch */
+  since: string | undefined
+  /** a pattern as `core/kernel/pattern.ts` takes it */
+  grep: string | undefined
+  follow: string | undefined
+}
+
+interface TaskLine {
+  task: string
+  node: string
+  /** `out`, `err`, or `muster`: a remark of the server's own */
+  stream: string
+  line: string
+  /** ms since the epoch; absent when not known */
+  time?: number
+}
+
 /**
- * `GET /v1/tw/logs?target=web&follow=1&n=100&stream=out&grep=x`: NDJSON `{task, node, stream, line, time?}`, of all its tasks.
- * Following goes on over restarts and takes up the tasks that are placed meanwhile; it ends with the job, or with the caller.
+ * `GET /v1/tw/logs?target=web&all=1&follow=1&n=100&since=MS&stream=out&grep=x`: NDJSON of {@link TaskLine}, of all its tasks (`all`: those
+ * too that ended) by time. Following gives them as they come, goes on over restarts and takes up the tasks that are placed
+ * meanwhile; it ends with the job, or with the caller.
  */
 export function logRoutes(app: FastifyInstance, host: ServerHost): void {
   app.get<{ Querystring: Record<string, string> }>('/v1/tw/logs', async (request, reply) => {
-    const { target, ...rest } = request.query
+    const { target, follow, all, n, stream, since, grep } = request.query
     if (!target) throw refuse('USAGE', 'logs of what? Name a job, a group or a task')
-    const places = placesOf(host, target)
+    const wrong = grep === undefined ? null : compilePattern(grep)
+    if (typeof wrong === 'string') throw refuse('USAGE', `--grep ${JSON.stringify(grep)}: ${wrong}`)
+    const places = placesOf(host, target, all === '1')
+    const asked = { n, stream, since, grep, follow }
     reply.hijack()
     reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson' })
     reply.raw.flushHeaders()
-    const copy = copier(host, reply.raw, rest)
-    if (rest['follow'] === '1') await followAll(host, reply.raw, target, places, copy)
-    else await Promise.all(places.map((place) => copy(place, rest['n'])))
+    const reader = new LogReader(host, reply.raw)
+    if (follow === '1')
+      await followAll(host, reply.raw, target, places, (place, lines) => reader.copy(reader.read(place, { ...asked, n: lines })))
+    else await reader.copy(mergeByTime(places.map((place) => reader.read(place, asked))))
     reply.raw.end()
   })
 }
@@ -32,33 +60,49 @@ export function logRoutes(app: FastifyInstance, host: ServerHost): void {
 /** Copies one task's log into the answer, until it ends. `lines`: how many of the last ones; absent: all that are kept. */
 type Copy = (place: TaskPlace, lines: string | undefined) => Promise<void>
 
-function copier(host: ServerHost, out: ServerResponse, asked: Record<string, string>): Copy {
-  const sources = new Set<IncomingMessage>()
-  const closed = new Promise<void>((resolve) => {
-    out.once('close', () => {
-      sources.forEach((source) => source.destroy())
-      resolve()
+/** Reads the agents' answers for one caller; all of it ends when the caller goes. */
+class LogReader {
+  private readonly host: ServerHost
+  private readonly out: ServerResponse
+  private readonly sources = new Set<IncomingMessage>()
+  private readonly closed: Promise<void>
+
+  constructor(host: ServerHost, out: ServerResponse) {
+    this.host = host
+    this.out = out
+    this.closed = new Promise((resolve) => {
+      out.once('close', () => {
+        for (const source of this.sources) source.destroy()
+        resolve()
+      })
     })
-  })
-  return async (place, lines) => {
-    const query = new URLSearchParams({ ...asked, task: String(place.id) })
-    if (lines === undefined) query.delete('n')
-    else query.set('n', lines)
+  }
+
+  /** The lines of one task; an agent that does not answer gives a remark. */
+  async *read({ id, task, node }: TaskPlace, asked: Asked): AsyncGenerator<TaskLine> {
+    const query = new URLSearchParams({ task: String(id) })
+    for (const [name, value] of Object.entries(asked)) if (value !== undefined) query.set(name, value)
     let source: IncomingMessage | null = null
     try {
-      source = await askAgent(host, place.node, `/logs?${query}`)
-      sources.add(source)
-      for await (const line of linesOf(source)) {
-        const isFull = !out.write(`${JSON.stringify({ task: place.task, node: place.node, ...JSON.parse(line) })}\n`)
-        if (isFull && !out.destroyed) await Promise.race([closed, new Promise((resolve) => out.once('drain', resolve))])
-      }
+      source = await askAgent(this.host, node, `/logs?${query}`)
+      this.sources.add(source)
+      for await (const line of linesOf(source)) yield { task, node, ...(JSON.parse(line) as Omit<TaskLine, 'task' | 'node'>) }
     } catch (error) {
-      if (!out.destroyed)
-        out.write(
-          `${JSON.stringify({ task: place.task, node: place.node, stream: 'muster', line: `no logs: ${(error as Error).message}` })}\n`,
-        )
+      if (!this.out.destroyed) yield { task, node, stream: 'muster', line: `no logs: ${(error as Error).message}` }
     } finally {
-      if (source) sources.delete(source)
+      if (source) {
+        this.sources.delete(source)
+        source.destroy()
+      }
+    }
+  }
+
+  /** Writes lines as fast as the caller takes them. */
+  async copy(lines: AsyncIterable<TaskLine>): Promise<void> {
+    for await (const line of lines) {
+      if (this.out.destroyed) return
+      const isFull = !this.out.write(`${JSON.stringify(line)}\n`)
+      if (isFull) await Promise.race([this.closed, new Promise((resolve) => this.out.once('drain', resolve))])
     }
   }
 }

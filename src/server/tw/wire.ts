@@ -26,6 +26,7 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
   const consent = createConsentLoop(host)
   return {
     soft: Object.fromEntries(twSystem.controllers.map(({ name }) => [name, soft])),
+    operationSoft: Object.fromEntries(twSystem.operations.map(({ name }) => [name, soft])),
     plannedActions: { [nodeToken.name]: nodeTokenAction },
     actions: {
       'tw.op.pending': (asked: PendingAsked, context) => pendingOps(host, asked, context),

@@ -64,6 +64,14 @@ test('events are asked for by job, node, type and number, and it is said where t
   expect(eventsOf((await fleet.muster('tw', 'events', '--from', '1', '--node', 'nowhere', '--json')).stdout)).toEqual([])
 })
 
+test('without a position the last ones are printed that match', async () => {
+  const all = eventsOf((await fleet.muster('tw', 'events', '--from', '1', '--json')).stdout)
+  const last = await fleet.muster('tw', 'events', '--limit', '2', '--json')
+  expect(eventsOf(last.stdout)).toEqual(all.slice(-2))
+  const joined = eventsOf((await fleet.muster('tw', 'events', '--type', 'NodeJoined', '--limit', '1', '--json')).stdout)
+  expect(joined.map(({ type }) => type)).toEqual(['tw.NodeJoined'])
+})
+
 test('no secret is in any event: neither keys nor tokens to join with', async () => {
   const { token } = (await fleet.data('tw', 'node', 'token')) as { token: string }
   const keys = join(fleet.root, 'keys')

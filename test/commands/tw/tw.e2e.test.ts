@@ -39,6 +39,30 @@ test('exec keeps the exit code and has the environment of the task; logs come fr
   expect(new Set(logs.stdout.split('\n').map((line) => (JSON.parse(line) as { task: string }).task)).size).toBe(4)
 })
 
+test('logs are in order of time, since a time and by a pattern; those of batch work that ended are all there', async () => {
+  const command = ['sh', '-c', 'echo [first] of $MUSTER_TASK; sleep 1; echo second']
+  writeFileSync(
+    file('two.yaml'),
+    JSON.stringify({
+      job: 'two',
+      kind: 'batch',
+      groups: { b: { count: 2, main: { command, resources: { cpu: '10m', memory: '16MiB' } } } },
+    }),
+  )
+  await fleet.data('tw', 'job', 'run', 'two.yaml', '--wait')
+  const lines = async (...flags: string[]): Promise<string[]> => (await fleet.muster('tw', 'logs', 'two', ...flags)).stdout.split('\n')
+  expect((await lines()).map((line) => line.replace(/\[\d\] /, ' ').replace(/ of .*/, ''))).toEqual([
+    'two/b [first]',
+    'two/b [first]',
+    'two/b second',
+    'two/b second',
+  ])
+  expect((await lines('--grep', '^\\[first\\] of two/b\\[[01]\\]$')).length).toBe(2)
+  expect(await lines('--since', '2099-01-01')).toEqual([''])
+  expect(await fleet.muster('tw', 'logs', 'two', '--grep', '[first')).toMatchObject({ exitCode: 2 })
+  expect((await fleet.muster('tw', 'logs', 'web', '--all')).exitCode).toBe(0)
+})
+
 test('logs -f gives a line as it is written, and ends with 130 on Ctrl-C', async () => {
   const bin = fileURLToPath(new URL('../../../bin/muster.js', import.meta.url))
   const child = spawn(process.execPath, [bin, 'tw', 'logs', 'web/api[1]', '-f', '-n', '0'], {
@@ -59,6 +83,7 @@ test('logs -f gives a line as it is written, and ends with 130 on Ctrl-C', async
 })
 
 test('scale, explain without room, history, diff and revert', async () => {
+  await fleet.data('tw', 'job', 'run', 'job.yaml', '--wait')
   await fleet.data('tw', 'job', 'run', 'job.yaml', '--set', 'groups.api.main.resources.cpu=900', '--set', 'groups.api.count=1')
   const explain = await fleet.muster('tw', 'explain', 'web')
   expect(explain.stdout).toContain('(TW_NO_FEASIBLE_NODE)')
@@ -67,13 +92,24 @@ test('scale, explain without room, history, diff and revert', async () => {
     'groups.api.count',
     'groups.api.main.resources.cpu',
   ])
-  await fleet.data('tw', 'job', 'revert', 'web', '--to', '1')
-  await fleet.data('tw', 'job', 'scale', 'web', '3')
-  await eventually('three healthy tasks', 20_000, async () => {
-    const { status } = await fleet.data('tw', 'job', 'show', 'web')
-    return status.groups[0].arms[0].healthy === 3 && status.groups[0].leftover === 0
-  })
+  await fleet.data('tw', 'job', 'revert', 'web', '--to', '1', '--wait', '--timeout', '30s')
+  await fleet.data('tw', 'job', 'scale', 'web', '3', '--wait', '--timeout', '30s')
+  const { status } = await fleet.data('tw', 'job', 'show', 'web')
+  expect(status.groups[0]).toMatchObject({ arms: [{ healthy: 3, wanted: 3 }], leftover: 0 })
   expect((await fleet.data('tw', 'job', 'history', 'web')).map((it: { version: number }) => it.version)).toEqual([3, 2, 1])
+})
+
+test('a job that no node can hold is accepted and waits: its plan exits with 7, waiting for it with 1, and room starts it', async () => {
+  const main = { command: ['sleep', '1000'], resources: { cpu: 900 } }
+  writeFileSync(file('huge.yaml'), JSON.stringify({ job: 'huge', groups: { g: { count: 1, main } } }))
+  const run = (...flags: string[]) => fleet.muster('tw', 'job', 'run', 'huge.yaml', ...flags)
+  expect((await run('--plan')).exitCode).toBe(0)
+  expect((await run('--plan', '--exit-code')).exitCode).toBe(7)
+  const waited = await run('--wait', '--timeout', '1s', '--json')
+  expect(waited.json.error).toMatchObject({ code: 'WAIT_OVER', exit: 1, details: { code: 'TW_NO_FEASIBLE_NODE' } })
+  expect(waited.exitCode).toBe(1)
+  expect((await run('--set', 'groups.g.main.resources.cpu=10m', '--wait', '--timeout', '20s')).exitCode).toBe(0)
+  await fleet.data('tw', 'job', 'stop', 'huge', '--yes')
 })
 
 test('a plan names places and the entries, changes nothing, and its id applies it', async () => {

@@ -81,7 +81,7 @@ export interface FakeFleet {
 /** Positions between two digests of the state. */
 export const MARK_EVERY = 4
 
-export async function openFakeFleet(count: number): Promise<FakeFleet> {
+export async function openFakeFleet(count: number, stallMs = 10_000): Promise<FakeFleet> {
   const dir = mkdtempSync(join(tmpdir(), 'muster-fleet-'))
   const world = new FakeLogWorld()
   const servers = Array.from({ length: count }, () => world.add())
@@ -89,7 +89,7 @@ export async function openFakeFleet(count: number): Promise<FakeFleet> {
   const open = (server: number): Promise<ControlLog> =>
     openControlLog({
       openLog: async (from) => (servers[server] as (typeof servers)[number]).open(from),
-      ...{ dbFile: dbFile(server), systems: [toySystem], clock: () => 1000, log: createLogger(null), markEvery: MARK_EVERY },
+      ...{ dbFile: dbFile(server), systems: [toySystem], clock: () => 1000, log: createLogger(null), markEvery: MARK_EVERY, stallMs },
       onFatal: (error) => {
         throw error
       },

@@ -55,7 +55,7 @@ function agentOf(node: string) {
       sent.end(JSON.stringify(body))
     })
   }
-  return { report, asks: () => said.filter(({ kind }) => kind === 'report').length, life: { node, bootId: `b-${node}`, instance: 1 } }
+  return { report, said, asks: () => said.filter(({ kind }) => kind === 'report').length, life: { node, bootId: `b-${node}`, instance: 1 } }
 }
 
 /** A connection beats go over; `isEnded` once the server wants no more of it. */
@@ -141,4 +141,15 @@ test('once a node was retired, or another agent let in for it, whoever beat for 
   await eventually('a beat', 5000, () => lastOf('n1') === 1)
   server.told(() => void server.state.append([nodeRetired.of({ node: 'n1', reason: '' })]))
   await eventually('it is hung up', 5000, () => beats.isEnded)
+})
+
+test('orders say under whom they are given, and a server that leads no more gives none', async () => {
+  const agent = agentOf('n1')
+  const orders = (): FromServer[] => agent.said.filter(({ kind }) => kind === 'orders')
+  await eventually('orders', 5000, () => orders().length === 1)
+  expect(orders()[0]).toMatchObject({ reign: { cluster: 'c', term: 1 } })
+  server.reign.now = null
+  const late = agentOf('n2')
+  await eventually('a ping', 5000, () => late.said.some(({ kind }) => kind === 'ping'))
+  expect(late.said.filter(({ kind }) => kind === 'orders')).toEqual([])
 })

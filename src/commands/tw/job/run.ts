@@ -1,9 +1,8 @@
-import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
-import { nextText, renderJobPlan, type JobPlan, type JobShown } from '../../../cli/render/tw-jobs.ts'
+import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
+import { nextText, type JobShown } from '../../../cli/render/tw-jobs.ts'
+import { renderJobPlan, type JobPlan } from '../../../cli/render/tw-job-plan.ts'
 import { count } from '../../../cli/render/text.ts'
-import { tasksText } from '../../../cli/render/tw-words.ts'
-import { durationFlag } from '../../../cli/flags/time.ts'
-import { MusterError } from '../../../core/kernel/errors.ts'
+import { WAIT_FLAGS, waitMs } from '../../../cli/flags/wait.ts'
 
 const operation = remote('tw.job.run', async () => (await import('../../../core/tw/operations.ts')).jobRun)
 
@@ -13,15 +12,16 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
   static override args = { file: Args.string({ description: 'the job file, - for standard input', required: true }) }
   static override flags = {
     set: Flags.string({ description: 'lay a value over the file', multiple: true, helpValue: 'PATH=VALUE' }),
-    wait: Flags.boolean({ description: 'wait until every task is healthy and no old one is left; a batch job: until it is complete' }),
-    timeout: Flags.string({ description: 'how long --wait waits', default: '10m' }),
+    ...WAIT_FLAGS,
     'take-over': Flags.boolean({ description: 'although a rollout owns the job' }),
+    node: Flags.string({ description: 'with --plan: what this node is given, and if nothing, why', helpValue: 'NAME' }),
     'exit-code': Flags.boolean({ description: 'with --plan: exit 7 when a task would have no place' }),
     reason: Flags.string({ description: 'why, for the log', default: '' }),
   }
   static override examples = [
     '<%= config.bin %> tw job run job.yaml --wait',
     '<%= config.bin %> tw job run job.yaml --plan',
+    '<%= config.bin %> tw job run job.yaml --plan --node n2',
     '<%= config.bin %> tw job run job.yaml --set groups.api.count=8',
     'cat job.yaml | <%= config.bin %> tw job run -',
   ]
@@ -45,18 +45,18 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
   override async run(): Promise<void> {
     const parsed = await this.start(TwJobRun)
     const { flags } = parsed
-    const timeoutMs = durationFlag('timeout', flags.timeout ?? '10m')
+    const timeoutMs = waitMs(flags)
     const input = await this.input(parsed)
     let picture: string | null = null
     if ((flags as { plan?: boolean }).plan) {
-      const { data } = await this.client.call<JobPlan>('tw.job.plan', { spec: input.spec })
+      const { data } = await this.client.call<JobPlan>('tw.job.plan', defined({ spec: input.spec, node: flags.node }))
       picture = renderJobPlan(this.view, data)
       if (flags['exit-code'] && data.groups.some((group) => group.unplaced > 0)) process.exitCode = 7
     }
     const done = await this.change(operation, input, flags as never, picture)
     if (done === null) return
     const clock = (input.spec as { periodic?: unknown }).periodic === undefined ? null : await this.nextRuns(done.data.job)
-    const reached = flags.wait && clock === null ? await this.waitForJob(done.data, timeoutMs) : null
+    const reached = timeoutMs !== null && clock === null ? await this.waitForJob(done.data, timeoutMs) : null
     await this.answer(
       operation.name,
       done.data,
@@ -74,58 +74,4 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
     if (recurring === null) return []
     return [...(recurring.nextMs.length > 0 ? [nextText(recurring.nextMs)] : []), ...(recurring.note === null ? [] : [recurring.note])]
   }
-
-  /** Gives what it has become when it is as wanted; null when the wait was broken off. */
-  private async waitForJob(run: OutputOf<typeof operation>, timeoutMs: number): Promise<'up' | 'complete' | null> {
-    const { waitUntil } = await import('../../../cli/follow/tasks.ts')
-    let said = ''
-    const ask = () => this.client.call<JobShown>('tw.job.show', { job: run.job })
-    const signal = this.interrupted()
-    const end = await waitUntil(this.client, ask, ({ status }) => isUp(run, status), {
-      timeoutMs,
-      signal,
-      onChange: ({ status, blocked }) => {
-        const text = [standing(status), ...blocked.slice(0, 1).map(({ why }) => why)].join(', ')
-        if (text !== said && !this.isMachine) this.note(`  ${text}`)
-        said = text
-      },
-    })
-    if (signal.aborted) return null
-    if (end.isDone) return isBatch(end.data.status) ? 'complete' : 'up'
-    const [blocked] = end.data.blocked
-    if (blocked)
-      throw new MusterError(
-        blocked.code as 'TW_NO_CAPACITY',
-        `${run.job} version ${run.version} was accepted, but ${tasksText(blocked.tasks)} ${blocked.tasks.length === 1 ? 'has' : 'have'} no place: ${blocked.why}`,
-      )
-    throw new MusterError(
-      'TIMEOUT',
-      `${run.job} version ${run.version} was accepted, but is not up after ${flagsText(timeoutMs)}: ${said}`,
-      { hint: `Ask why with \`muster tw explain ${run.job}\`.` },
-    )
-  }
-}
-
-type Status = JobShown['status']
-
-const isBatch = ({ kind }: Status): boolean => kind === 'batch' || kind === 'sysbatch'
-
-/** Every task serves and no old one is left; of a batch job: every task has run to its end. */
-function isUp(run: { version: number }, status: Status): boolean {
-  return status.groups.every(
-    (group) =>
-      group.leftover === 0 &&
-      group.arms.every((arm) => (arm.version === run.version ? arm.complete : 0) + (isBatch(status) ? 0 : arm.healthy) >= arm.wanted),
-  )
-}
-
-/** `3 of 8 healthy`, `3 of 8 complete`. */
-function standing(status: Status): string {
-  const arms = status.groups.flatMap((group) => group.arms)
-  const reached = arms.reduce((sum, arm) => sum + Math.min(isBatch(status) ? arm.complete : arm.healthy, arm.wanted), 0)
-  return `${reached} of ${arms.reduce((sum, arm) => sum + arm.wanted, 0)} ${isBatch(status) ? 'complete' : 'healthy'}`
-}
-
-function flagsText(ms: number): string {
-  return ms >= 60_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 1000)} s`
 }

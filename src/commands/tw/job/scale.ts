@@ -1,5 +1,7 @@
 import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
 import { renderArms } from '../../../cli/render/tw-jobs.ts'
+import { renderChangePlan, type ChangePlan } from '../../../cli/render/tw-job-plan.ts'
+import { WAIT_FLAGS, waitMs } from '../../../cli/flags/wait.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 
 const operation = remote('tw.job.scale', async () => (await import('../../../core/tw/operations.ts')).jobScale)
@@ -11,8 +13,8 @@ export default class TwJobScale extends ChangeCommand<typeof operation> {
     job: Args.string({ description: 'JOB, or JOB/GROUP where the job has several', required: true }),
     count: Args.integer({ description: 'how many tasks', required: true, min: 0 }),
   }
-  static override flags = { reason: Flags.string({ description: 'why, for the log', default: '' }) }
-  static override examples = ['<%= config.bin %> tw job scale web 8', '<%= config.bin %> tw job scale shop/api 3 --plan']
+  static override flags = { ...WAIT_FLAGS, reason: Flags.string({ description: 'why, for the log', default: '' }) }
+  static override examples = ['<%= config.bin %> tw job scale web 8 --wait', '<%= config.bin %> tw job scale shop/api 3 --plan']
 
   input({ args, flags }: Parsed<typeof TwJobScale>): InputOf<typeof operation> {
     const [job, group, ...rest] = (args.job ?? '').split('/')
@@ -20,7 +22,25 @@ export default class TwJobScale extends ChangeCommand<typeof operation> {
     return defined({ job, group, count: args.count ?? 0, reason: flags.reason ?? '' })
   }
 
+  protected override async picture(input: InputOf<typeof operation>): Promise<string> {
+    return renderChangePlan(this.view, (await this.client.call<ChangePlan>('tw.job.scale.plan', input)).data)
+  }
+
   render(data: OutputOf<typeof operation>, view: View): string {
     return renderArms(view, data)
   }
+
+  override async run(): Promise<void> {
+    const parsed = await this.start(TwJobScale)
+    const timeoutMs = waitMs(parsed.flags)
+    const done = await this.change(operation, this.input(parsed), parsed.flags as never)
+    if (done === null) return
+    if (timeoutMs !== null) await this.waitForJob({ job: done.data.job, version: versionOf(done.data) }, timeoutMs)
+    await this.answer(operation.name, done.data, (data, view) => this.render(data, view), done.warnings)
+  }
+}
+
+/** The version whose tasks were counted anew. */
+function versionOf(status: OutputOf<typeof operation>): number {
+  return status.groups[0]?.arms[0]?.version ?? status.currentVersion
 }

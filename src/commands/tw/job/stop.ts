@@ -1,3 +1,4 @@
+import { renderChangePlan, type ChangePlan } from '../../../cli/render/tw-job-plan.ts'
 import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed } from '../../../cli/command.ts'
 
 const operation = remote('tw.job.stop', async () => (await import('../../../core/tw/operations.ts')).jobStop)
@@ -14,6 +15,10 @@ export default class TwJobStop extends ChangeCommand<typeof operation> {
 
   input({ args, flags }: Parsed<typeof TwJobStop>): InputOf<typeof operation> {
     return { job: args.job ?? '', takeOver: flags['take-over'] ?? false, reason: flags.reason ?? '' }
+  }
+
+  protected override async picture(input: InputOf<typeof operation>): Promise<string> {
+    return renderChangePlan(this.view, (await this.client.call<ChangePlan>('tw.job.stop.plan', input)).data)
   }
 
   render(data: OutputOf<typeof operation>): string {

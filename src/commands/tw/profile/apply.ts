@@ -48,7 +48,7 @@ export default class TwProfileApply extends ChangeCommand<typeof operation> {
     const end = await waitUntil(this.client, ask, isOver, { timeoutMs, signal })
     if (signal.aborted) return
     if (!end.isDone)
-      throw new MusterError('TIMEOUT', `nodes are still being put into ${done.data.profile}`, {
+      throw new MusterError('WAIT_OVER', `nodes are still being put into ${done.data.profile}`, {
         hint: `Look with \`muster tw profile show ${done.data.profile}\`.`,
       })
     await this.answer('tw.profile.show', end.data, (data, view) => renderProfile(view, data))

@@ -48,7 +48,7 @@ export default class TwUpgradeAgents extends ChangeCommand<typeof operation> {
     const end = await waitUntil(this.client, ask, (data) => data.state !== 'running', { timeoutMs, signal })
     if (signal.aborted) return
     if (!end.isDone)
-      throw new MusterError('TIMEOUT', `upgrade ${done.data.upgrade} still goes on`, { hint: 'Look with `muster tw upgrade show`.' })
+      throw new MusterError('WAIT_OVER', `upgrade ${done.data.upgrade} still goes on`, { hint: 'Look with `muster tw upgrade show`.' })
     await this.answer('tw.upgrade.show', end.data, (data, view) => renderUpgrade(view, data))
     if (end.data.state === 'stopped') process.exitCode = 1
   }

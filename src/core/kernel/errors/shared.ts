@@ -24,8 +24,18 @@ export const SHARED_ERRORS = defineErrors({
   },
   PORT_TAKEN: { exit: 6, what: 'The port that was asked for is in use.', hint: 'Leave the port out to take a free one, or name another.' },
   DISK_FULL: { exit: 6, what: 'The disk is full; the change was refused and nothing was lost.', hint: 'Free space, then try again.' },
+  DISK_STALLED: {
+    exit: 6,
+    what: 'The disk takes writes no more; the change was refused and nothing was lost. What runs goes on.',
+    hint: 'Look at the disk of the server, then try again.',
+  },
   UNAVAILABLE: { exit: 6, what: 'A part that is needed does not answer now.', hint: 'Look with `muster status`, then try again.' },
   TIMEOUT: { exit: 6, what: 'It did not happen in the time allowed.', hint: 'Look with `muster status`, or allow more time.' },
+  WAIT_OVER: {
+    exit: 1,
+    what: 'What was asked for was accepted and goes on, but had not come about when --wait gave up.',
+    hint: 'The message says what it waits for; wait longer with --timeout.',
+  },
   FILE_UNREADABLE: { exit: 2, what: 'A file that was named cannot be read.', hint: 'Check the path.' },
   INTERNAL: { exit: 70, what: 'A bug in muster.', hint: 'Please report it with the log that `muster status` names.' },
 })

@@ -1,4 +1,4 @@
-import type { TaskRow } from '../rows.ts'
+import type { GroupTask } from '../rows.ts'
 import type { GroupView } from './reconcile-group.ts'
 
 /** Whoever was away so long is given up, whatever is to be kept when it returns. */
@@ -7,14 +7,14 @@ const AWAY_MS_MAX = 86_400_000
 /** The tasks of a group whose nodes are silent, by what is to become of them now. */
 export interface Away {
   /** replaced, and not given up: which one stays is seen when the node returns. They count as nobody's place */
-  replaced: TaskRow[]
+  replaced: GroupTask[]
   givenUp: { ids: number[]; cause: string }[]
   /** when something of this changes, log time */
   wakes: number[]
 }
 
 /** Who is not due yet, and whose version nobody wants, is a task like any other: kept, or excess. */
-export function awayOf(view: Pick<GroupView, 'arms' | 'specs' | 'away'>, active: readonly TaskRow[], now: number): Away {
+export function awayOf(view: Pick<GroupView, 'arms' | 'specs' | 'away'>, active: readonly GroupTask[], now: number): Away {
   const away: Away = { replaced: [], givenUp: [], wakes: [] }
   for (const task of active) {
     const row = view.away.get(task.id)

@@ -7,10 +7,12 @@ import { demandOf, type Demand } from '../scheduler/demand.ts'
 import { imageOf, nodeFacts } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { devicesIn, loadNames, loadSumsOfNamed } from '../tasks/load.ts'
-import { groupsOfTasks, idsOnNode, isWholeSlice, portsAt, portsHeld } from '../tasks/read.ts'
+import { groupsOfTasks, idsOnNodes, isWholeSlice, portsAt, portsHeld } from '../tasks/read.ts'
 import { tallyOf } from '../tasks/tally.ts'
 import { DueTimes } from './due-times.ts'
+import { GpuHolders } from './gpu-holders.ts'
 import { idsOf, touchesOf, type PlacedSlice } from './touches.ts'
+import type { WaitingCode } from './waiting.ts'
 import { earliest } from './wake.ts'
 
 /** A group by name. */
@@ -32,7 +34,7 @@ export interface Waiting {
   /** what one more task takes from its owner, of those that lack its allowance */
   claims: TaskCharge[]
   /** for people */
-  reasons: { count: number; code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE' | 'TW_QUOTA'; why: string }[]
+  reasons: { count: number; code: WaitingCode; why: string }[]
 }
 
 export const NOTHING_WAITS: Waiting = { demands: [], claims: [], reasons: [] }
@@ -62,6 +64,9 @@ export class FleetCache {
   readonly #reasons = new Map<string, Waiting['reasons']>()
   /** groups whose last full look asked for nothing, or for places alone */
   readonly #quiet = new Set<string>()
+  readonly #gpuHolders = new GpuHolders()
+  /** groups whose tasks changed by the entries that are being taken in */
+  readonly #touched = new Map<string, GroupKey>()
   /** some group asks for a static port, or did */
   #hasPorts = false
   #sweptAt: number | null = null
@@ -81,6 +86,8 @@ export class FleetCache {
       // It was dropped: it is read from the state when it is asked for.
       if (this.#image === null) return
     }
+    for (const key of this.#touched.values()) this.#gpuHolders.read(db, this.#image, key, true)
+    this.#touched.clear()
     if (toRead.size > 0) this.#readLoads(db, this.#image, [...toRead])
     // What is placed frees nothing.
     if (this.#overQuota.size > 0 && entries.some(({ type }) => type.startsWith('tw.') && type !== 'tw.TasksPlaced')) this.#wakeOverQuota(db)
@@ -99,10 +106,20 @@ export class FleetCache {
           const isReady = tallyOf(db, job.name, group.name).every((tally) => tally.ready === tally.active)
           if (isReady) this.#quiet.add(nameOf(key))
           this.#mark(db, key, isReady ? 'check' : 'full')
+          this.#gpuHolders.read(db, this.#image, key, false)
         }
-      for (const { node } of openDrains(db)) this.#markNode(db, node)
+      this.#markNodes(
+        db,
+        openDrains(db).map(({ node }) => node),
+      )
+      this.#touched.clear()
     }
     return this.#image
+  }
+
+  /** The image if it is there and has exactly the entries up to this position; it never has a part of the state that a transaction may take back. */
+  imageAt(position: number): FleetImage | null {
+    return this.#position === position ? this.#image : null
   }
 
   #drop(): void {
@@ -113,6 +130,8 @@ export class FleetCache {
     this.#overQuota.clear()
     this.#reasons.clear()
     this.#quiet.clear()
+    this.#gpuHolders.clear()
+    this.#touched.clear()
   }
 
   /** @param toRead takes the nodes whose loads are to be read */
@@ -126,11 +145,10 @@ export class FleetCache {
       const row = nodeRow(db, node)
       if (row === undefined) image.dropNode(node)
       else image.setNode(nodeFacts(row, draining.has(node)))
-      this.#markNode(db, node)
     }
     if (touches.nodes.length > 0) this.#markSystemJobs(db)
-    // Whoever is to leave last waits for the others there.
-    for (const node of touches.loads) if (draining.has(node)) this.#markNode(db, node)
+    // Whoever is to leave a drained node last waits for the others there.
+    this.#markNodes(db, [...touches.nodes, ...touches.loads.filter((node) => draining.has(node))])
     for (const node of [...touches.nodes, ...touches.loads]) toRead.add(node)
   }
 
@@ -149,14 +167,13 @@ export class FleetCache {
   }
 
   /** Counts the tasks of a slice; gives the nodes whose loads have to be read to know what became of it. */
-  #countPlaced(db: ReadDb, image: FleetImage, { job, group, version, count, records }: PlacedSlice, position: number): Iterable<string> {
+  #countPlaced(db: ReadDb, image: FleetImage, { job, group, version, records }: PlacedSlice, position: number): Iterable<string> {
     const spec = versionRow(db, job, version) && groupSpecOf(specOf(db, job, version), group)
     const toRead = (): Iterable<string> => loadNames(db, idsOf(records)).values()
     if (spec === undefined) return toRead()
     const demand = demandOf(spec)
     const { gpu, ports } = demand
     if (ports.length > 0) this.#hasPorts = true
-    if (gpu !== null) image.countShape({ ...demand, gpu }, count)
     const nodes = records.flatMap((record) => image.ofId(record.node) ?? [])
     const isKnown = gpu === null && ports.length === 0 && nodes.length === records.length
     if (!isKnown || !isWholeSlice(db, { job, group, position, count: records.length })) return toRead()
@@ -164,8 +181,8 @@ export class FleetCache {
     return []
   }
 
-  #markNode(db: ReadDb, node: string): void {
-    for (const key of groupsOfTasks(db, idsOnNode(db, node))) this.#mark(db, key, 'full')
+  #markNodes(db: ReadDb, nodes: readonly string[]): void {
+    for (const key of groupsOfTasks(db, idsOnNodes(db, nodes))) this.#mark(db, key, 'full')
   }
 
   /** They want one task for each eligible node. */
@@ -193,6 +210,7 @@ export class FleetCache {
 
   #mark(db: ReadDb, key: GroupKey, look: Look): void {
     const name = nameOf(key)
+    this.#touched.set(name, key)
     if (look === 'full') this.#quiet.delete(name)
     const marked = this.#queue.get(this.#bandOf.get(name) ?? -1)?.get(name)
     if (marked?.look === 'full') return

@@ -2,11 +2,11 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { allowanceOf, type Allowance } from '../entitlements/allowance.ts'
 import { specInForce } from '../ops/budget.ts'
 import { standingOf } from '../ops/standing.ts'
-import { jobRow, specOf, type DrainRow, type GroupRow, type JobRow } from '../rows.ts'
+import { jobRow, specOf, type DrainRow, type GroupRow, type GroupTask, type JobRow } from '../rows.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { awayTasks } from '../tasks/away.ts'
 import { isToEnd } from '../tasks/back-off.ts'
-import { completedTasks, endedTasks, taskRow, tasksOnNode } from '../tasks/read.ts'
+import { completedTasks, endedGroupTasks, taskRow, tasksOnNode } from '../tasks/read.ts'
 import { unmetAfter } from '../views/after.ts'
 import { isSystem } from './drainer.ts'
 import { barredNodes } from './per-node.ts'
@@ -52,7 +52,7 @@ export function groupView(db: ReadDb, job: JobRow, group: GroupRow, facts: Fleet
   const standing = standingOf(db, job.name, group.name)
   const specs = [...standing.specs.values()]
   const memoryMs = Math.max(FAILURE_MEMORY_MS, ...specs.map((spec) => (spec.reschedule.attempts === null ? 0 : spec.reschedule.intervalMs)))
-  const recent = endedTasks(db, job.name, group.name, now - memoryMs)
+  const recent: GroupTask[] = endedGroupTasks(db, job.name, group.name, now - memoryMs)
   const ended = specs.some(isToEnd)
     ? [...recent.filter((task) => task.state !== 'complete'), ...completedTasks(db, job.name, group.name)].sort((a, b) => a.id - b.id)
     : recent

@@ -4,16 +4,16 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { nodesInService } from '../entitlements/domains.ts'
 import { domainLost, lossEnded, lossHeld, nodeLost, nodeReturned } from '../entries/nodes.ts'
 import { judgeLoss, LOSS_WINDOW_MS, type SilentNode } from '../nodes/loss.ts'
-import { nodeRow, type NodeRow } from '../rows.ts'
-import { LOST_MS, SUSPECT_MS, type PeerLook, type TwSoft } from '../soft.ts'
+import type { NodeRow } from '../rows.ts'
+import { DOMAIN_LOST_MS, LOST_MS, SUSPECT_MS, type PeerLook, type TwSoft } from '../soft.ts'
 import { earliest } from './wake.ts'
 
 /** A beat so fresh that a lost node counts as back. */
 const RETURN_FRESH_MS = 3000
 /** While somebody is silent, it is looked again so soon. */
 const LOOK_MS = 500
-/** Nodes in one entry: each of them may have hundreds of tasks to end. */
-const DOMAIN_PART = 200
+/** Nodes in one entry: each of them may have hundreds of tasks to end, and each group is counted anew for each part. */
+const DOMAIN_PART = 2000
 
 /**
  * Silent nodes become lost, speaking ones return. Its work follows the silent and the lost nodes; of the others it only reads how old their
@@ -29,7 +29,9 @@ export const livenessController: Controller<TwSoft> = {
     const entries: Proposal[] = lost.flatMap(({ name }) => (isBack(soft, name) ? [nodeReturned.of({ node: name })] : []))
     if (silent.length > 0) entries.push(...losses(db, soft, silent, lost, now, held))
     else if (held !== undefined) entries.push(lossEnded.of({}))
-    const next = silent.map(({ silentMs }) => now + (silentMs < LOST_MS ? Math.min(LOOK_MS, LOST_MS - silentMs) : LOOK_MS))
+    const next = silent.map(
+      ({ silentMs }) => now + Math.min(LOOK_MS, ...[DOMAIN_LOST_MS, LOST_MS].flatMap((ms) => (silentMs < ms ? ms - silentMs : []))),
+    )
     return {
       entries,
       wakeAt: earliest([freshest === null ? null : now + SUSPECT_MS - freshest, ...next, lost.length === 0 ? null : now + LOOK_MS]),
@@ -48,7 +50,7 @@ function losses(
   const recentlyLost = lost.filter(({ name, changed_at: at }) => now - at < LOSS_WINDOW_MS && !isBack(soft, name)).length
   const total = nodesInService(db) + recentlyLost
   const looks = soft.looks ?? new Map<string, PeerLook>()
-  const verdict = judgeLoss({ silent, recentlyLost, total, looks, lostMs: LOST_MS, isGrace: isGrace(db, now) })
+  const verdict = judgeLoss({ silent, recentlyLost, total, looks, lostMs: LOST_MS, domainMs: DOMAIN_LOST_MS, isGrace: isGrace(db, now) })
   const ended = held === undefined ? [] : [lossEnded.of({})]
   switch (verdict.kind) {
     case 'none':
@@ -87,18 +89,18 @@ function lostNodes(db: ReadDb): LostNode[] {
 
 /** Those in service that are suspect, by name, and how old the oldest beat of all others is. */
 function silentNodes(db: ReadDb, soft: TwSoft): { silent: SilentNode[]; freshest: number | null } {
-  const silent: SilentNode[] = []
+  const ages = new Map<string, number>()
   let oldest: number | null = null
   for (const [name, { ageMs }] of soft.beats) {
-    if (ageMs < SUSPECT_MS) {
-      oldest = Math.max(oldest ?? 0, ageMs)
-      continue
-    }
-    const row = nodeRow(db, name)
-    if (row?.state !== 'ready') continue
-    silent.push({ node: name, silentMs: Math.floor(ageMs), rack: row.rack, zone: row.zone, region: row.region })
+    if (ageMs < SUSPECT_MS) oldest = Math.max(oldest ?? 0, ageMs)
+    else ages.set(name, Math.floor(ageMs))
   }
-  return { silent: silent.sort((a, b) => (a.node < b.node ? -1 : 1)), freshest: oldest }
+  if (ages.size === 0) return { silent: [], freshest: oldest }
+  const rows = db.all<Omit<SilentNode, 'silentMs'>>(
+    "SELECT name AS node, rack, zone, region FROM tw_node WHERE state = 'ready' AND name IN (SELECT value FROM json_each(?)) ORDER BY name",
+    JSON.stringify([...ages.keys()]),
+  )
+  return { silent: rows.map((row) => ({ ...row, silentMs: ages.get(row.node) ?? 0 })), freshest: oldest }
 }
 
 function isBack(soft: TwSoft, node: string): boolean {

@@ -15,7 +15,7 @@ import { parseRecurrence, windowAt } from '../maintenance/rrule.ts'
 import { isOver, isUnderWay, openMaintenance, workRows, type MaintenanceRow, type WorkRow, type WorkState } from '../maintenance/rows.ts'
 import { homeless } from '../ops/homeless.ts'
 import { fromJson, nodeRow, type DrainRow } from '../rows.ts'
-import type { TwSoft } from '../soft.ts'
+import { plannersImage, type TwSoft } from '../soft.ts'
 import { earliest } from './wake.ts'
 
 /** What does not fit, and a time zone that nobody knows, is looked at again after this. */
@@ -159,7 +159,7 @@ function begin(
     else if (busy.filter((it) => it.row.id === row.id && it.work.domain === work.domain).length >= row.max_concurrent)
       wait(work, 'checking', `its turn: ${row.max_concurrent} at once`)
     else {
-      const without = homeless(db, [work.node])
+      const without = homeless(db, plannersImage(db, soft), [work.node])
       if (without.length > 0) {
         wait(work, 'checking', `room elsewhere for ${without.join(', ')}`)
         break

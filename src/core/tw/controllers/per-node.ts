@@ -3,10 +3,9 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import { groupSized } from '../entries/jobs.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { armRows, groupRows, groupSpecOf, specOf, type JobRow, type TaskRow } from '../rows.ts'
-import { imageOf } from '../scheduler/fleet.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { suits } from '../scheduler/suitable.ts'
-import type { TwSoft } from '../soft.ts'
+import { plannersImage, type TwSoft } from '../soft.ts'
 import { completedTasks, liveOnNode } from '../tasks/read.ts'
 import { fleetFacts, type FleetFacts } from './group-view.ts'
 
@@ -20,7 +19,7 @@ export const perNodeController: Controller<TwSoft> = {
   decide: (db, now, soft) => {
     const jobs = db.all<JobRow>("SELECT * FROM tw_job WHERE kind IN ('system', 'sysbatch') AND state = 'running' ORDER BY name")
     if (jobs.length === 0) return { entries: [], wakeAt: null }
-    const facts = fleetFacts(db, soft.cache ? soft.cache.image(db, soft.position?.() ?? 0) : imageOf(db))
+    const facts = fleetFacts(db, plannersImage(db, soft))
     const entries = jobs.flatMap((job) =>
       groupRows(db, job.name).flatMap((group) => {
         const arms = armRows(db, job.name, group.name)
@@ -69,7 +68,7 @@ function holds(db: ReadDb, node: string, job: string, group: string): boolean {
 }
 
 /** Nodes whose task is to leave since they no longer suit the group. */
-export function barredNodes(live: readonly TaskRow[], spec: GroupSpec, image: FleetImage): Set<string> {
+export function barredNodes(live: readonly Pick<TaskRow, 'node'>[], spec: GroupSpec, image: FleetImage): Set<string> {
   const isSuited = suits(image, spec)
   const nodes = new Set(live.map((task) => task.node))
   return new Set([...nodes].filter((name) => !isSuited(image.indexOf(name) ?? -1)))

@@ -7,6 +7,7 @@ import { profileFinished, profileStarted, profileWaits, profileWriting } from '.
 import { homeless } from '../ops/homeless.ts'
 import { nextToSwitch, profileRow, switchingNodes, type NodeProfileRow } from '../profiles/rows.ts'
 import { fromJson, type DrainRow } from '../rows.ts'
+import { plannersImage, type TwSoft } from '../soft.ts'
 
 /** Tells an agent to put its node into a profile. Outcome: `profileFinished`. */
 export const PUT_PROFILE = 'tw.profile'
@@ -25,10 +26,10 @@ const LOOK_AGAIN_MS = 10_000
 const AT_ONCE_PERCENT = 2
 
 /** Puts nodes into profiles, a few at once, each closed while it is switched and emptied first if the profile says so. */
-export const profiler: Controller = {
+export const profiler: Controller<TwSoft> = {
   name: 'tw.profile',
   wakes: ['tw.Profile', 'tw.Drain', 'tw.Node'],
-  decide: (db, now) => {
+  decide: (db, now, soft) => {
     const busy = switchingNodes(db)
     const entries = busy.flatMap((row) => (row.state === 'draining' ? afterDrain(db, row) : []))
     const nodes = db.get<{ n: number }>('SELECT count(*) AS n FROM tw_node')?.n ?? 0
@@ -37,7 +38,7 @@ export const profiler: Controller = {
     let wakeAt: number | null = null
     for (const row of nextToSwitch(db, room)) {
       const { drains } = must(profileRow(db, row.profile, row.version), `profile ${row.profile}`)
-      const without = drains === 1 ? homeless(db, [row.node]) : []
+      const without = drains === 1 ? homeless(db, plannersImage(db, soft), [row.node]) : []
       if (without.length > 0) {
         const why = `room elsewhere for ${without.join(', ')}`
         if (row.why !== why) entries.push(profileWaits.of({ node: row.node, why }))

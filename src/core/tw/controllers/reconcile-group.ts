@@ -1,15 +1,15 @@
-import type { Allowance } from '../entitlements/allowance.ts'
+import type { Allowance, Refusal } from '../entitlements/allowance.ts'
 import { chargeOf, type TaskCharge } from '../entitlements/tables.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
 import { opSteps, standsByItself, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
-import { isReady, type ArmRow, type DrainRow, type JobRow, type TaskRow } from '../rows.ts'
+import { isReady, type ArmRow, type DrainRow, type JobRow, type GroupTask, type TaskRow } from '../rows.ts'
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
-import { plan, type Placement } from '../scheduler/planner.ts'
+import { filtersOfOne, plan, type Placement } from '../scheduler/planner.ts'
 import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
-import { deadlinesOf, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
+import { firstDeadline, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
 import type { AwayRow } from '../tasks/away.ts'
 import { awayOf } from './away.ts'
 import { freeSlots, givenUpText } from './slots.ts'
@@ -24,9 +24,9 @@ export interface GroupView {
   arms: readonly ArmRow[]
   specs: ReadonlyMap<number, GroupSpec>
   /** not in a final state */
-  live: readonly TaskRow[]
+  live: readonly GroupTask[]
   /** in a final state since less than an hour, and of groups that run to an end all that completed */
-  ended: readonly TaskRow[]
+  ended: readonly GroupTask[]
   /** nodes that are being drained */
   draining: ReadonlyMap<string, Draining>
   /** its planned changes that have not ended, and their tasks */
@@ -55,13 +55,15 @@ export type Draining = DrainRow & { hasOthers: boolean }
 
 export interface GroupDecision {
   place: { version: number; tasks: Placement[] }[]
+  /** so many of these have room before anything that is stopped here is gone from the count */
+  roomNow: number
   /** tasks whose end is not planned, or costs nothing */
   stop: { ids: number[]; cause: string }[]
   ops: Omit<OpSteps, 'stop'>
   /** slots that wait: for room, or for their back-off */
   blocked: Blocked[]
   /** slots that their owner may not fill now */
-  overQuota: { version: number; indexes: number[]; why: string; claim: TaskCharge }[]
+  overQuota: OverQuota[]
   /** what else keeps tasks from being placed, as sentences: other groups, tries that are used up */
   held: string[]
   wakeAt: number | null
@@ -73,6 +75,14 @@ export interface Blocked {
   filters: FilterCounts
   /** what found no place, for who may make room for it */
   request: PlanRequest
+}
+
+export interface OverQuota extends Refusal {
+  version: number
+  indexes: number[]
+  claim: TaskCharge
+  /** what took the nodes away, where none would take the task either */
+  filters: FilterCounts | null
 }
 
 /** Failures older than this no longer slow a slot down, nor keep it away from the node. */
@@ -96,10 +106,14 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
 
   const away = awayOf(view, active, now)
   const awayIds = new Set([...away.replaced.map((task) => task.id), ...away.givenUp.flatMap(({ ids }) => ids)])
-  const late = new Map(active.map((task) => [task, task.state === 'unknown' ? null : lateCause(view.specs.get(task.version), task, now)]))
-  const candidates = active.filter((task) => late.get(task) === null && !awayIds.has(task.id))
+  const late = new Map<GroupTask, string>()
+  for (const task of active) {
+    const cause = task.state === 'unknown' ? null : lateCause(view.specs.get(task.version), task, now)
+    if (cause !== null) late.set(task, cause)
+  }
+  const candidates = active.filter((task) => !late.has(task) && !awayIds.has(task.id))
   const opOf = new Map(view.ops.map((op) => [op.task, op]))
-  const kept: TaskRow[] = []
+  const kept: GroupTask[] = []
   for (const arm of view.arms) {
     const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task) && !isSentAway(opOf.get(task.id)))
     kept.push(...keepSpread(own, arm, view, opOf))
@@ -110,13 +124,16 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
   const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
-  const decision: GroupDecision = { place: [], stop: [...stop, ...away.givenUp], ops, blocked: [], overQuota: [], held: [], wakeAt: null }
-  for (const [cause, tasks] of Map.groupBy(active, (task) => late.get(task) ?? null))
-    if (cause !== null) decision.stop.push({ ids: tasks.map((task) => task.id), cause })
+  const roomNow = Math.max(0, total + surgeMax - active.filter((task) => task.state !== 'unknown').length)
+  const decision: GroupDecision = {
+    ...{ place: [], roomNow, stop: [...stop, ...away.givenUp], ops, blocked: [], overQuota: [], held: [], wakeAt: null },
+  }
+  for (const [cause, tasks] of Map.groupBy(late.keys(), (task) => late.get(task) ?? ''))
+    decision.stop.push({ ids: tasks.map((task) => task.id), cause })
   if (unwanted.length > 0) decision.stop.push({ ids: unwanted.map((task) => task.id), cause: 'no longer wanted' })
 
   const heldUntil = view.rejectedAt === null ? null : view.rejectedAt + REJECTED_HOLD_MS
-  const wakes = [ops.wakeAt, ...away.wakes, ...candidates.flatMap((task) => deadlinesOf(view.specs.get(task.version), task))]
+  const wakes = [ops.wakeAt, ...away.wakes, firstDeadline(view.specs, candidates)]
   if (heldUntil !== null && heldUntil > now) {
     return { ...decision, wakeAt: earliest([heldUntil, ...wakes]) }
   }
@@ -134,26 +151,25 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     const completed = isToEnd(spec) ? view.ended.filter((task) => task.version === arm.version && task.state === 'complete') : []
     const have = kept.filter((task) => task.version === arm.version).length + completed.length
     // Who was too late keeps its slot until it is gone: then the slot's back-off is known.
-    const leaving = view.live.filter(
-      (task) => task.version === arm.version && ((late.get(task) ?? null) !== null || isLateStop(task)),
-    ).length
+    const leaving = view.live.filter((task) => task.version === arm.version && (late.has(task) || isLateStop(task))).length
     const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - leaving), completed, decision, now)
     const due = slots.filter(({ dueAt }) => dueAt !== null && dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
     decision.held.push(...givenUpText(slots))
     wakes.push(...slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null)))
     const claim = chargeOf(view.entitlementOf(arm.version), spec)
-    const { granted, why } = view.allowance.take(claim, due.length)
-    const over = due.splice(granted)
-    if (why !== null) decision.overQuota.push({ version: arm.version, indexes: over.map((slot) => slot.index), why, claim })
-    if (due.length === 0) continue
+    const { granted, refusal } = view.allowance.take(claim, due.length)
+    const over = due.splice(granted).map((slot) => slot.index)
+    if (due.length === 0 && refusal === null) continue
+    const fresh = decision.place.flatMap(({ tasks }) => tasks)
     const request: PlanRequest = {
       job: view.job.name,
       group: spec,
       indexes: due.map((slot) => slot.index),
       standing: {
         sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
-        group: active.map((task) => task.node),
-        live: [...view.live, ...(view.job.kind === 'sysbatch' ? completed : [])].map((task) => task.node),
+        // Also those that an arm before this one is about to place.
+        group: [...active, ...fresh].map((task) => task.node),
+        live: [...view.live, ...(view.job.kind === 'sysbatch' ? completed : []), ...fresh].map((task) => task.node),
         avoid: new Set(
           view.ended.filter((task) => isFailure(task, isToEndOf(view, task)) || task.state === 'lost').map((task) => task.node),
         ),
@@ -163,27 +179,27 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     room -= result.placements.length
     view.allowance.giveBack(claim, due.length - result.placements.length)
     if (result.placements.length > 0) decision.place.push({ version: arm.version, tasks: result.placements })
-    if (result.filters !== null) {
-      const standing = standingWith(
-        request.standing,
-        result.placements.map(({ node }) => node),
-      )
-      const left = { ...request, indexes: result.unplaced, standing }
+    if (result.filters === null && refusal === null) continue
+    const nodes = result.placements.map(({ node }) => node)
+    const left = { ...request, indexes: result.unplaced, standing: standingWith(request.standing, nodes) }
+    if (result.filters !== null)
       decision.blocked.push({ version: arm.version, indexes: result.unplaced, filters: result.filters, request: left })
-    }
+    if (refusal === null) continue
+    const filters = filtersOfOne(image, { ...left, indexes: over.slice(0, 1) })
+    decision.overQuota.push({ ...refusal, version: arm.version, indexes: over, claim, filters })
   }
   return { ...decision, wakeAt: earliest(wakes) }
 }
 
 /** Tasks of services leave a drained node, those of system jobs after all others; what runs to an end does so there. */
-function isMoving(view: GroupView, task: TaskRow): boolean {
+function isMoving(view: GroupView, task: GroupTask): boolean {
   if (view.barred.has(task.node)) return true
   const drain = view.draining.get(task.node)
   if (drain === undefined || isToEndOf(view, task)) return false
   return !isSystem(view.job.kind) || (!drain.ignores_system && !drain.hasOthers)
 }
 
-function isToEndOf(view: GroupView, task: TaskRow): boolean {
+function isToEndOf(view: GroupView, task: GroupTask): boolean {
   const spec = view.specs.get(task.version)
   return spec === undefined ? view.job.kind === 'batch' || view.job.kind === 'sysbatch' : isToEnd(spec)
 }
@@ -193,20 +209,20 @@ function isToEndOf(view: GroupView, task: TaskRow): boolean {
  * back and its replacement the group says which: the original, or the one that serves (and the original if both do).
  */
 function keepSpread(
-  tasks: readonly TaskRow[],
+  tasks: readonly GroupTask[],
   { count, version }: ArmRow,
   { regionOf, specs, away }: GroupView,
   opOf: ReadonlyMap<number, OpRow>,
-): TaskRow[] {
+): GroupTask[] {
   const keepsOriginal = specs.get(version)?.disconnect.keep === 'original'
-  const isOriginal = (task: TaskRow): boolean => away.get(task.id)?.is_back === 1
+  const isOriginal = (task: GroupTask): boolean => away.get(task.id)?.is_back === 1
   if (tasks.length <= count) return [...tasks]
-  const kept: TaskRow[] = []
+  const kept: GroupTask[] = []
   const rest = [...tasks]
   const inRegion = new Map<string, number>()
   const onNode = new Map<string, number>()
   while (kept.length < count) {
-    const cost = (task: TaskRow): number[] => [
+    const cost = (task: GroupTask): number[] => [
       keepsOriginal && !isOriginal(task) ? 1 : 0,
       isReady(task) || isRestarting(opOf.get(task.id)) ? 0 : 1,
       // Whose end was proposed already goes first, so that a proposal stands.
@@ -241,7 +257,7 @@ function isRestarting(op: OpRow | undefined): boolean {
 }
 
 /** The excess tasks that are to go as planned changes, in the order they should; those sent away have their op already. */
-function wantsOf(view: GroupView, excess: readonly TaskRow[], opOf: ReadonlyMap<number, OpRow>): WantedOp[] {
+function wantsOf(view: GroupView, excess: readonly GroupTask[], opOf: ReadonlyMap<number, OpRow>): WantedOp[] {
   if (view.arms.length === 0) return []
   return excess
     .filter((task) => !isSentAway(opOf.get(task.id)) && !isRestarting(opOf.get(task.id)))

@@ -25,7 +25,7 @@ import { earliest } from './wake.ts'
 const PLACED_MAX = 1000
 /** Bounds of one decision, which holds everybody else up: tasks it places, and tasks it looks at. */
 const DECISION_PLACED_MAX = 5000
-const DECISION_LOOKED_MAX = 5000
+const DECISION_LOOKED_MAX = 20_000
 
 /**
  * Desired against actual, by priority and then in turn. With the server's {@link FleetCache} only groups that something
@@ -38,7 +38,7 @@ export const reconciler: Controller<TwSoft> = {
     if (soft.cache) return decideDue(db, now, soft.cache, soft.position?.() ?? 0)
     const entries: Proposal[] = rejections(db)
     const wakes: (number | null)[] = []
-    for (const { job, group, decision } of decisions(db, now, { placedMax: PLACED_MAX })) {
+    for (const { job, group, decision } of decisions(db, imageOf(db), now, { placedMax: PLACED_MAX })) {
       entries.push(...entriesOf(db, { job, group }, decision, now))
       wakes.push(decision.wakeAt)
     }
@@ -111,9 +111,10 @@ function decideGroup(
   return { ...decision, preemptions: wanting.flatMap(({ request }) => preemptionsFor(db, image, job.priority, request)) }
 }
 
-/** What one more task of each blocked version takes. */
+/** What one more task takes of each version that lacks room, whether its owner may place it or not. */
 function demandsOf(db: ReadDb, { job, group }: GroupKey, decision: GroupDecision) {
-  return decision.blocked.flatMap(({ version }) => {
+  const lacking = [...decision.blocked, ...decision.overQuota.filter(({ filters }) => filters !== null)]
+  return lacking.flatMap(({ version }) => {
     const spec = groupSpecOf(specOf(db, job, version), group)
     return spec ? [demandOf(spec)] : []
   })
@@ -153,15 +154,15 @@ export interface GroupDecided {
 }
 
 /**
- * The decision about every group on the state as it is; also what `tw explain` tells.
+ * The decision about every group on the state as it is; also what `tw explain` tells. Counts the image down.
  * @param only one job, as if no other waited for room
  */
 export function decisions(
   db: ReadDb,
+  image: FleetImage,
   now: number,
   { only = null, placedMax = Infinity }: { only?: string | null; placedMax?: number } = {},
 ): GroupDecided[] {
-  const image = imageOf(db)
   const facts = fleetFacts(db, image)
   const jobs = db.all<JobRow>('SELECT * FROM tw_job WHERE ? IS NULL OR name = ? ORDER BY priority DESC, name', only, only)
   return jobs.flatMap((job) =>

@@ -1,4 +1,4 @@
-import type { TaskRow } from '../rows.ts'
+import type { GroupTask } from '../rows.ts'
 import { backOff, failuresOf, isLateStop, isToEnd } from '../tasks/back-off.ts'
 import type { GroupDecision, GroupView } from './reconcile-group.ts'
 
@@ -15,7 +15,7 @@ export function freeSlots(
   view: GroupView,
   version: number,
   count: number,
-  completed: readonly TaskRow[],
+  completed: readonly GroupTask[],
   decision: Pick<GroupDecision, 'place'>,
   now: number,
 ): Slot[] {
@@ -23,14 +23,18 @@ export function freeSlots(
   if (!spec) return []
   const taken = new Set([...view.live, ...completed].map((task) => task.idx))
   for (const placed of decision.place) for (const task of placed.tasks) taken.add(task.index)
-  const ended = Map.groupBy(
-    view.ended.filter((task) => task.version === version),
+  const failed = Map.groupBy(
+    failuresOf(
+      view.ended.filter((task) => task.version === version),
+      isToEnd(spec),
+      view.retriedAt,
+    ),
     (task) => task.idx,
   )
   const slots: Slot[] = []
   for (let index = 0; slots.length < count; index += 1) {
     if (taken.has(index)) continue
-    const failures = failuresOf(ended.get(index) ?? [], isToEnd(spec), view.retriedAt)
+    const failures = failed.get(index) ?? []
     const last = failures.at(-1)
     slots.push({
       index,

@@ -2,7 +2,7 @@ import type { Entry } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { runByPosition } from '../runs/rows.ts'
 import { loadNames } from '../tasks/load.ts'
-import { groupsOfTasks, nodesOfGroup, nodesOfTasks } from '../tasks/read.ts'
+import { groupsOfTasks, nodesOfEnded, nodesOfGroup, nodesOfTasks } from '../tasks/read.ts'
 import { recordsIn, type PlacedRecord } from '../tasks/records.ts'
 import type { GroupKey, Look } from './fleet-cache.ts'
 
@@ -22,7 +22,6 @@ export interface Touches {
 
 export interface PlacedSlice extends GroupKey {
   version: number
-  count: number
   /** where they are, of many; few are by name in `loads` */
   records: readonly PlacedRecord[]
 }
@@ -56,8 +55,7 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
     const records = 'records' in body ? recordsIn(body as { records: string }) : []
     const loads = [...new Set((body.tasks ?? []).flatMap((task) => task.node ?? []))]
     const [key] = own
-    const count = body.tasks?.length ?? records.length
-    const placed = key === undefined ? null : { ...key, version: body.version ?? 0, count, records }
+    const placed = key === undefined ? null : { ...key, version: body.version ?? 0, records }
     return { ...none, look: 'check', groups: own, loads, placed }
   }
   if (entry.type === 'tw.TasksReported') {
@@ -73,7 +71,9 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
   if (entry.type === 'tw.RunFinished') return { ...none, jobs: [body.name ?? ''] }
   const ids = [...(body.ids ?? []), ...(body.id === undefined ? [] : [body.id])]
   const groups = [...own, ...(job === undefined ? groupsOfTasks(db, ids) : [])]
-  return { ...none, groups, jobs: job !== undefined && group === undefined ? [job] : [] }
+  // Who is to end and was unknown is given up at once, and holds nothing any more.
+  const loads = ids.length > 0 ? nodesOfEnded(db, ids) : []
+  return { ...none, groups, jobs: job !== undefined && group === undefined ? [job] : [], loads }
 }
 
 /** The nodes of records, each once. */

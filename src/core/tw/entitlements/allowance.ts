@@ -5,13 +5,20 @@ import { charges, entitlements, type Entitlement, type TaskCharge } from './tabl
 
 /** What may be placed now by whom. It is counted down as tasks are taken, so that one serves many groups in turn. */
 export interface Allowance {
-  /** So many of `n` more such tasks may be placed; `why` of the first that may not, null when all may. */
-  take: (task: TaskCharge, n: number) => { granted: number; why: string | null }
+  /** So many of `n` more such tasks may be placed, and what holds the first that may not; null when all may. */
+  take: (task: TaskCharge, n: number) => { granted: number; refusal: Refusal | null }
   /** Of those that were granted so many found no place. */
   giveBack: (task: TaskCharge, n: number) => void
 }
 
-const UNLIMITED: Allowance = { take: (_task, n) => ({ granted: n, why: null }), giveBack: () => undefined }
+/** Why an owner may not place one more task. */
+export interface Refusal {
+  why: string
+  /** by the owner's own quota; else nothing is left of what is for everybody */
+  isAtQuota: boolean
+}
+
+const UNLIMITED: Allowance = { take: (_task, n) => ({ granted: n, refusal: null }), giveBack: () => undefined }
 
 /** What the rules are judged by: all amounts of the whole fleet. */
 export interface Capacity {
@@ -61,26 +68,27 @@ export function newAllowance({ total, buffer, entitlements: owned, used: before 
     const grown = plus(larger(guaranteed, after), larger(guaranteed, now), -1)
     return { after, committedAfter: plus(committed, grown), grown }
   }
-  const refusal = (task: TaskCharge, step: ReturnType<typeof move>): string | null => {
+  const refusalOf = (task: TaskCharge, step: ReturnType<typeof move>): Refusal | null => {
     const quota = byName.get(task.owner)?.quota ?? null
     const over = quota === null ? null : excess(step.after, quota, task.each)
-    if (over !== null) return `${task.owner} is at its quota: one more would take ${over}`
+    if (over !== null) return { why: `${task.owner} is at its quota: one more would take ${over}`, isAtQuota: true }
     const beyond = excess(step.committedAfter, limits, step.grown)
     if (beyond === null) return null
     const whose = task.owner === '' ? 'without an entitlement' : `beyond what ${task.owner} is guaranteed`
-    return `no shared capacity is left ${whose}: the rest is guaranteed to others or kept for the loss of a domain (one more: ${beyond})`
+    const why = `no shared capacity is left ${whose}: the rest is guaranteed to others or kept for the loss of a domain (one more: ${beyond})`
+    return { why, isAtQuota: false }
   }
   return {
     take: (task, n) => {
-      if (task.isIdle) return { granted: n, why: null }
+      if (task.isIdle) return { granted: n, refusal: null }
       for (let granted = 0; granted < n; granted += 1) {
         const step = move(task, 1)
-        const why = refusal(task, step)
-        if (why !== null) return { granted, why }
+        const refusal = refusalOf(task, step)
+        if (refusal !== null) return { granted, refusal }
         used.set(task.owner, step.after)
         committed = step.committedAfter
       }
-      return { granted: n, why: null }
+      return { granted: n, refusal: null }
     },
     giveBack: (task, n) => {
       if (task.isIdle || n === 0) return

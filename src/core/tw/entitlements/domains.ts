@@ -19,41 +19,78 @@ export const DOMAIN_TABLES: readonly string[] = [
 
 /** A node came, went or changed; undefined or lost: it is not there. */
 export function moveDomains(db: Db, before: NodeRow | undefined, after: NodeRow | undefined): void {
-  if (before && before.state !== 'lost') count(db, before, -1)
-  if (after && after.state !== 'lost') count(db, after, 1)
+  if (before && before.state !== 'lost') count(db, [before], -1)
+  if (after && after.state !== 'lost') count(db, [after], 1)
 }
 
-function count(db: Db, node: NodeRow, times: 1 | -1): void {
-  const names: [level: string, name: string][] = [
-    ['fleet', ''],
-    ['zone', `${node.region}/${node.zone}`],
-    ['rack', `${node.region}/${node.zone}/${node.rack}`],
-    ['node', node.name],
-  ]
-  const gpus = fromJson<{ model: string; count: number }[]>(node.gpus)
-  for (const [level, name] of names) {
+/** Nodes that were there are lost, all at once. */
+export function leaveDomains(db: Db, nodes: readonly NodeRow[]): void {
+  count(db, nodes, -1)
+}
+
+interface Share {
+  level: string
+  name: string
+  nodes: number
+  cpuMilli: number
+  memoryBytes: number
+  gpus: Map<string, number>
+}
+
+function count(db: Db, nodes: readonly NodeRow[], times: 1 | -1): void {
+  for (const { level, name, nodes: n, cpuMilli, memoryBytes, gpus } of sharesOf(nodes)) {
     db.run(
       `INSERT INTO tw_domain (level, name, nodes, cpu_milli, memory_bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT (level, name) DO UPDATE SET
          nodes = nodes + excluded.nodes, cpu_milli = cpu_milli + excluded.cpu_milli, memory_bytes = memory_bytes + excluded.memory_bytes`,
       level,
       name,
-      times,
-      times * node.cpu_milli,
-      times * node.memory_bytes,
+      times * n,
+      times * cpuMilli,
+      times * memoryBytes,
     )
     if (times < 0) db.run('DELETE FROM tw_domain WHERE level = ? AND name = ? AND nodes = 0', level, name)
-    for (const { model, count: n } of gpus) {
+    for (const [model, milli] of gpus) {
       db.run(
         `INSERT INTO tw_domain_gpu (level, name, model, milli) VALUES (?, ?, ?, ?)
            ON CONFLICT (level, name, model) DO UPDATE SET milli = milli + excluded.milli`,
         level,
         name,
         model,
-        times * n * 1000,
+        times * milli,
       )
       if (times < 0) db.run('DELETE FROM tw_domain_gpu WHERE level = ? AND name = ? AND model = ? AND milli = 0', level, name, model)
     }
   }
+}
+
+/** What the nodes are together of each domain one of them is in. */
+function sharesOf(nodes: readonly NodeRow[]): Iterable<Share> {
+  const shares = new Map<string, Share>()
+  for (const node of nodes) {
+    const gpus = fromJson<{ model: string; count: number }[]>(node.gpus)
+    const domains: [level: string, name: string][] = [
+      ['fleet', ''],
+      ['zone', `${node.region}/${node.zone}`],
+      ['rack', `${node.region}/${node.zone}/${node.rack}`],
+      ['node', node.name],
+    ]
+    for (const [level, name] of domains) {
+      const share = shares.get(`${level} ${name}`) ?? {
+        level,
+        name,
+        nodes: 0,
+        cpuMilli: 0,
+        memoryBytes: 0,
+        gpus: new Map<string, number>(),
+      }
+      shares.set(`${level} ${name}`, share)
+      share.nodes += 1
+      share.cpuMilli += node.cpu_milli
+      share.memoryBytes += node.memory_bytes
+      for (const { model, count: n } of gpus) share.gpus.set(model, (share.gpus.get(model) ?? 0) + n * 1000)
+    }
+  }
+  return shares.values()
 }
 
 /** Nodes that are not lost. */

@@ -2,12 +2,13 @@ import { z } from 'zod'
 import { defineEntry, type EntryMeta } from '../../contracts/entry.ts'
 import type { Db } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
-import { nodeRow } from '../rows.ts'
+import { nodeRow, type NodeRow } from '../rows.ts'
 import { openLoad } from '../tasks/load.ts'
 import { conditionsSchema } from '../nodes/conditions.ts'
 import { liveOnNode, tasksOnNode } from '../tasks/read.ts'
-import { giveUpTask, loseTasks, reapTask } from '../tasks/write.ts'
-import { moveDomains } from '../entitlements/domains.ts'
+import { loseTasks } from '../tasks/lose.ts'
+import { giveUpTask, reapTask } from '../tasks/write.ts'
+import { leaveDomains, moveDomains } from '../entitlements/domains.ts'
 import { because, note } from './marks.ts'
 
 export const gpusSchema = z.object({ model: z.string().min(1), count: z.int().min(1) })
@@ -60,11 +61,14 @@ export const nodeJoined = defineEntry({
   },
 })
 
-function giveUp(db: Db, node: string, meta: EntryMeta): void {
-  const before = nodeRow(db, node)
-  db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name = ?", meta.at, node)
-  moveDomains(db, before, nodeRow(db, node))
-  loseTasks(db, node, `node ${node} lost`, meta)
+function giveUp(db: Db, nodes: readonly string[], meta: EntryMeta): void {
+  const names = JSON.stringify(nodes)
+  leaveDomains(
+    db,
+    db.all<NodeRow>("SELECT * FROM tw_node WHERE state <> 'lost' AND name IN (SELECT value FROM json_each(?)) ORDER BY name", names),
+  )
+  db.run("UPDATE tw_node SET state = 'lost', changed_at = ? WHERE name IN (SELECT value FROM json_each(?))", meta.at, names)
+  loseTasks(db, nodes, meta)
 }
 
 /** Silent for too long: its tasks are given up and replaced. Should it return, they are stopped there. */
@@ -72,7 +76,7 @@ export const nodeLost = defineEntry({
   type: 'tw.NodeLost',
   body: z.object({ node: z.string(), silentMs: z.int() }),
   notable: (body) => note('node-lost', body.node, null, `node ${body.node} lost: silent for ${Math.round(body.silentMs / 1000)} s`),
-  apply: (db, body, meta) => giveUp(db, body.node, meta),
+  apply: (db, body, meta) => giveUp(db, [body.node], meta),
 })
 
 /** Many nodes are silent, and their peers do not reach them either. The first of as many entries as it takes says so. */
@@ -96,9 +100,7 @@ export const domainLost = defineEntry({
           `${domain} lost: ${total} nodes silent for ${Math.round(silentMs / 1000)} s, and not reached by their peers`,
         )
       : null,
-  apply: (db, body, meta) => {
-    for (const node of body.nodes) giveUp(db, node, meta)
-  },
+  apply: (db, body, meta) => giveUp(db, body.nodes, meta),
 })
 
 /** So many nodes are silent at once that the fault may be here: nobody is given up until it is clear. */
@@ -172,13 +174,37 @@ export const nodeRetired = defineEntry({
   body: z.object({ node: z.string(), reason: z.string() }),
   notable: (body) => note('node', body.node, null, `node ${body.node} retired${because(body.reason)}`),
   apply: (db, { node }, meta) => {
-    for (const task of liveOnNode(db, node)) if (task.state === 'unknown') giveUpTask(db, task, `node ${node} retired`, meta)
-    // Their agent will never say that their processes are gone.
-    for (const task of tasksOnNode(db, node)) if (task.is_terminal) reapTask(db, task, task.reported)
-    for (const table of ['tw_node_key', 'tw_node_report', 'tw_drain', 'tw_node_profile'])
-      db.run(`DELETE FROM ${table} WHERE node = ?`, node)
-    db.run('DELETE FROM tw_node WHERE name = ?', node)
+    removeNode(db, node, `node ${node} retired`, meta)
+    db.run('DELETE FROM tw_node_key WHERE node = ?', node)
   },
 })
 
-export const NODE_ENTRIES = [nodeJoined, nodeLost, domainLost, lossHeld, lossEnded, nodeReturned, nodeSet, nodeRetired] as const
+/** Lost for so long that they are listed no more. Their keys stay: an agent that comes back after all joins anew, and ends what it still runs. */
+export const nodesForgotten = defineEntry({
+  type: 'tw.NodesForgotten',
+  body: z.object({ nodes: z.array(z.string()) }),
+  apply: (db, { nodes }, meta) => {
+    for (const node of nodes) removeNode(db, node, `node ${node} forgotten`, meta)
+  },
+})
+
+function removeNode(db: Db, node: string, cause: string, meta: EntryMeta): void {
+  for (const task of liveOnNode(db, node)) if (task.state === 'unknown') giveUpTask(db, task, cause, meta)
+  // Their agent will never say that their processes are gone.
+  for (const task of tasksOnNode(db, node)) if (task.is_terminal) reapTask(db, task, task.reported)
+  for (const table of ['tw_node_report', 'tw_drain', 'tw_node_profile']) db.run(`DELETE FROM ${table} WHERE node = ?`, node)
+  moveDomains(db, nodeRow(db, node), undefined)
+  db.run('DELETE FROM tw_node WHERE name = ?', node)
+}
+
+export const NODE_ENTRIES = [
+  nodeJoined,
+  nodeLost,
+  domainLost,
+  lossHeld,
+  lossEnded,
+  nodeReturned,
+  nodeSet,
+  nodeRetired,
+  nodesForgotten,
+] as const

@@ -23,6 +23,8 @@ export interface LossInput {
   looks: ReadonlyMap<string, PeerLook>
   /** silent so long, a node is given up */
   lostMs: number
+  /** the same of many at once, all of which their peers do not reach */
+  domainMs: number
   /** it was held a moment ago: who is silent still may be about to return, and is given up on the word of its peers alone */
   isGrace?: boolean
 }
@@ -40,34 +42,54 @@ export type LossVerdict =
 export const LOSS_WINDOW_MS = 30_000
 /** Share of the silent ones whose peers have to say that they are gone. */
 const DOMAIN_SHARE = 0.9
+/** So few are no domain, but each on its own. */
+const FEW_MAX = 5
 const PEERS = 3
 /** Of {@link PEERS} that have to fail. */
 const FAILED_MIN = 2
 
 /** Most nodes that may be silent at once and still be believed to be lost, each on its own. */
 export function massLossMax(nodes: number): number {
-  return Math.max(5, Math.ceil(nodes / 10))
+  return Math.max(FEW_MAX, Math.ceil(nodes / 10))
 }
 
-export function judgeLoss({ silent, recentlyLost, total, looks, lostMs, isGrace = false }: LossInput): LossVerdict {
+export function judgeLoss({ silent, recentlyLost, total, looks, lostMs, domainMs, isGrace = false }: LossInput): LossVerdict {
   const due = silent.filter((node) => node.silentMs >= lostMs)
-  if (total <= 1 || silent.length + recentlyLost <= massLossMax(total)) {
+  const speaking = total - recentlyLost - silent.length
+  const isMass = total > 1 && silent.length + recentlyLost > massLossMax(total)
+  const domain = speaking * 2 < total ? null : domainIn(silent, due, looks, domainMs)
+  if (domain !== null && (isMass || domain.nodes.length > FEW_MAX)) return domain
+  if (due.length === 0) return { kind: 'none' }
+  if (!isMass) {
     const nodes = isGrace ? due.filter(({ node }) => isGone(looks.get(node))) : due
     return nodes.length === 0 ? { kind: 'none' } : { kind: 'nodes', nodes }
   }
-  if (due.length === 0) return { kind: 'none' }
-  const speaking = total - recentlyLost - silent.length
   if (speaking * 2 < total) return { kind: 'held', why: `only ${speaking} of ${total} nodes report` }
-  const gone = due.filter(({ node }) => isGone(looks.get(node)))
+  const gone = due.filter(({ node }) => isGone(looks.get(node))).length
   const reached = due.filter(({ node }) => (looks.get(node)?.reached ?? 0) > PEERS - FAILED_MIN).length
-  if (gone.length >= due.length * DOMAIN_SHARE) return { kind: 'domain', domain: domainOf(gone), nodes: gone }
   return {
     kind: 'held',
     why:
       reached > 0
         ? `peers reach ${reached} of ${due.length} silent nodes`
-        : `peers say of ${gone.length} of ${due.length} silent nodes that they are gone`,
+        : `peers say of ${gone} of ${due.length} silent nodes that they are gone`,
   }
+}
+
+/**
+ * A domain that is lost by the word of its peers. While more nodes are falling silent it is waited for them, since they belong together, but
+ * not longer than a single node is.
+ */
+function domainIn(
+  silent: readonly SilentNode[],
+  due: readonly SilentNode[],
+  looks: LossInput['looks'],
+  domainMs: number,
+): Extract<LossVerdict, { kind: 'domain' }> | null {
+  const asked = silent.filter((node) => node.silentMs >= domainMs)
+  if (asked.length === 0 || (asked.length < silent.length && due.length === 0)) return null
+  const gone = asked.filter(({ node }) => isGone(looks.get(node)))
+  return gone.length >= asked.length * DOMAIN_SHARE ? { kind: 'domain', domain: domainOf(gone), nodes: gone } : null
 }
 
 function isGone(look: PeerLook | undefined): boolean {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineCommand } from '../../contracts/operation.ts'
 import { proposeStop } from '../ops/propose-stop.ts'
 import { taskName } from '../rows.ts'
+import { onImage } from '../soft.ts'
 import { movesOf } from '../views/moves.ts'
 
 export const defrag = defineCommand({
@@ -19,8 +20,9 @@ export const defrag = defineCommand({
     moves: z.array(z.object({ task: z.string(), from: z.string(), to: z.string(), gainMilli: z.int() })),
     gainMilli: z.int(),
   }),
-  decide: (db, input) => {
-    const { tasks, moves } = movesOf(db, { movesPpm: input.movesPpm, gainMin: input.gainMinMilli })
+  decide: (db, input, ctx) => {
+    const limits = { movesPpm: input.movesPpm, gainMin: input.gainMinMilli }
+    const { tasks, moves } = onImage(db, ctx, (image) => movesOf(db, image, limits))
     const listed = moves.map(({ task, from, to, gain }) => ({ task: taskName(task), from, to, gainMilli: gain }))
     return {
       entries: moves.map(({ task, from, to }) => proposeStop(task, 'move', 'rebalance', `rebalance: from ${from}, probably to ${to}`)),

@@ -5,7 +5,8 @@ import { isRefusal, refuse } from '../../kernel/errors.ts'
 import { drainFinished, drainStarted } from '../entries/drains.ts'
 import { nodesOfTarget } from '../nodes/node-target.ts'
 import { homeless } from '../ops/homeless.ts'
-import { nodeRow } from '../rows.ts'
+import { nodeRow, type DrainRow } from '../rows.ts'
+import { onImage } from '../soft.ts'
 import { drainStatus, leftOnNodes } from '../views/drains.ts'
 
 const leftSchema = z.object({ task: z.string(), node: z.string(), waitsFor: z.string(), code: z.string().nullable() })
@@ -37,22 +38,40 @@ export const nodeDrain = defineCommand({
   decide: (db, input, ctx) => {
     const nodes = nodesOfTarget(db, input.target)
     if (isRefusal(nodes)) return nodes
-    const fresh = nodes.filter((node) => !isDraining(db, node))
-    const without = homeless(db, fresh)
+    const drains = new Map(nodes.map((node) => [node, drainRow(db, node)]))
+    const fresh = nodes.filter((node) => drains.get(node) === undefined)
+    const without = onImage(db, ctx, (image) => homeless(db, image, fresh))
     if (without.length > 0 && !input.force)
       return refuse('TW_DRAIN_WONT_FIT', `no room elsewhere for ${without.join(', ')}`, { details: { tasks: without } })
     const deadlineMs = input.deadlineMs ?? (input.isHard ? 0 : null)
     const { isHard, ignoresSystem, reason } = input
+    // Of one that goes on already nothing but what is said now is changed.
+    const changed = deadlineMs === null ? [] : [...drains.values()].filter((drain) => drain !== undefined)
+    const entries = [
+      ...fresh.map((node) => drainStarted.of({ node, deadlineMs, isForced: input.force, isHard, ignoresSystem, reason })),
+      ...changed.map((drain) =>
+        drainStarted.of({
+          node: drain.node,
+          deadlineMs,
+          isForced: input.force || drain.is_forced === 1,
+          isHard,
+          ignoresSystem: ignoresSystem || drain.ignores_system === 1,
+          maintenance: drain.maintenance,
+          reason: reason || drain.reason,
+        }),
+      ),
+    ]
     return {
-      entries: fresh.map((node) => drainStarted.of({ node, deadlineMs, isForced: input.force, isHard, ignoresSystem, reason })),
-      reply: (after) => ({ target: input.target, nodes, left: leftOnNodes(after, nodes, ctx.now), isChanged: fresh.length > 0 }),
+      entries,
+      reply: (after) => ({ target: input.target, nodes, left: leftOnNodes(after, nodes, ctx.now), isChanged: entries.length > 0 }),
       ...(without.length > 0 ? { warnings: [`no room elsewhere now for ${without.join(', ')}`] } : {}),
     }
   },
 })
 
-function isDraining(db: ReadDb, node: string): boolean {
-  return db.get('SELECT node FROM tw_drain WHERE node = ? AND finished_at IS NULL', node) !== undefined
+/** The drain of a node that goes on. */
+function drainRow(db: ReadDb, node: string): DrainRow | undefined {
+  return db.get<DrainRow>('SELECT * FROM tw_drain WHERE node = ? AND finished_at IS NULL', node)
 }
 
 export const drainShow = defineQuery({

@@ -77,5 +77,5 @@ export const fleetSummaryQuery = defineQuery({
       }),
     ),
   }),
-  answer: (db, input, ctx) => fleetSummary(db, input, ctx.now),
+  answer: (db, input, ctx) => fleetSummary(db, input, ctx),
 })

@@ -1,21 +1,16 @@
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
-import { isRefusal, refuse } from '../../kernel/errors.ts'
+import { refuse } from '../../kernel/errors.ts'
 import { documentDiff } from '../document-diff.ts'
-import { fromJson, groupSpecOf, jobRow, specOf, taskName, versionRow, type JobRow, type VersionRow } from '../rows.ts'
-import { liveTasks } from '../tasks/read.ts'
-import { imageOf } from '../scheduler/fleet.ts'
-import { filterText, isInfeasible } from '../scheduler/filters.ts'
-import type { FleetImage } from '../scheduler/image.ts'
+import { fromJson, jobRow, versionRow, type JobRow, type VersionRow } from '../rows.ts'
 import { standstillOf } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { recurringSchema, recurringView } from '../views/recurring.ts'
 import { tasksBySelector } from '../views/tasks.ts'
-import { plannedGroups, startVersion } from './jobs.ts'
-import { documentSchema, parseSpec, unknownJob } from './helpers.ts'
+import { documentSchema, unknownJob } from './helpers.ts'
 import { blockedSchema, statusSchema, taskSchema } from './schemas.ts'
 
-const diffSchema = z.array(z.object({ path: z.string(), before: z.string().nullable(), after: z.string().nullable() }))
+export const diffSchema = z.array(z.object({ path: z.string(), before: z.string().nullable(), after: z.string().nullable() }))
 const versionSchema = z.object({
   version: z.int(),
   release: z.string().nullable(),
@@ -63,7 +58,7 @@ export const jobShow = defineQuery({
     const version = versionRow(db, input.job, status.currentVersion)
     return {
       status,
-      ...standstillOf(db, input.job, ctx.now),
+      ...standstillOf(db, input.job, ctx),
       tasks: tasksBySelector(db, { job: input.job }),
       release: version?.release ?? null,
       document: version ? fromJson<Record<string, unknown>>(version.document) : {},
@@ -110,106 +105,3 @@ export const jobDiff = defineQuery({
     return { job: input.job, from, to, changes: documentDiff(fromJson(a.document), fromJson(b.document)) }
   },
 })
-
-export const jobPlan = defineQuery({
-  name: 'tw.job.plan',
-  summary: 'Say what running a job document would do: fields that change, tasks, places.',
-  input: z.object({ spec: documentSchema }),
-  output: z.object({
-    job: z.string(),
-    isNew: z.boolean(),
-    owner: z.string().nullable(),
-    changes: diffSchema,
-    groups: z.array(
-      z.object({
-        group: z.string(),
-        action: z.enum(['start', 'replace', 'in-place', 'none', 'scale', 'stop']),
-        count: z.int(),
-        running: z.int(),
-        places: z.array(z.object({ task: z.string(), node: z.string() })),
-        unplaced: z.int(),
-        code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']).nullable(),
-        why: z.string().nullable(),
-        /** what its tasks wait for beside room */
-        waits: z.array(z.string()),
-        /** tasks of lower priority that would be asked to go, and for whom */
-        preempts: z.array(z.object({ task: z.string(), node: z.string(), for: z.string() })),
-      }),
-    ),
-    /** when the clock would start runs of it next, log time; the server, who knows time zones, adds them */
-    nextMs: z.array(z.number()),
-    /** what open nodes have left after the first round */
-    free: z.object({ cpuMilli: z.number(), memoryBytes: z.number(), gpuMilli: z.number() }),
-  }),
-  answer: (db, input, ctx) => {
-    const spec = parseSpec(input.spec)
-    if (isRefusal(spec)) return spec
-    const job = jobRow(db, spec.job)
-    const version = job ? versionRow(db, spec.job, job.current_version) : undefined
-    const start = startVersion(db, { spec, document: input.spec, takeOver: true, release: null, reason: '' })
-    if (isRefusal(start)) return start
-    const changes = documentDiff(version ? fromJson(version.document) : undefined, input.spec)
-    const image = imageOf(db)
-    const groups = plannedGroups(db, image, spec, start.entries, ctx.now).map(
-      ({ group, action, count, running, decision, preemptions }) => {
-        const blocked = decision.blocked[0]
-        const over = decision.overQuota[0]
-        return {
-          group: group.name,
-          action,
-          count,
-          running,
-          places: decision.place.flatMap((it) =>
-            it.tasks.map((task) => ({ task: taskName({ job: spec.job, grp: group.name, idx: task.index }), node: task.node })),
-          ),
-          unplaced: (blocked?.indexes.length ?? 0) + (over?.indexes.length ?? 0),
-          code: over
-            ? ('TW_QUOTA' as const)
-            : blocked
-              ? isInfeasible(blocked.filters)
-                ? ('TW_NO_FEASIBLE_NODE' as const)
-                : ('TW_NO_CAPACITY' as const)
-              : null,
-          why: over?.why ?? (blocked ? filterText(blocked.filters) : null),
-          waits: decision.held,
-          preempts: preemptions.flatMap(({ index, node, victims }) =>
-            victims.map((victim) => ({ task: taskName(victim), node, for: taskName({ job: spec.job, grp: group.name, idx: index }) })),
-          ),
-        }
-      },
-    )
-    const gone = job ? specOf(db, spec.job, job.current_version).groups.filter((group) => !groupSpecOf(spec, group.name)) : []
-    const stops = gone.map((group) => ({
-      group: group.name,
-      action: 'stop' as const,
-      count: 0,
-      running: liveTasks(db, spec.job, group.name).length,
-      places: [],
-      unplaced: 0,
-      code: null,
-      why: null,
-      waits: [],
-      preempts: [],
-    }))
-    return {
-      job: spec.job,
-      isNew: !job,
-      owner: job?.owner ?? null,
-      changes,
-      groups: [...groups, ...stops],
-      nextMs: [],
-      free: freeOf(image),
-    }
-  },
-})
-
-function freeOf(image: FleetImage): { cpuMilli: number; memoryBytes: number; gpuMilli: number } {
-  const free = { cpuMilli: 0, memoryBytes: 0, gpuMilli: 0 }
-  for (const node of image.order.subarray(0, image.size)) {
-    if (image.closed[node] !== 0) continue
-    free.cpuMilli += image.cpuFree[node] ?? 0
-    free.memoryBytes += image.memoryFree[node] ?? 0
-    free.gpuMilli += image.freeGpu(node)
-  }
-  return free
-}

@@ -13,8 +13,8 @@ import { activeRuns, recurringRow } from '../runs/rows.ts'
 import { isRecurring } from '../runs/run-spec.ts'
 import { armsAt, isOpen, updateRow, updateRows } from '../updates/rows.ts'
 import { placedOf } from '../controllers/reconciler.ts'
-import { planOf, type GroupPlan } from '../views/job-plan.ts'
-import { imageOf } from '../scheduler/fleet.ts'
+import { planOf, type GroupPlan, type Targets } from '../views/job-plan.ts'
+import { onImage, type Asked } from '../soft.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { documentSchema, freeJob, parseSpec, serviceEntries } from './helpers.ts'
@@ -48,27 +48,37 @@ export const jobRun = defineCommand({
     const { takeOver, release, reason } = input
     const start = startVersion(db, { spec, document: input.spec, takeOver, release, reason })
     if (isRefusal(start) || !input.isPlaced || isRecurring(spec) || isSystem(spec.kind)) return start
-    return { ...start, entries: [...start.entries, ...placements(db, spec, start.entries, ctx.now)] }
+    return { ...start, entries: [...start.entries, ...placements(db, spec, start.entries, ctx)] }
   },
 })
 
-/** The first places of a run, as the reconciler would choose them next. */
-function placements(db: ReadDb, spec: JobSpec, entries: readonly Proposal[], now: number): Proposal[] {
-  return plannedGroups(db, imageOf(db), spec, entries, now).flatMap(({ group, decision }) =>
-    decision.place.map(({ version, tasks }) => placedOf(db, { job: spec.job, group: group.name, version }, group, tasks)),
-  )
+/** The first places of a run, as the reconciler would choose them next; those it would take from tasks that it stops come later. */
+function placements(db: ReadDb, spec: JobSpec, entries: readonly Proposal[], asked: Asked): Proposal[] {
+  const groups = onImage(db, asked, (image) => plannedGroups(db, image, spec, entries, asked.now))
+  return groups.flatMap(({ group, decision }) => {
+    let room = decision.roomNow
+    return decision.place.flatMap(({ version, tasks }) => {
+      const first = tasks.length <= room ? tasks : group.isAllOrNothing ? [] : tasks.slice(0, room)
+      room -= first.length
+      return first.length === 0 ? [] : [placedOf(db, { job: spec.job, group: group.name, version }, group, first)]
+    })
+  })
 }
 
 /** What a run that logs these entries does to each group; recurring jobs place nothing themselves. */
 export function plannedGroups(db: ReadDb, image: FleetImage, spec: JobSpec, entries: readonly Proposal[], now: number): GroupPlan[] {
   if (isRecurring(spec)) return []
-  const targets = new Map(
+  return planOf(db, image, spec, entries.length === 0, now, targetsOf(entries))
+}
+
+/** What the entries want of each group. */
+export function targetsOf(entries: readonly Proposal[]): Targets {
+  return new Map(
     entries
       .filter((entry) => entry.type === updateTargetSet.type)
       .map((entry) => entry.body as z.output<typeof updateTargetSet.body>)
       .map((body) => [body.group, body.arms]),
   )
-  return planOf(db, image, spec, entries.length === 0, now, targets)
 }
 
 interface Start {

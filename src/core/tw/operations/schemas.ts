@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { WAITING_CODES } from '../controllers/waiting.ts'
 import { PROFILE_STATES } from '../profiles/rows.ts'
 
 /** Forms of the answers several operations share; they mirror the views. */
@@ -107,7 +108,7 @@ export const blockedSchema = z.array(
     group: z.string(),
     version: z.int(),
     tasks: z.array(z.string()),
-    code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']),
+    code: z.enum(WAITING_CODES),
     why: z.string(),
   }),
 )

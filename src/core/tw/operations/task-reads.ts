@@ -1,12 +1,15 @@
 import { endedTasks } from '../tasks/read.ts'
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
+import type { ReadDb } from '../../contracts/storage.ts'
 import { refuse } from '../../kernel/errors.ts'
-import { groupSpecOf, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { groupSpecOf, isReady, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
+import { WAITING_CODES } from '../controllers/waiting.ts'
 import { blockedOf, holdingLines, nodeLine, standstillOf, taskLines } from '../views/explain.ts'
 import { jobStatus } from '../views/job-status.ts'
 import { taskEvents } from '../tasks/events.ts'
 import { isSmall, pendingGroups } from '../views/group-counts.ts'
+import { onImage } from '../soft.ts'
 import { taskPage } from '../views/task-page.ts'
 import { findTask, parseTarget, taskViews } from '../views/tasks.ts'
 import { unknownJob } from './helpers.ts'
@@ -32,10 +35,7 @@ export const ps = defineQuery({
     /** where the next page begins; null: this is the last one */
     next: z.string().nullable(),
     /** tasks without a place, by group: `web/api` */
-    blocked: z.record(
-      z.string(),
-      z.object({ count: z.int(), code: z.enum(['TW_NO_CAPACITY', 'TW_NO_FEASIBLE_NODE', 'TW_QUOTA']), why: z.string() }),
-    ),
+    blocked: z.record(z.string(), z.object({ count: z.int(), code: z.enum(WAITING_CODES), why: z.string() })),
     nowMs: z.number(),
   }),
   answer: (db, input, ctx) => {
@@ -50,7 +50,7 @@ export const ps = defineQuery({
     const isPart = [node, region, service, state, labels, after].some((part) => part !== undefined)
     // Of a large fleet the server adds what the controllers found last.
     const hasBlocked = !isPart && pendingGroups(db, target.job).length > 0 && isSmall(db)
-    const blocked = hasBlocked ? blockedOf(db, target.job ?? null, ctx.now) : []
+    const blocked = hasBlocked ? blockedOf(db, target.job ?? null, ctx) : []
     const byGroup = blocked.map((it) => [`${it.job}/${it.group}`, { count: it.tasks.length, code: it.code, why: it.why }] as const)
     return { ...page, blocked: Object.fromEntries(byGroup), nowMs: ctx.now }
   },
@@ -93,7 +93,10 @@ export const explain = defineQuery({
     isFine: z.boolean(),
     blocked: blockedSchema,
     lines: z.array(z.string()),
-    tasks: z.array(z.object({ task: z.string(), lines: z.array(z.string()), events: z.array(eventSchema) })),
+    /** the task that is named; of a job, at most 20, those that do not serve first */
+    tasks: z.array(z.object({ task: z.string(), isServing: z.boolean(), lines: z.array(z.string()), events: z.array(eventSchema) })),
+    /** further tasks of it */
+    more: z.int(),
     nowMs: z.number(),
   }),
   answer: (db, input, ctx) => {
@@ -106,7 +109,7 @@ export const explain = defineQuery({
     const group = 'id' in target ? named?.grp : target.group
     if (group !== undefined && !status.groups.some((it) => it.group === group) && named === null)
       return refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${status.groups.map((it) => it.group).join(', ')}`)
-    const { blocked: all, waiting: lines } = standstillOf(db, job, ctx.now)
+    const { blocked: all, waiting: lines } = standstillOf(db, job, ctx)
     const blocked = all.filter(
       (it) =>
         (group === undefined || it.group === group) &&
@@ -114,21 +117,13 @@ export const explain = defineQuery({
     )
     if (named === null && 'index' in target && target.index !== undefined && !blocked.some((it) => it.tasks.includes(input.target)))
       return unknownTask(input.target)
-    const rows = named
-      ? [named]
-      : 'index' in target && target.index !== undefined
-        ? []
-        : db.all<TaskRow>(
-            'SELECT * FROM tw_task WHERE job = ? AND is_terminal = 0 AND (? IS NULL OR grp = ?) ORDER BY grp, idx, id',
-            job,
-            group ?? null,
-            group ?? null,
-          )
+    const isIndexed = 'index' in target && target.index !== undefined
+    const { rows, more } = named ? { rows: [named], more: 0 } : isIndexed ? { rows: [], more: 0 } : firstToExplain(db, job, group ?? null)
     if (input.node !== undefined) {
-      for (const it of status.groups) {
-        if (group === undefined || it.group === group)
-          lines.push(nodeLine(db, job, it.group, it.arms[0]?.version ?? status.currentVersion, input.node))
-      }
+      const asked = status.groups.filter((it) => group === undefined || it.group === group)
+      const node = input.node
+      const versionOf = (it: (typeof asked)[number]): number => it.arms[0]?.version ?? status.currentVersion
+      lines.push(...onImage(db, ctx, (image) => asked.map((it) => nodeLine(db, image, job, it.group, versionOf(it), node))))
     }
     const missing = status.groups.some((it) => it.leftover > 0 || it.arms.some((arm) => arm.healthy < arm.wanted))
     return {
@@ -138,10 +133,29 @@ export const explain = defineQuery({
       lines,
       tasks: rows.map((row) => ({
         task: taskName(row),
+        isServing: isReady(row) && row.want === 'run',
         lines: [...taskLines(db, row, ctx.now), ...holdingLines(db, row)],
         events: named ? taskEvents(db, row) : [],
       })),
+      more,
       nowMs: ctx.now,
     }
   },
 })
+
+/** Tasks of a job that are explained one by one: a page of a screen, not 10,000 that are well. */
+const EXPLAINED_MAX = 20
+
+/** Its live tasks that tell the most: those that do not serve, by name, then the others. */
+function firstToExplain(db: ReadDb, job: string, group: string | null): { rows: TaskRow[]; more: number } {
+  const live = 'job = ? AND is_terminal = 0 AND (? IS NULL OR grp = ?)'
+  const isServing = "state = 'running' AND health IN ('healthy', 'none') AND want = 'run'"
+  const rows = db.all<TaskRow>(
+    `SELECT * FROM tw_task WHERE ${live} ORDER BY ${isServing}, grp, idx, id LIMIT ${EXPLAINED_MAX}`,
+    job,
+    group,
+    group,
+  )
+  const all = db.get<{ n: number }>(`SELECT count(*) AS n FROM tw_task WHERE ${live}`, job, group, group)?.n ?? 0
+  return { rows, more: all - rows.length }
+}

@@ -1,12 +1,12 @@
 import { amountOf, type GroupSpec } from '../job-spec.ts'
-import { isReady, type ArmRow, type TaskRow } from '../rows.ts'
+import { isReady, type ArmRow, type GroupTask } from '../rows.ts'
 
 /** What the budget of one group is counted from. */
 export interface Standing {
   arms: readonly Pick<ArmRow, 'version' | 'count'>[]
   specs: ReadonlyMap<number, GroupSpec>
   /** its tasks that are not in a final state */
-  live: readonly TaskRow[]
+  live: readonly GroupTask[]
   /** ids of tasks that are to go: they serve until they do, however young they are */
   leaving: ReadonlySet<number>
 }
@@ -22,7 +22,7 @@ export interface Budget {
   /** so many available tasks may still go now */
   left: () => number
   /** Counts a task out, if the budget has it; true at no cost for one that does not serve. */
-  take: (task: TaskRow) => boolean
+  take: (task: GroupTask) => boolean
 }
 
 /**
@@ -33,7 +33,7 @@ export function budgetOf(standing: Standing, now: number): Budget {
   const total = totalOf(standing)
   const { unavailableMax, surgeMax } = limitsOf(specInForce(standing), total)
   const availableMin = total - unavailableMax
-  const isAvailable = (task: TaskRow): boolean => isReady(task) && availableAt(standing.specs, task) <= now
+  const isAvailable = (task: GroupTask): boolean => isReady(task) && availableAt(standing.specs, task) <= now
   const ready = standing.live.filter((task) => task.want === 'run' && isReady(task))
   let available = ready.filter(isAvailable).length
   let serving = ready.filter((task) => isAvailable(task) || standing.leaving.has(task.id)).length
@@ -54,7 +54,7 @@ export function budgetOf(standing: Standing, now: number): Budget {
 }
 
 /** When a serving task has served long enough to count as available. */
-export function availableAt(specs: ReadonlyMap<number, GroupSpec>, task: TaskRow): number {
+export function availableAt(specs: ReadonlyMap<number, GroupSpec>, task: GroupTask): number {
   return (task.healthy_since ?? 0) + (specs.get(task.version)?.minHealthyMs ?? 0)
 }
 

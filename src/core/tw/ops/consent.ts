@@ -3,6 +3,7 @@ import type { ReadDb } from '../../contracts/storage.ts'
 import type { ConsentSpec } from '../job-spec.ts'
 import { fromJson, isReady, nodeRow, taskName, type TaskRow } from '../rows.ts'
 import { budgetOf, specInForce } from './budget.ts'
+import { taskRow } from '../tasks/read.ts'
 import type { OpRow } from './op-row.ts'
 import { standingOf } from './standing.ts'
 
@@ -96,7 +97,7 @@ function askOf(db: ReadDb, job: string, group: string, now: number): ConsentAsk 
       pending: standing.ops.filter(isPending).map((op) => told(op, now)),
       running: running.map((op) => told(op, now)),
     },
-    targets: serving.map((task) => targetOf(db, task)),
+    targets: serving.flatMap(({ id }) => targetOf(db, taskRow(db, id)) ?? []),
   }
 }
 
@@ -114,12 +115,14 @@ function told(op: OpRow, now: number): ConsentOp {
   }
 }
 
-function targetOf(db: ReadDb, task: TaskRow): ConsentAsk['targets'][number] {
-  return {
-    id: task.id,
-    task: taskName(task),
-    node: task.node,
-    address: nodeRow(db, task.node)?.address ?? '',
-    ports: fromJson<Record<string, number>>(task.ports),
-  }
+function targetOf(db: ReadDb, task: TaskRow | undefined): ConsentAsk['targets'][number] | undefined {
+  return (
+    task && {
+      id: task.id,
+      task: taskName(task),
+      node: task.node,
+      address: nodeRow(db, task.node)?.address ?? '',
+      ports: fromJson<Record<string, number>>(task.ports),
+    }
+  )
 }

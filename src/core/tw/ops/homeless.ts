@@ -1,15 +1,18 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { groupSpecOf, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
-import { imageOf } from '../scheduler/fleet.ts'
+import type { FleetImage } from '../scheduler/image.ts'
 import { plan } from '../scheduler/planner.ts'
 import { liveOnNode, liveTasks } from '../tasks/read.ts'
 
 /**
  * Names of the tasks that would find no place elsewhere if all these nodes were emptied now, under every constraint of their groups. Only
- * tasks of services move.
+ * tasks of services move. Leaves the image as it was.
  */
-export function homeless(db: ReadDb, nodes: readonly string[]): string[] {
-  const image = imageOf(db)
+export function homeless(db: ReadDb, image: FleetImage, nodes: readonly string[]): string[] {
+  return image.attempt(() => homelessOn(db, image, nodes))
+}
+
+function homelessOn(db: ReadDb, image: FleetImage, nodes: readonly string[]): string[] {
   for (const node of nodes) {
     const index = image.indexOf(node)
     if (index !== undefined) image.setClosed(index, 'draining')

@@ -1,12 +1,12 @@
 import { earliest } from '../controllers/wake.ts'
 import type { GroupSpec } from '../job-spec.ts'
-import { isReady, type TaskRow } from '../rows.ts'
+import { isReady, type GroupTask, type TaskRow } from '../rows.ts'
 import { availableAt, budgetOf, specInForce, type Standing } from './budget.ts'
 import type { OpCause, OpKind, OpRow } from './op-row.ts'
 
 /** A task that should go, and why. */
 export interface WantedOp {
-  task: TaskRow
+  task: GroupTask
   kind: OpKind
   cause: OpCause
   text: string
@@ -37,7 +37,7 @@ export function standsByItself(op: OpRow): boolean {
 }
 
 interface Candidate {
-  task: TaskRow
+  task: GroupTask
   /** null: not proposed yet */
   op: OpRow | null
   want: WantedOp | null
@@ -55,6 +55,7 @@ export function opSteps(
   now: number,
 ): OpSteps {
   const steps: OpSteps = { stop: [], propose: [], allow: [], force: [], withdraw: [], finish: [], freed: 0, wakeAt: null }
+  if (ops.length === 0 && wants.length === 0) return steps
   const spec = specInForce(standing)
   const live = new Map(standing.live.map((task) => [task.id, task]))
   const pending = pendingOf(ops, live, wants, steps)
@@ -97,7 +98,7 @@ export function opSteps(
 }
 
 /** Every task that should go, with its op if it has one; ops nobody wants any more are withdrawn. */
-function pendingOf(ops: readonly OpRow[], live: ReadonlyMap<number, TaskRow>, wants: readonly WantedOp[], steps: OpSteps): Candidate[] {
+function pendingOf(ops: readonly OpRow[], live: ReadonlyMap<number, GroupTask>, wants: readonly WantedOp[], steps: OpSteps): Candidate[] {
   const proposed = new Map(ops.filter((op) => op.state === 'proposed').map((op) => [op.task, op]))
   const running = new Set(ops.filter((op) => op.state === 'allowed').map((op) => op.task))
   const ended: number[] = []

@@ -65,14 +65,11 @@ export class Branch {
     let score = Infinity
     this.#chosen = -1
     while (this.#heap.length > 0 && this.#chosen < 0) {
-      const tied = this.#cheapest()
+      // What costs the same may have different shares: only some of it may be used up.
+      const tied = this.#cheapest().filter((i) => !this.#level.isSpent(this.#parts[i]!.value))
       const [first] = tied
-      if (first === undefined) break
+      if (first === undefined) continue
       if (!this.#level.allows(this.#parts[first]!.value)) {
-        if (this.#level.isSpent(this.#parts[first]!.value)) {
-          for (const i of tied.slice(1)) this.#push(i)
-          continue
-        }
         // Too far ahead of the others: so is all that is dearer.
         blocked.push(...tied)
         break

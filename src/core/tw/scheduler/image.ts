@@ -146,7 +146,9 @@ export class FleetImage {
 
   /** Opens or closes a node, and leaves all else as it is. */
   setClosed(node: number, closed: Closed | null): void {
+    const before = this.closedOf(node)
     this.closed[node] = CLOSED.indexOf(closed)
+    this.#journal?.push(() => this.setClosed(node, before))
   }
 
   /** Forgets a node that has no tasks any more; its name may come again later, as another node. */
@@ -262,7 +264,7 @@ export class FleetImage {
     else this.shapes.delete(key)
   }
 
-  /** Runs `plan` and takes back all it did to the loads of the nodes: for questions such as what would happen if. */
+  /** Runs `plan` and takes back all it did to the loads of the nodes, and which are closed: for questions such as what would happen if. */
   attempt<T>(plan: () => T): T {
     const outer = this.#journal
     const journal: (() => void)[] = []

@@ -109,6 +109,14 @@ export function plan(image: FleetImage, request: PlanRequest): Plan {
   }
 }
 
+/** What takes the nodes away from one task; null when it has a place. Leaves the image as it was. */
+export function filtersOfOne(image: FleetImage, request: PlanRequest): FilterCounts | null {
+  const placed = planSlice(image, request)
+  if (placed.unplaced.length > 0) return filtersOf(image, placed.slice)
+  placed.undo()
+  return null
+}
+
 /** Why the i-th placed task is where it is. */
 function whyText(placed: Placed, i: number): string {
   const { slice } = placed

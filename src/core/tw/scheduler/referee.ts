@@ -1,7 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { meets } from '../constraint.ts'
-import { allowanceOf } from '../entitlements/allowance.ts'
+import { allowanceOf, type Allowance } from '../entitlements/allowance.ts'
 import { chargeOf } from '../entitlements/tables.ts'
 import { amountOf, type GroupSpec } from '../job-spec.ts'
 import { armRows, fromJson, groupSpecOf, jobRow, specOf, versionRow, type NodeRow } from '../rows.ts'
@@ -87,7 +87,7 @@ function judgeRecords(
   db: ReadDb,
   claim: Claim,
   spec: GroupSpec,
-  allowed: { granted: number; why: string | null },
+  allowed: ReturnType<Allowance['take']>,
 ): Pick<Judgement, 'accepted' | 'refused'> {
   const sites = new Sites(db, spec, [...new Set(claim.records.map((record) => record.node))])
   const group = new GroupStand(db, claim, spec, sites)
@@ -105,7 +105,7 @@ function judgeRecords(
           group.refusal(index, node) ??
           roomRefusal(site, sites, spec, wants, claim) ??
           sites.portRefusal(site) ??
-          (accepted.length >= allowed.granted ? `stale: ${allowed.why}` : null))
+          (accepted.length >= allowed.granted ? `stale: ${allowed.refusal?.why}` : null))
     if (site === undefined || reason !== null) {
       refused.push({ record, index, node: nodeName(db, node), reason: reason ?? '' })
       continue
@@ -221,8 +221,8 @@ class Sites {
   }
 
   /** The value of an attribute that tasks are counted by; of nodes themselves their id. */
-  value(node: number, attribute: string): string {
-    if (attribute === 'node') return String(node)
+  value(node: number, attribute: string): string | number {
+    if (attribute === 'node') return node
     const site = this.of(node)
     if (site === undefined) return ''
     const place = this.placeOf(site)
@@ -251,7 +251,7 @@ class GroupStand {
   readonly #sites: Sites
   readonly #indexes = new Set<number>()
   /** per `distinct` rule: value → live tasks */
-  readonly #counts: Map<string, number>[]
+  readonly #counts: Map<string | number, number>[]
   #room: number
 
   constructor(db: ReadDb, claim: Claim, spec: GroupSpec, sites: Sites) {

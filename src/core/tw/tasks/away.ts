@@ -71,11 +71,11 @@ export function endAway(db: Db, task: number, now: number): void {
  * Which tasks of a silent node are not given up with it, and how long they are waited for, ms. A group has at most as many of them as it wants
  * tasks: so it is at most twice there, however often nodes of its replacements fall silent as well.
  */
-export function waitsOf(db: ReadDb, tasks: readonly TaskRow[]): Map<TaskRow, number> {
-  const waits = new Map<TaskRow, number>()
+export function waitsOf<T extends Pick<TaskRow, 'job' | 'grp' | 'version' | 'want'>>(db: ReadDb, tasks: readonly T[]): Map<T, number> {
+  const waits = new Map<T, number>()
   if (db.get('SELECT version FROM tw_patience LIMIT 1') === undefined) return waits
   for (const [, own] of Map.groupBy(tasks, (task) => `${task.job}/${task.grp}`)) {
-    const [{ job, grp }] = own as [TaskRow]
+    const [{ job, grp }] = own as [T]
     const rows = db.all<{ version: number; ms: number }>(
       'SELECT version, lost_after_ms AS ms FROM tw_patience WHERE job = ? AND grp = ?',
       job,

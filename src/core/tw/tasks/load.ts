@@ -1,6 +1,6 @@
 import type { Db, ReadDb } from '../../contracts/storage.ts'
 import { nextOf } from '../entries/marks.ts'
-import { fromJson } from '../rows.ts'
+import { fromJson, type TaskRow } from '../rows.ts'
 
 /** What a node's live tasks reserve, and which tasks its agent has to know of. Read, changed in memory, written once. */
 export interface NodeLoad {
@@ -30,6 +30,16 @@ export interface Reserved {
   gpuMask: number
   /** thousandths of each of these devices */
   gpuMilli: number
+}
+
+export function reservedBy(task: TaskRow): Reserved {
+  return {
+    cpuMilli: task.cpu_milli,
+    memoryBytes: task.memory_bytes,
+    diskBytes: task.disk_bytes,
+    gpuMask: task.gpu_mask,
+    gpuMilli: task.gpu_milli,
+  }
 }
 
 /** Ids that follow each other are one f64: the first × 256 + how many more. Tasks of a slice on one node mostly do. */

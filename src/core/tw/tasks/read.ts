@@ -1,7 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
-import type { TaskRow } from '../rows.ts'
+import type { GroupTask, TaskRow } from '../rows.ts'
 import { idsIn, type NodeLoad } from './load.ts'
-import { COMPLETE, FIRST_FINAL, LOST, TASK_COLUMNS, TASK_JOINS, UNKNOWN } from './tables.ts'
+import { COMPLETE, FIRST_FINAL, GROUP_TASK_COLUMNS, GROUP_TASK_JOINS, LOST, TASK_COLUMNS, TASK_JOINS, UNKNOWN } from './tables.ts'
 
 /** Readers of task rows. Who needs the tasks of a node asks here; rows of a group or by id may be read by SQL too. */
 
@@ -14,12 +14,33 @@ export function liveTasks(db: ReadDb, job: string, group: string): TaskRow[] {
   return db.all<TaskRow>('SELECT * FROM tw_task WHERE job = ? AND grp = ? AND is_terminal = 0 ORDER BY idx, id', job, group)
 }
 
+/** The same tasks, of each what a decision looks at. */
+export function liveGroupTasks(db: ReadDb, job: string, group: string): GroupTask[] {
+  const tasks = db.all<GroupTask>(
+    `SELECT ${GROUP_TASK_COLUMNS} FROM ${GROUP_TASK_JOINS} WHERE s.job = ? AND s.grp = ? AND p.state < ${FIRST_FINAL}`,
+    job,
+    group,
+  )
+  return tasks.sort((a, b) => a.idx - b.idx || a.id - b.id)
+}
+
 /** Final states by the index of final states: a group's ended tasks cost what they are, not what its live ones are. */
 const FINAL = `SELECT ${TASK_COLUMNS} FROM ${TASK_JOINS} WHERE s.job = ? AND s.grp = ? AND p.state >= ${FIRST_FINAL}`
 
 /** Tasks of a group that came into a final state after `sinceMs` (log time), oldest placement first. */
 export function endedTasks(db: ReadDb, job: string, group: string, sinceMs: number): TaskRow[] {
   return db.all<TaskRow>(`${FINAL} AND a.ended_at > ? ORDER BY p.id`, job, group, sinceMs)
+}
+
+/** The same tasks, of each what a decision looks at. */
+export function endedGroupTasks(db: ReadDb, job: string, group: string, sinceMs: number): GroupTask[] {
+  return db.all<GroupTask>(
+    `SELECT ${GROUP_TASK_COLUMNS} FROM ${GROUP_TASK_JOINS}
+       WHERE s.job = ? AND s.grp = ? AND p.state >= ${FIRST_FINAL} AND a.ended_at > ? ORDER BY p.id`,
+    job,
+    group,
+    sinceMs,
+  )
 }
 
 /** Tasks of a group that ran to completion, whenever that was, oldest placement first. */
@@ -41,8 +62,17 @@ export function liveOnNode(db: ReadDb, node: string): TaskRow[] {
 
 /** Ids of {@link tasksOnNode}. */
 export function idsOnNode(db: ReadDb, node: string): number[] {
-  const load = db.get<Pick<NodeLoad, 'runs'>>('SELECT runs FROM tw_node_load WHERE name = ?', node)
-  return load === undefined ? [] : idsIn(load.runs).sort((a, b) => a - b)
+  return idsOnNodes(db, [node])
+}
+
+/** The same of several nodes, ascending. */
+export function idsOnNodes(db: ReadDb, nodes: readonly string[]): number[] {
+  if (nodes.length === 0) return []
+  const loads = db.all<Pick<NodeLoad, 'runs'>>(
+    'SELECT runs FROM tw_node_load WHERE name IN (SELECT value FROM json_each(?))',
+    JSON.stringify(nodes),
+  )
+  return loads.flatMap(({ runs }) => idsIn(runs)).sort((a, b) => a - b)
 }
 
 /** Tasks that are to end and whose process may still run, by id. */
@@ -68,8 +98,10 @@ export function gpuTasks(db: ReadDb): Pick<TaskRow, 'job' | 'grp' | 'version' | 
 /** The groups of some tasks, each once. */
 export function groupsOfTasks(db: ReadDb, ids: readonly number[]): { job: string; group: string }[] {
   if (ids.length === 0) return []
+  // Slices first: there may be hundreds of thousands of tasks.
   return db.all<{ job: string; group: string }>(
-    'SELECT DISTINCT s.job, s.grp AS "group" FROM tw_placed p JOIN tw_slice s ON s.id = p.slice WHERE p.id IN (SELECT value FROM json_each(?))',
+    `SELECT DISTINCT job, grp AS "group" FROM tw_slice
+       WHERE id IN (SELECT p.slice FROM tw_placed p WHERE p.id IN (SELECT value FROM json_each(?)))`,
     JSON.stringify(ids),
   )
 }
@@ -79,7 +111,7 @@ export function lostTasks(db: ReadDb, nodes: readonly string[], lostAt: number):
   return db.all<{ job: string; group: string; tasks: number }>(
     `SELECT s.job, s.grp AS "group", count(*) AS tasks FROM tw_placed p JOIN tw_slice s ON s.id = p.slice LEFT JOIN tw_said a ON a.task = p.id
        WHERE p.id IN (SELECT value FROM json_each(?)) AND (p.state = ${UNKNOWN} OR (p.state = ${LOST} AND a.ended_at = ?)) GROUP BY s.job, s.grp`,
-    JSON.stringify(nodes.flatMap((node) => idsOnNode(db, node))),
+    JSON.stringify(idsOnNodes(db, nodes)),
     lostAt,
   )
 }
@@ -112,6 +144,16 @@ export function nodesOfTasks(db: ReadDb, ids: readonly number[]): string[] {
   return names(
     db,
     'SELECT DISTINCT l.name FROM tw_placed p JOIN tw_node_load l ON l.id = p.node WHERE p.id IN (SELECT value FROM json_each(?))',
+    JSON.stringify(ids),
+  )
+}
+
+/** The same of those among them that are in a final state. */
+export function nodesOfEnded(db: ReadDb, ids: readonly number[]): string[] {
+  return names(
+    db,
+    `SELECT DISTINCT l.name FROM tw_placed p JOIN tw_node_load l ON l.id = p.node
+       WHERE p.id IN (SELECT value FROM json_each(?)) AND p.state >= ${FIRST_FINAL}`,
     JSON.stringify(ids),
   )
 }

@@ -15,20 +15,36 @@ export const UNKNOWN = STATES.indexOf('unknown')
 export const COMPLETE = STATES.indexOf('complete')
 export const LOST = STATES.indexOf('lost')
 
+// What a task without a row of its own there is held to be.
+const STATE_COLUMN = `CASE p.state ${STATES.map((state, i) => `WHEN ${i} THEN '${state}'`).join(' ')} END`
+const WANT_COLUMN = `CASE p.want WHEN 0 THEN 'run' ELSE 'stop' END`
+const STOP_CAUSE_COLUMN = `coalesce(t.cause, CASE p.state WHEN ${LOST} THEN 'node lost' END)`
+const HEALTH_COLUMN = `coalesce(a.health, 'starting')`
+const REASON_COLUMN = `coalesce(a.reason, '')`
+const WAS_HEALTHY_COLUMN = 'coalesce(a.was_healthy, 0)'
+
+const PLACED_JOIN = 'tw_slice s JOIN tw_placed p ON p.slice = s.id AND p.id BETWEEN s.id AND s.last'
+
 /** The columns of `tw_task`, from {@link TASK_TABLES}' `s` slice, `p` placed, `l` load, `a` said, `t` stop, `w` why. */
 export const TASK_COLUMNS = `p.id AS id, s.job AS job, s.grp AS grp, p.idx AS idx, p.version AS version,
   s.job || '/' || s.grp || '[' || p.idx || ']' AS task, l.name AS node, p.incarnation AS incarnation,
-  CASE p.state ${STATES.map((state, i) => `WHEN ${i} THEN '${state}'`).join(' ')} END AS state,
-  CASE p.want WHEN 0 THEN 'run' ELSE 'stop' END AS want, t.position AS stop_position, t.at AS stop_at,
-  coalesce(t.cause, CASE p.state WHEN ${LOST} THEN 'node lost' END) AS stop_cause, a.reported AS reported,
-  coalesce(a.health, 'starting') AS health, a.healthy_since AS healthy_since, a.pid AS pid, coalesce(a.ports, '{}') AS ports,
-  coalesce(a.reason, '') AS reason, coalesce(a.restarts, 0) AS restarts, s.placed_at AS placed_at, s.placed_position AS placed_position,
-  a.started_at AS started_at, a.ended_at AS ended_at, coalesce(a.was_healthy, 0) AS was_healthy, p.state >= ${FIRST_FINAL} AS is_terminal,
+  ${STATE_COLUMN} AS state, ${WANT_COLUMN} AS want, t.position AS stop_position, t.at AS stop_at, ${STOP_CAUSE_COLUMN} AS stop_cause,
+  a.reported AS reported, ${HEALTH_COLUMN} AS health, a.healthy_since AS healthy_since, a.pid AS pid, coalesce(a.ports, '{}') AS ports,
+  ${REASON_COLUMN} AS reason, coalesce(a.restarts, 0) AS restarts, s.placed_at AS placed_at, s.placed_position AS placed_position,
+  a.started_at AS started_at, a.ended_at AS ended_at, ${WAS_HEALTHY_COLUMN} AS was_healthy, p.state >= ${FIRST_FINAL} AS is_terminal,
   p.is_reaped AS is_reaped, s.cpu_milli AS cpu_milli, s.memory_bytes AS memory_bytes, s.disk_bytes AS disk_bytes,
   p.gpu_mask AS gpu_mask, s.gpu_milli AS gpu_milli, s.static_ports AS static_ports, coalesce(w.text, s.why) AS why`
 
-export const TASK_JOINS = `tw_slice s JOIN tw_placed p ON p.slice = s.id AND p.id BETWEEN s.id AND s.last JOIN tw_node_load l ON l.id = p.node
+export const TASK_JOINS = `${PLACED_JOIN} JOIN tw_node_load l ON l.id = p.node
   LEFT JOIN tw_said a ON a.task = p.id LEFT JOIN tw_stop t ON t.task = p.id LEFT JOIN tw_why w ON w.task = p.id`
+
+/** The same of the columns of `GroupTask` alone; a quarter of the time. */
+export const GROUP_TASK_COLUMNS = `p.id AS id, p.idx AS idx, p.version AS version, l.name AS node, ${STATE_COLUMN} AS state, ${WANT_COLUMN} AS want,
+  ${STOP_CAUSE_COLUMN} AS stop_cause, ${HEALTH_COLUMN} AS health, a.healthy_since AS healthy_since, ${REASON_COLUMN} AS reason, s.placed_at AS placed_at,
+  a.ended_at AS ended_at, ${WAS_HEALTHY_COLUMN} AS was_healthy`
+
+export const GROUP_TASK_JOINS = `${PLACED_JOIN} JOIN tw_node_load l ON l.id = p.node
+  LEFT JOIN tw_said a ON a.task = p.id LEFT JOIN tw_stop t ON t.task = p.id`
 
 export const TASK_TABLES: readonly string[] = [
   // `id` is that of its first task, `last` of its last one
@@ -60,6 +76,7 @@ export const TASK_TABLES: readonly string[] = [
   ) WITHOUT ROWID`,
   // who holds a static port: one task an address
   `CREATE TABLE tw_port (address TEXT NOT NULL, port INTEGER NOT NULL, task INTEGER NOT NULL, PRIMARY KEY (address, port)) WITHOUT ROWID`,
+  `CREATE INDEX tw_port_by_task ON tw_port (task)`,
   // What the live tasks of a node reserve. `runs` are the tasks whose process is not reported gone (`load.ts`); `gpus` the
   // thousandths in use of each device, as JSON; `position` that of the last change.
   `CREATE TABLE tw_node_load (

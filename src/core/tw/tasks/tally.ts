@@ -22,7 +22,7 @@ export interface TallyRow {
 }
 
 type Counts = Omit<TallyRow, 'job' | 'grp' | 'version'>
-type Counted = Pick<TaskRow, 'job' | 'grp' | 'version' | 'state' | 'want' | 'health' | 'is_terminal' | 'restarts'>
+export type Counted = Pick<TaskRow, 'job' | 'grp' | 'version' | 'state' | 'want' | 'health' | 'is_terminal' | 'restarts'>
 
 /** Columns of a task that the tally looks at. */
 export const TALLIED: ReadonlySet<string> = new Set(['version', 'state', 'want', 'health', 'is_terminal', 'restarts'])
@@ -51,6 +51,8 @@ function countsOf(task: Counted): Counts {
 
 export const NONE: Counts = { known: 0, active: 0, running: 0, ready: 0, stopping: 0, complete: 0, restarts: 0 }
 
+const COUNTED = Object.keys(NONE) as (keyof Counts)[]
+
 type Key = Pick<TallyRow, 'job' | 'grp' | 'version'>
 
 /** The same of many tasks at once that stay of their version: each count is written once. */
@@ -58,22 +60,12 @@ export function moveTallies(db: Db, moves: readonly (readonly [before: Counted, 
   const sums = new Map<string, { key: Key; delta: Counts }>()
   for (const [before, after] of moves) {
     const name = `${after.job}/${after.grp}@${after.version}`
-    const sum = sums.get(name) ?? { key: after, delta: NONE }
-    sums.set(name, { ...sum, delta: plus(sum.delta, minus(countsOf(after), countsOf(before))) })
+    let sum = sums.get(name)
+    if (sum === undefined) sums.set(name, (sum = { key: after, delta: { ...NONE } }))
+    const [from, to] = [countsOf(before), countsOf(after)]
+    for (const count of COUNTED) sum.delta[count] += to[count] - from[count]
   }
   for (const { key, delta } of sums.values()) addTally(db, key, delta)
-}
-
-function plus(a: Counts, b: Counts): Counts {
-  return {
-    known: a.known + b.known,
-    active: a.active + b.active,
-    running: a.running + b.running,
-    ready: a.ready + b.ready,
-    stopping: a.stopping + b.stopping,
-    complete: a.complete + b.complete,
-    restarts: a.restarts + b.restarts,
-  }
 }
 
 function minus(a: Counts, b: Counts): Counts {

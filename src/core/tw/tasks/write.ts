@@ -4,12 +4,12 @@ import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { markRun } from '../runs/mark.ts'
 import type { TaskRow, TaskStateHeld } from '../rows.ts'
-import { dropAway, waitsOf, writeAway } from './away.ts'
+import { dropAway } from './away.ts'
 import { addEvent } from './events.ts'
-import { addToLoad, countIn, loadByName, withoutId, writeLoad, type Loaded, type Reserved } from './load.ts'
-import { liveOnNode, taskRow } from './read.ts'
-import { FIRST_FINAL, LOST, STATES } from './tables.ts'
-import { addTally, moveTallies, moveTally, NONE, TALLIED } from './tally.ts'
+import { addToLoad, countIn, loadByName, reservedBy, withoutId, writeLoad, type Loaded } from './load.ts'
+import { taskRow } from './read.ts'
+import { FIRST_FINAL, STATES } from './tables.ts'
+import { addTally, moveTally, NONE, TALLIED } from './tally.ts'
 
 /** The only writers of task rows and of what tasks reserve on their nodes. */
 
@@ -172,16 +172,6 @@ export function endTask(
   markRun(db, task.job)
 }
 
-function reservedBy(task: TaskRow): Reserved {
-  return {
-    cpuMilli: task.cpu_milli,
-    memoryBytes: task.memory_bytes,
-    diskBytes: task.disk_bytes,
-    gpuMask: task.gpu_mask,
-    gpuMilli: task.gpu_milli,
-  }
-}
-
 /**
  * The node of a task is silent: it is to end, and as nobody can say when its process does it counts as lost from now on. Its agent has to know
  * of it still, should it return.
@@ -189,49 +179,6 @@ function reservedBy(task: TaskRow): Reserved {
 export function giveUpTask(db: Db, task: TaskRow, cause: string, meta: EntryMeta): void {
   changeTask(db, task.id, { want: 'stop', healthy_since: null, stop_position: meta.position, stop_at: meta.at, stop_cause: cause })
   endTask(db, task, 'lost', cause, meta)
-}
-
-/**
- * Gives up the live tasks of a silent node at once: those that were to end anyway are stopped, the others lost; but what its group waits for
- * becomes unknown. Their agent has to know of them still, should it return.
- */
-export function loseTasks(db: Db, node: string, reason: string, meta: EntryMeta): void {
-  const load = loadByName(db, node)
-  if (load === undefined || load.tasks === 0) return
-  const all = liveOnNode(db, node)
-  const waits = waitsOf(db, all)
-  for (const [{ id: task, job, grp }, waitMs] of waits) {
-    changeTask(db, task, { state: 'unknown', healthy_since: null })
-    writeAway(db, { task, job, grp, since: meta.at, due_at: meta.at + waitMs, is_back: 0 })
-    addEvent(db, task, meta, `unknown: ${reason}`)
-  }
-  const live = all.filter((task) => !waits.has(task))
-  const lost = JSON.stringify(live.map((task) => task.id))
-  moveTallies(
-    db,
-    live.map((task) => [task, { ...task, state: task.want === 'stop' ? 'stopped' : 'lost', want: 'stop', is_terminal: 1 }]),
-  )
-  db.run(
-    `UPDATE tw_placed SET state = CASE want WHEN 1 THEN ${STATES.indexOf('stopped')} ELSE ${LOST} END, want = 1
-       WHERE id IN (SELECT value FROM json_each(?))`,
-    lost,
-  )
-  db.run(
-    `INSERT INTO tw_said (task, reason, ended_at) SELECT value, ?, ? FROM json_each(?) WHERE true
-       ON CONFLICT (task) DO UPDATE SET healthy_since = NULL, reason = excluded.reason, ended_at = excluded.ended_at`,
-    reason,
-    meta.at,
-    lost,
-  )
-  db.run('DELETE FROM tw_port WHERE task IN (SELECT value FROM json_each(?))', lost)
-  dropAway(
-    db,
-    live.map((task) => task.id),
-  )
-  if (waits.size === 0) Object.assign(load, { cpu_milli: 0, memory_bytes: 0, disk_bytes: 0, gpus: '[]', tasks: 0 })
-  else for (const task of live) countIn(load, reservedBy(task), -1)
-  writeLoad(db, load, { position: meta.position })
-  for (const job of new Set(live.map((task) => task.job))) markRun(db, job)
 }
 
 /** The agent's last word about an ended task: its process is gone, the node need not be told of it any more. */

@@ -6,14 +6,14 @@ import { must } from '../../kernel/assert.ts'
 import { formatDuration } from '../../kernel/units.ts'
 import { FAILURE_MEMORY_MS } from '../controllers/reconcile-group.ts'
 import { decisions, type GroupDecided } from '../controllers/reconciler.ts'
-import { waitingReasons } from '../controllers/waiting.ts'
+import { waitingReasons, type WaitingCode } from '../controllers/waiting.ts'
 import { armRows, groupSpecOf, jobRow, nodeRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { awayRow } from '../tasks/away.ts'
 import { isFailure, isToEnd } from '../tasks/back-off.ts'
 import { endedTasks, liveTasks } from '../tasks/read.ts'
-import { refusalOf } from '../scheduler/filters.ts'
-import { imageOf } from '../scheduler/fleet.ts'
-import { Slice } from '../scheduler/slice.ts'
+import type { FleetImage } from '../scheduler/image.ts'
+import { onImage, type Asked } from '../soft.ts'
+import { leftText, refusalBy } from './node-verdict.ts'
 
 export interface Blocked {
   job: string
@@ -21,13 +21,13 @@ export interface Blocked {
   version: number
   /** names the tasks would have */
   tasks: string[]
-  code: 'TW_NO_CAPACITY' | 'TW_NO_FEASIBLE_NODE' | 'TW_QUOTA'
+  code: WaitingCode
   why: string
 }
 
 /** Tasks that have no place now, and what took the nodes away, of one job or of all. Planned on the state as it is. */
-export function blockedOf(db: ReadDb, job: string | null, now: number): Blocked[] {
-  return blockedIn(decisions(db, now, { only: job }))
+export function blockedOf(db: ReadDb, job: string | null, asked: Asked): Blocked[] {
+  return onImage(db, asked, (image) => blockedIn(decisions(db, image, asked.now, { only: job })))
 }
 
 function blockedIn(decided: readonly GroupDecided[]): Blocked[] {
@@ -42,9 +42,9 @@ function blockedIn(decided: readonly GroupDecided[]): Blocked[] {
 }
 
 /** Of one job {@link blockedOf} and what else its groups wait for, from one plan. */
-export function standstillOf(db: ReadDb, job: string, now: number): { blocked: Blocked[]; waiting: string[] } {
-  const decided = decisions(db, now, { only: job })
-  return { blocked: blockedIn(decided), waiting: waitingOf(db, job, decided, now) }
+export function standstillOf(db: ReadDb, job: string, asked: Asked): { blocked: Blocked[]; waiting: string[] } {
+  const decided = onImage(db, asked, (image) => decisions(db, image, asked.now, { only: job }))
+  return { blocked: blockedIn(decided), waiting: waitingOf(db, job, decided, asked.now) }
 }
 
 /** Sentences about what a group waits for, beside room: its health, its back-off, its owner. */
@@ -136,17 +136,9 @@ export function holdingLines(db: ReadDb, task: TaskRow): string[] {
 const gpuText = ({ indexes, models }: TaskGpu): string => indexes.map((device, i) => `${device} (${models[i] || 'gone'})`).join(', ')
 
 /** Whether one given node could take one more task of the group now, and if not, what forbids it. */
-export function nodeLine(db: ReadDb, job: string, group: string, version: number, name: string): string {
+export function nodeLine(db: ReadDb, image: FleetImage, job: string, group: string, version: number, name: string): string {
   const spec = groupSpecOf(specOf(db, job, version), group)
-  const node = nodeRow(db, name)
-  if (!spec || !node) return `there is no node ${name}`
-  const image = imageOf(db)
-  const index = must(image.indexOf(name), `node ${name} of the image`)
+  if (!spec || !nodeRow(db, name)) return `there is no node ${name}`
   const live = liveTasks(db, job, group).map((task) => task.node)
-  const standing = { sameVersion: [], group: live, live, avoid: new Set<string>() }
-  const refusal = refusalOf(image, new Slice(image, { job, group: spec, indexes: [], standing }), index)
-  return (
-    refusal ??
-    `${name} could take one more task of ${job}/${group}: ${image.cpuFree[index] ?? 0}m cpu and ${Math.floor((image.memoryFree[index] ?? 0) / 1_048_576)} MiB are free`
-  )
+  return refusalBy(image, job, spec, live, name) ?? `${name} could take one more task of ${job}/${group}: ${leftText(image, name)}`
 }

@@ -3,6 +3,7 @@ import type { Amounts, Limits } from '../entitlements/amounts.ts'
 import { entitlementViews } from '../entitlements/view.ts'
 import { isOver, isUnderWay, openMaintenance, workRows } from '../maintenance/rows.ts'
 import { runningUpgrade, upgradeNodes } from '../upgrades/rows.ts'
+import type { Asked } from '../soft.ts'
 import { blockedOf } from './explain.ts'
 import { mergeCells, type FleetCell } from './fleet-cells.ts'
 import { isSmall, jobCounts, pendingGroups, type JobCounts } from './group-counts.ts'
@@ -86,7 +87,8 @@ const OWNERS_MAX = 50
  * Counts come from the load kept of each node and from the tasks of each group, never from single tasks; a fleet with more nodes
  * than cells is drawn by rack, one with more racks by several racks a cell.
  */
-export function fleetSummary(db: ReadDb, bounds: SummaryBounds, now: number): FleetSummary {
+export function fleetSummary(db: ReadDb, bounds: SummaryBounds, asked: Asked): FleetSummary {
+  const { now } = asked
   const racks = cellRows(db, 'rack')
   const nodeCount = racks.reduce((sum, rack) => sum + rack.nodes, 0)
   const { cellOf, regions } = cellsOf(db, racks, nodeCount, bounds.cellsMax)
@@ -115,7 +117,7 @@ export function fleetSummary(db: ReadDb, bounds: SummaryBounds, now: number): Fl
     regions,
     jobs: wanted.toSorted((a, b) => troubleOf(b) - troubleOf(a)).slice(0, bounds.jobsMax),
     jobsTotal: wanted.length,
-    pending: pendingOf(db, now),
+    pending: pendingOf(db, asked),
     doing: doingOf(db, all, now),
     hot: hotNodes(db),
     owners: ownersOf(db),
@@ -166,9 +168,9 @@ function capacityOf(db: ReadDb, racks: readonly FleetCell[]): FleetCapacity[] {
 }
 
 /** Each with its reason where the fleet is small enough to be planned for it; else the server adds what the controllers found last. */
-function pendingOf(db: ReadDb, now: number): PendingGroup[] {
+function pendingOf(db: ReadDb, asked: Asked): PendingGroup[] {
   const short = pendingGroups(db).slice(0, PENDING_MAX)
-  const blocked = short.length > 0 && isSmall(db) ? blockedOf(db, null, now) : []
+  const blocked = short.length > 0 && isSmall(db) ? blockedOf(db, null, asked) : []
   return short.flatMap(({ job, group, count }): PendingGroup[] => {
     const own = blocked.filter((it) => it.job === job && it.group === group)
     if (own.length === 0) return [{ group: `${job}/${group}`, count, code: null, why: '' }]

@@ -8,21 +8,30 @@ import { reconcileGroup, type GroupDecision, type GroupView } from '../controlle
 import type { GroupSpec, JobSpec } from '../job-spec.ts'
 import { armRows, groupRow, groupRows, groupSpecOf, jobRow, specOf, versionRow, type ArmRow, type JobRow } from '../rows.ts'
 import type { FleetImage } from '../scheduler/image.ts'
+import { unknownIn } from '../scheduler/unknown-values.ts'
 import type { Preemption } from '../scheduler/preempt.ts'
 import { totalOf } from '../ops/budget.ts'
 import { unmetAfter } from './after.ts'
 import { jobCounts } from './group-counts.ts'
+import { plannedStops, type PlannedStops } from './planned-stops.ts'
+
+/** How many tasks of which version each group is to have. */
+export type Targets = ReadonlyMap<string, readonly Pick<ArmRow, 'arm' | 'version' | 'count'>[]>
 
 /** What becomes of one group when a job document is run. */
 export interface GroupPlan {
   group: GroupSpec
-  action: 'start' | 'replace' | 'in-place' | 'none' | 'scale'
+  action: 'start' | 'replace' | 'in-place' | 'none' | 'scale' | 'stop'
   /** tasks it wants, of all versions */
   count: number
   running: number
   /** the first round: what would be started before anything old is stopped */
   decision: GroupDecision
   preemptions: Preemption[]
+  /** which tasks go, in that round and later */
+  stops: PlannedStops
+  /** what it names and no node has, as sentences */
+  unknown: string[]
 }
 
 /**
@@ -36,28 +45,65 @@ export function planOf(
   spec: JobSpec,
   isSame: boolean,
   now: number,
-  targets: ReadonlyMap<string, readonly Pick<ArmRow, 'arm' | 'version' | 'count'>[]> = new Map(),
+  targets: Targets = new Map(),
 ): GroupPlan[] {
   const facts = fleetFacts(db, image)
   const job = jobRow(db, spec.job)
   planAhead(db, facts, spec, now)
   return spec.groups.map((group) => {
     const { view, isInPlace, count } = viewAfter(db, job, spec, group, isSame, facts, now, targets.get(group.name))
-    const decision = reconcileGroup(view, image, now)
-    const wanting = decision.blocked.filter(({ request }) => request.group.preempts)
-    return {
-      group,
-      action: actionOf(view.live.length > 0, isSame || isInPlace, isSame, count === totalOf(view)),
-      count: totalOf(view),
-      running: view.live.filter((task) => task.want === 'run').length,
-      decision,
-      preemptions: wanting.flatMap(({ request }) => preemptionsFor(db, image, spec.priority, request)),
-    }
+    const action = actionOf(view.live.length > 0, isSame || isInPlace, isSame, count === totalOf(view))
+    return { group, action, ...decided(db, image, spec.priority, view, now), unknown: unknownIn(image, group) }
   })
 }
 
+/**
+ * What other counts would do to groups of a job that runs, as {@link planOf}; groups that keep theirs are left out.
+ * @param targets what each group is to have; of a job that stops nothing
+ */
+export function rescaledPlan(db: ReadDb, image: FleetImage, job: JobRow, targets: Targets, now: number): GroupPlan[] {
+  const facts = fleetFacts(db, image)
+  planAhead(db, facts, { job: job.name, priority: job.priority }, now)
+  return groupRows(db, job.name).flatMap((row) => {
+    const arms = targets.get(row.name)?.map((arm) => ({ ...arm, job: job.name, grp: row.name }))
+    const version = arms?.[0]?.version ?? armRows(db, job.name, row.name)[0]?.version ?? job.current_version
+    const group = groupSpecOf(specOf(db, job.name, version), row.name)
+    if (arms === undefined || group === undefined) return []
+    const base = groupView(db, job, row, facts, now)
+    const wanted = arms.filter((arm) => arm.count > 0)
+    const unmet = base.live.length > 0 ? [] : unmetAfter(db, job.name, group, version)
+    const view: GroupView = {
+      ...base,
+      arms: wanted,
+      specs: new Map([...base.specs, [version, group]]),
+      waits: new Map(unmet.length === 0 ? [] : [[version, unmet]]),
+    }
+    const isSame = totalOf(base) === totalOf(view)
+    const action = wanted.length === 0 ? 'stop' : isSame ? 'none' : 'scale'
+    return [{ group, action, ...decided(db, image, job.priority, view, now), unknown: [] }]
+  })
+}
+
+function decided(
+  db: ReadDb,
+  image: FleetImage,
+  priority: number,
+  view: GroupView,
+  now: number,
+): Pick<GroupPlan, 'count' | 'running' | 'decision' | 'preemptions' | 'stops'> {
+  const decision = reconcileGroup(view, image, now)
+  const wanting = decision.blocked.filter(({ request }) => request.group.preempts)
+  return {
+    count: totalOf(view),
+    running: view.live.filter((task) => task.want === 'run').length,
+    decision,
+    preemptions: wanting.flatMap(({ request }) => preemptionsFor(db, image, priority, request)),
+    stops: plannedStops(view, decision, now),
+  }
+}
+
 /** Groups of jobs that are looked at before this one and have something to do: they take their places first. */
-function planAhead(db: ReadDb, facts: FleetFacts, spec: JobSpec, now: number): void {
+function planAhead(db: ReadDb, facts: FleetFacts, spec: Pick<JobSpec, 'job' | 'priority'>, now: number): void {
   const busy = jobCounts(db).filter((it) => it.state === 'running' && it.job !== spec.job && (it.pending > 0 || it.leftover > 0))
   const isAhead = (it: { priority: number; job: string }): boolean =>
     it.priority > spec.priority || (it.priority === spec.priority && it.job < spec.job)

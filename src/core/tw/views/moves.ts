@@ -3,16 +3,15 @@ import { must } from '../../kernel/assert.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { openOps } from '../ops/op-row.ts'
 import { armRows, groupSpecOf, isReady, jobRow, specOf, type TaskRow } from '../rows.ts'
-import { imageOf } from '../scheduler/fleet.ts'
+import type { FleetImage } from '../scheduler/image.ts'
 import { planMoves, type Movable, type Move } from '../scheduler/moves.ts'
 import { liveOnNode, liveTasks } from '../tasks/read.ts'
 
 /**
  * Moves worth making now, on the state as it is. Only serving tasks of services move, and of a group only when nothing else
- * goes on in it: no update, no op.
+ * goes on in it: no update, no op. Leaves the image as it was.
  */
-export function movesOf(db: ReadDb, limits: { movesPpm: number; gainMin: number }): { tasks: number; moves: Move[] } {
-  const image = imageOf(db)
+export function movesOf(db: ReadDb, image: FleetImage, limits: { movesPpm: number; gainMin: number }): { tasks: number; moves: Move[] } {
   const groups = new Map<string, { spec: GroupSpec; live: string[] } | null>()
   const groupOf = (task: TaskRow): { spec: GroupSpec; live: string[] } | null => {
     const key = `${task.job}/${task.grp}`

@@ -125,16 +125,16 @@ function waitOf(op: OpRow, task: TaskRow | undefined, group: GroupStand, now: nu
   if (budget.left() === 0) {
     if (group.lacksRoom)
       return { state: 'waiting-budget', waitsFor: 'room for its replacement: none may be unavailable', code: 'TW_NO_SURGE_CAPACITY' }
-    const missing = Math.max(0, budget.unavailable())
-    return {
-      state: 'waiting-budget',
-      waitsFor: `budget: ${missing} of ${budget.total} unavailable, at most ${budget.unavailableMax} may be`,
-      code: 'TW_BUDGET_WAIT',
-    }
+    return { state: 'waiting-budget', waitsFor: budgetText(budget), code: 'TW_BUDGET_WAIT' }
   }
   if (consent.kind !== 'none' && !op.is_consented)
     return { state: 'asked', waitsFor: `the yes of the application (${consentText(consent)})`, code: 'TW_CONSENT_WAIT' }
   return { state: 'proposed', waitsFor: 'its turn', code: null }
+}
+
+export function budgetText(budget: Budget): string {
+  const missing = Math.max(0, budget.unavailable())
+  return `budget: ${missing} of ${budget.total} unavailable, at most ${budget.unavailableMax} may be`
 }
 
 /** `http://:control/ops`, `pull`, `./may-stop`. */

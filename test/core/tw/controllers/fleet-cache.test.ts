@@ -2,10 +2,21 @@ import { describe, expect, test } from 'vitest'
 import { FleetCache } from '../../../../src/core/tw/controllers/fleet-cache.ts'
 import { reconciler } from '../../../../src/core/tw/controllers/reconciler.ts'
 import { tasksReported } from '../../../../src/core/tw/entries/tasks.ts'
-import { jobRun, jobScale, jobStop, nodeCordon, nodeJoin, nodeUncordon } from '../../../../src/core/tw/operations.ts'
+import {
+  entitlementSetCommand,
+  explain,
+  jobRun,
+  jobScale,
+  jobStop,
+  nodeCordon,
+  nodeJoin,
+  nodeUncordon,
+} from '../../../../src/core/tw/operations.ts'
 import { nodeLost, nodeReturned, nodeSet } from '../../../../src/core/tw/entries/nodes.ts'
 import { taskName, type TaskRow } from '../../../../src/core/tw/rows.ts'
 import { imageOf } from '../../../../src/core/tw/scheduler/fleet.ts'
+import type { FleetImage } from '../../../../src/core/tw/scheduler/image.ts'
+import { onImage } from '../../../../src/core/tw/soft.ts'
 import { twSystem } from '../../../../src/core/tw/system.ts'
 import { newState, type TestState } from '../../../support/state.ts'
 
@@ -79,6 +90,21 @@ describe('a blocked group is woken', () => {
     settle()
     expect(live(state, 'late'), 'not before its process is gone').toEqual([])
     end(state, 'big', 1)
+    settle()
+    expect(live(state, 'late')).toEqual(['late/api[0] n1'])
+  })
+
+  test('when tasks of another job that were unknown are given up', () => {
+    const { state, settle } = cached()
+    join(state, 'n1')
+    run(state, 'away', 3, {}, { disconnect: { lost_after: '20s' } })
+    settle()
+    state.append([nodeLost.of({ node: 'n1', silentMs: 1 })])
+    state.append([nodeReturned.of({ node: 'n1' })])
+    run(state, 'late', 1)
+    settle()
+    expect(live(state, 'late'), 'unknown tasks hold their place').toEqual([])
+    state.run(jobStop, { job: 'away' })
     settle()
     expect(live(state, 'late')).toEqual(['late/api[0] n1'])
   })
@@ -197,6 +223,45 @@ test('what is kept beside the state is what would be made of it anew, and a miss
   const before = image()
   cache.apply(state.db, [{ position: state.entries.length + 7, type: 'tw.JobStopped', v: 1, at: 0, actor: 'x', body: { job: 'web' } }])
   expect(cache.image(state.db, state.entries.length + 7)).not.toBe(before)
+})
+
+test('who lacks room and may not be placed either is told the other reason once there is room', () => {
+  const { state, cache, settle } = cached()
+  join(state, 'n1')
+  state.run(entitlementSetCommand, { name: 'shop', cpuMilli: 300, memoryBytes: 64 * MIB, buffer: 'none' })
+  run(state, 'idle', 3, {}, { best_effort: true })
+  settle()
+  run(state, 'late', 1)
+  settle()
+  const codes = (): string[] => cache.reasonsOf({ job: 'late', group: 'api' }).map(({ code }) => code)
+  expect(codes()).toEqual(['TW_NO_CAPACITY'])
+  state.run(jobStop, { job: 'idle' })
+  end(state, 'idle', 1)
+  settle()
+  expect(codes()).toEqual(['TW_QUOTA'])
+})
+
+test('a question is answered on the kept image where that has exactly what the asker sees, else on one of its own, and leaves it as it was', () => {
+  const { state, cache, settle, image } = cached()
+  for (let i = 1; i <= 3; i += 1) join(state, `n${i}`)
+  run(state, 'web', 4)
+  settle()
+  const before = [...image().cpuFree]
+  const ask = (position: number): FleetImage =>
+    onImage(state.db, { now: state.now(), position, soft: { cache } }, (it) => {
+      it.applyTask(0, { cpuMilli: 50, memoryBytes: 1, diskBytes: 0, ports: [], gpu: null }, 1)
+      it.setClosed(1, 'draining')
+      return it
+    })
+  expect(ask(state.entries.length + 1)).toBe(image())
+  expect([[...image().cpuFree], image().closedOf(1)]).toEqual([before, null])
+  // Somebody before it in the same transaction appended: it may be taken back.
+  expect(ask(state.entries.length + 2)).not.toBe(image())
+  const reads = countReads(state)
+  const context = { now: state.now(), actor: 'user:test', role: 'viewer', position: state.entries.length + 1 } as const
+  const said = explain.answer(state.db, { target: 'web', node: 'n2' }, { ...context, soft: { cache } })
+  expect(reads.filter((sql) => sql.includes('FROM tw_node ORDER'))).toEqual([])
+  expect(said).toEqual(explain.answer(state.db, { target: 'web', node: 'n2' }, context))
 })
 
 test('a group that has what it wants is not looked at again when its tasks report', () => {

@@ -198,3 +198,29 @@ test('what is set is kept where it is not said again; more than the fleet can ke
   ])
   expect(() => state.ask(entitlementShow, { name: 'nope' })).toThrow(expect.objectContaining({ code: 'TW_ENTITLEMENT_UNKNOWN' }))
 })
+
+test('what no node can hold, has no room now or is over quota is told apart, with an entitlement too, in plan, explain and lists alike', () => {
+  const fleet = world()
+  fleet.state.run(entitlementSetCommand, { name: 'shop', cpuMilli: 1000, memoryBytes: 64 * MIB, buffer: 'none' })
+  fleet.state.run(quotaSet, { name: 'shop', cpuMilli: 2000 })
+  const said = (spec: ReturnType<typeof job>) => {
+    const planned = fleet.state.ask(jobPlan, { spec }).groups[0]
+    fleet.state.run(jobRun, { spec })
+    fleet.pass(1000)
+    const explained = fleet.state.ask(explain, { target: spec.job }).blocked[0]
+    const listed = fleet.state.ask(ps, { job: spec.job }).blocked[`${spec.job}/api`]
+    expect([explained?.code, explained?.why, explained?.tasks.length]).toEqual([planned?.code, planned?.why, planned?.unplaced])
+    expect([listed?.code, listed?.why, listed?.count]).toEqual([planned?.code, planned?.why, planned?.unplaced])
+    return `${planned?.code}: ${planned?.why}`
+  }
+  expect(said(job('huge', 1, { cpu: '3' }))).toMatch(/^TW_NO_FEASIBLE_NODE: 0 of 4 nodes can take it: 4 too small even when empty/)
+  expect(said(job('mine', 1, { cpu: '3', entitlement: 'shop' }))).toBe(
+    'TW_NO_FEASIBLE_NODE: 0 of 4 nodes can take it: 4 too small even when empty; besides, shop is at its quota: one more would take cpu: 3 of 2',
+  )
+  expect(said(job('over', 5, { entitlement: 'shop' }))).toMatch(/^TW_QUOTA: shop is at its quota/)
+  // Two of the eight cores are taken; the rest goes to others, so nothing is left for anybody.
+  expect(said(job('rest', 13))).toBe(
+    'TW_NO_CAPACITY: 0 of 4 nodes can take it: 4 without enough free cpu; nearest: 4 lack only 500m cpu; besides, ' +
+      'no shared capacity is left without an entitlement: the rest is guaranteed to others or kept for the loss of a domain (one more: cpu: 8500m of 8)',
+  )
+})

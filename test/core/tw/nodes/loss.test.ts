@@ -8,7 +8,7 @@ const THERE: PeerLook = { asked: 3, reached: 3, failed: 0 }
 const silentNodes = (n: number, silentMs = 12_000): SilentNode[] =>
   Array.from({ length: n }, (_, i) => ({ node: `n${i}`, silentMs, rack: `k${i % 10}`, zone: 'z1', region: 'r1' }))
 const judge = (given: Partial<LossInput>) =>
-  judgeLoss({ silent: [], recentlyLost: 0, total: 100, looks: new Map(), lostMs: 10_000, ...given })
+  judgeLoss({ silent: [], recentlyLost: 0, total: 100, looks: new Map(), lostMs: 10_000, domainMs: 8000, ...given })
 const looksOf = (nodes: readonly SilentNode[], look: PeerLook): Map<string, PeerLook> => new Map(nodes.map(({ node }) => [node, look]))
 
 test('a few silent nodes are given up once they are silent long enough, whatever their peers say', () => {
@@ -58,6 +58,30 @@ test('one of three peers that reaches a node does not save it; two do', () => {
 test('when fewer than half of all report, nothing is given up, whatever the few say', () => {
   const silent = silentNodes(60)
   expect(judge({ silent, looks: looksOf(silent, GONE) })).toEqual({ kind: 'held', why: 'only 40 of 100 nodes report' })
+})
+
+test('more than a few whose peers do not reach them are lost before their time, together, also where their number is no reason to doubt', () => {
+  const silent = silentNodes(6, 8000)
+  expect(judge({ silent })).toEqual({ kind: 'none' })
+  expect(judge({ silent, looks: looksOf(silent, GONE) })).toEqual({ kind: 'domain', domain: 'zone z1', nodes: silent })
+  expect(judge({ silent: silentNodes(6, 7999), looks: looksOf(silent, GONE) })).toEqual({ kind: 'none' })
+  const few = silentNodes(5, 8000)
+  expect(judge({ silent: few, looks: looksOf(few, GONE) })).toEqual({ kind: 'none' })
+})
+
+test('a domain is waited for while more of it fall silent, but not longer than a single node', () => {
+  const late = { ...silentNodes(1, 6500)[0], node: 'late' } as SilentNode
+  const looks = looksOf([...silentNodes(20), late], GONE)
+  expect(judge({ silent: [...silentNodes(20, 9000), late], looks })).toEqual({ kind: 'none' })
+  expect(judge({ silent: [...silentNodes(20, 9000), { ...late, silentMs: 8000 }], looks })).toMatchObject({ kind: 'domain' })
+  const silent = [...silentNodes(19, 9000), { ...late, node: 'first', silentMs: 10_000 }, late]
+  const given = judge({ silent, looks: looksOf(silent, GONE) })
+  expect(given).toMatchObject({ kind: 'domain', nodes: silent.slice(0, 20) })
+})
+
+test('the last of a lost domain is given up by the word of its peers, though it is alone', () => {
+  const silent = silentNodes(1, 10_000)
+  expect(judge({ silent, recentlyLost: 20, looks: looksOf(silent, GONE) })).toMatchObject({ kind: 'domain', nodes: silent })
 })
 
 test('a node alone has nobody to be compared with', () => {

@@ -5,11 +5,12 @@ import {
   nodeConditions,
   nodeCordon,
   nodeLabel,
+  nodeList,
   nodeRetire,
   nodeShow,
   nodeTokenIssue,
 } from '../../../../src/core/tw/operations.ts'
-import { newSimulatedFleet, WEB, type SimulatedFleet } from '../../../support/tw-fleet.ts'
+import { newSimulatedFleet, WEB, type SimulatedFleet, type SimulatedNode } from '../../../support/tw-fleet.ts'
 
 const oneTask = { ...WEB, groups: { api: { ...WEB.groups.api, count: 1 } } }
 const nodesOfTasks = (fleet: SimulatedFleet): string[] =>
@@ -41,6 +42,36 @@ test('an empty node in service is cordoned before it is retired', () => {
   expect(() => fleet.state.run(nodeRetire, { node: 'n1' })).toThrow(expect.objectContaining({ code: 'TW_NODE_BUSY' }))
   fleet.state.run(nodeCordon, { node: 'n1' })
   expect(fleet.state.run(nodeRetire, { node: 'n1' })).toEqual({ node: 'n1' })
+  expect(fleet.state.db.all('SELECT * FROM tw_domain')).toEqual([])
+})
+
+test('a node that is lost for a day is forgotten, unless something was said of it; one that returns after all ends what it still runs', () => {
+  const fleet = newSimulatedFleet({ nodes: 3 })
+  const hash = 'a'.repeat(64)
+  fleet.state.run(nodeTokenIssue, { hash, ttlMs: 600_000, uses: 2 })
+  fleet.state.run(nodeAdmit, { node: 'n2', key: 'b'.repeat(64), token: hash })
+  fleet.state.run(jobRun, { spec: { ...WEB, groups: { api: { ...WEB.groups.api, count: 6 } } } })
+  fleet.pass(5000)
+  fleet.state.run(nodeLabel, { node: 'n3', set: { room: '7' } })
+  const [two, three] = ['n2', 'n3'].map((name) => fleet.nodes.get(name) as SimulatedNode)
+  for (const agent of [two, three]) if (agent) agent.isSilent = true
+  fleet.pass(15_000)
+  const names = (): string[] => fleet.state.ask(nodeList, {}).map(({ node }) => node)
+  fleet.state.advance(86_300_000)
+  fleet.pass(1000)
+  expect(names()).toEqual(['n1', 'n2', 'n3'])
+  fleet.state.advance(600_000)
+  fleet.pass(1000)
+  expect(names()).toEqual(['n1', 'n3'])
+  expect(fleet.state.db.get<{ nodes: number }>("SELECT nodes FROM tw_domain WHERE level = 'fleet'")?.nodes).toBe(1)
+  // Who may speak for it is known still.
+  expect(fleet.state.db.all('SELECT node FROM tw_node_key')).toEqual([{ node: 'n2' }])
+  expect(two?.processes.size).toBeGreaterThan(0)
+  if (two) two.isSilent = false
+  fleet.pass(5000)
+  expect(names()).toEqual(['n1', 'n2', 'n3'])
+  expect([...(two?.processes.values() ?? [])].filter(({ report }) => report.pid !== null)).toEqual([])
+  expect(fleet.state.replay().digest()).toBe(fleet.state.digest())
 })
 
 test('labels are set and removed one by one, and are what constraints see', () => {

@@ -53,6 +53,21 @@ describe('a drain', () => {
     expect(fleet.state.entries.at(-1)).toMatchObject({ type: 'tw.DrainStarted', body: { isForced: true } })
   })
 
+  test('that goes on takes another deadline, and a hard one forces what was waited for', () => {
+    const fleet = running(4, { consent: 'pull' })
+    fleet.state.run(nodeDrain, { target: 'n1', reason: 'fan' })
+    fleet.pass(5000)
+    const opsOf = () => fleet.state.ask(opList, {}).ops.map(({ state, isHard }) => ({ state, isHard }))
+    expect(opsOf()).toEqual([{ state: 'asked', isHard: false }])
+    expect(fleet.state.run(nodeDrain, { target: 'n1' }).isChanged).toBe(false)
+    expect(fleet.state.run(nodeDrain, { target: 'n1', deadlineMs: 10_000, isHard: true }).isChanged).toBe(true)
+    expect(fleet.state.entries.at(-1)).toMatchObject({ type: 'tw.DrainStarted', body: { reason: 'fan', isHard: true } })
+    fleet.pass(5000)
+    expect(opsOf()).toEqual([{ state: 'asked', isHard: true }])
+    fleet.pass(10_000)
+    expect(fleet.state.ask(drainShow, { target: 'n1' }).isDrained).toBe(true)
+  })
+
   test('is complete only when the agent has reported the processes gone', () => {
     const fleet = running(4)
     fleet.behaviour = () => ({ startMs: 500, stopMs: 20_000 })

@@ -36,7 +36,7 @@ function fleetWith(shape: FleetShape, answers: (body: PutProfileBody) => { outco
   const pass = (ms: number): void =>
     fleet.pass(ms, () => {
       most = Math.max(most, switchingNodes(fleet.state.db).length)
-      for (const { kind, body } of profiler.effects?.(fleet.state.db, fleet.state.now(), undefined) ?? []) {
+      for (const { kind, body } of profiler.effects?.(fleet.state.db, fleet.state.now(), { beats: new Map() }) ?? []) {
         if (kind !== PUT_PROFILE) continue
         const asked = body as PutProfileBody
         const { outcome, why = '' } = answers(asked)

@@ -225,3 +225,12 @@ test('the order in which nodes come, go and change does not matter', () => {
     { numRuns: 300 },
   )
 })
+
+test('a hard share is kept where a value without room costs the same', () => {
+  const rack = (i: number, name: string, cpuMilli: number) => nodeWith(i, { rack: name, cpuMilli, memoryMib: 100 })
+  const image = imageWith([rack(0, 'c', 0), rack(1, 'd', 0), rack(2, 'b', 100)])
+  const group = groupOf({ count: 4, spread: { rack: { targets: { a: 50, b: 30 }, hard: true } } }, { cpu: '1m', memory: '1MiB' })
+  const placed = planSlice(image, { job: 'web', group, indexes: indexes(4), standing: nobody })
+  // 30 % of 4 tasks, rounded up.
+  expect(placed.nodes).toEqual([2, 2])
+})
