@@ -200,7 +200,8 @@ export class SimServer {
   /** Decides an operation on the state it has. */
   run<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string): Submitted {
     return this.submit(actor, (db, context) => {
-      const decision = command.decide(db, command.input.parse(input), context)
+      const seen = this.#world.deciding?.[command.name]?.(db) ?? db
+      const decision = command.decide(seen, command.input.parse(input), context)
       return isRefusal(decision) ? decision : decision.entries
     })
   }

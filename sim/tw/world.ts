@@ -21,7 +21,7 @@ import type { Stream, ToAgent } from './hub.ts'
 import { SimLog } from './log.ts'
 import { GPU_MODELS } from './documents.ts'
 import { Machine } from './machine.ts'
-import { TW_MUTANTS } from './mutants.ts'
+import { TW_MUTANTS, type Mutant } from './mutants.ts'
 import { Nemesis } from './nemesis.ts'
 import { CALM_MS_MAX, FAULTS_MS, LOOK_MS, WRONG_MS_MAX, type TwOptions, type TwResult } from './options.ts'
 import { RULES, type Rules } from './rules.ts'
@@ -57,6 +57,8 @@ export class TwWorld {
   readonly servers: readonly SimServer[]
   readonly machines: readonly Machine[]
   readonly rules: Rules
+  /** of operations that a planted defect has see another state */
+  readonly deciding: Mutant['deciding']
   /** another plans too, on a state that is behind */
   readonly hasSecondPlanner: boolean
   readonly #options: TwOptions
@@ -75,6 +77,7 @@ export class TwWorld {
     this.#prng = createPrng(options.seed * 2 + 1)
     const mutant = options.mutant === null ? undefined : TW_MUTANTS[options.mutant]
     this.rules = { ...RULES, ...mutant?.rules }
+    this.deciding = mutant?.deciding
     this.systems = [mutant?.system?.(twSystem) ?? twSystem]
     this.controllers = this.systems.flatMap(({ controllers }) => controllers)
     this.hasSecondPlanner = this.#prng.below(5) === 0
