@@ -1,8 +1,8 @@
 import { connect, type TLSSocket } from 'node:tls'
-import { livesFrame, sealedFrame, type AgentLife } from '../core/contracts/beats.ts'
+import { livesFrame, sealedFrame, sealedPart, type AgentLife } from '../core/contracts/beats.ts'
 import type { NodeVia } from '../core/contracts/node.ts'
 import { parseAddress } from '../core/contracts/join-token.ts'
-import { beatMac } from '../platform/beat-mac.ts'
+import { shortMac } from '../platform/short-mac.ts'
 import { nodeIn } from '../platform/certificate-uri.ts'
 import { readKeyFile } from './key-file.ts'
 
@@ -78,7 +78,7 @@ export class RelayWriter {
 
   /** @param ping number of the last ping that was heard */
   write(said: { seq: number; hash: number; ping: number }): void {
-    this.#socket?.write(sealedFrame([{ ...said, life: 0, heldMs: 0, mac: beatMac(this.#key, said) }]))
+    this.#socket?.write(sealedFrame([{ ...said, life: 0, heldMs: 0, mac: shortMac(this.#key, sealedPart(said)) }]))
   }
 
   #drop(): void {

@@ -1,8 +1,8 @@
 import { Agent, request, type ClientRequest } from 'node:http'
 import { createInterface } from 'node:readline'
-import { beatsFrame, BEATS_TYPE, livesFrame, sealedFrame, type AgentLife } from '../../../src/core/contracts/beats.ts'
+import { beatsFrame, BEATS_TYPE, livesFrame, sealedFrame, sealedPart, type AgentLife } from '../../../src/core/contracts/beats.ts'
 import type { NodeVia } from '../../../src/core/contracts/node.ts'
-import { beatMac } from '../../../src/platform/beat-mac.ts'
+import { shortMac } from '../../../src/platform/short-mac.ts'
 
 export interface RelayedLoad {
   /** Sends the second's frame of every relay whose turn in it is `step` of `steps`. */
@@ -90,7 +90,7 @@ export function relayedLoad({ socketPath, nodes, lifeOf, reportOf }: Options): R
       const way = over.get(member)
       if (way?.relay !== relay) return []
       const said = { seq: next(member), hash: HASH, ping: pings[member] ?? 0 }
-      return [{ ...said, life: i + 1, heldMs: 500, mac: beatMac(way.key, said) }]
+      return [{ ...said, life: i + 1, heldMs: 500, mac: shortMac(way.key, sealedPart(said)) }]
     })
     connection.write(sealedFrame(beats))
   }

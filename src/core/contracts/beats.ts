@@ -34,7 +34,7 @@ export interface BeatSeal {
   ping: number
   /** how long it lay with the relay, ms, at most 65,535 */
   heldMs: number
-  /** first 8 bytes of the SHA-256 of the key of the agent's stream and {@link sealedPart} */
+  /** of {@link sealedPart}, by the key of the agent's stream (`platform/short-mac.ts`) */
   mac: Uint8Array
 }
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import type { SealedBeat } from '../../core/contracts/beats.ts'
+import { sealedPart, type SealedBeat } from '../../core/contracts/beats.ts'
 import type { FromServer } from '../../core/contracts/node.ts'
 import type { ReadDb } from '../../core/contracts/storage.ts'
 import { RelayPlan, type RelayPlace } from '../../core/tw/queries.ts'
-import { isSealedBy } from '../../platform/beat-mac.ts'
+import { isShortMac } from '../../platform/short-mac.ts'
 import type { Beat } from './beat.ts'
 
 /** Above so many agents of other machines they beat over relays. */
@@ -109,7 +109,7 @@ export class Relays {
   ageOf(node: string, beat: SealedBeat): number | null {
     const key = this.#candidates.get(node)?.key ?? null
     if (key === null || beat.ping < 1 || beat.ping > this.#pings || beat.ping <= this.#pings - PINGS) return null
-    if (!isSealedBy(key, beat)) return null
+    if (!isShortMac(key, sealedPart(beat), beat.mac)) return null
     return Math.max(beat.heldMs, this.#clock() - (this.#pingAtMs[beat.ping % PINGS] ?? 0) - AFTER_PING_MS)
   }
 

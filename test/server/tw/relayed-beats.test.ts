@@ -3,10 +3,10 @@ import { request, type ClientRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { beatsFrame, BEATS_TYPE, livesFrame, sealedFrame } from '../../../src/core/contracts/beats.ts'
+import { beatsFrame, BEATS_TYPE, livesFrame, sealedFrame, sealedPart } from '../../../src/core/contracts/beats.ts'
 import type { FromServer, NodeReport } from '../../../src/core/contracts/node.ts'
 import { nodeRetired } from '../../../src/core/tw/entries/nodes.ts'
-import { beatMac } from '../../../src/platform/beat-mac.ts'
+import { shortMac } from '../../../src/platform/short-mac.ts'
 import { openTestHub, type TestHub } from '../../support/agent-hub.ts'
 import { eventually } from '../../support/eventually.ts'
 
@@ -61,7 +61,7 @@ async function agentOf(node: string) {
     via: () => last('via')?.relay ?? null,
     seal: (seq: number, hash = 5) => {
       const given = { seq, hash, ping: last('ping')?.number ?? 0 }
-      return { ...given, life: 1, heldMs: 0, mac: beatMac(Buffer.from(last('via')?.relay?.key ?? '', 'base64'), given) }
+      return { ...given, life: 1, heldMs: 0, mac: shortMac(Buffer.from(last('via')?.relay?.key ?? '', 'base64'), sealedPart(given)) }
     },
     asks: () => said.filter(({ kind }) => kind === 'report').length,
     beats: (): { write: (bytes: Uint8Array) => void; isEnded: () => boolean } => {

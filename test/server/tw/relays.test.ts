@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { sealedPart } from '../../../src/core/contracts/beats.ts'
 import type { NodeVia } from '../../../src/core/contracts/node.ts'
 import type { ReadDb } from '../../../src/core/contracts/storage.ts'
-import { beatMac } from '../../../src/platform/beat-mac.ts'
+import { shortMac } from '../../../src/platform/short-mac.ts'
 import { Beat } from '../../../src/server/tw/beat.ts'
 import { Relays, relaysFrom } from '../../../src/server/tw/relays.ts'
 
@@ -33,7 +34,7 @@ function fleetOf(count: number, from: number) {
   }
   const sealed = (node: string, ping: number, heldMs = 0, key = Buffer.from(told.get(node)?.key ?? '', 'base64')) => {
     const said = { seq: 1, hash: 5, ping }
-    return { ...said, life: 0, heldMs, mac: beatMac(key, said) }
+    return { ...said, life: 0, heldMs, mac: shortMac(key, sealedPart(said)) }
   }
   return { relays, beats, told, names, second, come, sealed, over: (node: string) => told.get(node)?.node ?? null }
 }
