@@ -200,8 +200,7 @@ export class SimServer {
   /** Decides an operation on the state it has. */
   run<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string): Submitted {
     return this.submit(actor, (db, context) => {
-      const seen = this.#world.deciding?.[command.name]?.(db) ?? db
-      const decision = command.decide(seen, command.input.parse(input), context)
+      const decision = command.decide(this.#seenBy(command.name, db), command.input.parse(input), context)
       return isRefusal(decision) ? decision : decision.entries
     })
   }
@@ -210,7 +209,7 @@ export class SimServer {
   plan<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string): string[] {
     this.db.raw.exec('BEGIN')
     try {
-      const decision = command.decide(this.db, command.input.parse(input), this.context(actor))
+      const decision = command.decide(this.#seenBy(command.name, this.db), command.input.parse(input), this.context(actor))
       if (isRefusal(decision)) return []
       decision.entries.forEach((proposal, i) => {
         const meta = { position: this.applied + 1 + i, at: this.now(), actor, trace: undefined }
@@ -293,6 +292,11 @@ export class SimServer {
       throw new Violation(
         `missed: ${controller.name} has nothing to say at ${this.applied}, and on the whole state ${JSON.stringify(missed)}`,
       )
+  }
+
+  /** The state as an operation sees it. */
+  #seenBy(operation: string, db: ReadDb): ReadDb {
+    return this.#world.deciding?.[operation]?.(db) ?? db
   }
 
   #apply(entry: Entry): void {
