@@ -11,11 +11,11 @@ import { maintainer } from '../../src/core/tw/controllers/maintainer.ts'
 import type { TwSoft } from '../../src/core/tw/soft.ts'
 import { createEntryRegistry, type EntryRegistry } from '../../src/server/state/entry-registry.ts'
 import { LogClock } from '../../src/server/state/log-clock.ts'
-import { openStateDb, type OpenDb } from '../../src/server/state/state-db.ts'
-import { prepareSchema } from '../../src/server/state/state-schema.ts'
+import type { OpenDb } from '../../src/server/state/state-db.ts'
 import { Violation } from '../violation.ts'
 import { Hub } from './hub.ts'
 import { START_AT_MS } from './options.ts'
+import { takeState } from './states.ts'
 import type { TwWorld } from './world.ts'
 
 /** What became of something that was to be decided: `away` where this server does not lead. */
@@ -65,8 +65,7 @@ export class SimServer {
     this.id = id
     this.#world = world
     this.#prng = prng
-    this.db = openStateDb(':memory:')
-    prepareSchema(this.db, world.systems)
+    this.db = takeState(world.systems)
     this.#registry = createEntryRegistry(world.systems)
     this.#clock = new LogClock(() => Math.floor(START_AT_MS + world.queue.now + this.clockOffsetMs))
     this.hub = new Hub(world, this)
