@@ -171,8 +171,9 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   }
   const follow = (message: NodeOrders): void => {
     const { reign } = message
-    if (reign !== undefined && !obeyed.allows(reign)) return link.leave('its orders are those of a leader that was replaced')
-    if (reign !== undefined) guard('noting whose orders are obeyed', () => obeyed.note(reign))
+    if (reign !== undefined && !obeyed.allows(reign, message.position))
+      return link.leave('its orders are those of a leader that was replaced')
+    if (reign !== undefined) guard('noting whose orders are obeyed', () => obeyed.note(reign, message.position))
     position = message.position
     confirmInstallation(paths.root)
     guard('tasks of the orders', () => supervisor.apply({ ...message, tasks: message.tasks.map(withApi) }))

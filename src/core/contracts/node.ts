@@ -100,7 +100,7 @@ export interface TaskReport {
 export interface Reign {
   /** 16 hex digits: of the servers whose log it is; a restored one is another */
   cluster: string
-  /** grows with every leader of that log */
+  /** round of its leader's ballot: the same or higher with every leader of that log */
   term: number
 }
 
