@@ -61,6 +61,29 @@ export const TW_MUTANTS: Record<string, Mutant> = {
   'referee-blind-to-cpu': applying('tw.TasksPlaced', (db) =>
     seen(db, (row) => ('cpu_total' in row ? { ...row, cpu_total: Number.MAX_SAFE_INTEGER } : row)),
   ),
+  'referee-blind-to-disk': applying('tw.TasksPlaced', (db) =>
+    seen(db, (row) => ('disk_total' in row ? { ...row, disk_total: Number.MAX_SAFE_INTEGER } : row)),
+  ),
+  'referee-blind-to-gpus': applying('tw.TasksPlaced', (db) => seen(db, (row) => ('disk_total' in row ? { ...row, gpus: '[]' } : row))),
+  'plan-blind-to-others': { deciding: { 'tw.job.run': (db) => seen(db, withoutLoad) } },
+  'domains-taken-for-one': deciding(
+    'tw.maintenance',
+    (decide) => (db, now, soft) =>
+      decide(
+        seen(db, (row) => ({ ...row, ...('rack' in row ? NOWHERE : {}), ...('domain' in row ? { domain: '' } : {}) })),
+        now,
+        soft,
+      ),
+  ),
+  'window-ignored': deciding(
+    'tw.maintenance',
+    (decide) => (db, now, soft) =>
+      decide(
+        seen(db, (row) => ('window' in row ? { ...row, window: null } : row)),
+        now,
+        soft,
+      ),
+  ),
   'budget-forgotten': both(
     deciding('tw.reconcile', (decide) => (db, now, soft) => decide(seen(db, withoutTotal), now, soft)),
     allowing((db) => seen(db, withoutTotal)),
@@ -131,6 +154,13 @@ let applied = 0
 function asWell(row: Row): Row {
   const isActive = row['want'] === 'run' && row['is_terminal'] === 0
   return isActive ? { ...row, state: 'running', health: 'healthy', healthy_since: 0 } : row
+}
+
+const NOWHERE = { rack: '', zone: '', region: '' }
+
+/** Nodes as if nothing were on them. */
+function withoutLoad(row: Row): Row {
+  return 'tasks' in row && 'memory_bytes' in row ? { ...row, cpu_milli: 0, memory_bytes: 0, disk_bytes: 0, gpus: '[]' } : row
 }
 
 /** Its group lets anybody go last. */
