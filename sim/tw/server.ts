@@ -68,7 +68,10 @@ export class SimServer {
     this.db = openStateDb(':memory:')
     prepareSchema(this.db, world.systems)
     this.#registry = createEntryRegistry(world.systems)
-    this.#clock = new LogClock(() => Math.floor(START_AT_MS + world.queue.now + this.clockOffsetMs))
+    this.#clock = new LogClock(
+      () => Math.floor(START_AT_MS + world.queue.now + this.clockOffsetMs),
+      () => world.queue.now,
+    )
     this.hub = new Hub(world, this)
   }
 
