@@ -1,7 +1,6 @@
 // oxlint-disable typescript/no-non-null-assertion -- indices are of nodes of the image; a check for each read would double the cost
 import { CLOSING, type ClosingCondition } from '../nodes/conditions.ts'
 import { GPUS_MAX } from '../../contracts/node.ts'
-import { assert } from '../../kernel/assert.ts'
 import type { Demand, GpuDemand } from './demand.ts'
 import { freeDevices, maskOf, type Devices } from './devices.ts'
 import type { Fragmentation } from './fragmentation.ts'
@@ -40,7 +39,7 @@ export interface Shape {
   count: number
 }
 
-/** A set of models is a mask of 31 bits. */
+/** A set of models is a mask of so many bits. GPUs of further models are one more, which only those get that name no model. */
 const MODELS_MAX = 31
 
 /**
@@ -381,8 +380,7 @@ export class FleetImage {
   #modelId(model: string): number {
     const id = this.models.indexOf(model)
     if (id >= 0) return id
-    assert(this.models.length < MODELS_MAX, 'at most 31 models of GPUs in one fleet')
-    return this.models.push(model) - 1
+    return this.models.length < MODELS_MAX ? this.models.push(model) - 1 : MODELS_MAX
   }
 
   #holdDevices(node: number, demand: Shape['demand'], sign: 1 | -1, devices: number): void {

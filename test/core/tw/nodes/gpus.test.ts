@@ -89,3 +89,16 @@ test('a node of an older agent, which says neither, has none; one that says more
   expect(fleet.state.ask(nodeShow, { node: 'n1' }).node.gpus).toEqual([{ model: 'V100', reservedMilli: 0 }])
   expect(fleet.state.replay().digest()).toBe(fleet.state.digest())
 })
+
+test('a fleet with more models than a set holds is planned on: the GPUs beyond go to who names no model', () => {
+  const gpus = Array.from({ length: 14 }, (_, i) => ({ model: `m${i}`, count: 1 }))
+  const fleet = newSimulatedFleet({ nodes: 3, cpuMilli: 8000, gpus })
+  let n = 0
+  for (const node of fleet.nodes.values()) node.identity.gpus = gpus.map(({ count }) => ({ model: `m${n++}`, count }))
+  fleet.pass(500)
+  fleet.state.run(jobRun, { spec: job('any', 41, { gpu: { share: '100%' } }) })
+  fleet.state.run(jobRun, { spec: job('named', 1, { gpu: { models: ['m41'] } }) })
+  fleet.pass(2000)
+  expect(fleet.state.ask(ps, { job: 'any' }).tasks).toHaveLength(41)
+  expect(fleet.state.ask(explain, { target: 'named' }).blocked[0]?.code).toBe('TW_NO_FEASIBLE_NODE')
+})
