@@ -1,5 +1,6 @@
 import { ENTITLEMENT_ENTRIES } from './entitlements/entries.ts'
 import { ADMISSION_ENTRIES } from './entries/admission.ts'
+import { DEFRAG_ENTRIES } from './entries/defrag.ts'
 import { DRAIN_ENTRIES } from './entries/drains.ts'
 import { JOB_ENTRIES } from './entries/jobs.ts'
 import { MESH_ENTRIES } from './entries/mesh.ts'
@@ -23,6 +24,7 @@ export const TW_ENTRIES = [
   ...TASK_ENTRIES,
   ...OP_ENTRIES,
   ...MAINTENANCE_ENTRIES,
+  ...DEFRAG_ENTRIES,
   ...MESH_ENTRIES,
   ...ENTITLEMENT_ENTRIES,
   ...UPGRADE_ENTRIES,

@@ -1,3 +1,4 @@
+import { DEFRAG_TABLES } from './defrag/rows.ts'
 import { MAINTENANCE_TABLES } from './maintenance/rows.ts'
 import { DOMAIN_TABLES } from './entitlements/domains.ts'
 import { ENTITLEMENT_TABLES } from './entitlements/tables.ts'
@@ -38,7 +39,7 @@ export const TW_TABLES: readonly string[] = [
   ...NODE_TABLES,
   `CREATE TABLE tw_drain (
     node TEXT PRIMARY KEY, deadline_at INTEGER, is_hard INTEGER NOT NULL, ignores_system INTEGER NOT NULL, maintenance INTEGER,
-    reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL, started_at INTEGER NOT NULL, is_late INTEGER NOT NULL,
+    profile TEXT, reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL, started_at INTEGER NOT NULL, is_late INTEGER NOT NULL,
     finished_at INTEGER
   ) WITHOUT ROWID`,
   `CREATE INDEX tw_drain_open ON tw_drain (node) WHERE finished_at IS NULL`,
@@ -77,6 +78,7 @@ export const TW_TABLES: readonly string[] = [
   ) WITHOUT ROWID`,
   ...OP_TABLES,
   ...MAINTENANCE_TABLES,
+  ...DEFRAG_TABLES,
   ...ENTITLEMENT_TABLES,
   ...DOMAIN_TABLES,
   ...TALLY_TABLES,

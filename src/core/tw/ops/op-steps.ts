@@ -29,7 +29,7 @@ export interface OpSteps {
 }
 
 /** Causes the reconciler finds anew at each look; ops of other causes stand until they are done or their task ends. */
-const FOUND_ANEW: ReadonlySet<OpCause> = new Set(['rollout', 'drain', 'maintenance', 'scale'])
+const FOUND_ANEW: ReadonlySet<OpCause> = new Set(['rollout', 'drain', 'maintenance', 'profile', 'scale'])
 
 /** Whether the op stands until it is done or its task ends, whatever the reconciler finds. */
 export function standsByItself(op: OpRow): boolean {
