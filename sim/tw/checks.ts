@@ -1,13 +1,15 @@
 import type { Entry } from '../../src/core/contracts/entry.ts'
 import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { amountOf, type GroupSpec } from '../../src/core/tw/job-spec.ts'
-import { armRows, fromJson, groupSpecOf, isReady, jobRow, specOf, taskName, type NodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
-import { liveOnNode, liveTasks, taskRow } from '../../src/core/tw/tasks/read.ts'
+import { armRows, groupSpecOf, isReady, jobRow, specOf, taskName, type NodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
+import { liveTasks, taskRow } from '../../src/core/tw/tasks/read.ts'
 import { awayTasks } from '../../src/core/tw/tasks/away.ts'
-import { openOps } from '../../src/core/tw/ops/op-row.ts'
+import { openOps, type OpRow } from '../../src/core/tw/ops/op-row.ts'
 import { massLossMax } from '../../src/core/tw/nodes/loss.ts'
 import { Violation } from '../violation.ts'
+import { nodeHolds, portIsFree } from './capacity.ts'
 import type { Machine, Process } from './machine.ts'
+import { mayBeMaintained } from './staff.ts'
 import type { TwWorld } from './world.ts'
 
 /** Silent for less than this, a node is not lost, whatever clocks say, ms. */
@@ -24,6 +26,7 @@ type Bodies = {
   'tw.TasksPlaced': { job: string; group: string; version: number; tasks: { index: number; node: string }[] }
   'tw.NodeLost': { node: string }
   'tw.DrainFinished': { node: string; isComplete: boolean }
+  'tw.MaintenanceStarted': { maintenance: number; node: string }
 }
 
 /** What is looked at from outside, after every entry and every start of a process, with the eyes of nobody in the fleet. */
@@ -74,6 +77,9 @@ export class Checks {
         break
       case 'tw.DrainFinished':
         this.#drained(entry as Entry<Bodies['tw.DrainFinished']>, db)
+        break
+      case 'tw.MaintenanceStarted':
+        mayBeMaintained(db, (entry as Entry<Bodies['tw.MaintenanceStarted']>).body, entry.at)
         break
       default:
     }
@@ -149,11 +155,15 @@ export class Checks {
   #leaderLast({ type, at, position, body }: Entry, db: ReadDb): void {
     const { job, group } = body as { job?: string; group?: string }
     if (type === 'tw.StopTask' || job === undefined || group === undefined) return
-    const version = armRows(db, job, group)[0]?.version
+    const version = armRows(db, job, group).find(({ count }) => count > 0)?.version
     if (version === undefined || groupSpecOf(specOf(db, job, version), group)?.order !== 'leader-last') return
     const ops = openOps(db, job, group)
     const last = ops.reduce((most, op) => Math.max(most, op.rank ?? -1), -1)
-    const leader = ops.find((op) => op.rank === last && op.state === 'allowed' && op.decided_at === at && op.is_forced === 0)
+    // Whoever does not serve asks nobody, and so has no place in the order.
+    const isServing = ({ task }: OpRow): boolean => this.#before.some((it) => it.id === task && isReady(it))
+    const leader = ops.find(
+      (op) => op.rank === last && op.state === 'allowed' && op.decided_at === at && op.is_forced === 0 && isServing(op),
+    )
     const other = ops.find((op) => op !== leader && op.rank !== null)
     if (last >= 0 && leader !== undefined && other !== undefined)
       throw new Violation(`leader: ${leader.name} goes at ${position} while ${other.name} has not gone yet`)
@@ -219,34 +229,6 @@ function tasksOf(entry: Entry, db: ReadDb): TaskRow[] {
 function isReportedAnew(before: TaskRow, after: TaskRow): boolean {
   const keys = ['reported', 'health', 'pid', 'restarts'] as const
   return keys.some((key) => before[key] !== after[key])
-}
-
-/** I2, counted anew from the tasks themselves. */
-function nodeHolds(db: ReadDb, node: string, where: string): void {
-  const row = db.get<NodeRow>('SELECT * FROM tw_node WHERE name = ?', node)
-  const tasks = liveOnNode(db, node)
-  const used = { cpu: sum(tasks, 'cpu_milli'), memory: sum(tasks, 'memory_bytes') }
-  if (row === undefined) throw new Violation(`node: ${node} is not known and gets tasks ${where}`)
-  if (used.cpu > row.cpu_milli) throw new Violation(`capacity: ${node} has ${row.cpu_milli}m cpu and ${used.cpu}m are reserved ${where}`)
-  if (used.memory > row.memory_bytes)
-    throw new Violation(`capacity: ${node} has ${row.memory_bytes} bytes of memory and ${used.memory} are reserved ${where}`)
-}
-
-function sum(tasks: readonly TaskRow[], column: 'cpu_milli' | 'memory_bytes'): number {
-  return tasks.reduce((total, task) => total + task[column], 0)
-}
-
-function portIsFree(db: ReadDb, task: TaskRow, where: string): void {
-  const statics = fromJson<number[]>(task.static_ports)
-  if (statics.length === 0) return
-  const others = db.all<TaskRow>(
-    `SELECT t.* FROM tw_task t JOIN tw_node n ON n.name = t.node
-      WHERE n.address = (SELECT address FROM tw_node WHERE name = ?) AND t.is_terminal = 0 AND t.static_ports <> '[]' AND t.id <> ?`,
-    task.node,
-    task.id,
-  )
-  const other = others.find((it) => fromJson<number[]>(it.static_ports).some((port) => statics.includes(port)))
-  if (other !== undefined) throw new Violation(`port: ${taskName(task)} and ${taskName(other)} hold one port on ${task.node} ${where}`)
 }
 
 /** I10: after failures a place comes only when the back-off is over. */

@@ -1,7 +1,18 @@
 import { isRefusal } from '../../src/core/kernel/errors.ts'
 import { explain } from '../../src/core/tw/operations.ts'
 import { liveOnNode, liveTasks, taskRow, tasksOnNode } from '../../src/core/tw/tasks/read.ts'
-import { armRows, isReady, jobRow, taskName, type DrainRow, type GroupRow, type JobRow, type TaskRow } from '../../src/core/tw/rows.ts'
+import {
+  armRows,
+  groupSpecOf,
+  isReady,
+  jobRow,
+  specOf,
+  taskName,
+  type DrainRow,
+  type GroupRow,
+  type JobRow,
+  type TaskRow,
+} from '../../src/core/tw/rows.ts'
 import type { SimServer } from './server.ts'
 import type { TwWorld } from './world.ts'
 
@@ -65,6 +76,8 @@ function groupWrong(leader: SimServer, job: string, group: string): string | nul
       group,
       arm.version,
     )
+    const late = own.find((task) => isOverdue(leader, task))
+    if (late !== undefined) return `${taskName(late)} #${late.id} was never healthy, is past its deadline and still there`
     const isBatch = jobRow(db, job)?.kind.endsWith('batch') ?? false
     const there = own.filter(isReady).length + (isBatch ? done.length : 0)
     if (there === arm.count || (isBatch && there > arm.count) || isExplained(leader, job, group)) continue
@@ -73,6 +86,13 @@ function groupWrong(leader: SimServer, job: string, group: string): string | nul
   const left = live.filter((task) => !arms.some((arm) => arm.version === task.version && arm.count > 0))
   const [old] = left
   return old === undefined || isExplained(leader, job, group) ? null : `${taskName(old)} of version ${old.version} is still there`
+}
+
+/** It should have been ended for being late. */
+function isOverdue(leader: SimServer, task: TaskRow): boolean {
+  const spec = groupSpecOf(specOf(leader.db, task.job, task.version), task.grp)
+  const isAsked = spec !== undefined && spec.container.readiness !== null && task.want === 'run' && task.was_healthy === 0
+  return isAsked && leader.now() > task.placed_at + spec.healthyDeadlineMs
 }
 
 /** What a person would be told. */

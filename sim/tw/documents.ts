@@ -14,6 +14,8 @@ export interface Idea {
 type Document = Record<string, unknown>
 
 const STATIC_PORT = 8443
+/** Of the machines of this fleet. */
+export const GPU_MODELS = ['T4', 'V100'] as const
 
 /** Writes job documents: every key a job file knows, in the values that tell something in a small fleet within minutes. */
 export class Author {
@@ -87,10 +89,22 @@ export class Author {
       main: {
         command: ['./serve'],
         env: { RELEASE: this.#nextRelease(), SIM: JSON.stringify(this.#behaviour(isRun)) },
-        resources: { cpu: `${100 + this.#prng.below(6) * 100}m`, memory: `${64 * (1 + this.#prng.below(8))}MiB` },
+        resources: {
+          cpu: `${100 + this.#prng.below(6) * 100}m`,
+          memory: `${64 * (1 + this.#prng.below(8))}MiB`,
+          ...this.#sometimes(3, { disk: `${1 + this.#prng.below(8)}GiB` }),
+          ...this.#sometimes(5, { gpu: this.#gpu() }),
+        },
         ...(isChecked ? { health: { readiness: { http: '/', port: 'http', interval: '1s' } } } : {}),
         stop: { timeout: `${2 + this.#prng.below(8)}s` },
       },
+    }
+  }
+
+  #gpu(): Document {
+    return {
+      ...this.#of([{ count: 1 }, { count: 2 }, { share: '30%' }, { share: '50%' }]),
+      ...this.#sometimes(3, { models: [this.#of(GPU_MODELS)] }),
     }
   }
 

@@ -11,6 +11,8 @@ import type { Rules } from './rules.ts'
 /** A defect planted at a border: around a controller or an entry of the real system, or in a rule of the simulated parts. */
 export interface Mutant {
   system?: (system: System) => System
+  /** the state as an operation sees it when it is decided, by the operation's name */
+  deciding?: Readonly<Record<string, (db: ReadDb) => ReadDb>>
   rules?: Partial<Rules>
 }
 
@@ -109,15 +111,10 @@ export const TW_MUTANTS: Record<string, Mutant> = {
     deciding('tw.reconcile', (decide) => (db, now, soft) => decide(seen(db, withoutTotal), now, soft)),
     allowing((db) => seen(db, withoutTotal)),
   ),
-  'leader-like-any': deciding(
-    'tw.reconcile',
-    (decide) => (db, now, soft) =>
-      decide(
-        seen(db, (row) => ('rank' in row ? { ...row, rank: null } : row)),
-        now,
-        soft,
-      ),
-  ),
+  'leader-like-any': {
+    ...deciding('tw.reconcile', (decide) => (db, now, soft) => decide(seen(db, withoutLeader), now, soft)),
+    deciding: { 'tw.op.answer': (db) => seen(db, withoutLeader) },
+  },
   'never-overdue': deciding(
     'tw.reconcile',
     (decide) => (db, now, soft) =>
@@ -180,6 +177,11 @@ let applied = 0
 function asWell(row: Row): Row {
   const isActive = row['want'] === 'run' && row['is_terminal'] === 0
   return isActive ? { ...row, state: 'running', health: 'healthy', healthy_since: 0 } : row
+}
+
+/** Its group lets anybody go last. */
+function withoutLeader(row: Row): Row {
+  return typeof row['spec'] === 'string' ? { ...row, spec: row['spec'].replaceAll('"leader-last"', '"any"') } : row
 }
 
 /** Of one wanted task, every other is to spare. */

@@ -6,6 +6,8 @@ import type { Reign } from '../../src/core/contracts/node.ts'
 import type { ReadDb } from '../../src/core/contracts/storage.ts'
 import { isRefusal, type MusterError } from '../../src/core/kernel/errors.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
+import { taskName, type TaskRow } from '../../src/core/tw/rows.ts'
+import { maintainer } from '../../src/core/tw/controllers/maintainer.ts'
 import type { TwSoft } from '../../src/core/tw/soft.ts'
 import { createEntryRegistry, type EntryRegistry } from '../../src/server/state/entry-registry.ts'
 import { LogClock } from '../../src/server/state/log-clock.ts'
@@ -198,9 +200,36 @@ export class SimServer {
   /** Decides an operation on the state it has. */
   run<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string): Submitted {
     return this.submit(actor, (db, context) => {
-      const decision = command.decide(db, command.input.parse(input), context)
+      const seen = this.#world.deciding?.[command.name]?.(db) ?? db
+      const decision = command.decide(seen, command.input.parse(input), context)
       return isRefusal(decision) ? decision : decision.entries
     })
+  }
+
+  /** What an operation would place and where, as `--plan` says: it is carried out on the state, told, and taken back. */
+  plan<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string): string[] {
+    this.db.raw.exec('BEGIN')
+    try {
+      const decision = command.decide(this.db, command.input.parse(input), this.context(actor))
+      if (isRefusal(decision)) return []
+      decision.entries.forEach((proposal, i) => {
+        const meta = { position: this.applied + 1 + i, at: this.now(), actor, trace: undefined }
+        this.#registry.apply(this.db, JSON.parse(JSON.stringify(this.#registry.seal(this.db, proposal, meta))) as Entry)
+      })
+      return this.placesSince(this.applied)
+    } finally {
+      this.db.raw.exec('ROLLBACK')
+    }
+  }
+
+  /** Tasks that were placed after a position, and where; and places that the referee took back. */
+  placesSince(position: number): string[] {
+    const placed = this.db.all<TaskRow>('SELECT * FROM tw_task WHERE placed_position > ? ORDER BY id', position)
+    const rejected = this.db.all<{ node: string; reason: string }>('SELECT node, reason FROM tw_rejected WHERE position > ?', position)
+    return [
+      ...placed.map((task) => `${taskName(task)} on ${task.node}, GPUs ${task.gpu_mask}`),
+      ...rejected.map(({ node, reason }) => `none on ${node}: ${reason}`),
+    ]
   }
 
   /** Runs the controller in a moment. */
@@ -254,8 +283,8 @@ export class SimServer {
 
   /** What it keeps beside the state spares a controller to look at everything, and hides nothing from it. */
   #lookAgain({ controller, wakeAt }: Slot): void {
-    // Who looks again soon in any case may be late by as much.
-    if (wakeAt !== null && wakeAt - this.now() <= SOON_MS) return
+    // Who looks again soon in any case may be late by as much; for room to work on a machine it is looked by turns.
+    if (wakeAt !== null && wakeAt - this.now() <= (controller.name === maintainer.name ? LOOK_MS_MAX : SOON_MS)) return
     const { cache: _, ...soft } = this.hub.soft()
     const { entries } = controller.decide(this.db, this.now(), soft)
     // Whom it may take room from changes with every task of theirs: that is looked at by turns, and may wait. So may what is to be forgotten.

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { CommandDef } from '../../src/core/contracts/operation.ts'
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
 import {
+  defrag,
   jobRevert,
   jobRun,
   jobScale,
@@ -10,10 +11,15 @@ import {
   nodeDrain,
   nodeUncordon,
   nodeUndrain,
+  opAllow,
+  opDelay,
+  opForce,
   taskRestart,
   taskStop,
 } from '../../src/core/tw/operations.ts'
+import { Violation } from '../violation.ts'
 import { Author, type Idea } from './documents.ts'
+import type { Submitted } from './server.ts'
 import type { TwWorld } from './world.ts'
 
 /** The people who use the fleet: what they ask for, and when, a seed decides. */
@@ -54,7 +60,7 @@ export class Workload {
     const idea = this.#of(this.#ideas)
     const { job } = idea
     const group = this.#of(idea.groups)
-    switch (prng.below(20)) {
+    switch (prng.below(24)) {
       case 0:
       case 1:
       case 2:
@@ -84,7 +90,14 @@ export class Workload {
       case 15:
         return this.#ask(nodeUncordon, { node: this.#node() })
       case 16:
+        return this.#count(this.#world.staff.plan(this.#target()))
       case 17:
+        return this.#ask(defrag, { movesPpm: 500_000, gainMinMilli: 1 + prng.below(300) })
+      case 18:
+      case 19:
+        return this.#onOp((op) => this.#decide(op))
+      case 20:
+      case 21:
         return this.#ask(nodeDrain, {
           target: this.#target(),
           force: prng.below(2) === 0,
@@ -107,12 +120,44 @@ export class Workload {
     const last = this.#written.get(idea.job)
     const document = last !== undefined && this.#prng.below(2) === 0 ? this.#author.revise(last) : this.#author.write(idea)
     this.#written.set(idea.job, document)
-    this.#ask(jobRun, { spec: document })
+    if (this.#prng.below(3) === 0) this.#runAsPlanned(document)
+    else this.#ask(jobRun, { spec: document })
+  }
+
+  /** Asks for a plan first, and has just that carried out: each task is then where the plan said it would be. */
+  #runAsPlanned(spec: Record<string, unknown>): void {
+    const { leader } = this.#world
+    if (leader === null) return
+    const input = { spec, isPlaced: true }
+    const before = leader.applied
+    const planned = leader.plan(jobRun, input, 'user:sim')
+    const outcome = this.#world.ask('sim', jobRun, input)
+    this.#count(outcome)
+    const placed = leader.placesSince(before)
+    if (outcome === 'done' && (planned.join() !== placed.join() || planned.some((place) => place.startsWith('none '))))
+      throw new Violation(`plan: it says ${planned.join('; ')} and ${placed.join('; ')} come of it, at ${before}`)
   }
 
   #onTask(act: (task: string) => void): void {
     const task = this.#world.someTask(this.#prng)
     if (task !== null) act(task)
+  }
+
+  /** On an op that waits, of whatever group. */
+  #onOp(act: (op: number) => void): void {
+    const ops = this.#world.leader?.db.all<{ id: number }>(`SELECT id FROM tw_op WHERE state = 'proposed' ORDER BY id`) ?? []
+    if (ops.length > 0) act(this.#of(ops).id)
+  }
+
+  #decide(op: number): void {
+    switch (this.#prng.below(4)) {
+      case 0:
+        return this.#ask(opForce, { op })
+      case 1:
+        return this.#ask(opAllow, { op })
+      default:
+        return this.#ask(opDelay, { op, forMs: 1000 + this.#prng.below(30_000) })
+    }
   }
 
   #node(): string {
@@ -130,7 +175,10 @@ export class Workload {
   }
 
   #ask<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>): void {
-    const outcome = this.#world.ask('sim', command, input)
+    this.#count(this.#world.ask('sim', command, input))
+  }
+
+  #count(outcome: Submitted): void {
     if (outcome === 'done') this.operations += 1
     else this.refused += 1
   }

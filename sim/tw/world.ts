@@ -3,7 +3,7 @@ import { BugError } from '../../src/core/kernel/assert.ts'
 import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
 import type { CommandDef } from '../../src/core/contracts/operation.ts'
-import type { NodeIdentity } from '../../src/core/contracts/node.ts'
+import type { Gpus, NodeIdentity } from '../../src/core/contracts/node.ts'
 import type { ReadDb, SqlValue } from '../../src/core/contracts/storage.ts'
 import { isRefusal } from '../../src/core/kernel/errors.ts'
 import { createPrng, type Prng } from '../../src/core/kernel/prng.ts'
@@ -19,12 +19,14 @@ import { Checks } from './checks.ts'
 import { unsettled } from './convergence.ts'
 import type { Stream, ToAgent } from './hub.ts'
 import { SimLog } from './log.ts'
+import { GPU_MODELS } from './documents.ts'
 import { Machine } from './machine.ts'
-import { TW_MUTANTS } from './mutants.ts'
+import { TW_MUTANTS, type Mutant } from './mutants.ts'
 import { Nemesis } from './nemesis.ts'
 import { CALM_MS_MAX, FAULTS_MS, LOOK_MS, WRONG_MS_MAX, type TwOptions, type TwResult } from './options.ts'
 import { RULES, type Rules } from './rules.ts'
 import { SimServer, type Submitted } from './server.ts'
+import { Staff } from './staff.ts'
 import { Workload } from './workload.ts'
 
 const MIB = 1_048_576
@@ -55,6 +57,8 @@ export class TwWorld {
   readonly servers: readonly SimServer[]
   readonly machines: readonly Machine[]
   readonly rules: Rules
+  /** of operations that a planted defect has see another state */
+  readonly deciding: Mutant['deciding']
   /** another plans too, on a state that is behind */
   readonly hasSecondPlanner: boolean
   readonly #options: TwOptions
@@ -63,6 +67,7 @@ export class TwWorld {
   readonly #workload: Workload
   readonly #applications: Applications
   readonly #nemesis: Nemesis
+  readonly staff: Staff
   isCalm = false
   crashes = 0
   elections = 0
@@ -72,6 +77,7 @@ export class TwWorld {
     this.#prng = createPrng(options.seed * 2 + 1)
     const mutant = options.mutant === null ? undefined : TW_MUTANTS[options.mutant]
     this.rules = { ...RULES, ...mutant?.rules }
+    this.deciding = mutant?.deciding
     this.systems = [mutant?.system?.(twSystem) ?? twSystem]
     this.controllers = this.systems.flatMap(({ controllers }) => controllers)
     this.hasSecondPlanner = this.#prng.below(5) === 0
@@ -83,6 +89,7 @@ export class TwWorld {
     this.#workload = new Workload(this, this.fork())
     this.#applications = new Applications(this, this.fork())
     this.#nemesis = new Nemesis(this, this.fork())
+    this.staff = new Staff(this, this.fork())
   }
 
   fork(): Prng {
@@ -137,9 +144,10 @@ export class TwWorld {
     this.queue.after(50 + this.#prng.below(this.isCalm ? 1000 : 6000), () => machine.startAgent())
   }
 
-  /** Enough stay for something to happen. */
+  /** Enough stay for something to happen, and to be believed: while fewer than half of all nodes report, nobody is given up before a person says so. */
   mayLose(): boolean {
-    return this.machines.filter(({ isGone }) => !isGone).length > 2
+    const left = this.machines.filter(({ isGone }) => !isGone).length - 1
+    return left >= 2 && left * 2 >= this.machines.length
   }
 
   /** A server that would talk to the agent: it leads, or thinks so. */
@@ -198,7 +206,9 @@ export class TwWorld {
       all: <R>(sql: string, ...params: SqlValue[]) => {
         if (sql.startsWith('SELECT * FROM tw_job ')) return [job] as R[]
         const rows = other.db.all<R>(sql, ...params)
-        return isBlind && HELD_SQL.test(sql) ? rows.map((row) => ({ ...row, cpu_milli: 0, memory_bytes: 0 })) : rows
+        return isBlind && HELD_SQL.test(sql)
+          ? rows.map((row) => ({ ...row, cpu_milli: 0, memory_bytes: 0, disk_bytes: 0, gpus: '[]' }))
+          : rows
       },
     }
     const { cache: _, ...soft } = leader.hub.soft()
@@ -241,11 +251,13 @@ export class TwWorld {
       this.#workload.start()
       this.#applications.start()
       this.#nemesis.start()
+      this.staff.start()
       if (this.hasSecondPlanner) this.#planAsideAgain()
       while (this.queue.next(FAULTS_MS));
       this.isCalm = true
       this.tell(() => 'the faults are over')
       this.#nemesis.stop()
+      this.staff.giveUp()
       this.#workload.settle()
       this.#settle()
       convergedMs = this.queue.now - FAULTS_MS
@@ -307,7 +319,14 @@ export class TwWorld {
       address: `10.0.0.${i}`,
       cpuMilli: 1000 + prng.below(3) * 500,
       memoryBytes: (1024 + prng.below(3) * 512) * MIB,
+      diskBytes: prng.below(4) * 8192 * MIB,
+      gpus: prng.below(2) === 0 ? [] : GPU_MODELS.flatMap((model) => gpusOf(model, prng.below(3))),
       attributes: { arch: prng.below(3) === 0 ? 'arm64' : 'amd64', kernel: this.#prng.below(4) === 0 ? '5.10.0' : '6.1.0' },
     }
   }
+}
+
+/** So many of a model, side by side. */
+function gpusOf(model: string, count: number): Gpus[] {
+  return count === 0 ? [] : [{ model, count }]
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { connect, createServer } from 'node:net'
 import { refuse } from '../core/kernel/errors.ts'
 
-/** Abstract socket name of the claim on a node's folder. */
+/** Abstract socket name of the claim on a node's folder, or on a file of whoever keeps its agent. */
 function claimName(folder: string): string {
   return `\0muster-agent-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`
 }
@@ -29,7 +29,9 @@ export function claimNode(node: string, folder: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
-        error.code === 'EADDRINUSE' ? refuse('TW_NODE_CLAIMED', `Another agent runs node ${node} in ${folder}.`, { cause: error }) : error,
+        error.code === 'EADDRINUSE'
+          ? refuse('TW_NODE_CLAIMED', `Another agent runs node ${node} on this machine, see ${folder}.`, { cause: error })
+          : error,
       )
     })
     server.listen(claimName(folder), () => {

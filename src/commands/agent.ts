@@ -57,7 +57,7 @@ export default class Agent extends MusterCommand {
       await joinAsAgent(this.paths, { node: node.node, token, address: flags.join ?? null })
       this.note(`node ${node.node} has joined`)
     }
-    const agent = keepRemoteAgent(this.paths, node)
+    const agent = await keepRemoteAgent(this.paths, node)
     this.note(`agent of node ${node.node} runs; Ctrl-C ends it and leaves the tasks`)
     const signal = this.interrupted()
     await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })))

@@ -4,6 +4,7 @@ import { renderDoctor } from '../../src/cli/render/doctor.ts'
 import { renderError } from '../../src/cli/render/error.ts'
 import { renderCommandHelp } from '../../src/cli/render/help.ts'
 import { renderPlan } from '../../src/cli/render/plan.ts'
+import { describeEntry } from '../../src/cli/render/tw-events.ts'
 import { fields, table } from '../../src/cli/render/table.ts'
 import { paint } from '../../src/cli/render/style.ts'
 import { textWidth, truncate, wrap } from '../../src/cli/render/text.ts'
@@ -41,9 +42,9 @@ test('fields leave out what is not there', () => {
     fields(PLAIN, [
       ['a', 1],
       ['long', null],
-      ['b', 'x'],
+      ['b', 'x\ny'],
     ]),
-  ).toBe('a  1\nb  x')
+  ).toBe('a  1\nb  x\n   y')
 })
 
 test('widths count what a terminal shows: no colours, wide letters twice', () => {
@@ -126,6 +127,29 @@ test('a plan without entries says that nothing would change', () => {
 test('an error says what, what to do, and its code', () => {
   const text = renderError(PLAIN, { code: 'PLAN_STALE', message: 'it moved', hint: 'plan again', docs: '', exit: 5 })
   expect(text).toBe('✖ it moved\n  plan again\n  PLAN_STALE: muster explain PLAN_STALE')
+})
+
+test('an entry of tw is a line in words, and one without words its values', () => {
+  const line = (type: string, body: object): string =>
+    describeEntry(PLAIN, { position: 7, type, at: 0, actor: 'user:anna', body }).split(/  +/)[4] ?? ''
+  const arms = [
+    { arm: 'primary', version: 1, count: 4 },
+    { arm: 'canary', version: 2, count: 1 },
+  ]
+  expect(line('tw.UpdateTargetSet', { job: 'web', group: 'api', arms })).toBe('web/api: 4 of v1, 1 of v2 as canary wanted')
+  const proposed = { job: 'web', group: 'api', ops: [{ task: 39, kind: 'stop', text: 'drain of n2' }] }
+  expect(line('tw.OpsProposed', proposed)).toBe('web/api: stop of 39 (drain of n2)')
+  expect(line('tw.OpAllowed', { job: 'web', group: 'api', ops: [3, 4] })).toBe('web/api: op 3, op 4')
+  const finished = {
+    job: 'web',
+    group: 'api',
+    ops: [
+      { op: 3, isOk: true, reason: '' },
+      { op: 4, isOk: false, reason: 'gone' },
+    ],
+  }
+  expect(line('tw.OpFinished', finished)).toBe('web/api: op 3 done, op 4 failed (gone)')
+  expect(line('tw.MaintenanceStepped', { maintenance: 1, node: 'n1', exitCode: null, output: '' })).toBe('maintenance=1 node=n1')
 })
 
 test('help shows examples before anything else', () => {

@@ -111,6 +111,9 @@ describe.skipIf(reason !== null)(`agents of other machines${reason === null ? ''
     await new Promise((resolve) => setTimeout(resolve, 1000))
     expect(await codeOf('c', short)).toBe('TW_TOKEN_EXPIRED')
     expect(await codeOf('c', token.replace('agent-', ''))).toBe('USAGE')
+    // On the machine of the node itself: whoever keeps its agent running is not joined by a second one.
+    const again = await machines.muster('a', homes.get('a') as TestFleet, 'agent', '--name', 'a', '--json')
+    expect((JSON.parse(again.stdout) as { error: { code: string } }).error.code).toBe('TW_NODE_CLAIMED')
   })
 
   test('a second agent with the key of a node that lives is refused, and the node stays that of the first', async () => {

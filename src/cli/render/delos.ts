@@ -120,7 +120,7 @@ export function renderLease(lease: LeaseRow, view: View): string {
     ['lease', lease.id],
     ['ttl', formatDuration(lease.ttlMs)],
     ['remaining', formatDuration(lease.remainingMs)],
-    ['keys', lease.keys.length === 0 ? 'none' : lease.keys.join('\n           ')],
+    ['keys', lease.keys.length === 0 ? 'none' : lease.keys.join('\n')],
   ])
 }
 

@@ -55,11 +55,12 @@ export function tableInParts<R>(view: View, columns: readonly Column<R>[]): (row
   }
 }
 
-/** Two columns without a head: `name  value`, for one thing's fields. Null and undefined values are left out. */
+/** Two columns without a head: `name  value`, for one thing's fields; a value may have several lines. Null and undefined ones are left out. */
 export function fields(view: View, pairs: readonly (readonly [name: string, value: string | number | null | undefined])[]): string {
   const shown = pairs.filter(([, value]) => value !== null && value !== undefined)
   const width = shown.reduce((max, [name]) => Math.max(max, name.length), 0)
-  return shown.map(([name, value]) => `${paint(view, 'dim', name.padEnd(width))}${GAP}${value}`).join('\n')
+  const below = `\n${' '.repeat(width + GAP.length)}`
+  return shown.map(([name, value]) => `${paint(view, 'dim', name.padEnd(width))}${GAP}${String(value).replaceAll('\n', below)}`).join('\n')
 }
 
 function shrinkToFit(widths: number[], canShrink: readonly boolean[], widthMax: number): void {

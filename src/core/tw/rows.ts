@@ -205,8 +205,19 @@ export function versionRow(db: ReadDb, job: string, version: number): VersionRow
   return db.get<VersionRow>('SELECT * FROM tw_job_version WHERE job = ? AND version = ?', job, version)
 }
 
+/** Specs by the text they are kept as: each look at a group reads them again, and a version never changes. */
+const specs = new Map<string, JobSpec>()
+const SPECS_MAX = 500
+
 export function specOf(db: ReadDb, job: string, version: number): JobSpec {
-  return completeJob(fromJson<JobSpec>(must(versionRow(db, job, version), `version ${version} of job ${job}`).spec))
+  const row = db.get<Pick<VersionRow, 'spec'>>('SELECT spec FROM tw_job_version WHERE job = ? AND version = ?', job, version)
+  const { spec: text } = must(row, `version ${version} of job ${job}`)
+  let spec = specs.get(text)
+  if (spec === undefined) {
+    if (specs.size >= SPECS_MAX) specs.clear()
+    specs.set(text, (spec = completeJob(fromJson<JobSpec>(text))))
+  }
+  return spec
 }
 
 /** The group of a version, in today's form; undefined when that version has no such group. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { refuse } from '../../core/kernel/errors.ts'
 import { parseCpu, parseSize } from '../../core/kernel/units.ts'
 import { gpuWords, parseGpus } from '../../agent/devices.ts'
+import { claimNode } from '../../agent/claim.ts'
 import { agentCommand } from '../../agent/installation.ts'
 import { agentFiles, joinedServers } from '../../agent/join.ts'
 import { createLogger } from '../../platform/logger.ts'
@@ -64,9 +65,16 @@ const GRACE_MS = 5000
 /** Where the pid of whoever keeps a node's agent running is. */
 export const keeperFile = (agentRoot: string): string => join(agentRoot, 'keeper.pid')
 
-/** Keeps the agent of this machine running: one that dies is started again, and takes its tasks over. `end` leaves the tasks. */
-export function keepRemoteAgent(paths: StatePaths, { node, flags, attributes, gpus }: RemoteNode): { end: () => Promise<void> } {
+/**
+ * Keeps the agent of this machine running: one that dies is started again, and takes its tasks over. `end` leaves the tasks.
+ * Rejects with TW_NODE_CLAIMED while another process keeps it.
+ */
+export async function keepRemoteAgent(
+  paths: StatePaths,
+  { node, flags, attributes, gpus }: RemoteNode,
+): Promise<{ end: () => Promise<void> }> {
   prepareStateDir(paths)
+  await claimNode(node, keeperFile(paths.agent(node).root))
   const supervisor = createSupervisor(createLogger(join(paths.logs, 'agent-keeper.log')))
   const { root } = paths.agent(node)
   const self = identify(process.pid)

@@ -76,6 +76,16 @@ test('explain of a large job tells of twenty tasks, those first that do not serv
   expect(said.more).toBe(22)
 })
 
+test('explain of batch work that is over says so', () => {
+  const fleet = newSimulatedFleet({ nodes: 2 })
+  fleet.behaviour = () => ({ startMs: 250, stopMs: 250, end: { afterMs: 3000, state: 'complete', reason: 'exit 0' } })
+  fleet.state.run(jobRun, { spec: { ...job({}), kind: 'batch' } })
+  fleet.pass(2000)
+  expect(fleet.state.ask(explain, { target: 'web' })).toMatchObject({ isFine: true, lines: [] })
+  fleet.pass(4000)
+  expect(fleet.state.ask(explain, { target: 'web' })).toMatchObject({ isFine: true, lines: ['web/api: all 2 ran to their end'], tasks: [] })
+})
+
 test('explain of something unknown is refused with the right code', () => {
   const fleet = newSimulatedFleet({ nodes: 1 })
   expect(() => fleet.state.ask(explain, { target: 'nope' })).toThrow(expect.objectContaining({ code: 'TW_JOB_UNKNOWN' }))

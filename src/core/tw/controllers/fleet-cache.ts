@@ -31,13 +31,15 @@ export type Look = 'check' | 'full'
 export interface Waiting {
   /** what one more task takes, of those that lack room */
   demands: Demand[]
+  /** some of them keep the share of a domain, which is another one when nodes come or go */
+  keepsShare: boolean
   /** what one more task takes from its owner, of those that lack its allowance */
   claims: TaskCharge[]
   /** for people */
   reasons: { count: number; code: WaitingCode; why: string }[]
 }
 
-export const NOTHING_WAITS: Waiting = { demands: [], claims: [], reasons: [] }
+export const NOTHING_WAITS: Waiting = { demands: [], keepsShare: false, claims: [], reasons: [] }
 
 /** Groups looked at without cause, a few now and then: what was missed costs this much at most. */
 const SWEEP_EVERY_MS = 10_000
@@ -57,7 +59,7 @@ export class FleetCache {
   readonly #bandOf = new Map<string, number>()
   readonly #due = new DueTimes()
   /** groups that lack room, and what one more task of each takes */
-  readonly #blocked = new Map<string, { key: GroupKey; demands: Demand[] }>()
+  readonly #blocked = new Map<string, { key: GroupKey; demands: Demand[]; keepsShare: boolean }>()
   /** groups whose owner may not place more, and what one more task of each takes from it */
   readonly #overQuota = new Map<string, { key: GroupKey; claims: TaskCharge[] }>()
   /** why tasks of groups have no place, by `JOB/GROUP` */
@@ -146,7 +148,10 @@ export class FleetCache {
       if (row === undefined) image.dropNode(node)
       else image.setNode(nodeFacts(row, draining.has(node)))
     }
-    if (touches.nodes.length > 0) this.#markSystemJobs(db)
+    if (touches.nodes.length > 0) {
+      this.#markSystemJobs(db)
+      for (const { key, keepsShare } of this.#blocked.values()) if (keepsShare) this.#mark(db, key, 'full')
+    }
     // Whoever is to leave a drained node last waits for the others there.
     this.#markNodes(db, [...touches.nodes, ...touches.loads.filter((node) => draining.has(node))])
     for (const node of [...touches.nodes, ...touches.loads]) toRead.add(node)
@@ -250,11 +255,11 @@ export class FleetCache {
   }
 
   /** The group asked for nothing. */
-  done(key: GroupKey, wakeAt: number | null, { demands, claims, reasons }: Waiting, isQuiet: boolean): void {
+  done(key: GroupKey, wakeAt: number | null, { demands, keepsShare, claims, reasons }: Waiting, isQuiet: boolean): void {
     const name = nameOf(key)
     this.#takeOut(name)
     this.#due.set(name, wakeAt)
-    if (demands.length > 0) this.#blocked.set(name, { key, demands })
+    if (demands.length > 0) this.#blocked.set(name, { key, demands, keepsShare })
     else this.#blocked.delete(name)
     if (claims.length > 0) this.#overQuota.set(name, { key, claims })
     else this.#overQuota.delete(name)

@@ -8,7 +8,7 @@ import { isReady, type ArmRow, type DrainRow, type JobRow, type GroupTask, type 
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { filtersOfOne, plan, type Placement } from '../scheduler/planner.ts'
-import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
+import { standingWith, type PlanRequest, type Standing } from '../scheduler/slice.ts'
 import { firstDeadline, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
 import type { AwayRow } from '../tasks/away.ts'
 import { awayOf } from './away.ts'
@@ -55,6 +55,8 @@ export type Draining = DrainRow & { hasOthers: boolean }
 
 export interface GroupDecision {
   place: { version: number; tasks: Placement[] }[]
+  /** so many of these have room before anything that is stopped here is gone from the count */
+  roomNow: number
   /** tasks whose end is not planned, or costs nothing */
   stop: { ids: number[]; cause: string }[]
   ops: Omit<OpSteps, 'stop'>
@@ -122,7 +124,10 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const unwanted = view.arms.length === 0 ? excess : []
   const wants = wantsOf(view, excess, opOf)
   const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
-  const decision: GroupDecision = { place: [], stop: [...stop, ...away.givenUp], ops, blocked: [], overQuota: [], held: [], wakeAt: null }
+  const roomNow = Math.max(0, total + surgeMax - active.filter((task) => task.state !== 'unknown').length)
+  const decision: GroupDecision = {
+    ...{ place: [], roomNow, stop: [...stop, ...away.givenUp], ops, blocked: [], overQuota: [], held: [], wakeAt: null },
+  }
   for (const [cause, tasks] of Map.groupBy(late.keys(), (task) => late.get(task) ?? ''))
     decision.stop.push({ ids: tasks.map((task) => task.id), cause })
   if (unwanted.length > 0) decision.stop.push({ ids: unwanted.map((task) => task.id), cause: 'no longer wanted' })
@@ -155,14 +160,14 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     const { granted, refusal } = view.allowance.take(claim, due.length)
     const over = due.splice(granted).map((slot) => slot.index)
     if (due.length === 0 && refusal === null) continue
+    const fresh = decision.place.flatMap(({ tasks }) => tasks)
     const request: PlanRequest = {
       job: view.job.name,
       group: spec,
       indexes: due.map((slot) => slot.index),
       standing: {
-        sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
-        group: active.map((task) => task.node),
-        live: [...view.live, ...(view.job.kind === 'sysbatch' ? completed : [])].map((task) => task.node),
+        // Also those that an arm before this one is about to place.
+        ...placesOf(active, [...view.live, ...(view.job.kind === 'sysbatch' ? completed : [])], fresh, arm.version),
         avoid: new Set(
           view.ended.filter((task) => isFailure(task, isToEndOf(view, task)) || task.state === 'lost').map((task) => task.node),
         ),
@@ -182,6 +187,20 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     decision.overQuota.push({ ...refusal, version: arm.version, indexes: over, claim, filters })
   }
   return { ...decision, wakeAt: earliest(wakes) }
+}
+
+/** Where tasks are: one list where they are the same, as they most often are, so that it is counted once. */
+function placesOf(
+  active: readonly GroupTask[],
+  live: readonly GroupTask[],
+  fresh: readonly Placement[],
+  version: number,
+): Omit<Standing, 'avoid'> {
+  const nodes = (tasks: readonly { node: string }[]): string[] => tasks.map((task) => task.node)
+  const own = active.filter((task) => task.version === version)
+  const liveOn = nodes([...live, ...fresh])
+  const group = active.length === live.length ? liveOn : nodes([...active, ...fresh])
+  return { live: liveOn, group, sameVersion: own.length === active.length && fresh.length === 0 ? group : nodes(own) }
 }
 
 /** Tasks of services leave a drained node, those of system jobs after all others; what runs to an end does so there. */

@@ -13,7 +13,7 @@ import type { Preemption } from '../scheduler/preempt.ts'
 import type { TwSoft } from '../soft.ts'
 import { packRecords } from '../tasks/records.ts'
 import { tallyOf } from '../tasks/tally.ts'
-import { NOTHING_WAITS, type FleetCache, type GroupKey } from './fleet-cache.ts'
+import { NOTHING_WAITS, type FleetCache, type GroupKey, type Waiting } from './fleet-cache.ts'
 import { fleetFacts, groupView, type FleetFacts } from './group-view.ts'
 import { preemptEntries, preemptionsFor } from './preemptor.ts'
 import { reconcileGroup, type GroupDecision } from './reconcile-group.ts'
@@ -82,7 +82,7 @@ function decideDue(db: ReadDb, now: number, cache: FleetCache, position: number)
         const isQuiet = decision.blocked.length === 0 && decision.overQuota.length === 0
         const claims = decision.overQuota.map(({ claim }) => claim)
         const reasons = waitingReasons(decision).map(({ indexes, code, why }) => ({ count: indexes.length, code, why }))
-        cache.done(key, decision.wakeAt, { demands: demandsOf(db, key, decision), claims, reasons }, isQuiet)
+        cache.done(key, decision.wakeAt, { ...lackOf(db, key, decision), claims, reasons }, isQuiet)
       }
     }
   })
@@ -112,12 +112,10 @@ function decideGroup(
 }
 
 /** What one more task takes of each version that lacks room, whether its owner may place it or not. */
-function demandsOf(db: ReadDb, { job, group }: GroupKey, decision: GroupDecision) {
+function lackOf(db: ReadDb, { job, group }: GroupKey, decision: GroupDecision): Pick<Waiting, 'demands' | 'keepsShare'> {
   const lacking = [...decision.blocked, ...decision.overQuota.filter(({ filters }) => filters !== null)]
-  return lacking.flatMap(({ version }) => {
-    const spec = groupSpecOf(specOf(db, job, version), group)
-    return spec ? [demandOf(spec)] : []
-  })
+  const specs = lacking.flatMap(({ version }) => groupSpecOf(specOf(db, job, version), group) ?? [])
+  return { demands: specs.map(demandOf), keepsShare: specs.some(({ spread }) => spread.some(({ isHard }) => isHard)) }
 }
 
 function entriesOf(db: ReadDb, { job, group }: GroupKey, decision: Decision, now: number): Proposal[] {

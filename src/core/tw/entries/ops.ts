@@ -78,6 +78,8 @@ export const opAnswered = defineEntry({
   apply: (db, body) => {
     for (const id of body.allow)
       db.run("UPDATE tw_op SET is_consented = 1, delayed_until = NULL, why = ? WHERE id = ? AND state = 'proposed'", body.why, id)
+    // The newest order is the whole one: whom it leaves out has no place in it, and goes before those that have.
+    if (body.order.length > 0) db.run("UPDATE tw_op SET rank = NULL WHERE job = ? AND grp = ? AND state = 'proposed'", body.job, body.group)
     body.order.forEach((id, rank) => db.run("UPDATE tw_op SET rank = ? WHERE id = ? AND state = 'proposed'", rank, id))
   },
 })

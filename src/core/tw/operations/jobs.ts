@@ -52,11 +52,17 @@ export const jobRun = defineCommand({
   },
 })
 
-/** The first places of a run, as the reconciler would choose them next. */
+/** The first places of a run, as the reconciler would choose them next; those it would take from tasks that it stops come later. */
 function placements(db: ReadDb, spec: JobSpec, entries: readonly Proposal[], asked: Asked): Proposal[] {
-  return onImage(db, asked, (image) => plannedGroups(db, image, spec, entries, asked.now)).flatMap(({ group, decision }) =>
-    decision.place.map(({ version, tasks }) => placedOf(db, { job: spec.job, group: group.name, version }, group, tasks)),
-  )
+  const groups = onImage(db, asked, (image) => plannedGroups(db, image, spec, entries, asked.now))
+  return groups.flatMap(({ group, decision }) => {
+    let room = decision.roomNow
+    return decision.place.flatMap(({ version, tasks }) => {
+      const first = tasks.length <= room ? tasks : group.isAllOrNothing ? [] : tasks.slice(0, room)
+      room -= first.length
+      return first.length === 0 ? [] : [placedOf(db, { job: spec.job, group: group.name, version }, group, first)]
+    })
+  })
 }
 
 /** What a run that logs these entries does to each group; recurring jobs place nothing themselves. */

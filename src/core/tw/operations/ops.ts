@@ -199,12 +199,15 @@ function answerEntries(db: ReadDb, input: ConsentAnswer & { job: string; group: 
   const order = input.order.filter((id) => waiting.has(id))
   const delays = input.delay.filter(({ op, until }) => waiting.has(op) && until > now)
   const yes = new Set(input.allow)
-  const answered = standing.ops.map((op): OpRow => {
+  const rankOf = (op: OpRow): number | null => {
     const rank = order.indexOf(op.id)
+    return order.length === 0 ? op.rank : rank < 0 ? null : rank
+  }
+  const answered = standing.ops.map((op): OpRow => {
     const delay = delays.find((it) => it.op === op.id)
     return {
       ...op,
-      rank: rank < 0 ? op.rank : rank,
+      rank: rankOf(op),
       is_consented: op.is_consented || (yes.has(op.id) && !delay) ? 1 : 0,
       delayed_until: delay?.until ?? op.delayed_until,
     }
@@ -213,7 +216,7 @@ function answerEntries(db: ReadDb, input: ConsentAnswer & { job: string; group: 
   const allowed = allow.filter((id) => yes.has(id))
   const fresh = delays.filter(({ op, until }) => waiting.get(op)?.delayed_until !== until)
   const entries: Proposal[] = []
-  if (allowed.length > 0 || order.some((id, rank) => waiting.get(id)?.rank !== rank))
+  if (allowed.length > 0 || [...waiting.values()].some((op) => op.rank !== rankOf(op)))
     entries.push(opAnswered.of({ ...of, allow: allowed, order, why: `allowed by ${actor}` }))
   if (fresh.length > 0)
     entries.push(

@@ -1,4 +1,4 @@
-import type { $ZodIssue } from 'zod/v4/core'
+import type { $ZodIssue, $ZodIssueTooBig, $ZodIssueTooSmall } from 'zod/v4/core'
 import { z } from 'zod'
 import { nearest } from '../nearest.ts'
 import { jobFileSchema } from '../schema.ts'
@@ -44,7 +44,19 @@ export function explainIssue(issue: $ZodIssue, document: unknown): SpecIssue[] {
       { path, message: `${JSON.stringify(found)} is not one of ${values.join(', ')}${guess === null ? '' : `; did you mean ${guess}?`}` },
     ]
   }
+  if ((issue.code === 'too_small' || issue.code === 'too_big') && /^Too (small|big)/.test(issue.message))
+    return [{ path, message: rangeText(issue, valueAt(document, path)) }]
   return [{ path, message: issue.message }]
+}
+
+/** `-1 is too small: at least 0`, `too long: at most 63 characters`. */
+function rangeText(issue: $ZodIssueTooSmall | $ZodIssueTooBig, found: unknown): string {
+  const [word, bound, edge] = issue.code === 'too_small' ? ['small', issue.minimum, 'at least'] : ['big', issue.maximum, 'at most']
+  const limit = `${issue.inclusive === false ? (issue.code === 'too_small' ? 'more than' : 'less than') : edge} ${bound}`
+  if (issue.origin === 'string') return `${word === 'small' ? 'too short' : 'too long'}: ${limit} characters`
+  if (issue.origin === 'array' || issue.origin === 'map' || issue.origin === 'set')
+    return `${word === 'small' ? 'too few' : 'too many'}: ${limit}`
+  return `${JSON.stringify(found)} is too ${word}: ${limit}`
 }
 
 function unknownKey(path: (string | number)[], key: string): SpecIssue {

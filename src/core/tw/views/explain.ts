@@ -47,6 +47,13 @@ export function standstillOf(db: ReadDb, job: string, asked: Asked): { blocked: 
   return { blocked: blockedIn(decided), waiting: waitingOf(db, job, decided, asked.now) }
 }
 
+const NAMED_MAX = 5
+
+function someNames(tasks: readonly TaskRow[]): string {
+  const more = tasks.length > NAMED_MAX ? ` and ${tasks.length - NAMED_MAX} more` : ''
+  return tasks.slice(0, NAMED_MAX).map(taskName).join(', ') + more
+}
+
 /** Sentences about what a group waits for, beside room: its health, its back-off, its owner. */
 function waitingOf(db: ReadDb, job: string, decided: readonly GroupDecided[], now: number): string[] {
   const row = jobRow(db, job)
@@ -69,7 +76,7 @@ function waitingOf(db: ReadDb, job: string, decided: readonly GroupDecided[], no
     const stopping = new Set(decision.stop.flatMap((stop) => stop.ids))
     const unknown = live.filter((task) => task.state === 'unknown')
     if (unknown.length > 0)
-      lines.push(`${job}/${group}: unknown are ${unknown.map(taskName).join(', ')}: their nodes are silent (\`muster tw explain TASK\`)`)
+      lines.push(`${job}/${group}: unknown are ${someNames(unknown)}: their nodes are silent (\`muster tw explain TASK\`)`)
     const held = old.filter((task) => !stopping.has(task.id)).length
     if (held > 0) lines.push(`${job}/${group}: ${held} tasks of an older version stay until enough new ones are healthy for long enough`)
     const spec = groupSpecOf(specOf(db, job, row.current_version), group)

@@ -109,6 +109,20 @@ describe('a blocked group is woken', () => {
     expect(live(state, 'late')).toEqual(['late/api[0] n1'])
   })
 
+  test('when a domain is gone that kept the others to their hard share', () => {
+    const { state, settle } = cached()
+    join(state, 'n1', { zone: 'a' })
+    join(state, 'n2', { zone: 'b' })
+    run(state, 'big', 3, {}, { constraints: ['node.zone = b'] })
+    settle()
+    run(state, 'late', 3, {}, { spread: { zone: { targets: 'even', hard: true } } })
+    settle()
+    expect(live(state, 'late').length).toBeLessThan(3)
+    state.append([nodeLost.of({ node: 'n2', silentMs: 1 })])
+    settle()
+    expect(live(state, 'late')).toEqual(['late/api[0] n1', 'late/api[1] n1', 'late/api[2] n1'])
+  })
+
   test('when another job is scaled down', () => {
     const { state, settle } = blocked()
     state.run(jobScale, { job: 'big', count: 2 })

@@ -62,6 +62,18 @@ describe('planned stops go', () => {
     expect(fleet.state.replay().digest()).toBe(fleet.state.digest())
   })
 
+  test('before the last of the newest order, when that leaves them out', () => {
+    const fleet = updated({ max_unavailable: 3, consent: 'pull', order: 'leader-last' })
+    fleet.pass(250)
+    const ops = consentAsks(fleet.state.db, fleet.state.now())[0]?.request.pending.map((op) => op.op) ?? []
+    const [leader = 0, first = 0, second = 0] = ops
+    const answer = (allow: number[], order: number[]): number[] =>
+      fleet.state.run(opAnswer, { job: 'db', group: 'main', allow, order }).allowed
+    expect(answer([], [second, first, leader])).toEqual([])
+    expect(answer([leader], [leader])).toEqual([])
+    expect(answer([first, second], [])).toEqual([first, second])
+  })
+
   test('as many as the budget has of those the application allows; the others it is asked about again', () => {
     const fleet = updated({ consent: 'pull' })
     fleet.pass(250)
