@@ -7,6 +7,7 @@ import { MESH_ENTRIES } from './entries/mesh.ts'
 import { NODE_ENTRIES } from './entries/nodes.ts'
 import { MAINTENANCE_ENTRIES } from './entries/maintenance.ts'
 import { OP_ENTRIES } from './entries/ops.ts'
+import { SETTINGS_ENTRIES } from './entries/settings.ts'
 import { RUN_ENTRIES } from './entries/runs.ts'
 import { TASK_ENTRIES } from './entries/tasks.ts'
 import { PROFILE_ENTRIES } from './entries/profiles.ts'
@@ -25,6 +26,7 @@ export const TW_ENTRIES = [
   ...OP_ENTRIES,
   ...MAINTENANCE_ENTRIES,
   ...DEFRAG_ENTRIES,
+  ...SETTINGS_ENTRIES,
   ...MESH_ENTRIES,
   ...ENTITLEMENT_ENTRIES,
   ...UPGRADE_ENTRIES,

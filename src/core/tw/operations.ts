@@ -7,6 +7,7 @@ import { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/u
 import { profileApply, profileList, profileReport, profileSetCommand, profileShow } from './operations/profiles.ts'
 import { capacity } from './operations/capacity.ts'
 import { defrag, defragSchedule, defragShow } from './operations/defrag.ts'
+import { settingsSetCommand, settingsShow } from './operations/settings.ts'
 import { agentPort, nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -27,6 +28,7 @@ export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } fro
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
 export { capacity } from './operations/capacity.ts'
 export { defrag, defragSchedule, defragShow } from './operations/defrag.ts'
+export { settingsSetCommand, settingsShow } from './operations/settings.ts'
 export { agentPort, nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -75,6 +77,8 @@ export const TW_OPERATIONS = [
   defrag,
   defragSchedule,
   defragShow,
+  settingsSetCommand,
+  settingsShow,
   entitlementSetCommand,
   quotaSet,
   entitlementList,

@@ -4,6 +4,7 @@ import { DOMAIN_TABLES } from './entitlements/domains.ts'
 import { ENTITLEMENT_TABLES } from './entitlements/tables.ts'
 import { NODE_TABLES } from './nodes/tables.ts'
 import { OP_TABLES } from './ops/op-row.ts'
+import { SETTINGS_TABLES } from './settings.ts'
 import { TASK_TABLES } from './tasks/tables.ts'
 import { TALLY_TABLES } from './tasks/tally.ts'
 
@@ -79,6 +80,7 @@ export const TW_TABLES: readonly string[] = [
   ...OP_TABLES,
   ...MAINTENANCE_TABLES,
   ...DEFRAG_TABLES,
+  ...SETTINGS_TABLES,
   ...ENTITLEMENT_TABLES,
   ...DOMAIN_TABLES,
   ...TALLY_TABLES,

@@ -18,6 +18,7 @@ import {
   stoppingTasks,
   type PeerLook,
   type NodeBeat,
+  settingsOf,
 } from '../../core/tw/queries.ts'
 import { callerOf } from '../api/callers.ts'
 import type { ServerHost } from '../host.ts'
@@ -119,7 +120,7 @@ export function createAgentHub(
   let toldServices = ''
   let refreshTimer: NodeJS.Immediate | null = null
   let stopTimer: NodeJS.Timeout | null = null
-  const gate = new StartGate()
+  const gate = new StartGate(() => settingsOf(host.db).stormRate)
   let gateTimer: NodeJS.Timeout | null = null
   let unlisten: (() => void) | null = null
   let pinger: NodeJS.Timeout | null = null

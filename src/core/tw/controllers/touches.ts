@@ -40,7 +40,7 @@ interface Body {
 }
 
 /** Entries no placement depends on: about traffic, and who may join. */
-const NOT_PLACEMENT = /^tw\.(Split|Fault|Service|Defrag|NodeToken|NodeAdmitted|AgentPort|Loss)/
+const NOT_PLACEMENT = /^tw\.(Split|Fault|Service|Defrag|Settings|NodeToken|NodeAdmitted|AgentPort|Loss)/
 /** Their nodes are different ones from then on. */
 const OF_NODES = /^tw\.(Node|Drain|Domain|Maintenance|Profile)/
 

@@ -7,7 +7,7 @@ import { defragScheduled } from '../entries/defrag.ts'
 import { parseRecurrence } from '../maintenance/rrule.ts'
 import { windowOf } from '../maintenance/window.ts'
 import { taskName } from '../rows.ts'
-import { onImage, type Asked, type TwSoft } from '../soft.ts'
+import { onImage, type Asked } from '../soft.ts'
 import { moveEntries, movesOf } from '../views/moves.ts'
 
 /** of all live tasks, parts per million */
@@ -63,7 +63,7 @@ function scheduleOf(db: ReadDb, asked: Asked): z.input<typeof scheduleSchema> {
   const row = defragRow(db)
   const open = db.get<{ n: number }>("SELECT count(*) AS n FROM tw_op WHERE ended_at IS NULL AND cause = 'rebalance'")?.n ?? 0
   if (row === undefined) return { schedule: null, openMoves: open }
-  const next = windowOf({ ...row, since: row.changed_at }, (asked.soft ?? {}) as Partial<TwSoft>, asked.now)
+  const next = windowOf({ ...row, since: row.changed_at }, asked.soft ?? {}, asked.now)
   const { window, zone, author } = row
   return {
     schedule: {
