@@ -1,4 +1,5 @@
 import { ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
+import { MusterError } from '../../../core/kernel/errors.ts'
 import { renderSettings } from '../../../cli/render/tw-settings.ts'
 
 const operation = remote('tw.settings.set', async () => (await import('../../../core/tw/operations.ts')).settingsSetCommand)
@@ -16,6 +17,10 @@ export default class TwSettingsSet extends ChangeCommand<typeof operation> {
   static override examples = ['<%= config.bin %> tw settings set --storm-rate 500 --reason "the registry bears no more" --yes']
 
   input({ flags }: Parsed<typeof TwSettingsSet>): InputOf<typeof operation> {
+    if (flags['storm-rate'] === undefined)
+      throw new MusterError('USAGE', 'Nothing is given to be set.', {
+        hint: 'Give --storm-rate N; `muster tw settings show` shows what there is.',
+      })
     return defined({ stormRate: flags['storm-rate'], reason: flags.reason ?? '' })
   }
 
