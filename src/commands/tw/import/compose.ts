@@ -10,7 +10,8 @@ export default class TwImportCompose extends MusterCommand {
   static override args = { file: Args.string({ description: 'the compose file, - for standard input', required: true }) }
   static override flags = {
     strict: Flags.boolean({ description: 'exit 7 when a key could not be mapped' }),
-    'env-file': Flags.string({ description: 'variables in place of those of .env', multiple: true, helpValue: 'FILE' }),
+    // Not --env-file: Node takes that for itself, wherever it stands.
+    vars: Flags.string({ description: 'variables in place of those of .env', multiple: true, helpValue: 'FILE' }),
     profile: Flags.string({ description: 'a profile that is on; without it those of COMPOSE_PROFILES', multiple: true, helpValue: 'NAME' }),
     name: Flags.string({ description: 'name of the job; without it the name in the file, or of its folder' }),
   }
@@ -27,7 +28,7 @@ export default class TwImportCompose extends MusterCommand {
     const { importCompose } = await import('../../../core/tw/compose/import.ts')
     const { groupName } = await import('../../../core/tw/compose/names.ts')
     const { jobSpecOf, pathText } = await import('../../../core/tw/job-spec.ts')
-    const source = composeSource(file, flags['env-file'] ?? [], process.env)
+    const source = composeSource(file, flags.vars ?? [], process.env)
     const name = flags.name ?? (file === '-' ? 'compose' : basename(dirname(resolve(file))))
     const profiles = flags.profile ?? (source.env['COMPOSE_PROFILES'] ?? '').split(',')
     const result = importCompose(source, composeReader(process.env), name, profiles)
