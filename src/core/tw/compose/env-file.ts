@@ -4,8 +4,8 @@ export type EnvFile = Record<string, string | null>
 const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t' }
 
 /**
- * A file of variables as docker-compose reads it: `NAME=VALUE`, `export`, comments, quotes; in single quotes everything stands for itself,
- * else `${NAME}` and `${NAME:-default}` are those of earlier lines, then of `env`.
+ * A file of variables as docker-compose reads it: `NAME=VALUE`, `export`, comments, quotes with escapes; `${NAME}` and
+ * `${NAME:-default}` are those of earlier lines, then of `env`, in single quotes too.
  */
 export function parseEnvFile(text: string, env: Readonly<Record<string, string | undefined>>): EnvFile {
   const found: EnvFile = {}
@@ -21,8 +21,8 @@ export function parseEnvFile(text: string, env: Readonly<Record<string, string |
 }
 
 function valueOf(text: string, resolve: (value: string) => string): string {
-  const [, single] = /^'([^']*)'/.exec(text) ?? []
-  if (single !== undefined) return single
+  const [, single] = /^'((?:[^'\\]|\\.)*)'/.exec(text) ?? []
+  if (single !== undefined) return resolve(single.replace(/\\([\\'])/g, '$1'))
   const [, double] = /^"((?:[^"\\]|\\.)*)"/.exec(text) ?? []
   if (double !== undefined) return resolve(double.replace(/\\(.)/g, (_, letter: string) => ESCAPES[letter] ?? letter))
   return resolve(text.replace(/(^|\s+)#.*$/, '').trim())
