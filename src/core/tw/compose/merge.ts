@@ -4,7 +4,7 @@ type Service = Record<string, unknown>
 
 /** Keys that a service which is extended may not have, since it names others that are not there. */
 const NOT_EXTENDED = ['links', 'volumes_from', 'depends_on'] as const
-const MAPPINGS = new Set(['environment', 'labels', 'sysctls', 'extra_hosts', 'networks', 'depends_on', 'logging', 'healthcheck', 'ulimits'])
+const MAPPINGS = new Set(['environment', 'labels', 'sysctls', 'extra_hosts', 'networks', 'healthcheck', 'ulimits'])
 const SETS = new Set(['cap_add', 'cap_drop', 'expose', 'external_links', 'ports', 'security_opt', 'volumes_from'])
 const LISTS = new Set(['dns', 'dns_search', 'env_file', 'tmpfs'])
 const BY_TARGET = new Set(['volumes', 'devices'])
