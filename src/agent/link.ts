@@ -1,8 +1,8 @@
 import type { ClientRequest } from 'node:http'
-import type { FromServer, NodeAsk, NodeReport } from '../core/contracts/node.ts'
+import type { FromServer, NodeAsk, NodeReport, NodeVia } from '../core/contracts/node.ts'
 import type { Logger } from '../platform/logger.ts'
 import { textOf } from '../platform/streams.ts'
-import { BeatWriter } from './beat-writer.ts'
+import { Beats, type BeatsOptions } from './beats.ts'
 import { monotonicMs } from './contact.ts'
 import type { ServerWay } from './server-way.ts'
 
@@ -12,10 +12,12 @@ const BACK_OFF_MAX_MS = 2000
 const SILENCE_MS = 5000
 const LINE_BYTES_MAX = 64 * 1024 * 1024
 const REPORT_EVERY_MS = 1000
+/** Between two reports of changes; what changes at the same moment goes into one. */
 const DEBOUNCE_MS = 20
+const SAME_MOMENT_MS = 1
 
-/** What the server says beside asking for a report. */
-export type Told = Exclude<FromServer, NodeAsk>
+/** What the server says beside asking for a report and how to beat. */
+export type Told = Exclude<FromServer, NodeAsk | NodeVia>
 
 /**
  * The agent's connection to the server: a stream of orders in, reports out, and beats while there is nothing new. Reconnects for ever. Messages may be lost or
@@ -31,7 +33,7 @@ export class ServerLink {
   readonly #answered: (sentAtMs: number) => void
   readonly #isFenced: () => boolean
   readonly #beatNow: () => { seq: number; hash: number }
-  readonly #beats: BeatWriter
+  readonly #beats: Beats
   /** hash of the last report that the server took */
   #toldHash: number | null = null
   #stream: ClientRequest | null = null
@@ -42,6 +44,8 @@ export class ServerLink {
   #beat: NodeJS.Timeout | undefined
   #soon: NodeJS.Timeout | undefined
   #isPosting = false
+  /** of the monotonic clock */
+  #postedAtMs = -Infinity
   #isDirty = false
   #isStopped = false
   /** why the last try failed: told once and not at each try */
@@ -59,6 +63,8 @@ export class ServerLink {
     report: () => NodeReport
     /** a server has taken a report that went out then, by the clock of `monotonicMs` */
     answered: (sentAtMs: number) => void
+    /** how it beats over others, and others over it */
+    relaying: BeatsOptions['relaying']
     /** whether something depends on these answers: a beat has none */
     isFenced: () => boolean
     /** what stands for a report while it would say what the last one said */
@@ -73,7 +79,8 @@ export class ServerLink {
     this.#answered = options.answered
     this.#isFenced = options.isFenced
     this.#beatNow = options.beat
-    this.#beats = new BeatWriter(options.way, { node: options.node, ...options.life })
+    const { way, node, life, relaying } = options
+    this.#beats = new Beats({ way, relaying, life: { node, ...life }, lost: () => this.#post() })
   }
 
   start(): void {
@@ -85,10 +92,11 @@ export class ServerLink {
   /** Something a report tells has changed: send one very soon. Before the start nothing is sent: what is adopted is not known yet. */
   reportSoon(): void {
     if (this.#isStopped || this.#beat === undefined) return
+    const waitMs = Math.max(SAME_MOMENT_MS, this.#postedAtMs + DEBOUNCE_MS - monotonicMs())
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined
       this.#post()
-    }, DEBOUNCE_MS)
+    }, waitMs)
   }
 
   /** Whoever is at the other end is not to be listened to: tries again, elsewhere where there is another place to go. */
@@ -162,14 +170,26 @@ export class ServerLink {
       return
     }
     this.lastAnswerAt = Date.now()
+    if (message.kind === 'ping') this.#beats.heardPing(message.number)
     if (message.kind === 'report') this.#post()
+    else if (message.kind === 'via') this.#beatOver(message)
     else this.#receive(message)
     if (this.isConnected) this.#backOffMs = BACK_OFF_MIN_MS
   }
 
+  #beatOver({ relay }: NodeVia): void {
+    this.#log.info('beats go another way', { over: relay?.node ?? 'none' })
+    const wasOver = this.#beats.follow(relay)
+    this.#beats.open()
+    if (wasOver) this.#post()
+  }
+
   /** A beat where the server takes them and knows all there is to say; else the whole report. */
   #tick(): void {
-    if (this.#isPosting || this.#isStopped) return
+    if (this.#isStopped) return
+    // Others' beats wait for nothing of ours.
+    this.#beats.passOn()
+    if (this.#isPosting) return
     if (this.isConnected) this.#beats.open()
     if (!this.#beats.isOpen || this.#isFenced()) return this.#post()
     const beat = this.#beatNow()
@@ -184,6 +204,7 @@ export class ServerLink {
     this.#isDirty = false
     this.#isPosting = true
     const sentAtMs = monotonicMs()
+    this.#postedAtMs = sentAtMs
     const report = this.#report()
     const body = JSON.stringify(report)
     const done = (ok: boolean): void => {

@@ -6,8 +6,10 @@ import { PUT_PROFILE, profiler, type PutProfileBody } from '../../../../src/core
 import { profileFinished } from '../../../../src/core/tw/entries/profiles.ts'
 import {
   jobRun,
+  drainShow,
   maintenanceCreate,
   nodeCordon,
+  nodeDrain,
   nodeList,
   nodeRetire,
   nodeUncordon,
@@ -214,6 +216,22 @@ test('a node that somebody works on is not switched, and one that is taken for w
   expect(states(held.fleet)).toEqual(['n1 set cordoned'])
 })
 
+test('a node that somebody drains while it is switched stays drained and closed after', () => {
+  for (const drain of [false, true]) {
+    const { fleet, pass } = fleetWith({ nodes: 3 }, () => ({ outcome: 'set' }))
+    fleet.state.run(profileSetCommand, { document: { ...DOCUMENT, drain } })
+    fleet.state.run(profileApply, { profile: 'fast', target: 'n1' })
+    fleet.pass(2000)
+    expect(switchingNodes(fleet.state.db)).toMatchObject([{ node: 'n1', state: 'writing' }])
+    fleet.state.run(nodeDrain, { target: 'n1' })
+    fleet.pass(2000)
+    pass(2000)
+    expect(switchingNodes(fleet.state.db)).toEqual([])
+    expect(nodeRow(fleet.state.db, 'n1')?.is_cordoned).toBe(1)
+    expect(fleet.state.ask(drainShow, { target: 'n1' }).isDrained).toBe(true)
+  }
+})
+
 test('a node that is retired is in no profile any more', () => {
   const { fleet, pass } = fleetWith({ nodes: 2 }, () => ({ outcome: 'set' }))
   fleet.state.run(profileSetCommand, { document: DOCUMENT })
@@ -222,4 +240,18 @@ test('a node that is retired is in no profile any more', () => {
   fleet.state.run(nodeCordon, { node: 'n2' })
   fleet.state.run(nodeRetire, { node: 'n2' })
   expect(fleet.state.ask(profileList, {})[0]?.counts.nodes).toBe(0)
+})
+
+test('limits are numbers, sizes or unlimited, and told as the kernel tells them', () => {
+  const settingsOf = (rlimits: Record<string, unknown>) =>
+    hostProfileSchema.parse({ profile: 'x', governor: 'performance', rlimits }).settings
+  expect(settingsOf({ nofile: 65_536, memlock: '64MiB', stack: '8MiB:unlimited', nproc: '5:5' })).toEqual({
+    governor: 'performance',
+    'rlimit.nofile': '65536',
+    'rlimit.memlock': '67108864',
+    'rlimit.stack': '8388608:unlimited',
+    'rlimit.nproc': '5',
+  })
+  expect(() => settingsOf({ nofile: 'many' })).toThrow(/a limit is a number, a size or `unlimited`/)
+  expect(() => settingsOf({ core: 1 })).toThrow(/core/)
 })
