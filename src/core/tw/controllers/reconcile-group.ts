@@ -117,7 +117,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const kept: GroupTask[] = []
   for (const arm of view.arms) {
     const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task, now) && !isSentAway(opOf.get(task.id)))
-    kept.push(...keepSpread(own, arm, view, opOf))
+    for (const task of keepSpread(own, arm, view, opOf)) kept.push(task)
   }
   const keeps = new Set(kept)
   const excess = candidates.filter((task) => !keeps.has(task))
@@ -156,7 +156,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - leaving), completed, decision, now)
     const due = slots.filter(({ dueAt }) => dueAt !== null && dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
     decision.held.push(...givenUpText(slots))
-    wakes.push(...slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null)))
+    wakes.push(earliest(slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null))))
     const claim = chargeOf(view.entitlementOf(arm.version), spec)
     const { granted, refusal } = view.allowance.take(claim, due.length)
     const over = due.splice(granted).map((slot) => slot.index)
