@@ -1,6 +1,7 @@
 /** Read side of tw: what the other systems and the server may look at. */
 export { jobStatus, type ArmStatus, type GroupStatus, type JobStatus } from './views/job-status.ts'
 export { desiredTasks, reportChanges, stoppingTasks, type StoppingTask } from './views/node-orders.ts'
+export { MeshCache } from './views/mesh-cache.ts'
 export { isSplitWaiting, MESH_POLICY, meshSnapshot, splitOf, splitStatus, type SplitStatus } from './views/mesh-snapshot.ts'
 export { findTask, parseTarget, tasksBySelector, type TaskSelector, type TaskView } from './views/tasks.ts'
 export type { EntitlementView } from './entitlements/view.ts'

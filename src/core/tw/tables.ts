@@ -36,7 +36,7 @@ export const TW_TABLES: readonly string[] = [
     attributes TEXT NOT NULL, labels TEXT NOT NULL, state TEXT NOT NULL, is_cordoned INTEGER NOT NULL,
     joined_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, conditions TEXT NOT NULL DEFAULT '{}', disk_bytes INTEGER NOT NULL DEFAULT 0, gpus TEXT NOT NULL DEFAULT '[]'
   ) WITHOUT ROWID`,
-  `CREATE INDEX tw_node_lost ON tw_node (name) WHERE state = 'lost'`,
+  `CREATE INDEX tw_node_lost ON tw_node (name, changed_at) WHERE state = 'lost'`,
   ...NODE_TABLES,
   `CREATE TABLE tw_drain (
     node TEXT PRIMARY KEY, deadline_at INTEGER, is_hard INTEGER NOT NULL, ignores_system INTEGER NOT NULL, maintenance INTEGER,
