@@ -219,15 +219,18 @@ function wantsOf(view: GroupView, excess: readonly GroupTask[], opOf: ReadonlyMa
       const soft = { task, deadlineAt: null, isHard: false }
       const drain = isMoving(view, task, now) ? view.draining.get(task.node) : undefined
       if (drain) {
-        const cause = drain.maintenance === null ? 'drain' : 'maintenance'
-        const text = drain.maintenance === null ? `drain of ${task.node}` : `maintenance ${drain.maintenance} of ${task.node}`
-        return { task, kind: 'move', cause, text, deadlineAt: drain.deadline_at, isHard: drain.is_hard === 1 }
+        return { task, kind: 'move', ...causeOf(drain), deadlineAt: drain.deadline_at, isHard: drain.is_hard === 1 }
       }
       if (view.arms.some((arm) => arm.version === task.version))
         return { ...soft, kind: 'stop', cause: 'scale', text: view.barred.has(task.node) ? 'its node is no longer eligible' : 'too many' }
       const versions = view.arms.map((arm) => arm.version).join(', ')
       return { ...soft, kind: 'update', cause: 'rollout', text: `replaced by version ${versions}` }
     })
+}
+
+function causeOf({ node, maintenance, profile }: Draining): Pick<WantedOp, 'cause' | 'text'> {
+  if (maintenance !== null) return { cause: 'maintenance', text: `maintenance ${maintenance} of ${node}` }
+  return profile === null ? { cause: 'drain', text: `drain of ${node}` } : { cause: 'profile', text: `profile ${profile} of ${node}` }
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {
