@@ -117,6 +117,9 @@ export const jobPurged = defineEntry({
       db.run('DELETE FROM tw_job WHERE name = ?', job)
       for (const table of OF_JOB) db.run(`DELETE FROM ${table} WHERE job = ?`, job)
       db.run('DELETE FROM tw_run WHERE name = ?', job)
+      // Their names are free for other jobs.
+      db.run('DELETE FROM tw_mesh_split WHERE service IN (SELECT name FROM tw_mesh_service WHERE job = ?)', job)
+      db.run('DELETE FROM tw_mesh_service WHERE job = ?', job)
     }
   },
 })

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { finishedController } from '../../../../src/core/tw/controllers/finished.ts'
 import { janitor } from '../../../../src/core/tw/controllers/janitor.ts'
 import { jobDispatch, jobPurge, jobRun, jobStop } from '../../../../src/core/tw/operations.ts'
-import { newSimulatedFleet, type SimulatedFleet } from '../../../support/tw-fleet.ts'
+import { splitSet } from '../../../../src/core/tw/entries/mesh.ts'
+import { WEB, newSimulatedFleet, type SimulatedFleet } from '../../../support/tw-fleet.ts'
 
 const HOUR_MS = 3_600_000
 const main = { command: ['x'], resources: { cpu: '100m', memory: '16MiB' } }
@@ -60,6 +61,21 @@ describe('a job that is purged', () => {
     fleet.pass(5000)
     expect(rowsOf(fleet, 'tw_task', 'web')).toBe(2)
     expect(fleet.state.replay().digest()).toBe(fleet.state.digest())
+  })
+
+  test('gives the names of its services and their splits back', () => {
+    const fleet = newSimulatedFleet({ nodes: 1 })
+    fleet.state.run(jobRun, { spec: WEB })
+    fleet.pass(3000)
+    const split = { service: 'web', shares: { v1: 1_000_000 }, arms: {}, salt: 's', sticky: null, epoch: 1, reason: '' }
+    fleet.state.append([splitSet.of(split)])
+    fleet.state.run(jobStop, { job: 'web' })
+    fleet.pass(3000)
+    expect(() => fleet.state.run(jobRun, { spec: { ...WEB, job: 'other' } })).toThrow(expect.objectContaining({ code: 'TW_SERVICE_TAKEN' }))
+    fleet.state.run(jobPurge, { job: 'web' })
+    fleet.state.run(jobRun, { spec: { ...WEB, job: 'other' } })
+    expect(rowsOf(fleet, 'tw_mesh_service', 'other')).toBe(1)
+    expect(fleet.state.db.all('SELECT * FROM tw_mesh_split')).toEqual([])
   })
 
   test('goes by age even when many that ended before it wait for a silent node', () => {
