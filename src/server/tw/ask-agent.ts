@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { refuse } from '../../core/kernel/errors.ts'
+import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../core/kernel/errors.ts'
 import { findTask, jobRow, parseTarget, taskName, tasksBySelector } from '../../core/tw/queries.ts'
 import { textOf } from '../../platform/streams.ts'
 import type { ServerHost } from '../host.ts'
@@ -40,9 +40,19 @@ export function askAgent(host: ServerHost, node: string, path: string, method = 
   return new Promise((resolve, reject) => {
     const sent = host.askAgent(node, { path, method }, (response) => {
       if (response.statusCode === 200) resolve(response)
-      else textOf(response).then((text) => reject(refuse('UNAVAILABLE', `agent ${node}: ${text.slice(0, 300)}`)), reject)
+      else textOf(response).then((text) => reject(refusalOf(node, text)), reject)
     })
     sent.on('error', (error) => reject(refuse('UNAVAILABLE', `agent ${node} does not answer: ${error.message}`, { cause: error })))
     sent.end(body)
   })
+}
+
+/** What an agent refused, in its own words; the code it has for it, where it has one. */
+function refusalOf(node: string, text: string): MusterError {
+  try {
+    const { error } = JSON.parse(text) as { error: ErrorBody }
+    return errorFromBody({ ...error, message: `node ${node}: ${error.message}` })
+  } catch {
+    return refuse('UNAVAILABLE', `agent ${node}: ${text.slice(0, 300)}`)
+  }
 }

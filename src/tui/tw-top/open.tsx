@@ -1,5 +1,6 @@
 import { render } from 'ink'
 import type { Client } from '../../cli/client.ts'
+import { execBeside } from '../../cli/exec-beside.ts'
 import { followFleet } from '../../cli/follow/fleet.ts'
 import { followLogs } from '../../cli/follow/logs.ts'
 import { renderExplain, renderTask, type Explained } from '../../cli/render/tw-tasks.ts'
@@ -44,6 +45,7 @@ export async function openTwTop(options: { client: Client; context: string; view
     },
     open: (target) => openTarget(client, view, target),
     explain: async (target) => renderExplain(view, (await client.call<Explained>('tw.explain', { target })).data),
+    shell: (task) => execBeside(client, task, []),
     logs: (target, onLine) => {
       const stop = new AbortController()
       void followLogs(client, { target, lines: 100, isFollowed: true }, AbortSignal.any([signal, stop.signal]), (line) =>
