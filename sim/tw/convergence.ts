@@ -88,10 +88,11 @@ function groupWrong(leader: SimServer, job: string, group: string): string | nul
   return old === undefined || isExplained(leader, job, group) ? null : `${taskName(old)} of version ${old.version} is still there`
 }
 
-/** It should have been ended for being late. */
+/** It should have been ended for being late. Of one that is unknown nobody can say. */
 function isOverdue(leader: SimServer, task: TaskRow): boolean {
   const spec = groupSpecOf(specOf(leader.db, task.job, task.version), task.grp)
-  const isAsked = spec !== undefined && spec.container.readiness !== null && task.want === 'run' && task.was_healthy === 0
+  const isAsked =
+    spec !== undefined && spec.container.readiness !== null && task.want === 'run' && task.state !== 'unknown' && task.was_healthy === 0
   return isAsked && leader.now() > task.placed_at + spec.healthyDeadlineMs
 }
 

@@ -11,11 +11,11 @@ import { maintainer } from '../../src/core/tw/controllers/maintainer.ts'
 import type { TwSoft } from '../../src/core/tw/soft.ts'
 import { createEntryRegistry, type EntryRegistry } from '../../src/server/state/entry-registry.ts'
 import { LogClock } from '../../src/server/state/log-clock.ts'
-import { openStateDb, type OpenDb } from '../../src/server/state/state-db.ts'
-import { prepareSchema } from '../../src/server/state/state-schema.ts'
+import type { OpenDb } from '../../src/server/state/state-db.ts'
 import { Violation } from '../violation.ts'
 import { Hub } from './hub.ts'
 import { START_AT_MS } from './options.ts'
+import { takeState } from './states.ts'
 import type { TwWorld } from './world.ts'
 
 /** What became of something that was to be decided: `away` where this server does not lead. */
@@ -65,10 +65,12 @@ export class SimServer {
     this.id = id
     this.#world = world
     this.#prng = prng
-    this.db = openStateDb(':memory:')
-    prepareSchema(this.db, world.systems)
+    this.db = takeState(world.systems)
     this.#registry = createEntryRegistry(world.systems)
-    this.#clock = new LogClock(() => Math.floor(START_AT_MS + world.queue.now + this.clockOffsetMs))
+    this.#clock = new LogClock(
+      () => Math.floor(START_AT_MS + world.queue.now + this.clockOffsetMs),
+      () => world.queue.now,
+    )
     this.hub = new Hub(world, this)
   }
 
@@ -200,8 +202,7 @@ export class SimServer {
   /** Decides an operation on the state it has. */
   run<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string): Submitted {
     return this.submit(actor, (db, context) => {
-      const seen = this.#world.deciding?.[command.name]?.(db) ?? db
-      const decision = command.decide(seen, command.input.parse(input), context)
+      const decision = command.decide(this.#seenBy(command.name, db), command.input.parse(input), context)
       return isRefusal(decision) ? decision : decision.entries
     })
   }
@@ -210,7 +211,7 @@ export class SimServer {
   plan<In extends z.ZodType, Out extends z.ZodType>(command: CommandDef<In, Out>, input: z.input<In>, actor: string): string[] {
     this.db.raw.exec('BEGIN')
     try {
-      const decision = command.decide(this.db, command.input.parse(input), this.context(actor))
+      const decision = command.decide(this.#seenBy(command.name, this.db), command.input.parse(input), this.context(actor))
       if (isRefusal(decision)) return []
       decision.entries.forEach((proposal, i) => {
         const meta = { position: this.applied + 1 + i, at: this.now(), actor, trace: undefined }
@@ -293,6 +294,11 @@ export class SimServer {
       throw new Violation(
         `missed: ${controller.name} has nothing to say at ${this.applied}, and on the whole state ${JSON.stringify(missed)}`,
       )
+  }
+
+  /** The state as an operation sees it. */
+  #seenBy(operation: string, db: ReadDb): ReadDb {
+    return this.#world.deciding?.[operation]?.(db) ?? db
   }
 
   #apply(entry: Entry): void {

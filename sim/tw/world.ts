@@ -27,6 +27,7 @@ import { CALM_MS_MAX, FAULTS_MS, LOOK_MS, WRONG_MS_MAX, type TwOptions, type TwR
 import { RULES, type Rules } from './rules.ts'
 import { SimServer, type Submitted } from './server.ts'
 import { Staff } from './staff.ts'
+import { giveBackState } from './states.ts'
 import { Workload } from './workload.ts'
 
 const MIB = 1_048_576
@@ -268,7 +269,7 @@ export class TwWorld {
       else if (error instanceof BugError) violation = `assertion: ${error.message}`
       else throw error
     }
-    for (const { db } of this.servers) db.close()
+    for (const { db } of this.servers) giveBackState(db)
     return {
       seed: this.#options.seed,
       ok: violation === null,

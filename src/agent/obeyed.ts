@@ -10,19 +10,26 @@ import { replaceFileDurably } from '../platform/files.ts'
 export class Obeyed {
   readonly #file: string
   #last: Reign | null
+  /** of the newest orders of this life that were obeyed under it */
+  #position = 0
 
   constructor(file: string) {
     this.#file = file
     this.#last = kept(file)
   }
 
-  /** @returns false when a later leader of the same log was obeyed already. Of another log nothing is known: it may be a restored one. */
-  allows({ cluster, term }: Reign): boolean {
-    return this.#last === null || cluster !== this.#last.cluster || term >= this.#last.term
+  /**
+   * @returns false when a later leader of the same log was obeyed already. Two may follow each other in one term: the later one has at least as
+   * much of the log. Of another log nothing is known: it may be a restored one.
+   */
+  allows({ cluster, term }: Reign, position: number): boolean {
+    if (this.#last === null || cluster !== this.#last.cluster) return true
+    return term > this.#last.term || (term === this.#last.term && position >= this.#position)
   }
 
   /** Before its orders are acted on. Throws when it cannot be written down: then it holds until this agent ends. */
-  note({ cluster, term }: Reign): void {
+  note({ cluster, term }: Reign, position: number): void {
+    this.#position = position
     if (cluster === this.#last?.cluster && term === this.#last.term) return
     this.#last = { cluster, term }
     replaceFileDurably(this.#file, `${JSON.stringify(this.#last)}\n`)

@@ -14,22 +14,24 @@ describe('whose orders a node obeys', () => {
     const file = join(dir, 'obeyed.json')
     const of = (term: number, cluster = 'a') => ({ cluster, term })
     const first = new Obeyed(file)
-    expect(first.allows(of(1))).toBe(true)
-    first.note(of(4))
+    expect(first.allows(of(1), 1)).toBe(true)
+    first.note(of(4), 20)
+    // Whose ballot had the same round, and lost.
+    expect([19, 20].map((position) => first.allows(of(4), position))).toEqual([false, true])
     const next = new Obeyed(file)
-    expect([3, 4, 5].map((term) => next.allows(of(term)))).toEqual([false, true, true])
+    expect([3, 4, 5].map((term) => next.allows(of(term), 1))).toEqual([false, true, true])
     // Restored from a backup: its leaders begin to count anew.
-    expect(next.allows(of(1, 'b'))).toBe(true)
-    next.note(of(1, 'b'))
-    expect(new Obeyed(file).allows(of(1, 'b'))).toBe(true)
+    expect(next.allows(of(1, 'b'), 1)).toBe(true)
+    next.note(of(1, 'b'), 1)
+    expect(new Obeyed(file).allows(of(1, 'b'), 1)).toBe(true)
   })
 
   it('count in memory when they cannot be written down, and anew when the file is unreadable', () => {
     const obeyed = new Obeyed(join(dir, 'gone', 'obeyed.json'))
-    expect(() => obeyed.note({ cluster: 'a', term: 7 })).toThrow('ENOENT')
-    expect(obeyed.allows({ cluster: 'a', term: 6 })).toBe(false)
+    expect(() => obeyed.note({ cluster: 'a', term: 7 }, 1)).toThrow('ENOENT')
+    expect(obeyed.allows({ cluster: 'a', term: 6 }, 9)).toBe(false)
     writeFileSync(join(dir, 'cut.json'), '{"clus')
-    expect(new Obeyed(join(dir, 'cut.json')).allows({ cluster: 'a', term: 1 })).toBe(true)
+    expect(new Obeyed(join(dir, 'cut.json')).allows({ cluster: 'a', term: 1 }, 1)).toBe(true)
   })
 })
 
