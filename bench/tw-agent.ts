@@ -1,4 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
+import { SHIM_NAME } from '../src/agent/exec/shim.ts'
 import { desired, lives, spec, TestNode } from '../test/agent/harness.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { beatsOnSockets, type BeatLoad } from './lib/tw/beats.ts'
@@ -78,11 +80,24 @@ async function* measureAdoption(): AsyncGenerator<Figure> {
     yield figure(`kills of the agent with ${KEPT} tasks`, KILLS, 'kills')
     yield figure('kills after which a task was another process', changed, 'kills', '<=', 0)
     yield figure('tasks that are gone', pids.filter((pid) => !lives(pid)).length, 'tasks', '<=', 0)
+    yield figure('shims that are not of one task each', Math.abs(shimsBelow(node.paths.tasks) - KEPT), 'shims', '<=', 0)
     yield figure('adopted p50', quantile(times, 0.5), 'ms')
     yield figure('adopted, longest', times.at(-1) ?? 0, 'ms', '<=', 1000)
   } finally {
     await node.close()
   }
+}
+
+/** Shells that watch over a task with its folder below this one. */
+function shimsBelow(tasks: string): number {
+  return readdirSync('/proc').filter((name) => {
+    try {
+      const [, , , shim, folder = ''] = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0') : []
+      return shim === SHIM_NAME && folder.startsWith(tasks)
+    } catch {
+      return false // It ended meanwhile.
+    }
+  }).length
 }
 
 /** What it costs the server to hear of everybody each second, over real sockets, and what it was when everybody told everything. */

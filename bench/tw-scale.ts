@@ -7,6 +7,7 @@ import { quantile } from './lib/quantile.ts'
 import { changes, idle } from './lib/tw/at-rest.ts'
 import { fill, fillUp } from './lib/tw/fill.ts'
 import { jobShapes, NODES, TASKS } from './lib/tw/fleet.ts'
+import { killAgainAndAgain } from './lib/tw/kills.ts'
 import { countTasks, joinNodes, openHouse, type House } from './lib/tw/house.ts'
 import { oneTask } from './lib/tw/one-task.ts'
 
@@ -19,6 +20,8 @@ import { oneTask } from './lib/tw/one-task.ts'
 const figure = figuresOf('tw-scale')
 export const parts = ['fill', 'one', 'idle', 'restart', 'spread', 'kill']
 
+/** so often a process that fills the fleet is killed */
+const KILLS = 20
 /** the size the targets are for; of a smaller fleet they are only reported */
 const isWhole = NODES >= 100_000
 
@@ -106,27 +109,14 @@ async function* spread(dir: string): AsyncGenerator<Figure> {
   }
 }
 
-/** A process that fills the fleet is killed on its way: what it acknowledged is there, and whole. */
+/** Killed at many points on its way, what was acknowledged is there, and whole; and in the end all have a place. */
 async function* kill(dir: string): AsyncGenerator<Figure> {
-  const acknowledged = await new Promise<number>((resolve, reject) => {
-    let tasks = 0
-    const child = fork(join(import.meta.dirname, 'lib/tw/fill-main.ts'), [dir], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-    child.on('message', (message: { tasks: number }) => {
-      tasks = message.tasks
-      if (tasks >= TASKS / 3) child.kill('SIGKILL')
-    })
-    child.on('exit', (_code, signal) => (signal === 'SIGKILL' ? resolve(tasks) : reject(new Error('the filling process ended by itself'))))
-  })
-  const house = await openHouse(dir, [])
-  try {
-    const found = countTasks(house.control)
-    const rows = house.control.db.get<{ n: number }>('SELECT count(*) AS n FROM tw_placed')?.n ?? 0
-    yield figure('kill -9: tasks acknowledged', acknowledged, '')
-    yield figure('kill -9: acknowledged and lost', Math.max(0, acknowledged - found), '', '<=', 0)
-    yield figure('kill -9: tasks not counted on their nodes, or counted without a row', Math.abs(rows - found), '', '<=', 0)
-  } finally {
-    await house.close()
-  }
+  const { kills, acknowledged, lost, miscounted, placed } = await killAgainAndAgain(dir, KILLS, 42)
+  yield figure('kill -9: times', kills, '')
+  yield figure('kill -9: tasks acknowledged before the last', acknowledged, '')
+  yield figure('kill -9: acknowledged and lost', lost, '', '<=', 0)
+  yield figure('kill -9: tasks not counted on their nodes, or counted without a row', miscounted, '', '<=', 0)
+  yield figure('kill -9: tasks without a place in the end', TASKS - placed, '', '<=', 0)
 }
 
 /** From the start of a process on what is there to its first decision over all groups. */

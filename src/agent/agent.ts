@@ -145,6 +145,10 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   guard('looking at the machine', () => void conditions.look())
   // What stands for `/` in it is for trying profiles out without touching the machine.
   const profile = new ProfileKeeper(join(paths.root, 'profile.json'), process.env['MUSTER_KERNEL_ROOT'] ?? '/')
+  guard('the limits of the profile', () => {
+    const failed = profile.resume()
+    if (failed !== '') log.warn('not all limits of the profile were set', { failed })
+  })
   guard('looking at the profile', () => profile.look())
   const reach = await openReach(options.node, options.address)
   /** what peers were found to be, and the server was not told yet */

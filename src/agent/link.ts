@@ -12,7 +12,9 @@ const BACK_OFF_MAX_MS = 2000
 const SILENCE_MS = 5000
 const LINE_BYTES_MAX = 64 * 1024 * 1024
 const REPORT_EVERY_MS = 1000
+/** Between two reports of changes; what changes at the same moment goes into one. */
 const DEBOUNCE_MS = 20
+const SAME_MOMENT_MS = 1
 
 /** What the server says beside asking for a report. */
 export type Told = Exclude<FromServer, NodeAsk>
@@ -42,6 +44,8 @@ export class ServerLink {
   #beat: NodeJS.Timeout | undefined
   #soon: NodeJS.Timeout | undefined
   #isPosting = false
+  /** of the monotonic clock */
+  #postedAtMs = -Infinity
   #isDirty = false
   #isStopped = false
   /** why the last try failed: told once and not at each try */
@@ -85,10 +89,11 @@ export class ServerLink {
   /** Something a report tells has changed: send one very soon. Before the start nothing is sent: what is adopted is not known yet. */
   reportSoon(): void {
     if (this.#isStopped || this.#beat === undefined) return
+    const waitMs = Math.max(SAME_MOMENT_MS, this.#postedAtMs + DEBOUNCE_MS - monotonicMs())
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined
       this.#post()
-    }, DEBOUNCE_MS)
+    }, waitMs)
   }
 
   /** Whoever is at the other end is not to be listened to: tries again, elsewhere where there is another place to go. */
@@ -184,6 +189,7 @@ export class ServerLink {
     this.#isDirty = false
     this.#isPosting = true
     const sentAtMs = monotonicMs()
+    this.#postedAtMs = sentAtMs
     const report = this.#report()
     const body = JSON.stringify(report)
     const done = (ok: boolean): void => {

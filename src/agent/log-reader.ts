@@ -67,8 +67,9 @@ export async function* readLogs(
 function readKept(file: string, query: LogQuery): { lines: { time: number; line: string }[]; end: number } {
   const size = sizeOf(file)
   const base = readBase(file)
-  // What came after the last note was written by the time of the last write.
-  const times = [...readTimes(file), { time: writtenAt(file), size: Number.POSITIVE_INFINITY }]
+  const notes = readTimes(file)
+  // What came after the last note was written by the time of the last write; nothing came: that is before the note.
+  const times = size > (notes.at(-1)?.size ?? 0) ? [...notes, { time: writtenAt(file), size: Number.POSITIVE_INFINITY }] : notes
   const { since, isMatch } = query
   // Everything up to the last note before `since` is older than it.
   const sinceOffset = since === undefined ? base : Math.max(base, Math.min(size, times.findLast((note) => note.time < since)?.size ?? base))

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { NodeReport } from '../core/contracts/node.ts'
 import { replaceFileDurably } from '../platform/files.ts'
-import { differences, isWritable, NOT_THERE, readSetting, writeSetting } from './kernel-settings.ts'
+import { differences, isOfAgent, isWritable, NOT_THERE, readSetting, writeSetting } from './kernel-settings.ts'
 
 const texts = z.record(z.string(), z.string())
 const askedSchema = z.object({ switch: z.int(), profile: z.string(), version: z.int(), settings: texts })
@@ -44,6 +44,13 @@ export class ProfileKeeper {
   /** How the machine was found to differ from its profile when it was last looked at; undefined: it is in none. */
   get found(): NodeReport['profile'] {
     return this.#found
+  }
+
+  /** What is the agent's own is that of no agent before: sets it anew. For the start, before any task. Gives what did not go, in words. */
+  resume(): string {
+    const settings = this.#kept.current?.settings ?? {}
+    const names = Object.keys(differences(this.#root, settings)).filter((name) => isOfAgent(name) && this.#mayWrite(this.#root, name))
+    return names.flatMap((name) => this.#try(name, settings[name] ?? '') ?? []).join(', ')
   }
 
   /** Looks whether the machine still is as its profile says. */
@@ -101,7 +108,8 @@ export class ProfileKeeper {
       writeSetting(this.#root, name, value)
       return null
     } catch (error) {
-      return `${name} takes no ${value} (${(error as NodeJS.ErrnoException).code ?? String(error)})`
+      const { code, message } = error as NodeJS.ErrnoException
+      return `${name} takes no ${value} (${code ?? message})`
     }
   }
 

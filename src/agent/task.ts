@@ -7,7 +7,7 @@ import type { ArtifactStore } from './artifacts.ts'
 import { TaskCgroup, type CgroupMounts } from './exec/cgroups.ts'
 import { fillPorts, taskEnvironment } from './exec/environment.ts'
 import { TaskFolder } from './exec/folder.ts'
-import { canUseNamespaces, enterPrefix, prepareScript } from './exec/isolation.ts'
+import { canUseNamespaces, enterPrefix, preparationOf } from './exec/isolation.ts'
 import { findProgram, systemProgram } from './exec/programs.ts'
 import { adoptRun, startRun, type Run } from './exec/run.ts'
 import { exitReason, signalName } from './exec/signals.ts'
@@ -232,7 +232,9 @@ export class Task {
     folder.clearStart()
     folder.writeSpec({ ...this.desired, ports: record.ports, attempt: record.attempt, node: this.#host.node, cgroup: record.hasCgroup })
     const artifact = spec.artifact === undefined ? null : this.#host.artifacts.folder(spec.artifact)
-    folder.writePrepare(prepareScript({ cgroup: this.cgroup, isIsolated: record.isIsolated, keys: this.#host.keys, artifact, cwd }))
+    folder.writePrepare(
+      preparationOf({ folder: folder.root, cgroup: this.cgroup, isIsolated: record.isIsolated, keys: this.#host.keys, artifact, cwd }),
+    )
     await this.#host.journal.put(record)
     if (this.#isStopAsked) return { reason: this.#reason, then: 'policy' }
     const run = await startRun(folder, [...userPrefix(this.desired), program, ...args], {

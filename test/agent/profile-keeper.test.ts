@@ -58,6 +58,56 @@ test('one that does not read as written brings all old values back', () => {
   expect(readSetting(root, 'hugepages.2048kB')).toBe('0')
 })
 
+test('the governor is that of every CPU, and goes back to what each of them had', () => {
+  const file = (cpu: number): string => `sys/devices/system/cpu/cpu${cpu}/cpufreq/scaling_governor`
+  put(file(0), 'powersave\n')
+  put(file(10), 'powersave\n')
+  put(file(2), 'schedutil\n')
+  expect(readSetting(root, 'governor')).toBe('powersave schedutil powersave')
+  expect(keeper().put(asked({ governor: 'performance' })).outcome).toBe('set')
+  expect(readSetting(root, 'governor')).toBe('performance')
+  put(file(2), 'schedutil\n')
+  rmSync(join(root, 'proc/sys/kernel/other'))
+  symlinkSync('/dev/null', join(root, 'proc/sys/kernel/other'))
+  expect(keeper().put(asked({ governor: 'powersave', 'kernel.other': '5' }, 2)).why).toContain('the old values are back')
+  expect(readSetting(root, 'governor')).toBe('performance schedutil performance')
+})
+
+test('limits are those of the agent and of what it starts; the next agent has none of them before it sets them anew', () => {
+  const run = (script: string): unknown => {
+    const whole = `
+      const { ProfileKeeper } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/agent/profile-keeper.ts'))})
+      const { spawnSync } = await import('node:child_process')
+      const it = new ProfileKeeper(${JSON.stringify(join(root, 'limits.json'))}, '/', () => true)
+      const put = (settings) => it.put({ switch: 1, profile: 'limits', version: 1, settings })
+      const files = () => spawnSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).stdout.trim()
+      const found = () => (it.look(), it.found.differs)
+      ${script}`
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', whole], { encoding: 'utf8' })
+    expect(stderr).toBe('')
+    return JSON.parse(stdout)
+  }
+  expect(
+    run(`console.log(JSON.stringify([put({ 'rlimit.nofile': '300', 'rlimit.msgqueue': '1024:4096' }).outcome, files(), found()]))`),
+  ).toEqual(['set', '300', {}])
+  const [before, failed, after, files] = run('console.log(JSON.stringify([found(), it.resume(), found(), files()]))') as [
+    Record<string, string>,
+    string,
+    object,
+    string,
+  ]
+  expect(Object.keys(before).sort()).toEqual(['rlimit.msgqueue', 'rlimit.nofile'])
+  expect([failed, after, files]).toEqual(['', {}, '300'])
+  // More than the kernel gives to anybody.
+  expect(run(`console.log(JSON.stringify(put({ 'rlimit.nofile': '9000000000' })))`)).toMatchObject({
+    outcome: 'failed',
+    why: expect.stringMatching(/^rlimit.nofile takes no 9000000000 \(failed to set.*the old values are back$/),
+  })
+  expect(run(`console.log(JSON.stringify(put({ 'rlimit.beauty': '1' })))`)).toMatchObject({
+    why: expect.stringContaining('has no rlimit.beauty'),
+  })
+})
+
 test('a setting that the kernel does not have fails, and nothing is written', () => {
   const missing = keeper().put(asked({ 'vm.swappiness': '1', 'vm.nothing': '1' }))
   expect(missing).toMatchObject({ outcome: 'failed', why: 'this kernel has no vm.nothing; nothing was written' })

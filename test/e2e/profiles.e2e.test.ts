@@ -38,9 +38,9 @@ describe.skipIf(process.getuid?.() !== 0)('host profiles (needs root)', () => {
   })
 
   test('nodes are written, drift is shown, and what fails leaves its node out of service as it was', async () => {
-    expect((await keep('profile: fast\ndrain: true\nsysctls: {vm.swappiness: 1}\nlabels: {tier: fast}\n')).stdout).toContain(
-      'profile fast is v1 now',
-    )
+    expect(
+      (await keep('profile: fast\ndrain: true\nsysctls: {vm.swappiness: 1}\nrlimits: {nofile: 3000}\nlabels: {tier: fast}\n')).stdout,
+    ).toContain('profile fast is v1 now')
     const applied = await fleet.muster('tw', 'profile', 'apply', 'fast', '--to', 'region:r1', '--yes', '--wait', '--timeout', '30s')
     expect(applied.exitCode, applied.stderr).toBe(0)
     expect(swappiness()).toBe('1')
@@ -48,11 +48,17 @@ describe.skipIf(process.getuid?.() !== 0)('host profiles (needs root)', () => {
     expect((await listed()).match(/● fast v1/g)).toHaveLength(2)
     expect((await fleet.data('tw', 'node', 'show', 'n2')).node.attributes['meta.tier']).toBe('fast')
 
+    // What starts from now on has the limits.
+    await fleet.muster('tw', 'exec-run', '--name', 'limited', '--', 'sh', '-c', 'ulimit -n')
+    await eventually('its limit', 20_000, async () => (await fleet.muster('tw', 'logs', 'limited')).stdout.includes('3000'))
+
     // Somebody changes it by hand; an agent that starts looks at once.
     writeFileSync(join(settings, 'swappiness'), '30\n')
     const { pid } = JSON.parse(readFileSync(join(fleet.root, 'agents/n1/agent.json'), 'utf8')) as { pid: number }
     process.kill(pid, 'SIGKILL')
     await eventually('the drift is shown', 20_000, async () => (await listed()).includes('fast v1 drifted: vm.swappiness is 30'))
+
+    expect(await listed()).not.toContain('rlimit')
 
     await keep('profile: slow\nsysctls: {vm.swappiness: 90, vm.stubborn: 1}\n')
     const failed = await fleet.muster('tw', 'profile', 'apply', 'slow', '--to', 'n2', '--yes', '--wait', '--timeout', '30s')

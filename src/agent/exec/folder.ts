@@ -1,5 +1,6 @@
 import { chownSync, existsSync, mkdirSync, openSync, readFileSync, closeSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Preparation } from './isolation.ts'
 import type { ProcessId } from '../../platform/process.ts'
 
 /** `tasks/<id>/`: what a task is, which process it is, what it said, how it ended. Everything adoption needs. */
@@ -23,7 +24,7 @@ export class TaskFolder {
 
   /** Forgets the last start. Must come before the next one is put into the journal, or its exit would be counted twice. */
   clearStart(): void {
-    for (const name of ['shim', 'pid', 'pid.new', 'exit', 'exit.new']) rmSync(join(this.root, name), { force: true })
+    for (const name of ['shim', 'pid', 'exit']) rmSync(join(this.root, name), { force: true })
   }
 
   /** For people and for cleaning up after a dead agent. */
@@ -31,8 +32,9 @@ export class TaskFolder {
     writeFileSync(join(this.root, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`, { mode: 0o600 })
   }
 
-  writePrepare(script: string): void {
+  writePrepare({ script, mounts }: Preparation): void {
     writeFileSync(join(this.root, 'prepare'), script, { mode: 0o600 })
+    if (mounts !== null) writeFileSync(join(this.root, 'mounts'), mounts, { mode: 0o600 })
   }
 
   /**
@@ -60,8 +62,9 @@ export class TaskFolder {
   exitCode(): number | null {
     const file = join(this.root, 'exit')
     if (!existsSync(file)) return null
-    const text = readFileSync(file, 'latin1').trim()
-    return /^\d+$/.test(text) ? Number(text) : null
+    // Without its newline it is not all there yet.
+    const [, code] = /^(\d+)\n$/.exec(readFileSync(file, 'latin1')) ?? []
+    return code === undefined ? null : Number(code)
   }
 
   remove(): void {

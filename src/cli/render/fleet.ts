@@ -38,7 +38,7 @@ export function renderFleet(status: FleetStatus, view: View): string {
     ['etcd', server.etcd],
     ['store', scuba.pid === null ? mark(view, 'bad', 'not running') : `pid ${scuba.pid}`],
     ['gateway', gateway ? `http://${gateway}` : null],
-    ['logs', `${server.log}\n${' '.repeat(9)}${scuba.log}`],
+    ['logs', `${server.log}\n${scuba.log}`],
   ])
   const nodes = table<NodeStatus>(
     view,

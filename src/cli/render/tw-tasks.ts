@@ -136,7 +136,7 @@ export function renderExplain(view: View, data: Explained): string {
       `  ${it.why}`,
     )
   parts.push(...data.lines)
-  if (data.isFine && data.blocked.length === 0) parts.push(mark(view, 'ok', `${data.target} runs as wanted`))
+  if (data.isFine && data.tasks.length > 0) parts.push(mark(view, 'ok', `${data.target} runs as wanted`))
   // Of a whole job, a task that serves takes a line.
   const [full, short] =
     data.tasks.length > 1 ? [data.tasks.filter((it) => !it.isServing), data.tasks.filter((it) => it.isServing)] : [data.tasks, []]

@@ -76,6 +76,27 @@ test('explain of a large job tells of twenty tasks, those first that do not serv
   expect(said.more).toBe(22)
 })
 
+test('explain says what the reason of an end means, and where to read on', () => {
+  const fleet = newSimulatedFleet({ nodes: 1 })
+  fleet.behaviour = () => ({ startMs: 250, stopMs: 250, end: { afterMs: 1000, state: 'failed', reason: 'oom' } })
+  fleet.state.run(jobRun, { spec: job({ count: 1 }) })
+  fleet.pass(2000)
+  expect(fleet.state.ask(explain, { target: 'web/api[0]' }).tasks[0]?.lines.slice(1)).toEqual([
+    expect.stringMatching(/^failed \d+s ago: oom, it wanted more than its memory_max of 64MiB$/),
+    "what it wrote last: muster tw logs 'web/api[0]' -n 20",
+  ])
+})
+
+test('explain of batch work that is over says so', () => {
+  const fleet = newSimulatedFleet({ nodes: 2 })
+  fleet.behaviour = () => ({ startMs: 250, stopMs: 250, end: { afterMs: 3000, state: 'complete', reason: 'exit 0' } })
+  fleet.state.run(jobRun, { spec: { ...job({}), kind: 'batch' } })
+  fleet.pass(2000)
+  expect(fleet.state.ask(explain, { target: 'web' })).toMatchObject({ isFine: true, lines: [] })
+  fleet.pass(4000)
+  expect(fleet.state.ask(explain, { target: 'web' })).toMatchObject({ isFine: true, lines: ['web/api: all 2 ran to their end'], tasks: [] })
+})
+
 test('explain of something unknown is refused with the right code', () => {
   const fleet = newSimulatedFleet({ nodes: 1 })
   expect(() => fleet.state.ask(explain, { target: 'nope' })).toThrow(expect.objectContaining({ code: 'TW_JOB_UNKNOWN' }))

@@ -8,7 +8,7 @@ import { isReady, type ArmRow, type DrainRow, type JobRow, type GroupTask, type 
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { filtersOfOne, plan, type Placement } from '../scheduler/planner.ts'
-import { standingWith, type PlanRequest } from '../scheduler/slice.ts'
+import { standingWith, type PlanRequest, type Standing } from '../scheduler/slice.ts'
 import { firstDeadline, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
 import type { AwayRow } from '../tasks/away.ts'
 import { awayOf } from './away.ts'
@@ -166,10 +166,8 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
       group: spec,
       indexes: due.map((slot) => slot.index),
       standing: {
-        sameVersion: view.live.filter((task) => task.version === arm.version && task.want === 'run').map((task) => task.node),
         // Also those that an arm before this one is about to place.
-        group: [...active, ...fresh].map((task) => task.node),
-        live: [...view.live, ...(view.job.kind === 'sysbatch' ? completed : []), ...fresh].map((task) => task.node),
+        ...placesOf(active, [...view.live, ...(view.job.kind === 'sysbatch' ? completed : [])], fresh, arm.version),
         avoid: new Set(
           view.ended.filter((task) => isFailure(task, isToEndOf(view, task)) || task.state === 'lost').map((task) => task.node),
         ),
@@ -189,6 +187,20 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     decision.overQuota.push({ ...refusal, version: arm.version, indexes: over, claim, filters })
   }
   return { ...decision, wakeAt: earliest(wakes) }
+}
+
+/** Where tasks are: one list where they are the same, as they most often are, so that it is counted once. */
+function placesOf(
+  active: readonly GroupTask[],
+  live: readonly GroupTask[],
+  fresh: readonly Placement[],
+  version: number,
+): Omit<Standing, 'avoid'> {
+  const nodes = (tasks: readonly { node: string }[]): string[] => tasks.map((task) => task.node)
+  const own = active.filter((task) => task.version === version)
+  const liveOn = nodes([...live, ...fresh])
+  const group = active.length === live.length ? liveOn : nodes([...active, ...fresh])
+  return { live: liveOn, group, sameVersion: own.length === active.length && fresh.length === 0 ? group : nodes(own) }
 }
 
 /** Tasks of services leave a drained node, those of system jobs after all others; what runs to an end does so there. */

@@ -21,7 +21,9 @@ export function freeSlots(
 ): Slot[] {
   const spec = view.specs.get(version)
   if (!spec) return []
-  const taken = new Set([...view.live, ...completed].map((task) => task.idx))
+  const taken = new Set<number>()
+  for (const task of view.live) taken.add(task.idx)
+  for (const task of completed) taken.add(task.idx)
   for (const placed of decision.place) for (const task of placed.tasks) taken.add(task.index)
   const failed = Map.groupBy(
     failuresOf(

@@ -6,7 +6,7 @@ import { refuse } from '../../kernel/errors.ts'
 import { groupSpecOf, isReady, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { WAITING_CODES } from '../controllers/waiting.ts'
 import { blockedOf, holdingLines, nodeLine, standstillOf, taskLines } from '../views/explain.ts'
-import { jobStatus } from '../views/job-status.ts'
+import { jobStatus, type ArmStatus } from '../views/job-status.ts'
 import { taskEvents } from '../tasks/events.ts'
 import { isSmall, pendingGroups } from '../views/group-counts.ts'
 import { onImage } from '../soft.ts'
@@ -107,6 +107,7 @@ export const explain = defineQuery({
     const status = job === undefined ? null : jobStatus(db, job)
     if (job === undefined || status === null) return 'id' in target ? unknownTask(input.target) : unknownJob(job ?? input.target)
     const group = 'id' in target ? named?.grp : target.group
+    const toEnd = status.kind === 'batch' || status.kind === 'sysbatch'
     if (group !== undefined && !status.groups.some((it) => it.group === group) && named === null)
       return refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${status.groups.map((it) => it.group).join(', ')}`)
     const { blocked: all, waiting: lines } = standstillOf(db, job, ctx)
@@ -125,7 +126,15 @@ export const explain = defineQuery({
       const versionOf = (it: (typeof asked)[number]): number => it.arms[0]?.version ?? status.currentVersion
       lines.push(...onImage(db, ctx, (image) => asked.map((it) => nodeLine(db, image, job, it.group, versionOf(it), node))))
     }
-    const missing = status.groups.some((it) => it.leftover > 0 || it.arms.some((arm) => arm.healthy < arm.wanted))
+    const served = (arm: ArmStatus): number => (toEnd ? arm.complete + arm.running : arm.healthy)
+    const missing = status.groups.some((it) => it.leftover > 0 || it.arms.some((arm) => served(arm) < arm.wanted))
+    const ended =
+      toEnd && named === null ? status.groups.filter((it) => it.count > 0 && it.arms.every((arm) => arm.complete >= arm.wanted)) : []
+    lines.push(
+      ...ended
+        .filter((it) => group === undefined || it.group === group)
+        .map((it) => `${job}/${it.group}: all ${it.count} ran to their end`),
+    )
     return {
       target: input.target,
       isFine: blocked.length === 0 && (named ? named.state === 'running' : !missing && status.state === 'running'),

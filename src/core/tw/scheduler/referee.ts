@@ -247,17 +247,15 @@ class Sites {
 
 /** The live tasks of the group, which the records join one after the other. */
 class GroupStand {
-  readonly #spec: GroupSpec
   readonly #sites: Sites
   readonly #indexes = new Set<number>()
   /** per `distinct` rule: value → live tasks */
-  readonly #counts: Map<string | number, number>[]
+  readonly #rules: { attribute: string; max: number; counts: Map<string | number, number> }[]
   #room: number
 
   constructor(db: ReadDb, claim: Claim, spec: GroupSpec, sites: Sites) {
-    this.#spec = spec
     this.#sites = sites
-    this.#counts = spec.distinct.map(() => new Map())
+    this.#rules = spec.distinct.map((rule) => ({ ...rule, counts: new Map() }))
     const live = db.all<{ idx: number; node: number; isWanted: number }>(
       // Who is unknown may be replaced.
       `SELECT p.idx, p.node, p.want = 0 AND p.state <> ${UNKNOWN} AS isWanted FROM tw_slice s JOIN tw_placed p ON p.slice = s.id AND p.id BETWEEN s.id AND s.last
@@ -277,9 +275,7 @@ class GroupStand {
   refusal(index: number, node: number): string | null {
     if (this.#indexes.has(index)) return 'stale: the index is in use'
     if (this.#room <= 0) return 'stale: the group has as many tasks as it may have'
-    const isFull = this.#spec.distinct.some(
-      ({ attribute, max }, i) => (this.#counts[i]?.get(this.#sites.value(node, attribute)) ?? 0) >= max,
-    )
+    const isFull = this.#rules.some(({ attribute, max, counts }) => (counts.get(this.#sites.value(node, attribute)) ?? 0) >= max)
     return isFull ? 'stale: the group has as many tasks there as `distinct` allows' : null
   }
 
@@ -290,11 +286,10 @@ class GroupStand {
   }
 
   #count(node: number): void {
-    this.#spec.distinct.forEach(({ attribute }, i) => {
-      const counts = must(this.#counts[i], 'counts of a rule')
+    for (const { attribute, counts } of this.#rules) {
       const value = this.#sites.value(node, attribute)
       counts.set(value, (counts.get(value) ?? 0) + 1)
-    })
+    }
   }
 }
 

@@ -78,10 +78,17 @@ export class Slice {
       of: values.of,
       counts: new Int32Array(values.names.length),
     }))
-    for (const name of standing.sameVersion) this.#count(name, (node) => this.#stand(node, true, false))
-    for (const name of standing.group) this.#count(name, (node) => this.#stand(node, false, true))
-    for (const name of standing.live) this.#count(name, (node) => this.#live(node))
-    for (const name of standing.avoid) this.#count(name, (node) => this.avoid.add(node))
+    const known = new Map<Iterable<string>, number[]>()
+    const nodesOf = (names: Iterable<string>): number[] => {
+      // Most often they are all the same: who lives, is to stay and is of the version.
+      let nodes = known.get(names)
+      if (nodes === undefined) known.set(names, (nodes = nodesNamed(image, names)))
+      return nodes
+    }
+    for (const node of nodesOf(standing.sameVersion)) this.#stand(node, true, false)
+    for (const node of nodesOf(standing.group)) this.#stand(node, false, true)
+    for (const node of nodesOf(standing.live)) this.#live(node)
+    for (const node of nodesOf(standing.avoid)) this.avoid.add(node)
     this.suitable.levels.forEach(({ spread, values }, i) => {
       if (spread.isHard && spread.targets === null) this.spreads[i]!.open(openValues(this.suitable.root, values, image.closed))
     })
@@ -154,11 +161,6 @@ export class Slice {
     return Math.round((100 * this.image.cpuFree[node]!) / (this.image.cpuTotal[node]! || 1))
   }
 
-  #count(name: string, add: (node: number) => void): void {
-    const node = this.image.indexOf(name)
-    if (node !== undefined) add(node)
-  }
-
   #stand(node: number, isSame: boolean, isAny: boolean): void {
     for (const count of this.spreads) count.add(node, isSame, isAny)
     if (!this.isEvenOverNodes) return
@@ -170,4 +172,14 @@ export class Slice {
     if (this.#perNode < Infinity) this.#liveOn.set(node, (this.#liveOn.get(node) ?? 0) + 1)
     for (const { of, counts } of this.#distinct) counts[of[node]!]! += 1
   }
+}
+
+/** Nodes by index; names of none are passed over. */
+function nodesNamed(image: FleetImage, names: Iterable<string>): number[] {
+  const nodes: number[] = []
+  for (const name of names) {
+    const node = image.indexOf(name)
+    if (node !== undefined) nodes.push(node)
+  }
+  return nodes
 }

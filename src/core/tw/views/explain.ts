@@ -47,6 +47,13 @@ export function standstillOf(db: ReadDb, job: string, asked: Asked): { blocked: 
   return { blocked: blockedIn(decided), waiting: waitingOf(db, job, decided, asked.now) }
 }
 
+const NAMED_MAX = 5
+
+function someNames(tasks: readonly TaskRow[]): string {
+  const more = tasks.length > NAMED_MAX ? ` and ${tasks.length - NAMED_MAX} more` : ''
+  return tasks.slice(0, NAMED_MAX).map(taskName).join(', ') + more
+}
+
 /** Sentences about what a group waits for, beside room: its health, its back-off, its owner. */
 function waitingOf(db: ReadDb, job: string, decided: readonly GroupDecided[], now: number): string[] {
   const row = jobRow(db, job)
@@ -69,7 +76,7 @@ function waitingOf(db: ReadDb, job: string, decided: readonly GroupDecided[], no
     const stopping = new Set(decision.stop.flatMap((stop) => stop.ids))
     const unknown = live.filter((task) => task.state === 'unknown')
     if (unknown.length > 0)
-      lines.push(`${job}/${group}: unknown are ${unknown.map(taskName).join(', ')}: their nodes are silent (\`muster tw explain TASK\`)`)
+      lines.push(`${job}/${group}: unknown are ${someNames(unknown)}: their nodes are silent (\`muster tw explain TASK\`)`)
     const held = old.filter((task) => !stopping.has(task.id)).length
     if (held > 0) lines.push(`${job}/${group}: ${held} tasks of an older version stay until enough new ones are healthy for long enough`)
     const spec = groupSpecOf(specOf(db, job, row.current_version), group)
@@ -99,13 +106,22 @@ export function taskLines(db: ReadDb, task: TaskRow, now: number): string[] {
   const ago = (at: number): string => `${formatDuration(Math.max(1, Math.round((now - at) / 1000)) * 1000)} ago`
   const lines = [`placed on ${task.node} ${ago(task.placed_at)}: ${task.why}`]
   if (task.want === 'stop') lines.push(`asked to stop${task.stop_at === null ? '' : ` ${ago(task.stop_at)}`}: ${task.stop_cause ?? ''}`)
-  const reason = task.reason === '' ? '' : `: ${task.reason}`
+  const reason = task.reason === '' ? '' : `: ${reasonText(db, task)}`
   if (task.is_terminal) lines.push(`${task.state}${task.ended_at === null ? '' : ` ${ago(task.ended_at)}`}${reason}`)
   else if (task.state === 'unknown') lines.push(awayText(db, task, now))
   else if (task.reported === null) lines.push(`its agent has not reported it yet`)
+  else if (task.state === 'starting' && reason !== '') lines.push(`to be started again after it ended${reason}`)
   else lines.push(`${task.state}, health ${task.health}${reason}`)
-  if (task.restarts > 0) lines.push(`restarted ${task.restarts} times by its agent`)
+  if (task.restarts > 0) lines.push(`restarted by its agent, ${task.restarts === 1 ? 'once' : `${task.restarts} times`}`)
+  if (reason !== '') lines.push(`what it wrote last: muster tw logs '${taskName(task)}' -n 20`)
   return lines
+}
+
+/** A reason as agents give it, with what it means where that can be said. */
+function reasonText(db: ReadDb, task: TaskRow): string {
+  if (task.reason === 'exit 127') return 'exit 127, a program that it runs was not found'
+  const limit = groupSpecOf(specOf(db, task.job, task.version), task.grp)?.container.memoryMaxBytes
+  return task.reason === 'oom' && limit !== undefined ? `oom, it wanted more than its memory_max of ${formatSize(limit)}` : task.reason
 }
 
 /** What is known of a task whose node is silent, and what comes next. */

@@ -203,7 +203,7 @@ function doingOf(db: ReadDb, jobs: readonly JobCounts[], now: number): Activity[
   return [...updates, ...drains, ...maintenanceOf(db), ...upgradesOf(db), ...opsOf(db)].slice(0, DOING_MAX)
 }
 
-/** Planned work of which some node has begun or waits. */
+/** Planned work: how far it is, or what it waits for before it begins. */
 function maintenanceOf(db: ReadDb): Activity[] {
   return openMaintenance(db)
     .slice(0, DOING_MAX)
@@ -211,8 +211,12 @@ function maintenanceOf(db: ReadDb): Activity[] {
       const works = workRows(db, row.id)
       const [underWay, over] = [works.filter(isUnderWay).length, works.filter(isOver).length]
       const overdue = works.filter((work) => work.is_overdue === 1).length
-      const parts = [`${underWay} under way`, `${over} of ${works.length} done`, ...(overdue > 0 ? [`${overdue} overdue`] : [])]
-      const sinceMs = Math.min(...works.flatMap((work) => work.started_at ?? []), row.created_at)
+      const started = works.flatMap((work) => work.started_at ?? [])
+      const parts =
+        started.length === 0
+          ? [`waits for ${works.find((work) => work.why !== '')?.why ?? 'its turn'}`]
+          : [`${underWay} under way`, `${over} of ${works.length} done`, ...(overdue > 0 ? [`${overdue} overdue`] : [])]
+      const sinceMs = started.length === 0 ? row.created_at : Math.min(...started)
       return { kind: 'maintenance', target: row.target, text: `#${row.id} ${row.kind}, ${parts.join(', ')}`, sinceMs }
     })
 }

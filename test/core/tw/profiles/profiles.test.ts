@@ -223,3 +223,17 @@ test('a node that is retired is in no profile any more', () => {
   fleet.state.run(nodeRetire, { node: 'n2' })
   expect(fleet.state.ask(profileList, {})[0]?.counts.nodes).toBe(0)
 })
+
+test('limits are numbers, sizes or unlimited, and told as the kernel tells them', () => {
+  const settingsOf = (rlimits: Record<string, unknown>) =>
+    hostProfileSchema.parse({ profile: 'x', governor: 'performance', rlimits }).settings
+  expect(settingsOf({ nofile: 65_536, memlock: '64MiB', stack: '8MiB:unlimited', nproc: '5:5' })).toEqual({
+    governor: 'performance',
+    'rlimit.nofile': '65536',
+    'rlimit.memlock': '67108864',
+    'rlimit.stack': '8388608:unlimited',
+    'rlimit.nproc': '5',
+  })
+  expect(() => settingsOf({ nofile: 'many' })).toThrow(/a limit is a number, a size or `unlimited`/)
+  expect(() => settingsOf({ core: 1 })).toThrow(/core/)
+})
