@@ -51,7 +51,7 @@ const FOUND: Record<string, { seed: number; by: string }> = {
   'new-leader-impatient': { seed: 1, by: 'loss' },
   'apply-beside-the-log': { seed: 1, by: 'replay' },
   'late-report-taken': { seed: 5, by: 'loss' },
-  'stale-leader-writes': { seed: 4, by: 'loss' },
+  'stale-leader-writes': { seed: 9, by: 'loss' },
   'journal-not-read': { seed: 2, by: 'once' },
   'replaced-leader-obeyed': { seed: 4, by: 'once' },
   'unknown-left-running': { seed: 2, by: 'liveness' },
