@@ -106,6 +106,7 @@ async function* measureBeats(): AsyncGenerator<Figure> {
   const rows: { what: string; load: BeatLoad; mostCpu?: number }[] = [
     { what: 'frames of 500 nodes', load: { way: 'frames', nodes: all, connections: all / 500 }, mostCpu: 15 },
     { what: 'a connection a node', load: { way: 'frames', nodes: all, connections: all }, mostCpu: 15 },
+    { what: 'over relays, sealed, and a stream a node', load: { way: 'relays', nodes: all, connections: all }, mostCpu: 15 },
     { what: 'a whole report of 25 tasks each', load: { way: 'json', nodes: all / 50, connections: all / 50 } },
   ]
   for (const { what, load, mostCpu } of rows) {

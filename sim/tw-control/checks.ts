@@ -25,6 +25,7 @@ const PLANNED = new Set(['tw.OpsProposed', 'tw.OpAllowed', 'tw.StopTask', 'tw.St
 interface Body {
   job?: string
   group?: string
+  version?: number
   ids?: number[]
 }
 
@@ -109,7 +110,7 @@ export class Checks {
   /** I2, I3, I4, I7. */
   #placed(entry: Entry): void {
     const db = this.#db()
-    const { job = '', group = '' } = entry.body as Body
+    const { job = '', group = '', version = 0 } = entry.body as Body
     const where = `at ${entry.position}`
     const stand = standOf(db, job, group, entry.at)
     const fresh = stand.live.filter((task) => task.placed_position === entry.position)
@@ -124,7 +125,7 @@ export class Checks {
       const onNode = this.#groups.flatMap(([j, g]) => liveTasks(db, j, g)).filter((task) => task.node === node)
       const ports = onNode.flatMap((task) => fromJson<number[]>(task.static_ports))
       if (new Set(ports).size < ports.length) throw new Violation(`I7: two tasks hold one static port on ${node} ${where}`)
-      const max = stand.spec?.distinct.find((it) => it.attribute === 'node')?.max ?? Infinity
+      const max = groupSpecOf(specOf(db, job, version), group)?.distinct.find((it) => it.attribute === 'node')?.max ?? Infinity
       if (stand.live.filter((task) => task.node === node).length > max)
         throw new Violation(`I7: more than ${max} of ${job}/${group} on ${node} ${where}`)
     }

@@ -1,7 +1,8 @@
 import type { Asked } from '../cli.ts'
 import { simulate } from '../simulation.ts'
 import type { ControlResult } from './options.ts'
-import { CONTROL_MUTANTS, ControlWorld } from './world.ts'
+import { CONTROL_MUTANTS } from './mutants.ts'
+import { ControlWorld } from './world.ts'
 
 const FIGURES = ['actions', 'ops', 'forced', 'entries'] as const
 

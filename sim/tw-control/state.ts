@@ -1,16 +1,19 @@
-import type { System } from '../../src/core/contracts/controller.ts'
+import type { z } from 'zod'
 import type { Entry, Proposal } from '../../src/core/contracts/entry.ts'
+import type { System } from '../../src/core/contracts/controller.ts'
 import type { CommandDef } from '../../src/core/contracts/operation.ts'
 import { isRefusal, type MusterError } from '../../src/core/kernel/errors.ts'
 import { createEntryRegistry } from '../../src/server/state/entry-registry.ts'
 import { openStateDb, type OpenDb } from '../../src/server/state/state-db.ts'
 import { prepareSchema } from '../../src/server/state/state-schema.ts'
-import type { z } from 'zod'
 
 interface Seen {
   before: (entry: Entry) => void
   after: (entry: Entry) => void
 }
+
+/** Tables and prepared statements, which all runs of a process use one after the other: each takes back what it wrote. */
+let spare: OpenDb | null = null
 
 /** The real tables and entries of one system, with a clock that moves when it is told to. */
 export class ControlState {
@@ -22,8 +25,10 @@ export class ControlState {
 
   /** `seen` is told of each entry before and after it is applied. */
   constructor(system: System, seen: Seen) {
-    this.db = openStateDb(':memory:')
-    prepareSchema(this.db, [system])
+    this.db = spare ?? openStateDb(':memory:')
+    if (spare === null) prepareSchema(this.db, [system])
+    spare = null
+    this.db.raw.exec('BEGIN')
     this.#registry = createEntryRegistry([system])
     this.#seen = seen
   }
@@ -52,6 +57,7 @@ export class ControlState {
   }
 
   close(): void {
-    this.db.raw.close()
+    this.db.raw.exec('ROLLBACK')
+    spare = this.db
   }
 }

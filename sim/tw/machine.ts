@@ -1,20 +1,12 @@
-import type { DesiredTask, NodeIdentity, TaskState } from '../../src/core/contracts/node.ts'
+import type { TaskRecord as JournalRecord } from '../../src/agent/journal.ts'
+import type { NodeIdentity } from '../../src/core/contracts/node.ts'
 import type { Prng } from '../../src/core/kernel/prng.ts'
 import { SimAgent } from './agent.ts'
 import { behaviourOf, type Behaviour } from './behaviour.ts'
 import type { TwWorld } from './world.ts'
 
-/** What the agent has on its disk of a task: written before it acts on it. */
-export interface TaskRecord {
-  id: number
-  desired: DesiredTask
-  /** counts starts of this incarnation */
-  attempt: number
-  ports: Record<string, number>
-  restarts: number
-  restartTimes: number[]
-  ended: { state: TaskState; reason: string } | null
-}
+/** What the agent has on its disk of a task, as far as simulated machines go. */
+export type TaskRecord = Omit<JournalRecord, 'v' | 'oomKills' | 'isIsolated' | 'hasCgroup'>
 
 /** A process of a task, which does not need its agent to live. */
 export interface Process {

@@ -1,64 +1,18 @@
-import type { Controller, System } from '../../src/core/contracts/controller.ts'
 import type { EntryDef, Proposal } from '../../src/core/contracts/entry.ts'
-import type { Db, ReadDb, Row, SqlValue } from '../../src/core/contracts/storage.ts'
+import type { ReadDb, Row } from '../../src/core/contracts/storage.ts'
 import { drainFinished } from '../../src/core/tw/entries/drains.ts'
 import { nodeLost } from '../../src/core/tw/entries/nodes.ts'
 import { stopTask } from '../../src/core/tw/entries/tasks.ts'
 import { nodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
-import { LOST_MS, type NodeBeat, type TwSoft } from '../../src/core/tw/soft.ts'
+import { LOST_MS, type NodeBeat } from '../../src/core/tw/soft.ts'
+import { allowing, applying, both, deciding, seen, type Planted } from '../planted.ts'
 import type { Rules } from './rules.ts'
 
 /** A defect planted at a border: around a controller or an entry of the real system, or in a rule of the simulated parts. */
-export interface Mutant {
-  system?: (system: System) => System
+export interface Mutant extends Planted {
   /** the state as an operation sees it when it is decided, by the operation's name */
   deciding?: Readonly<Record<string, (db: ReadDb) => ReadDb>>
   rules?: Partial<Rules>
-}
-
-type Decide = Controller<TwSoft>['decide']
-
-/** The system with another way to decide for one controller. */
-function deciding(name: string, change: (decide: Decide) => Decide): Mutant {
-  return {
-    system: (system) => ({
-      ...system,
-      controllers: system.controllers.map((it) => (it.name === name ? { ...it, decide: change(it.decide as Decide) } : it)),
-    }),
-  }
-}
-
-/** The system with an entry that sees another state when it is applied. */
-function applying(type: string, view: (db: Db) => Db): Mutant {
-  return {
-    system: (system) => ({
-      ...system,
-      entries: system.entries.map((it) =>
-        it.type === type ? ({ ...it, apply: (db, body, meta) => it.apply(view(db), body, meta) } satisfies EntryDef) : it,
-      ),
-    }),
-  }
-}
-
-/** The state as somebody sees it who is wrong about some rows. */
-function seen<D extends ReadDb>(db: D, change: (row: Row) => Row | undefined): D {
-  return {
-    ...db,
-    get: (sql: string, ...params: SqlValue[]) => {
-      const row = db.get(sql, ...params)
-      return row && change(row)
-    },
-    all: (sql: string, ...params: SqlValue[]) =>
-      db.all(sql, ...params).flatMap((row): Row[] => {
-        const changed = change(row)
-        return changed === undefined ? [] : [changed]
-      }),
-  }
-}
-
-/** The system with a referee of budgets that sees another state. */
-function allowing(view: (db: Db) => Db): Mutant {
-  return both(applying('tw.OpsProposed', view), applying('tw.OpAllowed', view))
 }
 
 /** Every planted defect, by what a reader would call it. */
@@ -217,8 +171,4 @@ function withoutLeader(row: Row): Row {
 /** Of one wanted task, every other is to spare. */
 function withoutTotal(row: Row): Row {
   return 'arm' in row && 'count' in row ? { ...row, count: 1 } : row
-}
-
-function both(a: Mutant, b: Mutant): Mutant {
-  return { system: (system) => b.system?.(a.system?.(system) ?? system) ?? system }
 }

@@ -67,7 +67,10 @@ export class SimServer {
     this.#prng = prng
     this.db = takeState(world.systems)
     this.#registry = createEntryRegistry(world.systems)
-    this.#clock = new LogClock(() => Math.floor(START_AT_MS + world.queue.now + this.clockOffsetMs))
+    this.#clock = new LogClock(
+      () => Math.floor(START_AT_MS + world.queue.now + this.clockOffsetMs),
+      () => world.queue.now,
+    )
     this.hub = new Hub(world, this)
   }
 

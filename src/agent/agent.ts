@@ -16,7 +16,7 @@ import { cgroupParent, findCgroups } from './exec/cgroups.ts'
 import { canUseNamespaces } from './exec/isolation.ts'
 import { FaultEngine } from './faults/engine.ts'
 import { Journal } from './journal.ts'
-import { chooseInstallation, confirmInstallation, ownFolder, ownVersion } from './installation.ts'
+import { chooseInstallation, confirmInstallation, ownFolder } from './installation.ts'
 import { Contact } from './contact.ts'
 import { ConditionWatch } from './conditions.ts'
 import { agentFiles, joinedServers, keepServers, renewIfDue } from './join.ts'
@@ -27,8 +27,10 @@ import { Obeyed } from './obeyed.ts'
 import type { AgentOptions } from './options.ts'
 import { PortBlocks } from './ports.ts'
 import { ProfileKeeper } from './profile-keeper.ts'
+import { ownVersion } from '../platform/own-version.ts'
 import { bootId, identify } from '../platform/process.ts'
 import { isReached, openReach } from './reach.ts'
+import { openRelayPort } from './relay-port.ts'
 import { localWay, remoteWay, type ServerWay } from './server-way.ts'
 import { Supervisor } from './supervisor.ts'
 import type { TaskHost } from './task.ts'
@@ -136,6 +138,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       tasks: supervisor.reports(),
       faults: faults.reports(),
       reach: reach.address,
+      relay: relay?.address ?? null,
       conditions: conditions.found,
       profile: profile.found,
     }
@@ -151,6 +154,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   })
   guard('looking at the profile', () => profile.look())
   const reach = await openReach(options.node, options.address)
+  const relay = options.serverSocket === null ? await openRelayPort(options.address, keys.pem) : null
   /** what peers were found to be, and the server was not told yet */
   const looks: NonNullable<NodeReport['looks']> = []
   let isStopping = false
@@ -202,6 +206,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     log,
     receive,
     report: () => ({ ...report(), looks: looks.splice(0) }),
+    relaying: relay === null ? null : { port: relay, keyFile: keys.pem },
     isFenced: () => supervisor.isFenced,
     answered: (sentAtMs) => guard('noting that a server heard us', () => contact.heard(sentAtMs)),
     beat: () => {
@@ -271,7 +276,11 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   const renewing = setInterval(() => {
     if (options.serverSocket !== null) return
     renewIfDue(keys, options.node, way, Date.now()).then(
-      (isNew) => isNew && log.info('certificate renewed'),
+      (isNew) => {
+        if (!isNew) return
+        relay?.renew()
+        log.info('certificate renewed')
+      },
       (error: unknown) => log.error('certificate not renewed; it is tried again each hour', { error: String(error) }),
     )
   }, RENEW_LOOK_MS)
@@ -290,6 +299,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       clearInterval(comparing)
       link.stop()
       reach.close()
+      relay?.close()
       taskApi.close()
       mesh.detach()
       control.close()

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { refuse } from '../core/kernel/errors.ts'
 import { replaceFileDurably } from '../platform/files.ts'
-import { entryPoint, packageRoot } from '../platform/spawn.ts'
+import { entryPoint } from '../platform/spawn.ts'
 
 /*
  * Which installation a node's agent runs from. Whoever keeps the agent running (the server beside it, or `muster agent`) reads it at each
@@ -80,9 +80,4 @@ export function chooseInstallation(agentRoot: string, wish: { upgrade: number; f
 /** The package that this agent was started from. */
 export function ownFolder(): string {
   return resolve(process.argv[1] ?? '', '..', '..', '..')
-}
-
-/** Of the code that runs. */
-export function ownVersion(): string {
-  return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version
 }

@@ -1,8 +1,8 @@
 import type { ClientRequest } from 'node:http'
-import type { FromServer, NodeAsk, NodeReport } from '../core/contracts/node.ts'
+import type { FromServer, NodeAsk, NodeReport, NodeVia } from '../core/contracts/node.ts'
 import type { Logger } from '../platform/logger.ts'
 import { textOf } from '../platform/streams.ts'
-import { BeatWriter } from './beat-writer.ts'
+import { Beats, type BeatsOptions } from './beats.ts'
 import { monotonicMs } from './contact.ts'
 import type { ServerWay } from './server-way.ts'
 
@@ -16,8 +16,8 @@ const REPORT_EVERY_MS = 1000
 const DEBOUNCE_MS = 20
 const SAME_MOMENT_MS = 1
 
-/** What the server says beside asking for a report. */
-export type Told = Exclude<FromServer, NodeAsk>
+/** What the server says beside asking for a report and how to beat. */
+export type Told = Exclude<FromServer, NodeAsk | NodeVia>
 
 /**
  * The agent's connection to the server: a stream of orders in, reports out, and beats while there is nothing new. Reconnects for ever. Messages may be lost or
@@ -33,7 +33,7 @@ export class ServerLink {
   readonly #answered: (sentAtMs: number) => void
   readonly #isFenced: () => boolean
   readonly #beatNow: () => { seq: number; hash: number }
-  readonly #beats: BeatWriter
+  readonly #beats: Beats
   /** hash of the last report that the server took */
   #toldHash: number | null = null
   #stream: ClientRequest | null = null
@@ -63,6 +63,8 @@ export class ServerLink {
     report: () => NodeReport
     /** a server has taken a report that went out then, by the clock of `monotonicMs` */
     answered: (sentAtMs: number) => void
+    /** how it beats over others, and others over it */
+    relaying: BeatsOptions['relaying']
     /** whether something depends on these answers: a beat has none */
     isFenced: () => boolean
     /** what stands for a report while it would say what the last one said */
@@ -77,7 +79,8 @@ export class ServerLink {
     this.#answered = options.answered
     this.#isFenced = options.isFenced
     this.#beatNow = options.beat
-    this.#beats = new BeatWriter(options.way, { node: options.node, ...options.life })
+    const { way, node, life, relaying } = options
+    this.#beats = new Beats({ way, relaying, life: { node, ...life }, lost: () => this.#post() })
   }
 
   start(): void {
@@ -167,14 +170,26 @@ export class ServerLink {
       return
     }
     this.lastAnswerAt = Date.now()
+    if (message.kind === 'ping') this.#beats.heardPing(message.number)
     if (message.kind === 'report') this.#post()
+    else if (message.kind === 'via') this.#beatOver(message)
     else this.#receive(message)
     if (this.isConnected) this.#backOffMs = BACK_OFF_MIN_MS
   }
 
+  #beatOver({ relay }: NodeVia): void {
+    this.#log.info('beats go another way', { over: relay?.node ?? 'none' })
+    const wasOver = this.#beats.follow(relay)
+    this.#beats.open()
+    if (wasOver) this.#post()
+  }
+
   /** A beat where the server takes them and knows all there is to say; else the whole report. */
   #tick(): void {
-    if (this.#isPosting || this.#isStopped) return
+    if (this.#isStopped) return
+    // Others' beats wait for nothing of ours.
+    this.#beats.passOn()
+    if (this.#isPosting) return
     if (this.isConnected) this.#beats.open()
     if (!this.#beats.isOpen || this.#isFenced()) return this.#post()
     const beat = this.#beatNow()

@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
+import { VERSION_HEADER } from '../core/contracts/version-header.ts'
 import { errorFromBody, MusterError, type ErrorBody } from '../core/kernel/errors.ts'
 import type { CliConfig } from './config.ts'
 import { exchange, type Exchanged } from './exchange.ts'
@@ -70,6 +71,8 @@ export interface Target {
 /** A client of one server. Every method rejects with MusterError: the server's own refusal, or SERVER_DOWN. */
 export interface Client {
   target: Target
+  /** Version of the server as its last answer said; null: that said none, as older ones do; undefined: there was no answer. */
+  serverVersion: () => string | null | undefined
   call: <T = unknown>(name: string, input: unknown, options?: CallOptions) => Promise<Answer<T>>
   /** Any GET that answers the envelope, e.g. `/v1/status`. */
   get: <T = unknown>(path: string, signal?: AbortSignal) => Promise<Answer<T>>
@@ -109,22 +112,31 @@ export function pathsOf(config: CliConfig, env: NodeJS.ProcessEnv = process.env)
 }
 
 export function createClient(target: Target, actor: string): Client {
-  const request: Client['request'] = (method, path, input = {}) => send(target, actor, method, path, input)
+  let version: string | null | undefined
+  const note = (said: string | undefined): void => void (version = said ?? null)
+  const request: Client['request'] = async (method, path, input = {}) => {
+    const response = await send(target, actor, method, path, input)
+    // What is passed on as it comes does not say.
+    const said = response.headers[VERSION_HEADER]
+    if (said !== undefined) note(String(said))
+    return response
+  }
   return {
     target,
+    serverVersion: () => version,
     request,
     call: async (name, input, options = {}) => {
       const headers: Record<string, string> = { 'content-type': 'application/json' }
       if (options.plan) headers['x-muster-plan'] = '1'
       if (options.apply !== undefined) headers['x-muster-apply'] = options.apply
       if (options.confirm !== undefined) headers['x-muster-confirm'] = encodeURIComponent(options.confirm)
-      return ask(target, actor, 'POST', `/v1/${name.replaceAll('.', '/')}`, {
+      return ask({ target, actor, note }, 'POST', `/v1/${name.replaceAll('.', '/')}`, {
         headers,
         body: JSON.stringify(input ?? {}),
         signal: options.signal,
       })
     },
-    get: (path, signal) => ask(target, actor, 'GET', path, { signal }),
+    get: (path, signal) => ask({ target, actor, note }, 'GET', path, { signal }),
     stream: async function* stream<T>(path: string, body: unknown, signal?: AbortSignal) {
       const response = await request('POST', path, {
         headers: { 'content-type': 'application/json' },
@@ -188,13 +200,16 @@ function isLost(error: unknown): boolean {
 
 /** One question, one answer. Plain text goes over node:net alone, which starts sooner; TLS needs node:https. */
 async function ask<T>(
-  target: Target,
-  actor: string,
+  { target, actor, note }: { target: Target; actor: string; note: (version: string | undefined) => void },
   method: string,
   path: string,
   input: RequestInput & { body?: string },
 ): Promise<Answer<T>> {
-  if (target.isTls) return readAnswer(await send(target, actor, method, path, input))
+  if (target.isTls) {
+    const response = await send(target, actor, method, path, input)
+    note(response.headers[VERSION_HEADER]?.toString())
+    return readAnswer(response)
+  }
   const headers = headersOf(target, actor, input)
   const head = [
     `${method} ${path} HTTP/1.1`,
@@ -209,6 +224,7 @@ async function ask<T>(
     if ((error as { isConnected?: boolean }).isConnected === true && !input.signal?.aborted) throw lostAnswer(error)
     throw connectionError(target, error as NodeJS.ErrnoException)
   }
+  note(answer.headers.get(VERSION_HEADER))
   return parseEnvelope(answer.status, answer.body)
 }
 

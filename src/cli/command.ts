@@ -1,4 +1,5 @@
 import { MusterError } from '../core/kernel/errors.ts'
+import { skewOr } from './version-skew.ts'
 import { createClient, pathsOf, targetOf, type Answer, type CallOptions, type Client, type Plan } from './client.ts'
 import { loadConfig, type CliConfig } from './config.ts'
 import { Command, Flags, type Interfaces } from './oclif.ts'
@@ -179,7 +180,7 @@ export abstract class MusterCommand extends Command {
 
   /** Errors are printed by `main.ts`, in one place. */
   protected override async catch(error: Error): Promise<never> {
-    throw error
+    throw skewOr(error, this.config.version, this.#client?.serverVersion())
   }
 
   override jsonEnabled(): boolean {

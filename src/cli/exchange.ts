@@ -3,6 +3,8 @@ import type { Target } from './client.ts'
 
 export interface Exchanged {
   status: number
+  /** names in small letters */
+  headers: ReadonlyMap<string, string>
   body: string
 }
 
@@ -53,11 +55,11 @@ export function parseAnswer(bytes: Buffer): Exchanged | null {
   const rest = bytes.subarray(end + 4)
   if (headers.get('transfer-encoding')?.toLowerCase() === 'chunked') {
     const body = unchunk(rest)
-    return body === null ? null : { status, body: body.toString('utf8') }
+    return body === null ? null : { status, headers, body: body.toString('utf8') }
   }
   const length = headers.get('content-length')
   if (length !== undefined && rest.length < Number(length)) return null
-  return { status, body: rest.toString('utf8', 0, length === undefined ? rest.length : Number(length)) }
+  return { status, headers, body: rest.toString('utf8', 0, length === undefined ? rest.length : Number(length)) }
 }
 
 function unchunk(bytes: Buffer): Buffer | null {

@@ -36,6 +36,7 @@ import type { ControlLog } from './state/control-log.ts'
 import type { Pages } from './web/pages.ts'
 import { createAgentHub, type AgentHub } from './tw/agents.ts'
 import type { TaskTokens } from './tw/task-tokens.ts'
+import { relaysFrom } from './tw/relays.ts'
 import { wireTw } from './tw/wire.ts'
 
 /** What every server of a fleet has, whether it leads or not. */
@@ -109,6 +110,7 @@ export async function lead(parts: ServerParts): Promise<Leading> {
       return isLeader ? { cluster: fleet.control.value().clusterId, term } : null
     },
     (server) => presentServers(fleet.control.value()).some(({ id }) => id === server),
+    relaysFrom(process.env),
   )
   const readers = new ConfigReaders()
   const wirings: Wiring[] = [

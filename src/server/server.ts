@@ -42,6 +42,7 @@ import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
 import { openControlLog } from './state/control-log.ts'
 import { holdIdentity } from './state/identity.ts'
 import { lockState, prepareStateDir } from './state/state-dir.ts'
+import { WallClock } from './state/wall-clock.ts'
 import { createAgentPort } from './tw/agent-port.ts'
 import { createDialBack } from './tw/dial-back.ts'
 import { createNodeTokenAction } from './tw/node-token.ts'
@@ -109,10 +110,11 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const { segmentBytes, markEvery } = tuningOf(process.env, SEGMENT_BYTES)
   const shared = { paths, identity, peers, segmentBytes, logger: log, onFatal, ...(profile === null ? {} : { profile }) }
   let chain: VirtualLog | null = null
+  const wallClock = new WallClock()
   const control = await openControlLog({
     openLog: async (from) =>
       (chain = await openFleetLog('control', { ...shared, ...initialOf('control'), from, onSync: meter.onSync('control') })),
-    ...{ dbFile: paths.stateDb, systems: controlSystems, clock: Date.now, log, onFatal },
+    ...{ dbFile: paths.stateDb, systems: controlSystems, clock: () => wallClock.now(), log, onFatal },
     poison: openPoisonNote(join(paths.log, 'control')),
     ...(markEvery === undefined ? {} : { markEvery }),
   })
@@ -125,6 +127,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     state: control.copy,
     onSync: meter.onSync('kv'),
   })
+  wallClock.compareWith(() => store.members.health().values())
   log.info('the state is at the end of the log', { position: control.tail(), ms: Date.now() - startedAt })
 
   const leaf = ensureLeaf(paths, log)

@@ -55,10 +55,7 @@ export class FakeServer {
       if (url.pathname === '/v1/agent/beats') {
         response.writeHead(this.takesBeats ? 200 : 404).flushHeaders()
         if (!this.takesBeats) return void response.end()
-        const reader = new BeatReader(
-          () => {},
-          ({ hash }) => void this.beats.push(hash),
-        )
+        const reader = new BeatReader({ life: () => {}, beat: ({ hash }) => void this.beats.push(hash) })
         return void incoming.on('data', (piece: Uint8Array) => reader.read(piece)).on('error', () => {})
       }
       const artifact = /^\/v1\/artifacts\/sha256\/([0-9a-f]{64})$/.exec(url.pathname)

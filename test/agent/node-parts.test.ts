@@ -142,6 +142,7 @@ describe('the link to the server', () => {
       log: createLogger(null),
       receive: (message) => message.kind === 'orders' && positions.push(message.position),
       answered: () => {},
+      relaying: null,
       isFenced: () => false,
       report: () => ({ identity, instance: 1, seq: (seq += 1), position: 0, meshPosition: 0, gateway: null, tasks: [], faults: [], hash }),
       beat: () => ({ seq: (seq += 1), hash }),

@@ -80,7 +80,7 @@ test('something else at the address is UNAVAILABLE, not a crash', async () => {
 test('an answer is whole only when its length or its last chunk says so', () => {
   expect(parseAnswer(Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell'))).toBeNull()
   expect(parseAnswer(Buffer.from('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n'))).toBeNull()
-  expect(parseAnswer(Buffer.from('HTTP/1.1 404 X\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'))).toEqual({
+  expect(parseAnswer(Buffer.from('HTTP/1.1 404 X\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'))).toMatchObject({
     status: 404,
     body: 'hello',
   })

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { CONTROL_MUTANTS } from '../../sim/tw-control/mutants.ts'
 import { ControlWorld } from '../../sim/tw-control/world.ts'
 
 /** Schedules to run here; `npm run bench -- tw-control` runs 10,000. */
@@ -23,16 +24,35 @@ test('the same seed gives the same run', () => {
   expect(run()).toEqual(run())
 })
 
-test('a reconciler that stops old tasks before the new ones serve is found, and its seed finds it again', () => {
-  const run = (seed: number): string | null => new ControlWorld({ seed, mutant: 'stops-old-first' }).run().violation
-  const seed = [1, 2, 3, 4, 5].find((candidate) => run(candidate) !== null) ?? 0
-  expect(run(seed)).toMatch(/^I1: /)
+/** A seed that notices, found by `npm run sim -- tw-control --mutants`, and the check it was noticed by. */
+const FOUND: Record<string, { seed: number; by: string }> = {
+  'stops-old-first': { seed: 1, by: 'I1' },
+  'budget-forgotten': { seed: 1, by: 'I1' },
+  'young-counted-in': { seed: 1, by: 'I1' },
+  'consent-not-awaited': { seed: 2, by: 'leader last' },
+  'surge-without-end': { seed: 1, by: 'I3' },
+  'cpu-not-counted': { seed: 21, by: 'I2' },
+  'arms-outlive-their-job': { seed: 4, by: 'I4' },
+  'domains-taken-for-one': { seed: 5, by: 'domains' },
+  'more-at-once': { seed: 41, by: 'domains' },
+  'put-off-is-hidden': { seed: 33, by: 'leader last' },
+  'ops-never-end': { seed: 1, by: 'rest' },
+  'deadline-sleeps': { seed: 1, by: 'rest' },
+  'nobody-wakes-the-drain': { seed: 3, by: 'missed' },
+}
+
+describe('a planted defect is noticed, and without it the seed finds nothing', () => {
+  test.each(Object.keys(CONTROL_MUTANTS))('%s', (mutant) => {
+    const { seed = 0, by } = FOUND[mutant] ?? {}
+    expect(new ControlWorld({ seed, mutant }).run().violation?.split(':')[0]).toBe(by)
+    expect(new ControlWorld({ seed, mutant: null }).run().violation).toBeNull()
+  })
 })
 
 /** Seeds that failed once. */
-test.each([[10, 'an op that was put off was not among those the application was told of, so it took its leader for the last one']])(
-  'seed %i: %s',
-  (seed) => {
-    expect(new ControlWorld({ seed, mutant: null }).run().violation).toBeNull()
-  },
-)
+test.each([
+  [33, 'an op that was put off was not among those the application was told of, so it took its leader for the last one'],
+  [46, 'a task of a system job was stopped at the hard deadline of a drain, not as an op'],
+])('seed %i: %s', (seed) => {
+  expect(new ControlWorld({ seed, mutant: null }).run().violation).toBeNull()
+})

@@ -24,7 +24,8 @@ export interface TestHub {
   close: () => Promise<void>
 }
 
-export async function openTestHub(socket: string): Promise<TestHub> {
+/** @param relaysFrom above how many agents they beat over relays */
+export async function openTestHub(socket: string, relaysFrom?: number): Promise<TestHub> {
   const state = newState([twSystem])
   const listeners = new Set<(entries: readonly Entry[]) => void>()
   const appended: string[] = []
@@ -59,6 +60,8 @@ export async function openTestHub(socket: string): Promise<TestHub> {
     createTaskTokens(async () => 'key'),
     () => {},
     () => reign.now,
+    () => true,
+    relaysFrom,
   )
   const app = Fastify()
   hub.routes(app)

@@ -1,9 +1,11 @@
 import { Agent, request } from 'node:http'
 import { beatsFrame, BEATS_TYPE, livesFrame } from '../../../src/core/contracts/beats.ts'
+import { relayedLoad } from './relayed-load.ts'
 
 /*
  * Agents' side of `tw-agent beats`, a process of its own: `beat-load-main.ts SOCKET WAY NODES CONNECTIONS`. WAY is `frames`, where each connection
- * carries the beats of NODES / CONNECTIONS nodes, once a second; or `json`, where each node posts its whole report. Says `ready`, and then
+ * carries the beats of NODES / CONNECTIONS nodes, once a second; `json`, where each node posts its whole report; `relays`, where each has a stream
+ * of its own and beats over the relay that it is told there; or `streams`, the same without beats. Says `ready`, and then
  * `sent N` each second; it ends when its input does.
  */
 const [socketPath = '', way = '', ...numbers] = process.argv.slice(2)
@@ -14,10 +16,10 @@ const HASH = 1
 const each = nodes / connections
 const lifeOf = (node: number) => ({ node: `n${node}`, bootId: '6f9a1c1e-0000-4000-8000-000000000000', instance: 123_456_789 })
 
-/** What an agent of 25 tasks says. */
-function reportOf(node: number, seq: number): string {
+/** What an agent of so many tasks says. */
+function reportOf(node: number, seq: number, count = 25): string {
   const { node: name, ...life } = lifeOf(node)
-  const tasks = Array.from({ length: 25 }, (_, i) => ({
+  const tasks = Array.from({ length: count }, (_, i) => ({
     ...{ id: node * 25 + i, task: `job-${i}/main[${node}]`, incarnation: 1, state: 'running', health: 'healthy', pid: 4000 + i },
     ...{ ports: { http: 20_000 + i }, reason: '', restarts: 0, startedAt: 1_700_000_000_000, cpuMilli: 12, memoryBytes: 2 ** 24 },
   }))
@@ -32,7 +34,7 @@ function reportOf(node: number, seq: number): string {
     cpuMilli: 1,
     memoryBytes: 1,
   }
-  const said = { position: 0, meshPosition: 0, gateway: null, tasks, faults: [], hash: HASH }
+  const said = { position: 0, meshPosition: 0, gateway: null, tasks, faults: [], hash: HASH, relay: `10.0.0.1:${node}` }
   return JSON.stringify({ identity: { ...identity, attributes: {} }, instance: life.instance, seq, ...said })
 }
 
@@ -65,7 +67,20 @@ const posts = (): ((seq: number) => void)[] => {
   })
 }
 
-const writers = way === 'json' ? posts() : await streams()
+const relayed = async () => {
+  const load = relayedLoad({ socketPath, nodes, lifeOf, reportOf: (node) => reportOf(node, 1, 0) })
+  if (way === 'streams') return []
+  // A relay at a time, spread over the second.
+  return Array.from({ length: STEPS }, (_, step) => () => load.beat(step, STEPS))
+}
+
+const makers: Record<string, () => Promise<((seq: number) => void)[]>> = {
+  json: async () => posts(),
+  frames: streams,
+  relays: relayed,
+  streams: relayed,
+}
+const writers = await (makers[way] ?? streams)()
 process.stdout.write('ready\n')
 let step = 0
 setInterval(() => {

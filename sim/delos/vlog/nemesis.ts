@@ -192,6 +192,8 @@ export function guardOf(world: VlogWorld, value: RegisterValue, intent: Intent):
     health.set(server.id, {
       isReachable: server.isUp && !server.isPaused,
       lagBatches: tail - server.reading.position,
+      // The log stays right whoever lacks what; that it can be read is not judged by who is promoted.
+      missingBatches: 0,
       syncP99Ms: 1,
       clockOffMs: 0,
       features: value.features.map(({ name }) => name),

@@ -63,7 +63,10 @@ export function renderNode(
     ['state', nodeState(view, node)],
     ['place', `${node.region} / ${node.zone} / ${node.rack}`],
     ['address', node.address],
-    ['last beat', node.silentMs === null ? null : `${formatDuration(node.silentMs)} ago`],
+    [
+      'last beat',
+      node.silentMs === null ? null : `${formatDuration(node.silentMs)} ago${node.relay === null ? '' : `, over ${node.relay}`}`,
+    ],
     ['cpu', `${cpuText(node.cpuReserved)} reserved of ${cpuText(node.cpuMilli)}`],
     ['memory', `${formatSize(node.memoryReserved)} reserved of ${formatSize(node.memoryBytes)}`],
     ['disk', `${formatSize(node.diskReserved)} reserved of ${formatSize(node.diskBytes)}`],

@@ -4,8 +4,11 @@
  *     u32 bytes that follow | u8 kind | …
  *     kind 1, lives: for each u8 length, node | u8 length, boot id | u64 instance. They get the numbers 0, 1, … of this connection, in turn
  *     kind 2, beats: for each u32 number of a life | u32 seq | u48 hash of all it would report
+ *     kind 3, lives of others, whose beats come over this agent: as kind 1, and numbered with them
+ *     kind 4, beats of others: for each u32 number of a life | u32 seq | u48 hash | u32 ping | u16 ms it was held | 8 bytes mac
  *
- * One frame may carry beats of many nodes. A life that changed is told again and gets the next number.
+ * One frame may carry beats of many nodes. A life that changed is told again and gets the next number. An agent that beats over another (a relay)
+ * sends it kinds 1 and 4 over TLS; the relay sends on what came, packed, as kinds 3 and 4.
  */
 export interface AgentLife {
   node: string
@@ -22,21 +25,43 @@ export interface LifeBeat {
   hash: number
 }
 
+/**
+ * What makes a beat good that came over another agent: without the key, which is known to the server and to the node alone, it cannot be made, and
+ * it says after which moment it was made, so it cannot be kept for later either.
+ */
+export interface BeatSeal {
+  /** number of the last ping that its agent had heard */
+  ping: number
+  /** how long it lay with the relay, ms, at most 65,535 */
+  heldMs: number
+  /** of {@link sealedPart}, by the key of the agent's stream (`platform/short-mac.ts`) */
+  mac: Uint8Array
+}
+
+export type SealedBeat = LifeBeat & BeatSeal
+
+export const MAC_BYTES = 8
+
 export const BEATS_TYPE = 'application/x-muster-beats'
 
 /** Longest frame: the lives of a large relay fit. */
 const FRAME_BYTES_MAX = 256 * 1024
 const LIVES = 1
 const BEATS = 2
+const OTHERS_LIVES = 3
+const OTHERS_BEATS = 4
 const BEAT_BYTES = 14
+const SEALED_BYTES = 28
+const HELD_MS_MAX = 0xffff
 const U32 = 2 ** 32
 const NOTHING: Uint8Array = new Uint8Array()
 
-export function livesFrame(lives: readonly AgentLife[]): Uint8Array {
+/** @param ofOthers whether they are those of whoever beats over this agent */
+export function livesFrame(lives: readonly AgentLife[], ofOthers = false): Uint8Array {
   const texts = new TextEncoder()
   const parts = lives.map(({ node, bootId, instance }) => ({ node: texts.encode(node), boot: texts.encode(bootId), instance }))
   const [bytes, view] = frame(
-    LIVES,
+    ofOthers ? OTHERS_LIVES : LIVES,
     parts.reduce((sum, { node, boot }) => sum + node.length + boot.length + 10, 0),
   )
   let at = 5
@@ -63,15 +88,47 @@ export function beatsFrame(beats: readonly LifeBeat[]): Uint8Array {
   return bytes
 }
 
+export function sealedFrame(beats: readonly SealedBeat[]): Uint8Array {
+  const [bytes, view] = frame(OTHERS_BEATS, beats.length * SEALED_BYTES)
+  beats.forEach(({ life, heldMs, mac, ...said }, i) => {
+    const at = 5 + i * SEALED_BYTES
+    view.setUint32(at, life, true)
+    writeSealed(view, at + 4, said)
+    view.setUint16(at + 18, Math.min(heldMs, HELD_MS_MAX), true)
+    bytes.set(mac.subarray(0, MAC_BYTES), at + 20)
+  })
+  return bytes
+}
+
+/** What the mac of a beat is made of, 14 bytes. Node, boot and instance are those of the key. */
+export function sealedPart(said: Pick<SealedBeat, 'seq' | 'hash' | 'ping'>): Uint8Array {
+  const bytes = new Uint8Array(14)
+  writeSealed(new DataView(bytes.buffer), 0, said)
+  return bytes
+}
+
+function writeSealed(view: DataView, at: number, { seq, hash, ping }: Pick<SealedBeat, 'seq' | 'hash' | 'ping'>): void {
+  view.setUint32(at, seq, true)
+  setWide(view, at + 4, hash, 2)
+  view.setUint32(at + 10, ping, true)
+}
+
+/** What is done with what is read. */
+export interface BeatsRead {
+  life: (life: AgentLife) => void
+  beat: (beat: LifeBeat) => void
+  /** absent: beats of others are no frames that are taken here */
+  othersLife?: (life: AgentLife) => void
+  sealed?: (beat: SealedBeat) => void
+}
+
 /** Reads frames from the pieces a connection delivers. */
 export class BeatReader {
-  readonly #onLife: (life: AgentLife) => void
-  readonly #onBeat: (beat: LifeBeat) => void
+  readonly #read: BeatsRead
   #rest = NOTHING
 
-  constructor(onLife: (life: AgentLife) => void, onBeat: (beat: LifeBeat) => void) {
-    this.#onLife = onLife
-    this.#onBeat = onBeat
+  constructor(read: BeatsRead) {
+    this.#read = read
   }
 
   /** False: these are no frames, and nothing more is to be read here. */
@@ -89,8 +146,7 @@ export class BeatReader {
       if (length < 1 || length > FRAME_BYTES_MAX) return false
       if (bytes.length - at - 4 < length) break
       const kind = view.getUint8(at + 4)
-      const isGood = kind === BEATS ? this.#beats(view, at + 5, length - 1) : kind === LIVES && this.#lives(bytes, view, at + 5, length - 1)
-      if (!isGood) return false
+      if (!this.#frame(kind, bytes, view, at + 5, length - 1)) return false
       at += 4 + length
     }
     // A copy: the piece belongs to whoever reads the connection.
@@ -98,14 +154,20 @@ export class BeatReader {
     return true
   }
 
-  #beats(view: DataView, from: number, length: number): boolean {
-    if (length % BEAT_BYTES !== 0) return false
-    for (let at = from; at < from + length; at += BEAT_BYTES)
-      this.#onBeat({ life: view.getUint32(at, true), seq: view.getUint32(at + 4, true), hash: wideAt(view, at + 8, 2) })
-    return true
+  #frame(kind: number, bytes: Uint8Array, view: DataView, from: number, length: number): boolean {
+    const { life, beat, othersLife, sealed } = this.#read
+    if (kind === BEATS) return eachOf(BEAT_BYTES, from, length, (at) => beat(beatAt(view, at)))
+    if (kind === LIVES) return this.#lives(bytes, view, from, length, life)
+    if (kind === OTHERS_LIVES && othersLife !== undefined) return this.#lives(bytes, view, from, length, othersLife)
+    if (kind !== OTHERS_BEATS || sealed === undefined) return false
+    return eachOf(SEALED_BYTES, from, length, (at) => {
+      // A copy: what is kept of it outlives the piece.
+      const mac = bytes.slice(at + 20, at + SEALED_BYTES)
+      sealed({ ...beatAt(view, at), ping: view.getUint32(at + 14, true), heldMs: view.getUint16(at + 18, true), mac })
+    })
   }
 
-  #lives(bytes: Uint8Array, view: DataView, from: number, length: number): boolean {
+  #lives(bytes: Uint8Array, view: DataView, from: number, length: number, onLife: (life: AgentLife) => void): boolean {
     const end = from + length
     const texts = new TextDecoder()
     let at = from
@@ -119,12 +181,25 @@ export class BeatReader {
       }
       if (at + 8 > end) return false
       const [node = '', bootId = ''] = said
-      this.#onLife({ node, bootId, instance: wideAt(view, at, 4) })
+      onLife({ node, bootId, instance: wideAt(view, at, 4) })
       at += 8
     }
     return true
   }
 }
+
+/** False: the records of a frame do not end where it does. */
+function eachOf(bytes: number, from: number, length: number, read: (at: number) => void): boolean {
+  if (length % bytes !== 0) return false
+  for (let at = from; at < from + length; at += bytes) read(at)
+  return true
+}
+
+const beatAt = (view: DataView, at: number): LifeBeat => ({
+  life: view.getUint32(at, true),
+  seq: view.getUint32(at + 4, true),
+  hash: wideAt(view, at + 8, 2),
+})
 
 function frame(kind: number, length: number): [Uint8Array, DataView] {
   const bytes = new Uint8Array(5 + length)

@@ -121,6 +121,8 @@ export interface NodeOrders {
 export interface NodePing {
   kind: 'ping'
   at: number
+  /** counts the pings of this server from 1; an agent's beats over another say which one it heard last */
+  number?: number
   /** runs whose faults may go on, each valid `goTokenMs` from now */
   go: { run: string; validMs: number }[]
 }
@@ -144,7 +146,22 @@ export interface NodeAsk {
   kind: 'report'
 }
 
-export type FromServer = NodeOrders | NodePing | NodeDial | NodeLook | NodeAsk
+/**
+ * Beat over this agent from now on (`beats.ts`), or straight to the server again (null). To agents of other machines that said where they take
+ * beats themselves, in a large fleet. A new stream begins without one.
+ */
+export interface NodeVia {
+  kind: 'via'
+  relay: {
+    node: string
+    /** `HOST:PORT`, as it told itself */
+    address: string
+    /** what beats are sealed with, base64: of this stream, and of no use after it */
+    key: string
+  } | null
+}
+
+export type FromServer = NodeOrders | NodePing | NodeDial | NodeLook | NodeAsk | NodeVia
 
 export interface NodeIdentity {
   node: string
@@ -192,6 +209,8 @@ export interface NodeReport {
   faults: FaultReport[]
   /** `HOST:PORT` where its peers may try whether it lives */
   reach?: string | null
+  /** `HOST:PORT` where it takes beats of other agents; absent or null: nowhere, and it beats over no other itself */
+  relay?: string | null
   /** what is wrong with the machine: condition → what was measured */
   conditions?: Partial<Record<'disk-full' | 'inodes-full' | 'read-only' | 'clock-off' | 'memory-pressure', string>>
   /** of its profile: how the machine differs from it now, setting → what it is instead; absent: it is in none */

@@ -1,3 +1,5 @@
+import { joinTokens } from './member/rows.ts'
+
 /** Tables of delos on the `control` log. */
 export const CONTROL_TABLES = [
   // The one lock space of rollouts, drains, remedies and chaos runs. `until`: log time in ms; a lock past it is free.
@@ -20,9 +22,7 @@ export const CONTROL_TABLES = [
   ) WITHOUT ROWID`,
   'CREATE INDEX delos_meta_label_of ON delos_meta_label (kind, name)',
   // What servers may join by; `hash`: SHA-256 of the secret, which nobody here knows. Times: log time in ms.
-  `CREATE TABLE delos_token (
-    hash TEXT PRIMARY KEY, uses INTEGER NOT NULL, used INTEGER NOT NULL, until INTEGER NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL
-  ) WITHOUT ROWID`,
+  joinTokens.sql,
   // The newest certificate of each server. `key`: SHA-256 of its public key; `token`: by which the server came in.
   `CREATE TABLE delos_cert (
     server TEXT PRIMARY KEY, name TEXT NOT NULL, key TEXT NOT NULL, serial TEXT NOT NULL, not_before INTEGER NOT NULL,

@@ -65,8 +65,13 @@ export function isRefusal(value: unknown): value is MusterError {
   return value instanceof MusterError
 }
 
-/** Back from its JSON, e.g. out of an HTTP answer; an unknown code becomes `INTERNAL`. */
+/** Back from its JSON, e.g. out of an HTTP answer; an unknown code becomes `INTERNAL`, and stands in the details ({@link unknownCodeOf}). */
 export function errorFromBody(body: ErrorBody): MusterError {
-  const code = body.code in ERRORS ? (body.code as ErrorCode) : 'INTERNAL'
-  return new MusterError(code, body.message, { hint: body.hint, details: body.details })
+  if (body.code in ERRORS) return new MusterError(body.code as ErrorCode, body.message, { hint: body.hint, details: body.details })
+  return new MusterError('INTERNAL', body.message, { hint: body.hint, details: { unknownCode: body.code, details: body.details } })
+}
+
+/** The code of an error from elsewhere that this version does not know; null: it knows it. */
+export function unknownCodeOf({ code, details }: MusterError): string | null {
+  return code === 'INTERNAL' ? ((details as { unknownCode?: string } | undefined)?.unknownCode ?? null) : null
 }

@@ -174,7 +174,7 @@ const CONTAINER_DEFAULTS = { diskBytes: 0, gpu: null } as const
 
 /** A kept spec in today's form. */
 export function completeJob(kept: JobSpec): JobSpec {
-  return { ...JOB_DEFAULTS, ...kept }
+  return { ...JOB_DEFAULTS, ...kept, groups: kept.groups.map(completeGroup) }
 }
 
 /** A kept group in today's form: absent fields filled, the spread of older versions (names of attributes) spelled out. */

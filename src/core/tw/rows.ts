@@ -1,7 +1,7 @@
 import type { TaskHealth, TaskState } from '../contracts/node.ts'
 import type { ReadDb } from '../contracts/storage.ts'
 import { must } from '../kernel/assert.ts'
-import { completeGroup, completeJob, type GroupSpec, type JobKind, type JobSpec } from './job-spec.ts'
+import { completeJob, type GroupSpec, type JobKind, type JobSpec } from './job-spec.ts'
 
 /** Rows as they lie in the tables, and how to get them. */
 
@@ -205,8 +205,9 @@ export function versionRow(db: ReadDb, job: string, version: number): VersionRow
 
 /** Specs by the text they are kept as: each look at a group reads them again, and a version never changes. */
 const specs = new Map<string, JobSpec>()
-const SPECS_MAX = 500
+const SPECS_MAX = 5000
 
+/** Of a version, in today's form. It is shared: nobody may change it. */
 export function specOf(db: ReadDb, job: string, version: number): JobSpec {
   const row = db.get<Pick<VersionRow, 'spec'>>('SELECT spec FROM tw_job_version WHERE job = ? AND version = ?', job, version)
   const { spec: text } = must(row, `version ${version} of job ${job}`)
@@ -218,10 +219,9 @@ export function specOf(db: ReadDb, job: string, version: number): JobSpec {
   return spec
 }
 
-/** The group of a version, in today's form; undefined when that version has no such group. */
+/** The group of a version; undefined when that version has no such group. */
 export function groupSpecOf(spec: JobSpec, group: string): GroupSpec | undefined {
-  const kept = spec.groups.find((candidate) => candidate.name === group)
-  return kept && completeGroup(kept)
+  return spec.groups.find((candidate) => candidate.name === group)
 }
 
 export function nodeRow(db: ReadDb, node: string): NodeRow | undefined {

@@ -17,6 +17,8 @@ export interface NodeBeat {
   meshPosition: number
   /** its stream is open now */
   connected: boolean
+  /** the node over whose agent its last beat came; absent or null: straight */
+  via?: string | null
 }
 
 /** What peers in other racks found when they were asked to reach a silent node. */

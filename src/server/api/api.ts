@@ -1,5 +1,7 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { System } from '../../core/contracts/controller.ts'
+import { VERSION_HEADER } from '../../core/contracts/version-header.ts'
+import { ownVersion } from '../../platform/own-version.ts'
 import { type ActionDef, type CommandDef, type Operation, type OpContext, routeOf } from '../../core/contracts/operation.ts'
 import { BugError } from '../../core/kernel/assert.ts'
 import { isRefusal, type MusterError, refuse } from '../../core/kernel/errors.ts'
@@ -61,7 +63,9 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
   const { link } = options
   const main = options.domains[0] as Domain
 
+  const version = ownVersion()
   app.addHook('onRequest', async (request, reply) => {
+    reply.header(VERSION_HEADER, version)
     const caller = whoIs(request, options.tokens, door)
     setCaller(request, caller)
     // Operations look at their own role; what else is written (rows, uploads, reports) takes an operator.
@@ -87,7 +91,7 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
     const refusal = await passOn(request.raw, reply.raw, caller, link)
     if (refusal !== null && !reply.raw.headersSent)
       reply.raw
-        .writeHead(STATUS[refusal.exit] ?? 500, { 'content-type': 'application/json' })
+        .writeHead(STATUS[refusal.exit] ?? 500, { 'content-type': 'application/json', [VERSION_HEADER]: version })
         .end(JSON.stringify({ ok: false, error: refusal }))
   })
   app.setErrorHandler((error: FastifyError | MusterError, request, reply) => {

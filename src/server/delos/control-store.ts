@@ -124,6 +124,10 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
     promotes: 'never',
     changed: (own, aside, chain) => {
       between = aside
+      const missingOfKv = (id: string): number => {
+        const server = presentServers(chain.value()).find((each) => each.id === id)?.server
+        return server === undefined ? 1 : (own.health().get(server)?.missingBatches ?? 1)
+      }
       const ofControl = createMembers({
         ...{ log: control, applied: () => control.tail() - 1, aside, self: self.id, clusterToken: 'muster', logger },
         ...{
@@ -131,6 +135,9 @@ export async function openControlStore(given: ControlStoreOptions): Promise<Cont
           features: FEATURES,
           region: identity.region ?? null,
           promotes: 'odd',
+          // Who leads alone after the first one's end has the state, or the fleet waits for that one.
+          made: given.state.applied,
+          missingBeside: missingOfKv,
           limits: tuning.promotion,
           listen: () => peers.listen(),
         },

@@ -17,14 +17,14 @@ import {
   reportChanges,
   stoppingTasks,
   type PeerLook,
-  type NodeBeat,
 } from '../../core/tw/queries.ts'
 import { callerOf } from '../api/callers.ts'
 import type { ServerHost } from '../host.ts'
 import type { TaskTokens } from './task-tokens.ts'
 import { VIA_HEADER } from '../following/pass-on.ts'
 import { Beat } from './beat.ts'
-import { takeBeats } from './beat-stream.ts'
+import { takeBeats, type BeatTaker } from './beat-stream.ts'
+import { Relays } from './relays.ts'
 import { StartGate } from './start-gate.ts'
 import { createPeerLooks } from './peer-looks.ts'
 import { createTaskTelemetry } from '../scuba/task-telemetry.ts'
@@ -38,7 +38,7 @@ export interface AgentHooks {
 }
 
 export interface AgentHub {
-  beats: ReadonlyMap<string, NodeBeat>
+  beats: ReadonlyMap<string, Beat>
   /** what peers found out about silent nodes */
   looks: ReadonlyMap<string, PeerLook>
   gateways: ReadonlyMap<string, string>
@@ -101,6 +101,7 @@ export function createAgentHub(
   onBeat: () => void,
   reign: () => Reign | null,
   isPresent: (server: string) => boolean = () => true,
+  relaysFrom?: number,
 ): AgentHub {
   const links = new Map<string, Link>()
   const tellTasks = createTaskTelemetry(host.telemetry, host.now)
@@ -155,6 +156,11 @@ export function createAgentHub(
     ...{ db: host.db, beats, changed: onBeat },
     connected: () => [...links].flatMap(([node, { stream }]) => (stream === null ? [] : [node])),
     send: (node, message) => send(linkOf(node), message),
+  })
+
+  const relays = new Relays({
+    ...{ db: host.db, beats, send: (node: string, message: FromServer) => send(linkOf(node), message) },
+    ...(relaysFrom === undefined ? {} : { from: relaysFrom }),
   })
 
   const isMeshCurrent = (link: Link, mesh: string): boolean => link.sentMesh === mesh && link.ackedMeshPosition >= link.sentMeshPosition
@@ -278,6 +284,7 @@ export function createAgentHub(
     const link = linkOf(identity.node)
     if (!beatOf(identity.node).hear(body)) return
     peers.hear(body)
+    if (link.isRemote && link.stream !== null) relays.hear(identity.node, body.relay ?? null)
     if (body.gateway) gateways.set(identity.node, body.gateway)
     const hasAcked = body.meshPosition !== link.ackedMeshPosition
     link.ackedMeshPosition = body.meshPosition
@@ -339,13 +346,14 @@ export function createAgentHub(
   }
 
   const ping = (): void => {
-    const message: NodePing = { kind: 'ping', at: host.now(), go: hooks.go() }
+    const message: NodePing = { kind: 'ping', at: host.now(), number: relays.nextPing(), go: hooks.go() }
     const line = `${JSON.stringify(message)}\n`
     for (const link of links.values()) link.stream?.write(line)
     asksLeft = ASKED_MAX
     const old = performance.now() - USAGE_MS
     for (const [node, { tasks, atMs }] of reported) if (atMs < old && tasks.length > 0) askReport(node)
     peers.round()
+    relays.round()
   }
 
   /** An agent of another machine speaks for the node of its certificate, and nobody else does. */
@@ -382,6 +390,7 @@ export function createAgentHub(
         reply.hijack()
         const link = linkOf(node)
         link.stream?.destroy()
+        relays.gone(node)
         link.stream = reply.raw
         link.isRemote = actor === `agent:${node}`
         link.sentOrders = ''
@@ -390,6 +399,7 @@ export function createAgentHub(
         reply.raw.once('close', () => {
           if (link.stream !== reply.raw) return
           link.stream = null
+          relays.gone(node)
           beat.disconnect()
           onBeat()
         })
@@ -412,7 +422,12 @@ export function createAgentHub(
         reply.raw.writeHead(200)
         reply.raw.flushHeaders()
         beating.set(reply.raw, actor)
-        const taker = { beatOf, assertMay: (node: string) => assertSpeaker(actor, node), onNews: askReport }
+        const taker: BeatTaker = {
+          ...{ beatOf, speaker: actor.replace(/^agent:/, ''), onNews: askReport },
+          assertMay: (node) => assertSpeaker(actor, node),
+          // Its key is that of one stream, so of one life.
+          ageOf: (life, beat) => (beats.get(life.node)?.isHeldBy(life) === true ? relays.ageOf(life.node, beat) : null),
+        }
         try {
           const trouble = await takeBeats(request.raw, taker)
           if (trouble !== null) host.log.warn('beats are taken no longer', { actor, reason: trouble })

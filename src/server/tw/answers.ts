@@ -31,6 +31,7 @@ export function softAnswers(
     const beat = hub.beats.get(node.node)
     if (beat === undefined) return
     node.silentMs = Math.floor(beat.ageMs)
+    node.relay = beat.via
     if (node.state === 'ready' && node.silentMs >= SUSPECT_MS) node.state = 'suspect'
   }
   const addUse = (task: TaskView): void => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { refuse } from '../../core/kernel/errors.ts'
+import { type ErrorBody, isRefusal, type MusterError, refuse } from '../../core/kernel/errors.ts'
 import { findTask, jobRow, parseTarget, taskName, tasksBySelector } from '../../core/tw/queries.ts'
 import { textOf } from '../../platform/streams.ts'
 import type { ServerHost } from '../host.ts'
@@ -35,14 +35,42 @@ function latest(host: ServerHost, selector: { job: string; group?: string; index
   return [...living, ...ended.values()]
 }
 
-/** One request to an agent's control socket, which is on the machine of the server that the agent talks to. */
+/**
+ * One request to an agent's control socket, which is on the machine of the server that the agent talks to. Rejects with UNAVAILABLE; `details` is
+ * then an {@link AgentRefusal} where the agent gave an answer.
+ */
 export function askAgent(host: ServerHost, node: string, path: string, method = 'GET', body?: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const sent = host.askAgent(node, { path, method }, (response) => {
       if (response.statusCode === 200) resolve(response)
-      else textOf(response).then((text) => reject(refuse('UNAVAILABLE', `agent ${node}: ${text.slice(0, 300)}`)), reject)
+      else textOf(response).then((text) => reject(agentRefused(node, text)), reject)
     })
     sent.on('error', (error) => reject(refuse('UNAVAILABLE', `agent ${node} does not answer: ${error.message}`, { cause: error })))
     sent.end(body)
   })
+}
+
+/** What an agent answered instead. */
+export interface AgentRefusal {
+  agentCode: string
+}
+
+function agentRefused(node: string, text: string): MusterError {
+  const said = parsedError(text)
+  if (said === null) return refuse('UNAVAILABLE', `agent ${node}: ${text.slice(0, 300)}`)
+  return refuse('UNAVAILABLE', `agent ${node}: ${said.message}`, { details: { agentCode: said.code } satisfies AgentRefusal })
+}
+
+function parsedError(text: string): ErrorBody | null {
+  try {
+    return (JSON.parse(text) as { error?: ErrorBody }).error ?? null
+  } catch {
+    // Of a server in between: it says why it does not reach the agent in plain text.
+    return null
+  }
+}
+
+/** Whether an agent said that it has nothing of this kind: it is of a release from before there was. */
+export function isUnknownToAgent(error: unknown): boolean {
+  return isRefusal(error) && (error.details as Partial<AgentRefusal> | undefined)?.agentCode === 'NOT_FOUND'
 }

@@ -16,6 +16,8 @@ export class Beat implements NodeBeat {
   concluded: number | null = null
   bootId = ''
   meshPosition = 0
+  /** the agent over which its last beat came; null: it came straight */
+  via: string | null = null
 
   /** @param clock ms that only go forward */
   constructor(clock: () => number = () => performance.now()) {
@@ -36,6 +38,11 @@ export class Beat implements NodeBeat {
     return this.#holder !== null
   }
 
+  /** Whether its stream is that of this life. */
+  isHeldBy({ bootId, instance }: Pick<ReportMark, 'bootId' | 'instance'>): boolean {
+    return this.#holder?.bootId === bootId && this.#holder.instance === instance
+  }
+
   /** An agent opens its stream. Throws TW_NODE_CLAIMED while another one lives. */
   connect(node: string, life: Pick<ReportMark, 'bootId' | 'instance'>): void {
     this.#assertFree(node, life)
@@ -48,17 +55,22 @@ export class Beat implements NodeBeat {
 
   /** Takes a report in. False: it is late or doubled, and says nothing. Throws TW_NODE_CLAIMED while another agent lives. */
   hear({ identity: { node, bootId }, instance, seq }: NodeReport): boolean {
-    return this.note(node, { bootId, instance, seq })
+    return this.note(node, { bootId, instance, seq }, 0, this.via)
   }
 
-  /** The same of a beat. */
-  note(node: string, mark: ReportMark): boolean {
+  /**
+   * The same of a beat.
+   * @param ageMs how long ago it was said
+   * @param via the agent it came over
+   */
+  note(node: string, mark: ReportMark, ageMs = 0, via: string | null = null): boolean {
     const { bootId } = mark
     if (this.#last !== null && bootId === this.#last.bootId && !isLater(this.#last, mark)) return false
     this.#assertFree(node, mark)
     this.#last = mark
-    this.#heardAtMs = this.#clock()
+    this.#heardAtMs = Math.max(this.#heardAtMs, this.#clock() - ageMs)
     this.bootId = bootId
+    this.via = via
     return true
   }
 

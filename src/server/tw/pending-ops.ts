@@ -17,7 +17,7 @@ export async function pendingOps(host: ServerHost, asked: PendingAsked, { actor,
   for (;;) {
     const request = consentRequest(host.db, of.job, of.group, host.now())
     if (request === null) throw refuse('NOT_FOUND', `the job ${of.job} wants no tasks of a group ${of.group}`)
-    const isDue = request.budget.left > 0 && request.pending.some((op) => op.delayed === null)
+    const isDue = request.budget.left > 0 && request.pending.some((op) => op.delayed === null && !op.allowed)
     const leftMs = deadline - performance.now()
     if (isDue || leftMs <= 0 || signal.aborted) return request
     await nextChange(host, Math.min(leftMs, 1000), signal)

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BeatReader, beatsFrame, livesFrame, type AgentLife, type LifeBeat } from '../../../src/core/contracts/beats.ts'
+import {
+  BeatReader,
+  beatsFrame,
+  livesFrame,
+  sealedFrame,
+  type AgentLife,
+  type LifeBeat,
+  type SealedBeat,
+} from '../../../src/core/contracts/beats.ts'
 
 const life = fc.record({
   node: fc.string({ minLength: 1, maxLength: 63, unit: fc.constantFrom(...'abcxyz019.-') }),
@@ -8,14 +16,29 @@ const life = fc.record({
   instance: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
 })
 const beat = fc.record({ life: fc.nat({ max: 2 ** 32 - 1 }), seq: fc.nat({ max: 2 ** 32 - 1 }), hash: fc.nat({ max: 2 ** 48 - 1 }) })
+const sealed = fc.record({
+  ...{ life: fc.nat({ max: 2 ** 32 - 1 }), seq: fc.nat({ max: 2 ** 32 - 1 }), hash: fc.nat({ max: 2 ** 48 - 1 }) },
+  ping: fc.nat({ max: 2 ** 32 - 1 }),
+  heldMs: fc.nat({ max: 65_535 }),
+  mac: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+})
+
+interface Read {
+  lives: AgentLife[]
+  beats: LifeBeat[]
+  others: AgentLife[]
+  sealed: SealedBeat[]
+}
 
 /** What is read of these bytes, given in pieces of these lengths in turn; null: it was refused. */
-function readBack(bytes: Uint8Array, pieces: readonly number[]): { lives: AgentLife[]; beats: LifeBeat[] } | null {
-  const read = { lives: [] as AgentLife[], beats: [] as LifeBeat[] }
-  const reader = new BeatReader(
-    (one) => read.lives.push(one),
-    (one) => read.beats.push(one),
-  )
+function readBack(bytes: Uint8Array, pieces: readonly number[]): Read | null {
+  const read: Read = { lives: [], beats: [], others: [], sealed: [] }
+  const reader = new BeatReader({
+    life: (one) => read.lives.push(one),
+    beat: (one) => read.beats.push(one),
+    othersLife: (one) => read.others.push(one),
+    sealed: (one) => read.sealed.push(one),
+  })
   for (let at = 0, i = 0; at < bytes.length; i += 1) {
     const length = pieces[i % pieces.length] ?? 1
     if (!reader.read(bytes.subarray(at, at + length))) return null
@@ -29,10 +52,11 @@ test('lives and beats are read as they were written, however the connection cuts
     fc.property(
       fc.array(life, { maxLength: 20 }),
       fc.array(beat, { maxLength: 50 }),
+      fc.array(sealed, { maxLength: 50 }),
       fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 5 }),
-      (lives, beats, pieces) => {
-        const bytes = Buffer.concat([livesFrame(lives), beatsFrame(beats), beatsFrame(beats)])
-        expect(readBack(bytes, pieces)).toEqual({ lives, beats: [...beats, ...beats] })
+      (lives, beats, held, pieces) => {
+        const bytes = Buffer.concat([livesFrame(lives), beatsFrame(beats), livesFrame(lives, true), sealedFrame(held), beatsFrame(beats)])
+        expect(readBack(bytes, pieces)).toEqual({ lives, others: lives, sealed: held, beats: [...beats, ...beats] })
       },
     ),
   )

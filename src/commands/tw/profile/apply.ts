@@ -1,12 +1,11 @@
-import { Args, ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed } from '../../../cli/command.ts'
-import { durationFlag } from '../../../cli/flags/time.ts'
+import { Args, Flags, remote, type InputOf, type OutputOf, type Parsed } from '../../../cli/command.ts'
 import { count } from '../../../cli/render/text.ts'
 import { renderProfile, type ProfileView } from '../../../cli/render/tw-profiles.ts'
-import { MusterError } from '../../../core/kernel/errors.ts'
+import { WaitingCommand, type Waiting } from '../../../cli/waiting-command.ts'
 
 const operation = remote('tw.profile.apply', async () => (await import('../../../core/tw/operations.ts')).profileApply)
 
-export default class TwProfileApply extends ChangeCommand<typeof operation> {
+export default class TwProfileApply extends WaitingCommand<typeof operation, ProfileView> {
   static override operation = operation
   static override summary = 'Put nodes into a host profile, at most 2 % of all at once.'
   static override description =
@@ -17,8 +16,6 @@ export default class TwProfileApply extends ChangeCommand<typeof operation> {
   static override flags = {
     to: Flags.string({ description: 'NODE, rack:NAME, zone:NAME, region:NAME or label:KEY=VALUE', required: true, helpValue: 'TARGET' }),
     reason: Flags.string({ description: 'why, for the log', default: '' }),
-    wait: Flags.boolean({ description: 'wait until no node of the profile is under way; exit 1 when one failed' }),
-    timeout: Flags.string({ description: 'how long --wait waits', default: '30m' }),
   }
   static override examples = [
     '<%= config.bin %> tw profile apply latency --to rack:r7 --yes --wait',
@@ -34,24 +31,13 @@ export default class TwProfileApply extends ChangeCommand<typeof operation> {
     return `${count(nodes.length, 'node')} to be put into ${profile} v${version}${rest}`
   }
 
-  override async run(): Promise<void> {
-    const parsed = await this.start(TwProfileApply)
-    const { flags } = parsed
-    const timeoutMs = durationFlag('timeout', flags.timeout ?? '30m')
-    const done = await this.change(operation, this.input(parsed), flags as never)
-    if (done === null) return
-    if (!flags.wait) return this.answer(operation.name, done.data, (data) => this.render(data), done.warnings)
-    const { waitUntil } = await import('../../../cli/follow/tasks.ts')
-    const signal = this.interrupted()
-    const ask = () => this.client.call<ProfileView>('tw.profile.show', { profile: done.data.profile })
-    const isOver = ({ counts }: ProfileView): boolean => counts.underWay + counts.waiting === 0
-    const end = await waitUntil(this.client, ask, isOver, { timeoutMs, signal })
-    if (signal.aborted) return
-    if (!end.isDone)
-      throw new MusterError('WAIT_OVER', `nodes are still being put into ${done.data.profile}`, {
-        hint: `Look with \`muster tw profile show ${done.data.profile}\`.`,
-      })
-    await this.answer('tw.profile.show', end.data, (data, view) => renderProfile(view, data))
-    if (end.data.counts.failed + end.data.counts.held > 0) process.exitCode = 1
+  waiting({ profile }: OutputOf<typeof operation>): Waiting<ProfileView> {
+    return {
+      ask: { operation: 'tw.profile.show', input: { profile } },
+      isOver: ({ counts }) => counts.underWay + counts.waiting === 0,
+      isBad: ({ counts }) => counts.failed + counts.held > 0,
+      render: (data, view) => renderProfile(view, data),
+      late: { message: `nodes are still being put into ${profile}`, hint: `Look with \`muster tw profile show ${profile}\`.` },
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { hashSchema } from '../member/schema.ts'
+import { hashSchema } from '../../contracts/one-time-token.ts'
 
 /** Whom a token is for; the log records `token:NAME` for what is asked with it. */
 export const tokenNameSchema = z

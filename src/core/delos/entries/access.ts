@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
 import { apiTokenSchema, tokenNameSchema } from '../access/schema.ts'
-import { hashSchema } from '../member/schema.ts'
+import { hashSchema } from '../../contracts/one-time-token.ts'
 
 /** How long one that ended is remembered: so long a server that still has it in a file cannot bring it back. */
 const ENDED_MEMORY_MS = 400 * 86_400_000

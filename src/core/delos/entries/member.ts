@@ -1,25 +1,14 @@
 import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
-import { certificateSchema, hashSchema, id64Schema, regionSchema, serverNameSchema } from '../member/schema.ts'
-
-/** How long a token is remembered after its time: so long it is told apart from one that never was. */
-export const TOKEN_MEMORY_MS = 7 * 86_400_000
+import { hashSchema, tokenIssuedSchema } from '../../contracts/one-time-token.ts'
+import { joinTokens } from '../member/rows.ts'
+import { certificateSchema, id64Schema, regionSchema, serverNameSchema } from '../member/schema.ts'
 
 /** A token to join with was made. Its secret is nowhere but with whom it was given to. */
 export const joinTokenIssued = defineEntry({
   type: 'delos.JoinTokenIssued',
-  body: z.object({ hash: hashSchema, uses: z.number().int().min(1), until: z.number().int() }),
-  apply: (db, { hash, uses, until }, meta) => {
-    db.run('DELETE FROM delos_token WHERE until < ?', meta.at - TOKEN_MEMORY_MS)
-    db.run(
-      'INSERT OR REPLACE INTO delos_token (hash, uses, used, until, author, at) VALUES (?, ?, 0, ?, ?, ?)',
-      hash,
-      uses,
-      until,
-      meta.actor,
-      meta.at,
-    )
-  },
+  body: tokenIssuedSchema,
+  apply: joinTokens.issue,
 })
 
 /** A server came by a token: one use less is left. Its `CertificateIssued` follows at once. */
@@ -33,9 +22,7 @@ export const joinTokenUsed = defineEntry({
     service: null,
     text: `server ${name} (${server}, ${address}) was let in as a ${isVoter ? 'voter to be' : 'learner'}`,
   }),
-  apply: (db, { hash }) => {
-    db.run('UPDATE delos_token SET used = used + 1 WHERE hash = ?', hash)
-  },
+  apply: (db, { hash }) => joinTokens.use(db, hash),
 })
 
 /** A server has a certificate: its first one, or a newer one of its own making. `token`: by which it came in, if it does now. */

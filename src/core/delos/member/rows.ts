@@ -1,12 +1,8 @@
+import { tokenTable } from '../../contracts/one-time-token.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 
-export interface TokenRow {
-  hash: string
-  uses: number
-  used: number
-  /** log time in ms */
-  until: number
-}
+/** What servers may join by. */
+export const joinTokens = tokenTable('delos_token')
 
 export interface CertificateRow {
   server: string
@@ -17,10 +13,6 @@ export interface CertificateRow {
   not_after: number
   /** hash of the token by which the server came in; null: it began the cluster */
   token: string | null
-}
-
-export function tokenRow(db: ReadDb, hash: string): TokenRow | null {
-  return db.get<TokenRow>('SELECT hash, uses, used, until FROM delos_token WHERE hash = ?', hash) ?? null
 }
 
 /** The certificate of a server, or null. */

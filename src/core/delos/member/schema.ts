@@ -1,10 +1,9 @@
 import { z } from 'zod'
 import { parseAddress } from '../../contracts/join-token.ts'
+import { hashSchema } from '../../contracts/one-time-token.ts'
 
 /** 64 bits: of a cluster or a server */
 export const id64Schema = z.string().regex(/^[0-9a-f]{16}$/, 'an id is 16 hexadecimal digits')
-/** SHA-256, hex: of a token's secret, or of a public key */
-export const hashSchema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 hexadecimal digits')
 export const serialSchema = z.string().regex(/^[0-9a-f]{32}$/, 'a serial number is 32 hexadecimal digits')
 export const serverNameSchema = z
   .string()

@@ -1,23 +1,16 @@
 import { z } from 'zod'
 import { defineAction, defineCommand } from '../../contracts/operation.ts'
+import { hashSchema, tokenAnswerSchema, tokenLimits } from '../../contracts/one-time-token.ts'
 import { refuse, type MusterError } from '../../kernel/errors.ts'
 import { formatDuration } from '../../kernel/units.ts'
 import { certificateIssued, joinTokenIssued, joinTokenUsed } from '../entries/member.ts'
-import { certificateOf, certificateOfKey, tokenRow } from '../member/rows.ts'
-import { certificateSchema, hashSchema, id64Schema, peersAddressSchema } from '../member/schema.ts'
+import { certificateOf, certificateOfKey, joinTokens } from '../member/rows.ts'
+import { certificateSchema, id64Schema, peersAddressSchema } from '../member/schema.ts'
 
-const TTL_MIN_MS = 1000
-const TTL_MAX_MS = 30 * 86_400_000
-const USES_MAX = 100
 /** Servers ever removed that a question names. */
 const REMOVED_MAX = 10_000
 
-const limits = {
-  /** how long it is good for */
-  ttlMs: z.number().int().min(TTL_MIN_MS).max(TTL_MAX_MS).default(3_600_000),
-  /** how many servers may join by it */
-  uses: z.number().int().min(1).max(USES_MAX).default(1),
-}
+const limits = tokenLimits(100)
 
 /** An action: its secret is random, and the authority whose fingerprint it carries is made with the first one. */
 export const memberToken = defineAction({
@@ -27,17 +20,7 @@ export const memberToken = defineAction({
   isMutation: true,
   hasPlan: true,
   input: z.object(limits),
-  output: z.object({
-    /** `muster1.<cluster>.<address>.<fingerprint>.<secret>` */
-    token: z.string(),
-    /** first 8 digits of its hash: by which the log's entries are found */
-    id: z.string(),
-    uses: z.number().int(),
-    /** ms since the epoch */
-    until: z.number().int(),
-    /** where the joining server has to reach this one */
-    address: z.string(),
-  }),
+  output: tokenAnswerSchema,
 })
 
 /** The part of `memberToken` that is logged; no route of its own. */
@@ -71,8 +54,8 @@ export const memberJoin = defineCommand({
   }),
   output: certificateSchema.extend({ isNew: z.boolean() }),
   decide: (db, { token: hash, address, isVoter, removed, ...proposed }, { now }) => {
-    const token = tokenRow(db, hash)
-    if (token === null)
+    const token = joinTokens.read(db, hash)
+    if (token === undefined)
       return refuse('DELOS_TOKEN_UNKNOWN', 'The cluster has given no such token, or has forgotten it long after its time.')
     if (token.until <= now) return refuse('DELOS_TOKEN_EXPIRED', `The time of the token was over ${formatDuration(now - token.until)} ago.`)
     const before = certificateOfKey(db, proposed.key)

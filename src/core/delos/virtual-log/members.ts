@@ -8,6 +8,8 @@ export interface ServerHealth {
   isReachable: boolean
   /** batches it is behind the last committed one */
   lagBatches: number
+  /** batches that it has not taken in although they were there when it spoke the time before: while there are any, the log may need who has them */
+  missingBatches: number
   /** fdatasync p99 */
   syncP99Ms: number
   /** its wall clock against the asker's, either way */
@@ -95,6 +97,8 @@ function promotionProblems(value: RegisterValue, server: number, health: ServerH
   const problems: string[] = []
   if (health.lagBatches > limits.lagBatches)
     problems.push(`${name} is ${health.lagBatches} batches behind; ${limits.lagBatches} are allowed`)
+  else if (health.missingBatches > 0)
+    problems.push(`${name} has not taken in yet ${health.missingBatches} batches that were written before: ask again in a moment`)
   if (health.syncP99Ms > limits.syncP99Ms)
     problems.push(`the disk of ${name} syncs in ${health.syncP99Ms} ms (p99); ${limits.syncP99Ms} are allowed`)
   if (Math.abs(health.clockOffMs) > limits.clockOffMs)

@@ -36,6 +36,11 @@ export const SHARED_ERRORS = defineErrors({
     what: 'What was asked for was accepted and goes on, but had not come about when --wait gave up.',
     hint: 'The message says what it waits for; wait longer with --timeout.',
   },
+  VERSION_SKEW: {
+    exit: 6,
+    what: 'The command and the server are of versions of muster that do not understand each other in this.',
+    hint: 'Run the muster that the server was started from, or start the server from this one: `muster down`, then `muster up`. Tasks run on.',
+  },
   FILE_UNREADABLE: { exit: 2, what: 'A file that was named cannot be read.', hint: 'Check the path.' },
   INTERNAL: { exit: 70, what: 'A bug in muster.', hint: 'Please report it with the log that `muster status` names.' },
 })

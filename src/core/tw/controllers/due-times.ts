@@ -1,8 +1,12 @@
+/** So many times as many pairs as there are keys, and a few more, may be in the heap. */
+const STALE_FACTOR_MAX = 4
+const STALE_MIN = 64
+
 /** Keys with the time each wants to be looked at, the earliest first. A key has one time; what it had before is forgotten. */
 export class DueTimes {
   readonly #times = new Map<string, number>()
   /** pairs in the order of a binary heap; those that are no longer a key's time are passed over when they come up */
-  readonly #heap: { key: string; at: number }[] = []
+  #heap: { key: string; at: number }[] = []
 
   /** null: the key wants nothing any more */
   set(key: string, at: number | null): void {
@@ -11,6 +15,11 @@ export class DueTimes {
       this.#times.set(key, at)
       this.#push({ key, at })
     }
+  }
+
+  /** How many pairs are held for all of them. */
+  get kept(): number {
+    return this.#heap.length
   }
 
   of(key: string): number | null {
@@ -40,6 +49,7 @@ export class DueTimes {
 
   #push(it: { key: string; at: number }): void {
     const heap = this.#heap
+    if (heap.length > STALE_FACTOR_MAX * (this.#times.size + STALE_MIN)) return this.#renew()
     let i = heap.push(it) - 1
     while (i > 0) {
       const parent = (i - 1) >> 1
@@ -49,6 +59,13 @@ export class DueTimes {
       i = parent
     }
     heap[i] = it
+  }
+
+  /** Puts the times there are, and nothing else, in order. */
+  #renew(): void {
+    const pairs = [...this.#times].map(([key, at]) => ({ key, at }))
+    // In order they are a heap.
+    this.#heap = pairs.sort((a, b) => a.at - b.at)
   }
 
   #pop(): void {

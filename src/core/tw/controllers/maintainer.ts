@@ -40,14 +40,9 @@ export const maintainer: Controller<TwSoft> = {
   decide: (db, now, soft) => {
     const entries: Proposal[] = []
     const wakes: (number | null)[] = []
-    const open = openMaintenance(db)
-    const busy = open.flatMap((row) =>
-      workRows(db, row.id)
-        .filter(isUnderWay)
-        .map((work) => ({ row, work })),
-    )
-    for (const row of open) {
-      const works = workRows(db, row.id)
+    const open = openMaintenance(db).map((row) => ({ row, works: workRows(db, row.id) }))
+    const busy = open.flatMap(({ row, works }) => works.filter(isUnderWay).map((work) => ({ row, work })))
+    for (const { row, works } of open) {
       const failed = works.find((work) => work.state === 'aborted')
       if (failed) {
         entries.push(...abortEntries(db, row, works, `${failed.node}: ${failed.why}`))
@@ -140,21 +135,27 @@ function begin(
   entries: Proposal[],
 ): number | null {
   const waiting = works.filter((work) => work.state === 'scheduled' || work.state === 'checking')
-  if (waiting.length === 0) return null
+  const [first] = waiting
+  if (first === undefined) return null
+  // There may be thousands, which wait for the same or behind it: only of the first one it is said.
+  let isSaid = false
   const wait = (work: WorkRow, state: WorkState, why: string): void => {
-    if (work.state !== state || work.why !== why) entries.push(maintenanceStepped.of({ maintenance: row.id, node: work.node, state, why }))
+    if (!isSaid && (work.state !== state || work.why !== why))
+      entries.push(maintenanceStepped.of({ maintenance: row.id, node: work.node, state, why }))
+    isSaid = true
   }
   const window = windowOf(row, soft, now)
   if (typeof window === 'string') {
-    for (const work of waiting) wait(work, 'scheduled', window)
+    wait(first, 'scheduled', window)
     return now + LOOK_AGAIN_MS
   }
   if (window !== null && window.openAt > now) {
-    for (const work of waiting) wait(work, 'scheduled', 'its window')
+    wait(first, 'scheduled', 'its window')
     return window.openAt
   }
+  const levels = busy.map((it) => ({ ...it, domain: domainOf(db, it.work.node, row.level) }))
   for (const work of waiting) {
-    const other = busy.find((it) => isApart(db, row, work, it))
+    const other = levels.find((it) => isApart(db, work, it))
     if (other) wait(work, 'checking', `maintenance ${other.row.id} of ${other.work.domain}`)
     else if (busy.filter((it) => it.row.id === row.id && it.work.domain === work.domain).length >= row.max_concurrent)
       wait(work, 'checking', `its turn: ${row.max_concurrent} at once`)
@@ -193,6 +194,6 @@ function windowOf(row: MaintenanceRow, soft: TwSoft, now: number): { openAt: num
 }
 
 /** Whether the two are of different domains, at the level of either: such are never worked on at once. */
-function isApart(db: ReadDb, row: MaintenanceRow, work: WorkRow, other: { row: MaintenanceRow; work: WorkRow }): boolean {
-  return domainOf(db, other.work.node, row.level) !== work.domain || domainOf(db, work.node, other.row.level) !== other.work.domain
+function isApart(db: ReadDb, work: WorkRow, other: { row: MaintenanceRow; work: WorkRow; domain: string }): boolean {
+  return other.domain !== work.domain || domainOf(db, work.node, other.row.level) !== other.work.domain
 }

@@ -15,7 +15,17 @@ const LOOK_MS = 1000
 /** Keeps the counts of `system` and `sysbatch` groups in step with the nodes; everything else sees them as any other group. */
 export const perNodeController: Controller<TwSoft> = {
   name: 'tw.per-node',
-  wakes: ['tw.Node', 'tw.DomainLost', 'tw.Drain', 'tw.JobSubmitted', 'tw.RunStarted', 'tw.UpdateTargetSet', 'tw.StopTask', 'tw.Op'],
+  wakes: [
+    'tw.Node',
+    'tw.DomainLost',
+    'tw.Drain',
+    'tw.Profile',
+    'tw.JobSubmitted',
+    'tw.RunStarted',
+    'tw.UpdateTargetSet',
+    'tw.StopTask',
+    'tw.Op',
+  ],
   decide: (db, now, soft) => {
     const jobs = db.all<JobRow>("SELECT * FROM tw_job WHERE kind IN ('system', 'sysbatch') AND state = 'running' ORDER BY name")
     if (jobs.length === 0) return { entries: [], wakeAt: null }

@@ -3,7 +3,7 @@ import { chargeOf, type TaskCharge } from '../entitlements/tables.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { limitsOf, specInForce, totalOf } from '../ops/budget.ts'
 import type { OpRow } from '../ops/op-row.ts'
-import { opSteps, standsByItself, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
+import { opSteps, standsByItself, STOPPED_MAX, type OpSteps, type WantedOp } from '../ops/op-steps.ts'
 import { isReady, type ArmRow, type DrainRow, type JobRow, type GroupTask, type TaskRow } from '../rows.ts'
 import type { FilterCounts } from '../scheduler/filters.ts'
 import type { FleetImage } from '../scheduler/image.ts'
@@ -12,8 +12,9 @@ import { standingWith, type PlanRequest, type Standing } from '../scheduler/slic
 import { firstDeadline, isFailure, isLateStop, isToEnd, lateCause } from '../tasks/back-off.ts'
 import type { AwayRow } from '../tasks/away.ts'
 import { awayOf } from './away.ts'
+import { isRestarting, keepSpread } from './keep-spread.ts'
 import { freeSlots, givenUpText } from './slots.ts'
-import { isSystem } from './drainer.ts'
+import { drainsWakeAt, isMoving, isToEndOf } from './moving.ts'
 import { earliest } from './wake.ts'
 
 /** Everything the decision about one group rests on. */
@@ -115,25 +116,25 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const opOf = new Map(view.ops.map((op) => [op.task, op]))
   const kept: GroupTask[] = []
   for (const arm of view.arms) {
-    const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task) && !isSentAway(opOf.get(task.id)))
+    const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task, now) && !isSentAway(opOf.get(task.id)))
     kept.push(...keepSpread(own, arm, view, opOf))
   }
   const keeps = new Set(kept)
   const excess = candidates.filter((task) => !keeps.has(task))
 
   const unwanted = view.arms.length === 0 ? excess : []
-  const wants = wantsOf(view, excess, opOf)
+  const wants = wantsOf(view, excess, opOf, now)
   const { stop, ...ops } = opSteps(view, view.ops, (id) => view.opTasks.get(id), wants, now)
   const roomNow = Math.max(0, total + surgeMax - active.filter((task) => task.state !== 'unknown').length)
   const decision: GroupDecision = {
     ...{ place: [], roomNow, stop: [...stop, ...away.givenUp], ops, blocked: [], overQuota: [], held: [], wakeAt: null },
   }
   for (const [cause, tasks] of Map.groupBy(late.keys(), (task) => late.get(task) ?? ''))
-    decision.stop.push({ ids: tasks.map((task) => task.id), cause })
-  if (unwanted.length > 0) decision.stop.push({ ids: unwanted.map((task) => task.id), cause: 'no longer wanted' })
+    decision.stop.push({ ids: tasks.slice(0, STOPPED_MAX).map((task) => task.id), cause })
+  if (unwanted.length > 0) decision.stop.push({ ids: unwanted.slice(0, STOPPED_MAX).map((task) => task.id), cause: 'no longer wanted' })
 
   const heldUntil = view.rejectedAt === null ? null : view.rejectedAt + REJECTED_HOLD_MS
-  const wakes = [ops.wakeAt, ...away.wakes, firstDeadline(view.specs, candidates)]
+  const wakes = [ops.wakeAt, drainsWakeAt(view, active, now), ...away.wakes, firstDeadline(view.specs, candidates)]
   if (heldUntil !== null && heldUntil > now) {
     return { ...decision, wakeAt: earliest([heldUntil, ...wakes]) }
   }
@@ -203,80 +204,20 @@ function placesOf(
   return { live: liveOn, group, sameVersion: own.length === active.length && fresh.length === 0 ? group : nodes(own) }
 }
 
-/** Tasks of services leave a drained node, those of system jobs after all others; what runs to an end does so there. */
-function isMoving(view: GroupView, task: GroupTask): boolean {
-  if (view.barred.has(task.node)) return true
-  const drain = view.draining.get(task.node)
-  if (drain === undefined || isToEndOf(view, task)) return false
-  return !isSystem(view.job.kind) || (!drain.ignores_system && !drain.hasOthers)
-}
-
-function isToEndOf(view: GroupView, task: GroupTask): boolean {
-  const spec = view.specs.get(task.version)
-  return spec === undefined ? view.job.kind === 'batch' || view.job.kind === 'sysbatch' : isToEnd(spec)
-}
-
-/**
- * At most as many of the tasks as the arm wants: serving ones first, and of equals those that keep regions and nodes even. Of one that came
- * back and its replacement the group says which: the original, or the one that serves (and the original if both do).
- */
-function keepSpread(
-  tasks: readonly GroupTask[],
-  { count, version }: ArmRow,
-  { regionOf, specs, away }: GroupView,
-  opOf: ReadonlyMap<number, OpRow>,
-): GroupTask[] {
-  const keepsOriginal = specs.get(version)?.disconnect.keep === 'original'
-  const isOriginal = (task: GroupTask): boolean => away.get(task.id)?.is_back === 1
-  if (tasks.length <= count) return [...tasks]
-  const kept: GroupTask[] = []
-  const rest = [...tasks]
-  const inRegion = new Map<string, number>()
-  const onNode = new Map<string, number>()
-  while (kept.length < count) {
-    const cost = (task: GroupTask): number[] => [
-      keepsOriginal && !isOriginal(task) ? 1 : 0,
-      isReady(task) || isRestarting(opOf.get(task.id)) ? 0 : 1,
-      // Whose end was proposed already goes first, so that a proposal stands.
-      opOf.get(task.id)?.state === 'proposed' ? 1 : 0,
-      isOriginal(task) ? 0 : 1,
-      inRegion.get(regionOf(task.node)) ?? 0,
-      onNode.get(task.node) ?? 0,
-      task.idx,
-    ]
-    let best = 0
-    for (let i = 1; i < rest.length; i += 1) {
-      const [a, b] = [rest[i], rest[best]]
-      if (a && b && compare(cost(a), cost(b)) < 0) best = i
-    }
-    const [task] = rest.splice(best, 1)
-    if (!task) break
-    kept.push(task)
-    const region = regionOf(task.node)
-    inRegion.set(region, (inRegion.get(region) ?? 0) + 1)
-    onNode.set(task.node, (onNode.get(task.node) ?? 0) + 1)
-  }
-  return kept
-}
-
 /** Its end or move was proposed by somebody else, or its restart, which a replacement has to cover too. */
 function isSentAway(op: OpRow | undefined): boolean {
   return op?.state === 'proposed' && standsByItself(op)
 }
 
-function isRestarting(op: OpRow | undefined): boolean {
-  return op?.state === 'allowed' && op.kind === 'restart'
-}
-
 /** The excess tasks that are to go as planned changes, in the order they should; those sent away have their op already. */
-function wantsOf(view: GroupView, excess: readonly GroupTask[], opOf: ReadonlyMap<number, OpRow>): WantedOp[] {
+function wantsOf(view: GroupView, excess: readonly GroupTask[], opOf: ReadonlyMap<number, OpRow>, now: number): WantedOp[] {
   if (view.arms.length === 0) return []
   return excess
     .filter((task) => !isSentAway(opOf.get(task.id)) && !isRestarting(opOf.get(task.id)))
     .sort((a, b) => compare([isReady(a) ? 1 : 0, a.version, -a.idx], [isReady(b) ? 1 : 0, b.version, -b.idx]))
     .map((task): WantedOp => {
       const soft = { task, deadlineAt: null, isHard: false }
-      const drain = isMoving(view, task) ? view.draining.get(task.node) : undefined
+      const drain = isMoving(view, task, now) ? view.draining.get(task.node) : undefined
       if (drain) {
         const cause = drain.maintenance === null ? 'drain' : 'maintenance'
         const text = drain.maintenance === null ? `drain of ${task.node}` : `maintenance ${drain.maintenance} of ${task.node}`

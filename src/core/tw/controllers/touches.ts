@@ -37,12 +37,14 @@ interface Body {
   tasks?: { task?: string; node?: string }[]
   records?: string
   version?: number
+  maintenance?: number
 }
 
-/** Entries no placement depends on: about traffic, and who may join. */
-const NOT_PLACEMENT = /^tw\.(Split|Fault|Service|NodeToken|NodeAdmitted|AgentPort|Loss)/
+/** Entries no placement depends on: about traffic, who may join, and how planned work comes on, whose drains are entries of their own. */
+const NOT_PLACEMENT =
+  /^tw\.(Split|Fault|Service|NodeToken|NodeAdmitted|AgentPort|Loss|DrainOverdue|Maintenance(?!Extended)|Profile(Set|Assigned|Waits|Writing|Drifted))/
 /** Their nodes are different ones from then on. */
-const OF_NODES = /^tw\.(Node|Drain|Domain|Maintenance|Profile)/
+const OF_NODES = /^tw\.(Node|Drain|Domain|Profile)/
 
 /** What an entry of tw touches, by what its body names; null: it does not say, so it may be everything. */
 export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
@@ -62,6 +64,8 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
     const groups = new Map((body.tasks ?? []).flatMap((it) => groupOfTask(it.task)).map((key) => [`${key.job}/${key.group}`, key]))
     return { ...none, look: 'check', groups: [...groups.values()], loads: body.node === undefined ? [] : [body.node] }
   }
+  // Its drains have another deadline.
+  if (entry.type === 'tw.MaintenanceExtended') return { ...none, nodes: nodesDrainedFor(db, body.maintenance ?? 0) }
   if (OF_NODES.test(entry.type)) {
     const nodes = [...(body.nodes ?? []), ...(body.node === undefined ? [] : [body.node])]
     return nodes.length === 0 ? null : { ...none, nodes }
@@ -74,6 +78,11 @@ export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
   // Who is to end and was unknown is given up at once, and holds nothing any more.
   const loads = ids.length > 0 ? nodesOfEnded(db, ids) : []
   return { ...none, groups, jobs: job !== undefined && group === undefined ? [job] : [], loads }
+}
+
+function nodesDrainedFor(db: ReadDb, maintenance: number): string[] {
+  const rows = db.all<{ node: string }>('SELECT node FROM tw_drain WHERE finished_at IS NULL AND maintenance = ?', maintenance)
+  return rows.map(({ node }) => node)
 }
 
 /** The nodes of records, each once. */

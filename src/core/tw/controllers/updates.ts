@@ -7,7 +7,7 @@ import { updateFinished, updateProgressed } from '../entries/updates.ts'
 import { groupSpecOf, jobRow, specOf } from '../rows.ts'
 import type { TwSoft } from '../soft.ts'
 import { OVERDUE_CAUSE } from '../tasks/back-off.ts'
-import { endedTasks, liveTasks } from '../tasks/read.ts'
+import { hasOverdue } from '../tasks/read.ts'
 import { armsAt, updateCounts, wantedOf, type UpdateRow } from '../updates/rows.ts'
 import { earliest } from './wake.ts'
 
@@ -38,7 +38,7 @@ function look(db: ReadDb, update: UpdateRow, now: number): { proposals: Proposal
     return { proposals: [updateFinished.of({ ...key, outcome: 'done', reason: '' })], wakeAt: null }
   const deadline = update.progress_at + spec.progressDeadlineMs
   const isWaiting = counts.healthy >= wanted
-  const problem = missedHealth(db, update)
+  const problem = hasOverdue(db, update, update.started_at)
     ? `a task was ${OVERDUE_CAUSE}`
     : !isWaiting && now >= deadline
       ? `not one more task became healthy within ${formatDuration(spec.progressDeadlineMs)}`
@@ -57,12 +57,4 @@ function look(db: ReadDb, update: UpdateRow, now: number): { proposals: Proposal
   }
   const hasProgress = counts.healthy > update.healthy
   return { proposals: hasProgress ? [updateProgressed.of({ ...key, healthy: counts.healthy })] : [], wakeAt: isWaiting ? null : deadline }
-}
-
-/** Whether a new task missed its healthy deadline since the update began. */
-function missedHealth(db: ReadDb, update: UpdateRow): boolean {
-  const tasks = [...liveTasks(db, update.job, update.grp), ...endedTasks(db, update.job, update.grp, update.started_at)]
-  return tasks.some(
-    (task) => task.version === update.to_version && task.stop_cause === OVERDUE_CAUSE && (task.stop_at ?? 0) >= update.started_at,
-  )
 }

@@ -1,6 +1,6 @@
 import type { Db, ReadDb } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
-import { completeGroup, type GroupSpec, type JobSpec } from '../job-spec.ts'
+import { type GroupSpec, type JobSpec } from '../job-spec.ts'
 import { fromJson } from '../rows.ts'
 import { ANY_MODEL, NOTHING, plus, type Amounts, type Limits } from './amounts.ts'
 
@@ -88,7 +88,7 @@ export function chargeOf(entitlement: string | null, group: GroupSpec): TaskChar
 /** Written with the version, whose tasks are counted by it. */
 export function insertGroupCharges(db: Db, version: number, spec: JobSpec): void {
   for (const group of spec.groups) {
-    const { owner, isIdle, each } = chargeOf(spec.entitlement, completeGroup(group))
+    const { owner, isIdle, each } = chargeOf(spec.entitlement, group)
     db.run(
       'INSERT OR REPLACE INTO tw_group_charge (job, version, grp, owner, is_idle, each) VALUES (?, ?, ?, ?, ?, ?)',
       spec.job,

@@ -1,27 +1,15 @@
 import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
-import { hashSchema, nodeNameSchema } from '../nodes/admission.ts'
+import { hashSchema, tokenIssuedSchema } from '../../contracts/one-time-token.ts'
+import { nodeNameSchema, nodeTokens } from '../nodes/admission.ts'
 import { agentPortSchema } from '../nodes/agent-ports.ts'
 import { note } from './marks.ts'
-
-/** How long a token is remembered after its time: so long it is told apart from one that never was. */
-const TOKEN_MEMORY_MS = 7 * 86_400_000
 
 /** A token was made by which an agent may join. Its secret is nowhere but with whom it was given to. */
 export const nodeTokenIssued = defineEntry({
   type: 'tw.NodeTokenIssued',
-  body: z.object({ hash: hashSchema, uses: z.int().min(1), until: z.int() }),
-  apply: (db, { hash, uses, until }, meta) => {
-    db.run('DELETE FROM tw_node_token WHERE until < ?', meta.at - TOKEN_MEMORY_MS)
-    db.run(
-      'INSERT OR REPLACE INTO tw_node_token (hash, uses, used, until, author, at) VALUES (?, ?, 0, ?, ?, ?)',
-      hash,
-      uses,
-      until,
-      meta.actor,
-      meta.at,
-    )
-  },
+  body: tokenIssuedSchema,
+  apply: nodeTokens.issue,
 })
 
 /** An agent came by a token: whoever has this key speaks for the node from now on. */
@@ -30,7 +18,7 @@ export const nodeAdmitted = defineEntry({
   body: z.object({ node: nodeNameSchema, key: hashSchema, token: hashSchema }),
   notable: ({ node, token }) => note('node', node, null, `an agent was let in as node ${node}, by token ${token.slice(0, 8)}`),
   apply: (db, { node, key, token }, meta) => {
-    db.run('UPDATE tw_node_token SET used = used + 1 WHERE hash = ?', token)
+    nodeTokens.use(db, token)
     db.run('INSERT OR REPLACE INTO tw_node_key (node, key, token, at) VALUES (?, ?, ?, ?)', node, key, token, meta.at)
   },
 })

@@ -10,8 +10,9 @@ import { insertPatience } from '../tasks/away.ts'
 import { isRecurring, isRunName } from '../runs/run-spec.ts'
 import { markRun } from '../runs/mark.ts'
 import { addEvent } from '../tasks/events.ts'
+import { dropTasksOf } from '../tasks/forget.ts'
 import { liveTasks } from '../tasks/read.ts'
-import { changeTask, dropTask } from '../tasks/write.ts'
+import { changeTask } from '../tasks/write.ts'
 import { because, note } from './marks.ts'
 
 /** A version of a job exists from here on, and never changes. It runs only where an `UpdateTargetSet` says so. */
@@ -100,6 +101,9 @@ export const jobStopped = defineEntry({
   },
 })
 
+/** Tables with rows of one job; versions are counted from 1 again, so nothing of the old ones may stay. */
+const OF_JOB = ['tw_job_version', 'tw_group', 'tw_group_charge', 'tw_patience', 'tw_arm', 'tw_op', 'tw_rejected'] as const
+
 /** Everything the tables have of a stopped job goes; volumes stay, and the log keeps its story. */
 export const jobPurged = defineEntry({
   type: 'tw.JobPurged',
@@ -109,9 +113,9 @@ export const jobPurged = defineEntry({
     if (purgeProblem(db, body.job) !== null) return
     const runs = db.all<{ name: string }>('SELECT name FROM tw_run WHERE job = ?', body.job)
     for (const job of [...runs.map((run) => run.name), body.job]) {
-      for (const { id } of db.all<{ id: number }>('SELECT id FROM tw_task WHERE job = ?', job)) dropTask(db, id)
+      dropTasksOf(db, job)
       db.run('DELETE FROM tw_job WHERE name = ?', job)
-      for (const table of ['tw_job_version', 'tw_group', 'tw_arm', 'tw_rejected']) db.run(`DELETE FROM ${table} WHERE job = ?`, job)
+      for (const table of OF_JOB) db.run(`DELETE FROM ${table} WHERE job = ?`, job)
       db.run('DELETE FROM tw_run WHERE name = ?', job)
     }
   },

@@ -193,6 +193,13 @@ function removeNode(db: Db, node: string, cause: string, meta: EntryMeta): void 
   // Their agent will never say that their processes are gone.
   for (const task of tasksOnNode(db, node)) if (task.is_terminal) reapTask(db, task, task.reported)
   for (const table of ['tw_node_report', 'tw_drain', 'tw_node_profile']) db.run(`DELETE FROM ${table} WHERE node = ?`, node)
+  // Whoever waits for its turn there, or for its return, need not.
+  db.run(
+    "UPDATE tw_maintenance_work SET state = 'returned', since = ?, why = ? WHERE node = ? AND state NOT IN ('returned', 'aborted')",
+    meta.at,
+    cause,
+    node,
+  )
   moveDomains(db, nodeRow(db, node), undefined)
   db.run('DELETE FROM tw_node WHERE name = ?', node)
 }

@@ -37,6 +37,7 @@ export const opsProposed = defineEntry({
   }),
   apply: (db, body, meta) => {
     const allowed: OpRow[] = []
+    let isNew = false
     for (const op of body.ops) {
       const task = taskRow(db, op.task)
       if (!task || task.is_terminal || task.want === 'stop' || openOpOf(db, op.task)) continue
@@ -57,9 +58,12 @@ export const opsProposed = defineEntry({
         meta.actor,
         meta.at,
       )
+      isNew = true
       const row = opRow(db, id)
       if (op.isAllowed && row) allowed.push(row)
     }
+    // An order is of what the application was told: with more of them it no longer says who is the last.
+    if (isNew) db.run("UPDATE tw_op SET rank = NULL WHERE job = ? AND grp = ? AND state = 'proposed'", body.job, body.group)
     allow(db, body, allowed, meta)
   },
 })
@@ -124,7 +128,7 @@ export const opFinished = defineEntry({
         meta.at,
         op,
       )
-    db.run('DELETE FROM tw_op WHERE job = ? AND grp = ? AND ended_at <= ?', body.job, body.group, meta.at - ENDED_KEPT_MS)
+    forgetEnded(db, body, meta)
   },
 })
 
@@ -135,8 +139,13 @@ export const opWithdrawn = defineEntry({
   apply: (db, body, meta) => {
     for (const id of body.ops)
       db.run("UPDATE tw_op SET state = 'withdrawn', why = ?, ended_at = ? WHERE id = ? AND state = 'proposed'", body.why, meta.at, id)
+    forgetEnded(db, body, meta)
   },
 })
+
+function forgetEnded(db: Db, { job, group }: { job: string; group: string }, meta: EntryMeta): void {
+  db.run('DELETE FROM tw_op WHERE job = ? AND grp = ? AND ended_at <= ?', job, group, meta.at - ENDED_KEPT_MS)
+}
 
 function proposedOnes(db: Db, body: { ops: readonly number[] }): OpRow[] {
   return body.ops.flatMap((id) => {

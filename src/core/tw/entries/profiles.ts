@@ -3,10 +3,12 @@ import { defineEntry } from '../../contracts/entry.ts'
 import type { Db } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { nodeProfileRow, profileRow, type NodeProfileRow } from '../profiles/rows.ts'
-import { fromJson, nodeRow } from '../rows.ts'
+import { fromJson, nodeRow, type DrainRow } from '../rows.ts'
 import { because, nextOf, note } from './marks.ts'
 
 const texts = z.record(z.string(), z.string())
+/** Whose drains empty a node for its switch. */
+const PROFILER = 'controller:tw.profile'
 
 /** A profile comes, or is another from now on; nodes stay as they are until it is applied to them. */
 export const profileSet = defineEntry({
@@ -115,10 +117,13 @@ function label(db: Db, { node, profile, version }: NodeProfileRow): void {
   db.run('UPDATE tw_node SET labels = ? WHERE name = ?', canonicalJson({ ...before, ...labels }), node)
 }
 
-/** Back into service, unless it was out of it before, or somebody works on it by now. */
-function giveBack(db: Db, { node, profile, version, was_cordoned }: NodeProfileRow, at: number): void {
-  if (db.get('SELECT 1 FROM tw_drain WHERE node = ? AND maintenance IS NOT NULL', node) !== undefined) return
-  if (profileRow(db, profile, version)?.drains === 1) db.run('DELETE FROM tw_drain WHERE node = ?', node)
+/** Back into service, unless it was out of it before, or somebody else drains it or works on it by now. */
+function giveBack(db: Db, { node, was_cordoned, since }: NodeProfileRow, at: number): void {
+  const drain = db.get<DrainRow>('SELECT * FROM tw_drain WHERE node = ?', node)
+  const isOwn = drain?.author === PROFILER
+  // One of before that is complete says nothing any more: whether the node was closed then is known.
+  if (drain !== undefined && !isOwn && (drain.maintenance !== null || drain.finished_at === null || drain.finished_at >= since)) return
+  if (isOwn) db.run('DELETE FROM tw_drain WHERE node = ?', node)
   db.run('UPDATE tw_node SET is_cordoned = ?, changed_at = ? WHERE name = ?', was_cordoned, at, node)
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
 import { canonicalJson } from '../../kernel/json.ts'
+import { insertGroupCharges } from '../entitlements/tables.ts'
 import { jobRow, specOf, versionRow } from '../rows.ts'
 import { insertPatience } from '../tasks/away.ts'
 import { runName, runSpecOf } from '../runs/run-spec.ts'
@@ -79,6 +80,7 @@ export const runStarted = defineEntry({
       meta.position,
     )
     insertPatience(db, name, 1, spec)
+    insertGroupCharges(db, 1, spec)
     db.run(
       `INSERT INTO tw_job (name, kind, priority, state, current_version, last_version, owner, changed_at) VALUES (?, ?, ?, 'running', 1, 1, NULL, ?)`,
       name,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { tokenTable } from '../../contracts/one-time-token.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 
 /*
@@ -6,28 +7,18 @@ import type { ReadDb } from '../../contracts/storage.ts'
  * certificate says which node it is, and the key noted here says that it still is.
  */
 
+/** What agents may join by. */
+export const nodeTokens = tokenTable('tw_node_token')
+
 /** Tables of admission; `uses` may be more than one for a token that sets up a whole rack. */
 export const ADMISSION_TABLES: readonly string[] = [
-  `CREATE TABLE tw_node_token (
-    hash TEXT PRIMARY KEY, uses INTEGER NOT NULL, used INTEGER NOT NULL, until INTEGER NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL
-  ) WITHOUT ROWID`,
+  nodeTokens.sql,
   `CREATE TABLE tw_node_key (node TEXT PRIMARY KEY, key TEXT NOT NULL, token TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID`,
 ]
 
-/** SHA-256, hex: of a token's secret, or of a public key */
-export const hashSchema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 hexadecimal digits')
 export const nodeNameSchema = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'a name of a node is letters a–z, digits, dots and dashes, at most 63')
-
-export interface NodeTokenRow {
-  hash: string
-  uses: number
-  used: number
-  until: number
-  author: string
-  at: number
-}
 
 export interface NodeKeyRow {
   node: string
@@ -36,10 +27,6 @@ export interface NodeKeyRow {
   /** hash of the token it came by */
   token: string
   at: number
-}
-
-export function nodeTokenRow(db: ReadDb, hash: string): NodeTokenRow | undefined {
-  return db.get<NodeTokenRow>('SELECT * FROM tw_node_token WHERE hash = ?', hash)
 }
 
 /** The key that speaks for a node; undefined: it is on a server's own machine, or there is none. */

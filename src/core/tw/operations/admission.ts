@@ -1,22 +1,14 @@
 import { z } from 'zod'
 import { defineAction, defineCommand } from '../../contracts/operation.ts'
+import { hashSchema, tokenAnswerSchema, tokenLimits } from '../../contracts/one-time-token.ts'
 import { refuse } from '../../kernel/errors.ts'
 import { formatDuration } from '../../kernel/units.ts'
 import { agentPortSet, nodeAdmitted, nodeTokenIssued } from '../entries/admission.ts'
-import { hashSchema, nodeKeyRow, nodeNameSchema, nodeTokenRow } from '../nodes/admission.ts'
+import { nodeKeyRow, nodeNameSchema, nodeTokens } from '../nodes/admission.ts'
 import { agentPorts, agentPortSchema } from '../nodes/agent-ports.ts'
 import { nodeRow } from '../rows.ts'
 
-const limits = {
-  /** how long it is good for */
-  ttlMs: z
-    .int()
-    .min(1000)
-    .max(30 * 86_400_000)
-    .default(3_600_000),
-  /** how many agents may join by it */
-  uses: z.int().min(1).max(10_000).default(1),
-}
+const limits = tokenLimits(10_000)
 
 /** An action: its secret is random, and the port that agents come to is opened with the first one. */
 export const nodeToken = defineAction({
@@ -26,16 +18,7 @@ export const nodeToken = defineAction({
   isMutation: true,
   hasPlan: true,
   input: z.object(limits),
-  output: z.object({
-    token: z.string(),
-    /** first 8 digits of its hash: by which the log's entries are found */
-    id: z.string(),
-    uses: z.int(),
-    /** ms since the epoch */
-    until: z.int(),
-    /** `HOST:PORT` that the agent has to reach */
-    address: z.string(),
-  }),
+  output: tokenAnswerSchema,
 })
 
 /** The part of `nodeToken` that is logged; no route of its own. */
@@ -68,7 +51,7 @@ export const nodeAdmit = defineCommand({
   }),
   output: z.object({ node: z.string(), isNew: z.boolean() }),
   decide: (db, { node, key, token: hash }, { now }) => {
-    const token = nodeTokenRow(db, hash)
+    const token = nodeTokens.read(db, hash)
     if (token === undefined) return refuse('TW_TOKEN_UNKNOWN', 'no such token was given, or it was forgotten long after its time')
     if (token.until <= now) return refuse('TW_TOKEN_EXPIRED', `the time of the token was over ${formatDuration(now - token.until)} ago`)
     const known = nodeKeyRow(db, node)

@@ -134,6 +134,7 @@ const toldSchema = z.object({
   deadline: z.number().nullable(),
   hard: z.boolean(),
   delayed: z.number().nullable(),
+  allowed: z.boolean(),
 })
 
 export const opPending = defineAction({

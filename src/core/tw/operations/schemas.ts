@@ -86,6 +86,7 @@ export const nodeSchema = z.object({
   gpus: z.array(z.object({ model: z.string(), reservedMilli: z.int() })),
   tasks: z.int(),
   silentMs: z.number().nullable(),
+  relay: z.string().nullable(),
   joinedAtMs: z.number(),
   changedAtMs: z.number(),
   attributes: z.record(z.string(), z.string()),

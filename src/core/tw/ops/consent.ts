@@ -25,6 +25,8 @@ export interface ConsentOp {
   hard: boolean
   /** put off until then, whatever is answered meanwhile; null: it is not */
   delayed: number | null
+  /** somebody said yes already: it waits for budget */
+  allowed: boolean
 }
 
 /** What is posted to an application's endpoint, given to its command, or pulled by it. */
@@ -32,7 +34,7 @@ export interface ConsentRequest {
   job: string
   group: string
   budget: { max: number; unavailable: number; left: number }
-  /** have not begun: those that wait for its word, and those put off */
+  /** have not begun: those that wait for its word, those put off, and those that have a yes and wait for budget */
   pending: ConsentOp[]
   /** are being carried out */
   running: ConsentOp[]
@@ -69,7 +71,7 @@ export function consentAsks(db: ReadDb, now: number): ConsentAsk[] {
   const groups = db.all<{ job: string; grp: string }>("SELECT DISTINCT job, grp FROM tw_op WHERE ended_at IS NULL AND state = 'proposed'")
   return groups.flatMap(({ job, grp }) => {
     const ask = askOf(db, job, grp, now)
-    return ask === null || ask.consent.kind === 'none' || ask.request.pending.every((op) => op.delayed !== null) ? [] : [ask]
+    return ask === null || ask.consent.kind === 'none' || ask.request.pending.every((op) => op.allowed || op.delayed !== null) ? [] : [ask]
   })
 }
 
@@ -81,7 +83,7 @@ function askOf(db: ReadDb, job: string, group: string, now: number): ConsentAsk 
   const live = new Map(standing.live.map((task) => [task.id, task]))
   const isPending = (op: OpRow): boolean => {
     const task = live.get(op.task)
-    return op.state === 'proposed' && !op.is_consented && task !== undefined && isReady(task)
+    return op.state === 'proposed' && task !== undefined && isReady(task)
   }
   const running = standing.ops.filter((op) => op.state === 'allowed')
   const busy = new Set(running.map((op) => op.task))
@@ -112,6 +114,7 @@ function told(op: OpRow, now: number): ConsentOp {
     deadline: op.deadline_at,
     hard: op.is_hard === 1,
     delayed: op.delayed_until !== null && op.delayed_until > now ? op.delayed_until : null,
+    allowed: op.is_consented === 1,
   }
 }
 

@@ -28,6 +28,10 @@ export interface OpSteps {
   wakeAt: number | null
 }
 
+/** In one step: tasks that are stopped, and changes that are proposed. Each is work for whoever applies it; the others come in the next. */
+export const STOPPED_MAX = 1000
+export const PROPOSED_MAX = 1000
+
 /** Causes the reconciler finds anew at each look; ops of other causes stand until they are done or their task ends. */
 const FOUND_ANEW: ReadonlySet<OpCause> = new Set(['rollout', 'drain', 'maintenance', 'scale'])
 
@@ -58,9 +62,10 @@ export function opSteps(
   if (ops.length === 0 && wants.length === 0) return steps
   const spec = specInForce(standing)
   const live = new Map(standing.live.map((task) => [task.id, task]))
-  const pending = pendingOf(ops, live, wants, steps)
+  const all = pendingOf(ops, live, wants, steps)
   for (const op of ops) if (op.state === 'allowed') finishOf(op, taskOf(op.task), steps)
-  stopIdle(pending, steps)
+  const pending = all.filter((candidate) => !isIdle(candidate))
+  stopIdle(all.filter(isIdle).slice(0, STOPPED_MAX), steps)
 
   const wakes: (number | null)[] = []
   const due = pending.filter(({ op }) => op !== null && forceAt(op, spec) <= now)
@@ -76,6 +81,10 @@ export function opSteps(
   const { queue, isStrict } = inOrder(pending, spec)
   let isBlocked = false
   for (const [place, { task, op, want }] of queue.entries()) {
+    if (op === null && steps.propose.length >= PROPOSED_MAX) {
+      isBlocked = true
+      continue
+    }
     const isDelayed = op?.delayed_until != null && op.delayed_until > now
     const lacksConsent = asks && isReady(task) && !op?.is_consented
     const isLeader = spec?.order === 'leader-last' && op?.rank != null && place === queue.length - 1
@@ -127,14 +136,16 @@ function isStill(op: OpRow, want: WantedOp): boolean {
   return op.cause === want.cause && op.text === want.text && op.deadline_at === want.deadlineAt && (op.is_hard === 1) === want.isHard
 }
 
-/** Tasks that do not serve and have no op yet go without one. */
-function stopIdle(pending: Candidate[], steps: OpSteps): void {
-  const idle = pending.filter(({ task, op, want }) => op === null && want !== null && !isReady(task))
+/** A task that does not serve and has no op yet goes without one. */
+function isIdle({ task, op, want }: Candidate): boolean {
+  return op === null && want !== null && !isReady(task)
+}
+
+function stopIdle(idle: readonly Candidate[], steps: OpSteps): void {
   for (const [cause, of] of Map.groupBy(idle, ({ want }) => want?.text ?? '')) {
     steps.stop.push({ ids: of.map(({ task }) => task.id), cause })
     steps.freed += of.length
   }
-  for (const candidate of idle) pending.splice(pending.indexOf(candidate), 1)
 }
 
 function finishOf(op: OpRow, task: TaskRow | undefined, steps: OpSteps): void {
@@ -142,8 +153,9 @@ function finishOf(op: OpRow, task: TaskRow | undefined, steps: OpSteps): void {
     if (!task || task.is_terminal) steps.finish.push({ op: op.id, isOk: false, reason: 'its task ended' })
     else if (isReady(task)) steps.finish.push({ op: op.id, isOk: true, reason: '' })
     else if (task.want === 'stop') steps.finish.push({ op: op.id, isOk: false, reason: 'its task was stopped' })
-  } else if (!task || (task.is_terminal && (task.is_reaped || task.state === 'lost'))) {
-    steps.finish.push({ op: op.id, isOk: true, reason: task?.state === 'lost' ? 'its node was lost' : '' })
+  } else if (!task || task.is_terminal) {
+    // Who ended without its agent's word ended with its node.
+    steps.finish.push({ op: op.id, isOk: true, reason: task && !task.is_reaped ? 'its node was lost' : '' })
   }
 }
 

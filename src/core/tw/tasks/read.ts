@@ -1,5 +1,6 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import type { GroupTask, TaskRow } from '../rows.ts'
+import { OVERDUE_CAUSE } from './back-off.ts'
 import { idsIn, type NodeLoad } from './load.ts'
 import { COMPLETE, FIRST_FINAL, GROUP_TASK_COLUMNS, GROUP_TASK_JOINS, LOST, TASK_COLUMNS, TASK_JOINS, UNKNOWN } from './tables.ts'
 
@@ -171,4 +172,17 @@ export function nodesOfGroup(db: ReadDb, job: string, group: string): string[] {
 
 function names(db: ReadDb, sql: string, ...params: string[]): string[] {
   return db.all<{ name: string }>(sql, ...params).map((row) => row.name)
+}
+
+/** Whether a task of a version was stopped for it missed its healthy deadline, at a time or after it (log time). */
+export function hasOverdue(db: ReadDb, of: { job: string; grp: string; to_version: number }, sinceMs: number): boolean {
+  const row = db.get(
+    `SELECT 1 FROM tw_stop t JOIN tw_placed p ON p.id = t.task JOIN tw_slice s ON s.id = p.slice
+       WHERE t.cause = '${OVERDUE_CAUSE}' AND t.at >= ? AND s.job = ? AND s.grp = ? AND p.version = ? LIMIT 1`,
+    sinceMs,
+    of.job,
+    of.grp,
+    of.to_version,
+  )
+  return row !== undefined
 }

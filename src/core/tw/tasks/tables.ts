@@ -1,4 +1,5 @@
 import { AWAY_TABLES } from './away.ts'
+import { OVERDUE_CAUSE } from './back-off.ts'
 
 /**
  * Task rows as they lie on disk. There may be millions, so what most tasks have in common is not repeated: what one
@@ -68,6 +69,7 @@ export const TASK_TABLES: readonly string[] = [
     ended_at INTEGER, was_healthy INTEGER NOT NULL DEFAULT 0
   )`,
   `CREATE TABLE tw_stop (task INTEGER PRIMARY KEY, position INTEGER, at INTEGER, cause TEXT)`,
+  `CREATE INDEX tw_stop_overdue ON tw_stop (at) WHERE cause = '${OVERDUE_CAUSE}'`,
   // where it is another one than its slice's
   `CREATE TABLE tw_why (task INTEGER PRIMARY KEY, text TEXT NOT NULL)`,
   `CREATE TABLE tw_task_event (

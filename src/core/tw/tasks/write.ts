@@ -8,7 +8,7 @@ import { dropAway } from './away.ts'
 import { addEvent } from './events.ts'
 import { addToLoad, countIn, loadByName, reservedBy, withoutId, writeLoad, type Loaded } from './load.ts'
 import { taskRow } from './read.ts'
-import { FIRST_FINAL, STATES } from './tables.ts'
+import { STATES } from './tables.ts'
 import { addTally, moveTally, NONE, TALLIED } from './tally.ts'
 
 /** The only writers of task rows and of what tasks reserve on their nodes. */
@@ -187,19 +187,4 @@ export function reapTask(db: Db, task: Pick<TaskRow, 'id' | 'node'>, reported: T
   upsert(db, 'tw_said', task.id, [['reported', reported]])
   const load = must(loadByName(db, task.node), `the load of ${task.node}`)
   writeLoad(db, load, { runs: withoutId(load.runs, task.id) })
-}
-
-/** Forgets an ended and reaped task and its events; false when it is neither. */
-export function dropTask(db: Db, id: number): boolean {
-  const task = taskRow(db, id)
-  const slice = db.get<{ slice: number }>('SELECT slice FROM tw_placed WHERE id = ?', id)?.slice
-  if (!task || slice === undefined || db.run(`DELETE FROM tw_placed WHERE id = ? AND state >= ${FIRST_FINAL} AND is_reaped = 1`, id) === 0)
-    return false
-  moveTally(db, task, null)
-  for (const table of ['tw_said', 'tw_stop', 'tw_why', 'tw_task_event']) db.run(`DELETE FROM ${table} WHERE task = ?`, id)
-  db.run(
-    `DELETE FROM tw_slice WHERE id = ? AND NOT EXISTS (SELECT 1 FROM tw_placed p WHERE p.id BETWEEN tw_slice.id AND tw_slice.last)`,
-    slice,
-  )
-  return true
 }

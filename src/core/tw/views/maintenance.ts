@@ -51,7 +51,12 @@ export function maintenanceView(db: ReadDb, row: MaintenanceRow, now: number): M
       startedAtMs: work.started_at,
       deadlineAtMs: work.deadline_at,
       isOverdue: work.is_overdue === 1,
-      waitsFor: left.length > 0 ? left.map((it) => `${it.task}: ${it.waitsFor}`).join('; ') : work.why,
+      waitsFor:
+        left.length > 0
+          ? left.map((it) => `${it.task}: ${it.waitsFor}`).join('; ')
+          : work.why === '' && work.state === 'scheduled'
+            ? 'its turn'
+            : work.why,
       left,
       exitCode: work.exit_code,
       output: work.output,

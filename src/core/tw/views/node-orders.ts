@@ -4,7 +4,7 @@ import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { JobSpec } from '../job-spec.ts'
 import { devicesOf } from '../nodes/gpus.ts'
-import { fromJson, groupSpecOf, nodeRow, taskName, versionRow, type TaskRow } from '../rows.ts'
+import { fromJson, groupSpecOf, nodeRow, specOf, taskName, versionRow, type TaskRow } from '../rows.ts'
 import { tasksOnNode, tasksToEnd } from '../tasks/read.ts'
 
 /**
@@ -19,8 +19,7 @@ export function desiredTasks(db: ReadDb, node: string): DesiredTask[] {
     const key = `${task.job}@${task.version}`
     let version = versions.get(key)
     if (!version) {
-      const row = must(versionRow(db, task.job, task.version), `version ${key}`)
-      version = { spec: fromJson<JobSpec>(row.spec), release: row.release }
+      version = { spec: specOf(db, task.job, task.version), release: versionRow(db, task.job, task.version)?.release ?? null }
       versions.set(key, version)
     }
     const group = must(groupSpecOf(version.spec, task.grp), `group ${task.grp} of ${key}`)

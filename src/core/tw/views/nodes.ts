@@ -27,6 +27,8 @@ export interface NodeView {
   tasks: number
   /** time since its last report; null where nobody listens */
   silentMs: number | null
+  /** the node over whose agent it beats; null: straight to the server, or not known */
+  relay: string | null
   joinedAtMs: number
   changedAtMs: number
   attributes: Record<string, string>
@@ -86,6 +88,7 @@ export function nodesView(db: ReadDb, soft?: TwSoft, selector: NodeSelector = {}
       gpus: devicesOf(row, used),
       tasks: used?.tasks ?? 0,
       silentMs,
+      relay: beat?.via ?? null,
       joinedAtMs: row.joined_at,
       changedAtMs: row.changed_at,
       attributes: attributesOf(row),

@@ -40,6 +40,10 @@ export interface MembersOptions {
   log: VirtualLog
   /** position of the last batch that this server has applied */
   applied: () => number
+  /** position of the last batch in what is made of this log here, where that may be behind `applied`; absent: it is not */
+  made?: () => number
+  /** batches that a server (16 hex digits) lacks of another log, whose servers follow those of this one */
+  missingBeside?: (id: string) => number
   aside: Aside
   /** what servers tell each other of this log goes by this name */
   topic?: string
@@ -83,6 +87,7 @@ const LEARNERS_MAX = 1
 interface Said {
   id: string
   applied: number
+  made?: number
   syncP50Ms?: number
   syncP99Ms: number
   nowMs: number
@@ -94,6 +99,8 @@ export function createMembers(options: MembersOptions): LogMembers {
   const {
     log,
     applied,
+    made,
+    missingBeside = () => 0,
     aside,
     self,
     clusterToken,
@@ -108,16 +115,19 @@ export function createMembers(options: MembersOptions): LogMembers {
   // An even number is etcd's to choose, too.
   const check = (value: RegisterValue, changes: readonly MemberChange[], health: ReadonlyMap<number, ServerHealth>): string[] =>
     checkMembers(value, changes, health, true, limits).problems
-  const heard = new Map<string, Said & { atMs: number; clocksMs: number[] }>()
+  /** `tail`, `tailBefore`: of the log, when it spoke last and the time before */
+  const heard = new Map<string, Said & { atMs: number; clocksMs: number[]; tail: number; tailBefore: number }>()
   const known = features.map(({ name }) => name)
   const say = (): Said => {
     const { p50Ms, p99Ms } = log.syncStats()
-    return { id: hexOf(self), applied: applied(), syncP50Ms: p50Ms, syncP99Ms: p99Ms, nowMs: Date.now(), features: known, region }
+    const far = made === undefined ? {} : { made: made() }
+    return { id: hexOf(self), applied: applied(), ...far, syncP50Ms: p50Ms, syncP99Ms: p99Ms, nowMs: Date.now(), features: known, region }
   }
   aside.announce(topic, say)
   aside.onTell(topic, (said: Said) => {
     const clocksMs = [...(heard.get(said.id)?.clocksMs ?? []), said.nowMs - Date.now()].slice(-CLOCK_SAMPLES)
-    heard.set(said.id, { ...said, atMs: performance.now(), clocksMs })
+    const tail = log.tail()
+    heard.set(said.id, { ...said, atMs: performance.now(), clocksMs, tail, tailBefore: heard.get(said.id)?.tail ?? tail })
   })
   const asked = `${topic}.ask`
   aside.onTell(asked, () => aside.tell(topic, say()))
@@ -130,10 +140,12 @@ export function createMembers(options: MembersOptions): LogMembers {
       const heardOf = heard.get(id)
       const said = isSelf ? say() : heardOf
       const past = said?.applied ?? 0
+      const missing = (heardOf?.tailBefore ?? log.tail()) - 1 - Math.min(past, said?.made ?? past)
       found.set(server, {
         isReachable: isSelf || (heardOf !== undefined && heardOf.atMs >= sinceMs),
         position: isSelf ? log.tail() : past + 1,
         lagBatches: isSelf ? 0 : Math.max(0, log.tail() - 1 - past),
+        missingBatches: isSelf ? 0 : Math.max(0, missing, missingBeside(id)),
         syncP50Ms: hundredths(said?.syncP50Ms ?? 0),
         syncP99Ms: hundredths(said?.syncP99Ms ?? 0),
         // A delay makes a clock seem late, never early.

@@ -4,7 +4,7 @@ import { nextValue, planFor, type MemberChange } from '../../../../src/core/delo
 import { lastSegment, serversIn, type RegisterValue } from '../../../../src/core/delos/virtual-log/value.ts'
 import { first, idOf } from './values.ts'
 
-const fine: ServerHealth = { isReachable: true, lagBatches: 0, syncP99Ms: 1, clockOffMs: 0, features: [], position: 100 }
+const fine: ServerHealth = { isReachable: true, lagBatches: 0, missingBatches: 0, syncP99Ms: 1, clockOffMs: 0, features: [], position: 100 }
 const health = (count: number, but: Record<number, Partial<ServerHealth>> = {}): Map<number, ServerHealth> =>
   new Map(Array.from({ length: count }, (_, i) => [i + 1, { ...fine, ...but[i + 1] }]))
 
@@ -70,6 +70,7 @@ describe('promoting', () => {
     const cases: [Partial<ServerHealth>, RegExp][] = [
       [{ isReachable: false }, /does not answer/],
       [{ lagBatches: 1001 }, /1001 batches behind/],
+      [{ lagBatches: 3, missingBatches: 2 }, /not taken in yet 2 batches/],
       [{ syncP99Ms: 51 }, /syncs in 51 ms/],
       [{ clockOffMs: -501 }, /clock of server 4 .* is -501 ms off/],
       [{ features: ['other'] }, /does not know wide-keys/],

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { DueTimes } from '../../../../src/core/tw/controllers/due-times.ts'
 import { FleetCache } from '../../../../src/core/tw/controllers/fleet-cache.ts'
 import { reconciler } from '../../../../src/core/tw/controllers/reconciler.ts'
+import { maintainer } from '../../../../src/core/tw/controllers/maintainer.ts'
+import { profileSet } from '../../../../src/core/tw/entries/profiles.ts'
 import { tasksReported } from '../../../../src/core/tw/entries/tasks.ts'
 import {
   entitlementSetCommand,
@@ -8,6 +11,9 @@ import {
   jobRun,
   jobScale,
   jobStop,
+  maintenanceAbort,
+  maintenanceCreate,
+  maintenanceExtend,
   nodeCordon,
   nodeJoin,
   nodeUncordon,
@@ -307,4 +313,48 @@ test('a group that asks for places is looked at again when its tasks that are th
   cache.later({ job: 'web', group: 'api' }, 5000, true)
   cache.settled({ job: 'web', group: 'api' }, 9000)
   expect(cache.wakeAt()).toBe(5000)
+})
+
+test('how planned work comes on leaves the image as it is, and a drain that is given longer is looked at again', () => {
+  const { state, cache, settle, image } = cached()
+  for (const node of ['n1', 'n2']) join(state, node)
+  run(state, 'a', 1, {}, { availability: { max_unavailable: 0, max_surge: 1, consent: 'pull' } })
+  settle()
+  const [task] = state.db.all<TaskRow>("SELECT * FROM tw_task WHERE job = 'a'")
+  const node = task?.node ?? ''
+  const report = {
+    ...task,
+    task: task && taskName(task),
+    state: 'running',
+    health: 'none',
+    pid: 1,
+    ports: {},
+    reason: '',
+    restarts: 0,
+    startedAt: 1,
+  }
+  state.append([tasksReported.of({ node, bootId: 'b', tasks: [report as never] })])
+  settle()
+  const kept = image()
+  const deadline = (): number | undefined => state.db.get<{ at: number }>('SELECT deadline_at AS at FROM tw_op WHERE ended_at IS NULL')?.at
+  state.run(maintenanceCreate, { targets: [node], kind: 'reboot', deadlineMs: 10_000 })
+  state.append(maintainer.decide(state.db, state.now(), { beats: new Map() }).entries)
+  settle()
+  expect(deadline()).toBe(state.now() + 10_000)
+  state.run(maintenanceExtend, { maintenance: 1, byMs: 5000 })
+  settle()
+  expect(deadline()).toBe(state.now() + 15_000)
+  state.run(maintenanceAbort, { maintenance: 1 })
+  state.append([profileSet.of({ profile: 'p', drains: false, settings: {}, labels: {} })])
+  settle()
+  expect(cache.imageAt(state.entries.length)).toBe(kept)
+})
+
+test('times that were set again and again are kept once a key', () => {
+  const due = new DueTimes()
+  for (let at = 1; at <= 100_000; at += 1) due.set(`k${at % 3}`, at)
+  expect(due.kept).toBeLessThan(500)
+  expect(due.first()).toBe(99_998)
+  expect(due.take(99_999).toSorted()).toEqual(['k0', 'k2'])
+  expect(due.take(1e9)).toEqual(['k1'])
 })

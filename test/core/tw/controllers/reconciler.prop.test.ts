@@ -350,19 +350,3 @@ test('a task that is not healthy within its deadline is stopped and counts as a 
   expect(stops.length).toBe(3)
   expect(new Set(fleet.state.ask(ps, { isAll: true }).tasks.map((task) => task.node)).size).toBe(2)
 })
-
-test('finished tasks are forgotten after an hour, but the last five of an index stay', () => {
-  const fleet = newSimulatedFleet({
-    nodes: 2,
-    behaviour: () => ({ startMs: 1e9, stopMs: 0, end: { afterMs: 250, state: 'failed', reason: 'exit 1' } }),
-  })
-  fleet.state.run(jobRun, { spec: job(1, '1', { reschedule: { delay: '1s', factor: 1 } }) })
-  fleet.pass(60_000)
-  const before = fleet.state.ask(ps, { isAll: true }).tasks.length
-  expect(before).toBeGreaterThan(10)
-  fleet.state.run(jobStop, { job: 'web' })
-  fleet.pass(1000)
-  fleet.state.advance(3_700_000)
-  fleet.pass(2000)
-  expect(fleet.state.ask(ps, { isAll: true }).tasks.length).toBe(5)
-})

@@ -7,6 +7,7 @@ import {
   maintenanceCreate,
   maintenanceExtend,
   maintenanceShow,
+  nodeRetire,
   nodeUndrain,
 } from '../../../../src/core/tw/operations.ts'
 import { nodesView, tasksBySelector, type WorkView } from '../../../../src/core/tw/queries.ts'
@@ -132,6 +133,30 @@ describe('planned work', () => {
     fleet.state.run(nodeUndrain, { target: 'n1' })
     fleet.pass(1000)
     expect(works(fleet)['n1']).toMatchObject({ state: 'aborted', waitsFor: 'its drain was called off' })
+  })
+
+  test('says of the first that waits what it waits for, and nothing of those behind it', () => {
+    const fleet = running(12)
+    fleet.state.run(maintenanceCreate, { targets: ['region:r1', 'region:r2'], kind: 'reboot' })
+    fleet.pass(30_000)
+    const waits = fleet.state.entries.filter(
+      ({ type, body }) => type === 'tw.MaintenanceStepped' && (body as WorkView).state === 'checking',
+    )
+    expect(waits.map(({ body }) => (body as WorkView).node)).toEqual(['n11'])
+    expect(Object.values(works(fleet)).map((work) => work.waitsFor)).toContain('its turn')
+  })
+
+  test('is over for a node that is retired, and goes on with the others', () => {
+    const fleet = running(4)
+    fleet.state.run(maintenanceCreate, { targets: ['region:r1'], kind: 'reboot' })
+    fleet.pass(20_000)
+    expect(stateOf(fleet, 'n1')).toBe('working')
+    fleet.nodes.delete('n1')
+    fleet.state.run(nodeRetire, { node: 'n1' })
+    fleet.pass(20_000)
+    expect(works(fleet)['n1']).toMatchObject({ state: 'returned', waitsFor: 'node n1 retired' })
+    expect(stateOf(fleet, 'n3')).toBe('working')
+    expect(fleet.state.replay().digest()).toBe(fleet.state.digest())
   })
 
   test('is refused when it makes no sense', () => {

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { nodeSet } from '../../../../src/core/tw/entries/nodes.ts'
-import { drainShow, jobRun, nodeDrain, nodeUndrain, opList, taskRestart } from '../../../../src/core/tw/operations.ts'
+import { drainer } from '../../../../src/core/tw/controllers/drainer.ts'
+import {
+  drainShow,
+  jobRun,
+  maintenanceCreate,
+  maintenanceExtend,
+  nodeDrain,
+  nodeUndrain,
+  opList,
+  taskRestart,
+} from '../../../../src/core/tw/operations.ts'
 import { nodesView, tasksBySelector } from '../../../../src/core/tw/queries.ts'
 import { newSimulatedFleet, type SimulatedFleet } from '../../../support/tw-fleet.ts'
 
@@ -119,6 +129,43 @@ describe('a drain', () => {
     expect(forced?.notable?.text).toMatch(/forced past budget and consent: web\/api\[\d\] \(its deadline has passed\)/)
   })
 
+  test('that is hard forces at its deadline what else would stay to its end there, or leave last, and is complete then', () => {
+    const fleet = newSimulatedFleet({ nodes: 2 })
+    const main = { command: ['x'], resources: { cpu: '50m', memory: '16MiB' } }
+    const availability = { max_unavailable: 0, max_surge: 1 }
+    fleet.state.run(jobRun, { spec: { job: 'agent', kind: 'system', groups: { g: { availability, main } } } })
+    fleet.state.run(jobRun, { spec: { job: 'count', kind: 'batch', groups: { g: { count: 2, availability, main } } } })
+    // What another group waits for runs to its end in a service, too.
+    const first = { count: 2, availability, main }
+    fleet.state.run(jobRun, { spec: { job: 'app', groups: { first, then: { after: { first: 'completed' }, main } } } })
+    fleet.pass(5000)
+    expect(on(fleet, 'n1').length).toBe(3)
+    fleet.state.run(nodeDrain, { target: 'n1', deadlineMs: 30_000, isHard: true, force: true })
+    fleet.pass(28_000)
+    expect(on(fleet, 'n1').length).toBe(3)
+    fleet.pass(10_000)
+    expect(on(fleet, 'n1')).toEqual([])
+    expect(fleet.state.ask(drainShow, { target: 'n1' }).isDrained).toBe(true)
+    const stops = fleet.state.entries.flatMap(({ type, notable }) =>
+      type === 'tw.StopTask' ? ['a stop that was no op'] : type === 'tw.OpForced' ? [notable?.target] : [],
+    )
+    // The last one there goes with its node, which its job does not count any more.
+    expect(stops.toSorted()).toEqual(['app/first[0]', 'count/g[0]'])
+  })
+
+  test('is said to be overdue once more when its maintenance was given longer and is late again', () => {
+    const fleet = running(2, { max_unavailable: 0, max_surge: 1, consent: 'pull' }, { nodes: 2 })
+    fleet.state.run(maintenanceCreate, { targets: ['n1'], kind: 'reboot', deadlineMs: 10_000 })
+    fleet.pass(15_000)
+    const overdue = (): number => types(fleet).filter((type) => type === 'tw.DrainOverdue').length
+    expect(overdue()).toBe(1)
+    fleet.state.run(maintenanceExtend, { maintenance: 1, byMs: 20_000 })
+    const extended = fleet.state.entries.at(-1)
+    expect(drainer.wakes.some((prefix) => extended?.type.startsWith(prefix))).toBe(true)
+    fleet.pass(20_000)
+    expect(overdue()).toBe(2)
+  })
+
   test('that is hard waits no longer for consent than the group has patience', () => {
     const fleet = running(2, { max_unavailable: 0, max_surge: 1, consent: 'pull', consent_timeout: '8s' }, { nodes: 2 })
     fleet.state.run(nodeDrain, { target: 'n1', deadlineMs: 600_000, isHard: true })
@@ -154,4 +201,17 @@ test('a restart by hand of a group of which none may be missing waits for a repl
   expect(after.length).toBe(3)
   expect(after.find((task) => task.id === first?.id)).toMatchObject({ incarnation: 2, state: 'running', health: 'healthy' })
   expect(fleet.state.ask(opList, { isAll: true }).ops.map((op) => op.state)).toEqual(['done', 'done'])
+})
+
+test('an op whose task was about to end when its node was lost is over', () => {
+  const fleet = running(4)
+  fleet.behaviour = () => ({ startMs: 500, stopMs: 60_000 })
+  fleet.state.run(nodeDrain, { target: 'n1' })
+  fleet.pass(1000)
+  expect(fleet.state.ask(opList, {}).ops.length).toBe(1)
+  const node = fleet.nodes.get('n1')
+  if (node) node.isSilent = true
+  fleet.pass(40_000)
+  expect(fleet.state.ask(opList, {}).ops).toEqual([])
+  expect(fleet.state.ask(opList, { isAll: true }).ops).toMatchObject([{ state: 'done', why: 'its node was lost' }])
 })

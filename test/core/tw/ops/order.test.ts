@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { jobRun, nodeDrain, nodeUndrain, opAnswer, opList } from '../../../../src/core/tw/operations.ts'
-import { consentAsks, tasksBySelector } from '../../../../src/core/tw/queries.ts'
+import { jobRun, nodeDrain, nodeUndrain, opAllow, opAnswer, opList, taskRestart } from '../../../../src/core/tw/operations.ts'
+import { consentAsks, consentRequest, tasksBySelector } from '../../../../src/core/tw/queries.ts'
 import { newSimulatedFleet, type SimulatedFleet } from '../../../support/tw-fleet.ts'
 
 const job = (version: string, availability: Record<string, unknown>, more: Record<string, unknown> = {}) => ({
@@ -74,6 +74,20 @@ describe('planned stops go', () => {
     expect(answer([first, second], [])).toEqual([first, second])
   })
 
+  test('by the word of the application alone once there are more of them than its order knew', () => {
+    const fleet = updated({ max_unavailable: 3, consent: 'pull', order: 'leader-last' })
+    fleet.pass(250)
+    const [first = 0, second = 0, third = 0] = consentAsks(fleet.state.db, fleet.state.now())[0]?.request.pending.map((op) => op.op) ?? []
+    const answer = (allow: number[], order: number[]): number[] =>
+      fleet.state.run(opAnswer, { job: 'db', group: 'main', allow, order }).allowed
+    expect(answer([first], [first, second, third])).toEqual([first])
+    fleet.pass(15_000)
+    const [fresh] = tasksBySelector(fleet.state.db, {}).filter((task) => task.version === 2)
+    fleet.state.run(taskRestart, { task: fresh?.task ?? '' })
+    // It was the last one, and is a follower by now.
+    expect(answer([third], [])).toEqual([third])
+  })
+
   test('as many as the budget has of those the application allows; the others it is asked about again', () => {
     const fleet = updated({ consent: 'pull' })
     fleet.pass(250)
@@ -81,6 +95,21 @@ describe('planned stops go', () => {
     expect(fleet.state.run(opAnswer, { job: 'db', group: 'main', allow: ops }).allowed.length).toBe(1)
     fleet.pass(20_000)
     expect(fleet.state.ask(opList, {}).ops.map((op) => op.state)).toEqual(['asked', 'asked'])
+  })
+
+  test('an op that an operator allowed and that waits for budget is told too, and nobody is asked about it', () => {
+    const fleet = updated({ consent: 'pull' })
+    fleet.pass(250)
+    const [first = 0, second = 0] = fleet.state.ask(opList, {}).ops.map((op) => op.op)
+    fleet.state.run(opAllow, { op: first })
+    fleet.state.run(opAllow, { op: second })
+    fleet.pass(250)
+    const { pending = [], running = [] } = consentRequest(fleet.state.db, 'db', 'main', fleet.state.now()) ?? {}
+    expect(running.map((op) => op.op)).toEqual([first])
+    expect(pending.map((op) => [op.op, op.allowed])).toEqual([
+      [second, true],
+      [expect.any(Number), false],
+    ])
   })
 
   test('an op that is put off stays so, whatever is allowed meanwhile', () => {

@@ -6,8 +6,10 @@ import { PUT_PROFILE, profiler, type PutProfileBody } from '../../../../src/core
 import { profileFinished } from '../../../../src/core/tw/entries/profiles.ts'
 import {
   jobRun,
+  drainShow,
   maintenanceCreate,
   nodeCordon,
+  nodeDrain,
   nodeList,
   nodeRetire,
   nodeUncordon,
@@ -212,6 +214,22 @@ test('a node that somebody works on is not switched, and one that is taken for w
   held.fleet.state.run(profileApply, { profile: 'fast', target: 'n1' })
   held.pass(5000)
   expect(states(held.fleet)).toEqual(['n1 set cordoned'])
+})
+
+test('a node that somebody drains while it is switched stays drained and closed after', () => {
+  for (const drain of [false, true]) {
+    const { fleet, pass } = fleetWith({ nodes: 3 }, () => ({ outcome: 'set' }))
+    fleet.state.run(profileSetCommand, { document: { ...DOCUMENT, drain } })
+    fleet.state.run(profileApply, { profile: 'fast', target: 'n1' })
+    fleet.pass(2000)
+    expect(switchingNodes(fleet.state.db)).toMatchObject([{ node: 'n1', state: 'writing' }])
+    fleet.state.run(nodeDrain, { target: 'n1' })
+    fleet.pass(2000)
+    pass(2000)
+    expect(switchingNodes(fleet.state.db)).toEqual([])
+    expect(nodeRow(fleet.state.db, 'n1')?.is_cordoned).toBe(1)
+    expect(fleet.state.ask(drainShow, { target: 'n1' }).isDrained).toBe(true)
+  }
 })
 
 test('a node that is retired is in no profile any more', () => {

@@ -24,7 +24,7 @@ function register(): {
     new Map(
       presentServers(value).map(({ server }) => [
         server,
-        { isReachable: true, lagBatches: 0, syncP99Ms: 0, clockOffMs: 0, features: [], position: 1000 },
+        { isReachable: true, lagBatches: 0, missingBatches: 0, syncP99Ms: 0, clockOffMs: 0, features: [], position: 1000 },
       ]),
     )
   const change = async (intent: Intent, guard: (base: RegisterValue) => string | null = () => null): Promise<object> => {

@@ -94,6 +94,13 @@ test('one that is far behind is refused', async () => {
   expect(await promote()).toContain('1001 batches behind; 1000 are allowed')
 })
 
+test('one that lacks what was there when it spoke before is refused, however little that is', async () => {
+  other.applied = TAIL - 1 - 3
+  expect(await promote()).toContain('server 2 (b) has not taken in yet 3 batches')
+  other.applied = TAIL - 1
+  expect(await promote()).toBe('done')
+})
+
 test.each([[900], [-900]])('one whose clock is %i ms off is refused', async (off) => {
   other.clockOffMs = off
   expect(await promote()).toMatch(/the clock of server 2 \(b\) is -?[89]\d\d\b.* ms off; 500 are allowed/)
