@@ -33,7 +33,7 @@ const FOUND: Record<string, { seed: number; by: string }> = {
   'budget-ignores-the-sick': { seed: 37, by: 'liveness' },
   'back-off-ignored': { seed: 2, by: 'back-off' },
   'wake-up-lost': { seed: 2, by: 'missed' },
-  'drained-before-gone': { seed: 1, by: 'drain' },
+  'drained-before-gone': { seed: 5, by: 'drain' },
   'lost-too-soon': { seed: 1, by: 'loss' },
   'referee-blind-to-memory': { seed: 25, by: 'capacity' },
   'ended-task-revived': { seed: 1, by: 'final' },
