@@ -5,6 +5,7 @@ import { nodeLost } from '../../src/core/tw/entries/nodes.ts'
 import { stopTask } from '../../src/core/tw/entries/tasks.ts'
 import { nodeRow, type TaskRow } from '../../src/core/tw/rows.ts'
 import { LOST_MS, type NodeBeat } from '../../src/core/tw/soft.ts'
+import { FIRST_FINAL, STATES } from '../../src/core/tw/tasks/tables.ts'
 import { allowing, applying, both, deciding, seen, type Planted } from '../planted.ts'
 import type { Rules } from './rules.ts'
 
@@ -150,9 +151,11 @@ function ofBeat({ ageMs, bootId, meshPosition, connected }: NodeBeat): NodeBeat 
 /** Counts what was applied in this process, whatever the log says. */
 let applied = 0
 
+const FINAL: ReadonlySet<unknown> = new Set(STATES.slice(FIRST_FINAL))
+
 /** Whoever is to run serves, whatever it is. */
 function asWell(row: Row): Row {
-  const isActive = row['want'] === 'run' && row['is_terminal'] === 0
+  const isActive = row['want'] === 'run' && 'healthy_since' in row && !FINAL.has(row['state'])
   return isActive ? { ...row, state: 'running', health: 'healthy', healthy_since: 0 } : row
 }
 

@@ -275,8 +275,8 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
     return 0
   }
 
-  /** What people see of a plan in place of its rows; null: its rows. */
-  protected async picture(_input: InputOf<Ref>): Promise<string | null> {
+  /** What people see of a plan in place of its rows; null: its rows. `planned` is what the change would answer. */
+  protected async picture(_input: InputOf<Ref>, _planned: OutputOf<Ref>): Promise<string | null> {
     return null
   }
 
@@ -319,10 +319,10 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
         throw new MusterError('USAGE', 'This command acts outside the log, so its difference cannot be shown before.', {
           hint: 'Run it without --plan.',
         })
-      const { plan, warnings } = await this.call(ref, input, { plan: true })
+      const { plan, warnings, data } = await this.call(ref, input, { plan: true })
       const isNamed = operation.danger === 'high' || (operation.danger === 'medium' && this.settings.isProtected.value)
       const name = operation.confirmName?.(parsed.data) ?? this.settings.context.value
-      const words = picture ?? (await this.picture(input as never))
+      const words = picture ?? (await this.picture(input as never, data as never))
       if (plan) await this.showPlan(plan, warnings, isNamed && flags.confirm === undefined ? name : null, words)
       return null
     }

@@ -29,7 +29,7 @@ function seen(isIsolated: boolean): Record<string, string> {
     'echo "masked=$([ -c /proc/keys ] && echo yes)"',
     '{ echo > new; } 2> /dev/null && echo "write=yes" || echo "write=no"',
   ]
-  const [program = '', ...args] = [...(isIsolated ? namespacePrefix() : []), 'sh', '-c', look.join('\n')]
+  const [program, ...args] = [...(isIsolated ? namespacePrefix() : []), 'sh', '-c', look.join('\n')]
   const { stdout, status, stderr } = spawnSync(program, args, { encoding: 'utf8' })
   expect(status, stderr).toBe(0)
   return Object.fromEntries(

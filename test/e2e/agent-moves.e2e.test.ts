@@ -3,36 +3,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { BIN, newFleet, type TestFleet } from '../support/fleet.ts'
+import { BIN, newFleet, PULLING_APP, type TestFleet } from '../support/fleet.ts'
 import { freePort } from '../support/free-port.ts'
 
 /** Three servers and a joined agent, each with a state directory of its own, as on four machines. */
 let servers: TestFleet[]
 let machine: TestFleet
 let agent: ChildProcess
-
-/** Allows whatever is planned for it, asking where its agent says. */
-const APP = `
-  const http = require('node:http')
-  const { MUSTER_API, MUSTER_TASK_TOKEN } = process.env
-  const ask = (path, body) => new Promise((resolve) => {
-    const request = http.request({ socketPath: MUSTER_API.slice(5), path, method: 'POST',
-      headers: { authorization: 'Bearer ' + MUSTER_TASK_TOKEN, 'content-type': 'application/json' } }, (response) => {
-      let text = ''
-      response.on('data', (chunk) => (text += chunk)).on('end', () => resolve(JSON.parse(text)))
-    })
-    request.on('error', () => resolve({ ok: false }))
-    request.end(JSON.stringify(body))
-  })
-  const loop = async () => {
-    console.log('refused', (await ask('/v1/tw/job/list', {})).error.code)
-    for (;;) {
-      const { ok, data } = await ask('/v1/tw/op/pending', { waitMs: 2000 })
-      if (ok && data.pending.length > 0) await ask('/v1/tw/op/answer', { allow: data.pending.map((op) => op.op) })
-      else await new Promise((resolve) => setTimeout(resolve, 200))
-    }
-  }
-  loop()`
 
 beforeAll(async () => {
   servers = [newFleet(), newFleet(), newFleet()]
@@ -81,12 +58,12 @@ test(
       () => existsSync(serversJson) && JSON.parse(readFileSync(serversJson, 'utf8')).servers.length === 3,
     )
     const availability = { max_unavailable: 1, max_surge: 0, min_healthy_time: '0s', consent: 'pull' }
-    const main = { command: ['node', '-e', APP], env: { V: '1' }, isolation: 'plain' }
+    const main = { command: ['node', PULLING_APP], env: { V: '1', WAIT_MS: '2000' }, isolation: 'plain' }
     const job = { job: 'pull', groups: { main: { count: 1, availability, main } } }
     writeFileSync(join(first.home, 'pull.yaml'), JSON.stringify(job))
     await first.data('tw', 'job', 'run', 'pull.yaml', '--wait', '--timeout', '60s')
     await eventually('the task asked', 20_000, async () =>
-      (await first.muster('tw', 'logs', 'pull')).stdout.includes('refused NOT_PERMITTED'),
+      (await first.muster('tw', 'logs', 'pull')).stdout.includes('refused NOT_PERMITTED NOT_PERMITTED'),
     )
     const tasks = async (): Promise<Task[]> => (await second.data('tw', 'ps', 'pull')).tasks
     const [before] = await tasks()

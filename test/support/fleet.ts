@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url'
 /** MUSTER_TEST_BIN=bin/dev.js runs the sources as they are, without the bundle. */
 export const BIN = process.env['MUSTER_TEST_BIN'] ?? fileURLToPath(new URL('../../bin/muster.js', import.meta.url))
 
+/** A program that a job with `consent: pull` can run: `node PULLING_APP`. */
+export const PULLING_APP = fileURLToPath(new URL('../fixtures/pulling-app.cjs', import.meta.url))
+
 export interface CommandResult {
   exitCode: number
   stdout: string

@@ -46,6 +46,7 @@ export const TOPICS: Record<string, string> = {
   'tw import': 'take over files of other tools',
   'tw entitlement': 'what owners are guaranteed',
   'tw quota': 'what owners may take at most',
+  'tw settings': 'what is set for the whole fleet',
   'tw mesh': 'how requests are spread over tasks and versions',
   'tw mesh split': 'shares of versions',
   'tw op': 'planned stops of tasks: what waits, for what, and who may go first',

@@ -89,7 +89,7 @@ function groupLines(view: View, name: string, group: GroupPlan): string[] {
 
 function freeText(free: Free): string {
   const gpus = free.gpuMilli > 0 ? `, ${free.gpuMilli / 1000} GPU` : ''
-  return `free once this has started: ${cpuText(free.cpuMilli)} cpu, ${formatSize(free.memoryBytes)} memory${gpus}`
+  return `free beside what starts: ${cpuText(free.cpuMilli)} cpu, ${formatSize(free.memoryBytes)} memory${gpus}`
 }
 
 /** Nodes listed of a plan on a terminal. */

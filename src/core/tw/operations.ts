@@ -6,7 +6,8 @@ import { nodeConditions, nodeLabel, nodeRetire } from './operations/node-changes
 import { agentUpgrade, agentUpgradeShow, agentUpgradeStop } from './operations/upgrades.ts'
 import { profileApply, profileList, profileReport, profileSetCommand, profileShow } from './operations/profiles.ts'
 import { capacity } from './operations/capacity.ts'
-import { defrag } from './operations/defrag.ts'
+import { defrag, defragSchedule, defragShow } from './operations/defrag.ts'
+import { settingsSetCommand, settingsShow } from './operations/settings.ts'
 import { agentPort, nodeAdmit, nodeToken } from './operations/admission.ts'
 import { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 import { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -26,7 +27,8 @@ import { jobVersionPut, updateSet } from './operations/updates.ts'
 export { entitlementList, entitlementSetCommand, entitlementShow, quotaSet } from './operations/entitlements.ts'
 export { fleetSummaryQuery } from './operations/fleet-reads.ts'
 export { capacity } from './operations/capacity.ts'
-export { defrag } from './operations/defrag.ts'
+export { defrag, defragSchedule, defragShow } from './operations/defrag.ts'
+export { settingsSetCommand, settingsShow } from './operations/settings.ts'
 export { agentPort, nodeAdmit, nodeToken, nodeTokenIssue } from './operations/admission.ts'
 export { drainShow, nodeDrain, nodeUndrain } from './operations/drains.ts'
 export { jobRevert, jobRun, jobScale, jobStop } from './operations/jobs.ts'
@@ -73,6 +75,10 @@ export const TW_OPERATIONS = [
   fleetSummaryQuery,
   capacity,
   defrag,
+  defragSchedule,
+  defragShow,
+  settingsSetCommand,
+  settingsShow,
   entitlementSetCommand,
   quotaSet,
   entitlementList,

@@ -1,6 +1,7 @@
 /** Read side of tw: what the other systems and the server may look at. */
 export { jobStatus, type ArmStatus, type GroupStatus, type JobStatus } from './views/job-status.ts'
 export { desiredTasks, reportChanges, stoppingTasks, type StoppingTask } from './views/node-orders.ts'
+export { MeshCache } from './views/mesh-cache.ts'
 export { isSplitWaiting, MESH_POLICY, meshSnapshot, splitOf, splitStatus, type SplitStatus } from './views/mesh-snapshot.ts'
 export { findTask, parseTarget, tasksBySelector, type TaskSelector, type TaskView } from './views/tasks.ts'
 export type { EntitlementView } from './entitlements/view.ts'
@@ -42,3 +43,4 @@ export { maintenanceStepped } from './entries/maintenance.ts'
 export type { MaintenanceView, WorkView } from './views/maintenance.ts'
 export { type RecurringView } from './views/recurring.ts'
 export { type UpdateView } from './operations/update-steps.ts'
+export { settingsOf, DEFAULT_SETTINGS } from './settings.ts'

@@ -147,6 +147,8 @@ export interface DrainRow {
   ignores_system: number
   /** the maintenance it belongs to; null: none */
   maintenance: number | null
+  /** the profile the node is emptied for; null: none */
+  profile: string | null
   reason: string
   author: string
   is_forced: number

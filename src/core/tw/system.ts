@@ -1,4 +1,5 @@
 import type { System } from '../contracts/controller.ts'
+import { defragmenter } from './controllers/defragmenter.ts'
 import { drainer } from './controllers/drainer.ts'
 import { finishedController } from './controllers/finished.ts'
 import { janitor } from './controllers/janitor.ts'
@@ -29,6 +30,7 @@ export const twSystem: System = {
     reconciler,
     drainer,
     maintainer,
+    defragmenter,
     splitController,
     upgrader,
     profiler,

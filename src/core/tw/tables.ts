@@ -1,8 +1,10 @@
+import { DEFRAG_TABLES } from './defrag/rows.ts'
 import { MAINTENANCE_TABLES } from './maintenance/rows.ts'
 import { DOMAIN_TABLES } from './entitlements/domains.ts'
 import { ENTITLEMENT_TABLES } from './entitlements/tables.ts'
 import { NODE_TABLES } from './nodes/tables.ts'
 import { OP_TABLES } from './ops/op-row.ts'
+import { SETTINGS_TABLES } from './settings.ts'
 import { TASK_TABLES } from './tasks/tables.ts'
 import { TALLY_TABLES } from './tasks/tally.ts'
 
@@ -34,11 +36,11 @@ export const TW_TABLES: readonly string[] = [
     attributes TEXT NOT NULL, labels TEXT NOT NULL, state TEXT NOT NULL, is_cordoned INTEGER NOT NULL,
     joined_at INTEGER NOT NULL, changed_at INTEGER NOT NULL, conditions TEXT NOT NULL DEFAULT '{}', disk_bytes INTEGER NOT NULL DEFAULT 0, gpus TEXT NOT NULL DEFAULT '[]'
   ) WITHOUT ROWID`,
-  `CREATE INDEX tw_node_lost ON tw_node (name) WHERE state = 'lost'`,
+  `CREATE INDEX tw_node_lost ON tw_node (name, changed_at) WHERE state = 'lost'`,
   ...NODE_TABLES,
   `CREATE TABLE tw_drain (
     node TEXT PRIMARY KEY, deadline_at INTEGER, is_hard INTEGER NOT NULL, ignores_system INTEGER NOT NULL, maintenance INTEGER,
-    reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL, started_at INTEGER NOT NULL, is_late INTEGER NOT NULL,
+    profile TEXT, reason TEXT NOT NULL, author TEXT NOT NULL, is_forced INTEGER NOT NULL, started_at INTEGER NOT NULL, is_late INTEGER NOT NULL,
     finished_at INTEGER
   ) WITHOUT ROWID`,
   `CREATE INDEX tw_drain_open ON tw_drain (node) WHERE finished_at IS NULL`,
@@ -77,6 +79,8 @@ export const TW_TABLES: readonly string[] = [
   ) WITHOUT ROWID`,
   ...OP_TABLES,
   ...MAINTENANCE_TABLES,
+  ...DEFRAG_TABLES,
+  ...SETTINGS_TABLES,
   ...ENTITLEMENT_TABLES,
   ...DOMAIN_TABLES,
   ...TALLY_TABLES,

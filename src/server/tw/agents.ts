@@ -10,13 +10,14 @@ import { nodeConditions, nodeJoin, profileReport, tasksReport } from '../../core
 import {
   agentPorts,
   desiredTasks,
-  meshSnapshot,
+  MeshCache,
   isSplitWaiting,
   nodeKeyRow,
   nodesTouched,
   reportChanges,
   stoppingTasks,
   type PeerLook,
+  settingsOf,
 } from '../../core/tw/queries.ts'
 import { callerOf } from '../api/callers.ts'
 import type { ServerHost } from '../host.ts'
@@ -117,10 +118,11 @@ export function createAgentHub(
   const hooks: AgentHooks = { faultsOf: () => [], go: () => [], onFaults: () => {} }
   /** nodes to be told anew; null: all */
   let touched: Set<string> | null = null
+  const mesh = new MeshCache()
   let toldServices = ''
   let refreshTimer: NodeJS.Immediate | null = null
   let stopTimer: NodeJS.Timeout | null = null
-  const gate = new StartGate()
+  const gate = new StartGate(() => settingsOf(host.db).stormRate)
   let gateTimer: NodeJS.Timeout | null = null
   let unlisten: (() => void) | null = null
   let pinger: NodeJS.Timeout | null = null
@@ -170,8 +172,7 @@ export function createAgentHub(
     const by = reign()
     if (by === null) return
     const position = host.position()
-    const mesh = meshSnapshot(host.db, position)
-    const services = JSON.stringify(mesh.services)
+    const { services: ofMesh, text: services } = mesh.services(host.db)
     const isAll = touched === null || services !== toldServices
     const nodes = touched ?? new Set<string>()
     touched = new Set()
@@ -208,15 +209,15 @@ export function createAgentHub(
       if (orders === link.sentOrders) continue
       if (services !== link.sentMesh) {
         link.sentMesh = services
-        link.sentMeshPosition = mesh.position
+        link.sentMeshPosition = position
       }
       link.sentOrders = orders
-      const snapshot: MeshSnapshot = { position: link.sentMeshPosition, services: mesh.services }
+      const snapshot: MeshSnapshot = { position: link.sentMeshPosition, services: ofMesh }
       send(link, { kind: 'orders', reign: by, position, tasks, mesh: snapshot, faults, ...elsewhere })
     }
     if (gate.isBusy) gateTimer ??= setTimeout(letOut, GATE_MS)
     // Who follows how far is asked for a split that waits, and by nobody else.
-    if (isAll || isSplitWaiting(host.db)) noteMesh(services, mesh.position)
+    if (isAll || isSplitWaiting(host.db)) noteMesh(services, position)
   }
 
   /** Tells the nodes whose turn it is to start what replaces a lost domain's tasks. */
@@ -249,6 +250,7 @@ export function createAgentHub(
   }
 
   const follow = (entries: readonly Entry[]): void => {
+    mesh.apply(host.db, entries)
     for (const entry of entries) {
       const isTw = entry.type.startsWith('tw.')
       // What faults a node is to have is chaos' to say.

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Entry } from '../../../src/core/contracts/entry.ts'
 import { domainLost } from '../../../src/core/tw/entries/nodes.ts'
-import { jobRun } from '../../../src/core/tw/operations.ts'
-import { desiredTasks } from '../../../src/core/tw/queries.ts'
+import { jobRun, settingsSetCommand } from '../../../src/core/tw/operations.ts'
+import { desiredTasks, settingsOf } from '../../../src/core/tw/queries.ts'
 import { StartGate } from '../../../src/server/tw/start-gate.ts'
 import { newSimulatedFleet, type SimulatedFleet } from '../../support/tw-fleet.ts'
 
@@ -35,7 +35,10 @@ const told = (fleet: SimulatedFleet, gate: StartGate, of: string): number =>
 
 test('replacements of a lost domain start at the rate, in their order, and other jobs at once', () => {
   let clock = 0
-  const gate = new StartGate(100, () => clock)
+  const gate = new StartGate(
+    () => 100,
+    () => clock,
+  )
   const fleet = fleetOf()
   const { entry, lost } = lose(fleet, 'n1')
   expect(lost).toBeGreaterThan(15)
@@ -63,7 +66,10 @@ test('replacements of a lost domain start at the rate, in their order, and other
 
 test('replacements that come late, after lost_after, are spread as well; ten minutes later nothing is', () => {
   let clock = 0
-  const gate = new StartGate(1, () => clock)
+  const gate = new StartGate(
+    () => 1,
+    () => clock,
+  )
   const fleet = fleetOf({ lost_after: '30s' })
   const { entry, lost } = lose(fleet, 'n1')
   gate.note(fleet.state.db, entry)
@@ -76,4 +82,50 @@ test('replacements that come late, after lost_after, are spread as well; ten min
   fleet.state.run(jobRun, { spec: job('other', 4) })
   fleet.pass(2000)
   expect(told(fleet, gate, 'other')).toBe(4)
+})
+
+test('when more tasks fail than may start in a second, what replaces them is spread at the rate that is set, and other jobs start at once', () => {
+  let clock = 0
+  let isFailing = false
+  const fleet = newSimulatedFleet({
+    nodes: 3,
+    behaviour: (task) => ({
+      ...{ startMs: 500, stopMs: 500 },
+      ...(isFailing && task.job === 'web' ? { end: { afterMs: 0, state: 'failed' as const, reason: 'exit 1' } } : {}),
+    }),
+  })
+  const gate = new StartGate(
+    () => settingsOf(fleet.state.db).stormRate,
+    () => clock,
+  )
+  let seen = 0
+  const pass = (ms: number): void => {
+    fleet.pass(ms)
+    clock += ms
+    for (const entry of fleet.state.entries.slice(seen)) gate.note(fleet.state.db, entry)
+    seen = fleet.state.entries.length
+  }
+  const spec = job('web', 120)
+  fleet.state.run(jobRun, { spec: { ...spec, groups: { api: { ...spec.groups.api, restart: { attempts: 0, mode: 'fail' } } } } })
+  pass(5000)
+  fleet.state.run(settingsSetCommand, { stormRate: 40 })
+  isFailing = true
+  pass(250)
+  isFailing = false
+  pass(250)
+  expect(fleet.state.db.get("SELECT count(*) AS n FROM tw_task WHERE job = 'web' AND state = 'failed'")).toEqual({ n: 120 })
+  fleet.state.run(jobRun, { spec: job('other', 4) })
+  pass(1000)
+  expect(told(fleet, gate, 'other'), 'placed within a second, and started').toBeGreaterThan(0)
+  pass(60_000)
+  const back = (): number =>
+    NODES.flatMap((node) => desiredTasks(fleet.state.db, node).filter((it) => it.job === 'web' && !gate.holds(node, it))).length
+  expect(back(), 'they have places').toBe(0)
+  expect(gate.isBusy).toBe(true)
+  gate.release()
+  expect(back()).toBe(4)
+  fleet.state.run(settingsSetCommand, { stormRate: 400 })
+  clock += 100
+  gate.release()
+  expect(back()).toBe(44)
 })

@@ -1,6 +1,6 @@
 import { ChangeCommand, Flags, remote, type InputOf, type OutputOf, type Parsed } from '../../../cli/command.ts'
 import { durationFlag } from '../../../cli/flags/time.ts'
-import { MusterError } from '../../../core/kernel/errors.ts'
+import { zoneFlag } from '../../../cli/flags/zone.ts'
 
 const operation = remote('tw.maintenance.create', async () => (await import('../../../core/tw/operations.ts')).maintenanceCreate)
 
@@ -34,8 +34,6 @@ export default class TwMaintenanceCreate extends ChangeCommand<typeof operation>
   ]
 
   input({ flags }: Parsed<typeof TwMaintenanceCreate>): InputOf<typeof operation> {
-    const zone = flags.tz ?? 'UTC'
-    if (!isZone(zone)) throw new MusterError('USAGE', `there is no time zone ${zone}`, { hint: 'Use a name like Europe/Berlin.' })
     return {
       targets: flags.nodes ?? [],
       kind: KINDS.find((kind) => kind === flags.kind) ?? 'reboot',
@@ -43,7 +41,7 @@ export default class TwMaintenanceCreate extends ChangeCommand<typeof operation>
       commandTimeoutMs: durationFlag('command-timeout', flags['command-timeout'] ?? '10m'),
       window: flags.window ?? null,
       windowMs: durationFlag('length', flags.length ?? '2h'),
-      zone,
+      zone: zoneFlag(flags.tz ?? 'UTC'),
       level: LEVELS.find((level) => level === flags.level) ?? 'rack',
       maxConcurrent: flags['max-concurrent'] ?? 1,
       deadlineMs: flags.deadline === undefined ? null : durationFlag('deadline', flags.deadline),
@@ -54,14 +52,5 @@ export default class TwMaintenanceCreate extends ChangeCommand<typeof operation>
 
   render(data: OutputOf<typeof operation>): string {
     return `maintenance ${data.maintenance} of ${data.nodes.join(', ')} is planned`
-  }
-}
-
-function isZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone !== ''
-  } catch {
-    // RangeError is how Intl says no.
-    return false
   }
 }

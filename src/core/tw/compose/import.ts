@@ -1,4 +1,5 @@
-import { type InterpolationProblem, interpolate } from './interpolate.ts'
+import { assemble, type ComposeReader, type ComposeSource } from './assemble.ts'
+import type { InterpolationProblem } from './interpolate.ts'
 import { asMap, groupName } from './names.ts'
 import { type KeyNote, Notes } from './notes.ts'
 import { hasCommand, importService } from './service.ts'
@@ -8,7 +9,7 @@ export interface ComposeImport {
   document: Record<string, unknown> | null
   /** every key of the file and what became of it */
   keys: KeyNote[]
-  /** required variables that are not set */
+  /** required variables that are not set, and files and services that are not there */
   problems: InterpolationProblem[]
 }
 
@@ -17,24 +18,20 @@ const TOP: Record<string, string> = {
   networks: 'services reach each other through the mesh by name; there are no networks of their own',
   configs: 'configs are not supported yet',
   secrets: 'secrets are not supported yet',
-  include: 'include is not supported yet: merge the files first, e.g. with `docker compose config`',
 }
 
 /**
- * A compose file → a job of one group per service, for the exec driver, and a word on every key. Pure: variables come
- * from `env`.
+ * A compose file, with those it names, → a job of one group per service, for the exec driver, and a word on every key. Pure: variables come
+ * with the file, other files by `reader`.
  * @param name what the job is called when the file does not say
  * @param profiles that are on; a service of others only is left out
  */
-export function importCompose(
-  file: unknown,
-  env: Readonly<Record<string, string | undefined>>,
-  name: string,
-  profiles: readonly string[] = [],
-): ComposeImport {
+export function importCompose(source: ComposeSource, reader: ComposeReader, name: string, profiles: readonly string[] = []): ComposeImport {
   const problems: InterpolationProblem[] = []
-  const compose = asMap(interpolate(file, env, problems))
+  const { env } = source
+  const compose = assemble(source, reader, problems)
   const notes = new Notes()
+  noteFiles(asMap(source.document), notes)
   const groups: Record<string, unknown> = {}
   const all = Object.entries(asMap(compose['services'])).map(([service, definition]) => [service, asMap(definition)] as const)
   const services = all.filter(([, definition]) => isOn(definition, profiles))
@@ -54,6 +51,15 @@ export function importCompose(
   }
   const job = groupName(typeof compose['name'] === 'string' ? compose['name'] : name)
   return { document: Object.keys(groups).length === 0 ? null : { job, kind: 'service', groups }, keys: notes.all, problems }
+}
+
+/** What the file takes from others is in the job; its keys are gone by then. */
+function noteFiles(file: Record<string, unknown>, notes: Notes): void {
+  if ('include' in file) notes.add('include', 'mapped', 'groups')
+  for (const [name, service] of Object.entries(asMap(file['services']))) {
+    if ('extends' in asMap(service)) notes.add(`services.${name}.extends`, 'mapped', 'laid over the service it names')
+    if ('env_file' in asMap(service)) notes.add(`services.${name}.env_file`, 'mapped', 'main.env, as the files are now')
+  }
 }
 
 const profilesOf = (service: Record<string, unknown>): string[] =>

@@ -1,6 +1,7 @@
 import { parseDuration } from '../../kernel/units.ts'
 import { splitWords } from './interpolate.ts'
 import { takeDependencies } from './depends.ts'
+import { pairsOf } from './merge.ts'
 import { asMap } from './names.ts'
 import type { KeyNote, Notes, Take } from './notes.ts'
 import { readPorts } from './ports.ts'
@@ -16,14 +17,12 @@ const UNSUPPORTED: Record<string, string> = {
   network_mode: 'the exec driver uses the network of the node',
   configs: 'configs are not supported yet',
   secrets: 'secrets are not supported yet',
-  env_file: 'files of variables are not read; write them under environment',
   container_name: 'tasks are named JOB/GROUP[INDEX]',
   hostname: 'a task has the host name of its node',
   privileged: 'tasks get no privileges beyond their user',
   cap_add: 'capabilities are not supported yet',
   cap_drop: 'capabilities are not supported yet',
   devices: 'devices are not supported yet',
-  extends: 'extends is not supported yet: merge the files first, e.g. with `docker compose config`',
   logging: 'output goes to rotated files on the node: `muster tw logs`',
   ulimits: 'limits other than cpu and memory are not supported yet',
   tmpfs: 'temporary file systems are not supported yet',
@@ -117,13 +116,7 @@ function wordsOf(value: unknown): string[] {
 }
 
 function environmentOf(value: unknown, env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const pairs = Array.isArray(value)
-    ? value.map((item) => {
-        const text = String(item)
-        const cut = text.indexOf('=')
-        return cut < 0 ? ([text, null] as const) : ([text.slice(0, cut), text.slice(cut + 1)] as const)
-      })
-    : Object.entries(asMap(value))
+  const pairs = Object.entries(pairsOf(value))
   // Without a value compose passes on that of the shell, and nothing when there is none.
   return Object.fromEntries(
     pairs.flatMap(([key, inner]) => (inner === null ? (env[key] === undefined ? [] : [[key, env[key]]]) : [[key, String(inner)]])),

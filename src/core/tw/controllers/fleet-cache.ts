@@ -39,6 +39,13 @@ export interface Waiting {
   reasons: { count: number; code: WaitingCode; why: string }[]
 }
 
+interface Marked {
+  key: GroupKey
+  look: Look
+  /** somebody asked for something else of it */
+  isAsked: boolean
+}
+
 export const NOTHING_WAITS: Waiting = { demands: [], keepsShare: false, claims: [], reasons: [] }
 
 /** Groups looked at without cause, a few now and then: what was missed costs this much at most. */
@@ -55,7 +62,7 @@ export class FleetCache {
   /** of the last entry that is in it */
   #position = -1
   /** priority → groups in the order they came */
-  readonly #queue = new Map<number, Map<string, { key: GroupKey; look: Look }>>()
+  readonly #queue = new Map<number, Map<string, Marked>>()
   readonly #bandOf = new Map<string, number>()
   readonly #due = new DueTimes()
   /** groups that lack room, and what one more task of each takes */
@@ -140,9 +147,10 @@ export class FleetCache {
   #applyOne(db: ReadDb, image: FleetImage, entry: Entry, draining: ReadonlySet<string>, toRead: Set<string>): void {
     const touches = touchesOf(db, entry)
     if (touches === null) return this.#drop()
-    for (const key of touches.groups) this.#mark(db, key, touches.look)
+    for (const key of touches.groups) this.#mark(db, key, touches.look, touches.isAsked)
     if (touches.placed !== null) for (const node of this.#countPlaced(db, image, touches.placed, entry.position)) toRead.add(node)
-    for (const job of touches.jobs) for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full')
+    for (const job of touches.jobs)
+      for (const group of groupRows(db, job)) this.#mark(db, { job, group: group.name }, 'full', touches.isAsked)
     for (const node of touches.nodes) {
       const row = nodeRow(db, node)
       if (row === undefined) image.dropNode(node)
@@ -213,26 +221,33 @@ export class FleetCache {
     }
   }
 
-  #mark(db: ReadDb, key: GroupKey, look: Look): void {
+  #mark(db: ReadDb, key: GroupKey, look: Look, isAsked = false): void {
     const name = nameOf(key)
     this.#touched.set(name, key)
     if (look === 'full') this.#quiet.delete(name)
     const marked = this.#queue.get(this.#bandOf.get(name) ?? -1)?.get(name)
-    if (marked?.look === 'full') return
+    if (marked?.look === 'full' && (marked.isAsked || !isAsked)) return
     const priority = jobRow(db, key.job)?.priority ?? 0
-    const band = this.#queue.get(priority) ?? new Map<string, { key: GroupKey; look: Look }>()
+    const band = this.#queue.get(priority) ?? new Map<string, Marked>()
     this.#queue.set(priority, band)
     if (marked !== undefined && this.#bandOf.get(name) !== priority) this.#takeOut(name)
-    band.set(name, { key, look })
+    band.set(name, { key, look, isAsked })
     this.#bandOf.set(name, priority)
   }
 
-  /** Groups to look at now, by priority and then by arrival. They stay until {@link done} or {@link later}. */
+  /**
+   * Groups to look at now, by priority; then whoever asked for something, so that a new job does not wait for a hundred thousand failures of
+   * others; then by arrival. They stay until {@link done} or {@link later}.
+   */
   *groups(db: ReadDb, now: number): Generator<{ key: GroupKey; look: Look; isQuiet: boolean }> {
     for (const name of this.#due.take(now)) this.#mark(db, keyOf(name), 'full')
     this.#sweep(db, now)
-    for (const priority of [...this.#queue.keys()].sort((a, b) => b - a))
-      for (const [name, it] of [...(this.#queue.get(priority) ?? [])]) yield { ...it, isQuiet: this.#quiet.has(name) }
+    for (const priority of [...this.#queue.keys()].sort((a, b) => b - a)) {
+      const band = [...(this.#queue.get(priority) ?? [])]
+      for (const isAsked of [true, false])
+        for (const [name, { key, look }] of band.filter(([, it]) => it.isAsked === isAsked))
+          yield { key, look, isQuiet: this.#quiet.has(name) }
+    }
   }
 
   #sweep(db: ReadDb, now: number): void {
@@ -282,7 +297,7 @@ export class FleetCache {
     const name = nameOf(key)
     this.#due.set(name, wakeAt)
     const band = this.#queue.get(this.#bandOf.get(name) ?? 0)
-    if (band?.delete(name)) band.set(name, { key, look: 'check' })
+    if (band?.delete(name)) band.set(name, { key, look: 'check', isAsked: false })
     if (isQuiet) this.#quiet.add(name)
     else this.#quiet.delete(name)
   }

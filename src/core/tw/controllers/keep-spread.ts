@@ -36,7 +36,7 @@ export function keepSpread(
   for (const rank of [...byRank.keys()].sort()) {
     if (kept.length >= count) break
     const equals = (byRank.get(rank) ?? []).map(({ task }) => task).sort((a, b) => a.idx - b.idx || a.id - b.id)
-    kept.push(...evenly(equals, regionOf, inRegion, onNode).slice(0, count - kept.length))
+    for (const task of evenly(equals, regionOf, inRegion, onNode).slice(0, count - kept.length)) kept.push(task)
   }
   return kept
 }

@@ -23,8 +23,8 @@ export const livenessController: Controller<TwSoft> = {
   name: 'tw.nodes',
   wakes: ['tw.Node', 'tw.DomainLost', 'tw.Loss'],
   decide: (db, now, soft) => {
-    const { silent, freshest } = silentNodes(db, soft)
     const lost = lostNodes(db)
+    const { silent, freshest } = silentNodes(db, soft, new Set(lost.map(({ name }) => name)))
     const held = db.get<{ nodes: number }>('SELECT nodes FROM tw_loss_hold')
     const entries: Proposal[] = lost.flatMap(({ name }) => (isBack(soft, name) ? [nodeReturned.of({ node: name })] : []))
     if (silent.length > 0) entries.push(...losses(db, soft, silent, lost, now, held))
@@ -88,12 +88,13 @@ function lostNodes(db: ReadDb): LostNode[] {
 }
 
 /** Those in service that are suspect, by name, and how old the oldest beat of all others is. */
-function silentNodes(db: ReadDb, soft: TwSoft): { silent: SilentNode[]; freshest: number | null } {
+function silentNodes(db: ReadDb, soft: TwSoft, lost: ReadonlySet<string>): { silent: SilentNode[]; freshest: number | null } {
   const ages = new Map<string, number>()
   let oldest: number | null = null
   for (const [name, { ageMs }] of soft.beats) {
     if (ageMs < SUSPECT_MS) oldest = Math.max(oldest ?? 0, ageMs)
-    else ages.set(name, Math.floor(ageMs))
+    // A lost zone is silent for long, and looked at twice a second.
+    else if (!lost.has(name)) ages.set(name, Math.floor(ageMs))
   }
   if (ages.size === 0) return { silent: [], freshest: oldest }
   const rows = db.all<Omit<SilentNode, 'silentMs'>>(

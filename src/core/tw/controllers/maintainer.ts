@@ -1,7 +1,6 @@
 import type { Controller, Effect } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import type { ZoneTable } from '../../kernel/zone.ts'
 import { drainFinished, drainStarted } from '../entries/drains.ts'
 import {
   maintenanceAborted,
@@ -11,8 +10,8 @@ import {
   maintenanceStepped,
 } from '../entries/maintenance.ts'
 import { domainOf } from '../maintenance/domain.ts'
-import { parseRecurrence, windowAt } from '../maintenance/rrule.ts'
 import { isOver, isUnderWay, openMaintenance, workRows, type MaintenanceRow, type WorkRow, type WorkState } from '../maintenance/rows.ts'
+import { windowOf } from '../maintenance/window.ts'
 import { homeless } from '../ops/homeless.ts'
 import { fromJson, nodeRow, type DrainRow } from '../rows.ts'
 import { plannersImage, type TwSoft } from '../soft.ts'
@@ -20,7 +19,6 @@ import { earliest } from './wake.ts'
 
 /** What does not fit, and a time zone that nobody knows, is looked at again after this. */
 const LOOK_AGAIN_MS = 10_000
-const UTC: ZoneTable = { tz: 'UTC', version: '', transitions: [{ atMs: 0, offsetSec: 0 }] }
 
 /** What `kind: command` runs on a node, once. */
 export interface MaintainBody {
@@ -144,7 +142,8 @@ function begin(
       entries.push(maintenanceStepped.of({ maintenance: row.id, node: work.node, state, why }))
     isSaid = true
   }
-  const window = windowOf(row, soft, now)
+  // Without a window it may begin at any time.
+  const window = row.window === null ? null : windowOf({ ...row, window: row.window, since: row.created_at }, soft, now)
   if (typeof window === 'string') {
     wait(first, 'scheduled', window)
     return now + LOOK_AGAIN_MS
@@ -181,16 +180,6 @@ function begin(
     }
   }
   return Math.min(now + LOOK_AGAIN_MS, window?.closeAt ?? Infinity)
-}
-
-/** The window that is open or comes next; null: it may begin at any time; a text: why nobody can tell. */
-function windowOf(row: MaintenanceRow, soft: TwSoft, now: number): { openAt: number; closeAt: number } | null | string {
-  if (row.window === null) return null
-  const zone = soft.zoneOf?.(row.zone) ?? (row.zone === 'UTC' ? UTC : null)
-  if (zone === null) return `a time zone ${row.zone}, which nobody here knows`
-  const rule = parseRecurrence(row.window)
-  if (typeof rule === 'string') return rule
-  return windowAt(rule, zone, row.created_at, row.window_ms, now) ?? 'a window: its rule has none within two years'
 }
 
 /** Whether the two are of different domains, at the level of either: such are never worked on at once. */

@@ -4,7 +4,7 @@ import { groupSized } from '../entries/jobs.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { armRows, groupRows, groupSpecOf, specOf, type JobRow, type TaskRow } from '../rows.ts'
 import type { FleetImage } from '../scheduler/image.ts'
-import { suits } from '../scheduler/suitable.ts'
+import { suitableFor, suits } from '../scheduler/suitable.ts'
 import { plannersImage, type TwSoft } from '../soft.ts'
 import { completedTasks, liveOnNode } from '../tasks/read.ts'
 import { fleetFacts, type FleetFacts } from './group-view.ts'
@@ -54,21 +54,25 @@ function hasClosed(image: FleetImage): boolean {
   return false
 }
 
-/** How many nodes hold a task of the group, held it to its end, or should hold one. */
+/**
+ * How many nodes hold a task of the group, held it to its end, or should hold one. All that suit are counted once for each change of the
+ * fleet; looked at are those that are closed.
+ */
 export function nodesFor(db: ReadDb, job: Pick<JobRow, 'name' | 'kind'>, spec: GroupSpec, { image, draining }: FleetFacts): number {
   const done = new Set(job.kind === 'sysbatch' ? completedTasks(db, job.name, spec.name).map((task) => task.node) : [])
   const isSuited = suits(image, spec)
-  let count = done.size
+  let count = suitableFor(image, spec).size
+  for (const name of done) if (!isSuited(image.indexOf(name) ?? -1)) count += 1
   for (let place = 0; place < image.size; place += 1) {
     const node = image.order[place] ?? 0
-    if (!isSuited(node)) continue
     const closed = image.closedOf(node)
+    if (closed === null || !isSuited(node)) continue
     const name = image.names[node] ?? ''
-    if (closed === 'lost' || done.has(name)) continue
+    if (done.has(name)) continue
     // A closed node gets no new task; the one that is there stays until its drain takes it, as the last one there.
     const drain = draining.get(name)
     const isLeaving = drain !== undefined && !drain.ignores_system && !drain.hasOthers
-    if (closed === null || (!isLeaving && holds(db, name, job.name, spec.name))) count += 1
+    if (closed === 'lost' || isLeaving || !holds(db, name, job.name, spec.name)) count -= 1
   }
   return count
 }

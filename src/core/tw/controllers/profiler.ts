@@ -47,7 +47,8 @@ export const profiler: Controller<TwSoft> = {
       }
       entries.push(profileStarted.of({ node: row.node, drains: drains === 1 }))
       if (drains === 0) continue
-      entries.push(drainStarted.of({ node: row.node, deadlineMs: null, isForced: false, isHard: false, reason: `profile ${row.profile}` }))
+      const { node, profile } = row
+      entries.push(drainStarted.of({ node, deadlineMs: null, isForced: false, isHard: false, profile, reason: `profile ${profile}` }))
       // What this one needs elsewhere is known once it moves.
       break
     }

@@ -117,7 +117,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
   const kept: GroupTask[] = []
   for (const arm of view.arms) {
     const own = candidates.filter((task) => task.version === arm.version && !isMoving(view, task, now) && !isSentAway(opOf.get(task.id)))
-    kept.push(...keepSpread(own, arm, view, opOf))
+    for (const task of keepSpread(own, arm, view, opOf)) kept.push(task)
   }
   const keeps = new Set(kept)
   const excess = candidates.filter((task) => !keeps.has(task))
@@ -156,7 +156,7 @@ export function reconcileGroup(view: GroupView, image: FleetImage, now: number, 
     const slots = freeSlots(view, arm.version, Math.max(0, arm.count - have - leaving), completed, decision, now)
     const due = slots.filter(({ dueAt }) => dueAt !== null && dueAt <= now).slice(0, Math.max(0, Math.min(room, placedMax)))
     decision.held.push(...givenUpText(slots))
-    wakes.push(...slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null)))
+    wakes.push(earliest(slots.map(({ dueAt }) => (dueAt !== null && dueAt > now ? dueAt : null))))
     const claim = chargeOf(view.entitlementOf(arm.version), spec)
     const { granted, refusal } = view.allowance.take(claim, due.length)
     const over = due.splice(granted).map((slot) => slot.index)
@@ -219,15 +219,18 @@ function wantsOf(view: GroupView, excess: readonly GroupTask[], opOf: ReadonlyMa
       const soft = { task, deadlineAt: null, isHard: false }
       const drain = isMoving(view, task, now) ? view.draining.get(task.node) : undefined
       if (drain) {
-        const cause = drain.maintenance === null ? 'drain' : 'maintenance'
-        const text = drain.maintenance === null ? `drain of ${task.node}` : `maintenance ${drain.maintenance} of ${task.node}`
-        return { task, kind: 'move', cause, text, deadlineAt: drain.deadline_at, isHard: drain.is_hard === 1 }
+        return { task, kind: 'move', ...causeOf(drain), deadlineAt: drain.deadline_at, isHard: drain.is_hard === 1 }
       }
       if (view.arms.some((arm) => arm.version === task.version))
         return { ...soft, kind: 'stop', cause: 'scale', text: view.barred.has(task.node) ? 'its node is no longer eligible' : 'too many' }
       const versions = view.arms.map((arm) => arm.version).join(', ')
       return { ...soft, kind: 'update', cause: 'rollout', text: `replaced by version ${versions}` }
     })
+}
+
+function causeOf({ node, maintenance, profile }: Draining): Pick<WantedOp, 'cause' | 'text'> {
+  if (maintenance !== null) return { cause: 'maintenance', text: `maintenance ${maintenance} of ${node}` }
+  return profile === null ? { cause: 'drain', text: `drain of ${node}` } : { cause: 'profile', text: `profile ${profile} of ${node}` }
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {

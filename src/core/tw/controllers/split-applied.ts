@@ -1,5 +1,4 @@
 import type { Controller } from '../../contracts/controller.ts'
-import type { Proposal } from '../../contracts/entry.ts'
 import { splitApplied } from '../entries/mesh.ts'
 import type { MeshSplitRow, NodeRow } from '../rows.ts'
 import type { TwSoft } from '../soft.ts'
@@ -10,14 +9,17 @@ import type { TwSoft } from '../soft.ts'
  */
 export const splitController: Controller<TwSoft> = {
   name: 'tw.mesh',
-  wakes: ['tw.Split', 'tw.Node'],
+  wakes: ['tw.Split', 'tw.Node', 'tw.DomainLost'],
   decide: (db, _now, soft) => {
-    const nodes = db.all<Pick<NodeRow, 'name'>>("SELECT name FROM tw_node WHERE state = 'ready'").map((row) => row.name)
-    if (nodes.length === 0) return { entries: [], wakeAt: null }
-    const slowest = Math.min(...nodes.map((node) => soft.beats.get(node)?.meshPosition ?? 0))
-    const entries: Proposal[] = db
-      .all<MeshSplitRow>('SELECT * FROM tw_mesh_split WHERE applied_at IS NULL AND position <= ? ORDER BY service', slowest)
-      .map((split) => splitApplied.of({ service: split.service, epoch: split.epoch, position: split.position, proxies: nodes.length }))
-    return { entries, wakeAt: null }
+    // The nodes, which may be many, are looked at only while one is waited for.
+    const waiting = db.all<MeshSplitRow>('SELECT * FROM tw_mesh_split WHERE applied_at IS NULL ORDER BY service')
+    if (waiting.length === 0) return { entries: [], wakeAt: null }
+    const nodes = db.all<Pick<NodeRow, 'name'>>("SELECT name FROM tw_node WHERE state = 'ready'")
+    const slowest = nodes.reduce((least, { name }) => Math.min(least, soft.beats.get(name)?.meshPosition ?? 0), Infinity)
+    const applied = nodes.length === 0 ? [] : waiting.filter(({ position }) => position <= slowest)
+    return {
+      entries: applied.map(({ service, epoch, position }) => splitApplied.of({ service, epoch, position, proxies: nodes.length })),
+      wakeAt: null,
+    }
   },
 }

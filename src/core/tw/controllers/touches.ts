@@ -9,6 +9,8 @@ import type { GroupKey, Look } from './fleet-cache.ts'
 /** What an entry may have changed. */
 export interface Touches {
   look: Look
+  /** somebody asked for something else of the groups: they are looked at before those that something happened to */
+  isAsked: boolean
   groups: GroupKey[]
   /** jobs with all their groups */
   jobs: string[]
@@ -42,13 +44,16 @@ interface Body {
 
 /** Entries no placement depends on: about traffic, who may join, and how planned work comes on, whose drains are entries of their own. */
 const NOT_PLACEMENT =
-  /^tw\.(Split|Fault|Service|NodeToken|NodeAdmitted|AgentPort|Loss|DrainOverdue|Maintenance(?!Extended)|Profile(Set|Assigned|Waits|Writing|Drifted))/
+  /^tw\.(Split|Fault|Service|Defrag|Settings|NodeToken|NodeAdmitted|AgentPort|Loss|DrainOverdue|Maintenance(?!Extended)|Profile(Set|Assigned|Waits|Writing|Drifted))/
 /** Their nodes are different ones from then on. */
 const OF_NODES = /^tw\.(Node|Drain|Domain|Profile)/
 
+/** What is wanted of a group is another thing from then on. */
+const OF_WISHES = /^tw\.(Job|Update|RunStarted|BackoffReset)/
+
 /** What an entry of tw touches, by what its body names; null: it does not say, so it may be everything. */
 export function touchesOf(db: ReadDb, entry: Entry): Touches | null {
-  const none: Touches = { look: 'full', groups: [], jobs: [], nodes: [], loads: [], placed: null }
+  const none: Touches = { look: 'full', isAsked: OF_WISHES.test(entry.type), groups: [], jobs: [], nodes: [], loads: [], placed: null }
   if (NOT_PLACEMENT.test(entry.type) || entry.type === 'tw.TasksForgotten') return none
   const body = entry.body as Body
   const { job, group } = body

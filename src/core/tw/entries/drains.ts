@@ -16,19 +16,22 @@ export const drainStarted = defineEntry({
     ignoresSystem: z.boolean().optional(),
     /** the maintenance it belongs to */
     maintenance: z.int().nullable().optional(),
+    /** the profile the node is emptied for */
+    profile: z.string().nullable().optional(),
     reason: z.string(),
   }),
   notable: (body) => note('drain', body.node, null, `drain of ${body.node} started${because(body.reason)}`),
   apply: (db, body, meta) => {
     const isHard = body.isHard ?? body.deadlineMs !== null
     db.run(
-      `INSERT OR REPLACE INTO tw_drain (node, deadline_at, is_hard, ignores_system, maintenance, reason, author, is_forced, started_at, is_late, finished_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL)`,
+      `INSERT OR REPLACE INTO tw_drain (node, deadline_at, is_hard, ignores_system, maintenance, profile, reason, author, is_forced, started_at, is_late, finished_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL)`,
       body.node,
       body.deadlineMs === null ? null : meta.at + body.deadlineMs,
       isHard ? 1 : 0,
       body.ignoresSystem ? 1 : 0,
       body.maintenance ?? null,
+      body.profile ?? null,
       body.reason,
       meta.actor,
       body.isForced ? 1 : 0,

@@ -35,7 +35,7 @@ function homelessOn(db: ReadDb, image: FleetImage, nodes: readonly string[]): st
       avoid: new Set<string>(),
     }
     const { unplaced } = plan(image, { job, group, indexes: tasks.map((task) => task.idx), standing })
-    names.push(...unplaced.map((idx) => taskName({ job, grp, idx })))
+    for (const idx of unplaced) names.push(taskName({ job, grp, idx }))
   }
   return names.sort()
 }

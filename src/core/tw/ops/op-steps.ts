@@ -33,7 +33,7 @@ export const STOPPED_MAX = 1000
 export const PROPOSED_MAX = 1000
 
 /** Causes the reconciler finds anew at each look; ops of other causes stand until they are done or their task ends. */
-const FOUND_ANEW: ReadonlySet<OpCause> = new Set(['rollout', 'drain', 'maintenance', 'scale'])
+const FOUND_ANEW: ReadonlySet<OpCause> = new Set(['rollout', 'drain', 'maintenance', 'profile', 'scale'])
 
 /** Whether the op stands until it is done or its task ends, whatever the reconciler finds. */
 export function standsByItself(op: OpRow): boolean {

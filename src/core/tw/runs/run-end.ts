@@ -1,7 +1,8 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { armRows, groupRows, groupSpecOf, jobRow, specOf } from '../rows.ts'
-import { completedTasks, endedTasks, liveTasks } from '../tasks/read.ts'
 import { backOff, failuresOf } from '../tasks/back-off.ts'
+import { completedTasks, endedTasks } from '../tasks/read.ts'
+import { tallyOf } from '../tasks/tally.ts'
 import type { RunOutcome } from './rows.ts'
 
 /** How a run ended; null while a task of it lives, waits for a place, or is to be tried again. */
@@ -9,7 +10,7 @@ export function runEnd(db: ReadDb, name: string, now: number): { outcome: RunOut
   const job = jobRow(db, name)
   if (!job) return { outcome: 'stopped', reason: 'its job is gone' }
   const groups = groupRows(db, name)
-  if (groups.some((group) => liveTasks(db, name, group.name).length > 0)) return null
+  if (groups.some((group) => tallyOf(db, name, group.name).some((tally) => tally.active + tally.stopping > 0))) return null
   if (job.state === 'stopped') return { outcome: 'stopped', reason: '' }
   const spec = specOf(db, name, job.current_version)
   const failed: string[] = []
@@ -19,14 +20,10 @@ export function runEnd(db: ReadDb, name: string, now: number): { outcome: RunOut
     if (!groupSpec) continue
     const complete = new Set(completedTasks(db, name, group.name).map((task) => task.idx))
     if (complete.size >= wanted) continue
-    const ended = endedTasks(db, name, group.name, 0)
+    const ended = Map.groupBy(endedTasks(db, name, group.name, 0), (task) => task.idx)
     for (let index = 0; index < wanted; index += 1) {
       if (complete.has(index)) continue
-      const failures = failuresOf(
-        ended.filter((task) => task.idx === index),
-        true,
-        group.retried_at,
-      )
+      const failures = failuresOf(ended.get(index) ?? [], true, group.retried_at)
       if (backOff(failures, groupSpec, now) !== null) return null
       failed.push(`${group.name}[${index}]: ${failures.at(-1)?.reason ?? ''}`)
     }

@@ -15,11 +15,15 @@ interface Weighed {
 
 /**
  * How much free GPU the usual requests could not use, and what a task would add to it (Weng et al., Beware of Fragmentation,
- * USENIX ATC 2023, with linear steps). Remembers per node and shape until the node's load changes.
+ * USENIX ATC 2023, with linear steps). That alone sees too late where cpu runs out before the GPUs, as on nodes with few cores to a GPU: as long
+ * as one more request fits, all is usable. So the free GPU that the free cpu will not feed, by what the usual requests take of both, counts
+ * beside it. Remembers per node and shape until the node's load changes.
  */
 export class Fragmentation {
   readonly #image: FleetImage
   readonly #shapes: Weighed[]
+  /** thousandths of a core that the usual requests take beside one thousandth of a GPU */
+  readonly #cpuPerGpu: number
   /** per shape of the task that is placed: added fragmentation of each node, and the change it was computed at */
   readonly #added = new Map<string, { value: Float64Array; at: Int32Array }>()
   readonly #now = { value: new Float64Array(0), at: new Int32Array(0) }
@@ -27,6 +31,12 @@ export class Fragmentation {
   constructor(image: FleetImage, shapes: readonly { demand: Shape['demand']; weight: number }[]) {
     this.#image = image
     this.#shapes = shapes.map(({ demand, weight }) => ({ demand, weight, models: image.modelSet(demand.gpu.models) }))
+    let [gpu, cpu] = [0, 0]
+    for (const { demand, weight } of shapes) {
+      gpu += weight * demand.gpu.count * demand.gpu.milli
+      cpu += weight * demand.cpuMilli
+    }
+    this.#cpuPerGpu = cpu / gpu
   }
 
   /** Added fragmentation, in thousandths of a GPU, when a task of the demand comes to the node. */
@@ -67,7 +77,7 @@ export class Fragmentation {
     return this.#now.value[node]!
   }
 
-  /** Mean over the shapes of the free GPU each could not use, were `taken` on the node. */
+  /** Mean over the shapes of the free GPU each could not use, were `taken` on the node, and what its free cpu would not feed. */
   #unusable(node: number, taken: Demand | null, mask: number): number {
     const image = this.#image
     const { free, model } = image.devices
@@ -91,7 +101,7 @@ export class Fragmentation {
       const isUsable = enough >= demand.gpu.count && demand.cpuMilli <= cpuFree && demand.memoryBytes <= memoryFree
       sum += weight * (isUsable ? wasted : total)
     }
-    return sum
+    return sum + (this.#cpuPerGpu === 0 ? 0 : Math.max(0, total - cpuFree / this.#cpuPerGpu))
   }
 }
 

@@ -2,8 +2,9 @@
 import type { Fragmentation, FragmentationMemo } from './fragmentation.ts'
 import type { Slice } from './slice.ts'
 
-/** Candidates that are compared at least, when there are as many. */
+/** Candidates that are compared at least, when there are as many; where a slice goes to many leaves each of them has a few tasks alone. */
 const CANDIDATES_MIN = 32
+const CANDIDATES_MIN_EACH = 16
 /** Room for so many times the tasks is looked for before the first is placed: more packs better and takes longer. */
 const SUPPLY = 3
 /**
@@ -43,7 +44,8 @@ export class Leaf {
     this.#isGpu = slice.demand.gpu !== null || slice.image.gpuCount[nodes[0]!]! > 0
     const fragmentation = this.#isGpu ? slice.fragmentation : null
     this.#gpu = fragmentation === null ? null : { fragmentation, memo: fragmentation.memoOf(slice.demand) }
-    this.#enough = this.#isGpu ? Infinity : Math.max(CANDIDATES_MIN, SUPPLY * wanted)
+    const least = wanted < slice.wanted ? CANDIDATES_MIN_EACH : CANDIDATES_MIN
+    this.#enough = this.#isGpu ? Infinity : Math.max(least, SUPPLY * wanted)
     this.#start = nodes.length <= CANDIDATES_MIN ? 0 : slice.hash % nodes.length
   }
 

@@ -21,6 +21,8 @@ export interface Suitable {
   /** attributes, beside the node itself, of which only so many tasks may share a value */
   distinct: { max: number; values: Values }[]
   root: Part
+  /** nodes that suit, also closed ones */
+  size: number
 }
 
 /** The values of an attribute over the fleet, numbered in their order. */
@@ -83,6 +85,7 @@ function compile(image: FleetImage, wish: Wish): Suitable {
   )
   const nameAffinities = wish.affinities.filter(({ constraint }) => isOfName(constraint))
   const root = new Builder(0)
+  let size = 0
   for (let place = 0; place < image.size; place += 1) {
     const node = image.order[place]!
     const classId = image.classOf[node]!
@@ -95,8 +98,9 @@ function compile(image: FleetImage, wish: Wish): Suitable {
       at = at.part(weightOfClass[classId]! + sum(nameAffinities.map((it) => (meets(it.constraint, name) ? it.weight : 0))))
     if (wish.container.gpu === null && image.devices.length > 0) at = at.part(image.gpuCount[node]! > 0 ? 1 : 0)
     at.nodes.push(node)
+    size += 1
   }
-  return { revision: image.revision, failed, byName, levels, distinct, root: root.done() }
+  return { revision: image.revision, failed, byName, levels, distinct, root: root.done(), size }
 }
 
 function verdictOf(wish: Wish, attributes: Readonly<Record<string, string>>): number {

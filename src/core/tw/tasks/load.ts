@@ -148,16 +148,20 @@ export function idsIn(runs: Uint8Array): number[] {
 }
 
 function bytesOf(ids: readonly number[]): Uint8Array {
-  const runs: { first: number; count: number }[] = []
-  for (const id of ids) {
-    const last = runs.at(-1)
-    if (last !== undefined && last.count < RUN_MAX && id === last.first + last.count) last.count += 1
-    else runs.push({ first: id, count: 1 })
-  }
-  const bytes = new Uint8Array(runs.length * RUN_BYTES)
+  const bytes = new Uint8Array(ids.length * RUN_BYTES)
   const view = new DataView(bytes.buffer)
-  runs.forEach(({ first, count }, i) => view.setFloat64(i * RUN_BYTES, first * RUN_MAX + count - 1))
-  return bytes
+  let length = 0
+  let [first, count] = [ids[0] ?? 0, 0]
+  for (const id of ids) {
+    if (count === RUN_MAX || id !== first + count) {
+      view.setFloat64(length, first * RUN_MAX + count - 1)
+      length += RUN_BYTES
+      ;[first, count] = [id, 0]
+    }
+    count += 1
+  }
+  if (count > 0) view.setFloat64(length, first * RUN_MAX + count - 1)
+  return bytes.subarray(0, count === 0 ? 0 : length + RUN_BYTES)
 }
 
 export function withoutId(runs: Uint8Array, gone: number): Uint8Array {

@@ -30,7 +30,8 @@ export function meshSnapshot(db: ReadDb, position = 0): MeshSnapshot {
   return { position, services: services.map((row) => meshService(db, row)) }
 }
 
-function meshService(db: ReadDb, row: MeshServiceRow): MeshService {
+/** One service as its proxies see it. */
+export function meshService(db: ReadDb, row: MeshServiceRow): MeshService {
   const { endpoints } = endpointsOf(db, row)
   return {
     name: row.name,

@@ -1,7 +1,9 @@
+import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import type { GroupSpec } from '../job-spec.ts'
 import { openOps } from '../ops/op-row.ts'
+import { proposeStop } from '../ops/propose-stop.ts'
 import { armRows, groupSpecOf, isReady, jobRow, specOf, type TaskRow } from '../rows.ts'
 import type { FleetImage } from '../scheduler/image.ts'
 import { planMoves, type Movable, type Move } from '../scheduler/moves.ts'
@@ -32,6 +34,11 @@ export function movesOf(db: ReadDb, image: FleetImage, limits: { movesPpm: numbe
     }),
   )
   return { tasks, moves }
+}
+
+/** The ops that carry the moves out. */
+export function moveEntries(moves: readonly Move[]): Proposal[] {
+  return moves.map(({ task, from, to }) => proposeStop(task, 'move', 'rebalance', `rebalance: from ${from}, probably to ${to}`))
 }
 
 function quietGroup(db: ReadDb, task: TaskRow): { spec: GroupSpec; live: string[] } | null {

@@ -4,6 +4,10 @@ import { importCompose } from '../../../../src/core/tw/compose/import.ts'
 import { splitWords } from '../../../../src/core/tw/compose/interpolate.ts'
 import { jobSpecOf } from '../../../../src/core/tw/job-spec.ts'
 
+/** The import of one file that names no other. */
+const imports = (document: unknown, env: Record<string, string>, name: string, profiles?: readonly string[]) =>
+  importCompose({ path: '/x/compose.yaml', document, env }, { compose: () => ({ problem: 'no file' }), text: () => null }, name, profiles)
+
 const FILE = `
 name: Shop_App
 services:
@@ -34,7 +38,7 @@ services:
 volumes: {x: {}}
 `
 
-const imported = importCompose(parse(FILE), { PASSED_ON: 'yes' }, 'folder')
+const imported = imports(parse(FILE), { PASSED_ON: 'yes' }, 'folder')
 
 test('what is mapped is a valid job with the same meaning', () => {
   const result = jobSpecOf(imported.document)
@@ -83,7 +87,7 @@ test('every key of the file is named: mapped, changed, or unsupported with a rea
 })
 
 const depending = (text: string, ...profiles: string[]) => {
-  const result = importCompose(parse(text), {}, 'x', profiles)
+  const result = imports(parse(text), {}, 'x', profiles)
   const job = jobSpecOf(result.document)
   if (!job.ok) throw new Error(JSON.stringify(job.issues))
   return { groups: job.spec.groups, status: new Map(result.keys.map(({ key, status }) => [key, status])) }
@@ -129,18 +133,18 @@ test('a service of profiles is in when one of them is on, and is named when it i
 })
 
 test('a required variable that is not set is a problem with its place and words', () => {
-  const { problems } = importCompose(parse('services: {a: {command: "x ${TOKEN:?set TOKEN first} ${B?} ${C-}"}}'), { B: '' }, 'x')
+  const { problems } = imports(parse('services: {a: {command: "x ${TOKEN:?set TOKEN first} ${B?} ${C-}"}}'), { B: '' }, 'x')
   expect(problems).toEqual([{ path: 'services.a.command', message: 'set TOKEN first' }])
 })
 
 test('a fixed port that the program is never told stays fixed', () => {
-  const { document } = importCompose(parse('services: {a: {command: nginx, ports: [{target: 80, published: "8080"}]}}'), {}, 'x')
+  const { document } = imports(parse('services: {a: {command: nginx, ports: [{target: 80, published: "8080"}]}}'), {}, 'x')
   expect(document).toMatchObject({ groups: { a: { network: { ports: { http: { static: 80 } } } } } })
 })
 
 test('a file in which nothing can run gives no job', () => {
-  expect(importCompose(parse('services: {a: {image: x}}'), {}, 'x').document).toBe(null)
-  expect(importCompose(null, {}, 'x').document).toBe(null)
+  expect(imports(parse('services: {a: {image: x}}'), {}, 'x').document).toBe(null)
+  expect(imports(null, {}, 'x').document).toBe(null)
 })
 
 test('a command line is split as a shell would split it', () => {

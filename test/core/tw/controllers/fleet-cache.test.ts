@@ -245,6 +245,19 @@ test('what is kept beside the state is what would be made of it anew, and a miss
   expect(cache.image(state.db, state.entries.length + 7)).not.toBe(before)
 })
 
+test('a job that comes is looked at before those whose tasks failed, and behind those of higher priority', () => {
+  const { state, cache, settle } = cached()
+  for (let i = 1; i <= 4; i += 1) join(state, `n${i}`)
+  for (const job of ['a', 'b', 'c']) run(state, job, 3)
+  settle()
+  const before = state.entries.length
+  for (const job of ['a', 'b', 'c']) end(state, job, 1)
+  run(state, 'new', 1)
+  run(state, 'urgent', 1, { priority: 60 })
+  cache.apply(state.db, state.entries.slice(before))
+  expect([...cache.groups(state.db, state.now())].map(({ key }) => key.job)).toEqual(['urgent', 'new', 'a', 'b', 'c'])
+})
+
 test('who lacks room and may not be placed either is told the other reason once there is room', () => {
   const { state, cache, settle } = cached()
   join(state, 'n1')

@@ -57,4 +57,9 @@ describe('the tasks an arm keeps', () => {
     // One after the other it took minutes.
     expect(performance.now() - startedAt).toBeLessThan(2000)
   })
+
+  test('may be more than a call takes arguments', () => {
+    const tasks = Array.from({ length: 200_000 }, (_, idx) => taskOf(idx, NODES[idx % 5] ?? '', true))
+    expect(keepSpread(tasks, arm(199_999), view, new Map()).length).toBe(199_999)
+  })
 })

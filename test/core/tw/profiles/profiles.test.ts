@@ -13,6 +13,7 @@ import {
   nodeList,
   nodeRetire,
   nodeUncordon,
+  opList,
   profileApply,
   profileList,
   profileReport,
@@ -192,6 +193,10 @@ test('a profile that drains empties a node first, within the budget, and never m
   expect(emptied).toEqual([0, 0, 0])
   expect(most()).toBe(1)
   expect(fleet.state.ask(nodeList, {}).reduce((sum, node) => sum + node.tasks, 0)).toBe(4)
+  const moves = fleet.state.ask(opList, { isAll: true }).ops.filter((op) => op.kind === 'move')
+  expect([...new Set(moves.map((op) => `${op.cause}: ${op.text}`))].sort()).toEqual(
+    ['n1', 'n2', 'n3'].map((node) => `profile: profile fast of ${node}`),
+  )
 })
 
 test('a node that somebody works on is not switched, and one that is taken for work meanwhile is not given back', () => {
