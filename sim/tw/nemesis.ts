@@ -41,6 +41,8 @@ export class Nemesis {
     }
     for (const server of servers) if (!server.isUp) server.start()
     this.#world.elect()
+    // Whoever was replaced meanwhile is told when it can hear.
+    for (const server of servers) if (server !== this.#world.leader) this.#noticed(server)
   }
 
   #machine(): Machine {

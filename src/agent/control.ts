@@ -77,9 +77,9 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
     }
     case 'POST /run': {
       const task = runningTask(host, url.searchParams.get('task') ?? '')
-      const { argv, env, cwd } = task.enter()
       const words = url.searchParams.getAll('word')
       const size = url.searchParams.get('size')
+      const { argv, env, cwd } = task.enter(size !== null)
       const terminal = size === null ? null : (JSON.parse(size) as [number, number]).map(Math.trunc)
       return runSession(
         {

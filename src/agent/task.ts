@@ -185,11 +185,16 @@ export class Task {
     return cwd ?? (artifact === undefined ? this.folder.work : this.#host.artifacts.folder(artifact))
   }
 
-  /** How a program on this machine gets beside the task: prefix of its argv, environment and folder. */
-  enter(): { argv: string[]; env: Record<string, string>; cwd: string } {
+  /**
+   * How a program on this machine gets beside the task: prefix of its argv, environment and folder. `hasTerminal`: with a terminal that
+   * nobody else uses, which is then that of the session it leads: a shell could not give one back to a group that it does not see.
+   */
+  enter(hasTerminal = false): { argv: string[]; env: Record<string, string>; cwd: string } {
     const cwd = this.cwd()
-    const pid = this.#run?.process.pid ?? 0
-    return { argv: [...enterPrefix(pid, this.record.isIsolated, cwd), ...userPrefix(this.desired)], env: this.environment(), cwd }
+    const { isIsolated } = this.record
+    const lead = hasTerminal && isIsolated ? [systemProgram('setsid') ?? 'setsid', '--ctty'] : []
+    const argv = [...enterPrefix(this.#run?.process.pid ?? 0, isIsolated, cwd), ...lead, ...userPrefix(this.desired)]
+    return { argv, env: this.environment(), cwd }
   }
 
   async #start(): Promise<Run | StartFailure> {

@@ -247,6 +247,8 @@ function send(target: Target, actor: string, method: string, path: string, input
     if (input.body === undefined || typeof input.body === 'string' || input.body instanceof Uint8Array) request.end(input.body)
     else {
       const { Readable, pipeline } = process.getBuiltinModule('node:stream')
+      // Who answers a stream may have something to say before its first piece comes.
+      request.flushHeaders()
       pipeline(Readable.from(input.body), request, (error) => {
         if (error) reject(connectionError(target, error))
       })

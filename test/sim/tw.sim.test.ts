@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { TW_MUTANTS } from '../../sim/tw/mutants.ts'
 import type { TwOptions, TwResult } from '../../sim/tw/options.ts'
 import { TwWorld } from '../../sim/tw/world.ts'
 
@@ -28,27 +29,40 @@ test('the same seed gives the same run, read along or not, and another seed anot
 
 /** A seed that notices, found by `npm run sim -- tw --mutant NAME`, and the check it was noticed by. */
 const FOUND: Record<string, { seed: number; by: string }> = {
-  'old-stopped-before-new': { seed: 1, by: 'budget' },
-  'budget-ignores-the-sick': { seed: 3, by: 'budget' },
-  'back-off-ignored': { seed: 1, by: 'back-off' },
-  'wake-up-lost': { seed: 8, by: 'missed' },
-  'drained-before-gone': { seed: 1, by: 'drain' },
+  'old-stopped-before-new': { seed: 4, by: 'budget' },
+  'budget-ignores-the-sick': { seed: 37, by: 'liveness' },
+  'back-off-ignored': { seed: 2, by: 'back-off' },
+  'wake-up-lost': { seed: 2, by: 'missed' },
+  'drained-before-gone': { seed: 5, by: 'drain' },
   'lost-too-soon': { seed: 1, by: 'loss' },
-  'referee-blind-to-memory': { seed: 3, by: 'capacity' },
-  'referee-blind-to-cpu': { seed: 3, by: 'capacity' },
+  'referee-blind-to-memory': { seed: 25, by: 'capacity' },
   'ended-task-revived': { seed: 1, by: 'final' },
-  'return-unnoticed': { seed: 4, by: 'liveness' },
-  'mass-loss-believed': { seed: 11, by: 'mass loss' },
+  'referee-blind-to-cpu': { seed: 3, by: 'capacity' },
+  'referee-blind-to-disk': { seed: 52, by: 'capacity' },
+  'referee-blind-to-gpus': { seed: 4, by: 'capacity' },
+  'plan-blind-to-others': { seed: 8, by: 'plan' },
+  'domains-taken-for-one': { seed: 8, by: 'maintenance' },
+  'window-ignored': { seed: 2, by: 'maintenance' },
+  'budget-forgotten': { seed: 2, by: 'budget' },
+  'leader-like-any': { seed: 28, by: 'leader' },
+  'never-overdue': { seed: 14, by: 'liveness' },
+  'return-unnoticed': { seed: 2, by: 'liveness' },
+  'mass-loss-believed': { seed: 4, by: 'mass loss' },
   'new-leader-impatient': { seed: 1, by: 'loss' },
   'apply-beside-the-log': { seed: 1, by: 'replay' },
-  'late-report-taken': { seed: 3, by: 'loss' },
-  'stale-leader-writes': { seed: 7, by: 'loss' },
-  'journal-not-read': { seed: 1, by: 'once' },
-  'unknown-left-running': { seed: 9, by: 'liveness' },
-  'restart-outlives-stop': { seed: 24, by: 'liveness' },
-  'stop-not-told': { seed: 4, by: 'liveness' },
+  'late-report-taken': { seed: 5, by: 'loss' },
+  'stale-leader-writes': { seed: 9, by: 'loss' },
+  'journal-not-read': { seed: 2, by: 'once' },
+  'replaced-leader-obeyed': { seed: 4, by: 'once' },
+  'unknown-left-running': { seed: 2, by: 'liveness' },
+  'restart-outlives-stop': { seed: 49, by: 'liveness' },
+  'stop-not-told': { seed: 6, by: 'liveness' },
   'report-wakes-nobody': { seed: 1, by: 'missed' },
 }
+
+test('each planted defect has a seed', () => {
+  expect(Object.keys(FOUND).toSorted()).toEqual(Object.keys(TW_MUTANTS).toSorted())
+})
 
 describe('a planted defect is noticed', () => {
   for (const [mutant, { seed, by }] of Object.entries(FOUND)) {

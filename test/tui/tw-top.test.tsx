@@ -27,6 +27,7 @@ function open(size = { rows: 24, columns: 80 }) {
   let filter = ''
   let isLeft = false
   const opened: Target[] = []
+  const shells: string[] = []
   let write = (_line: string): void => undefined
   let logsOf: string | null = null
   const picture = (): FleetNews => ({ summary: fleet.state.ask(fleetSummaryQuery, { filter }), position: 1 })
@@ -51,6 +52,10 @@ function open(size = { rows: 24, columns: 80 }) {
           return Promise.resolve({ kind: 'tasks', title: 'tasks', tasks, nowMs })
         },
         explain: (target) => Promise.resolve(`why ${target}\n${Array.from({ length: 40 }, (_, i) => `reason ${i}`).join('\n')}`),
+        shell: (task) => {
+          shells.push(task)
+          return Promise.resolve(3)
+        },
         logs: (target, onLine) => {
           logsOf = target
           write = onLine
@@ -65,6 +70,7 @@ function open(size = { rows: 24, columns: 80 }) {
   return {
     fleet,
     opened,
+    shells,
     isLeft: () => isLeft,
     logsOf: () => logsOf,
     write: async (line: string) => {
@@ -144,7 +150,7 @@ test('keys that come at once are pressed one after the other', async () => {
   screen.end()
 })
 
-test('s says what to type for a shell beside a task, and of nothing else', async () => {
+test('s opens a shell beside a task, and of nothing else, and says how it ended', async () => {
   const screen = open()
   await screen.refresh()
   await screen.press('j', 's')
@@ -152,7 +158,9 @@ test('s says what to type for a shell beside a task, and of nothing else', async
   await screen.press(ENTER)
   await screen.hasCursor('job-01/api[0]')
   await screen.press('s')
-  await screen.shows("shell: muster tw task exec 'job-01/api[0]'")
+  await screen.shows('the shell beside job-01/api[0] ended with 3')
+  const { tasks } = screen.fleet.state.ask(ps, { job: 'job-01' })
+  expect(screen.shells).toEqual([String(tasks.find(({ task }) => task === 'job-01/api[0]')?.id)])
   screen.end()
 })
 

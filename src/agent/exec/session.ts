@@ -45,7 +45,7 @@ export async function runSession({ argv, env, cwd, terminal }: Session, request:
 
 function inTerminal(argv: readonly string[], [rows, columns]: readonly [number, number]): string[] {
   const script = systemProgram('script')
-  if (script === null) throw refuse('UNAVAILABLE', 'a terminal on that node needs the program script (util-linux)')
+  if (script === null) throw refuse('UNAVAILABLE', 'a terminal needs the program script (util-linux) on the machine of the task')
   const command = argv.map(quote).join(' ')
   return [script, '-qfec', `stty rows ${rows} cols ${columns}; exec ${command}`, '/dev/null']
 }

@@ -39,6 +39,8 @@ export function hereRoutes(app: FastifyInstance, paths: StatePaths, artifacts: A
           else reply.raw.writeHead(502, { 'content-type': 'text/plain' }).end(error.message)
         })
         reply.raw.once('close', () => upstream.destroy())
+        // Its answer may come before the first piece of what is sent.
+        upstream.flushHeaders()
         request.raw.pipe(upstream)
       },
     })

@@ -92,8 +92,10 @@ function tryOnce(
       resolve(refuse('DELOS_OUTCOME_UNKNOWN', `the leader went away before it answered (${error.message})`, { cause: error }))
     })
     response.once('close', giveUp)
-    if (kept === null) request.pipe(sending)
-    else sending.end(kept)
+    if (kept !== null) return void sending.end(kept)
+    // Its answer may come before the first piece of what is sent.
+    sending.flushHeaders()
+    request.pipe(sending)
   })
 }
 

@@ -29,6 +29,8 @@ export function execRoutes(app: FastifyInstance, host: ServerHost): void {
         reply.raw.writeHead(503, { 'content-type': 'application/json' }).end(JSON.stringify({ ok: false, error: refusal }))
       })
       reply.raw.once('close', () => asking.destroy())
+      // A shell prompts before anything is typed.
+      asking.flushHeaders()
       request.raw.pipe(asking)
     })
   })

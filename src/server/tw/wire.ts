@@ -1,6 +1,7 @@
 import { FleetCache } from '../../core/tw/controllers/fleet-cache.ts'
 import { nodeToken } from '../../core/tw/operations.ts'
-import { PUT_PROFILE, RESTART_AGENT, type OpView, type TwSoft } from '../../core/tw/queries.ts'
+import { findTask, PUT_PROFILE, RESTART_AGENT, type OpView, type TwSoft } from '../../core/tw/queries.ts'
+import { refuse } from '../../core/kernel/errors.ts'
 import type { ZoneTable } from '../../core/kernel/zone.ts'
 import { twSystem } from '../../core/tw/system.ts'
 import type { ServerHost, Wiring } from '../host.ts'
@@ -32,6 +33,9 @@ export function wireTw(host: ServerHost, hub: AgentHub, nodeTokenAction: NonNull
       'tw.op.pending': (asked: PendingAsked, context) => pendingOps(host, asked, context),
       'tw.task.exec': async ({ task }: { task: string }) => {
         const place = placesOf(host, task)[0] as TaskPlace
+        const row = findTask(host.db, String(place.id))
+        if (row?.is_terminal === 1)
+          throw refuse('TW_TASK_ENDED', `${place.task} has ended: ${row.state}${row.reason === '' ? '' : `, ${row.reason}`}`)
         const entrance = JSON.parse(await textOf(await askAgent(host, place.node, `/exec?task=${place.id}`))) as object
         return { ...entrance, isHere: !hub.isRemote(place.node) && !hub.servers.has(place.node) }
       },

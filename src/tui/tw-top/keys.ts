@@ -12,7 +12,7 @@ export const HELP = [
   'tab            jobs, racks, hot nodes, owners; also :jobs :racks :hot :owners',
   'e              explain: why is it not placed, why is it there',
   'l              logs of the job or task, as they are written',
-  's              what to type for a shell beside the task',
+  's              a shell beside the task; its end leads back here',
   '/              filter: only what has this in its name; esc ends it',
   ':q q           out',
   '',

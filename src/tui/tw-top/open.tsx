@@ -1,4 +1,5 @@
 import type { Client } from '../../cli/client.ts'
+import { execBeside } from '../../cli/exec-beside.ts'
 import { followFleet } from '../../cli/follow/fleet.ts'
 import { followLogs } from '../../cli/follow/logs.ts'
 import { renderExplain, renderTask, type Explained } from '../../cli/render/tw-tasks.ts'
@@ -37,6 +38,7 @@ export function openTwTop(options: { client: Client; context: string; view: View
         ),
       open: (target) => openTarget(client, view, target),
       explain: async (target) => renderExplain(view, (await client.call<Explained>('tw.explain', { target })).data),
+      shell: (task) => execBeside(client, task, []),
       logs: (target, onLine) => {
         const stop = new AbortController()
         void followLogs(client, { target, lines: 100, isFollowed: true }, AbortSignal.any([signal, stop.signal]), (line) =>

@@ -1,4 +1,4 @@
-import { Box, Text, useInput, useWindowSize, type Key } from 'ink'
+import { Box, Text, useApp, useInput, useWindowSize, type Key } from 'ink'
 import { useCallback, useEffect, useReducer, useRef, useState } from 'react'
 import type { ReactElement } from 'react'
 import type { FleetNews } from '../../cli/follow/fleet.ts'
@@ -21,6 +21,8 @@ export interface TopSource {
   explain: (target: string) => Promise<string>
   /** Calls back with each line; gives the function that ends it. */
   logs: (target: string, onLine: (line: string) => void) => () => void
+  /** A shell beside a task, on this terminal, which is free meanwhile; gives its exit code. */
+  shell: (task: string) => Promise<number>
   /** this machine's clock, ms */
   clock: () => number
 }
@@ -49,10 +51,11 @@ const WIDE_COLUMNS = 110
 const LOG_LINES_MAX = 500
 const START: Place = { key: null, index: 0, top: 0 }
 
-/** The fleet at a glance, and a way into it. It changes nothing: no key here can. */
+/** The fleet at a glance, and a way into it. No key here changes anything of it. */
 export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps): ReactElement {
   const terminal = useWindowSize()
   const { rows, columns } = size ?? terminal
+  const { suspendTerminal } = useApp()
   const [news, setNews] = useState<{ summary: FleetSummary; at: number } | null>(null)
   const [trouble, setTrouble] = useState('')
   const [stack, setStack] = useState<Level[]>([{ kind: 'main', list: 'jobs' }])
@@ -164,6 +167,18 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
     else setNotice(`there is no :${words}; there are ${MAIN_LISTS.map((name) => `:${name}`).join(' ')} :q`)
   }
 
+  const openShell = async (task: string, id: string): Promise<void> => {
+    try {
+      let code = 0
+      await suspendTerminal(async () => {
+        code = await source.shell(id)
+      })
+      setNotice(`the shell beside ${task} ended${code === 0 ? '' : ` with ${code}`}`)
+    } catch (error) {
+      setNotice(`✖ ${(error as Error).message}`)
+    }
+  }
+
   const press = (input: string, key: Partial<Key>): void => {
     if (prompt !== null) {
       if (key.escape) {
@@ -204,8 +219,8 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
     if (input !== 'e' && input !== 'l' && input !== 's') return
     const about = subject()
     if (input === 's') {
-      // A shell takes the terminal for itself: it is for another one, and here is what to type there.
-      return setNotice(about?.kind === 'task' ? `shell: muster tw task exec '${about.name}'` : 'shell: of a task')
+      if (about?.kind !== 'task') return setNotice('shell: of a task')
+      return void openShell(about.name, about.id)
     }
     if (about === null) return setNotice(`${input === 'e' ? 'explain' : 'logs'}: of a job or a task`)
     if (input === 'e') {

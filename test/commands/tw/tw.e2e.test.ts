@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { newFleet, type TestFleet } from '../../support/fleet.ts'
+import { BIN, newFleet, type TestFleet } from '../../support/fleet.ts'
 import { eventually } from '../../support/eventually.ts'
 
 /** tw's commands as they are typed, on a real fleet of two nodes. */
@@ -37,6 +37,40 @@ test('exec keeps the exit code and has the environment of the task; logs come fr
   expect(exec).toMatchObject({ exitCode: 7, stdout: 'web/api[0]' })
   const logs = await fleet.muster('tw', 'logs', 'web', '--grep', 'listens', '--json')
   expect(new Set(logs.stdout.split('\n').map((line) => (JSON.parse(line) as { task: string }).task)).size).toBe(4)
+})
+
+test('what cannot be run beside a task is 127, as in a shell, and not a mistake of the command line; a task that ended is told as that', async () => {
+  const main = { command: ['sleep', '1000'], isolation: 'plain', resources: { cpu: '10m', memory: '8MiB' } }
+  writeFileSync(file('plain.yaml'), JSON.stringify({ job: 'plain', groups: { g: { main } } }))
+  await fleet.data('tw', 'job', 'run', 'plain.yaml', '--wait', '--timeout', '20s')
+  for (const task of ['web/api[0]', 'plain/g[0]']) {
+    const exec = await fleet.muster('tw', 'task', 'exec', task, '--', 'no-such-program')
+    expect([task, exec.exitCode]).toEqual([task, 127])
+    expect(exec.stderr).toContain('no-such-program')
+    expect((await fleet.muster('tw', 'task', 'exec', task, '--', '/etc/passwd')).exitCode).toBe(126)
+    expect((await fleet.muster('tw', 'task', 'exec', task, '--', 'sh', '-c', 'exit 2')).exitCode).toBe(2)
+  }
+  const { tasks } = await fleet.data('tw', 'ps', 'plain')
+  await fleet.data('tw', 'job', 'stop', 'plain', '--yes')
+  const gone = await eventually('its end', 20_000, async () => {
+    const exec = await fleet.muster('tw', 'task', 'exec', String(tasks[0].id), '--', 'true')
+    return exec.exitCode === 0 ? null : exec
+  })
+  expect([gone.exitCode, gone.stderr]).toEqual([5, expect.stringContaining('plain/g[0] has ended: stopped')])
+})
+
+const hasScript = spawnSync('script', ['--version']).error === undefined
+test.skipIf(!hasScript)('needs the program script: a shell on a terminal has job control, its size and its exit code', async () => {
+  const typed = spawn('script', ['-qfec', `stty rows 31 cols 99; ${process.execPath} ${BIN} tw task exec 'web/api[0]'`, '/dev/null'], {
+    env: fleet.env,
+  })
+  let text = ''
+  typed.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  const closed = new Promise<number | null>((resolve) => typed.once('close', resolve))
+  await eventually('a prompt', 20_000, () => /[#$] $/.test(text))
+  typed.stdin.write('echo size $(stty size) of $MUSTER_TASK; exit 5\n')
+  expect([await closed, text]).toEqual([5, expect.stringContaining('size 31 99 of web/api[0]')])
+  expect(text).not.toMatch(/job control|process group/)
 })
 
 test('logs are in order of time, since a time and by a pattern; those of batch work that ended are all there', async () => {

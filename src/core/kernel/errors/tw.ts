@@ -8,6 +8,7 @@ export const TW_ERRORS = defineErrors({
   },
   TW_JOB_UNKNOWN: { exit: 3, what: 'No job of that name.', hint: 'List jobs with `muster tw job ls`.' },
   TW_TASK_UNKNOWN: { exit: 3, what: 'No task of that name.', hint: 'List tasks with `muster tw ps`.' },
+  TW_TASK_ENDED: { exit: 5, what: 'The task has no process any more.', hint: 'List those that run with `muster tw ps`.' },
   TW_NODE_UNKNOWN: { exit: 3, what: 'No node of that name.', hint: 'List nodes with `muster tw node ls`.' },
   TW_NODE_CLAIMED: { exit: 5, what: 'Another agent already uses this node name.', hint: 'Stop the other agent or use another name.' },
   TW_TOKEN_UNKNOWN: {

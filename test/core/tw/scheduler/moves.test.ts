@@ -32,6 +32,7 @@ test('moves together make more usable than before, keep to their limit, and leav
       const moves = planMoves(image, { movesMax, gainMin: 50 }, (node) => onNode[node] ?? [])
       expect([...image.cpuFree]).toEqual(free)
       expect(moves.length).toBeLessThanOrEqual(movesMax)
+      for (const { gain } of moves) expect(gain).toBeGreaterThanOrEqual(50)
       for (const { task, from, to } of moves) {
         const [source, target] = [must(image.indexOf(from), 'from'), must(image.indexOf(to), 'to')]
         expect(image.fits(target, demandOf(task.group))).toBe(true)
