@@ -35,7 +35,9 @@ test('an agent of a release without profiles fails the switch with what to do, a
   answer = { status: 404, body: refusalOf('NOT_FOUND', 'The agent has no POST /profile.') }
   const [entry] = await put()
   expect(entry).toMatchObject({ type: 'tw.ProfileFinished', body: { node: 'n1', switch: 3, outcome: 'failed', differs: {} } })
-  expect((entry as { body: { why: string } }).body.why).toMatch(/nothing was written: its agent is of a release without profiles.*tw upgrade agents/)
+  expect((entry as { body: { why: string } }).body.why).toMatch(
+    /nothing was written: its agent is of a release without profiles.*tw upgrade agents/,
+  )
 })
 
 test('what an agent cannot do at the moment is tried again, and said in its words', async () => {
