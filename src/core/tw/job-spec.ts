@@ -1,6 +1,6 @@
 import type { ContainerSpec } from '../contracts/node.ts'
 import { jobFileSchema, type Amount, type Constraint } from './schema.ts'
-import { crossChecks } from './spec/checks.ts'
+import { crossChecks, rawChecks } from './spec/checks.ts'
 import { explainIssue, type SpecIssue } from './spec/issues.ts'
 import { notYetIssues } from './spec/not-yet.ts'
 import { resolveJob } from './spec/resolve.ts'
@@ -138,7 +138,10 @@ export type SpecResult = { ok: true; spec: JobSpec } | { ok: false; issues: Spec
 export function jobSpecOf(document: unknown): SpecResult {
   const result = jobFileSchema.safeParse(document)
   const early = notYetIssues(document)
-  if (!result.success) return { ok: false, issues: [...result.error.issues.flatMap((issue) => explainIssue(issue, document)), ...early] }
+  if (!result.success) {
+    const issues = result.error.issues.flatMap((issue) => explainIssue(issue, document))
+    return { ok: false, issues: [...issues, ...rawChecks(document), ...early] }
+  }
   const issues = [...crossChecks(result.data), ...early]
   return issues.length > 0 ? { ok: false, issues } : { ok: true, spec: resolveJob(result.data) }
 }

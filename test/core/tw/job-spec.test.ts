@@ -128,6 +128,14 @@ test('groups that wait for each other in a circle are refused, with the circle',
     d: { main, after: { a: 'started' } },
   }
   expect(parsed({ job: 'web', groups })).toEqual(['groups.c.after.a: a circle of waiting: a after b after c after a'])
+  // Also beside what makes the rest of the file unreadable.
+  const broken = { ...groups, d: { main: { command: 'x', resources: { cpu: '5 bananas' } }, cuont: 3 } }
+  const told = jobSpecOf({ job: 'web', groups: broken })
+  expect(told.ok ? [] : told.issues.map((issue) => `${pathText(issue)}: ${issue.message}`)).toEqual([
+    'groups.d.main.resources.cpu: "5 bananas" is not an amount of cpu such as 500m or 2',
+    'groups.d.cuont: unknown key `cuont`; did you mean `count`?',
+    'groups.c.after.a: a circle of waiting: a after b after c after a',
+  ])
 })
 
 test('all errors are told at once, those of keys that are not carried out yet among them', () => {

@@ -118,8 +118,19 @@ function afterChecks(file: JobFile, groupName: string, group: GroupFile): SpecIs
   })
 }
 
+/** What of a file can be found whatever else is wrong with it, so that all errors are told at once. */
+export function rawChecks(document: unknown): SpecIssue[] {
+  const groups = partsOf(partsOf(document)['groups'])
+  return cycleChecks({
+    groups: Object.fromEntries(Object.entries(groups).map(([name, group]) => [name, { after: partsOf(partsOf(group)['after']) }])),
+  })
+}
+
+const partsOf = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
+
 /** Groups that wait for each other in a circle, told once per circle. */
-function cycleChecks(file: JobFile): SpecIssue[] {
+function cycleChecks(file: { groups: Record<string, { after: Record<string, unknown> }> }): SpecIssue[] {
   const done = new Set<string>()
   const issues: SpecIssue[] = []
   const visit = (name: string, path: readonly string[]): void => {
