@@ -150,7 +150,7 @@ export class BeatReader {
       at += 4 + length
     }
     // A copy: the piece belongs to whoever reads the connection.
-    this.#rest = at === bytes.length ? NOTHING : bytes.slice(at)
+    this.#rest = at === bytes.length ? NOTHING : copyOf(bytes, at)
     return true
   }
 
@@ -162,7 +162,7 @@ export class BeatReader {
     if (kind !== OTHERS_BEATS || sealed === undefined) return false
     return eachOf(SEALED_BYTES, from, length, (at) => {
       // A copy: what is kept of it outlives the piece.
-      const mac = bytes.slice(at + 20, at + SEALED_BYTES)
+      const mac = copyOf(bytes, at + 20, at + SEALED_BYTES)
       sealed({ ...beatAt(view, at), ping: view.getUint32(at + 14, true), heldMs: view.getUint16(at + 18, true), mac })
     })
   }
@@ -187,6 +187,9 @@ export class BeatReader {
     return true
   }
 }
+
+/** Of a Buffer, `slice` would be a part of the same memory. */
+const copyOf = (bytes: Uint8Array, from: number, to?: number): Uint8Array => new Uint8Array(bytes.subarray(from, to))
 
 /** False: the records of a frame do not end where it does. */
 function eachOf(bytes: number, from: number, length: number, read: (at: number) => void): boolean {

@@ -62,6 +62,18 @@ test('lives and beats are read as they were written, however the connection cuts
   )
 })
 
+test('what was read is kept when the piece it came in is written over', () => {
+  const held = [{ life: 0, seq: 1, hash: 2, ping: 3, heldMs: 4, mac: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) }]
+  const bytes = Buffer.concat([sealedFrame(held), beatsFrame([{ life: 0, seq: 1, hash: 2 }])])
+  const read: unknown[] = []
+  const reader = new BeatReader({ life: () => {}, beat: (one) => read.push(one), sealed: (one) => read.push(one) })
+  const piece = Buffer.from(bytes.subarray(0, -6))
+  reader.read(piece)
+  piece.fill(0xff)
+  reader.read(bytes.subarray(-6))
+  expect(read).toEqual([...held, { life: 0, seq: 1, hash: 2 }])
+})
+
 test('what is no frame of beats is refused or waited for, and never throws', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void readBack(bytes, [7])))
   const whole = livesFrame([{ node: 'n1', bootId: 'b', instance: 1 }])
