@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { packageRoot } from '../../src/platform/spawn.ts'
 import { eventually } from '../support/eventually.ts'
 import { newFleet, type TestFleet } from '../support/fleet.ts'
+import { newInstallation } from '../support/installation.ts'
 
 let fleet: TestFleet
 
@@ -38,8 +38,7 @@ test('agents go over to another installation wave by wave, and every process of 
   const before = await tasks()
   expect(before.map(({ state }) => state)).toEqual(Array(6).fill('running'))
   const next = join(fleet.home, 'muster-next')
-  mkdirSync(next)
-  for (const name of ['dist', 'package.json', 'node_modules']) symlinkSync(join(packageRoot(), name), join(next, name))
+  const program = newInstallation(next)
   const upgrade = await fleet.data('tw', 'upgrade', 'agents', '--from', next, '--waves', '1,100%', '--yes', '--wait', '--timeout', '60s')
   expect(upgrade).toMatchObject({
     state: 'done',
@@ -48,7 +47,7 @@ test('agents go over to another installation wave by wave, and every process of 
       { nodes: 2, done: 2 },
     ],
   })
-  expect(await agents()).toEqual(Array(3).fill(join(next, 'dist/agent/main.js')))
+  expect(await agents()).toEqual(Array(3).fill(program))
   expect(await tasks()).toEqual(before.map((row) => expect.objectContaining({ id: row.id, pid: row.pid, restarts: 0, state: 'running' })))
 })
 

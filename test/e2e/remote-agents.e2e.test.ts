@@ -3,6 +3,7 @@ import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newFleet, type TestFleet } from '../support/fleet.ts'
+import { newInstallation } from '../support/installation.ts'
 import { eventually } from '../support/eventually.ts'
 import { openMachines, whyNoMachines, type Machines } from '../support/netns.ts'
 
@@ -142,6 +143,34 @@ describe.skipIf(reason !== null)(`agents of other machines${reason === null ? ''
     expect(await running()).toHaveLength(2)
     second.kill('SIGTERM')
     await copy.muster('down')
+  })
+
+  test('agents of other machines go over to another installation, and every process of their tasks stays', async () => {
+    const before = await running()
+    expect(new Set(before.map(({ node }) => node))).toEqual(new Set(['a', 'b']))
+    const folder = join(server.home, 'muster-next')
+    const program = newInstallation(folder)
+    const upgrade = await server.data(
+      'tw',
+      'upgrade',
+      'agents',
+      '--from',
+      folder,
+      '--waves',
+      '1,100%',
+      '--yes',
+      '--wait',
+      '--timeout',
+      '60s',
+    )
+    expect(upgrade).toMatchObject({ state: 'done', waves: [{ done: 1 }, { done: 1 }] })
+    for (const node of ['a', 'b']) {
+      const file = join((homes.get(node) as TestFleet).root, 'agents', node, 'agent.json')
+      const { pid } = JSON.parse(readFileSync(file, 'utf8')) as { pid: number }
+      expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1]).toBe(program)
+    }
+    expect((await running()).map(({ id, pid }) => [id, pid])).toEqual(before.map(({ id, pid }) => [id, pid]))
+    expect(before.every(({ pid }) => isAlive(pid))).toBe(true)
   })
 
   test('an agent that is cut off keeps its tasks; they are replaced, and end when it is back', async () => {
