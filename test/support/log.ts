@@ -9,6 +9,7 @@ export interface TestLog {
   folder: string
   dbFile: string
   systems: readonly System[]
+  /** of all that is asked for the time: one that stands still stands still altogether */
   clock?: () => number
   segmentBytes?: number
 }
@@ -18,6 +19,6 @@ export async function openTestLog({ folder, dbFile, systems, clock = Date.now, s
   const onFatal = (error: Error): never => expect.unreachable(error.message)
   return openControlLog({
     openLog: (from) => openFileLog(folder, { from, onFatal, ...(segmentBytes === undefined ? {} : { segmentBytes }) }),
-    ...{ dbFile, systems, clock, log: createLogger(null), onFatal },
+    ...{ dbFile, systems, clock, monotonic: clock, log: createLogger(null), onFatal },
   })
 }

@@ -164,6 +164,8 @@ export interface ControlLogOptions {
   /** a write that takes longer than this stalls the log: 10 s unless a test says otherwise */
   stallMs?: number
   clock: () => number
+  /** ms that only go forward; absent: the process's own */
+  monotonic?: () => number
   log: Logger
   /** Called when the log can no longer be written, or what it says not be applied: the process must end. */
   onFatal: (error: MusterError) => void
@@ -282,7 +284,7 @@ class ControlLogRuntime {
 
   constructor(options: ControlLogOptions, log: BatchLog, { db, cursor }: Derived) {
     this.#options = options
-    this.#clock = new LogClock(options.clock)
+    this.#clock = new LogClock(options.clock, options.monotonic)
     this.#log = log
     this.#writer = db
     this.#cursor = cursor
