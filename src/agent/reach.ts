@@ -1,4 +1,5 @@
-import { connect, createServer, type AddressInfo, type Server } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { listenOnAnyPort } from './any-port.ts'
 
 /*
  * Whether an agent lives, as its peers see it: a port that says the node's name and nothing else. When the server no longer hears of a node it
@@ -8,28 +9,13 @@ import { connect, createServer, type AddressInfo, type Server } from 'node:net'
 const LOOK_MS = 1500
 const NAME_BYTES_MAX = 64
 
-/** Opens the port on the node's address, or on all where that is not one of this machine. Gives `HOST:PORT`, or null where there is no port. */
+/** Opens the port. Gives `HOST:PORT`, or null where there is none. */
 export async function openReach(node: string, address: string): Promise<{ address: string | null; close: () => void }> {
   const server = createServer((socket) => {
     socket.on('error', () => {})
     socket.end(`${node}\n`)
   })
-  // Alone it keeps no process alive.
-  server.unref()
-  const port = (await listen(server, address)) ?? (await listen(server, '0.0.0.0'))
-  return { address: port === null ? null : `${address}:${port}`, close: () => server.close() }
-}
-
-function listen(server: Server, host: string): Promise<number | null> {
-  return new Promise((resolve) => {
-    const failed = (): void => resolve(null)
-    server.once('error', failed)
-    server.listen(0, host, () => {
-      server.off('error', failed)
-      server.on('error', () => {})
-      resolve((server.address() as AddressInfo).port)
-    })
-  })
+  return { address: await listenOnAnyPort(server, address), close: () => server.close() }
 }
 
 /** Whether the agent of `node` answers there, under that name. */

@@ -1,8 +1,8 @@
 import { createServer, type TLSSocket } from 'node:tls'
-import type { AddressInfo } from 'node:net'
 import { BeatReader, type AgentLife, type SealedBeat } from '../core/contracts/beats.ts'
 import { RELAY_AGENTS_MAX } from '../core/tw/queries.ts'
 import { nodeIn } from '../platform/certificate-uri.ts'
+import { listenOnAnyPort } from './any-port.ts'
 import { readKeyFile } from './key-file.ts'
 
 /*
@@ -39,7 +39,7 @@ interface Member {
   held: HeldBeat | null
 }
 
-/** Opens the port on the node's address, or on all where that is not one of this machine; null where there is no port. */
+/** Opens the port; null where there is none. */
 export async function openRelayPort(address: string, keyFile: string): Promise<RelayPort | null> {
   const members = new Map<TLSSocket, Member>()
   const shown = () => {
@@ -69,16 +69,14 @@ export async function openRelayPort(address: string, keyFile: string): Promise<R
       })
     },
   )
-  // Alone it keeps no process alive.
-  server.unref()
   server.on('tlsClientError', () => {})
-  const port = (await listen(server, address)) ?? (await listen(server, '0.0.0.0'))
-  if (port === null) return null
+  const opened = await listenOnAnyPort(server, address)
+  if (opened === null) return null
   const hangUp = (): void => {
     for (const socket of members.keys()) socket.destroy()
   }
   return {
-    address: `${address}:${port}`,
+    address: opened,
     take: () => {
       const taken: HeldBeat[] = []
       for (const member of members.values()) {
@@ -94,16 +92,4 @@ export async function openRelayPort(address: string, keyFile: string): Promise<R
       server.close()
     },
   }
-}
-
-function listen(server: ReturnType<typeof createServer>, host: string): Promise<number | null> {
-  return new Promise((resolve) => {
-    const failed = (): void => resolve(null)
-    server.once('error', failed)
-    server.listen(0, host, () => {
-      server.off('error', failed)
-      server.on('error', () => {})
-      resolve((server.address() as AddressInfo).port)
-    })
-  })
 }

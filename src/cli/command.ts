@@ -290,14 +290,6 @@ export abstract class ChangeCommand<Ref extends OperationRef = OperationRef> ext
     process.exitCode = this.exitCode(done.data)
   }
 
-  /** For `--wait` of what runs a job: waits until it is as wanted, telling how far it is; null when that was broken off. */
-  protected async waitForJob(run: { job: string; version: number }, timeoutMs: number): Promise<'up' | 'complete' | null> {
-    const { waitForJob } = await import('./follow/job-wait.ts')
-    return waitForJob(this.client, run, timeoutMs, this.interrupted(), (text) => {
-      if (!this.isMachine) this.note(text)
-    })
-  }
-
   /**
    * Carries a change out, or prints its plan and gives null. For commands with a `run()` of their own.
    * @param picture what people see of a plan in place of its rows, which `-o wide` adds; else {@link picture} says it

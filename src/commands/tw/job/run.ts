@@ -1,18 +1,17 @@
-import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
+import { Args, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
 import { nextText, type JobShown } from '../../../cli/render/tw-jobs.ts'
 import { renderJobPlan, type JobPlan } from '../../../cli/render/tw-job-plan.ts'
 import { count } from '../../../cli/render/text.ts'
-import { WAIT_FLAGS, waitMs } from '../../../cli/flags/wait.ts'
+import { JobCommand } from '../../../cli/job-command.ts'
 
 const operation = remote('tw.job.run', async () => (await import('../../../core/tw/operations.ts')).jobRun)
 
-export default class TwJobRun extends ChangeCommand<typeof operation> {
+export default class TwJobRun extends JobCommand<typeof operation> {
   static override operation = operation
   static override summary = 'Run a job, or replace the running version of it task by task.'
   static override args = { file: Args.string({ description: 'the job file, - for standard input', required: true }) }
   static override flags = {
     set: Flags.string({ description: 'lay a value over the file', multiple: true, helpValue: 'PATH=VALUE' }),
-    ...WAIT_FLAGS,
     'take-over': Flags.boolean({ description: 'although a rollout owns the job' }),
     node: Flags.string({ description: 'with --plan: what this node is given, and if nothing, why', helpValue: 'NAME' }),
     'exit-code': Flags.boolean({ description: 'with --plan: exit 7 when a task would have no place' }),
@@ -42,10 +41,14 @@ export default class TwJobRun extends ChangeCommand<typeof operation> {
       : `${data.job} runs exactly so already, as version ${data.version}`
   }
 
+  awaited(data: OutputOf<typeof operation>): OutputOf<typeof operation> {
+    return data
+  }
+
   override async run(): Promise<void> {
     const parsed = await this.start(TwJobRun)
     const { flags } = parsed
-    const timeoutMs = waitMs(flags)
+    const timeoutMs = this.waitMs(flags)
     const input = await this.input(parsed)
     let picture: string | null = null
     if ((flags as { plan?: boolean }).plan) {

@@ -1,19 +1,19 @@
-import { Args, ChangeCommand, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
+import { Args, defined, Flags, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
 import { renderArms } from '../../../cli/render/tw-jobs.ts'
 import { renderChangePlan, type ChangePlan } from '../../../cli/render/tw-job-plan.ts'
-import { WAIT_FLAGS, waitMs } from '../../../cli/flags/wait.ts'
+import { JobCommand } from '../../../cli/job-command.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 
 const operation = remote('tw.job.scale', async () => (await import('../../../core/tw/operations.ts')).jobScale)
 
-export default class TwJobScale extends ChangeCommand<typeof operation> {
+export default class TwJobScale extends JobCommand<typeof operation> {
   static override operation = operation
   static override summary = 'Change the number of tasks of a group.'
   static override args = {
     job: Args.string({ description: 'JOB, or JOB/GROUP where the job has several', required: true }),
     count: Args.integer({ description: 'how many tasks', required: true, min: 0 }),
   }
-  static override flags = { ...WAIT_FLAGS, reason: Flags.string({ description: 'why, for the log', default: '' }) }
+  static override flags = { reason: Flags.string({ description: 'why, for the log', default: '' }) }
   static override examples = ['<%= config.bin %> tw job scale web 8 --wait', '<%= config.bin %> tw job scale shop/api 3 --plan']
 
   input({ args, flags }: Parsed<typeof TwJobScale>): InputOf<typeof operation> {
@@ -30,17 +30,8 @@ export default class TwJobScale extends ChangeCommand<typeof operation> {
     return renderArms(view, data)
   }
 
-  override async run(): Promise<void> {
-    const parsed = await this.start(TwJobScale)
-    const timeoutMs = waitMs(parsed.flags)
-    const done = await this.change(operation, this.input(parsed), parsed.flags as never)
-    if (done === null) return
-    if (timeoutMs !== null) await this.waitForJob({ job: done.data.job, version: versionOf(done.data) }, timeoutMs)
-    await this.answer(operation.name, done.data, (data, view) => this.render(data, view), done.warnings)
+  /** The version whose tasks were counted anew. */
+  awaited({ job, groups, currentVersion }: OutputOf<typeof operation>): { job: string; version: number } {
+    return { job, version: groups[0]?.arms[0]?.version ?? currentVersion }
   }
-}
-
-/** The version whose tasks were counted anew. */
-function versionOf(status: OutputOf<typeof operation>): number {
-  return status.groups[0]?.arms[0]?.version ?? status.currentVersion
 }
