@@ -1,3 +1,4 @@
+import { isBatch } from '../../core/tw/job-kind.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
 import type { Client } from '../client.ts'
 import type { JobShown } from '../render/tw-jobs.ts'
@@ -31,7 +32,7 @@ export async function waitForJob(
     },
   )
   if (signal.aborted) return null
-  if (end.isDone) return isBatch(end.data.status) ? 'complete' : 'up'
+  if (end.isDone) return isBatch(end.data.status.kind) ? 'complete' : 'up'
   const [blocked] = end.data.blocked
   if (blocked)
     throw new MusterError(
@@ -50,22 +51,20 @@ export async function waitForJob(
 
 type Status = JobShown['status']
 
-const isBatch = ({ kind }: Status): boolean => kind === 'batch' || kind === 'sysbatch'
-
 /** Every task serves and no old one is left; of a batch job: every task has run to its end. */
 function isUp(run: { job: string; version: number }, status: Status): boolean {
   return status.groups.every(
     (group) =>
       group.leftover === 0 &&
-      group.arms.every((arm) => (arm.version === run.version ? arm.complete : 0) + (isBatch(status) ? 0 : arm.healthy) >= arm.wanted),
+      group.arms.every((arm) => (arm.version === run.version ? arm.complete : 0) + (isBatch(status.kind) ? 0 : arm.healthy) >= arm.wanted),
   )
 }
 
 /** `3 of 8 healthy`, `3 of 8 complete`. */
 function standing(status: Status): string {
   const arms = status.groups.flatMap((group) => group.arms)
-  const reached = arms.reduce((sum, arm) => sum + Math.min(isBatch(status) ? arm.complete : arm.healthy, arm.wanted), 0)
-  return `${reached} of ${arms.reduce((sum, arm) => sum + arm.wanted, 0)} ${isBatch(status) ? 'complete' : 'healthy'}`
+  const reached = arms.reduce((sum, arm) => sum + Math.min(isBatch(status.kind) ? arm.complete : arm.healthy, arm.wanted), 0)
+  return `${reached} of ${arms.reduce((sum, arm) => sum + arm.wanted, 0)} ${isBatch(status.kind) ? 'complete' : 'healthy'}`
 }
 
 function spanText(ms: number): string {

@@ -1,4 +1,5 @@
 import type { ContainerSpec } from '../contracts/node.ts'
+import type { JobKind } from './job-kind.ts'
 import { jobFileSchema, type Amount, type Constraint } from './schema.ts'
 import { crossChecks, rawChecks } from './spec/checks.ts'
 import { explainIssue, type SpecIssue } from './spec/issues.ts'
@@ -6,6 +7,7 @@ import { notYetIssues } from './spec/not-yet.ts'
 import { resolveJob } from './spec/resolve.ts'
 
 export { pathText, type SpecIssue } from './spec/issues.ts'
+export type { JobKind } from './job-kind.ts'
 
 /** A job with everything resolved: what is kept of each version beside its document. */
 export interface JobSpec {
@@ -21,9 +23,6 @@ export interface JobSpec {
   labels: Record<string, string>
   groups: GroupSpec[]
 }
-
-/** `service` runs until stopped, `batch` to completion, `system` one per eligible node, `sysbatch` once per node. */
-export type JobKind = 'service' | 'batch' | 'system' | 'sysbatch'
 
 export interface PeriodicSpec {
   /** five fields each: minute, hour, day of month, month, day of week */

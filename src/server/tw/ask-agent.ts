@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { type ErrorBody, isRefusal, type MusterError, refuse } from '../../core/kernel/errors.ts'
-import { findTask, jobRow, parseTarget, taskName, tasksBySelector } from '../../core/tw/queries.ts'
+import { findTask, isBatch, jobRow, parseTarget, taskName, tasksBySelector } from '../../core/tw/queries.ts'
 import { textOf } from '../../platform/streams.ts'
 import type { ServerHost } from '../host.ts'
 
@@ -26,8 +26,7 @@ export function placesOf(host: ServerHost, target: string, isAll = false): TaskP
 
 function latest(host: ServerHost, selector: { job: string; group?: string; index?: number }): TaskPlace[] {
   const living = tasksBySelector(host.db, selector)
-  const kind = jobRow(host.db, selector.job)?.kind
-  if (living.length > 0 && kind !== 'batch' && kind !== 'sysbatch') return living
+  if (living.length > 0 && !isBatch(jobRow(host.db, selector.job)?.kind)) return living
   // By id, so that the last of each index wins.
   const all = tasksBySelector(host.db, { ...selector, isAll: true }).toSorted((a, b) => a.id - b.id)
   const ended = new Map(all.map((place) => [place.task, place]))

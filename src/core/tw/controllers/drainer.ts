@@ -1,3 +1,4 @@
+import { isSystem } from '../job-kind.ts'
 import type { Controller } from '../../contracts/controller.ts'
 import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
@@ -37,10 +38,5 @@ export const drainer: Controller<TwSoft> = {
 
 /** What the drain still waits for. */
 function leftOn(db: ReadDb, drain: DrainRow): TaskRow[] {
-  return tasksOnNode(db, drain.node).filter((task) => !drain.ignores_system || !isSystem(jobRow(db, task.job)?.kind ?? ''))
-}
-
-/** One of each node: such tasks leave a drained node last, and have nowhere else to go. */
-export function isSystem(kind: string): boolean {
-  return kind === 'system' || kind === 'sysbatch'
+  return tasksOnNode(db, drain.node).filter((task) => !drain.ignores_system || !isSystem(jobRow(db, task.job)?.kind))
 }

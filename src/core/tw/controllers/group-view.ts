@@ -8,7 +8,7 @@ import { awayTasks } from '../tasks/away.ts'
 import { isToEnd } from '../tasks/back-off.ts'
 import { completedTasks, endedGroupTasks, taskRow, tasksOnNode } from '../tasks/read.ts'
 import { unmetAfter } from '../views/after.ts'
-import { isSystem } from './drainer.ts'
+import { isSystem } from '../job-kind.ts'
 import { barredNodes } from './per-node.ts'
 import { FAILURE_MEMORY_MS, type Draining, type GroupView } from './reconcile-group.ts'
 
@@ -45,7 +45,7 @@ function drainingOf(db: ReadDb, row: DrainRow): Draining {
 }
 
 function hasOthers(db: ReadDb, node: string): boolean {
-  return tasksOnNode(db, node).some((task) => !isSystem(jobRow(db, task.job)?.kind ?? ''))
+  return tasksOnNode(db, node).some((task) => !isSystem(jobRow(db, task.job)?.kind))
 }
 
 export function groupView(db: ReadDb, job: JobRow, group: GroupRow, facts: FleetFacts, now: number): GroupView {

@@ -1,6 +1,6 @@
 import type { GroupTask } from '../rows.ts'
 import { isToEnd } from '../tasks/back-off.ts'
-import { isSystem } from './drainer.ts'
+import { isBatch, isSystem } from '../job-kind.ts'
 import type { Draining, GroupView } from './reconcile-group.ts'
 
 /**
@@ -27,5 +27,5 @@ export function drainsWakeAt(view: GroupView, active: readonly GroupTask[], now:
 
 export function isToEndOf(view: GroupView, task: GroupTask): boolean {
   const spec = view.specs.get(task.version)
-  return spec === undefined ? view.job.kind === 'batch' || view.job.kind === 'sysbatch' : isToEnd(spec)
+  return spec === undefined ? isBatch(view.job.kind) : isToEnd(spec)
 }

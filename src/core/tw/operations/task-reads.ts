@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { refuse } from '../../kernel/errors.ts'
+import { isBatch } from '../job-kind.ts'
 import { groupSpecOf, isReady, jobRow, specOf, taskName, type TaskRow } from '../rows.ts'
 import { WAITING_CODES } from '../controllers/waiting.ts'
 import { blockedOf, holdingLines, nodeLine, standstillOf, taskLines } from '../views/explain.ts'
@@ -107,7 +108,7 @@ export const explain = defineQuery({
     const status = job === undefined ? null : jobStatus(db, job)
     if (job === undefined || status === null) return 'id' in target ? unknownTask(input.target) : unknownJob(job ?? input.target)
     const group = 'id' in target ? named?.grp : target.group
-    const toEnd = status.kind === 'batch' || status.kind === 'sysbatch'
+    const toEnd = isBatch(status.kind)
     if (group !== undefined && !status.groups.some((it) => it.group === group) && named === null)
       return refuse('NOT_FOUND', `the job ${job} has no group ${group}; it has ${status.groups.map((it) => it.group).join(', ')}`)
     const { blocked: all, waiting: lines } = standstillOf(db, job, ctx)

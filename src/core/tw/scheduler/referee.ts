@@ -1,3 +1,4 @@
+import { isSystem } from '../job-kind.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { must } from '../../kernel/assert.ts'
 import { meets } from '../constraint.ts'
@@ -297,7 +298,7 @@ class GroupStand {
 function roomOf(db: ReadDb, { job, group }: Claim): number {
   const { kind } = must(jobRow(db, job), 'the job')
   // One for each eligible node: their number is not the group's.
-  if (kind === 'system' || kind === 'sysbatch') return Infinity
+  if (isSystem(kind)) return Infinity
   const arms = armRows(db, job, group).filter((arm) => arm.count > 0)
   const total = arms.reduce((sum, arm) => sum + arm.count, 0)
   const surges = arms.map((arm) => {

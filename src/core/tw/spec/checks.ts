@@ -1,3 +1,4 @@
+import { isBatch, isSystem } from '../job-kind.ts'
 import { nearest } from '../nearest.ts'
 import type { GroupFile, JobFile } from '../schema.ts'
 import type { SpecIssue } from './issues.ts'
@@ -70,12 +71,12 @@ function serviceChecks(file: JobFile): SpecIssue[] {
 function kindChecks(kind: JobFile['kind'], groupName: string, group: GroupFile): SpecIssue[] {
   const issues: SpecIssue[] = []
   const wrong = (key: string, message: string): number => issues.push({ path: ['groups', groupName, key], message })
-  const isPerNode = kind === 'system' || kind === 'sysbatch'
+  const isPerNode = isSystem(kind)
   if (isPerNode && group.count !== undefined) wrong('count', `a ${kind} job has one task per eligible node: leave count out`)
   if (isPerNode && group.all_or_nothing) wrong('all_or_nothing', `a ${kind} job takes each node as it comes: leave all_or_nothing out`)
   if (group.all_or_nothing && (group.count ?? 1) > PLACED_TOGETHER_MAX)
     wrong('all_or_nothing', `at most ${PLACED_TOGETHER_MAX} tasks are placed together; count is ${group.count}`)
-  if (group.max_run_time !== undefined && kind !== 'batch' && kind !== 'sysbatch')
+  if (group.max_run_time !== undefined && !isBatch(kind))
     wrong('max_run_time', `max_run_time is for kinds batch and sysbatch; this job is of kind ${kind}`)
   if (isPerNode && group.disconnect.lost_after > 0)
     wrong('disconnect', `a task of a ${kind} job is replaced nowhere but on its node: leave lost_after out`)
@@ -92,7 +93,7 @@ function kindChecks(kind: JobFile['kind'], groupName: string, group: GroupFile):
 function runChecks(file: JobFile): SpecIssue[] {
   const issues: SpecIssue[] = []
   for (const key of ['periodic', 'parameters'] as const) {
-    if (file[key] !== undefined && file.kind !== 'batch' && file.kind !== 'sysbatch')
+    if (file[key] !== undefined && !isBatch(file.kind))
       issues.push({ path: [key], message: `${key} is for kinds batch and sysbatch; this job is of kind ${file.kind}` })
   }
   if (file.periodic && file.parameters?.required.length)

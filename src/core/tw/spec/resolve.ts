@@ -1,3 +1,4 @@
+import { isBatch, isSystem } from '../job-kind.ts'
 import type { ContainerSpec, Probe } from '../../contracts/node.ts'
 import { must } from '../../kernel/assert.ts'
 import type { GroupSpec, JobSpec } from '../job-spec.ts'
@@ -22,13 +23,13 @@ const DAY_MS = 86_400_000
 
 /** Batch work comes to an end, and so does a group of any job that another waits for to be completed. */
 function isToEnd(file: JobFile, name: string): boolean {
-  if (file.kind === 'batch' || file.kind === 'sysbatch') return true
+  if (isBatch(file.kind)) return true
   return Object.values(file.groups).some((group) => group.after[name] === 'completed')
 }
 
 /** One group. `toEnd`: its tasks are over once they exit with 0. */
 function resolveGroup(name: string, group: GroupFile, kind: JobFile['kind'], toEnd: boolean): GroupSpec {
-  const isPerNode = kind === 'system' || kind === 'sysbatch'
+  const isPerNode = isSystem(kind)
   const { main } = group
   const { gpu } = main.resources
   const ports = Object.fromEntries(Object.entries(group.network.ports).map(([key, port]) => [key, port?.static ?? 0]))

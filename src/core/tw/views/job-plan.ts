@@ -1,6 +1,6 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { canonicalJson } from '../../kernel/json.ts'
-import { isSystem } from '../controllers/drainer.ts'
+import { isSystem } from '../job-kind.ts'
 import { fleetFacts, groupView, type FleetFacts } from '../controllers/group-view.ts'
 import { barredNodes, nodesFor } from '../controllers/per-node.ts'
 import { preemptionsFor } from '../controllers/preemptor.ts'
