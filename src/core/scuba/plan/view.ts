@@ -1,9 +1,10 @@
 import { quoteName, quoteText } from '../names.ts'
 import type { ColumnTypes } from '../rows/columns.ts'
 
-/** A closed file of a table, as far as a view needs it. */
+/** A closed file of a table, as far as a view needs it; it never changes, so whatever was computed from it stays true. */
 export interface ViewFile {
   path: string
+  kind: 'chunk' | 'segment'
   minUs: number
   maxUs: number
   rows: number
@@ -11,8 +12,7 @@ export interface ViewFile {
 
 export interface ViewRequest {
   columns: ColumnTypes
-  chunks: readonly ViewFile[]
-  segments: readonly ViewFile[]
+  files: readonly ViewFile[]
   /** event time, ms; rows of `[sinceMs, untilMs)` */
   sinceMs?: number | undefined
   untilMs?: number | undefined
@@ -26,8 +26,9 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
   const { columns, sinceMs, untilMs } = request
   const inRange = (file: ViewFile): boolean =>
     (sinceMs === undefined || file.maxUs >= sinceMs * 1000) && (untilMs === undefined || file.minUs < untilMs * 1000)
-  const chunks = request.chunks.filter(inRange)
-  const segments = request.segments.filter(inRange)
+  const files = request.files.filter(inRange)
+  const chunks = files.filter(({ kind }) => kind === 'chunk')
+  const segments = files.filter(({ kind }) => kind === 'segment')
   const names = Object.keys(columns)
   const sources: string[] = []
   if (chunks.length > 0) {
@@ -49,7 +50,7 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
   const where = bounds.length > 0 ? ` WHERE ${bounds.join(' AND ')}` : ''
   return {
     sql: `SELECT ${names.map(quoteName).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})${where}`,
-    files: [...chunks, ...segments],
+    files,
   }
 }
 

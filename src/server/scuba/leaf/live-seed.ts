@@ -12,8 +12,8 @@ const ROWS_MAX = 500_000
  * blind a rollout. How far it came is the aggregate's coverage. Call before anything is sealed.
  */
 export async function seedLive(store: Store, engine: Engine): Promise<void> {
-  const segments = store.segments(LIVE_TABLE).map((segment) => ({ ...segment, path: store.segmentPath(segment.file) }))
-  if (segments.length === 0 || store.hasDamage) return
+  const files = store.segmentFiles(LIVE_TABLE)
+  if (files.length === 0 || store.hasDamage) return
   const columns = store.tail(LIVE_TABLE).columns.toJSON()
   const column = (name: string): string => (name in columns ? quoteName(name) : 'NULL')
   const person = `coalesce(nullif(${column('user')}::VARCHAR, ''), ${column('trace')}::VARCHAR, '')`
@@ -23,7 +23,7 @@ export async function seedLive(store: Store, engine: Engine): Promise<void> {
   const isRow = `${column('service')} IS NOT NULL AND ${column('status')} IS NOT NULL`
   const second = 'epoch_us("time") // 1000000'
   const ask = async (sql: string, sinceMs: number, untilMs: number): Promise<unknown[][]> => {
-    const views = [{ name: LIVE_TABLE, sql: viewSql({ columns, chunks: [], segments, sinceMs, untilMs }).sql }]
+    const views = [{ name: LIVE_TABLE, sql: viewSql({ columns, files, sinceMs, untilMs }).sql }]
     return (await engine.run({ sql, views, params: {}, deadlineMs: 30_000, rowsMax: ROWS_MAX })).rows
   }
   const now = Date.now()
@@ -61,7 +61,7 @@ export async function seedLive(store: Store, engine: Engine): Promise<void> {
         store.live.addUser(String(service), String(name), String(user), Number(firstMs), Number(lastMs))
       for (const [service, name, user, ms] of failures) store.live.addFailure(String(service), String(name), String(user), Number(ms))
       // With no older row in the store it knows everything there ever was.
-      const isAll = segments.every(({ minUs }) => minUs >= sinceMs * 1000)
+      const isAll = files.every(({ minUs }) => minUs >= sinceMs * 1000)
       store.live.markCompleteFrom(isAll ? 0 : sinceMs)
       if (isAll) return
       untilMs = sinceMs

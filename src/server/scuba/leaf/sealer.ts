@@ -61,7 +61,7 @@ export class Sealer {
       const last = chunks.at(-1)
       if (!last) return false
       const columns = tail.columns.toJSON()
-      const segment = await this.#write(tail.name, viewSql({ columns, chunks, segments: [] }).sql, chunks)
+      const segment = await this.#write(tail.name, viewSql({ columns, files: chunks }).sql, chunks)
       await this.#store.manifest.append({ kind: 'segment', segment, throughSeq: last.throughSeq, replaces: [], columns }, () => {
         tail.chunks.splice(0, chunks.length)
       })
@@ -81,9 +81,10 @@ export class Sealer {
   async #compact(tail: TableTail): Promise<void> {
     const small = this.#store.segments(tail.name).filter(({ bytes }) => bytes < SMALL_BYTES)
     if (small.length < SMALL_COUNT) return
-    const files = small.map((segment) => ({ ...segment, path: this.#store.segmentPath(segment.file) }))
+    const names = new Set(small.map(({ file }) => this.#store.segmentPath(file)))
+    const files = this.#store.segmentFiles(tail.name).filter(({ path }) => names.has(path))
     const columns = tail.columns.toJSON()
-    const segment = await this.#write(tail.name, viewSql({ columns, chunks: [], segments: files }).sql, files)
+    const segment = await this.#write(tail.name, viewSql({ columns, files }).sql, files)
     await this.#store.manifest.append({ kind: 'segment', segment, throughSeq: 0, replaces: small.map(({ file }) => file), columns })
     this.#store.discard(files.map(({ path }) => path))
   }

@@ -190,16 +190,14 @@ export class Store {
     let missingRows = 0
     for (const name of names) {
       const tail = this.#tail(name)
-      const segments = this.segments(name).map((segment) => this.#viewFile(segment))
-      const { sql, files } = viewSql({ columns: tail.columns.toJSON(), chunks: tail.chunks, segments, ...range })
+      const segments = this.segmentFiles(name)
+      const { sql, files } = viewSql({ columns: tail.columns.toJSON(), files: [...tail.chunks, ...segments], ...range })
       reading.views.push({ name, sql })
       for (const file of files) {
         reading.rowsScanned += file.rows
         coverage.hotToMs = Math.max(coverage.hotToMs ?? 0, Math.floor(file.maxUs / 1000))
       }
-      const paths = new Set(segments.map(({ path }) => path))
-      coverage.segments += files.filter(({ path }) => paths.has(path)).length
-      coverage.chunks += files.filter(({ path }) => !paths.has(path)).length
+      for (const { kind } of files) coverage[kind === 'segment' ? 'segments' : 'chunks'] += 1
       const lostRows = this.#lostRows(name, range)
       if (lostRows > 0) coverage.missing.push(`${name}: ${lostRows} rows of segments that are lost`)
       missingRows += tail.openRows + lostRows
@@ -210,6 +208,16 @@ export class Store {
 
   segments(name: string): Segment[] {
     return [...(this.manifest.tables.get(name)?.segments.values() ?? [])].filter(({ file }) => !this.lost.has(file))
+  }
+
+  segmentFiles(name: string): ViewFile[] {
+    return this.segments(name).map(({ file, rows, minUs, maxUs }) => ({
+      path: this.segmentPath(file),
+      kind: 'segment',
+      rows,
+      minUs,
+      maxUs,
+    }))
   }
 
   /** Rows of lost segments of a table that would belong into the range. */
@@ -350,10 +358,6 @@ export class Store {
     if (this.#readings > 0) return
     for (const path of this.#trash) rmSync(path, { force: true })
     this.#trash = []
-  }
-
-  #viewFile({ file, rows, minUs, maxUs }: Segment): ViewFile {
-    return { path: this.segmentPath(file), rows, minUs, maxUs }
   }
 
   #tail(name: string): TableTail {

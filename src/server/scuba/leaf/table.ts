@@ -104,7 +104,7 @@ export class TableTail {
       throw error
     }
     const { bytes, rows, minUs, maxUs, throughSeq, sinceMs } = taken
-    this.chunks.push({ path, bytes, rows, minUs, maxUs, throughSeq, sinceMs })
+    this.chunks.push({ path, kind: 'chunk', bytes, rows, minUs, maxUs, throughSeq, sinceMs })
   }
 
   #putBack(taken: Open): void {
