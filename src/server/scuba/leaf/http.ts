@@ -4,7 +4,9 @@ import { gunzip, zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
+import { registrySchema } from '../../../core/scuba/registry.ts'
 import { liveRequestSchema, panelRequestSchema, queryRequestSchema, retentionSchema } from '../../../core/scuba/schema.ts'
+
 import { live, panel, query } from './ask.ts'
 import type { Engine } from './engine.ts'
 import type { Sealer } from './sealer.ts'
@@ -45,6 +47,8 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     async (leaf, request, response) => panel(leaf.store, leaf.engine, parse(panelRequestSchema, await json(request)), gone(response)),
   ],
   ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
+  ['GET', /^\/v1\/scuba\/registry$/, async (leaf) => leaf.store.registry.current],
+  ['PUT', /^\/v1\/scuba\/registry$/, async (leaf, request) => leaf.store.registry.put(parse(registrySchema, await json(request)))],
   ['GET', /^\/v1\/scuba\/spool\/next$/, nextSpooled],
   ['POST', /^\/v1\/scuba\/spool\/off$/, async (leaf) => (leaf.spool.off(), {})],
   [

@@ -17,6 +17,7 @@ import { parseBatch, type Batch } from './batch.ts'
 import { Journal } from './journal.ts'
 import { Keys } from './keys.ts'
 import { ManifestFile } from './manifest-file.ts'
+import { RegistryFile } from './registry-file.ts'
 import { TableTail } from './table.ts'
 
 export const QUARANTINE_TABLE = 'muster_quarantine'
@@ -55,6 +56,8 @@ export class Store {
   hasDamage = false
   readonly journal: Journal
   readonly keys: Keys
+  /** what the server declared */
+  readonly registry: RegistryFile
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
   #seq = 0
@@ -77,6 +80,7 @@ export class Store {
     for (const folder of ['', 'chunks', 'segments', 'tmp']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 })
     this.journal = new Journal(join(dir, 'journal'), log)
     this.keys = new Keys(join(dir, 'keys.ndjson'))
+    this.registry = new RegistryFile(dir, log)
   }
 
   get manifest(): ManifestFile {
