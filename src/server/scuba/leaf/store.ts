@@ -181,7 +181,7 @@ export class Store {
   /** The tables' views for one query, and a hold on their files until `end` is called. */
   async read(names: readonly string[], range: { sinceMs?: number | undefined; untilMs?: number | undefined }): Promise<Reading> {
     const now = Date.now()
-    const coverage: Coverage = { rows: 1, segments: 0, chunks: 0, leaves: 1, hotToMs: null, missing: [] }
+    const coverage: Coverage = { rows: 1, segments: 0, chunks: 0, leaves: 1, fromMs: null, toMs: null, hotToMs: null, missing: [] }
     for (const name of names) {
       await this.#tails
         .get(name)
@@ -205,6 +205,10 @@ export class Store {
       for (const file of files) {
         reading.rowsScanned += file.rows
         coverage.hotToMs = Math.max(coverage.hotToMs ?? 0, Math.floor(file.maxUs / 1000))
+        const fromMs = Math.max(range.sinceMs ?? 0, Math.floor(file.minUs / 1000))
+        const toMs = Math.min(range.untilMs ?? Infinity, Math.floor(file.maxUs / 1000))
+        coverage.fromMs = Math.min(coverage.fromMs ?? Infinity, fromMs)
+        coverage.toMs = Math.max(coverage.toMs ?? 0, toMs)
       }
       for (const { kind } of files) coverage[kind === 'segment' ? 'segments' : 'chunks'] += 1
       const lostRows = this.#lostRows(name, range)
