@@ -60,9 +60,8 @@ function ofColumns({ declaration, columns }: KnownTable, after: Declaration): Sc
   const kept = new Set(Object.keys(after.columns).map((name) => name.toLowerCase()))
   for (const column of Object.keys(declaration?.columns ?? {})) {
     if (kept.has(column.toLowerCase())) continue
-    const isTaken = after.mode === 'open'
-    const text = isTaken ? 'no longer declared; its rows are taken as they come' : 'no longer declared, so no longer a column of new rows'
-    changes.push({ column, verdict: isTaken ? 'compatible' : 'breaking', text: `${column}: ${text}` })
+    // The column stays known, with the type it has.
+    changes.push({ column, verdict: 'compatible', text: `${column}: no longer declared; its values are taken as they come` })
   }
   return changes
 }

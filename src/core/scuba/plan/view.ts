@@ -16,6 +16,8 @@ export interface ViewRequest {
   files: readonly ViewFile[]
   /** columns whose type was another one when some of the files were written */
   retyped?: readonly string[] | undefined
+  /** columns computed from the others */
+  derived?: readonly { name: string; sql: string }[] | undefined
   /** event time, ms; rows of `[sinceMs, untilMs)` */
   sinceMs?: number | undefined
   untilMs?: number | undefined
@@ -59,10 +61,9 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
     const { value, side } = retypedColumn(name, typeOf(request.columns, name))
     shown.set(name, `${value} AS ${quoteName(name)}`).set(sideOf(name), `${side} AS ${quoteName(sideOf(name))}`)
   }
-  return {
-    sql: `SELECT ${names.map((name) => shown.get(name) ?? quoteName(name)).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})${where}`,
-    files,
-  }
+  const sql = `SELECT ${names.map((name) => shown.get(name) ?? quoteName(name)).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})${where}`
+  const derived = (request.derived ?? []).map(({ name, sql: expression }) => `(${expression}\n) AS ${quoteName(name)}`)
+  return { sql: derived.length === 0 ? sql : `SELECT *, ${derived.join(', ')} FROM (${sql})`, files }
 }
 
 const typeOf = (columns: ColumnTypes, name: string): ColumnType => columns[name] ?? 'VARCHAR'
