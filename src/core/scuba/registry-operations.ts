@@ -1,13 +1,6 @@
-import { scubaDerivedList, scubaDerivedPut, scubaDerivedRm } from './operations/derived.ts'
+import { scubaDerivedCheck, scubaDerivedList, scubaDerivedPut, scubaDerivedRm } from './operations/derived.ts'
 import { scubaQuarantineDrop, scubaQuarantineList, scubaQuarantineReplay, scubaQuarantineShow } from './operations/quarantine.ts'
-import {
-  scubaErase,
-  scubaHoldList,
-  scubaHoldPut,
-  scubaHoldRm,
-  scubaRetentionPut,
-  scubaRetentionShow,
-} from './operations/retention.ts'
+import { scubaErase, scubaHoldList, scubaHoldPut, scubaHoldRm, scubaRetentionPut, scubaRetentionShow } from './operations/retention.ts'
 import { scubaCompact, scubaLeafList, scubaSegmentList, scubaVerify } from './operations/segments.ts'
 import { scubaColumnList, scubaTableDrop, scubaTablePut, scubaTableRename } from './operations/tables.ts'
 
@@ -18,6 +11,7 @@ export const registryOperations = [
   scubaTableDrop,
   scubaColumnList,
   scubaDerivedPut,
+  scubaDerivedCheck,
   scubaDerivedList,
   scubaDerivedRm,
   scubaRetentionShow,

@@ -4,14 +4,18 @@ import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { createLogger } from '../../platform/logger.ts'
 import { Compactor } from './leaf/compactor.ts'
+import { DerivedColumns } from './leaf/derived.ts'
 import { Engine } from './leaf/engine.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
+import { ensureLeafName } from './leaf/name.ts'
 import { Retainer } from './leaf/retainer.ts'
+import { Scrubber } from './leaf/scrubber.ts'
 import { Sealer } from './leaf/sealer.ts'
 import { Spool } from './leaf/spool.ts'
 import { Store } from './leaf/store.ts'
+import { TableJobs } from './leaf/table-jobs.ts'
 
 /**
  * The store process of a node: takes rows in, keeps them, answers. Never loads the engine itself. SIGTERM commits what
@@ -28,9 +32,15 @@ const log = createLogger(values.log ?? null)
 const store = new Store(dir, log)
 const engine = new Engine(dir, log)
 const sealer = new Sealer(store, engine)
-const server = createLeafServer({ store, engine, sealer, spool: new Spool() })
-
-const keeper = new Keeper(store, engine, new Compactor(store, engine), new Retainer(store, engine))
+const compactor = new Compactor(store, engine)
+const retainer = new Retainer(store, engine)
+const scrubber = new Scrubber(store)
+const derived = new DerivedColumns(store, engine)
+const jobs = new TableJobs(store, sealer)
+const parts = { store, engine, sealer, compactor, retainer, scrubber, derived, jobs }
+const keeper = new Keeper(parts)
+const server = createLeafServer({ ...parts, spool: new Spool(), name: ensureLeafName(dir) })
+store.derived = derived
 
 await holdFolder()
 await store.open()
@@ -38,6 +48,7 @@ engine.start()
 // Sealing waits for it: then no row is both in a segment that is read back and in the journal.
 let isSeeded = false
 void seedLive(store, engine).finally(() => (isSeeded = true))
+jobs.run().catch((error: unknown) => log.warn('a table could not be dropped or renamed; it is tried again', { error: String(error) }))
 mkdirSync(dirname(socket), { recursive: true, mode: 0o700 })
 rmSync(socket, { force: true })
 server.listen(socket, () => {
@@ -61,6 +72,7 @@ const stop = (): void => {
   if (isStopping) return
   isStopping = true
   clearInterval(clock)
+  keeper.stop()
   clearInterval(hourly)
   clearInterval(teller)
   server.close()

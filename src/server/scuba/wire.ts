@@ -7,22 +7,31 @@ import type { LiveRequest, PanelRequest, QueryRequest } from '../../core/scuba/w
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
+import { wireRegistry } from './registry-wiring.ts'
 
 /** Scuba's adapters: queries go to the leaf, rows and tails pass through, alert rules are evaluated on time. */
 export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
   const evaluator = createAlertEvaluator(host, client)
+  const registry = wireRegistry(host, client)
   return {
-    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }) },
+    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), ...registry.soft },
+    ...{ operationSoft: registry.operationSoft, plannedActions: registry.plannedActions },
     actions: {
       'scuba.query': ({ sql, ...options }: QueryRequest, { signal }: ActionContext) => client.query(sql, options, signal),
       'scuba.panel': (input: PanelRequest, { signal }: ActionContext) => client.panel(input, signal),
       'scuba.live.read': (input: LiveRequest) => client.live(input),
       'scuba.table.list': async () => ({ tables: await client.tables() }),
-      'scuba.table.show': ({ table }: { table: string }) => client.table(table),
+      ...registry.actions,
     },
     routes: (app) => leafRoutes(app, host.paths.scubaSocket),
-    start: async () => evaluator.start(),
-    stop: async () => evaluator.stop(),
+    start: async () => {
+      evaluator.start()
+      registry.start()
+    },
+    stop: async () => {
+      evaluator.stop()
+      await registry.stop()
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineCommand, defineQuery } from '../../contracts/operation.ts'
+import { defineAction, defineCommand, defineQuery } from '../../contracts/operation.ts'
 import { refuse } from '../../kernel/errors.ts'
 import { DerivedRemoved, DerivedSet } from '../entries/derived.ts'
 import { nearNames } from '../names.ts'
@@ -29,7 +29,9 @@ export const scubaDerivedPut = defineCommand({
   output: derived,
   decide: (db, { table, name, sql }, { soft }) => {
     if (!isTable(db, table, soft)) return unknownTable(db, table, soft)
-    const taken = Object.keys({ ...RESERVED, ...knownColumns(db, table, soft) }).find((column) => column.toLowerCase() === name.toLowerCase())
+    const taken = Object.keys({ ...RESERVED, ...knownColumns(db, table, soft) }).find(
+      (column) => column.toLowerCase() === name.toLowerCase(),
+    )
     if (taken !== undefined) return refuse('SCUBA_SCHEMA_INVALID', `${table} has a column ${taken} of its own`)
     const others = storedDerived(db, table)
     const twin = others.find((other) => other.name !== name && other.name.toLowerCase() === name.toLowerCase())
@@ -41,6 +43,14 @@ export const scubaDerivedPut = defineCommand({
       reply: (after) => storedDerived(after, table).find((each) => each.name === name) as StoredDerived,
     }
   },
+})
+
+export const scubaDerivedCheck = defineAction({
+  name: 'scuba.derived.check',
+  summary: 'Say which type an SQL expression over the columns of a table has, or what is wrong with it.',
+  isMutation: false,
+  input: z.object({ table: z.string(), sql: z.string().min(1).max(10_000) }),
+  output: z.object({ type: z.string() }),
 })
 
 export const scubaDerivedList = defineQuery({

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { defineAction, defineCommand } from '../../contracts/operation.ts'
+import type { Proposal } from '../../contracts/entry.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
 import { refuse, type MusterError } from '../../kernel/errors.ts'
 import { compatibility } from '../declared/compatibility.ts'
 import { declarationSchema, type Declaration } from '../declared/declaration.ts'
-import { TableDeclared, TableDropped, TableRenamed } from '../entries/tables.ts'
+import { ColumnsObserved, TableDeclared, TableDropped, TableRenamed } from '../entries/tables.ts'
 import { isTableName, nearNames } from '../names.ts'
 import type { RegistrySoft } from '../observed.ts'
 import { columnTypes, storedColumns, storedHolds, storedTable, storedTables } from '../registry-state.ts'
@@ -57,24 +58,35 @@ export const scubaTablePut = defineCommand({
     const { verdict, changes } = compatibility({ declaration: before?.declaration ?? null, columns }, declaration)
     if (verdict === 'breaking' && !newVersion) {
       const breaking = changes.filter((each) => each.verdict === 'breaking').map(({ text }) => text)
-      return refuse('SCUBA_SCHEMA_BREAKING', `the declaration of ${table} breaks what is there: ${breaking.join('; ')}`, { details: { changes } })
+      return refuse('SCUBA_SCHEMA_BREAKING', `the declaration of ${table} breaks what is there: ${breaking.join('; ')}`, {
+        details: { changes },
+      })
     }
     const version = before?.version ?? 0
     if (verdict === 'same' && version > 0) return { entries: [], reply: () => ({ table, version, verdict, changes }) }
     // Everything the rows brought stays known: a declared table has more columns than its declaration says.
     return {
-      entries: [TableDeclared.of({ declaration, version: version + 1 })],
+      entries: [...unlogged(db, table, columns), TableDeclared.of({ declaration, version: version + 1 })],
       reply: () => ({ table, version: version + 1, verdict, changes }),
       warnings: warningsOf(declaration),
     }
   },
 })
 
+/** What the leaf has seen and the log does not know yet: a type that changes has to be known as it was. */
+function unlogged(db: ReadDb, table: string, columns: ColumnTypes): Proposal[] {
+  const known = columnTypes(storedColumns(db, table))
+  const fresh = Object.fromEntries(Object.entries(columns).filter(([name]) => known[name] === undefined))
+  return Object.keys(fresh).length === 0 ? [] : [ColumnsObserved.of({ table, columns: fresh })]
+}
+
 /** A time that is kept as a number of µs would be read as that number. */
 function timeChange(columns: ColumnTypes, { columns: declared }: Declaration): MusterError | null {
   for (const [name, { type }] of Object.entries(declared)) {
     if (columns[name] === 'TIMESTAMP' && type !== 'TIMESTAMP')
-      return refuse('SCUBA_SCHEMA_INVALID', `${name} is a TIMESTAMP and cannot become ${type}`, { hint: 'Declare a column of another name.' })
+      return refuse('SCUBA_SCHEMA_INVALID', `${name} is a TIMESTAMP and cannot become ${type}`, {
+        hint: 'Declare a column of another name.',
+      })
   }
   return null
 }

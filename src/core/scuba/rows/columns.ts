@@ -93,6 +93,9 @@ export class ColumnSet {
     for (const column of this.#byKey.values()) column.isFixed = false
     for (const [name, type] of Object.entries(types)) {
       const column = this.find(name) ?? this.#put(name, type)
+      const canChange = (column.type === 'BIGINT' && type === 'DOUBLE') || retyped.includes(name)
+      // A type that rows brought a moment before stays: files hold such values, and nobody was told that they are to be fitted.
+      if (column.type !== type && !canChange) continue
       column.isFixed = true
       if (column.type === type) continue
       column.type = type

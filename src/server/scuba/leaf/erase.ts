@@ -55,7 +55,12 @@ export async function erase(parts: Parts, { table, where }: { table: string; whe
     await tail.roll()
     const found = await hits()
     refuseHeld(parts, table, found)
-    return { table, rows: found.reduce((sum, { rows }) => sum + rows, 0) + (await count(tail.chunks)), segments: found.length, predicateSha256 }
+    return {
+      table,
+      rows: found.reduce((sum, { rows }) => sum + rows, 0) + (await count(tail.chunks)),
+      segments: found.length,
+      predicateSha256,
+    }
   }
   await sealer.sealNow(tail)
   const found = await hits()
@@ -69,12 +74,13 @@ export async function erase(parts: Parts, { table, where }: { table: string; whe
       ...{ table, select: kept, order: '"time"', from: [file], mayShrink: true },
       ...(segment.thinned === undefined ? {} : { thinned: segment.thinned }),
     })
-    if (segment.rows - (after?.rows ?? 0) !== rows) throw new Error(`erasing from ${segment.file} left ${after?.rows ?? 0} rows of ${segment.rows}`)
+    if (segment.rows - (after?.rows ?? 0) !== rows)
+      throw new Error(`erasing from ${segment.file} left ${after?.rows ?? 0} rows of ${segment.rows}`)
     await rewrite(store, segment, after, { what: 'erased', predicateSha256, by })
     erased += rows
   }
   // It names failing users, and is read back from rows only at a start.
-  if (table === LIVE_TABLE && erased > 0) store.live.forget()
+  if (table === LIVE_TABLE && erased > 0) store.live.forget(Date.now())
   return { table, rows: erased, segments: found.length, predicateSha256 }
 }
 

@@ -7,16 +7,13 @@ import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
 import { liveRequestSchema, panelRequestSchema, queryRequestSchema } from '../../../core/scuba/schema.ts'
 import { live, panel, query } from './ask.ts'
-import type { Engine } from './engine.ts'
-import type { Sealer } from './sealer.ts'
+import { DEEDS, type Parts } from './deeds.ts'
+import { observe } from './observe.ts'
 import type { Spool } from './spool.ts'
-import type { Store } from './store.ts'
 
-interface Leaf {
-  store: Store
-  engine: Engine
-  sealer: Sealer
+interface Leaf extends Parts {
   spool: Spool
+  name: string
 }
 
 type Handler = (leaf: Leaf, request: IncomingMessage, response: ServerResponse, url: URL, table: string) => Promise<unknown>
@@ -46,7 +43,10 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ],
   ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
   ['GET', /^\/v1\/scuba\/registry$/, async (leaf) => leaf.store.registry.current],
-  ['PUT', /^\/v1\/scuba\/registry$/, async (leaf, request) => leaf.store.registry.put(parse(registrySchema, await json(request)))],
+  ['PUT', /^\/v1\/scuba\/registry$/, putRegistry],
+  ['GET', /^\/v1\/scuba\/observed$/, async (leaf) => observe(leaf.store, leaf.derived, leaf.name)],
+  ['POST', /^\/v1\/scuba\/do\/([^/]+)$/, deed],
+  ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/expression$/, expression],
   ['GET', /^\/v1\/scuba\/spool\/next$/, nextSpooled],
   ['POST', /^\/v1\/scuba\/spool\/off$/, async (leaf) => (leaf.spool.off(), {})],
   [
@@ -61,6 +61,27 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     }),
   ],
 ]
+
+/** Jobs that come with it are done before it is answered: whoever dropped a table finds it gone. */
+async function putRegistry(leaf: Leaf, request: IncomingMessage): Promise<unknown> {
+  const registry = leaf.store.registry.put(parse(registrySchema, await json(request)))
+  await leaf.jobs.run()
+  leaf.store.applyRegistry()
+  return registry
+}
+
+/** An operation that the leaf carries out as it is asked of the server. */
+async function deed(leaf: Leaf, request: IncomingMessage, response: ServerResponse, _url: URL, name: string): Promise<unknown> {
+  const found = DEEDS.get(name)
+  if (!found) throw refuse('NOT_FOUND', `this leaf does not carry out ${name}`)
+  return found.run(leaf, await json(request), gone(response))
+}
+
+/** The type of an SQL expression over a table's columns. */
+async function expression(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, _url: URL, table: string): Promise<unknown> {
+  const { sql } = parse(z.object({ sql: z.string().min(1).max(10_000) }), await json(request))
+  return { type: await leaf.derived.check(table, sql) }
+}
 
 /** The leaf's HTTP, on whatever socket the caller makes it listen on. */
 export function createLeafServer(leaf: Leaf): Server {

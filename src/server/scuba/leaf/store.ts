@@ -9,11 +9,14 @@ import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { shapeOf } from '../../../core/scuba/declared/shape.ts'
 import { isTableName, nearNames } from '../../../core/scuba/names.ts'
 import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
+import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
+import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { RETENTION_DEFAULT, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
 import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { isDiskFull } from '../../../platform/files.ts'
+import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
 import { Journal } from './journal.ts'
@@ -22,7 +25,16 @@ import { ManifestFile } from './manifest-file.ts'
 import { RegistryFile } from './registry-file.ts'
 import { TableTail } from './table.ts'
 
-export const QUARANTINE_TABLE = 'muster_quarantine'
+/** Known from the first line on, so that a question may name them. */
+const QUARANTINE_COLUMNS: ColumnTypes = {
+  id: 'VARCHAR',
+  table: 'VARCHAR',
+  line: 'BIGINT',
+  reason: 'VARCHAR',
+  text: 'VARCHAR',
+  cut: 'BOOLEAN',
+  key: 'VARCHAR',
+}
 export const LIVE_TABLE = 'requests'
 
 /** A batch on its way into the journal. */
@@ -58,6 +70,8 @@ export class Store {
   readonly keys: Keys
   /** what the server declared */
   readonly registry: RegistryFile
+  /** columns computed from others; null: there is no engine to check them with */
+  derived: DerivedColumns | null = null
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
   #seq = 0
@@ -195,6 +209,9 @@ export class Store {
     }
     const reading: Reading = { views: [], rowsScanned: 0, coverage, end: this.#hold() }
     let missingRows = 0
+    // Asked before the files are listed, which then are those of one moment.
+    const derived = new Map<string, Awaited<ReturnType<DerivedColumns['of']>>>()
+    for (const name of names) derived.set(name, (await this.derived?.of(name)) ?? [])
     for (const name of names) {
       const tail = this.#tail(name)
       const segments = this.segmentFiles(name)
@@ -202,6 +219,7 @@ export class Store {
         columns: tail.columns.toJSON(),
         files: [...tail.chunks, ...segments],
         retyped: this.registry.current.tables[name]?.retyped ?? [],
+        derived: derived.get(name),
         ...range,
       })
       reading.views.push({ name, sql })
@@ -425,6 +443,7 @@ export class Store {
     let tail = this.#tails.get(name)
     if (tail && !tail.isGone) return tail
     if (!tail) this.#tails.set(name, (tail = new TableTail(name, join(this.dir, 'chunks'))))
+    if (name === QUARANTINE_TABLE) tail.columns.merge(QUARANTINE_COLUMNS)
     const config = this.registry.current.tables[name]
     if (config) tail.columns.declare(config.columns, config.retyped, config.columnsMax)
     return tail
@@ -447,7 +466,16 @@ export class Store {
   #quarantine(table: string, key: string | null, { quarantined }: Batch, atMs: number, ack: AckLevel): Promise<void> {
     const rows = quarantined.map(({ line, reason, text, isCut }) => {
       const id = randomBytes(9).toString('base64url')
-      return JSON.stringify({ time: atMs, id, table, line, reason, text, ...(isCut ? { cut: true } : {}), ...(key === null ? {} : { key }) })
+      return JSON.stringify({
+        time: atMs,
+        id,
+        table,
+        line,
+        reason,
+        text,
+        ...(isCut ? { cut: true } : {}),
+        ...(key === null ? {} : { key }),
+      })
     })
     const tail = this.#tail(QUARANTINE_TABLE)
     return this.#enqueue(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, undefined, ack)
