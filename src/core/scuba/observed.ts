@@ -5,6 +5,8 @@ import type { LeafNote } from './wal/manifest.ts'
 export interface Observed {
   /** name of the leaf, for good */
   leaf: string
+  /** another one when something of this is new, but for rows, bytes and segments */
+  mark: string
   /** of the registry it works by */
   registryVersion: number
   tables: Record<string, ObservedTable>

@@ -70,8 +70,8 @@ export interface ScubaClient {
   tail(table: string, onRow: (row: Record<string, unknown>) => void, signal: AbortSignal): Promise<void>
   /** Tells the leaf what is declared; it keeps it. Gives what it works by now. */
   putRegistry(registry: Registry): Promise<Registry>
-  /** What the leaf has seen and done, for entries to be concluded from. */
-  observed(): Promise<Observed>
+  /** What the leaf has seen and done, for entries to be concluded from; with a mark, when there is another, or after that time. */
+  observed(wait?: { after: string; waitMs: number; signal: AbortSignal }): Promise<Observed>
   /** Has the leaf carry out an operation; what it wants beside the input is who asks, and whether only to look. */
   do<Def extends ActionDef>(operation: Def, input: z.output<Def['input']>, how?: DoOptions): Promise<z.output<Def['output']>>
   /** The type of an SQL expression over a table's columns. @throws SCUBA_SQL, SCUBA_COLUMN_UNKNOWN, SCUBA_TABLE_UNKNOWN */
@@ -153,7 +153,11 @@ export function createScubaClient(socketPath: string): ScubaClient {
       }
     },
     spoolOff: async () => void (await ask('POST', '/v1/scuba/spool/off')),
-    observed: () => ask('GET', '/v1/scuba/observed'),
+    observed: (wait) => {
+      if (!wait) return ask('GET', '/v1/scuba/observed')
+      const path = `/v1/scuba/observed?after=${encodeURIComponent(wait.after)}&waitMs=${wait.waitMs}`
+      return ask('GET', path, undefined, {}, wait.signal, PATIENCE_MS + wait.waitMs)
+    },
     do: (operation, input, { isPlan = false, by = '', signal, patienceMs } = {}) =>
       post(`/v1/scuba/do/${operation.name}`, { ...(input as object), isPlan, by }, signal, patienceMs),
     checkExpression: (table, sql) => post(`/v1/scuba/tables/${encodeURIComponent(table)}/expression`, { sql }),

@@ -1,13 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Observed, RegistrySoft } from '../../core/scuba/observed.ts'
 import { REGISTRY } from '../../core/scuba/registry-controller.ts'
 import { isRegistryEntry } from '../../core/scuba/registry-entries.ts'
 import { registryOf } from '../../core/scuba/registry-state.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
-import type { Observed, RegistrySoft } from '../../core/scuba/observed.ts'
 import type { ServerHost } from '../host.ts'
 import type { ScubaClient } from './client.ts'
 import { leafName } from './leaf/name.ts'
 
-const LOOK_MS = 2000
+/** Longest time between two answers of a leaf that has nothing new. */
+const WAIT_MS = 5000
+const AGAIN_MS = 500
 
 export interface RegistryKeeper {
   soft: () => RegistrySoft
@@ -18,43 +21,54 @@ export interface RegistryKeeper {
 }
 
 /**
- * Keeps the leaf's registry that of the log, and asks it what it has seen: every two seconds, and at once when an entry
- * changes the registry. A leaf that was restarted says by which registry it works, and is told if that is an old one.
+ * Keeps the leaf's registry that of the log, and has it say what it has seen, as soon as it is new. When an entry changes the
+ * registry the leaf is told at once; one that was restarted says by which registry it works, and is told if that is an old one.
  */
 export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient, 'observed' | 'putRegistry'>): RegistryKeeper {
+  const stopped = new AbortController()
   let wanted: Registry | null = null
   let observed: Observed | null = null
-  let seen = ''
   let silentSinceMs: number | null = null
-  let running: Promise<void> | null = null
-  let again: Promise<void> | null = null
-  let timer: NodeJS.Timeout | null = null
+  let told: Promise<void> = Promise.resolve()
+  let following: Promise<void> | null = null
   let unlisten = (): void => undefined
 
-  const lookOnce = async (): Promise<void> => {
-    try {
-      observed = await client.observed()
-      if (silentSinceMs !== null) seen = ''
+  /** One after the other: an older answer must not stand for a newer one, nor an older registry. */
+  const take = (answer: Observed): Promise<void> => {
+    told = told.then(async () => {
+      const isNews = observed?.mark !== answer.mark || silentSinceMs !== null
+      observed = answer
       silentSinceMs = null
-      const held = observed.registryVersion
       // The leaf takes nothing older over; after a snapshot of long ago was restored, ours would be.
-      wanted ??= registryOf(host.db, Math.max(host.position(), held + 1))
-      if (held !== wanted.version) await client.putRegistry(wanted)
-    } catch (error) {
-      if (silentSinceMs === null) host.log.warn('the leaf cannot be asked what it has seen', { error: String(error) })
-      silentSinceMs ??= host.now()
-    }
-    const news = digestOf(observed, silentSinceMs)
-    if (news === seen) return
-    seen = news
+      wanted ??= registryOf(host.db, Math.max(host.position(), answer.registryVersion + 1))
+      if (answer.registryVersion !== wanted.version) {
+        const { version } = await client.putRegistry(wanted)
+        observed = { ...answer, registryVersion: version }
+      }
+      if (isNews) host.wake(REGISTRY)
+    })
+    return told
+  }
+
+  const failed = (error: unknown): void => {
+    if (stopped.signal.aborted) return
+    if (silentSinceMs === null) host.log.warn('the leaf cannot be asked what it has seen', { error: String(error) })
+    told = Promise.resolve()
+    silentSinceMs ??= host.now()
     host.wake(REGISTRY)
   }
 
-  // Whoever asks while a look goes on may know of more than it does: it waits for the next.
-  const look = (): Promise<void> => {
-    if (running) return (again ??= running.then(() => ((again = null), look())))
-    running = lookOnce().finally(() => (running = null))
-    return running
+  const look = async (): Promise<void> => client.observed().then(take).catch(failed)
+
+  const follow = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      try {
+        await take(await client.observed({ after: observed?.mark ?? '', waitMs: WAIT_MS, signal: stopped.signal }))
+      } catch (error) {
+        failed(error)
+        await sleep(AGAIN_MS, undefined, { signal: stopped.signal }).catch(() => undefined)
+      }
+    }
   }
 
   return {
@@ -66,20 +80,12 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
         wanted = null
         void look()
       })
-      void look()
-      timer = setInterval(() => void look(), LOOK_MS)
+      following = follow()
     },
     stop: async () => {
       unlisten()
-      if (timer) clearInterval(timer)
-      await running
+      stopped.abort()
+      await following
     },
   }
-}
-
-/** What the controller would conclude something from. */
-function digestOf(observed: Observed | null, silentSinceMs: number | null): string {
-  if (observed === null || silentSinceMs !== null) return `silent ${silentSinceMs}`
-  const { leaf, tables, lost, notes } = observed
-  return JSON.stringify([leaf, Object.entries(tables).map(([name, { columns }]) => [name, columns]), lost, notes.at(-1)?.number])
 }

@@ -41,7 +41,17 @@ export function parseBatch(
       `the body begins with ${JSON.stringify(text.trimStart().slice(0, 20))}, which is neither an object nor an array`,
     )
   }
-  const batch: Batch = { payload: Buffer.alloc(0), rows: 0, minUs: Infinity, maxUs: 0, quarantined: [], quarantinedCount: 0, warned: 0, warnings: [], live: [] }
+  const batch: Batch = {
+    payload: Buffer.alloc(0),
+    rows: 0,
+    minUs: Infinity,
+    maxUs: 0,
+    quarantined: [],
+    quarantinedCount: 0,
+    warned: 0,
+    warnings: [],
+    live: [],
+  }
   const lines: string[] = []
   const setAside = (line: number, reason: string, source: string): void => {
     batch.quarantinedCount += 1

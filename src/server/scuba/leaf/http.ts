@@ -8,7 +8,7 @@ import { registrySchema } from '../../../core/scuba/registry.ts'
 import { liveRequestSchema, panelRequestSchema, queryRequestSchema } from '../../../core/scuba/schema.ts'
 import { live, panel, query } from './ask.ts'
 import { DEEDS, type Parts } from './deeds.ts'
-import { observe } from './observe.ts'
+import { observeAfter } from './observe.ts'
 import type { Spool } from './spool.ts'
 
 interface Leaf extends Parts {
@@ -44,7 +44,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
   ['GET', /^\/v1\/scuba\/registry$/, async (leaf) => leaf.store.registry.current],
   ['PUT', /^\/v1\/scuba\/registry$/, putRegistry],
-  ['GET', /^\/v1\/scuba\/observed$/, async (leaf) => observe(leaf.store, leaf.derived, leaf.name)],
+  ['GET', /^\/v1\/scuba\/observed$/, observed],
   ['POST', /^\/v1\/scuba\/do\/([^/]+)$/, deed],
   ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/expression$/, expression],
   ['GET', /^\/v1\/scuba\/spool\/next$/, nextSpooled],
@@ -61,6 +61,11 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     }),
   ],
 ]
+
+/** `GET …/observed?after=MARK&waitMs=N` */
+function observed(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, { searchParams }: URL): Promise<unknown> {
+  return observeAfter(leaf, searchParams.get('after'), Number(searchParams.get('waitMs') ?? 0) || 0, gone(response))
+}
 
 /** Jobs that come with it are done before it is answered: whoever dropped a table finds it gone. */
 async function putRegistry(leaf: Leaf, request: IncomingMessage): Promise<unknown> {
