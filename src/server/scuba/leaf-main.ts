@@ -8,6 +8,7 @@ import { Engine } from './leaf/engine.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
+import { openPgListener, pgSocketOf } from './leaf/pg/listener.ts'
 import { Retainer } from './leaf/retainer.ts'
 import { Sealer } from './leaf/sealer.ts'
 import { Spool } from './leaf/spool.ts'
@@ -45,6 +46,8 @@ server.listen(socket, () => {
   log.info('leaf listens', { socket, pid: process.pid, tables: store.tableNames().size })
 })
 
+const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) })
+
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
   if (!isSeeded) return
@@ -66,12 +69,15 @@ const stop = (): void => {
   server.close()
   server.closeIdleConnections()
   setTimeout(() => server.closeAllConnections(), 500).unref()
-  void store.close().then(() => {
-    engine.stop()
-    rmSync(socket, { force: true })
-    log.info('leaf stopped')
-    process.exit(0)
-  })
+  void postgres
+    .close()
+    .then(() => store.close())
+    .then(() => {
+      engine.stop()
+      rmSync(socket, { force: true })
+      log.info('leaf stopped')
+      process.exit(0)
+    })
 }
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
