@@ -5,6 +5,7 @@ import { parseDuration } from '../kernel/units.ts'
 import { alertRuleSchema } from './alert/rule.ts'
 import { AlertMoved, AlertPaused, AlertRemoved, AlertSet } from './machine.ts'
 import { nearNames } from './names.ts'
+import { retentionPolicySchema } from './retention/policy.ts'
 import { alert, alerts, type StoredAlert } from './queries.ts'
 import { liveRequestSchema } from './schema.ts'
 
@@ -46,7 +47,7 @@ const tableInfo = z.object({
   columns: z.record(z.string(), z.string()),
   fromMs: z.number().nullable(),
   toMs: z.number().nullable(),
-  retention: z.object({ days: z.number(), gb: z.number() }),
+  retention: retentionPolicySchema,
 })
 
 export const scubaTableList = defineAction({

@@ -80,5 +80,3 @@ export const liveRequestSchema = z.object({
   toMs: ms.optional(),
   byTask: z.boolean().optional(),
 })
-
-export const retentionSchema = z.object({ days: z.number().positive().max(36_500), gb: z.number().positive().max(1_000_000) })

@@ -1,3 +1,4 @@
+import type { RetentionPolicy } from './retention/policy.ts'
 import type { ColumnTypes } from './rows/columns.ts'
 
 /** What leaf and client say to each other, and the server says on: plain JSON over HTTP. */
@@ -366,5 +367,5 @@ export interface TableInfo {
   /** of `time`, ms; null when empty */
   fromMs: number | null
   toMs: number | null
-  retention: { days: number; gb: number }
+  retention: RetentionPolicy
 }

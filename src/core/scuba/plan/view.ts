@@ -1,5 +1,6 @@
 import { quoteName, quoteText } from '../names.ts'
-import type { ColumnTypes } from '../rows/columns.ts'
+import type { ColumnType, ColumnTypes } from '../rows/columns.ts'
+import { retypedColumn, sideOf } from './retyped.ts'
 
 /** A closed file of a table, as far as a view needs it; it never changes, so whatever was computed from it stays true. */
 export interface ViewFile {
@@ -13,6 +14,8 @@ export interface ViewFile {
 export interface ViewRequest {
   columns: ColumnTypes
   files: readonly ViewFile[]
+  /** columns whose type was another one when some of the files were written */
+  retyped?: readonly string[] | undefined
   /** event time, ms; rows of `[sinceMs, untilMs)` */
   sinceMs?: number | undefined
   untilMs?: number | undefined
@@ -24,7 +27,9 @@ export interface ViewRequest {
  * filtered by it: reading and comparing `time` costs 20 ns a row, as much as a sum over another column.
  */
 export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] } {
-  const { columns } = request
+  const retyped = (request.retyped ?? []).filter((name) => name in request.columns && sideOf(name) in request.columns)
+  // Files differ in the types of these: all give them as text, which is then fitted.
+  const columns: ColumnTypes = { ...request.columns, ...Object.fromEntries(retyped.map((name) => [name, 'VARCHAR'])) }
   const sinceUs = (request.sinceMs ?? -Infinity) * 1000
   const untilUs = (request.untilMs ?? Infinity) * 1000
   const files = request.files.filter(({ minUs, maxUs }) => maxUs >= sinceUs && minUs < untilUs)
@@ -34,15 +39,21 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
     ...(request.untilMs === undefined ? [] : [`"time" < make_timestamp(${Math.round(untilUs)})`]),
   ]
   const names = Object.keys(columns)
+  const cut = files.filter((file) => !isWhole(file))
   const sources = [
     ...reads(columns, files.filter(isWhole)),
-    ...reads(
-      columns,
-      files.filter((file) => !isWhole(file)),
-    ).map((sql) => `${sql} WHERE ${bounds.join(' AND ')}`),
+    ...reads(columns, cut).map((sql) => `${sql} WHERE ${bounds.join(' AND ')}`),
     `SELECT ${names.map((name) => `NULL::${typeOf(columns, name)} AS ${quoteName(name)}`).join(', ')} WHERE false`,
   ]
-  return { sql: `SELECT ${names.map(quoteName).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})`, files }
+  const shown = new Map<string, string>()
+  for (const name of retyped) {
+    const { value, side } = retypedColumn(name, typeOf(request.columns, name))
+    shown.set(name, `${value} AS ${quoteName(name)}`).set(sideOf(name), `${side} AS ${quoteName(sideOf(name))}`)
+  }
+  return {
+    sql: `SELECT ${names.map((name) => shown.get(name) ?? quoteName(name)).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})`,
+    files,
+  }
 }
 
 /** One SELECT for each kind of file, to which a WHERE can be added. */
@@ -64,5 +75,5 @@ function reads(columns: ColumnTypes, files: readonly ViewFile[]): string[] {
   return sources
 }
 
-const typeOf = (columns: ColumnTypes, name: string): string => columns[name] ?? 'VARCHAR'
+const typeOf = (columns: ColumnTypes, name: string): ColumnType => columns[name] ?? 'VARCHAR'
 const isTime = (columns: ColumnTypes, name: string): boolean => columns[name] === 'TIMESTAMP'
