@@ -8,7 +8,7 @@ import { figuresOf, type Figure } from './lib/figure.ts'
 import { quantile } from './lib/quantile.ts'
 import { BenchLeaf, forgetPages } from './lib/scuba-leaf.ts'
 import { panelMix, type MixQuery } from './lib/scuba-mix.ts'
-import { ROW_TYPES, traceSql } from './lib/scuba-rows.ts'
+import { ROW_TYPES, traceId } from './lib/scuba-rows.ts'
 import { openEngine, openPlain, writeSegments } from './lib/scuba-store.ts'
 
 /*
@@ -169,7 +169,7 @@ async function* trace(dir: string, untilMs: number): AsyncGenerator<Figure> {
   const times: number[] = []
   try {
     for (let turn = 0; turn < 20; turn += 1) {
-      const sql = `SELECT * FROM ${TABLE} WHERE trace_id = ${traceSql(Math.floor((TRACE_ROWS * (turn + 0.5)) / 20))} ORDER BY time`
+      const sql = `SELECT * FROM ${TABLE} WHERE trace_id = '${traceId(Math.floor((TRACE_ROWS * (turn + 0.5)) / 20))}' ORDER BY time`
       const started = performance.now()
       const answer = await leaf.client.query(sql, { sinceMs: untilMs - DAY_MS, untilMs, deadlineMs: 60_000 })
       times.push(performance.now() - started)

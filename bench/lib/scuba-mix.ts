@@ -1,4 +1,4 @@
-import { traceSql } from './scuba-rows.ts'
+import { traceId } from './scuba-rows.ts'
 import type { PanelRequest, QueryRequest } from '../../src/core/scuba/wire-types.ts'
 
 /** A question of the panel mix, as it is asked of a leaf and as one would write it for an engine with one table `plain`. */
@@ -86,8 +86,8 @@ export function panelMix(table: string, untilMs: number, rows: number): MixQuery
     },
     {
       name: 'trace id',
-      ask: { query: { sql: `SELECT * FROM ${table} WHERE trace_id = ${traceSql(Math.floor(rows / 3))} ORDER BY time`, ...since(24) } },
-      plain: `SELECT * FROM plain WHERE trace_id = ${traceSql(Math.floor(rows / 3))} ORDER BY time`,
+      ask: { query: { sql: `SELECT * FROM ${table} WHERE trace_id = '${traceId(Math.floor(rows / 3))}' ORDER BY time`, ...since(24) } },
+      plain: `SELECT * FROM plain WHERE trace_id = '${traceId(Math.floor(rows / 3))}' ORDER BY time`,
     },
     {
       name: 'count and errors by service a minute',
