@@ -20,4 +20,5 @@ export const SCUBA_ERRORS = defineErrors({
     hint: 'Group by fewer columns or narrow the time range.',
   },
   SCUBA_ALERT_INVALID: { exit: 2, what: 'The alert rule is not valid.', hint: 'See the message for the field.' },
+  SCUBA_SLO_INVALID: { exit: 2, what: 'The service objectives are not valid.', hint: 'See the message for the field; starters are in templates/slos/.' },
 })
