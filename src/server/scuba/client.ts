@@ -1,6 +1,7 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../core/kernel/errors.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
+import type { Registry } from '../../core/scuba/registry.ts'
 import type {
   AckLevel,
   LiveRequest,
@@ -54,9 +55,10 @@ export interface ScubaClient {
   live(request: LiveRequest): Promise<LiveAnswer>
   tables(): Promise<TableInfo[]>
   table(name: string): Promise<TableInfo>
-  setRetention(table: string, retention: { days: number; gb: number }): Promise<TableInfo>
   /** Calls with every new row once it is durable, until the signal aborts (then resolves) or the leaf goes away (rejects). */
   tail(table: string, onRow: (row: Record<string, unknown>) => void, signal: AbortSignal): Promise<void>
+  /** Tells the leaf what is declared; it keeps it. Gives what it works by now. */
+  putRegistry(registry: Registry): Promise<Registry>
   health(): Promise<LeafHealth>
   /** What the leaf took in after a place and another one has to be told, the oldest first; waits so long for it. What is up to that place goes. */
   spooled(after: string, waitMs: number, signal: AbortSignal): Promise<Spooled>
@@ -121,7 +123,7 @@ export function createScubaClient(socketPath: string): ScubaClient {
     live: (request) => post('/v1/scuba/live', request, undefined, 2000),
     tables: async () => (await ask<{ tables: TableInfo[] }>('GET', '/v1/scuba/tables')).tables,
     table: (name) => ask('GET', `/v1/scuba/tables/${encodeURIComponent(name)}`),
-    setRetention: (table, retention) => post(`/v1/scuba/tables/${encodeURIComponent(table)}/retention`, retention),
+    putRegistry: (registry) => ask('PUT', '/v1/scuba/registry', JSON.stringify(registry), { 'content-type': 'application/json' }),
     spooled: async (after, waitMs, signal) => {
       try {
         const path = `/v1/scuba/spool/next?after=${encodeURIComponent(after)}&waitMs=${waitMs}`
