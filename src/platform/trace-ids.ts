@@ -1,10 +1,11 @@
 import { randomFillSync } from 'node:crypto'
+import type { Cause } from '../core/kernel/trace.ts'
 
 const pool = Buffer.allocUnsafe(16 * 256)
 let used = pool.length
 
 /** A new trace, and the first span in it. */
-export const newCause = (): { trace: string; span: string } => ({ trace: randomHex(16), span: newSpan() })
+export const newCause = (): Cause => ({ trace: randomHex(16), span: newSpan() })
 
 export const newSpan = (): string => randomHex(8)
 
