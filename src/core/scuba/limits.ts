@@ -41,4 +41,8 @@ export const LIMITS = {
   pgPortalIdleMs: 300_000,
   /** rows that wait for a slow reader */
   pgWaitingBytesMax: 1024 * 1024,
+  /** objectives of all SLOs together: each has 0.8 MB of history in the server */
+  objectivesMax: 200,
+  /** of one service */
+  exclusionsMax: 500,
 } as const
