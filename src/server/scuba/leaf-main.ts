@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { createLogger } from '../../platform/logger.ts'
+import { Boards } from './leaf/board.ts'
 import { Compactor } from './leaf/compactor.ts'
-import { Engine } from './leaf/engine.ts'
+import { Engines } from './leaf/engines.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
@@ -26,15 +27,17 @@ if (values.dir === undefined || values.socket === undefined) {
 const { dir, socket } = values
 const log = createLogger(values.log ?? null)
 const store = new Store(dir, log)
-const engine = new Engine(dir, log)
+const engines = new Engines(dir, log)
+const engine = engines.first
 const sealer = new Sealer(store, engine)
-const server = createLeafServer({ store, engine, sealer, spool: new Spool() })
+const server = createLeafServer({ store, engines, boards: new Boards(store, engines), engine, sealer, spool: new Spool() })
 
 const keeper = new Keeper(store, engine, new Compactor(store, engine), new Retainer(store, engine))
 
 await holdFolder()
 await store.open()
-engine.start()
+store.onDiscard = (paths) => engines.forget(paths)
+engines.start()
 // Sealing waits for it: then no row is both in a segment that is read back and in the journal.
 let isSeeded = false
 void seedLive(store, engine).finally(() => (isSeeded = true))
@@ -67,7 +70,7 @@ const stop = (): void => {
   server.closeIdleConnections()
   setTimeout(() => server.closeAllConnections(), 500).unref()
   void store.close().then(() => {
-    engine.stop()
+    engines.stop()
     rmSync(socket, { force: true })
     log.info('leaf stopped')
     process.exit(0)
