@@ -34,4 +34,8 @@ export const LIMITS = {
   answerCacheBytesMax: 64 * 1024 * 1024,
   panelGroupsMax: 1000,
   panelStepsMax: 5000,
+  /** objectives of all SLOs together: each has 0.8 MB of history in the server */
+  objectivesMax: 200,
+  /** of one service */
+  exclusionsMax: 500,
 } as const

@@ -13,6 +13,8 @@ import {
   scubaTableList,
   scubaTableShow,
 } from './operations.ts'
+import { sloOperations } from './operations/slo.ts'
+import { sloController } from './slo/controller.ts'
 import { SCUBA_TABLES } from './tables.ts'
 
 /** Scuba on the control log: the registry of alert rules; rows and queries are the leaf's. */
@@ -31,6 +33,7 @@ export const scubaSystem: System = {
     scubaAlertShow,
     scubaAlertRm,
     scubaAlertPause,
+    ...sloOperations,
   ],
-  controllers: [alertController],
+  controllers: [alertController, sloController],
 }
