@@ -25,6 +25,13 @@ export const LIMITS = {
   answerRowsMax: 100_000,
   deadlineMs: 5000,
   deadlineMsMax: 60_000,
+  /** rows × columns that one question may read */
+  cellsMax: 10_000_000_000,
+  /** queries of one user that run at once, and that wait for that */
+  userRunningMax: 8,
+  userWaitingMax: 32,
+  partialCacheBytesMax: 192 * 1024 * 1024,
+  answerCacheBytesMax: 64 * 1024 * 1024,
   panelGroupsMax: 1000,
   panelStepsMax: 5000,
   // Connections of PostgreSQL's protocol, and what one of them may hold.

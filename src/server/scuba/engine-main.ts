@@ -34,7 +34,8 @@ async function settings(): Promise<void> {
   const quoted = (path: string): string => `'${path.replaceAll("'", "''")}'`
   const temporary = join(String(dir), 'tmp', 'engine')
   mkdirSync(temporary, { recursive: true, mode: 0o700 })
-  const memory = Math.max(256, Math.min(2048, Math.floor((totalmem() * 0.25) / 1024 / 1024)))
+  const engines = Math.max(1, Number(process.argv[3] ?? 1))
+  const memory = Math.max(256, Math.min(2048, Math.floor((totalmem() * 0.25) / 1024 / 1024 / engines)))
   for (const sql of [
     `SET threads = ${Math.max(1, Math.min(4, availableParallelism()))}`,
     `SET memory_limit = '${memory}MiB'`,

@@ -45,6 +45,7 @@ const HANG_MS = 3000
 export class Engine {
   readonly #dir: string
   readonly #log: Logger
+  readonly #engines: number
   #child: ChildProcess | null = null
   #isReady = false
   #isStopped = false
@@ -53,13 +54,20 @@ export class Engine {
   readonly #pending = new Map<number, Pending>()
   readonly #trees = new Map<string, unknown>()
 
-  constructor(dir: string, log: Logger) {
+  /** @param engines how many share the memory */
+  constructor(dir: string, log: Logger, engines = 1) {
     this.#dir = dir
     this.#log = log
+    this.#engines = engines
   }
 
   get pid(): number | null {
     return this.#child?.pid ?? null
+  }
+
+  /** how much it is asked at this moment */
+  get load(): number {
+    return this.#pending.size
   }
 
   get isReady(): boolean {
@@ -68,7 +76,10 @@ export class Engine {
 
   start(): void {
     const [command, file] = entryPoint('server/scuba/engine-main')
-    const child = spawn(command, [file, this.#dir], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'json' })
+    const child = spawn(command, [file, this.#dir, String(this.#engines)], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      serialization: 'json',
+    })
     this.#child = child
     try {
       // A heavy query must not take the processor from control, proxies or ingest.
