@@ -17,6 +17,8 @@ import {
   scubaTableList,
   scubaTableShow,
 } from './operations.ts'
+import { sloOperations } from './operations/slo.ts'
+import { sloController } from './slo/controller.ts'
 import { SCUBA_TABLES } from './tables.ts'
 
 /** Scuba on the control log: the registry of alert rules; rows and queries are the leaf's. */
@@ -36,6 +38,7 @@ export const scubaSystem: System = {
     scubaAlertRm,
     scubaAlertPause,
     ...registryOperations,
+    ...sloOperations,
   ],
-  controllers: [alertController, registryController],
+  controllers: [alertController, registryController, sloController],
 }

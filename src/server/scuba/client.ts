@@ -2,6 +2,7 @@ import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node
 import type { z } from 'zod'
 import type { ActionDef } from '../../core/contracts/operation.ts'
 import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../core/kernel/errors.ts'
+import type { IntakePort } from '../../core/scuba/ports.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
 import type { Observed } from '../../core/scuba/observed.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
@@ -15,6 +16,7 @@ import type {
   Receipt,
   TableInfo,
 } from '../../core/scuba/wire-types.ts'
+import type { PortStatus } from './leaf/listen/ports.ts'
 import { linesOf } from '../../platform/streams.ts'
 
 export interface SendOptions {
@@ -39,6 +41,8 @@ export interface LeafHealth {
   isEngineReady: boolean
   isFull: boolean
   tables: number
+  /** ways in that were asked for: where they listen, or why they do not */
+  ports?: Partial<Record<IntakePort, PortStatus>>
 }
 
 export interface Spooled {

@@ -3,13 +3,18 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { createLogger } from '../../platform/logger.ts'
+import { Boards } from './leaf/board.ts'
 import { Compactor } from './leaf/compactor.ts'
 import { DerivedColumns } from './leaf/derived.ts'
-import { Engine } from './leaf/engine.ts'
+import { Engines } from './leaf/engines.ts'
+import { INTAKE_PORTS } from '../../core/scuba/ports.ts'
+import { Decoders } from './leaf/listen/decoders.ts'
+import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
 import { ensureLeafName } from './leaf/name.ts'
+import { openPgListener, pgSocketOf } from './leaf/pg/listener.ts'
 import { Retainer } from './leaf/retainer.ts'
 import { Scrubber } from './leaf/scrubber.ts'
 import { Sealer } from './leaf/sealer.ts'
@@ -22,39 +27,61 @@ import { TableJobs } from './leaf/table-jobs.ts'
  * waits and ends; after kill -9 the next start reads manifest and journal.
  */
 
-const { values } = parseArgs({ options: { dir: { type: 'string' }, socket: { type: 'string' }, log: { type: 'string' } } })
+const { values } = parseArgs({
+  options: {
+    ...{ dir: { type: 'string' }, socket: { type: 'string' }, log: { type: 'string' } },
+    // Where other programs' ways in listen; those that are not named do not.
+    ...{ otlp: { type: 'string' }, prometheus: { type: 'string' }, syslog: { type: 'string' }, lines: { type: 'string' } },
+  },
+})
 if (values.dir === undefined || values.socket === undefined) {
-  process.stderr.write('usage: leaf-main --dir DIR --socket PATH [--log FILE]\n')
+  process.stderr.write('usage: leaf-main --dir DIR --socket PATH [--log FILE] [--otlp|--prometheus|--syslog|--lines HOST:PORT]\n')
   process.exit(2)
 }
 const { dir, socket } = values
 const log = createLogger(values.log ?? null)
 const store = new Store(dir, log)
-const engine = new Engine(dir, log)
+const engines = new Engines(dir, log)
+const engine = engines.first
 const sealer = new Sealer(store, engine)
-const compactor = new Compactor(store, engine)
-const retainer = new Retainer(store, engine)
-const scrubber = new Scrubber(store)
-const derived = new DerivedColumns(store, engine)
-const jobs = new TableJobs(store, sealer)
-const parts = { store, engine, sealer, compactor, retainer, scrubber, derived, jobs }
+const parts = {
+  ...{ store, engine, engines, sealer },
+  compactor: new Compactor(store, engine),
+  retainer: new Retainer(store, engine),
+  scrubber: new Scrubber(store),
+  derived: new DerivedColumns(store, engine),
+  jobs: new TableJobs(store, sealer),
+}
+store.derived = parts.derived
+const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
+let ports: Ports | null = null
+const server = createLeafServer({
+  ...intake,
+  ...parts,
+  boards: new Boards(store, engines),
+  name: ensureLeafName(dir),
+  ports: () => ports?.status() ?? {},
+})
 const keeper = new Keeper(parts)
-const server = createLeafServer({ ...parts, spool: new Spool(), name: ensureLeafName(dir) })
-store.derived = derived
 
 await holdFolder()
 await store.open()
-engine.start()
+store.onDiscard = (paths) => engines.forget(paths)
+engines.start()
+const wanted = Object.fromEntries(INTAKE_PORTS.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])))
+ports = await openPorts(wanted, intake)
 // Sealing waits for it: then no row is both in a segment that is read back and in the journal.
 let isSeeded = false
 void seedLive(store, engine).finally(() => (isSeeded = true))
-jobs.run().catch((error: unknown) => log.warn('a table could not be dropped or renamed; it is tried again', { error: String(error) }))
+parts.jobs.run().catch((error: unknown) => log.warn('a table could not be dropped or renamed; it is tried again', { error: String(error) }))
 mkdirSync(dirname(socket), { recursive: true, mode: 0o700 })
 rmSync(socket, { force: true })
 server.listen(socket, () => {
   chmodSync(socket, 0o600)
   log.info('leaf listens', { socket, pid: process.pid, tables: store.tableNames().size })
 })
+
+const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) })
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
@@ -78,12 +105,15 @@ const stop = (): void => {
   server.close()
   server.closeIdleConnections()
   setTimeout(() => server.closeAllConnections(), 500).unref()
-  void store.close().then(() => {
-    engine.stop()
-    rmSync(socket, { force: true })
-    log.info('leaf stopped')
-    process.exit(0)
-  })
+  // What was taken in on the ports is in the store before that closes.
+  void Promise.all([ports?.close(), intake.decoders.close(), postgres.close()])
+    .then(() => store.close())
+    .then(() => {
+      engines.stop()
+      rmSync(socket, { force: true })
+      log.info('leaf stopped')
+      process.exit(0)
+    })
 }
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)

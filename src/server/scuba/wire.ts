@@ -1,43 +1,54 @@
 import { Agent, request as httpRequest } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import type { z } from 'zod'
 import type { AlertSoft } from '../../core/scuba/controller.ts'
 import { ALERTS } from '../../core/scuba/controller.ts'
+import type { scubaSloTest } from '../../core/scuba/operations/slo.ts'
+import { SLOS } from '../../core/scuba/slo/controller.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import type { LiveRequest, PanelRequest, QueryRequest } from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
 import { wireRegistry } from './registry-wiring.ts'
+import { createSloStatus } from './slo/status.ts'
+import { testSlo } from './slo/test-slo.ts'
+import { createSloTracker } from './slo/tracker.ts'
 
 /** Scuba's adapters: queries go to the leaf, rows and tails pass through, alert rules are evaluated on time. */
 export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
   const evaluator = createAlertEvaluator(host, client)
   const registry = wireRegistry(host, client)
+  const tracker = createSloTracker(host, client)
   return {
-    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), ...registry.soft },
+    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), [SLOS]: () => tracker, ...registry.soft },
     ...{ operationSoft: registry.operationSoft, plannedActions: registry.plannedActions },
     actions: {
       'scuba.query': ({ sql, ...options }: QueryRequest, { signal }: ActionContext) => client.query(sql, options, signal),
       'scuba.panel': (input: PanelRequest, { signal }: ActionContext) => client.panel(input, signal),
       'scuba.live.read': (input: LiveRequest) => client.live(input),
+      'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),
+      'scuba.slo.test': (input: z.output<typeof scubaSloTest.input>) => testSlo(client, input, host.now()),
       'scuba.table.list': async () => ({ tables: await client.tables() }),
       ...registry.actions,
     },
     routes: (app) => leafRoutes(app, host.paths.scubaSocket),
     start: async () => {
       evaluator.start()
+      tracker.start()
       registry.start()
     },
     stop: async () => {
       evaluator.stop()
+      tracker.stop()
       await registry.stop()
     },
   }
 }
 
 /**
- * `POST /v1/scuba/tables/:table/rows` and `GET …/tail` pass through to the leaf as they are, in a scope of their own, so
- * that bodies of any type are streamed and not parsed. Needs the role that the server's hook gave the caller.
+ * `POST /v1/scuba/tables/:table/rows`, `GET …/tail`, `POST /v1/scuba/board` and `…/panel/stream` pass through to the leaf as
+ * they are, in a scope of their own, so that bodies of any type are streamed and not parsed. Needs the role that the server's hook gave the caller.
  */
 function leafRoutes(app: FastifyInstance, socketPath: string): void {
   // Kept connections: one that the leaf closes behind its answer can break the end of our writing before the answer is read (EPIPE).
@@ -48,6 +59,8 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
     for (const [method, url] of [
       ['POST', '/v1/scuba/tables/:table/rows'],
+      ['POST', '/v1/scuba/board'],
+      ['POST', '/v1/scuba/panel/stream'],
       ['GET', '/v1/scuba/tables/:table/tail'],
     ] as const) {
       scope.route({
@@ -57,12 +70,23 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
         handler: (request, reply) => {
           reply.hijack()
           const headers: Record<string, string> = {}
-          for (const name of ['content-type', 'content-encoding', 'content-length', 'transfer-encoding', 'idempotency-key']) {
+          for (const name of [
+            'content-type',
+            'content-encoding',
+            'content-length',
+            'transfer-encoding',
+            'idempotency-key',
+            'if-none-match',
+          ]) {
             const value = request.headers[name]
             if (typeof value === 'string') headers[name] = value
           }
           const upstream = httpRequest({ socketPath, method, path: request.raw.url ?? '/', headers, agent }, (response) => {
-            reply.raw.writeHead(response.statusCode ?? 502, { 'content-type': response.headers['content-type'] ?? 'application/json' })
+            const { etag } = response.headers
+            reply.raw.writeHead(response.statusCode ?? 502, {
+              'content-type': response.headers['content-type'] ?? 'application/json',
+              ...(etag === undefined ? {} : { etag }),
+            })
             response.pipe(reply.raw)
             response.once('error', () => reply.raw.destroy())
           })

@@ -8,6 +8,7 @@ import { showColumns } from './column-stats.ts'
 import type { Compactor } from './compactor.ts'
 import type { DerivedColumns } from './derived.ts'
 import type { Engine } from './engine.ts'
+import type { Engines } from './engines.ts'
 import { erase } from './erase.ts'
 import { dropQuarantined, replayQuarantined } from './quarantine.ts'
 import { showRetention } from './retention-view.ts'
@@ -21,6 +22,8 @@ import type { TableJobs } from './table-jobs.ts'
 export interface Parts {
   store: Store
   engine: Engine
+  /** what answers queries */
+  engines: Engines
   sealer: Sealer
   compactor: Compactor
   retainer: Retainer

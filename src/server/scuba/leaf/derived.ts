@@ -1,6 +1,6 @@
 import { isRefusal } from '../../../core/kernel/errors.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
-import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
+import type { ColumnType, ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
 import { quoteName } from '../../../core/scuba/names.ts'
 import type { Engine } from './engine.ts'
@@ -10,8 +10,7 @@ import type { TableTail } from './table.ts'
 export interface CheckedDerived {
   name: string
   sql: string
-  /** as the engine names it */
-  type: string
+  type: ColumnType
 }
 
 interface Known {
@@ -39,12 +38,17 @@ export class DerivedColumns {
     return (await this.#look(table)).good
   }
 
+  /** Those that are known to be good, by name; {@link of} makes them known. */
+  types(table: string): ColumnTypes {
+    return Object.fromEntries((this.#known.get(table)?.good ?? []).map(({ name, type }) => [name, type]))
+  }
+
   broken(): { table: string; column: string; reason: string }[] {
     return [...this.#known].flatMap(([table, { broken }]) => broken.map((each) => ({ table, ...each })))
   }
 
   /** The type of an expression over a table's columns. @throws SCUBA_SQL, SCUBA_COLUMN_UNKNOWN, SCUBA_TABLE_UNKNOWN */
-  async check(table: string, sql: string): Promise<string> {
+  async check(table: string, sql: string): Promise<ColumnType> {
     return this.#typeOf(table, this.#store.tail(table).columns.toJSON(), sql)
   }
 
@@ -82,12 +86,20 @@ export class DerivedColumns {
     return fresh
   }
 
-  async #typeOf(table: string, columns: ColumnTypes, expression: string): Promise<string> {
+  async #typeOf(table: string, columns: ColumnTypes, expression: string): Promise<ColumnType> {
     const sql = `SELECT (${expression}\n) AS value FROM ${quoteName(table)} LIMIT 0`
     const checked = checkSql(await this.#engine.parse(sql), sql, new Set([table]))
     if (isRefusal(checked)) throw checked
     const views = [{ name: table, sql: viewSql({ columns, files: [] }).sql }]
     const { columns: answer } = await this.#engine.run({ sql, views, params: {}, deadlineMs: 5000 })
-    return answer[0]?.type ?? 'VARCHAR'
+    return columnType(answer[0]?.type ?? 'VARCHAR')
   }
+}
+
+/** The column type that holds what the engine gives; the view casts to it. */
+function columnType(type: string): ColumnType {
+  if (/^(TINY|SMALL|BIG|U?TINY|USMALL|U)?INT(EGER)?$|^UINTEGER$/.test(type)) return 'BIGINT'
+  if (/^(DOUBLE|FLOAT|REAL|DECIMAL|HUGEINT|UHUGEINT|UBIGINT)/.test(type)) return 'DOUBLE'
+  if (type === 'BOOLEAN') return 'BOOLEAN'
+  return type.startsWith('TIMESTAMP') || type === 'DATE' ? 'TIMESTAMP' : 'VARCHAR'
 }

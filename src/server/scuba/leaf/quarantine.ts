@@ -61,10 +61,10 @@ export async function dropQuarantined(
   return { dropped: lines.length, hasMore }
 }
 
-async function linesOf({ store, engine }: Parts, selection: QuarantineSelection): Promise<{ lines: Line[]; hasMore: boolean }> {
+async function linesOf({ store, engines }: Parts, selection: QuarantineSelection): Promise<{ lines: Line[]; hasMore: boolean }> {
   const asked = quarantineSql(selection, [...store.tableNames()], 'id, "table", text, cut', `ORDER BY "time", id LIMIT ${LINES_MAX + 1}`)
   if (asked === null) return { lines: [], hasMore: false }
-  const { rows } = await query(store, engine, asked)
+  const { rows } = await query(store, engines, asked)
   const lines = rows.map(([id, table, text, cut]) => ({ id: String(id), table: String(table), text: String(text), isCut: cut === true }))
   return { lines: lines.slice(0, LINES_MAX), hasMore: lines.length > LINES_MAX }
 }

@@ -8,7 +8,7 @@ import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/li
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { shapeOf } from '../../../core/scuba/declared/shape.ts'
 import { isTableName, nearNames } from '../../../core/scuba/names.ts'
-import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
+import { viewSql, type ViewFile, type ViewRequest } from '../../../core/scuba/plan/view.ts'
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { RETENTION_DEFAULT, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
@@ -47,8 +47,18 @@ interface Waiting {
   done: (error?: unknown) => void
 }
 
+/** A table as one question sees it. */
+export interface ReadTable {
+  name: string
+  /** files of the question's time range */
+  files: ViewFile[]
+  /** what makes a view of any of them */
+  view: ViewRequest
+}
+
 /** Files of a query stay until it is over. */
 export interface Reading {
+  tables: ReadTable[]
   views: { name: string; sql: string }[]
   rowsScanned: number
   coverage: Coverage
@@ -66,6 +76,8 @@ export class Store {
   readonly liveTasks = new TaskAggregates()
   /** a journal file was broken in its middle: rows may be missing */
   hasDamage = false
+  /** told of files that are no longer part of any table */
+  onDiscard: (paths: readonly string[]) => void = () => undefined
   readonly journal: Journal
   readonly keys: Keys
   /** what the server declared */
@@ -207,7 +219,7 @@ export class Store {
           coverage.missing.push(`${name}: newest rows could not be made readable (${(error as Error).message})`)
         })
     }
-    const reading: Reading = { views: [], rowsScanned: 0, coverage, end: this.#hold() }
+    const reading: Reading = { tables: [], views: [], rowsScanned: 0, coverage, end: this.#hold() }
     let missingRows = 0
     // Asked before the files are listed, which then are those of one moment.
     const derived = new Map<string, Awaited<ReturnType<DerivedColumns['of']>>>()
@@ -215,14 +227,17 @@ export class Store {
     for (const name of names) {
       const tail = this.#tail(name)
       const segments = this.segmentFiles(name)
-      const { sql, files } = viewSql({
+      const view: ViewRequest = {
         columns: tail.columns.toJSON(),
         files: [...tail.chunks, ...segments],
         retyped: this.registry.current.tables[name]?.retyped ?? [],
         derived: derived.get(name),
-        ...range,
-      })
+        sinceMs: range.sinceMs,
+        untilMs: range.untilMs,
+      }
+      const { sql, files } = viewSql(view)
       reading.views.push({ name, sql })
+      reading.tables.push({ name, files, view })
       for (const file of files) {
         reading.rowsScanned += file.rows
         coverage.hotToMs = Math.max(coverage.hotToMs ?? 0, Math.floor(file.maxUs / 1000))
@@ -238,6 +253,11 @@ export class Store {
     }
     if (coverage.missing.length > 0) coverage.rows = reading.rowsScanned / Math.max(1, reading.rowsScanned + missingRows)
     return reading
+  }
+
+  /** Columns of a table as they are asked for. */
+  columnTypes(name: string): ColumnTypes {
+    return { ...this.tail(name).columns.toJSON(), ...this.derived?.types(name) }
   }
 
   /** Segments of a table that can be read. */
@@ -364,6 +384,7 @@ export class Store {
 
   /** Removes files once no running query can be reading them. */
   discard(paths: readonly string[]): void {
+    this.onDiscard(paths)
     this.#trash.push(...paths)
     this.#emptyTrash()
   }
