@@ -13,13 +13,15 @@ import {
   scubaTableList,
   scubaTableShow,
 } from './operations.ts'
+import { SAVED_TABLES, savedEntries } from './saved/entries.ts'
+import { savedOperations } from './saved/operations.ts'
 import { SCUBA_TABLES } from './tables.ts'
 
 /** Scuba on the control log: the registry of alert rules; rows and queries are the leaf's. */
 export const scubaSystem: System = {
   name: 'scuba',
-  tables: SCUBA_TABLES,
-  entries: scubaEntries,
+  tables: [...SCUBA_TABLES, ...SAVED_TABLES],
+  entries: [...scubaEntries, ...savedEntries],
   operations: [
     scubaQuery,
     scubaPanel,
@@ -31,6 +33,7 @@ export const scubaSystem: System = {
     scubaAlertShow,
     scubaAlertRm,
     scubaAlertPause,
+    ...savedOperations,
   ],
   controllers: [alertController],
 }

@@ -19,5 +19,6 @@ export const SCUBA_ERRORS = defineErrors({
     what: 'The query needed more memory than the engine has.',
     hint: 'Group by fewer columns or narrow the time range.',
   },
+  SCUBA_SAVED_INVALID: { exit: 2, what: 'The saved query or the board is not valid.', hint: 'See the message for the field.' },
   SCUBA_ALERT_INVALID: { exit: 2, what: 'The alert rule is not valid.', hint: 'See the message for the field.' },
 })
