@@ -5,63 +5,11 @@ import { parseDuration } from '../kernel/units.ts'
 import { alertRuleSchema } from './alert/rule.ts'
 import { AlertMoved, AlertPaused, AlertRemoved, AlertSet } from './machine.ts'
 import { nearNames } from './names.ts'
+import { retentionPolicySchema } from './retention/policy.ts'
 import { alert, alerts, type StoredAlert } from './queries.ts'
-import { liveRequestSchema, panelRequestSchema, queryRequestSchema } from './schema.ts'
+import { liveRequestSchema } from './schema.ts'
 
-const coverage = z.object({
-  rows: z.number(),
-  segments: z.number(),
-  chunks: z.number(),
-  leaves: z.number(),
-  hotToMs: z.number().nullable(),
-  missing: z.array(z.string()),
-})
-
-const column = z.object({ name: z.string(), type: z.string() })
-const plainValue = z.unknown()
-
-/** SQL over the tables of the store. */
-export const scubaQuery = defineAction({
-  name: 'scuba.query',
-  summary: 'Answer one SELECT over the tables of the store.',
-  isMutation: false,
-  input: queryRequestSchema,
-  output: z.object({
-    columns: z.array(column),
-    rows: z.array(z.array(plainValue)),
-    rowsScanned: z.number(),
-    coverage,
-    elapsedMs: z.number(),
-  }),
-})
-
-/** A structured query: filter, group, calculate, per time step. */
-export const scubaPanel = defineAction({
-  name: 'scuba.panel',
-  summary: 'Filter, group and calculate over one table, per time step.',
-  isMutation: false,
-  input: panelRequestSchema,
-  output: z.object({
-    table: z.string(),
-    by: z.array(z.string()),
-    calc: z.array(z.string()),
-    stepMs: z.number().nullable(),
-    sinceMs: z.number(),
-    untilMs: z.number(),
-    groups: z.array(
-      z.object({
-        key: z.record(z.string(), plainValue),
-        isOther: z.boolean(),
-        values: z.record(z.string(), z.number().nullable()),
-        series: z.array(z.array(z.number().nullable())),
-      }),
-    ),
-    groupCount: z.number(),
-    rowsScanned: z.number(),
-    coverage,
-    elapsedMs: z.number(),
-  }),
-})
+export * from './operations/asking.ts'
 
 /** The live aggregate that guards read. */
 export const scubaLiveRead = defineAction({
@@ -99,7 +47,7 @@ const tableInfo = z.object({
   columns: z.record(z.string(), z.string()),
   fromMs: z.number().nullable(),
   toMs: z.number().nullable(),
-  retention: z.object({ days: z.number(), gb: z.number() }),
+  retention: retentionPolicySchema,
 })
 
 export const scubaTableList = defineAction({

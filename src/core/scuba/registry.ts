@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { rowRuleSchema } from './declared/rules.ts'
+import { holdSchema, retentionPolicySchema } from './retention/policy.ts'
 import type { ColumnType } from './rows/columns.ts'
 
 const columnType = z.enum(['BOOLEAN', 'BIGINT', 'DOUBLE', 'VARCHAR', 'TIMESTAMP']) satisfies z.ZodType<ColumnType>
@@ -16,18 +18,53 @@ export const tableConfigSchema = z.object({
   /** the key that holds the row's time; null: `time`, `ts`, `timestamp` or `@timestamp` */
   timeField: z.string().min(1).nullable().default(null),
   columns: z.record(z.string(), columnType).default({}),
+  /** columns whose type was another one before, of which older files hold values that may not fit */
+  retyped: z.array(z.string()).default([]),
+  /** column → what its values have to be */
+  rules: z.record(z.string(), rowRuleSchema).default({}),
+  /** how compacted segments are sorted; empty: service, time */
+  sort: z.array(z.string()).default([]),
+  /** IANA name; by it civil days are counted when a panel is compared with another week */
+  timezone: z.string().default('UTC'),
+  /** columns this table may have; null: as many as any */
+  columnsMax: z.int().positive().nullable().default(null),
 })
 export type TableConfig = z.output<typeof tableConfigSchema>
+
+/** A column computed from others when it is asked for. */
+export const derivedSchema = z.object({
+  /** SQL over the table's columns */
+  sql: z.string().min(1).max(10_000),
+  /** log position of its DerivedSet: what was computed by another version is not this one's */
+  version: z.int().positive(),
+})
+export type Derived = z.output<typeof derivedSchema>
+
+/** What is to be done once to a table, because the log says so; `id` is the position of its entry. */
+export const tableJobSchema = z.object({
+  id: z.int().positive(),
+  table: z.string(),
+  /** null: its rows go; else they are this table's from then on */
+  to: z.string().nullable(),
+})
+export type TableJob = z.output<typeof tableJobSchema>
 
 /** What the server tells its leaf, which keeps it and works by it while the server is away. */
 export const registrySchema = z.object({
   /** position in the control log that it is true at; grows */
   version: z.number().int().nonnegative(),
   tables: z.record(z.string(), tableConfigSchema).default({}),
+  /** table → how long it is kept; without one the default */
+  retention: z.record(z.string(), retentionPolicySchema).default({}),
+  holds: z.array(holdSchema).default([]),
+  /** table → column → what it is computed from */
+  derived: z.record(z.string(), z.record(z.string(), derivedSchema)).default({}),
+  /** oldest first */
+  jobs: z.array(tableJobSchema).default([]),
 })
 export type Registry = z.output<typeof registrySchema>
 
-export const EMPTY_REGISTRY: Registry = { version: 0, tables: {} }
+export const EMPTY_REGISTRY: Registry = registrySchema.parse({ version: 0 })
 
 /** Whether the table's chunks may be read by the engine's plain typed read: declared, coercing, and with keys only sampled. */
 export function isTrusted(config: TableConfig | undefined): boolean {

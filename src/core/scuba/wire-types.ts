@@ -1,3 +1,4 @@
+import type { RetentionPolicy } from './retention/policy.ts'
 import type { ColumnTypes } from './rows/columns.ts'
 
 /** What leaf and client say to each other, and the server says on: plain JSON over HTTP. */
@@ -27,19 +28,51 @@ export interface Coverage {
   segments: number
   chunks: number
   leaves: number
+  /** the time span that was looked at, ms: the asked one as far as there are rows; null without rows */
+  fromMs: number | null
+  toMs: number | null
   /** newest time of a row that was looked at, ms; null without rows */
   hotToMs: number | null
   /** in words, what is missing */
   missing: string[]
 }
 
+/** `full`: an answer that would be partial is refused with SCUBA_PARTIAL. */
+export type Require = 'full' | 'partial'
+
+export type Params = Record<string, string | number | boolean | null>
+
 export interface QueryRequest {
   sql: string
   /** named parameters: `$name` */
-  params?: Record<string, string | number | boolean | null> | undefined
+  params?: Params | undefined
   sinceMs?: number | undefined
   untilMs?: number | undefined
+  /** instead of `sinceMs`: the last so many ms before `untilMs` or now */
+  lastMs?: number | undefined
   deadlineMs?: number | undefined
+  /** default: partial */
+  require?: Require | undefined
+  /** also answer for the range so much earlier: `1d`, `1w` (civil days of the table's zone), `6h`; needs a range */
+  compare?: string | undefined
+}
+
+/** What of an answer was known already. */
+export interface CacheUse {
+  /** the whole answer was there */
+  isWhole: boolean
+  /** partials that were there, and that had to be computed */
+  hits: number
+  misses: number
+}
+
+/** How far a value may be from the exact one. */
+export interface Accuracy {
+  exact: boolean
+  /** relative, 0 to 1; null: no bound can be given */
+  errorMax: number | null
+  /** why it is not exact, and what else is to be known of it, in words */
+  note?: string | undefined
 }
 
 export type PlainValue = string | number | boolean | null | PlainValue[] | { [key: string]: PlainValue }
@@ -50,12 +83,20 @@ export interface QueryAnswer {
   rows: PlainValue[][]
   rowsScanned: number
   coverage: Coverage
+  /** every value is exact: SQL runs over the rows themselves */
+  exact: boolean
+  cache: CacheUse
+  /** with `compare`: the same columns for the earlier range */
+  compare?: { sinceMs: number; untilMs: number; rows: PlainValue[][]; rowsScanned: number; coverage: Coverage } | undefined
   elapsedMs: number
 }
 
 export interface PanelRequest {
   table: string
-  /** `count`, `sum:x`, `avg:x`, `min:x`, `max:x`, `p99:x`, `distinct:x`, `ratio(EXPR)`; the first one ranks the groups */
+  /**
+   * `count`, `sum:x`, `avg:x`, `min:x`, `max:x`, `ratio(EXPR)`, `p99:x` (≤ 1 % off), `exact_p99:x`, `distinct:x`, `heatmap:x`,
+   * `increase:x`, `rate:x` (of counters, per series); the first one ranks the groups
+   */
   calc: string[]
   by?: string[] | undefined
   /** SQL condition over the table's columns */
@@ -63,15 +104,35 @@ export interface PanelRequest {
   params?: Record<string, string | number | boolean | null> | undefined
   /** width of a time step, ms; without one there is no series */
   stepMs?: number | undefined
-  /** default: an hour before `untilMs` */
   sinceMs?: number | undefined
-  /** default: now */
   untilMs?: number | undefined
+  /**
+   * Without `sinceMs`: the last so many ms until `untilMs` or now; default an hour. Up to now it snaps to the step, outwards (without
+   * a step to a 360th of it, at least a second), so that all who ask within a step ask the same; the answer says its range.
+   */
+  lastMs?: number | undefined
   /** groups shown; default 10 */
   top?: number | undefined
   /** add the group of all the others */
   other?: boolean | undefined
+  /** only groups for which all of these hold, over the whole range: `count >= 100`, `p99:latency_ms > 200` */
+  having?: string[] | undefined
+  /** also answer for the range so much earlier, for the same groups: `1d`, `1w` (civil days of the table's zone), `6h` */
+  compare?: string | undefined
+  /** default: partial */
+  require?: Require | undefined
+  /** an answer computed this long ago will do; default 0: the newest rows are looked for */
+  maxAgeMs?: number | undefined
   deadlineMs?: number | undefined
+}
+
+/** Counts of a group by size of value: the dense form of a heatmap. */
+export interface Heatmap {
+  /** lower ends of the rows, ascending; a row reaches to the next one's, the last to `highest` */
+  lows: number[]
+  highest: number
+  /** [start of the step in ms, row, weighted count]; without a step the start is 0 */
+  cells: [number, number, number][]
 }
 
 export interface PanelGroup {
@@ -82,6 +143,8 @@ export interface PanelGroup {
   values: Record<string, number | null>
   /** per step with rows: [start of the step in ms, one value per calculation in the request's order] */
   series: [number, ...(number | null)[]][]
+  /** calculation → cells, for each `heatmap:` */
+  heatmaps?: Record<string, Heatmap> | undefined
 }
 
 export interface PanelAnswer {
@@ -92,11 +155,195 @@ export interface PanelAnswer {
   sinceMs: number
   untilMs: number
   groups: PanelGroup[]
-  /** groups there are, shown or not */
+  /** groups there are, shown or not; at least so many when `isGroupCountExact` is false */
   groupCount: number
+  isGroupCountExact: boolean
+  /** calculation → how exact its values are */
+  accuracy: Record<string, Accuracy>
+  /** A: merged from partials of files; B: one SELECT over all rows */
+  tier: 'A' | 'B'
+  cache: CacheUse
+  rowsScanned: number
+  coverage: Coverage
+  /** with `compare`: the earlier range; its series are on this range's steps */
+  compare?: { sinceMs: number; untilMs: number; groups: PanelGroup[]; rowsScanned: number; coverage: Coverage } | undefined
+  elapsedMs: number
+}
+
+/** Many panels in one request. */
+export interface BoardRequest {
+  panels: PanelRequest[]
+  /** for panels that do not say; default 1,000 */
+  maxAgeMs?: number | undefined
+  deadlineMs?: number | undefined
+}
+
+/** In the order of the request; a panel that fails does not harm the others. */
+export interface BoardAnswer {
+  panels: (
+    | { ok: true; answer: PanelAnswer }
+    | { ok: false; error: { code: string; message: string; hint?: string | undefined; exit: number } }
+  )[]
+}
+
+/** One event of `POST …/panel/stream`: partial answers with growing coverage, the last one whole. */
+export interface PanelProgress {
+  /** 0 to 1, of the rows to be looked at */
+  progress: number
+  isLast: boolean
+  answer: PanelAnswer
+}
+
+export interface ExplainRequest extends QueryRequest {
+  /** run it, too */
+  analyze?: boolean | undefined
+}
+
+export interface ExplainAnswer {
+  /** B: one SELECT over all rows of the tables; panels are A */
+  tier: 'A' | 'B'
+  tables: { name: string; columns: string[]; files: number; filesAfterPruning: number; segments: number; chunks: number; rows: number }[]
+  /** rows × columns that would be read; over `cellsMax` it is refused */
+  cells: number
+  cellsMax: number
+  artefacts: string[]
+  isCached: boolean
+  /** ms, from what such queries took lately; null when none ran yet */
+  estimatedMs: number | null
+  analyzed: { elapsedMs: number; engineMs: number; rows: number } | null
+}
+
+export interface DiffRequest {
+  table: string
+  /** SQL condition: the rows that are strange */
+  select: string
+  /** default: all other rows */
+  baseline?: string | undefined
+  where?: string | undefined
+  params?: Params | undefined
+  /** default: every column but the reserved ones, at most 60 */
+  columns?: string[] | undefined
+  sinceMs?: number | undefined
+  untilMs?: number | undefined
+  lastMs?: number | undefined
+  deadlineMs?: number | undefined
+}
+
+export interface DiffColumn {
+  name: string
+  /** 0: same distribution, 1: no value in common (half the sum of the differences of shares) */
+  difference: number
+  /** numbers are compared by ranges */
+  isRanges: boolean
+  /** those that differ most first; shares 0 to 1 of selection and baseline */
+  values: { value: PlainValue; selection: number; baseline: number }[]
+}
+
+export interface DiffAnswer {
+  table: string
+  selectionRows: number
+  baselineRows: number
+  /** those that differ most first */
+  columns: DiffColumn[]
   rowsScanned: number
   coverage: Coverage
   elapsedMs: number
+}
+
+export interface FunnelRequest {
+  table: string
+  /** SQL conditions, in order */
+  steps: string[]
+  /** column of who goes through */
+  actor: string
+  /** longest time from the first step to the last; default: any */
+  withinMs?: number | undefined
+  where?: string | undefined
+  params?: Params | undefined
+  sinceMs?: number | undefined
+  untilMs?: number | undefined
+  lastMs?: number | undefined
+  deadlineMs?: number | undefined
+}
+
+export interface FunnelAnswer {
+  table: string
+  /** actors who did this step after those before it; `medianMs` from the step before */
+  steps: { step: string; actors: number; ofFirst: number | null; ofPrevious: number | null; medianMs: number | null }[]
+  rowsScanned: number
+  coverage: Coverage
+  elapsedMs: number
+}
+
+export interface SessionsRequest {
+  table: string
+  actor: string
+  /** a pause this long ends a session; default 30 m */
+  gapMs?: number | undefined
+  where?: string | undefined
+  params?: Params | undefined
+  sinceMs?: number | undefined
+  untilMs?: number | undefined
+  lastMs?: number | undefined
+  deadlineMs?: number | undefined
+}
+
+export interface SessionsAnswer {
+  table: string
+  sessions: number
+  actors: number
+  rows: number
+  /** ms */
+  duration: { p50: number | null; p90: number | null; p99: number | null; max: number | null }
+  eventsPerSession: { p50: number | null; p90: number | null; p99: number | null; max: number | null }
+  /** one row only */
+  bounces: number
+  rowsScanned: number
+  coverage: Coverage
+  elapsedMs: number
+}
+
+export interface TraceSpan {
+  id: string
+  parent: string | null
+  /** depth in the tree; 0: a root */
+  depth: number
+  name: string
+  service: string | null
+  startMs: number
+  durationMs: number
+  isError: boolean
+  attributes: Record<string, PlainValue>
+}
+
+export interface TraceAnswer {
+  trace: string
+  startMs: number
+  durationMs: number
+  /** parents before their children, by start */
+  spans: TraceSpan[]
+  /** rows of other tables that carry the id: log lines, requests; oldest first */
+  rows: { table: string; timeMs: number; text: string }[]
+  rowsScanned: number
+  coverage: Coverage
+  elapsedMs: number
+}
+
+export interface CacheInfo {
+  entries: number
+  bytes: number
+  bytesMax: number
+  diskBytes: number
+  answers: number
+  answerBytes: number
+  answerHits: number
+  partialHits: number
+  partialMisses: number
+  /** identical questions that were asked while the first was answered */
+  shared: number
+  evicted: number
+  /** of the engine, that hits have saved */
+  savedMs: number
 }
 
 export interface LiveRequest {
@@ -120,5 +367,5 @@ export interface TableInfo {
   /** of `time`, ms; null when empty */
   fromMs: number | null
   toMs: number | null
-  retention: { days: number; gb: number }
+  retention: RetentionPolicy
 }

@@ -55,7 +55,6 @@ export interface ScubaClient {
   live(request: LiveRequest): Promise<LiveAnswer>
   tables(): Promise<TableInfo[]>
   table(name: string): Promise<TableInfo>
-  setRetention(table: string, retention: { days: number; gb: number }): Promise<TableInfo>
   /** Calls with every new row once it is durable, until the signal aborts (then resolves) or the leaf goes away (rejects). */
   tail(table: string, onRow: (row: Record<string, unknown>) => void, signal: AbortSignal): Promise<void>
   /** Tells the leaf what is declared; it keeps it. Gives what it works by now. */
@@ -124,7 +123,6 @@ export function createScubaClient(socketPath: string): ScubaClient {
     live: (request) => post('/v1/scuba/live', request, undefined, 2000),
     tables: async () => (await ask<{ tables: TableInfo[] }>('GET', '/v1/scuba/tables')).tables,
     table: (name) => ask('GET', `/v1/scuba/tables/${encodeURIComponent(name)}`),
-    setRetention: (table, retention) => post(`/v1/scuba/tables/${encodeURIComponent(table)}/retention`, retention),
     putRegistry: (registry) => ask('PUT', '/v1/scuba/registry', JSON.stringify(registry), { 'content-type': 'application/json' }),
     spooled: async (after, waitMs, signal) => {
       try {

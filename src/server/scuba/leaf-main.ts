@@ -3,9 +3,12 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { createLogger } from '../../platform/logger.ts'
+import { Compactor } from './leaf/compactor.ts'
 import { Engine } from './leaf/engine.ts'
+import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
+import { Retainer } from './leaf/retainer.ts'
 import { Sealer } from './leaf/sealer.ts'
 import { Spool } from './leaf/spool.ts'
 import { Store } from './leaf/store.ts'
@@ -27,6 +30,8 @@ const engine = new Engine(dir, log)
 const sealer = new Sealer(store, engine)
 const server = createLeafServer({ store, engine, sealer, spool: new Spool() })
 
+const keeper = new Keeper(store, engine, new Compactor(store, engine), new Retainer(store, engine))
+
 await holdFolder()
 await store.open()
 engine.start()
@@ -42,7 +47,9 @@ server.listen(socket, () => {
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
-  if (isSeeded) void sealer.tick(Date.now())
+  if (!isSeeded) return
+  void sealer.tick(Date.now())
+  void keeper.tick(Date.now())
 }, 1000)
 const teller = setInterval(() => void store.tellIngest().catch(() => undefined), 10_000)
 const hourly = setInterval(() => {

@@ -7,7 +7,7 @@ import { durationFlag, timeFlag } from '../../../src/cli/flags/time.ts'
 import { PLAIN } from '../../../src/cli/terminal.ts'
 import type { PanelAnswer, QueryAnswer } from '../../../src/core/scuba/wire-types.ts'
 
-const coverage = { rows: 1, segments: 0, chunks: 1, leaves: 1, hotToMs: 1_700_000_000_000, missing: [] }
+const coverage = { rows: 1, segments: 0, chunks: 1, leaves: 1, fromMs: 0, toMs: 1_700_000_000_000, hotToMs: 1_700_000_000_000, missing: [] }
 
 test('a sparkline grows with its values and leaves a blank where there is none', () => {
   expect(sparkline([0, 1, 2, null, 4], 40)).toBe('▁▃▅ █')
@@ -42,6 +42,8 @@ test('a query is a table and a line that says what it stands on; a partial one s
       [null, 7, null],
     ],
     rowsScanned: 12_345,
+    exact: true,
+    cache: { isWhole: false, hits: 0, misses: 0 },
     elapsedMs: 12.3,
     coverage: { ...coverage, rows: 0.9996, missing: ['requests: 5 rows of segments that are lost'] },
   }
@@ -65,6 +67,10 @@ test('a panel has a line per group, the others last, a sparkline per step, and c
     sinceMs: 0,
     untilMs: 4000,
     groupCount: 5,
+    isGroupCountExact: true,
+    accuracy: { count: { exact: true, errorMax: 0 }, 'p99:latency_ms': { exact: false, errorMax: 0.01 } },
+    tier: 'A',
+    cache: { isWhole: false, hits: 1, misses: 1 },
     rowsScanned: 10,
     elapsedMs: 1,
     coverage,

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { crc32 } from 'node:zlib'
 import { decodeManifest, foldManifest, type TableManifest } from '../../../src/core/scuba/wal/manifest.ts'
+import { registrySchema } from '../../../src/core/scuba/registry.ts'
 import { Leaf } from './leaf.ts'
 import { eventually } from '../../support/eventually.ts'
 
@@ -19,7 +20,7 @@ test(
   'small segments become one with the same rows; the manifest holds the digest of every file, and no other file stays',
   { timeout: 60_000 },
   async () => {
-    for (let i = 0; i < 16; i += 1) {
+    for (let i = 0; i < 8; i += 1) {
       await leaf.client.send('many', [{ i, ...(i % 3 === 0 ? { odd: `x${i}` } : {}) }])
       await leaf.seal('many')
     }
@@ -28,7 +29,7 @@ test(
     await eventually('one segment', 20_000, async () => (await leaf.client.table('many')).segments === 1)
     expect(await rowsOf()).toEqual(before)
     const segments = [...(manifestOf('many')?.segments.values() ?? [])]
-    expect(segments).toMatchObject([{ rows: 16 }])
+    expect(segments).toMatchObject([{ rows: 8 }])
     for (const { file, sha256, bytes } of segments) {
       const content = readFileSync(join(leaf.dir, 'segments', file))
       expect([createHash('sha256').update(content).digest('hex'), content.length]).toEqual([sha256, bytes])
@@ -93,16 +94,17 @@ test(
 
 test('retention drops the oldest segments, first by age, then by size, and keeps the rest', { timeout: 60_000 }, async () => {
   const now = Date.now()
+  const keeping = (version: number, policy: { days: number; gb: number }) => registrySchema.parse({ version, retention: { aging: policy } })
   for (const days of [40, 20, 3, 0]) {
     await leaf.client.send('aging', [{ time: now - days * 86_400_000, days }])
     await leaf.seal('aging')
   }
   const daysOf = async (): Promise<unknown[]> => (await leaf.client.query('select days from aging order by 1')).rows.flat()
-  await leaf.client.setRetention('aging', { days: 10, gb: 100 })
+  await leaf.client.putRegistry(keeping(1, { days: 10, gb: 100 }))
   await eventually('both days', 20_000, async () => (await daysOf()).length === 2)
   expect(await daysOf()).toEqual([0, 3])
   const bytes = Math.max(...[...(manifestOf('aging')?.segments.values() ?? [])].map((segment) => segment.bytes))
-  await leaf.client.setRetention('aging', { days: 10, gb: (bytes * 1.5) / 1e9 })
+  await leaf.client.putRegistry(keeping(2, { days: 10, gb: (bytes * 1.5) / 1e9 }))
   await eventually('only the newer day', 20_000, async () => (await daysOf()).length === 1)
   expect(await daysOf()).toEqual([0])
 })

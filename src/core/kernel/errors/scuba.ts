@@ -20,5 +20,15 @@ export const SCUBA_ERRORS = defineErrors({
     hint: 'Group by fewer columns or narrow the time range.',
   },
   SCUBA_SAVED_INVALID: { exit: 2, what: 'The saved query or the board is not valid.', hint: 'See the message for the field.' },
+  SCUBA_PARTIAL: {
+    exit: 8,
+    what: 'Not all rows could be read, and a full answer was required.',
+    hint: 'Ask without `--require full` to get what there is; `muster scuba verify` looks for damage.',
+  },
+  SCUBA_BUSY: {
+    exit: 6,
+    what: 'Too many queries wait already.',
+    hint: 'Ask again in a second; a board asks for many panels in one request.',
+  },
   SCUBA_ALERT_INVALID: { exit: 2, what: 'The alert rule is not valid.', hint: 'See the message for the field.' },
 })

@@ -1,5 +1,6 @@
 import { quoteName, quoteText } from '../names.ts'
-import type { ColumnTypes } from '../rows/columns.ts'
+import type { ColumnType, ColumnTypes } from '../rows/columns.ts'
+import { retypedColumn, sideOf } from './retyped.ts'
 
 /** A closed file of a table, as far as a view needs it; it never changes, so whatever was computed from it stays true. */
 export interface ViewFile {
@@ -13,6 +14,8 @@ export interface ViewFile {
 export interface ViewRequest {
   columns: ColumnTypes
   files: readonly ViewFile[]
+  /** columns whose type was another one when some of the files were written */
+  retyped?: readonly string[] | undefined
   /** event time, ms; rows of `[sinceMs, untilMs)` */
   sinceMs?: number | undefined
   untilMs?: number | undefined
@@ -23,7 +26,10 @@ export interface ViewRequest {
  * files have is NULL in the others. Files outside of the time range are left out.
  */
 export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] } {
-  const { columns, sinceMs, untilMs } = request
+  const { sinceMs, untilMs } = request
+  const retyped = (request.retyped ?? []).filter((name) => name in request.columns && sideOf(name) in request.columns)
+  // Files differ in the types of these: all give them as text, which is then fitted.
+  const columns: ColumnTypes = { ...request.columns, ...Object.fromEntries(retyped.map((name) => [name, 'VARCHAR'])) }
   const inRange = (file: ViewFile): boolean =>
     (sinceMs === undefined || file.maxUs >= sinceMs * 1000) && (untilMs === undefined || file.minUs < untilMs * 1000)
   const files = request.files.filter(inRange)
@@ -48,11 +54,16 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
     ...(untilMs === undefined ? [] : [`"time" < make_timestamp(${Math.round(untilMs * 1000)})`]),
   ]
   const where = bounds.length > 0 ? ` WHERE ${bounds.join(' AND ')}` : ''
+  const shown = new Map<string, string>()
+  for (const name of retyped) {
+    const { value, side } = retypedColumn(name, typeOf(request.columns, name))
+    shown.set(name, `${value} AS ${quoteName(name)}`).set(sideOf(name), `${side} AS ${quoteName(sideOf(name))}`)
+  }
   return {
-    sql: `SELECT ${names.map(quoteName).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})${where}`,
+    sql: `SELECT ${names.map((name) => shown.get(name) ?? quoteName(name)).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})${where}`,
     files,
   }
 }
 
-const typeOf = (columns: ColumnTypes, name: string): string => columns[name] ?? 'VARCHAR'
+const typeOf = (columns: ColumnTypes, name: string): ColumnType => columns[name] ?? 'VARCHAR'
 const isTime = (columns: ColumnTypes, name: string): boolean => columns[name] === 'TIMESTAMP'

@@ -12,7 +12,32 @@ export interface Segment {
   /** bounds of `time`, µs */
   minUs: number
   maxUs: number
+  /** one row of so many is left; missing: all */
+  thinned?: number
 }
+
+/**
+ * What the leaf did to a table that has to become an entry of the control log. Numbered without gaps and kept in the manifest
+ * with the deed itself, so that the server, which may have been away, concludes each once.
+ */
+export interface LeafNote {
+  number: number
+  atMs: number
+  table: string
+  what: 'dropped' | 'thinned' | 'erased'
+  /** of a drop: why; else empty */
+  reason: 'age' | 'space' | ''
+  segments: number
+  /** rows that are gone */
+  rows: number
+  bytes: number
+  /** of an erasure: SHA-256 of the condition, and who asked */
+  predicateSha256?: string
+  by?: string
+}
+
+/** Everything of a note but its number, which the manifest gives. */
+export type NewLeafNote = Omit<LeafNote, 'number'> & { number?: number }
 
 /**
  * The manifest's lines: `crc32 in hex, space, JSON`. Its length is the manifest version. A `segment` record makes the
@@ -21,7 +46,15 @@ export interface Segment {
  */
 export type ManifestRecord =
   | { kind: 'segment'; segment: Segment; throughSeq: number; replaces: string[]; columns: ColumnTypes }
-  | { kind: 'drop'; table: string; files: string[]; reason: 'age' | 'size' | 'damaged' }
+  | { kind: 'drop'; table: string; files: string[]; reason: 'age' | 'size' | 'damaged'; note?: NewLeafNote }
+  /** segments written anew with fewer rows; those that would be empty are not written */
+  | { kind: 'rewrite'; table: string; segments: Segment[]; replaces: string[]; columns: ColumnTypes; note: NewLeafNote }
+  /** a segment's file is not there or not what was written: it is not read */
+  | { kind: 'lost'; table: string; file: string; reason: string }
+  /** it is whole again: put back from a copy */
+  | { kind: 'found'; table: string; file: string }
+  /** the table's rows up to that batch are gone, or another's: asked for by the log's entry of that position */
+  | { kind: 'gone'; table: string; throughSeq: number; id: number; to: string | null }
   | { kind: 'retention'; table: string; days: number; gb: number }
 
 export interface TableManifest {
@@ -29,10 +62,13 @@ export interface TableManifest {
   /** batches up to this number are in segments */
   throughSeq: number
   columns: ColumnTypes
-  retention: { days: number; gb: number }
+  /** as an older version kept it here; null: none */
+  retention: { days: number; gb: number } | null
+  /** file → why it is not read */
+  lost: Map<string, string>
+  /** dropped or renamed, and nothing has come in under this name since */
+  isGone: boolean
 }
-
-export const RETENTION_DEFAULT = { days: 30, gb: 100 } as const
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -66,20 +102,69 @@ export function foldManifest(records: readonly ManifestRecord[]): Map<string, Ta
 }
 
 export function applyManifest(tables: Map<string, TableManifest>, record: ManifestRecord): void {
-  const name = record.kind === 'segment' ? record.segment.table : record.table
+  const table = tableOf(tables, record.kind === 'segment' ? record.segment.table : record.table)
+  const remove = (files: readonly string[]): void => {
+    for (const file of files) {
+      table.segments.delete(file)
+      table.lost.delete(file)
+    }
+  }
+  switch (record.kind) {
+    case 'segment':
+      remove(record.replaces)
+      if (record.segment.rows > 0) table.segments.set(record.segment.file, record.segment)
+      table.throughSeq = Math.max(table.throughSeq, record.throughSeq)
+      table.columns = record.columns
+      table.isGone = false
+      break
+    case 'rewrite':
+      remove(record.replaces)
+      for (const segment of record.segments) table.segments.set(segment.file, segment)
+      table.columns = record.columns
+      break
+    case 'drop':
+      remove(record.files)
+      break
+    case 'lost':
+      if (table.segments.has(record.file)) table.lost.set(record.file, record.reason)
+      break
+    case 'found':
+      table.lost.delete(record.file)
+      break
+    case 'gone':
+      if (record.to !== null) moveTable(table, tableOf(tables, record.to), record.to)
+      Object.assign(table, { ...emptyTable(), throughSeq: Math.max(table.throughSeq, record.throughSeq), isGone: true })
+      break
+    case 'retention':
+      table.retention = { days: record.days, gb: record.gb }
+  }
+}
+
+/** The note of a record, once the manifest gave it its number. */
+export function noteOf(record: ManifestRecord): LeafNote | null {
+  const note = 'note' in record ? record.note : undefined
+  return note?.number === undefined ? null : { ...note, number: note.number }
+}
+
+const emptyTable = (): TableManifest => ({
+  segments: new Map(),
+  throughSeq: 0,
+  columns: {},
+  retention: null,
+  lost: new Map(),
+  isGone: false,
+})
+
+function tableOf(tables: Map<string, TableManifest>, name: string): TableManifest {
   let table = tables.get(name)
-  if (!table) {
-    table = { segments: new Map(), throughSeq: 0, columns: {}, retention: { ...RETENTION_DEFAULT } }
-    tables.set(name, table)
-  }
-  if (record.kind === 'segment') {
-    for (const file of record.replaces) table.segments.delete(file)
-    if (record.segment.rows > 0) table.segments.set(record.segment.file, record.segment)
-    table.throughSeq = Math.max(table.throughSeq, record.throughSeq)
-    table.columns = record.columns
-  } else if (record.kind === 'drop') {
-    for (const file of record.files) table.segments.delete(file)
-  } else {
-    table.retention = { days: record.days, gb: record.gb }
-  }
+  if (!table) tables.set(name, (table = emptyTable()))
+  return table
+}
+
+/** The files stay where they are, under their names; only the manifest says whose they are. */
+function moveTable(from: TableManifest, to: TableManifest, name: string): void {
+  for (const [file, segment] of from.segments) to.segments.set(file, { ...segment, table: name })
+  for (const [file, reason] of from.lost) to.lost.set(file, reason)
+  to.columns = { ...from.columns, ...to.columns }
+  to.isGone = false
 }

@@ -5,8 +5,7 @@ import { z } from 'zod'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
-import { liveRequestSchema, panelRequestSchema, queryRequestSchema, retentionSchema } from '../../../core/scuba/schema.ts'
-
+import { liveRequestSchema, panelRequestSchema, queryRequestSchema } from '../../../core/scuba/schema.ts'
 import { live, panel, query } from './ask.ts'
 import type { Engine } from './engine.ts'
 import type { Sealer } from './sealer.ts'
@@ -29,7 +28,6 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/rows$/, rows],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)\/tail$/, tail],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
-  ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/retention$/, retention],
   [
     'POST',
     /^\/v1\/scuba\/tables\/([^/]+)\/seal$/,
@@ -202,13 +200,6 @@ function gone(response: ServerResponse): AbortSignal {
   const controller = new AbortController()
   response.once('close', () => !response.writableFinished && controller.abort())
   return controller.signal
-}
-
-async function retention(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, _url: URL, table: string): Promise<unknown> {
-  const { days, gb } = parse(retentionSchema, await json(request))
-  leaf.store.tail(table)
-  await leaf.store.manifest.append({ kind: 'retention', table, days, gb })
-  return leaf.store.table(table)
 }
 
 const TAIL_WAITING_MAX = 1024 * 1024

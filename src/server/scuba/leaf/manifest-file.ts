@@ -7,23 +7,33 @@ import {
   encodeManifestLine,
   foldManifest,
   applyManifest,
+  noteOf,
+  type LeafNote,
   type ManifestRecord,
   type TableManifest,
 } from '../../../core/scuba/wal/manifest.ts'
 import { refuse } from '../../../core/kernel/errors.ts'
 import { syncDirectory } from '../../../platform/files.ts'
 
+/** Notes that are kept for a server that was away. */
+const NOTES_MAX = 1000
+
 /** The manifest on disk: append, fsync, then it counts. */
 export class ManifestFile {
   readonly tables: Map<string, TableManifest>
+  /** the newest of them, oldest first */
+  readonly notes: LeafNote[] = []
+  /** positions of the log whose drop or renaming of a table is done */
+  readonly #gone = new Set<number>()
   readonly #handle: FileHandle
   #bytes: number
   #queue: Promise<void> = Promise.resolve()
 
-  private constructor(handle: FileHandle, bytes: number, tables: Map<string, TableManifest>) {
+  private constructor(handle: FileHandle, bytes: number, records: readonly ManifestRecord[]) {
     this.#handle = handle
     this.#bytes = bytes
-    this.tables = tables
+    this.tables = foldManifest(records)
+    for (const record of records) this.#remember(record)
   }
 
   /** Opens or creates it; a torn last line is cut, damage before it is refused (STATE_UNREADABLE). */
@@ -40,7 +50,7 @@ export class ManifestFile {
     if (goodBytes < bytes.length) await truncate(path, goodBytes)
     const handle = await open(path, 'a', 0o600)
     if (isNew) await syncDirectory(dirname(path))
-    return new ManifestFile(handle, goodBytes, foldManifest(records))
+    return new ManifestFile(handle, goodBytes, records)
   }
 
   /**
@@ -58,7 +68,13 @@ export class ManifestFile {
     await this.#handle.close()
   }
 
+  /** Whether the drop or renaming that the log's entry of this position asks for is done. */
+  isGone(id: number): boolean {
+    return this.#gone.has(id)
+  }
+
   async #append(record: ManifestRecord, swap?: () => void): Promise<void> {
+    if ('note' in record && record.note) record.note.number = (this.notes.at(-1)?.number ?? 0) + 1
     const line = encodeManifestLine(record, crc32)
     try {
       await this.#handle.appendFile(line)
@@ -69,6 +85,15 @@ export class ManifestFile {
     }
     this.#bytes += line.length
     applyManifest(this.tables, record)
+    this.#remember(record)
     swap?.()
+  }
+
+  #remember(record: ManifestRecord): void {
+    if (record.kind === 'gone') this.#gone.add(record.id)
+    const note = noteOf(record)
+    if (note === null) return
+    this.notes.push(note)
+    if (this.notes.length > NOTES_MAX) this.notes.shift()
   }
 }

@@ -8,7 +8,8 @@ import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/li
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { isTableName, nearNames } from '../../../core/scuba/names.ts'
 import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
-import { RETENTION_DEFAULT, type Segment } from '../../../core/scuba/wal/manifest.ts'
+import { RETENTION_DEFAULT, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
+import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
 import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { isDiskFull } from '../../../platform/files.ts'
@@ -50,8 +51,6 @@ export class Store {
   readonly log: Logger
   readonly live = new LiveAggregate()
   readonly liveTasks = new TaskAggregates()
-  /** segments of the manifest whose file is not there, or not of its size: never read, and missing in every answer */
-  readonly lost = new Map<string, Segment>()
   /** a journal file was broken in its middle: rows may be missing */
   hasDamage = false
   readonly journal: Journal
@@ -97,16 +96,17 @@ export class Store {
       for (const name of readdirSync(join(this.dir, folder))) rmSync(join(this.dir, folder, name), { recursive: true, force: true })
     }
     const segments = new Set<string>()
-    for (const [name, { columns, segments: files, throughSeq }] of this.manifest.tables) {
+    for (const [name, { columns, segments: files, throughSeq, isGone }] of this.manifest.tables) {
       this.#seq = Math.max(this.#seq, throughSeq)
+      if (isGone) continue
       const tail = this.#tail(name)
       tail.columns.merge(columns)
       tail.journaledVersion = tail.columns.version
       for (const [file, segment] of files) {
         segments.add(file)
-        if (statSync(this.segmentPath(file), { throwIfNoEntry: false })?.size === segment.bytes) continue
-        this.lost.set(file, segment)
-        this.log.error('a segment is lost', { table: name, file, rows: segment.rows })
+        const size = statSync(this.segmentPath(file), { throwIfNoEntry: false })?.size
+        if (size === undefined) await this.lose(segment, 'the file is not there')
+        else if (size !== segment.bytes) await this.lose(segment, `the file has ${size} bytes instead of ${segment.bytes}`)
       }
     }
     for (const name of readdirSync(join(this.dir, 'segments'))) {
@@ -181,7 +181,7 @@ export class Store {
   /** The tables' views for one query, and a hold on their files until `end` is called. */
   async read(names: readonly string[], range: { sinceMs?: number | undefined; untilMs?: number | undefined }): Promise<Reading> {
     const now = Date.now()
-    const coverage: Coverage = { rows: 1, segments: 0, chunks: 0, leaves: 1, hotToMs: null, missing: [] }
+    const coverage: Coverage = { rows: 1, segments: 0, chunks: 0, leaves: 1, fromMs: null, toMs: null, hotToMs: null, missing: [] }
     for (const name of names) {
       await this.#tails
         .get(name)
@@ -195,11 +195,20 @@ export class Store {
     for (const name of names) {
       const tail = this.#tail(name)
       const segments = this.segmentFiles(name)
-      const { sql, files } = viewSql({ columns: tail.columns.toJSON(), files: [...tail.chunks, ...segments], ...range })
+      const { sql, files } = viewSql({
+        columns: tail.columns.toJSON(),
+        files: [...tail.chunks, ...segments],
+        retyped: this.registry.current.tables[name]?.retyped ?? [],
+        ...range,
+      })
       reading.views.push({ name, sql })
       for (const file of files) {
         reading.rowsScanned += file.rows
         coverage.hotToMs = Math.max(coverage.hotToMs ?? 0, Math.floor(file.maxUs / 1000))
+        const fromMs = Math.max(range.sinceMs ?? 0, Math.floor(file.minUs / 1000))
+        const toMs = Math.min(range.untilMs ?? Infinity, Math.floor(file.maxUs / 1000))
+        coverage.fromMs = Math.min(coverage.fromMs ?? Infinity, fromMs)
+        coverage.toMs = Math.max(coverage.toMs ?? 0, toMs)
       }
       for (const { kind } of files) coverage[kind === 'segment' ? 'segments' : 'chunks'] += 1
       const lostRows = this.#lostRows(name, range)
@@ -210,26 +219,47 @@ export class Store {
     return reading
   }
 
+  /** Segments of a table that can be read. */
   segments(name: string): Segment[] {
-    return [...(this.manifest.tables.get(name)?.segments.values() ?? [])].filter(({ file }) => !this.lost.has(file))
+    const table = this.manifest.tables.get(name)
+    return table === undefined ? [] : [...table.segments.values()].filter(({ file }) => !table.lost.has(file))
+  }
+
+  /** Segments whose file is not what was written: never read, and missing in every answer. */
+  lostSegments(name: string): { segment: Segment; reason: string }[] {
+    const table = this.manifest.tables.get(name)
+    return [...(table?.lost ?? [])].flatMap(([file, reason]) => {
+      const segment = table?.segments.get(file)
+      return segment === undefined ? [] : [{ segment, reason }]
+    })
+  }
+
+  /** From now on the segment is not read. */
+  async lose({ table, file, rows }: Segment, reason: string): Promise<void> {
+    if (this.manifest.tables.get(table)?.lost.has(file) === true) return
+    this.log.error('a segment is lost', { table, file, rows, reason })
+    await this.manifest.append({ kind: 'lost', table, file, reason })
   }
 
   segmentFiles(name: string): ViewFile[] {
-    return this.segments(name).map(({ file, rows, minUs, maxUs }) => ({
-      path: this.segmentPath(file),
-      kind: 'segment',
-      rows,
-      minUs,
-      maxUs,
-    }))
+    return this.segments(name).map((segment) => this.viewFile(segment))
+  }
+
+  viewFile({ file, rows, minUs, maxUs }: Segment): ViewFile {
+    return { path: this.segmentPath(file), kind: 'segment', rows, minUs, maxUs }
+  }
+
+  /** How long rows of a table are kept. */
+  policy(name: string): RetentionPolicy {
+    const before = this.manifest.tables.get(name)?.retention
+    return this.registry.current.retention[name] ?? (before ? { ...before, thin: [] } : RETENTION_DEFAULT)
   }
 
   /** Rows of lost segments of a table that would belong into the range. */
   #lostRows(name: string, { sinceMs, untilMs }: { sinceMs?: number | undefined; untilMs?: number | undefined }): number {
     let rows = 0
-    for (const segment of this.lost.values()) {
-      const isAsked = segment.table === name && segment.maxUs >= (sinceMs ?? 0) * 1000 && segment.minUs < (untilMs ?? Infinity) * 1000
-      if (isAsked && this.manifest.tables.get(name)?.segments.has(segment.file) === true) rows += segment.rows
+    for (const { segment } of this.lostSegments(name)) {
+      if (segment.maxUs >= (sinceMs ?? 0) * 1000 && segment.minUs < (untilMs ?? Infinity) * 1000) rows += segment.rows
     }
     return rows
   }
@@ -258,7 +288,7 @@ export class Store {
       columns: tail.columns.toJSON(),
       fromMs: bound(Math.min, 'minUs'),
       toMs: bound(Math.max, 'maxUs'),
-      retention: this.manifest.tables.get(name)?.retention ?? { ...RETENTION_DEFAULT },
+      retention: this.policy(name),
     }
   }
 

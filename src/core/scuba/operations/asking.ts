@@ -1,0 +1,235 @@
+import { z } from 'zod'
+import { defineAction } from '../../contracts/operation.ts'
+import {
+  boardRequestSchema,
+  diffRequestSchema,
+  explainRequestSchema,
+  funnelRequestSchema,
+  panelRequestSchema,
+  queryRequestSchema,
+  sessionsRequestSchema,
+  traceRequestSchema,
+} from '../schema.ts'
+
+const plainValue = z.unknown()
+const nullableNumber = z.number().nullable()
+
+const coverage = z.object({
+  rows: z.number(),
+  segments: z.number(),
+  chunks: z.number(),
+  leaves: z.number(),
+  fromMs: nullableNumber,
+  toMs: nullableNumber,
+  hotToMs: nullableNumber,
+  missing: z.array(z.string()),
+})
+
+/** What every answer says of itself. */
+const footing = { rowsScanned: z.number(), coverage, elapsedMs: z.number() }
+const cache = z.object({ isWhole: z.boolean(), hits: z.number(), misses: z.number() })
+const rows = z.array(z.array(plainValue))
+
+/** SQL over the tables of the store. */
+export const scubaQuery = defineAction({
+  name: 'scuba.query',
+  summary: 'Answer one SELECT over the tables of the store.',
+  isMutation: false,
+  input: queryRequestSchema,
+  output: z.object({
+    columns: z.array(z.object({ name: z.string(), type: z.string() })),
+    rows,
+    exact: z.boolean(),
+    cache,
+    compare: z.object({ sinceMs: z.number(), untilMs: z.number(), rows, rowsScanned: z.number(), coverage }).optional(),
+    ...footing,
+  }),
+})
+
+const groups = z.array(
+  z.object({
+    key: z.record(z.string(), plainValue),
+    isOther: z.boolean(),
+    values: z.record(z.string(), nullableNumber),
+    series: z.array(z.array(nullableNumber)),
+    heatmaps: z
+      .record(z.string(), z.object({ lows: z.array(z.number()), highest: z.number(), cells: z.array(z.array(z.number())) }))
+      .optional(),
+  }),
+)
+
+const panelAnswer = z.object({
+  table: z.string(),
+  by: z.array(z.string()),
+  calc: z.array(z.string()),
+  stepMs: nullableNumber,
+  sinceMs: z.number(),
+  untilMs: z.number(),
+  groups,
+  groupCount: z.number(),
+  isGroupCountExact: z.boolean(),
+  accuracy: z.record(z.string(), z.object({ exact: z.boolean(), errorMax: nullableNumber, note: z.string().optional() })),
+  tier: z.enum(['A', 'B']),
+  cache,
+  compare: z.object({ sinceMs: z.number(), untilMs: z.number(), groups, rowsScanned: z.number(), coverage }).optional(),
+  ...footing,
+})
+
+/** A structured query: filter, group, calculate, per time step. */
+export const scubaPanel = defineAction({
+  name: 'scuba.panel',
+  summary: 'Filter, group and calculate over one table, per time step.',
+  isMutation: false,
+  input: panelRequestSchema,
+  output: panelAnswer,
+})
+
+/** Many panels at once, as a board shows them; answered from what is known wherever that will do. */
+export const scubaBoard = defineAction({
+  name: 'scuba.board',
+  summary: 'Answer many panels in one request.',
+  isMutation: false,
+  input: boardRequestSchema,
+  output: z.object({
+    panels: z.array(
+      z.union([
+        z.object({ ok: z.literal(true), answer: panelAnswer }),
+        z.object({
+          ok: z.literal(false),
+          error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional(), exit: z.number() }),
+        }),
+      ]),
+    ),
+  }),
+})
+
+/** What a SELECT would read and cost. */
+export const scubaExplain = defineAction({
+  name: 'scuba.explain',
+  summary: 'Tell what a SELECT reads after pruning and what it costs.',
+  isMutation: false,
+  input: explainRequestSchema,
+  output: z.object({
+    tier: z.enum(['A', 'B']),
+    tables: z.array(
+      z.object({
+        name: z.string(),
+        columns: z.array(z.string()),
+        files: z.number(),
+        filesAfterPruning: z.number(),
+        segments: z.number(),
+        chunks: z.number(),
+        rows: z.number(),
+      }),
+    ),
+    cells: z.number(),
+    cellsMax: z.number(),
+    artefacts: z.array(z.string()),
+    isCached: z.boolean(),
+    estimatedMs: nullableNumber,
+    analyzed: z.object({ elapsedMs: z.number(), engineMs: z.number(), rows: z.number() }).nullable(),
+  }),
+})
+
+/** What is different about some rows. */
+export const scubaDiff = defineAction({
+  name: 'scuba.diff',
+  summary: 'Rank the columns of a table by how much a selection of its rows differs from the others.',
+  isMutation: false,
+  input: diffRequestSchema,
+  output: z.object({
+    table: z.string(),
+    selectionRows: z.number(),
+    baselineRows: z.number(),
+    columns: z.array(
+      z.object({
+        name: z.string(),
+        difference: z.number(),
+        isRanges: z.boolean(),
+        values: z.array(z.object({ value: plainValue, selection: z.number(), baseline: z.number() })),
+      }),
+    ),
+    ...footing,
+  }),
+})
+
+export const scubaFunnel = defineAction({
+  name: 'scuba.funnel',
+  summary: 'Count who went through which steps, in their order.',
+  isMutation: false,
+  input: funnelRequestSchema,
+  output: z.object({
+    table: z.string(),
+    steps: z.array(
+      z.object({ step: z.string(), actors: z.number(), ofFirst: nullableNumber, ofPrevious: nullableNumber, medianMs: nullableNumber }),
+    ),
+    ...footing,
+  }),
+})
+
+const spread = z.object({ p50: nullableNumber, p90: nullableNumber, p99: nullableNumber, max: nullableNumber })
+
+export const scubaSessions = defineAction({
+  name: 'scuba.sessions',
+  summary: 'Divide what each actor did into sessions and measure them.',
+  isMutation: false,
+  input: sessionsRequestSchema,
+  output: z.object({
+    table: z.string(),
+    sessions: z.number(),
+    actors: z.number(),
+    rows: z.number(),
+    duration: spread,
+    eventsPerSession: spread,
+    bounces: z.number(),
+    ...footing,
+  }),
+})
+
+export const scubaTrace = defineAction({
+  name: 'scuba.trace',
+  summary: 'Show the spans of a trace, and the rows of other tables that carry its id.',
+  isMutation: false,
+  input: traceRequestSchema,
+  output: z.object({
+    trace: z.string(),
+    startMs: z.number(),
+    durationMs: z.number(),
+    spans: z.array(
+      z.object({
+        id: z.string(),
+        parent: z.string().nullable(),
+        depth: z.number(),
+        name: z.string(),
+        service: z.string().nullable(),
+        startMs: z.number(),
+        durationMs: z.number(),
+        isError: z.boolean(),
+        attributes: z.record(z.string(), plainValue),
+      }),
+    ),
+    rows: z.array(z.object({ table: z.string(), timeMs: z.number(), text: z.string() })),
+    ...footing,
+  }),
+})
+
+export const scubaCache = defineAction({
+  name: 'scuba.cache',
+  summary: 'Show what is kept of earlier answers and what that has saved.',
+  isMutation: false,
+  input: z.object({}),
+  output: z.object({
+    entries: z.number(),
+    bytes: z.number(),
+    bytesMax: z.number(),
+    diskBytes: z.number(),
+    answers: z.number(),
+    answerBytes: z.number(),
+    answerHits: z.number(),
+    partialHits: z.number(),
+    partialMisses: z.number(),
+    shared: z.number(),
+    evicted: z.number(),
+    savedMs: z.number(),
+  }),
+})

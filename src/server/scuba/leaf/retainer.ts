@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { retentionTime, type RetentionTime } from '../../../core/scuba/retention/clock.ts'
+import { holdsOf, planRetention, type RetentionPlan, type RetentionStep } from '../../../core/scuba/retention/plan.ts'
+import { thinSql } from '../../../core/scuba/retention/thin.ts'
+import type { Segment } from '../../../core/scuba/wal/manifest.ts'
+import { replaceFile } from '../../../platform/files.ts'
+import type { Engine } from './engine.ts'
+import { writeSegment } from './segment-writer.ts'
+import type { Store } from './store.ts'
+
+const RETENTION_EVERY_MS = 15 * 60_000
+const FIRST_MS = 60_000
+
+type Drop = Extract<RetentionStep, { do: 'drop' }>
+
+/** Drops and thins what is too old or too much, every 15 minutes and whenever the registry changes. */
+export class Retainer {
+  readonly #store: Store
+  readonly #engine: Engine
+  readonly #path: string
+  #time: RetentionTime | null
+  #steadyMs = performance.now()
+  /** a minute after the start at the earliest: the server may have a hold to tell that was put meanwhile */
+  #ranAtMs = performance.now() - RETENTION_EVERY_MS + FIRST_MS
+  #registryVersion: number
+
+  constructor(store: Store, engine: Engine) {
+    this.#store = store
+    this.#engine = engine
+    this.#path = join(store.dir, 'retention.json')
+    this.#time = readTime(this.#path)
+    this.#registryVersion = store.registry.current.version
+  }
+
+  /** The time that ages are counted from, ms. */
+  now(): number {
+    const steadyMs = performance.now()
+    this.#time = retentionTime(this.#time, Date.now(), steadyMs - this.#steadyMs)
+    this.#steadyMs = steadyMs
+    return this.#time.atMs
+  }
+
+  plan(table: string): RetentionPlan {
+    const { current } = this.#store.registry
+    return planRetention(this.#store.segments(table), this.#store.policy(table), holdsOf(table, current.holds), this.now())
+  }
+
+  /** Called often; does something when it is time. */
+  async tick(): Promise<void> {
+    const { version } = this.#store.registry.current
+    if (performance.now() - this.#ranAtMs < RETENTION_EVERY_MS && version === this.#registryVersion) return
+    this.#ranAtMs = performance.now()
+    this.#registryVersion = version
+    for (const { name } of this.#store.tails()) await this.apply(name)
+    replaceFile(this.#path, JSON.stringify({ atMs: this.now() }))
+  }
+
+  async apply(table: string): Promise<void> {
+    const { steps } = this.plan(table)
+    for (const reason of ['age', 'space'] as const) await this.#drop(table, reason, steps)
+    for (const step of steps) if (step.do === 'thin') await this.#thin(table, step.segment.file, step.to)
+  }
+
+  async #drop(table: string, reason: Drop['reason'], steps: readonly RetentionStep[]): Promise<void> {
+    const dropped = steps.filter((step): step is Drop => step.do === 'drop' && step.reason === reason).map(({ segment }) => segment)
+    if (dropped.length === 0) return
+    const files = dropped.map(({ file }) => file)
+    const rows = dropped.reduce((sum, segment) => sum + segment.rows, 0)
+    const bytes = dropped.reduce((sum, segment) => sum + segment.bytes, 0)
+    const note = { atMs: Date.now(), table, what: 'dropped' as const, reason, segments: files.length, rows, bytes }
+    await this.#store.manifest.append({ kind: 'drop', table, files, reason: reason === 'age' ? 'age' : 'size', note })
+    this.#store.discard(files.map((file) => this.#store.segmentPath(file)))
+    this.#store.log.info('rows dropped by retention', { table, reason, segments: files.length, rows })
+  }
+
+  async #thin(table: string, file: string, to: number): Promise<void> {
+    const store = this.#store
+    const before = store.segments(table).find((segment) => segment.file === file)
+    if (!before) return
+    const tail = store.tail(table)
+    if (!tail.columns.find('sample_rate')) tail.columns.add('sample_rate', 'BIGINT')
+    const columns = tail.columns.toJSON()
+    const select = thinSql(store.segmentPath(file), columns, before.thinned ?? 1, to)
+    const thin = await writeSegment(store, this.#engine, {
+      ...{ table, select, order: '"time"', from: [before], mayShrink: true, thinned: to },
+    })
+    await rewrite(store, before, thin, { what: 'thinned' })
+  }
+}
+
+/** Puts a file with fewer rows in a segment's place, with a note of what is gone. */
+export async function rewrite(
+  store: Store,
+  before: Segment,
+  after: Segment | null,
+  note: { what: 'thinned' } | { what: 'erased'; predicateSha256: string; by: string },
+): Promise<void> {
+  const { table, file } = before
+  const bytes = before.bytes - (after?.bytes ?? 0)
+  await store.manifest.append({
+    ...{ kind: 'rewrite', table, segments: after ? [after] : [], replaces: [file], columns: store.tail(table).columns.toJSON() },
+    note: { atMs: Date.now(), table, reason: '', segments: 1, rows: before.rows - (after?.rows ?? 0), bytes, ...note },
+  })
+  store.discard([store.segmentPath(file)])
+}
+
+function readTime(path: string): RetentionTime | null {
+  try {
+    const { atMs } = JSON.parse(readFileSync(path, 'utf8')) as RetentionTime
+    return Number.isFinite(atMs) ? { atMs } : null
+  } catch {
+    // A new leaf, or a file torn by a power cut: it begins with the machine's clock.
+    return null
+  }
+}

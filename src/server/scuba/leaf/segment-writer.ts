@@ -1,0 +1,56 @@
+import { open, rename, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { quoteText } from '../../../core/scuba/names.ts'
+import type { Segment } from '../../../core/scuba/wal/manifest.ts'
+import { fileSha256, syncDirectory } from '../../../platform/files.ts'
+import type { Engine } from './engine.ts'
+import type { Store } from './store.ts'
+
+let files = 0
+
+export interface NewSegment {
+  table: string
+  /** SELECT that gives its rows */
+  select: string
+  /** what stands behind ORDER BY */
+  order: string
+  /** what it is made from: it holds no row outside of their bounds */
+  from: readonly { rows: number; minUs: number; maxUs: number }[]
+  /** whether rows may be fewer than those it is made from; an empty segment is not kept then */
+  mayShrink?: boolean
+  thinned?: number
+}
+
+/**
+ * Writes a segment's file; it is whole, synced and checked before its name is there. It counts once a manifest record says so.
+ * @returns null when it would be empty and may be
+ */
+export async function writeSegment(store: Store, engine: Engine, segment: NewSegment): Promise<Segment | null> {
+  const { table, select, order, from, mayShrink = false, thinned } = segment
+  const rows = from.reduce((sum, part) => sum + part.rows, 0)
+  const file = `${table}-${Date.now().toString(36)}-${process.pid.toString(36)}-${(files += 1)}.parquet`
+  const temporary = join(store.dir, 'tmp', file)
+  try {
+    const written = await engine.copy(
+      `COPY (SELECT * FROM (${select}) ORDER BY ${order}) TO ${quoteText(temporary)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)`,
+      temporary,
+    )
+    if (mayShrink ? written > rows : written !== rows) throw new Error(`the engine wrote ${written} rows of ${rows} of table ${table}`)
+    if (written === 0) {
+      await unlink(temporary)
+      return null
+    }
+    const handle = await open(temporary, 'r')
+    await handle.sync().finally(() => handle.close())
+    const sha256 = await fileSha256(temporary)
+    const { size } = await stat(temporary)
+    await rename(temporary, store.segmentPath(file))
+    await syncDirectory(join(store.dir, 'segments'))
+    const minUs = Math.min(...from.map((part) => part.minUs))
+    const maxUs = Math.max(...from.map((part) => part.maxUs))
+    return { file, table, rows: written, bytes: size, sha256, minUs, maxUs, ...(thinned === undefined ? {} : { thinned }) }
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined)
+    throw error
+  }
+}
