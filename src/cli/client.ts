@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
+import { causeOfTraceparent } from '../core/contracts/trace.ts'
 import { VERSION_HEADER } from '../core/contracts/version-header.ts'
 import { errorFromBody, MusterError, type ErrorBody } from '../core/kernel/errors.ts'
 import type { CliConfig } from './config.ts'
@@ -229,10 +230,21 @@ async function ask<T>(
 }
 
 function headersOf(target: Target, actor: string, input: RequestInput): Record<string, string> {
-  const headers: Record<string, string> = { 'x-muster-actor': actor, ...input.headers }
+  const headers: Record<string, string> = { 'x-muster-actor': actor, traceparent: traceparent(), ...input.headers }
   if (target.token !== null) headers['authorization'] = `Bearer ${target.token}`
   return headers
 }
+
+/** One trace for all that a command asks, below whoever started it: `TRACEPARENT`, as of a script that traces its steps. */
+function traceparent(): string {
+  const given = process.env['TRACEPARENT'] ?? ''
+  ownTrace ??= causeOfTraceparent(given) === null ? `00-${randomDigits(32)}-${randomDigits(16)}-01` : given
+  return ownTrace
+}
+let ownTrace: string | undefined
+
+// Only has to differ from others': node:crypto costs a command more than the whole question.
+const randomDigits = (digits: number): string => Array.from({ length: digits }, () => Math.floor(Math.random() * 16).toString(16)).join('')
 
 function send(target: Target, actor: string, method: string, path: string, input: RequestInput): Promise<IncomingMessage> {
   const headers = headersOf(target, actor, input)

@@ -3,6 +3,8 @@ import { isRefusal } from '../core/kernel/errors.ts'
 import type { ControlLog } from './state/control-log.ts'
 import type { Wiring } from './host.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { Cause } from '../core/contracts/trace.ts'
+import { causeAmong, traceOf, type Tracer, untold } from './tracer.ts'
 
 export interface ControllerLoop {
   /** Runs the controller in a moment: its soft state changed. False when it is none of these. */
@@ -29,6 +31,8 @@ interface Slot {
   /** a controller that throws stops alone and is tried again after a growing wait */
   failures: number
   timer: NodeJS.Timeout | null
+  /** what woke it since it last began to decide */
+  cause: Cause | null
 }
 
 /** Longest sleep of a controller: a forgotten wake-up costs this much at most. */
@@ -44,6 +48,7 @@ export function startControllers(
   control: ControlLog,
   log: Logger,
   onWork: (row: ControllerWork) => void = () => undefined,
+  tracer: Tracer = untold,
 ): ControllerLoop {
   const slots = new Map<string, Slot>()
   const softOf = new Map<string, () => unknown>(wirings.flatMap((wiring) => Object.entries(wiring.soft ?? {})))
@@ -56,10 +61,11 @@ export function startControllers(
         isRunning: false,
         failures: 0,
         timer: null,
+        cause: null,
       })
     }
   }
-  const effects = startEffects(wirings, control, log, onWork)
+  const effects = startEffects(wirings, control, log, tracer, onWork)
   let isStopped = false
 
   const run = async (slot: Slot): Promise<void> => {
@@ -72,21 +78,25 @@ export function startControllers(
         if (slot.timer) clearTimeout(slot.timer)
         let wakeAt: number | null = null
         const startedAt = performance.now()
-        const { entries } = await control.submit({ actor: `controller:${controller.name}` }, (db, { now }) => {
-          const verdict = controller.decide(db, now, slot.soft())
-          wakeAt = verdict.wakeAt
-          return { entries: verdict.entries, value: () => undefined }
-        })
+        const { cause } = slot
+        slot.cause = null
+        const span = cause === null ? null : tracer.begin(controller.name, cause)
+        const { entries } = await control.submit(
+          { actor: `controller:${controller.name}`, ...traceOf(span?.cause ?? null) },
+          (db, { now }) => {
+            const verdict = controller.decide(db, now, slot.soft())
+            wakeAt = verdict.wakeAt
+            return { entries: verdict.entries, value: () => undefined }
+          },
+        )
         slot.failures = 0
-        if (entries.length > 0)
-          onWork({
-            name: 'controller.cycle',
-            target: controller.name,
-            value: performance.now() - startedAt,
-            ok: true,
-            entries: entries.length,
-          })
-        effects.look(slot)
+        if (entries.length > 0) {
+          const value = performance.now() - startedAt
+          span?.end(true, { kind: 'controller', entries: entries.length })
+          onWork({ name: 'controller.cycle', target: controller.name, value, ok: true, entries: entries.length })
+        }
+        // One that decided nothing is no step on the way to its effects.
+        effects.look(slot, entries.length > 0 && span !== null ? span.cause : cause)
         const waitMs = Math.min(IDLE_MS_MAX, Math.max(5, (wakeAt ?? Infinity) - control.now()))
         slot.timer = setTimeout(() => wake(controller.name), waitMs)
       }
@@ -119,7 +129,10 @@ export function startControllers(
 
   const unlisten = control.onEntries((entries) => {
     for (const slot of slots.values()) {
-      if (entries.some((entry) => slot.controller.wakes.some((prefix) => entry.type.startsWith(prefix)))) wake(slot.controller.name)
+      const news = entries.filter((entry) => slot.controller.wakes.some((prefix) => entry.type.startsWith(prefix)))
+      if (news.length === 0) continue
+      slot.cause = causeAmong(news) ?? slot.cause
+      wake(slot.controller.name)
     }
   })
   for (const name of slots.keys()) wake(name)
@@ -136,7 +149,7 @@ export function startControllers(
 }
 
 interface EffectRuns {
-  look: (slot: Slot) => void
+  look: (slot: Slot, cause: Cause | null) => void
   stop: () => Promise<void>
 }
 
@@ -147,13 +160,19 @@ const EFFECT_RETRY_MS_MAX = 30_000
  * Carries out what the state asks for: each key once at a time, again after a wait when it failed or when the state
  * still asks for it. Outcomes are appended as entries, which is what makes the state stop asking.
  */
-function startEffects(wirings: readonly Wiring[], control: ControlLog, log: Logger, onWork: (row: ControllerWork) => void): EffectRuns {
+function startEffects(
+  wirings: readonly Wiring[],
+  control: ControlLog,
+  log: Logger,
+  tracer: Tracer,
+  onWork: (row: ControllerWork) => void,
+): EffectRuns {
   const adapters = new Map(wirings.flatMap((wiring) => Object.entries(wiring.effects ?? {})))
   const running = new Map<string, Promise<void>>()
   const retryAt = new Map<string, { at: number; waitMs: number }>()
   const abort = new AbortController()
 
-  const look = (slot: Slot): void => {
+  const look = (slot: Slot, cause: Cause | null): void => {
     if (!slot.controller.effects || abort.signal.aborted) return
     for (const effect of slot.controller.effects(control.db, control.now(), slot.soft())) {
       if (running.has(effect.key)) continue
@@ -167,17 +186,23 @@ function startEffects(wirings: readonly Wiring[], control: ControlLog, log: Logg
       const later = (): void => {
         const waitMs = Math.min(EFFECT_RETRY_MS_MAX, retry ? retry.waitMs * 2 : EFFECT_RETRY_MS_MIN)
         retryAt.set(effect.key, { at: Date.now() + waitMs, waitMs })
-        setTimeout(() => look(slot), waitMs + 5).unref()
+        setTimeout(() => look(slot, cause), waitMs + 5).unref()
       }
       const run = async (): Promise<void> => {
         const startedAt = performance.now()
-        const done = (ok: boolean, entries: number): void =>
+        const span = cause === null ? null : tracer.begin(effect.kind, cause)
+        const done = (ok: boolean, entries: number): void => {
+          span?.end(ok, { kind: 'effect', key: effect.key, entries })
           onWork({ name: 'effect.run', target: effect.kind, value: performance.now() - startedAt, ok, entries })
+        }
         try {
           const entries = await adapter(effect, abort.signal)
           done(true, entries.length)
           if (entries.length > 0) {
-            await control.submit({ actor: `effect:${effect.kind}` }, () => ({ entries, value: () => undefined }))
+            await control.submit({ actor: `effect:${effect.kind}`, ...traceOf(span?.cause ?? null) }, () => ({
+              entries,
+              value: () => undefined,
+            }))
             retryAt.delete(effect.key)
           } else later()
         } catch (error) {

@@ -30,6 +30,7 @@ import { seenSince } from './following/seen-since.ts'
 import type { ServerHost, Wiring } from './host.ts'
 import type { ScubaClient } from './scuba/client.ts'
 import type { Telemetry } from './scuba/telemetry.ts'
+import type { Tracer } from './tracer.ts'
 import { wireScuba } from './scuba/wire.ts'
 import { wireSev } from './sev/wire.ts'
 import type { ControlLog } from './state/control-log.ts'
@@ -47,6 +48,7 @@ export interface ServerParts {
   store: ControlStore
   scuba: ScubaClient
   telemetry: Telemetry
+  tracer: Tracer
   /** kept here, and those of the whole fleet */
   artifacts: { own: ArtifactStore; fleet: ArtifactStore }
   link: LeaderLink
@@ -80,7 +82,7 @@ export interface Leading {
 
 /** Takes the lead. Everything in it is made anew each time, since what is known softly is of one reign. */
 export async function lead(parts: ServerParts): Promise<Leading> {
-  const { paths, control, log, telemetry, store, meter, etcd, artifacts, fleet } = parts
+  const { paths, control, log, telemetry, tracer, store, meter, etcd, artifacts, fleet } = parts
   // Of what was before, another server's leaf was told.
   const scuba = presentServers(fleet.control.value()).length > 1 ? seenSince(parts.scuba, Date.now()) : parts.scuba
   let loop: ControllerLoop | null = null
@@ -135,7 +137,7 @@ export async function lead(parts: ServerParts): Promise<Leading> {
     hub,
     house,
     start: () => {
-      loop = startControllers(controlSystems, wirings, control, log, (row) => telemetry.add('muster_metrics', { ...row }))
+      loop = startControllers(controlSystems, wirings, control, log, (row) => telemetry.add('muster_metrics', { ...row }), tracer)
       hub.start()
     },
     stop: async () => {
@@ -148,11 +150,12 @@ export async function lead(parts: ServerParts): Promise<Leading> {
 }
 
 /** What an API needs, whoever leads. */
-export function apiParts({ control, tokens, taskTokens, log, telemetry, pages }: ServerParts) {
+export function apiParts({ control, tokens, taskTokens, log, telemetry, tracer, pages }: ServerParts) {
   return {
     domains: [{ systems: controlSystems, control }],
     tokens: { find: (token: string) => taskTokens.find(token) ?? tokens.find(token) },
     log,
+    tracer,
     openPage: pages.open,
     onOperation: (row: object): void => telemetry.add('muster_requests', { time: Date.now(), ...row }),
   }

@@ -39,6 +39,7 @@ import { createSupervisor } from './processes/supervisor.ts'
 import { createScubaClient } from './scuba/client.ts'
 import { ensureLeaf } from './scuba/process.ts'
 import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
+import { createTracer } from './tracer.ts'
 import { openControlLog } from './state/control-log.ts'
 import { holdIdentity } from './state/identity.ts'
 import { lockState, prepareStateDir } from './state/state-dir.ts'
@@ -134,7 +135,9 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const scuba = createScubaClient(paths.scubaSocket)
   const telemetry = createTelemetry(scuba, log)
   onLine = (row) => telemetry.add('muster_logs', { ...row, server: identity.name, time: Date.now() })
+  const tracer = createTracer(telemetry.add, identity.name)
   control.onEntries((entries) => mirrorEntries(entries, telemetry))
+  control.onEntries((entries) => control.leads() && tracer.entries(entries))
   const supervisor = createSupervisor(log)
   const self = BigInt(`0x${identity.server}`)
   const link = openLeaderLink({
@@ -162,7 +165,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   let etcd: string | null = null
   let { listen } = options
   const parts: ServerParts = {
-    ...{ paths, log, control, store, scuba, telemetry, meter, link, fleet, memberToken: servers.memberToken, dialBack },
+    ...{ paths, log, control, store, scuba, telemetry, tracer, meter, link, fleet, memberToken: servers.memberToken, dialBack },
     nodeToken: createNodeTokenAction({ authority, cluster: identity.cluster, run, position: control.tail, open: agentPort.open }),
     artifacts: { own, fleet: spreadArtifacts(own, () => otherVoters(controlChain, identity.server), link) },
     tokens,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Wiring } from '../../src/server/host.ts'
 import { startControllers } from '../../src/server/controllers.ts'
+import { createTracer, traceOf } from '../../src/server/tracer.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import { letterPosted, letterWritten, openToy, toySystem } from '../support/toy.ts'
 import { eventually } from '../support/eventually.ts'
@@ -73,4 +74,32 @@ test('an effect whose outcome was not logged before a crash is asked for again b
   const next = startControllers([toySystem], [post(async () => {})], toy.control, log)
   await eventually('the posted letter', 20_000, () => posted()[0] === 1)
   await next.stop()
+})
+
+test('a trace goes from what an entry was made for, through the entry, to the effect and what came of it', async () => {
+  const rows: Record<string, unknown>[] = []
+  const tracer = createTracer((_table, row) => void rows.push(row), 's1')
+  toy.control.onEntries(tracer.entries)
+  const loop = startControllers([toySystem], [post(async () => {})], toy.control, log, undefined, tracer)
+  const operation = tracer.begin('toy.write', null)
+  await toy.control.submit({ actor: 'user:test', ...traceOf(operation.cause) }, () => ({
+    entries: [letterWritten.of({ to: 'a' })],
+    value: () => undefined,
+  }))
+  operation.end(true)
+  await write('b')
+  await eventually('two posted letters', 20_000, () => posted().every((n) => n === 1) && posted().length === 2)
+  await loop.stop()
+  const { trace, span } = operation.cause
+  const of = rows.filter((row) => row['trace_id'] === trace)
+  const parents = new Map(of.map((row) => [row['span_id'], row['parent_span_id']]))
+  const told = of.find((row) => row['name'] === 'toy.LetterPosted')
+  const way: unknown[] = []
+  for (let at: unknown = told?.['span_id']; at; at = parents.get(at)) way.push(of.find((row) => row['span_id'] === at)?.['name'])
+  expect(way).toEqual(['toy.LetterPosted', 'toy.post', 'toy.LetterWritten', 'toy.write'])
+  expect(parents.get(span)).toBe('')
+  expect(
+    of.filter((row) => row['kind'] === 'entry'),
+    'the letter nobody traced is in no trace',
+  ).toHaveLength(2)
 })

@@ -1,4 +1,5 @@
 import type { DesiredTask } from '../../core/contracts/node.ts'
+import { taskSpan, traceparentOf } from '../../core/contracts/trace.ts'
 
 export interface EnvironmentInput {
   desired: DesiredTask
@@ -20,7 +21,7 @@ export function fillPorts(text: string, ports: Record<string, number>): string {
 
 /**
  * The whole environment of a task: nothing of the agent's but PATH and the time zone, then ours, then the job's own, which win.
- * `traceparent` is per W3C Trace Context; its id comes from task and incarnation so that it is the same after adoption.
+ * `traceparent` is per W3C Trace Context: the trace of what the task was placed for, else one of its own; the same after adoption.
  */
 export function taskEnvironment(input: EnvironmentInput): Record<string, string> {
   const { desired, ports } = input
@@ -36,7 +37,10 @@ export function taskEnvironment(input: EnvironmentInput): Record<string, string>
     MUSTER_VERSION: String(desired.version),
     MUSTER_NODE: input.node,
     MUSTER_REGION: input.region,
-    traceparent: `00-${hex(desired.id, 16)}${hex(desired.incarnation + 1, 16)}-${hex(desired.id, 16)}-01`,
+    traceparent: traceparentOf({
+      trace: desired.cause?.trace ?? `${hex(desired.id, 16)}${hex(desired.incarnation + 1, 16)}`,
+      span: taskSpan(desired.id, desired.incarnation),
+    }),
   }
   if (process.env['TZ']) env['TZ'] = process.env['TZ']
   if (desired.release !== null) env['MUSTER_RELEASE'] = desired.release

@@ -2,6 +2,8 @@ import type { MeshFault } from '../../core/contracts/mesh.ts'
 import { faultDelayMs, faultFor } from '../../core/tw/mesh/fault.ts'
 import { observeLatency } from '../../core/tw/mesh/latency.ts'
 import { backoffMs, countRequest, mayRetry, REPLAY_MAX_BYTES, takeRetry, type TryFailure } from '../../core/tw/mesh/retry.ts'
+import { causeOfTraceparent, traceparentOf } from '../../core/contracts/trace.ts'
+import { newCause } from '../../platform/trace-ids.ts'
 import { userBucket } from '../../core/kernel/hash.ts'
 import { ownAnswer } from './answers.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -14,7 +16,7 @@ import type { RequestHead } from './http1/request-head.ts'
 import { hasNoBody, parseResponseHead, type ResponseHead } from './http1/response-head.ts'
 import { downstreamHead, informationalHead, upstreamHead } from './rewrite.ts'
 import type { Service } from './service.ts'
-import { newRequestId, newTrace, traceIdOf } from './trace.ts'
+import { newRequestId } from './request-id.ts'
 import { takeIdle, UpstreamConnection, type UpstreamUser } from './upstream.ts'
 
 const RESPONSE_HEAD_MAX_BYTES = 64 * 1024
@@ -110,15 +112,10 @@ export class Exchange implements UpstreamUser {
     const { fields } = this.head
     this.#requestId = fieldValue(fields, 'x-request-id') ?? newRequestId()
     const given = fieldValue(fields, 'traceparent')
-    const givenId = given === null ? null : traceIdOf(given)
-    if (given !== null && givenId !== null) {
-      this.#traceId = givenId
-      this.#traceparent = given
-    } else {
-      const trace = newTrace()
-      this.#traceId = trace.id
-      this.#traceparent = trace.traceparent
-    }
+    const known = given === null ? null : causeOfTraceparent(given)
+    const cause = known ?? newCause()
+    this.#traceId = cause.trace
+    this.#traceparent = known !== null && given !== null ? given : traceparentOf(cause)
     const key = this.service.userKey
     if (key.kind === 'header') this.#user = fieldValue(fields, key.name) ?? ''
     else if (key.kind === 'cookie') this.#user = cookieValue(fieldValue(fields, 'cookie') ?? '', key.name)

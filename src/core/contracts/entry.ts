@@ -33,12 +33,12 @@ export interface Entry<Body = unknown> {
   actor: string
   body: Body
   notable?: Notable
-  /** W3C trace id of the operation that caused it */
+  /** what caused it, `TRACE-SPAN`, see contracts/trace.ts */
   trace?: string
 }
 
 /** What `apply` may know besides the body. */
-export type EntryMeta = Pick<Entry, 'position' | 'at' | 'actor'>
+export type EntryMeta = Pick<Entry, 'position' | 'at' | 'actor' | 'trace'>
 
 export interface EntryDef<S extends z.ZodType = z.ZodType> {
   type: string

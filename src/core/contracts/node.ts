@@ -1,5 +1,6 @@
 import type { FaultOrder } from './fault.ts'
 import type { MeshSnapshot } from './mesh.ts'
+import type { Cause } from './trace.ts'
 
 /**
  * What server and agent say to each other. The agent keeps one NDJSON stream open (`GET /v1/agent/stream?node=…&boot=…&instance=…`),
@@ -63,6 +64,8 @@ export interface DesiredTask {
   release: string | null
   service: string | null
   spec: ContainerSpec
+  /** the entry that placed it, in the trace of what it was placed for; absent: nobody traced that */
+  cause?: Cause
   /** its application pulls what is planned for it, and so needs to be let in */
   pulls?: true
   /** how it is let in: its own token, and where */

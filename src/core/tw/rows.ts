@@ -69,6 +69,8 @@ export interface TaskRow {
   restarts: number
   placed_at: number
   placed_position: number
+  /** trace id of what it was placed for */
+  trace: string | null
   started_at: number | null
   ended_at: number | null
   was_healthy: number

@@ -17,6 +17,8 @@ import { openApiDocument } from './openapi.ts'
 import { type Caller, mayAct, type TokenStore } from './roles.ts'
 import { mayAskAs } from '../tw/task-tokens.ts'
 import { sendEvents } from './sse.ts'
+import { traceOf, type Tracer, untold } from '../tracer.ts'
+import { causeOfTraceparent, type Cause } from '../../core/contracts/trace.ts'
 
 /** HTTP status of an exit code. */
 const STATUS: Record<number, number> = { 1: 422, 2: 400, 3: 404, 4: 403, 5: 409, 6: 503, 7: 200, 8: 206, 70: 500 }
@@ -40,6 +42,7 @@ export interface ApiOptions {
   link: LeaderLink | null
   /** one row per finished operation, for telemetry */
   onOperation: (row: { operation: string; actor: string; ms: number; ok: boolean; code: string; trace: string }) => void
+  tracer?: Tracer
 }
 
 /** Where a code for the browser is made: at the socket alone, whose users are on this machine. */
@@ -177,16 +180,20 @@ async function serve(
   reply: FastifyReply,
 ): Promise<unknown> {
   const startedAt = performance.now()
-  const trace = /^00-([0-9a-f]{32})-/.exec(header(request, 'traceparent') ?? '')?.[1] ?? ''
+  const from = causeOfTraceparent(header(request, 'traceparent') ?? '')
+  const isChange = operation.kind === 'command' || (operation.kind === 'action' && operation.isMutation)
+  // What only reads is traced for whoever asks for that: a screen that looks each second would fill the table.
+  const span = isChange || from !== null ? (options.tracer ?? untold).begin(operation.name, from) : null
   let code = ''
   try {
-    return await perform(operation, control, options, caller, request, reply, trace)
+    return await perform(operation, control, options, caller, request, reply, span?.cause ?? null)
   } catch (error) {
     code = asRefusal(error as Error).code
     throw error
   } finally {
+    span?.end(code === '', { kind: 'operation', actor: caller.actor, code })
     // The audit line: who asked for what that changes something, and how it ended.
-    if (operation.kind === 'command' || (operation.kind === 'action' && operation.isMutation)) {
+    if (isChange) {
       options.log.info('operation', {
         operation: operation.name,
         actor: caller.actor,
@@ -195,7 +202,14 @@ async function serve(
         code: code || 'OK',
       })
     }
-    options.onOperation({ operation: operation.name, actor: caller.actor, ms: performance.now() - startedAt, ok: code === '', code, trace })
+    options.onOperation({
+      operation: operation.name,
+      actor: caller.actor,
+      ms: performance.now() - startedAt,
+      ok: code === '',
+      code,
+      trace: span?.cause.trace ?? '',
+    })
   }
 }
 
@@ -206,7 +220,7 @@ async function perform(
   caller: Caller,
   request: FastifyRequest,
   reply: FastifyReply,
-  trace: string,
+  cause: Cause | null,
 ): Promise<unknown> {
   if (!mayAct(caller.role, operation.role))
     throw refuse('NOT_PERMITTED', `${operation.name} needs the role ${operation.role}; ${caller.actor} has ${caller.role}`)
@@ -225,7 +239,7 @@ async function perform(
     const data = await action(operation, options.wirings, caller, request, reply, input)
     return { ok: true, ...data, warnings: [], position: control.tail() }
   }
-  return command(operation, control, options.wirings, caller, request, input, trace)
+  return command(operation, control, options.wirings, caller, request, input, cause)
 }
 
 async function action(
@@ -285,7 +299,7 @@ async function command(
   caller: Caller,
   request: FastifyRequest,
   input: unknown,
-  trace: string,
+  cause: Cause | null,
 ): Promise<unknown> {
   let warnings: string[] = []
   const decide = (db: Parameters<CommandDef['decide']>[0], at: { now: number; position: number }) => {
@@ -294,7 +308,7 @@ async function command(
     warnings = decision.warnings ?? []
     return { entries: decision.entries, value: decision.reply }
   }
-  const submit = { actor: caller.actor, trace: trace || undefined, applyPlan: header(request, 'x-muster-apply') }
+  const submit = { actor: caller.actor, ...traceOf(cause), applyPlan: header(request, 'x-muster-apply') }
   if (header(request, 'x-muster-plan')) {
     const { value, ...plan } = await control.plan(submit, decide)
     return { ok: true, data: value, warnings, position: plan.position, plan }

@@ -28,6 +28,7 @@ import { takeBeats, type BeatTaker } from './beat-stream.ts'
 import { Relays } from './relays.ts'
 import { StartGate } from './start-gate.ts'
 import { createPeerLooks } from './peer-looks.ts'
+import { startSpans } from './task-spans.ts'
 import { createTaskTelemetry } from '../scuba/task-telemetry.ts'
 
 /** Other systems' part in what agents are told and say: set by their wiring. */
@@ -335,6 +336,7 @@ export function createAgentHub(
     const beat = beatOf(node)
     beat.concluded = body.hash ?? null
     if (changed.length === 0) return
+    for (const span of startSpans(host.db, changed)) host.telemetry('muster_traces', span)
     try {
       await host.run(tasksReport, { node, bootId, instance: body.instance, seq: body.seq, tasks: changed }, actor)
     } catch (error) {

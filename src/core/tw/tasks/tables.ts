@@ -31,7 +31,7 @@ export const TASK_COLUMNS = `p.id AS id, s.job AS job, s.grp AS grp, p.idx AS id
   s.job || '/' || s.grp || '[' || p.idx || ']' AS task, l.name AS node, p.incarnation AS incarnation,
   ${STATE_COLUMN} AS state, ${WANT_COLUMN} AS want, t.position AS stop_position, t.at AS stop_at, ${STOP_CAUSE_COLUMN} AS stop_cause,
   a.reported AS reported, ${HEALTH_COLUMN} AS health, a.healthy_since AS healthy_since, a.pid AS pid, coalesce(a.ports, '{}') AS ports,
-  ${REASON_COLUMN} AS reason, coalesce(a.restarts, 0) AS restarts, s.placed_at AS placed_at, s.placed_position AS placed_position,
+  ${REASON_COLUMN} AS reason, coalesce(a.restarts, 0) AS restarts, s.placed_at AS placed_at, s.placed_position AS placed_position, s.trace AS trace,
   a.started_at AS started_at, a.ended_at AS ended_at, ${WAS_HEALTHY_COLUMN} AS was_healthy, p.state >= ${FIRST_FINAL} AS is_terminal,
   p.is_reaped AS is_reaped, s.cpu_milli AS cpu_milli, s.memory_bytes AS memory_bytes, s.disk_bytes AS disk_bytes,
   p.gpu_mask AS gpu_mask, s.gpu_milli AS gpu_milli, s.static_ports AS static_ports, coalesce(w.text, s.why) AS why`
@@ -48,11 +48,11 @@ export const GROUP_TASK_JOINS = `${PLACED_JOIN} JOIN tw_node_load l ON l.id = p.
   LEFT JOIN tw_said a ON a.task = p.id LEFT JOIN tw_stop t ON t.task = p.id`
 
 export const TASK_TABLES: readonly string[] = [
-  // `id` is that of its first task, `last` of its last one
+  // `id` is that of its first task, `last` of its last one, `trace` of what they were placed for
   `CREATE TABLE tw_slice (
     id INTEGER PRIMARY KEY, last INTEGER NOT NULL, job TEXT NOT NULL, grp TEXT NOT NULL, cpu_milli INTEGER NOT NULL,
     memory_bytes INTEGER NOT NULL, disk_bytes INTEGER NOT NULL, gpu_milli INTEGER NOT NULL, static_ports TEXT NOT NULL,
-    placed_at INTEGER NOT NULL, placed_position INTEGER NOT NULL, why TEXT NOT NULL
+    placed_at INTEGER NOT NULL, placed_position INTEGER NOT NULL, why TEXT NOT NULL, trace TEXT
   )`,
   `CREATE INDEX tw_slice_by_group ON tw_slice (job, grp)`,
   // want: 0 run, 1 stop; node: of tw_node_load

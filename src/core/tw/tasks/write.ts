@@ -1,5 +1,6 @@
 import type { EntryMeta } from '../../contracts/entry.ts'
 import type { Db, SqlValue } from '../../contracts/storage.ts'
+import { causeOfText } from '../../contracts/trace.ts'
 import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { markRun } from '../runs/mark.ts'
@@ -49,8 +50,8 @@ export function insertTasks(db: Db, slice: NewSlice, tasks: readonly NewTask[], 
   if (tasks.length === 0) return
   const first = reserveIds(db, tasks.length)
   db.run(
-    `INSERT INTO tw_slice (id, last, job, grp, cpu_milli, memory_bytes, disk_bytes, gpu_milli, static_ports, placed_at, placed_position, why)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO tw_slice (id, last, job, grp, cpu_milli, memory_bytes, disk_bytes, gpu_milli, static_ports, placed_at, placed_position, why, trace)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     first,
     first + tasks.length - 1,
     slice.job,
@@ -63,6 +64,7 @@ export function insertTasks(db: Db, slice: NewSlice, tasks: readonly NewTask[], 
     meta.at,
     meta.position,
     slice.why,
+    meta.trace === undefined ? null : causeOfText(meta.trace).trace,
   )
   const added = new Map<Loaded, number[]>()
   for (let at = 0; at < tasks.length;) {

@@ -1,5 +1,6 @@
 import type { DesiredTask, NodeReport, TaskReport } from '../../contracts/node.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
+import { entrySpan } from '../../contracts/trace.ts'
 import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { JobSpec } from '../job-spec.ts'
@@ -33,6 +34,7 @@ export function desiredTasks(db: ReadDb, node: string): DesiredTask[] {
       release: version.release,
       service: group.services[0]?.name ?? null,
       spec: group.container,
+      ...(task.trace === null ? {} : { cause: { trace: task.trace, span: entrySpan(task.placed_position) } }),
       ...(group.consent.kind === 'pull' ? { pulls: true as const } : {}),
       ...(group.disconnect.stopAfterMs === null ? {} : { stopAfterMs: group.disconnect.stopAfterMs }),
       ...(task.gpu_mask === 0 ? {} : { devices: { indexes: devicesOf(task), shareMilli: task.gpu_milli } }),
