@@ -1,4 +1,5 @@
-import { holds, parseComparison, type AlertRule } from '../../core/scuba/alert/rule.ts'
+import { holds, parseComparison } from '../../core/scuba/alert/comparison.ts'
+import type { AlertRule } from '../../core/scuba/alert/rule.ts'
 import { parseDuration } from '../../core/kernel/units.ts'
 import type { PanelRequest } from '../../core/scuba/wire-types.ts'
 import type { Line } from './series.ts'

@@ -110,7 +110,7 @@ export function Chart({ data, height, label, levels = [], mark = null, bold = nu
     const next = isEnd ? { fromMs: held.fromMs, toMs: step(to) + data.stepMs } : { fromMs: step(to), toMs: held.toMs }
     if (next.toMs > next.fromMs) onMark?.(next)
   }
-  const shown = at ?? hot
+  const shown = at ?? hot ?? newestKnown(data)
   return (
     <div class="chart">
       <div
@@ -125,11 +125,17 @@ export function Chart({ data, height, label, levels = [], mark = null, bold = nu
         onBlur={() => setAt(null)}
         style={{ height: `${height}px` }}
       />
-      <p class="readout" role="status">
-        {shown === null || data.steps[shown] === undefined ? ' ' : readout(data, shown, colours)}
+      <p class="readout" role={at === null ? undefined : 'status'}>
+        {data.steps[shown] === undefined ? ' ' : readout(data, shown, colours)}
       </p>
     </div>
   )
+}
+
+/** The newest step that is over and of which something is known: what is told while nobody points. */
+function newestKnown({ steps, lines }: ChartData): number {
+  for (let i = steps.length - 2; i >= 0; i -= 1) if (lines.some(({ values }) => values[i] !== null)) return i
+  return steps.length - 1
 }
 
 const READ_MAX = 8
@@ -268,7 +274,8 @@ function drawLevels(u: uPlot, levels: readonly { value: number; label: string }[
   const { ctx, bbox } = u
   ctx.save()
   ctx.font = colours.font.replace('11px', `${Math.round(11 * devicePixelRatio)}px`)
-  for (const { value, label } of levels) {
+  ctx.textAlign = 'left'
+  for (const [i, { value, label }] of levels.entries()) {
     const y = u.valToPos(value, 'y', true)
     ctx.strokeStyle = colours.bad
     ctx.fillStyle = colours.bad
@@ -277,7 +284,7 @@ function drawLevels(u: uPlot, levels: readonly { value: number; label: string }[
     ctx.moveTo(bbox.left, y)
     ctx.lineTo(bbox.left + bbox.width, y)
     ctx.stroke()
-    ctx.fillText(label, bbox.left + 6, y - 4)
+    ctx.fillText(label, bbox.left + 6 * devicePixelRatio, y + (i === 0 ? -4 : 13) * devicePixelRatio)
   }
   ctx.restore()
 }

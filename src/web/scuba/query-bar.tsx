@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
-import type { Asked, View } from '../../core/scuba/saved/schema.ts'
+import type { Asked } from '../../core/scuba/saved/schema.ts'
+import type { View } from '../../core/scuba/saved/views.ts'
 import { isNumeric } from './rows.ts'
 import { tidy, toggled } from './explore-state.ts'
 

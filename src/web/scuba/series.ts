@@ -32,8 +32,10 @@ export function groupLabel(by: readonly string[], { key, isOther }: Pick<PanelGr
 /** Steps of a panel's answer, ms: at most as many as a browser gets. */
 export function stepsOf({ sinceMs, untilMs, stepMs }: Pick<PanelAnswer, 'sinceMs' | 'untilMs' | 'stepMs'>): number[] {
   if (stepMs === null) return []
-  const first = Math.floor(sinceMs / stepMs) * stepMs
-  const count = Math.min(POINTS_MAX, Math.max(1, Math.ceil((untilMs - first) / stepMs)))
+  const end = Math.ceil(untilMs / stepMs) * stepMs
+  // Of more than a browser gets, the newest.
+  const count = Math.min(POINTS_MAX, Math.max(1, Math.ceil(end / stepMs - Math.floor(sinceMs / stepMs))))
+  const first = end - count * stepMs
   return Array.from({ length: count }, (_, i) => first + i * stepMs)
 }
 

@@ -12,7 +12,8 @@ import {
   scubaSavedRm,
   scubaSavedShow,
 } from '../../../src/core/scuba/saved/operations.ts'
-import { VIEWS, type Asked } from '../../../src/core/scuba/saved/schema.ts'
+import type { Asked } from '../../../src/core/scuba/saved/schema.ts'
+import { VIEWS } from '../../../src/core/scuba/saved/views.ts'
 import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { newState } from '../../support/state.ts'
 

@@ -1,4 +1,5 @@
-import { VIEWS, type Asked, type View } from './schema.ts'
+import type { Asked } from './schema.ts'
+import { VIEWS, type View } from './views.ts'
 
 /** A question as the parameters of a link, `[name, value]`, in one order, so that equal questions have equal links; a list is one parameter an item. */
 export function linkParams(asked: Asked): [string, string][] {

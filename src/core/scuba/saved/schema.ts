@@ -1,13 +1,12 @@
 import { z } from 'zod'
 import { parseDuration } from '../../kernel/units.ts'
+import { VIEWS } from './views.ts'
 
 /** Steps, ranges and shifts as people write them; `1h`. */
 const duration = z.string().refine((text) => (parseDuration(text) ?? 0) > 0, 'must be a duration such as 10s, 1h or 7d')
 const instant = z.iso.datetime({ offset: true, message: 'must be a time such as 2026-11-30T08:00:00Z' })
 const name = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'must be lower-case letters, digits, ".", "_" or "-"')
 const title = z.string().min(1).max(120)
-
-export const VIEWS = ['lines', 'heat', 'number', 'table'] as const
 
 /**
  * What is asked of the store and how it is shown: a panel over one `table`, or `sql`. The one form of it that saved queries, panels of boards and links
@@ -71,4 +70,3 @@ export type Asked = { [K in keyof typeof askedShape]?: z.output<(typeof askedSha
 export type Saved = z.output<typeof savedSchema>
 export type Board = z.output<typeof boardSchema>
 export type BoardPanel = z.output<typeof boardPanelSchema>
-export type View = (typeof VIEWS)[number]
