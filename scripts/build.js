@@ -21,6 +21,7 @@ const MAINS = [
   'agent/mesh/proxy-main',
   'server/scuba/leaf-main',
   'server/scuba/engine-main',
+  'server/scuba/leaf/listen/decode-main',
   'server/delos/store/materialiser-main',
   'server/delos/store/snapshot-main',
 ]

@@ -1,6 +1,6 @@
 import { connect, type ClientHttp2Session } from 'node:http2'
-import { decode, type Codec } from '../../src/core/delos/wire/protobuf/codec.ts'
-import { encode } from '../../src/core/delos/wire/protobuf/encode.ts'
+import { decode, type Codec } from '../../src/core/kernel/protobuf/codec.ts'
+import { encode } from '../../src/core/kernel/protobuf/encode.ts'
 
 /** A connection for streams of gRPC, as many as one likes. */
 export function openStreams(port: number): ClientHttp2Session {

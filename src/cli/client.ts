@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
-import { causeOfTraceparent } from '../core/contracts/trace.ts'
+import { causeOfTraceparent } from '../core/kernel/trace.ts'
 import { VERSION_HEADER } from '../core/contracts/version-header.ts'
 import { errorFromBody, MusterError, type ErrorBody } from '../core/kernel/errors.ts'
 import type { CliConfig } from './config.ts'

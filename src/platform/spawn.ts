@@ -9,6 +9,7 @@ export type MainName =
   | 'agent/mesh/proxy-main'
   | 'server/scuba/leaf-main'
   | 'server/scuba/engine-main'
+  | 'server/scuba/leaf/listen/decode-main'
   | 'server/delos/store/materialiser-main'
   | 'server/delos/store/snapshot-main'
 

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto'
-import type { Cause } from '../core/contracts/trace.ts'
+import type { Cause } from '../core/kernel/trace.ts'
 
 const pool = Buffer.allocUnsafe(16 * 256)
 let used = pool.length

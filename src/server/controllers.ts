@@ -3,7 +3,7 @@ import { isRefusal } from '../core/kernel/errors.ts'
 import type { ControlLog } from './state/control-log.ts'
 import type { Wiring } from './host.ts'
 import type { Logger } from '../platform/logger.ts'
-import type { Cause } from '../core/contracts/trace.ts'
+import type { Cause } from '../core/kernel/trace.ts'
 import { causeAmong, traceOf, type Tracer, untold } from './tracer.ts'
 
 export interface ControllerLoop {

@@ -10,7 +10,7 @@ import { assert } from '../core/kernel/assert.ts'
 import { isRefusal, type MusterError, refuse } from '../core/kernel/errors.ts'
 import type { StatePaths } from '../platform/paths.ts'
 import type { Logger } from '../platform/logger.ts'
-import { createApi } from './api/api.ts'
+import { createApi, type ApiOptions } from './api/api.ts'
 import type { Door, House } from './api/doors.ts'
 import type { TokenStore } from './api/roles.ts'
 import { artifactRoutes, type ArtifactStore } from './artifacts.ts'
@@ -31,6 +31,8 @@ import type { ServerHost, Wiring } from './host.ts'
 import type { ScubaClient } from './scuba/client.ts'
 import type { Telemetry } from './scuba/telemetry.ts'
 import type { Tracer } from './tracer.ts'
+import { expositionText } from './metrics/exposition.ts'
+import type { Measures } from './metrics/measures.ts'
 import { wireScuba } from './scuba/wire.ts'
 import { wireSev } from './sev/wire.ts'
 import type { ControlLog } from './state/control-log.ts'
@@ -49,6 +51,7 @@ export interface ServerParts {
   scuba: ScubaClient
   telemetry: Telemetry
   tracer: Tracer
+  measures: Measures
   /** kept here, and those of the whole fleet */
   artifacts: { own: ArtifactStore; fleet: ArtifactStore }
   link: LeaderLink
@@ -137,7 +140,17 @@ export async function lead(parts: ServerParts): Promise<Leading> {
     hub,
     house,
     start: () => {
-      loop = startControllers(controlSystems, wirings, control, log, (row) => telemetry.add('muster_metrics', { ...row }), tracer)
+      loop = startControllers(
+        controlSystems,
+        wirings,
+        control,
+        log,
+        (row) => {
+          parts.measures.work(row)
+          telemetry.add('muster_metrics', { ...row })
+        },
+        tracer,
+      )
       hub.start()
     },
     stop: async () => {
@@ -150,14 +163,23 @@ export async function lead(parts: ServerParts): Promise<Leading> {
 }
 
 /** What an API needs, whoever leads. */
-export function apiParts({ control, tokens, taskTokens, log, telemetry, tracer, pages }: ServerParts) {
+export function apiParts({ control, tokens, taskTokens, log, telemetry, tracer, measures, scuba, pages }: ServerParts) {
   return {
     domains: [{ systems: controlSystems, control }],
     tokens: { find: (token: string) => taskTokens.find(token) ?? tokens.find(token) },
     log,
     tracer,
     openPage: pages.open,
-    onOperation: (row: object): void => telemetry.add('muster_requests', { time: Date.now(), ...row }),
+    onOperation: (row: Parameters<ApiOptions['onOperation']>[0]): void => {
+      measures.operation(row)
+      telemetry.add('muster_requests', { time: Date.now(), ...row })
+    },
+    metrics: async () => {
+      const tables = await scuba.tables().catch(() => null)
+      return expositionText({
+        ...{ measures, db: control.db, position: control.tail(), isLeading: control.leads(), telemetry: telemetry.stats(), tables },
+      })
+    },
   }
 }
 

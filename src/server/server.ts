@@ -40,6 +40,7 @@ import { createScubaClient } from './scuba/client.ts'
 import { ensureLeaf } from './scuba/process.ts'
 import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
 import { createTracer } from './tracer.ts'
+import { Measures } from './metrics/measures.ts'
 import { openControlLog } from './state/control-log.ts'
 import { holdIdentity } from './state/identity.ts'
 import { lockState, prepareStateDir } from './state/state-dir.ts'
@@ -135,6 +136,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   const scuba = createScubaClient(paths.scubaSocket)
   const telemetry = createTelemetry(scuba, log)
   onLine = (row) => telemetry.add('muster_logs', { ...row, server: identity.name, time: Date.now() })
+  const measures = new Measures()
   const tracer = createTracer(telemetry.add, identity.name)
   control.onEntries((entries) => mirrorEntries(entries, telemetry))
   control.onEntries((entries) => control.leads() && tracer.entries(entries))
@@ -165,7 +167,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   let etcd: string | null = null
   let { listen } = options
   const parts: ServerParts = {
-    ...{ paths, log, control, store, scuba, telemetry, tracer, meter, link, fleet, memberToken: servers.memberToken, dialBack },
+    ...{ paths, log, control, store, scuba, telemetry, tracer, measures, meter, link, fleet, memberToken: servers.memberToken, dialBack },
     nodeToken: createNodeTokenAction({ authority, cluster: identity.cluster, run, position: control.tail, open: agentPort.open }),
     artifacts: { own, fleet: spreadArtifacts(own, () => otherVoters(controlChain, identity.server), link) },
     tokens,
@@ -219,6 +221,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     await turns.stop()
     await telling.stop()
     link.close()
+    measures.stop()
     await telemetry.stop()
     await leaf.detach()
     await control.close()

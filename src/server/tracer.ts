@@ -1,4 +1,4 @@
-import { causeText, type Cause, causeOfText, entrySpan } from '../core/contracts/trace.ts'
+import { causeText, type Cause, causeOfText, entrySpan } from '../core/kernel/trace.ts'
 import type { Entry } from '../core/contracts/entry.ts'
 import { newCause, newSpan } from '../platform/trace-ids.ts'
 

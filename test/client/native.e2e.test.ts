@@ -10,7 +10,7 @@ import { COMPARE_RESULT, COMPARE_TARGET, type TxnRequest } from '../../src/core/
 import { PREFACE } from '../../src/core/delos/wire/native/frames.ts'
 import { FrameWriter } from '../../src/core/delos/wire/native/frame-writer.ts'
 import { writeHello } from '../../src/core/delos/wire/native/requests.ts'
-import { codecOf } from '../../src/core/delos/wire/protobuf/codec.ts'
+import { codecOf } from '../../src/core/kernel/protobuf/codec.ts'
 import { COMPARE, REQUEST_OP } from '../../src/core/delos/wire/protobuf/schemas/kv.ts'
 import { gateway, newDelosServers } from '../support/delos-servers.ts'
 import { eventually } from '../support/eventually.ts'

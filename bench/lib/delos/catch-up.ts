@@ -1,4 +1,4 @@
-import { codecOf } from '../../../src/core/delos/wire/protobuf/codec.ts'
+import { codecOf } from '../../../src/core/kernel/protobuf/codec.ts'
 import { LEASE_KEEP_ALIVE_REQUEST, LEASE_KEEP_ALIVE_RESPONSE } from '../../../src/core/delos/wire/protobuf/schemas/lease.ts'
 import type { Figure } from '../figure.ts'
 import { openStream, openStreams } from '../grpc-stream.ts'

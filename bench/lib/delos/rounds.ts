@@ -1,5 +1,5 @@
-import { codecOf } from '../../../src/core/delos/wire/protobuf/codec.ts'
-import { encode } from '../../../src/core/delos/wire/protobuf/encode.ts'
+import { codecOf } from '../../../src/core/kernel/protobuf/codec.ts'
+import { encode } from '../../../src/core/kernel/protobuf/encode.ts'
 import { PUT_REQUEST, RANGE_REQUEST } from '../../../src/core/delos/wire/protobuf/schemas/kv.ts'
 import { figuresOf, type Figure } from '../figure.ts'
 import { grpcLoad } from '../grpc-load.ts'

@@ -1,4 +1,4 @@
-import { codecOf } from '../../../src/core/delos/wire/protobuf/codec.ts'
+import { codecOf } from '../../../src/core/kernel/protobuf/codec.ts'
 import { WATCH_REQUEST, WATCH_RESPONSE } from '../../../src/core/delos/wire/protobuf/schemas/watch.ts'
 import type { WatchCreateRequest } from '../../../src/core/delos/wire/messages.ts'
 import type { Figure } from '../figure.ts'

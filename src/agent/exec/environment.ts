@@ -1,5 +1,5 @@
 import type { DesiredTask } from '../../core/contracts/node.ts'
-import { taskSpan, traceparentOf } from '../../core/contracts/trace.ts'
+import { taskSpan, traceparentOf } from '../../core/kernel/trace.ts'
 
 export interface EnvironmentInput {
   desired: DesiredTask

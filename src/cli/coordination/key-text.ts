@@ -1,4 +1,4 @@
-import { byteString, bytesOf } from '../../core/delos/wire/byte-string.ts'
+import { byteString, bytesOf } from '../../core/kernel/protobuf/byte-string.ts'
 import type { Key } from '../../core/delos/wire/messages.ts'
 
 const encoder = new TextEncoder()

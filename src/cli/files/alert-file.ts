@@ -1,8 +1,5 @@
-import type { z } from 'zod'
 import { alertRuleSchema } from '../../core/scuba/alert/rule.ts'
-import { loadListedFile } from './listed-file.ts'
+import { loadDocuments } from './documents.ts'
 
-/** The alert rules of a file. @throws MusterError FILE_UNREADABLE, SCUBA_ALERT_INVALID with line and column of the first fault */
-export function loadAlertFile(file: string): z.input<typeof alertRuleSchema>[] {
-  return loadListedFile(file, { schema: alertRuleSchema, code: 'SCUBA_ALERT_INVALID', noun: 'rule' })
-}
+/** The alert rules of a file (`-`: standard input). @throws MusterError FILE_UNREADABLE, SCUBA_ALERT_INVALID */
+export const loadAlertFile = (file: string) => loadDocuments(file, alertRuleSchema, 'SCUBA_ALERT_INVALID', 'rule')

@@ -33,7 +33,7 @@ export interface Entry<Body = unknown> {
   actor: string
   body: Body
   notable?: Notable
-  /** what caused it, `TRACE-SPAN`, see contracts/trace.ts */
+  /** what caused it, `TRACE-SPAN`, see kernel/trace.ts */
   trace?: string
 }
 

@@ -1,6 +1,6 @@
 import type { FaultOrder } from './fault.ts'
 import type { MeshSnapshot } from './mesh.ts'
-import type { Cause } from './trace.ts'
+import type { Cause } from '../kernel/trace.ts'
 
 /**
  * What server and agent say to each other. The agent keeps one NDJSON stream open (`GET /v1/agent/stream?node=…&boot=…&instance=…`),

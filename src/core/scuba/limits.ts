@@ -27,4 +27,8 @@ export const LIMITS = {
   deadlineMsMax: 60_000,
   panelGroupsMax: 1000,
   panelStepsMax: 5000,
+  /** objectives of all SLOs together: each has 0.8 MB of history in the server */
+  objectivesMax: 200,
+  /** of one service */
+  exclusionsMax: 500,
 } as const

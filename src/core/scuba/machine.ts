@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineEntry } from '../contracts/entry.ts'
 import { canonicalJson } from '../kernel/json.ts'
 import { alertRuleSchema } from './alert/rule.ts'
+import { sloEntries } from './entries/slo.ts'
 
 const stateName = z.enum(['inactive', 'firing', 'no_data', 'unknown'])
 
@@ -84,4 +85,4 @@ export const AlertMoved = defineEntry({
   },
 })
 
-export const scubaEntries = [AlertSet, AlertRemoved, AlertPaused, AlertMoved] as const
+export const scubaEntries = [AlertSet, AlertRemoved, AlertPaused, AlertMoved, ...sloEntries] as const

@@ -15,6 +15,8 @@ import {
 } from './operations.ts'
 import { SAVED_TABLES, savedEntries } from './saved/entries.ts'
 import { savedOperations } from './saved/operations.ts'
+import { sloOperations } from './operations/slo.ts'
+import { sloController } from './slo/controller.ts'
 import { SCUBA_TABLES } from './tables.ts'
 
 /** Scuba on the control log: the registry of alert rules; rows and queries are the leaf's. */
@@ -34,6 +36,7 @@ export const scubaSystem: System = {
     scubaAlertRm,
     scubaAlertPause,
     ...savedOperations,
+    ...sloOperations,
   ],
-  controllers: [alertController],
+  controllers: [alertController, sloController],
 }

@@ -1,3 +1,5 @@
+import { SLO_TABLES } from './slo/tables.ts'
+
 /** Registry side of scuba in state.db; rows themselves never pass through the log. */
 export const SCUBA_TABLES: readonly string[] = [
   `CREATE TABLE scuba_alert (
@@ -21,4 +23,5 @@ export const SCUBA_TABLES: readonly string[] = [
     position INTEGER NOT NULL,
     PRIMARY KEY (rule, grp)
   ) WITHOUT ROWID`,
+  ...SLO_TABLES,
 ]

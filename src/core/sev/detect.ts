@@ -108,7 +108,27 @@ function twSignal(entry: Entry, body: Body): Signal | null {
   return null
 }
 
+/** Tiers of one objective are one alert: a worse one raises its level. A spent budget is a ticket of its own. */
+function sloSignal(entry: Entry, body: Body): Signal | null {
+  const kind = word(body, 'kind') ?? ''
+  const service = word(body, 'service') ?? entry.notable?.service ?? null
+  const what = `${service ?? 'service'}/${word(body, 'objective') ?? 'objective'}`
+  const isBudget = kind.startsWith('budget')
+  const title = word(body, 'title') ?? `SLO ${what}`
+  return {
+    action: kind === 'burn_ended' || kind === 'budget_restored' ? 'resolve' : 'raise',
+    source: 'scuba',
+    dedup_key: `scuba/slo${isBudget ? '-budget' : ''}/${what}`,
+    group_key: groupOf(service, `scuba/slo/${what}`),
+    service,
+    level: isBudget ? 4 : levelFrom(body['sev']),
+    summary: entry.notable?.text ?? `SLO ${what} ${kind}`,
+    title: isBudget ? `${title}: error budget spent` : `${title}: error budget burns`,
+  }
+}
+
 function scubaSignal(entry: Entry, body: Body): Signal | null {
+  if (entry.type === 'scuba.SloMoved') return sloSignal(entry, body)
   if (entry.type !== 'scuba.AlertMoved') return null
   const to = word(body, 'to', 'state')
   const service = word(body, 'service') ?? entry.notable?.service ?? null

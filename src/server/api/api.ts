@@ -18,7 +18,7 @@ import { type Caller, mayAct, type TokenStore } from './roles.ts'
 import { mayAskAs } from '../tw/task-tokens.ts'
 import { sendEvents } from './sse.ts'
 import { traceOf, type Tracer, untold } from '../tracer.ts'
-import { causeOfTraceparent, type Cause } from '../../core/contracts/trace.ts'
+import { causeOfTraceparent, type Cause } from '../../core/kernel/trace.ts'
 
 /** HTTP status of an exit code. */
 const STATUS: Record<number, number> = { 1: 422, 2: 400, 3: 404, 4: 403, 5: 409, 6: 503, 7: 200, 8: 206, 70: 500 }
@@ -36,6 +36,8 @@ export interface ApiOptions {
   log: Logger
   /** lets the caller's browser in; absent: this process has no pages */
   openPage?: (caller: Caller, page: unknown) => Promise<object>
+  /** answers GET /metrics */
+  metrics?: () => Promise<string>
   /** answers GET /v1/status */
   status: () => Promise<unknown>
   /** to the server that leads, which is asked everything but how this one is; null: this one leads */
@@ -48,7 +50,7 @@ export interface ApiOptions {
 /** Where a code for the browser is made: at the socket alone, whose users are on this machine. */
 const CODES_ROUTE = '/v1/web/codes'
 /** What a server answers of itself, whoever leads. */
-const OF_ITSELF = new Set(['/healthz', '/openapi.json', '/v1/status', CODES_ROUTE])
+const OF_ITSELF = new Set(['/healthz', '/metrics', '/openapi.json', '/v1/status', CODES_ROUTE])
 /** Operators' calls about the log that is decided on. */
 const OPERATOR_CONTROL = '/v1/delos/operator/control/'
 /** A query waits so long for a leader, and is then answered from what this server has. */
@@ -125,6 +127,9 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
   }
   app.get('/openapi.json', async () => openApiDocument(operations))
   app.get('/healthz', async () => ({ ok: true, position: main.control.tail(), trouble: main.control.copy.distrust()?.message ?? null }))
+  const { metrics } = options
+  if (metrics !== undefined)
+    app.get('/metrics', async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()))
   app.get('/v1/status', async () => ({ ok: true, data: await options.status() }))
   app.get('/v1/events', async (request, reply) => sendEvents(main.control, request, reply))
   const { openPage } = options

@@ -1,5 +1,6 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../core/kernel/errors.ts'
+import type { IntakePort } from '../../core/scuba/ports.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
 import type {
@@ -12,6 +13,7 @@ import type {
   Receipt,
   TableInfo,
 } from '../../core/scuba/wire-types.ts'
+import type { PortStatus } from './leaf/listen/ports.ts'
 import { linesOf } from '../../platform/streams.ts'
 
 export interface SendOptions {
@@ -28,6 +30,8 @@ export interface LeafHealth {
   isEngineReady: boolean
   isFull: boolean
   tables: number
+  /** ways in that were asked for: where they listen, or why they do not */
+  ports?: Partial<Record<IntakePort, PortStatus>>
 }
 
 export interface Spooled {

@@ -5,6 +5,9 @@ import Database from 'better-sqlite3'
 import { createLogger } from '../../platform/logger.ts'
 import { Compactor } from './leaf/compactor.ts'
 import { Engine } from './leaf/engine.ts'
+import { INTAKE_PORTS } from '../../core/scuba/ports.ts'
+import { Decoders } from './leaf/listen/decoders.ts'
+import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
@@ -18,9 +21,15 @@ import { Store } from './leaf/store.ts'
  * waits and ends; after kill -9 the next start reads manifest and journal.
  */
 
-const { values } = parseArgs({ options: { dir: { type: 'string' }, socket: { type: 'string' }, log: { type: 'string' } } })
+const { values } = parseArgs({
+  options: {
+    ...{ dir: { type: 'string' }, socket: { type: 'string' }, log: { type: 'string' } },
+    // Where other programs' ways in listen; those that are not named do not.
+    ...{ otlp: { type: 'string' }, prometheus: { type: 'string' }, syslog: { type: 'string' }, lines: { type: 'string' } },
+  },
+})
 if (values.dir === undefined || values.socket === undefined) {
-  process.stderr.write('usage: leaf-main --dir DIR --socket PATH [--log FILE]\n')
+  process.stderr.write('usage: leaf-main --dir DIR --socket PATH [--log FILE] [--otlp|--prometheus|--syslog|--lines HOST:PORT]\n')
   process.exit(2)
 }
 const { dir, socket } = values
@@ -28,13 +37,17 @@ const log = createLogger(values.log ?? null)
 const store = new Store(dir, log)
 const engine = new Engine(dir, log)
 const sealer = new Sealer(store, engine)
-const server = createLeafServer({ store, engine, sealer, spool: new Spool() })
+const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
+let ports: Ports | null = null
+const server = createLeafServer({ ...intake, engine, sealer, ports: () => ports?.status() ?? {} })
 
 const keeper = new Keeper(store, engine, new Compactor(store, engine), new Retainer(store, engine))
 
 await holdFolder()
 await store.open()
 engine.start()
+const wanted = Object.fromEntries(INTAKE_PORTS.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])))
+ports = await openPorts(wanted, intake)
 // Sealing waits for it: then no row is both in a segment that is read back and in the journal.
 let isSeeded = false
 void seedLive(store, engine).finally(() => (isSeeded = true))
@@ -66,12 +79,15 @@ const stop = (): void => {
   server.close()
   server.closeIdleConnections()
   setTimeout(() => server.closeAllConnections(), 500).unref()
-  void store.close().then(() => {
-    engine.stop()
-    rmSync(socket, { force: true })
-    log.info('leaf stopped')
-    process.exit(0)
-  })
+  // What was taken in on the ports is in the store before that closes.
+  void Promise.all([ports?.close(), intake.decoders.close()])
+    .then(() => store.close())
+    .then(() => {
+      engine.stop()
+      rmSync(socket, { force: true })
+      log.info('leaf stopped')
+      process.exit(0)
+    })
 }
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)

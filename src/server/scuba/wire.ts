@@ -1,28 +1,43 @@
 import { Agent, request as httpRequest } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import type { z } from 'zod'
 import type { AlertSoft } from '../../core/scuba/controller.ts'
 import { ALERTS } from '../../core/scuba/controller.ts'
+import type { scubaSloTest } from '../../core/scuba/operations/slo.ts'
+import { SLOS } from '../../core/scuba/slo/controller.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import type { LiveRequest, PanelRequest, QueryRequest } from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
+import { createSloStatus } from './slo/status.ts'
+import { testSlo } from './slo/test-slo.ts'
+import { createSloTracker } from './slo/tracker.ts'
 
 /** Scuba's adapters: queries go to the leaf, rows and tails pass through, alert rules are evaluated on time. */
 export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
   const evaluator = createAlertEvaluator(host, client)
+  const tracker = createSloTracker(host, client)
   return {
-    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }) },
+    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), [SLOS]: () => tracker },
     actions: {
       'scuba.query': ({ sql, ...options }: QueryRequest, { signal }: ActionContext) => client.query(sql, options, signal),
       'scuba.panel': (input: PanelRequest, { signal }: ActionContext) => client.panel(input, signal),
       'scuba.live.read': (input: LiveRequest) => client.live(input),
+      'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),
+      'scuba.slo.test': (input: z.output<typeof scubaSloTest.input>) => testSlo(client, input, host.now()),
       'scuba.table.list': async () => ({ tables: await client.tables() }),
       'scuba.table.show': ({ table }: { table: string }) => client.table(table),
     },
     routes: (app) => leafRoutes(app, host.paths.scubaSocket),
-    start: async () => evaluator.start(),
-    stop: async () => evaluator.stop(),
+    start: async () => {
+      evaluator.start()
+      tracker.start()
+    },
+    stop: async () => {
+      evaluator.stop()
+      tracker.stop()
+    },
   }
 }
 

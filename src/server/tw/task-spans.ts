@@ -1,6 +1,6 @@
 import type { TaskReport } from '../../core/contracts/node.ts'
 import type { ReadDb } from '../../core/contracts/storage.ts'
-import { entrySpan, taskSpan } from '../../core/contracts/trace.ts'
+import { entrySpan, taskSpan } from '../../core/kernel/trace.ts'
 import { taskName } from '../../core/tw/rows.ts'
 import { taskRow } from '../../core/tw/tasks/read.ts'
 

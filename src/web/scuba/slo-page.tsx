@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { formatDuration } from '../../core/kernel/units.ts'
 import { quoteText } from '../../core/scuba/names.ts'
+import type { ObjectiveStatus } from '../../core/scuba/operations/slo.ts'
 import { ask } from '../live/api.ts'
 import { useAsked } from '../live/use-asked.ts'
 import { Shell } from '../shell/shell.tsx'
@@ -9,7 +10,7 @@ import { askPanel } from './ask-store.ts'
 import { CoverageBadge } from './coverage-badge.tsx'
 import { milliseconds, short } from './numbers.ts'
 import { PanelCharts } from './panel-charts.tsx'
-import { burnText, errorShare, levelsOf, meterOf, type ObjectiveStatus } from './slo.ts'
+import { burnText, errorShare, levelsOf, meterOf } from './slo.ts'
 
 const EVERY_MS = 5000
 const MARKS: Record<ObjectiveStatus['state'], string> = { ok: '●', burning: '▲', spent: '✖', no_data: '∅', unknown: '?' }

@@ -1,4 +1,5 @@
 import { formatDuration } from '../../core/kernel/units.ts'
+import type { ObjectiveStatus } from '../../core/scuba/operations/slo.ts'
 import type { PanelAnswer } from '../../core/scuba/wire-types.ts'
 import { short } from './numbers.ts'
 
@@ -52,36 +53,4 @@ export function levelsOf({ targetShare, tiers }: Pick<ObjectiveStatus, 'targetSh
     { value: 1 - targetShare, label: `allowed ${short((1 - targetShare) * 100)} %` },
     ...(first === undefined ? [] : [{ value: first.threshold, label: `${first.name} pages` }]),
   ]
-}
-
-interface BudgetStatus {
-  good: number
-  total: number
-  bad: number
-  allowed: number
-  left: number
-  leftMs: number
-}
-
-export interface ObjectiveStatus {
-  service: string
-  objective: string
-  kind: 'availability' | 'latency' | 'error-rate'
-  target: string
-  targetShare: number
-  window: string
-  state: 'ok' | 'burning' | 'spent' | 'no_data' | 'unknown'
-  tier: string | null
-  sev: number | null
-  lastBurnAtMs: number | null
-  burn2m: number | null
-  burn1h: number | null
-  budget: BudgetStatus | null
-  budgetWithExcluded: BudgetStatus | null
-  latencyMs: number | null
-  windowFromMs: number | null
-  dataFromMs: number | null
-  asOfMs: number | null
-  tiers: { name: string; factor: number; longMs: number; shortMs: number; sev: number; threshold: number; isClamped: boolean }[]
-  reason: string | null
 }

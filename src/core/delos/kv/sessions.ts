@@ -1,5 +1,5 @@
 import type { RpcError } from '../wire/service.ts'
-import { fromBase64, toBase64 } from '../wire/gateway/base64.ts'
+import { fromBase64, toBase64 } from '../../kernel/base64.ts'
 import type { WriteHead } from '../wire/native/requests.ts'
 import { KV_ERRORS } from './errors.ts'
 import type { SessionRow } from './rows.ts'

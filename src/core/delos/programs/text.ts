@@ -1,8 +1,8 @@
 import { refuse, type MusterError } from '../../kernel/errors.ts'
 import type { KeyRange } from '../recipes/etcd/request.ts'
 import type { Kv } from '../schema.ts'
-import { byteString, bytesOf } from '../wire/byte-string.ts'
-import { fromBase64, toBase64 } from '../wire/gateway/base64.ts'
+import { byteString, bytesOf } from '../../kernel/protobuf/byte-string.ts'
+import { fromBase64, toBase64 } from '../../kernel/base64.ts'
 import type * as m from '../wire/messages.ts'
 
 /*

@@ -1,5 +1,5 @@
-import { codecOf, type Codec } from './protobuf/codec.ts'
-import type { Schema } from './protobuf/schema.ts'
+import { codecOf, type Codec } from '../../kernel/protobuf/codec.ts'
+import type { Schema } from '../../kernel/protobuf/schema.ts'
 import * as auth from './protobuf/schemas/auth.ts'
 import * as cluster from './protobuf/schemas/cluster.ts'
 import * as concurrency from './protobuf/schemas/concurrency.ts'

@@ -5,6 +5,11 @@ export const SCUBA_ERRORS = defineErrors({
   SCUBA_TABLE_UNKNOWN: { exit: 3, what: 'No table of that name.', hint: 'List tables with `muster scuba table list`.' },
   SCUBA_COLUMN_UNKNOWN: { exit: 3, what: 'No column of that name.', hint: 'List columns with `muster scuba table show TABLE`.' },
   SCUBA_ROWS_INVALID: { exit: 2, what: 'The body is not NDJSON.', hint: 'Send one JSON object a line, in UTF-8.' },
+  SCUBA_BODY_INVALID: {
+    exit: 2,
+    what: 'The body is not what its route or its port takes.',
+    hint: 'See the place in the message; nothing of it was stored.',
+  },
   SCUBA_TOO_LARGE: {
     exit: 2,
     what: 'The request or its answer is larger than the limit.',
@@ -31,4 +36,5 @@ export const SCUBA_ERRORS = defineErrors({
     hint: 'Ask again in a second; a board asks for many panels in one request.',
   },
   SCUBA_ALERT_INVALID: { exit: 2, what: 'The alert rule is not valid.', hint: 'See the message for the field.' },
+  SCUBA_SLO_INVALID: { exit: 2, what: 'The service objectives are not valid.', hint: 'See the message for the field; starters are in templates/slos/.' },
 })

@@ -1,6 +1,6 @@
 import type { EntryMeta } from '../../contracts/entry.ts'
 import type { Db, SqlValue } from '../../contracts/storage.ts'
-import { causeOfText } from '../../contracts/trace.ts'
+import { causeOfText } from '../../kernel/trace.ts'
 import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import { markRun } from '../runs/mark.ts'

@@ -1,6 +1,6 @@
 import type { DesiredTask, NodeReport, TaskReport } from '../../contracts/node.ts'
 import type { ReadDb } from '../../contracts/storage.ts'
-import { entrySpan } from '../../contracts/trace.ts'
+import { entrySpan } from '../../kernel/trace.ts'
 import { must } from '../../kernel/assert.ts'
 import { canonicalJson } from '../../kernel/json.ts'
 import type { JobSpec } from '../job-spec.ts'

@@ -5,7 +5,7 @@ import { FRAME, OPS_MAX, READ_HEAD_BYTES, WRITE_HEAD_BYTES } from '../../../core
 import { OP, OpCursor } from '../../../core/delos/wire/native/ops.ts'
 import { areOps, readHello, readReadHead, readWriteHead } from '../../../core/delos/wire/native/requests.ts'
 import { REFUSED, writeAnswers, writeAnswersHead, writeRefusal, writeWelcome } from '../../../core/delos/wire/native/responses.ts'
-import { codecOf, decode } from '../../../core/delos/wire/protobuf/codec.ts'
+import { codecOf, decode } from '../../../core/kernel/protobuf/codec.ts'
 import { TXN_REQUEST } from '../../../core/delos/wire/protobuf/schemas/kv.ts'
 import type { Call, EtcdService, RpcError } from '../../../core/delos/wire/service.ts'
 import type { AnswerRoom } from '../store/answer-room.ts'

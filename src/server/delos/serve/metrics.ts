@@ -1,4 +1,3 @@
-import type { Histogram } from '../../../core/delos/measure/histogram.ts'
 import { DISK_BOUNDS_S, ROUND_TRIP_BOUNDS_S } from '../../../core/delos/measure/histogram.ts'
 import { STATUS } from '../../../core/delos/wire/grpc/status.ts'
 import type { ArchiveState } from '../../../core/delos/measure/server-page.ts'
@@ -6,6 +5,7 @@ import type { EtcdPortStats } from '../etcd/port.ts'
 import type { PeerQueue } from '../quorum/peers.ts'
 import type { Materialiser } from '../store/materialiser.ts'
 import type { Replica } from '../store/replica.ts'
+import { MetricsText, type Labels } from '../../metrics/text.ts'
 import type { Measures } from './measures.ts'
 
 export interface MetricsSource {
@@ -48,60 +48,6 @@ export interface Counters {
   /** bytes that long readings have found so far */
   longReadBytes: () => number
 }
-
-type Labels = Readonly<Record<string, string>>
-
-/** Prometheus' text format (0.0.4), built up. */
-class MetricsText {
-  readonly #lines: string[] = []
-
-  gauge(name: string, help: string, value: number): void {
-    this.many(name, 'gauge', help, [[{}, value]])
-  }
-
-  counter(name: string, help: string, value: number): void {
-    this.many(name, 'counter', help, [[{}, value]])
-  }
-
-  many(name: string, kind: 'gauge' | 'counter', help: string, values: readonly (readonly [Labels, number])[]): void {
-    if (values.length === 0) return
-    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`)
-    for (const [labels, value] of values) this.#lines.push(`${name}${labelText(labels)} ${value}`)
-  }
-
-  histogram(name: string, help: string, histogram: Histogram, boundsS: readonly number[]): void {
-    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} histogram`)
-    const counts = histogram.cumulative(boundsS)
-    for (const [i, bound] of boundsS.entries()) this.#lines.push(`${name}_bucket{le="${Number(bound.toPrecision(6))}"} ${counts[i] ?? 0}`)
-    this.#lines.push(`${name}_bucket{le="+Inf"} ${histogram.count}`, `${name}_sum ${histogram.sumS}`, `${name}_count ${histogram.count}`)
-  }
-
-  /** Recent median and 99th percentile as two gauges, `…_p50` and `…_p99`; left out while nothing happens. */
-  quantiles(name: string, help: string, histogram: Histogram): void {
-    for (const [suffix, share] of [
-      ['p50', 0.5],
-      ['p99', 0.99],
-    ] as const) {
-      const value = histogram.recentQuantile(share)
-      if (value !== null) this.gauge(`${name}_${suffix}`, `${help} ${suffix} of the last seconds.`, value)
-    }
-  }
-
-  toString(): string {
-    return `${this.#lines.join('\n')}\n`
-  }
-}
-
-function labelText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
-}
-
-const escaped = (text: string): string =>
-  text
-    .replaceAll('\\', String.raw`\\`)
-    .replaceAll('"', String.raw`\"`)
-    .replaceAll('\n', String.raw`\n`)
 
 const HOT_MAX = 10
 

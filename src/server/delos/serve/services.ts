@@ -1,5 +1,5 @@
-import { codecOf } from '../../../core/delos/wire/protobuf/codec.ts'
-import { encode } from '../../../core/delos/wire/protobuf/encode.ts'
+import { codecOf } from '../../../core/kernel/protobuf/codec.ts'
+import { encode } from '../../../core/kernel/protobuf/encode.ts'
 import { TXN_REQUEST } from '../../../core/delos/wire/protobuf/schemas/kv.ts'
 import type { Member } from '../../../core/delos/wire/messages.ts'
 import type { EtcdService, RpcError } from '../../../core/delos/wire/service.ts'

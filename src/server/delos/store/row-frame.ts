@@ -1,5 +1,5 @@
 import { NO_BYTES, tombstone, type Version } from '../../../core/delos/kv/version.ts'
-import { byteString } from '../../../core/delos/wire/byte-string.ts'
+import { byteString } from '../../../core/kernel/protobuf/byte-string.ts'
 
 /**
  * Versions one after the other in one buffer: on their way to the thread that writes them, which makes a row of so many at a time, and in those

@@ -1,7 +1,7 @@
 import type { Asked, Program } from '../../../core/delos/programs/program.ts'
 import { METHODS } from '../../../core/delos/wire/methods.ts'
-import type { Codec } from '../../../core/delos/wire/protobuf/codec.ts'
-import { encode } from '../../../core/delos/wire/protobuf/encode.ts'
+import type { Codec } from '../../../core/kernel/protobuf/codec.ts'
+import { encode } from '../../../core/kernel/protobuf/encode.ts'
 import { refusal } from '../../../core/delos/wire/refusal.ts'
 import type { Call, EtcdService, RpcError, Streaming, Unary } from '../../../core/delos/wire/service.ts'
 

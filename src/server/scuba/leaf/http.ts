@@ -9,6 +9,9 @@ import { liveRequestSchema, panelRequestSchema, queryRequestSchema } from '../..
 import { live, panel, query } from './ask.ts'
 import type { Engine } from './engine.ts'
 import type { Sealer } from './sealer.ts'
+import type { Decoders } from './listen/decoders.ts'
+import type { Ports } from './listen/ports.ts'
+import { telemetryRoute } from './listen/telemetry.ts'
 import type { Spool } from './spool.ts'
 import type { Store } from './store.ts'
 
@@ -17,6 +20,9 @@ interface Leaf {
   engine: Engine
   sealer: Sealer
   spool: Spool
+  decoders: Decoders
+  /** null: they are not open yet */
+  ports: () => ReturnType<Ports['status']>
 }
 
 type Handler = (leaf: Leaf, request: IncomingMessage, response: ServerResponse, url: URL, table: string) => Promise<unknown>
@@ -58,6 +64,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       isEngineReady: leaf.engine.isReady,
       isFull: leaf.store.isFull,
       tables: leaf.store.tableNames().size,
+      ports: leaf.ports(),
     }),
   ],
 ]
@@ -79,6 +86,8 @@ export function createLeafServer(leaf: Leaf): Server {
 async function serve(leaf: Leaf, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://leaf')
   try {
+    const telemetry = request.method === 'POST' ? telemetryRoute(url.pathname) : null
+    if (telemetry !== null) return await telemetry(leaf, request, response)
     for (const [method, path, handler] of ROUTES) {
       const match = method === request.method ? path.exec(url.pathname) : null
       if (!match) continue

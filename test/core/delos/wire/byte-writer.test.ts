@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ByteWriter } from '../../../../src/core/delos/wire/byte-writer.ts'
+import { ByteWriter } from '../../../../src/core/kernel/protobuf/byte-writer.ts'
 
 test('a writer holds no slab before something is written, nor after what it wrote was taken and the rest is not worth keeping', () => {
   const writer = new ByteWriter(256)

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import protobuf from 'protobufjs'
-import { ByteWriter } from '../../../../src/core/delos/wire/byte-writer.ts'
-import { byteString } from '../../../../src/core/delos/wire/byte-string.ts'
-import type { Codec } from '../../../../src/core/delos/wire/protobuf/codec.ts'
-import type { Field, Schema } from '../../../../src/core/delos/wire/protobuf/schema.ts'
+import { ByteWriter } from '../../../../src/core/kernel/protobuf/byte-writer.ts'
+import { byteString } from '../../../../src/core/kernel/protobuf/byte-string.ts'
+import type { Codec } from '../../../../src/core/kernel/protobuf/codec.ts'
+import type { Field, Schema } from '../../../../src/core/kernel/protobuf/schema.ts'
 
 const PROTO = join(import.meta.dirname, '../../../fixtures/etcd')
 
@@ -69,9 +69,16 @@ function anyValue(field: Field<unknown>, depth: number): fc.Arbitrary<unknown> {
     case 'uint':
       return fc.oneof(fc.maxSafeNat(), fc.nat(300))
     case 'uint32':
+    case 'fixed32':
       return fc.integer({ min: 0, max: 0xffff_ffff })
+    case 'sint32':
+      return fc.integer()
+    case 'double':
+      return fc.double()
+    case 'sfixed64':
     case 'int64':
       return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
+    case 'fixed64':
     case 'uint64':
       return fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
     case 'enum':

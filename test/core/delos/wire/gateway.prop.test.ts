@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fromBase64, toBase64 } from '../../../../src/core/delos/wire/gateway/base64.ts'
+import { fromBase64, toBase64 } from '../../../../src/core/kernel/base64.ts'
 import { fromJson, parseJson, toJson } from '../../../../src/core/delos/wire/gateway/json.ts'
 import { JsonSplitter } from '../../../../src/core/delos/wire/gateway/json-splitter.ts'
 import { METHODS } from '../../../../src/core/delos/wire/methods.ts'
-import type { Codec } from '../../../../src/core/delos/wire/protobuf/codec.ts'
+import type { Codec } from '../../../../src/core/kernel/protobuf/codec.ts'
 import { anyMessage } from './etcd-proto.ts'
 
 const codecs = Object.values(METHODS).flatMap(({ request, response }) => [request, response] as Codec<unknown>[])

@@ -1,5 +1,5 @@
-import { bytesOf } from '../../../../src/core/delos/wire/byte-string.ts'
-import { ByteWriter } from '../../../../src/core/delos/wire/byte-writer.ts'
+import { bytesOf } from '../../../../src/core/kernel/protobuf/byte-string.ts'
+import { ByteWriter } from '../../../../src/core/kernel/protobuf/byte-writer.ts'
 import { GrpcConnection, type GrpcLimits } from '../../../../src/core/delos/wire/grpc/connection.ts'
 import { routesOf } from '../../../../src/core/delos/wire/grpc/routes.ts'
 import { HpackDecoder } from '../../../../src/core/delos/wire/hpack/decoder.ts'

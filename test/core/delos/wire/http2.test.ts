@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ERROR, FLAG, FRAME } from '../../../../src/core/delos/wire/http2/frames.ts'
 import { METHODS } from '../../../../src/core/delos/wire/methods.ts'
-import { decode } from '../../../../src/core/delos/wire/protobuf/codec.ts'
+import { decode } from '../../../../src/core/kernel/protobuf/codec.ts'
 import type { EtcdService, Reply } from '../../../../src/core/delos/wire/service.ts'
 import type * as m from '../../../../src/core/delos/wire/messages.ts'
 import { encode } from './etcd-proto.ts'

@@ -4,7 +4,7 @@ import { jsonPieces, toJson } from '../../../../src/core/delos/wire/gateway/json
 import type * as m from '../../../../src/core/delos/wire/messages.ts'
 import { METHODS } from '../../../../src/core/delos/wire/methods.ts'
 import { pairsLength } from '../../../../src/core/delos/wire/pair-bytes.ts'
-import { codecOf, type Codec } from '../../../../src/core/delos/wire/protobuf/codec.ts'
+import { codecOf, type Codec } from '../../../../src/core/kernel/protobuf/codec.ts'
 import { piecesOf } from '../../../../src/core/delos/wire/protobuf/pieces.ts'
 import {
   DELETE_RANGE_RESPONSE,

@@ -1,7 +1,7 @@
-import { byteString, bytesOf } from '../byte-string.ts'
-import type { Codec } from '../protobuf/codec.ts'
-import type { Field, Schema } from '../protobuf/schema.ts'
-import { fromBase64, toBase64 } from './base64.ts'
+import { byteString, bytesOf } from '../../../kernel/protobuf/byte-string.ts'
+import type { Codec } from '../../../kernel/protobuf/codec.ts'
+import type { Field, Schema } from '../../../kernel/protobuf/schema.ts'
+import { fromBase64, toBase64 } from '../../../kernel/base64.ts'
 
 /**
  * Messages as the JSON of etcd's gateway: proto3's JSON mapping under the names of the proto file, bytes as base64, 64-bit integers as
@@ -79,6 +79,8 @@ function valueToJson(field: Field<unknown>, value: unknown): unknown {
     case 'uint':
     case 'int64':
     case 'uint64':
+    case 'fixed64':
+    case 'sfixed64':
       return String(value)
     case 'enum':
       return field.names[value as number] ?? value
@@ -87,6 +89,9 @@ function valueToJson(field: Field<unknown>, value: unknown): unknown {
     case 'text':
     case 'bool':
     case 'uint32':
+    case 'sint32':
+    case 'fixed32':
+    case 'double':
       return value
   }
 }
@@ -165,9 +170,16 @@ function valueFromJson(field: Field<unknown>, value: unknown, errors: string[]):
     case 'int':
     case 'uint':
     case 'uint32':
+    case 'sint32':
+    case 'fixed32':
       return Number(integerFromJson(field, value, errors))
+    case 'double':
+      if (typeof value !== 'number') wrong(value, 'float64', errors)
+      return value
     case 'int64':
     case 'uint64':
+    case 'fixed64':
+    case 'sfixed64':
       return integerFromJson(field, value, errors)
   }
 }
@@ -183,8 +195,8 @@ function bytesFromJson(value: unknown, errors: string[]): Uint8Array {
 
 /** A number, or its digits as a string. */
 function integerFromJson(field: Field<unknown>, value: unknown, errors: string[]): bigint {
-  const isSigned = field.kind === 'int' || field.kind === 'int64'
-  const bits = field.kind === 'uint32' ? 32 : 64
+  const isSigned = ['int', 'int64', 'sint32', 'sfixed64'].includes(field.kind)
+  const bits = field.kind.endsWith('32') ? 32 : 64
   const type = `${isSigned ? '' : 'u'}int${bits}`
   if (typeof value !== 'string' && typeof value !== 'number') wrong(value, type, errors)
   else {
@@ -235,12 +247,17 @@ function defaultOf(field: Field<unknown>): unknown {
       return false
     case 'int64':
     case 'uint64':
+    case 'fixed64':
+    case 'sfixed64':
       return 0n
     case 'message':
       return emptyOf(field.schema?.() as Schema<unknown>)
     case 'int':
     case 'uint':
     case 'uint32':
+    case 'sint32':
+    case 'fixed32':
+    case 'double':
     case 'enum':
       return 0
   }

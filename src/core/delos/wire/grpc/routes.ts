@@ -1,7 +1,7 @@
 import type { Method } from '../methods.ts'
 import { METHODS } from '../methods.ts'
-import { codecOf } from '../protobuf/codec.ts'
-import { enumeration, text, type Schema } from '../protobuf/schema.ts'
+import { codecOf } from '../../../kernel/protobuf/codec.ts'
+import { enumeration, text, type Schema } from '../../../kernel/protobuf/schema.ts'
 import type { EtcdService, Streaming, Unary } from '../service.ts'
 
 /** A method with who answers it. */

@@ -1,4 +1,4 @@
-import { byteString } from '../byte-string.ts'
+import { byteString } from '../../../kernel/protobuf/byte-string.ts'
 import { huffmanDecode } from './huffman.ts'
 import { ENTRY_OVERHEAD_BYTES, HeaderTable } from './table.ts'
 

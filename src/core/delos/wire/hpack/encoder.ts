@@ -1,4 +1,4 @@
-import type { ByteWriter } from '../byte-writer.ts'
+import type { ByteWriter } from '../../../kernel/protobuf/byte-writer.ts'
 import { huffmanBytes, huffmanEncode } from './huffman.ts'
 import { HeaderTable } from './table.ts'
 

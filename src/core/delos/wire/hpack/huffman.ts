@@ -1,4 +1,4 @@
-import type { ByteWriter } from '../byte-writer.ts'
+import type { ByteWriter } from '../../../kernel/protobuf/byte-writer.ts'
 
 /**
  * Bits of the code of each byte and, last, of the end of string (RFC 7541, appendix B). The code is canonical, so the lengths are all there

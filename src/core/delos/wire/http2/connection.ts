@@ -1,5 +1,5 @@
 import { IdMap } from '../../../kernel/id-map.ts'
-import { ByteWriter } from '../byte-writer.ts'
+import { ByteWriter } from '../../../kernel/protobuf/byte-writer.ts'
 import { HpackDecoder } from '../hpack/decoder.ts'
 import { HpackEncoder, type HeaderField } from '../hpack/encoder.ts'
 import { ERROR, FLAG, FRAME, FRAME_BYTES_DEFAULT, FRAME_HEADER_BYTES, PREFACE, SETTING, WINDOW_DEFAULT, WINDOW_MAX } from './frames.ts'

@@ -1,9 +1,9 @@
-import { ByteWriter } from '../byte-writer.ts'
+import { ByteWriter } from '../../../kernel/protobuf/byte-writer.ts'
 import type * as m from '../messages.ts'
-import { override, tableCodec, type Codec } from './codec.ts'
+import { override, tableCodec, type Codec } from '../../../kernel/protobuf/codec.ts'
 import { lengthOf, piecesOf, type Part } from './pieces.ts'
-import { NO_BYTES, type Reader } from './reader.ts'
-import type { Schema } from './schema.ts'
+import { NO_BYTES, type Reader } from '../../../kernel/protobuf/reader.ts'
+import type { Schema } from '../../../kernel/protobuf/schema.ts'
 import * as kv from './schemas/kv.ts'
 import { WATCH_RESPONSE } from './schemas/watch.ts'
 

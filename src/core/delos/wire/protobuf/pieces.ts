@@ -1,7 +1,8 @@
-import { ByteWriter } from '../byte-writer.ts'
+import { ByteWriter } from '../../../kernel/protobuf/byte-writer.ts'
+import type { Pieces } from '../../../kernel/protobuf/codec.ts'
 import type { KeyValue } from '../messages.ts'
 import { contentLength, pairBytes, pairsLength } from '../pair-bytes.ts'
-import { NO_BYTES } from './reader.ts'
+import { NO_BYTES } from '../../../kernel/protobuf/reader.ts'
 
 /** With so many bytes of pairs an answer is written in one go: about a millisecond. */
 const SHORT_BYTES = 262_144
@@ -10,14 +11,6 @@ const PIECE_BYTES = 65_536
 /** A value from here on is a piece of its own, without a copy: the store never changes it. */
 const VALUE_ALONE_BYTES = 16_384
 
-/** A long message, encoded as its reader takes it. It holds the pairs themselves, which it shares with the store, not their bytes. */
-export interface Pieces {
-  /** of the whole message */
-  readonly length: number
-  /** The next bytes, which are never written again; null: that was all. */
-  next(): Uint8Array | null
-}
-
 /** Bytes, or pairs that each are encoded under a tag of one byte. */
 export type Part = Uint8Array | { readonly tag: number; readonly pairs: readonly KeyValue[]; readonly write: WritePair }
 type WritePair = (writer: ByteWriter, pair: KeyValue) => void
@@ -25,7 +18,7 @@ type WritePair = (writer: ByteWriter, pair: KeyValue) => void
 export const lengthOf = (parts: readonly Part[]): number =>
   parts.reduce((sum, part) => sum + (part instanceof Uint8Array ? part.length : pairsLength(part.pairs)), 0)
 
-/** Null: it is short, as nearly always, and written at once for less. */
+/** It holds the pairs themselves, which it shares with the store, not their bytes. Null: it is short, as nearly always, and written at once for less. */
 export function piecesOf<Message extends object>(message: Message, partsOf: (message: Message) => Part[]): Pieces | null {
   if (pairBytes(message) <= SHORT_BYTES) return null
   const parts = partsOf(message)

@@ -1,5 +1,5 @@
 import type * as m from '../../messages.ts'
-import { bool, enumeration, key, list, message, optional, text, uint, type Schema } from '../schema.ts'
+import { bool, enumeration, key, list, message, optional, text, uint, type Schema } from '../../../../kernel/protobuf/schema.ts'
 import { empty, header, headerOnly } from './kv.ts'
 
 /** `auth.proto` and the part of `rpc.proto` about users and roles. */

@@ -1,5 +1,5 @@
 import type * as m from '../../messages.ts'
-import { bool, list, message, optional, text, uint64, type Schema } from '../schema.ts'
+import { bool, list, message, optional, text, uint64, type Schema } from '../../../../kernel/protobuf/schema.ts'
 import { header } from './kv.ts'
 
 /** The part of `rpc.proto` about members. */

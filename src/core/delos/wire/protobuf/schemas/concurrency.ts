@@ -1,5 +1,5 @@
 import type * as m from '../../messages.ts'
-import { int, int64, key, message, optional, view, type Schema } from '../schema.ts'
+import { int, int64, key, message, optional, view, type Schema } from '../../../../kernel/protobuf/schema.ts'
 import { header, headerOnly, KEY_VALUE } from './kv.ts'
 
 /** `v3lock.proto` and `v3election.proto`. */

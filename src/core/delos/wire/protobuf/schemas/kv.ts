@@ -1,5 +1,5 @@
 import type * as m from '../../messages.ts'
-import { bool, enumeration, int, int64, key, list, message, oneof, optional, uint, uint64, view, type Schema } from '../schema.ts'
+import { bool, enumeration, int, int64, key, list, message, oneof, optional, uint, uint64, view, type Schema } from '../../../../kernel/protobuf/schema.ts'
 
 /** `kv.proto` and the part of `rpc.proto` about keys. Enum names are etcd's own, as its JSON gateway writes them. */
 

@@ -1,5 +1,5 @@
 import type * as m from '../../messages.ts'
-import { bool, int, int64, key, list, message, text, type Schema } from '../schema.ts'
+import { bool, int, int64, key, list, message, text, type Schema } from '../../../../kernel/protobuf/schema.ts'
 import { empty, header, headerOnly } from './kv.ts'
 
 /** The part of `rpc.proto` about leases. */

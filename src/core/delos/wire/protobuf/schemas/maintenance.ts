@@ -1,5 +1,5 @@
 import type * as m from '../../messages.ts'
-import { bool, enumeration, int, list, message, text, uint, uint32, uint64, view, type Schema } from '../schema.ts'
+import { bool, enumeration, int, list, message, text, uint, uint32, uint64, view, type Schema } from '../../../../kernel/protobuf/schema.ts'
 import { empty, header, headerOnly } from './kv.ts'
 
 /** The part of `rpc.proto` about maintenance. */

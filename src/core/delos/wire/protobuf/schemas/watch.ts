@@ -1,5 +1,5 @@
 import type * as m from '../../messages.ts'
-import { bool, enumeration, int, key, list, message, oneof, text, type Schema } from '../schema.ts'
+import { bool, enumeration, int, key, list, message, oneof, text, type Schema } from '../../../../kernel/protobuf/schema.ts'
 import { empty, EVENT, header } from './kv.ts'
 
 /** The part of `rpc.proto` about watches. */

@@ -1,4 +1,4 @@
-import { byteString } from '../byte-string.ts'
+import { byteString } from './byte-string.ts'
 
 const decoder = new TextDecoder()
 export const NO_BYTES = new Uint8Array(0)
@@ -14,17 +14,29 @@ export class Reader {
   at: number
   end: number
   failed = false
+  /** where it failed, bytes from the start; -1: it did not */
+  failedAt = -1
+  /** elements of lists that may still be read: short bytes can stand for many objects */
+  itemsLeft: number
   private depth = 0
 
-  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length, itemsMax = Infinity) {
     this.bytes = bytes
+    this.itemsLeft = itemsMax
     this.at = start
     this.end = end
   }
 
   fail(): void {
+    if (!this.failed) this.failedAt = this.at
     this.failed = true
     this.at = this.end
+  }
+
+  /** One more element of a list. */
+  count(): void {
+    this.itemsLeft -= 1
+    if (this.itemsLeft < 0) this.fail()
   }
 
   /** The next field's number and wire type, `number << 3 | type`; 0 at the end or after a failure. */
@@ -78,6 +90,30 @@ export class Reader {
 
   int64(): bigint {
     return BigInt.asIntN(64, this.uint64())
+  }
+
+  /** A zigzag varint. */
+  sint32(): number {
+    const value = this.int32()
+    return (value >>> 1) ^ -(value & 1)
+  }
+
+  fixed32(): number {
+    const at = this.at
+    this.pass(4)
+    return this.failed ? 0 : this.dataView().getUint32(at, true)
+  }
+
+  fixed64(): bigint {
+    const at = this.at
+    this.pass(8)
+    return this.failed ? 0n : this.dataView().getBigUint64(at, true)
+  }
+
+  double(): number {
+    const at = this.at
+    this.pass(8)
+    return this.failed ? 0 : this.dataView().getFloat64(at, true)
   }
 
   bool(): boolean {
@@ -153,6 +189,12 @@ export class Reader {
     }
   }
 
+  /** Made at the first number of a fixed size. */
+  private dataView(): DataView {
+    return (this.numbers ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength))
+  }
+
+  private numbers: DataView | null = null
   private low = 0
   private high = 0
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { causeOfText, causeOfTraceparent, causeText, entrySpan, taskSpan, traceparentOf } from '../../../src/core/contracts/trace.ts'
+import { causeOfText, causeOfTraceparent, causeText, entrySpan, taskSpan, traceparentOf } from '../../../src/core/kernel/trace.ts'
 
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
 const span = '00f067aa0ba902b7'

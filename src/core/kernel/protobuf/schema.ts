@@ -1,5 +1,8 @@
 /** What a field holds on the wire. `key` is bytes as a byte string, `view` bytes as they are, `int` a 64-bit integer kept as a number. */
-export type Kind = 'key' | 'text' | 'view' | 'bool' | 'int' | 'uint' | 'uint32' | 'int64' | 'uint64' | 'enum' | 'message'
+export type Kind =
+  | ('key' | 'text' | 'view' | 'message')
+  | ('bool' | 'int' | 'uint' | 'uint32' | 'sint32' | 'int64' | 'uint64' | 'enum')
+  | ('double' | 'fixed64' | 'sfixed64' | 'fixed32')
 
 /** One field of a message; `Value` is its type in `messages.ts`. */
 export interface Field<Value> {
@@ -50,6 +53,11 @@ export const uint = (number: number): Field<number> => field(number, 'uint')
 export const uint32 = (number: number): Field<number> => field(number, 'uint32')
 export const int64 = (number: number): Field<bigint> => field(number, 'int64')
 export const uint64 = (number: number): Field<bigint> => field(number, 'uint64')
+export const sint32 = (number: number): Field<number> => field(number, 'sint32')
+export const double = (number: number): Field<number> => field(number, 'double')
+export const fixed64 = (number: number): Field<bigint> => field(number, 'fixed64')
+export const sfixed64 = (number: number): Field<bigint> => field(number, 'sfixed64')
+export const fixed32 = (number: number): Field<number> => field(number, 'fixed32')
 export const enumeration = (number: number, enumName: string, names: readonly string[]): Field<number> =>
   field(number, 'enum', { enumName, names })
 export const message = <Nested>(number: number, schema: () => Schema<Nested>): Field<Nested> =>

@@ -1,4 +1,4 @@
-import { ByteWriter } from '../byte-writer.ts'
+import { ByteWriter } from './byte-writer.ts'
 import type { Codec } from './codec.ts'
 
 const SMALL_BYTES = 256

@@ -69,6 +69,19 @@ export class ByteWriter {
     this.at = at + 4
   }
 
+  /** Little-endian, as Protocol Buffers has them. */
+  fixed32(value: number): void {
+    this.numbers(4).setUint32(0, value, true)
+  }
+
+  fixed64(value: bigint): void {
+    this.numbers(8).setBigUint64(0, BigInt.asUintN(64, value), true)
+  }
+
+  double(value: number): void {
+    this.numbers(8).setFloat64(0, value, true)
+  }
+
   raw(value: Uint8Array): void {
     const { length } = value
     this.ensure(length)
@@ -125,6 +138,13 @@ export class ByteWriter {
     this.at = mark
     this.varint64(length, 0)
     this.at = end
+  }
+
+  /** The next `count` bytes, to be filled. */
+  private numbers(count: number): DataView {
+    this.ensure(count)
+    this.at += count
+    return new DataView(this.bytes.buffer, this.bytes.byteOffset + this.at - count, count)
   }
 
   private varint64(low: number, high: number): void {

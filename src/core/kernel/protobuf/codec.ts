@@ -1,7 +1,14 @@
-import type { ByteWriter } from '../byte-writer.ts'
-import type { Pieces } from './pieces.ts'
+import type { ByteWriter } from './byte-writer.ts'
 import { NO_BYTES, Reader } from './reader.ts'
-import type { Field, Schema } from './schema.ts'
+import type { Field, Kind, Schema } from './schema.ts'
+
+/** A long message, encoded as its reader takes it. */
+export interface Pieces {
+  /** of the whole message, bytes */
+  readonly length: number
+  /** The next bytes, which are never written again; null: that was all. */
+  next(): Uint8Array | null
+}
 
 /** How one kind of message becomes bytes and back. */
 export interface Codec<Message> {
@@ -34,8 +41,14 @@ interface Row extends Field<unknown> {
   others: readonly string[]
 }
 
-const WIRE_TYPE = { varint: 0, delimited: 2 } as const
-const isDelimited = (kind: string): boolean => kind === 'key' || kind === 'text' || kind === 'view' || kind === 'message'
+/** Of a field that is not packed (Protocol Buffers, "Encoding"). */
+const WIRE_TYPE: Record<Kind, number> = {
+  ...{ key: 2, text: 2, view: 2, message: 2 },
+  ...{ bool: 0, int: 0, uint: 0, uint32: 0, sint32: 0, int64: 0, uint64: 0, enum: 0 },
+  ...{ double: 1, fixed64: 1, sfixed64: 1, fixed32: 5 },
+}
+const DELIMITED = 2
+const isDelimited = (kind: Kind): boolean => WIRE_TYPE[kind] === DELIMITED
 
 const codecs = new Map<unknown, Codec<never>>()
 
@@ -92,7 +105,7 @@ function rowsOf<Message>(schema: Schema<Message>): Row[] {
   const rows = Object.entries(schema.fields as Record<string, Field<unknown>>)
     .map(([name, one]): Row => {
       const isPacked = one.isRepeated && !isDelimited(one.kind)
-      const type = isDelimited(one.kind) || isPacked ? WIRE_TYPE.delimited : WIRE_TYPE.varint
+      const type = isPacked ? DELIMITED : WIRE_TYPE[one.kind]
       return { ...one, name, tag: one.number * 8 + type, codec: nestedCodec(one), others: [] }
     })
     .toSorted((a, b) => a.number - b.number)
@@ -113,19 +126,26 @@ function defaultOf(row: Row): unknown {
   if (row.kind === 'key' || row.kind === 'text') return ''
   if (row.kind === 'view') return NO_BYTES
   if (row.kind === 'bool') return false
-  return row.kind === 'int64' || row.kind === 'uint64' ? 0n : 0
+  return isBig(row.kind) ? 0n : 0
 }
 
+const isBig = (kind: Kind): boolean => kind === 'int64' || kind === 'uint64' || kind === 'fixed64' || kind === 'sfixed64'
+
 function readField(reader: Reader, row: Row, type: number, into: Values): void {
-  const isOfItsType = type === (isDelimited(row.kind) ? WIRE_TYPE.delimited : WIRE_TYPE.varint)
+  const isOfItsType = type === WIRE_TYPE[row.kind]
   if (isOfItsType && !row.isRepeated) {
     for (const other of row.others) into[other] = null
     into[row.name] = readValue(reader, row)
-  } else if (isOfItsType) (into[row.name] as unknown[]).push(readValue(reader, row))
-  else if (row.isRepeated && type === WIRE_TYPE.delimited) {
+  } else if (isOfItsType) {
+    reader.count()
+    ;(into[row.name] as unknown[]).push(readValue(reader, row))
+  } else if (row.isRepeated && type === DELIMITED) {
     // Packed: the numbers follow one another behind one length.
     const outer = reader.enter()
-    while (reader.at < reader.end) (into[row.name] as unknown[]).push(readValue(reader, row))
+    while (reader.at < reader.end) {
+      reader.count()
+      ;(into[row.name] as unknown[]).push(readValue(reader, row))
+    }
     reader.leave(outer)
   } else reader.fail()
 }
@@ -146,10 +166,20 @@ function readValue(reader: Reader, row: Row): unknown {
       return reader.uint()
     case 'uint32':
       return reader.int32() >>> 0
+    case 'sint32':
+      return reader.sint32()
     case 'int64':
       return reader.int64()
     case 'uint64':
       return reader.uint64()
+    case 'fixed64':
+      return reader.fixed64()
+    case 'sfixed64':
+      return BigInt.asIntN(64, reader.fixed64())
+    case 'fixed32':
+      return reader.fixed32()
+    case 'double':
+      return reader.double()
     case 'enum':
       return reader.int32()
     case 'message': {
@@ -211,6 +241,19 @@ function writeValue(writer: ByteWriter, row: Row, value: unknown): void {
     case 'int64':
     case 'uint64':
       writer.bigVarint(value as bigint)
+      return
+    case 'fixed64':
+    case 'sfixed64':
+      writer.fixed64(value as bigint)
+      return
+    case 'fixed32':
+      writer.fixed32(value as number)
+      return
+    case 'double':
+      writer.double(value as number)
+      return
+    case 'sint32':
+      writer.varint((((value as number) << 1) ^ ((value as number) >> 31)) >>> 0)
       return
     case 'message': {
       const mark = writer.begin()
