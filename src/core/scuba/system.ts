@@ -17,6 +17,8 @@ import {
   scubaTableList,
   scubaTableShow,
 } from './operations.ts'
+import { SAVED_TABLES, savedEntries } from './saved/entries.ts'
+import { savedOperations } from './saved/operations.ts'
 import { sloOperations } from './operations/slo.ts'
 import { sloController } from './slo/controller.ts'
 import { SCUBA_TABLES } from './tables.ts'
@@ -24,8 +26,8 @@ import { SCUBA_TABLES } from './tables.ts'
 /** Scuba on the control log: the registry of alert rules; rows and queries are the leaf's. */
 export const scubaSystem: System = {
   name: 'scuba',
-  tables: [...SCUBA_TABLES, ...REGISTRY_TABLES],
-  entries: [...scubaEntries, ...registryEntries],
+  tables: [...SCUBA_TABLES, ...REGISTRY_TABLES, ...SAVED_TABLES],
+  entries: [...scubaEntries, ...registryEntries, ...savedEntries],
   operations: [
     scubaQuery,
     scubaPanel,
@@ -38,6 +40,7 @@ export const scubaSystem: System = {
     scubaAlertRm,
     scubaAlertPause,
     ...registryOperations,
+    ...savedOperations,
     ...sloOperations,
   ],
   controllers: [alertController, registryController, sloController],
