@@ -62,7 +62,7 @@ beforeAll(async () => {
   page.on('pageerror', (error) => errors.push(String(error)))
   page.on('console', (message) => {
     // A refusal that the page shows is no error of the page.
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) errors.push(message.text())
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) errors.push(`${message.text()} ${page.url()}`)
   })
   await page.goto(url)
 }, 180_000)
@@ -74,7 +74,7 @@ afterAll(async () => {
 async function hasText(selector: string, text: string): Promise<void> {
   const check = `[...document.querySelectorAll(${JSON.stringify(selector)})].some((one) => one.textContent.includes(${JSON.stringify(text)}))`
   await page.waitForFunction(check, WAIT).catch(async () => {
-    throw new Error(`${selector} never says "${text}": ${await page.$eval('#page', (element) => element.textContent ?? '')}`)
+    throw new Error(`${selector} never says "${text}": ${String(await page.evaluate(`document.querySelector('#page').textContent`))}`)
   })
 }
 

@@ -44,9 +44,12 @@ export function BoardsPage(): JSX.Element {
     >
       {name === null && <BoardList kept={kept.data} />}
       {name !== null && board === undefined && kept.data !== null && (
-        <p class="notice">
-          ▲ There is no board {name}. <a href="/boards">All boards</a>
-        </p>
+        <>
+          <h1>Boards</h1>
+          <p class="notice">
+            ▲ There is no board {name}. <a href="/boards">All boards</a>
+          </p>
+        </>
       )}
       {board !== undefined && kept.data !== null && <BoardGrid key={board.version} board={board.board} saved={kept.data.saved} />}
     </Shell>
