@@ -8,11 +8,10 @@ import {
   scubaAlertRm,
   scubaAlertShow,
   scubaLiveRead,
-  scubaPanel,
-  scubaQuery,
   scubaTableList,
   scubaTableShow,
 } from './operations.ts'
+import { ASKING } from './operations/asking.ts'
 import { sloOperations } from './operations/slo.ts'
 import { sloController } from './slo/controller.ts'
 import { SCUBA_TABLES } from './tables.ts'
@@ -23,8 +22,7 @@ export const scubaSystem: System = {
   tables: SCUBA_TABLES,
   entries: scubaEntries,
   operations: [
-    scubaQuery,
-    scubaPanel,
+    ...ASKING,
     scubaLiveRead,
     scubaTableList,
     scubaTableShow,
