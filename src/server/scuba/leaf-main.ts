@@ -12,6 +12,7 @@ import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
+import { openPgListener, pgSocketOf } from './leaf/pg/listener.ts'
 import { Retainer } from './leaf/retainer.ts'
 import { Sealer } from './leaf/sealer.ts'
 import { Spool } from './leaf/spool.ts'
@@ -68,6 +69,8 @@ server.listen(socket, () => {
   log.info('leaf listens', { socket, pid: process.pid, tables: store.tableNames().size })
 })
 
+const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) })
+
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
   if (!isSeeded) return
@@ -90,7 +93,7 @@ const stop = (): void => {
   server.closeIdleConnections()
   setTimeout(() => server.closeAllConnections(), 500).unref()
   // What was taken in on the ports is in the store before that closes.
-  void Promise.all([ports?.close(), intake.decoders.close()])
+  void Promise.all([ports?.close(), intake.decoders.close(), postgres.close()])
     .then(() => store.close())
     .then(() => {
       engines.stop()
