@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { createLogger } from '../../platform/logger.ts'
 import { Boards } from './leaf/board.ts'
+import { Artefacts } from './leaf/artefacts/artefacts.ts'
 import { Compactor } from './leaf/compactor.ts'
 import { Engines } from './leaf/engines.ts'
 import { INTAKE_PORTS } from '../../core/scuba/ports.ts'
@@ -57,6 +58,11 @@ await holdFolder()
 await store.open()
 store.onDiscard = (paths) => engines.forget(paths)
 engines.start()
+const artefacts = new Artefacts(store, engines)
+void artefacts
+  .open()
+  .then(() => (engines.artefacts = artefacts))
+  .catch((error: unknown) => log.warn('nothing is built ahead', { error: String(error) }))
 const wanted = Object.fromEntries(INTAKE_PORTS.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])))
 ports = await openPorts(wanted, intake)
 // Sealing waits for it: then no row is both in a segment that is read back and in the journal.
@@ -76,6 +82,7 @@ const clock = setInterval(() => {
   if (!isSeeded) return
   void sealer.tick(Date.now())
   void keeper.tick(Date.now())
+  void engines.artefacts?.tick(Date.now())
 }, 1000)
 const teller = setInterval(() => void store.tellIngest().catch(() => undefined), 10_000)
 const hourly = setInterval(() => {
