@@ -3,9 +3,10 @@ import type { LiveAnswer } from '../../../core/scuba/live/aggregate.ts'
 import { queryRange } from '../../../core/scuba/plan/range.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
 import { equalitiesOf } from '../../../core/scuba/sql/equalities.ts'
+import { readNames } from '../../../core/scuba/sql/expression.ts'
 import type { LiveRequest, QueryAnswer, QueryRequest } from '../../../core/scuba/wire-types.ts'
 import { isSameBasis } from './answer-cache.ts'
-import { ANYBODY, basisOf, deadlineOf, elapsed, whole } from './answering.ts'
+import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
 import { narrowed } from './artefacts/narrow.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
@@ -38,6 +39,7 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
   if (isRefusal(checked)) throw checked
   const equalities = request.raw === true ? [] : equalitiesOf(tree, request.params ?? {})
   const isSteady = request.raw !== true && isSameEveryTime(request.sql)
+  const { names, hasStar } = readNames(tree)
   const key = JSON.stringify(['query', request.sql, request.params, request.sinceMs, request.untilMs])
   const run = async (asked: QueryRequest): Promise<QueryAnswer> => {
     const reading = await store.read(checked.tables, asked)
@@ -48,11 +50,20 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
         engines.answers.hits += 1
         return { ...known.answer, cache: { isWhole: true, hits: 0, misses: 0 }, elapsedMs: elapsed(started) }
       }
+      const cells = reading.tables.reduce((sum, { files, view }) => {
+        const read = hasStar
+          ? Object.keys(view.columns).length
+          : Object.keys(view.columns).filter((name) => names.has(name.toLowerCase())).length
+        return sum + read * files.reduce((rows, file) => rows + file.rows, 0)
+      }, 0)
+      checkCells(cells, asked)
+      const asking = performance.now()
       const { columns, rows, artefacts } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
         narrowed(engines, reading, equalities, signal, (views) =>
           engines.run({ sql: asked.sql, views, params: asked.params ?? {}, deadlineMs: Math.max(1, deadlineAtMs - Date.now()) }, signal),
         ),
       )
+      if (artefacts === 0) engines.learn(cells, performance.now() - asking)
       const answer: QueryAnswer = {
         columns,
         rows,

@@ -4,7 +4,7 @@ import { isSamePartial } from '../../../core/scuba/merge/same.ts'
 import { quoteName } from '../../../core/scuba/names.ts'
 import { partialPlan, rankPart, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
 import { partialSql, type PartialPlan, type Source } from '../../../core/scuba/plan/sources.ts'
-import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
+import { columnsOf, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { rollupsOf } from '../../../core/scuba/warm/rollup.ts'
 import type { CacheUse, Params } from '../../../core/scuba/wire-types.ts'
@@ -78,7 +78,8 @@ const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean => stepMs !
 
 /** All that a partial depends on but its files: what is computed, and what its columns are. */
 function planKey({ table, columns, params }: Gathering, partial: PartialPlan): string {
-  const { columns: types, files: _, ...view } = table.view
+  const { columns: _columns, files: _files, ...view } = table.view
+  const types = columnsOf(table.view)
   return JSON.stringify([partial, columns.map((name) => [name, types[name]]), { ...view, sinceMs: undefined, untilMs: undefined }, params])
 }
 
@@ -144,11 +145,14 @@ async function compute(
   planned: readonly PlannedSource[],
 ): Promise<(PlannedSource & { made: Partial; costMs: number })[]> {
   const { artefacts } = engines
-  const types: ColumnTypes = Object.fromEntries(columns.map((name) => [name, table.view.columns[name] ?? 'VARCHAR']))
+  const { columns: stored, retyped = [] } = table.view
+  const types: ColumnTypes = Object.fromEntries(columns.map((name) => [name, stored[name] ?? 'VARCHAR']))
+  // What a derived or retyped column gives can change while the file does not.
+  const canRollUp = columns.every((name) => name in stored && !retyped.includes(name))
   const sources = planned.map(({ files, clip }): Source => {
     const { sinceMs: _since, untilMs: _until, ...view } = table.view
     const isWhole = clip.sinceMs === undefined && clip.untilMs === undefined
-    const rollups = isRaw || !isWhole ? null : artefacts?.rollupsFor(table.name, partial, types, files)
+    const rollups = isRaw || !isWhole || !canRollUp ? null : artefacts?.rollupsFor(table.name, partial, types, files)
     if (rollups) use.artefacts = (use.artefacts ?? 0) + files.length
     return {
       files,
@@ -188,7 +192,7 @@ async function compute(
     }
   }
   // Sealed rows only: for what is not sealed nothing can be built ahead.
-  const slow = isRaw ? [] : fromRows.flatMap(({ files }) => files.filter(({ kind }) => kind === 'segment'))
+  const slow = isRaw || !canRollUp ? [] : fromRows.flatMap(({ files }) => files.filter(({ kind }) => kind === 'segment'))
   if (artefacts && slow.length > 0) {
     const specs = (rollupsOf(partial, types) ?? []).map((spec) => ({ kind: 'rollup' as const, ...spec }))
     artefacts.note(table.name, specs, tookMs, Math.min(...slow.map(({ minUs }) => minUs)))

@@ -150,10 +150,12 @@ export class Artefacts {
   }
 
   /** The files in which rows with these values can be, each with the stretches of it; null when nothing is known of them. */
-  async narrow({ name, files, view }: ReadTable, equalities: readonly Equality[], signal?: AbortSignal): Promise<ViewFile[] | null> {
+  async narrow({ name: table, files, view }: ReadTable, equalities: readonly Equality[], signal?: AbortSignal): Promise<ViewFile[] | null> {
     let narrowed: ViewFile[] | null = null
     for (const { column, value } of equalities) {
-      const spec: ArtefactSpec = { kind: 'bloom', column: nameOf(column, view.columns) }
+      const name = nameOf(column, view.columns)
+      if (!isStoredText(name, view)) continue
+      const spec: ArtefactSpec = { kind: 'bloom', column: name }
       const text = specText(spec)
       const filterOf = ({ path }: ViewFile): Artefact | undefined =>
         (this.#of.get(basename(path)) ?? []).find((artefact) => specText(artefact.spec) === text)
@@ -163,20 +165,16 @@ export class Artefacts {
         const filter = filterOf(file)
         return filter ? narrowFile(file, join(this.dir, filter.file), places) : [file]
       })
-      this.#use(name, spec, files)
+      this.#use(table, spec, files)
     }
     return narrowed
   }
 
   /** The filters that would have helped a question with these conditions. */
   filtersFor({ name, view }: ReadTable, equalities: readonly Equality[]): ArtefactSpec[] {
-    const retyped = view.retyped ?? []
     return equalities
       .map(({ column }) => nameOf(column, view.columns))
-      .filter(
-        (column) =>
-          view.columns[column] === 'VARCHAR' && !retyped.includes(column) && !this.#useless.has(wantKey(name, { kind: 'bloom', column })),
-      )
+      .filter((column) => isStoredText(column, view) && !this.#useless.has(wantKey(name, { kind: 'bloom', column })))
       .map((column) => ({ kind: 'bloom', column }))
   }
 
@@ -263,6 +261,10 @@ export class Artefacts {
     return this.#store.tails().reduce((sum, { chunkBytes }) => sum + chunkBytes, 0) / BACKLOG_BYTES_MAX
   }
 }
+
+/** Whether a column is the text that segments hold: a derived or retyped one can change while they do not. */
+const isStoredText = (column: string, { columns, retyped = [] }: ReadTable['view']): boolean =>
+  columns[column] === 'VARCHAR' && !retyped.includes(column)
 
 const nameOf = (column: string, columns: ColumnTypes): string =>
   Object.keys(columns).find((name) => name.toLowerCase() === column.toLowerCase()) ?? column
