@@ -18,6 +18,7 @@ export default class Up extends MusterCommand {
     '<%= config.bin %> up --context blue --json',
     '<%= config.bin %> up --listen 127.0.0.1:7700',
     '<%= config.bin %> up --etcd 127.0.0.1:2379',
+    '<%= config.bin %> up --postgres 127.0.0.1:5433',
     '<%= config.bin %> up --join "$TOKEN" --name b --peers 10.0.0.5:2380',
   ]
   static override flags = {
@@ -45,6 +46,10 @@ export default class Up extends MusterCommand {
     }),
     listen: Flags.string({ description: 'also answer on TCP, with bearer tokens', helpValue: 'HOST:PORT' }),
     etcd: Flags.string({ description: "answer etcd's clients too, on the fleet's own key-value store", helpValue: 'HOST:PORT' }),
+    postgres: Flags.string({
+      description: "answer SQL of PostgreSQL's clients about the fleet's events; they log in with the name and secret of a token",
+      helpValue: 'HOST:PORT',
+    }),
     'gateway-port': Flags.integer({
       description: "port of the first node's gateway; the others take the next ones",
       min: 1,
@@ -96,6 +101,7 @@ export default class Up extends MusterCommand {
       fleet: await this.fleet(flags, membership),
       listen: flags.listen ?? null,
       etcd: flags.etcd ?? null,
+      postgres: flags.postgres ?? null,
       agents: flags.agents ?? null,
       membership,
       readStatus: async () => (await this.client.get<FleetStatus>('/v1/status')).data,

@@ -36,6 +36,7 @@ export function renderFleet(status: FleetStatus, view: View): string {
     ['socket', server.socket],
     ['listens', server.listen],
     ['etcd', server.etcd],
+    ['postgres', server.postgres],
     ['store', scuba.pid === null ? mark(view, 'bad', 'not running') : `pid ${scuba.pid}`],
     ['gateway', gateway ? `http://${gateway}` : null],
     ['logs', `${server.log}\n${scuba.log}`],

@@ -35,6 +35,7 @@ export async function launchServer(
     fleet: LocalFleet | null
     listen: string | null
     etcd?: string | null
+    postgres?: string | null
     /** where agents of other machines come in; null: as before */
     agents?: string | null
     /** how it belongs to a cluster; absent: as its state directory says */
