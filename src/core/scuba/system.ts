@@ -1,6 +1,10 @@
 import type { System } from '../contracts/controller.ts'
 import { alertController } from './controller.ts'
 import { scubaEntries } from './machine.ts'
+import { registryController } from './registry-controller.ts'
+import { registryEntries } from './registry-entries.ts'
+import { registryOperations } from './registry-operations.ts'
+import { REGISTRY_TABLES } from './registry-tables.ts'
 import {
   scubaAlertList,
   scubaAlertPause,
@@ -8,11 +12,12 @@ import {
   scubaAlertRm,
   scubaAlertShow,
   scubaLiveRead,
-  scubaPanel,
-  scubaQuery,
   scubaTableList,
   scubaTableShow,
 } from './operations.ts'
+import { ASKING } from './operations/asking.ts'
+import { SAVED_TABLES, savedEntries } from './saved/entries.ts'
+import { savedOperations } from './saved/operations.ts'
 import { sloOperations } from './operations/slo.ts'
 import { sloController } from './slo/controller.ts'
 import { SCUBA_TABLES } from './tables.ts'
@@ -20,11 +25,10 @@ import { SCUBA_TABLES } from './tables.ts'
 /** Scuba on the control log: the registry of alert rules; rows and queries are the leaf's. */
 export const scubaSystem: System = {
   name: 'scuba',
-  tables: SCUBA_TABLES,
-  entries: scubaEntries,
+  tables: [...SCUBA_TABLES, ...REGISTRY_TABLES, ...SAVED_TABLES],
+  entries: [...scubaEntries, ...registryEntries, ...savedEntries],
   operations: [
-    scubaQuery,
-    scubaPanel,
+    ...ASKING,
     scubaLiveRead,
     scubaTableList,
     scubaTableShow,
@@ -33,7 +37,9 @@ export const scubaSystem: System = {
     scubaAlertShow,
     scubaAlertRm,
     scubaAlertPause,
+    ...registryOperations,
+    ...savedOperations,
     ...sloOperations,
   ],
-  controllers: [alertController, sloController],
+  controllers: [alertController, registryController, sloController],
 }

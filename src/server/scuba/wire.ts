@@ -6,10 +6,20 @@ import { ALERTS } from '../../core/scuba/controller.ts'
 import type { scubaSloTest } from '../../core/scuba/operations/slo.ts'
 import { SLOS } from '../../core/scuba/slo/controller.ts'
 import { refuse } from '../../core/kernel/errors.ts'
-import type { LiveRequest, PanelRequest, QueryRequest } from '../../core/scuba/wire-types.ts'
+import type {
+  DiffRequest,
+  ExplainRequest,
+  FunnelRequest,
+  LiveRequest,
+  PanelRequest,
+  QueryRequest,
+  SessionsRequest,
+  TraceRequest,
+} from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
+import { wireRegistry } from './registry-wiring.ts'
 import { createSloStatus } from './slo/status.ts'
 import { testSlo } from './slo/test-slo.ts'
 import { createSloTracker } from './slo/tracker.ts'
@@ -17,26 +27,37 @@ import { createSloTracker } from './slo/tracker.ts'
 /** Scuba's adapters: queries go to the leaf, rows and tails pass through, alert rules are evaluated on time. */
 export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
   const evaluator = createAlertEvaluator(host, client)
+  const registry = wireRegistry(host, client)
   const tracker = createSloTracker(host, client)
   return {
-    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), [SLOS]: () => tracker },
+    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), [SLOS]: () => tracker, ...registry.soft },
+    ...{ operationSoft: registry.operationSoft, plannedActions: registry.plannedActions },
     actions: {
-      'scuba.query': ({ sql, ...options }: QueryRequest, { signal }: ActionContext) => client.query(sql, options, signal),
-      'scuba.panel': (input: PanelRequest, { signal }: ActionContext) => client.panel(input, signal),
+      'scuba.query': ({ sql, ...options }: QueryRequest, { signal, actor }: ActionContext) =>
+        client.query(sql, options, signal, { user: actor }),
+      'scuba.panel': (input: PanelRequest, { signal, actor }: ActionContext) => client.panel(input, signal, { user: actor }),
+      'scuba.explain': (input: ExplainRequest, { signal, actor }: ActionContext) => client.explain(input, signal, { user: actor }),
+      'scuba.diff': (input: DiffRequest, { signal, actor }: ActionContext) => client.diff(input, signal, { user: actor }),
+      'scuba.funnel': (input: FunnelRequest, { signal, actor }: ActionContext) => client.funnel(input, signal, { user: actor }),
+      'scuba.sessions': (input: SessionsRequest, { signal, actor }: ActionContext) => client.sessions(input, signal, { user: actor }),
+      'scuba.trace': (input: TraceRequest, { signal, actor }: ActionContext) => client.trace(input, signal, { user: actor }),
+      'scuba.cache': () => client.cache(),
       'scuba.live.read': (input: LiveRequest) => client.live(input),
       'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),
       'scuba.slo.test': (input: z.output<typeof scubaSloTest.input>) => testSlo(client, input, host.now()),
       'scuba.table.list': async () => ({ tables: await client.tables() }),
-      'scuba.table.show': ({ table }: { table: string }) => client.table(table),
+      ...registry.actions,
     },
     routes: (app) => leafRoutes(app, host.paths.scubaSocket),
     start: async () => {
       evaluator.start()
       tracker.start()
+      registry.start()
     },
     stop: async () => {
       evaluator.stop()
       tracker.stop()
+      await registry.stop()
     },
   }
 }
