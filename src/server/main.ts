@@ -7,7 +7,7 @@ import { leaveStartError } from './processes/start-error.ts'
 import { startServer } from './server.ts'
 
 /**
- * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT] [--name NAME] [--peers HOST:PORT] [--voter] [--profile lan|wan] [--region NAME] [--agents HOST:PORT] [--otlp|--prometheus|--syslog|--lines HOST:PORT] [--scrape JOB=URL]`;
+ * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT] [--postgres HOST:PORT] [--name NAME] [--peers HOST:PORT] [--voter] [--profile lan|wan] [--region NAME] [--agents HOST:PORT] [--otlp|--prometheus|--syslog|--lines HOST:PORT] [--scrape JOB=URL]`;
  * a token to join with comes in $MUSTER_JOIN_TOKEN, which no list of processes shows. What stops it from starting is left in
  * `logs/start-error-PID.json` for the command that started it. SIGTERM and SIGINT end it in order; tasks and agents go on.
  */
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     listen: { type: 'string' },
     etcd: { type: 'string' },
     ...INTAKE_ARGS,
+    postgres: { type: 'string' },
     name: { type: 'string' },
     peers: { type: 'string' },
     voter: { type: 'boolean' },
@@ -48,6 +49,7 @@ try {
     listen: values.listen ?? null,
     etcd: values.etcd ?? null,
     intake: intakeOf(values),
+    postgres: values.postgres ?? null,
     join: token,
     name: values.name ?? null,
     isVoter: values.voter === true,

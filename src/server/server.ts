@@ -38,6 +38,7 @@ import { freePort } from '../platform/free-port.ts'
 import { createSupervisor } from './processes/supervisor.ts'
 import { createScubaClient } from './scuba/client.ts'
 import type { IntakeOptions } from '../core/scuba/ports.ts'
+import { keepPostgresAccess } from './scuba/postgres.ts'
 import { ensureLeaf } from './scuba/process.ts'
 import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
 import { createTracer } from './tracer.ts'
@@ -59,6 +60,8 @@ export interface ServerOptions {
   etcd: string | null
   /** ways in for other people's telemetry, which the leaf opens */
   intake: IntakeOptions
+  /** `HOST:PORT` where PostgreSQL's clients are answered about scuba's tables, or null */
+  postgres: string | null
   /** token of `delos member token`: this server comes to that cluster with an empty state directory; null: it is what its directory says */
   join: string | null
   /** of this server, for people; null: that of the machine */
@@ -178,9 +181,26 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     etcd: () => etcd,
     pages,
     status: (hub) =>
-      describeStatus({ paths, control, store, supervisor, hub, link, leaf, startedAt, listen, etcd, servers: () => fleetServers(fleet) }),
+      describeStatus({
+        paths,
+        control,
+        store,
+        supervisor,
+        hub,
+        link,
+        leaf,
+        startedAt,
+        listen,
+        etcd,
+        postgres: options.postgres,
+        servers: () => fleetServers(fleet),
+      }),
   }
 
+  const postgres = await keepPostgresAccess({
+    ...{ paths, db: control.db, onEntries: control.onEntries, address: options.postgres },
+    makeCertificate: () => authority.tls(),
+  })
   await leaf.start()
   const telling = tellLeader({
     ...{ leaf: scuba, link, log, leads: control.leads },
@@ -221,6 +241,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     await agentPort.close()
     await doors.close()
     tokens.stop()
+    postgres.stop()
     await turns.stop()
     await telling.stop()
     link.close()

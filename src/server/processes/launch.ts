@@ -38,6 +38,7 @@ export async function launchServer(
     etcd?: string | null
     /** ways in for other people's telemetry */
     intake?: IntakeOptions
+    postgres?: string | null
     /** where agents of other machines come in; null: as before */
     agents?: string | null
     /** how it belongs to a cluster; absent: as its state directory says */
