@@ -13,6 +13,7 @@ import {
   scubaTableList,
   scubaTableShow,
 } from './operations.ts'
+import { alertOperations } from './operations/alert.ts'
 import { sloOperations } from './operations/slo.ts'
 import { sloController } from './slo/controller.ts'
 import { SCUBA_TABLES } from './tables.ts'
@@ -33,6 +34,7 @@ export const scubaSystem: System = {
     scubaAlertShow,
     scubaAlertRm,
     scubaAlertPause,
+    ...alertOperations,
     ...sloOperations,
   ],
   controllers: [alertController, sloController],

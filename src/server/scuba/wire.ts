@@ -3,27 +3,37 @@ import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
 import type { AlertSoft } from '../../core/scuba/controller.ts'
 import { ALERTS } from '../../core/scuba/controller.ts'
+import type { scubaAlertTest } from '../../core/scuba/operations/alert.ts'
 import type { scubaSloTest } from '../../core/scuba/operations/slo.ts'
 import { SLOS } from '../../core/scuba/slo/controller.ts'
 import { refuse } from '../../core/kernel/errors.ts'
+import { WATCHDOG, type WatchdogSoft } from '../../core/sev/controllers/watchdog.ts'
 import type { LiveRequest, PanelRequest, QueryRequest } from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
+import { testAlert } from './test-alert.ts'
+import { createHeartbeat } from './heartbeat.ts'
 import { createSloStatus } from './slo/status.ts'
 import { testSlo } from './slo/test-slo.ts'
 import { createSloTracker } from './slo/tracker.ts'
 
 /** Scuba's adapters: queries go to the leaf, rows and tails pass through, alert rules are evaluated on time. */
 export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
-  const evaluator = createAlertEvaluator(host, client)
-  const tracker = createSloTracker(host, client)
+  const heartbeat = createHeartbeat(client)
+  const evaluator = createAlertEvaluator(host, client, () => heartbeat.looked('alerts'))
+  const tracker = createSloTracker(host, client, () => heartbeat.looked('slos'))
   return {
-    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), [SLOS]: () => tracker },
+    soft: {
+      [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }),
+      [SLOS]: () => tracker,
+      [WATCHDOG]: (): WatchdogSoft => ({ scubaSilentMs: heartbeat.silentMs() }),
+    },
     actions: {
       'scuba.query': ({ sql, ...options }: QueryRequest, { signal }: ActionContext) => client.query(sql, options, signal),
       'scuba.panel': (input: PanelRequest, { signal }: ActionContext) => client.panel(input, signal),
       'scuba.live.read': (input: LiveRequest) => client.live(input),
+      'scuba.alert.test': (input: z.output<typeof scubaAlertTest.input>) => testAlert(client, input, Date.now()),
       'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),
       'scuba.slo.test': (input: z.output<typeof scubaSloTest.input>) => testSlo(client, input, host.now()),
       'scuba.table.list': async () => ({ tables: await client.tables() }),
@@ -33,10 +43,12 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
     start: async () => {
       evaluator.start()
       tracker.start()
+      heartbeat.start()
     },
     stop: async () => {
       evaluator.stop()
       tracker.stop()
+      heartbeat.stop()
     },
   }
 }

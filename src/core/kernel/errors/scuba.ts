@@ -35,5 +35,9 @@ export const SCUBA_ERRORS = defineErrors({
     hint: 'Ask again in a second; a board asks for many panels in one request.',
   },
   SCUBA_ALERT_INVALID: { exit: 2, what: 'The alert rule is not valid.', hint: 'See the message for the field.' },
-  SCUBA_SLO_INVALID: { exit: 2, what: 'The service objectives are not valid.', hint: 'See the message for the field; starters are in templates/slos/.' },
+  SCUBA_SLO_INVALID: {
+    exit: 2,
+    what: 'The service objectives are not valid.',
+    hint: 'See the message for the field; starters are in templates/slos/.',
+  },
 })
