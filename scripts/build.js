@@ -27,7 +27,7 @@ const MAINS = [
 ]
 
 /** Pages of `src/web/pages/`; the server's list is in `src/server/web/assets.ts`. */
-const PAGES = ['log', 'store']
+const PAGES = ['scuba', 'sql', 'boards', 'slo', 'alerts', 'trace', 'log', 'store']
 
 /** Native modules load their binaries from beside themselves. */
 const EXTERNAL = ['better-sqlite3', '@duckdb/node-api']

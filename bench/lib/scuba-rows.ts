@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ColumnTypes } from '../../src/core/scuba/rows/columns.ts'
 
@@ -61,9 +62,13 @@ const NOUNS = ['items', 'sessions', 'threads', 'queries', 'albums', 'slots', 'de
 const VERBS = ['list', 'get', 'create', 'rank']
 const COUNTRIES = ['US', 'IN', 'BR', 'ID', 'MX', 'PH', 'VN', 'TH', 'EG', 'BD', 'GB', 'TR', 'FR', 'DE', 'IT', 'AR', 'CO', 'SE', 'PL', 'ES']
 
-/** The trace id of a row, as SQL over its number: three rows have it, 40,000 rows apart. */
-export const traceSql = (row: number | string, seed = 1): string =>
-  `md5(((${row}) // 120000 * 40000 + (${row}) % 40000 + ${seed * 1_000_000_000_000})::VARCHAR)`
+/** The trace id of a row: three rows have it, 40,000 rows apart. */
+export const traceId = (row: number, seed = 1): string =>
+  createHash('md5')
+    .update(String(Math.floor(row / 120_000) * 40_000 + (row % 40_000) + seed * 1_000_000_000_000))
+    .digest('hex')
+
+const traceSql = (seed: number): string => `md5((i // 120000 * 40000 + i % 40000 + ${seed * 1_000_000_000_000})::VARCHAR)`
 
 /** A SELECT of the rows, its columns those of {@link ROW_TYPES}; times rise with the numbers. */
 export function rowsSql({ first = 0, rows, seed = 1, fromMs, everyUs }: RowRange): string {
@@ -91,7 +96,7 @@ export function rowsSql({ first = 0, rows, seed = 1, fromMs, everyUs }: RowRange
       CASE WHEN ${share('c', 16)} < 0.02 THEN 'canary' WHEN ${share('c', 16)} < 0.04 THEN 'control' ELSE 'primary' END AS arm,
       'u' || floor(3e6 * pow(${share('c', 32, 32)}, 3))::BIGINT AS user_id,
       ${pick(COUNTRIES, `pow(${share('d', 0)}, 2)`)} AS country,
-      ${traceSql('i', seed)} AS trace_id, lower(lpad(hex(b), 16, '0')) AS span_id,
+      ${traceSql(seed)} AS trace_id, lower(lpad(hex(b), 16, '0')) AS span_id,
       floor(200 * exp(2 * ${share('d', 16)}))::BIGINT AS bytes_in,
       floor(900 * exp(4 * ${share('d', 32)}))::BIGINT AS bytes_out,
       ${share('d', 48)} < 0.7 AS cache_hit

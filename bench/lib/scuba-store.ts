@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
@@ -46,4 +46,15 @@ export async function writeSegments(connection: DuckDBConnection, dir: string, t
     }
     appendFileSync(join(dir, 'manifest'), encodeManifestLine({ kind: 'segment', segment, throughSeq: 0, replaces: [], columns }, crc32))
   }
+}
+
+/** An engine with the rows of a leaf's folder in one native table `plain`, in a file beside it that is kept with it. */
+export async function openPlain(dir: string, threads: number): Promise<DuckDBConnection> {
+  const file = join(dir, 'plain.duckdb')
+  const connection = await openEngine(threads)
+  const isThere = existsSync(file)
+  await connection.run(`ATTACH ${quoteText(file)} AS bench`)
+  await connection.run('USE bench')
+  if (!isThere) await connection.run(`CREATE TABLE plain AS SELECT * FROM read_parquet(${quoteText(join(dir, 'segments', '*.parquet'))})`)
+  return connection
 }

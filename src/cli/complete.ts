@@ -113,5 +113,9 @@ export const NAMES_SQL: Record<string, string> = {
   run: 'SELECT id AS value, state AS description FROM chaos_run ORDER BY id DESC LIMIT 50',
   config: 'SELECT name AS value, service AS description FROM delos_config',
   kind: 'SELECT DISTINCT kind AS value, NULL AS description FROM delos_meta',
+  'scuba:saved:show:name': 'SELECT name AS value, NULL AS description FROM scuba_saved',
+  'scuba:saved:rm:name': 'SELECT name AS value, NULL AS description FROM scuba_saved',
+  'scuba:board:show:name': 'SELECT name AS value, NULL AS description FROM scuba_board',
+  'scuba:board:rm:name': 'SELECT name AS value, NULL AS description FROM scuba_board',
   rule: 'SELECT name AS value, NULL AS description FROM scuba_alert',
 }

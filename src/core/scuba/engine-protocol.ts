@@ -1,24 +1,45 @@
 import type { PlainValue } from './wire-types.ts'
 
+/** A statement, and what it may read. */
+export interface EngineStatement {
+  sql: string
+  views: { name: string; sql: string }[]
+  /** the tables as PostgreSQL's catalogue shows them, for a statement that reads schema `mcat`: a file of `CatalogueColumn`, and which one it is */
+  catalogue?: { version: string; path: string } | undefined
+}
+
 /** What the leaf asks of its engine child, over the channel between parent and child. */
 export type EngineRequest =
   | { id: number; op: 'parse'; sql: string }
-  | {
+  | ({
       id: number
       op: 'run'
-      sql: string
-      views: { name: string; sql: string }[]
       params: Record<string, string | number | boolean | null>
       deadlineMs: number
       rowsMax: number
-    }
+    } & EngineStatement)
   | { id: number; op: 'copy'; sql: string; path: string }
+  /** types of a statement's columns and parameters */
+  | ({ id: number; op: 'describe'; deadlineMs: number } & EngineStatement)
+  /** begins a statement whose rows are taken bit by bit, as PostgreSQL's text forms, and gives the first; its cursor is `id` until it is closed */
+  | ({ id: number; op: 'open'; deadlineMs: number; rowsMax: number } & EngineStatement)
+  | { id: number; op: 'fetch'; cursor: number; deadlineMs: number; rowsMax: number }
+  | { id: number; op: 'close'; cursor: number }
   | { id: number; op: 'interrupt'; target: number }
 
 export type EngineFailure = 'sql' | 'deadline' | 'memory' | 'too-large' | 'interrupted' | 'other'
 
 export type EngineReply =
-  | { id: number; ok: true; columns: { name: string; type: string }[]; rows: PlainValue[][] }
+  | {
+      id: number
+      ok: true
+      columns: { name: string; type: string }[]
+      rows: PlainValue[][]
+      /** of `open` and `fetch`: there are no more rows */
+      isDone?: boolean
+      /** of `describe`: types by number, null where the engine cannot tell */
+      parameters?: (string | null)[]
+    }
   | { id: number; ok: false; failure: EngineFailure; message: string }
 
 /** Sent by the child once it can answer. */

@@ -25,8 +25,29 @@ export const LIMITS = {
   answerRowsMax: 100_000,
   deadlineMs: 5000,
   deadlineMsMax: 60_000,
+  /** rows × columns that one question may read */
+  cellsMax: 10_000_000_000,
+  /** queries of one user that run at once, and that wait for that */
+  userRunningMax: 8,
+  userWaitingMax: 32,
+  partialCacheBytesMax: 192 * 1024 * 1024,
+  answerCacheBytesMax: 64 * 1024 * 1024,
   panelGroupsMax: 1000,
   panelStepsMax: 5000,
+  // Connections of PostgreSQL's protocol, and what one of them may hold.
+  pgConnectionsMax: 100,
+  pgMessageBytesMax: 1024 * 1024,
+  pgSqlCharsMax: 500_000,
+  pgStatementsMax: 256,
+  pgPortalsMax: 16,
+  pgParametersMax: 1000,
+  /** until it has logged in */
+  pgLoginMs: 15_000,
+  pgIdleMs: 3_600_000,
+  /** a portal that waits for its client holds files and a connection of the engine */
+  pgPortalIdleMs: 300_000,
+  /** rows that wait for a slow reader */
+  pgWaitingBytesMax: 1024 * 1024,
   /** objectives of all SLOs together: each has 0.8 MB of history in the server */
   objectivesMax: 200,
   /** of one service */

@@ -14,6 +14,8 @@ import {
   scubaTableShow,
 } from './operations.ts'
 import { alertOperations } from './operations/alert.ts'
+import { SAVED_TABLES, savedEntries } from './saved/entries.ts'
+import { savedOperations } from './saved/operations.ts'
 import { sloOperations } from './operations/slo.ts'
 import { sloController } from './slo/controller.ts'
 import { SCUBA_TABLES } from './tables.ts'
@@ -21,8 +23,8 @@ import { SCUBA_TABLES } from './tables.ts'
 /** Scuba on the control log: the registry of alert rules; rows and queries are the leaf's. */
 export const scubaSystem: System = {
   name: 'scuba',
-  tables: SCUBA_TABLES,
-  entries: scubaEntries,
+  tables: [...SCUBA_TABLES, ...SAVED_TABLES],
+  entries: [...scubaEntries, ...savedEntries],
   operations: [
     scubaQuery,
     scubaPanel,
@@ -35,6 +37,7 @@ export const scubaSystem: System = {
     scubaAlertRm,
     scubaAlertPause,
     ...alertOperations,
+    ...savedOperations,
     ...sloOperations,
   ],
   controllers: [alertController, sloController],

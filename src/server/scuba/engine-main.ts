@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import type { EngineFailure, EngineReply, EngineRequest } from '../../core/scuba/engine-protocol.ts'
+import { EngineCursors } from './engine-cursors.ts'
 import { plainValue } from './plain-value.ts'
 
 /**
@@ -21,6 +22,7 @@ process.on('SIGINT', () => undefined)
 
 const instance = await DuckDBInstance.create(':memory:')
 const running = new Map<number, { connection: DuckDBConnection; stop: EngineFailure | null }>()
+const cursors = new EngineCursors(instance)
 
 await settings()
 process.on('message', (request: EngineRequest) => void answer(request))
@@ -32,7 +34,8 @@ async function settings(): Promise<void> {
   const quoted = (path: string): string => `'${path.replaceAll("'", "''")}'`
   const temporary = join(String(dir), 'tmp', 'engine')
   mkdirSync(temporary, { recursive: true, mode: 0o700 })
-  const memory = Math.max(256, Math.min(2048, Math.floor((totalmem() * 0.25) / 1024 / 1024)))
+  const engines = Math.max(1, Number(process.argv[3] ?? 1))
+  const memory = Math.max(256, Math.min(2048, Math.floor((totalmem() * 0.25) / 1024 / 1024 / engines)))
   for (const sql of [
     `SET threads = ${Math.max(1, Math.min(4, availableParallelism()))}`,
     `SET memory_limit = '${memory}MiB'`,
@@ -54,10 +57,13 @@ async function settings(): Promise<void> {
 
 async function answer(request: EngineRequest): Promise<void> {
   if (request.op === 'interrupt') return stop(request.target, 'interrupted')
-  const connection = await instance.connect()
+  if (request.op === 'close') return cursors.close(request.cursor)
+  // A cursor keeps its connection until it is closed.
+  const kept = request.op === 'fetch' ? cursors.connectionOf(request.cursor) : undefined
+  const connection = kept ?? (await instance.connect())
   const state = { connection, stop: null as EngineFailure | null }
   running.set(request.id, state)
-  const timer = request.op === 'run' ? setTimeout(() => stop(request.id, 'deadline'), request.deadlineMs) : null
+  const timer = 'deadlineMs' in request ? setTimeout(() => stop(request.id, 'deadline'), request.deadlineMs) : null
   let reply: EngineReply
   try {
     reply = await carryOut(request, connection)
@@ -67,11 +73,14 @@ async function answer(request: EngineRequest): Promise<void> {
   }
   if (timer) clearTimeout(timer)
   running.delete(request.id)
-  connection.disconnectSync()
+  if (kept === undefined && !(request.op === 'open' && reply.ok)) connection.disconnectSync()
   process.send?.(reply)
 }
 
-async function carryOut(request: Exclude<EngineRequest, { op: 'interrupt' }>, connection: DuckDBConnection): Promise<EngineReply> {
+async function carryOut(
+  request: Exclude<EngineRequest, { op: 'interrupt' | 'close' }>,
+  connection: DuckDBConnection,
+): Promise<EngineReply> {
   const { id } = request
   if (request.op === 'parse') {
     const reader = await connection.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [request.sql])
@@ -82,8 +91,10 @@ async function carryOut(request: Exclude<EngineRequest, { op: 'interrupt' }>, co
     const reader = await connection.runAndReadAll(`SELECT count(*) FROM read_parquet('${request.path.replaceAll("'", "''")}')`)
     return { id, ok: true, columns: [], rows: [[Number(reader.value(0, 0))]] }
   }
-  // Temporary views belong to this connection alone, so queries that run at once do not see each other's.
-  for (const { name, sql } of request.views) await connection.run(`CREATE TEMP VIEW "${name}" AS ${sql}`)
+  if (request.op === 'open') return cursors.open(request, connection)
+  if (request.op === 'fetch') return cursors.fetch(request)
+  if (request.op === 'describe') return { id, ok: true, rows: [], ...(await cursors.describe(request, connection)) }
+  await cursors.prepare(request, connection)
   const reader = await connection.streamAndReadUntil(request.sql, request.rowsMax + 1, request.params)
   if (reader.currentRowCount > request.rowsMax) {
     return { id, ok: false, failure: 'too-large', message: `the answer has more than ${request.rowsMax} rows` }

@@ -3,14 +3,16 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { createLogger } from '../../platform/logger.ts'
+import { Boards } from './leaf/board.ts'
 import { Compactor } from './leaf/compactor.ts'
-import { Engine } from './leaf/engine.ts'
+import { Engines } from './leaf/engines.ts'
 import { INTAKE_PORTS } from '../../core/scuba/ports.ts'
 import { Decoders } from './leaf/listen/decoders.ts'
 import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
+import { openPgListener, pgSocketOf } from './leaf/pg/listener.ts'
 import { Retainer } from './leaf/retainer.ts'
 import { Sealer } from './leaf/sealer.ts'
 import { Spool } from './leaf/spool.ts'
@@ -35,17 +37,26 @@ if (values.dir === undefined || values.socket === undefined) {
 const { dir, socket } = values
 const log = createLogger(values.log ?? null)
 const store = new Store(dir, log)
-const engine = new Engine(dir, log)
+const engines = new Engines(dir, log)
+const engine = engines.first
 const sealer = new Sealer(store, engine)
 const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
 let ports: Ports | null = null
-const server = createLeafServer({ ...intake, engine, sealer, ports: () => ports?.status() ?? {} })
+const server = createLeafServer({
+  ...intake,
+  engines,
+  boards: new Boards(store, engines),
+  engine,
+  sealer,
+  ports: () => ports?.status() ?? {},
+})
 
 const keeper = new Keeper(store, engine, new Compactor(store, engine), new Retainer(store, engine))
 
 await holdFolder()
 await store.open()
-engine.start()
+store.onDiscard = (paths) => engines.forget(paths)
+engines.start()
 const wanted = Object.fromEntries(INTAKE_PORTS.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])))
 ports = await openPorts(wanted, intake)
 // Sealing waits for it: then no row is both in a segment that is read back and in the journal.
@@ -57,6 +68,8 @@ server.listen(socket, () => {
   chmodSync(socket, 0o600)
   log.info('leaf listens', { socket, pid: process.pid, tables: store.tableNames().size })
 })
+
+const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) })
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
@@ -80,10 +93,10 @@ const stop = (): void => {
   server.closeIdleConnections()
   setTimeout(() => server.closeAllConnections(), 500).unref()
   // What was taken in on the ports is in the store before that closes.
-  void Promise.all([ports?.close(), intake.decoders.close()])
+  void Promise.all([ports?.close(), intake.decoders.close(), postgres.close()])
     .then(() => store.close())
     .then(() => {
-      engine.stop()
+      engines.stop()
       rmSync(socket, { force: true })
       log.info('leaf stopped')
       process.exit(0)

@@ -54,8 +54,8 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
 }
 
 /**
- * `POST /v1/scuba/tables/:table/rows` and `GET …/tail` pass through to the leaf as they are, in a scope of their own, so
- * that bodies of any type are streamed and not parsed. Needs the role that the server's hook gave the caller.
+ * `POST /v1/scuba/tables/:table/rows`, `GET …/tail`, `POST /v1/scuba/board` and `…/panel/stream` pass through to the leaf as
+ * they are, in a scope of their own, so that bodies of any type are streamed and not parsed. Needs the role that the server's hook gave the caller.
  */
 function leafRoutes(app: FastifyInstance, socketPath: string): void {
   // Kept connections: one that the leaf closes behind its answer can break the end of our writing before the answer is read (EPIPE).
@@ -66,6 +66,8 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
     for (const [method, url] of [
       ['POST', '/v1/scuba/tables/:table/rows'],
+      ['POST', '/v1/scuba/board'],
+      ['POST', '/v1/scuba/panel/stream'],
       ['GET', '/v1/scuba/tables/:table/tail'],
     ] as const) {
       scope.route({
@@ -75,12 +77,23 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
         handler: (request, reply) => {
           reply.hijack()
           const headers: Record<string, string> = {}
-          for (const name of ['content-type', 'content-encoding', 'content-length', 'transfer-encoding', 'idempotency-key']) {
+          for (const name of [
+            'content-type',
+            'content-encoding',
+            'content-length',
+            'transfer-encoding',
+            'idempotency-key',
+            'if-none-match',
+          ]) {
             const value = request.headers[name]
             if (typeof value === 'string') headers[name] = value
           }
           const upstream = httpRequest({ socketPath, method, path: request.raw.url ?? '/', headers, agent }, (response) => {
-            reply.raw.writeHead(response.statusCode ?? 502, { 'content-type': response.headers['content-type'] ?? 'application/json' })
+            const { etag } = response.headers
+            reply.raw.writeHead(response.statusCode ?? 502, {
+              'content-type': response.headers['content-type'] ?? 'application/json',
+              ...(etag === undefined ? {} : { etag }),
+            })
             response.pipe(reply.raw)
             response.once('error', () => reply.raw.destroy())
           })

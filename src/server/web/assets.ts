@@ -4,7 +4,7 @@ import { refuse } from '../../core/kernel/errors.ts'
 import { packageRoot } from '../../platform/spawn.ts'
 
 /** The pages there are, in the order of their links. */
-export const PAGES = ['log', 'store'] as const
+export const PAGES = ['scuba', 'sql', 'boards', 'slo', 'alerts', 'trace', 'log', 'store'] as const
 export type PageName = (typeof PAGES)[number]
 
 /** What a build writes beside the files (`scripts/build.js`): which hashed name is what. */

@@ -26,7 +26,16 @@ export interface PagesOptions {
 
 const HOST = '127.0.0.1'
 const SWEEP_MS = 60_000
-const askedSchema = z.strictObject({ page: z.enum(PAGES).default('log') })
+const QUERY_MAX = 16_000
+const askedSchema = z.strictObject({
+  page: z.enum(PAGES).default('log'),
+  /** of the page's address, without `?`: what it shows */
+  query: z
+    .string()
+    .max(QUERY_MAX)
+    .regex(/^[^\s"<>#]*$/)
+    .default(''),
+})
 
 /** On every answer. Scripts, styles and data come from here alone, and nobody frames, embeds or refers to it. */
 const HEADERS = {
@@ -80,7 +89,8 @@ export function createPages({ pass, log, now = Date.now, assets = readAssets }: 
   return {
     open: async (caller, asked) => {
       const parsed = askedSchema.safeParse(asked)
-      if (!parsed.success) throw refuse('USAGE', `there are the pages ${PAGES.join(' and ')}`)
+      if (!parsed.success)
+        throw refuse('USAGE', `there are the pages ${PAGES.join(', ')}, each with a query of at most ${QUERY_MAX} characters`)
       listening ??= listen().catch((error: unknown) => {
         listening = null
         throw error
@@ -89,7 +99,9 @@ export function createPages({ pass, log, now = Date.now, assets = readAssets }: 
       // Pages only look, whatever else the caller may do.
       const { code, expiresAt } = sessions.makeCode({ actor: caller.actor, role: 'viewer' })
       log.info('a browser may come in', { actor: caller.actor, page: parsed.data.page })
-      return { url: `http://${HOST}:${port}/open?page=${parsed.data.page}&code=${code}`, expiresAt }
+      const { page, query } = parsed.data
+      const go = query === '' ? '' : `&query=${encodeURIComponent(query)}`
+      return { url: `http://${HOST}:${port}/open?page=${page}&code=${code}${go}`, expiresAt }
     },
     close,
   }
@@ -156,7 +168,7 @@ function letIn({ request, response, port, sessions }: Visit, url: URL): void {
   const page = url.searchParams.get('page') ?? ''
   // Cookies know no ports: each listener has a name of its own.
   response.setHeader('set-cookie', `${cookieName(port)}=${session}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${SESSION_MS / 1000}`)
-  send(response, 200, 'text/html; charset=utf-8', goOnDocument(isPage(page) ? page : 'log'))
+  send(response, 200, 'text/html; charset=utf-8', goOnDocument(isPage(page) ? page : 'log', url.searchParams.get('query') ?? ''))
 }
 
 const isPage = (text: string): text is PageName => (PAGES as readonly string[]).includes(text)

@@ -2,9 +2,12 @@
 export class ApiError extends Error {
   readonly code: string
   readonly hint: string
+  /** what the operation says of it beside: a position in SQL */
+  readonly details: unknown
 
-  constructor(code: string, message: string, hint: string) {
+  constructor(code: string, message: string, hint: string, details?: unknown) {
     super(message)
+    this.details = details
     this.code = code
     this.hint = hint
   }
@@ -19,7 +22,7 @@ export interface ApiAnswer<T> {
 
 interface Envelope<T> extends Partial<ApiAnswer<T>> {
   ok: boolean
-  error?: { code: string; message: string; hint?: string }
+  error?: { code: string; message: string; hint?: string; details?: unknown }
 }
 
 /**
@@ -66,8 +69,8 @@ async function answerOf<T>(response: Response): Promise<ApiAnswer<T>> {
   if (response.status === 401) throw new ApiError('SESSION_OVER', 'this browser is not let in any more', 'Run `muster open` again.')
   const body = (await response.json().catch(() => ({ ok: false }))) as Envelope<T>
   if (!body.ok) {
-    const { code = 'UNAVAILABLE', message = `the server answered ${response.status}`, hint = '' } = body.error ?? {}
-    throw new ApiError(code, message, hint)
+    const { code = 'UNAVAILABLE', message = `the server answered ${response.status}`, hint = '', details } = body.error ?? {}
+    throw new ApiError(code, message, hint, details)
   }
   return { data: body.data as T, warnings: body.warnings ?? [], position: body.position ?? 0 }
 }

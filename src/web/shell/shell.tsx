@@ -5,6 +5,12 @@ import type { LinkState } from '../live/follow.ts'
 
 /** The pages there are; the server's list is in `src/server/web/assets.ts`. */
 const PAGES = [
+  { name: 'scuba', title: 'Explore', key: 'e' },
+  { name: 'sql', title: 'SQL', key: 'q' },
+  { name: 'boards', title: 'Boards', key: 'b' },
+  { name: 'slo', title: 'SLOs', key: 'o' },
+  { name: 'alerts', title: 'Alerts', key: 'a' },
+  { name: 'trace', title: 'Trace', key: 't' },
   { name: 'log', title: 'Log', key: 'l' },
   { name: 'store', title: 'Store', key: 's' },
 ] as const
@@ -22,19 +28,24 @@ export interface ShellProps {
   warnings: readonly string[]
   /** keys of this page, beside those of all */
   help: readonly KeyHelp[]
+  /** all of the window's width */
+  isWide?: boolean
   children: ComponentChildren
 }
 
 const COMMON_HELP: readonly KeyHelp[] = [
-  { keys: 'l, s', does: 'the page Log, the page Store' },
+  { keys: 'g, then', does: PAGES.map(({ key, title }) => `${key} ${title}`).join(', ') },
   { keys: 'Tab', does: 'to the next thing' },
   { keys: '?', does: 'this help; Esc closes it' },
 ]
 
+/** How long after `g` the key of a page is waited for. */
+const GO_MS = 1500
+
 const LINK_WORDS: Record<LinkState, string> = { live: '● live', lost: '▲ reconnecting', over: '✖ session over' }
 
 /** What all pages share: where you are, whether what you see is live, help, and what went wrong. */
-export function Shell({ page, link, error, warnings, help, children }: ShellProps): JSX.Element {
+export function Shell({ page, link, error, warnings, help, isWide = false, children }: ShellProps): JSX.Element {
   const [context, setContext] = useState('')
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
@@ -43,14 +54,20 @@ export function Shell({ page, link, error, warnings, help, children }: ShellProp
       .catch(() => setContext(''))
   }, [])
   useEffect(() => {
+    let goAt = 0
     const onKey = (event: KeyboardEvent): void => {
       if (isTyping(event)) return
       if (event.key === '?') dialog.current?.showModal()
-      const wanted = PAGES.find(({ key }) => key === event.key)
-      if (wanted !== undefined && wanted.name !== page) location.assign(`/${wanted.name}`)
+      const wanted = event.timeStamp - goAt < GO_MS ? PAGES.find(({ key }) => key === event.key) : undefined
+      goAt = event.key === 'g' ? event.timeStamp : 0
+      if (wanted === undefined) return
+      // The second key is ours: the page must not take it for one of its own.
+      event.preventDefault()
+      event.stopImmediatePropagation()
+      if (wanted.name !== page) location.assign(`/${wanted.name}`)
     }
-    addEventListener('keydown', onKey)
-    return () => removeEventListener('keydown', onKey)
+    addEventListener('keydown', onKey, true)
+    return () => removeEventListener('keydown', onKey, true)
   }, [page])
   return (
     <>
@@ -76,7 +93,7 @@ export function Shell({ page, link, error, warnings, help, children }: ShellProp
           ?
         </button>
       </header>
-      <main id="content" tabIndex={-1}>
+      <main id="content" class={isWide ? 'wide' : ''} tabIndex={-1}>
         {error !== null && (
           <p class="notice bad" role="alert">
             ✖ {error.message}. {error.hint}

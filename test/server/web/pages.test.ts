@@ -1,13 +1,18 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { knownCaller } from '../../../src/server/api/callers.ts'
-import type { Assets } from '../../../src/server/web/assets.ts'
+import { PAGES, type Assets } from '../../../src/server/web/assets.ts'
 import { createPages, type Pages } from '../../../src/server/web/pages.ts'
 import { SESSION_MS } from '../../../src/server/web/sessions.ts'
 import { eventually } from '../../support/eventually.ts'
 
 const assets: Assets = {
-  manifest: { style: 's.css', icon: 'i.svg', pages: { log: 'log-1.js', store: 'store-1.js' }, files: ['log-1.js'] },
+  manifest: {
+    style: 's.css',
+    icon: 'i.svg',
+    pages: Object.fromEntries(PAGES.map((page) => [page, `${page}-1.js`])) as Assets['manifest']['pages'],
+    files: ['log-1.js'],
+  },
   files: new Map([['log-1.js', { type: 'text/javascript; charset=utf-8', bytes: Buffer.from('go()') }]]),
 }
 const anna = { actor: 'user:anna', role: 'admin' } as const

@@ -24,6 +24,7 @@ export const SCUBA_ERRORS = defineErrors({
     what: 'The query needed more memory than the engine has.',
     hint: 'Group by fewer columns or narrow the time range.',
   },
+  SCUBA_SAVED_INVALID: { exit: 2, what: 'The saved query or the board is not valid.', hint: 'See the message for the field.' },
   SCUBA_PARTIAL: {
     exit: 8,
     what: 'Not all rows could be read, and a full answer was required.',

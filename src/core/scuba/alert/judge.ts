@@ -1,4 +1,5 @@
-import { holds, type CompiledRule } from './rule.ts'
+import { holds } from './comparison.ts'
+import type { CompiledRule } from './rule.ts'
 
 /** What the data say of one rule, measured by the server: soft, may be lost. */
 export interface Evaluation {

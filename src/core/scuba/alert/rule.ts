@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseDuration } from '../../kernel/units.ts'
+import { parseComparison, type Comparison } from './comparison.ts'
 
 const duration = (minMs: number, maxMs: number) =>
   z.string().refine(
@@ -53,30 +54,6 @@ export const alertRuleSchema = z
   )
 
 export type AlertRule = z.output<typeof alertRuleSchema>
-
-export interface Comparison {
-  op: '>' | '>=' | '<' | '<='
-  value: number
-}
-
-/** `"> 1%"` → `{op: '>', value: 0.01}`. */
-export function parseComparison(text: string): Comparison {
-  const match = /^\s*(>=|<=|>|<)\s*(-?[\d.]+)\s*(%?)\s*$/.exec(text)
-  return { op: (match?.[1] ?? '>') as Comparison['op'], value: Number(match?.[2] ?? 0) / (match?.[3] === '%' ? 100 : 1) }
-}
-
-export function holds({ op, value }: Comparison, measured: number): boolean {
-  switch (op) {
-    case '>':
-      return measured > value
-    case '>=':
-      return measured >= value
-    case '<':
-      return measured < value
-    case '<=':
-      return measured <= value
-  }
-}
 
 const OPPOSITE = { '>': '<=', '>=': '<', '<': '>=', '<=': '>' } as const
 

@@ -1,13 +1,14 @@
 import { refuse, type MusterError } from '../../kernel/errors.ts'
 import { nearNames, quoteName } from '../names.ts'
+import type { ColumnType, ColumnTypes } from '../rows/columns.ts'
 
 /** One calculation of a panel. */
-export interface Calc {
-  /** as it was asked: the name of the value in the answer */
-  text: string
-  /** SQL aggregate over the rows of a group */
-  sql: string
-}
+export type Calc = { text: string } & (
+  | { kind: 'count' }
+  | { kind: 'ratio'; condition: string }
+  | { kind: 'percentile' | 'exact'; column: string; q: number }
+  | { kind: 'sum' | 'avg' | 'min' | 'max' | 'distinct' | 'heatmap' | 'increase' | 'rate'; column: string }
+)
 
 const FUNCTIONS = [
   'count',
@@ -16,43 +17,29 @@ const FUNCTIONS = [
   'min:COLUMN',
   'max:COLUMN',
   'p50:COLUMN … p99.9:COLUMN',
+  'exact_p99:COLUMN',
   'distinct:COLUMN',
+  'heatmap:COLUMN',
+  'increase:COLUMN',
+  'rate:COLUMN',
   'ratio(CONDITION)',
 ]
 
-/**
- * `count`, `p99:latency_ms`, `ratio(status >= 500)` … as SQL. Counts, sums, averages and ratios are weighted by
- * `sample_rate` where the table has it; percentiles (exact, interpolated) and distinct counts are not.
- */
+/** `count`, `p99:latency_ms`, `ratio(status >= 500)` … with the column as the table spells it. */
 export function parseCalc(text: string, columns: readonly string[]): Calc | MusterError {
-  const weight = columns.includes('sample_rate') ? 'coalesce("sample_rate", 1)' : '1'
-  if (text === 'count') return { text, sql: weight === '1' ? 'count(*)' : `coalesce(sum(${weight}), 0)` }
-  const ratio = /^ratio\((.+)\)$/s.exec(text)
-  if (ratio) return { text, sql: `coalesce(sum(${weight}) FILTER (WHERE (${ratio[1]}\n)), 0)::DOUBLE / nullif(sum(${weight}), 0)` }
-  const match = /^(sum|avg|min|max|distinct|p\d{1,2}(?:\.\d+)?):(.+)$/.exec(text)
-  if (!match) return refuse('USAGE', `${JSON.stringify(text)} is no calculation`, { hint: `Use one of ${FUNCTIONS.join(', ')}.` })
-  const name = findColumn(match[2] ?? '', columns)
-  if (typeof name !== 'string') return name
-  const column = quoteName(name)
-  const kind = match[1] ?? ''
-  const number = `${column}::DOUBLE`
-  switch (kind) {
-    case 'sum':
-      return { text, sql: weight === '1' ? `sum(${number})` : `sum(${number} * ${weight})` }
-    case 'avg':
-      return {
-        text,
-        sql:
-          weight === '1' ? `avg(${number})` : `sum(${number} * ${weight}) / nullif(sum(${weight}) FILTER (WHERE ${column} IS NOT NULL), 0)`,
-      }
-    case 'min':
-    case 'max':
-      return { text, sql: `${kind}(${number})` }
-    case 'distinct':
-      return { text, sql: `count(DISTINCT ${column})` }
-    default:
-      return { text, sql: `quantile_cont(${number}, ${Number(kind.slice(1)) / 100})` }
+  if (text === 'count') return { text, kind: 'count' }
+  const ratio = /^ratio\((.+)\)$/s.exec(text)?.[1]
+  if (ratio !== undefined) return { text, kind: 'ratio', condition: ratio }
+  const match = /^(sum|avg|min|max|distinct|heatmap|increase|rate|(?:exact_)?p\d{1,2}(?:\.\d+)?):(.+)$/.exec(text)
+  const kind = match?.[1]
+  if (!match || kind === undefined) {
+    return refuse('USAGE', `${JSON.stringify(text)} is no calculation`, { hint: `Use one of ${FUNCTIONS.join(', ')}.` })
   }
+  const column = findColumn(match[2] ?? '', columns)
+  if (typeof column !== 'string') return column
+  const percent = /^(exact_)?p(.+)$/.exec(kind)
+  if (percent) return { text, kind: percent[1] === undefined ? 'percentile' : 'exact', column, q: Number(percent[2]) / 100 }
+  return { text, kind: kind as 'sum', column }
 }
 
 /** The column of that name in any case, or SCUBA_COLUMN_UNKNOWN with near names. */
@@ -63,4 +50,30 @@ export function findColumn(name: string, columns: readonly string[]): string | M
   return refuse('SCUBA_COLUMN_UNKNOWN', `there is no column ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, {
     details: { column: name, near },
   })
+}
+
+/** A column as a number: text that is one counts, times are ms, yes is 1. */
+export function numberSql(column: string, type: ColumnType | undefined): string {
+  const name = quoteName(column)
+  switch (type) {
+    case 'BIGINT':
+    case 'DOUBLE':
+      return name
+    case 'BOOLEAN':
+      return `${name}::BIGINT`
+    case 'TIMESTAMP':
+      return `(epoch_us(${name}) / 1000)`
+    default:
+      return `TRY_CAST(${name} AS DOUBLE)`
+  }
+}
+
+/** Whether {@link numberSql} gives whole numbers, whose sums are exact in 128 bit. */
+export const isWholeType = (type: ColumnType | undefined): boolean => type === 'BIGINT' || type === 'BOOLEAN'
+
+/** SQL of how many events a row stands for (`sample_rate`, at least 1), or null where every row is one. */
+export function weightSql(columns: ColumnTypes): string | null {
+  const type = columns['sample_rate']
+  if (type === undefined) return null
+  return `greatest(1, coalesce(${numberSql('sample_rate', type)}, 1))`
 }

@@ -1,86 +1,126 @@
 import { isRefusal, refuse, type MusterError } from '../../kernel/errors.ts'
+import { REGISTERS, REGISTERS_MANY } from '../merge/hyperloglog.ts'
 import { LIMITS } from '../limits.ts'
 import { quoteName } from '../names.ts'
-import type { PanelAnswer, PanelGroup, PanelRequest, PlainValue } from '../wire-types.ts'
+import type { ColumnTypes } from '../rows/columns.ts'
+import type { PanelRequest, PlainValue } from '../wire-types.ts'
 import { findColumn, parseCalc, type Calc } from './calc.ts'
+import { parseHaving, type Having } from './having.ts'
+import { needsAllRows, partsOf, type PartList } from './parts.ts'
+import { panelRange, type TimeRange } from './range.ts'
+import type { GroupColumn, Keep, PartialPlan } from './sources.ts'
 
-export interface PanelPlan {
-  sql: string
-  by: string[]
+/** A panel, understood: names found, range snapped, calculations divided into parts. */
+export interface PanelPlan extends TimeRange {
+  table: string
+  by: GroupColumn[]
   calcs: Calc[]
+  having: Having[]
   stepMs: number | null
-  sinceMs: number
-  untilMs: number
+  where: string | null
+  top: number
+  hasOther: boolean
+  /** B when a calculation needs all rows together */
+  tier: 'A' | 'B'
+  /** of tier A; without those of calculations that need all rows */
+  list: PartList
+  registers: number
+  isSampled: boolean
+  /** expressions of the user, each to be checked before it becomes part of any SQL */
+  expressions: string[]
+  /** columns that are read, without those of the expressions */
+  columns: string[]
 }
 
-const HOUR_MS = 3_600_000
-
-/**
- * One SELECT that answers a panel: groups ranked by the first calculation over the whole range, the best `top` by name,
- * all others as one if asked for; totals and, with a step, one row per step, by grouping sets over the same rows. So the
- * totals, the series and the `other` group are computed from rows and are exact, also for percentiles.
- */
-export function planPanel(request: PanelRequest, columns: readonly string[], nowMs: number): PanelPlan | MusterError {
+/** @returns USAGE, SCUBA_COLUMN_UNKNOWN, SCUBA_TOO_LARGE */
+export function planPanel(request: PanelRequest, types: ColumnTypes, nowMs: number): PanelPlan | MusterError {
+  const names = Object.keys(types)
   const calcs: Calc[] = []
   for (const text of request.calc.length > 0 ? request.calc : ['count']) {
-    const calc = parseCalc(text.trim(), columns)
+    const calc = parseCalc(text.trim(), names)
     if (isRefusal(calc)) return calc
     calcs.push(calc)
   }
-  const by: string[] = []
+  const by: GroupColumn[] = []
   for (const name of request.by ?? []) {
-    const column = findColumn(name, columns)
+    const column = findColumn(name, names)
     if (typeof column !== 'string') return column
-    by.push(column)
+    const type = types[column] ?? 'VARCHAR'
+    by.push({ name: column, type, sql: type === 'TIMESTAMP' ? `epoch_us(${quoteName(column)})` : quoteName(column) })
   }
-  const untilMs = request.untilMs ?? nowMs
-  const sinceMs = request.sinceMs ?? untilMs - HOUR_MS
+  const having: Having[] = []
+  for (const text of request.having ?? []) {
+    const condition = parseHaving(text, calcs)
+    if (isRefusal(condition)) return condition
+    having.push(condition)
+  }
+  const range = panelRange(request, nowMs)
+  if (isRefusal(range)) return range
   const stepMs = request.stepMs ?? null
   const top = request.top ?? 10
-  if (sinceMs >= untilMs) return refuse('USAGE', 'the time range is empty')
   if (top < 1 || top > LIMITS.panelGroupsMax) return refuse('USAGE', `top must be 1 to ${LIMITS.panelGroupsMax}`)
-  if (stepMs !== null && (stepMs < 1 || (untilMs - sinceMs) / stepMs > LIMITS.panelStepsMax)) {
+  if (stepMs !== null && (stepMs < 1 || (range.untilMs - range.sinceMs) / stepMs > LIMITS.panelStepsMax)) {
     return refuse('SCUBA_TOO_LARGE', `more than ${LIMITS.panelStepsMax} steps`, { hint: 'Use a wider --step or a shorter range.' })
   }
-  const keys = by.map((_, index) => `"muster_k${index}"`)
-  const keyList = keys.map((key) => `, ${key}`).join('')
-  const where = request.where === undefined || request.where.trim() === '' ? '' : ` WHERE (${request.where}\n)`
-  const step = stepMs === null ? 'NULL::BIGINT' : `(epoch_us("time") // ${stepMs * 1000}) * ${stepMs}`
-  const rank = calcs[0]?.sql ?? 'count(*)'
-  const order = ['muster_rank DESC NULLS LAST', ...keys].join(', ')
-  const same = keys.map((key) => `r.${key} IS NOT DISTINCT FROM b.${key}`).join(' AND ') || 'true'
-  const sets = [`(muster_other${keyList})`, ...(stepMs === null ? [] : [`(muster_other${keyList}, muster_step)`])]
-  const sql = [
-    `WITH muster_base AS (SELECT *${by.map((name, index) => `, ${quoteName(name)} AS ${keys[index]}`).join('')}, ${step} AS muster_step FROM ${quoteName(request.table)}${where}),`,
-    `muster_ranked AS (SELECT ${[...keys, `${rank} AS muster_rank`].join(', ')} FROM muster_base GROUP BY ${keys.length > 0 ? keys.join(', ') : '()'}),`,
-    `muster_top AS (SELECT * FROM muster_ranked ORDER BY ${order} LIMIT ${top}),`,
-    `muster_marked AS (SELECT b.* EXCLUDE (${['muster_step', ...keys].join(', ')}), b.muster_step, r.muster_is IS NULL AS muster_other${keys.map((key) => `, CASE WHEN r.muster_is IS NULL THEN NULL ELSE b.${key} END AS ${key}`).join('')} FROM muster_base b LEFT JOIN (SELECT *, true AS muster_is FROM muster_top) r ON ${same})`,
-    `SELECT muster_other, ${stepMs === null ? '1' : 'GROUPING(muster_step)'} AS muster_total, ${stepMs === null ? 'NULL' : 'muster_step'} AS muster_at, (SELECT count(*) FROM muster_ranked) AS muster_groups${keyList}${calcs.map(({ sql: calc }, index) => `, ${calc} AS muster_v${index}`).join('')}`,
-    `FROM muster_marked${request.other === true ? '' : ' WHERE NOT muster_other'} GROUP BY GROUPING SETS (${sets.join(', ')})`,
-    `ORDER BY muster_other, muster_total DESC, muster_v0 DESC NULLS LAST${keyList}`,
-  ].join('\n')
-  return { sql, by, calcs, stepMs, sinceMs, untilMs }
+  const where = request.where === undefined || request.where.trim() === '' ? null : request.where
+  const registers = bestGroups(top) > 1000 ? REGISTERS_MANY : REGISTERS
+  const ratios = calcs.flatMap((calc) => (calc.kind === 'ratio' ? [calc.condition] : []))
+  const isSampled = 'sample_rate' in types
+  return {
+    ...range,
+    table: request.table,
+    by,
+    calcs,
+    having,
+    stepMs,
+    where,
+    top,
+    hasOther: request.other === true,
+    tier: calcs.some(needsAllRows) ? 'B' : 'A',
+    list: partsOf(
+      calcs.filter((calc) => !needsAllRows(calc)),
+      types,
+      registers,
+    ),
+    registers,
+    isSampled,
+    expressions: [...(where === null ? [] : [where]), ...ratios],
+    columns: [
+      ...new Set([
+        'time',
+        ...by.map(({ name }) => name),
+        ...calcs.flatMap((calc) => ('column' in calc ? [calc.column] : [])),
+        ...(isSampled ? ['sample_rate'] : []),
+      ]),
+    ],
+  }
 }
 
-/** The rows of a plan's SELECT as groups, best first, `other` last. */
-export function panelGroups(plan: PanelPlan, rows: readonly PlainValue[][]): Pick<PanelAnswer, 'groups' | 'groupCount'> {
-  const groups = new Map<string, PanelGroup>()
-  let groupCount = 0
-  const values = (row: PlainValue[]): (number | null)[] =>
-    row.slice(4 + plan.by.length).map((value) => (value === null ? null : Number(value)))
-  for (const row of rows) {
-    const [isOther, isTotal, step, count] = row
-    const keyValues = row.slice(4, 4 + plan.by.length)
-    const id = JSON.stringify([isOther, keyValues])
-    let group = groups.get(id)
-    if (!group) {
-      const key = Object.fromEntries(plan.by.map((name, index) => [name, keyValues[index] ?? null]))
-      groups.set(id, (group = { key, isOther: isOther === true, values: {}, series: [] }))
-    }
-    groupCount = Number(count)
-    if (Number(isTotal) === 1) values(row).forEach((value, index) => (group.values[plan.calcs[index]?.text ?? ''] = value))
-    else group.series.push([Number(step), ...values(row)])
-  }
-  for (const { series } of groups.values()) series.sort((a, b) => a[0] - b[0])
-  return { groups: [...groups.values()], groupCount }
+/** How many groups a source sends, so that the best of all are most likely among them. */
+export const bestGroups = (top: number): number => Math.max(5 * top, 1000)
+
+/** Rows a source sends at once rather than be asked twice. */
+const FEW_ROWS = 2000
+const FEW_LISTS = 500
+
+/** The part that the first calculation ranks by on one source: its own where there is one, else the count of rows. */
+export function rankPart({ list }: PanelPlan): number {
+  const first = list.calcs[0]
+  if (!first) return 0
+  return ['sum', 'min', 'max'].includes(first.calc.kind) ? (first.parts[0] ?? 0) : 0
+}
+
+/** Whether the ranking part of sources adds up, so that a bound can be given for what they cut. */
+export const isRankAdditive = ({ list }: PanelPlan): boolean => ['count', 'sum'].includes(list.calcs[0]?.calc.kind ?? '')
+
+/** The partials of a plan: each source is asked for all groups; for the best; for few or none; or for those that were found. */
+export function partialPlan(plan: PanelPlan, what: 'all' | 'best' | 'few' | { named: readonly PlainValue[][] }): PartialPlan {
+  const { table, by, stepMs, where, list } = plan
+  const keep = ((): Keep => {
+    if (what === 'all') return { kind: 'all' }
+    if (what === 'best') return { kind: 'best', groups: bestGroups(plan.top), part: rankPart(plan) }
+    if (what === 'few') return { kind: 'few', rows: list.sketches.length > 0 ? FEW_LISTS : FEW_ROWS }
+    return { kind: 'named', keys: what.named, hasOther: plan.hasOther }
+  })()
+  return { table, by, where, parts: list.parts, sketches: list.sketches, keep, stepMs: what === 'best' ? null : stepMs }
 }

@@ -23,18 +23,44 @@ export interface ViewRequest {
 
 /**
  * The SELECT that is a table: its segments and chunks under the registered columns and types, so that a column only some
- * files have is NULL in the others. Files outside of the time range are left out.
+ * files have is NULL in the others. Files outside of the time range are left out, and only those that reach over its ends are
+ * filtered by it: reading and comparing `time` costs 20 ns a row, as much as a sum over another column.
  */
 export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] } {
-  const { sinceMs, untilMs } = request
   const retyped = (request.retyped ?? []).filter((name) => name in request.columns && sideOf(name) in request.columns)
   // Files differ in the types of these: all give them as text, which is then fitted.
   const columns: ColumnTypes = { ...request.columns, ...Object.fromEntries(retyped.map((name) => [name, 'VARCHAR'])) }
-  const inRange = (file: ViewFile): boolean =>
-    (sinceMs === undefined || file.maxUs >= sinceMs * 1000) && (untilMs === undefined || file.minUs < untilMs * 1000)
-  const files = request.files.filter(inRange)
-  const chunks = files.filter(({ kind }) => kind === 'chunk')
-  const segments = files.filter(({ kind }) => kind === 'segment')
+  const sinceUs = (request.sinceMs ?? -Infinity) * 1000
+  const untilUs = (request.untilMs ?? Infinity) * 1000
+  const files = request.files.filter(({ minUs, maxUs }) => maxUs >= sinceUs && minUs < untilUs)
+  const isWhole = ({ minUs, maxUs }: ViewFile): boolean => minUs >= sinceUs && maxUs < untilUs
+  const bounds = [
+    ...(request.sinceMs === undefined ? [] : [`"time" >= make_timestamp(${Math.round(sinceUs)})`]),
+    ...(request.untilMs === undefined ? [] : [`"time" < make_timestamp(${Math.round(untilUs)})`]),
+  ]
+  const names = Object.keys(columns)
+  const cut = files.filter((file) => !isWhole(file))
+  const sources = [
+    ...reads(columns, files.filter(isWhole)),
+    ...reads(columns, cut).map((sql) => `${sql} WHERE ${bounds.join(' AND ')}`),
+    `SELECT ${names.map((name) => `NULL::${typeOf(columns, name)} AS ${quoteName(name)}`).join(', ')} WHERE false`,
+  ]
+  const shown = new Map<string, string>()
+  for (const name of retyped) {
+    const { value, side } = retypedColumn(name, typeOf(request.columns, name))
+    shown.set(name, `${value} AS ${quoteName(name)}`).set(sideOf(name), `${side} AS ${quoteName(sideOf(name))}`)
+  }
+  return {
+    sql: `SELECT ${names.map((name) => shown.get(name) ?? quoteName(name)).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})`,
+    files,
+  }
+}
+
+/** One SELECT for each kind of file, to which a WHERE can be added. */
+function reads(columns: ColumnTypes, files: readonly ViewFile[]): string[] {
+  const paths = (kind: ViewFile['kind']): string[] => files.filter((file) => file.kind === kind).map(({ path }) => quoteText(path))
+  const chunks = paths('chunk')
+  const segments = paths('segment')
   const names = Object.keys(columns)
   const sources: string[] = []
   if (chunks.length > 0) {
@@ -42,27 +68,11 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
     const types = names.map((name) => `${quoteText(name)}: ${quoteText(isTime(columns, name) ? 'BIGINT' : typeOf(columns, name))}`)
     const times = names.filter((name) => isTime(columns, name)).map((name) => `make_timestamp(${quoteName(name)}) AS ${quoteName(name)}`)
     sources.push(
-      `SELECT * REPLACE (${times.join(', ')}) FROM read_json([${chunks.map(({ path }) => quoteText(path)).join(', ')}], format='newline_delimited', records=true, maximum_object_size=8388608, columns={${types.join(', ')}})`,
+      `SELECT * FROM (SELECT * REPLACE (${times.join(', ')}) FROM read_json([${chunks.join(', ')}], format='newline_delimited', records=true, maximum_object_size=8388608, columns={${types.join(', ')}}))`,
     )
   }
-  if (segments.length > 0) {
-    sources.push(`SELECT * FROM read_parquet([${segments.map(({ path }) => quoteText(path)).join(', ')}], union_by_name=true)`)
-  }
-  sources.push(`SELECT ${names.map((name) => `NULL::${typeOf(columns, name)} AS ${quoteName(name)}`).join(', ')} WHERE false`)
-  const bounds = [
-    ...(sinceMs === undefined ? [] : [`"time" >= make_timestamp(${Math.round(sinceMs * 1000)})`]),
-    ...(untilMs === undefined ? [] : [`"time" < make_timestamp(${Math.round(untilMs * 1000)})`]),
-  ]
-  const where = bounds.length > 0 ? ` WHERE ${bounds.join(' AND ')}` : ''
-  const shown = new Map<string, string>()
-  for (const name of retyped) {
-    const { value, side } = retypedColumn(name, typeOf(request.columns, name))
-    shown.set(name, `${value} AS ${quoteName(name)}`).set(sideOf(name), `${side} AS ${quoteName(sideOf(name))}`)
-  }
-  return {
-    sql: `SELECT ${names.map((name) => shown.get(name) ?? quoteName(name)).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})${where}`,
-    files,
-  }
+  if (segments.length > 0) sources.push(`SELECT * FROM read_parquet([${segments.join(', ')}], union_by_name=true)`)
+  return sources
 }
 
 const typeOf = (columns: ColumnTypes, name: string): ColumnType => columns[name] ?? 'VARCHAR'

@@ -70,7 +70,18 @@ const FORBIDDEN_PREFIXES = [
 export interface CheckedSql {
   /** registered tables it reads, each once */
   tables: string[]
+  /** it reads or calls something of PostgreSQL's catalogue, schema `mcat` */
+  hasCatalogue: boolean
 }
+
+/** Names of schema `mcat` that a statement may use; it has none that is not asked by PostgreSQL's protocol. */
+export interface CatalogueNames {
+  relations: ReadonlySet<string>
+  functions: ReadonlySet<string>
+}
+
+const NO_CATALOGUE: CatalogueNames = { relations: new Set(), functions: new Set() }
+const CATALOGUE_SCHEMA = 'mcat'
 
 type Node = Record<string, unknown>
 
@@ -80,28 +91,37 @@ type Node = Record<string, unknown>
  * @param known the registered tables
  * @returns SCUBA_SQL with the position in the text, or SCUBA_TABLE_UNKNOWN with near names
  */
-export function checkSql(tree: unknown, text: string, known: ReadonlySet<string>): CheckedSql | MusterError {
+export function checkSql(
+  tree: unknown,
+  text: string,
+  known: ReadonlySet<string>,
+  catalogue: CatalogueNames = NO_CATALOGUE,
+): CheckedSql | MusterError {
   const root = tree as { error?: boolean; error_message?: string; position?: string; statements?: unknown[] }
   if (root.error) {
     const position = root.position === undefined ? null : Number(root.position)
     const message = root.error_message ?? 'it cannot be parsed'
-    return refuseSql(message.startsWith('Only SELECT') ? 'only SELECT statements are answered' : message, text, position)
+    const isOther = message.startsWith('Only SELECT')
+    return refuseSql(isOther ? 'only SELECT statements are answered' : message, text, position, isOther ? 'forbidden' : 'syntax')
   }
   if (root.statements?.length !== 1) return refuseSql('exactly one statement is answered', text, null)
-  const walker = new Walker(text, known)
+  const walker = new Walker(text, known, catalogue)
   walker.visit(root.statements[0], new Set())
-  return walker.refusal ?? { tables: [...walker.tables].sort() }
+  return walker.refusal ?? { tables: [...walker.tables].sort(), hasCatalogue: walker.hasCatalogue }
 }
 
 class Walker {
   readonly tables = new Set<string>()
+  hasCatalogue = false
   refusal: MusterError | null = null
   readonly #text: string
   readonly #known: ReadonlySet<string>
+  readonly #catalogue: CatalogueNames
 
-  constructor(text: string, known: ReadonlySet<string>) {
+  constructor(text: string, known: ReadonlySet<string>, catalogue: CatalogueNames) {
     this.#text = text
     this.#known = known
+    this.#catalogue = catalogue
   }
 
   /** @param scope names of the common table expressions that are visible here, lower case */
@@ -136,7 +156,7 @@ class Walker {
     const type = node['type']
     if (typeof type !== 'string') return
     const position = locationOf(node)
-    if (typeof node['function_name'] === 'string') return this.#function(node['function_name'], String(node['schema'] ?? ''), position)
+    if (typeof node['function_name'] === 'string') return this.#function(node, position)
     if ('cte_map' in node && !QUERY_NODES.has(type)) return this.#refuse(`${type} is not answered here`, position)
     if (!('sample' in node && 'alias' in node) || 'class' in node) return
     if (!TABLE_REFS.has(type))
@@ -144,13 +164,17 @@ class Walker {
     if (type === 'BASE_TABLE') this.#table(node, scope, position)
     if (type === 'TABLE_FUNCTION') {
       const name = String((node['function'] as Node | undefined)?.['function_name'] ?? '').toLowerCase()
-      if (!TABLE_FUNCTIONS.has(name)) this.#refuse(`the table function ${name} is not allowed`, position)
+      if (!TABLE_FUNCTIONS.has(name)) this.#refuse(`the table function ${name} is not allowed`, position, 'forbidden')
     }
   }
 
   #table(node: Node, scope: ReadonlySet<string>, position: number | null): void {
     const name = String(node['table_name'])
     const lower = name.toLowerCase()
+    if (this.#catalogue.relations.has(lower) && node['schema_name'] === CATALOGUE_SCHEMA && node['catalog_name'] === '') {
+      this.hasCatalogue = true
+      return
+    }
     if (node['schema_name'] !== '' || node['catalog_name'] !== '') return this.#refuse('tables have no schema here', position)
     if (node['at_clause'] !== null && node['at_clause'] !== undefined) return this.#refuse('AT is not answered here', position)
     if (scope.has(lower)) return
@@ -168,14 +192,21 @@ class Walker {
     )
   }
 
-  #function(name: string, schema: string, position: number | null): void {
+  #function(node: Node, position: number | null): void {
+    const name = String(node['function_name'])
+    const schema = String(node['schema'] ?? '')
     const lower = name.toLowerCase()
+    if (schema === CATALOGUE_SCHEMA && (node['catalog'] ?? '') === '' && this.#catalogue.functions.has(lower)) {
+      this.hasCatalogue = true
+      return
+    }
     if (schema !== '' && schema !== 'main') return this.#refuse('functions have no schema here', position)
-    if (FORBIDDEN_PREFIXES.some((prefix) => lower.startsWith(prefix))) this.#refuse(`the function ${name} is not allowed`, position)
+    if (FORBIDDEN_PREFIXES.some((prefix) => lower.startsWith(prefix)))
+      this.#refuse(`the function ${name} is not allowed`, position, 'forbidden')
   }
 
-  #refuse(message: string, position: number | null): void {
-    this.refusal ??= refuseSql(message, this.#text, position)
+  #refuse(message: string, position: number | null, refused: 'forbidden' | 'unsupported' = 'unsupported'): void {
+    this.refusal ??= refuseSql(message, this.#text, position, refused)
   }
 }
 
@@ -186,10 +217,15 @@ function locationOf(node: Node): number | null {
 }
 
 /** SCUBA_SQL, with line and column when the offset is known. */
-export function refuseSql(message: string, text: string, position: number | null): MusterError {
-  if (position === null) return refuse('SCUBA_SQL', message)
+export function refuseSql(
+  message: string,
+  text: string,
+  position: number | null,
+  refused: 'syntax' | 'forbidden' | 'unsupported' = 'unsupported',
+): MusterError {
+  if (position === null) return refuse('SCUBA_SQL', message, { details: { refused } })
   const before = text.slice(0, position).split('\n')
   const line = before.length
   const column = (before.at(-1)?.length ?? 0) + 1
-  return refuse('SCUBA_SQL', `${message} (line ${line}, column ${column})`, { details: { position, line, column } })
+  return refuse('SCUBA_SQL', `${message} (line ${line}, column ${column})`, { details: { position, line, column, refused } })
 }

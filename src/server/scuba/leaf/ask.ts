@@ -1,59 +1,83 @@
 import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
-import { LIMITS } from '../../../core/scuba/limits.ts'
 import type { LiveAnswer } from '../../../core/scuba/live/aggregate.ts'
-import { planPanel, panelGroups } from '../../../core/scuba/plan/panel.ts'
+import { queryRange } from '../../../core/scuba/plan/range.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
-import type { LiveRequest, PanelAnswer, PanelRequest, QueryAnswer, QueryRequest } from '../../../core/scuba/wire-types.ts'
-import type { Engine } from './engine.ts'
+import type { LiveRequest, QueryAnswer, QueryRequest } from '../../../core/scuba/wire-types.ts'
+import { isSameBasis } from './answer-cache.ts'
+import { ANYBODY, basisOf, deadlineOf, elapsed, whole } from './answering.ts'
+import { compareZone, earlier } from './compare.ts'
+import type { Engines } from './engines.ts'
+import type { Asker } from './slots.ts'
 import type { Store } from './store.ts'
 
+export { panel } from './ask-panel.ts'
+
 /** Answers SQL. The statement is checked on the engine's own parse tree before it runs. */
-export async function query(store: Store, engine: Engine, request: QueryRequest, signal?: AbortSignal): Promise<QueryAnswer> {
-  const started = performance.now()
-  const deadlineMs = Math.min(request.deadlineMs ?? LIMITS.deadlineMs, LIMITS.deadlineMsMax)
-  const checked = checkSql(await engine.parse(request.sql), request.sql, store.tableNames())
-  if (isRefusal(checked)) throw checked
-  const reading = await store.read(checked.tables, request)
-  try {
-    const { columns, rows } = await engine.run({ sql: request.sql, views: reading.views, params: request.params ?? {}, deadlineMs }, signal)
-    return {
-      columns,
-      rows,
-      rowsScanned: reading.rowsScanned,
-      coverage: reading.coverage,
-      exact: true,
-      cache: { isWhole: false, hits: 0, misses: 0 },
-      elapsedMs: Math.round((performance.now() - started) * 10) / 10,
-    }
-  } finally {
-    reading.end()
-  }
+export async function query(
+  store: Store,
+  engines: Engines,
+  request: QueryRequest,
+  signal?: AbortSignal,
+  asker: Asker = ANYBODY,
+): Promise<QueryAnswer> {
+  const range = queryRange(request, Date.now())
+  if (isRefusal(range)) throw range
+  const key = JSON.stringify(['query', request.sql, request.params, range, request.compare])
+  const answer = await engines.flights.share(key, signal, (shared) => answerQuery(store, engines, { ...request, ...range }, shared, asker))
+  return whole(answer, request)
 }
 
-/** Answers a panel: planned in core, then asked as any other SQL, so that its conditions are checked like a user's statement. */
-export async function panel(store: Store, engine: Engine, request: PanelRequest, signal?: AbortSignal): Promise<PanelAnswer> {
-  const plan = planPanel(request, store.tail(request.table).columns.names(), Date.now())
-  if (isRefusal(plan)) throw plan
-  const { sql, by, calcs, stepMs, sinceMs, untilMs } = plan
-  const answer = await query(store, engine, { sql, params: request.params, sinceMs, untilMs, deadlineMs: request.deadlineMs }, signal)
-  const { rowsScanned, coverage, elapsedMs } = answer
-  return {
-    table: request.table,
-    by,
-    calc: calcs.map(({ text }) => text),
-    stepMs,
-    sinceMs,
-    untilMs,
-    ...panelGroups(plan, answer.rows),
-    isGroupCountExact: true,
-    accuracy: Object.fromEntries(calcs.map(({ text }) => [text, { exact: true, errorMax: 0 }])),
-    tier: 'B',
-    cache: answer.cache,
-    rowsScanned,
-    coverage,
-    elapsedMs,
+async function answerQuery(store: Store, engines: Engines, request: QueryRequest, signal: AbortSignal, asker: Asker): Promise<QueryAnswer> {
+  const started = performance.now()
+  const deadlineMs = deadlineOf(request)
+  const deadlineAtMs = Date.now() + deadlineMs
+  const checked = checkSql(await engines.idlest.parse(request.sql), request.sql, store.tableNames())
+  if (isRefusal(checked)) throw checked
+  const isSteady = isSameEveryTime(request.sql)
+  const key = JSON.stringify(['query', request.sql, request.params, request.sinceMs, request.untilMs])
+  const run = async (asked: QueryRequest): Promise<QueryAnswer> => {
+    const reading = await store.read(checked.tables, asked)
+    try {
+      const basis = basisOf(reading)
+      const known = isSteady ? engines.answers.get<QueryAnswer>(`${key}${asked.sinceMs}`) : null
+      if (known && isSameBasis(known.basis, basis)) {
+        engines.answers.hits += 1
+        return { ...known.answer, cache: { isWhole: true, hits: 0, misses: 0 }, elapsedMs: elapsed(started) }
+      }
+      const { columns, rows } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
+        engines.run(
+          { sql: asked.sql, views: reading.views, params: asked.params ?? {}, deadlineMs: Math.max(1, deadlineAtMs - Date.now()) },
+          signal,
+        ),
+      )
+      const answer: QueryAnswer = {
+        columns,
+        rows,
+        rowsScanned: reading.rowsScanned,
+        coverage: reading.coverage,
+        exact: true,
+        cache: { isWhole: false, hits: 0, misses: 1 },
+        elapsedMs: elapsed(started),
+      }
+      if (isSteady && rows.length <= CACHED_ROWS_MAX) engines.answers.put(`${key}${asked.sinceMs}`, answer, basis, Date.now())
+      return answer
+    } finally {
+      reading.end()
+    }
   }
+  const answer = await run(request)
+  if (request.compare === undefined) return answer
+  const { sinceMs, untilMs } = earlier(request, request.compare, compareZone(store, checked.tables[0]))
+  const before = await run({ ...request, sinceMs, untilMs })
+  const { rows, rowsScanned, coverage } = before
+  return { ...answer, compare: { sinceMs, untilMs, rows, rowsScanned, coverage }, elapsedMs: elapsed(started) }
 }
+
+const CACHED_ROWS_MAX = 10_000
+
+/** Whether the same rows give the same answer: not when the statement reads the clock or chance. */
+const isSameEveryTime = (sql: string): boolean =>
+  !/\b(now|today|current_|random|uuid|gen_random|get_current|transaction_timestamp|localtime|setseed|sample)/i.test(sql)
 
 /** The live aggregate; only `requests` has one. */
 export function live(store: Store, request: LiveRequest): LiveAnswer {

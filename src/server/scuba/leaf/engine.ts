@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
-import type { EngineReady, EngineReply, EngineRequest } from '../../../core/scuba/engine-protocol.ts'
+import type { EngineReady, EngineReply, EngineRequest, EngineStatement } from '../../../core/scuba/engine-protocol.ts'
 import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { entryPoint } from '../../../platform/spawn.ts'
@@ -16,6 +16,25 @@ interface Pending {
   isRetry: boolean
 }
 
+export interface CursorLimits {
+  deadlineMs: number
+  rowsMax: number
+}
+
+export interface CursorRows {
+  /** PostgreSQL's text forms */
+  rows: (string | null)[][]
+  isDone: boolean
+}
+
+/** A statement whose rows are taken bit by bit. It is to be closed, whatever happened to it. */
+export interface EngineCursor {
+  columns: { name: string; type: string }[]
+  first: CursorRows
+  fetch: (limits: CursorLimits, signal?: AbortSignal) => Promise<CursorRows>
+  close: () => void
+}
+
 /** How long an engine may outstay a deadline before it is taken to hang. */
 const HANG_MS = 3000
 
@@ -26,6 +45,7 @@ const HANG_MS = 3000
 export class Engine {
   readonly #dir: string
   readonly #log: Logger
+  readonly #engines: number
   #child: ChildProcess | null = null
   #isReady = false
   #isStopped = false
@@ -34,13 +54,20 @@ export class Engine {
   readonly #pending = new Map<number, Pending>()
   readonly #trees = new Map<string, unknown>()
 
-  constructor(dir: string, log: Logger) {
+  /** @param engines how many share the memory */
+  constructor(dir: string, log: Logger, engines = 1) {
     this.#dir = dir
     this.#log = log
+    this.#engines = engines
   }
 
   get pid(): number | null {
     return this.#child?.pid ?? null
+  }
+
+  /** how much it is asked at this moment */
+  get load(): number {
+    return this.#pending.size
   }
 
   get isReady(): boolean {
@@ -49,7 +76,10 @@ export class Engine {
 
   start(): void {
     const [command, file] = entryPoint('server/scuba/engine-main')
-    const child = spawn(command, [file, this.#dir], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'json' })
+    const child = spawn(command, [file, this.#dir, String(this.#engines)], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      serialization: 'json',
+    })
     this.#child = child
     try {
       // A heavy query must not take the processor from control, proxies or ingest.
@@ -96,6 +126,29 @@ export class Engine {
     return this.#ask({ op: 'run', rowsMax: LIMITS.answerRowsMax, ...request }, request.deadlineMs, signal)
   }
 
+  /** Types of a statement's columns and parameters; nothing is run. Fails as {@link run} does. */
+  async describe(statement: EngineStatement): Promise<Required<Pick<Good, 'columns' | 'parameters'>>> {
+    const { columns, parameters = [] } = await this.#ask({ op: 'describe', ...statement, deadlineMs: 5000 }, 5000)
+    return { columns, parameters }
+  }
+
+  /** Begins a statement whose rows are taken bit by bit, and gives the first up to `rowsMax`. Fails as {@link run} does. */
+  async open(statement: EngineStatement, limits: CursorLimits, signal?: AbortSignal): Promise<EngineCursor> {
+    const { id, columns, rows, isDone } = await this.#ask({ op: 'open', ...statement, ...limits }, limits.deadlineMs, signal)
+    const child = this.#child
+    const send = (request: Asked): void => void (this.#child === child && this.#send(0, request))
+    return {
+      columns,
+      first: { rows: rows as (string | null)[][], isDone: isDone === true },
+      fetch: async (more, stop) => {
+        if (this.#child !== child) throw refuse('SCUBA_DOWN', 'the engine died while its rows were read')
+        const reply = await this.#ask({ op: 'fetch', cursor: id, ...more }, more.deadlineMs, stop)
+        return { rows: reply.rows as (string | null)[][], isDone: reply.isDone === true }
+      },
+      close: () => send({ op: 'close', cursor: id }),
+    }
+  }
+
   /** Runs a COPY and gives the number of rows in the file it wrote. */
   async copy(sql: string, path: string): Promise<number> {
     const reply = await this.#ask({ op: 'copy', sql, path }, 120_000)
@@ -115,7 +168,8 @@ export class Engine {
       }
       this.#pending.set(id, {
         request,
-        isRetry: false,
+        // The rest of what was read in part cannot be had from another engine.
+        isRetry: request.op === 'fetch',
         resolve: (reply) => (over(), resolve(reply)),
         reject: (error) => (over(), reject(error)),
       })
@@ -156,7 +210,8 @@ export class Engine {
         continue
       }
       this.#pending.delete(id)
-      pending.reject(refuse('SCUBA_DOWN', this.#isStopped ? 'the leaf is stopping' : 'the engine died twice on this query'))
+      const why = pending.request.op === 'fetch' ? 'the engine died while its rows were read' : 'the engine died twice on this query'
+      pending.reject(refuse('SCUBA_DOWN', this.#isStopped ? 'the leaf is stopping' : why))
     }
     if (this.#isStopped) return
     this.#log.error('engine died', { code, signal, words })
@@ -201,7 +256,8 @@ function sqlError(message: string, sql: string): MusterError {
     )
   }
   const caret = /LINE (\d+): (.*)\n( *)\^/.exec(message)
-  if (!caret) return refuse('SCUBA_SQL', first)
+  const category = /^(\w[\w ]*) Error: /.exec(message)?.[1]
+  if (!caret) return refuse('SCUBA_SQL', first, { details: { category } })
   const line = Number(caret[1])
   const shown = caret[2] ?? ''
   const at = (caret[3] ?? '').length - `LINE ${caret[1]}: `.length
@@ -209,5 +265,5 @@ function sqlError(message: string, sql: string): MusterError {
   // The engine shortens long lines with dots in front.
   const cut = shown.startsWith('...') ? shown.slice(3).replace(/\.\.\.$/, '') : null
   const column = (cut === null ? at : source.indexOf(cut) + at - 3) + 1
-  return refuse('SCUBA_SQL', `${first} (line ${line}, column ${column})`, { details: { line, column } })
+  return refuse('SCUBA_SQL', `${first} (line ${line}, column ${column})`, { details: { line, column, category } })
 }

@@ -1,13 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
-import { z } from 'zod'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
-import { liveRequestSchema, panelRequestSchema, queryRequestSchema } from '../../../core/scuba/schema.ts'
-import { live, panel, query } from './ask.ts'
+import { liveRequestSchema } from '../../../core/scuba/schema.ts'
+import { WRITTEN, gone, json, parse, readBody } from './http-body.ts'
+import { ASK_ROUTES } from './ask-routes.ts'
+import { live } from './ask.ts'
+import type { Boards } from './board.ts'
 import type { Engine } from './engine.ts'
+import type { Engines } from './engines.ts'
 import type { Sealer } from './sealer.ts'
 import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
@@ -15,8 +18,11 @@ import { telemetryRoute } from './listen/telemetry.ts'
 import type { Spool } from './spool.ts'
 import type { Store } from './store.ts'
 
-interface Leaf {
+export interface Leaf {
   store: Store
+  /** what answers queries */
+  engines: Engines
+  boards: Boards
   engine: Engine
   sealer: Sealer
   spool: Spool
@@ -25,10 +31,7 @@ interface Leaf {
   ports: () => ReturnType<Ports['status']>
 }
 
-type Handler = (leaf: Leaf, request: IncomingMessage, response: ServerResponse, url: URL, table: string) => Promise<unknown>
-
-/** Answers that handlers write themselves. */
-const WRITTEN = Symbol('written')
+export type Handler = (leaf: Leaf, request: IncomingMessage, response: ServerResponse, url: URL, table: string) => Promise<unknown>
 
 const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/rows$/, rows],
@@ -40,16 +43,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     async (leaf, _request, _response, _url, table) => ({ sealed: await leaf.sealer.sealNow(leaf.store.tail(table)) }),
   ],
   ['GET', /^\/v1\/scuba\/tables$/, async (leaf) => ({ tables: leaf.store.tables() })],
-  [
-    'POST',
-    /^\/v1\/scuba\/query$/,
-    async (leaf, request, response) => query(leaf.store, leaf.engine, parse(queryRequestSchema, await json(request)), gone(response)),
-  ],
-  [
-    'POST',
-    /^\/v1\/scuba\/panel$/,
-    async (leaf, request, response) => panel(leaf.store, leaf.engine, parse(panelRequestSchema, await json(request)), gone(response)),
-  ],
+  ...ASK_ROUTES,
   ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
   ['GET', /^\/v1\/scuba\/registry$/, async (leaf) => leaf.store.registry.current],
   ['PUT', /^\/v1\/scuba\/registry$/, async (leaf, request) => leaf.store.registry.put(parse(registrySchema, await json(request)))],
@@ -176,39 +170,6 @@ async function rowBody(request: IncomingMessage): Promise<Buffer> {
     throw refuse('SCUBA_ROWS_INVALID', `the body is not ${encoding}: ${(error as Error).message}`, { cause: error })
   }
   throw refuse('SCUBA_ROWS_INVALID', `the encoding ${encoding} is not known`, { hint: 'Use gzip, zstd or none.' })
-}
-
-async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of request) {
-    bytes += (part as Buffer).length
-    if (bytes > bytesMax) throw refuse('SCUBA_TOO_LARGE', `the body is larger than ${bytesMax / 1024 / 1024} MiB`)
-    parts.push(part as Buffer)
-  }
-  return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
-}
-
-async function json(request: IncomingMessage): Promise<unknown> {
-  const body = await readBody(request, 4 * 1024 * 1024)
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch (error) {
-    throw refuse('USAGE', `the body is not JSON: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const result = schema.safeParse(value)
-  if (!result.success) throw refuse('USAGE', z.prettifyError(result.error))
-  return result.data
-}
-
-/** Aborted when the caller closes its connection before the answer. */
-function gone(response: ServerResponse): AbortSignal {
-  const controller = new AbortController()
-  response.once('close', () => !response.writableFinished && controller.abort())
-  return controller.signal
 }
 
 const TAIL_WAITING_MAX = 1024 * 1024

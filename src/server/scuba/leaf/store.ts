@@ -7,7 +7,8 @@ import { LIMITS } from '../../../core/scuba/limits.ts'
 import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { isTableName, nearNames } from '../../../core/scuba/names.ts'
-import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
+import { viewSql, type ViewFile, type ViewRequest } from '../../../core/scuba/plan/view.ts'
+import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { RETENTION_DEFAULT, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
@@ -34,8 +35,18 @@ interface Waiting {
   done: (error?: unknown) => void
 }
 
+/** A table as one question sees it. */
+export interface ReadTable {
+  name: string
+  /** files of the question's time range */
+  files: ViewFile[]
+  /** what makes a view of any of them */
+  view: ViewRequest
+}
+
 /** Files of a query stay until it is over. */
 export interface Reading {
+  tables: ReadTable[]
   views: { name: string; sql: string }[]
   rowsScanned: number
   coverage: Coverage
@@ -53,6 +64,8 @@ export class Store {
   readonly liveTasks = new TaskAggregates()
   /** a journal file was broken in its middle: rows may be missing */
   hasDamage = false
+  /** told of files that are no longer part of any table */
+  onDiscard: (paths: readonly string[]) => void = () => undefined
   readonly journal: Journal
   readonly keys: Keys
   /** what the server declared */
@@ -190,18 +203,21 @@ export class Store {
           coverage.missing.push(`${name}: newest rows could not be made readable (${(error as Error).message})`)
         })
     }
-    const reading: Reading = { views: [], rowsScanned: 0, coverage, end: this.#hold() }
+    const reading: Reading = { tables: [], views: [], rowsScanned: 0, coverage, end: this.#hold() }
     let missingRows = 0
     for (const name of names) {
       const tail = this.#tail(name)
       const segments = this.segmentFiles(name)
-      const { sql, files } = viewSql({
+      const view: ViewRequest = {
         columns: tail.columns.toJSON(),
         files: [...tail.chunks, ...segments],
         retyped: this.registry.current.tables[name]?.retyped ?? [],
-        ...range,
-      })
+        sinceMs: range.sinceMs,
+        untilMs: range.untilMs,
+      }
+      const { sql, files } = viewSql(view)
       reading.views.push({ name, sql })
+      reading.tables.push({ name, files, view })
       for (const file of files) {
         reading.rowsScanned += file.rows
         coverage.hotToMs = Math.max(coverage.hotToMs ?? 0, Math.floor(file.maxUs / 1000))
@@ -217,6 +233,11 @@ export class Store {
     }
     if (coverage.missing.length > 0) coverage.rows = reading.rowsScanned / Math.max(1, reading.rowsScanned + missingRows)
     return reading
+  }
+
+  /** Columns of a table as they are asked for. */
+  columnTypes(name: string): ColumnTypes {
+    return this.tail(name).columns.toJSON()
   }
 
   /** Segments of a table that can be read. */
@@ -319,6 +340,7 @@ export class Store {
 
   /** Removes files once no running query can be reading them. */
   discard(paths: readonly string[]): void {
+    this.onDiscard(paths)
     this.#trash.push(...paths)
     this.#emptyTrash()
   }

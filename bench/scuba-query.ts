@@ -1,0 +1,215 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { figuresOf, type Figure } from './lib/figure.ts'
+import { quantile } from './lib/quantile.ts'
+import { BenchLeaf, forgetPages } from './lib/scuba-leaf.ts'
+import { panelMix, type MixQuery } from './lib/scuba-mix.ts'
+import { ROW_TYPES, traceId } from './lib/scuba-rows.ts'
+import { openEngine, openPlain, writeSegments } from './lib/scuba-store.ts'
+
+/*
+ * How fast scuba answers, from a real leaf over its socket. `mix`: the thirteen panels over a day of rows, cold and hot; `against`: the same
+ * beside plain DuckDB on a native table, and beside SQLite; `trace`: one trace among 10 million rows; `freshness`: from the
+ * acknowledgement to the answer. $MUSTER_BENCH_ROWS: 50 million unless it says otherwise; $MUSTER_BENCH_KEEP: a folder in which stores
+ * are kept for the next run, because writing them takes minutes. Processor seconds are printed beside the times: divided by the cores they
+ * are what an idle machine would need.
+ */
+
+const figure = figuresOf('scuba-query')
+export const parts = ['mix', 'against', 'trace', 'freshness']
+
+const ROWS = Number(process.env['MUSTER_BENCH_ROWS'] ?? 50_000_000)
+const TRACE_ROWS = Math.min(ROWS, 10_000_000)
+const SQLITE_ROWS = Math.min(ROWS, 500_000)
+const DAY_MS = 86_400_000
+const TABLE = 'events'
+const ROUNDS = 3
+/** the size the targets are for; of fewer rows times are only reported */
+const isWhole = ROWS >= 50_000_000
+const CORES = availableParallelism()
+
+const judged = (metric: string, value: number, unit: string, comparison: '>=' | '<=', limit: number): Figure =>
+  isWhole ? figure(metric, value, unit, comparison, limit) : figure(metric, value, unit)
+
+export async function* run(asked: readonly string[] = parts): AsyncGenerator<Figure> {
+  const wanted = new Set(asked)
+  if (wanted.has('mix') || wanted.has('against')) {
+    yield* withStore(ROWS, async function* (dir, untilMs) {
+      const queries = panelMix(TABLE, untilMs, ROWS)
+      const hot = yield* mix(dir, queries)
+      if (wanted.has('against')) yield* against(dir, queries, hot)
+    })
+  }
+  if (wanted.has('trace')) yield* withStore(TRACE_ROWS, trace)
+  if (wanted.has('freshness')) yield* inDirectory(freshness)
+  yield figure('load average of the last minute', loadavg()[0] ?? 0, '')
+}
+
+/** A store of so many rows of one day; made anew unless it is kept. */
+async function* withStore(rows: number, part: (dir: string, untilMs: number) => AsyncGenerator<Figure>): AsyncGenerator<Figure> {
+  const kept = process.env['MUSTER_BENCH_KEEP']
+  if (kept === undefined) return yield* inDirectory((dir) => onStore(dir, rows, part))
+  const dir = join(kept, `scuba-${rows}`)
+  mkdirSync(dir, { recursive: true })
+  yield* onStore(dir, rows, part)
+}
+
+async function* onStore(dir: string, rows: number, part: (dir: string, untilMs: number) => AsyncGenerator<Figure>): AsyncGenerator<Figure> {
+  if (!existsSync(join(dir, 'manifest'))) {
+    process.stderr.write(`writing ${rows} rows\n`)
+    const untilMs = Math.floor(Date.now() / 3_600_000) * 3_600_000
+    await writeSegments(await openEngine(CORES), dir, TABLE, { rows, fromMs: untilMs - DAY_MS, everyUs: (DAY_MS * 1000) / rows })
+  }
+  const leaf = new BenchLeaf(dir)
+  await leaf.start()
+  const info = await leaf.client.table(TABLE)
+  await leaf.close()
+  if (info.rows !== rows) throw new Error(`${dir} holds ${info.rows} rows of ${rows}: remove it`)
+  yield* part(dir, Math.ceil(((info.toMs ?? 0) + 1) / 3_600_000) * 3_600_000)
+}
+
+async function* inDirectory(part: (dir: string) => AsyncGenerator<Figure>): AsyncGenerator<Figure> {
+  const dir = mkdtempSync(join(process.env['MUSTER_BENCH_DIR'] ?? tmpdir(), 'muster-bench-scuba-'))
+  try {
+    yield* part(dir)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+interface Asked {
+  ms: number
+  cpuSeconds: number
+}
+
+async function ask(leaf: BenchLeaf, { ask }: MixQuery): Promise<Asked> {
+  const cpu = leaf.cpuSeconds()
+  const started = performance.now()
+  if ('panel' in ask) await leaf.client.panel({ table: TABLE, deadlineMs: 60_000, ...ask.panel })
+  else await leaf.client.query(ask.query.sql, { ...ask.query, deadlineMs: 60_000 })
+  return { ms: performance.now() - started, cpuSeconds: leaf.cpuSeconds() - cpu }
+}
+
+async function* mix(dir: string, queries: readonly MixQuery[]): AsyncGenerator<Figure, number[]> {
+  const leaf = new BenchLeaf(dir)
+  await leaf.start()
+  const hot: number[] = []
+  try {
+    if (!forgetPages(dir)) process.stderr.write('cold: the pages could not be taken out of memory\n')
+    for (const query of queries) yield figure(`cold: ${query.name}`, (await ask(leaf, query)).ms, 'ms')
+    for (const query of queries) {
+      let best: Asked = { ms: Infinity, cpuSeconds: Infinity }
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const asked = await ask(leaf, query)
+        if (asked.ms < best.ms) best = asked
+      }
+      hot.push(best.ms)
+      yield figure(`hot: ${query.name}`, best.ms, 'ms')
+      yield figure(`hot: ${query.name}, processor`, best.cpuSeconds, 's')
+    }
+  } finally {
+    await leaf.close()
+  }
+  const fast = hot.filter((ms) => ms < 1000).length
+  yield judged('hot: under 1 s', fast, `of ${hot.length}`, '>=', 11)
+  return hot
+}
+
+async function* against(dir: string, queries: readonly MixQuery[], hot: readonly number[]): AsyncGenerator<Figure> {
+  const plain = await openPlain(dir, CORES)
+  const sqlite = await sqliteCopy(plain)
+  let sum = 0
+  for (const [index, query] of queries.entries()) {
+    const ms = await best(async () => void (await plain.runAndReadAll(query.plain)))
+    sum += ms
+    yield figure(`plain DuckDB: ${query.name}`, ms, 'ms')
+    if (query.sqlite === undefined) continue
+    const statement = sqlite.prepare(query.sqlite)
+    const sqliteMs = await best(async () => void statement.all())
+    yield judged(`${query.name}, a row against SQLite`, sqliteMs / SQLITE_ROWS / ((hot[index] ?? 0) / ROWS), '×', '>=', 50)
+  }
+  const ratio = hot.reduce((total, ms) => total + ms, 0) / sum
+  yield judged('sum of hot times against plain DuckDB', ratio, '×', '<=', 1.1)
+  sqlite.close()
+  plain.closeSync()
+}
+
+async function best(work: () => Promise<void>): Promise<number> {
+  let ms = Infinity
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const started = performance.now()
+    await work()
+    ms = Math.min(ms, performance.now() - started)
+  }
+  return ms
+}
+
+/** The columns that its queries need, of as many rows as it answers in seconds. */
+async function sqliteCopy(plain: DuckDBConnection): Promise<Database.Database> {
+  const names = ['route', 'service', 'user_id', 'latency_ms', 'sample_rate']
+  const sqlite = new Database(':memory:')
+  sqlite.exec(`CREATE TABLE plain (${names.map((name) => `${name} ${ROW_TYPES[name] === 'VARCHAR' ? 'TEXT' : 'REAL'}`).join(', ')})`)
+  const insert = sqlite.prepare(`INSERT INTO plain VALUES (${names.map(() => '?').join(', ')})`)
+  const reader = await plain.runAndReadAll(
+    `SELECT ${names.map((name) => (ROW_TYPES[name] === 'BIGINT' ? `${name}::INTEGER` : name)).join(', ')} FROM plain LIMIT ${SQLITE_ROWS}`,
+  )
+  sqlite.transaction(() => {
+    for (const row of reader.getRows()) insert.run(...row)
+  })()
+  return sqlite
+}
+
+async function* trace(dir: string, untilMs: number): AsyncGenerator<Figure> {
+  const leaf = new BenchLeaf(dir)
+  await leaf.start()
+  const times: number[] = []
+  try {
+    for (let turn = 0; turn < 20; turn += 1) {
+      const sql = `SELECT * FROM ${TABLE} WHERE trace_id = '${traceId(Math.floor((TRACE_ROWS * (turn + 0.5)) / 20))}' ORDER BY time`
+      const started = performance.now()
+      const answer = await leaf.client.query(sql, { sinceMs: untilMs - DAY_MS, untilMs, deadlineMs: 60_000 })
+      times.push(performance.now() - started)
+      if (answer.rows.length === 0) throw new Error('a trace was not found')
+    }
+  } finally {
+    await leaf.close()
+  }
+  const p50 = quantile(times, 0.5)
+  yield TRACE_ROWS >= 10_000_000
+    ? figure(`a trace among ${TRACE_ROWS} rows, p50`, p50, 'ms', '<=', 50)
+    : figure(`a trace among ${TRACE_ROWS} rows, p50`, p50, 'ms')
+}
+
+async function* freshness(dir: string): AsyncGenerator<Figure> {
+  const leaf = new BenchLeaf(dir)
+  await leaf.start()
+  const inAnswer: number[] = []
+  const inLive: number[] = []
+  try {
+    for (let turn = 0; turn < 100; turn += 1) {
+      const mark = randomBytes(8).toString('hex')
+      const fromMs = Math.floor(Date.now() / 1000) * 1000
+      await leaf.client.send('requests', [{ service: mark, status: 200, latency_ms: 5, user: mark }])
+      const acknowledged = performance.now()
+      const until = async (isThere: () => Promise<boolean>): Promise<number> => {
+        while (!(await isThere())) if (performance.now() - acknowledged > 10_000) break
+        return performance.now() - acknowledged
+      }
+      const live = until(async () => (await leaf.client.live({ table: 'requests', service: mark, fromMs })).buckets.length > 0)
+      const answer = until(
+        async () =>
+          Number((await leaf.client.query('SELECT count(*) FROM requests WHERE service = $mark', { params: { mark } })).rows[0]?.[0]) > 0,
+      )
+      inLive.push(await live)
+      inAnswer.push(await answer)
+    }
+  } finally {
+    await leaf.close()
+  }
+  yield figure('acknowledged to in an answer, p99', quantile(inAnswer, 0.99), 'ms', '<=', 1000)
+  yield figure('acknowledged to in the live aggregate, p99', quantile(inLive, 0.99), 'ms', '<=', 1000)
+}

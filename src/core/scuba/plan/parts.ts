@@ -1,0 +1,92 @@
+import { quoteName } from '../names.ts'
+import { bucketSql } from '../merge/histogram.ts'
+import { registerSql } from '../merge/hyperloglog.ts'
+import type { ColumnTypes } from '../rows/columns.ts'
+import { isWholeType, numberSql, weightSql, type Calc } from './calc.ts'
+
+/** A number per group that can be merged. */
+export interface Part {
+  /** aggregate over rows */
+  sql: string
+  merge: 'add' | 'min' | 'max'
+  /** a whole number of up to 128 bit; merged without loss */
+  isWhole: boolean
+}
+
+/** A list per group that can be merged: bucket codes with weights, or register codes. */
+export interface Sketch {
+  kind: 'histogram' | 'distinct'
+  /** what the rows of a group are divided by; NULL: the row has no value */
+  codeSql: string
+  /** aggregate over the rows of a code */
+  weightSql: string
+}
+
+/** Which parts and sketches a calculation is made of, as places in the plan's lists. */
+export interface CalcParts {
+  calc: Calc
+  parts: number[]
+  sketch: number | null
+}
+
+export interface PartList {
+  parts: Part[]
+  sketches: Sketch[]
+  calcs: CalcParts[]
+}
+
+/** Divides calculations into parts; equal ones are there once. The first part always is the weighted count of rows. */
+export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers: number): PartList {
+  const parts: Part[] = []
+  const sketches: Sketch[] = []
+  const weight = weightSql(columns)
+  const isWholeWeight = weight === null || isWholeType(columns['sample_rate'])
+  const part = (wanted: Part): number => {
+    const known = parts.findIndex(({ sql }) => sql === wanted.sql)
+    return known >= 0 ? known : parts.push(wanted) - 1
+  }
+  const sketch = (wanted: Sketch): number => {
+    const known = sketches.findIndex(({ codeSql }) => codeSql === wanted.codeSql)
+    return known >= 0 ? known : sketches.push(wanted) - 1
+  }
+  const countOf = (filter: string): number =>
+    part({ sql: (weight === null ? 'count(*)' : `sum(${weight})`) + filter, merge: 'add', isWhole: isWholeWeight })
+  const all = countOf('')
+
+  const planned = calcs.map((calc): CalcParts => {
+    if (calc.kind === 'count') return { calc, parts: [all], sketch: null }
+    if (calc.kind === 'ratio') return { calc, parts: [countOf(` FILTER (WHERE (${calc.condition}\n))`), all], sketch: null }
+    const type = columns[calc.column]
+    const number = numberSql(calc.column, type)
+    const isWhole = isWholeType(type)
+    switch (calc.kind) {
+      case 'sum':
+      case 'avg': {
+        // 128 bit: a product of two integers may not fit into 64.
+        const weighted = weight === null ? number : isWhole ? `${number}::HUGEINT * ${weight}` : `${number} * ${weight}`
+        const sum = part({ sql: `sum(${weighted})`, merge: 'add', isWhole: isWhole && isWholeWeight })
+        return { calc, parts: calc.kind === 'sum' ? [sum] : [sum, countOf(` FILTER (WHERE ${number} IS NOT NULL)`)], sketch: null }
+      }
+      case 'min':
+      case 'max':
+        return { calc, parts: [part({ sql: `${calc.kind}(${number})`, merge: calc.kind, isWhole })], sketch: null }
+      case 'percentile':
+      case 'heatmap':
+        return {
+          calc,
+          parts: [],
+          sketch: sketch({ kind: 'histogram', codeSql: bucketSql(number), weightSql: weight === null ? 'count(*)' : `sum(${weight})` }),
+        }
+      case 'distinct': {
+        const { register, rank } = registerSql(quoteName(calc.column), registers)
+        return { calc, parts: [], sketch: sketch({ kind: 'distinct', codeSql: register, weightSql: `max(${rank})` }) }
+      }
+      default:
+        throw new Error(`${calc.kind} has no partial`)
+    }
+  })
+  return { parts, sketches, calcs: planned }
+}
+
+/** Calculations that only all rows together give; a panel with one of them is answered by tier B. */
+export const needsAllRows = ({ kind }: Calc): boolean => kind === 'exact' || kind === 'increase' || kind === 'rate'

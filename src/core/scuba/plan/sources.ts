@@ -1,0 +1,129 @@
+import { quoteName, quoteText } from '../names.ts'
+import type { PlainValue } from '../wire-types.ts'
+import type { ColumnType } from '../rows/columns.ts'
+import type { Part, Sketch } from './parts.ts'
+import type { ViewFile } from './view.ts'
+
+/**
+ * A source of a plan: files whose rows make one partial, and where those rows come from. `from` usually is the view
+ * over the files; an artefact (native copy, rollup) may stand in for it, as long as the same rows or groups come out.
+ */
+export interface Source {
+  files: readonly ViewFile[]
+  /** SELECT that gives the rows, with the plan's columns and already within its time range */
+  from: string
+}
+
+export interface GroupColumn {
+  name: string
+  type: ColumnType
+  /** what is grouped by, of a type that comes back as it went */
+  sql: string
+}
+
+/** What is computed of each source; the SQL of one and the same plan is the same for all of them. */
+export interface PartialPlan {
+  table: string
+  by: readonly GroupColumn[]
+  stepMs: number | null
+  /** SQL condition */
+  where: string | null
+  parts: readonly Part[]
+  sketches: readonly Sketch[]
+  keep: Keep
+}
+
+/**
+ * Which groups a source sends.
+ * `all`: every one. `best`: the best `groups` by a part; if there are more it also sends the sum of all.
+ * `few`: every one, or, if there are more rows than `rows`, none but their number.
+ * `named`: those of `keys`, all others as one.
+ */
+export type Keep =
+  | { kind: 'all' }
+  | { kind: 'best'; groups: number; part: number }
+  | { kind: 'few'; rows: number }
+  | { kind: 'named'; keys: readonly PlainValue[][]; hasOther: boolean }
+
+/** Columns of a partial's row, in this order: source, kind of row, step, number of rows, then keys, parts, codes, weights. */
+export const ROW = { source: 0, kind: 1, step: 2, count: 3, keys: 4 } as const
+
+/** Kinds of rows: 0 and up are groups, with the list of the sketch of that place; ALL is the sum of all groups of a source. */
+export const ALL = -1
+
+/** One SELECT with the partials of all sources. */
+export function partialSql(plan: PartialPlan, sources: readonly Source[]): string {
+  return sources.map((source, index) => sourceSql(plan, source, index)).join('\nUNION ALL\n')
+}
+
+function sourceSql(plan: PartialPlan, source: Source, index: number): string {
+  const sketchCount = Math.max(1, plan.sketches.length)
+  const groups = Array.from({ length: sketchCount }, (_, at) => groupsSql(plan, source, at))
+  const names = groups.map((_, at) => `muster_g${at}`)
+  const keys = keyNames(plan)
+  const parts = plan.parts.map((_, at) => `p${at}`)
+  const columns = (kind: number, rows: string): string => [index, kind, 'st', rows, ...keys, ...parts, 'codes', 'weights'].join(', ')
+  const total = `SELECT ${[
+    `${index}, ${ALL}, NULL, count(*)`,
+    ...keys.map(() => 'NULL'),
+    ...plan.parts.map(({ merge }, at) => `${merge === 'add' ? 'sum' : merge}(p${at})`),
+    'NULL, NULL',
+  ].join(', ')} FROM muster_g0`
+  const all = names.map((name, at) => `SELECT ${columns(at, '1')} FROM ${name}`)
+  const bodies = ((): string[] => {
+    const { keep } = plan
+    switch (keep.kind) {
+      case 'best': {
+        const order = `p${keep.part} DESC NULLS LAST${keys.map((key) => `, ${key}`).join('')}`
+        return [...all.map((sql) => `SELECT * FROM (${sql} ORDER BY ${order} LIMIT ${keep.groups})`), total]
+      }
+      case 'few':
+        return [...all.map((sql) => `${sql} WHERE (SELECT count(*) FROM muster_g0) <= ${keep.rows}`), total]
+      default:
+        return all
+    }
+  })()
+  const ctes = groups.map((sql, at) => `${names[at]} AS MATERIALIZED (${sql})`)
+  return `SELECT * FROM (WITH ${ctes.join(',\n')}\n${bodies.join('\nUNION ALL\n')})`
+}
+
+const keyNames = (plan: PartialPlan): string[] => (plan.keep.kind === 'named' ? ['k0'] : plan.by.map((_, at) => `k${at}`))
+
+/** Groups of one source with the list of one sketch; two levels, because the engine's own sketches cannot be taken out of it. */
+function groupsSql(plan: PartialPlan, { from }: Source, at: number): string {
+  const sketch = plan.sketches[at]
+  const isNamed = plan.keep.kind === 'named'
+  const step = plan.stepMs === null ? 'NULL::BIGINT' : `(epoch_us("time") // ${plan.stepMs * 1000}) * ${plan.stepMs}`
+  const keys = isNamed ? ['muster_pick.muster_i AS k0'] : plan.by.map(({ sql }, i) => `${sql} AS k${i}`)
+  const where = plan.where === null ? '' : ` WHERE (${plan.where}\n)`
+  // Parts go with the first list only; the others have the ones that rank.
+  const parts = plan.parts.map(({ sql }, i) => `${sql} AS p${i}`)
+  const names = ['st', ...keyNames(plan)]
+  const rows = `FROM (${from}) AS ${quoteName(plan.table)}${pickSql(plan)}${where}`
+  if (!sketch) {
+    const grouping = names.map((_, i) => i + 1).join(', ')
+    return `SELECT ${[`${step} AS st`, ...keys, ...parts].join(', ')}, NULL::INTEGER[] AS codes, NULL::DOUBLE[] AS weights ${rows} GROUP BY ${grouping}`
+  }
+  const inner = `SELECT ${[`${step} AS st`, ...keys, `${sketch.codeSql} AS b`, ...parts, `${sketch.weightSql} AS w`].join(', ')} ${rows} GROUP BY ${[...names, 'b'].map((_, i) => i + 1).join(', ')}`
+  const merged = plan.parts.map(({ merge }, i) => `${merge === 'add' ? 'sum' : merge}(p${i}) AS p${i}`)
+  const has = 'FILTER (WHERE b IS NOT NULL)'
+  const lists =
+    sketch.kind === 'histogram'
+      ? [`list(b) ${has} AS codes`, `list(w::DOUBLE) ${has} AS weights`]
+      : [`list(b * 64 + w) ${has} AS codes`, 'NULL::DOUBLE[] AS weights']
+  return `SELECT ${[...names, ...merged, ...lists].join(', ')} FROM (${inner}) GROUP BY ${names.map((_, i) => i + 1).join(', ')}`
+}
+
+function pickSql(plan: PartialPlan): string {
+  const { keep, by } = plan
+  if (keep.kind !== 'named') return ''
+  const rows = keep.keys.map((key, index) => `(${[String(index), ...by.map(({ type }, at) => literal(key[at] ?? null, type))].join(', ')})`)
+  const same = by.map(({ sql }, at) => `${sql} IS NOT DISTINCT FROM muster_pick.muster_q${at}`).join(' AND ')
+  return ` ${keep.hasOther ? 'LEFT' : 'INNER'} JOIN (VALUES ${rows.join(', ')}) AS muster_pick(muster_i${by.map((_, at) => `, muster_q${at}`).join('')}) ON ${same}`
+}
+
+/** A key as it came back, as SQL of the type it was grouped by. */
+function literal(value: PlainValue, type: ColumnType): string {
+  const sqlType = type === 'TIMESTAMP' ? 'BIGINT' : type
+  return value === null ? `NULL::${sqlType}` : `${quoteText(String(value))}::${sqlType}`
+}

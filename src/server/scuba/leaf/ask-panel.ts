@@ -1,0 +1,291 @@
+import { isRefusal } from '../../../core/kernel/errors.ts'
+import { answerOfAll, answerOfNamed, groupOf, rankGroups } from '../../../core/scuba/merge/answer.ts'
+import type { MergedGroups } from '../../../core/scuba/merge/groups.ts'
+import { allRowsAnswer, allRowsSql } from '../../../core/scuba/plan/all-rows.ts'
+import { planPanel, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
+import { panelRange } from '../../../core/scuba/plan/range.ts'
+import { checkExpression, expressionSql } from '../../../core/scuba/sql/expression.ts'
+import type { CacheUse, PanelAnswer, PanelGroup, PanelProgress, PanelRequest, PlainValue } from '../../../core/scuba/wire-types.ts'
+import { isSameBasis, type CachedAnswer } from './answer-cache.ts'
+import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
+import { compareZone, earlier } from './compare.ts'
+import type { Engines } from './engines.ts'
+import { gather, type Gathering } from './gather.ts'
+import type { Asker } from './slots.ts'
+import type { Reading, ReadTable, Store } from './store.ts'
+
+export type OnProgress = (progress: PanelProgress) => Promise<void>
+
+/**
+ * Answers a panel: from an answer that still is the newest, else from the partials of its files, of which only those are
+ * computed that nobody asked for before.
+ */
+export async function panel(
+  store: Store,
+  engines: Engines,
+  request: PanelRequest,
+  signal?: AbortSignal,
+  asker: Asker = ANYBODY,
+): Promise<PanelAnswer> {
+  return whole(await cachedPanel(store, engines, request, signal, asker).then(answerOf), request)
+}
+
+/** A panel's answer as it goes out to one who did not ask first. */
+export function answerOf({ known, isNew }: { known: CachedAnswer<PanelAnswer>; isNew: boolean }): PanelAnswer {
+  return isNew ? known.answer : { ...known.answer, cache: { isWhole: true, hits: 0, misses: 0 }, elapsedMs: 0 }
+}
+
+/** What a panel is known by: those with the same key have the same answer. */
+export function panelKey(request: PanelRequest, nowMs: number): string {
+  const range = panelRange(request, nowMs)
+  if (isRefusal(range)) throw range
+  const { deadlineMs: _deadline, maxAgeMs: _age, require: _require, lastMs: _last, ...asked } = request
+  return JSON.stringify(['panel', { ...asked, ...range }])
+}
+
+/** The answer and its text; `isNew`: it was made for this question. */
+export async function cachedPanel(
+  store: Store,
+  engines: Engines,
+  request: PanelRequest,
+  signal?: AbortSignal,
+  asker: Asker = ANYBODY,
+): Promise<{ known: CachedAnswer<PanelAnswer>; isNew: boolean }> {
+  const key = panelKey(request, Date.now())
+  const known = engines.answers.get<PanelAnswer>(key)
+  if (known && Date.now() - known.atMs <= (request.maxAgeMs ?? 0)) {
+    engines.answers.hits += 1
+    return { known, isNew: false }
+  }
+  return engines.flights.share(key, signal, async (shared) => {
+    const started = performance.now()
+    const asking = await ask(store, engines, request, shared)
+    try {
+      const basis = basisOf(asking.reading)
+      if (known && isSameBasis(known.basis, basis)) {
+        engines.answers.hits += 1
+        known.atMs = Date.now()
+        return { known, isNew: false }
+      }
+      const answer = await engines.slots.use(asker, asking.deadlineAtMs - Date.now(), shared, () =>
+        answerPanel(store, engines, asking, started),
+      )
+      return { known: engines.answers.put(key, answer, basis, Date.now()), isNew: true }
+    } finally {
+      asking.reading.end()
+    }
+  })
+}
+
+/** Partial answers as rows come in, the last one whole. */
+export async function panelProgress(
+  store: Store,
+  engines: Engines,
+  request: PanelRequest,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+  asker: Asker = ANYBODY,
+): Promise<void> {
+  const started = performance.now()
+  const asking = await ask(store, engines, request, signal)
+  try {
+    const answer = await engines.slots.use(asker, asking.deadlineAtMs - Date.now(), signal, () =>
+      answerPanel(store, engines, asking, started, onProgress),
+    )
+    await onProgress({ progress: 1, isLast: true, answer: whole(answer, request) })
+  } finally {
+    asking.reading.end()
+  }
+}
+
+/** A panel, understood and checked, with the files it is about. */
+export interface Asking {
+  request: PanelRequest
+  plan: PanelPlan
+  reading: Reading
+  table: ReadTable
+  columns: string[]
+  tier: 'A' | 'B'
+  deadlineAtMs: number
+  signal: AbortSignal | undefined
+}
+
+/** The caller ends the reading. */
+export async function ask(store: Store, engines: Engines, request: PanelRequest, signal: AbortSignal | undefined): Promise<Asking> {
+  const deadlineAtMs = Date.now() + deadlineOf(request)
+  store.tail(request.table)
+  const plan = planPanel(request, store.columnTypes(request.table), Date.now())
+  if (isRefusal(plan)) throw plan
+  const columns = new Set(plan.columns)
+  const tables = new Set([plan.table])
+  let { tier } = plan
+  for (const expression of plan.expressions) {
+    const checked = await checkedExpression(store, engines, expression, plan.table)
+    for (const column of checked.columns) columns.add(column)
+    for (const name of checked.tables) tables.add(name)
+    if (checked.hasQuery) tier = 'B'
+  }
+  const reading = await store.read([...tables], plan)
+  const table = reading.tables.find(({ name }) => name === plan.table)
+  if (!table) throw new Error(`${plan.table} was not read`)
+  return { request, plan, reading, table, columns: [...columns], tier, deadlineAtMs, signal }
+}
+
+/** @throws SCUBA_SQL, SCUBA_COLUMN_UNKNOWN, SCUBA_TABLE_UNKNOWN */
+export async function checkedExpression(
+  store: Store,
+  engines: Engines,
+  expression: string,
+  table: string,
+): Promise<{ columns: string[]; hasQuery: boolean; tables: string[] }> {
+  const tree = await engines.idlest.parse(expressionSql(expression, table))
+  const checked = checkExpression(tree, expression, table, Object.keys(store.columnTypes(table)), store.tableNames())
+  if (isRefusal(checked)) throw checked
+  return checked
+}
+
+async function answerPanel(store: Store, engines: Engines, asking: Asking, started: number, onProgress?: OnProgress): Promise<PanelAnswer> {
+  const { plan, reading, request, tier } = asking
+  const use: CacheUse = { isWhole: false, hits: 0, misses: 0 }
+  const frame = (): Omit<PanelAnswer, 'groups' | 'groupCount' | 'isGroupCountExact' | 'accuracy'> => ({
+    table: plan.table,
+    by: plan.by.map(({ name }) => name),
+    calc: plan.calcs.map(({ text }) => text),
+    stepMs: plan.stepMs,
+    sinceMs: plan.sinceMs,
+    untilMs: plan.untilMs,
+    tier,
+    cache: { ...use },
+    rowsScanned: reading.rowsScanned,
+    coverage: reading.coverage,
+    elapsedMs: elapsed(started),
+  })
+  const tell =
+    onProgress &&
+    (async (grouped: ReturnType<typeof answerOfAll>, rows: number): Promise<void> => {
+      const share = rows / Math.max(1, reading.rowsScanned)
+      if (share >= 1) return
+      const coverage = {
+        ...reading.coverage,
+        rows: reading.coverage.rows * share,
+        missing: [...reading.coverage.missing, 'still being read'],
+      }
+      await onProgress({ progress: share, isLast: false, answer: { ...frame(), ...grouped, coverage } })
+    })
+  const grouped = tier === 'A' ? await mergedAnswer(engines, asking, use, tell) : await allRows(engines, asking, use)
+  const answer: PanelAnswer = { ...frame(), ...grouped }
+  if (request.compare === undefined) return answer
+  return { ...answer, compare: await comparison(store, engines, asking, answer, request.compare), elapsedMs: elapsed(started) }
+}
+
+type Grouped = ReturnType<typeof answerOfAll>
+
+/** Tier A. */
+async function mergedAnswer(
+  engines: Engines,
+  asking: Asking,
+  use: CacheUse,
+  tell?: (grouped: Grouped, rows: number) => Promise<void>,
+): Promise<Grouped> {
+  const { plan, table, columns, reading } = asking
+  checkCells(reading.rowsScanned, columns.length, plan)
+  const gathering = gatheringOf(engines, asking, use)
+  const told = tell && ((merged: MergedGroups, rows: number): Promise<void> => tell(answerOfAll(plan, merged), rows))
+  if (table.files.length === 0) return answerOfAll(plan, await gather(gathering, 'all'))
+  if (plan.by.length === 0) return answerOfAll(plan, await gather(gathering, 'all', told))
+  const many = JSON.stringify([plan.table, plan.by, plan.where])
+  if (plan.stepMs !== null && !engines.manyGroups.has(many)) {
+    const merged = await gather(gathering, 'few', told)
+    if (!merged.isCut) return answerOfAll(plan, merged)
+    if (engines.manyGroups.size > 1000) engines.manyGroups.clear()
+    engines.manyGroups.add(many)
+  }
+  const ranked = await gather(gathering, 'best', told)
+  if (!ranked.isCut && plan.stepMs === null) return answerOfAll(plan, ranked)
+  const groups = rankGroups(plan, ranked)
+  const chosen = groups.slice(0, plan.top)
+  const groupCount = ranked.isCut ? Math.max(groups.length, ranked.countMin) : groups.length
+  return answerOfNamed(plan, chosen, ranked, await gatherNamed(gathering, chosen), groupCount)
+}
+
+/** All rows of the groups that are shown, and of the others together. */
+function gatherNamed(gathering: Gathering, chosen: readonly { key: readonly PlainValue[] }[]): Promise<MergedGroups> {
+  if (chosen.length === 0) return gather({ ...gathering, table: { ...gathering.table, files: [] } }, 'all')
+  return gather(gathering, { named: chosen.map(({ key }) => [...key]) })
+}
+
+function gatheringOf(engines: Engines, { plan, table, columns, request, deadlineAtMs, signal }: Asking, use: CacheUse): Gathering {
+  return { engines, plan, table, columns, params: request.params ?? {}, deadlineAtMs, signal, use }
+}
+
+/** Tier B. */
+async function allRows(
+  engines: Engines,
+  { plan, table, columns, reading, request, deadlineAtMs, signal }: Asking,
+  use: CacheUse,
+): Promise<Grouped> {
+  checkCells(reading.rowsScanned, columns.length, plan)
+  if (table.files.length === 0) return allRowsAnswer(plan, [])
+  use.misses += 1
+  const { rows } = await engines.run(
+    {
+      sql: allRowsSql(plan, table.view.columns),
+      views: reading.views,
+      params: request.params ?? {},
+      deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
+      groupBy: plan.by.map(({ name }) => name),
+    },
+    signal,
+  )
+  return allRowsAnswer(plan, rows)
+}
+
+/** The same groups in the earlier range, on this range's steps. */
+async function comparison(
+  store: Store,
+  engines: Engines,
+  now: Asking,
+  answer: PanelAnswer,
+  compare: string,
+): Promise<NonNullable<PanelAnswer['compare']>> {
+  const { sinceMs, untilMs, forth } = earlier(now.plan, compare, compareZone(store, now.plan.table))
+  const before = await ask(store, engines, { ...now.request, sinceMs, untilMs, compare: undefined, having: undefined }, now.signal)
+  try {
+    const { coverage, rowsScanned } = before.reading
+    const groups = await earlierGroups(engines, before, answer)
+    for (const { series } of groups) for (const point of series) point[0] = forth(point[0])
+    return { sinceMs, untilMs, groups, rowsScanned, coverage }
+  } finally {
+    before.reading.end()
+  }
+}
+
+async function earlierGroups(engines: Engines, before: Asking, answer: PanelAnswer): Promise<PanelGroup[]> {
+  const { plan, table } = before
+  const use: CacheUse = { isWhole: false, hits: 0, misses: 0 }
+  if (table.files.length === 0) return []
+  if (before.tier === 'B') {
+    // Groups are chosen anew there: those that are shown now are among them, if they were among the best then.
+    const { groups } = await allRows(engines, { ...before, plan: { ...plan, top: 1000 } }, use)
+    const shown = new Set(answer.groups.map(({ key, isOther }) => JSON.stringify([key, isOther])))
+    return groups.filter(({ key, isOther }) => shown.has(JSON.stringify([key, isOther])))
+  }
+  const gathering = gatheringOf(engines, before, use)
+  if (plan.by.length === 0) return answerOfAll(plan, await gather(gathering, 'all')).groups
+  const keys = answer.groups
+    .filter(({ isOther }) => !isOther)
+    .map(({ key }) =>
+      plan.by.map(({ name, type }) => {
+        const value = key[name] ?? null
+        return type === 'TIMESTAMP' && value !== null ? Number(value) * 1000 : value
+      }),
+    )
+  const named = await gatherNamed(
+    gathering,
+    keys.map((key) => ({ key })),
+  )
+  return keys
+    .map((key, place) => ({ key, group: named.groups.get(JSON.stringify([place])) }))
+    .flatMap(({ key, group }) => (group ? [groupOf(plan, group, key)] : []))
+    .concat([...named.groups].flatMap(([id, group]) => (id === '[null]' && plan.hasOther ? [groupOf(plan, group, null)] : [])))
+}

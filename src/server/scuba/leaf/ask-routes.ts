@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { panelRequestSchema, queryRequestSchema } from '../../../core/scuba/schema.ts'
+import type { PanelProgress } from '../../../core/scuba/wire-types.ts'
+import { ANYBODY } from './answering.ts'
+import { query } from './ask.ts'
+import { panel, panelProgress } from './ask-panel.ts'
+import { cacheInfo } from './cache-info.ts'
+import type { Handler, Leaf } from './http.ts'
+import { WRITTEN, gone, json, parse, readBody } from './http-body.ts'
+import type { Asker } from './slots.ts'
+
+/** The routes of whoever asks. `x-muster-user` says who it is, `x-muster-urgent` that an alert or guard waits for it. */
+export const ASK_ROUTES: [method: string, path: RegExp, handler: Handler][] = [
+  [
+    'POST',
+    /^\/v1\/scuba\/query$/,
+    async ({ store, engines }, request, response) =>
+      query(store, engines, parse(queryRequestSchema, await json(request)), gone(response), askerOf(request)),
+  ],
+  [
+    'POST',
+    /^\/v1\/scuba\/panel$/,
+    async ({ store, engines }, request, response) =>
+      panel(store, engines, parse(panelRequestSchema, await json(request)), gone(response), askerOf(request)),
+  ],
+  ['POST', /^\/v1\/scuba\/panel\/stream$/, panelStream],
+  ['POST', /^\/v1\/scuba\/board$/, board],
+  ['GET', /^\/v1\/scuba\/cache$/, async ({ engines }) => cacheInfo(engines)],
+]
+
+function askerOf({ headers }: IncomingMessage): Asker {
+  const user = headers['x-muster-user']
+  return { user: typeof user === 'string' && user !== '' ? user.slice(0, 200) : ANYBODY.user, isUrgent: headers['x-muster-urgent'] === '1' }
+}
+
+/** `POST …/board`: with `If-None-Match` of the last answer it is 304 while nothing changed. */
+async function board(leaf: Leaf, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+  const text = (await readBody(request, 4 * 1024 * 1024)).toString('utf8')
+  const answer = await leaf.boards.answer(text, gone(response), askerOf(request))
+  const headers = { etag: answer.etag, 'cache-control': 'no-cache' }
+  if (request.headers['if-none-match'] === answer.etag) {
+    response.writeHead(304, headers).end()
+    return WRITTEN
+  }
+  response.writeHead(200, { ...headers, 'content-type': 'application/json', 'content-length': answer.bytes })
+  response.cork()
+  for (const part of answer.parts) response.write(part)
+  response.end()
+  return WRITTEN
+}
+
+/** Server-sent events `panel`, each a PanelProgress; `error` instead of the last one when it fails on the way. */
+async function panelStream(leaf: Leaf, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+  const asked = parse(panelRequestSchema, await json(request))
+  const signal = gone(response)
+  const send = async (event: string, data: object): Promise<void> => {
+    if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    const isFull = !response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+    // A slow reader is waited for, not buffered for.
+    if (isFull && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const go = (): void => {
+          response.off('drain', go)
+          signal.removeEventListener('abort', go)
+          resolve()
+        }
+        response.once('drain', go)
+        signal.addEventListener('abort', go)
+      })
+    }
+  }
+  try {
+    await panelProgress(leaf.store, leaf.engines, asked, (progress: PanelProgress) => send('panel', progress), signal, askerOf(request))
+  } catch (error) {
+    if (!response.headersSent) throw error
+    await send('error', { error })
+  }
+  response.end()
+  return WRITTEN
+}

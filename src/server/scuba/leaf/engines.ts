@@ -1,0 +1,89 @@
+import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MusterError, refuse } from '../../../core/kernel/errors.ts'
+import type { Logger } from '../../../platform/logger.ts'
+import { AnswerCache } from './answer-cache.ts'
+import { Engine } from './engine.ts'
+import { Flights } from './flights.ts'
+import { PartialCache } from './partial-cache.ts'
+import { Slots } from './slots.ts'
+
+/** Queries that one engine runs at once. */
+const SLOTS_PER_ENGINE = 12
+
+type Run = Parameters<Engine['run']>[0] & {
+  /** names of what is grouped by, to be told when there is no memory for it */
+  groupBy?: readonly string[]
+}
+
+/** All that answers queries on a leaf: its query engines, one for each four cores, their slots, and what is known of earlier answers. */
+export class Engines {
+  readonly all: readonly Engine[]
+  readonly slots: Slots
+  readonly partials = new PartialCache()
+  readonly answers = new AnswerCache()
+  readonly flights = new Flights()
+  /** plans whose groups were too many to be sent at once */
+  readonly manyGroups = new Set<string>()
+
+  constructor(dir: string, log: Logger, count = Math.max(1, Math.floor(availableParallelism() / 4))) {
+    this.all = Array.from({ length: count }, () => new Engine(dir, log, count))
+    this.slots = new Slots(count * SLOTS_PER_ENGINE)
+  }
+
+  /** The one with least to do; all can read everything. */
+  get idlest(): Engine {
+    const [first] = [...this.all].filter(({ isReady }) => isReady).sort((a, b) => a.load - b.load)
+    return first ?? this.first
+  }
+
+  get first(): Engine {
+    const [first] = this.all
+    if (!first) throw new Error('a leaf has at least one engine')
+    return first
+  }
+
+  get isReady(): boolean {
+    return this.all.some(({ isReady }) => isReady)
+  }
+
+  start(): void {
+    for (const engine of this.all) engine.start()
+  }
+
+  stop(): void {
+    for (const engine of this.all) engine.stop()
+  }
+
+  /**
+   * As {@link Engine.run}, on the engine with least to do. Without memory it is tried once more when that engine does nothing
+   * else, so that all of its memory, and then its disk, are this query's.
+   * @throws SCUBA_MEMORY, naming what was grouped by
+   */
+  async run({ groupBy = [], ...request }: Run, signal?: AbortSignal): ReturnType<Engine['run']> {
+    const until = Date.now() + request.deadlineMs
+    const engine = this.idlest
+    try {
+      return await engine.run(request, signal)
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error
+    }
+    while (engine.load > 0 && Date.now() < until && !signal?.aborted) await sleep(20)
+    try {
+      return await engine.run({ ...request, deadlineMs: Math.max(1, until - Date.now()) }, signal)
+    } catch (error) {
+      if (!isOutOfMemory(error) || groupBy.length === 0) throw error
+      throw refuse('SCUBA_MEMORY', `grouping by ${groupBy.join(', ')} needs more memory than the engine has`, {
+        cause: error,
+        details: { groupBy },
+      })
+    }
+  }
+
+  /** Forgets what was computed from files that are gone. */
+  forget(paths: readonly string[]): void {
+    this.partials.dropFiles(paths)
+  }
+}
+
+const isOutOfMemory = (error: unknown): boolean => error instanceof MusterError && error.code === 'SCUBA_MEMORY'

@@ -1,0 +1,173 @@
+import { MergedGroups } from '../../../core/scuba/merge/groups.ts'
+import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
+import { quoteName } from '../../../core/scuba/names.ts'
+import { partialPlan, rankPart, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
+import { partialSql, type PartialPlan, type Source } from '../../../core/scuba/plan/sources.ts'
+import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
+import type { CacheUse, Params } from '../../../core/scuba/wire-types.ts'
+import type { Engines } from './engines.ts'
+import type { CachedPartial, Clip } from './partial-cache.ts'
+import type { ReadTable } from './store.ts'
+
+/** One question to all files of a table, answered file by file from what is known and from the engine. */
+export interface Gathering {
+  engines: Engines
+  plan: PanelPlan
+  table: ReadTable
+  /** columns that are read, with those of conditions */
+  columns: readonly string[]
+  params: Params
+  deadlineAtMs: number
+  signal: AbortSignal | undefined
+  use: CacheUse
+}
+
+/** Rows of one source at most: more files are several, so that a change in one costs little. */
+const SOURCE_ROWS_MAX = 4_000_000
+const HOUR_US = 3_600_000_000
+const SOURCES_AT_ONCE = 16
+
+type What = Parameters<typeof partialPlan>[1]
+
+/** @param onPart told after each round how many rows are in */
+export async function gather(
+  asked: Gathering,
+  what: What,
+  onPart?: (merged: MergedGroups, rows: number) => Promise<void>,
+): Promise<MergedGroups> {
+  const { engines, plan, table } = asked
+  const partial = partialPlan(plan, what)
+  const merged = new MergedGroups(plan.list, plan.registers)
+  const steps = isAligned(plan) && partial.stepMs !== null ? { fromMs: plan.sinceMs, toMs: plan.untilMs } : null
+  const isNamed = typeof what === 'object'
+  const key = planKey(asked, partial)
+  const add = (one: Partial): void => merged.add(one, steps, isNamed ? 0 : rankPart(plan))
+  const now = Date.now()
+  const missing = new Map(table.files.map((file) => [file.path, file]))
+  let rows = 0
+  for (const cached of [...engines.partials.of(key)]) {
+    const fit = fitsNow(cached, asked, missing, steps !== null)
+    if (fit === 'gone') engines.partials.drop(key, cached)
+    if (fit !== 'fits') continue
+    for (const { path, rows: inFile } of cached.files) if (missing.delete(path)) rows += inFile
+    engines.partials.use(cached, now)
+    asked.use.hits += 1
+    add(cached.partial)
+  }
+  const sources = sourcesOf([...missing.values()], plan, steps !== null)
+  for (let at = 0; at < sources.length; at += SOURCES_AT_ONCE) {
+    const round = sources.slice(at, at + SOURCES_AT_ONCE)
+    for (const { files, clip, made, costMs } of await compute(asked, partial, round)) {
+      engines.partials.put(key, { files, clip, partial: made, costMs }, Date.now())
+      asked.use.misses += 1
+      for (const file of files) rows += file.rows
+      add(made)
+    }
+    await onPart?.(merged, rows)
+  }
+  return merged
+}
+
+/** Whether all rows of a step are in the range or none: then partials of whole files serve any range. */
+const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean => stepMs !== null && sinceMs % stepMs === 0 && untilMs % stepMs === 0
+
+/** All that a partial depends on but its files: what is computed, and what its columns are. */
+function planKey({ table, columns, params }: Gathering, partial: PartialPlan): string {
+  const { columns: types, files: _, ...view } = table.view
+  return JSON.stringify([partial, columns.map((name) => [name, types[name]]), { ...view, sinceMs: undefined, untilMs: undefined }, params])
+}
+
+type Fit = 'fits' | 'not-now' | 'gone'
+
+function fitsNow(cached: CachedPartial, { plan, table }: Gathering, missing: ReadonlyMap<string, ViewFile>, isByStep: boolean): Fit {
+  let isAny = false
+  for (const file of cached.files) {
+    if (missing.has(file.path)) {
+      isAny = true
+      if (!isSameClip(cached.clip, clipOf(file, plan, isByStep))) return 'not-now'
+    } else if (isInRange(file, plan)) {
+      // Taken by another partial already, or no longer a file of the table.
+      return table.files.some(({ path }) => path === file.path) ? 'not-now' : 'gone'
+    } else if (!isByStep) {
+      return 'not-now'
+    }
+  }
+  return isAny ? 'fits' : 'not-now'
+}
+
+const isInRange = ({ minUs, maxUs }: ViewFile, { sinceMs, untilMs }: PanelPlan): boolean =>
+  maxUs >= sinceMs * 1000 && minUs < untilMs * 1000
+const isSameClip = (a: Clip, b: Clip): boolean => a.sinceMs === b.sinceMs && a.untilMs === b.untilMs
+
+/** What of a file belongs to the range. By steps the whole file is taken if half of it does: its partial then stays useful. */
+function clipOf({ minUs, maxUs }: ViewFile, { sinceMs, untilMs }: PanelPlan, isByStep: boolean): Clip {
+  if (isByStep) {
+    const inside = Math.min(maxUs, untilMs * 1000) - Math.max(minUs, sinceMs * 1000)
+    if (inside * 2 >= maxUs - minUs) return {}
+  }
+  return { ...(minUs < sinceMs * 1000 ? { sinceMs } : {}), ...(maxUs >= untilMs * 1000 ? { untilMs } : {}) }
+}
+
+interface PlannedSource {
+  files: ViewFile[]
+  clip: Clip
+}
+
+/** Files that are read together: those of one hour, and what is not sealed yet, because it becomes one. */
+function sourcesOf(files: readonly ViewFile[], plan: PanelPlan, isByStep: boolean): PlannedSource[] {
+  const sources = new Map<string, PlannedSource & { rows: number }>()
+  for (const file of files) {
+    const clip = clipOf(file, plan, isByStep)
+    const hour = file.kind === 'segment' ? Math.floor(file.minUs / HOUR_US) : 'tail'
+    for (let part = 0; ; part += 1) {
+      const name = JSON.stringify([clip, hour, part])
+      const source = sources.get(name)
+      if (source && source.rows + file.rows > SOURCE_ROWS_MAX) continue
+      if (source) {
+        source.files.push(file)
+        source.rows += file.rows
+      } else sources.set(name, { files: [file], clip, rows: file.rows })
+      break
+    }
+  }
+  return [...sources.values()]
+}
+
+async function compute(
+  { engines, plan, table, columns, params, deadlineAtMs, signal }: Gathering,
+  partial: PartialPlan,
+  planned: readonly PlannedSource[],
+): Promise<(PlannedSource & { made: Partial; costMs: number })[]> {
+  const sources = planned.map(({ files, clip }): Source => {
+    const { sinceMs: _since, untilMs: _until, ...view } = table.view
+    return { files, from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files, ...clip }).sql})` }
+  })
+  const started = performance.now()
+  const { rows } = await engines.run(
+    {
+      sql: partialSql(partial, sources),
+      views: [],
+      params,
+      deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
+      rowsMax: PARTIAL_ROWS_MAX,
+      groupBy: plan.by.map(({ name }) => name),
+    },
+    signal,
+  )
+  const all = planned.reduce((sum, { files }) => sum + files.reduce((inFiles, file) => inFiles + file.rows, 0), 0)
+  const tookMs = performance.now() - started
+  const made = partialsOf(rows, {
+    sources: planned.length,
+    keys: typeof partial.keep === 'object' && partial.keep.kind === 'named' ? 1 : plan.by.length,
+    parts: partial.parts,
+    sketches: partial.sketches,
+  })
+  return planned.map((source, at) => ({
+    ...source,
+    made: made[at] ?? { rows: [], count: 0, isCut: false, all: null },
+    costMs: (tookMs * source.files.reduce((sum, file) => sum + file.rows, 0)) / Math.max(1, all),
+  }))
+}
+
+/** Of one round; a source sends at most 5,000 groups, or one row for each step of a group that is shown. */
+const PARTIAL_ROWS_MAX = 2_000_000

@@ -1,0 +1,150 @@
+import { isRefusal } from '../../../../core/kernel/errors.ts'
+import { LIMITS } from '../../../../core/scuba/limits.ts'
+import type { EngineStatement } from '../../../../core/scuba/engine-protocol.ts'
+import { columnNames } from '../../../../core/scuba/pgwire/column-names.ts'
+import { pgRefusalOf, SQLSTATE_PARTIAL, type PgRefusal } from '../../../../core/scuba/pgwire/problem.ts'
+import { CATALOGUE_NAMES, rewriteSql, type RewriteSession } from '../../../../core/scuba/pgwire/rewrite.ts'
+import { PG_TYPES, pgTypeOf } from '../../../../core/scuba/pgwire/types.ts'
+import type { PgField } from '../../../../core/scuba/pgwire/writer.ts'
+import { checkSql } from '../../../../core/scuba/sql/check.ts'
+import { viewSql } from '../../../../core/scuba/plan/view.ts'
+import type { Engine } from '../engine.ts'
+import type { Store } from '../store.ts'
+import type { CatalogueFile } from './catalogue-file.ts'
+
+/** What answers a SELECT of PostgreSQL's protocol. */
+export interface PgBackend {
+  store: Store
+  engine: Engine
+  catalogue: CatalogueFile
+}
+
+/** The rows of one SELECT, taken bit by bit. To be closed, whatever happened: files and engine are kept for it. */
+export interface PgRows {
+  fields: PgField[]
+  /** in words, what is missing; empty when the answer is whole */
+  missing: string[]
+  /** the next rows, about half a MB of them at most; none when it is over */
+  next: (rowsMax: number, deadlineMs: number, signal: AbortSignal) => Promise<(string | null)[][] | PgRefusal>
+  close: () => void
+}
+
+export interface SelectOptions {
+  /** what stands for `$1`, … */
+  literals: readonly string[]
+  deadlineMs: number
+  isPartialGood: boolean
+}
+
+/** Rows of one batch from the engine. */
+const BATCH_ROWS = 4096
+
+/** Rewrites, checks and begins a SELECT. */
+export async function openSelect(
+  backend: PgBackend,
+  session: RewriteSession,
+  text: string,
+  options: SelectOptions,
+  signal: AbortSignal,
+): Promise<PgRows | PgRefusal> {
+  const { store, engine } = backend
+  return guarded(text, session, options.literals, async (sql) => {
+    const { tree, tables, catalogue } = await checked(backend, sql)
+    const reading = await store.read(tables, {})
+    try {
+      const { missing } = reading.coverage
+      if (missing.length > 0 && !options.isPartialGood) {
+        reading.end()
+        return partialRefusal(missing)
+      }
+      const statement = { sql, views: reading.views, catalogue }
+      const cursor = await engine.open(statement, { deadlineMs: options.deadlineMs, rowsMax: BATCH_ROWS }, signal)
+      let { rows, isDone } = cursor.first
+      return {
+        fields: fieldsOf(tree, cursor.columns),
+        missing,
+        next: (rowsMax, deadlineMs, stop) =>
+          guarded(text, session, options.literals, async () => {
+            if (rows.length === 0 && !isDone) {
+              const more = await cursor.fetch({ deadlineMs, rowsMax: BATCH_ROWS }, stop)
+              rows = more.rows
+              isDone = more.isDone
+            }
+            const given = rows.slice(0, rowsMax)
+            rows = rows.slice(given.length)
+            return given
+          }),
+        close: () => {
+          cursor.close()
+          reading.end()
+        },
+      }
+    } catch (error) {
+      reading.end()
+      throw error
+    }
+  })
+}
+
+export interface Described {
+  fields: PgField[]
+  /** oids of `$1`, …; text where nothing tells */
+  parameterTypes: number[]
+}
+
+/** Columns and parameters of a SELECT, without running it: on views of no files. */
+export async function describeSelect(backend: PgBackend, session: RewriteSession, text: string): Promise<Described | PgRefusal> {
+  return guarded(text, session, [], async (sql) => {
+    const { tree, tables, catalogue } = await checked(backend, sql)
+    const views = tables.map((name) => ({ name, sql: viewSql({ columns: backend.store.tail(name).columns.toJSON(), files: [] }).sql }))
+    const { columns, parameters } = await backend.engine.describe({ sql, views, catalogue })
+    return {
+      fields: fieldsOf(tree, columns),
+      parameterTypes: parameters.map((type) => (type === null ? PG_TYPES.text.oid : pgTypeOf(type).oid)),
+    }
+  })
+}
+
+async function checked(
+  { store, engine, catalogue }: PgBackend,
+  sql: string,
+): Promise<{ tree: unknown; tables: string[]; catalogue: EngineStatement['catalogue'] }> {
+  const tree = await engine.parse(sql)
+  const checkedSql = checkSql(tree, sql, store.tableNames(), CATALOGUE_NAMES)
+  if (isRefusal(checkedSql)) throw checkedSql
+  return { tree, tables: checkedSql.tables, catalogue: checkedSql.hasCatalogue ? catalogue.current() : undefined }
+}
+
+/** Asks with the rewritten statement; what fails is told in places of the original one. */
+async function guarded<T>(
+  text: string,
+  session: RewriteSession,
+  literals: readonly string[],
+  ask: (sql: string) => Promise<T | PgRefusal>,
+): Promise<T | PgRefusal> {
+  if (text.length > LIMITS.pgSqlCharsMax)
+    return { sqlState: '54001', message: `a statement has at most ${LIMITS.pgSqlCharsMax} characters` }
+  const rewritten = rewriteSql(text, session, literals)
+  if ('sqlState' in rewritten) return rewritten
+  try {
+    return await ask(rewritten.sql)
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    const refusal = pgRefusalOf(error, rewritten.sql)
+    return refusal.offset === undefined ? refusal : { ...refusal, offset: rewritten.originOf(refusal.offset) }
+  }
+}
+
+function fieldsOf(tree: unknown, columns: readonly { name: string; type: string }[]): PgField[] {
+  const names = columnNames(
+    tree,
+    columns.map(({ name }) => name),
+  )
+  return columns.map(({ name, type }, index) => ({ name: names[index] ?? name, type: pgTypeOf(type) }))
+}
+
+const partialRefusal = (missing: readonly string[]): PgRefusal => ({
+  sqlState: SQLSTATE_PARTIAL,
+  message: `the answer would be incomplete: ${missing.join('; ')}`,
+  hint: "SET muster.require = 'partial' to get the rows that are there.",
+})

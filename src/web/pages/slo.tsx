@@ -1,0 +1,4 @@
+import { SloPage } from '../scuba/slo-page.tsx'
+import { show } from '../shell/shell.tsx'
+
+show(<SloPage />)

@@ -1,0 +1,4 @@
+import { TracePage } from '../scuba/trace-page.tsx'
+import { show } from '../shell/shell.tsx'
+
+show(<TracePage />)
