@@ -14,6 +14,7 @@ import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
 import { testAlert } from './test-alert.ts'
 import { createHeartbeat } from './heartbeat.ts'
+import { wireRegistry } from './registry-wiring.ts'
 import { createSloStatus } from './slo/status.ts'
 import { testSlo } from './slo/test-slo.ts'
 import { createSloTracker } from './slo/tracker.ts'
@@ -22,13 +23,16 @@ import { createSloTracker } from './slo/tracker.ts'
 export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
   const heartbeat = createHeartbeat(client)
   const evaluator = createAlertEvaluator(host, client, () => heartbeat.looked('alerts'))
+  const registry = wireRegistry(host, client)
   const tracker = createSloTracker(host, client, () => heartbeat.looked('slos'))
   return {
     soft: {
       [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }),
       [SLOS]: () => tracker,
       [WATCHDOG]: (): WatchdogSoft => ({ scubaSilentMs: heartbeat.silentMs() }),
+      ...registry.soft,
     },
+    ...{ operationSoft: registry.operationSoft, plannedActions: registry.plannedActions },
     actions: {
       'scuba.query': ({ sql, ...options }: QueryRequest, { signal }: ActionContext) => client.query(sql, options, signal),
       'scuba.panel': (input: PanelRequest, { signal }: ActionContext) => client.panel(input, signal),
@@ -37,18 +41,20 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
       'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),
       'scuba.slo.test': (input: z.output<typeof scubaSloTest.input>) => testSlo(client, input, host.now()),
       'scuba.table.list': async () => ({ tables: await client.tables() }),
-      'scuba.table.show': ({ table }: { table: string }) => client.table(table),
+      ...registry.actions,
     },
     routes: (app) => leafRoutes(app, host.paths.scubaSocket),
     start: async () => {
       evaluator.start()
       tracker.start()
       heartbeat.start()
+      registry.start()
     },
     stop: async () => {
       evaluator.stop()
       tracker.stop()
       heartbeat.stop()
+      await registry.stop()
     },
   }
 }

@@ -35,6 +35,18 @@ export const SCUBA_ERRORS = defineErrors({
     what: 'Too many queries wait already.',
     hint: 'Ask again in a second; a board asks for many panels in one request.',
   },
+  SCUBA_TABLE_EXISTS: { exit: 5, what: 'There is a table of that name already.', hint: 'Use another name.' },
+  SCUBA_SCHEMA_INVALID: { exit: 2, what: 'The declaration of a table or column is not valid.', hint: 'See the message for the field.' },
+  SCUBA_SCHEMA_BREAKING: {
+    exit: 5,
+    what: 'Rows that were taken before would be refused, or would mean something else.',
+    hint: 'Change the declaration, or put it with `--new-version` if that is meant.',
+  },
+  SCUBA_HELD: {
+    exit: 4,
+    what: 'Rows are held, so they must stay.',
+    hint: 'See `muster scuba hold list`; release a hold with `muster scuba hold rm ID` first.',
+  },
   SCUBA_ALERT_INVALID: { exit: 2, what: 'The alert rule is not valid.', hint: 'See the message for the field.' },
   SCUBA_SLO_INVALID: {
     exit: 2,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,14 +6,17 @@ import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
+import { shapeOf } from '../../../core/scuba/declared/shape.ts'
 import { isTableName, nearNames } from '../../../core/scuba/names.ts'
 import { viewSql, type ViewFile, type ViewRequest } from '../../../core/scuba/plan/view.ts'
+import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { RETENTION_DEFAULT, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
 import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { isDiskFull } from '../../../platform/files.ts'
+import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
 import { Journal } from './journal.ts'
@@ -22,7 +25,16 @@ import { ManifestFile } from './manifest-file.ts'
 import { RegistryFile } from './registry-file.ts'
 import { TableTail } from './table.ts'
 
-export const QUARANTINE_TABLE = 'muster_quarantine'
+/** Known from the first line on, so that a question may name them. */
+const QUARANTINE_COLUMNS: ColumnTypes = {
+  id: 'VARCHAR',
+  table: 'VARCHAR',
+  line: 'BIGINT',
+  reason: 'VARCHAR',
+  text: 'VARCHAR',
+  cut: 'BOOLEAN',
+  key: 'VARCHAR',
+}
 export const LIVE_TABLE = 'requests'
 
 /** A batch on its way into the journal. */
@@ -70,6 +82,8 @@ export class Store {
   readonly keys: Keys
   /** what the server declared */
   readonly registry: RegistryFile
+  /** columns computed from others; null: there is no engine to check them with */
+  derived: DerivedColumns | null = null
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
   #seq = 0
@@ -131,6 +145,7 @@ export class Store {
     if (sealedToUs > 0) this.live.markIncompleteBefore(Math.floor(sealedToUs / 1_000_000) * 1000 + 1000)
     if (damaged > 0) this.live.markIncompleteBefore(now)
     this.hasDamage = damaged > 0
+    this.applyRegistry()
     for (const tail of this.#tails.values()) if (tail.openRows > 0) await tail.roll()
     await this.keys.compact(now)
   }
@@ -159,7 +174,7 @@ export class Store {
       throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
     const tail = this.#tail(name)
     const atMs = Date.now()
-    const batch = parseBatch(body, tail.columns, atMs, name === LIVE_TABLE)
+    const batch = parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(this.registry.current.tables[name]))
     this.#count(name, batch, body.length)
     const receipt: Receipt = {
       table: name,
@@ -170,6 +185,7 @@ export class Store {
       key,
       dedupeUntilMs: key === null ? null : atMs + LIMITS.dedupeMs,
       ack,
+      ...(batch.warned > 0 ? { warned: batch.warned, warnings: batch.warnings } : {}),
     }
     const commits: Promise<void>[] = []
     if (batch.rows > 0 || key !== null) {
@@ -205,6 +221,9 @@ export class Store {
     }
     const reading: Reading = { tables: [], views: [], rowsScanned: 0, coverage, end: this.#hold() }
     let missingRows = 0
+    // Asked before the files are listed, which then are those of one moment.
+    const derived = new Map<string, Awaited<ReturnType<DerivedColumns['of']>>>()
+    for (const name of names) derived.set(name, (await this.derived?.of(name)) ?? [])
     for (const name of names) {
       const tail = this.#tail(name)
       const segments = this.segmentFiles(name)
@@ -212,6 +231,7 @@ export class Store {
         columns: tail.columns.toJSON(),
         files: [...tail.chunks, ...segments],
         retyped: this.registry.current.tables[name]?.retyped ?? [],
+        derived: derived.get(name),
         sinceMs: range.sinceMs,
         untilMs: range.untilMs,
       }
@@ -237,13 +257,25 @@ export class Store {
 
   /** Columns of a table as they are asked for. */
   columnTypes(name: string): ColumnTypes {
-    return this.tail(name).columns.toJSON()
+    return { ...this.tail(name).columns.toJSON(), ...this.derived?.types(name) }
   }
 
   /** Segments of a table that can be read. */
   segments(name: string): Segment[] {
     const table = this.manifest.tables.get(name)
     return table === undefined ? [] : [...table.segments.values()].filter(({ file }) => !table.lost.has(file))
+  }
+
+  /** Paths of all of a table's segments, also of those that are not read. */
+  allFiles(name: string): string[] {
+    return [...(this.manifest.tables.get(name)?.segments.keys() ?? [])].map((file) => this.segmentPath(file))
+  }
+
+  /** The manifest gave a table what another one had: it knows its columns from now on. */
+  adopt(name: string): void {
+    const tail = this.#tail(name)
+    tail.isGone = false
+    tail.columns.merge(this.manifest.tables.get(name)?.columns ?? {})
   }
 
   /** Segments whose file is not what was written: never read, and missing in every answer. */
@@ -270,6 +302,15 @@ export class Store {
     return { path: this.segmentPath(file), kind: 'segment', rows, minUs, maxUs }
   }
 
+  /** Makes what is declared known to the tables; a declared table is there before its first row. */
+  applyRegistry(): void {
+    for (const [name, { columns, retyped, columnsMax }] of Object.entries(this.registry.current.tables)) {
+      const tail = this.#tail(name)
+      tail.isGone = false
+      tail.columns.declare(columns, retyped, columnsMax)
+    }
+  }
+
   /** How long rows of a table are kept. */
   policy(name: string): RetentionPolicy {
     const before = this.manifest.tables.get(name)?.retention
@@ -290,7 +331,10 @@ export class Store {
   }
 
   tables(): TableInfo[] {
-    return [...this.#tails.keys()].sort().map((name) => this.table(name))
+    return this.tails()
+      .map(({ name }) => name)
+      .sort()
+      .map((name) => this.table(name))
   }
 
   /** @throws SCUBA_TABLE_UNKNOWN with near names */
@@ -315,19 +359,19 @@ export class Store {
 
   tail(name: string): TableTail {
     const tail = this.#tails.get(name)
-    if (tail) return tail
-    const near = nearNames(name, this.#tails.keys())
+    if (tail && !tail.isGone) return tail
+    const near = nearNames(name, this.tableNames())
     throw refuse('SCUBA_TABLE_UNKNOWN', `there is no table ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, {
       details: { table: name, near },
     })
   }
 
   tails(): TableTail[] {
-    return [...this.#tails.values()]
+    return [...this.#tails.values()].filter(({ isGone }) => !isGone)
   }
 
   tableNames(): ReadonlySet<string> {
-    return new Set(this.#tails.keys())
+    return new Set(this.tails().map(({ name }) => name))
   }
 
   /** Calls with the chunk lines of every later batch of the table, once they are durable. */
@@ -418,26 +462,42 @@ export class Store {
 
   #tail(name: string): TableTail {
     let tail = this.#tails.get(name)
+    if (tail && !tail.isGone) return tail
     if (!tail) this.#tails.set(name, (tail = new TableTail(name, join(this.dir, 'chunks'))))
+    if (name === QUARANTINE_TABLE) tail.columns.merge(QUARANTINE_COLUMNS)
+    const config = this.registry.current.tables[name]
+    if (config) tail.columns.declare(config.columns, config.retyped, config.columnsMax)
     return tail
   }
 
   #recover({ header, payload }: JournalRecord): void {
     const { seq, table, rows, key, columns, at } = header
     this.#seq = Math.max(this.#seq, seq)
+    if (key) this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
+    const known = this.manifest.tables.get(table)
+    if (known?.isGone && seq <= known.throughSeq) return
     const tail = this.#tail(table)
     if (columns) tail.columns.merge(columns)
     tail.journaledVersion = tail.columns.version
-    if (key) this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
     if (seq <= (this.manifest.tables.get(table)?.throughSeq ?? 0) || rows === 0) return
     tail.add({ payload: Buffer.from(payload), rows, minUs: header.minUs, maxUs: header.maxUs, seq, atMs: at })
     if (table === LIVE_TABLE) for (const event of storedEvents(payload)) this.live.add(event)
   }
 
   #quarantine(table: string, key: string | null, { quarantined }: Batch, atMs: number, ack: AckLevel): Promise<void> {
-    const rows = quarantined.map(({ line, reason, text }) =>
-      JSON.stringify({ time: atMs, table, line, reason, text, ...(key === null ? {} : { key }) }),
-    )
+    const rows = quarantined.map(({ line, reason, text, isCut }) => {
+      const id = randomBytes(9).toString('base64url')
+      return JSON.stringify({
+        time: atMs,
+        id,
+        table,
+        line,
+        reason,
+        text,
+        ...(isCut ? { cut: true } : {}),
+        ...(key === null ? {} : { key }),
+      })
+    })
     const tail = this.#tail(QUARANTINE_TABLE)
     return this.#enqueue(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, undefined, ack)
   }

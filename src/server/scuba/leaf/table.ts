@@ -34,6 +34,8 @@ export class TableTail {
   journaledVersion = this.columns.version
   readonly chunks: Chunk[] = []
   isSealing = false
+  /** dropped or renamed, and nothing came in since */
+  isGone = false
   readonly #dir: string
   #open = emptyOpen()
   #rolling: Promise<void> | null = null
@@ -62,6 +64,7 @@ export class TableTail {
   }
 
   add(batch: { payload: Uint8Array; rows: number; minUs: number; maxUs: number; seq: number; atMs: number }): void {
+    this.isGone = false
     const open = this.#open
     if (open.rows === 0) open.sinceMs = batch.atMs
     open.buffers.push(batch.payload)
