@@ -46,7 +46,7 @@ export function createAlertEvaluator(
     let answer = NOTHING
     let failure: string | null = null
     try {
-      answer = await askRule(client, compiled, untilMs - backMs, untilMs)
+      answer = await askRule(client, compiled, untilMs - backMs, untilMs, { user: 'alerts', isUrgent: true })
       for (const { group, buckets } of answer.groups) if (buckets.length > 0) lastSeen.set(group, now)
       if (answer.coverage < 1) failure = `only ${(answer.coverage * 100).toFixed(1)} % of the rows could be read`
     } catch (error) {

@@ -2,7 +2,7 @@ import type { EvaluatedGroup } from '../../core/scuba/alert/judge.ts'
 import type { CompiledRule } from '../../core/scuba/alert/rule.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import type { PanelAnswer, QueryAnswer } from '../../core/scuba/wire-types.ts'
-import type { ScubaClient } from './client.ts'
+import type { AskerHead, ScubaClient } from './client.ts'
 
 export interface RuleAnswer {
   groups: EvaluatedGroup[]
@@ -20,11 +20,12 @@ export async function askRule(
   compiled: CompiledRule,
   sinceMs: number,
   untilMs: number,
+  asker: AskerHead,
 ): Promise<RuleAnswer> {
   const { rule, everyMs } = compiled
   try {
     if (rule.sql !== undefined) {
-      const answer = await client.query(rule.sql, { sinceMs, untilMs, deadlineMs: DEADLINE_MS })
+      const answer = await client.query(rule.sql, { sinceMs, untilMs, deadlineMs: DEADLINE_MS }, undefined, asker)
       const groups = groupsOfRows(answer, everyMs)
       return {
         groups: groups.slice(0, rule.max_groups),
@@ -32,18 +33,22 @@ export async function askRule(
         coverage: answer.coverage.rows,
       }
     }
-    const answer = await client.panel({
-      table: rule.table ?? '',
-      // The first ranks the groups; the count says how many events a bucket stands on.
-      calc: ['count', rule.calc ?? 'count'],
-      by: rule.by,
-      where: rule.where,
-      stepMs: everyMs,
-      sinceMs,
-      untilMs,
-      top: rule.max_groups,
-      deadlineMs: DEADLINE_MS,
-    })
+    const answer = await client.panel(
+      {
+        table: rule.table ?? '',
+        // The first ranks the groups; the count says how many events a bucket stands on.
+        calc: ['count', rule.calc ?? 'count'],
+        by: rule.by,
+        where: rule.where,
+        stepMs: everyMs,
+        sinceMs,
+        untilMs,
+        top: rule.max_groups,
+        deadlineMs: DEADLINE_MS,
+      },
+      undefined,
+      asker,
+    )
     return {
       groups: groupsOf(answer, rule.by.length > 0),
       groupsCut: Math.max(0, answer.groupCount - rule.max_groups),

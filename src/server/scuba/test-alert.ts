@@ -25,7 +25,7 @@ export async function testAlert(
   const replay = new AlertReplay(compiled)
   for (let pieceMs = fromMs; pieceMs < untilMs; pieceMs += STEPS_MAX * everyMs) {
     const endMs = Math.min(pieceMs + STEPS_MAX * everyMs, untilMs)
-    const { groups } = await askRule(client, compiled, Math.max(fromMs, pieceMs - backMs), endMs)
+    const { groups } = await askRule(client, compiled, Math.max(fromMs, pieceMs - backMs), endMs, { user: 'alert test' })
     for (let roundMs = pieceMs + everyMs; roundMs <= endMs; roundMs += everyMs) {
       const visible = groups
         .map((group): EvaluatedGroup => ({ ...group, buckets: between(group.buckets, roundMs - backMs, roundMs) }))

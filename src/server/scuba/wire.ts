@@ -8,7 +8,16 @@ import type { scubaSloTest } from '../../core/scuba/operations/slo.ts'
 import { SLOS } from '../../core/scuba/slo/controller.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import { WATCHDOG, type WatchdogSoft } from '../../core/sev/controllers/watchdog.ts'
-import type { LiveRequest, PanelRequest, QueryRequest } from '../../core/scuba/wire-types.ts'
+import type {
+  DiffRequest,
+  ExplainRequest,
+  FunnelRequest,
+  LiveRequest,
+  PanelRequest,
+  QueryRequest,
+  SessionsRequest,
+  TraceRequest,
+} from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
@@ -34,8 +43,15 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
     },
     ...{ operationSoft: registry.operationSoft, plannedActions: registry.plannedActions },
     actions: {
-      'scuba.query': ({ sql, ...options }: QueryRequest, { signal }: ActionContext) => client.query(sql, options, signal),
-      'scuba.panel': (input: PanelRequest, { signal }: ActionContext) => client.panel(input, signal),
+      'scuba.query': ({ sql, ...options }: QueryRequest, { signal, actor }: ActionContext) =>
+        client.query(sql, options, signal, { user: actor }),
+      'scuba.panel': (input: PanelRequest, { signal, actor }: ActionContext) => client.panel(input, signal, { user: actor }),
+      'scuba.explain': (input: ExplainRequest, { signal, actor }: ActionContext) => client.explain(input, signal, { user: actor }),
+      'scuba.diff': (input: DiffRequest, { signal, actor }: ActionContext) => client.diff(input, signal, { user: actor }),
+      'scuba.funnel': (input: FunnelRequest, { signal, actor }: ActionContext) => client.funnel(input, signal, { user: actor }),
+      'scuba.sessions': (input: SessionsRequest, { signal, actor }: ActionContext) => client.sessions(input, signal, { user: actor }),
+      'scuba.trace': (input: TraceRequest, { signal, actor }: ActionContext) => client.trace(input, signal, { user: actor }),
+      'scuba.cache': () => client.cache(),
       'scuba.live.read': (input: LiveRequest) => client.live(input),
       'scuba.alert.test': (input: z.output<typeof scubaAlertTest.input>) => testAlert(client, input, Date.now()),
       'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),

@@ -26,6 +26,9 @@ export class Engines {
   /** plans whose groups were too many to be sent at once */
   readonly manyGroups = new Set<string>()
 
+  /** what reading a value took lately, for estimates; null before the first query */
+  msPerCell: number | null = null
+
   constructor(dir: string, log: Logger, count = Math.max(1, Math.floor(availableParallelism() / 4))) {
     this.all = Array.from({ length: count }, () => new Engine(dir, log, count))
     this.slots = new Slots(count * SLOTS_PER_ENGINE)
@@ -78,6 +81,13 @@ export class Engines {
         details: { groupBy },
       })
     }
+  }
+
+  /** Learns from a query what reading costs. */
+  learn(cells: number, tookMs: number): void {
+    if (cells < 10_000) return
+    const one = tookMs / cells
+    this.msPerCell = this.msPerCell === null ? one : this.msPerCell * 0.8 + one * 0.2
   }
 
   /** Forgets what was computed from files that are gone. */
