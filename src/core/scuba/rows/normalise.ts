@@ -1,23 +1,12 @@
 import { LIMITS } from '../limits.ts'
-import { RESERVED, type ColumnSet } from './columns.ts'
+import type { ColumnSet } from './columns.ts'
+import { canBeColumn, isReserved } from './names.ts'
 import { rowTime } from './time.ts'
 
 export interface NormalRow {
   /** the row as it stands in a chunk: one flat JSON object, `time` and `ingest_time` in µs, each value of its column's type */
   line: string
   timeUs: number
-}
-
-/** Keys whose object members are time or bookkeeping of ours, never the row's own columns. */
-const isReserved = (key: string): boolean => key in RESERVED
-
-const encoder = new TextEncoder()
-// oxlint-disable-next-line no-control-regex -- the engine cannot be told names with them
-const CONTROL = /[\u0000-\u001f\u007f]/
-
-/** Names that can be written into SQL and read back the same. */
-function canBeColumn(name: string): boolean {
-  return name !== '' && !CONTROL.test(name) && name.isWellFormed() && encoder.encode(name).length <= LIMITS.keyBytesMax
 }
 
 /**
