@@ -5,6 +5,7 @@ import Database from 'better-sqlite3'
 import { createLogger } from '../../platform/logger.ts'
 import { Boards } from './leaf/board.ts'
 import { Compactor } from './leaf/compactor.ts'
+import { Engine } from './leaf/engine.ts'
 import { Engines } from './leaf/engines.ts'
 import { INTAKE_PORTS } from '../../core/scuba/ports.ts'
 import { Decoders } from './leaf/listen/decoders.ts'
@@ -39,7 +40,9 @@ const log = createLogger(values.log ?? null)
 const store = new Store(dir, log)
 const engines = new Engines(dir, log)
 const engine = engines.first
-const sealer = new Sealer(store, engine)
+// Sealing has an engine of its own, started when there is something to seal: neither it nor queries wait for the other.
+const sealEngine = new Engine(dir, log, engines.all.length + 1, 'sealer')
+const sealer = new Sealer(store, sealEngine)
 const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
 let ports: Ports | null = null
 const server = createLeafServer({
@@ -47,11 +50,12 @@ const server = createLeafServer({
   engines,
   boards: new Boards(store, engines),
   engine,
+  sealEngine,
   sealer,
   ports: () => ports?.status() ?? {},
 })
 
-const keeper = new Keeper(store, engine, new Compactor(store, engine), new Retainer(store, engine))
+const keeper = new Keeper(store, engine, new Compactor(store, sealEngine), new Retainer(store, sealEngine))
 
 await holdFolder()
 await store.open()
@@ -97,6 +101,7 @@ const stop = (): void => {
     .then(() => store.close())
     .then(() => {
       engines.stop()
+      sealEngine.stop()
       rmSync(socket, { force: true })
       log.info('leaf stopped')
       process.exit(0)

@@ -10,6 +10,8 @@ export interface Batch {
   rows: number
   minUs: number
   maxUs: number
+  /** hour since the epoch → rows of it */
+  hours: Map<number, number>
   quarantined: { line: number; reason: string; text: string }[]
   /** all lines that could not become rows, also those not kept */
   quarantinedCount: number
@@ -31,7 +33,16 @@ export function parseBatch(body: Buffer, columns: ColumnSet, receivedMs: number,
       `the body begins with ${JSON.stringify(text.trimStart().slice(0, 20))}, which is neither an object nor an array`,
     )
   }
-  const batch: Batch = { payload: Buffer.alloc(0), rows: 0, minUs: Infinity, maxUs: 0, quarantined: [], quarantinedCount: 0, live: [] }
+  const batch: Batch = {
+    payload: Buffer.alloc(0),
+    rows: 0,
+    minUs: Infinity,
+    maxUs: 0,
+    hours: new Map(),
+    quarantined: [],
+    quarantinedCount: 0,
+    live: [],
+  }
   const lines: string[] = []
   const setAside = (line: number, reason: string, source: string): void => {
     batch.quarantinedCount += 1
@@ -46,6 +57,8 @@ export function parseBatch(body: Buffer, columns: ColumnSet, receivedMs: number,
     batch.rows += 1
     if (row.timeUs < batch.minUs) batch.minUs = row.timeUs
     if (row.timeUs > batch.maxUs) batch.maxUs = row.timeUs
+    const hour = Math.floor(row.timeUs / 3_600_000_000)
+    batch.hours.set(hour, (batch.hours.get(hour) ?? 0) + 1)
     if (!isLive) return
     const event = liveEvent(value as Record<string, unknown>, row.timeUs / 1000)
     if (event) batch.live.push(event)
