@@ -118,4 +118,7 @@ export const NAMES_SQL: Record<string, string> = {
   'scuba:board:show:name': 'SELECT name AS value, NULL AS description FROM scuba_board',
   'scuba:board:rm:name': 'SELECT name AS value, NULL AS description FROM scuba_board',
   rule: 'SELECT name AS value, NULL AS description FROM scuba_alert',
+  table: "SELECT name AS value, CASE version WHEN 0 THEN NULL ELSE 'declared, v' || version END AS description FROM scuba_table",
+  hold: 'SELECT id AS value, reason AS description FROM scuba_hold',
+  'scuba:derive:rm:name': 'SELECT DISTINCT name AS value, tbl AS description FROM scuba_derived',
 }

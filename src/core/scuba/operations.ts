@@ -4,6 +4,7 @@ import { refuse } from '../kernel/errors.ts'
 import { parseDuration } from '../kernel/units.ts'
 import { alertRuleSchema } from './alert/rule.ts'
 import { AlertMoved, AlertPaused, AlertRemoved, AlertSet } from './machine.ts'
+import { declarationSchema } from './declared/declaration.ts'
 import { nearNames } from './names.ts'
 import { retentionPolicySchema } from './retention/policy.ts'
 import { alert, alerts, type StoredAlert } from './queries.ts'
@@ -63,7 +64,12 @@ export const scubaTableShow = defineAction({
   summary: 'Show the columns, size and time range of a table.',
   isMutation: false,
   input: z.object({ table: z.string() }),
-  output: tableInfo,
+  output: tableInfo.extend({
+    /** null: not declared */
+    declaration: declarationSchema.nullable(),
+    /** of the declaration; 0: not declared */
+    version: z.number(),
+  }),
 })
 
 const alertView = z.object({

@@ -3,7 +3,7 @@ import { rowRuleSchema } from './declared/rules.ts'
 import { holdSchema, retentionPolicySchema } from './retention/policy.ts'
 import type { ColumnType } from './rows/columns.ts'
 
-const columnType = z.enum(['BOOLEAN', 'BIGINT', 'DOUBLE', 'VARCHAR', 'TIMESTAMP']) satisfies z.ZodType<ColumnType>
+export const columnTypeSchema = z.enum(['BOOLEAN', 'BIGINT', 'DOUBLE', 'VARCHAR', 'TIMESTAMP']) satisfies z.ZodType<ColumnType>
 
 /** What is declared of one table, as the leaf needs it. */
 export const tableConfigSchema = z.object({
@@ -17,7 +17,7 @@ export const tableConfigSchema = z.object({
   keys: z.enum(['all', 'sampled']).default('all'),
   /** the key that holds the row's time; null: `time`, `ts`, `timestamp` or `@timestamp` */
   timeField: z.string().min(1).nullable().default(null),
-  columns: z.record(z.string(), columnType).default({}),
+  columns: z.record(z.string(), columnTypeSchema).default({}),
   /** columns whose type was another one before, of which older files hold values that may not fit */
   retyped: z.array(z.string()).default([]),
   /** column → what its values have to be */

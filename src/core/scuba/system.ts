@@ -1,6 +1,10 @@
 import type { System } from '../contracts/controller.ts'
 import { alertController } from './controller.ts'
 import { scubaEntries } from './machine.ts'
+import { registryController } from './registry-controller.ts'
+import { registryEntries } from './registry-entries.ts'
+import { registryOperations } from './registry-operations.ts'
+import { REGISTRY_TABLES } from './registry-tables.ts'
 import {
   scubaAlertList,
   scubaAlertPause,
@@ -22,8 +26,8 @@ import { SCUBA_TABLES } from './tables.ts'
 /** Scuba on the control log: the registry of alert rules; rows and queries are the leaf's. */
 export const scubaSystem: System = {
   name: 'scuba',
-  tables: [...SCUBA_TABLES, ...SAVED_TABLES],
-  entries: [...scubaEntries, ...savedEntries],
+  tables: [...SCUBA_TABLES, ...REGISTRY_TABLES, ...SAVED_TABLES],
+  entries: [...scubaEntries, ...registryEntries, ...savedEntries],
   operations: [
     scubaQuery,
     scubaPanel,
@@ -35,8 +39,9 @@ export const scubaSystem: System = {
     scubaAlertShow,
     scubaAlertRm,
     scubaAlertPause,
+    ...registryOperations,
     ...savedOperations,
     ...sloOperations,
   ],
-  controllers: [alertController, sloController],
+  controllers: [alertController, registryController, sloController],
 }

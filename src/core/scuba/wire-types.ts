@@ -13,6 +13,9 @@ export interface Receipt {
   quarantined: number
   /** up to ten of them */
   firstErrors: { line: number; reason: string }[]
+  /** rows that are kept although they break a rule of their table that only warns, and up to ten reasons; missing: none */
+  warned?: number
+  warnings?: { line: number; reason: string }[]
   /** the key was known and its rows are in already: nothing was added */
   duplicate: boolean
   key: string | null

@@ -1,7 +1,10 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+import type { z } from 'zod'
+import type { ActionDef } from '../../core/contracts/operation.ts'
 import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../core/kernel/errors.ts'
 import type { IntakePort } from '../../core/scuba/ports.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
+import type { Observed } from '../../core/scuba/observed.ts'
 import type { DiskLevel } from '../../core/scuba/seal/pressure.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
 import type {
@@ -23,6 +26,14 @@ export interface SendOptions {
   /** default `fsync` */
   ack?: AckLevel
   signal?: AbortSignal
+}
+
+export interface DoOptions {
+  isPlan?: boolean
+  by?: string
+  signal?: AbortSignal
+  /** longest wait; default 10 s */
+  patienceMs?: number
 }
 
 export interface LeafHealth {
@@ -70,6 +81,12 @@ export interface ScubaClient {
   tail(table: string, onRow: (row: Record<string, unknown>) => void, signal: AbortSignal): Promise<void>
   /** Tells the leaf what is declared; it keeps it. Gives what it works by now. */
   putRegistry(registry: Registry): Promise<Registry>
+  /** What the leaf has seen and done, for entries to be concluded from; with a mark, when there is another, or after that time. */
+  observed(wait?: { after: string; waitMs: number; signal: AbortSignal }): Promise<Observed>
+  /** Has the leaf carry out an operation; what it wants beside the input is who asks, and whether only to look. */
+  do<Def extends ActionDef>(operation: Def, input: z.output<Def['input']>, how?: DoOptions): Promise<z.output<Def['output']>>
+  /** The type of an SQL expression over a table's columns. @throws SCUBA_SQL, SCUBA_COLUMN_UNKNOWN, SCUBA_TABLE_UNKNOWN */
+  checkExpression(table: string, sql: string): Promise<{ type: string }>
   health(): Promise<LeafHealth>
   /** What the leaf took in after a place and another one has to be told, the oldest first; waits so long for it. What is up to that place goes. */
   spooled(after: string, waitMs: number, signal: AbortSignal): Promise<Spooled>
@@ -147,6 +164,14 @@ export function createScubaClient(socketPath: string): ScubaClient {
       }
     },
     spoolOff: async () => void (await ask('POST', '/v1/scuba/spool/off')),
+    observed: (wait) => {
+      if (!wait) return ask('GET', '/v1/scuba/observed')
+      const path = `/v1/scuba/observed?after=${encodeURIComponent(wait.after)}&waitMs=${wait.waitMs}`
+      return ask('GET', path, undefined, {}, wait.signal, PATIENCE_MS + wait.waitMs)
+    },
+    do: (operation, input, { isPlan = false, by = '', signal, patienceMs } = {}) =>
+      post(`/v1/scuba/do/${operation.name}`, { ...(input as object), isPlan, by }, signal, patienceMs),
+    checkExpression: (table, sql) => post(`/v1/scuba/tables/${encodeURIComponent(table)}/expression`, { sql }),
     health: () => ask('GET', '/v1/scuba/health', undefined, {}, undefined, 2000),
     tail: async (table, onRow, signal) => {
       try {

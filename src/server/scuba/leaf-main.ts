@@ -5,6 +5,7 @@ import Database from 'better-sqlite3'
 import { createLogger } from '../../platform/logger.ts'
 import { Boards } from './leaf/board.ts'
 import { Compactor } from './leaf/compactor.ts'
+import { DerivedColumns } from './leaf/derived.ts'
 import { Engine } from './leaf/engine.ts'
 import { Engines } from './leaf/engines.ts'
 import { INTAKE_PORTS } from '../../core/scuba/ports.ts'
@@ -13,11 +14,14 @@ import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
+import { ensureLeafName } from './leaf/name.ts'
 import { openPgListener, pgSocketOf } from './leaf/pg/listener.ts'
 import { Retainer } from './leaf/retainer.ts'
+import { Scrubber } from './leaf/scrubber.ts'
 import { Sealer } from './leaf/sealer.ts'
 import { Spool } from './leaf/spool.ts'
 import { Store } from './leaf/store.ts'
+import { TableJobs } from './leaf/table-jobs.ts'
 
 /**
  * The store process of a node: takes rows in, keeps them, answers. Never loads the engine itself. SIGTERM commits what
@@ -43,19 +47,25 @@ const engine = engines.first
 // Sealing has an engine of its own, started when there is something to seal: neither it nor queries wait for the other.
 const sealEngine = new Engine(dir, log, engines.all.length + 1, 'sealer')
 const sealer = new Sealer(store, sealEngine)
+const parts = {
+  ...{ store, engine, engines, sealEngine, sealer },
+  compactor: new Compactor(store, sealEngine),
+  retainer: new Retainer(store, sealEngine),
+  scrubber: new Scrubber(store),
+  derived: new DerivedColumns(store, engine),
+  jobs: new TableJobs(store, sealer),
+}
+store.derived = parts.derived
 const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
 let ports: Ports | null = null
 const server = createLeafServer({
   ...intake,
-  engines,
+  ...parts,
   boards: new Boards(store, engines),
-  engine,
-  sealEngine,
-  sealer,
+  name: ensureLeafName(dir),
   ports: () => ports?.status() ?? {},
 })
-
-const keeper = new Keeper(store, engine, new Compactor(store, sealEngine), new Retainer(store, sealEngine))
+const keeper = new Keeper(parts)
 
 await holdFolder()
 await store.open()
@@ -66,6 +76,7 @@ ports = await openPorts(wanted, intake)
 // Sealing waits for it: then no row is both in a segment that is read back and in the journal.
 let isSeeded = false
 void seedLive(store, engine).finally(() => (isSeeded = true))
+parts.jobs.run().catch((error: unknown) => log.warn('a table could not be dropped or renamed; it is tried again', { error: String(error) }))
 mkdirSync(dirname(socket), { recursive: true, mode: 0o700 })
 rmSync(socket, { force: true })
 server.listen(socket, () => {
@@ -91,6 +102,7 @@ const stop = (): void => {
   if (isStopping) return
   isStopping = true
   clearInterval(clock)
+  keeper.stop()
   clearInterval(hourly)
   clearInterval(teller)
   server.close()

@@ -10,6 +10,7 @@ import type { LiveRequest, PanelRequest, QueryRequest } from '../../core/scuba/w
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
+import { wireRegistry } from './registry-wiring.ts'
 import { createSloStatus } from './slo/status.ts'
 import { testSlo } from './slo/test-slo.ts'
 import { createSloTracker } from './slo/tracker.ts'
@@ -17,9 +18,11 @@ import { createSloTracker } from './slo/tracker.ts'
 /** Scuba's adapters: queries go to the leaf, rows and tails pass through, alert rules are evaluated on time. */
 export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
   const evaluator = createAlertEvaluator(host, client)
+  const registry = wireRegistry(host, client)
   const tracker = createSloTracker(host, client)
   return {
-    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), [SLOS]: () => tracker },
+    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), [SLOS]: () => tracker, ...registry.soft },
+    ...{ operationSoft: registry.operationSoft, plannedActions: registry.plannedActions },
     actions: {
       'scuba.query': ({ sql, ...options }: QueryRequest, { signal }: ActionContext) => client.query(sql, options, signal),
       'scuba.panel': (input: PanelRequest, { signal }: ActionContext) => client.panel(input, signal),
@@ -27,16 +30,18 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
       'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),
       'scuba.slo.test': (input: z.output<typeof scubaSloTest.input>) => testSlo(client, input, host.now()),
       'scuba.table.list': async () => ({ tables: await client.tables() }),
-      'scuba.table.show': ({ table }: { table: string }) => client.table(table),
+      ...registry.actions,
     },
     routes: (app) => leafRoutes(app, host.paths.scubaSocket),
     start: async () => {
       evaluator.start()
       tracker.start()
+      registry.start()
     },
     stop: async () => {
       evaluator.stop()
       tracker.stop()
+      await registry.stop()
     },
   }
 }

@@ -40,6 +40,22 @@ export const SCUBA_ERRORS = defineErrors({
     what: 'The store has more to do than it can keep up with: too many queries wait, or too many rows.',
     hint: 'Try again after the time that Retry-After says; a board asks for many panels in one request, `muster scuba send` waits by itself.',
   },
+  SCUBA_TABLE_EXISTS: { exit: 5, what: 'There is a table of that name already.', hint: 'Use another name.' },
+  SCUBA_SCHEMA_INVALID: { exit: 2, what: 'The declaration of a table or column is not valid.', hint: 'See the message for the field.' },
+  SCUBA_SCHEMA_BREAKING: {
+    exit: 5,
+    what: 'Rows that were taken before would be refused, or would mean something else.',
+    hint: 'Change the declaration, or put it with `--new-version` if that is meant.',
+  },
+  SCUBA_HELD: {
+    exit: 4,
+    what: 'Rows are held, so they must stay.',
+    hint: 'See `muster scuba hold list`; release a hold with `muster scuba hold rm ID` first.',
+  },
   SCUBA_ALERT_INVALID: { exit: 2, what: 'The alert rule is not valid.', hint: 'See the message for the field.' },
-  SCUBA_SLO_INVALID: { exit: 2, what: 'The service objectives are not valid.', hint: 'See the message for the field; starters are in templates/slos/.' },
+  SCUBA_SLO_INVALID: {
+    exit: 2,
+    what: 'The service objectives are not valid.',
+    hint: 'See the message for the field; starters are in templates/slos/.',
+  },
 })

@@ -112,6 +112,14 @@ export class LiveAggregate {
     this.#completeFromMs = Math.max(ms, this.#keptFromSecond * 1000)
   }
 
+  /** Forgets everything until now; what comes later counts again. */
+  forget(nowMs: number): void {
+    this.#services.clear()
+    this.#cells = 0
+    this.#users = 0
+    this.markIncompleteBefore(nowMs)
+  }
+
   add(event: LiveEvent): void {
     const second = Math.floor(event.timeMs / 1000)
     if (second < this.#keptFromSecond) return

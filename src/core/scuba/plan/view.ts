@@ -20,6 +20,8 @@ export interface ViewRequest {
   files: readonly ViewFile[]
   /** columns whose type was another one when some of the files were written */
   retyped?: readonly string[] | undefined
+  /** columns computed from the others */
+  derived?: readonly { name: string; sql: string; type: ColumnType }[] | undefined
   /** event time, ms; rows of `[sinceMs, untilMs)` */
   sinceMs?: number | undefined
   untilMs?: number | undefined
@@ -54,10 +56,14 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
     const { value, side } = retypedColumn(name, typeOf(request.columns, name))
     shown.set(name, `${value} AS ${quoteName(name)}`).set(sideOf(name), `${side} AS ${quoteName(sideOf(name))}`)
   }
-  return {
-    sql: `SELECT ${names.map((name) => shown.get(name) ?? quoteName(name)).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})`,
-    files,
-  }
+  const sql = `SELECT ${names.map((name) => shown.get(name) ?? quoteName(name)).join(', ')} FROM (${sources.join(' UNION ALL BY NAME ')})`
+  const derived = (request.derived ?? []).map(({ name, sql: expression, type }) => `(${expression}\n)::${type} AS ${quoteName(name)}`)
+  return { sql: derived.length === 0 ? sql : `SELECT *, ${derived.join(', ')} FROM (${sql})`, files }
+}
+
+/** The columns a view gives, derived ones among them. */
+export function columnsOf({ columns, derived = [] }: Pick<ViewRequest, 'columns' | 'derived'>): ColumnTypes {
+  return { ...columns, ...Object.fromEntries(derived.map(({ name, type }) => [name, type])) }
 }
 
 /** One SELECT for each kind of file, to which a WHERE can be added. */

@@ -5,8 +5,9 @@ import type { Scan, SeenColumn } from './scan.ts'
 /**
  * Whether every value of a scanned body goes into a column of its name as it stands; if so, new columns are added and integer
  * ones widened as the rows would have done it one by one. If not, nothing is changed.
+ * @param isOpen whether new columns may be added
  */
-export function fitColumns({ columns: seen, shape }: Scan, columns: ColumnSet, canAdd: (count: number) => boolean): boolean {
+export function fitColumns({ columns: seen, shape }: Scan, columns: ColumnSet, isOpen: boolean): boolean {
   const added: [string, SeenColumn['type']][] = []
   for (const [name, { type, isText }] of seen) {
     const column = columns.exact(name)
@@ -29,7 +30,7 @@ export function fitColumns({ columns: seen, shape }: Scan, columns: ColumnSet, c
     if (isReserved(name) || !canBeColumn(name)) return false
     if (columns.exact(name) === undefined && columns.find(name) !== undefined) return false
   }
-  if (added.length > 0 && !canAdd(added.length)) return false
+  if (added.length > 0 && (!isOpen || added.length > columns.room)) return false
   for (const [name, { type }] of seen) {
     const column = columns.exact(name)
     if (column?.type === 'BIGINT' && type === 'DOUBLE') columns.widen(column)

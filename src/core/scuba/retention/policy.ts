@@ -45,9 +45,3 @@ export const holdSchema = z.object({
   reason: z.string(),
 })
 export type Hold = z.output<typeof holdSchema>
-
-/** `7d=1/10`, the form in which people write a step; null when it is none. */
-export function parseThinStep(text: string): { afterDays: number; keepOneIn: number } | null {
-  const match = /^(\d+(?:\.\d+)?)d=1\/(\d+)$/.exec(text.replaceAll(' ', ''))
-  return match ? { afterDays: Number(match[1]), keepOneIn: Number(match[2]) } : null
-}

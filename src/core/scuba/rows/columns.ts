@@ -19,13 +19,16 @@ export interface Column {
   type: ColumnType
   /** `,"name":` as it is written into a chunk */
   prefix: string
+  /** declared: its type is what it is, whatever rows bring */
+  isFixed: boolean
   /** the last row that wrote it: no key stands twice in a line */
   row: number
 }
 
 /**
  * What is known of a table's columns. Names keep their first spelling and are compared without case, as the engine does.
- * Grows only: a column is never dropped, its type only widens from BIGINT to DOUBLE.
+ * Grows only: a column is never dropped while its table is there, its type only widens from BIGINT to DOUBLE, unless it is
+ * declared anew.
  */
 export class ColumnSet {
   #byKey = new Map<string, Column>()
@@ -33,6 +36,7 @@ export class ColumnSet {
   #exact = new Map<string, Column>()
   #version = 0
   #row = 0
+  #max: number = LIMITS.columnsMax
 
   constructor(types: ColumnTypes = {}) {
     for (const [name, type] of Object.entries({ ...RESERVED, ...types })) this.#put(name, type)
@@ -45,6 +49,11 @@ export class ColumnSet {
 
   get size(): number {
     return this.#byKey.size
+  }
+
+  /** How many columns more it may have. */
+  get room(): number {
+    return this.#max - this.#byKey.size
   }
 
   /** Begins a row; {@link take} then gives each column once. */
@@ -71,7 +80,7 @@ export class ColumnSet {
 
   /** Adds a column; null when another spelling owns the name, or the table is full. */
   add(name: string, type: ColumnType): Column | null {
-    if (this.#byKey.has(name.toLowerCase()) || this.#byKey.size >= LIMITS.columnsMax) return null
+    if (this.#byKey.has(name.toLowerCase()) || this.#byKey.size >= this.#max) return null
     return this.#put(name, type)
   }
 
@@ -80,12 +89,40 @@ export class ColumnSet {
     this.#version += 1
   }
 
+  /**
+   * Takes over what is declared: types stand, whatever they were before. A column whose type was another one gets the side
+   * column in which older values that do not fit are found.
+   */
+  declare(types: ColumnTypes, retyped: readonly string[], max: number | null): void {
+    this.#max = Math.min(LIMITS.columnsMax, (max ?? LIMITS.columnsMax) + Object.keys(RESERVED).length)
+    for (const column of this.#byKey.values()) column.isFixed = false
+    for (const [name, type] of Object.entries(types)) {
+      const column = this.find(name) ?? this.#put(name, type)
+      const canChange = (column.type === 'BIGINT' && type === 'DOUBLE') || retyped.includes(name)
+      // A type that rows brought a moment before stays: files hold such values, and nobody was told that they are to be fitted.
+      if (column.type !== type && !canChange) continue
+      column.isFixed = true
+      if (column.type === type) continue
+      column.type = type
+      this.#version += 1
+    }
+    for (const name of retyped) if (!this.find(`${name}$str`)) this.#put(`${name}$str`, 'VARCHAR')
+  }
+
+  /** Forgets everything but the reserved columns. */
+  reset(): void {
+    this.#byKey.clear()
+    this.#exact.clear()
+    this.#max = LIMITS.columnsMax
+    this.merge(RESERVED)
+  }
+
   /** Takes over what a journal or manifest says: unknown columns are added, BIGINT widens. */
   merge(types: ColumnTypes): void {
     for (const [name, type] of Object.entries(types)) {
       const known = this.find(name)
       if (!known) this.#put(name, type)
-      else if (known.type === 'BIGINT' && type === 'DOUBLE') this.widen(known)
+      else if (known.type === 'BIGINT' && type === 'DOUBLE' && !known.isFixed) this.widen(known)
     }
   }
 
@@ -98,7 +135,7 @@ export class ColumnSet {
   }
 
   #put(name: string, type: ColumnType): Column {
-    const column = { name, type, prefix: `,${JSON.stringify(name)}:`, row: 0 }
+    const column = { name, type, prefix: `,${JSON.stringify(name)}:`, isFixed: false, row: 0 }
     this.#byKey.set(name.toLowerCase(), column)
     this.#exact.set(name, column)
     this.#version += 1

@@ -1,13 +1,16 @@
 import { LIMITS } from '../limits.ts'
+import type { RowShape } from '../declared/shape.ts'
 import type { ColumnSet } from './columns.ts'
 import { canBeColumn, isReserved } from './names.ts'
-import { rowTime } from './time.ts'
+import { microseconds, rowTime } from './time.ts'
 
 export interface NormalRow {
   /** the row as it stands in a chunk: one flat JSON object, `time` and `ingest_time` in µs, each value of its column's type */
   line: string
   timeUs: number
 }
+
+const OPEN = { timeField: null, mode: 'open' } as const
 
 /**
  * Brings a parsed row into the form that chunks hold, and learns new columns from it. Values keep their meaning:
@@ -16,8 +19,14 @@ export interface NormalRow {
  * of a known name, the 1,001st name) is kept in `_rest` as JSON.
  * @returns the reason when the row cannot be kept
  */
-export function normaliseRow(row: Readonly<Record<string, unknown>>, columns: ColumnSet, receivedMs: number): NormalRow | string {
-  const time = rowTime(row, receivedMs, LIMITS.futureMsMax)
+export function normaliseRow(
+  row: Readonly<Record<string, unknown>>,
+  columns: ColumnSet,
+  receivedMs: number,
+  { timeField, mode }: Pick<RowShape, 'timeField' | 'mode'> = OPEN,
+): NormalRow | string {
+  const time = rowTime(row, receivedMs, LIMITS.futureMsMax, timeField)
+  let undeclared: string | null = null
   let line = `{"time":${time.timeUs},"ingest_time":${receivedMs * 1000}`
   if (time.source !== 'row') line += `,"time_source":"${time.source}"`
   const rest: [string, unknown][] = []
@@ -37,13 +46,18 @@ export function normaliseRow(row: Readonly<Record<string, unknown>>, columns: Co
     if (typeof value === 'number' && !Number.isFinite(value)) return conflict(name, value)
     const type =
       typeof value === 'string' ? 'VARCHAR' : typeof value === 'boolean' ? 'BOOLEAN' : Number.isSafeInteger(value) ? 'BIGINT' : 'DOUBLE'
-    const column = columns.exact(name) ?? (canBeColumn(name) ? columns.add(name, type) : null)
+    const column = columns.exact(name) ?? (mode === 'open' && canBeColumn(name) ? columns.add(name, type) : null)
+    if (!column) undeclared ??= name
     if (!column || !columns.take(column)) {
       rest.push([name, value])
+    } else if (column.type === 'TIMESTAMP') {
+      const us = microseconds(value)
+      if (us === null) conflict(name, value)
+      else line += column.prefix + String(us)
     } else if (column.type === type || (column.type === 'DOUBLE' && type === 'BIGINT')) {
       if (typeof value === 'string') text(column.prefix, value)
       else line += column.prefix + String(value)
-    } else if (column.type === 'BIGINT' && type === 'DOUBLE') {
+    } else if (column.type === 'BIGINT' && type === 'DOUBLE' && !column.isFixed) {
       columns.widen(column)
       line += column.prefix + String(value)
     } else if (column.type === 'VARCHAR') {
@@ -62,14 +76,17 @@ export function normaliseRow(row: Readonly<Record<string, unknown>>, columns: Co
         if (name === 'time' && time.source === 'ahead') continue
         rest.push([name, value])
       } else if (typeof value === 'object') {
-        if (Array.isArray(value) || depth >= LIMITS.nestingMax) rest.push([name, value])
-        else walk(value as Record<string, unknown>, name, depth + 1)
+        if (Array.isArray(value) || depth >= LIMITS.nestingMax) {
+          undeclared ??= name
+          rest.push([name, value])
+        } else walk(value as Record<string, unknown>, name, depth + 1)
       } else {
         scalar(name, value as string | number | boolean)
       }
     }
   }
   walk(row, '', 1)
+  if (mode === 'strict' && undeclared !== null) return `${JSON.stringify(undeclared)} is no declared column`
   if (time.source === 'ahead' && time.key !== null) line += originalTime(row[time.key])
   if (rest.length > 0) text(',"_rest":', JSON.stringify(Object.fromEntries(rest)))
   if (line.length > LIMITS.rowBytesMax) return 'row is larger than 1 MiB'

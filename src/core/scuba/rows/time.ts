@@ -14,11 +14,16 @@ export interface RowTime {
 }
 
 /**
- * Event time of a row: the first of `time`, `ts`, `timestamp`, `@timestamp` that can be read; else the time it came in.
+ * Event time of a row: the first of `time`, `ts`, `timestamp`, `@timestamp` (or the declared key alone) that can be read; else the time it came in.
  * More than `futureMsMax` ahead of the leaf's clock is a wrong clock: ingest time then.
  */
-export function rowTime(row: Readonly<Record<string, unknown>>, receivedMs: number, futureMsMax: number): RowTime {
-  for (const key of TIME_KEYS) {
+export function rowTime(
+  row: Readonly<Record<string, unknown>>,
+  receivedMs: number,
+  futureMsMax: number,
+  timeField: string | null = null,
+): RowTime {
+  for (const key of timeField === null ? TIME_KEYS : [timeField]) {
     const us = microseconds(row[key])
     if (us === null) continue
     if (us > (receivedMs + futureMsMax) * 1000) return { timeUs: receivedMs * 1000, source: 'ahead', key }

@@ -1,5 +1,6 @@
 import { isRefusal } from '../../../core/kernel/errors.ts'
 import { answerOfAll, answerOfNamed, groupOf, rankGroups } from '../../../core/scuba/merge/answer.ts'
+import { columnsOf } from '../../../core/scuba/plan/view.ts'
 import type { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { allRowsAnswer, allRowsSql } from '../../../core/scuba/plan/all-rows.ts'
 import { planPanel, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
@@ -114,6 +115,7 @@ export interface Asking {
 export async function ask(store: Store, engines: Engines, request: PanelRequest, signal: AbortSignal | undefined): Promise<Asking> {
   const deadlineAtMs = Date.now() + deadlineOf(request)
   store.tail(request.table)
+  await store.derived?.of(request.table)
   const plan = planPanel(request, store.columnTypes(request.table), Date.now())
   if (isRefusal(plan)) throw plan
   const columns = new Set(plan.columns)
@@ -229,7 +231,7 @@ async function allRows(
   use.misses += 1
   const { rows } = await engines.run(
     {
-      sql: allRowsSql(plan, table.view.columns),
+      sql: allRowsSql(plan, columnsOf(table.view)),
       views: reading.views,
       params: request.params ?? {},
       deadlineMs: Math.max(1, deadlineAtMs - Date.now()),

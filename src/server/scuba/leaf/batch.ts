@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { LIMITS } from '../../../core/scuba/limits.ts'
+import { shapeOf, type RowShape } from '../../../core/scuba/declared/shape.ts'
 import { liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
 import type { ColumnSet } from '../../../core/scuba/rows/columns.ts'
 import { normaliseRow } from '../../../core/scuba/rows/normalise.ts'
@@ -12,9 +13,12 @@ export interface Batch {
   maxUs: number
   /** hour since the epoch → rows of it */
   hours: Map<number, number>
-  quarantined: { line: number; reason: string; text: string }[]
+  quarantined: { line: number; reason: string; text: string; isCut: boolean }[]
   /** all lines that could not become rows, also those not kept */
   quarantinedCount: number
+  /** rows that are kept although a rule of their table, which only warns, is broken; and the first ten reasons */
+  warned: number
+  warnings: { line: number; reason: string }[]
   live: LiveEvent[]
 }
 
@@ -23,7 +27,13 @@ export interface Batch {
  * others are kept.
  * @throws MusterError SCUBA_ROWS_INVALID when the body as a whole is neither
  */
-export function parseBatch(body: Buffer, columns: ColumnSet, receivedMs: number, isLive: boolean): Batch {
+export function parseBatch(
+  body: Buffer,
+  columns: ColumnSet,
+  receivedMs: number,
+  isLive: boolean,
+  shape: RowShape = shapeOf(undefined),
+): Batch {
   if (!isUtf8(body)) throw refuse('SCUBA_ROWS_INVALID', 'the body is not UTF-8')
   const text = body.toString('utf8')
   const first = /[^\s\uFEFF]/.exec(text)?.[0]
@@ -41,18 +51,29 @@ export function parseBatch(body: Buffer, columns: ColumnSet, receivedMs: number,
     hours: new Map(),
     quarantined: [],
     quarantinedCount: 0,
+    warned: 0,
+    warnings: [],
     live: [],
   }
   const lines: string[] = []
   const setAside = (line: number, reason: string, source: string): void => {
     batch.quarantinedCount += 1
     if (batch.quarantined.length < LIMITS.quarantineLinesMax)
-      batch.quarantined.push({ line, reason, text: source.slice(0, LIMITS.quarantineLineCharsMax) })
+      batch.quarantined.push({
+        ...{ line, reason, text: source.slice(0, LIMITS.quarantineLineCharsMax) },
+        isCut: source.length > LIMITS.quarantineLineCharsMax,
+      })
   }
   const take = (value: unknown, line: number, source: () => string): void => {
     if (value === null || typeof value !== 'object' || Array.isArray(value)) return setAside(line, 'not a JSON object', source())
-    const row = normaliseRow(value as Record<string, unknown>, columns, receivedMs)
+    const failure = shape.check(value as Record<string, unknown>)[0]
+    if (failure?.isEnforced) return setAside(line, failure.reason, source())
+    const row = normaliseRow(value as Record<string, unknown>, columns, receivedMs, shape)
     if (typeof row === 'string') return setAside(line, row, source())
+    if (failure) {
+      batch.warned += 1
+      if (batch.warnings.length < 10) batch.warnings.push({ line, reason: failure.reason })
+    }
     lines.push(row.line)
     batch.rows += 1
     if (row.timeUs < batch.minUs) batch.minUs = row.timeUs

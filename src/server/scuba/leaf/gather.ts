@@ -3,7 +3,7 @@ import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
 import { quoteName } from '../../../core/scuba/names.ts'
 import { partialPlan, rankPart, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
 import { partialSql, type PartialPlan, type Source } from '../../../core/scuba/plan/sources.ts'
-import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
+import { columnsOf, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { CacheUse, Params } from '../../../core/scuba/wire-types.ts'
 import type { Engines } from './engines.ts'
 import type { CachedPartial, Clip } from './partial-cache.ts'
@@ -73,7 +73,8 @@ const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean => stepMs !
 
 /** All that a partial depends on but its files: what is computed, and what its columns are. */
 function planKey({ table, columns, params }: Gathering, partial: PartialPlan): string {
-  const { columns: types, files: _, ...view } = table.view
+  const { columns: _columns, files: _files, ...view } = table.view
+  const types = columnsOf(table.view)
   return JSON.stringify([partial, columns.map((name) => [name, types[name]]), { ...view, sinceMs: undefined, untilMs: undefined }, params])
 }
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
+import { z } from 'zod'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
@@ -9,26 +10,20 @@ import { WRITTEN, gone, json, parse, readBody } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
 import { live } from './ask.ts'
 import type { Boards } from './board.ts'
-import type { Engine } from './engine.ts'
-import type { Engines } from './engines.ts'
+import { DEEDS, type Parts } from './deeds.ts'
 import { retryAfterSeconds } from './listen/take.ts'
 import type { Stored } from './raw-batch.ts'
-import type { Sealer } from './sealer.ts'
 import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
 import { telemetryRoute } from './listen/telemetry.ts'
+import { observeAfter } from './observe.ts'
 import type { Spool } from './spool.ts'
-import type { Store } from './store.ts'
 
-export interface Leaf {
-  store: Store
-  /** what answers queries */
-  engines: Engines
+export interface Leaf extends Parts {
   boards: Boards
-  engine: Engine
-  sealEngine: Engine
-  sealer: Sealer
   spool: Spool
+  /** for good */
+  name: string
   decoders: Decoders
   /** null: they are not open yet */
   ports: () => ReturnType<Ports['status']>
@@ -49,7 +44,10 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ...ASK_ROUTES,
   ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
   ['GET', /^\/v1\/scuba\/registry$/, async (leaf) => leaf.store.registry.current],
-  ['PUT', /^\/v1\/scuba\/registry$/, async (leaf, request) => leaf.store.registry.put(parse(registrySchema, await json(request)))],
+  ['PUT', /^\/v1\/scuba\/registry$/, putRegistry],
+  ['GET', /^\/v1\/scuba\/observed$/, observed],
+  ['POST', /^\/v1\/scuba\/do\/([^/]+)$/, deed],
+  ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/expression$/, expression],
   ['GET', /^\/v1\/scuba\/spool\/next$/, nextSpooled],
   ['POST', /^\/v1\/scuba\/spool\/off$/, async (leaf) => (leaf.spool.off(), {})],
   [
@@ -69,6 +67,32 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     }),
   ],
 ]
+
+/** `GET …/observed?after=MARK&waitMs=N` */
+function observed(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, { searchParams }: URL): Promise<unknown> {
+  return observeAfter(leaf, searchParams.get('after'), Number(searchParams.get('waitMs') ?? 0) || 0, gone(response))
+}
+
+/** Jobs that come with it are done before it is answered: whoever dropped a table finds it gone. */
+async function putRegistry(leaf: Leaf, request: IncomingMessage): Promise<unknown> {
+  const registry = leaf.store.registry.put(parse(registrySchema, await json(request)))
+  await leaf.jobs.run()
+  leaf.store.applyRegistry()
+  return registry
+}
+
+/** An operation that the leaf carries out as it is asked of the server. */
+async function deed(leaf: Leaf, request: IncomingMessage, response: ServerResponse, _url: URL, name: string): Promise<unknown> {
+  const found = DEEDS.get(name)
+  if (!found) throw refuse('NOT_FOUND', `this leaf does not carry out ${name}`)
+  return found.run(leaf, await json(request), gone(response))
+}
+
+/** The type of an SQL expression over a table's columns. */
+async function expression(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, _url: URL, table: string): Promise<unknown> {
+  const { sql } = parse(z.object({ sql: z.string().min(1).max(10_000) }), await json(request))
+  return { type: await leaf.derived.check(table, sql) }
+}
 
 /** The leaf's HTTP, on whatever socket the caller makes it listen on. */
 export function createLeafServer(leaf: Leaf): Server {

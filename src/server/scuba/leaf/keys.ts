@@ -50,6 +50,13 @@ export class Keys {
     if (this.#known.size > LIMITS.dedupeKeysMax) this.#known.delete(this.#known.keys().next().value ?? '')
   }
 
+  /** Keys of a table are known under its new name too: a batch that is sent again to it is added once. */
+  async rename(table: string, to: string): Promise<void> {
+    const prefix = `${table}\0`
+    for (const [id, known] of [...this.#known]) if (id.startsWith(prefix)) this.put(to, id.slice(prefix.length), known)
+    await this.save()
+  }
+
   /** Makes every key durable outside of the journal. */
   async save(): Promise<void> {
     if (this.#unsaved.length === 0) return

@@ -26,10 +26,11 @@ export function rawBatch(
   config: TableConfig | undefined,
   receivedMs: number,
 ): RawBatch | null {
-  // Rules are for rows.
-  if (body[0] !== 0x7b || (config && Object.keys(config.rules).length > 0) || !isUtf8(body)) return null
+  // Rules are for rows, and a time of the table's own is theirs too.
+  if (body[0] !== 0x7b || !isUtf8(body)) return null
+  if (config && (config.timeField !== null || Object.keys(config.rules).length > 0)) return null
   const scan = scanner.scan(body, receivedMs)
-  if (scan === null || !fitColumns(scan, columns, () => config === undefined || config.mode === 'open')) return null
+  if (scan === null || !fitColumns(scan, columns, config === undefined || config.mode === 'open')) return null
   const { rows, minUs, maxUs, hours, shape } = scan
   const parts = body.at(-1) === 0x0a ? [bytes] : [bytes, lineEnd[encoding]()]
   return { parts, form: { shape, encoding }, rows, minUs, maxUs, hours }

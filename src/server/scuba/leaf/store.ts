@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,8 +6,10 @@ import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
+import { shapeOf } from '../../../core/scuba/declared/shape.ts'
 import { isTableName, nearNames } from '../../../core/scuba/names.ts'
 import { viewSql, type ViewFile, type ViewRequest } from '../../../core/scuba/plan/view.ts'
+import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { RETENTION_DEFAULT, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
 import { diskLevel, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
@@ -15,6 +17,7 @@ import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord, RawPlace } from '../../../core/scuba/wal/record.ts'
 import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { isDiskFull } from '../../../platform/files.ts'
+import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
 import { Journal } from './journal.ts'
@@ -26,7 +29,16 @@ import { ManifestFile } from './manifest-file.ts'
 import { RegistryFile } from './registry-file.ts'
 import { TableTail } from './table.ts'
 
-export const QUARANTINE_TABLE = 'muster_quarantine'
+/** Known from the first line on, so that a question may name them. */
+const QUARANTINE_COLUMNS: ColumnTypes = {
+  id: 'VARCHAR',
+  table: 'VARCHAR',
+  line: 'BIGINT',
+  reason: 'VARCHAR',
+  text: 'VARCHAR',
+  cut: 'BOOLEAN',
+  key: 'VARCHAR',
+}
 export const LIVE_TABLE = 'requests'
 
 const DISK_WORDS: Record<DiskLevel, string> = {
@@ -37,6 +49,12 @@ const DISK_WORDS: Record<DiskLevel, string> = {
 }
 
 const NOTHING = new Uint8Array(0)
+const ALL_GOOD: Pick<Batch, 'quarantined' | 'quarantinedCount' | 'warned' | 'warnings'> = {
+  quarantined: [],
+  quarantinedCount: 0,
+  warned: 0,
+  warnings: [],
+}
 
 /** A batch on its way into the journal. */
 interface Waiting {
@@ -85,6 +103,8 @@ export class Store {
   readonly keys: Keys
   /** what the server declared */
   readonly registry: RegistryFile
+  /** columns computed from others; null: there is no engine to check them with */
+  derived: DerivedColumns | null = null
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
   #seq = 0
@@ -154,6 +174,7 @@ export class Store {
     if (sealedToUs > 0) this.live.markIncompleteBefore(Math.floor(sealedToUs / 1_000_000) * 1000 + 1000)
     if (damaged > 0) this.live.markIncompleteBefore(now)
     this.hasDamage = damaged > 0
+    this.applyRegistry()
     for (const tail of this.#tails.values()) if (tail.openRows > 0) await tail.roll()
     await this.keys.compact(now)
   }
@@ -185,9 +206,10 @@ export class Store {
       throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
     const tail = this.#tail(name)
     const atMs = Date.now()
-    const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, this.registry.current.tables[name], atMs) : null
-    const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE)
-    const { quarantined, quarantinedCount } = 'payload' in batch ? batch : { quarantined: [], quarantinedCount: 0 }
+    const config = this.registry.current.tables[name]
+    const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs) : null
+    const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
+    const { quarantined, quarantinedCount, warned, warnings } = 'payload' in batch ? batch : ALL_GOOD
     this.#count(name, batch.rows, quarantinedCount, body.length)
     const receipt: Receipt = {
       table: name,
@@ -198,6 +220,7 @@ export class Store {
       key,
       dedupeUntilMs: key === null ? null : atMs + LIMITS.dedupeMs,
       ack,
+      ...(warned > 0 ? { warned, warnings } : {}),
     }
     const commits: Promise<void>[] = []
     if (batch.rows > 0 || key !== null) {
@@ -233,6 +256,9 @@ export class Store {
     }
     const reading: Reading = { tables: [], views: [], rowsScanned: 0, coverage, end: this.#hold() }
     let missingRows = 0
+    // Asked before the files are listed, which then are those of one moment.
+    const derived = new Map<string, Awaited<ReturnType<DerivedColumns['of']>>>()
+    for (const name of names) derived.set(name, (await this.derived?.of(name)) ?? [])
     for (const name of names) {
       const tail = this.#tail(name)
       const segments = this.segmentFiles(name)
@@ -240,6 +266,7 @@ export class Store {
         columns: tail.columns.toJSON(),
         files: [...tail.chunks, ...segments],
         retyped: this.registry.current.tables[name]?.retyped ?? [],
+        derived: derived.get(name),
         sinceMs: range.sinceMs,
         untilMs: range.untilMs,
       }
@@ -265,13 +292,25 @@ export class Store {
 
   /** Columns of a table as they are asked for. */
   columnTypes(name: string): ColumnTypes {
-    return this.tail(name).columns.toJSON()
+    return { ...this.tail(name).columns.toJSON(), ...this.derived?.types(name) }
   }
 
   /** Segments of a table that can be read. */
   segments(name: string): Segment[] {
     const table = this.manifest.tables.get(name)
     return table === undefined ? [] : [...table.segments.values()].filter(({ file }) => !table.lost.has(file))
+  }
+
+  /** Paths of all of a table's segments, also of those that are not read. */
+  allFiles(name: string): string[] {
+    return [...(this.manifest.tables.get(name)?.segments.keys() ?? [])].map((file) => this.segmentPath(file))
+  }
+
+  /** The manifest gave a table what another one had: it knows its columns from now on. */
+  adopt(name: string): void {
+    const tail = this.#tail(name)
+    tail.isGone = false
+    tail.columns.merge(this.manifest.tables.get(name)?.columns ?? {})
   }
 
   /** Segments whose file is not what was written: never read, and missing in every answer. */
@@ -298,6 +337,15 @@ export class Store {
     return { path: this.segmentPath(file), kind: 'segment', rows, minUs, maxUs }
   }
 
+  /** Makes what is declared known to the tables; a declared table is there before its first row. */
+  applyRegistry(): void {
+    for (const [name, { columns, retyped, columnsMax }] of Object.entries(this.registry.current.tables)) {
+      const tail = this.#tail(name)
+      tail.isGone = false
+      tail.columns.declare(columns, retyped, columnsMax)
+    }
+  }
+
   /** How long rows of a table are kept. */
   policy(name: string): RetentionPolicy {
     const before = this.manifest.tables.get(name)?.retention
@@ -318,7 +366,10 @@ export class Store {
   }
 
   tables(): TableInfo[] {
-    return [...this.#tails.keys()].sort().map((name) => this.table(name))
+    return this.tails()
+      .map(({ name }) => name)
+      .sort()
+      .map((name) => this.table(name))
   }
 
   /** @throws SCUBA_TABLE_UNKNOWN with near names */
@@ -343,19 +394,19 @@ export class Store {
 
   tail(name: string): TableTail {
     const tail = this.#tails.get(name)
-    if (tail) return tail
-    const near = nearNames(name, this.#tails.keys())
+    if (tail && !tail.isGone) return tail
+    const near = nearNames(name, this.tableNames())
     throw refuse('SCUBA_TABLE_UNKNOWN', `there is no table ${name}${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`, {
       details: { table: name, near },
     })
   }
 
   tails(): TableTail[] {
-    return [...this.#tails.values()]
+    return [...this.#tails.values()].filter(({ isGone }) => !isGone)
   }
 
   tableNames(): ReadonlySet<string> {
-    return new Set(this.#tails.keys())
+    return new Set(this.tails().map(({ name }) => name))
   }
 
   /** Calls with the chunk lines of every later batch of the table, once they are durable. */
@@ -474,17 +525,23 @@ export class Store {
 
   #tail(name: string): TableTail {
     let tail = this.#tails.get(name)
+    if (tail && !tail.isGone) return tail
     if (!tail) this.#tails.set(name, (tail = new TableTail(name, this.dir, (run) => this.#inTurn(run))))
+    if (name === QUARANTINE_TABLE) tail.columns.merge(QUARANTINE_COLUMNS)
+    const config = this.registry.current.tables[name]
+    if (config) tail.columns.declare(config.columns, config.retyped, config.columnsMax)
     return tail
   }
 
   #recover({ header, payload }: JournalRecord, raw: RawRecovery): void {
     const { seq, table, rows, minUs, maxUs, key, columns, at } = header
     this.#seq = Math.max(this.#seq, seq)
+    if (key) this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
+    const known = this.manifest.tables.get(table)
+    if (known?.isGone && seq <= known.throughSeq) return
     const tail = this.#tail(table)
     if (columns) tail.columns.merge(columns)
     tail.journaledVersion = tail.columns.version
-    if (key) this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
     if (seq <= (this.manifest.tables.get(table)?.throughSeq ?? 0) || rows === 0) return
     if (header.raw) return raw.add(header)
     // Its rows per hour are not in the record: two hours for its bounds are near enough to choose a segment's.
@@ -494,9 +551,19 @@ export class Store {
   }
 
   #quarantine(table: string, key: string | null, quarantined: Batch['quarantined'], atMs: number, ack: AckLevel): Promise<void> {
-    const rows = quarantined.map(({ line, reason, text }) =>
-      JSON.stringify({ time: atMs, table, line, reason, text, ...(key === null ? {} : { key }) }),
-    )
+    const rows = quarantined.map(({ line, reason, text, isCut }) => {
+      const id = randomBytes(9).toString('base64url')
+      return JSON.stringify({
+        time: atMs,
+        id,
+        table,
+        line,
+        reason,
+        text,
+        ...(isCut ? { cut: true } : {}),
+        ...(key === null ? {} : { key }),
+      })
+    })
     const tail = this.#tail(QUARANTINE_TABLE)
     return this.#enqueue(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, undefined, ack)
   }
@@ -584,6 +651,7 @@ export class Store {
       const seq = header?.seq ?? 0
       if (key) this.keys.put(table.name, key.key, { digest: key.digest, accepted: batch.rows, quarantined: key.quarantined, at: atMs })
       if (!('payload' in batch)) {
+        table.isGone = false
         if (header?.raw) table.raw.accept(batch, header.raw, seq)
       } else if (batch.rows > 0) {
         this.#makeVisible(table, batch, seq, atMs)

@@ -45,6 +45,8 @@ export class TableTail {
   journaledVersion = this.columns.version
   readonly chunks: Chunk[] = []
   isSealing = false
+  /** dropped or renamed, and nothing came in since */
+  isGone = false
   readonly raw: RawChunks
   /** remembers the keys of the rows before */
   readonly scanner = new RowScanner()
@@ -94,6 +96,7 @@ export class TableTail {
     atMs: number
     hours: ReadonlyMap<number, number>
   }): void {
+    this.isGone = false
     const open = this.#open
     if (open.rows === 0) open.sinceMs = batch.atMs
     open.buffers.push(batch.payload)

@@ -1,6 +1,6 @@
 import { isRefusal } from '../../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../../core/scuba/limits.ts'
-import { QUARANTINE_TABLE } from '../store.ts'
+import { QUARANTINE_TABLE } from '../../../../core/scuba/quarantine.ts'
 import { take, type Intake } from './take.ts'
 
 const BATCH_BYTES = 1024 * 1024

@@ -1,0 +1,113 @@
+import { formatDuration, formatSize } from '../../core/kernel/units.ts'
+import type { z } from 'zod'
+import type { scubaHoldList, scubaRetentionShow } from '../../core/scuba/operations/retention.ts'
+import type { scubaLeafList, scubaSegmentList, scubaVerify } from '../../core/scuba/operations/segments.ts'
+import type { RetentionPolicy } from '../../core/scuba/retention/policy.ts'
+import type { View } from '../terminal.ts'
+import { groupedText, numberText } from './scuba-values.ts'
+import { mark } from './style.ts'
+import { table } from './table.ts'
+import { count } from './text.ts'
+
+type Out<Def extends { output: z.ZodType }> = z.output<Def['output']>
+type Kept = Out<typeof scubaRetentionShow>['tables'][number]
+
+const at = (ms: number): string => new Date(ms).toISOString()
+
+/** `30 d, 100 GB, 1/10 after 7 d` */
+export function policyText({ days, gb, thin }: RetentionPolicy): string {
+  return [`${days} d`, `${gb} GB`, ...thin.map(({ afterDays, keepOneIn }) => `1/${keepOneIn} after ${afterDays} d`)].join(', ')
+}
+
+function goingText({ going, held }: Kept): string {
+  const parts = going.map(({ what, rows, segments }) => `${groupedText(rows)} rows in ${count(segments, 'segment')} ${what}`)
+  if (held.segments > 0) parts.push(`${groupedText(held.rows)} rows held`)
+  return parts.join('; ')
+}
+
+export function renderRetention({ nowMs, tables }: Out<typeof scubaRetentionShow>, view: View): string {
+  return table(
+    view,
+    tables,
+    [
+      { title: 'table', cell: (kept) => kept.table },
+      { title: 'kept', cell: ({ policy }) => policyText(policy) },
+      { title: 'size', align: 'right', cell: ({ bytes }) => formatSize(bytes) },
+      { title: 'rows', align: 'right', cell: ({ rows }) => groupedText(rows) },
+      { title: 'next goes in', cell: ({ nextMs }) => (nextMs === null ? null : formatDuration(nextMs - nowMs)) },
+      { title: 'goes now', cell: (kept) => goingText(kept) || null, canShrink: true },
+    ],
+    'No tables yet.',
+  )
+}
+
+export function renderHolds({ holds }: Out<typeof scubaHoldList>, view: View): string {
+  return table(
+    view,
+    holds,
+    [
+      { title: 'hold', align: 'right', cell: ({ id }) => id },
+      { title: 'table', cell: (hold) => hold.table ?? '(all)' },
+      { title: 'from', cell: ({ fromMs }) => at(fromMs) },
+      { title: 'to', cell: ({ toMs }) => at(toMs) },
+      { title: 'sev', cell: ({ sev }) => sev },
+      { title: 'reason', cell: ({ reason }) => reason, canShrink: true },
+      { title: 'set', cell: ({ setAtMs, setBy }) => `${at(setAtMs)} by ${setBy}`, isWide: true },
+    ],
+    'Nothing is held.',
+  )
+}
+
+export function renderSegments({ segments }: Out<typeof scubaSegmentList>, view: View): string {
+  return table(
+    view,
+    segments,
+    [
+      { title: 'table', cell: (segment) => segment.table },
+      { title: 'from', cell: ({ fromMs }) => at(fromMs) },
+      { title: 'to', cell: ({ toMs }) => at(toMs) },
+      { title: 'rows', align: 'right', cell: ({ rows }) => groupedText(rows) },
+      { title: 'size', align: 'right', cell: ({ bytes }) => formatSize(bytes) },
+      { title: 'bytes a row', align: 'right', cell: ({ bytes, rows }) => numberText(bytes / Math.max(1, rows)), isWide: true },
+      { title: 'kept', cell: ({ thinned }) => (thinned === 1 ? 'all' : `1/${thinned}`) },
+      { title: 'state', cell: ({ lost }) => (lost === null ? mark(view, 'ok', 'whole') : mark(view, 'bad', `lost: ${lost}`)) },
+      { title: 'compared', cell: ({ checkedMs }) => (checkedMs === null ? 'when written' : at(checkedMs)), isWide: true },
+      { title: 'file', cell: ({ file }) => file, isWide: true },
+    ],
+    'No segments yet: rows are sealed within a minute.',
+  )
+}
+
+export function renderVerify({ checked, bytes, found, lost, elapsedMs }: Out<typeof scubaVerify>, view: View): string {
+  const lines = [
+    `${count(checked, 'segment')} compared (${formatSize(bytes)} in ${formatDuration(elapsedMs)}): ${lost.length === 0 ? mark(view, 'ok', 'all are as they were written') : mark(view, 'bad', `${count(lost.length, 'segment is', 'segments are')} not read any more`)}`,
+    ...lost.map(({ table: name, file, rows, reason }) => `  ${name}: ${groupedText(rows)} rows in ${file}: ${reason}`),
+  ]
+  if (found > 0)
+    lines.push(`${count(found, 'segment')} that ${found === 1 ? 'was' : 'were'} lost ${found === 1 ? 'is' : 'are'} whole again.`)
+  return lines.join('\n')
+}
+
+export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View): string {
+  const states = { present: 'ok', silent: 'warn', lost: 'bad' } as const
+  return table(
+    view,
+    leaves,
+    [
+      { title: 'leaf', cell: ({ leaf }) => leaf },
+      { title: 'state', cell: ({ state }) => mark(view, states[state], state) },
+      { title: 'since', cell: ({ sinceMs }) => (sinceMs === null ? null : at(sinceMs)) },
+      { title: 'tables', align: 'right', cell: ({ holds }) => holds?.tables },
+      { title: 'rows', align: 'right', cell: ({ holds }) => (holds ? groupedText(holds.rows) : null) },
+      { title: 'size', align: 'right', cell: ({ holds }) => (holds ? formatSize(holds.bytes) : null) },
+      { title: 'segments', align: 'right', cell: ({ holds }) => holds?.segments },
+      {
+        title: 'lost',
+        align: 'right',
+        cell: ({ holds }) => (holds?.lostSegments ? `${holds.lostSegments} (${groupedText(holds.lostRows)} rows)` : 0),
+      },
+      { title: 'pid', align: 'right', cell: ({ holds }) => holds?.pid, isWide: true },
+    ],
+    'No leaf has answered yet.',
+  )
+}

@@ -1,0 +1,65 @@
+import { z } from 'zod'
+import { defineEntry } from '../../contracts/entry.ts'
+
+/** A leaf answers: for the first time, or again. */
+export const LeafJoined = defineEntry({
+  type: 'scuba.LeafJoined',
+  body: z.object({ leaf: z.string() }),
+  apply: (db, { leaf }, { at }) => {
+    db.run(
+      `INSERT INTO scuba_leaf (id, state, since) VALUES (?, 'present', ?)
+       ON CONFLICT (id) DO UPDATE SET state = excluded.state, since = excluded.since`,
+      leaf,
+      at,
+    )
+  },
+})
+
+/** A leaf has not answered for 30 s: its rows are in no answer. */
+export const LeafLost = defineEntry({
+  type: 'scuba.LeafLost',
+  body: z.object({ leaf: z.string() }),
+  notable: ({ leaf }) => ({
+    system: 'scuba',
+    kind: 'leaf-lost',
+    target: leaf,
+    service: null,
+    text: `scuba's leaf ${leaf} does not answer: its rows are in no answer, and senders keep theirs`,
+  }),
+  apply: (db, { leaf }, { at }) => {
+    db.run(`UPDATE scuba_leaf SET state = 'lost', since = ? WHERE id = ?`, at, leaf)
+  },
+})
+
+/** A segment's file is gone or not what was written: it is not read, and answers over its time are partial. */
+export const SegmentLost = defineEntry({
+  type: 'scuba.SegmentLost',
+  body: z.object({ leaf: z.string(), file: z.string(), table: z.string(), rows: z.int().nonnegative(), reason: z.string() }),
+  notable: ({ table, file, rows, reason }) => ({
+    system: 'scuba',
+    kind: 'segment-lost',
+    target: table,
+    service: null,
+    text: `${rows} rows of table ${table} are lost: ${file}: ${reason}`,
+  }),
+  apply: (db, { leaf, file, table, rows, reason }, { at }) => {
+    db.run(
+      'INSERT OR REPLACE INTO scuba_lost_segment (leaf, file, tbl, rows, reason, at) VALUES (?, ?, ?, ?, ?, ?)',
+      leaf,
+      file,
+      table,
+      rows,
+      reason,
+      at,
+    )
+  },
+})
+
+/** A lost segment is whole again, put back from a copy, or retention would have dropped it by now. */
+export const SegmentSettled = defineEntry({
+  type: 'scuba.SegmentSettled',
+  body: z.object({ leaf: z.string(), file: z.string() }),
+  apply: (db, { leaf, file }) => {
+    db.run('DELETE FROM scuba_lost_segment WHERE leaf = ? AND file = ?', leaf, file)
+  },
+})

@@ -1,0 +1,36 @@
+import type { ColumnTypes } from './rows/columns.ts'
+import type { LeafNote } from './wal/manifest.ts'
+
+/** What a leaf says of itself (`GET /v1/scuba/observed`), for the server to conclude entries from. */
+export interface Observed {
+  /** name of the leaf, for good */
+  leaf: string
+  /** another one when something of this is new, but for rows, bytes and segments */
+  mark: string
+  /** of the registry it works by */
+  registryVersion: number
+  tables: Record<string, ObservedTable>
+  /** segments that are not read */
+  lost: { table: string; file: string; rows: number; reason: string }[]
+  /** the newest 1,000, oldest first */
+  notes: LeafNote[]
+  /** derived columns the engine does not take, which are left out of their table */
+  broken: { table: string; column: string; reason: string }[]
+}
+
+export interface ObservedTable {
+  columns: ColumnTypes
+  rows: number
+  bytes: number
+  segments: number
+}
+
+/** What the server's controllers and operations know of the leaf beside the state. */
+export interface RegistrySoft {
+  /** null: no answer yet in this reign */
+  observed: Observed | null
+  /** name of the leaf on this server's disk, whether it answers or not; null: not known yet */
+  leaf: string | null
+  /** log time since which it has not answered; null: it answers */
+  silentSinceMs: number | null
+}

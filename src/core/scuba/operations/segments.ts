@@ -1,0 +1,82 @@
+import { z } from 'zod'
+import { defineAction } from '../../contracts/operation.ts'
+
+const segment = z.object({
+  table: z.string(),
+  file: z.string(),
+  rows: z.number(),
+  bytes: z.number(),
+  fromMs: z.number(),
+  toMs: z.number(),
+  /** one row of so many is left; 1: all */
+  thinned: z.number(),
+  /** when its checksum was last compared, ms; null: when it was written */
+  checkedMs: z.number().nullable(),
+  /** why it is not read; null: it is */
+  lost: z.string().nullable(),
+})
+
+export const scubaSegmentList = defineAction({
+  name: 'scuba.segment.list',
+  summary: 'List the segments of a table, or of all.',
+  isMutation: false,
+  input: z.object({ table: z.string().optional() }),
+  output: z.object({ segments: z.array(segment) }),
+})
+
+export const scubaVerify = defineAction({
+  name: 'scuba.segment.verify',
+  summary: 'Compare segments with the checksums of the manifest; what differs is not read from then on.',
+  isMutation: false,
+  input: z.object({
+    table: z.string().optional(),
+    /** bytes a second; the default leaves the disk to others */
+    rate: z.int().positive().max(10_000_000_000).default(200_000_000),
+  }),
+  output: z.object({
+    checked: z.number(),
+    bytes: z.number(),
+    /** lost before, and whole again */
+    found: z.number(),
+    lost: z.array(z.object({ table: z.string(), file: z.string(), rows: z.number(), reason: z.string() })),
+    elapsedMs: z.number(),
+  }),
+})
+
+export const scubaCompact = defineAction({
+  name: 'scuba.segment.compact',
+  summary: 'Seal what a table has unsealed, and make one of its small segments of each hour and day.',
+  isMutation: true,
+  input: z.object({ table: z.string() }),
+  output: z.object({ table: z.string(), before: z.number(), after: z.number(), rows: z.number() }),
+})
+
+export const scubaLeafList = defineAction({
+  name: 'scuba.leaf.list',
+  summary: 'List the leaves: who is there, what each holds, how full its disk is.',
+  isMutation: false,
+  input: z.object({}),
+  output: z.object({
+    leaves: z.array(
+      z.object({
+        leaf: z.string(),
+        state: z.enum(['present', 'silent', 'lost']),
+        /** ms */
+        sinceMs: z.number().nullable(),
+        /** null: it does not answer */
+        holds: z
+          .object({
+            pid: z.number(),
+            tables: z.number(),
+            segments: z.number(),
+            rows: z.number(),
+            bytes: z.number(),
+            lostSegments: z.number(),
+            lostRows: z.number(),
+            registryVersion: z.number(),
+          })
+          .nullable(),
+      }),
+    ),
+  }),
+})

@@ -1,0 +1,25 @@
+import { DerivedRemoved, DerivedSet } from './entries/derived.ts'
+import { LeafJoined, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
+import { HoldReleased, HoldSet, RetentionApplied, RetentionSet, RowsErased } from './entries/retention.ts'
+import { ColumnsObserved, TableDeclared, TableDropped, TableRenamed } from './entries/tables.ts'
+
+/** Entries that change what the leaf is told. */
+const TOLD = [TableDeclared, TableDropped, TableRenamed, RetentionSet, HoldSet, HoldReleased, DerivedSet, DerivedRemoved] as const
+
+export const registryEntries = [
+  ...TOLD,
+  ColumnsObserved,
+  RetentionApplied,
+  RowsErased,
+  LeafJoined,
+  LeafLost,
+  SegmentLost,
+  SegmentSettled,
+] as const
+
+const TOLD_TYPES: ReadonlySet<string> = new Set(TOLD.map(({ type }) => type))
+
+/** Whether an entry of this type makes another registry for the leaf. */
+export function isRegistryEntry(type: string): boolean {
+  return TOLD_TYPES.has(type)
+}

@@ -1,0 +1,36 @@
+import { scubaDerivedCheck, scubaDerivedList, scubaDerivedPut, scubaDerivedRm } from './operations/derived.ts'
+import { scubaQuarantineDrop, scubaQuarantineList, scubaQuarantineReplay, scubaQuarantineShow } from './operations/quarantine.ts'
+import { scubaErase, scubaHoldList, scubaHoldPut, scubaHoldRm, scubaRetentionPut, scubaRetentionShow } from './operations/retention.ts'
+import { scubaCompact, scubaLeafList, scubaSegmentList, scubaVerify } from './operations/segments.ts'
+import { scubaColumnList, scubaTableDrop, scubaTablePut, scubaTableRename } from './operations/tables.ts'
+
+/** What can be asked of tables as such: declaring, keeping, deriving, mending. */
+export const registryOperations = [
+  scubaTablePut,
+  scubaTableRename,
+  scubaTableDrop,
+  scubaColumnList,
+  scubaDerivedPut,
+  scubaDerivedCheck,
+  scubaDerivedList,
+  scubaDerivedRm,
+  scubaRetentionShow,
+  scubaRetentionPut,
+  scubaHoldPut,
+  scubaHoldList,
+  scubaHoldRm,
+  scubaErase,
+  scubaQuarantineList,
+  scubaQuarantineShow,
+  scubaQuarantineReplay,
+  scubaQuarantineDrop,
+  scubaSegmentList,
+  scubaVerify,
+  scubaCompact,
+  scubaLeafList,
+] as const
+
+/** Those of them that look at what the leaf last said beside the state. */
+export const SOFT_OPERATIONS = [scubaTablePut, scubaTableRename, scubaTableDrop, scubaDerivedPut, scubaRetentionPut, scubaHoldPut].map(
+  ({ name }) => name,
+)

@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import type { ActionDef } from '../../../core/contracts/operation.ts'
+import { scubaQuarantineDrop, scubaQuarantineReplay } from '../../../core/scuba/operations/quarantine.ts'
+import { scubaErase, scubaRetentionShow } from '../../../core/scuba/operations/retention.ts'
+import { scubaCompact, scubaSegmentList, scubaVerify } from '../../../core/scuba/operations/segments.ts'
+import { scubaColumnList } from '../../../core/scuba/operations/tables.ts'
+import { showColumns } from './column-stats.ts'
+import type { Compactor } from './compactor.ts'
+import type { DerivedColumns } from './derived.ts'
+import type { Engine } from './engine.ts'
+import type { Engines } from './engines.ts'
+import { erase } from './erase.ts'
+import { dropQuarantined, replayQuarantined } from './quarantine.ts'
+import { showRetention } from './retention-view.ts'
+import type { Retainer } from './retainer.ts'
+import type { Scrubber } from './scrubber.ts'
+import type { Sealer } from './sealer.ts'
+import { listSegments } from './segment-list.ts'
+import type { Store } from './store.ts'
+import type { TableJobs } from './table-jobs.ts'
+
+export interface Parts {
+  store: Store
+  engine: Engine
+  /** what answers queries */
+  engines: Engines
+  /** seals, and puts segments in order */
+  sealEngine: Engine
+  sealer: Sealer
+  compactor: Compactor
+  retainer: Retainer
+  scrubber: Scrubber
+  derived: DerivedColumns
+  jobs: TableJobs
+}
+
+/** How a deed is asked for. */
+export interface Asked {
+  /** look what would be done, and do nothing */
+  isPlan: boolean
+  /** who asks */
+  by: string
+  signal: AbortSignal
+}
+
+const askedSchema = z.object({ isPlan: z.boolean().default(false), by: z.string().default('') })
+
+interface Deed {
+  /** @throws ZodError when the body is not the operation's input */
+  run: (parts: Parts, body: unknown, signal: AbortSignal) => Promise<unknown>
+}
+
+function deed<Def extends ActionDef>(
+  operation: Def,
+  run: (parts: Parts, input: z.output<Def['input']>, asked: Asked) => Promise<z.input<Def['output']>>,
+): [string, Deed] {
+  return [
+    operation.name,
+    {
+      run: (parts, body, signal) =>
+        run(parts, operation.input.parse(body) as z.output<Def['input']>, { ...askedSchema.parse(body), signal }),
+    },
+  ]
+}
+
+/** Operations that the leaf carries out as they are asked of the server: `POST /v1/scuba/do/<operation>` with its input. */
+export const DEEDS: ReadonlyMap<string, Deed> = new Map([
+  deed(scubaColumnList, showColumns),
+  deed(scubaRetentionShow, async ({ store, retainer }, { table }) => showRetention(store, retainer, table)),
+  deed(scubaErase, erase),
+  deed(scubaQuarantineReplay, replayQuarantined),
+  deed(scubaQuarantineDrop, dropQuarantined),
+  deed(scubaSegmentList, async ({ store, scrubber }, { table }) => listSegments(store, scrubber, table)),
+  deed(scubaVerify, ({ scrubber }, { table, rate }, { signal }) => scrubber.verify(table, rate, signal)),
+  deed(scubaCompact, async ({ store, sealer, compactor }, { table }) => {
+    await sealer.sealNow(store.tail(table))
+    return { table, ...(await compactor.compact(table, Date.now(), 2)) }
+  }),
+])

@@ -1,0 +1,134 @@
+import { createReadStream, readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { z } from 'zod'
+import type { scubaVerify } from '../../../core/scuba/operations/segments.ts'
+import type { Segment } from '../../../core/scuba/wal/manifest.ts'
+import { replaceFile } from '../../../platform/files.ts'
+import type { Store } from './store.ts'
+
+/** Everything is compared at least this often; a day is left for what comes due at once. */
+const EVERY_MS = 6 * 86_400_000
+/** Bytes a second of the round in the background. */
+const BACKGROUND_RATE = 20_000_000
+const PIECE_BYTES = 1024 * 1024
+
+/**
+ * Compares segments with the checksums of the manifest. A changed byte in a page would be a wrong number and no error, so what
+ * differs is not read from then on. What was lost and is whole again, put back from a copy, is read again.
+ */
+export class Scrubber {
+  readonly #store: Store
+  readonly #path: string
+  /** file → when it was compared, ms */
+  readonly #checked: Map<string, number>
+  #isBusy = false
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#path = join(store.dir, 'scrub.json')
+    this.#checked = readChecked(this.#path)
+  }
+
+  checkedMs(file: string): number | null {
+    return this.#checked.get(file) ?? null
+  }
+
+  /** Compares the one segment that is longest overdue, if any is. Called often. */
+  async tick(nowMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#isBusy) return
+    this.#isBusy = true
+    try {
+      const due = this.#all()
+        .map((segment) => ({ segment, atMs: this.#checked.get(segment.file) ?? writtenMs(segment) }))
+        .filter(({ atMs }) => nowMs - atMs > EVERY_MS)
+        .sort((a, b) => a.atMs - b.atMs)[0]
+      if (due) await this.#check(due.segment, BACKGROUND_RATE, signal)
+      if (due) this.#save()
+    } finally {
+      this.#isBusy = false
+    }
+  }
+
+  /** Compares all segments of a table, or of all, also those that are lost. */
+  async verify(table: string | undefined, rate: number, signal: AbortSignal): Promise<z.input<typeof scubaVerify.output>> {
+    const started = performance.now()
+    const done: z.input<typeof scubaVerify.output> = { checked: 0, bytes: 0, found: 0, lost: [], elapsedMs: 0 }
+    if (table !== undefined) this.#store.tail(table)
+    for (const segment of this.#all(table)) {
+      const wasLost = this.#lost(segment)
+      const reason = await this.#check(segment, rate, signal)
+      if (signal.aborted) break
+      done.checked += 1
+      done.bytes += segment.bytes
+      if (reason !== null) done.lost.push({ table: segment.table, file: segment.file, rows: segment.rows, reason })
+      else if (wasLost) done.found += 1
+    }
+    this.#save()
+    done.elapsedMs = Math.round(performance.now() - started)
+    return done
+  }
+
+  #all(table?: string): Segment[] {
+    const names = table === undefined ? [...this.#store.tableNames()].sort() : [table]
+    return names.flatMap((name) => [...(this.#store.manifest.tables.get(name)?.segments.values() ?? [])])
+  }
+
+  #lost({ table, file }: Segment): boolean {
+    return this.#store.manifest.tables.get(table)?.lost.has(file) === true
+  }
+
+  /** Gives why it is not what was written, or null; tells the store. */
+  async #check(segment: Segment, rate: number, signal: AbortSignal): Promise<string | null> {
+    const { table, file, sha256 } = segment
+    const reason = await differs(this.#store.segmentPath(file), sha256, rate, signal)
+    // It may have been replaced or dropped while it was read.
+    if (signal.aborted || !this.#store.manifest.tables.get(table)?.segments.has(file)) return null
+    this.#checked.set(file, Date.now())
+    if (reason !== null) await this.#store.lose(segment, reason)
+    else if (this.#lost(segment)) await this.#store.manifest.append({ kind: 'found', table, file })
+    return reason
+  }
+
+  #save(): void {
+    const files = new Set(this.#all().map(({ file }) => file))
+    for (const file of this.#checked.keys()) if (!files.has(file)) this.#checked.delete(file)
+    replaceFile(this.#path, JSON.stringify([...this.#checked]))
+  }
+}
+
+/** Why a file has not the digest it should have; null: it has. Reads at most so many bytes a second. */
+async function differs(path: string, sha256: string, rate: number, signal: AbortSignal): Promise<string | null> {
+  const hash = createHash('sha256')
+  const started = performance.now()
+  let bytes = 0
+  try {
+    for await (const piece of createReadStream(path, { highWaterMark: PIECE_BYTES, signal })) {
+      hash.update(piece as Buffer)
+      bytes += (piece as Buffer).length
+      const aheadMs = (bytes / rate) * 1000 - (performance.now() - started)
+      if (aheadMs > 5) await sleep(aheadMs, undefined, { signal })
+    }
+  } catch (error) {
+    if (signal.aborted) return null
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? 'the file is not there' : `the file cannot be read (${code ?? String(error)})`
+  }
+  return hash.digest('hex') === sha256 ? null : 'its checksum is not that of the manifest'
+}
+
+/** Names of segments hold when they were written. */
+function writtenMs({ file }: Segment): number {
+  const at = Number.parseInt(file.split('-').at(1) ?? '', 36)
+  return Number.isFinite(at) ? at : 0
+}
+
+function readChecked(path: string): Map<string, number> {
+  try {
+    return new Map(JSON.parse(readFileSync(path, 'utf8')) as [string, number][])
+  } catch {
+    // None yet, or torn by a power cut: everything is compared when it is due by its age.
+    return new Map()
+  }
+}

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Observed, RegistrySoft } from '../../core/scuba/observed.ts'
+import { REGISTRY } from '../../core/scuba/registry-controller.ts'
+import { isRegistryEntry } from '../../core/scuba/registry-entries.ts'
+import { registryOf } from '../../core/scuba/registry-state.ts'
+import type { Registry } from '../../core/scuba/registry.ts'
+import type { ServerHost } from '../host.ts'
+import type { ScubaClient } from './client.ts'
+import { leafName } from './leaf/name.ts'
+
+/** Longest time between two answers of a leaf that has nothing new. */
+const WAIT_MS = 5000
+const AGAIN_MS = 500
+
+export interface RegistryKeeper {
+  soft: () => RegistrySoft
+  /** Looks at once; resolves when the leaf has answered and works by the registry of now, or does not answer. */
+  look: () => Promise<void>
+  start: () => void
+  stop: () => Promise<void>
+}
+
+/**
+ * Keeps the leaf's registry that of the log, and has it say what it has seen, as soon as it is new. When an entry changes the
+ * registry the leaf is told at once; one that was restarted says by which registry it works, and is told if that is an old one.
+ */
+export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient, 'observed' | 'putRegistry'>): RegistryKeeper {
+  const stopped = new AbortController()
+  let wanted: Registry | null = null
+  let observed: Observed | null = null
+  let silentSinceMs: number | null = null
+  let told: Promise<void> = Promise.resolve()
+  let following: Promise<void> | null = null
+  let unlisten = (): void => undefined
+
+  /** One after the other: an older answer must not stand for a newer one, nor an older registry. */
+  const take = (answer: Observed): Promise<void> => {
+    told = told.then(async () => {
+      const isNews = observed?.mark !== answer.mark || silentSinceMs !== null
+      observed = answer
+      silentSinceMs = null
+      // The leaf takes nothing older over; after a snapshot of long ago was restored, ours would be.
+      wanted ??= registryOf(host.db, Math.max(host.position(), answer.registryVersion + 1))
+      if (answer.registryVersion !== wanted.version) {
+        const { version } = await client.putRegistry(wanted)
+        observed = { ...answer, registryVersion: version }
+      }
+      if (isNews) host.wake(REGISTRY)
+    })
+    return told
+  }
+
+  const failed = (error: unknown): void => {
+    if (stopped.signal.aborted) return
+    if (silentSinceMs === null) host.log.warn('the leaf cannot be asked what it has seen', { error: String(error) })
+    told = Promise.resolve()
+    silentSinceMs ??= host.now()
+    host.wake(REGISTRY)
+  }
+
+  const look = async (): Promise<void> => client.observed().then(take).catch(failed)
+
+  const follow = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      try {
+        await take(await client.observed({ after: observed?.mark ?? '', waitMs: WAIT_MS, signal: stopped.signal }))
+      } catch (error) {
+        failed(error)
+        await sleep(AGAIN_MS, undefined, { signal: stopped.signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  return {
+    soft: () => ({ observed, leaf: observed?.leaf ?? leafName(host.paths.scuba), silentSinceMs }),
+    look,
+    start: () => {
+      unlisten = host.onEntries((entries) => {
+        if (!entries.some(({ type }) => isRegistryEntry(type))) return
+        wanted = null
+        void look()
+      })
+      following = follow()
+    },
+    stop: async () => {
+      unlisten()
+      stopped.abort()
+      await following
+    },
+  }
+}

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto'
+import type { ActionDef } from '../../core/contracts/operation.ts'
+import { canonicalJson } from '../../core/kernel/json.ts'
+import { refuse } from '../../core/kernel/errors.ts'
+import { scubaQuarantineDrop, scubaQuarantineReplay } from '../../core/scuba/operations/quarantine.ts'
+import { scubaErase, scubaRetentionShow } from '../../core/scuba/operations/retention.ts'
+import { scubaCompact, scubaSegmentList, scubaVerify } from '../../core/scuba/operations/segments.ts'
+import { scubaColumnList } from '../../core/scuba/operations/tables.ts'
+import { REGISTRY } from '../../core/scuba/registry-controller.ts'
+import { SOFT_OPERATIONS } from '../../core/scuba/registry-operations.ts'
+import { storedTable } from '../../core/scuba/registry-state.ts'
+import { quarantineSql, type QuarantineSelection } from '../../core/scuba/quarantine.ts'
+import type { PlainValue } from '../../core/scuba/wire-types.ts'
+import type { ActionContext, ServerHost, Wiring } from '../host.ts'
+import type { ScubaClient } from './client.ts'
+import { listLeaves } from './leaf-list.ts'
+import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts'
+
+/** A long look at the disk, or a rewriting of many segments. */
+const PATIENCE_MS = 3_600_000
+
+/** What is asked of tables as such: by entries from the log to the leaf, by deeds of the leaf at once, and back by what it has seen. */
+export function wireRegistry(
+  host: ServerHost,
+  client: ScubaClient,
+): Required<Pick<Wiring, 'soft' | 'operationSoft' | 'actions' | 'plannedActions'>> & {
+  start: () => void
+  stop: () => Promise<void>
+} {
+  const keeper = createRegistryKeeper(host, client)
+  const ask =
+    (operation: ActionDef) =>
+    (input: unknown, { actor, signal }: ActionContext): Promise<unknown> =>
+      client.do(operation, input, { by: actor, signal, patienceMs: PATIENCE_MS })
+  const reads = [scubaColumnList, scubaRetentionShow, scubaSegmentList]
+  return {
+    soft: { [REGISTRY]: keeper.soft },
+    operationSoft: Object.fromEntries(SOFT_OPERATIONS.map((name) => [name, keeper.soft])),
+    actions: {
+      'scuba.table.show': async ({ table }: { table: string }) => {
+        const stored = storedTable(host.db, table)
+        return { ...(await client.table(table)), declaration: stored?.declaration ?? null, version: stored?.version ?? 0 }
+      },
+      ...Object.fromEntries(reads.map((operation) => [operation.name, ask(operation)])),
+      'scuba.segment.verify': concluding(keeper, ask(scubaVerify)),
+      'scuba.segment.compact': ask(scubaCompact),
+      'scuba.leaf.list': () => listLeaves(host.db, keeper.soft(), client),
+      'scuba.quarantine.list': (selection: QuarantineSelection) => listQuarantine(client, selection),
+      'scuba.quarantine.show': (input: QuarantineSelection & { limit: number }) => showQuarantine(client, input),
+      'scuba.derived.check': ({ table, sql }: { table: string; sql: string }) => client.checkExpression(table, sql),
+    },
+    plannedActions: Object.fromEntries(
+      [scubaErase, scubaQuarantineReplay, scubaQuarantineDrop].map((operation) => [
+        operation.name,
+        planned(host, client, keeper, operation),
+      ]),
+    ),
+    start: keeper.start,
+    stop: keeper.stop,
+  }
+}
+
+/** What the leaf has done becomes entries at once, not with the next look. */
+const concluding =
+  (keeper: RegistryKeeper, run: (input: unknown, context: ActionContext) => Promise<unknown>) =>
+  async (input: unknown, context: ActionContext): Promise<unknown> => {
+    const done = await run(input, context)
+    await keeper.look()
+    return done
+  }
+
+/** A deed of the leaf that can be looked at before: the plan is what it would answer, and is stale when that has changed. */
+function planned(
+  host: ServerHost,
+  client: ScubaClient,
+  keeper: RegistryKeeper,
+  operation: ActionDef,
+): NonNullable<Wiring['plannedActions']>[string] {
+  return async (input, { actor, signal }, { isPlan, apply }) => {
+    const how = { by: actor, signal, patienceMs: PATIENCE_MS }
+    if (isPlan || apply !== undefined) {
+      const would = await client.do(operation, input, { ...how, isPlan: true })
+      const id = createHash('sha256')
+        .update(canonicalJson([operation.name, input, would]))
+        .digest('hex')
+        .slice(0, 16)
+      const position = host.position()
+      if (isPlan) {
+        const changes = [{ table: operation.name, op: 'update' as const, before: null, after: would as Record<string, unknown> }]
+        return { value: would, plan: { id: `p${position}-${id}`, position, entries: [], changes } }
+      }
+      if (apply?.split('-')[1] !== id)
+        throw refuse('PLAN_STALE', `what plan ${apply} says is not what would be done now; it would be p${position}-${id}`)
+    }
+    const value = await client.do(operation, input, how)
+    await keeper.look()
+    return { value, plan: null }
+  }
+}
+
+const tableNames = async (client: ScubaClient): Promise<string[]> => (await client.tables()).map(({ name }) => name)
+
+async function rowsOf(client: ScubaClient, selection: QuarantineSelection, columns: string, tail: string): Promise<PlainValue[][]> {
+  const asked = quarantineSql(selection, await tableNames(client), columns, tail)
+  if (asked === null) return []
+  const { sql, ...options } = asked
+  return (await client.query(sql, options)).rows
+}
+
+async function listQuarantine(client: ScubaClient, selection: QuarantineSelection): Promise<unknown> {
+  // The variable part of a reason stands behind a colon: `not JSON: Unexpected token …`.
+  const columns = `"table", split_part(reason, ':', 1) AS why, count(*), epoch_ms(min("time")), epoch_ms(max("time")), arg_min(text, "time")`
+  const rows = await rowsOf(client, selection, columns, 'GROUP BY "table", why ORDER BY count(*) DESC, "table", why LIMIT 1000')
+  return {
+    reasons: rows.map(([table, reason, lines, firstMs, lastMs, example]) => ({
+      ...{ table: String(table), reason: String(reason), lines: Number(lines) },
+      ...{ firstMs: Number(firstMs), lastMs: Number(lastMs), example: String(example) },
+    })),
+  }
+}
+
+async function showQuarantine(client: ScubaClient, { limit, ...selection }: QuarantineSelection & { limit: number }): Promise<unknown> {
+  const rows = await rowsOf(
+    client,
+    selection,
+    'id, epoch_ms("time"), "table", line, reason, text, key',
+    `ORDER BY "time" DESC, id LIMIT ${limit}`,
+  )
+  return {
+    lines: rows.map(([id, atMs, table, line, reason, text, key]) => ({
+      ...{ id: String(id), atMs: Number(atMs), table: String(table), line: Number(line) },
+      ...{ reason: String(reason), text: String(text), key: key === null || key === undefined ? null : String(key) },
+    })),
+  }
+}
