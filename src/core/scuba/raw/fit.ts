@@ -18,7 +18,7 @@ export function fitColumns({ columns: seen, shape }: Scan, columns: ColumnSet, i
     } else if (
       column.type !== type &&
       !(column.type === 'DOUBLE' && type === 'BIGINT') &&
-      !(column.type === 'BIGINT' && type === 'DOUBLE')
+      !(column.type === 'BIGINT' && type === 'DOUBLE' && !column.isFixed)
     ) {
       if (column.type !== 'VARCHAR' || !isText) return false
     }
@@ -30,7 +30,7 @@ export function fitColumns({ columns: seen, shape }: Scan, columns: ColumnSet, i
     if (isReserved(name) || !canBeColumn(name)) return false
     if (columns.exact(name) === undefined && columns.find(name) !== undefined) return false
   }
-  if (added.length > 0 && (!isOpen || added.length > columns.room)) return false
+  if (added.length > columns.room || (!isOpen && added.length + shape.arrays.length > 0)) return false
   for (const [name, { type }] of seen) {
     const column = columns.exact(name)
     if (column?.type === 'BIGINT' && type === 'DOUBLE') columns.widen(column)
