@@ -24,6 +24,17 @@ export function timeFlag(name: string, text: string | undefined, nowMs: number):
   return at
 }
 
+/** `--since 15m` alone is the last 15 minutes, whenever that is; with a time or `--until` it is a fixed range. */
+export function rangeFlags(
+  { since, until }: { since?: string | undefined; until?: string | undefined },
+  nowMs: number,
+): { sinceMs?: number; untilMs?: number; lastMs?: number } {
+  const lastMs = since === undefined || until !== undefined ? null : parseDuration(since)
+  if (lastMs !== null && lastMs > 0) return { lastMs }
+  const [sinceMs, untilMs] = [timeFlag('since', since, nowMs), timeFlag('until', until, nowMs)]
+  return { ...(sinceMs === undefined ? {} : { sinceMs }), ...(untilMs === undefined ? {} : { untilMs }) }
+}
+
 /** `2026-11-02T09:00Z`, `2026-11-02 09:00` in this machine's zone, or `-30m` from now, as ms. */
 export function timeOf(text: string, now = Date.now()): number {
   const ago = /^-(\d+)([smhd])$/.exec(text)

@@ -1,5 +1,5 @@
 import { formatDuration, formatSize } from '../../core/kernel/units.ts'
-import type { Coverage, PanelAnswer, PanelGroup, QueryAnswer, Receipt, TableInfo } from '../../core/scuba/wire-types.ts'
+import type { CacheUse, Coverage, PanelAnswer, PanelGroup, QueryAnswer, Receipt, TableInfo } from '../../core/scuba/wire-types.ts'
 import type { View } from '../terminal.ts'
 import { brailleChart, sparkline } from './scuba-chart.ts'
 import { cellText, groupedText, numberText } from './scuba-values.ts'
@@ -17,14 +17,34 @@ export function renderQuery(answer: QueryAnswer, view: View): string {
     align: isNumeric(type) ? 'right' : 'left',
     canShrink: true,
   }))
-  return `${table(view, answer.rows, columns, 'No rows.')}\n${paint(view, 'dim', `${count(answer.rows.length, 'row')} · ${footing(answer)}`)}`
+  const lines = [table(view, answer.rows, columns, 'No rows.')]
+  const { compare } = answer
+  if (compare) {
+    lines.push('', paint(view, 'dim', `from ${new Date(compare.sinceMs).toISOString()} to ${new Date(compare.untilMs).toISOString()}:`))
+    lines.push(table(view, compare.rows, columns, 'No rows.'))
+    if (compare.coverage.rows < 1) lines.push(...compare.coverage.missing.map((what) => `missing then: ${what}`))
+  }
+  lines.push(paint(view, 'dim', `${count(answer.rows.length, 'row')} · ${footing(answer)}`))
+  return lines.join('\n')
 }
 
-/** `1,200 rows scanned, coverage 100 %, newest 2 s ago, 12 ms` */
-function footing({ rowsScanned, coverage, elapsedMs }: { rowsScanned: number; coverage: Coverage; elapsedMs: number }): string {
+/** `1,200 rows scanned, coverage 100 %, newest 2 s ago, 12 ms, 3 of 4 parts known` */
+export function footing({
+  rowsScanned,
+  coverage,
+  elapsedMs,
+  cache,
+}: {
+  rowsScanned: number
+  coverage: Coverage
+  elapsedMs: number
+  cache?: CacheUse
+}): string {
   const parts = [`${groupedText(rowsScanned)} rows scanned`, `coverage ${numberText(Math.floor(coverage.rows * 1000) / 10)} %`]
   if (coverage.hotToMs !== null) parts.push(`newest ${new Date(coverage.hotToMs).toISOString()}`)
   parts.push(`${numberText(elapsedMs)} ms`)
+  if (cache?.isWhole === true) parts.push('known already')
+  else if (cache && cache.hits > 0) parts.push(`${cache.hits} of ${cache.hits + cache.misses} parts known`)
   return [parts.join(', '), ...coverage.missing.map((what) => `missing: ${what}`)].join('\n')
 }
 
@@ -41,15 +61,40 @@ export function renderPanel(answer: PanelAnswer, view: View): string {
   }))
   if (by.length === 0) columns.push({ title: 'group', cell: (group) => (group.isOther ? '(other)' : 'all') })
   for (const name of calc) columns.push({ title: name, align: 'right', cell: (group) => valueText(group.values[name]) })
+  const earlier = earlierValues(answer)
+  if (earlier) columns.push({ title: `${calc[0] ?? ''} then`, align: 'right', cell: (group) => changeText(group, calc[0] ?? '', earlier) })
   if (stepMs !== null)
     columns.push({ title: `${calc[0] ?? ''} per ${formatDuration(stepMs)}`, cell: (group) => sparkline(steps(answer, group), SPARK_WIDTH) })
   const lines = [table(view, answer.groups, columns, 'No rows in this time range.')]
   const only = answer.groups.length === 1 ? answer.groups[0] : undefined
   if (only && stepMs !== null) lines.push('', chart(answer, only, view))
   const hidden = answer.groupCount - answer.groups.filter(({ isOther }) => !isOther).length
-  const shown = hidden > 0 ? `${count(answer.groupCount, 'group')}, ${hidden} not shown · ` : ''
+  const many = answer.isGroupCountExact ? '' : 'at least '
+  const shown = hidden > 0 ? `${many}${count(answer.groupCount, 'group')}, ${hidden} not shown · ` : ''
   lines.push(paint(view, 'dim', `${shown}${footing(answer)}`))
+  for (const [name, { note, errorMax }] of Object.entries(answer.accuracy)) {
+    if (note !== undefined)
+      lines.push(paint(view, 'dim', `${name}: ${errorMax === null ? '' : `within ${numberText(errorMax * 100)} %; `}${note}`))
+  }
+  if (answer.compare && answer.compare.coverage.rows < 1)
+    lines.push(...answer.compare.coverage.missing.map((what) => `missing then: ${what}`))
   return lines.join('\n')
+}
+
+const groupId = ({ key, isOther }: PanelGroup): string => JSON.stringify([isOther, key])
+
+function earlierValues({ compare }: PanelAnswer): Map<string, PanelGroup> | null {
+  return compare ? new Map(compare.groups.map((group) => [groupId(group), group])) : null
+}
+
+/** `120 (+25 %)`: what it was, and by how much it is more now. */
+function changeText(group: PanelGroup, calc: string, earlier: ReadonlyMap<string, PanelGroup>): string {
+  const then = earlier.get(groupId(group))?.values[calc]
+  const now = group.values[calc]
+  if (typeof then !== 'number') return '∅'
+  if (typeof now !== 'number' || then === 0) return numberText(then)
+  const change = Math.round((now / then - 1) * 100)
+  return `${numberText(then)} (${change > 0 ? '+' : ''}${change} %)`
 }
 
 function valueText(value: number | null | undefined): string {

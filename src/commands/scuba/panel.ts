@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Args, defined, Flags, MusterCommand, remote, type InputOf, type Parsed } from '../../cli/command.ts'
 import { listFlag, paramsFlag } from '../../cli/flags/query.ts'
-import { durationFlag, timeFlag } from '../../cli/flags/time.ts'
+import { durationFlag, rangeFlags } from '../../cli/flags/time.ts'
 import { renderPanel } from '../../cli/render/scuba.ts'
 import type { PanelAnswer } from '../../core/scuba/wire-types.ts'
 
@@ -10,7 +10,7 @@ const operation = remote('scuba.panel', async () => (await import('../../core/sc
 export default class ScubaPanel extends MusterCommand {
   static override summary = 'Filter, group and calculate over one table, per time step.'
   static override description =
-    'Calculations: count, sum:COLUMN, avg:, min:, max:, distinct:, p50: to p99.9:, ratio(CONDITION). The first one ranks the groups. Exits 8 when not all rows could be read.'
+    'Calculations: count, sum:COLUMN, avg:, min:, max:, distinct:, p50: to p99.9: (within 1 %), exact_p99:, heatmap:, increase:, rate:, ratio(CONDITION). The first one ranks the groups. Exits 8 when not all rows could be read.'
   static override args = { table: Args.string({ description: 'the table', required: true }) }
   static override flags = {
     by: Flags.string({ description: 'columns to group by', helpValue: 'COLUMN,…', multiple: true, multipleNonGreedy: true }),
@@ -32,12 +32,21 @@ export default class ScubaPanel extends MusterCommand {
     until: Flags.string({ description: 'rows before then', helpValue: 'TIME' }),
     top: Flags.integer({ description: 'groups shown', default: 10, min: 1, max: 1000 }),
     other: Flags.boolean({ description: 'one more line for all other groups' }),
+    having: Flags.string({
+      description: 'only groups for which it holds, such as "count >= 100"; may be repeated',
+      helpValue: 'CONDITION',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    compare: Flags.string({ description: 'also for the range so much earlier: 1d, 1w, 6h', helpValue: 'TIME' }),
+    require: Flags.string({ description: 'full: refuse an answer that would miss rows', options: ['full', 'partial'] }),
     watch: Flags.boolean({ description: 'ask again each step' }),
     deadline: Flags.string({ description: 'longest time it may take; 5s by default', helpValue: 'DURATION' }),
   }
   static override examples = [
     '<%= config.bin %> scuba panel requests --by version --calc count,p99:latency_ms --step 5s',
     '<%= config.bin %> scuba panel requests --by service --calc "ratio(status >= 500),count" --since 15m --other',
+    '<%= config.bin %> scuba panel requests --by service --calc count,avg:latency_ms --having "count >= 100" --compare 1w',
   ]
 
   async run(): Promise<void> {
@@ -69,10 +78,12 @@ export default class ScubaPanel extends MusterCommand {
       where: flags.where,
       params: paramsFlag(flags.param),
       stepMs: durationFlag('step', flags.step, 1),
-      sinceMs: timeFlag('since', flags.since, now),
-      untilMs: timeFlag('until', flags.until, now),
+      ...rangeFlags(flags, now),
       top: flags.top,
       other: flags.other,
+      having: flags.having,
+      compare: flags.compare,
+      require: flags.require as 'full' | undefined,
       deadlineMs: durationFlag('deadline', flags.deadline, 1),
     })
   }

@@ -15,6 +15,8 @@ export default class ScubaQuery extends QueryCommand<typeof operation> {
     since: Flags.string({ description: 'rows from then on: 15m, or a time', helpValue: 'TIME' }),
     until: Flags.string({ description: 'rows before then', helpValue: 'TIME' }),
     deadline: Flags.string({ description: 'longest time it may take; 5s by default', helpValue: 'DURATION' }),
+    require: Flags.string({ description: 'full: refuse an answer that would miss rows', options: ['full', 'partial'] }),
+    compare: Flags.string({ description: 'also for the range so much earlier: 1d, 1w, 6h', helpValue: 'TIME' }),
     param: Flags.string({
       description: 'value of $NAME in the SELECT; may be repeated',
       helpValue: 'NAME=VALUE',
@@ -23,6 +25,7 @@ export default class ScubaQuery extends QueryCommand<typeof operation> {
     }),
   }
   static override examples = [
+    '<%= config.bin %> scuba query "select count(*) from requests" --since 1h --compare 1w --require full',
     '<%= config.bin %> scuba query "select version, status, count(*) from requests group by 1, 2"',
     '<%= config.bin %> scuba query "select * from requests where status >= \\$min limit 5" --param min=500 --since 15m',
   ]
@@ -35,6 +38,8 @@ export default class ScubaQuery extends QueryCommand<typeof operation> {
       untilMs: timeFlag('until', flags.until, now),
       deadlineMs: durationFlag('deadline', flags.deadline, 1),
       params: paramsFlag(flags.param),
+      require: flags.require as 'full' | undefined,
+      compare: flags.compare,
     })
   }
 

@@ -12,11 +12,10 @@ import {
   scubaAlertRm,
   scubaAlertShow,
   scubaLiveRead,
-  scubaPanel,
-  scubaQuery,
   scubaTableList,
   scubaTableShow,
 } from './operations.ts'
+import { ASKING } from './operations/asking.ts'
 import { SAVED_TABLES, savedEntries } from './saved/entries.ts'
 import { savedOperations } from './saved/operations.ts'
 import { sloOperations } from './operations/slo.ts'
@@ -29,8 +28,7 @@ export const scubaSystem: System = {
   tables: [...SCUBA_TABLES, ...REGISTRY_TABLES, ...SAVED_TABLES],
   entries: [...scubaEntries, ...registryEntries, ...savedEntries],
   operations: [
-    scubaQuery,
-    scubaPanel,
+    ...ASKING,
     scubaLiveRead,
     scubaTableList,
     scubaTableShow,

@@ -306,6 +306,15 @@ export interface SessionsAnswer {
   elapsedMs: number
 }
 
+export interface TraceRequest {
+  trace: string
+  sinceMs?: number | undefined
+  untilMs?: number | undefined
+  /** default: a day */
+  lastMs?: number | undefined
+  deadlineMs?: number | undefined
+}
+
 export interface TraceSpan {
   id: string
   parent: string | null

@@ -31,18 +31,22 @@ export function createAlertEvaluator(
     let groups: EvaluatedGroup[] = []
     let failure: string | null = null
     try {
-      const answer = await client.panel({
-        table: rule.table,
-        // The first ranks the groups; the count says how many events a bucket stands on.
-        calc: ['count', rule.calc],
-        by: rule.by,
-        where: rule.where,
-        stepMs: compiled.everyMs,
-        sinceMs: untilMs - lookBackMs(compiled),
-        untilMs,
-        top: rule.max_groups,
-        deadlineMs: DEADLINE_MS,
-      })
+      const answer = await client.panel(
+        {
+          table: rule.table,
+          // The first ranks the groups; the count says how many events a bucket stands on.
+          calc: ['count', rule.calc],
+          by: rule.by,
+          where: rule.where,
+          stepMs: compiled.everyMs,
+          sinceMs: untilMs - lookBackMs(compiled),
+          untilMs,
+          top: rule.max_groups,
+          deadlineMs: DEADLINE_MS,
+        },
+        undefined,
+        { user: 'alerts', isUrgent: true },
+      )
       groups = groupsOf(answer, compiled)
       for (const { group, buckets } of groups) if (buckets.length > 0) lastSeen.set(group, now)
       if (answer.coverage.rows < 1) failure = `only ${(answer.coverage.rows * 100).toFixed(1)} % of the rows could be read`

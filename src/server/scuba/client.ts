@@ -9,13 +9,26 @@ import type { DiskLevel } from '../../core/scuba/seal/pressure.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
 import type {
   AckLevel,
+  BoardAnswer,
+  BoardRequest,
+  CacheInfo,
+  DiffAnswer,
+  DiffRequest,
+  ExplainAnswer,
+  ExplainRequest,
+  FunnelAnswer,
+  FunnelRequest,
   LiveRequest,
   PanelAnswer,
   PanelRequest,
   QueryAnswer,
   QueryRequest,
   Receipt,
+  SessionsAnswer,
+  SessionsRequest,
   TableInfo,
+  TraceAnswer,
+  TraceRequest,
 } from '../../core/scuba/wire-types.ts'
 import type { PortStatus } from './leaf/listen/ports.ts'
 import { linesOf } from '../../platform/streams.ts'
@@ -67,12 +80,26 @@ export interface Spooled {
   droppedRows: number
 }
 
+/** Who asks: queries of one user wait for each other; a quarter of the engine is kept for the urgent ones. */
+export interface AskerHead {
+  user?: string
+  isUrgent?: boolean
+}
+
 /** A leaf's client over its Unix socket; connections are kept. Every method rejects with MusterError; SCUBA_DOWN when no leaf answers. */
 export interface ScubaClient {
   /** Rows as objects, or as NDJSON bytes that are sent as they are. */
   send(table: string, rows: readonly object[] | Uint8Array | string, options?: SendOptions): Promise<Receipt>
-  query(sql: string, options?: Omit<QueryRequest, 'sql'>, signal?: AbortSignal): Promise<QueryAnswer>
-  panel(request: PanelRequest, signal?: AbortSignal): Promise<PanelAnswer>
+  query(sql: string, options?: Omit<QueryRequest, 'sql'>, signal?: AbortSignal, asker?: AskerHead): Promise<QueryAnswer>
+  panel(request: PanelRequest, signal?: AbortSignal, asker?: AskerHead): Promise<PanelAnswer>
+  board(request: BoardRequest, signal?: AbortSignal, asker?: AskerHead): Promise<BoardAnswer>
+  explain(request: ExplainRequest, signal?: AbortSignal, asker?: AskerHead): Promise<ExplainAnswer>
+  diff(request: DiffRequest, signal?: AbortSignal, asker?: AskerHead): Promise<DiffAnswer>
+  funnel(request: FunnelRequest, signal?: AbortSignal, asker?: AskerHead): Promise<FunnelAnswer>
+  sessions(request: SessionsRequest, signal?: AbortSignal, asker?: AskerHead): Promise<SessionsAnswer>
+  trace(request: TraceRequest, signal?: AbortSignal, asker?: AskerHead): Promise<TraceAnswer>
+  /** What the leaf keeps of earlier answers. */
+  cache(): Promise<CacheInfo>
   /** Whole seconds of `[fromMs, toMs)`. */
   live(request: LiveRequest): Promise<LiveAnswer>
   tables(): Promise<TableInfo[]>
@@ -134,8 +161,25 @@ export function createScubaClient(socketPath: string): ScubaClient {
     }
   }
 
-  const post = <T>(path: string, body: object, signal?: AbortSignal, patienceMs?: number): Promise<T> =>
-    ask('POST', path, JSON.stringify(body), { 'content-type': 'application/json' }, signal, patienceMs)
+  const post = <T>(
+    path: string,
+    body: object,
+    signal?: AbortSignal,
+    patienceMs?: number,
+    headers: Record<string, string> = {},
+  ): Promise<T> => ask('POST', path, JSON.stringify(body), { 'content-type': 'application/json', ...headers }, signal, patienceMs)
+
+  const question = <T>(
+    path: string,
+    body: { deadlineMs?: number | undefined; [field: string]: unknown },
+    signal?: AbortSignal,
+    asker: AskerHead = {},
+  ): Promise<T> =>
+    post(`/v1/scuba/${path}`, body, signal, PATIENCE_MS + (body.deadlineMs ?? 5000), {
+      // Names of people may hold anything.
+      ...(asker.user === undefined ? {} : { 'x-muster-user': encodeURIComponent(asker.user) }),
+      ...(asker.isUrgent === true ? { 'x-muster-urgent': '1' } : {}),
+    })
 
   return {
     send: (table, rows, { key, ack = 'fsync', signal } = {}) => {
@@ -146,8 +190,15 @@ export function createScubaClient(socketPath: string): ScubaClient {
       }
       return ask('POST', `/v1/scuba/tables/${encodeURIComponent(table)}/rows?ack=${ack}`, body, headers, signal, 60_000)
     },
-    query: (sql, options = {}, signal) => post('/v1/scuba/query', { sql, ...options }, signal, PATIENCE_MS + (options.deadlineMs ?? 5000)),
-    panel: (request, signal) => post('/v1/scuba/panel', request, signal, PATIENCE_MS + (request.deadlineMs ?? 5000)),
+    query: (sql, options = {}, signal, asker) => question('query', { sql, ...options }, signal, asker),
+    panel: (request, signal, asker) => question('panel', { ...request }, signal, asker),
+    board: (request, signal, asker) => question('board', { ...request }, signal, asker),
+    explain: (request, signal, asker) => question('explain', { ...request }, signal, asker),
+    diff: (request, signal, asker) => question('diff', { ...request }, signal, asker),
+    funnel: (request, signal, asker) => question('funnel', { ...request }, signal, asker),
+    sessions: (request, signal, asker) => question('sessions', { ...request }, signal, asker),
+    trace: (request, signal, asker) => question('trace', { ...request }, signal, asker),
+    cache: () => ask('GET', '/v1/scuba/cache'),
     live: (request) => post('/v1/scuba/live', request, undefined, 2000),
     tables: async () => (await ask<{ tables: TableInfo[] }>('GET', '/v1/scuba/tables')).tables,
     table: (name) => ask('GET', `/v1/scuba/tables/${encodeURIComponent(name)}`),

@@ -6,7 +6,16 @@ import { ALERTS } from '../../core/scuba/controller.ts'
 import type { scubaSloTest } from '../../core/scuba/operations/slo.ts'
 import { SLOS } from '../../core/scuba/slo/controller.ts'
 import { refuse } from '../../core/kernel/errors.ts'
-import type { LiveRequest, PanelRequest, QueryRequest } from '../../core/scuba/wire-types.ts'
+import type {
+  DiffRequest,
+  ExplainRequest,
+  FunnelRequest,
+  LiveRequest,
+  PanelRequest,
+  QueryRequest,
+  SessionsRequest,
+  TraceRequest,
+} from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
@@ -24,8 +33,15 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
     soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), [SLOS]: () => tracker, ...registry.soft },
     ...{ operationSoft: registry.operationSoft, plannedActions: registry.plannedActions },
     actions: {
-      'scuba.query': ({ sql, ...options }: QueryRequest, { signal }: ActionContext) => client.query(sql, options, signal),
-      'scuba.panel': (input: PanelRequest, { signal }: ActionContext) => client.panel(input, signal),
+      'scuba.query': ({ sql, ...options }: QueryRequest, { signal, actor }: ActionContext) =>
+        client.query(sql, options, signal, { user: actor }),
+      'scuba.panel': (input: PanelRequest, { signal, actor }: ActionContext) => client.panel(input, signal, { user: actor }),
+      'scuba.explain': (input: ExplainRequest, { signal, actor }: ActionContext) => client.explain(input, signal, { user: actor }),
+      'scuba.diff': (input: DiffRequest, { signal, actor }: ActionContext) => client.diff(input, signal, { user: actor }),
+      'scuba.funnel': (input: FunnelRequest, { signal, actor }: ActionContext) => client.funnel(input, signal, { user: actor }),
+      'scuba.sessions': (input: SessionsRequest, { signal, actor }: ActionContext) => client.sessions(input, signal, { user: actor }),
+      'scuba.trace': (input: TraceRequest, { signal, actor }: ActionContext) => client.trace(input, signal, { user: actor }),
+      'scuba.cache': () => client.cache(),
       'scuba.live.read': (input: LiveRequest) => client.live(input),
       'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),
       'scuba.slo.test': (input: z.output<typeof scubaSloTest.input>) => testSlo(client, input, host.now()),

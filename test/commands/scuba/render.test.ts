@@ -92,7 +92,7 @@ test('a panel has a line per group, the others last, a sparkline per step, and c
       'VERSION  COUNT  P99:LATENCY_MS  COUNT PER 1S',
       'v1           8           12.35  █▁█',
       '(other)      2               ∅',
-      '5 groups, 4 not shown · 10 rows scanned, coverage 100 %, newest 2023-11-14T22:13:20.000Z, 1 ms',
+      '5 groups, 4 not shown · 10 rows scanned, coverage 100 %, newest 2023-11-14T22:13:20.000Z, 1 ms, 1 of 2 parts known',
     ].join('\n'),
   )
 })

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { defineAction } from '../../contracts/operation.ts'
 import {
-  boardRequestSchema,
   diffRequestSchema,
   explainRequestSchema,
   funnelRequestSchema,
@@ -82,25 +81,6 @@ export const scubaPanel = defineAction({
   isMutation: false,
   input: panelRequestSchema,
   output: panelAnswer,
-})
-
-/** Many panels at once, as a board shows them; answered from what is known wherever that will do. */
-export const scubaBoard = defineAction({
-  name: 'scuba.board',
-  summary: 'Answer many panels in one request.',
-  isMutation: false,
-  input: boardRequestSchema,
-  output: z.object({
-    panels: z.array(
-      z.union([
-        z.object({ ok: z.literal(true), answer: panelAnswer }),
-        z.object({
-          ok: z.literal(false),
-          error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional(), exit: z.number() }),
-        }),
-      ]),
-    ),
-  }),
 })
 
 /** What a SELECT would read and cost. */
@@ -233,3 +213,6 @@ export const scubaCache = defineAction({
     savedMs: z.number(),
   }),
 })
+
+/** Questions over rows; boards and streams of a panel are routes of their own, because they go out as they are made. */
+export const ASKING = [scubaQuery, scubaPanel, scubaExplain, scubaDiff, scubaFunnel, scubaSessions, scubaTrace, scubaCache]

@@ -62,6 +62,12 @@ export function checkExpression(
   return { columns: [...new Set(found)], hasQuery: seen.hasQuery, tables: checked.tables }
 }
 
+/** Names of columns, lower case, that a statement reads of whatever table; `hasStar`: it reads all. */
+export function readNames(tree: unknown): { names: Set<string>; hasStar: boolean } {
+  const seen = look(tree, { table: '', names: new Set(), hasQuery: false, hasLambda: false, hasStar: false }, true)
+  return { names: seen.names, hasStar: seen.hasStar }
+}
+
 const isEmpty = (value: unknown): boolean => value === null || value === undefined || (Array.isArray(value) && value.length === 0)
 
 interface Seen {
@@ -72,20 +78,22 @@ interface Seen {
   hasStar: boolean
 }
 
-function look(value: unknown, seen: Seen): Seen {
+/** @param isEvery every part of a name, lower case, not only the one that is the column */
+function look(value: unknown, seen: Seen, isEvery = false): Seen {
   if (value === null || typeof value !== 'object') return seen
   if (Array.isArray(value)) {
-    for (const item of value) look(item, seen)
+    for (const item of value) look(item, seen, isEvery)
     return seen
   }
   const node = value as Node
   if (node['class'] === 'COLUMN_REF') {
     const [first, second] = node['column_names'] as string[]
-    if (first !== undefined) seen.names.add(second !== undefined && first.toLowerCase() === seen.table ? second : first)
+    if (isEvery) for (const part of node['column_names'] as string[]) seen.names.add(part.toLowerCase())
+    else if (first !== undefined) seen.names.add(second !== undefined && first.toLowerCase() === seen.table ? second : first)
   }
   if (node['class'] === 'SUBQUERY') seen.hasQuery = true
   if (node['class'] === 'LAMBDA') seen.hasLambda = true
   if (node['class'] === 'STAR') seen.hasStar = true
-  for (const child of Object.values(node)) look(child, seen)
+  for (const child of Object.values(node)) look(child, seen, isEvery)
   return seen
 }

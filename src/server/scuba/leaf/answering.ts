@@ -1,4 +1,5 @@
 import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
+import { formatDuration } from '../../../core/kernel/units.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import type { Coverage } from '../../../core/scuba/wire-types.ts'
 import type { Basis } from './answer-cache.ts'
@@ -41,19 +42,14 @@ function partial({ rows, missing }: Coverage): MusterError {
  * A question over more than the engine reads in reasonable time is refused before it runs.
  * @throws SCUBA_TOO_LARGE, naming the range that fits
  */
-export function checkCells(
-  rows: number,
-  columns: number,
-  { sinceMs, untilMs }: { sinceMs?: number | undefined; untilMs?: number | undefined },
-): void {
-  const cells = rows * columns
+export function checkCells(cells: number, { sinceMs, untilMs }: { sinceMs?: number | undefined; untilMs?: number | undefined }): void {
   if (cells <= LIMITS.cellsMax) return
   const spanMs = sinceMs === undefined || untilMs === undefined ? null : Math.floor(((untilMs - sinceMs) * LIMITS.cellsMax) / cells)
-  throw refuse('SCUBA_TOO_LARGE', `${rows} rows × ${columns} columns are more than ${LIMITS.cellsMax} cells`, {
+  throw refuse('SCUBA_TOO_LARGE', `${cells} values would be read, more than ${LIMITS.cellsMax}`, {
     hint:
       spanMs === null
         ? 'Say a range with --since and --until.'
-        : `About ${Math.floor(spanMs / 60_000)} minutes of this range fit: narrow --since.`,
+        : `About ${formatDuration(spanMs)} of this range fit: ask for less with --since.`,
     details: { cells, fitsMs: spanMs },
   })
 }

@@ -190,7 +190,7 @@ async function mergedAnswer(
   tell?: (grouped: Grouped, rows: number) => Promise<void>,
 ): Promise<Grouped> {
   const { plan, table, columns, reading } = asking
-  checkCells(reading.rowsScanned, columns.length, plan)
+  checkCells(reading.rowsScanned * columns.length, plan)
   const gathering = gatheringOf(engines, asking, use)
   const told = tell && ((merged: MergedGroups, rows: number): Promise<void> => tell(answerOfAll(plan, merged), rows))
   if (table.files.length === 0) return answerOfAll(plan, await gather(gathering, 'all'))
@@ -226,7 +226,7 @@ async function allRows(
   { plan, table, columns, reading, request, deadlineAtMs, signal }: Asking,
   use: CacheUse,
 ): Promise<Grouped> {
-  checkCells(reading.rowsScanned, columns.length, plan)
+  checkCells(reading.rowsScanned * columns.length, plan)
   if (table.files.length === 0) return allRowsAnswer(plan, [])
   use.misses += 1
   const { rows } = await engines.run(

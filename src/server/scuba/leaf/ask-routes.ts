@@ -1,11 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { panelRequestSchema, queryRequestSchema } from '../../../core/scuba/schema.ts'
+import type { z } from 'zod'
+import {
+  diffRequestSchema,
+  explainRequestSchema,
+  funnelRequestSchema,
+  panelRequestSchema,
+  queryRequestSchema,
+  sessionsRequestSchema,
+  traceRequestSchema,
+} from '../../../core/scuba/schema.ts'
 import type { PanelProgress } from '../../../core/scuba/wire-types.ts'
 import { ANYBODY } from './answering.ts'
 import { query } from './ask.ts'
 import { panel, panelProgress } from './ask-panel.ts'
 import { cacheInfo } from './cache-info.ts'
 import type { Handler, Leaf } from './http.ts'
+import { diff, explain, funnel, sessions, trace, type Exploring } from './explore.ts'
 import { WRITTEN, gone, json, parse, readBody } from './http-body.ts'
 import type { Asker } from './slots.ts'
 
@@ -25,8 +35,18 @@ export const ASK_ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ],
   ['POST', /^\/v1\/scuba\/panel\/stream$/, panelStream],
   ['POST', /^\/v1\/scuba\/board$/, board],
+  ['POST', /^\/v1\/scuba\/explain$/, exploring(explainRequestSchema, explain)],
+  ['POST', /^\/v1\/scuba\/diff$/, exploring(diffRequestSchema, diff)],
+  ['POST', /^\/v1\/scuba\/funnel$/, exploring(funnelRequestSchema, funnel)],
+  ['POST', /^\/v1\/scuba\/sessions$/, exploring(sessionsRequestSchema, sessions)],
+  ['POST', /^\/v1\/scuba\/trace$/, exploring(traceRequestSchema, trace)],
   ['GET', /^\/v1\/scuba\/cache$/, async ({ engines }) => cacheInfo(engines)],
 ]
+
+function exploring<S extends z.ZodType>(schema: S, answer: (exploring: Exploring, request: z.output<S>) => Promise<unknown>): Handler {
+  return async ({ store, engines }, request, response) =>
+    answer({ store, engines, signal: gone(response), asker: askerOf(request) }, parse(schema, await json(request)))
+}
 
 function askerOf({ headers }: IncomingMessage): Asker {
   const user = headers['x-muster-user']

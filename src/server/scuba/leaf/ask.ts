@@ -2,9 +2,10 @@ import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
 import type { LiveAnswer } from '../../../core/scuba/live/aggregate.ts'
 import { queryRange } from '../../../core/scuba/plan/range.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
+import { readNames } from '../../../core/scuba/sql/expression.ts'
 import type { LiveRequest, QueryAnswer, QueryRequest } from '../../../core/scuba/wire-types.ts'
 import { isSameBasis } from './answer-cache.ts'
-import { ANYBODY, basisOf, deadlineOf, elapsed, whole } from './answering.ts'
+import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
 import type { Asker } from './slots.ts'
@@ -31,8 +32,10 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
   const started = performance.now()
   const deadlineMs = deadlineOf(request)
   const deadlineAtMs = Date.now() + deadlineMs
-  const checked = checkSql(await engines.idlest.parse(request.sql), request.sql, store.tableNames())
+  const tree = await engines.idlest.parse(request.sql)
+  const checked = checkSql(tree, request.sql, store.tableNames())
   if (isRefusal(checked)) throw checked
+  const { names, hasStar } = readNames(tree)
   const isSteady = isSameEveryTime(request.sql)
   const key = JSON.stringify(['query', request.sql, request.params, request.sinceMs, request.untilMs])
   const run = async (asked: QueryRequest): Promise<QueryAnswer> => {
@@ -44,12 +47,21 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
         engines.answers.hits += 1
         return { ...known.answer, cache: { isWhole: true, hits: 0, misses: 0 }, elapsedMs: elapsed(started) }
       }
+      const cells = reading.tables.reduce((sum, { files, view }) => {
+        const read = hasStar
+          ? Object.keys(view.columns).length
+          : Object.keys(view.columns).filter((name) => names.has(name.toLowerCase())).length
+        return sum + read * files.reduce((rows, file) => rows + file.rows, 0)
+      }, 0)
+      checkCells(cells, asked)
+      const asking = performance.now()
       const { columns, rows } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
         engines.run(
           { sql: asked.sql, views: reading.views, params: asked.params ?? {}, deadlineMs: Math.max(1, deadlineAtMs - Date.now()) },
           signal,
         ),
       )
+      engines.learn(cells, performance.now() - asking)
       const answer: QueryAnswer = {
         columns,
         rows,

@@ -26,6 +26,9 @@ export class Engines {
   /** plans whose groups were too many to be sent at once */
   readonly manyGroups = new Set<string>()
 
+  /** what reading a value took lately, for estimates; null before the first query */
+  msPerCell: number | null = null
+
   constructor(dir: string, log: Logger, count = Math.max(1, Math.floor(availableParallelism() / 4))) {
     // One more shares the memory: the one that seals.
     this.all = Array.from({ length: count }, (_, number) => new Engine(dir, log, count + 1, `engine-${number + 1}`))
@@ -79,6 +82,13 @@ export class Engines {
         details: { groupBy },
       })
     }
+  }
+
+  /** Learns from a query what reading costs. */
+  learn(cells: number, tookMs: number): void {
+    if (cells < 10_000) return
+    const one = tookMs / cells
+    this.msPerCell = this.msPerCell === null ? one : this.msPerCell * 0.8 + one * 0.2
   }
 
   /** Forgets what was computed from files that are gone. */

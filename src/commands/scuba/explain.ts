@@ -1,0 +1,43 @@
+import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { paramsFlag } from '../../cli/flags/query.ts'
+import { durationFlag, rangeFlags } from '../../cli/flags/time.ts'
+import { renderExplain } from '../../cli/render/scuba-explore.ts'
+import type { ExplainAnswer } from '../../core/scuba/wire-types.ts'
+
+const operation = remote('scuba.explain', async () => (await import('../../core/scuba/operations.ts')).scubaExplain)
+
+export default class ScubaExplain extends QueryCommand<typeof operation> {
+  static override operation = operation
+  static override summary = 'Tell what a SELECT reads and costs.'
+  static override args = { sql: Args.string({ description: 'the SELECT', required: true }) }
+  static override flags = {
+    analyze: Flags.boolean({ description: 'run it, too' }),
+    since: Flags.string({ description: 'rows from then on: 15m, or a time; all rows by default', helpValue: 'TIME' }),
+    until: Flags.string({ description: 'rows before then', helpValue: 'TIME' }),
+    deadline: Flags.string({ description: 'longest time it may take; 5s by default', helpValue: 'DURATION' }),
+    param: Flags.string({
+      description: 'value of $NAME in a condition; may be repeated',
+      helpValue: 'NAME=VALUE',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+  }
+  static override examples = [
+    '<%= config.bin %> scuba explain "select count(*) from requests" --since 15m',
+    '<%= config.bin %> scuba explain "select avg(latency_ms) from requests" --analyze',
+  ]
+
+  input({ args, flags }: Parsed<typeof ScubaExplain>): InputOf<typeof operation> {
+    return defined({
+      sql: args.sql,
+      analyze: flags.analyze,
+      params: paramsFlag(flags.param),
+      ...rangeFlags(flags, Date.now()),
+      deadlineMs: durationFlag('deadline', flags.deadline, 1),
+    })
+  }
+
+  render(data: OutputOf<typeof operation>, view: View): string {
+    return renderExplain(data as ExplainAnswer, view)
+  }
+}
