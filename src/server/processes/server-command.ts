@@ -23,7 +23,14 @@ const NO_MEMBERSHIP: Membership = { token: null, name: null, isVoter: false, pee
 /** How the server's process is started. The token is in no argument: everybody on the machine may list those. */
 export function serverCommand(
   paths: Pick<StatePaths, 'root' | 'context'>,
-  options: { listen: string | null; etcd?: string | null; postgres?: string | null; agents?: string | null; intake?: IntakeOptions; membership?: Membership },
+  options: {
+    listen: string | null
+    etcd?: string | null
+    postgres?: string | null
+    agents?: string | null
+    intake?: IntakeOptions
+    membership?: Membership
+  },
 ): { args: string[]; env: Record<string, string> } {
   const { token, name, isVoter, peers, profile, region } = options.membership ?? NO_MEMBERSHIP
   const args = ['--state-dir', paths.root, '--context', paths.context]

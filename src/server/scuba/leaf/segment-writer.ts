@@ -41,7 +41,8 @@ export async function writeSegment(store: Store, engine: Engine, segment: NewSeg
   try {
     const ordered = order === null ? select : `SELECT * FROM (${select}) ORDER BY ${order}`
     const { rows: written, minUs, maxUs } = await engine.copy(`COPY (${ordered}) TO ${quoteText(temporary)} (${SEGMENT_FORMAT})`, temporary)
-    if (mayShrink || segment.mayShrink === true ? written > rows : written !== rows) throw new Error(`the engine wrote ${written} rows of ${rows} of table ${table}`)
+    if (mayShrink || segment.mayShrink === true ? written > rows : written !== rows)
+      throw new Error(`the engine wrote ${written} rows of ${rows} of table ${table}`)
     if (written === 0) {
       await unlink(temporary)
       return null
