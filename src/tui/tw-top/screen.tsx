@@ -6,7 +6,8 @@ import { ageText, capacityLines, concernLines, HEAT_LEGEND, heatLines, totalLine
 import { paint } from '../../cli/render/style.ts'
 import type { View } from '../../cli/terminal.ts'
 import type { FleetSummary } from '../../core/tw/queries.ts'
-import { HELP, windowTop } from './keys.ts'
+import { windowTop } from '../list-window.ts'
+import { HELP } from './keys.ts'
 import { MAIN_LISTS, mainList, openedList, type List, type MainList, type Opened, type Target } from './panes.ts'
 
 /** What the screen needs of the world; the command gives the client's, a test gives its own. */

@@ -2,7 +2,7 @@ import { holds, parseComparison } from '../../core/scuba/alert/comparison.ts'
 import type { AlertRule } from '../../core/scuba/alert/rule.ts'
 import { parseDuration } from '../../core/kernel/units.ts'
 import type { PanelRequest } from '../../core/scuba/wire-types.ts'
-import type { Line } from './series.ts'
+import type { Line } from '../../core/scuba/explore/series.ts'
 
 /** As many buckets as an alert's page looks back. */
 const POINTS = 180

@@ -11,7 +11,7 @@ import { CoverageBadge } from './coverage-badge.tsx'
 import { valueText } from './numbers.ts'
 import { PanelCharts } from './panel-charts.tsx'
 import { RowTable } from './row-table.tsx'
-import { chartsOf } from './series.ts'
+import { chartsOf } from '../../core/scuba/explore/series.ts'
 
 const POINTS_SHOWN = 60
 const HISTORY_SHOWN = 50

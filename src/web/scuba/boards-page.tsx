@@ -15,7 +15,7 @@ import { GroupTable } from './group-table.tsx'
 import { valueText } from './numbers.ts'
 import { PanelCharts } from './panel-charts.tsx'
 import { RangeField } from './query-bar.tsx'
-import { panelRequest, timesOf } from './range.ts'
+import { panelRequest, timesOf } from '../../core/scuba/explore/range.ts'
 import { RowTable } from './row-table.tsx'
 import { StateBox } from './state-box.tsx'
 

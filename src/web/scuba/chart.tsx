@@ -4,7 +4,7 @@ import uPlot from 'uplot'
 import { clockTime, dateTime } from '../shell/text.ts'
 import { useColours, type Colours } from './colours.ts'
 import { valueText } from './numbers.ts'
-import type { ChartData, Line } from './series.ts'
+import type { ChartData, Line } from '../../core/scuba/explore/series.ts'
 
 export interface Span {
   fromMs: number

@@ -5,9 +5,9 @@ import type { Asked } from '../../core/scuba/saved/schema.ts'
 import type { PanelAnswer, PlainValue } from '../../core/scuba/wire-types.ts'
 import { useAsked } from '../live/use-asked.ts'
 import { askPanel } from './ask-store.ts'
-import { plainText } from './conditions.ts'
+import { plainText } from '../../core/scuba/explore/conditions.ts'
 import { short, valueText } from './numbers.ts'
-import { timesOf } from './range.ts'
+import { timesOf } from '../../core/scuba/explore/range.ts'
 import { isNumeric } from './rows.ts'
 
 const RESERVED = new Set(['time', 'ingest_time', 'time_source', 'time_original', '_rest'])

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import type { DiffAnswer, PlainValue } from '../../core/scuba/wire-types.ts'
 import { count } from '../shell/text.ts'
-import { plainText } from './conditions.ts'
+import { plainText } from '../../core/scuba/explore/conditions.ts'
 import { short } from './numbers.ts'
 
 const COLUMNS_SHOWN = 12

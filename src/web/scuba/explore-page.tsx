@@ -9,15 +9,16 @@ import { clockTime, count } from '../shell/text.ts'
 import { askDiff, askPanel, askQuery, askTables } from './ask-store.ts'
 import type { Span } from './chart.tsx'
 import { ColumnRail } from './column-rail.tsx'
-import { columnText, conditionOf, groupConditions, withCondition } from './conditions.ts'
+import { columnText, conditionOf, groupConditions, withCondition } from '../../core/scuba/explore/conditions.ts'
 import { copyText } from './copy.ts'
 import { CoverageBadge } from './coverage-badge.tsx'
 import { DiffPanel } from './diff-panel.tsx'
-import { diffRequest, exploreOf, rowsRequest, ROWS_SHOWN, searchOf, TABS, tidy, toggled, type Explore, type Tab } from './explore-state.ts'
+import { diffRequest, rowsRequest } from '../../core/scuba/explore/explored.ts'
+import { exploreOf, ROWS_SHOWN, searchOf, TABS, tidy, toggled, type Explore, type Tab } from './explore-state.ts'
 import { GroupTable } from './group-table.tsx'
 import { PanelCharts } from './panel-charts.tsx'
 import { QueryBar } from './query-bar.tsx'
-import { absolute, panelRequest, rangeOf, shifted, stepOf, zoomed } from './range.ts'
+import { absolute, panelRequest, rangeOf, shifted, stepOf, zoomed } from '../../core/scuba/explore/range.ts'
 import { RowTable } from './row-table.tsx'
 import { StateBox } from './state-box.tsx'
 
@@ -78,7 +79,7 @@ export function ExplorePage(): JSX.Element {
     tab === 'rows' && asked.table !== undefined ? JSON.stringify([asked.table, asked.where, asked.since, asked.until, mark, only]) : null
   const rows = useAsked(
     rowsKey,
-    (signal) => askQuery(rowsRequest(state, Date.now()), signal),
+    (signal) => askQuery(rowsRequest(state, Date.now(), ROWS_SHOWN), signal),
     mark === null && only.length === 0 ? everyMs : null,
   )
   const wanted = tab === 'diff' && asked.table !== undefined ? diffRequest(state, range.untilMs) : null
@@ -99,7 +100,7 @@ export function ExplorePage(): JSX.Element {
   const openStep = (stepAt: number, conditions: string[], widthMs = panel.data?.stepMs ?? stepMs): void =>
     go({ tab: 'rows', mark: { fromMs: stepAt, toMs: stepAt + widthMs }, only: conditions })
   const toSql = (): void => {
-    const { sql } = rowsRequest({ ...state, mark: null }, Date.now())
+    const { sql } = rowsRequest({ ...state, mark: null }, Date.now(), ROWS_SHOWN)
     const params = new URLSearchParams({
       sql,
       ...(asked.since === undefined ? {} : { since: asked.since }),

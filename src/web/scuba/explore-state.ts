@@ -1,21 +1,13 @@
 import { askedOfLink, linkParams } from '../../core/scuba/saved/link.ts'
-import { whereOf } from '../../core/scuba/saved/command.ts'
+import type { Explored } from '../../core/scuba/explore/explored.ts'
 import type { Asked } from '../../core/scuba/saved/schema.ts'
-import type { DiffRequest, QueryRequest } from '../../core/scuba/wire-types.ts'
-import { columnText } from './conditions.ts'
-import { rangeOf, timesOf } from './range.ts'
 
 export const TABS = ['groups', 'rows', 'diff'] as const
 export type Tab = (typeof TABS)[number]
 
 /** All that the explorer shows follows from this, and this stands in its address. */
-export interface Explore {
-  asked: Asked
+export interface Explore extends Explored {
   tab: Tab
-  /** a marked stretch of time */
-  mark: { fromMs: number; toMs: number } | null
-  /** conditions of the point that was opened, beside those of the question */
-  only: string[]
 }
 
 export function exploreOf(params: URLSearchParams): Explore {
@@ -52,28 +44,3 @@ export function tidy(asked: Asked): Asked {
 }
 
 export const ROWS_SHOWN = 100
-
-/** The newest rows behind what is shown: of the marked stretch where there is one, of the opened point alone. */
-export function rowsRequest({ asked, mark, only }: Explore, nowMs: number): QueryRequest {
-  const conditions = [...(asked.where ?? []), ...only]
-  const where = conditions.length === 0 ? '' : ` WHERE ${whereOf(conditions)}`
-  const times = mark === null ? timesOf(asked, nowMs) : { sinceMs: mark.fromMs, untilMs: mark.toMs }
-  return { sql: `SELECT * FROM ${asked.table ?? ''}${where} ORDER BY time DESC LIMIT ${ROWS_SHOWN}`, ...times }
-}
-
-/** The marked stretch, or the opened point, against all the rest of what the question is about; null: nothing is chosen. */
-export function diffRequest({ asked, mark, only }: Explore, nowMs: number): DiffRequest | null {
-  if (mark === null && only.length === 0) return null
-  const { sinceMs, untilMs } = rangeOf(asked, nowMs)
-  const inMark =
-    mark === null
-      ? []
-      : [`${columnText('time')} >= make_timestamp(${mark.fromMs * 1000})`, `${columnText('time')} < make_timestamp(${mark.toMs * 1000})`]
-  return {
-    table: asked.table ?? '',
-    select: whereOf([...inMark, ...only]),
-    ...(asked.where === undefined || asked.where.length === 0 ? {} : { where: whereOf(asked.where) }),
-    sinceMs: Math.min(sinceMs, mark?.fromMs ?? sinceMs),
-    untilMs: Math.max(untilMs, mark?.toMs ?? untilMs),
-  }
-}

@@ -2,9 +2,9 @@ import type { JSX } from 'preact'
 import type { PanelAnswer, PanelGroup } from '../../core/scuba/wire-types.ts'
 import { count } from '../shell/text.ts'
 import { useColours } from './colours.ts'
-import { plainText } from './conditions.ts'
+import { plainText } from '../../core/scuba/explore/conditions.ts'
 import { changeText, valueText } from './numbers.ts'
-import { groupLabel } from './series.ts'
+import { groupLabel } from '../../core/scuba/explore/series.ts'
 
 export interface GroupTableProps {
   answer: PanelAnswer

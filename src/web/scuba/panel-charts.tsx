@@ -7,7 +7,7 @@ import { HeatMap } from './heat-map.tsx'
 import { heatChart } from './heat.ts'
 import { HeatTable } from './heat-table.tsx'
 import { PointsTable } from './points-table.tsx'
-import { chartsOf, isEmpty, stepsOf, type Line } from './series.ts'
+import { chartsOf, isEmpty, stepsOf, type Line } from '../../core/scuba/explore/series.ts'
 import { StateBox } from './state-box.tsx'
 
 export interface PanelChartsProps {

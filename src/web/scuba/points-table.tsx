@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import { dateTime } from '../shell/text.ts'
 import { valueText } from './numbers.ts'
-import type { ChartData } from './series.ts'
+import type { ChartData } from '../../core/scuba/explore/series.ts'
 
 /** The chart for people without it: its steps, the newest first. Made only when it is opened. */
 export function PointsTable({ data }: { data: ChartData }): JSX.Element {

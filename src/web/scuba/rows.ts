@@ -1,6 +1,6 @@
 import type { PlainValue, QueryAnswer } from '../../core/scuba/wire-types.ts'
 import { dateTime } from '../shell/text.ts'
-import { plainText } from './conditions.ts'
+import { plainText } from '../../core/scuba/explore/conditions.ts'
 
 /** Columns that say how a row came in, not what happened. */
 const HIDDEN = new Set(['ingest_time', 'time_source', 'time_original', '_rest'])

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest'
-import { conditionOf, groupConditions, withCondition } from '../../../src/web/scuba/conditions.ts'
+import { conditionOf, groupConditions, withCondition } from '../../../src/core/scuba/explore/conditions.ts'
 import { badgeOf } from '../../../src/web/scuba/coverage.ts'
-import { diffRequest, exploreOf, rowsRequest, searchOf, toggled, type Explore } from '../../../src/web/scuba/explore-state.ts'
+import { diffRequest, rowsRequest } from '../../../src/core/scuba/explore/explored.ts'
+import { exploreOf, searchOf, toggled, type Explore } from '../../../src/web/scuba/explore-state.ts'
 import { heatChart, SHADES } from '../../../src/web/scuba/heat.ts'
 import { changeText, short, valueText } from '../../../src/web/scuba/numbers.ts'
-import { absolute, panelRequest, POINTS_MAX, rangeOf, SERIES_MAX, shifted, stepOf } from '../../../src/web/scuba/range.ts'
-import { chartsOf, isEmpty } from '../../../src/web/scuba/series.ts'
+import { absolute, panelRequest, POINTS_MAX, rangeOf, SERIES_MAX, shifted, stepOf } from '../../../src/core/scuba/explore/range.ts'
+import { chartsOf, isEmpty } from '../../../src/core/scuba/explore/series.ts'
 import { meterOf } from '../../../src/web/scuba/slo.ts'
 import { placeOf } from '../../../src/web/scuba/sql-place.ts'
 import { waterfall } from '../../../src/web/scuba/waterfall.ts'
@@ -141,7 +142,7 @@ test('rows and differences are of the marked stretch and the opened point alone'
     mark: { fromMs: NOW - 2000, toMs: NOW - 1000 },
     only: ['b = 2'],
   }
-  expect(rowsRequest(state, NOW)).toEqual({
+  expect(rowsRequest(state, NOW, 100)).toEqual({
     sql: 'SELECT * FROM t WHERE (a = 1) AND (b = 2) ORDER BY time DESC LIMIT 100',
     sinceMs: NOW - 2000,
     untilMs: NOW - 1000,

@@ -1,5 +1,5 @@
-import { quoteName, quoteText } from '../../core/scuba/names.ts'
-import type { PlainValue } from '../../core/scuba/wire-types.ts'
+import { quoteName, quoteText } from '../names.ts'
+import type { PlainValue } from '../wire-types.ts'
 
 /** Words that mean something else in SQL where a column could stand. */
 const RESERVED = new Set(

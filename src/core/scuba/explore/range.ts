@@ -1,7 +1,7 @@
-import { parseDuration } from '../../core/kernel/units.ts'
-import { whereOf } from '../../core/scuba/saved/command.ts'
-import type { Asked } from '../../core/scuba/saved/schema.ts'
-import type { PanelRequest } from '../../core/scuba/wire-types.ts'
+import { parseDuration } from '../../kernel/units.ts'
+import { whereOf } from '../saved/command.ts'
+import type { Asked } from '../saved/schema.ts'
+import type { PanelRequest } from '../wire-types.ts'
 
 /** Never more in a browser, whatever is asked. */
 export const POINTS_MAX = 1000

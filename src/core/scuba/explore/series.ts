@@ -1,4 +1,4 @@
-import type { PanelAnswer, PanelGroup } from '../../core/scuba/wire-types.ts'
+import type { PanelAnswer, PanelGroup } from '../wire-types.ts'
 import { plainText } from './conditions.ts'
 import { POINTS_MAX, SERIES_MAX } from './range.ts'
 
