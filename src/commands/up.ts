@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { Flags, MusterCommand } from '../cli/command.ts'
 import { renderFleet } from '../cli/render/fleet.ts'
 import { isRefusal, MusterError } from '../core/kernel/errors.ts'
+import type { IntakeOptions, IntakePort } from '../core/scuba/ports.ts'
 import type { FleetStatus } from '../server/api/status.ts'
 import type { Membership } from '../server/processes/server-command.ts'
 
@@ -19,6 +20,7 @@ export default class Up extends MusterCommand {
     '<%= config.bin %> up --listen 127.0.0.1:7700',
     '<%= config.bin %> up --etcd 127.0.0.1:2379',
     '<%= config.bin %> up --postgres 127.0.0.1:5433',
+    '<%= config.bin %> up --otlp 127.0.0.1:4318 --prometheus 127.0.0.1:9201 --syslog 127.0.0.1:5514',
     '<%= config.bin %> up --join "$TOKEN" --name b --peers 10.0.0.5:2380',
   ]
   static override flags = {
@@ -49,6 +51,18 @@ export default class Up extends MusterCommand {
     postgres: Flags.string({
       description: "answer SQL of PostgreSQL's clients about the fleet's events; they log in with the name and secret of a token",
       helpValue: 'HOST:PORT',
+    }),
+    otlp: Flags.string({
+      description: "take in OpenTelemetry's logs, metrics and traces over HTTP; usually 127.0.0.1:4318",
+      helpValue: 'HOST:PORT',
+    }),
+    prometheus: Flags.string({ description: "take in Prometheus' remote-write at /api/v1/write", helpValue: 'HOST:PORT' }),
+    syslog: Flags.string({ description: 'take in syslog, over TCP and UDP', helpValue: 'HOST:PORT' }),
+    lines: Flags.string({ description: 'take in NDJSON over plain TCP, for a table', helpValue: 'HOST:PORT[=TABLE]' }),
+    scrape: Flags.string({
+      description: "read a program's page of metrics, every 15s unless said otherwise; may be given many times",
+      multiple: true,
+      helpValue: 'JOB=URL[@10s]',
     }),
     'gateway-port': Flags.integer({
       description: "port of the first node's gateway; the others take the next ones",
@@ -81,6 +95,7 @@ export default class Up extends MusterCommand {
   async run(): Promise<void> {
     const { flags } = await this.start(Up)
     const membership = await membershipOf(flags)
+    const intake = await this.intake(flags)
     const { launchServer, runningServer } = await import('../server/processes/launch.ts')
     const { sweepEphemeral } = await import('../server/processes/ephemeral.ts')
     const { assertPortFree } = await import('../server/processes/port.ts')
@@ -102,6 +117,7 @@ export default class Up extends MusterCommand {
       listen: flags.listen ?? null,
       etcd: flags.etcd ?? null,
       postgres: flags.postgres ?? null,
+      intake,
       agents: flags.agents ?? null,
       membership,
       readStatus: async () => (await this.client.get<FleetStatus>('/v1/status')).data,
@@ -161,6 +177,27 @@ export default class Up extends MusterCommand {
     // Nodes of one fleet have names of their own; those of the server that began it are plain.
     const server = token === null && (known === null || !hasJoined(this.paths.root)) ? undefined : (known?.name ?? name ?? hostname())
     return planLocalFleet({ nodes, regions, gatewayPort: flags['gateway-port'] ?? null, cpuMilli, memoryBytes, diskBytes, gpus, server })
+  }
+
+  /** What the flags say, else the configuration. Throws USAGE before anything is started. */
+  private async intake(flags: { [Name in IntakePort]?: string | undefined } & { scrape?: string[] | undefined }): Promise<IntakeOptions> {
+    const { INTAKE_PORTS, parseIntakeAddress } = await import('../core/scuba/ports.ts')
+    const { parseTarget } = await import('../core/scuba/decode/prometheus/target.ts')
+    const ports: IntakeOptions['ports'] = {}
+    for (const name of INTAKE_PORTS) {
+      const text = flags[name] ?? this.settings[name].value
+      if (text === null) continue
+      const at = parseIntakeAddress(text)
+      if (at === null || (at.table !== null && name !== 'lines'))
+        throw new MusterError('USAGE', `--${name}: "${text}" is not ${name === 'lines' ? 'HOST:PORT or HOST:PORT=TABLE' : 'HOST:PORT'}`)
+      ports[name] = text
+    }
+    const scrape = flags.scrape ?? this.settings.scrape.value
+    for (const text of scrape) {
+      const target = parseTarget(text)
+      if (isRefusal(target)) throw target
+    }
+    return { ports, scrape }
   }
 
   private async tearDown(): Promise<void> {

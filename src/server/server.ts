@@ -38,6 +38,7 @@ import { freePort } from '../platform/free-port.ts'
 import { createSupervisor } from './processes/supervisor.ts'
 import { createScubaClient } from './scuba/client.ts'
 import { keepPostgresAccess } from './scuba/postgres.ts'
+import type { IntakeOptions } from '../core/scuba/ports.ts'
 import { ensureLeaf } from './scuba/process.ts'
 import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
 import { createTracer } from './tracer.ts'
@@ -59,6 +60,8 @@ export interface ServerOptions {
   etcd: string | null
   /** `HOST:PORT` where PostgreSQL's clients are answered about scuba's tables, or null */
   postgres: string | null
+  /** ways in for other people's telemetry, which the leaf opens */
+  intake: IntakeOptions
   /** token of `delos member token`: this server comes to that cluster with an empty state directory; null: it is what its directory says */
   join: string | null
   /** of this server, for people; null: that of the machine */
@@ -135,7 +138,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   wallClock.compareWith(() => store.members.health().values())
   log.info('the state is at the end of the log', { position: control.tail(), ms: Date.now() - startedAt })
 
-  const leaf = ensureLeaf(paths, log)
+  const leaf = ensureLeaf(paths, log, options.intake)
   const scuba = createScubaClient(paths.scubaSocket)
   const telemetry = createTelemetry(scuba, log)
   onLine = (row) => telemetry.add('muster_logs', { ...row, server: identity.name, time: Date.now() })
