@@ -75,7 +75,7 @@ export function Chart({ data, height, label, levels = [], mark = null, bold = nu
       made.destroy()
       plot.current = null
     }
-    // What is drawn anew is another shape; other values alone go into the same one.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- what is drawn anew is another shape; other values alone go into the same one
   }, [shape])
   useEffect(() => {
     plot.current?.setData(tableOf(data))
