@@ -15,6 +15,7 @@ import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
 import { telemetryRoute } from './listen/telemetry.ts'
 import { observeAfter } from './observe.ts'
+import type { ScrapeStatus } from './scrape/scraper.ts'
 import type { Spool } from './spool.ts'
 
 export interface Leaf extends Parts {
@@ -23,8 +24,7 @@ export interface Leaf extends Parts {
   /** for good */
   name: string
   decoders: Decoders
-  /** null: they are not open yet */
-  ports: () => ReturnType<Ports['status']>
+  intake: () => { ports: ReturnType<Ports['status']>; scrape: ScrapeStatus[] }
 }
 
 export type Handler = (leaf: Leaf, request: IncomingMessage, response: ServerResponse, url: URL, table: string) => Promise<unknown>
@@ -57,7 +57,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       isEngineReady: leaf.engine.isReady,
       isFull: leaf.store.isFull,
       tables: leaf.store.tableNames().size,
-      ports: leaf.ports(),
+      intake: leaf.intake(),
     }),
   ],
 ]
