@@ -37,8 +37,8 @@ import { agentProcess, readLocalFleet } from './processes/fleet.ts'
 import { freePort } from '../platform/free-port.ts'
 import { createSupervisor } from './processes/supervisor.ts'
 import { createScubaClient } from './scuba/client.ts'
-import { keepPostgresAccess } from './scuba/postgres.ts'
 import type { IntakeOptions } from '../core/scuba/ports.ts'
+import { keepPostgresAccess } from './scuba/postgres.ts'
 import { ensureLeaf } from './scuba/process.ts'
 import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
 import { createTracer } from './tracer.ts'
@@ -58,10 +58,10 @@ export interface ServerOptions {
   listen: string | null
   /** `HOST:PORT` where the key-value store answers etcd's clients, or null */
   etcd: string | null
-  /** `HOST:PORT` where PostgreSQL's clients are answered about scuba's tables, or null */
-  postgres: string | null
   /** ways in for other people's telemetry, which the leaf opens */
   intake: IntakeOptions
+  /** `HOST:PORT` where PostgreSQL's clients are answered about scuba's tables, or null */
+  postgres: string | null
   /** token of `delos member token`: this server comes to that cluster with an empty state directory; null: it is what its directory says */
   join: string | null
   /** of this server, for people; null: that of the machine */

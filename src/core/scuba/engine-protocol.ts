@@ -18,7 +18,8 @@ export type EngineRequest =
       deadlineMs: number
       rowsMax: number
     } & EngineStatement)
-  | { id: number; op: 'copy'; sql: string; path: string }
+  /** a COPY; of the Parquet file it writes rows and bounds are told, without a path nothing is */
+  | { id: number; op: 'copy'; sql: string; path: string | null }
   /** types of a statement's columns and parameters */
   | ({ id: number; op: 'describe'; deadlineMs: number } & EngineStatement)
   /** begins a statement whose rows are taken bit by bit, as PostgreSQL's text forms, and gives the first; its cursor is `id` until it is closed */

@@ -16,9 +16,19 @@ export const LIMITS = {
   quarantineLineCharsMax: 4096,
   /** waiting batches of a leaf together */
   waitingBytesMax: 256 * 1024 * 1024,
+  /** bodies from this size on are kept as they came in, if they can be */
+  rawBytesMin: 256 * 1024,
   chunkBytesMax: 32 * 1024 * 1024,
-  sealBytes: 64 * 1024 * 1024,
+  /** what a table has unsealed is sealed when it is so much; or so much and that old; or older than a minute */
+  sealBytes: 256 * 1024 * 1024,
+  sealSoonBytes: 64 * 1024 * 1024,
+  sealSoonAgeMs: 10_000,
   sealAgeMs: 60_000,
+  /** unsealed bytes of a leaf, and how long sealing them may take, before senders have to wait */
+  backlogBytesMax: 4 * 1024 * 1024 * 1024,
+  backlogMsMax: 60_000,
+  /** new columns of a table in a minute; further keys are kept in `_rest` */
+  newColumnsMax: 100,
   journalBytesMax: 64 * 1024 * 1024,
   dedupeMs: 24 * 3_600_000,
   dedupeKeysMax: 500_000,

@@ -17,7 +17,12 @@ export interface QuarantineSelection {
  * @param tail GROUP BY, ORDER BY and LIMIT
  * @returns null when there is no quarantine yet
  */
-export function quarantineSql(selection: QuarantineSelection, tables: readonly string[], columns: string, tail: string): QueryRequest | null {
+export function quarantineSql(
+  selection: QuarantineSelection,
+  tables: readonly string[],
+  columns: string,
+  tail: string,
+): QueryRequest | null {
   if (!tables.includes(QUARANTINE_TABLE)) return null
   const { table, reason, sinceMs } = selection
   const conditions = [

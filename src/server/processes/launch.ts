@@ -36,9 +36,9 @@ export async function launchServer(
     fleet: LocalFleet | null
     listen: string | null
     etcd?: string | null
-    postgres?: string | null
     /** ways in for other people's telemetry */
     intake?: IntakeOptions
+    postgres?: string | null
     /** where agents of other machines come in; null: as before */
     agents?: string | null
     /** how it belongs to a cluster; absent: as its state directory says */

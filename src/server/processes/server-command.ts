@@ -36,8 +36,8 @@ export function serverCommand(
   const args = ['--state-dir', paths.root, '--context', paths.context]
   if (options.listen) args.push('--listen', options.listen)
   if (options.etcd) args.push('--etcd', options.etcd)
-  if (options.postgres) args.push('--postgres', options.postgres)
   args.push(...intakeArgs(options.intake ?? NO_INTAKE))
+  if (options.postgres) args.push('--postgres', options.postgres)
   if (options.agents) args.push('--agents', options.agents)
   if (name) args.push('--name', name)
   if (peers) args.push('--peers', peers)

@@ -5,6 +5,7 @@ import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../c
 import type { IntakePort } from '../../core/scuba/ports.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
 import type { Observed } from '../../core/scuba/observed.ts'
+import type { DiskLevel } from '../../core/scuba/seal/pressure.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
 import type {
   AckLevel,
@@ -54,7 +55,13 @@ export interface LeafHealth {
   pid: number
   enginePid: number | null
   isEngineReady: boolean
+  sealEnginePid: number | null
   isFull: boolean
+  diskLevel: DiskLevel
+  /** after two failed writes: takes no rows until it is started anew */
+  isReadOnly: boolean
+  /** what is not sealed yet */
+  backlogBytes: number
   tables: number
   /** ways in that were asked for: where they listen, or why they do not, and whose pages are read */
   intake?: { ports: Partial<Record<IntakePort, PortStatus>>; scrape: ScrapeStatus[] }

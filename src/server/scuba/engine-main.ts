@@ -32,7 +32,8 @@ process.send({ ready: true })
 async function settings(): Promise<void> {
   const connection = await instance.connect()
   const quoted = (path: string): string => `'${path.replaceAll("'", "''")}'`
-  const temporary = join(String(dir), 'tmp', 'engine')
+  // Two engines must not write to each other's files.
+  const temporary = join(String(dir), 'tmp', process.argv[4] ?? 'engine')
   mkdirSync(temporary, { recursive: true, mode: 0o700 })
   const engines = Math.max(1, Number(process.argv[3] ?? 1))
   const memory = Math.max(256, Math.min(2048, Math.floor((totalmem() * 0.25) / 1024 / 1024 / engines)))
@@ -88,8 +89,10 @@ async function carryOut(
   }
   if (request.op === 'copy') {
     await connection.run(request.sql)
-    const reader = await connection.runAndReadAll(`SELECT count(*) FROM read_parquet('${request.path.replaceAll("'", "''")}')`)
-    return { id, ok: true, columns: [], rows: [[Number(reader.value(0, 0))]] }
+    if (request.path === null) return { id, ok: true, columns: [], rows: [] }
+    const file = `read_parquet('${request.path.replaceAll("'", "''")}')`
+    const reader = await connection.runAndReadAll(`SELECT count(*), epoch_us(min("time")), epoch_us(max("time")) FROM ${file}`)
+    return { id, ok: true, columns: [], rows: [[0, 1, 2].map((column) => Number(reader.value(column, 0)))] }
   }
   if (request.op === 'open') return cursors.open(request, connection)
   if (request.op === 'fetch') return cursors.fetch(request)

@@ -7,6 +7,7 @@ import { Boards } from './leaf/board.ts'
 import { Artefacts } from './leaf/artefacts/artefacts.ts'
 import { Compactor } from './leaf/compactor.ts'
 import { DerivedColumns } from './leaf/derived.ts'
+import { Engine } from './leaf/engine.ts'
 import { Engines } from './leaf/engines.ts'
 import { INTAKE_ARGS, intakeOf } from '../../core/scuba/ports.ts'
 import { Decoders } from './leaf/listen/decoders.ts'
@@ -48,11 +49,13 @@ const log = createLogger(values.log ?? null)
 const store = new Store(dir, log)
 const engines = new Engines(dir, log)
 const engine = engines.first
-const sealer = new Sealer(store, engine)
+// Sealing has an engine of its own, started when there is something to seal: neither it nor queries wait for the other.
+const sealEngine = new Engine(dir, log, engines.all.length + 1, 'sealer')
+const sealer = new Sealer(store, sealEngine)
 const parts = {
-  ...{ store, engine, engines, sealer },
-  compactor: new Compactor(store, engine),
-  retainer: new Retainer(store, engine),
+  ...{ store, engine, engines, sealEngine, sealer },
+  compactor: new Compactor(store, sealEngine),
+  retainer: new Retainer(store, sealEngine),
   scrubber: new Scrubber(store),
   derived: new DerivedColumns(store, engine),
   jobs: new TableJobs(store, sealer),
@@ -125,6 +128,7 @@ const stop = (): void => {
     .then(() => store.close())
     .then(() => {
       engines.stop()
+      sealEngine.stop()
       rmSync(socket, { force: true })
       log.info('leaf stopped')
       process.exit(0)

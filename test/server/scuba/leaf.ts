@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { request, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -38,15 +40,22 @@ export class Leaf {
 
   /** Seals what a table has unsealed. */
   async seal(table: string): Promise<void> {
-    const { request } = await import('node:http')
-    await new Promise<void>((resolve, reject) => {
-      const sent = request({ socketPath: this.socket, method: 'POST', path: `/v1/scuba/tables/${table}/seal` }, (response) => {
-        response.resume()
-        response.once('end', () => (response.statusCode === 200 ? resolve() : reject(new Error(`seal: ${response.statusCode}`))))
-      })
-      sent.once('error', reject)
-      sent.end()
-    })
+    const { status } = await this.post(`tables/${table}/seal`)
+    if (status !== 200) throw new Error(`seal: ${status}`)
+  }
+
+  /** Any request to the leaf's own HTTP, `path` behind `/v1/scuba/`. */
+  async post(
+    path: string,
+    body: Buffer | string = '',
+    headers: OutgoingHttpHeaders = {},
+  ): Promise<{ status: number; answer: unknown; headers: IncomingHttpHeaders }> {
+    const sent = request({ socketPath: this.socket, method: 'POST', path: `/v1/scuba/${path}`, headers })
+    sent.end(body)
+    const [response] = (await once(sent, 'response')) as [IncomingMessage]
+    const parts: Buffer[] = []
+    for await (const part of response) parts.push(part as Buffer)
+    return { status: response.statusCode ?? 0, answer: JSON.parse(Buffer.concat(parts).toString('utf8')), headers: response.headers }
   }
 
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {

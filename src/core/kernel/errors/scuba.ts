@@ -17,6 +17,11 @@ export const SCUBA_ERRORS = defineErrors({
   },
   SCUBA_KEY_REUSED: { exit: 5, what: 'The idempotency key was used with other bytes.', hint: 'Use a new key for new rows.' },
   SCUBA_DISK_FULL: { exit: 6, what: 'The store has no space left; the rows were not accepted.', hint: 'Free space, then send again.' },
+  SCUBA_READ_ONLY: {
+    exit: 6,
+    what: 'The store could not write twice and takes no rows any more; queries go on.',
+    hint: 'See the log of the leaf and the disk; restarting the leaf makes it try again.',
+  },
   SCUBA_DOWN: { exit: 6, what: 'The leaf or its engine does not answer.', hint: 'It is restarted by itself; try again in a second.' },
   SCUBA_DEADLINE: { exit: 6, what: 'The query did not finish in its time.', hint: 'Narrow the time range or allow more with --deadline.' },
   SCUBA_MEMORY: {
@@ -32,8 +37,8 @@ export const SCUBA_ERRORS = defineErrors({
   },
   SCUBA_BUSY: {
     exit: 6,
-    what: 'Too many queries wait already.',
-    hint: 'Ask again in a second; a board asks for many panels in one request.',
+    what: 'The store has more to do than it can keep up with: too many queries wait, or too many rows.',
+    hint: 'Try again after the time that Retry-After says; a board asks for many panels in one request, `muster scuba send` waits by itself.',
   },
   SCUBA_TABLE_EXISTS: { exit: 5, what: 'There is a table of that name already.', hint: 'Use another name.' },
   SCUBA_SCHEMA_INVALID: { exit: 2, what: 'The declaration of a table or column is not valid.', hint: 'See the message for the field.' },

@@ -71,7 +71,9 @@ export const scubaRetentionPut = defineCommand({
     return {
       entries: [RetentionSet.of({ table, policy: isDefault ? null : policy })],
       reply: () => ({ table, policy }),
-      warnings: isShorter ? [`rows that are too old or too many by this go at once, and cannot be had back: \`muster scuba retention show ${table}\``] : [],
+      warnings: isShorter
+        ? [`rows that are too old or too many by this go at once, and cannot be had back: \`muster scuba retention show ${table}\``]
+        : [],
     }
   },
 })

@@ -1,11 +1,15 @@
 import { quoteName, quoteText } from '../names.ts'
+import { rawSources, type RawForm } from '../raw/read.ts'
 import type { ColumnType, ColumnTypes } from '../rows/columns.ts'
 import { retypedColumn, sideOf } from './retyped.ts'
 
 /** A closed file of a table, as far as a view needs it; it never changes, so whatever was computed from it stays true. */
 export interface ViewFile {
   path: string
-  kind: 'chunk' | 'segment'
+  /** `raw`: rows as they came in */
+  kind: 'chunk' | 'segment' | 'raw'
+  /** of a raw one: how its rows are read */
+  raw?: RawForm | undefined
   minUs: number
   maxUs: number
   rows: number
@@ -91,6 +95,7 @@ function reads(columns: ColumnTypes, files: readonly ViewFile[]): string[] {
       `SELECT * FROM (SELECT * REPLACE (${times.join(', ')}) FROM read_json([${chunks.join(', ')}], format='newline_delimited', records=true, maximum_object_size=8388608, columns={${types.join(', ')}}))`,
     )
   }
+  sources.push(...rawSources(columns, files).map((sql) => `SELECT * FROM (${sql})`))
   if (segments.length > 0) sources.push(`SELECT * FROM read_parquet([${segments.join(', ')}], union_by_name=true)`)
   return sources
 }

@@ -51,6 +51,11 @@ export class ColumnSet {
     return this.#byKey.size
   }
 
+  /** How many columns more it may have. */
+  get room(): number {
+    return this.#max - this.#byKey.size
+  }
+
   /** Begins a row; {@link take} then gives each column once. */
   beginRow(): void {
     this.#row += 1

@@ -1,6 +1,7 @@
 import { LIMITS } from '../limits.ts'
 import type { RowShape } from '../declared/shape.ts'
-import { RESERVED, type ColumnSet } from './columns.ts'
+import type { ColumnSet } from './columns.ts'
+import { canBeColumn, isReserved } from './names.ts'
 import { microseconds, rowTime } from './time.ts'
 
 export interface NormalRow {
@@ -9,19 +10,7 @@ export interface NormalRow {
   timeUs: number
 }
 
-/** Keys whose object members are time or bookkeeping of ours, never the row's own columns. */
-const isReserved = (key: string): boolean => key in RESERVED
-
 const OPEN = { timeField: null, mode: 'open' } as const
-
-const encoder = new TextEncoder()
-// oxlint-disable-next-line no-control-regex -- the engine cannot be told names with them
-const CONTROL = /[\u0000-\u001f\u007f]/
-
-/** Names that can be written into SQL and read back the same. */
-function canBeColumn(name: string): boolean {
-  return name !== '' && !CONTROL.test(name) && name.isWellFormed() && encoder.encode(name).length <= LIMITS.keyBytesMax
-}
 
 /**
  * Brings a parsed row into the form that chunks hold, and learns new columns from it. Values keep their meaning:

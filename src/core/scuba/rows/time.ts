@@ -3,7 +3,7 @@ import { daysOf } from '../../kernel/civil.ts'
 /** Where the time of a row came from; anything but `row` is written into the column `time_source`. */
 export type TimeSource = 'row' | 'ingest' | 'ahead'
 
-const TIME_KEYS = ['time', 'ts', 'timestamp', '@timestamp'] as const
+export const TIME_KEYS = ['time', 'ts', 'timestamp', '@timestamp'] as const
 
 export interface RowTime {
   /** µs since the epoch */

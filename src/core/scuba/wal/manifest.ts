@@ -46,6 +46,8 @@ export type NewLeafNote = Omit<LeafNote, 'number'> & { number?: number }
  */
 export type ManifestRecord =
   | { kind: 'segment'; segment: Segment; throughSeq: number; replaces: string[]; columns: ColumnTypes }
+  /** what a table had in chunks up to that batch is in these segments, and nowhere else */
+  | { kind: 'sealed'; table: string; segments: Segment[]; throughSeq: number; columns: ColumnTypes }
   | { kind: 'drop'; table: string; files: string[]; reason: 'age' | 'size' | 'damaged'; note?: NewLeafNote }
   /** segments written anew with fewer rows; those that would be empty are not written */
   | { kind: 'rewrite'; table: string; segments: Segment[]; replaces: string[]; columns: ColumnTypes; note: NewLeafNote }
@@ -113,6 +115,12 @@ export function applyManifest(tables: Map<string, TableManifest>, record: Manife
     case 'segment':
       remove(record.replaces)
       if (record.segment.rows > 0) table.segments.set(record.segment.file, record.segment)
+      table.throughSeq = Math.max(table.throughSeq, record.throughSeq)
+      table.columns = record.columns
+      table.isGone = false
+      break
+    case 'sealed':
+      for (const segment of record.segments) table.segments.set(segment.file, segment)
       table.throughSeq = Math.max(table.throughSeq, record.throughSeq)
       table.columns = record.columns
       table.isGone = false

@@ -1,3 +1,4 @@
+import type { RawForm } from '../raw/read.ts'
 import type { ColumnTypes } from '../rows/columns.ts'
 
 /**
@@ -17,6 +18,20 @@ export interface JournalHeader {
   columns?: ColumnTypes
   /** idempotency key with the digest of the bytes it came with, and the lines that went to quarantine */
   key?: { key: string; digest: string; quarantined: number }
+  /** its rows are not in the record but in a raw chunk, which was synced before */
+  raw?: RawPlace
+}
+
+/** Where a batch stands in a raw chunk. */
+export interface RawPlace {
+  /** file name inside `raw/` */
+  file: string
+  form: RawForm
+  offset: number
+  bytes: number
+  crc: number
+  /** hour since the epoch and rows of it, when there are several */
+  hours?: [number, number][]
 }
 
 export interface JournalRecord {

@@ -11,6 +11,8 @@ export interface Batch {
   rows: number
   minUs: number
   maxUs: number
+  /** hour since the epoch → rows of it */
+  hours: Map<number, number>
   quarantined: { line: number; reason: string; text: string; isCut: boolean }[]
   /** all lines that could not become rows, also those not kept */
   quarantinedCount: number
@@ -46,6 +48,7 @@ export function parseBatch(
     rows: 0,
     minUs: Infinity,
     maxUs: 0,
+    hours: new Map(),
     quarantined: [],
     quarantinedCount: 0,
     warned: 0,
@@ -75,6 +78,8 @@ export function parseBatch(
     batch.rows += 1
     if (row.timeUs < batch.minUs) batch.minUs = row.timeUs
     if (row.timeUs > batch.maxUs) batch.maxUs = row.timeUs
+    const hour = Math.floor(row.timeUs / 3_600_000_000)
+    batch.hours.set(hour, (batch.hours.get(hour) ?? 0) + 1)
     if (!isLive) return
     const event = liveEvent(value as Record<string, unknown>, row.timeUs / 1000)
     if (event) batch.live.push(event)

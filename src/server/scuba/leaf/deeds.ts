@@ -24,6 +24,8 @@ export interface Parts {
   engine: Engine
   /** what answers queries */
   engines: Engines
+  /** seals, and puts segments in order */
+  sealEngine: Engine
   sealer: Sealer
   compactor: Compactor
   retainer: Retainer

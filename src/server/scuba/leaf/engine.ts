@@ -46,7 +46,9 @@ export class Engine {
   readonly #dir: string
   readonly #log: Logger
   readonly #engines: number
+  readonly #name: string
   #child: ChildProcess | null = null
+  #hasStarted = false
   #isReady = false
   #isStopped = false
   #backoffMs = 50
@@ -54,11 +56,15 @@ export class Engine {
   readonly #pending = new Map<number, Pending>()
   readonly #trees = new Map<string, unknown>()
 
-  /** @param engines how many share the memory */
-  constructor(dir: string, log: Logger, engines = 1) {
+  /**
+   * @param engines how many share the memory
+   * @param name of its folder of temporary files
+   */
+  constructor(dir: string, log: Logger, engines = 1, name = 'engine') {
     this.#dir = dir
     this.#log = log
     this.#engines = engines
+    this.#name = name
   }
 
   get pid(): number | null {
@@ -74,9 +80,11 @@ export class Engine {
     return this.#isReady
   }
 
+  /** Needed only for one that is to be ready before it is asked. */
   start(): void {
+    this.#hasStarted = true
     const [command, file] = entryPoint('server/scuba/engine-main')
-    const child = spawn(command, [file, this.#dir, String(this.#engines)], {
+    const child = spawn(command, [file, this.#dir, String(this.#engines), this.#name], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'json',
     })
@@ -149,14 +157,21 @@ export class Engine {
     }
   }
 
-  /** Runs a COPY and gives the number of rows in the file it wrote. */
-  async copy(sql: string, path: string): Promise<number> {
+  /** Runs a COPY to a Parquet file and gives how many rows it wrote, and the bounds of their `time`, µs. */
+  async copy(sql: string, path: string): Promise<{ rows: number; minUs: number; maxUs: number }> {
     const reply = await this.#ask({ op: 'copy', sql, path }, 120_000)
-    return Number(reply.rows[0]?.[0])
+    const [rows, minUs, maxUs] = (reply.rows[0] ?? []).map(Number)
+    return { rows: rows ?? 0, minUs: minUs ?? 0, maxUs: maxUs ?? 0 }
+  }
+
+  /** Runs a COPY to a file of another format. */
+  async export(sql: string): Promise<void> {
+    await this.#ask({ op: 'copy', sql, path: null }, 120_000)
   }
 
   #ask(request: Asked, deadlineMs: number, signal?: AbortSignal): Promise<Good> {
     if (this.#isStopped) return Promise.reject(refuse('SCUBA_DOWN', 'the leaf is stopping'))
+    if (!this.#hasStarted) this.start()
     const id = (this.#id += 1)
     return new Promise<Good>((resolve, reject) => {
       const timer = setTimeout(() => this.#hangs(id), deadlineMs + HANG_MS)

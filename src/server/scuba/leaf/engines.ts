@@ -33,7 +33,8 @@ export class Engines {
   msPerCell: number | null = null
 
   constructor(dir: string, log: Logger, count = Math.max(1, Math.floor(availableParallelism() / 4))) {
-    this.all = Array.from({ length: count }, () => new Engine(dir, log, count))
+    // One more shares the memory: the one that seals.
+    this.all = Array.from({ length: count }, (_, number) => new Engine(dir, log, count + 1, `engine-${number + 1}`))
     this.slots = new Slots(count * SLOTS_PER_ENGINE)
   }
 

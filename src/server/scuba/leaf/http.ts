@@ -11,6 +11,8 @@ import { ASK_ROUTES } from './ask-routes.ts'
 import { live } from './ask.ts'
 import type { Boards } from './board.ts'
 import { DEEDS, type Parts } from './deeds.ts'
+import { retryAfterSeconds } from './listen/take.ts'
+import type { Stored } from './raw-batch.ts'
 import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
 import { telemetryRoute } from './listen/telemetry.ts'
@@ -61,7 +63,11 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       pid: process.pid,
       enginePid: leaf.engine.pid,
       isEngineReady: leaf.engine.isReady,
-      isFull: leaf.store.isFull,
+      sealEnginePid: leaf.sealEngine.pid,
+      isFull: leaf.store.diskLevel === 'full',
+      diskLevel: leaf.store.diskLevel,
+      isReadOnly: leaf.store.isReadOnly,
+      backlogBytes: leaf.sealer.backlogBytes,
       tables: leaf.store.tableNames().size,
       intake: leaf.intake(),
     }),
@@ -125,7 +131,7 @@ async function serve(leaf: Leaf, request: IncomingMessage, response: ServerRespo
     const refusal = error instanceof MusterError ? error : refuse('INTERNAL', (error as Error).message, { cause: error })
     if (!(error instanceof MusterError)) leaf.store.log.error('bug', { url: request.url, stack: (error as Error).stack })
     if (response.headersSent) return void response.destroy()
-    if (refusal.exit === 6) response.setHeader('retry-after', '1')
+    if (refusal.exit === 6) response.setHeader('retry-after', String(retryAfterSeconds(refusal)))
     send(response, statusOf(refusal), { error: refusal })
     // The rest of a body that is not wanted is not read.
     if (!request.complete) request.destroy()
@@ -141,6 +147,8 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 /** HTTP status of a refusal: by its exit code, but where HTTP has a word of its own for it. */
 export function statusOf(error: MusterError): number {
   switch (error.code) {
+    case 'SCUBA_BUSY':
+      return 429
     case 'SCUBA_DISK_FULL':
       return 507
     case 'SCUBA_DEADLINE':
@@ -157,8 +165,8 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   const header = request.headers['idempotency-key']
   const key = typeof header === 'string' && header !== '' ? header : null
   if (key !== null && key.length > 256) throw refuse('USAGE', 'an idempotency key has at most 256 characters')
-  const body = await rowBody(request)
-  const receipt = await leaf.store.ingest(table, body, { key, ack })
+  const { body, stored } = await rowBody(request)
+  const receipt = await leaf.store.ingest(table, body, { key, ack, stored })
   if (!receipt.duplicate) leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
   return receipt
 }
@@ -185,16 +193,16 @@ async function nextSpooled(leaf: Leaf, _request: IncomingMessage, response: Serv
   return (response.end(batch.body), WRITTEN)
 }
 
-/** A request's body, inflated. */
-async function rowBody(request: IncomingMessage): Promise<Buffer> {
-  const body = await readBody(request, LIMITS.requestBytesMax)
+/** A request's body, inflated, and as it came. */
+async function rowBody(request: IncomingMessage): Promise<{ body: Buffer; stored: Stored }> {
+  const bytes = await readBody(request, LIMITS.requestBytesMax)
   const encoding = request.headers['content-encoding'] ?? 'identity'
-  if (encoding === 'identity') return body
+  if (encoding === 'identity') return { body: bytes, stored: { encoding: 'none', bytes } }
   const options = { maxOutputLength: LIMITS.inflatedBytesMax }
   try {
-    if (encoding === 'gzip') return await promisify<Buffer, object, Buffer>(gunzip)(body, options)
+    if (encoding === 'gzip') return { body: await promisify<Buffer, object, Buffer>(gunzip)(bytes, options), stored: { encoding, bytes } }
     if (encoding === 'zstd' && typeof zstdDecompress === 'function')
-      return await promisify<Buffer, object, Buffer>(zstdDecompress)(body, options)
+      return { body: await promisify<Buffer, object, Buffer>(zstdDecompress)(bytes, options), stored: { encoding, bytes } }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw refuse('SCUBA_TOO_LARGE', 'the body is larger than 256 MiB when inflated', { cause: error })

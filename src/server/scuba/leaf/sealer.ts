@@ -1,37 +1,53 @@
-import { LIMITS } from '../../../core/scuba/limits.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
+import { backlogWaitMs, sealRate } from '../../../core/scuba/seal/pressure.ts'
+import { holdsRows, hourRange, isDue, notHoursSql, splitByHour } from '../../../core/scuba/seal/split.ts'
+import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
+import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { Engine } from './engine.ts'
 import { writeSegment } from './segment-writer.ts'
 import type { Store } from './store.ts'
-import type { TableTail } from './table.ts'
+import type { Chunk, TableTail } from './table.ts'
 
-/** Turns chunks into segments. */
+/** Turns chunks into segments, on an engine of its own, so that neither sealing nor queries wait for the other. */
 export class Sealer {
   readonly #store: Store
   readonly #engine: Engine
   #isBusy = false
+  /** bytes of chunks a second; null until a large seal was measured */
+  #rate: number | null = null
 
   constructor(store: Store, engine: Engine) {
     this.#store = store
     this.#engine = engine
+    store.backlogWaitMs = () => backlogWaitMs(this.backlogBytes, this.#rate)
+  }
+
+  get backlogBytes(): number {
+    return this.#store.tails().reduce((sum, { unsealedBytes }) => sum + unsealedBytes, 0)
   }
 
   /** One round over all tables; a failure is logged and tried again in the next. Called each second. */
   async tick(nowMs: number): Promise<void> {
-    if (this.#isBusy || !this.#engine.isReady) return
+    if (this.#isBusy) return
     this.#isBusy = true
     let hasSealed = false
     try {
       for (const tail of this.#store.tails()) {
-        const isDue = tail.chunkBytes >= LIMITS.sealBytes || nowMs - tail.oldestMs >= LIMITS.sealAgeMs
-        if (isDue) hasSealed = (await this.seal(tail)) || hasSealed
+        if (!isDue({ bytes: tail.unsealedBytes, oldestMs: tail.oldestMs }, nowMs)) continue
+        // A table that cannot be sealed must not keep the others waiting.
+        hasSealed = (await this.seal(tail).catch((error: unknown) => this.#failed(tail, error))) || hasSealed
       }
       if (hasSealed) await this.#trimJournal()
     } catch (error) {
-      this.#store.log.warn('sealing failed; it is tried again', { error: String(error) })
+      this.#store.log.warn('the journal could not be trimmed; it is tried again', { error: String(error) })
     } finally {
       this.#isBusy = false
     }
+  }
+
+  #failed({ name }: TableTail, error: unknown): false {
+    this.#store.log.warn('sealing failed; it is tried again', { table: name, error: String(error) })
+    return false
   }
 
   /** Seals a table at once, as asked from outside, and gives up the journal it no longer needs. */
@@ -48,20 +64,42 @@ export class Sealer {
     try {
       await tail.roll()
       const chunks = [...tail.chunks]
-      const last = chunks.at(-1)
-      if (!last) return false
+      if (chunks.length === 0) return false
+      const { throughSeq } = tail
       const columns = tail.columns.toJSON()
-      const retyped = this.#store.registry.current.tables[tail.name]?.retyped ?? []
-      const { sql: select } = viewSql({ columns, files: chunks, retyped })
-      const segment = await writeSegment(this.#store, this.#engine, { table: tail.name, select, order: '"time"', from: chunks })
-      if (segment === null) throw new Error(`sealing ${tail.name} gave no rows`)
-      await this.#store.manifest.append({ kind: 'segment', segment, throughSeq: last.throughSeq, replaces: [], columns }, () => {
+      const started = performance.now()
+      const segments = await this.#write(tail.name, columns, chunks)
+      await this.#store.manifest.append({ kind: 'sealed', table: tail.name, segments, throughSeq, columns }, () => {
         tail.chunks.splice(0, chunks.length)
       })
+      this.#rate = sealRate(this.#rate, { bytes: chunks.reduce((sum, { bytes }) => sum + bytes, 0), ms: performance.now() - started })
       this.#store.discard(chunks.map(({ path }) => path))
       return true
     } finally {
       tail.isSealing = false
+    }
+  }
+
+  /** Rows stay in the order they came in, which nearly is that of their times; compaction sorts them. */
+  async #write(table: string, columns: ColumnTypes, chunks: readonly Chunk[]): Promise<Segment[]> {
+    const store = this.#store
+    const retyped = store.registry.current.tables[table]?.retyped ?? []
+    const segments: Segment[] = []
+    try {
+      for (const rows of splitByHour(chunks)) {
+        const from = chunks.filter((chunk) => holdsRows(chunk, rows))
+        const { sql } = viewSql({ columns, files: from, retyped, ...('hour' in rows ? hourRange(rows.hour) : {}) })
+        const select = 'hour' in rows ? sql : `SELECT * FROM (${sql}) WHERE ${notHoursSql(rows.notHours)}`
+        const segment = await writeSegment(store, this.#engine, { table, select, order: null, from, mayShrink: true })
+        if (segment !== null) segments.push(segment)
+      }
+      const written = segments.reduce((sum, { rows }) => sum + rows, 0)
+      const expected = chunks.reduce((sum, { rows }) => sum + rows, 0)
+      if (written !== expected) throw new Error(`the engine wrote ${written} rows of ${expected}`)
+      return segments
+    } catch (error) {
+      store.discard(segments.map(({ file }) => store.segmentPath(file)))
+      throw error
     }
   }
 

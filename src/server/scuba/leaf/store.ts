@@ -12,14 +12,18 @@ import { viewSql, type ViewFile, type ViewRequest } from '../../../core/scuba/pl
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { RETENTION_DEFAULT, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
+import { diskLevel, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
-import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
+import type { JournalHeader, JournalRecord, RawPlace } from '../../../core/scuba/wal/record.ts'
 import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { isDiskFull } from '../../../platform/files.ts'
 import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
 import { Journal } from './journal.ts'
+import { rawBatch, type Stored } from './raw-batch.ts'
+import type { RawBatch } from './raw-chunks.ts'
+import { RawRecovery } from './raw-recovery.ts'
 import { Keys } from './keys.ts'
 import { ManifestFile } from './manifest-file.ts'
 import { RegistryFile } from './registry-file.ts'
@@ -37,10 +41,25 @@ const QUARANTINE_COLUMNS: ColumnTypes = {
 }
 export const LIVE_TABLE = 'requests'
 
+const DISK_WORDS: Record<DiskLevel, string> = {
+  ok: 'disk has room again',
+  warn: 'disk is 80 % full',
+  evict: 'disk is 90 % full: the oldest rows go early',
+  full: 'disk is full: rows are refused',
+}
+
+const NOTHING = new Uint8Array(0)
+const ALL_GOOD: Pick<Batch, 'quarantined' | 'quarantinedCount' | 'warned' | 'warnings'> = {
+  quarantined: [],
+  quarantinedCount: 0,
+  warned: 0,
+  warnings: [],
+}
+
 /** A batch on its way into the journal. */
 interface Waiting {
   table: TableTail
-  batch: Pick<Batch, 'payload' | 'rows' | 'minUs' | 'maxUs' | 'live'>
+  batch: Pick<Batch, 'payload' | 'rows' | 'minUs' | 'maxUs' | 'hours' | 'live'> | RawBatch
   atMs: number
   key: JournalHeader['key']
   ack: AckLevel
@@ -76,6 +95,8 @@ export class Store {
   readonly liveTasks = new TaskAggregates()
   /** a journal file was broken in its middle: rows may be missing */
   hasDamage = false
+  /** how long senders are to wait because of what is not sealed, ms; the sealer says it */
+  backlogWaitMs: () => number = () => 0
   /** told of files that are no longer part of any table */
   onDiscard: (paths: readonly string[]) => void = () => undefined
   readonly journal: Journal
@@ -87,6 +108,7 @@ export class Store {
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
   #seq = 0
+  #turn: Promise<void> = Promise.resolve()
   #waiting: Waiting[] = []
   #waitingBytes = 0
   #isCommitting = false
@@ -94,7 +116,10 @@ export class Store {
   #inFlightKeys = new Map<string, Promise<void>>()
   #readings = 0
   #trash: string[] = []
-  #isFull = false
+  #diskLevel: DiskLevel = 'ok'
+  /** writes in a row that failed for another reason than a full disk */
+  #failedWrites = 0
+  #isReadOnly = false
   #unsyncedSince = 0
   /** table → what came in since it was last told */
   #ingested = new Map<string, { rows: number; bytes: number; quarantined: number }>()
@@ -103,7 +128,7 @@ export class Store {
   constructor(dir: string, log: Logger) {
     this.dir = dir
     this.log = log
-    for (const folder of ['', 'chunks', 'segments', 'tmp']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 })
+    for (const folder of ['', 'chunks', 'raw', 'segments', 'tmp']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 })
     this.journal = new Journal(join(dir, 'journal'), log)
     this.keys = new Keys(join(dir, 'keys.ndjson'))
     this.registry = new RegistryFile(dir, log)
@@ -139,7 +164,11 @@ export class Store {
     for (const name of readdirSync(join(this.dir, 'segments'))) {
       if (!segments.has(name)) rmSync(join(this.dir, 'segments', name), { force: true })
     }
-    const damaged = this.journal.replay((record) => this.#recover(record))
+    const raw = new RawRecovery(join(this.dir, 'raw'))
+    const damaged = this.journal.replay((record) => this.#recover(record, raw))
+    const { chunks, lostRows } = raw.finish()
+    for (const { table, chunk } of chunks) this.#tail(table).chunks.push(chunk)
+    if (lostRows > 0) this.log.warn('rows of raw chunks are not there; those acknowledged from memory only can be lost', { rows: lostRows })
     // What is sealed is not in the journal: until `seedLive` has read it back, the live aggregate begins after it.
     const sealedToUs = Math.max(0, ...this.segments(LIVE_TABLE).map(({ maxUs }) => maxUs))
     if (sealedToUs > 0) this.live.markIncompleteBefore(Math.floor(sealedToUs / 1_000_000) * 1000 + 1000)
@@ -152,14 +181,14 @@ export class Store {
 
   /**
    * Takes a batch in. With `fsync` it resolves once the rows are on disk, with `memory` at once.
-   * @throws SCUBA_ROWS_INVALID, SCUBA_KEY_REUSED, SCUBA_TOO_LARGE, SCUBA_DISK_FULL, SCUBA_DOWN (too much waiting)
+   * @throws SCUBA_ROWS_INVALID, SCUBA_KEY_REUSED, SCUBA_TOO_LARGE, SCUBA_DISK_FULL, SCUBA_BUSY (details.retryAfterMs), SCUBA_READ_ONLY
    */
-  async ingest(name: string, body: Buffer, options: { key: string | null; ack: AckLevel }): Promise<Receipt> {
+  async ingest(name: string, body: Buffer, options: { key: string | null; ack: AckLevel; stored?: Stored }): Promise<Receipt> {
     if (!isTableName(name))
       throw refuse('USAGE', `${JSON.stringify(name)} is no table name`, {
         hint: 'Use lower-case letters, digits and _, beginning with a letter, at most 63.',
       })
-    const { key, ack } = options
+    const { key, ack, stored = { encoding: 'none', bytes: body } } = options
     const digest = key === null ? '' : createHash('sha256').update(body).digest('hex').slice(0, 32)
     if (key !== null) {
       for (let first = this.#inFlightKeys.get(`${name}\0${key}`); first; first = this.#inFlightKeys.get(`${name}\0${key}`))
@@ -167,31 +196,37 @@ export class Store {
       const known = this.keys.get(name, key)
       if (known) return duplicateReceipt(name, key, ack, known, digest)
     }
-    if (this.#isFull) throw diskFull()
-    if (this.#waitingBytes + body.length > LIMITS.waitingBytesMax)
-      throw refuse('SCUBA_DOWN', 'too many rows are waiting to be written', { details: { retryAfterMs: 1000 } })
+    if (this.#diskLevel === 'full') throw diskFull()
+    if (this.#isReadOnly)
+      throw refuse('SCUBA_READ_ONLY', 'two writes in a row failed: the store takes no rows until the leaf is started anew')
+    if (this.#waitingBytes + body.length > LIMITS.waitingBytesMax) throw busy('too many rows are waiting to be written', 1000)
+    const waitMs = name.startsWith('muster_') ? 0 : this.backlogWaitMs()
+    if (waitMs > 0) throw busy('too many rows are waiting to be sealed', waitMs)
     if (!this.#tails.has(name) && this.#tails.size >= LIMITS.tablesMax)
       throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
     const tail = this.#tail(name)
     const atMs = Date.now()
-    const batch = parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(this.registry.current.tables[name]))
-    this.#count(name, batch, body.length)
+    const config = this.registry.current.tables[name]
+    const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs) : null
+    const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
+    const { quarantined, quarantinedCount, warned, warnings } = 'payload' in batch ? batch : ALL_GOOD
+    this.#count(name, batch.rows, quarantinedCount, body.length)
     const receipt: Receipt = {
       table: name,
       accepted: batch.rows,
-      quarantined: batch.quarantinedCount,
-      firstErrors: batch.quarantined.slice(0, 10).map(({ line, reason }) => ({ line, reason })),
+      quarantined: quarantinedCount,
+      firstErrors: quarantined.slice(0, 10).map(({ line, reason }) => ({ line, reason })),
       duplicate: false,
       key,
       dedupeUntilMs: key === null ? null : atMs + LIMITS.dedupeMs,
       ack,
-      ...(batch.warned > 0 ? { warned: batch.warned, warnings: batch.warnings } : {}),
+      ...(warned > 0 ? { warned, warnings } : {}),
     }
     const commits: Promise<void>[] = []
     if (batch.rows > 0 || key !== null) {
-      commits.push(this.#enqueue(tail, batch, atMs, key === null ? undefined : { key, digest, quarantined: batch.quarantinedCount }, ack))
+      commits.push(this.#enqueue(tail, batch, atMs, key === null ? undefined : { key, digest, quarantined: quarantinedCount }, ack))
     }
-    if (batch.quarantined.length > 0) commits.push(this.#quarantine(name, key, batch, atMs, ack))
+    if (quarantined.length > 0) commits.push(this.#quarantine(name, key, quarantined, atMs, ack))
     const done = Promise.all(commits).then(() => undefined)
     if (key !== null) {
       const id = `${name}\0${key}`
@@ -341,7 +376,7 @@ export class Store {
   table(name: string): TableInfo {
     const tail = this.tail(name)
     const segments = this.segments(name)
-    const files = [...segments, ...tail.chunks, ...(tail.openRows > 0 ? [tail.openBounds] : [])]
+    const files = [...segments, ...tail.chunks, ...tail.open]
     const bound = (pick: (...values: number[]) => number, of: 'minUs' | 'maxUs'): number | null =>
       files.length === 0 ? null : Math.floor(pick(...files.map((file) => file[of])) / 1000)
     return {
@@ -392,13 +427,15 @@ export class Store {
   /** Looks at the disk, syncs what was acknowledged from memory, forgets old seconds. Called each second. */
   async tick(): Promise<void> {
     const { bavail, blocks, bsize } = await statfs(this.dir)
-    const isFull = bavail * bsize < Math.min(blocks * bsize * 0.05, 256 * 1024 * 1024)
-    if (isFull !== this.#isFull)
-      this.log.warn(isFull ? 'disk is full: rows are refused' : 'disk has room again', { freeBytes: bavail * bsize })
-    this.#isFull = isFull
+    const level = diskLevel(blocks * bsize, bavail * bsize)
+    if (level !== this.#diskLevel) this.log.warn(DISK_WORDS[level], { freeBytes: bavail * bsize })
+    this.#diskLevel = level
     if (this.#unsyncedSince > 0 && Date.now() - this.#unsyncedSince > 1000) {
       this.#unsyncedSince = 0
-      await this.journal.sync()
+      await this.#inTurn(async () => {
+        for (const tail of this.#tails.values()) await tail.raw.sync()
+        await this.journal.sync()
+      })
     }
     this.live.trim(Date.now())
     this.liveTasks.trim(Date.now())
@@ -419,18 +456,44 @@ export class Store {
       await this.ingest('muster_metrics', Buffer.from(rows.map((row) => JSON.stringify(row)).join('\n')), { key: null, ack: 'memory' })
   }
 
-  #count(name: string, batch: Batch, bytes: number): void {
+  /** Small bodies cost little to parse, and are better one file of many than many files; the live aggregate and tails want rows. */
+  #canBeRaw(name: string, body: Buffer): boolean {
+    const hasReaders = name === LIVE_TABLE || name.startsWith('muster_') || (this.#listeners.get(name)?.size ?? 0) > 0
+    return body.length >= LIMITS.rawBytesMin && !hasReaders
+  }
+
+  #count(name: string, rows: number, quarantined: number, bytes: number): void {
     if (name.startsWith('muster_')) return
     const sum = this.#ingested.get(name) ?? { rows: 0, bytes: 0, quarantined: 0 }
     this.#ingested.set(name, {
-      rows: sum.rows + batch.rows,
+      rows: sum.rows + rows,
       bytes: sum.bytes + bytes,
-      quarantined: sum.quarantined + batch.quarantinedCount,
+      quarantined: sum.quarantined + quarantined,
     })
   }
 
-  get isFull(): boolean {
-    return this.#isFull
+  get diskLevel(): DiskLevel {
+    return this.#diskLevel
+  }
+
+  get isReadOnly(): boolean {
+    return this.#isReadOnly
+  }
+
+  /** Counts what a request holds in memory before its rows wait; gives what ends it. @throws SCUBA_BUSY */
+  reserve(bytes: number): () => void {
+    if (this.#waitingBytes + bytes > LIMITS.waitingBytesMax) throw busy('too many rows are waiting to be written', 1000)
+    this.#waitingBytes += bytes
+    return () => void (this.#waitingBytes -= bytes)
+  }
+
+  /** What to say to senders whose rows could not be written. After a second failure in a row nothing is written any more. */
+  #writeFailed(what: string, error: unknown): MusterError {
+    if (isDiskFull(error)) return diskFull(error)
+    this.#failedWrites += 1
+    this.#isReadOnly ||= this.#failedWrites > 1
+    this.log.error('rows could not be written', { what, error: String(error), isReadOnly: this.#isReadOnly })
+    return refuse('SCUBA_DOWN', `${what} could not be written: ${(error as Error).message}`, { cause: error })
   }
 
   /** Commits what waits and closes. */
@@ -463,15 +526,15 @@ export class Store {
   #tail(name: string): TableTail {
     let tail = this.#tails.get(name)
     if (tail && !tail.isGone) return tail
-    if (!tail) this.#tails.set(name, (tail = new TableTail(name, join(this.dir, 'chunks'))))
+    if (!tail) this.#tails.set(name, (tail = new TableTail(name, this.dir, (run) => this.#inTurn(run))))
     if (name === QUARANTINE_TABLE) tail.columns.merge(QUARANTINE_COLUMNS)
     const config = this.registry.current.tables[name]
     if (config) tail.columns.declare(config.columns, config.retyped, config.columnsMax)
     return tail
   }
 
-  #recover({ header, payload }: JournalRecord): void {
-    const { seq, table, rows, key, columns, at } = header
+  #recover({ header, payload }: JournalRecord, raw: RawRecovery): void {
+    const { seq, table, rows, minUs, maxUs, key, columns, at } = header
     this.#seq = Math.max(this.#seq, seq)
     if (key) this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
     const known = this.manifest.tables.get(table)
@@ -480,11 +543,14 @@ export class Store {
     if (columns) tail.columns.merge(columns)
     tail.journaledVersion = tail.columns.version
     if (seq <= (this.manifest.tables.get(table)?.throughSeq ?? 0) || rows === 0) return
-    tail.add({ payload: Buffer.from(payload), rows, minUs: header.minUs, maxUs: header.maxUs, seq, atMs: at })
+    if (header.raw) return raw.add(header)
+    // Its rows per hour are not in the record: two hours for its bounds are near enough to choose a segment's.
+    const hours = new Map([minUs, maxUs].map((us) => [Math.floor(us / 3_600_000_000), rows]))
+    tail.add({ payload: Buffer.from(payload), rows, minUs, maxUs, seq, atMs: at, hours })
     if (table === LIVE_TABLE) for (const event of storedEvents(payload)) this.live.add(event)
   }
 
-  #quarantine(table: string, key: string | null, { quarantined }: Batch, atMs: number, ack: AckLevel): Promise<void> {
+  #quarantine(table: string, key: string | null, quarantined: Batch['quarantined'], atMs: number, ack: AckLevel): Promise<void> {
     const rows = quarantined.map(({ line, reason, text, isCut }) => {
       const id = randomBytes(9).toString('base64url')
       return JSON.stringify({
@@ -503,10 +569,11 @@ export class Store {
   }
 
   #enqueue(table: TableTail, batch: Waiting['batch'], atMs: number, key: JournalHeader['key'], ack: AckLevel): Promise<void> {
-    this.#waitingBytes += batch.payload.length
+    const bytes = 'payload' in batch ? batch.payload.length : batch.parts.reduce((sum, { length }) => sum + length, 0)
+    this.#waitingBytes += bytes
     return new Promise((resolve, reject) => {
       const done = (error?: unknown): void => {
-        this.#waitingBytes -= batch.payload.length
+        this.#waitingBytes -= bytes
         if (error === undefined) resolve()
         else reject(error)
       }
@@ -524,20 +591,37 @@ export class Store {
     this.#isCommitting = true
     try {
       while (this.#waiting.length > 0) {
-        const group = this.#waiting
-        this.#waiting = []
-        await this.#commitGroup(group)
+        await this.#inTurn(async () => {
+          const group = this.#waiting
+          this.#waiting = []
+          await this.#commitGroup(group)
+        })
       }
     } finally {
       this.#isCommitting = false
     }
   }
 
-  async #commitGroup(group: Waiting[]): Promise<void> {
+  /** One after the other: commits, and the closing of chunks between them. */
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(run)
+    this.#turn = done.then(
+      () => undefined,
+      () => undefined,
+    )
+    return done
+  }
+
+  async #commitGroup(all: Waiting[]): Promise<void> {
+    const isSynced = all.some(({ ack }) => ack === 'fsync')
+    const { good: group, places } = await this.#writeRaw(all, isSynced)
+    if (group.length === 0) return
     const versions = new Map<TableTail, number>()
-    const records = group.map(({ table, batch, atMs, key }) => {
+    const records = group.map((waiting) => {
+      const { table, batch, atMs, key } = waiting
+      const place = places.get(waiting)
       const header: JournalHeader = {
-        seq: (this.#seq += 1),
+        seq: place?.seq ?? (this.#seq += 1),
         table: table.name,
         rows: batch.rows,
         minUs: batch.rows > 0 ? batch.minUs : 0,
@@ -547,30 +631,77 @@ export class Store {
       if ((versions.get(table) ?? table.journaledVersion) !== table.columns.version) header.columns = table.columns.toJSON()
       versions.set(table, table.columns.version)
       if (key) header.key = key
-      return { header, payload: batch.payload }
+      if (place) header.raw = place.place
+      return { header, payload: 'payload' in batch ? batch.payload : NOTHING }
     })
-    const isSynced = group.some(({ ack }) => ack === 'fsync')
     try {
       await this.journal.append(records, isSynced)
     } catch (error) {
-      const refusal = isDiskFull(error)
-        ? diskFull(error)
-        : refuse('SCUBA_DOWN', `the journal could not be written: ${(error as Error).message}`, { cause: error })
+      for (const table of new Set([...places.keys()].map((waiting) => waiting.table))) table.chunks.push(...(await table.raw.giveUp()))
+      const refusal = this.#writeFailed('the journal', error)
       for (const { done } of group) done(refusal)
       return
     }
+    this.#failedWrites = 0
     this.#unsyncedSince = isSynced ? 0 : this.#unsyncedSince || Date.now()
     for (const [table, version] of versions) table.journaledVersion = version
-    for (const [index, { table, batch, atMs, key, done }] of group.entries()) {
-      const seq = records[index]?.header.seq ?? 0
+    for (const [index, waiting] of group.entries()) {
+      const { table, batch, atMs, key, done } = waiting
+      const header = records[index]?.header
+      const seq = header?.seq ?? 0
       if (key) this.keys.put(table.name, key.key, { digest: key.digest, accepted: batch.rows, quarantined: key.quarantined, at: atMs })
-      if (batch.rows > 0) this.#makeVisible(table, batch, seq, atMs)
+      if (!('payload' in batch)) {
+        table.isGone = false
+        if (header?.raw) table.raw.accept(batch, header.raw, seq)
+      } else if (batch.rows > 0) {
+        this.#makeVisible(table, batch, seq, atMs)
+      }
       done()
     }
   }
 
-  #makeVisible(table: TableTail, batch: Waiting['batch'], seq: number, atMs: number): void {
-    table.add({ payload: batch.payload, rows: batch.rows, minUs: batch.minUs, maxUs: batch.maxUs, seq, atMs })
+  /**
+   * Writes the raw batches of a group into their chunks and syncs these: before the journal says where they are, so that whatever
+   * it says is there. Batches for which that fails are told so; the rest of the group goes on.
+   */
+  async #writeRaw(
+    group: Waiting[],
+    isSynced: boolean,
+  ): Promise<{ good: Waiting[]; places: Map<Waiting, { place: RawPlace; seq: number }> }> {
+    const places = new Map<Waiting, { place: RawPlace; seq: number }>()
+    const failed = new Map<TableTail, unknown>()
+    const raw = group.filter(({ batch }) => !('payload' in batch))
+    for (const waiting of raw) {
+      const { table, batch, atMs } = waiting
+      if ('payload' in batch || failed.has(table)) continue
+      const seq = (this.#seq += 1)
+      try {
+        const { place, closed } = await table.raw.write(batch, seq, atMs)
+        table.chunks.push(...closed)
+        places.set(waiting, { place, seq })
+      } catch (error) {
+        failed.set(table, error)
+      }
+    }
+    for (const table of isSynced ? new Set(raw.map((waiting) => waiting.table)) : [])
+      if (!failed.has(table)) await table.raw.sync().catch((error: unknown) => failed.set(table, error))
+    const refusals = new Map<TableTail, MusterError>()
+    for (const [table, error] of failed) {
+      refusals.set(table, this.#writeFailed('a chunk', error))
+      table.chunks.push(...(await table.raw.giveUp()))
+    }
+    const good = group.filter((waiting) => {
+      if ('payload' in waiting.batch || !failed.has(waiting.table)) return true
+      places.delete(waiting)
+      waiting.done(refusals.get(waiting.table))
+      return false
+    })
+    return { good, places }
+  }
+
+  #makeVisible(table: TableTail, batch: Exclude<Waiting['batch'], RawBatch>, seq: number, atMs: number): void {
+    const { payload, rows, minUs, maxUs, hours } = batch
+    table.add({ payload, rows, minUs, maxUs, hours, seq, atMs })
     for (const event of batch.live) {
       this.live.add(event)
       this.liveTasks.add(event)
@@ -611,6 +742,10 @@ function duplicateReceipt(
     dedupeUntilMs: known.at + LIMITS.dedupeMs,
     ack,
   }
+}
+
+function busy(why: string, retryAfterMs: number): MusterError {
+  return refuse('SCUBA_BUSY', `${why}; send again in ${Math.ceil(retryAfterMs / 1000)} s`, { details: { retryAfterMs } })
 }
 
 function diskFull(cause?: unknown): MusterError {

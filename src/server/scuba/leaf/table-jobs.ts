@@ -33,7 +33,7 @@ export class TableJobs {
     const chunks = to === null ? [...(tail?.chunks ?? [])] : []
     const before = store.manifest.tables.get(table)
     const paths = [...chunks.map(({ path }) => path), ...(to === null ? store.allFiles(table) : [])]
-    const throughSeq = Math.max(before?.throughSeq ?? 0, chunks.at(-1)?.throughSeq ?? 0)
+    const throughSeq = Math.max(before?.throughSeq ?? 0, ...chunks.map((chunk) => chunk.throughSeq))
     await store.manifest.append({ kind: 'gone', table, throughSeq, id, to }, () => {
       if (to !== null) store.adopt(to)
       tail?.chunks.splice(0, chunks.length)

@@ -2,7 +2,9 @@ import { writeFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { ColumnSet } from '../../../core/scuba/rows/columns.ts'
+import { RowScanner } from '../../../core/scuba/raw/scan.ts'
 import type { ViewFile } from '../../../core/scuba/plan/view.ts'
+import { addHours, RawChunks } from './raw-chunks.ts'
 
 /** Rows that came in and are durable in the journal, but in no file that a query can read. */
 interface Open {
@@ -14,17 +16,26 @@ interface Open {
   throughSeq: number
   /** ms; when its first row came in */
   sinceMs: number
+  hours: Map<number, number>
 }
 
-/** A closed file of rows as they arrived, in the form `normaliseRow` gives. Made from the journal, so it is never synced. */
+/**
+ * A closed file of rows: as they arrived (`raw`), which is all there is of them, or in the form `normaliseRow` gives, made from
+ * the journal and therefore never synced.
+ */
 export interface Chunk extends ViewFile {
   bytes: number
   /** newest batch in it */
   throughSeq: number
   sinceMs: number
+  /** hour since the epoch → rows of it */
+  hours: Map<number, number>
 }
 
-const emptyOpen = (): Open => ({ buffers: [], bytes: 0, rows: 0, minUs: Infinity, maxUs: 0, throughSeq: 0, sinceMs: 0 })
+/** Runs things one after the other, commits among them. */
+export type InTurn = <T>(run: () => Promise<T>) => Promise<T>
+
+const emptyOpen = (): Open => ({ buffers: [], bytes: 0, rows: 0, minUs: Infinity, maxUs: 0, throughSeq: 0, sinceMs: 0, hours: new Map() })
 
 /** The unsealed end of one table: rows in memory, then chunks. */
 export class TableTail {
@@ -36,34 +47,55 @@ export class TableTail {
   isSealing = false
   /** dropped or renamed, and nothing came in since */
   isGone = false
+  readonly raw: RawChunks
+  /** remembers the keys of the rows before */
+  readonly scanner = new RowScanner()
   readonly #dir: string
+  readonly #inTurn: InTurn
   #open = emptyOpen()
   #rolling: Promise<void> | null = null
   #rolledAtMs = 0
 
-  constructor(name: string, chunkDir: string) {
+  /** @param dir the store's folder */
+  constructor(name: string, dir: string, inTurn: InTurn) {
     this.name = name
-    this.#dir = chunkDir
+    this.raw = new RawChunks(name, join(dir, 'raw'))
+    this.#dir = join(dir, 'chunks')
+    this.#inTurn = inTurn
   }
 
   get openRows(): number {
-    return this.#open.rows
+    return this.open.reduce((sum, { rows }) => sum + rows, 0)
   }
 
-  get openBounds(): { rows: number; bytes: number; minUs: number; maxUs: number } {
-    return this.#open
+  /** Rows that no file a query can read holds yet. */
+  get open(): { rows: number; bytes: number; minUs: number; maxUs: number; sinceMs: number }[] {
+    return this.#open.rows > 0 ? [this.#open, ...this.raw.open] : this.raw.open
   }
 
   /** Rows that are durable and not sealed, with their oldest arrival. */
   get oldestMs(): number {
-    return this.chunks[0]?.sinceMs ?? (this.#open.rows > 0 ? this.#open.sinceMs : Infinity)
+    return Math.min(this.chunks[0]?.sinceMs ?? Infinity, ...this.open.map(({ sinceMs }) => sinceMs))
   }
 
-  get chunkBytes(): number {
-    return this.chunks.reduce((sum, { bytes }) => sum + bytes, 0)
+  get unsealedBytes(): number {
+    return [...this.chunks, ...this.open].reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
-  add(batch: { payload: Uint8Array; rows: number; minUs: number; maxUs: number; seq: number; atMs: number }): void {
+  /** Newest batch of the chunks; call it when nothing is open. */
+  get throughSeq(): number {
+    return Math.max(0, ...this.chunks.map(({ throughSeq }) => throughSeq))
+  }
+
+  add(batch: {
+    payload: Uint8Array
+    rows: number
+    minUs: number
+    maxUs: number
+    seq: number
+    atMs: number
+    hours: ReadonlyMap<number, number>
+  }): void {
     this.isGone = false
     const open = this.#open
     if (open.rows === 0) open.sinceMs = batch.atMs
@@ -73,6 +105,7 @@ export class TableTail {
     open.minUs = Math.min(open.minUs, batch.minUs)
     open.maxUs = Math.max(open.maxUs, batch.maxUs)
     open.throughSeq = batch.seq
+    addHours(open.hours, batch.hours)
   }
 
   /**
@@ -86,15 +119,25 @@ export class TableTail {
     await this.roll()
   }
 
-  /** Writes the open rows into a chunk. Rejects when that fails; the rows stay in memory and in the journal then. */
+  /**
+   * Closes what is open, so that every row that counts now is in a chunk. Rejects when the open rows cannot be written; they stay
+   * in memory and in the journal then.
+   */
   async roll(): Promise<void> {
-    while (this.#rolling) await this.#rolling
-    if (this.#open.rows === 0) return
-    const taken = this.#open
-    this.#open = emptyOpen()
-    const rolling = this.#write(taken)
-    this.#rolling = rolling.catch(() => undefined).then(() => void (this.#rolling = null))
-    await rolling
+    // In the store's turn: no batch comes in between the closing of the one and of the other, or the newest batch of the chunks
+    // would hide an older one that is in none of them.
+    const rolling = await this.#inTurn(async () => {
+      await this.#rolling
+      this.chunks.push(...(await this.raw.closeAll()))
+      if (this.#open.rows === 0) return { done: undefined }
+      const taken = this.#open
+      this.#open = emptyOpen()
+      const done = this.#write(taken)
+      this.#rolling = done.catch(() => undefined).then(() => void (this.#rolling = null))
+      // In an object: the turn is not to last until it is written.
+      return { done }
+    })
+    await rolling.done
   }
 
   async #write(taken: Open): Promise<void> {
@@ -106,8 +149,8 @@ export class TableTail {
       this.#putBack(taken)
       throw error
     }
-    const { bytes, rows, minUs, maxUs, throughSeq, sinceMs } = taken
-    this.chunks.push({ path, kind: 'chunk', bytes, rows, minUs, maxUs, throughSeq, sinceMs })
+    const { bytes, rows, minUs, maxUs, throughSeq, sinceMs, hours } = taken
+    this.chunks.push({ path, kind: 'chunk', bytes, rows, minUs, maxUs, throughSeq, sinceMs, hours })
   }
 
   #putBack(taken: Open): void {
@@ -119,6 +162,7 @@ export class TableTail {
     taken.minUs = Math.min(taken.minUs, later.minUs)
     taken.maxUs = Math.max(taken.maxUs, later.maxUs)
     taken.throughSeq = Math.max(taken.throughSeq, later.throughSeq)
+    addHours(taken.hours, later.hours)
   }
 
   get isFull(): boolean {

@@ -1,0 +1,37 @@
+import { isUtf8 } from 'node:buffer'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { fitColumns } from '../../../core/scuba/raw/fit.ts'
+import type { Encoding } from '../../../core/scuba/raw/read.ts'
+import type { TableConfig } from '../../../core/scuba/registry.ts'
+import type { RawBatch } from './raw-chunks.ts'
+import type { TableTail } from './table.ts'
+
+/** A body as it came in: compressed or not. */
+export interface Stored {
+  encoding: Encoding
+  bytes: Buffer
+}
+
+const LINE_END = Buffer.from('\n')
+const lineEnd = { none: () => LINE_END, gzip: () => gzipSync(LINE_END), zstd: () => zstdCompressSync(LINE_END) } as const
+
+/**
+ * A body as a batch that is kept as it came in; null when some row of it has to be brought into its table's types first.
+ * @param body inflated
+ */
+export function rawBatch(
+  body: Buffer,
+  { encoding, bytes }: Stored,
+  { scanner, columns }: TableTail,
+  config: TableConfig | undefined,
+  receivedMs: number,
+): RawBatch | null {
+  // Rules are for rows, and a time of the table's own is theirs too.
+  if (body[0] !== 0x7b || !isUtf8(body)) return null
+  if (config && (config.timeField !== null || Object.keys(config.rules).length > 0)) return null
+  const scan = scanner.scan(body, receivedMs)
+  if (scan === null || !fitColumns(scan, columns, config === undefined || config.mode === 'open')) return null
+  const { rows, minUs, maxUs, hours, shape } = scan
+  const parts = body.at(-1) === 0x0a ? [bytes] : [bytes, lineEnd[encoding]()]
+  return { parts, form: { shape, encoding }, rows, minUs, maxUs, hours }
+}

@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { viewSql, type ViewFile } from '../../../src/core/scuba/plan/view.ts'
+import { fitColumns } from '../../../src/core/scuba/raw/fit.ts'
+import { rawFileName } from '../../../src/core/scuba/raw/read.ts'
+import { RowScanner, type Scan } from '../../../src/core/scuba/raw/scan.ts'
+import { ColumnSet } from '../../../src/core/scuba/rows/columns.ts'
+import { parseBatch } from '../../../src/server/scuba/leaf/batch.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'scuba-raw-'))
+let connection: DuckDBConnection
+beforeAll(async () => {
+  connection = await (await DuckDBInstance.create(':memory:')).connect()
+})
+afterAll(() => {
+  connection.disconnectSync()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const NOW = 1_750_000_000_000
+let files = 0
+
+async function rowsOf(columns: ColumnSet, file: ViewFile): Promise<Record<string, unknown>[]> {
+  const { sql } = viewSql({ columns: columns.toJSON(), files: [file] })
+  const reader = await connection.runAndReadAll(sql)
+  return reader.getRowObjectsJson().map((row) => ({ ...row, _rest: typeof row['_rest'] === 'string' ? JSON.parse(row['_rest']) : null }))
+}
+
+/** What a body is when it is parsed, and when it is kept as it is; raw is null when it cannot be kept so. */
+async function bothWays(body: Buffer): Promise<{ parsed: unknown[]; raw: unknown[] | null; scan: Scan | null }> {
+  const columns = new ColumnSet()
+  const batch = parseBatch(body, columns, NOW, false)
+  const path = join(dir, `${(files += 1)}.ndjson`)
+  writeFileSync(path, batch.payload)
+  const bounds = { minUs: batch.minUs, maxUs: batch.maxUs, rows: batch.rows }
+  const parsed = batch.rows === 0 ? [] : await rowsOf(columns, { path, kind: 'chunk', ...bounds })
+  const own = new ColumnSet()
+  const scan = new RowScanner().scan(body, NOW)
+  if (scan === null || !fitColumns(scan, own, true)) return { parsed, raw: null, scan }
+  expect(batch.quarantinedCount).toBe(0)
+  expect(own.toJSON()).toEqual(columns.toJSON())
+  expect({ rows: scan.rows, minUs: scan.minUs, maxUs: scan.maxUs }).toEqual(bounds)
+  expect(scan.hours).toEqual(batch.hours)
+  const rawPath = join(dir, rawFileName('t', (files += 1), NOW, 'none'))
+  writeFileSync(rawPath, body)
+  return { parsed, raw: await rowsOf(own, { path: rawPath, kind: 'raw', raw: { shape: scan.shape, encoding: 'none' }, ...bounds }), scan }
+}
+
+const whole = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.constantFrom(0, 1, 9_007_199_254_740_991))
+const fraction = fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Object.is(value, -0))
+const text = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'grapheme' }),
+  fc.constantFrom('007', '1e5', 'true', '"', '\\', '\n', '\u0001', '😀', ''),
+)
+const list = fc.array(fc.oneof(whole, text, fc.boolean(), fc.constant(null), fc.array(whole, { maxLength: 2 })), { maxLength: 3 })
+const key = fc.oneof(
+  fc.constantFrom('a', 'b', 'c', 'd.e', 'größe', 'a b', "it's", '"q"', '~x/y', 'filename'),
+  fc.string({ minLength: 1, maxLength: 5 }),
+)
+const isoTime = fc.date({ min: new Date('1971-01-01'), max: new Date(NOW), noInvalidDate: true }).map((date) => date.toISOString())
+const msTime = fc.integer({ min: 1, max: NOW })
+
+type Kind = fc.Arbitrary<unknown>
+/** Rows of one table: each key has its kind of value, or null, or is missing. */
+const table: fc.Arbitrary<Record<string, unknown>[]> = fc
+  .record({
+    keys: fc.dictionary(
+      key,
+      fc.constantFrom<Kind>(whole, fraction, fc.oneof(whole, fraction), text, fc.boolean(), list, fc.constant(null)),
+      { maxKeys: 6 },
+    ),
+    members: fc.dictionary(fc.constantFrom('x', 'y', 'p.q', 'z~/'), fc.constantFrom<Kind>(whole, fraction, text, fc.boolean(), list), {
+      maxKeys: 3,
+    }),
+    time: fc.constantFrom<[string, Kind]>(
+      ['time', msTime],
+      ['ts', msTime.map((ms) => ms / 1000)],
+      ['timestamp', isoTime],
+      ['@timestamp', msTime.map((ms) => ms * 1000)],
+    ),
+    hasTime: fc.boolean(),
+    hasMembers: fc.boolean(),
+  })
+  .chain(({ keys, members, time, hasTime, hasMembers }) => {
+    const inner = fc.record(members, { requiredKeys: [] })
+    const row = fc.record(
+      { ...keys, ...(hasMembers ? { o: fc.oneof(inner, fc.record({ deep: inner })) } : {}), ...(hasTime ? { [time[0]]: time[1] } : {}) },
+      { requiredKeys: (hasTime ? [time[0]] : []) as never[] },
+    )
+    return fc.array(row, { minLength: 1, maxLength: 8 })
+  })
+
+test('rows kept as they came in are the same table as rows that were parsed', { timeout: 120_000 }, async () => {
+  let kept = 0
+  let tried = 0
+  await fc.assert(
+    fc.asyncProperty(table, fc.constantFrom('', ' ', '\t'), fc.constantFrom('\n', '\r\n'), async (rows, space, end) => {
+      const body = Buffer.from(
+        rows
+          .map((row) => JSON.stringify(row).replaceAll(/^\{|\}$/g, (brace) => (brace === '{' ? `{${space}` : `${space}}`)) + end)
+          .join(''),
+      )
+      const { parsed, raw } = await bothWays(body)
+      tried += 1
+      if (raw === null) return
+      kept += 1
+      expect(raw).toEqual(parsed)
+    }),
+    { numRuns: 150 },
+  )
+  // Else the rule would be tested on nothing.
+  expect(kept / tried).toBeGreaterThan(0.4)
+})
