@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { MusterError } from '../core/kernel/errors.ts'
+import { INTAKE_PORTS, type IntakePort } from '../core/scuba/ports.ts'
 
 /** A value and where it came from, for `muster config show --origin`. */
 export interface Setting<T> {
@@ -10,7 +11,7 @@ export interface Setting<T> {
   origin: string
 }
 
-export interface CliConfig {
+export interface CliConfig extends Record<IntakePort, Setting<string | null>> {
   context: Setting<string>
   /** `http://host:port` of a remote server; null: the local one, over its Unix socket */
   address: Setting<string | null>
@@ -20,6 +21,8 @@ export interface CliConfig {
   stateDir: Setting<string | null>
   /** a protected context asks for the name also where danger is only medium */
   isProtected: Setting<boolean>
+  /** pages of metrics that `muster up` has read, `JOB=URL` */
+  scrape: Setting<readonly string[]>
   output: Setting<string>
   color: Setting<'auto' | 'never'>
   /** files that were read, nearest first */
@@ -32,7 +35,7 @@ interface FileLayer {
 }
 
 const TOP_KEYS = new Set(['context', 'output', 'color', 'contexts'])
-const CONTEXT_KEYS = new Set(['address', 'token', 'token_file', 'state_dir', 'protected'])
+const CONTEXT_KEYS = new Set(['address', 'token', 'token_file', 'state_dir', 'protected', 'scrape', ...INTAKE_PORTS])
 
 /**
  * Settings in order of precedence: flag > MUSTER_* > ./muster.toml > $XDG_CONFIG_HOME/muster/config.toml > default.
@@ -57,6 +60,8 @@ export async function loadConfig(
     token: first<string | null>(null, [envSetting(env, 'MUSTER_TOKEN'), ...inContext('token', asText), readToken(tokenFile)]),
     stateDir: first<string | null>(null, [envSetting(env, 'MUSTER_STATE_DIR'), ...inContext('state_dir', asPath)]),
     isProtected: first<boolean>(false, inContext('protected', asBoolean)),
+    ...intakePorts((name) => first<string | null>(null, inContext(name, asText))),
+    scrape: first<readonly string[]>([], inContext('scrape', asTexts)),
     output: first<string>('table', [
       flagSetting('--output', flags.output),
       envSetting(env, 'MUSTER_OUTPUT'),
@@ -66,6 +71,9 @@ export async function loadConfig(
     files: layers.map((layer) => layer.path),
   }
 }
+
+const intakePorts = (setting: (name: IntakePort) => Setting<string | null>): Record<IntakePort, Setting<string | null>> =>
+  Object.fromEntries(INTAKE_PORTS.map((name) => [name, setting(name)])) as Record<IntakePort, Setting<string | null>>
 
 export function userConfigPath(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'), 'muster', 'config.toml')
@@ -78,6 +86,10 @@ const asText: Check<string> = (value, where, file) => {
   return value
 }
 const asPath: Check<string> = (value, where, file) => resolve(dirname(file), asText(value, where, file))
+const asTexts: Check<string[]> = (value, where, file) => {
+  if (!Array.isArray(value)) throw invalid(file, `${where} must be a list of texts`)
+  return value.map((one) => asText(one, where, file))
+}
 const asBoolean: Check<boolean> = (value, where, file) => {
   if (typeof value !== 'boolean') throw invalid(file, `${where} must be true or false`)
   return value

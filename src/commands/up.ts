@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { Flags, MusterCommand } from '../cli/command.ts'
 import { renderFleet } from '../cli/render/fleet.ts'
 import { isRefusal, MusterError } from '../core/kernel/errors.ts'
+import type { IntakeOptions, IntakePort } from '../core/scuba/ports.ts'
 import type { FleetStatus } from '../server/api/status.ts'
 import type { Membership } from '../server/processes/server-command.ts'
 
@@ -18,6 +19,7 @@ export default class Up extends MusterCommand {
     '<%= config.bin %> up --context blue --json',
     '<%= config.bin %> up --listen 127.0.0.1:7700',
     '<%= config.bin %> up --etcd 127.0.0.1:2379',
+    '<%= config.bin %> up --otlp 127.0.0.1:4318 --prometheus 127.0.0.1:9201 --syslog 127.0.0.1:5514',
     '<%= config.bin %> up --join "$TOKEN" --name b --peers 10.0.0.5:2380',
   ]
   static override flags = {
@@ -45,6 +47,18 @@ export default class Up extends MusterCommand {
     }),
     listen: Flags.string({ description: 'also answer on TCP, with bearer tokens', helpValue: 'HOST:PORT' }),
     etcd: Flags.string({ description: "answer etcd's clients too, on the fleet's own key-value store", helpValue: 'HOST:PORT' }),
+    otlp: Flags.string({
+      description: "take in OpenTelemetry's logs, metrics and traces over HTTP; usually 127.0.0.1:4318",
+      helpValue: 'HOST:PORT',
+    }),
+    prometheus: Flags.string({ description: "take in Prometheus' remote-write at /api/v1/write", helpValue: 'HOST:PORT' }),
+    syslog: Flags.string({ description: 'take in syslog, over TCP and UDP', helpValue: 'HOST:PORT' }),
+    lines: Flags.string({ description: 'take in NDJSON over plain TCP, for a table', helpValue: 'HOST:PORT[=TABLE]' }),
+    scrape: Flags.string({
+      description: "read a program's page of metrics, every 15s unless said otherwise; may be given many times",
+      multiple: true,
+      helpValue: 'JOB=URL[@10s]',
+    }),
     'gateway-port': Flags.integer({
       description: "port of the first node's gateway; the others take the next ones",
       min: 1,
@@ -76,6 +90,7 @@ export default class Up extends MusterCommand {
   async run(): Promise<void> {
     const { flags } = await this.start(Up)
     const membership = await membershipOf(flags)
+    const intake = await this.intake(flags)
     const { launchServer, runningServer } = await import('../server/processes/launch.ts')
     const { sweepEphemeral } = await import('../server/processes/ephemeral.ts')
     const { assertPortFree } = await import('../server/processes/port.ts')
@@ -96,6 +111,7 @@ export default class Up extends MusterCommand {
       fleet: await this.fleet(flags, membership),
       listen: flags.listen ?? null,
       etcd: flags.etcd ?? null,
+      intake,
       agents: flags.agents ?? null,
       membership,
       readStatus: async () => (await this.client.get<FleetStatus>('/v1/status')).data,
@@ -155,6 +171,27 @@ export default class Up extends MusterCommand {
     // Nodes of one fleet have names of their own; those of the server that began it are plain.
     const server = token === null && (known === null || !hasJoined(this.paths.root)) ? undefined : (known?.name ?? name ?? hostname())
     return planLocalFleet({ nodes, regions, gatewayPort: flags['gateway-port'] ?? null, cpuMilli, memoryBytes, diskBytes, gpus, server })
+  }
+
+  /** What the flags say, else the configuration. Throws USAGE before anything is started. */
+  private async intake(flags: { [Name in IntakePort]?: string | undefined } & { scrape?: string[] | undefined }): Promise<IntakeOptions> {
+    const { INTAKE_PORTS, parseIntakeAddress } = await import('../core/scuba/ports.ts')
+    const { parseTarget } = await import('../core/scuba/decode/prometheus/target.ts')
+    const ports: IntakeOptions['ports'] = {}
+    for (const name of INTAKE_PORTS) {
+      const text = flags[name] ?? this.settings[name].value
+      if (text === null) continue
+      const at = parseIntakeAddress(text)
+      if (at === null || (at.table !== null && name !== 'lines'))
+        throw new MusterError('USAGE', `--${name}: "${text}" is not ${name === 'lines' ? 'HOST:PORT or HOST:PORT=TABLE' : 'HOST:PORT'}`)
+      ports[name] = text
+    }
+    const scrape = flags.scrape ?? this.settings.scrape.value
+    for (const text of scrape) {
+      const target = parseTarget(text)
+      if (isRefusal(target)) throw target
+    }
+    return { ports, scrape }
   }
 
   private async tearDown(): Promise<void> {

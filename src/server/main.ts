@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util'
 import { isRefusal, type MusterError, refuse } from '../core/kernel/errors.ts'
+import { INTAKE_ARGS, intakeOf } from '../core/scuba/ports.ts'
 import { statePaths } from '../platform/paths.ts'
 import { takeJoinToken } from './processes/server-command.ts'
 import { leaveStartError } from './processes/start-error.ts'
 import { startServer } from './server.ts'
 
 /**
- * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT] [--name NAME] [--peers HOST:PORT] [--voter] [--profile lan|wan] [--region NAME] [--agents HOST:PORT]`;
+ * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT] [--name NAME] [--peers HOST:PORT] [--voter] [--profile lan|wan] [--region NAME] [--agents HOST:PORT] [--otlp|--prometheus|--syslog|--lines HOST:PORT] [--scrape JOB=URL]`;
  * a token to join with comes in $MUSTER_JOIN_TOKEN, which no list of processes shows. What stops it from starting is left in
  * `logs/start-error-PID.json` for the command that started it. SIGTERM and SIGINT end it in order; tasks and agents go on.
  */
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     context: { type: 'string' },
     listen: { type: 'string' },
     etcd: { type: 'string' },
+    ...INTAKE_ARGS,
     name: { type: 'string' },
     peers: { type: 'string' },
     voter: { type: 'boolean' },
@@ -45,6 +47,7 @@ try {
   const server = await startServer(paths, {
     listen: values.listen ?? null,
     etcd: values.etcd ?? null,
+    intake: intakeOf(values),
     join: token,
     name: values.name ?? null,
     isVoter: values.voter === true,

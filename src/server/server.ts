@@ -37,6 +37,7 @@ import { agentProcess, readLocalFleet } from './processes/fleet.ts'
 import { freePort } from '../platform/free-port.ts'
 import { createSupervisor } from './processes/supervisor.ts'
 import { createScubaClient } from './scuba/client.ts'
+import type { IntakeOptions } from '../core/scuba/ports.ts'
 import { ensureLeaf } from './scuba/process.ts'
 import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
 import { createTracer } from './tracer.ts'
@@ -56,6 +57,8 @@ export interface ServerOptions {
   listen: string | null
   /** `HOST:PORT` where the key-value store answers etcd's clients, or null */
   etcd: string | null
+  /** ways in for other people's telemetry, which the leaf opens */
+  intake: IntakeOptions
   /** token of `delos member token`: this server comes to that cluster with an empty state directory; null: it is what its directory says */
   join: string | null
   /** of this server, for people; null: that of the machine */
@@ -132,7 +135,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   wallClock.compareWith(() => store.members.health().values())
   log.info('the state is at the end of the log', { position: control.tail(), ms: Date.now() - startedAt })
 
-  const leaf = ensureLeaf(paths, log)
+  const leaf = ensureLeaf(paths, log, options.intake)
   const scuba = createScubaClient(paths.scubaSocket)
   const telemetry = createTelemetry(scuba, log)
   onLine = (row) => telemetry.add('muster_logs', { ...row, server: identity.name, time: Date.now() })

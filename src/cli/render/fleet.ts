@@ -24,6 +24,18 @@ function serversLine({ servers }: FleetStatus, view: View): string {
     .join('  ')
 }
 
+/** The ways in of the store that were asked for, and whose pages it reads. */
+function intakeFields(intake: FleetStatus['scuba']['intake'], view: View): [string, string][] {
+  const ports = Object.entries(intake?.ports ?? {}).map(([name, { address, error, wanted }]): [string, string] => [
+    name,
+    address ?? mark(view, 'bad', `${wanted} (${error})`),
+  ])
+  const pages = (intake?.scrape ?? []).map(({ target, error, samples }) =>
+    error === null ? `${target} (${samples} samples)` : mark(view, 'bad', `${target} (${error})`),
+  )
+  return pages.length === 0 ? ports : [...ports, ['scrapes', pages.join('\n')]]
+}
+
 /** The processes of a fleet, where they answer and where their logs are. */
 export function renderFleet(status: FleetStatus, view: View): string {
   const { server, scuba } = status
@@ -37,6 +49,7 @@ export function renderFleet(status: FleetStatus, view: View): string {
     ['listens', server.listen],
     ['etcd', server.etcd],
     ['store', scuba.pid === null ? mark(view, 'bad', 'not running') : `pid ${scuba.pid}`],
+    ...intakeFields(scuba.intake, view),
     ['gateway', gateway ? `http://${gateway}` : null],
     ['logs', `${server.log}\n${scuba.log}`],
   ])

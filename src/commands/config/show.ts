@@ -9,7 +9,11 @@ export default class ConfigShow extends MusterCommand {
   async run(): Promise<void> {
     const { flags } = await this.start(ConfigShow)
     const { files, token, ...settings } = this.settings
-    const rows: ConfigRow[] = Object.entries(settings).map(([name, { value, origin }]) => ({ name, value, origin }))
+    const rows: ConfigRow[] = Object.entries(settings).map(([name, { value, origin }]) => ({
+      name,
+      value: Array.isArray(value) ? value.join(' ') || null : (value as Exclude<typeof value, readonly string[]>),
+      origin,
+    }))
     // A token on a screen is a token lost.
     rows.push({ name: 'token', value: token.value === null ? null : '(set)', origin: token.origin })
     rows.push({

@@ -56,6 +56,9 @@ const OPERATOR_CONTROL = '/v1/delos/operator/control/'
 /** A query waits so long for a leader, and is then answered from what this server has. */
 const QUERY_PATIENCE_MS = 1500
 
+/** Questions that are no operations, whose answers pass through from the leaf: a viewer may ask them. */
+const ASKED_BY_POST = new Set(['/v1/scuba/board', '/v1/scuba/panel/stream'])
+
 /** Largest body of an operation; uploads and row streams have routes and limits of their own. */
 const BODY_BYTES_MAX = 4 * 1024 * 1024
 
@@ -74,7 +77,8 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
     const caller = whoIs(request, options.tokens, door)
     setCaller(request, caller)
     // Operations look at their own role; what else is written (rows, uploads, reports) takes an operator.
-    const isRead = request.method === 'GET' || request.method === 'HEAD' || operationRoutes.has(request.routeOptions.url ?? '')
+    const route = request.routeOptions.url ?? ''
+    const isRead = request.method === 'GET' || request.method === 'HEAD' || operationRoutes.has(route) || ASKED_BY_POST.has(route)
     if (!isRead && !mayAct(caller.role, 'operator'))
       throw refuse(
         'NOT_PERMITTED',

@@ -54,7 +54,7 @@ export interface FleetStatus {
   }
   /** all servers of the control plane; one of them leads */
   servers: FleetServer[]
-  scuba: { pid: number | null; socket: string; log: string }
+  scuba: ReturnType<ScubaLeaf['status']>
   nodes: NodeStatus[]
   /** every node this server runs is ready and has a gateway */
   healthy: boolean

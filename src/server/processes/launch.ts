@@ -4,6 +4,7 @@ import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { refuse } from '../../core/kernel/errors.ts'
 import { type LocalFleet, readLocalFleet, writeLocalFleet } from './fleet.ts'
+import type { IntakeOptions } from '../../core/scuba/ports.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import { identify, isAlive, readProcessId } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
@@ -35,6 +36,8 @@ export async function launchServer(
     fleet: LocalFleet | null
     listen: string | null
     etcd?: string | null
+    /** ways in for other people's telemetry */
+    intake?: IntakeOptions
     /** where agents of other machines come in; null: as before */
     agents?: string | null
     /** how it belongs to a cluster; absent: as its state directory says */

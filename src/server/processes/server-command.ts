@@ -1,3 +1,4 @@
+import { intakeArgs, NO_INTAKE, type IntakeOptions } from '../../core/scuba/ports.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 
 /** What a server is told of its cluster when it starts. */
@@ -22,12 +23,13 @@ const NO_MEMBERSHIP: Membership = { token: null, name: null, isVoter: false, pee
 /** How the server's process is started. The token is in no argument: everybody on the machine may list those. */
 export function serverCommand(
   paths: Pick<StatePaths, 'root' | 'context'>,
-  options: { listen: string | null; etcd?: string | null; agents?: string | null; membership?: Membership },
+  options: { listen: string | null; etcd?: string | null; agents?: string | null; intake?: IntakeOptions; membership?: Membership },
 ): { args: string[]; env: Record<string, string> } {
   const { token, name, isVoter, peers, profile, region } = options.membership ?? NO_MEMBERSHIP
   const args = ['--state-dir', paths.root, '--context', paths.context]
   if (options.listen) args.push('--listen', options.listen)
   if (options.etcd) args.push('--etcd', options.etcd)
+  args.push(...intakeArgs(options.intake ?? NO_INTAKE))
   if (options.agents) args.push('--agents', options.agents)
   if (name) args.push('--name', name)
   if (peers) args.push('--peers', peers)

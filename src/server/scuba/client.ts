@@ -31,6 +31,7 @@ import type {
   TraceRequest,
 } from '../../core/scuba/wire-types.ts'
 import type { PortStatus } from './leaf/listen/ports.ts'
+import type { ScrapeStatus } from './leaf/scrape/scraper.ts'
 import { linesOf } from '../../platform/streams.ts'
 
 export interface SendOptions {
@@ -61,8 +62,8 @@ export interface LeafHealth {
   /** what is not sealed yet */
   backlogBytes: number
   tables: number
-  /** ways in that were asked for: where they listen, or why they do not */
-  ports?: Partial<Record<IntakePort, PortStatus>>
+  /** ways in that were asked for: where they listen, or why they do not, and whose pages are read */
+  intake?: { ports: Partial<Record<IntakePort, PortStatus>>; scrape: ScrapeStatus[] }
 }
 
 export interface Spooled {

@@ -8,8 +8,9 @@ import { Compactor } from './leaf/compactor.ts'
 import { DerivedColumns } from './leaf/derived.ts'
 import { Engine } from './leaf/engine.ts'
 import { Engines } from './leaf/engines.ts'
-import { INTAKE_PORTS } from '../../core/scuba/ports.ts'
+import { INTAKE_ARGS, intakeOf } from '../../core/scuba/ports.ts'
 import { Decoders } from './leaf/listen/decoders.ts'
+import { Scraper } from './leaf/scrape/scraper.ts'
 import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
@@ -32,11 +33,13 @@ const { values } = parseArgs({
   options: {
     ...{ dir: { type: 'string' }, socket: { type: 'string' }, log: { type: 'string' } },
     // Where other programs' ways in listen; those that are not named do not.
-    ...{ otlp: { type: 'string' }, prometheus: { type: 'string' }, syslog: { type: 'string' }, lines: { type: 'string' } },
+    ...INTAKE_ARGS,
   },
 })
 if (values.dir === undefined || values.socket === undefined) {
-  process.stderr.write('usage: leaf-main --dir DIR --socket PATH [--log FILE] [--otlp|--prometheus|--syslog|--lines HOST:PORT]\n')
+  process.stderr.write(
+    'usage: leaf-main --dir DIR --socket PATH [--log FILE] [--otlp|--prometheus|--syslog|--lines HOST:PORT] [--scrape JOB=URL]\n',
+  )
   process.exit(2)
 }
 const { dir, socket } = values
@@ -58,12 +61,13 @@ const parts = {
 store.derived = parts.derived
 const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
 let ports: Ports | null = null
+let scraper: Scraper | null = null
 const server = createLeafServer({
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
   name: ensureLeafName(dir),
-  ports: () => ports?.status() ?? {},
+  intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 })
 const keeper = new Keeper(parts)
 
@@ -71,8 +75,10 @@ await holdFolder()
 await store.open()
 store.onDiscard = (paths) => engines.forget(paths)
 engines.start()
-const wanted = Object.fromEntries(INTAKE_PORTS.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])))
-ports = await openPorts(wanted, intake)
+const asked = intakeOf(values)
+ports = await openPorts(asked.ports, intake)
+scraper = new Scraper(asked.scrape, intake)
+scraper.start()
 // Sealing waits for it: then no row is both in a segment that is read back and in the journal.
 let isSeeded = false
 void seedLive(store, engine).finally(() => (isSeeded = true))
@@ -109,7 +115,8 @@ const stop = (): void => {
   server.closeIdleConnections()
   setTimeout(() => server.closeAllConnections(), 500).unref()
   // What was taken in on the ports is in the store before that closes.
-  void Promise.all([ports?.close(), intake.decoders.close(), postgres.close()])
+  void Promise.all([scraper?.stop(), ports?.close(), postgres.close()])
+    .then(() => intake.decoders.close())
     .then(() => store.close())
     .then(() => {
       engines.stop()

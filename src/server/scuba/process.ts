@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { intakeArgs, NO_INTAKE, type IntakeOptions } from '../../core/scuba/ports.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import { readProcessId, signalProcess } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
 import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
-import { createScubaClient } from './client.ts'
+import { createScubaClient, type LeafHealth } from './client.ts'
 
 /** Pid and start time of a context's leaf. */
 export function leafPidFile(paths: StatePaths): string {
@@ -15,7 +16,7 @@ export function leafPidFile(paths: StatePaths): string {
 export interface ScubaLeaf {
   /** Starts the leaf or takes over the one that runs; resolves when it answers, or after 10 s with a warning. */
   start: () => Promise<void>
-  status: () => { pid: number | null; socket: string; log: string }
+  status: () => { pid: number | null; socket: string; log: string; intake: LeafHealth['intake'] }
   /** Stops watching; the leaf goes on, so that agents can send while the server is away. */
   detach: () => Promise<void>
 }
@@ -25,17 +26,18 @@ const LOOK_MS = 5000
 const START_MS_MAX = 10_000
 
 /** The leaf of a context as the server keeps it: a process of its own that outlives the server and is restarted when it dies or hangs. */
-export function ensureLeaf(paths: StatePaths, log: Logger): ScubaLeaf {
+export function ensureLeaf(paths: StatePaths, log: Logger, intake: IntakeOptions = NO_INTAKE): ScubaLeaf {
   const logFile = join(paths.logs, 'scuba-leaf.log')
   const pidFile = leafPidFile(paths)
   const client = createScubaClient(paths.scubaSocket)
   let supervisor: Supervisor | null = null
   let timer: NodeJS.Timeout | null = null
   let silentLooks = 0
+  let seen: LeafHealth['intake']
 
   const look = async (): Promise<void> => {
     try {
-      await client.health()
+      seen = (await client.health()).intake
       silentLooks = 0
     } catch {
       silentLooks += 1
@@ -56,27 +58,47 @@ export function ensureLeaf(paths: StatePaths, log: Logger): ScubaLeaf {
       supervisor.keep({
         name: NAME,
         pidFile,
-        command: () => [...entryPoint('server/scuba/leaf-main'), '--dir', paths.scuba, '--socket', paths.scubaSocket, '--log', logFile],
+        command: () => [
+          ...entryPoint('server/scuba/leaf-main'),
+          '--dir',
+          paths.scuba,
+          '--socket',
+          paths.scubaSocket,
+          '--log',
+          logFile,
+          ...intakeArgs(intake),
+        ],
         output: join(paths.logs, 'scuba-leaf.out'),
       })
       timer = setInterval(() => void look(), LOOK_MS)
+      let isTold = false
       for (const until = Date.now() + START_MS_MAX; Date.now() < until;) {
-        if (
-          await client.health().then(
-            () => true,
-            () => false,
-          )
-        )
-          return
+        const health = await client.health().catch(() => null)
+        seen = health?.intake
+        if (health !== null && isAsked(health, intake)) return
+        // One that runs on from before opens what it was told then; it begins anew, and loses nothing by that.
+        const id = health === null || isTold ? null : readProcessId(pidFile)
+        if (id !== null) {
+          isTold = true
+          log.info('the scuba leaf is restarted to open what is asked for now', { pid: id.pid })
+          signalProcess(id, 'SIGTERM')
+        }
         await new Promise((resolve) => setTimeout(resolve, 25))
       }
       log.warn('the scuba leaf does not answer yet; queries fail until it does', { log: logFile })
     },
-    status: () => ({ pid: supervisor?.list()[0]?.pid ?? null, socket: paths.scubaSocket, log: logFile }),
+    status: () => ({ pid: supervisor?.list()[0]?.pid ?? null, socket: paths.scubaSocket, log: logFile, intake: seen }),
     detach: async () => {
       if (timer) clearInterval(timer)
       supervisor?.detach()
       client.close()
     },
   }
+}
+
+function isAsked({ intake }: LeafHealth, { ports, scrape }: IntakeOptions): boolean {
+  const has = Object.entries(intake?.ports ?? {}).map(([name, { wanted }]) => `${name} ${wanted}`)
+  const targets = (intake?.scrape ?? []).map(({ target }) => target)
+  const wants = Object.entries(ports).map(([name, wanted]) => `${name} ${wanted}`)
+  return [...has, ...targets].toSorted().join() === [...wants, ...scrape].toSorted().join()
 }

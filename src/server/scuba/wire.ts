@@ -78,6 +78,10 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
       ['POST', '/v1/scuba/board'],
       ['POST', '/v1/scuba/panel/stream'],
       ['GET', '/v1/scuba/tables/:table/tail'],
+      ['POST', '/v1/logs'],
+      ['POST', '/v1/metrics'],
+      ['POST', '/v1/traces'],
+      ['POST', '/api/v1/write'],
     ] as const) {
       scope.route({
         method,
@@ -98,9 +102,10 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
             if (typeof value === 'string') headers[name] = value
           }
           const upstream = httpRequest({ socketPath, method, path: request.raw.url ?? '/', headers, agent }, (response) => {
-            const { etag } = response.headers
+            const { 'content-type': type = 'application/json', 'retry-after': retryAfter, etag } = response.headers
             reply.raw.writeHead(response.statusCode ?? 502, {
-              'content-type': response.headers['content-type'] ?? 'application/json',
+              'content-type': type,
+              ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }),
               ...(etag === undefined ? {} : { etag }),
             })
             response.pipe(reply.raw)

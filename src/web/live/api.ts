@@ -39,6 +39,24 @@ export async function ask<T>(operation: string, input: object = {}, signal?: Abo
   return answerOf<T>(response)
 }
 
+/** An answer that stands alone, without the envelope of operations, and the tag it was given. */
+export interface Tagged<T> {
+  answer: T
+  tag: string | null
+}
+
+/**
+ * Asks what passes through from the store: as {@link ask}, but by its path. While the answer is still `before`, that one is given, and nothing is sent.
+ */
+export async function askTagged<T>(path: string, input: object, before: Tagged<T> | null, signal: AbortSignal): Promise<Tagged<T>> {
+  const tag = before?.tag ?? null
+  const headers = { 'content-type': 'application/json', ...(tag === null ? {} : { 'if-none-match': tag }) }
+  const response = await reach(path, { method: 'POST', headers, body: JSON.stringify(input), signal })
+  if (response.status === 304 && before !== null) return before
+  if (!response.ok) await answerOf(response)
+  return { answer: (await response.json()) as T, tag: response.headers.get('etag') }
+}
+
 export async function get<T>(path: string): Promise<ApiAnswer<T>> {
   return answerOf<T>(await reach(path, {}))
 }

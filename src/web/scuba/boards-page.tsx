@@ -3,8 +3,8 @@ import { useEffect, useState } from 'preact/hooks'
 import { parseDuration } from '../../core/kernel/units.ts'
 import type { StoredBoard, StoredSaved } from '../../core/scuba/saved/queries.ts'
 import type { Asked, Board } from '../../core/scuba/saved/schema.ts'
-import type { BoardAnswer, PanelAnswer, QueryAnswer } from '../../core/scuba/wire-types.ts'
-import { ApiError, ask } from '../live/api.ts'
+import type { BoardAnswer, PanelAnswer, PanelRequest, QueryAnswer } from '../../core/scuba/wire-types.ts'
+import { ApiError, ask, askTagged, type Tagged } from '../live/api.ts'
 import { useAsked } from '../live/use-asked.ts'
 import { Shell } from '../shell/shell.tsx'
 import { dateTime } from '../shell/text.ts'
@@ -44,9 +44,12 @@ export function BoardsPage(): JSX.Element {
     >
       {name === null && <BoardList kept={kept.data} />}
       {name !== null && board === undefined && kept.data !== null && (
-        <p class="notice">
-          ▲ There is no board {name}. <a href="/boards">All boards</a>
-        </p>
+        <>
+          <h1>Boards</h1>
+          <p class="notice">
+            ▲ There is no board {name}. <a href="/boards">All boards</a>
+          </p>
+        </>
       )}
       {board !== undefined && kept.data !== null && <BoardGrid key={board.version} board={board.board} saved={kept.data.saved} />}
     </Shell>
@@ -154,7 +157,7 @@ async function askBoard(panels: readonly ShownPanel[], signal: AbortSignal): Pro
   const asked = panels.map(({ asked: each }) => each)
   const requests = asked.filter((each): each is Asked => each !== null && each.sql === undefined).map((each) => panelRequest(each, now, 90))
   const [board, ...rows] = await Promise.all([
-    requests.length === 0 ? { panels: [] } : ask<BoardAnswer>('scuba.board', { panels: requests }, signal).then(({ data }) => data),
+    requests.length === 0 ? { panels: [] } : boardOf(requests, signal),
     ...asked.map((each) => (each?.sql === undefined ? null : rowsOf(each, now, signal))),
   ])
   const answers = [...board.panels]
@@ -165,6 +168,14 @@ async function askBoard(panels: readonly ShownPanel[], signal: AbortSignal): Pro
     if (answer === undefined) return null
     return answer.ok ? { panel: answer.answer } : { error: new ApiError(answer.error.code, answer.error.message, answer.error.hint ?? '') }
   })
+}
+
+let newest: Tagged<BoardAnswer> | null = null
+
+/** While nothing changed the store says only that. */
+async function boardOf(panels: PanelRequest[], signal: AbortSignal): Promise<BoardAnswer> {
+  newest = await askTagged<BoardAnswer>('/v1/scuba/board', { panels }, newest, signal)
+  return newest.answer
 }
 
 async function rowsOf(asked: Asked, now: number, signal: AbortSignal): Promise<PanelResult> {

@@ -32,6 +32,7 @@ export function Chart({ data, height, label, levels = [], mark = null, bold = nu
   const colours = useColours()
   const [at, setAt] = useState<number | null>(null)
   const [hot, setHot] = useState<number | null>(null)
+  const anchor = useRef<number | null>(null)
   const now = useRef({ data, onPoint, onMark, mark })
   now.current = { data, onPoint, onMark, mark }
   const shape = `${data.lines.map(({ key }) => key).join('|')} ${data.calc} ${colours.key} ${height} ${levels.map(({ value }) => value).join()} ${bold}`
@@ -96,6 +97,7 @@ export function Chart({ data, height, label, levels = [], mark = null, bold = nu
     if (to !== undefined && !event.altKey && !event.ctrlKey && !event.metaKey) {
       const next = Math.min(last, Math.max(0, to))
       if (event.shiftKey) extend(from, next)
+      else anchor.current = null
       setAt(next)
       event.preventDefault()
     } else if (event.key === 'Enter') {
@@ -103,12 +105,12 @@ export function Chart({ data, height, label, levels = [], mark = null, bold = nu
       if (step !== undefined) onPoint?.(null, step)
     }
   }
+  /** Marks from where Shift was held first to here, both with their whole steps. */
   const extend = (from: number, to: number): void => {
-    const step = (i: number): number => data.steps[i] ?? 0
-    const held = mark ?? { fromMs: step(from), toMs: step(from) + data.stepMs }
-    const isEnd = step(from) + data.stepMs >= held.toMs
-    const next = isEnd ? { fromMs: held.fromMs, toMs: step(to) + data.stepMs } : { fromMs: step(to), toMs: held.toMs }
-    if (next.toMs > next.fromMs) onMark?.(next)
+    anchor.current ??= from
+    const first = data.steps[Math.min(anchor.current, to)]
+    const last = data.steps[Math.max(anchor.current, to)]
+    if (first !== undefined && last !== undefined) onMark?.({ fromMs: first, toMs: last + data.stepMs })
   }
   const shown = at ?? hot ?? newestKnown(data)
   return (

@@ -25,9 +25,9 @@ export class Leaf {
     return join(this.dir, 'leaf.sock')
   }
 
-  async start(isEngineAwaited = true): Promise<void> {
+  async start(isEngineAwaited = true, more: readonly string[] = []): Promise<void> {
     const [command, file] = program('server/scuba/leaf-main')
-    this.#child = spawn(command, [file, '--dir', this.dir, '--socket', this.socket, '--log', join(this.dir, 'leaf.log')], {
+    this.#child = spawn(command, [file, '--dir', this.dir, '--socket', this.socket, '--log', join(this.dir, 'leaf.log'), ...more], {
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     for (let attempt = 0; attempt < 1500; attempt += 1) {

@@ -175,6 +175,21 @@ test('a heat map keeps its rows when its bands are put together, and its fullest
   expect(chart.cells.reduce((sum, { count }) => sum + count, 0)).toBe(1010)
   expect(chart.cells.find(({ count }) => count === 1000)?.shade).toBe(SHADES)
   expect(chart.bands.at(-1)).toMatchObject({ high: 200, count: 1000 })
+  expect(chart.bands[0]).toEqual({ low: 0, high: 1, count: 5 })
+  const gap = heatChart(
+    {
+      lows: [10, 1000],
+      highest: 1020,
+      cells: [
+        [0, 0, 1],
+        [0, 1, 1],
+      ],
+    },
+    [0],
+    1000,
+  )
+  expect(gap.cells.map(({ band }) => band)).toEqual([0, gap.bands.length - 1])
+  expect(gap.bands.length).toBeGreaterThan(40)
 })
 
 test('a span stands on the axis of its trace and is never too narrow to be seen', () => {

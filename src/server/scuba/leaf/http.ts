@@ -17,6 +17,7 @@ import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
 import { telemetryRoute } from './listen/telemetry.ts'
 import { observeAfter } from './observe.ts'
+import type { ScrapeStatus } from './scrape/scraper.ts'
 import type { Spool } from './spool.ts'
 
 export interface Leaf extends Parts {
@@ -25,8 +26,7 @@ export interface Leaf extends Parts {
   /** for good */
   name: string
   decoders: Decoders
-  /** null: they are not open yet */
-  ports: () => ReturnType<Ports['status']>
+  intake: () => { ports: ReturnType<Ports['status']>; scrape: ScrapeStatus[] }
 }
 
 export type Handler = (leaf: Leaf, request: IncomingMessage, response: ServerResponse, url: URL, table: string) => Promise<unknown>
@@ -63,7 +63,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       isReadOnly: leaf.store.isReadOnly,
       backlogBytes: leaf.sealer.backlogBytes,
       tables: leaf.store.tableNames().size,
-      ports: leaf.ports(),
+      intake: leaf.intake(),
     }),
   ],
 ]

@@ -1,5 +1,6 @@
 import { open, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sealedSql } from '../../../core/scuba/plan/collapse.ts'
 import { quoteText } from '../../../core/scuba/names.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import { fileSha256, syncDirectory } from '../../../platform/files.ts'
@@ -32,14 +33,16 @@ export interface NewSegment {
  * @returns null when it would be empty and may be
  */
 export async function writeSegment(store: Store, engine: Engine, segment: NewSegment): Promise<Segment | null> {
-  const { table, select, order, from, mayShrink = false, thinned } = segment
+  const { table, order, from, thinned } = segment
+  const { sql: select, mayShrink } = sealedSql(table, store.tail(table).columns.exact('series') !== undefined, segment.select)
   const rows = from.reduce((sum, part) => sum + part.rows, 0)
   const file = `${table}-${Date.now().toString(36)}-${process.pid.toString(36)}-${(files += 1)}.parquet`
   const temporary = join(store.dir, 'tmp', file)
   try {
     const ordered = order === null ? select : `SELECT * FROM (${select}) ORDER BY ${order}`
     const { rows: written, minUs, maxUs } = await engine.copy(`COPY (${ordered}) TO ${quoteText(temporary)} (${SEGMENT_FORMAT})`, temporary)
-    if (mayShrink ? written > rows : written !== rows) throw new Error(`the engine wrote ${written} rows of ${rows} of table ${table}`)
+    if (mayShrink || segment.mayShrink === true ? written > rows : written !== rows)
+      throw new Error(`the engine wrote ${written} rows of ${rows} of table ${table}`)
     if (written === 0) {
       await unlink(temporary)
       return null

@@ -50,6 +50,8 @@ async function otlp(intake: Intake, signal: Signal, request: IncomingMessage, re
     const body = { code: STATUS_CODES[status] ?? 2, message: told(refusal) }
     const answer = encoding === 'protobuf' ? encode(codecOf(RPC_STATUS), body) : JSON.stringify(body)
     if (status === 503) response.setHeader('retry-after', String(retryAfterSeconds(refusal)))
+    // The rest of a body that is not wanted is not read; so the connection is of no more use.
+    if (!request.complete) response.setHeader('connection', 'close')
     end(response, status, TYPES[encoding ?? 'json'], answer)
     if (!request.complete) request.destroy()
   }
@@ -78,6 +80,7 @@ async function remoteWrite(intake: Intake, request: IncomingMessage, response: S
     const refusal = asRefusal(intake, error)
     const status = statusOf(refusal)
     if (status === 503) response.setHeader('retry-after', String(retryAfterSeconds(refusal)))
+    if (!request.complete) response.setHeader('connection', 'close')
     end(response, status, 'text/plain', `${told(refusal)}\n`)
     if (!request.complete) request.destroy()
   }
