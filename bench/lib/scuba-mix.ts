@@ -74,14 +74,12 @@ export function panelMix(table: string, untilMs: number, rows: number): MixQuery
     },
     {
       name: 'heatmap of latency, 6 h, every 5 min',
-      ask: {
-        query: { sql: `SELECT ${step(5)}, ${bucket} AS bucket, sum(sample_rate) FROM ${table} GROUP BY ALL`, ...since(6) },
-      },
+      ask: { panel: { calc: ['heatmap:latency_ms'], stepMs: 300_000, ...since(6) } },
       plain: `SELECT ${step(5)}, ${bucket} AS bucket, sum(sample_rate) FROM plain WHERE ${from(6)} GROUP BY ALL`,
     },
     {
       name: 'exact p99',
-      ask: { query: { sql: `SELECT quantile_disc(latency_ms, 0.99) FROM ${table}`, ...since(24) } },
+      ask: { panel: { calc: ['exact_p99:latency_ms'], ...since(24) } },
       plain: 'SELECT quantile_disc(latency_ms, 0.99) FROM plain',
     },
     {

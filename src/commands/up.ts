@@ -19,6 +19,7 @@ export default class Up extends MusterCommand {
     '<%= config.bin %> up --context blue --json',
     '<%= config.bin %> up --listen 127.0.0.1:7700',
     '<%= config.bin %> up --etcd 127.0.0.1:2379',
+    '<%= config.bin %> up --postgres 127.0.0.1:5433',
     '<%= config.bin %> up --otlp 127.0.0.1:4318 --prometheus 127.0.0.1:9201 --syslog 127.0.0.1:5514',
     '<%= config.bin %> up --join "$TOKEN" --name b --peers 10.0.0.5:2380',
   ]
@@ -47,6 +48,10 @@ export default class Up extends MusterCommand {
     }),
     listen: Flags.string({ description: 'also answer on TCP, with bearer tokens', helpValue: 'HOST:PORT' }),
     etcd: Flags.string({ description: "answer etcd's clients too, on the fleet's own key-value store", helpValue: 'HOST:PORT' }),
+    postgres: Flags.string({
+      description: "answer SQL of PostgreSQL's clients about the fleet's events; they log in with the name and secret of a token",
+      helpValue: 'HOST:PORT',
+    }),
     otlp: Flags.string({
       description: "take in OpenTelemetry's logs, metrics and traces over HTTP; usually 127.0.0.1:4318",
       helpValue: 'HOST:PORT',
@@ -111,6 +116,7 @@ export default class Up extends MusterCommand {
       fleet: await this.fleet(flags, membership),
       listen: flags.listen ?? null,
       etcd: flags.etcd ?? null,
+      postgres: flags.postgres ?? null,
       intake,
       agents: flags.agents ?? null,
       membership,

@@ -7,7 +7,7 @@ import { leaveStartError } from './processes/start-error.ts'
 import { startServer } from './server.ts'
 
 /**
- * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT] [--name NAME] [--peers HOST:PORT] [--voter] [--profile lan|wan] [--region NAME] [--agents HOST:PORT] [--otlp|--prometheus|--syslog|--lines HOST:PORT] [--scrape JOB=URL]`;
+ * The control-plane process: `main --state-dir DIR --context NAME [--listen HOST:PORT] [--etcd HOST:PORT] [--postgres HOST:PORT] [--name NAME] [--peers HOST:PORT] [--voter] [--profile lan|wan] [--region NAME] [--agents HOST:PORT] [--otlp|--prometheus|--syslog|--lines HOST:PORT] [--scrape JOB=URL]`;
  * a token to join with comes in $MUSTER_JOIN_TOKEN, which no list of processes shows. What stops it from starting is left in
  * `logs/start-error-PID.json` for the command that started it. SIGTERM and SIGINT end it in order; tasks and agents go on.
  */
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     context: { type: 'string' },
     listen: { type: 'string' },
     etcd: { type: 'string' },
+    postgres: { type: 'string' },
     ...INTAKE_ARGS,
     name: { type: 'string' },
     peers: { type: 'string' },
@@ -47,6 +48,7 @@ try {
   const server = await startServer(paths, {
     listen: values.listen ?? null,
     etcd: values.etcd ?? null,
+    postgres: values.postgres ?? null,
     intake: intakeOf(values),
     join: token,
     name: values.name ?? null,

@@ -37,6 +37,7 @@ import { agentProcess, readLocalFleet } from './processes/fleet.ts'
 import { freePort } from '../platform/free-port.ts'
 import { createSupervisor } from './processes/supervisor.ts'
 import { createScubaClient } from './scuba/client.ts'
+import { keepPostgresAccess } from './scuba/postgres.ts'
 import type { IntakeOptions } from '../core/scuba/ports.ts'
 import { ensureLeaf } from './scuba/process.ts'
 import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
@@ -57,6 +58,8 @@ export interface ServerOptions {
   listen: string | null
   /** `HOST:PORT` where the key-value store answers etcd's clients, or null */
   etcd: string | null
+  /** `HOST:PORT` where PostgreSQL's clients are answered about scuba's tables, or null */
+  postgres: string | null
   /** ways in for other people's telemetry, which the leaf opens */
   intake: IntakeOptions
   /** token of `delos member token`: this server comes to that cluster with an empty state directory; null: it is what its directory says */
@@ -178,9 +181,26 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     etcd: () => etcd,
     pages,
     status: (hub) =>
-      describeStatus({ paths, control, store, supervisor, hub, link, leaf, startedAt, listen, etcd, servers: () => fleetServers(fleet) }),
+      describeStatus({
+        paths,
+        control,
+        store,
+        supervisor,
+        hub,
+        link,
+        leaf,
+        startedAt,
+        listen,
+        etcd,
+        postgres: options.postgres,
+        servers: () => fleetServers(fleet),
+      }),
   }
 
+  const postgres = await keepPostgresAccess({
+    ...{ paths, db: control.db, onEntries: control.onEntries, address: options.postgres },
+    makeCertificate: () => authority.tls(),
+  })
   await leaf.start()
   const telling = tellLeader({
     ...{ leaf: scuba, link, log, leads: control.leads },
@@ -221,6 +241,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     await agentPort.close()
     await doors.close()
     tokens.stop()
+    postgres.stop()
     await turns.stop()
     await telling.stop()
     link.close()

@@ -48,6 +48,7 @@ export function renderFleet(status: FleetStatus, view: View): string {
     ['socket', server.socket],
     ['listens', server.listen],
     ['etcd', server.etcd],
+    ['postgres', server.postgres],
     ['store', scuba.pid === null ? mark(view, 'bad', 'not running') : `pid ${scuba.pid}`],
     ...intakeFields(scuba.intake, view),
     ['gateway', gateway ? `http://${gateway}` : null],

@@ -33,7 +33,7 @@ export const CONTROL_TABLES = [
   'CREATE TABLE delos_preferred_leader (one INTEGER PRIMARY KEY CHECK (one = 1), region TEXT, author TEXT NOT NULL, at INTEGER NOT NULL)',
   // Bearer tokens of the API; `hash`: SHA-256 of the token. One that ended is remembered, so that no server's old file brings it back.
   `CREATE TABLE delos_api_token (
-    hash TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL, ended_at INTEGER
+    hash TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, author TEXT NOT NULL, at INTEGER NOT NULL, ended_at INTEGER, scram TEXT
   ) WITHOUT ROWID`,
   // What is wrong with a log, its disk or its servers, until it is over.
   'CREATE TABLE delos_alarm (kind TEXT NOT NULL, target TEXT NOT NULL, text TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (kind, target)) WITHOUT ROWID',

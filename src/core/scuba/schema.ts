@@ -20,6 +20,7 @@ export const queryRequestSchema = z.object({
   ...asking,
   require: require.optional(),
   compare: compare.optional(),
+  raw: z.boolean().optional(),
 })
 
 export const explainRequestSchema = queryRequestSchema.extend({ analyze: z.boolean().optional() })
@@ -36,6 +37,7 @@ export const panelRequestSchema = z.object({
   compare: compare.optional(),
   require: require.optional(),
   maxAgeMs: z.number().int().nonnegative().max(60_000).optional(),
+  raw: z.boolean().optional(),
   ...asking,
 })
 

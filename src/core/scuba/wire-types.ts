@@ -53,6 +53,8 @@ export interface QueryRequest {
   untilMs?: number | undefined
   /** instead of `sinceMs`: the last so many ms before `untilMs` or now */
   lastMs?: number | undefined
+  /** from the rows alone, without what is known of earlier answers and what was built ahead: to compare and to measure */
+  raw?: boolean | undefined
   deadlineMs?: number | undefined
   /** default: partial */
   require?: Require | undefined
@@ -67,6 +69,32 @@ export interface CacheUse {
   /** partials that were there, and that had to be computed */
   hits: number
   misses: number
+  /** artefacts that stood in for rows */
+  artefacts?: number | undefined
+}
+
+/** What a leaf built ahead; one line for each kind of it. */
+export interface ArtefactsStatus {
+  artefacts: {
+    table: string
+    kind: 'bloom' | 'rollup'
+    /** in words */
+    of: string
+    segments: number
+    bytes: number
+    /** groups or keys */
+    rows: number
+    /** engine time that building took */
+    buildMs: number
+    /** engine time of such questions in the last hour or so */
+    heatMs: number
+    uses: number
+    /** engine time that the uses would have taken without */
+    savedMs: number
+  }[]
+  /** answers that were also made from the rows, and those that differed */
+  checked: number
+  differences: number
 }
 
 /** How far a value may be from the exact one. */
@@ -126,6 +154,8 @@ export interface PanelRequest {
   require?: Require | undefined
   /** an answer computed this long ago will do; default 0: the newest rows are looked for */
   maxAgeMs?: number | undefined
+  /** from the rows alone, without what is known of earlier answers and what was built ahead: to compare and to measure */
+  raw?: boolean | undefined
   deadlineMs?: number | undefined
 }
 

@@ -22,6 +22,7 @@ export interface StatusSources {
   startedAt: number
   listen: string | null
   etcd: string | null
+  postgres: string | null
 }
 
 export interface NodeStatus {
@@ -48,6 +49,8 @@ export interface FleetStatus {
     listen: string | null
     /** where the key-value store answers etcd's clients */
     etcd: string | null
+    /** where PostgreSQL's clients are answered */
+    postgres: string | null
     log: string
     position: number
     kvPosition: number
@@ -87,6 +90,7 @@ export async function describeStatus(sources: StatusSources): Promise<FleetStatu
       socket: paths.socket,
       listen: sources.listen,
       etcd: sources.etcd,
+      postgres: sources.postgres,
       log: join(paths.logs, 'server.log'),
       position: sources.control.tail(),
       kvPosition: sources.store.log.tail(),

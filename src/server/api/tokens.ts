@@ -11,6 +11,7 @@ import { MusterError } from '../../core/kernel/errors.ts'
 import { canonicalJson } from '../../core/kernel/json.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { ServerHost, Wiring } from '../host.ts'
+import { verifierOf } from '../scuba/leaf/pg/scram-tools.ts'
 import type { Caller, TokenStore } from './roles.ts'
 
 const fileSchema = z.array(z.object({ name: z.string(), role: tokenRoleSchema, hash: z.string().regex(/^[0-9a-f]{64}$/) }))
@@ -109,7 +110,7 @@ export function createIssueAction({
       throw new MusterError('PLAN_STALE', `what plan ${apply} says is not what is asked for; it would be ${plan.id}`)
     const token = `muster_${randomBytes(24).toString('base64url')}`
     const hash = hashOfToken(token)
-    const { ended } = await run(tokenNote, { hash, name, role }, actor)
+    const { ended } = await run(tokenNote, { hash, name, role, scram: verifierOf(token) }, actor)
     return { value: { name, role, token, id: hash.slice(0, 8), ended }, plan: null }
   }
 }

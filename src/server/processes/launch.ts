@@ -36,6 +36,7 @@ export async function launchServer(
     fleet: LocalFleet | null
     listen: string | null
     etcd?: string | null
+    postgres?: string | null
     /** ways in for other people's telemetry */
     intake?: IntakeOptions
     /** where agents of other machines come in; null: as before */

@@ -23,12 +23,20 @@ const NO_MEMBERSHIP: Membership = { token: null, name: null, isVoter: false, pee
 /** How the server's process is started. The token is in no argument: everybody on the machine may list those. */
 export function serverCommand(
   paths: Pick<StatePaths, 'root' | 'context'>,
-  options: { listen: string | null; etcd?: string | null; agents?: string | null; intake?: IntakeOptions; membership?: Membership },
+  options: {
+    listen: string | null
+    etcd?: string | null
+    postgres?: string | null
+    agents?: string | null
+    intake?: IntakeOptions
+    membership?: Membership
+  },
 ): { args: string[]; env: Record<string, string> } {
   const { token, name, isVoter, peers, profile, region } = options.membership ?? NO_MEMBERSHIP
   const args = ['--state-dir', paths.root, '--context', paths.context]
   if (options.listen) args.push('--listen', options.listen)
   if (options.etcd) args.push('--etcd', options.etcd)
+  if (options.postgres) args.push('--postgres', options.postgres)
   args.push(...intakeArgs(options.intake ?? NO_INTAKE))
   if (options.agents) args.push('--agents', options.agents)
   if (name) args.push('--name', name)

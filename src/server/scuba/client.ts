@@ -9,6 +9,7 @@ import type { DiskLevel } from '../../core/scuba/seal/pressure.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
 import type {
   AckLevel,
+  ArtefactsStatus,
   BoardAnswer,
   BoardRequest,
   CacheInfo,
@@ -104,6 +105,10 @@ export interface ScubaClient {
   /** Whole seconds of `[fromMs, toMs)`. */
   live(request: LiveRequest): Promise<LiveAnswer>
   tables(): Promise<TableInfo[]>
+  /** What is built ahead. */
+  artefacts(): Promise<ArtefactsStatus>
+  /** Builds and drops now what the next round would. */
+  warm(): Promise<ArtefactsStatus>
   table(name: string): Promise<TableInfo>
   /** Calls with every new row once it is durable, until the signal aborts (then resolves) or the leaf goes away (rejects). */
   tail(table: string, onRow: (row: Record<string, unknown>) => void, signal: AbortSignal): Promise<void>
@@ -216,6 +221,8 @@ export function createScubaClient(socketPath: string): ScubaClient {
       }
     },
     spoolOff: async () => void (await ask('POST', '/v1/scuba/spool/off')),
+    artefacts: () => ask('GET', '/v1/scuba/artefacts'),
+    warm: () => ask('POST', '/v1/scuba/artefacts/round', undefined, {}, undefined, 600_000),
     observed: (wait) => {
       if (!wait) return ask('GET', '/v1/scuba/observed')
       const path = `/v1/scuba/observed?after=${encodeURIComponent(wait.after)}&waitMs=${wait.waitMs}`

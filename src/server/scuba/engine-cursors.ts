@@ -1,4 +1,4 @@
-import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, DuckDBResult, DuckDBType } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, DuckDBPreparedStatement, DuckDBResult, DuckDBType } from '@duckdb/node-api'
 import type { EngineReply, EngineRequest, EngineStatement } from '../../core/scuba/engine-protocol.ts'
 import { catalogueSql, refillSql } from '../../core/scuba/pgwire/catalogue/fill.ts'
 import { pgText } from './pg-text.ts'
@@ -72,7 +72,7 @@ export class EngineCursors {
           name: prepared.columnName(index),
           type: typeOrNull(() => prepared.columnType(index)) ?? 'VARCHAR',
         })),
-        parameters: Array.from({ length: prepared.parameterCount }, (_, index) => typeOrNull(() => prepared.parameterType(index + 1))),
+        parameters: parameterTypes(prepared),
       }
     } finally {
       prepared.destroySync()
@@ -128,6 +128,14 @@ async function batch(cursor: Cursor, rowsMax: number): Promise<{ rows: (string |
     rows.push(row)
   }
   return { rows, isDone: false }
+}
+
+/** By number; a number that the statement leaves out is null. */
+function parameterTypes(prepared: DuckDBPreparedStatement): (string | null)[] {
+  const types: (string | null)[] = []
+  for (let index = 1; index <= prepared.parameterCount; index += 1)
+    types[Number(prepared.parameterName(index)) - 1] = typeOrNull(() => prepared.parameterType(index))
+  return Array.from(types, (type) => type ?? null)
 }
 
 /** Its name as SQL writes it; what JSON text is known as. */

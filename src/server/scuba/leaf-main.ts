@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { createLogger } from '../../platform/logger.ts'
 import { Boards } from './leaf/board.ts'
+import { Artefacts } from './leaf/artefacts/artefacts.ts'
 import { Compactor } from './leaf/compactor.ts'
 import { DerivedColumns } from './leaf/derived.ts'
 import { Engine } from './leaf/engine.ts'
@@ -15,8 +16,9 @@ import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
+import { openPgListener } from './leaf/pg/listener.ts'
+import { pgSocketOf } from './leaf/pg/socket.ts'
 import { ensureLeafName } from './leaf/name.ts'
-import { openPgListener, pgSocketOf } from './leaf/pg/listener.ts'
 import { Retainer } from './leaf/retainer.ts'
 import { Scrubber } from './leaf/scrubber.ts'
 import { Sealer } from './leaf/sealer.ts'
@@ -75,6 +77,11 @@ await holdFolder()
 await store.open()
 store.onDiscard = (paths) => engines.forget(paths)
 engines.start()
+const artefacts = new Artefacts(store, engines)
+void artefacts
+  .open()
+  .then(() => (engines.artefacts = artefacts))
+  .catch((error: unknown) => log.warn('nothing is built ahead', { error: String(error) }))
 const asked = intakeOf(values)
 ports = await openPorts(asked.ports, intake)
 scraper = new Scraper(asked.scrape, intake)
@@ -97,6 +104,7 @@ const clock = setInterval(() => {
   if (!isSeeded) return
   void sealer.tick(Date.now())
   void keeper.tick(Date.now())
+  void engines.artefacts?.tick(Date.now())
 }, 1000)
 const teller = setInterval(() => void store.tellIngest().catch(() => undefined), 10_000)
 const hourly = setInterval(() => {

@@ -1,15 +1,16 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import type { ApiToken } from './schema.ts'
 
-export interface ApiTokenRow extends ApiToken {
+export interface ApiTokenRow extends Omit<ApiToken, 'scram'> {
   author: string
   /** log time in ms */
   at: number
   /** when it ended; null: it is good */
   ended_at: number | null
+  scram: string | null
 }
 
-const COLUMNS = 'hash, name, role, author, at, ended_at'
+const COLUMNS = 'hash, name, role, author, at, ended_at, scram'
 
 /** Good or ended; null: nobody here gave it. */
 export function apiToken(db: ReadDb, hash: string): ApiTokenRow | null {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SCRAM_VERIFIER } from '../../contracts/scram-verifier.ts'
 import { hashSchema } from '../../contracts/one-time-token.ts'
 
 /** Whom a token is for; the log records `token:NAME` for what is asked with it. */
@@ -8,7 +9,13 @@ export const tokenNameSchema = z
 export const tokenRoleSchema = z.enum(['viewer', 'operator', 'approver', 'admin'])
 
 /** A token as the log knows it: its secret is with whom it was given to, and nowhere else. */
-export const apiTokenSchema = z.object({ hash: hashSchema, name: tokenNameSchema, role: tokenRoleSchema })
+export const apiTokenSchema = z.object({
+  hash: hashSchema,
+  name: tokenNameSchema,
+  role: tokenRoleSchema,
+  /** by which PostgreSQL's clients log in with it; tokens from before have none */
+  scram: z.string().regex(SCRAM_VERIFIER).optional(),
+})
 export type ApiToken = z.output<typeof apiTokenSchema>
 
 /** A token as it is shown. */

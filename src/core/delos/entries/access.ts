@@ -17,15 +17,16 @@ export const apiTokenIssued = defineEntry({
     service: null,
     text: `token ${name} was issued, with the role ${role}`,
   }),
-  apply: (db, { hash, name, role }, meta) => {
+  apply: (db, { hash, name, role, scram = null }, meta) => {
     db.run('DELETE FROM delos_api_token WHERE ended_at < ?', meta.at - ENDED_MEMORY_MS)
     db.run(
-      'INSERT OR IGNORE INTO delos_api_token (hash, name, role, author, at, ended_at) VALUES (?, ?, ?, ?, ?, NULL)',
+      'INSERT OR IGNORE INTO delos_api_token (hash, name, role, author, at, ended_at, scram) VALUES (?, ?, ?, ?, ?, NULL, ?)',
       hash,
       name,
       role,
       meta.actor,
       meta.at,
+      scram,
     )
   },
 })

@@ -1,4 +1,5 @@
 import { arrayText, parseArray } from './array.ts'
+import { doubleText, floatText } from './number-text.ts'
 import { elementOfArray, PG_TYPES } from './types.ts'
 
 /** The binary forms of PostgreSQL's types (its `…_send` and `…_recv` functions), from and to the text forms. */
@@ -69,9 +70,9 @@ export function textOfBinary(oid: number, bytes: Uint8Array): string | null {
     case PG_TYPES.int8.oid:
       return String(view.getBigInt64(0))
     case PG_TYPES.float4.oid:
-      return String(view.getFloat32(0))
+      return floatText(view.getFloat32(0))
     case PG_TYPES.float8.oid:
-      return String(view.getFloat64(0))
+      return doubleText(view.getFloat64(0))
     case PG_TYPES.date.oid:
       return isoOf(BigInt(view.getInt32(0)) * DAY_US).slice(0, 10)
     case PG_TYPES.timestamptz.oid:

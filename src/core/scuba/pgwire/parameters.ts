@@ -2,7 +2,7 @@ import { quoteText } from '../names.ts'
 import { parseArray } from './array.ts'
 import { textOfBinary } from './binary.ts'
 import type { PgRefusal } from './problem.ts'
-import { tokensOf } from './tokens.ts'
+import { isSymbol, isWord, tokensOf, wordsOf } from './tokens.ts'
 import { elementOfArray, pgTypeByOid } from './types.ts'
 
 /** Values that a client binds, put into the statement as literals: so the check sees what the engine is asked. */
@@ -40,4 +40,13 @@ const blobText = (text: string): string => text.replace(/^\\x/, '').replaceAll(/
 /** How many parameters a statement has: the largest of its `$n`. */
 export function parameterCount(text: string): number {
   return tokensOf(text).reduce((most, { kind, text: name }) => (kind === 'parameter' ? Math.max(most, Number(name.slice(1))) : most), 0)
+}
+
+/** Numbers of the parameters that stand alone in `ANY (…)` or `ALL (…)`: lists, which the engine cannot find out. */
+export function listParameters(text: string): number[] {
+  const words = wordsOf(tokensOf(text))
+  return words.flatMap((word, at) => {
+    const isAlone = isSymbol(words[at - 1], '(') && isWord(words[at - 2], 'ANY', 'SOME', 'ALL') && isSymbol(words[at + 1], ')')
+    return word.kind === 'parameter' && isAlone ? [Number(word.text.slice(1))] : []
+  })
 }

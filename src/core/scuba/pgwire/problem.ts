@@ -44,7 +44,7 @@ const REFUSAL_STATES: Record<string, string> = { syntax: '42601', forbidden: '42
 
 /** @param text the statement that `details` count in */
 export function pgRefusalOf(error: MusterError, text: string): PgRefusal {
-  const { category, refused, position, line, column } = error.details as Record<string, unknown>
+  const { category, refused, position, line, column } = (error.details ?? {}) as Record<string, unknown>
   const state =
     STATES[error.code] ??
     (typeof refused === 'string' ? REFUSAL_STATES[refused] : undefined) ??

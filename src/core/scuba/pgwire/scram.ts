@@ -1,3 +1,5 @@
+import { SCRAM_VERIFIER } from '../../contracts/scram-verifier.ts'
+
 /**
  * The server's side of SCRAM-SHA-256 (RFC 5802 section 3, RFC 7677), without channel binding. What is kept of a password is
  * PostgreSQL's own text, `SCRAM-SHA-256$4096:SALT$STOREDKEY:SERVERKEY` in base64: whoever reads it can log in nowhere with it.
@@ -31,10 +33,8 @@ export function verifierText(saltedPassword: Uint8Array, salt: Uint8Array, tools
   return `SCRAM-SHA-256$${SCRAM_ITERATIONS}:${tools.toBase64(salt)}$${tools.toBase64(storedKey)}:${tools.toBase64(serverKey)}`
 }
 
-export const VERIFIER = /^SCRAM-SHA-256\$(\d{1,7}):([A-Za-z0-9+/=]{4,64})\$([A-Za-z0-9+/=]{44}):([A-Za-z0-9+/=]{44})$/
-
 export function parseVerifier(text: string, tools: Pick<ScramTools, 'fromBase64'>): Verifier | null {
-  const [, iterations, ...parts] = VERIFIER.exec(text) ?? []
+  const [, iterations, ...parts] = SCRAM_VERIFIER.exec(text) ?? []
   const [salt, storedKey, serverKey] = parts.map((part) => tools.fromBase64(part))
   if (!salt || !storedKey || !serverKey) return null
   return { iterations: Number(iterations), salt, storedKey, serverKey }

@@ -12,6 +12,18 @@ export interface Source {
   files: readonly ViewFile[]
   /** SELECT that gives the rows, with the plan's columns and already within its time range */
   from: string
+  /** for each list of groups, what stands in for its rows */
+  rollups?: readonly Rollup[] | undefined
+}
+
+/** Groups of rows, finer than a plan's, from which the plan's are made. */
+export interface Rollup {
+  /** SELECT with `time`, the columns that are grouped by and looked at, and what the expressions below name */
+  from: string
+  /** aggregate over it, for each part of the plan */
+  parts: readonly string[]
+  codeSql: string
+  weightSql: string
 }
 
 export interface GroupColumn {
@@ -90,14 +102,17 @@ function sourceSql(plan: PartialPlan, source: Source, index: number): string {
 const keyNames = (plan: PartialPlan): string[] => (plan.keep.kind === 'named' ? ['k0'] : plan.by.map((_, at) => `k${at}`))
 
 /** Groups of one source with the list of one sketch; two levels, because the engine's own sketches cannot be taken out of it. */
-function groupsSql(plan: PartialPlan, { from }: Source, at: number): string {
-  const sketch = plan.sketches[at]
+function groupsSql(plan: PartialPlan, source: Source, at: number): string {
+  const rollup = source.rollups?.[at]
+  const from = rollup?.from ?? source.from
+  const asked = plan.sketches[at]
+  const sketch = asked && rollup ? { ...asked, codeSql: rollup.codeSql, weightSql: rollup.weightSql } : asked
   const isNamed = plan.keep.kind === 'named'
   const step = plan.stepMs === null ? 'NULL::BIGINT' : `(epoch_us("time") // ${plan.stepMs * 1000}) * ${plan.stepMs}`
   const keys = isNamed ? ['muster_pick.muster_i AS k0'] : plan.by.map(({ sql }, i) => `${sql} AS k${i}`)
   const where = plan.where === null ? '' : ` WHERE (${plan.where}\n)`
   // Parts go with the first list only; the others have the ones that rank.
-  const parts = plan.parts.map(({ sql }, i) => `${sql} AS p${i}`)
+  const parts = plan.parts.map(({ sql }, i) => `${rollup?.parts[i] ?? sql} AS p${i}`)
   const names = ['st', ...keyNames(plan)]
   const rows = `FROM (${from}) AS ${quoteName(plan.table)}${pickSql(plan)}${where}`
   if (!sketch) {

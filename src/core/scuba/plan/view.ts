@@ -13,6 +13,8 @@ export interface ViewFile {
   minUs: number
   maxUs: number
   rows: number
+  /** the only parts of it that matter to the question, µs, both ends included; without: all */
+  stretches?: readonly { minUs: number; maxUs: number }[] | undefined
 }
 
 export interface ViewRequest {
@@ -45,10 +47,14 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
     ...(request.untilMs === undefined ? [] : [`"time" < make_timestamp(${Math.round(untilUs)})`]),
   ]
   const names = Object.keys(columns)
-  const cut = files.filter((file) => !isWhole(file))
+  const cut = files.filter((file) => file.stretches === undefined && !isWhole(file))
   const sources = [
-    ...reads(columns, files.filter(isWhole)),
+    ...reads(
+      columns,
+      files.filter((file) => file.stretches === undefined && isWhole(file)),
+    ),
     ...reads(columns, cut).map((sql) => `${sql} WHERE ${bounds.join(' AND ')}`),
+    ...files.flatMap((file) => stretches(columns, file, bounds)),
     `SELECT ${names.map((name) => `NULL::${typeOf(columns, name)} AS ${quoteName(name)}`).join(', ')} WHERE false`,
   ]
   const shown = new Map<string, string>()
@@ -64,6 +70,14 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
 /** The columns a view gives, derived ones among them. */
 export function columnsOf({ columns, derived = [] }: Pick<ViewRequest, 'columns' | 'derived'>): ColumnTypes {
   return { ...columns, ...Object.fromEntries(derived.map(({ name, type }) => [name, type])) }
+}
+
+/** One SELECT for each stretch: of an OR over all of them the engine would read every row group. */
+function stretches(columns: ColumnTypes, file: ViewFile, bounds: readonly string[]): string[] {
+  return (file.stretches ?? []).flatMap(({ minUs, maxUs }) => {
+    const within = [`"time" >= make_timestamp(${minUs})`, `"time" <= make_timestamp(${maxUs})`, ...bounds]
+    return reads(columns, [file]).map((sql) => `${sql} WHERE ${within.join(' AND ')}`)
+  })
 }
 
 /** One SELECT for each kind of file, to which a WHERE can be added. */

@@ -53,7 +53,7 @@ export async function cachedPanel(
   asker: Asker = ANYBODY,
 ): Promise<{ known: CachedAnswer<PanelAnswer>; isNew: boolean }> {
   const key = panelKey(request, Date.now())
-  const known = engines.answers.get<PanelAnswer>(key)
+  const known = request.raw === true ? undefined : engines.answers.get<PanelAnswer>(key)
   if (known && Date.now() - known.atMs <= (request.maxAgeMs ?? 0)) {
     engines.answers.hits += 1
     return { known, isNew: false }
@@ -217,7 +217,7 @@ function gatherNamed(gathering: Gathering, chosen: readonly { key: readonly Plai
 }
 
 function gatheringOf(engines: Engines, { plan, table, columns, request, deadlineAtMs, signal }: Asking, use: CacheUse): Gathering {
-  return { engines, plan, table, columns, params: request.params ?? {}, deadlineAtMs, signal, use }
+  return { engines, plan, table, columns, params: request.params ?? {}, deadlineAtMs, signal, use, isRaw: request.raw === true }
 }
 
 /** Tier B. */

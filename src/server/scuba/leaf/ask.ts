@@ -2,10 +2,12 @@ import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
 import type { LiveAnswer } from '../../../core/scuba/live/aggregate.ts'
 import { queryRange } from '../../../core/scuba/plan/range.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
+import { equalitiesOf } from '../../../core/scuba/sql/equalities.ts'
 import { readNames } from '../../../core/scuba/sql/expression.ts'
 import type { LiveRequest, QueryAnswer, QueryRequest } from '../../../core/scuba/wire-types.ts'
 import { isSameBasis } from './answer-cache.ts'
 import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
+import { narrowed } from './artefacts/narrow.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
 import type { Asker } from './slots.ts'
@@ -23,7 +25,7 @@ export async function query(
 ): Promise<QueryAnswer> {
   const range = queryRange(request, Date.now())
   if (isRefusal(range)) throw range
-  const key = JSON.stringify(['query', request.sql, request.params, range, request.compare])
+  const key = JSON.stringify(['query', request.sql, request.params, range, request.compare, request.raw])
   const answer = await engines.flights.share(key, signal, (shared) => answerQuery(store, engines, { ...request, ...range }, shared, asker))
   return whole(answer, request)
 }
@@ -35,8 +37,9 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
   const tree = await engines.idlest.parse(request.sql)
   const checked = checkSql(tree, request.sql, store.tableNames())
   if (isRefusal(checked)) throw checked
+  const equalities = request.raw === true ? [] : equalitiesOf(tree, request.params ?? {})
+  const isSteady = request.raw !== true && isSameEveryTime(request.sql)
   const { names, hasStar } = readNames(tree)
-  const isSteady = isSameEveryTime(request.sql)
   const key = JSON.stringify(['query', request.sql, request.params, request.sinceMs, request.untilMs])
   const run = async (asked: QueryRequest): Promise<QueryAnswer> => {
     const reading = await store.read(checked.tables, asked)
@@ -55,20 +58,19 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
       }, 0)
       checkCells(cells, asked)
       const asking = performance.now()
-      const { columns, rows } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
-        engines.run(
-          { sql: asked.sql, views: reading.views, params: asked.params ?? {}, deadlineMs: Math.max(1, deadlineAtMs - Date.now()) },
-          signal,
+      const { columns, rows, artefacts } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
+        narrowed(engines, reading, equalities, signal, (views) =>
+          engines.run({ sql: asked.sql, views, params: asked.params ?? {}, deadlineMs: Math.max(1, deadlineAtMs - Date.now()) }, signal),
         ),
       )
-      engines.learn(cells, performance.now() - asking)
+      if (artefacts === 0) engines.learn(cells, performance.now() - asking)
       const answer: QueryAnswer = {
         columns,
         rows,
         rowsScanned: reading.rowsScanned,
         coverage: reading.coverage,
         exact: true,
-        cache: { isWhole: false, hits: 0, misses: 1 },
+        cache: { isWhole: false, hits: 0, misses: 1, ...(artefacts > 0 ? { artefacts } : {}) },
         elapsedMs: elapsed(started),
       }
       if (isSteady && rows.length <= CACHED_ROWS_MAX) engines.answers.put(`${key}${asked.sinceMs}`, answer, basis, Date.now())

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { AnswerCache } from './answer-cache.ts'
+import type { Artefacts } from './artefacts/artefacts.ts'
 import { Engine } from './engine.ts'
 import { Flights } from './flights.ts'
 import { PartialCache } from './partial-cache.ts'
@@ -23,6 +24,8 @@ export class Engines {
   readonly partials = new PartialCache()
   readonly answers = new AnswerCache()
   readonly flights = new Flights()
+  /** what was built ahead; none until the leaf has opened it */
+  artefacts: Artefacts | null = null
   /** plans whose groups were too many to be sent at once */
   readonly manyGroups = new Set<string>()
 
@@ -94,6 +97,7 @@ export class Engines {
   /** Forgets what was computed from files that are gone. */
   forget(paths: readonly string[]): void {
     this.partials.dropFiles(paths)
+    this.artefacts?.forget(paths)
   }
 }
 

@@ -1,9 +1,12 @@
 import { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
+import { isSamePartial } from '../../../core/scuba/merge/same.ts'
 import { quoteName } from '../../../core/scuba/names.ts'
 import { partialPlan, rankPart, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
 import { partialSql, type PartialPlan, type Source } from '../../../core/scuba/plan/sources.ts'
 import { columnsOf, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
+import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
+import { rollupsOf } from '../../../core/scuba/warm/rollup.ts'
 import type { CacheUse, Params } from '../../../core/scuba/wire-types.ts'
 import type { Engines } from './engines.ts'
 import type { CachedPartial, Clip } from './partial-cache.ts'
@@ -20,6 +23,8 @@ export interface Gathering {
   deadlineAtMs: number
   signal: AbortSignal | undefined
   use: CacheUse
+  /** from the rows alone */
+  isRaw: boolean
 }
 
 /** Rows of one source at most: more files are several, so that a change in one costs little. */
@@ -45,7 +50,7 @@ export async function gather(
   const now = Date.now()
   const missing = new Map(table.files.map((file) => [file.path, file]))
   let rows = 0
-  for (const cached of [...engines.partials.of(key)]) {
+  for (const cached of asked.isRaw ? [] : [...engines.partials.of(key)]) {
     const fit = fitsNow(cached, asked, missing, steps !== null)
     if (fit === 'gone') engines.partials.drop(key, cached)
     if (fit !== 'fits') continue
@@ -58,7 +63,7 @@ export async function gather(
   for (let at = 0; at < sources.length; at += SOURCES_AT_ONCE) {
     const round = sources.slice(at, at + SOURCES_AT_ONCE)
     for (const { files, clip, made, costMs } of await compute(asked, partial, round)) {
-      engines.partials.put(key, { files, clip, partial: made, costMs }, Date.now())
+      if (!asked.isRaw) engines.partials.put(key, { files, clip, partial: made, costMs }, Date.now())
       asked.use.misses += 1
       for (const file of files) rows += file.rows
       add(made)
@@ -135,38 +140,68 @@ function sourcesOf(files: readonly ViewFile[], plan: PanelPlan, isByStep: boolea
 }
 
 async function compute(
-  { engines, plan, table, columns, params, deadlineAtMs, signal }: Gathering,
+  { engines, plan, table, columns, params, deadlineAtMs, signal, use, isRaw }: Gathering,
   partial: PartialPlan,
   planned: readonly PlannedSource[],
 ): Promise<(PlannedSource & { made: Partial; costMs: number })[]> {
+  const { artefacts } = engines
+  const { columns: stored, retyped = [] } = table.view
+  const types: ColumnTypes = Object.fromEntries(columns.map((name) => [name, stored[name] ?? 'VARCHAR']))
+  // What a derived or retyped column gives can change while the file does not.
+  const canRollUp = columns.every((name) => name in stored && !retyped.includes(name))
   const sources = planned.map(({ files, clip }): Source => {
     const { sinceMs: _since, untilMs: _until, ...view } = table.view
-    return { files, from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files, ...clip }).sql})` }
+    const isWhole = clip.sinceMs === undefined && clip.untilMs === undefined
+    const rollups = isRaw || !isWhole || !canRollUp ? null : artefacts?.rollupsFor(table.name, partial, types, files)
+    if (rollups) use.artefacts = (use.artefacts ?? 0) + files.length
+    return {
+      files,
+      from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files, ...clip }).sql})`,
+      ...(rollups ? { rollups } : {}),
+    }
   })
+  const ask = async (asked: readonly Source[]): Promise<Partial[]> => {
+    const { rows } = await engines.run(
+      {
+        sql: partialSql(partial, asked),
+        views: [],
+        params,
+        deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
+        rowsMax: PARTIAL_ROWS_MAX,
+        groupBy: plan.by.map(({ name }) => name),
+      },
+      signal,
+    )
+    return partialsOf(rows, {
+      sources: asked.length,
+      keys: typeof partial.keep === 'object' && partial.keep.kind === 'named' ? 1 : plan.by.length,
+      parts: partial.parts,
+      sketches: partial.sketches,
+    })
+  }
   const started = performance.now()
-  const { rows } = await engines.run(
-    {
-      sql: partialSql(partial, sources),
-      views: [],
-      params,
-      deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
-      rowsMax: PARTIAL_ROWS_MAX,
-      groupBy: plan.by.map(({ name }) => name),
-    },
-    signal,
-  )
-  const all = planned.reduce((sum, { files }) => sum + files.reduce((inFiles, file) => inFiles + file.rows, 0), 0)
+  let made = await ask(sources)
   const tookMs = performance.now() - started
-  const made = partialsOf(rows, {
-    sources: planned.length,
-    keys: typeof partial.keep === 'object' && partial.keep.kind === 'named' ? 1 : plan.by.length,
-    parts: partial.parts,
-    sketches: partial.sketches,
-  })
+  const rowsIn = (files: readonly ViewFile[]): number => files.reduce((sum, { rows }) => sum + rows, 0)
+  const fromRows = sources.filter(({ rollups }) => !rollups)
+  if (fromRows.length < sources.length && artefacts?.isToBeChecked()) {
+    const plain = await ask(sources.map(({ files, from }) => ({ files, from })))
+    if (!plain.every((one, at) => made[at] !== undefined && isSamePartial(one, made[at]))) {
+      await artefacts.differed(table.name, 'a rollup')
+      made = plain
+    }
+  }
+  // Sealed rows only: for what is not sealed nothing can be built ahead.
+  const slow = isRaw || !canRollUp ? [] : fromRows.flatMap(({ files }) => files.filter(({ kind }) => kind === 'segment'))
+  if (artefacts && slow.length > 0) {
+    const specs = (rollupsOf(partial, types) ?? []).map((spec) => ({ kind: 'rollup' as const, ...spec }))
+    artefacts.note(table.name, specs, tookMs, Math.min(...slow.map(({ minUs }) => minUs)))
+  }
+  const all = rowsIn(planned.flatMap(({ files }) => files))
   return planned.map((source, at) => ({
     ...source,
     made: made[at] ?? { rows: [], count: 0, isCut: false, all: null },
-    costMs: (tookMs * source.files.reduce((sum, file) => sum + file.rows, 0)) / Math.max(1, all),
+    costMs: (tookMs * rowsIn(source.files)) / Math.max(1, all),
   }))
 }
 

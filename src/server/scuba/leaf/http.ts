@@ -42,6 +42,12 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ],
   ['GET', /^\/v1\/scuba\/tables$/, async (leaf) => ({ tables: leaf.store.tables() })],
   ...ASK_ROUTES,
+  ['GET', /^\/v1\/scuba\/artefacts$/, async (leaf) => leaf.engines.artefacts?.status() ?? { artefacts: [], checked: 0, differences: 0 }],
+  [
+    'POST',
+    /^\/v1\/scuba\/artefacts\/round$/,
+    async (leaf) => (await leaf.engines.artefacts?.round(Date.now()), leaf.engines.artefacts?.status()),
+  ],
   ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
   ['GET', /^\/v1\/scuba\/registry$/, async (leaf) => leaf.store.registry.current],
   ['PUT', /^\/v1\/scuba\/registry$/, putRegistry],

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { VERIFIER } from '../../../../core/scuba/pgwire/scram.ts'
+import { SCRAM_VERIFIER } from '../../../../core/contracts/scram-verifier.ts'
 
 /**
  * Where the leaf answers PostgreSQL's clients, and whom. The server writes it, in the store's folder and for its owner alone;
@@ -12,7 +12,7 @@ export const accessSchema = z.object({
   listen: z.object({ host: z.string(), port: z.number().int().min(1).max(65_535) }).nullable(),
   /** PEM file with the key and the certificates that TLS shows; null: there is no TLS */
   tls: z.string().nullable(),
-  logins: z.array(z.object({ name: z.string(), verifier: z.string().regex(VERIFIER) })),
+  logins: z.array(z.object({ name: z.string(), verifier: z.string().regex(SCRAM_VERIFIER) })),
 })
 export type PgAccess = z.output<typeof accessSchema>
 

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls'
 import { LIMITS } from '../../../../core/scuba/limits.ts'
 import type { PgRefusal } from '../../../../core/scuba/pgwire/problem.ts'
@@ -16,10 +16,6 @@ import type { PgBackend } from './select.ts'
 import { PgSession } from './session.ts'
 
 const LOOK_MS = 500
-
-/** The owner's socket beside the leaf's, named as libpq looks for it: `psql -h FOLDER -p 5433`. */
-export const PG_SOCKET_PORT = 5433
-export const pgSocketOf = (leafSocket: string): string => join(dirname(leafSocket), `.s.PGSQL.${PG_SOCKET_PORT}`)
 
 export interface PgListener {
   /** where it listens by TCP; null: nowhere */

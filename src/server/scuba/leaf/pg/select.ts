@@ -2,9 +2,10 @@ import { isRefusal } from '../../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../../core/scuba/limits.ts'
 import type { EngineStatement } from '../../../../core/scuba/engine-protocol.ts'
 import { columnNames } from '../../../../core/scuba/pgwire/column-names.ts'
+import { listParameters, parameterLiteral } from '../../../../core/scuba/pgwire/parameters.ts'
 import { pgRefusalOf, SQLSTATE_PARTIAL, type PgRefusal } from '../../../../core/scuba/pgwire/problem.ts'
 import { CATALOGUE_NAMES, rewriteSql, type RewriteSession } from '../../../../core/scuba/pgwire/rewrite.ts'
-import { PG_TYPES, pgTypeOf } from '../../../../core/scuba/pgwire/types.ts'
+import { PG_TYPES, pgTypeOf, type PgType } from '../../../../core/scuba/pgwire/types.ts'
 import type { PgField } from '../../../../core/scuba/pgwire/writer.ts'
 import { checkSql } from '../../../../core/scuba/sql/check.ts'
 import { viewSql } from '../../../../core/scuba/plan/view.ts'
@@ -94,14 +95,38 @@ export interface Described {
 
 /** Columns and parameters of a SELECT, without running it: on views of no files. */
 export async function describeSelect(backend: PgBackend, session: RewriteSession, text: string): Promise<Described | PgRefusal> {
-  return guarded(text, session, [], async (sql) => {
+  const lists = listParameters(text)
+  const failures: PgRefusal[] = []
+  for (const element of lists.length === 0 ? [PG_TYPES.text] : LIST_ELEMENTS) {
+    const described = await describeWithLists(backend, session, text, lists, element)
+    if (!('sqlState' in described)) return described
+    failures.push(described)
+  }
+  return failures[0] ?? { sqlState: 'XX000', message: 'nothing was described' }
+}
+
+/** Types that the elements of `= ANY ($1)` may be of, in the order in which they are tried. */
+const LIST_ELEMENTS: readonly PgType[] = [PG_TYPES.text, PG_TYPES.int8, PG_TYPES.float8, PG_TYPES.timestamptz, PG_TYPES.bool]
+
+async function describeWithLists(
+  backend: PgBackend,
+  session: RewriteSession,
+  text: string,
+  lists: readonly number[],
+  element: PgType,
+): Promise<Described | PgRefusal> {
+  const literals: string[] = []
+  for (const number of lists) literals[number - 1] = parameterLiteral(element.arrayOid, '{}')
+  return guarded(text, session, literals, async (sql) => {
     const { tree, tables, catalogue } = await checked(backend, sql)
     const views = tables.map((name) => ({ name, sql: viewSql({ columns: backend.store.tail(name).columns.toJSON(), files: [] }).sql }))
     const { columns, parameters } = await backend.engine.describe({ sql, views, catalogue })
-    return {
-      fields: fieldsOf(tree, columns),
-      parameterTypes: parameters.map((type) => (type === null ? PG_TYPES.text.oid : pgTypeOf(type).oid)),
-    }
+    const parameterTypes = Array.from({ length: Math.max(parameters.length, ...lists) }, (_, index) => {
+      const type = parameters[index] ?? null
+      if (lists.includes(index + 1)) return element.arrayOid
+      return type === null ? PG_TYPES.text.oid : pgTypeOf(type).oid
+    })
+    return { fields: fieldsOf(tree, columns), parameterTypes }
   })
 }
 

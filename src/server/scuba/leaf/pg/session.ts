@@ -151,16 +151,16 @@ export class PgSession {
   async #bind({ portal, statement: name, formats, values, resultFormats }: Message<'bind'>): Promise<PgRefusal | null> {
     const prepared = this.#prepared.get(name)
     if (prepared === undefined) return noStatement(name)
-    const { parameterTypes } = prepared
-    if (values.length !== parameterTypes.length)
+    if (values.length !== prepared.parameterTypes.length)
       return {
         sqlState: '08P01',
-        message: `${values.length} parameters were given, but prepared statement "${name}" has ${parameterTypes.length}`,
+        message: `${values.length} parameters were given, but prepared statement "${name}" has ${prepared.parameterTypes.length}`,
       }
     if (formats.length > 1 && formats.length !== values.length)
       return { sqlState: '08P01', message: `${formats.length} parameter formats were given for ${values.length} parameters` }
-    const failure = parameterTypes.includes(0) ? await this.#describe(prepared) : null
+    const failure = prepared.parameterTypes.includes(0) ? await this.#describe(prepared) : null
     if (failure !== null) return failure
+    const { parameterTypes } = prepared
     const literals: string[] = []
     for (const [index, value] of values.entries()) {
       const oid = parameterTypes[index] ?? 0

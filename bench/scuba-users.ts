@@ -1,0 +1,156 @@
+import { fork } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { figuresOf, type Figure } from './lib/figure.ts'
+import { BenchLeaf } from './lib/scuba-leaf.ts'
+import { ndjson } from './lib/scuba-rows.ts'
+import { openEngine, writeSegments } from './lib/scuba-store.ts'
+import type { LoadOptions, LoadResult } from './lib/scuba-board-load.ts'
+
+/*
+ * Many people with a board open, each of 12 panels, refreshed every 10 s, while rows come in; and one panel asked again and
+ * again. The load comes from a process of its own over kept connections. $MUSTER_BENCH_BOARDS: 10,000 unless it says otherwise,
+ * $MUSTER_BENCH_KINDS: boards that differ (50), $MUSTER_BENCH_SECONDS: 30, $MUSTER_BENCH_ROWS: sealed rows of the last six hours (10 million).
+ */
+
+const figure = figuresOf('scuba-users')
+export const parts = ['boards', 'panel']
+
+const BOARDS = Number(process.env['MUSTER_BENCH_BOARDS'] ?? 10_000)
+const KINDS = Number(process.env['MUSTER_BENCH_KINDS'] ?? 50)
+const SECONDS = Number(process.env['MUSTER_BENCH_SECONDS'] ?? 30)
+const ROWS = Number(process.env['MUSTER_BENCH_ROWS'] ?? 10_000_000)
+const REFRESH_MS = 10_000
+const SPAN_MS = 6 * 3_600_000
+const TABLE = 'events'
+/** rows a second that come in meanwhile */
+const INGEST_RATE = 2000
+/** the size the targets are for; with fewer boards times are only reported */
+const isWhole = BOARDS >= 10_000
+
+const judged = (metric: string, value: number, unit: string, comparison: '>=' | '<=', limit: number): Figure =>
+  isWhole ? figure(metric, value, unit, comparison, limit) : figure(metric, value, unit)
+
+export async function* run(asked: readonly string[] = parts): AsyncGenerator<Figure> {
+  const dir = mkdtempSync(join(process.env['MUSTER_BENCH_DIR'] ?? tmpdir(), 'muster-bench-scuba-'))
+  const engine = await openEngine(availableParallelism())
+  const leaf = new BenchLeaf(dir)
+  try {
+    await writeSegments(engine, dir, TABLE, { rows: ROWS, fromMs: Date.now() - SPAN_MS, everyUs: (SPAN_MS * 1000) / ROWS })
+    await leaf.start()
+    const body = await ndjson(engine, { rows: INGEST_RATE / 4, fromMs: Date.now(), everyUs: 1000 })
+    const ending = new AbortController()
+    const ingest = keepSending(leaf, body, ending.signal)
+    try {
+      if (asked.includes('boards')) yield* boards(leaf)
+      if (asked.includes('panel')) yield* onePanel(leaf)
+    } finally {
+      ending.abort()
+      yield figure('rows that came in meanwhile', await ingest, '')
+    }
+  } finally {
+    await leaf.close()
+    engine.closeSync()
+    rmSync(dir, { recursive: true, force: true })
+  }
+  yield figure('load average of the last minute', loadavg()[0] ?? 0, '')
+}
+
+async function* boards(leaf: BenchLeaf): AsyncGenerator<Figure> {
+  const bodies = Array.from({ length: KINDS }, (_, kind) => JSON.stringify({ panels: panelsOf(kind) }))
+  // Each kind was open before.
+  await load({ socket: leaf.socket, path: '/v1/scuba/board', bodies, connections: 2, perSecond: KINDS, seconds: 5 })
+  const cpu = leaf.cpuSeconds()
+  const got = await load({
+    socket: leaf.socket,
+    path: '/v1/scuba/board',
+    bodies,
+    connections: 64,
+    perSecond: (BOARDS * 1000) / REFRESH_MS,
+    seconds: SECONDS,
+  })
+  yield judged('board requests a second', got.requests / got.seconds, '1/s', '>=', 0.95 * ((BOARDS * 1000) / REFRESH_MS))
+  yield figure('board request, p50', got.p50Ms, 'ms')
+  yield judged('board request, p99', got.p99Ms, 'ms', '<=', 200)
+  yield figure('board request, longest', got.maxMs, 'ms')
+  yield figure('board requests that failed', got.errors, '', '<=', 0)
+  yield figure('processor of leaf and engines', (100 * (leaf.cpuSeconds() - cpu)) / got.seconds, '% of a core')
+  yield figure('processor of the load generator', (100 * got.cpuSeconds) / got.seconds, '% of a core')
+}
+
+async function* onePanel(leaf: BenchLeaf): AsyncGenerator<Figure> {
+  const panel = JSON.stringify({ ...panelsOf(0)[0], maxAgeMs: 1000 })
+  const got = await load({
+    socket: leaf.socket,
+    path: '/v1/scuba/panel',
+    bodies: [panel],
+    connections: 16,
+    perSecond: null,
+    seconds: Math.min(10, SECONDS),
+  })
+  yield judged('cached panel, as fast as it goes', got.requests / got.seconds, '1/s', '>=', 2000)
+  yield judged('cached panel, p99', got.p99Ms, 'ms', '<=', 50)
+  yield figure('cached panel, failed', got.errors, '', '<=', 0)
+}
+
+/** Twelve panels as a service's board has them; kinds differ in the service and in some of the panels. */
+function panelsOf(kind: number): object[] {
+  const services = [
+    'news-feed',
+    'login',
+    'messaging',
+    'search',
+    'photos',
+    'ads',
+    'notifications',
+    'profile',
+    'groups',
+    'video',
+    'events',
+    'payments',
+  ]
+  const where = `service = '${services[kind % services.length]}'`
+  const base = { table: TABLE, lastMs: 3_600_000 }
+  const stepMs = [10_000, 30_000, 60_000, 300_000][Math.floor(kind / services.length) % 4] ?? 60_000
+  const series = { ...base, where, stepMs }
+  return [
+    { ...series, calc: ['count'] },
+    { ...series, calc: ['ratio(status >= 500)'] },
+    { ...series, calc: ['p50:latency_ms', 'p99:latency_ms'] },
+    { ...series, calc: ['count'], by: ['region'] },
+    { ...series, calc: ['count'], by: ['status'] },
+    { ...series, calc: ['avg:latency_ms'], by: ['arm'] },
+    { ...base, where, calc: ['count'], by: ['route'], top: 10, other: true },
+    { ...base, where, calc: ['sum:bytes_out'], by: ['country'], top: 5, other: true },
+    { ...base, where, calc: ['distinct:user_id'] },
+    { ...base, where, calc: ['p99:latency_ms'], by: ['host'], top: 10 },
+    { ...base, calc: ['count'], by: ['service'], stepMs },
+    { ...base, where, calc: ['heatmap:latency_ms'], stepMs: 300_000 },
+  ]
+}
+
+/** Sends a body four times a second; gives the rows that were accepted. */
+async function keepSending(leaf: BenchLeaf, body: Buffer, signal: AbortSignal): Promise<number> {
+  // Without a time of their own rows are of the moment they arrive.
+  const rows = body.toString('utf8').replaceAll(/"time":\d+,/g, '')
+  let accepted = 0
+  while (!signal.aborted) {
+    const started = performance.now()
+    accepted += (await leaf.client.send(TABLE, rows)).accepted
+    await sleep(Math.max(0, 250 - (performance.now() - started)))
+  }
+  return accepted
+}
+
+function load(options: LoadOptions): Promise<LoadResult> {
+  return new Promise((resolve, reject) => {
+    const child = fork(join(import.meta.dirname, 'lib/scuba-board-load.ts'), [JSON.stringify(options)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    child.once('message', (result) => resolve(result as LoadResult))
+    child.once('error', reject)
+    child.once('exit', (code) => code !== 0 && reject(new Error(`the load generator ended with ${code}`)))
+  })
+}

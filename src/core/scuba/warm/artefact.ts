@@ -1,0 +1,45 @@
+import type { ColumnTypes } from '../rows/columns.ts'
+
+/** What an artefact holds of a segment. Two with the same text hold the same. */
+export type ArtefactSpec = { kind: 'bloom'; column: string } | ({ kind: 'rollup' } & RollupSpec)
+
+/** Groups of a segment by minute and dimensions, and by the codes of one sketch. */
+export interface RollupSpec {
+  dims: ColumnTypes
+  /** as the plan's parts are: aggregates over rows, and how groups of them become one */
+  parts: { sql: string; merge: 'add' | 'min' | 'max'; isWhole: boolean }[]
+  sketch: { kind: 'histogram' | 'distinct'; codeSql: string; weightSql: string } | null
+  /** types of all columns that are read: with another type it is another rollup */
+  types: ColumnTypes
+}
+
+/** A droppable file that makes a segment faster to ask; made anew from it at any time. */
+export interface Artefact {
+  /** its file's name */
+  file: string
+  table: string
+  /** file name of the segment */
+  segment: string
+  spec: ArtefactSpec
+  bytes: number
+  /** groups, rows or keys in it */
+  rows: number
+  builtAtMs: number
+  /** engine time it took, ms */
+  buildMs: number
+}
+
+export const specText = (spec: ArtefactSpec): string => JSON.stringify(spec)
+
+/** In a few words, for people. */
+export function specWords(spec: ArtefactSpec): string {
+  switch (spec.kind) {
+    case 'bloom':
+      return spec.column
+    case 'rollup': {
+      const dims = Object.keys(spec.dims)
+      const sketch = spec.sketch === null ? [] : [spec.sketch.kind]
+      return `minute${dims.map((name) => ` × ${name}`).join('')}: ${[...spec.parts.map(({ sql }) => sql), ...sketch].join(', ')}`
+    }
+  }
+}

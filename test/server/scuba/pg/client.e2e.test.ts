@@ -1,0 +1,154 @@
+import { writeFileSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../../../src/platform/free-port.ts'
+import { verifierOf } from '../../../../src/server/scuba/leaf/pg/scram-tools.ts'
+import { Leaf } from '../leaf.ts'
+
+/** node-postgres against a real leaf, by TCP with a token's verifier. */
+
+describe("a client of PostgreSQL's protocol", () => {
+  const leaf = new Leaf()
+  const password = 'muster_secret'
+  let port = 0
+  const first = Date.parse('2026-01-02T03:04:05.678Z')
+  const open: pg.Client[] = []
+  const connect = async (options: pg.ClientConfig = {}): Promise<pg.Client> => {
+    const client = new pg.Client({ host: '127.0.0.1', port, user: 'grafana', password, database: 'muster', ...options })
+    client.on('error', () => undefined)
+    await client.connect()
+    open.push(client)
+    return client
+  }
+
+  beforeAll(async () => {
+    port = await freePort('127.0.0.1')
+    const access = { listen: { host: '127.0.0.1', port }, tls: null, logins: [{ name: 'grafana', verifier: verifierOf(password) }] }
+    writeFileSync(join(leaf.dir, 'postgres.json'), JSON.stringify(access))
+    await leaf.start()
+    const rows = Array.from({ length: 5000 }, (_, index) => ({
+      time: first + index,
+      service: `s${index % 5}`,
+      status: index,
+      ms: index / 8,
+      ok: index % 2 === 0,
+    }))
+    await leaf.client.send('visits', [...rows, { time: first - 1, service: 'a\0b', status: -1, ms: 0, ok: true }])
+  }, 60_000)
+  afterAll(async () => {
+    await Promise.all(open.map((client) => client.end().catch(() => undefined)))
+    await leaf.remove()
+  })
+
+  it('logs in with the name and secret of a token, and not with another', async () => {
+    await connect()
+    await expect(connect({ password: 'wrong' })).rejects.toMatchObject({ code: '28P01' })
+    await expect(connect({ user: 'nobody' })).rejects.toMatchObject({ code: '28P01' })
+  })
+
+  it('gets values of their types, with parameters of inferred types', async () => {
+    const client = await connect()
+    const { rows } = await client.query(
+      'select time, service, status, ms, ok, null as none from visits where status = $1 and service like $2 limit $3',
+      [3, 's%', 10],
+    )
+    expect(rows).toEqual([{ time: new Date(first + 3), service: 's3', status: '3', ms: 0.375, ok: false, none: null }])
+    const named = { name: 'by-service', text: 'select count(*), max(ms) from visits where service = any($1)' }
+    for (const services of [['s0'], ['s0', 's1'], []])
+      expect((await client.query({ ...named, values: [services] })).rows[0].count).toBe(String(services.length * 1000))
+  })
+
+  it('gets binary values, and a NUL as U+FFFD', async () => {
+    const client = await connect()
+    const { rows } = await client.query({
+      text: 'select service, status, ok from visits where status < $1',
+      values: [0],
+      binary: true,
+    } as pg.QueryConfig)
+    expect(rows).toEqual([{ service: 'a\uFFFDb', status: expect.anything(), ok: true }])
+  })
+
+  it('takes values for what they are, whatever stands in them', async () => {
+    const client = await connect()
+    const text = '\'; drop table visits; -- $1 \\ " é'
+    expect((await client.query('select $1::text as said, count(*) from visits where service = $1', [text])).rows).toEqual([
+      { said: text, count: '0' },
+    ])
+  })
+
+  it('is told the place and the SQLSTATE of what is wrong, and goes on', async () => {
+    const client = await connect()
+    const failures: [string, string][] = [
+      ['select nope from visits', '42703'],
+      ['select 1 from nope', '42P01'],
+      ['select 1 +', '42601'],
+      ['select nope(1)', '42883'],
+      ["select read_csv('/etc/passwd')", '42501'],
+      ["select * from read_parquet('x')", '42501'],
+      ['select * from duckdb_settings()', '42501'],
+      ['select * from mcat.source', '0A000'],
+      ['select mcat.duckdb_tables()', '0A000'],
+      ["select 'x'::bigint", '22P02'],
+      ['create table x (y int)', '42501'],
+      ['set nope = 1', '42704'],
+    ]
+    for (const [sql, code] of failures) await expect(client.query(sql), sql).rejects.toMatchObject({ code })
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  })
+
+  it('stops a statement by a cancel request within a moment', async () => {
+    const client = await connect()
+    const { processID, secretKey } = client as unknown as { processID: number; secretKey: number }
+    const slow = client.query('select count(*) from range(1000000) a, range(1000000) b where a.range <> b.range * 3')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const request = Buffer.alloc(16)
+    for (const [index, value] of [16, 80_877_102, processID, secretKey].entries()) request.writeInt32BE(value, index * 4)
+    createConnection(port, '127.0.0.1').end(request)
+    await expect(slow).rejects.toMatchObject({ code: '57014', message: 'canceling statement due to user request' })
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  })
+
+  it('has its statement stopped by its timeout', async () => {
+    const client = await connect({ options: '-c statement_timeout=200ms' })
+    expect((await client.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '200ms' }])
+    await expect(
+      client.query('select count(*) from range(1000000) a, range(1000000) b where a.range <> b.range * 3'),
+    ).rejects.toMatchObject({ code: '57014' })
+  })
+
+  it('fails on in a transaction that failed, until it ends', async () => {
+    const client = await connect()
+    await client.query('begin')
+    await expect(client.query('select nope')).rejects.toMatchObject({ code: '42703' })
+    await expect(client.query('select 1')).rejects.toMatchObject({ code: '25P02' })
+    expect((await client.query('commit')).command).toBe('ROLLBACK')
+    await client.query('select 1')
+  })
+
+  it('reads a cursor by parts, and it ends with its transaction', async () => {
+    const client = await connect()
+    await client.query('begin')
+    await client.query('declare c cursor for select status from visits where status >= 0 order by 1')
+    expect((await client.query('fetch 2 from c')).rows).toEqual([{ status: '0' }, { status: '1' }])
+    expect((await client.query('move 4000 in c')).rowCount).toBe(4000)
+    expect((await client.query('fetch all from c')).rows).toHaveLength(998)
+    await client.query('commit')
+    await expect(client.query('fetch 1 from c')).rejects.toMatchObject({ code: '34000' })
+  })
+
+  it('is closed when it speaks nonsense, and nothing else happens', async () => {
+    const client = await connect()
+    for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\0\0\0\x08\0\x03\0\0', '\x7f\xff\xff\xff']) {
+      const said = await new Promise<string>((resolve) => {
+        const socket = createConnection(port, '127.0.0.1')
+        let all = ''
+        socket.on('data', (part) => (all += part.toString('latin1'))).on('close', () => resolve(all))
+        socket.write(Buffer.from(bytes, 'latin1'))
+      })
+      expect(said).toMatch(/FATAL/)
+    }
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  })
+})
