@@ -258,7 +258,7 @@ export class Artefacts {
   }
 
   #backlogShare(): number {
-    return this.#store.tails().reduce((sum, { chunkBytes }) => sum + chunkBytes, 0) / BACKLOG_BYTES_MAX
+    return this.#store.tails().reduce((sum, { unsealedBytes }) => sum + unsealedBytes, 0) / BACKLOG_BYTES_MAX
   }
 }
 

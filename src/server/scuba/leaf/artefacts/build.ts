@@ -67,7 +67,7 @@ async function buildRollup(
   const retyped = store.registry.current.tables[segment.table]?.retyped ?? []
   const view = viewSql({ columns, files: [store.viewFile(segment)], retyped }).sql
   const from = `SELECT ${['time', ...Object.keys(spec.types).filter((name) => name !== 'time')].map(quoteName).join(', ')} FROM (${view})`
-  const groups = await engines.first.copy(
+  const { rows: groups } = await engines.first.copy(
     `COPY (${rollupSql(spec, from)}) TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)`,
     path,
   )
