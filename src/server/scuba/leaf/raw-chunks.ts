@@ -52,16 +52,20 @@ export class RawChunks {
   }
 
   /**
-   * Writes a batch behind what is there. It counts after {@link accept}; on an error the chunk is to be given up.
-   * @returns chunks that had to be closed for it
+   * Before a group of batches: closes what is full or old. Never within a group: a batch counts in the chunk it was written to, and
+   * only when the group's records are in the journal.
    */
-  async write(batch: RawBatch, seq: number, atMs: number): Promise<{ place: RawPlace; closed: Chunk[] }> {
-    const key = keyOf(batch.form)
+  async beginGroup(nowMs: number): Promise<Chunk[]> {
+    if (this.#open.size >= OPEN_MAX) return this.closeAll()
     const closed: Chunk[] = []
-    const before = this.#open.get(key)
-    if (before && (atMs - before.sinceMs >= OPEN_MS_MAX || before.written >= LIMITS.chunkBytesMax))
-      closed.push(...(await this.#close(before)))
-    if (!this.#open.has(key) && this.#open.size >= OPEN_MAX) closed.push(...(await this.closeAll()))
+    for (const chunk of [...this.#open.values()])
+      if (nowMs - chunk.sinceMs >= OPEN_MS_MAX || chunk.bytes >= LIMITS.chunkBytesMax) closed.push(...(await this.#close(chunk)))
+    return closed
+  }
+
+  /** Writes a batch behind what is there. It counts after {@link accept}; on an error the chunks are to be given up. */
+  async write(batch: RawBatch, seq: number, atMs: number): Promise<RawPlace> {
+    const key = keyOf(batch.form)
     const chunk = this.#open.get(key) ?? (await this.#create(key, batch.form, seq, atMs))
     const bytes = batch.parts.reduce((sum, { length }) => sum + length, 0)
     const place: RawPlace = {
@@ -76,7 +80,7 @@ export class RawChunks {
     if (bytesWritten !== bytes) throw Object.assign(new Error('short write'), { code: 'ENOSPC' })
     chunk.written += bytes
     chunk.isUnsynced = true
-    return { place, closed }
+    return place
   }
 
   /** Everything written is on the disk then, under its name. */
@@ -91,7 +95,7 @@ export class RawChunks {
   /** The batch's record is in the journal: from now on its rows count. */
   accept(batch: RawBatch, place: RawPlace, seq: number): void {
     const chunk = this.#open.get(keyOf(batch.form))
-    if (!chunk) throw new Error(`no open chunk ${place.file}`)
+    if (!chunk?.path.endsWith(place.file)) throw new Error(`the chunk ${place.file} is not open`)
     chunk.bytes = place.offset + place.bytes
     chunk.rows += batch.rows
     chunk.minUs = Math.min(chunk.minUs, batch.minUs)

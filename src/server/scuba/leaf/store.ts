@@ -671,14 +671,14 @@ export class Store {
     const places = new Map<Waiting, { place: RawPlace; seq: number }>()
     const failed = new Map<TableTail, unknown>()
     const raw = group.filter(({ batch }) => !('payload' in batch))
+    const now = Date.now()
+    for (const table of new Set(raw.map((waiting) => waiting.table))) table.chunks.push(...(await table.raw.beginGroup(now)))
     for (const waiting of raw) {
       const { table, batch, atMs } = waiting
       if ('payload' in batch || failed.has(table)) continue
       const seq = (this.#seq += 1)
       try {
-        const { place, closed } = await table.raw.write(batch, seq, atMs)
-        table.chunks.push(...closed)
-        places.set(waiting, { place, seq })
+        places.set(waiting, { place: await table.raw.write(batch, seq, atMs), seq })
       } catch (error) {
         failed.set(table, error)
       }
