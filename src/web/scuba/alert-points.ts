@@ -7,8 +7,9 @@ import type { Line } from '../../core/scuba/explore/series.ts'
 /** As many buckets as an alert's page looks back. */
 const POINTS = 180
 
-/** What asks for the values that the rule was judged by: its buckets, and how many rows are in each. */
-export function pointsRequest(rule: AlertRule, nowMs: number): PanelRequest {
+/** What asks for the values that the rule was judged by: its buckets, and how many rows are in each; null: it is SQL, which says them itself. */
+export function pointsRequest(rule: AlertRule, nowMs: number): PanelRequest | null {
+  if (rule.table === undefined || rule.calc === undefined) return null
   const stepMs = parseDuration(rule.every) ?? 10_000
   const untilMs = Math.floor((nowMs - (parseDuration(rule.delay) ?? 0)) / stepMs) * stepMs
   return {

@@ -105,7 +105,12 @@ function Rules({ alerts, chosen }: { alerts: readonly StoredAlert[]; chosen: str
 function Rule({ stored }: { stored: StoredAlert }): JSX.Element {
   const now = useNow()
   const { rule, states } = stored
-  const panel = useAsked(rule.name, (signal) => askPanel(pointsRequest(rule, Date.now()), signal), 5000)
+  const request = pointsRequest(rule, now)
+  const panel = useAsked(
+    request === null ? null : rule.name,
+    (signal) => askPanel(pointsRequest(rule, Date.now()) ?? { table: '', calc: [] }, signal),
+    5000,
+  )
   const past = useAsked(
     `${rule.name} history`,
     (signal) => askQuery({ sql: historySql(rule.name), sinceMs: Date.now() - 7 * 86_400_000 }, signal),
@@ -132,7 +137,7 @@ function Rule({ stored }: { stored: StoredAlert }): JSX.Element {
         />
         <dl class="details">
           {[
-            ['fires', `${rule.calc} ${rule.fire} for ${rule.for}`],
+            ['fires', `${rule.calc ?? 'its SQL'} ${rule.fire} for ${rule.for}`],
             ['clears', `${rule.clear ?? `not ${rule.fire}`} for ${rule.keep_firing_for}`],
             ['every', rule.every],
             ['waits', rule.delay],
@@ -162,7 +167,7 @@ function Rule({ stored }: { stored: StoredAlert }): JSX.Element {
                   <td class={`state ${state}`}>
                     {MARKS[state] ?? '?'} {state.replace('_', ' ')}
                   </td>
-                  <td class="number">{valueText(value, rule.calc)}</td>
+                  <td class="number">{valueText(value, rule.calc ?? 'value')}</td>
                   <td>{ago(sinceMs, now)}</td>
                   <td class="what">{reason}</td>
                 </tr>
@@ -180,7 +185,7 @@ function Rule({ stored }: { stored: StoredAlert }): JSX.Element {
                 <th scope="col">from</th>
                 <th scope="col">group</th>
                 <th scope="col" class="number">
-                  {rule.calc}
+                  {rule.calc ?? 'value'}
                 </th>
                 <th scope="col">over {rule.fire}</th>
               </tr>
@@ -190,7 +195,7 @@ function Rule({ stored }: { stored: StoredAlert }): JSX.Element {
                 <tr key={`${group} ${stepMs}`} class={isBreached ? 'breached' : ''}>
                   <td>{dateTime(stepMs)}</td>
                   <td>{group}</td>
-                  <td class="number">{valueText(value, rule.calc)}</td>
+                  <td class="number">{valueText(value, rule.calc ?? 'value')}</td>
                   <td>{value === null ? '∅ no rows' : isBreached ? '✖ yes' : 'no'}</td>
                 </tr>
               ))}

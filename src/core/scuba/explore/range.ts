@@ -1,4 +1,6 @@
+import { isoText } from '../../kernel/iso.ts'
 import { parseDuration } from '../../kernel/units.ts'
+import { microseconds } from '../rows/time.ts'
 import { whereOf } from '../saved/command.ts'
 import type { Asked } from '../saved/schema.ts'
 import type { PanelRequest } from '../wire-types.ts'
@@ -31,8 +33,8 @@ export function rangeOf({ since = DEFAULT_SINCE, until }: Pick<Asked, 'since' | 
 function instantOf(text: string, otherwise: number): number {
   const ago = parseDuration(text)
   if (ago !== null) return otherwise - ago
-  const at = Date.parse(text)
-  return Number.isNaN(at) ? otherwise : at
+  const at = microseconds(text)
+  return at === null ? otherwise : at / 1000
 }
 
 /** Width of a step, ms: the asked one if its points fit, else one that suits the range. */
@@ -73,13 +75,13 @@ export function panelRequest(asked: Asked, nowMs: number, points?: number): Pane
 /** The question with the range it has now, fixed. */
 export function absolute(asked: Asked, nowMs: number): Asked {
   const { sinceMs, untilMs } = rangeOf(asked, nowMs)
-  return { ...asked, since: new Date(sinceMs).toISOString(), until: new Date(untilMs).toISOString() }
+  return { ...asked, since: isoText(sinceMs), until: isoText(untilMs) }
 }
 
 /** The question over other times: `[fromMs, toMs)`. */
 export function zoomed(asked: Asked, fromMs: number, toMs: number): Asked {
   const { step: _, ...rest } = asked
-  return { ...rest, since: new Date(fromMs).toISOString(), until: new Date(Math.max(toMs, fromMs + 1000)).toISOString() }
+  return { ...rest, since: isoText(fromMs), until: isoText(Math.max(toMs, fromMs + 1000)) }
 }
 
 /** The range as long as it is, so many of its lengths later. */
