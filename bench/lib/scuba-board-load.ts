@@ -14,6 +14,8 @@ export interface LoadOptions {
   connections: number
   /** null: on each connection the next as soon as the last is answered */
   perSecond: number | null
+  /** so many at most */
+  requests?: number
   seconds: number
 }
 
@@ -30,7 +32,15 @@ export interface LoadResult {
 const asked = process.argv[2]
 if (asked !== undefined && process.send) process.send(await measure(JSON.parse(asked) as LoadOptions), () => process.exit(0))
 
-async function measure({ socket: path, path: url, bodies, connections, perSecond, seconds }: LoadOptions): Promise<LoadResult> {
+async function measure({
+  socket: path,
+  path: url,
+  bodies,
+  connections,
+  perSecond,
+  requests: most = Infinity,
+  seconds,
+}: LoadOptions): Promise<LoadResult> {
   const requests = bodies.map((body) =>
     Buffer.from(
       `POST ${url} HTTP/1.1\r\nhost: leaf\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
@@ -49,7 +59,7 @@ async function measure({ socket: path, path: url, bodies, connections, perSecond
       const number = next
       next += 1
       const due = dueAt(number)
-      if (due >= endAt) break
+      if (due >= endAt || number >= most) break
       const early = due - performance.now()
       if (early > 0) await new Promise((resolve) => setTimeout(resolve, early))
       if (!(await exchange(socket, requests[number % requests.length] ?? Buffer.alloc(0)))) errors += 1

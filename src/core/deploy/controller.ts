@@ -56,7 +56,7 @@ function tidyEnded(db: ReadDb, now: number): Proposal[] {
  */
 export const rolloutController: Controller<DeploySoft | undefined> = {
   name: 'deploy.rollout',
-  wakes: ['deploy.', 'tw.', 'delos.Scope', 'sev.Incident'],
+  wakes: ['deploy.', 'tw.', 'delos.Scope', 'sev.Incident', 'scuba.Slo'],
   decide: (db, now, soft) => {
     const entries: Proposal[] = []
     let wakeAt: number | null = null

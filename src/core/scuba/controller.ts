@@ -1,9 +1,9 @@
 import type { Controller } from '../contracts/controller.ts'
 import type { Proposal } from '../contracts/entry.ts'
-import { judge, type Evaluation } from './alert/judge.ts'
+import { judge, type AlertStateName, type Evaluation } from './alert/judge.ts'
 import { compileRule } from './alert/rule.ts'
 import { AlertMoved } from './machine.ts'
-import { alerts, isAlertActive } from './queries.ts'
+import { alertMoveCounts, alerts, isAlertActive } from './queries.ts'
 
 /** Newest evaluation per rule name. */
 export interface AlertSoft {
@@ -14,6 +14,7 @@ export const ALERTS = 'scuba.alerts'
 
 /** Evaluations older than this many of the rule's own rounds say nothing about now. */
 const STALE_ROUNDS = 3
+const HOUR_MS = 3_600_000
 
 /** Turns evaluations into moves. An evaluation that was judged before changes nothing: its moves are in the state. */
 export const alertController: Controller<AlertSoft> = {
@@ -26,7 +27,11 @@ export const alertController: Controller<AlertSoft> = {
       const compiled = compileRule(stored.rule)
       if (!evaluation || evaluation.version !== stored.version || !isAlertActive(stored, now)) continue
       if (now - evaluation.atMs > STALE_ROUNDS * compiled.everyMs + 10_000) continue
-      for (const move of judge(compiled, stored.states, evaluation)) {
+      const counts = alertMoveCounts(db, stored.rule.name, now - HOUR_MS)
+      const rows = new Map([...counts.keys()].map((group) => [group, 'inactive' as AlertStateName]))
+      for (const { group, state } of stored.states) rows.set(group, state)
+      const states = [...rows].map(([group, state]) => ({ group, state, movesInHour: counts.get(group) ?? 0 }))
+      for (const move of judge(compiled, states, evaluation)) {
         const title = `${stored.rule.summary ?? stored.rule.name}${move.group === '' ? '' : ` (${move.group})`}`
         entries.push(AlertMoved.of({ rule: stored.rule.name, title: title.slice(0, 200), ...move }))
       }

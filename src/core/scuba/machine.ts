@@ -1,10 +1,14 @@
 import { z } from 'zod'
 import { defineEntry } from '../contracts/entry.ts'
 import { canonicalJson } from '../kernel/json.ts'
+import { ALERT_STATES } from './alert/judge.ts'
 import { alertRuleSchema } from './alert/rule.ts'
 import { sloEntries } from './entries/slo.ts'
 
-const stateName = z.enum(['inactive', 'firing', 'no_data', 'unknown'])
+const stateName = z.enum(ALERT_STATES)
+
+/** Moves of a rule that are kept for `alert history`. */
+const MOVES_KEPT_MS = 30 * 86_400_000
 
 /** A rule was put: new, or instead of the one of its name. States of its groups stay. */
 export const AlertSet = defineEntry({
@@ -29,6 +33,7 @@ export const AlertRemoved = defineEntry({
   apply: (db, { name }) => {
     db.run('DELETE FROM scuba_alert WHERE name = ?', name)
     db.run('DELETE FROM scuba_alert_state WHERE rule = ?', name)
+    db.run('DELETE FROM scuba_alert_move WHERE rule = ?', name)
   },
 })
 
@@ -62,7 +67,19 @@ export const AlertMoved = defineEntry({
     service,
     text: `alert ${rule}${group === '' ? '' : ` (${group})`} is ${to.replace('_', ' ')}: ${reason}`,
   }),
-  apply: (db, { rule, group, to, value, sev, service, reason }, { position, at }) => {
+  apply: (db, { rule, group, from, to, value, sev, service, reason }, { position, at }) => {
+    db.run('DELETE FROM scuba_alert_move WHERE at < ?', at - MOVES_KEPT_MS)
+    db.run(
+      'INSERT INTO scuba_alert_move (position, rule, grp, at, was, state, value, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      position,
+      rule,
+      group,
+      at,
+      from,
+      to,
+      value,
+      reason,
+    )
     if (to === 'inactive') {
       // An inactive group is one that is not there: rules with many passing groups keep no rows of them.
       db.run('DELETE FROM scuba_alert_state WHERE rule = ? AND grp = ?', rule, group)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineAction, defineCommand, defineQuery } from '../contracts/operation.ts'
 import { refuse } from '../kernel/errors.ts'
 import { parseDuration } from '../kernel/units.ts'
+import { ALERT_STATES } from './alert/judge.ts'
 import { alertRuleSchema } from './alert/rule.ts'
 import { AlertMoved, AlertPaused, AlertRemoved, AlertSet } from './machine.ts'
 import { declarationSchema } from './declared/declaration.ts'
@@ -82,7 +83,7 @@ const alertView = z.object({
   states: z.array(
     z.object({
       group: z.string(),
-      state: z.enum(['inactive', 'firing', 'no_data', 'unknown']),
+      state: z.enum(ALERT_STATES),
       sinceMs: z.number(),
       value: z.number().nullable(),
       sev: z.number(),
@@ -154,6 +155,8 @@ export const scubaAlertPause = defineCommand({
   input: z.object({
     name: z.string(),
     for: z.string().default('1h'),
+    /** instead of `for`, ms */
+    untilMs: z.number().int().positive().optional(),
     reason: z.string().min(1).max(500).default('not said'),
     resume: z.boolean().default(false),
   }),
@@ -162,7 +165,8 @@ export const scubaAlertPause = defineCommand({
     if (!alert(db, input.name)) return unknownAlert(input.name, alerts(db))
     const ms = parseDuration(input.for)
     if (ms === null || ms <= 0) return refuse('USAGE', `${JSON.stringify(input.for)} is no duration`, { hint: 'Write 30m or 2h.' })
-    const untilMs = input.resume ? null : now + ms
+    const untilMs = input.resume ? null : (input.untilMs ?? now + ms)
+    if (untilMs !== null && untilMs <= now) return refuse('USAGE', 'The end of the pause has passed already.')
     return {
       entries: [AlertPaused.of({ name: input.name, untilMs, reason: input.reason })],
       reply: (after) => alert(after, input.name) as StoredAlert,

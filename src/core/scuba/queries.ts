@@ -75,3 +75,36 @@ function stored(db: ReadDb, row: AlertRow): StoredAlert {
 export function isAlertActive({ pausedUntilMs }: StoredAlert, now: number): boolean {
   return pausedUntilMs === null || pausedUntilMs <= now
 }
+
+export interface AlertMoveRow {
+  position: number
+  rule: string
+  group: string
+  atMs: number
+  from: AlertStateName
+  to: AlertStateName
+  value: number | null
+  reason: string
+}
+
+/** Moves of a rule, or of all, newest first. */
+export function alertMoves(db: ReadDb, rule: string | undefined, limit: number): AlertMoveRow[] {
+  return db
+    .all<Omit<AlertMoveRow, 'group' | 'atMs' | 'from' | 'to'> & { grp: string; at: number; was: AlertStateName; state: AlertStateName }>(
+      'SELECT position, rule, grp, at, was, state, value, reason FROM scuba_alert_move WHERE ? IS NULL OR rule = ? ORDER BY position DESC LIMIT ?',
+      rule ?? null,
+      rule ?? null,
+      limit,
+    )
+    .map(({ grp, at, was, state, ...row }) => ({ ...row, group: grp, atMs: at, from: was, to: state }))
+}
+
+/** group → its moves since then. */
+export function alertMoveCounts(db: ReadDb, rule: string, sinceMs: number): Map<string, number> {
+  const rows = db.all<{ grp: string; n: number }>(
+    'SELECT grp, COUNT(*) AS n FROM scuba_alert_move WHERE rule = ? AND at > ? GROUP BY grp',
+    rule,
+    sinceMs,
+  )
+  return new Map(rows.map(({ grp, n }) => [grp, n]))
+}

@@ -15,6 +15,7 @@ import {
   scubaTableList,
   scubaTableShow,
 } from './operations.ts'
+import { alertOperations } from './operations/alert.ts'
 import { ASKING } from './operations/asking.ts'
 import { SAVED_TABLES, savedEntries } from './saved/entries.ts'
 import { savedOperations } from './saved/operations.ts'
@@ -37,6 +38,7 @@ export const scubaSystem: System = {
     scubaAlertShow,
     scubaAlertRm,
     scubaAlertPause,
+    ...alertOperations,
     ...registryOperations,
     ...savedOperations,
     ...sloOperations,

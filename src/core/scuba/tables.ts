@@ -23,5 +23,17 @@ export const SCUBA_TABLES: readonly string[] = [
     position INTEGER NOT NULL,
     PRIMARY KEY (rule, grp)
   ) WITHOUT ROWID`,
+  `CREATE TABLE scuba_alert_move (
+    position INTEGER PRIMARY KEY,
+    rule TEXT NOT NULL,
+    grp TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    was TEXT NOT NULL,
+    state TEXT NOT NULL,
+    value REAL,
+    reason TEXT NOT NULL
+  )`,
+  'CREATE INDEX scuba_alert_move_rule ON scuba_alert_move (rule, at)',
+  'CREATE INDEX scuba_alert_move_at ON scuba_alert_move (at)',
   ...SLO_TABLES,
 ]

@@ -144,6 +144,9 @@ function scubaSignal(entry: Entry, body: Body): Signal | null {
     title: word(body, 'title') ?? `${rule}${group === '' ? '' : ` (${group})`}`,
   }
   if (to === 'firing') return { ...base, action: 'raise' }
+  // It counts as firing: whoever has it goes on having it, whoever has not is told once.
+  if (to === 'flapping') return { ...base, action: 'raise' }
+  if (to === 'recovering') return null
   // No data is never a pass: silence is a ticket, a query that cannot be answered asks somebody.
   if (to === 'no_data') return { ...base, action: 'raise', level: 4 }
   if (to === 'unknown') return { ...base, action: 'raise', level: 3 }

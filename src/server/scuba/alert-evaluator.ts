@@ -1,80 +1,98 @@
-import type { Evaluation, EvaluatedGroup } from '../../core/scuba/alert/judge.ts'
+import type { Evaluation } from '../../core/scuba/alert/judge.ts'
 import { lookBackMs } from '../../core/scuba/alert/judge.ts'
-import { compileRule, type CompiledRule } from '../../core/scuba/alert/rule.ts'
+import { compileRule } from '../../core/scuba/alert/rule.ts'
 import { ALERTS } from '../../core/scuba/controller.ts'
 import { alerts, isAlertActive, type StoredAlert } from '../../core/scuba/queries.ts'
-import type { PanelAnswer } from '../../core/scuba/wire-types.ts'
 import type { ServerHost } from '../host.ts'
+import { askRule, type RuleAnswer } from './alert-query.ts'
 import type { ScubaClient } from './client.ts'
 
 const LOOK_MS = 250
-const DEADLINE_MS = 10_000
+/** The machine's clock has leapt when it moved this much more or less than time went by. */
+const LEAP_MS = 2000
 
-/** Asks the leaf for each rule's buckets every `every` and hands them to the controller as soft state. */
+const NOTHING: RuleAnswer = { groups: [], groupsCut: 0, coverage: 1 }
+
+/**
+ * Asks the leaf for each rule's buckets every `every` and hands them to the controller as soft state. Buckets follow the
+ * machine's clock, as rows do; when it is due follows time that only goes forward, so that a leap of the clock skips nothing.
+ */
 export function createAlertEvaluator(
   host: ServerHost,
-  client: Pick<ScubaClient, 'panel'>,
+  client: Pick<ScubaClient, 'panel' | 'query'>,
+  onLooked: () => void = () => undefined,
 ): { evaluations: Map<string, Evaluation>; start: () => void; stop: () => void } {
   const evaluations = new Map<string, Evaluation>()
+  /** by {@link performance.now} */
   const dueAt = new Map<string, number>()
   const running = new Set<string>()
   let timer: NodeJS.Timeout | null = null
   let sinceMs = 0
+  let clock = { wallMs: Date.now(), elapsedMs: performance.now() }
+  let leaptAt = -Infinity
 
   const evaluate = async (stored: StoredAlert): Promise<void> => {
-    const { rule, version } = stored
+    const { rule, version, states } = stored
     const compiled = compileRule(rule)
     const before = evaluations.get(rule.name)
+    const startedMs = performance.now()
     const now = host.now()
-    const untilMs = Math.floor((now - compiled.delayMs) / compiled.everyMs) * compiled.everyMs
+    const untilMs = Math.floor((Date.now() - compiled.delayMs) / compiled.everyMs) * compiled.everyMs
+    const backMs = lookBackMs(
+      compiled,
+      states.some(({ state }) => state === 'flapping'),
+    )
     const lastSeen = new Map(before?.version === version ? before.lastSeen : [])
-    let groups: EvaluatedGroup[] = []
+    let answer = NOTHING
     let failure: string | null = null
     try {
-      const answer = await client.panel(
-        {
-          table: rule.table,
-          // The first ranks the groups; the count says how many events a bucket stands on.
-          calc: ['count', rule.calc],
-          by: rule.by,
-          where: rule.where,
-          stepMs: compiled.everyMs,
-          sinceMs: untilMs - lookBackMs(compiled),
-          untilMs,
-          top: rule.max_groups,
-          deadlineMs: DEADLINE_MS,
-        },
-        undefined,
-        { user: 'alerts', isUrgent: true },
-      )
-      groups = groupsOf(answer, compiled)
-      for (const { group, buckets } of groups) if (buckets.length > 0) lastSeen.set(group, now)
-      if (answer.coverage.rows < 1) failure = `only ${(answer.coverage.rows * 100).toFixed(1)} % of the rows could be read`
+      answer = await askRule(client, compiled, untilMs - backMs, untilMs, { user: 'alerts', isUrgent: true })
+      for (const { group, buckets } of answer.groups) if (buckets.length > 0) lastSeen.set(group, now)
+      if (answer.coverage < 1) failure = `only ${(answer.coverage * 100).toFixed(1)} % of the rows could be read`
     } catch (error) {
-      // A table appears with its first row: until then it has no data.
-      if ((error as { code?: string }).code !== 'SCUBA_TABLE_UNKNOWN') failure = (error as Error).message
+      failure = (error as Error).message
     }
     const failures = failure === null ? 0 : (before?.failures ?? 0) + 1
-    evaluations.set(rule.name, { version, atMs: now, untilMs, failure, failures, groups, lastSeen, sinceMs })
-    host.telemetry('muster_metrics', { name: 'scuba.alert.evaluation', rule: rule.name, value: host.now() - now, ok: failure === null })
+    const { groups, groupsCut } = answer
+    const isSettling = startedMs - leaptAt < backMs + compiled.everyMs + compiled.delayMs
+    evaluations.set(rule.name, { version, atMs: now, untilMs, failure, failures, groups, groupsCut, lastSeen, sinceMs, isSettling })
+    host.telemetry('muster_metrics', {
+      name: 'scuba.alert.evaluation',
+      rule: rule.name,
+      value: performance.now() - startedMs,
+      ok: failure === null,
+    })
     host.wake(ALERTS)
   }
 
+  const watchClock = (): void => {
+    const next = { wallMs: Date.now(), elapsedMs: performance.now() }
+    if (Math.abs(next.wallMs - clock.wallMs - (next.elapsedMs - clock.elapsedMs)) > LEAP_MS) {
+      leaptAt = next.elapsedMs
+      dueAt.clear()
+      host.log.warn('the clock leapt; alert rules believe only what breaches until their windows are full', {
+        byMs: Math.round(next.wallMs - clock.wallMs),
+      })
+    }
+    clock = next
+  }
+
   const look = (): void => {
-    const now = host.now()
+    watchClock()
     const names = new Set<string>()
     for (const stored of alerts(host.db)) {
       const { name } = stored.rule
       names.add(name)
       const isChanged = evaluations.get(name)?.version !== stored.version
-      if (running.has(name) || !isAlertActive(stored, now) || (!isChanged && (dueAt.get(name) ?? 0) > now)) continue
+      if (running.has(name) || !isAlertActive(stored, host.now()) || (!isChanged && (dueAt.get(name) ?? 0) > clock.elapsedMs)) continue
       const { everyMs, delayMs } = compileRule(stored.rule)
       // Just after a bucket is complete.
-      dueAt.set(name, Math.floor((now - delayMs) / everyMs + 1) * everyMs + delayMs)
+      dueAt.set(name, clock.elapsedMs + everyMs - ((((clock.wallMs - delayMs) % everyMs) + everyMs) % everyMs))
       running.add(name)
       void evaluate(stored).finally(() => running.delete(name))
     }
     for (const name of evaluations.keys()) if (!names.has(name)) evaluations.delete(name)
+    onLooked()
   }
 
   return {
@@ -93,20 +111,4 @@ export function createAlertEvaluator(
       if (timer) clearInterval(timer)
     },
   }
-}
-
-function groupsOf(answer: PanelAnswer, { rule }: CompiledRule): EvaluatedGroup[] {
-  return answer.groups.map(({ key, series }) => {
-    const service = Object.entries(key).find(([name]) => name.toLowerCase() === 'service')?.[1]
-    return {
-      group:
-        rule.by.length === 0
-          ? ''
-          : Object.entries(key)
-              .map(([name, value]) => `${name}=${value === null ? '' : String(value)}`)
-              .join(','),
-      service: typeof service === 'string' ? service : null,
-      buckets: series.map(([startMs, events, value]) => ({ startMs, value: value ?? null, events: events ?? 0 })),
-    }
-  })
 }

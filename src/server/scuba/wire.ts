@@ -3,9 +3,11 @@ import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
 import type { AlertSoft } from '../../core/scuba/controller.ts'
 import { ALERTS } from '../../core/scuba/controller.ts'
+import type { scubaAlertTest } from '../../core/scuba/operations/alert.ts'
 import type { scubaSloTest } from '../../core/scuba/operations/slo.ts'
 import { SLOS } from '../../core/scuba/slo/controller.ts'
 import { refuse } from '../../core/kernel/errors.ts'
+import { WATCHDOG, type WatchdogSoft } from '../../core/sev/controllers/watchdog.ts'
 import type {
   DiffRequest,
   ExplainRequest,
@@ -19,6 +21,8 @@ import type {
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
+import { testAlert } from './test-alert.ts'
+import { createHeartbeat } from './heartbeat.ts'
 import { wireRegistry } from './registry-wiring.ts'
 import { createSloStatus } from './slo/status.ts'
 import { testSlo } from './slo/test-slo.ts'
@@ -26,11 +30,17 @@ import { createSloTracker } from './slo/tracker.ts'
 
 /** Scuba's adapters: queries go to the leaf, rows and tails pass through, alert rules are evaluated on time. */
 export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
-  const evaluator = createAlertEvaluator(host, client)
+  const heartbeat = createHeartbeat(client)
+  const evaluator = createAlertEvaluator(host, client, () => heartbeat.looked('alerts'))
   const registry = wireRegistry(host, client)
-  const tracker = createSloTracker(host, client)
+  const tracker = createSloTracker(host, client, () => heartbeat.looked('slos'))
   return {
-    soft: { [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }), [SLOS]: () => tracker, ...registry.soft },
+    soft: {
+      [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }),
+      [SLOS]: () => tracker,
+      [WATCHDOG]: (): WatchdogSoft => ({ scubaSilentMs: heartbeat.silentMs() }),
+      ...registry.soft,
+    },
     ...{ operationSoft: registry.operationSoft, plannedActions: registry.plannedActions },
     actions: {
       'scuba.query': ({ sql, ...options }: QueryRequest, { signal, actor }: ActionContext) =>
@@ -43,6 +53,7 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
       'scuba.trace': (input: TraceRequest, { signal, actor }: ActionContext) => client.trace(input, signal, { user: actor }),
       'scuba.cache': () => client.cache(),
       'scuba.live.read': (input: LiveRequest) => client.live(input),
+      'scuba.alert.test': (input: z.output<typeof scubaAlertTest.input>) => testAlert(client, input, Date.now()),
       'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),
       'scuba.slo.test': (input: z.output<typeof scubaSloTest.input>) => testSlo(client, input, host.now()),
       'scuba.table.list': async () => ({ tables: await client.tables() }),
@@ -52,11 +63,13 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
     start: async () => {
       evaluator.start()
       tracker.start()
+      heartbeat.start()
       registry.start()
     },
     stop: async () => {
       evaluator.stop()
       tracker.stop()
+      heartbeat.stop()
       await registry.stop()
     },
   }

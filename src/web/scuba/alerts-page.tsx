@@ -3,6 +3,7 @@ import { quoteText } from '../../core/scuba/names.ts'
 import type { StoredAlert } from '../../core/scuba/queries.ts'
 import { ask } from '../live/api.ts'
 import { useAsked } from '../live/use-asked.ts'
+import { useNow } from '../live/use-now.ts'
 import { Shell } from '../shell/shell.tsx'
 import { ago, dateTime } from '../shell/text.ts'
 import { levelsOf, pointsOf, pointsRequest } from './alert-points.ts'
@@ -50,8 +51,8 @@ export function AlertsPage(): JSX.Element {
   )
 }
 
-function stateOf({ states, pausedUntilMs }: StoredAlert): { kind: string; text: string } {
-  if (pausedUntilMs !== null && pausedUntilMs > Date.now()) return { kind: 'paused', text: `❚❚ paused until ${dateTime(pausedUntilMs)}` }
+function stateOf({ states, pausedUntilMs }: StoredAlert, now: number): { kind: string; text: string } {
+  if (pausedUntilMs !== null && pausedUntilMs > now) return { kind: 'paused', text: `❚❚ paused until ${dateTime(pausedUntilMs)}` }
   const worst = states.find(({ state }) => state === 'firing') ?? states[0]
   const kind = worst?.state ?? 'inactive'
   const groups = states.filter(({ state }) => state === kind).length
@@ -59,6 +60,7 @@ function stateOf({ states, pausedUntilMs }: StoredAlert): { kind: string; text: 
 }
 
 function Rules({ alerts, chosen }: { alerts: readonly StoredAlert[]; chosen: string | null }): JSX.Element {
+  const now = useNow()
   return (
     <div class="scroll" role="region" aria-label="Rules" tabIndex={0}>
       <table>
@@ -75,7 +77,7 @@ function Rules({ alerts, chosen }: { alerts: readonly StoredAlert[]; chosen: str
         <tbody>
           {alerts.map((stored) => {
             const { rule, states } = stored
-            const state = stateOf(stored)
+            const state = stateOf(stored, now)
             const since = states.reduce((first, { sinceMs }) => Math.min(first, sinceMs), Number.POSITIVE_INFINITY)
             return (
               <tr key={rule.name} class={rule.name === chosen ? 'chosen' : ''}>
@@ -90,7 +92,7 @@ function Rules({ alerts, chosen }: { alerts: readonly StoredAlert[]; chosen: str
                     {rule.calc} {rule.fire} for {rule.for}
                   </code>
                 </td>
-                <td>{Number.isFinite(since) ? ago(since, Date.now()) : '–'}</td>
+                <td>{Number.isFinite(since) ? ago(since, now) : '–'}</td>
               </tr>
             )
           })}
@@ -101,6 +103,7 @@ function Rules({ alerts, chosen }: { alerts: readonly StoredAlert[]; chosen: str
 }
 
 function Rule({ stored }: { stored: StoredAlert }): JSX.Element {
+  const now = useNow()
   const { rule, states } = stored
   const panel = useAsked(rule.name, (signal) => askPanel(pointsRequest(rule, Date.now()), signal), 5000)
   const past = useAsked(
@@ -160,7 +163,7 @@ function Rule({ stored }: { stored: StoredAlert }): JSX.Element {
                     {MARKS[state] ?? '?'} {state.replace('_', ' ')}
                   </td>
                   <td class="number">{valueText(value, rule.calc)}</td>
-                  <td>{ago(sinceMs, Date.now())}</td>
+                  <td>{ago(sinceMs, now)}</td>
                   <td class="what">{reason}</td>
                 </tr>
               ))}

@@ -75,7 +75,7 @@ export function Chart({ data, height, label, levels = [], mark = null, bold = nu
       made.destroy()
       plot.current = null
     }
-    // What is drawn anew is another shape; other values alone go into the same one.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- what is drawn anew is another shape; other values alone go into the same one
   }, [shape])
   useEffect(() => {
     plot.current?.setData(tableOf(data))
@@ -286,7 +286,7 @@ function drawLevels(u: uPlot, levels: readonly { value: number; label: string }[
     ctx.moveTo(bbox.left, y)
     ctx.lineTo(bbox.left + bbox.width, y)
     ctx.stroke()
-    ctx.fillText(label, bbox.left + 6 * devicePixelRatio, y + (i === 0 ? -4 : 13) * devicePixelRatio)
+    ctx.fillText(label, bbox.left + (6 + i * 110) * devicePixelRatio, y - 4 * devicePixelRatio)
   }
   ctx.restore()
 }

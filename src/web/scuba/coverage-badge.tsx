@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import type { Coverage, PanelAnswer } from '../../core/scuba/wire-types.ts'
-import { badgeOf } from './coverage.ts'
+import { useNow } from '../live/use-now.ts'
+import { badgeOf, type Badge } from './coverage.ts'
 
 interface Answered {
   coverage: Coverage
@@ -9,9 +10,11 @@ interface Answered {
   accuracy?: PanelAnswer['accuracy'] | undefined
 }
 
+const badgeFor = (of: Answered | null, now: number): Badge | null => (of === null ? null : badgeOf(of, now))
+
 /** Part of what it stands beside, not something to point at. */
 export function CoverageBadge({ of, isLoading = false }: { of: Answered | null; isLoading?: boolean }): JSX.Element {
-  const badge = of === null ? null : badgeOf(of, Date.now())
+  const badge = badgeFor(of, useNow())
   return (
     <span class={`coverage ${badge?.kind ?? ''}`}>
       <span class={`spinner ${isLoading ? 'on' : ''}`} aria-hidden="true" />

@@ -4,6 +4,7 @@ import { commandOf } from '../../core/scuba/saved/command.ts'
 import type { Asked } from '../../core/scuba/saved/schema.ts'
 import type { PlainValue } from '../../core/scuba/wire-types.ts'
 import { useAsked } from '../live/use-asked.ts'
+import { useNow } from '../live/use-now.ts'
 import { isTyping, Shell } from '../shell/shell.tsx'
 import { clockTime, count } from '../shell/text.ts'
 import { askDiff, askPanel, askQuery, askTables } from './ask-store.ts'
@@ -68,9 +69,10 @@ export function ExplorePage(): JSX.Element {
     if (asked.table !== undefined || tables.data === null || tables.data.length === 0) return
     const first = tables.data.find(({ name }) => name === 'requests') ?? tables.data.toSorted((a, b) => b.rows - a.rows)[0]
     if (first !== undefined) go({ asked: { ...asked, table: first.name } }, true)
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- only a page without a table chooses one, when the tables are there
   }, [tables.data, asked.table])
 
-  const range = rangeOf(asked, Date.now())
+  const range = rangeOf(asked, useNow())
   const stepMs = stepOf(range.untilMs - range.sinceMs, asked.step)
   const everyMs = range.isLive && !isHeld ? Math.min(LIVE_MAX_MS, Math.max(LIVE_MIN_MS, stepMs / 2)) : null
   const key = asked.table === undefined ? null : JSON.stringify(asked)

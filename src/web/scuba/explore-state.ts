@@ -40,7 +40,7 @@ export function toggled(list: readonly string[] | undefined, item: string): stri
 export function tidy(asked: Asked): Asked {
   return Object.fromEntries(
     Object.entries(asked).filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0)),
-  ) as Asked
+  )
 }
 
 export const ROWS_SHOWN = 100

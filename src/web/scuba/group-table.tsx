@@ -106,7 +106,7 @@ export function GroupTable({ answer, hasColours = true, onHover, onOnly, onNot, 
       </div>
       {hidden > 0 && (
         <p class="empty">
-          {count(groups.length)} of {isGroupCountExact === false ? 'at least ' : ''}
+          {count(groups.length)} of {isGroupCountExact ? '' : 'at least '}
           {count(groupCount)} groups are shown{groups.some(({ isOther }) => isOther) ? '; the others are one line' : ''}.
         </p>
       )}

@@ -8,7 +8,7 @@ import type { ChartData } from '../../core/scuba/explore/series.ts'
 export function PointsTable({ data }: { data: ChartData }): JSX.Element {
   const [isOpen, setOpen] = useState(false)
   return (
-    <details class="twin" onToggle={(event) => setOpen((event.currentTarget as HTMLDetailsElement).open)}>
+    <details class="twin" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{data.calc} as a table</summary>
       {isOpen && (
         <div class="scroll low" role="region" aria-label={`${data.calc} by time`} tabIndex={0}>

@@ -4,6 +4,7 @@ import { quoteText } from '../../core/scuba/names.ts'
 import type { ObjectiveStatus } from '../../core/scuba/operations/slo.ts'
 import { ask } from '../live/api.ts'
 import { useAsked } from '../live/use-asked.ts'
+import { useNow } from '../live/use-now.ts'
 import { Shell } from '../shell/shell.tsx'
 import { ago, count, dateTime } from '../shell/text.ts'
 import { askPanel } from './ask-store.ts'
@@ -48,6 +49,7 @@ export function SloPage(): JSX.Element {
 }
 
 function Objectives({ all, chosen }: { all: readonly ObjectiveStatus[]; chosen: ObjectiveStatus | null }): JSX.Element {
+  const now = useNow()
   return (
     <div class="scroll" role="region" aria-label="Objectives" tabIndex={0}>
       <table>
@@ -84,7 +86,7 @@ function Objectives({ all, chosen }: { all: readonly ObjectiveStatus[]; chosen: 
               </td>
               <td class="number">{burnText(status.burn2m)}</td>
               <td class="number">{burnText(status.burn1h)}</td>
-              <td>{status.lastBurnAtMs === null ? 'never' : ago(status.lastBurnAtMs, Date.now())}</td>
+              <td>{status.lastBurnAtMs === null ? 'never' : ago(status.lastBurnAtMs, now)}</td>
               <td class={`state ${status.state}`}>
                 {MARKS[status.state]} {status.state.replace('_', ' ')}
                 {status.tier === null ? '' : ` (${status.tier})`}

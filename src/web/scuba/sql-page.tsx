@@ -75,6 +75,7 @@ export function SqlPage(): JSX.Element {
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- a link with SQL runs it once
   }, [])
   const insert = (text: string): void => {
     const { current } = field

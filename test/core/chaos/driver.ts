@@ -10,6 +10,7 @@ import type { FaultReport } from '../../../src/core/contracts/node.ts'
 import { delosSystem } from '../../../src/core/delos/system.ts'
 import { deploySystem } from '../../../src/core/deploy/system.ts'
 import { sevSystem } from '../../../src/core/sev/system.ts'
+import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { jobRun } from '../../../src/core/tw/operations.ts'
 import { twSystem } from '../../../src/core/tw/system.ts'
 import { newSimulatedFleet, WEB, type SimulatedFleet } from '../../support/tw-fleet.ts'
@@ -87,7 +88,7 @@ export function newDriver(): Driver {
   const fleet = newSimulatedFleet({
     nodes: 4,
     regions: 2,
-    systems: [delosSystem, twSystem, sevSystem, deploySystem, { ...chaosSystem, controllers: [controller] }],
+    systems: [delosSystem, twSystem, sevSystem, scubaSystem, deploySystem, { ...chaosSystem, controllers: [controller] }],
     softOf: (name) => (name === 'chaos.runs' ? { run: (id: string) => soft.get(id) } : undefined),
   })
   const { state } = fleet

@@ -5,6 +5,7 @@ import { delosSystem } from '../../../src/core/delos/system.ts'
 import { deploySystem } from '../../../src/core/deploy/system.ts'
 import { TaskAggregates } from '../../../src/core/scuba/live/by-task.ts'
 import { sevSystem } from '../../../src/core/sev/system.ts'
+import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { jobRun } from '../../../src/core/tw/operations.ts'
 import { tasksBySelector } from '../../../src/core/tw/queries.ts'
 import { twSystem } from '../../../src/core/tw/system.ts'
@@ -29,7 +30,7 @@ function newTrialDriver(options: { seed?: number; service?: string | null; behav
   let users = 0
   const fleet = newSimulatedFleet({
     nodes: 6,
-    systems: [delosSystem, twSystem, sevSystem, deploySystem],
+    systems: [delosSystem, twSystem, sevSystem, scubaSystem, deploySystem],
     softOf: (name) =>
       name === CANARY ? { opinion: (config: string, version: number) => tracker.opinion(config, version, state.now()) } : undefined,
     ...(options.behaviour ? { behaviour: options.behaviour } : {}),

@@ -10,6 +10,7 @@ import { LiveAggregate, histBucket } from '../../../src/core/scuba/live/aggregat
 import { jobRun } from '../../../src/core/tw/operations.ts'
 import { splitOf } from '../../../src/core/tw/queries.ts'
 import { sevSystem } from '../../../src/core/sev/system.ts'
+import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { twSystem } from '../../../src/core/tw/system.ts'
 import { createEvidenceTracker, type EvidenceTracker } from '../../../src/server/deploy/evidence-tracker.ts'
 import { newSimulatedFleet, WEB, type Behaviour, type SimulatedFleet } from '../../support/tw-fleet.ts'
@@ -60,7 +61,7 @@ export function newDriver(options: { seed?: number; behaviour?: (task: DesiredTa
   const fleet = newSimulatedFleet({
     nodes: 6,
     regions: 2,
-    systems: [delosSystem, twSystem, sevSystem, { ...deploySystem, controllers: [controller] }],
+    systems: [delosSystem, twSystem, sevSystem, scubaSystem, { ...deploySystem, controllers: [controller] }],
     softOf: (name) => (name === 'deploy.rollout' ? { evidence: (id: number) => tracker.evidence(id) } : undefined),
     ...(options.behaviour ? { behaviour: options.behaviour } : {}),
   })

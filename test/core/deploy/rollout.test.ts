@@ -1,3 +1,4 @@
+import { SloMoved } from '../../../src/core/scuba/entries/slo.ts'
 import { describe, expect, test } from 'vitest'
 import {
   deployAbort,
@@ -280,6 +281,19 @@ describe('a person', () => {
     expect(driver.rollout().state).toBe('rolled-back')
     expect(codeOf(() => ship(driver))).toBe('DEPLOY_HALTED')
     state.run(deployUnhalt, { reason: 'calm' })
+    expect(codeOf(() => ship(driver))).toBe('done')
+  })
+
+  test('is refused while the service has spent an error budget or burns it at a rate that pages, except for a hotfix', () => {
+    const driver = newDriver()
+    const { state } = driver.fleet
+    const moved = { service: 'web', objective: 'availability', tier: '1', sev: 2, burnLong: 20, burnShort: 20, bad: 9, total: 99 }
+    const told = { ...moved, budgetLeft: 0.4, title: 'web availability', reason: 'burns' }
+    state.append([SloMoved.of({ ...told, kind: 'burn_started' })])
+    expect(codeOf(() => ship(driver))).toBe('DEPLOY_BUDGET_SPENT')
+    state.append([SloMoved.of({ ...told, kind: 'burn_ended' }), SloMoved.of({ ...told, kind: 'budget_spent' })])
+    expect(codeOf(() => ship(driver))).toBe('DEPLOY_BUDGET_SPENT')
+    state.append([SloMoved.of({ ...told, kind: 'budget_restored' })])
     expect(codeOf(() => ship(driver))).toBe('done')
   })
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { judge, type AlertStateRow, type Evaluation } from '../../../src/core/scuba/alert/judge.ts'
+import { AlertReplay } from '../../../src/core/scuba/alert/replay.ts'
 import { alertRuleSchema, compileRule } from '../../../src/core/scuba/alert/rule.ts'
 import { alertController } from '../../../src/core/scuba/controller.ts'
 import { scubaAlertPause, scubaAlertPut, scubaAlertRm, scubaAlertShow } from '../../../src/core/scuba/operations.ts'
@@ -32,6 +33,8 @@ const evaluation = (ratios: (number | null)[], over: Partial<Evaluation> = {}, e
   failures: 0,
   lastSeen: new Map(),
   sinceMs: END - 60_000,
+  groupsCut: 0,
+  isSettling: false,
   groups: [
     {
       group: 'service=web',
@@ -41,7 +44,7 @@ const evaluation = (ratios: (number | null)[], over: Partial<Evaluation> = {}, e
   ],
   ...over,
 })
-const firing: AlertStateRow[] = [{ group: 'service=web', state: 'firing' }]
+const firing: AlertStateRow[] = [{ group: 'service=web', state: 'firing', movesInHour: 1 }]
 const moves = (states: AlertStateRow[], ...args: Parameters<typeof evaluation>) =>
   judge(compiled, states, evaluation(...args)).map(({ group, from, to, sev }) => [group, from, to, sev])
 
@@ -55,7 +58,10 @@ test('it fires when every bucket of its window breached, and not when one is und
 
 test('it clears only after every bucket of keep_firing_for is below clear: between the two thresholds it goes on firing', () => {
   expect(moves(firing, [0.02, 0.004, 0.004])).toEqual([['service=web', 'firing', 'inactive', 2]])
-  expect(moves(firing, [0.02, 0.02, 0.004])).toEqual([])
+  expect(moves(firing, [0.02, 0.02, 0.004])).toEqual([['service=web', 'firing', 'recovering', 2]])
+  const recovering: AlertStateRow[] = [{ group: 'service=web', state: 'recovering', movesInHour: 2 }]
+  expect(moves(recovering, [0.02, 0.02, 0.02])).toEqual([['service=web', 'recovering', 'firing', 2]])
+  expect(moves(recovering, [0.02, 0.004, 0.004])).toEqual([['service=web', 'recovering', 'inactive', 2]])
   expect(moves(firing, [0.02, 0.007, 0.007])).toEqual([])
 })
 
@@ -70,13 +76,13 @@ test('no rows is not zero: it is told, and takes no alert back', () => {
   expect(moves(firing, [], empty)).toEqual([['', 'inactive', 'no_data', 2]])
   const kept = compileRule(alertRuleSchema.parse({ ...RULE, no_data: 'keep' }))
   expect(judge(kept, firing, evaluation([], empty))).toEqual([])
-  expect(moves([{ group: '', state: 'no_data' }], [0, 0, 0])).toEqual([['', 'no_data', 'inactive', 2]])
+  expect(moves([{ group: '', state: 'no_data', movesInHour: 0 }], [0, 0, 0])).toEqual([['', 'no_data', 'inactive', 2]])
 })
 
 test('a failed or partial evaluation never clears; three in a row are unknown', () => {
   expect(moves(firing, [0, 0, 0], { failure: 'leaf away', failures: 2 })).toEqual([])
   expect(moves(firing, [0, 0, 0], { failure: 'leaf away', failures: 3 })).toEqual([['', 'inactive', 'unknown', 2]])
-  expect(moves([{ group: '', state: 'unknown' }], [0, 0, 0])).toEqual([['', 'unknown', 'inactive', 2]])
+  expect(moves([{ group: '', state: 'unknown', movesInHour: 0 }], [0, 0, 0])).toEqual([['', 'unknown', 'inactive', 2]])
 })
 
 test('a firing group that is gone for 15 minutes is inactive, one that is gone for a moment is not', () => {
@@ -129,4 +135,64 @@ test('a paused rule moves nothing until its time is over', () => {
   state.advance(3_600_001)
   state.settle(scubaSystem.controllers, soft)
   expect(state.entries.some(({ type }) => type === 'scuba.AlertMoved')).toBe(true)
+})
+
+test('what moves more than six times within an hour flaps: it counts as firing, is told once, and is over after 30 quiet minutes', () => {
+  const restless: AlertStateRow[] = [{ group: 'service=web', state: 'inactive', movesInHour: 7 }]
+  expect(moves(restless, [0.02, 0.02, 0.02])).toEqual([['service=web', 'inactive', 'flapping', 2]])
+  const flapping: AlertStateRow[] = [{ group: 'service=web', state: 'flapping', movesInHour: 8 }]
+  const minutes = (clearMin: number): number[] => Array.from({ length: 180 }, (_, i) => (i >= 180 - clearMin * 6 ? 0 : 0.02))
+  expect(moves(flapping, minutes(29))).toEqual([])
+  expect(moves(flapping, minutes(30))).toEqual([['service=web', 'flapping', 'inactive', 2]])
+  expect(moves(flapping, minutes(0))).toEqual([['service=web', 'flapping', 'firing', 2]])
+})
+
+test('a part of the rows may prove that a count is over its threshold, never that all is well', () => {
+  const rule = compileRule(alertRuleSchema.parse({ ...RULE, calc: 'count', fire: '> 50', clear: undefined, min_events: 1 }))
+  const partly = (value: number): Evaluation => evaluation([value, value, value], { failure: 'only 60 % of the rows', failures: 1 })
+  expect(judge(rule, [], partly(80))).toMatchObject([{ to: 'firing' }])
+  expect(judge(rule, firing, partly(10))).toEqual([])
+  expect(moves([], [0.9, 0.9, 0.9], { failure: 'only 60 % of the rows', failures: 1 })).toEqual([])
+})
+
+test('a rule with more groups than it may look at says so to the owner of scuba', () => {
+  const [cut] = judge(compiled, [], evaluation([0, 0, 0], { groupsCut: 12 }))
+  expect(cut).toMatchObject({
+    group: '',
+    to: 'unknown',
+    service: 'muster-scuba',
+    reason: expect.stringContaining('12 groups more') as string,
+  })
+})
+
+test('after a leap of the clock only what breaches is believed, until the windows are full again', () => {
+  const settling = { isSettling: true }
+  expect(moves(firing, [0, 0, 0], settling)).toEqual([])
+  expect(moves([], [], { ...settling, groups: [] })).toEqual([])
+  expect(moves([], [0.02, 0.02, 0.02], settling)).toEqual([['service=web', 'inactive', 'firing', 2]])
+})
+
+test('a rule has either a calculation over a table or a query of its own', () => {
+  const { calc: _calc, table: _table, by: _by, ...rest } = RULE
+  expect(alertRuleSchema.safeParse({ ...rest, sql: 'select 1' }).success).toBe(true)
+  expect(alertRuleSchema.safeParse({ ...RULE, sql: 'select 1' }).success).toBe(false)
+  expect(alertRuleSchema.safeParse(rest).success).toBe(false)
+})
+
+test('moves are kept for the history, and a rule tried on past buckets moves as it would have', () => {
+  const replay = new AlertReplay(compiled)
+  const ratio = (at: number): number => (at >= END - 300_000 && at < END - 200_000 ? 0.02 : 0)
+  for (let at = END - 600_000; at <= END; at += 10_000) {
+    const buckets = Array.from({ length: 6 }, (_, i) => at - (6 - i) * 10_000).map((startMs) => ({
+      startMs,
+      value: ratio(startMs),
+      events: 100,
+    }))
+    replay.add(at, [{ group: 'service=web', service: 'web', buckets }])
+  }
+  expect(replay.moves.map(({ to, atMs }) => [to, (atMs - END) / 1000])).toEqual([
+    ['firing', -270],
+    ['recovering', -190],
+    ['inactive', -180],
+  ])
 })

@@ -26,6 +26,12 @@ test('hours that are over become one a day, so that a quiet table has few files;
   expect(sizes([...many(day, 4, { thinned: 10 }), ...many(day + 1, 4, { thinned: 10 })])).toEqual([8])
 })
 
+test('what becomes one stays small enough to be sorted at once: a day of sealed segments is left as it is', () => {
+  const day = 499_968
+  expect(sizes(many(day, 80, { bytes: 27 * 1024 * 1024 }))).toEqual([])
+  expect(sizes(many(day, 20, { bytes: 12 * 1024 * 1024 }))).toEqual([10, 10])
+})
+
 test('rows are sorted as the table is declared, else by service, and by time in the end; unknown columns are left out', () => {
   const columns = { time: 'TIMESTAMP', Service: 'VARCHAR', user: 'VARCHAR' } as const
   expect(sortSql(undefined, columns)).toBe('"Service", "time"')

@@ -1,3 +1,4 @@
+import { watchdog } from '../../../src/core/sev/controllers/watchdog.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { incidentAck, incidentList, incidentResolve, incidentShow, timeline } from '../../../src/core/sev/operations.ts'
 import type { State } from './state.ts'
@@ -176,4 +177,46 @@ test('an entry without the fields that are expected still becomes an incident', 
   state.foreign({ type: 'chaos.FaultLeaked', body: null })
   state.settle()
   expect(incidents().map((row) => row.level)).toEqual([2, 2])
+})
+
+test('a burning objective opens one incident of its service; a worse tier raises its level, a spent budget is a ticket beside it', () => {
+  const state = sevState()
+  const moved = (kind: string, sev: number): void =>
+    void state.foreign({
+      type: 'scuba.SloMoved',
+      body: { service: 'web', objective: 'availability', kind, sev, title: 'web availability 99.95 %' },
+    })
+  moved('burn_started', 3)
+  state.settle()
+  moved('burn_raised', 2)
+  state.settle()
+  moved('budget_spent', 4)
+  state.settle()
+  const { incidents } = state.ask(incidentList, {})
+  expect(incidents).toMatchObject([{ level: 2, service: 'web', title: 'web availability 99.95 %: error budget burns' }])
+  const alerts = (): unknown[] => state.db.all('SELECT dedup_key, state FROM sev_alert ORDER BY dedup_key')
+  expect(alerts()).toEqual([
+    { dedup_key: 'scuba/slo-budget/web/availability', state: 'firing' },
+    { dedup_key: 'scuba/slo/web/availability', state: 'firing' },
+  ])
+  moved('burn_ended', 2)
+  moved('budget_restored', 4)
+  state.settle()
+  expect(alerts()).toMatchObject([{ state: 'resolved' }, { state: 'resolved' }])
+})
+
+test("scuba's silence of more than 90 s pages once, and is over with its next beat", () => {
+  const state = sevState()
+  const hear = (scubaSilentMs: number): void => {
+    state.append(watchdog.decide(state.db, state.now, { scubaSilentMs }).entries, 'controller:sev.watchdog')
+    state.settle()
+  }
+  const firing = (): unknown[] => state.db.all(`SELECT level FROM sev_alert WHERE state = 'firing'`)
+  hear(89_000)
+  expect(firing()).toEqual([])
+  hear(91_000)
+  hear(96_000)
+  expect(firing()).toEqual([{ level: 2 }])
+  hear(1000)
+  expect(firing()).toEqual([])
 })

@@ -8,6 +8,7 @@ import { jobStatus } from '../../tw/queries.ts'
 import { releaseCreated, rolloutRequested, rolloutSuperseded } from '../machine.ts'
 import { profileFileSchema, profileSchema, PROFILES, type Profile } from '../profile.ts'
 import { goHome } from '../rollout/home.ts'
+import { budgetGate } from '../rollout/budget-gate.ts'
 import { incidentGate } from '../rollout/incident-gate.ts'
 import { haltOf, inFlightOf, lastRolloutOf, releaseOfVersion, releaseRow, releasesOf, type ReleaseRow, type RolloutRow } from '../rows.ts'
 import { rolloutView, rolloutViewSchema } from '../views/rollout.ts'
@@ -116,6 +117,8 @@ export const deployStart = defineCommand({
     if (halt) return refuse('DEPLOY_HALTED', `Rollouts are halted by ${halt.author}: ${halt.reason}`)
     const incident = incidentGate(db, input.service, profile)
     if (incident) return incident
+    const budget = budgetGate(db, input.service, profile)
+    if (budget) return budget
     if (profile.name === 'hotfix' && input.reason === '') return refuse('USAGE', 'A hotfix needs a reason.', { hint: 'Add --reason TEXT.' })
     const flying = inFlightOf(db, input.service)
     if (flying[0] && input.onNew === 'reject') return busy(flying[0])

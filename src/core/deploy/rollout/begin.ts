@@ -8,6 +8,7 @@ import { breakerTripped, canaryStarted, rolloutExpired, rolloutStepEntered, star
 import { canaryTasks } from '../profile.ts'
 import { inFlightOf, releaseOfVersion } from '../rows.ts'
 import { armOf, nextEpoch, setShare, setTasks } from '../through-tw.ts'
+import { budgetGate } from './budget-gate.ts'
 import { goHome } from './home.ts'
 import { incidentGate } from './incident-gate.ts'
 import { act, ownerOf, scopeOf, wait, type Next, type RolloutView } from './view.ts'
@@ -22,7 +23,8 @@ export function decideQueued(view: RolloutView): Next {
   if (row.deadline_ms !== null && now >= row.deadline_ms) return expire('it waited too long to begin')
   if (inFlightOf(db, row.service)[0]?.id !== row.id) return wait(row.deadline_ms)
   if (halt !== null && row.kind === 'forward') return wait(row.deadline_ms)
-  if (row.kind === 'forward' && incidentGate(db, row.service, view.profile)) return wait(row.deadline_ms)
+  const isHeldUp = incidentGate(db, row.service, view.profile) ?? budgetGate(db, row.service, view.profile)
+  if (row.kind === 'forward' && isHeldUp !== null) return wait(row.deadline_ms)
   const holder = scopeHolder(db, scopeOf(row.service), now)
   if (holder !== null && holder.holder !== ownerOf(row)) return wait(Math.min(holder.until, row.deadline_ms ?? holder.until))
   const job = jobStatus(db, row.job)

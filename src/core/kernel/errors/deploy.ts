@@ -23,6 +23,11 @@ export const DEPLOY_ERRORS = defineErrors({
     what: 'A SEV1 or SEV2 is open on the service, so nothing new goes out.',
     hint: 'Resolve it with `muster sev resolve`, or ship the cure with --profile hotfix --reason TEXT.',
   },
+  DEPLOY_BUDGET_SPENT: {
+    exit: 4,
+    what: 'An error budget of the service is spent or burns at a rate that pages, so nothing new goes out.',
+    hint: 'See `muster scuba slo show SERVICE`; ship the cure with --profile hotfix --reason TEXT.',
+  },
   DEPLOY_KNOWN_BAD: { exit: 4, what: 'This release was rolled back before.', hint: 'Ship a fixed release.' },
   DEPLOY_RELEASE_UNKNOWN: { exit: 3, what: 'No such release.', hint: 'List them with `muster deploy history SERVICE`.' },
   DEPLOY_PROFILE_INVALID: {

@@ -4,6 +4,8 @@ import type { Segment } from '../wal/manifest.ts'
 export const SMALL_BYTES = 32 * 1024 * 1024
 /** So many small ones of one hour, or of one day that has gone on, become one. */
 export const SMALL_COUNT = 8
+/** One segment is made of at most so many bytes: they are sorted as one, while queries wait for the engine. */
+export const LOT_BYTES_MAX = 128 * 1024 * 1024
 
 const HOUR_US = 3_600_000_000
 const DAY_US = 24 * HOUR_US
@@ -33,7 +35,22 @@ function enough<S extends Small>(segments: readonly S[], keyOf: (segment: S) => 
     const id = `${key} ${segment.thinned ?? 1}`
     groups.set(id, [...(groups.get(id) ?? []), segment])
   }
-  return [...groups.values()].filter((group) => group.length >= countMin)
+  return [...groups.values()].flatMap(lotsOf).filter((lot) => lot.length >= countMin)
+}
+
+/** A group in lots that can each become one segment, in its order. */
+function lotsOf<S extends Small>(group: readonly S[]): S[][] {
+  const lots: S[][] = []
+  let bytes = Infinity
+  for (const segment of group) {
+    if (bytes + segment.bytes > LOT_BYTES_MAX) {
+      lots.push([])
+      bytes = 0
+    }
+    lots.at(-1)?.push(segment)
+    bytes += segment.bytes
+  }
+  return lots
 }
 
 function hourOf({ minUs, maxUs }: Small): string | null {

@@ -31,7 +31,8 @@ const firingOn = (db: ReadDb, signal: SignalRow): { incident: number } | undefin
     signal.dedup_key,
   )
 
-function raise(db: ReadDb, signal: SignalRow): Proposal[] {
+/** What an alert that fires asks for: to join the open incident of its group, or to open one. */
+export function raise(db: ReadDb, signal: SignalRow): Proposal[] {
   const open = openOf(db, signal)
   if (open) {
     const joined = AlertsRaised.of({ incident: open.number, alert: alertOf(signal), signal: signal.position })
@@ -66,7 +67,8 @@ function mitigate(db: ReadDb, signal: SignalRow): Proposal[] {
   return firing ? [cleared, IncidentMitigated.of({ incident: firing.incident, at: signal.at, why: signal.summary })] : [cleared]
 }
 
-function resolve(db: ReadDb, signal: SignalRow): Proposal[] {
+/** What an alert that is over asks for. */
+export function resolve(db: ReadDb, signal: SignalRow): Proposal[] {
   const cleared = AlertsResolved.of({ source: signal.source, dedupKey: signal.dedup_key, summary: signal.summary, signal: signal.position })
   const firing = firingOn(db, signal)
   if (!firing) return [cleared]

@@ -84,8 +84,11 @@ export class ServiceTrack {
   }
 
   async #read(asOfMs: number): Promise<void> {
-    const behindMs = asOfMs - this.#doneToMs
-    if (behindMs > CATCH_UP_MS) this.#isWhole = false
+    // Also after the clock leapt, forward or back.
+    if (Math.abs(asOfMs - this.#doneToMs) > CATCH_UP_MS) {
+      this.#isWhole = false
+      this.#doneToMs = asOfMs - CATCH_UP_MS
+    }
     const fromMs = floor(Math.max(this.#doneToMs - LATE_MS, asOfMs - CATCH_UP_MS), BUCKET_MS)
     await this.#put(fromMs, asOfMs, BUCKET_MS, true)
     this.#doneToMs = asOfMs

@@ -62,15 +62,19 @@ async function fromPanel(
   const table = objectives[0]?.table ?? 'requests'
   for (const { hash } of objectives) found.set(hash, new Map())
   try {
-    const { groups, coverage } = await client.panel({
-      table,
-      where,
-      calc: ['count', ...objectives.map(({ good }) => `ratio(${good})`)],
-      stepMs,
-      sinceMs: fromMs,
-      untilMs: toMs,
-      deadlineMs: DEADLINE_MS,
-    })
+    const { groups, coverage } = await client.panel(
+      {
+        table,
+        where,
+        calc: ['count', ...objectives.map(({ good }) => `ratio(${good})`)],
+        stepMs,
+        sinceMs: fromMs,
+        untilMs: toMs,
+        deadlineMs: DEADLINE_MS,
+      },
+      undefined,
+      { user: 'objectives', isUrgent: true },
+    )
     if (coverage.rows < 1) throw partial(coverage.rows)
     for (const [startMs, total, ...ratios] of groups[0]?.series ?? []) {
       for (const [index, { hash }] of objectives.entries()) {

@@ -22,7 +22,7 @@ export interface SloTracker extends SloSoft {
 }
 
 /** Looks at every objective every 5 s and hands what it found to the controller as soft state. */
-export function createSloTracker(host: ServerHost, client: SliClient): SloTracker {
+export function createSloTracker(host: ServerHost, client: SliClient, onLooked: () => void = () => undefined): SloTracker {
   const tracks = new Map<string, ServiceTrack>()
   let timer: NodeJS.Timeout | null = null
   let isLooking = false
@@ -37,7 +37,8 @@ export function createSloTracker(host: ServerHost, client: SliClient): SloTracke
   }
 
   const look = async (): Promise<void> => {
-    const asOfMs = Math.floor((host.now() - DELAY_MS) / EVERY_MS) * EVERY_MS
+    // By the machine's clock, as rows are; the log's time may stand still after a leap back.
+    const asOfMs = Math.floor((Date.now() - DELAY_MS) / EVERY_MS) * EVERY_MS
     if (isLooking || asOfMs === lookedMs) return
     isLooking = true
     lookedMs = asOfMs
@@ -54,6 +55,7 @@ export function createSloTracker(host: ServerHost, client: SliClient): SloTracke
       }
       await Promise.all(Array.from({ length: AT_ONCE }, next))
       if (tracks.size > 0) host.wake(SLOS)
+      onLooked()
     } catch (error) {
       host.log.error('objectives could not be looked at', { error: String((error as Error).stack ?? error) })
     } finally {

@@ -16,7 +16,7 @@ const value: fc.Arbitrary<object> = fc.letrec((tie) => ({
     fc.record({ arrayValue: fc.record({ values: fc.array(tie('value'), { maxLength: 3 }) }) }),
     fc.record({ kvlistValue: fc.record({ values: fc.array(fc.record({ key: fc.string(), value: tie('value') }), { maxLength: 3 }) }) }),
   ),
-})).value as fc.Arbitrary<object>
+})).value
 const attributes = fc.array(fc.record({ key: fc.string({ unit: 'grapheme', maxLength: 8 }), value }), { maxLength: 5 })
 const nanos = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(String)
 const logs = fc.record({

@@ -88,7 +88,7 @@ rpc_sum 1.5
 free +Inf
 job{job="own"} NaN
 `
-  const rows = rowsOf(decodeExposition(page, target) as never)
+  const rows = rowsOf(decodeExposition(page, target))
   expect(rows.map(({ series: _series, service: _service, instance: _instance, ...row }) => row)).toEqual([
     { time: 1_790_000_000_000_000, name: 'http_requests_total', method: 'post', code: '200', job: 'node', kind: 'counter', value: 1027 },
     { time: MS * 1000, name: 'http_requests_total', method: 'a"b\\c\nd', code: '400', job: 'node', kind: 'counter', value: 0.3 },
@@ -102,7 +102,7 @@ job{job="own"} NaN
 test('OpenMetrics has seconds, exemplars and an end; what is cut or goes on behind it is refused', () => {
   const page = '# TYPE a counter\na_total{x="1"} 2 1790000000.5 # {trace_id="t"} 0.67 1790000000.1\n# EOF\n'
   const options = { ...target, format: 'openmetrics' as const }
-  expect(rowsOf(decodeExposition(page, options) as never)).toMatchObject([
+  expect(rowsOf(decodeExposition(page, options))).toMatchObject([
     { time: 1_790_000_000_500_000, name: 'a_total', x: '1', kind: 'counter', value: 2 },
   ])
   expect(decodeExposition(page.replace('# EOF\n', ''), options)).toMatchObject({ code: 'SCUBA_BODY_INVALID' })

@@ -83,6 +83,23 @@ describe.skipIf(!hasPsql)('psql (wants the program psql, Debian package postgres
     await expect(failure).rejects.toThrow(/there is no table visitz.*\nLINE 1: .*\n {49}\^/s)
   })
 
+  it('looks up names and oids for every row by itself', async () => {
+    expect(await ask("select oid::regclass from pg_class where relname in ('visits', 'pg_class') order by 1")).toBe('pg_class\nvisits')
+    expect(
+      await ask(
+        'select count(*) > 1, min(n.nspname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where not pg_table_is_visible(c.oid)',
+      ),
+    ).toBe('t|information_schema')
+    expect(
+      await ask(
+        "select attname, format_type(t.oid, null) from pg_attribute a join pg_type t on t.oid = a.atttypid where attrelid = 'visits'::regclass and attname in ('ms', 'ok') order by 1",
+      ),
+    ).toBe('ms|double precision\nok|boolean')
+    expect(await ask('select d.datname, pg_get_userbyid(r.oid) from pg_database d, pg_roles r where r.oid = d.datdba')).toBe(
+      'muster|muster',
+    )
+  })
+
   it('refuses to write', async () => {
     await expect(psql('-c', 'delete from visits')).rejects.toThrow(/DELETE is not permitted/)
     await expect(psql('-c', 'with x as (delete from visits returning 1) select 1')).rejects.toThrow(/ERROR/)

@@ -22,7 +22,7 @@ interface Walk {
 
 /** @throws MusterError SCUBA_BODY_INVALID with the path, SCUBA_TOO_LARGE */
 export function fromOtlpJson<Message>(schema: Schema<Message>, json: unknown): Message {
-  return messageOf(schema as Schema<unknown>, json, { itemsLeft: DECODE.itemsMax, path: [] }) as Message
+  return messageOf(schema, json, { itemsLeft: DECODE.itemsMax, path: [] }) as Message
 }
 
 function messageOf(schema: Schema<unknown>, json: unknown, walk: Walk): Values {

@@ -40,6 +40,7 @@ export function catalogueSql(): string[] {
     'CREATE TABLE mcat.type_names (oid UINTEGER, name VARCHAR)',
     'CREATE TABLE mcat.pg_get_keywords (word VARCHAR, catcode VARCHAR, barelabel BOOLEAN, catdesc VARCHAR, baredesc VARCHAR)',
     'CREATE VIEW mcat.pg_show_all_settings AS SELECT * FROM mcat.pg_settings',
+    ...LOOKUPS,
     ...macros,
     ...fixedRows(),
   ]
@@ -53,6 +54,16 @@ export function refillSql(path: string): string[] {
     ...REFILLED.flatMap(([name, select]) => [`DELETE FROM mcat.${name}`, `INSERT INTO mcat.${name} BY NAME ${select}`]),
   ]
 }
+
+/** What the macros read; see `functions.ts` for the names of the columns. */
+const LOOKUPS: readonly string[] = [
+  'CREATE VIEW mcat.look_type AS SELECT n.oid AS mcat_oid, n.name AS mcat_name, t.typname AS mcat_typname FROM mcat.type_names n LEFT JOIN mcat.pg_type t ON t.oid = n.oid',
+  'CREATE VIEW mcat.look_class AS SELECT c.oid AS mcat_oid, c.relname AS mcat_relname, n.nspname AS mcat_nspname FROM mcat.pg_class c JOIN mcat.pg_namespace n ON n.oid = c.relnamespace',
+  'CREATE VIEW mcat.look_namespace AS SELECT oid AS mcat_oid, nspname AS mcat_nspname FROM mcat.pg_namespace',
+  'CREATE VIEW mcat.look_role AS SELECT oid AS mcat_oid, rolname AS mcat_rolname FROM mcat.pg_roles',
+  'CREATE VIEW mcat.look_size AS SELECT relid AS mcat_oid, max(bytes) AS mcat_bytes FROM mcat.source GROUP BY relid',
+  'CREATE VIEW mcat.look_description AS SELECT d.objoid AS mcat_oid, d.description AS mcat_description, k.relname AS mcat_relname FROM mcat.pg_description d JOIN mcat.pg_class k ON k.oid = d.classoid WHERE d.objsubid = 0',
+]
 
 const MUSTER = "'muster'"
 const RELATIONS = `(SELECT relid, min(relname) AS relname, min(nsp) AS nsp, coalesce(min(kind), 'r') AS kind, max("rows") AS "rows", count(*) AS natts FROM mcat.source GROUP BY relid)`
@@ -124,11 +135,11 @@ function fixedRows(): string[] {
   return [
     insert(
       'pg_namespace',
-      'oid, nspname, nspowner',
+      'oid, nspname, nspowner, nspacl',
       ...[
-        `${OIDS.pgCatalog}, 'pg_catalog', ${OIDS.owner}`,
-        `${OIDS.informationSchema}, 'information_schema', ${OIDS.owner}`,
-        `${OIDS.public}, 'public', 6171`,
+        `${OIDS.pgCatalog}, 'pg_catalog', ${OIDS.owner}, NULL`,
+        `${OIDS.informationSchema}, 'information_schema', ${OIDS.owner}, NULL`,
+        `${OIDS.public}, 'public', 6171, ['pg_database_owner=UC/pg_database_owner', '=U/pg_database_owner']`,
       ],
     ),
     insert(

@@ -1,24 +1,25 @@
 /**
  * The catalogue's functions as macros of schema `mcat`: name → bodies by number of parameters, which are `a`, `b`, `c`, `d`.
- * What a store of events cannot have (constraints, views, comments on columns) is answered as PostgreSQL answers where there is none.
+ * A macro's argument is put in as it stands, so a body reads the views `look_…` alone, whose columns have names that no
+ * argument has: with `oid` in it, the caller's `oid` would be the macro's own. What a store of events cannot have (constraints, views, comments on columns) is answered as PostgreSQL answers where there is none.
  */
 const NOTHING = 'NULL::VARCHAR'
 const of = (bodies: Record<number, string>): Record<number, string> => bodies
 const always = (value: string, ...counts: number[]): Record<number, string> => Object.fromEntries(counts.map((count) => [count, value]))
 
-const formatType = "CASE WHEN a IS NULL THEN NULL ELSE coalesce((SELECT min(n.name) FROM mcat.type_names n WHERE n.oid = a), '???') END"
+const formatType = "CASE WHEN a IS NULL THEN NULL ELSE coalesce((SELECT min(mcat_name) FROM mcat.look_type WHERE mcat_oid = a), '???') END"
 
-const description = (objoid: string, catalogue: string): string =>
-  `(SELECT min(d.description) FROM mcat.pg_description d JOIN mcat.pg_class k ON k.oid = d.classoid WHERE d.objoid = ${objoid} AND d.objsubid = 0${catalogue})`
+const description = (catalogue: string): string =>
+  `(SELECT min(mcat_description) FROM mcat.look_description WHERE mcat_oid = a${catalogue})`
 
 const sizePretty =
   `CASE WHEN abs(a) < 10240 THEN a::BIGINT::VARCHAR || ' bytes' WHEN abs(a) < 10485248 THEN round(a / 1024.0)::BIGINT::VARCHAR || ' kB' ` +
   `WHEN abs(a) < 10736893952 THEN round(a / 1048576.0)::BIGINT::VARCHAR || ' MB' WHEN abs(a) < 10994579406848 THEN round(a / 1073741824.0)::BIGINT::VARCHAR || ' GB' ` +
   `ELSE round(a / 1099511627776.0)::BIGINT::VARCHAR || ' TB' END`
 
-const bytesOf = `coalesce((SELECT max(s.bytes) FROM mcat.source s WHERE s.relid = a::UINTEGER), 0)::BIGINT`
+const bytesOf = `coalesce((SELECT max(mcat_bytes) FROM mcat.look_size WHERE mcat_oid = a::UINTEGER), 0)::BIGINT`
 const hasSelect = (privilege: string): string => `position('SELECT' IN upper(${privilege})) > 0`
-const relationOf = `(SELECT min(c.oid) FROM mcat.pg_class c JOIN mcat.pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = replace(split_part(a, '.', -1), '"', '') AND (n.nspname = split_part(a, '.', 1) OR position('.' IN a) = 0))`
+const relationOf = `(SELECT min(mcat_oid) FROM mcat.look_class WHERE mcat_relname = replace(split_part(a, '.', -1), '"', '') AND (mcat_nspname = split_part(a, '.', 1) OR position('.' IN a) = 0))`
 
 export const CATALOGUE_FUNCTIONS: Record<string, Record<number, string>> = {
   version: always("'PostgreSQL 15.0 (muster scuba), read only'", 0),
@@ -36,25 +37,27 @@ export const CATALOGUE_FUNCTIONS: Record<string, Record<number, string>> = {
 
   format_type: of({ 1: formatType, 2: formatType }),
   pg_typeof: of({ 1: 'lower(typeof(a))' }),
-  to_regtype: of({ 1: "(SELECT min(t.oid) FROM mcat.pg_type t WHERE t.typname = split_part(a, '.', -1))" }),
+  to_regtype: of({ 1: "(SELECT min(mcat_oid) FROM mcat.look_type WHERE mcat_typname = split_part(a, '.', -1))" }),
   to_regclass: of({ 1: relationOf }),
   regclass_oid: of({ 1: `coalesce(try_cast(a AS UINTEGER), ${relationOf})` }),
   regclass_name: of({
-    1: `coalesce((SELECT min(CASE c.relnamespace WHEN 13000 THEN 'information_schema.' ELSE '' END || c.relname) FROM mcat.pg_class c WHERE c.oid = a::UINTEGER), CASE a::UINTEGER WHEN 0 THEN '-' ELSE a::VARCHAR END)`,
+    1: `coalesce((SELECT min(CASE mcat_nspname WHEN 'information_schema' THEN 'information_schema.' ELSE '' END || mcat_relname) FROM mcat.look_class WHERE mcat_oid = a::UINTEGER), CASE a::UINTEGER WHEN 0 THEN '-' ELSE a::VARCHAR END)`,
   }),
   regtype_oid: of({
-    1: `(SELECT min(t.oid) FROM mcat.pg_type t WHERE t.typname = replace(split_part(a, '.', -1), '"', '') OR mcat.format_type(t.oid) = a)`,
+    1: `(SELECT min(mcat_oid) FROM mcat.look_type WHERE mcat_typname = replace(split_part(a, '.', -1), '"', '') OR mcat_name = a)`,
   }),
-  regnamespace_oid: of({ 1: '(SELECT min(n.oid) FROM mcat.pg_namespace n WHERE n.nspname = a)' }),
-  regnamespace_name: of({ 1: '(SELECT min(n.nspname) FROM mcat.pg_namespace n WHERE n.oid = a::UINTEGER)' }),
-  regrole_name: of({ 1: '(SELECT min(r.rolname) FROM mcat.pg_roles r WHERE r.oid = a::UINTEGER)' }),
+  regnamespace_oid: of({ 1: '(SELECT min(mcat_oid) FROM mcat.look_namespace WHERE mcat_nspname = a)' }),
+  regnamespace_name: of({ 1: '(SELECT min(mcat_nspname) FROM mcat.look_namespace WHERE mcat_oid = a::UINTEGER)' }),
+  regrole_name: of({ 1: '(SELECT min(mcat_rolname) FROM mcat.look_role WHERE mcat_oid = a::UINTEGER)' }),
   regproc_text: of({ 1: "split_part(a::VARCHAR, '.', -1)" }),
 
-  pg_get_userbyid: of({ 1: "coalesce((SELECT min(r.rolname) FROM mcat.pg_roles r WHERE r.oid = a), 'unknown (OID=' || a || ')')" }),
+  pg_get_userbyid: of({
+    1: "coalesce((SELECT min(mcat_rolname) FROM mcat.look_role WHERE mcat_oid = a), 'unknown (OID=' || a || ')')",
+  }),
   pg_encoding_to_char: of({ 1: "CASE a WHEN 6 THEN 'UTF8' WHEN 0 THEN 'SQL_ASCII' ELSE '' END" }),
   pg_char_to_encoding: of({ 1: "CASE upper(a) WHEN 'UTF8' THEN 6 WHEN 'SQL_ASCII' THEN 0 ELSE -1 END" }),
   pg_client_encoding: always("'UTF8'", 0),
-  pg_table_is_visible: of({ 1: 'EXISTS (SELECT 1 FROM mcat.pg_class c WHERE c.oid = a AND c.relnamespace <> 13000)' }),
+  pg_table_is_visible: of({ 1: "EXISTS (SELECT 1 FROM mcat.look_class WHERE mcat_oid = a AND mcat_nspname <> 'information_schema')" }),
   pg_type_is_visible: always('true', 1),
   pg_function_is_visible: always('true', 1),
   pg_operator_is_visible: always('true', 1),
@@ -87,7 +90,7 @@ export const CATALOGUE_FUNCTIONS: Record<string, Record<number, string>> = {
   col_description: of({
     2: 'CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE NULL::VARCHAR END',
   }),
-  obj_description: of({ 1: description('a', ''), 2: description('a', ' AND k.relname = b') }),
+  obj_description: of({ 1: description(''), 2: description(' AND mcat_relname = b') }),
   shobj_description: of({ 2: 'CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE NULL::VARCHAR END' }),
 
   // What everybody who is let in may do: read.
@@ -114,7 +117,7 @@ export const CATALOGUE_FUNCTIONS: Record<string, Record<number, string>> = {
   pg_relation_size: of({ 1: bytesOf, 2: bytesOf }),
   pg_indexes_size: always('0::BIGINT', 1),
   pg_database_size: of({
-    1: '(SELECT coalesce(sum(t.bytes), 0)::BIGINT FROM (SELECT max(s.bytes) AS bytes FROM mcat.source s GROUP BY s.relid) t WHERE a IS NOT NULL)',
+    1: '(SELECT coalesce(sum(mcat_bytes), 0)::BIGINT FROM mcat.look_size WHERE a IS NOT NULL)',
   }),
   pg_tablespace_location: always("''", 1),
   pg_tablespace_size: always('0::BIGINT', 1),

@@ -56,6 +56,9 @@ async function buildBloom(store: Store, engines: Engines, segment: Segment, colu
   return segment.rows
 }
 
+/** Longest time to count the rows of a file. */
+const COUNT_MS = 10_000
+
 async function buildRollup(
   store: Store,
   engines: Engines,
@@ -67,9 +70,12 @@ async function buildRollup(
   const retyped = store.registry.current.tables[segment.table]?.retyped ?? []
   const view = viewSql({ columns, files: [store.viewFile(segment)], retyped }).sql
   const from = `SELECT ${['time', ...Object.keys(spec.types).filter((name) => name !== 'time')].map(quoteName).join(', ')} FROM (${view})`
-  const { rows: groups } = await engines.first.copy(
+  await engines.first.export(
     `COPY (${rollupSql(spec, from)}) TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)`,
-    path,
   )
+  const counted = await engines.first.run({
+    ...{ sql: `SELECT count(*) FROM read_parquet(${quoteText(path)})`, views: [], params: {}, deadlineMs: COUNT_MS },
+  })
+  const groups = Number(counted.rows[0]?.[0] ?? 0)
   return groups > GROUPS_SHARE_MAX * segment.rows ? null : groups
 }

@@ -32,7 +32,7 @@ async function otlp(intake: Intake, signal: Signal, request: IncomingMessage, re
         hint: `Send ${TYPES.protobuf} or ${TYPES.json}.`,
         details: { status: 415 },
       })
-    const contentEncoding = String(request.headers['content-encoding'] ?? 'identity').toLowerCase()
+    const contentEncoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase()
     const body = await readWhole(request, DECODE.bodyBytesMax)
     const read = await intake.decoders.decode({ kind: 'otlp', signal, encoding, contentEncoding, body })
     const receipt = await take(intake, read.table, Buffer.from(read.body.buffer, read.body.byteOffset, read.body.byteLength), read.key)
@@ -62,7 +62,7 @@ const STATUS_CODES: Record<number, number> = { 400: 3, 413: 3, 415: 3, 503: 14, 
 
 async function remoteWrite(intake: Intake, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
-    const proto = /proto=([\w.]+)/.exec(String(request.headers['content-type'] ?? ''))?.[1] ?? 'prometheus.WriteRequest'
+    const proto = /proto=([\w.]+)/.exec(request.headers['content-type'] ?? '')?.[1] ?? 'prometheus.WriteRequest'
     if (typeOf(request) !== TYPES.protobuf || proto !== 'prometheus.WriteRequest' || request.headers['content-encoding'] !== 'snappy')
       throw refuse('SCUBA_BODY_INVALID', 'this is not remote-write 1.0', {
         hint: 'Send content type application/x-protobuf, encoding snappy, message prometheus.WriteRequest.',
