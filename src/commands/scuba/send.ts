@@ -5,6 +5,21 @@ import { errorFromBody, MusterError, type ErrorBody } from '../../core/kernel/er
 import { parseSize } from '../../core/kernel/units.ts'
 import type { Receipt } from '../../core/scuba/wire-types.ts'
 
+const CONTENT_TYPES: Record<string, string> = {
+  ndjson: 'application/x-ndjson',
+  json: 'application/json',
+  csv: 'text/csv',
+  parquet: 'application/vnd.apache.parquet',
+}
+/** Largest body. */
+const WHOLE_BYTES_MAX = 64 * 1024 * 1024
+
+interface BatchOptions {
+  ack: string
+  key: string | undefined
+  format: string
+}
+
 export default class ScubaSend extends MusterCommand {
   static override summary = 'Send rows (one JSON object a line) into a table.'
   static override description =
@@ -16,10 +31,17 @@ export default class ScubaSend extends MusterCommand {
   static override flags = {
     batch: Flags.string({ description: 'size of a request', default: '8MiB', helpValue: 'SIZE' }),
     key: Flags.string({ description: 'idempotency key; batch N is sent as PREFIX-N', helpValue: 'PREFIX' }),
+    parallel: Flags.integer({ description: 'requests at once', default: 4, min: 1, max: 16 }),
+    format: Flags.string({
+      description: 'what the rows are; a CSV names its columns in its first line, and as Parquet is sent whole',
+      options: ['ndjson', 'json', 'csv', 'parquet'],
+      default: 'ndjson',
+    }),
     ack: Flags.string({ description: 'acknowledged when in memory or on disk', options: ['memory', 'fsync'], default: 'fsync' }),
   }
   static override examples = [
     '<%= config.bin %> scuba send requests ./file.ndjson',
+    '<%= config.bin %> scuba send requests ./file.csv --format csv',
     'cat file.ndjson | <%= config.bin %> scuba send requests -',
   ]
 
@@ -41,24 +63,50 @@ export default class ScubaSend extends MusterCommand {
     }
     const started = performance.now()
     const source = args.file === '-' ? process.stdin : createReadStream(args.file)
-    for await (const batch of batchesOf(source, bytesMax, args.file)) {
-      summary.batches += 1
-      const receipt = await this.post(args.table, batch, flags.ack, flags.key === undefined ? undefined : `${flags.key}-${summary.batches}`)
-      summary.bytes += batch.length
-      summary.quarantined += receipt.quarantined
-      if (receipt.duplicate) summary.duplicate += receipt.accepted
-      else summary.accepted += receipt.accepted
-      for (const { line, reason } of receipt.firstErrors)
-        if (summary.firstErrors.length < 10) summary.firstErrors.push({ batch: summary.batches, line, reason })
-      summary.last = receipt
-      if (process.stderr.isTTY && summary.batches % 10 === 0) this.note(`${summary.accepted} rows sent`)
+    const batches = flags.format === 'ndjson' ? batchesOf(source, bytesMax, args.file) : batchesOf(source, WHOLE_BYTES_MAX, args.file)
+    const sender = async (): Promise<void> => {
+      for (let { value: batch } = await batches.next(); batch; { value: batch } = await batches.next()) {
+        const number = (summary.batches += 1)
+        if (flags.format !== 'ndjson' && number > 1)
+          throw new MusterError('SCUBA_TOO_LARGE', `${args.file} is larger than 64 MiB, and ${flags.format} is sent whole`, {
+            hint: 'Make NDJSON of it, or several files.',
+          })
+        const key = flags.key === undefined ? undefined : `${flags.key}-${number}`
+        const receipt = await this.sendBatch(args.table, batch, { ack: flags.ack, key, format: flags.format })
+        summary.bytes += batch.length
+        summary.quarantined += receipt.quarantined
+        if (receipt.duplicate) summary.duplicate += receipt.accepted
+        else summary.accepted += receipt.accepted
+        for (const { line, reason } of receipt.firstErrors)
+          if (summary.firstErrors.length < 10) summary.firstErrors.push({ batch: number, line, reason })
+        summary.last = receipt
+        if (process.stderr.isTTY && number % 10 === 0) this.note(`${summary.accepted} rows sent`)
+      }
     }
+    // A sender that fails ends the others at their next batch: none is begun after an error.
+    await Promise.all(Array.from({ length: flags.format === 'ndjson' ? flags.parallel : 1 }, sender)).finally(() =>
+      batches.return(undefined),
+    )
     summary.elapsedMs = Math.round(performance.now() - started)
     await this.answer('scuba.send', summary, renderSend)
   }
 
-  private async post(table: string, body: Uint8Array, ack: string, key: string | undefined): Promise<Receipt> {
-    const headers: Record<string, string> = { 'content-type': 'application/x-ndjson', 'content-length': String(body.length) }
+  /** Sends a batch, again while the store says that it has too much to do. */
+  private async sendBatch(table: string, body: Uint8Array, options: BatchOptions): Promise<Receipt> {
+    for (;;) {
+      try {
+        return await this.post(table, body, options)
+      } catch (error) {
+        if (!(error instanceof MusterError) || error.code !== 'SCUBA_BUSY') throw error
+        const { retryAfterMs } = (error.details ?? {}) as { retryAfterMs?: number }
+        this.note(error.message)
+        await new Promise((resolve) => setTimeout(resolve, retryAfterMs ?? 1000))
+      }
+    }
+  }
+
+  private async post(table: string, body: Uint8Array, { ack, key, format }: BatchOptions): Promise<Receipt> {
+    const headers: Record<string, string> = { 'content-type': CONTENT_TYPES[format] ?? '', 'content-length': String(body.length) }
     if (key !== undefined) headers['idempotency-key'] = key
     const response = await this.client.request('POST', `/v1/scuba/tables/${encodeURIComponent(table)}/rows?ack=${ack}`, { headers, body })
     let text = ''

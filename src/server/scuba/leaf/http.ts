@@ -10,6 +10,7 @@ import { WRITTEN, gone, json, parse, readBody } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
 import { live } from './ask.ts'
 import type { Boards } from './board.ts'
+import { isConvertible, toNdjson } from './convert.ts'
 import { DEEDS, type Parts } from './deeds.ts'
 import { retryAfterSeconds } from './listen/take.ts'
 import type { Stored } from './raw-batch.ts'
@@ -165,10 +166,25 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   const header = request.headers['idempotency-key']
   const key = typeof header === 'string' && header !== '' ? header : null
   if (key !== null && key.length > 256) throw refuse('USAGE', 'an idempotency key has at most 256 characters')
-  const { body, stored } = await rowBody(request)
-  const receipt = await leaf.store.ingest(table, body, { key, ack, stored })
-  if (!receipt.duplicate) leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
-  return receipt
+  // Before it is read: bodies on their way are memory too.
+  const release = leaf.store.reserve(Number(request.headers['content-length'] ?? 0))
+  try {
+    const { body, stored } = await ndjsonBody(leaf, request)
+    const receipt = await leaf.store.ingest(table, body, { key, ack, stored })
+    if (!receipt.duplicate) leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
+    return receipt
+  } finally {
+    release()
+  }
+}
+
+/** The rows of a request as NDJSON or an array, whatever they came as. */
+async function ndjsonBody(leaf: Leaf, request: IncomingMessage): Promise<{ body: Buffer; stored: Stored }> {
+  const [contentType = ''] = (request.headers['content-type'] ?? '').split(';')
+  const came = await rowBody(request)
+  if (!isConvertible(contentType.trim())) return came
+  const body = await toNdjson(leaf.store, leaf.sealEngine, contentType.trim(), came.body)
+  return { body, stored: { encoding: 'none', bytes: body } }
 }
 
 const SPOOL_WAIT_MS_MAX = 10_000
