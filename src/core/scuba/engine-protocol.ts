@@ -17,6 +17,11 @@ export type EngineRequest =
       params: Record<string, string | number | boolean | null>
       deadlineMs: number
       rowsMax: number
+      /**
+       * All rows are made before the first is read. Needed for a UNION ALL of many sources: when more than a megabyte waits to be read,
+       * the engine (1.5.5) stands still for ever, and cannot be interrupted.
+       */
+      isCollected?: boolean | undefined
     } & EngineStatement)
   /** a COPY; of the Parquet file it writes rows and bounds are told, without a path nothing is */
   | { id: number; op: 'copy'; sql: string; path: string | null }

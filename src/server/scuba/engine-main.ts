@@ -98,7 +98,10 @@ async function carryOut(
   if (request.op === 'fetch') return cursors.fetch(request)
   if (request.op === 'describe') return { id, ok: true, rows: [], ...(await cursors.describe(request, connection)) }
   await cursors.prepare(request, connection)
-  const reader = await connection.streamAndReadUntil(request.sql, request.rowsMax + 1, request.params)
+  const { sql, rowsMax, params } = request
+  const reader = await (request.isCollected === true
+    ? connection.runAndReadUntil(sql, rowsMax + 1, params)
+    : connection.streamAndReadUntil(sql, rowsMax + 1, params))
   if (reader.currentRowCount > request.rowsMax) {
     return { id, ok: false, failure: 'too-large', message: `the answer has more than ${request.rowsMax} rows` }
   }

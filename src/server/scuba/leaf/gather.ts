@@ -168,6 +168,7 @@ async function compute(
         params,
         deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
         rowsMax: PARTIAL_ROWS_MAX,
+        isCollected: true,
         groupBy: plan.by.map(({ name }) => name),
       },
       signal,
