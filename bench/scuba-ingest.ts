@@ -1,6 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { loadavg, tmpdir } from 'node:os'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { zstdCompressSync, constants } from 'node:zlib'
@@ -8,6 +8,7 @@ import { createPrng } from '../src/core/kernel/prng.ts'
 import { quoteText } from '../src/core/scuba/names.ts'
 import { registrySchema } from '../src/core/scuba/registry.ts'
 import type { Receipt } from '../src/core/scuba/wire-types.ts'
+import { inDirectory } from './lib/directory.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { quantile } from './lib/quantile.ts'
 import { BenchLeaf } from './lib/scuba-leaf.ts'
@@ -36,20 +37,11 @@ const BODIES = 64
 
 export async function* run(asked: readonly string[] = parts): AsyncGenerator<Figure> {
   const bodies = asked.some((part) => part !== 'loss') ? await makeBodies() : []
-  if (asked.includes('ingest')) yield* inDirectory((dir) => ingest(dir, bodies))
-  if (asked.includes('ack')) yield* inDirectory((dir) => ack(dir, bodies))
-  if (asked.includes('loss')) yield* inDirectory(loss)
-  if (asked.includes('storage')) yield* inDirectory((dir) => storage(dir, bodies))
+  if (asked.includes('ingest')) yield* inDirectory('in', (dir) => ingest(dir, bodies))
+  if (asked.includes('ack')) yield* inDirectory('in', (dir) => ack(dir, bodies))
+  if (asked.includes('loss')) yield* inDirectory('in', loss)
+  if (asked.includes('storage')) yield* inDirectory('in', (dir) => storage(dir, bodies))
   yield figure('load average of the last minute', loadavg()[0] ?? 0, '')
-}
-
-async function* inDirectory(part: (dir: string) => AsyncGenerator<Figure>): AsyncGenerator<Figure> {
-  const dir = mkdtempSync(join(process.env['MUSTER_BENCH_DIR'] ?? tmpdir(), 'muster-bench-in-'))
-  try {
-    yield* part(dir)
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
-  }
 }
 
 async function makeBodies(): Promise<Buffer[]> {

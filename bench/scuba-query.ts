@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { existsSync, mkdirSync } from 'node:fs'
+import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { MusterError } from '../src/core/kernel/errors.ts'
+import { inDirectory } from './lib/directory.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { quantile } from './lib/quantile.ts'
 import { BenchLeaf, forgetPages } from './lib/scuba-leaf.ts'
@@ -46,14 +47,14 @@ export async function* run(asked: readonly string[] = parts): AsyncGenerator<Fig
     })
   }
   if (wanted.has('trace')) yield* withStore(TRACE_ROWS, trace)
-  if (wanted.has('freshness')) yield* inDirectory(freshness)
+  if (wanted.has('freshness')) yield* inDirectory('scuba', freshness)
   yield figure('load average of the last minute', loadavg()[0] ?? 0, '')
 }
 
 /** A store of so many rows of one day; made anew unless it is kept. */
 async function* withStore(rows: number, part: (dir: string, untilMs: number) => AsyncGenerator<Figure>): AsyncGenerator<Figure> {
   const kept = process.env['MUSTER_BENCH_KEEP']
-  if (kept === undefined) return yield* inDirectory((dir) => onStore(dir, rows, part))
+  if (kept === undefined) return yield* inDirectory('scuba', (dir) => onStore(dir, rows, part))
   const dir = join(kept, `scuba-${rows}`)
   mkdirSync(dir, { recursive: true })
   yield* onStore(dir, rows, part)
@@ -71,15 +72,6 @@ async function* onStore(dir: string, rows: number, part: (dir: string, untilMs: 
   await leaf.close()
   if (info.rows !== rows) throw new Error(`${dir} holds ${info.rows} rows of ${rows}: remove it`)
   yield* part(dir, Math.ceil(((info.toMs ?? 0) + 1) / 3_600_000) * 3_600_000)
-}
-
-async function* inDirectory(part: (dir: string) => AsyncGenerator<Figure>): AsyncGenerator<Figure> {
-  const dir = mkdtempSync(join(process.env['MUSTER_BENCH_DIR'] ?? tmpdir(), 'muster-bench-scuba-'))
-  try {
-    yield* part(dir)
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
-  }
 }
 
 interface Asked {

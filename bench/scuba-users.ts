@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { BenchLeaf } from './lib/scuba-leaf.ts'
-import { ndjson } from './lib/scuba-rows.ts'
+import { ndjson, SERVICES } from './lib/scuba-rows.ts'
 import { openEngine, writeSegments } from './lib/scuba-store.ts'
 import type { LoadOptions, LoadResult } from './lib/scuba-board-load.ts'
 
@@ -106,23 +106,9 @@ async function* onePanel(leaf: BenchLeaf): AsyncGenerator<Figure> {
 
 /** Twelve panels as a service's board has them; kinds differ in the service and in some of the panels. */
 function panelsOf(kind: number): object[] {
-  const services = [
-    'news-feed',
-    'login',
-    'messaging',
-    'search',
-    'photos',
-    'ads',
-    'notifications',
-    'profile',
-    'groups',
-    'video',
-    'events',
-    'payments',
-  ]
-  const where = `service = '${services[kind % services.length]}'`
+  const where = `service = '${SERVICES[kind % SERVICES.length]}'`
   const base = { table: TABLE, lastMs: 3_600_000 }
-  const stepMs = [10_000, 30_000, 60_000, 300_000][Math.floor(kind / services.length) % 4] ?? 60_000
+  const stepMs = [10_000, 30_000, 60_000, 300_000][Math.floor(kind / SERVICES.length) % 4] ?? 60_000
   const series = { ...base, where, stepMs }
   return [
     { ...series, calc: ['count'] },

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { loadavg, tmpdir } from 'node:os'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
+import { inDirectory } from './lib/directory.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { quantile } from './lib/quantile.ts'
 import { changes, idle } from './lib/tw/at-rest.ts'
@@ -27,19 +27,10 @@ const isWhole = NODES >= 100_000
 
 export async function* run(asked: readonly string[] = parts): AsyncGenerator<Figure> {
   const wanted = new Set(asked)
-  if (['fill', 'one', 'idle', 'restart'].some((part) => wanted.has(part))) yield* inDirectory((dir) => full(dir, wanted))
-  if (wanted.has('spread')) yield* inDirectory(spread)
-  if (wanted.has('kill')) yield* inDirectory(kill)
+  if (['fill', 'one', 'idle', 'restart'].some((part) => wanted.has(part))) yield* inDirectory('tw', (dir) => full(dir, wanted))
+  if (wanted.has('spread')) yield* inDirectory('tw', spread)
+  if (wanted.has('kill')) yield* inDirectory('tw', kill)
   yield figure('load average of the last minute', loadavg()[0] ?? 0, '')
-}
-
-async function* inDirectory(part: (dir: string) => AsyncGenerator<Figure>): AsyncGenerator<Figure> {
-  const dir = mkdtempSync(join(process.env['MUSTER_BENCH_DIR'] ?? tmpdir(), 'muster-bench-tw-'))
-  try {
-    yield* part(dir)
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
-  }
 }
 
 const timed = (metric: string, value: number, unit: string, comparison: '>=' | '<=', limit: number): Figure =>

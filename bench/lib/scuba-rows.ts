@@ -43,7 +43,7 @@ export interface RowRange {
   everyUs: number
 }
 
-const SERVICES = [
+export const SERVICES = [
   'news-feed',
   'login',
   'messaging',

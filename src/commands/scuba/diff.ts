@@ -1,6 +1,6 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
-import { listFlag, paramsFlag } from '../../cli/flags/query.ts'
-import { durationFlag, rangeFlags } from '../../cli/flags/time.ts'
+import { listFlag } from '../../cli/flags/query.ts'
+import { coverageExit, rowFlags, rowInput } from '../../cli/flags/rows.ts'
 import { renderDiff } from '../../cli/render/scuba-explore.ts'
 import type { DiffAnswer } from '../../core/scuba/wire-types.ts'
 
@@ -15,15 +15,7 @@ export default class ScubaDiff extends QueryCommand<typeof operation> {
     baseline: Flags.string({ description: 'what to compare with; all other rows by default', helpValue: 'CONDITION' }),
     columns: Flags.string({ description: 'only these columns', helpValue: 'COLUMN,…', multiple: true, multipleNonGreedy: true }),
     where: Flags.string({ description: 'SQL condition', helpValue: 'CONDITION' }),
-    since: Flags.string({ description: 'rows from then on: 15m, or a time; 1h by default', helpValue: 'TIME' }),
-    until: Flags.string({ description: 'rows before then', helpValue: 'TIME' }),
-    deadline: Flags.string({ description: 'longest time it may take; 5s by default', helpValue: 'DURATION' }),
-    param: Flags.string({
-      description: 'value of $NAME in a condition; may be repeated',
-      helpValue: 'NAME=VALUE',
-      multiple: true,
-      multipleNonGreedy: true,
-    }),
+    ...rowFlags('1h'),
   }
   static override examples = [
     '<%= config.bin %> scuba diff requests --select "status >= 500"',
@@ -37,9 +29,7 @@ export default class ScubaDiff extends QueryCommand<typeof operation> {
       baseline: flags.baseline,
       columns: listFlag(flags.columns).length > 0 ? listFlag(flags.columns) : undefined,
       where: flags.where,
-      params: paramsFlag(flags.param),
-      ...rangeFlags(flags, Date.now()),
-      deadlineMs: durationFlag('deadline', flags.deadline, 1),
+      ...rowInput(flags),
     })
   }
 
@@ -48,6 +38,6 @@ export default class ScubaDiff extends QueryCommand<typeof operation> {
   }
 
   override exitCode(data: OutputOf<typeof operation>): number {
-    return data.coverage.rows < 1 ? 8 : 0
+    return coverageExit(data)
   }
 }

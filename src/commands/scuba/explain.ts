@@ -1,6 +1,5 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
-import { paramsFlag } from '../../cli/flags/query.ts'
-import { durationFlag, rangeFlags } from '../../cli/flags/time.ts'
+import { rowFlags, rowInput } from '../../cli/flags/rows.ts'
 import { renderExplain } from '../../cli/render/scuba-explore.ts'
 import type { ExplainAnswer } from '../../core/scuba/wire-types.ts'
 
@@ -12,15 +11,7 @@ export default class ScubaExplain extends QueryCommand<typeof operation> {
   static override args = { sql: Args.string({ description: 'the SELECT', required: true }) }
   static override flags = {
     analyze: Flags.boolean({ description: 'run it, too' }),
-    since: Flags.string({ description: 'rows from then on: 15m, or a time; all rows by default', helpValue: 'TIME' }),
-    until: Flags.string({ description: 'rows before then', helpValue: 'TIME' }),
-    deadline: Flags.string({ description: 'longest time it may take; 5s by default', helpValue: 'DURATION' }),
-    param: Flags.string({
-      description: 'value of $NAME in a condition; may be repeated',
-      helpValue: 'NAME=VALUE',
-      multiple: true,
-      multipleNonGreedy: true,
-    }),
+    ...rowFlags('all rows'),
   }
   static override examples = [
     '<%= config.bin %> scuba explain "select count(*) from requests" --since 15m',
@@ -31,9 +22,7 @@ export default class ScubaExplain extends QueryCommand<typeof operation> {
     return defined({
       sql: args.sql,
       analyze: flags.analyze,
-      params: paramsFlag(flags.param),
-      ...rangeFlags(flags, Date.now()),
-      deadlineMs: durationFlag('deadline', flags.deadline, 1),
+      ...rowInput(flags),
     })
   }
 

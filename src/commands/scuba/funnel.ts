@@ -1,6 +1,7 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
-import { listFlag, paramsFlag } from '../../cli/flags/query.ts'
-import { durationFlag, rangeFlags } from '../../cli/flags/time.ts'
+import { listFlag } from '../../cli/flags/query.ts'
+import { coverageExit, rowFlags, rowInput } from '../../cli/flags/rows.ts'
+import { durationFlag } from '../../cli/flags/time.ts'
 import { renderFunnel } from '../../cli/render/scuba-explore.ts'
 import type { FunnelAnswer } from '../../core/scuba/wire-types.ts'
 
@@ -22,15 +23,7 @@ export default class ScubaFunnel extends QueryCommand<typeof operation> {
     actor: Flags.string({ description: 'column of who goes through them', helpValue: 'COLUMN', required: true }),
     within: Flags.string({ description: 'longest time from the first step to the last', helpValue: 'DURATION' }),
     where: Flags.string({ description: 'SQL condition', helpValue: 'CONDITION' }),
-    since: Flags.string({ description: 'rows from then on: 15m, or a time; 1h by default', helpValue: 'TIME' }),
-    until: Flags.string({ description: 'rows before then', helpValue: 'TIME' }),
-    deadline: Flags.string({ description: 'longest time it may take; 5s by default', helpValue: 'DURATION' }),
-    param: Flags.string({
-      description: 'value of $NAME in a condition; may be repeated',
-      helpValue: 'NAME=VALUE',
-      multiple: true,
-      multipleNonGreedy: true,
-    }),
+    ...rowFlags('1h'),
   }
   static override examples = [
     "<%= config.bin %> scuba funnel requests --actor user --steps \"path = '/cart',path = '/pay',path = '/done'\" --within 1h",
@@ -43,9 +36,7 @@ export default class ScubaFunnel extends QueryCommand<typeof operation> {
       actor: flags.actor,
       withinMs: durationFlag('within', flags.within, 1),
       where: flags.where,
-      params: paramsFlag(flags.param),
-      ...rangeFlags(flags, Date.now()),
-      deadlineMs: durationFlag('deadline', flags.deadline, 1),
+      ...rowInput(flags),
     })
   }
 
@@ -54,6 +45,6 @@ export default class ScubaFunnel extends QueryCommand<typeof operation> {
   }
 
   override exitCode(data: OutputOf<typeof operation>): number {
-    return data.coverage.rows < 1 ? 8 : 0
+    return coverageExit(data)
   }
 }

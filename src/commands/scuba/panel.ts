@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Args, defined, Flags, MusterCommand, remote, type InputOf, type Parsed } from '../../cli/command.ts'
 import { listFlag, paramsFlag } from '../../cli/flags/query.ts'
+import { coverageExit } from '../../cli/flags/rows.ts'
 import { durationFlag, rangeFlags } from '../../cli/flags/time.ts'
 import { renderPanel } from '../../cli/render/scuba.ts'
 import type { PanelAnswer } from '../../core/scuba/wire-types.ts'
@@ -55,7 +56,7 @@ export default class ScubaPanel extends MusterCommand {
     if (!flags.watch) {
       const answer = await ask()
       await this.answer('scuba.panel', answer, renderPanel)
-      process.exitCode = answer.coverage.rows < 1 ? 8 : 0
+      process.exitCode = coverageExit(answer)
       return
     }
     const everyMs = Math.max(1000, durationFlag('step', flags.step, 1) ?? 2000)

@@ -1,4 +1,5 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { coverageExit } from '../../cli/flags/rows.ts'
 import { renderQuery } from '../../cli/render/scuba.ts'
 import { paramsFlag } from '../../cli/flags/query.ts'
 import { durationFlag, timeFlag } from '../../cli/flags/time.ts'
@@ -48,6 +49,6 @@ export default class ScubaQuery extends QueryCommand<typeof operation> {
   }
 
   override exitCode(data: OutputOf<typeof operation>): number {
-    return data.coverage.rows < 1 ? 8 : 0
+    return coverageExit(data)
   }
 }

@@ -1,6 +1,6 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
-import { paramsFlag } from '../../cli/flags/query.ts'
-import { durationFlag, rangeFlags } from '../../cli/flags/time.ts'
+import { coverageExit, rowFlags, rowInput } from '../../cli/flags/rows.ts'
+import { durationFlag } from '../../cli/flags/time.ts'
 import { renderSessions } from '../../cli/render/scuba-explore.ts'
 import type { SessionsAnswer } from '../../core/scuba/wire-types.ts'
 
@@ -14,15 +14,7 @@ export default class ScubaSessions extends QueryCommand<typeof operation> {
     actor: Flags.string({ description: 'column of who acts', helpValue: 'COLUMN', required: true }),
     gap: Flags.string({ description: 'a pause this long ends a session', default: '30m', helpValue: 'DURATION' }),
     where: Flags.string({ description: 'SQL condition', helpValue: 'CONDITION' }),
-    since: Flags.string({ description: 'rows from then on: 15m, or a time; 1h by default', helpValue: 'TIME' }),
-    until: Flags.string({ description: 'rows before then', helpValue: 'TIME' }),
-    deadline: Flags.string({ description: 'longest time it may take; 5s by default', helpValue: 'DURATION' }),
-    param: Flags.string({
-      description: 'value of $NAME in a condition; may be repeated',
-      helpValue: 'NAME=VALUE',
-      multiple: true,
-      multipleNonGreedy: true,
-    }),
+    ...rowFlags('1h'),
   }
   static override examples = ['<%= config.bin %> scuba sessions requests --actor user --gap 10m --since 6h']
 
@@ -32,9 +24,7 @@ export default class ScubaSessions extends QueryCommand<typeof operation> {
       actor: flags.actor,
       gapMs: durationFlag('gap', flags.gap, 1),
       where: flags.where,
-      params: paramsFlag(flags.param),
-      ...rangeFlags(flags, Date.now()),
-      deadlineMs: durationFlag('deadline', flags.deadline, 1),
+      ...rowInput(flags),
     })
   }
 
@@ -43,6 +33,6 @@ export default class ScubaSessions extends QueryCommand<typeof operation> {
   }
 
   override exitCode(data: OutputOf<typeof operation>): number {
-    return data.coverage.rows < 1 ? 8 : 0
+    return coverageExit(data)
   }
 }

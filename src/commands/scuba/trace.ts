@@ -1,4 +1,5 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { coverageExit } from '../../cli/flags/rows.ts'
 import { durationFlag, rangeFlags } from '../../cli/flags/time.ts'
 import { renderTrace } from '../../cli/render/scuba-explore.ts'
 import type { TraceAnswer } from '../../core/scuba/wire-types.ts'
@@ -29,6 +30,6 @@ export default class ScubaTrace extends QueryCommand<typeof operation> {
   }
 
   override exitCode(data: OutputOf<typeof operation>): number {
-    return data.coverage.rows < 1 ? 8 : 0
+    return coverageExit(data)
   }
 }

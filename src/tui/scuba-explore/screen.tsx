@@ -1,5 +1,5 @@
-import { Box, Text, useInput, useWindowSize, type Key } from 'ink'
-import { useCallback, useEffect, useReducer, useRef, useState } from 'react'
+import { Box, Text, useWindowSize, type Key } from 'ink'
+import { useCallback, useEffect, useState } from 'react'
 import type { ReactElement } from 'react'
 import { paint } from '../../cli/render/style.ts'
 import { truncate } from '../../cli/render/text.ts'
@@ -20,6 +20,7 @@ import type {
   TableInfo,
 } from '../../core/scuba/wire-types.ts'
 import { windowTop } from '../list-window.ts'
+import { useKeys } from '../use-keys.ts'
 import { HELP } from './keys.ts'
 import { groupOnly, nextComparison, PANES, rangeText, ROWS_SHOWN, TABS, toggled, withList, type Pane, type Tab } from './state.ts'
 import { chartLines, columnLines, diffLines, groupLines, markText, questionText, rowLines, standText, stepBeside } from './view.ts'
@@ -73,7 +74,6 @@ export function ScubaExploreScreen({ source, asked: first, hasColor, onQuit, siz
   const [notice, setNotice] = useState('')
   const [prompt, setPrompt] = useState<Prompt | null>(null)
   const [isHelp, setIsHelp] = useState(false)
-  const [, tick] = useReducer((n: number) => n + 1, 0)
   const complain = useCallback((error: Error) => setNotice(`✖ ${error.message}`), [])
 
   useEffect(() => {
@@ -317,21 +317,7 @@ export function ScubaExploreScreen({ source, asked: first, hasColor, onQuit, siz
     }
   }
 
-  // Keys that come at once, as when one is held down, are pressed one after the other: each sees what the one before did.
-  const typed = useRef<string[]>([])
-  useInput((input, key) => {
-    if (input.length <= 1) return press(input, key)
-    if (prompt !== null) return press(input, key)
-    typed.current.push(...input)
-    tick()
-  })
-  useEffect(() => {
-    const next = typed.current.shift()
-    if (next === undefined) return
-    press(next, { return: next === '\r', tab: next === '\t' })
-    tick()
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- each key is pressed on the state of the render it follows
-  }, [press])
+  useKeys(press, prompt !== null)
 
   const wide = columns - LIST_COLUMNS - 3
   const chart =

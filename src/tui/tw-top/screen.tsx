@@ -1,4 +1,4 @@
-import { Box, Text, useApp, useInput, useWindowSize, type Key } from 'ink'
+import { Box, Text, useApp, useWindowSize, type Key } from 'ink'
 import { useCallback, useEffect, useReducer, useRef, useState } from 'react'
 import type { ReactElement } from 'react'
 import type { FleetNews } from '../../cli/follow/fleet.ts'
@@ -7,6 +7,7 @@ import { paint } from '../../cli/render/style.ts'
 import type { View } from '../../cli/terminal.ts'
 import type { FleetSummary } from '../../core/tw/queries.ts'
 import { windowTop } from '../list-window.ts'
+import { useKeys } from '../use-keys.ts'
 import { HELP } from './keys.ts'
 import { MAIN_LISTS, mainList, openedList, type List, type MainList, type Opened, type Target } from './panes.ts'
 
@@ -243,20 +244,7 @@ export function TwTopScreen({ source, hasColor, onQuit, size }: TopScreenProps):
     )
   }
 
-  // Keys that come at once, as when one is held down, are pressed one after the other: each sees what the one before did.
-  const typed = useRef<string[]>([])
-  useInput((input, key) => {
-    if (input.length <= 1) return press(input, key)
-    typed.current.push(...input)
-    tick()
-  })
-  useEffect(() => {
-    const next = typed.current.shift()
-    if (next === undefined) return
-    press(next, { return: next === '\r', tab: next === '\t' })
-    tick()
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- each key is pressed on the state of the render it follows
-  }, [press])
+  useKeys(press)
 
   const isFilteredOut = filter !== '' && list?.rows.length === 0
   if (news === null) return <Text dimColor>{trouble === '' ? 'muster tw top: looking…' : trouble}</Text>

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import type { LogEntry } from '../live/entry.ts'
+import { Scroll } from '../shell/scroll.tsx'
 import { ago, clockTime, count, dateTime } from '../shell/text.ts'
 import { anchorOf, positionsOf, type Chain, type ChainLog, type ChainMark } from './chain-band.ts'
 import { entryText } from './entries.ts'
@@ -148,10 +149,3 @@ export function EntryTable({ entries, now, firstNews }: { entries: readonly LogE
 }
 
 /** Wide tables scroll by themselves, by keys too. */
-function Scroll({ label, children }: { label: string; children: JSX.Element }): JSX.Element {
-  return (
-    <div class="scroll" role="region" aria-label={label} tabIndex={0}>
-      {children}
-    </div>
-  )
-}

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { Scroll } from '../shell/scroll.tsx'
 import { quoteText } from '../../core/scuba/names.ts'
 import type { StoredAlert } from '../../core/scuba/queries.ts'
 import { ask } from '../live/api.ts'
@@ -62,7 +63,7 @@ function stateOf({ states, pausedUntilMs }: StoredAlert, now: number): { kind: s
 function Rules({ alerts, chosen }: { alerts: readonly StoredAlert[]; chosen: string | null }): JSX.Element {
   const now = useNow()
   return (
-    <div class="scroll" role="region" aria-label="Rules" tabIndex={0}>
+    <Scroll label="Rules">
       <table>
         <thead>
           <tr>
@@ -98,7 +99,7 @@ function Rules({ alerts, chosen }: { alerts: readonly StoredAlert[]; chosen: str
           })}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }
 
@@ -158,7 +159,7 @@ function Rule({ stored }: { stored: StoredAlert }): JSX.Element {
       {states.length === 0 ? (
         <p class="empty">All are inactive.</p>
       ) : (
-        <div class="scroll" role="region" aria-label="States" tabIndex={0}>
+        <Scroll label="States">
           <table>
             <tbody>
               {states.map(({ group, state, value, sinceMs, reason }) => (
@@ -174,11 +175,11 @@ function Rule({ stored }: { stored: StoredAlert }): JSX.Element {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
       <h2>Evaluated points</h2>
       {chart !== undefined && (
-        <div class="scroll low" role="region" aria-label="Evaluated points" tabIndex={0}>
+        <Scroll label="Evaluated points" kind="low">
           <table>
             <thead>
               <tr>
@@ -201,7 +202,7 @@ function Rule({ stored }: { stored: StoredAlert }): JSX.Element {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
       <h2>Moves of the last 7 days</h2>
       {past.error !== null && <p class="bad">{past.error.message}</p>}

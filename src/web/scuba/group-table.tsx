@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
 import type { PanelAnswer, PanelGroup } from '../../core/scuba/wire-types.ts'
+import { Scroll } from '../shell/scroll.tsx'
 import { count } from '../shell/text.ts'
 import { useColours } from './colours.ts'
 import { plainText } from '../../core/scuba/explore/conditions.ts'
@@ -26,7 +27,7 @@ export function GroupTable({ answer, hasColours = true, onHover, onOnly, onNot, 
   const hidden = groupCount - groups.filter(({ isOther }) => !isOther).length
   return (
     <>
-      <div class="scroll" role="region" aria-label="Groups" tabIndex={0}>
+      <Scroll label="Groups">
         <table class="groups">
           <thead>
             <tr>
@@ -103,7 +104,7 @@ export function GroupTable({ answer, hasColours = true, onHover, onOnly, onNot, 
             })}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {hidden > 0 && (
         <p class="empty">
           {count(groups.length)} of {isGroupCountExact ? '' : 'at least '}

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { Scroll } from '../shell/scroll.tsx'
 import { count } from '../shell/text.ts'
 import type { HeatChart } from './heat.ts'
 import { short, valueText } from './numbers.ts'
@@ -9,7 +10,7 @@ export function HeatTable({ chart, calc }: { chart: HeatChart; calc: string }): 
   return (
     <details class="twin">
       <summary>{calc.replace('heatmap:', '')} as a table</summary>
-      <div class="scroll low" role="region" aria-label="Ranges of values" tabIndex={0}>
+      <Scroll label="Ranges of values" kind="low">
         <table>
           <thead>
             <tr>
@@ -41,7 +42,7 @@ export function HeatTable({ chart, calc }: { chart: HeatChart; calc: string }): 
               ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </details>
   )
 }

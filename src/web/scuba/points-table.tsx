@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { Scroll } from '../shell/scroll.tsx'
 import { useState } from 'preact/hooks'
 import { dateTime } from '../shell/text.ts'
 import { valueText } from './numbers.ts'
@@ -11,7 +12,7 @@ export function PointsTable({ data }: { data: ChartData }): JSX.Element {
     <details class="twin" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{data.calc} as a table</summary>
       {isOpen && (
-        <div class="scroll low" role="region" aria-label={`${data.calc} by time`} tabIndex={0}>
+        <Scroll label={`${data.calc} by time`} kind="low">
           <table>
             <thead>
               <tr>
@@ -39,7 +40,7 @@ export function PointsTable({ data }: { data: ChartData }): JSX.Element {
                 ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </details>
   )

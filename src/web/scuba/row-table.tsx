@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { Scroll } from '../shell/scroll.tsx'
 import { useState } from 'preact/hooks'
 import type { PlainValue, QueryAnswer } from '../../core/scuba/wire-types.ts'
 import { cellText, shownColumns, traceOf } from './rows.ts'
@@ -15,7 +16,7 @@ export function RowTable({ answer, label, onFilter }: RowTableProps): JSX.Elemen
   const [open, setOpen] = useState<number | null>(null)
   const columns = shownColumns(answer)
   return (
-    <div class="scroll rows" role="region" aria-label={label} tabIndex={0}>
+    <Scroll label={label} kind="rows">
       <table>
         <thead>
           <tr>
@@ -66,7 +67,7 @@ export function RowTable({ answer, label, onFilter }: RowTableProps): JSX.Elemen
           })}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }
 

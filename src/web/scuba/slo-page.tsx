@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { Scroll } from '../shell/scroll.tsx'
 import { formatDuration } from '../../core/kernel/units.ts'
 import { quoteText } from '../../core/scuba/names.ts'
 import type { ObjectiveStatus } from '../../core/scuba/operations/slo.ts'
@@ -51,7 +52,7 @@ export function SloPage(): JSX.Element {
 function Objectives({ all, chosen }: { all: readonly ObjectiveStatus[]; chosen: ObjectiveStatus | null }): JSX.Element {
   const now = useNow()
   return (
-    <div class="scroll" role="region" aria-label="Objectives" tabIndex={0}>
+    <Scroll label="Objectives">
       <table>
         <thead>
           <tr>
@@ -95,7 +96,7 @@ function Objectives({ all, chosen }: { all: readonly ObjectiveStatus[]; chosen: 
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }
 
@@ -171,7 +172,7 @@ function Objective({ status }: { status: ObjectiveStatus }): JSX.Element {
         )}
       </section>
       <h2>When it pages</h2>
-      <div class="scroll" role="region" aria-label="Tiers" tabIndex={0}>
+      <Scroll label="Tiers">
         <table>
           <thead>
             <tr>
@@ -202,7 +203,7 @@ function Objective({ status }: { status: ObjectiveStatus }): JSX.Element {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </>
   )
 }

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { Scroll } from '../shell/scroll.tsx'
 import { useState } from 'preact/hooks'
 import type { TraceAnswer, TraceSpan } from '../../core/scuba/wire-types.ts'
 import { ask } from '../live/api.ts'
@@ -141,7 +142,7 @@ function Rows({ answer }: { answer: TraceAnswer }): JSX.Element {
   return (
     <>
       <h2>Rows with its id</h2>
-      <div class="scroll" role="region" aria-label="Rows with its id" tabIndex={0}>
+      <Scroll label="Rows with its id">
         <table>
           <thead>
             <tr>
@@ -160,7 +161,7 @@ function Rows({ answer }: { answer: TraceAnswer }): JSX.Element {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </>
   )
 }

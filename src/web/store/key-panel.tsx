@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { Scroll } from '../shell/scroll.tsx'
 import { useEffect, useState } from 'preact/hooks'
 import { ApiError, ask } from '../live/api.ts'
 import { count } from '../shell/text.ts'
@@ -126,7 +127,7 @@ interface VersionsProps {
 
 function Versions({ versions, shown, onChoose }: VersionsProps): JSX.Element {
   return (
-    <div class="scroll" role="region" aria-label="Versions" tabIndex={0}>
+    <Scroll label="Versions">
       <table>
         <thead>
           <tr>
@@ -155,6 +156,6 @@ function Versions({ versions, shown, onChoose }: VersionsProps): JSX.Element {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { Scroll } from '../shell/scroll.tsx'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Shell } from '../shell/shell.tsx'
 import { count } from '../shell/text.ts'
@@ -158,7 +159,7 @@ function isNews({ child, isOpen }: Row, news: ReadonlySet<string>): boolean {
 function Changes({ changes, onChoose }: { changes: readonly Version[]; onChoose: (child: Child) => void }): JSX.Element {
   if (changes.length === 0) return <p class="empty">None yet.</p>
   return (
-    <div class="scroll" role="region" aria-label="Changes" tabIndex={0}>
+    <Scroll label="Changes">
       <table>
         <thead>
           <tr>
@@ -189,6 +190,6 @@ function Changes({ changes, onChoose }: { changes: readonly Version[]; onChoose:
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }

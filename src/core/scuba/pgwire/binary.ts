@@ -1,3 +1,4 @@
+import { civilOf } from '../../kernel/civil.ts'
 import { arrayText, parseArray } from './array.ts'
 import { doubleText, floatText } from './number-text.ts'
 import { elementOfArray, PG_TYPES } from './types.ts'
@@ -220,19 +221,10 @@ const unit = (count: number, name: string): string => (count === 0 ? '' : `${cou
 const floorDiv = (a: bigint, b: bigint): bigint => (a >= 0n ? a / b : -((b - 1n - a) / b))
 
 function dateParts(days: number): { date: string; bc: string } {
-  const z = days + 719_468
-  const era = Math.floor(z / 146_097)
-  const dayOfEra = z - era * 146_097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const m = Math.floor((5 * dayOfYear + 2) / 153)
-  const month = m < 10 ? m + 3 : m - 9
-  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+  const { year, month, day } = civilOf(days)
   const two = (value: number): string => String(value).padStart(2, '0')
   const shown = String(year > 0 ? year : 1 - year).padStart(4, '0')
-  return { date: `${shown}-${two(month)}-${two(dayOfYear - Math.floor((153 * m + 2) / 5) + 1)}`, bc: year > 0 ? '' : ' BC' }
+  return { date: `${shown}-${two(month)}-${two(day)}`, bc: year > 0 ? '' : ' BC' }
 }
 
 /** µs, days, months */

@@ -8,6 +8,12 @@ import { refuse } from '../../../core/kernel/errors.ts'
 export const WRITTEN = Symbol('written')
 
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const parts = await readParts(request, bytesMax)
+  return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
+}
+
+/** A body as it came. @throws SCUBA_TOO_LARGE */
+export async function readParts(request: IncomingMessage, bytesMax: number): Promise<Buffer[]> {
   const parts: Buffer[] = []
   let bytes = 0
   for await (const part of request) {
@@ -15,7 +21,7 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
     if (bytes > bytesMax) throw refuse('SCUBA_TOO_LARGE', `the body is larger than ${bytesMax / 1024 / 1024} MiB`)
     parts.push(part as Buffer)
   }
-  return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
+  return parts
 }
 
 export async function json(request: IncomingMessage): Promise<unknown> {

@@ -1,5 +1,6 @@
 import { byteString, bytesOf } from '../../../kernel/protobuf/byte-string.ts'
 import type { Codec } from '../../../kernel/protobuf/codec.ts'
+import { defaultOf } from '../../../kernel/protobuf/defaults.ts'
 import type { Field, Schema } from '../../../kernel/protobuf/schema.ts'
 import { fromBase64, toBase64 } from '../../../kernel/base64.ts'
 
@@ -230,37 +231,8 @@ function wrong(value: unknown, type: string, errors: string[]): void {
 /** A message at its defaults; like a codec's `make`, without one. */
 function emptyOf(schema: Schema<unknown>): Values {
   const empty: Values = {}
-  for (const [name, field] of fieldsOf(schema)) empty[name] = defaultOf(field)
+  for (const [name, field] of fieldsOf(schema)) empty[name] = defaultOf(field, emptyOf)
   return empty
-}
-
-function defaultOf(field: Field<unknown>): unknown {
-  if (field.isRepeated) return []
-  if (field.isOptional) return null
-  switch (field.kind) {
-    case 'key':
-    case 'text':
-      return ''
-    case 'view':
-      return new Uint8Array(0)
-    case 'bool':
-      return false
-    case 'int64':
-    case 'uint64':
-    case 'fixed64':
-    case 'sfixed64':
-      return 0n
-    case 'message':
-      return emptyOf(field.schema?.() as Schema<unknown>)
-    case 'int':
-    case 'uint':
-    case 'uint32':
-    case 'sint32':
-    case 'fixed32':
-    case 'double':
-    case 'enum':
-      return 0
-  }
 }
 
 const fieldsOf = (schema: Schema<unknown>): [string, Field<unknown>][] => Object.entries(schema.fields)

@@ -1,5 +1,6 @@
 import { fromBase64 } from '../../../kernel/base64.ts'
 import { refuse, type MusterError } from '../../../kernel/errors.ts'
+import { defaultOf } from '../../../kernel/protobuf/defaults.ts'
 import type { Field, Schema } from '../../../kernel/protobuf/schema.ts'
 import { DECODE } from '../limits.ts'
 
@@ -31,7 +32,7 @@ function messageOf(schema: Schema<unknown>, json: unknown, walk: Walk): Values {
   const into: Values = {}
   for (const { name, camel, field } of namesOf(schema)) {
     const value = (json as Values)[camel] ?? (json as Values)[name] ?? null
-    if (value === null) into[name] = emptyOf(field)
+    if (value === null) into[name] = defaultOf(field, () => null)
     else {
       walk.path.push(camel)
       into[name] = field.isRepeated ? listOf(name, field, value, walk) : valueOf(name, field, value, walk)
@@ -113,37 +114,6 @@ function integerOf(value: unknown, walk: Walk): bigint {
   if (typeof value === 'string' && /^-?\d{1,20}$/.test(value)) return BigInt(value)
   throw wrong(walk, 'an integer')
 }
-
-function emptyOf(field: Field<unknown>): unknown {
-  if (field.isRepeated) return []
-  if (field.isOptional) return null
-  switch (field.kind) {
-    case 'text':
-    case 'key':
-      return ''
-    case 'view':
-      return NOTHING
-    case 'bool':
-      return false
-    case 'int64':
-    case 'uint64':
-    case 'fixed64':
-    case 'sfixed64':
-      return 0n
-    case 'message':
-      return null
-    case 'int':
-    case 'uint':
-    case 'uint32':
-    case 'sint32':
-    case 'fixed32':
-    case 'double':
-    case 'enum':
-      return 0
-  }
-}
-
-const NOTHING = new Uint8Array(0)
 
 const wrong = ({ path }: Walk, what: string): MusterError => {
   const place = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`)).join('')
