@@ -23,6 +23,13 @@ import { causeOfTraceparent, type Cause } from '../../core/kernel/trace.ts'
 /** HTTP status of an exit code. */
 const STATUS: Record<number, number> = { 1: 422, 2: 400, 3: 404, 4: 403, 5: 409, 6: 503, 7: 200, 8: 206, 70: 500 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** the route only reads, whatever its method: a viewer may ask it */
+    isRead?: boolean
+  }
+}
+
 /** Systems that share one log, and that log. */
 export interface Domain {
   systems: readonly System[]
@@ -56,9 +63,6 @@ const OPERATOR_CONTROL = '/v1/delos/operator/control/'
 /** A query waits so long for a leader, and is then answered from what this server has. */
 const QUERY_PATIENCE_MS = 1500
 
-/** Questions that are no operations, whose answers pass through from the leaf: a viewer may ask them. */
-const ASKED_BY_POST = new Set(['/v1/scuba/board', '/v1/scuba/panel/stream'])
-
 /** Largest body of an operation; uploads and row streams have routes and limits of their own. */
 const BODY_BYTES_MAX = 4 * 1024 * 1024
 
@@ -77,8 +81,8 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
     const caller = whoIs(request, options.tokens, door)
     setCaller(request, caller)
     // Operations look at their own role; what else is written (rows, uploads, reports) takes an operator.
-    const route = request.routeOptions.url ?? ''
-    const isRead = request.method === 'GET' || request.method === 'HEAD' || operationRoutes.has(route) || ASKED_BY_POST.has(route)
+    const { url: route = '', config } = request.routeOptions
+    const isRead = request.method === 'GET' || request.method === 'HEAD' || operationRoutes.has(route) || config.isRead === true
     if (!isRead && !mayAct(caller.role, 'operator'))
       throw refuse(
         'NOT_PERMITTED',

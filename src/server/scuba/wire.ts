@@ -86,19 +86,20 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
-    for (const [method, url] of [
-      ['POST', '/v1/scuba/tables/:table/rows'],
-      ['POST', '/v1/scuba/board'],
-      ['POST', '/v1/scuba/panel/stream'],
-      ['GET', '/v1/scuba/tables/:table/tail'],
-      ['POST', '/v1/logs'],
-      ['POST', '/v1/metrics'],
-      ['POST', '/v1/traces'],
-      ['POST', '/api/v1/write'],
+    for (const [method, url, isRead] of [
+      ['POST', '/v1/scuba/tables/:table/rows', false],
+      ['POST', '/v1/scuba/board', true],
+      ['POST', '/v1/scuba/panel/stream', true],
+      ['GET', '/v1/scuba/tables/:table/tail', true],
+      ['POST', '/v1/logs', false],
+      ['POST', '/v1/metrics', false],
+      ['POST', '/v1/traces', false],
+      ['POST', '/api/v1/write', false],
     ] as const) {
       scope.route({
         method,
         url,
+        config: { isRead },
         bodyLimit: 64 * 1024 * 1024,
         handler: (request, reply) => {
           reply.hijack()
