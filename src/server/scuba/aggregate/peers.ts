@@ -20,7 +20,7 @@ interface Heard {
 
 /** How old what is known of others may be for a question. */
 const KNOWN_MS = 500
-const LOOK_MS = 1000
+const LOOK_MS = 2000
 
 /** Time of a question that is left for putting answers together. */
 const MARGIN = 0.05
