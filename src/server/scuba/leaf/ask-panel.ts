@@ -14,6 +14,7 @@ import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
 import { gather, type Gathering } from './gather.ts'
+import { reread } from './reread.ts'
 import type { Asker } from './slots.ts'
 import type { Reading, ReadTable, Store } from './store.ts'
 
@@ -60,7 +61,7 @@ export async function cachedPanel(
     engines.answers.hits += 1
     return { known, isNew: false }
   }
-  return engines.flights.share(key, signal, async (shared) => {
+  const computed = async (shared: AbortSignal): Promise<{ known: CachedAnswer<PanelAnswer>; isNew: boolean }> => {
     const started = performance.now()
     const asking = await ask(store, engines, request, shared)
     try {
@@ -78,7 +79,8 @@ export async function cachedPanel(
     } finally {
       asking.reading.end()
     }
-  })
+  }
+  return engines.flights.share(key, signal, (shared) => reread(store, [request.table], () => computed(shared), shared))
 }
 
 /** Partial answers as rows come in, the last one whole. */

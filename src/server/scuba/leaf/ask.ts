@@ -11,6 +11,7 @@ import { narrowed } from './artefacts/narrow.ts'
 import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
+import { reread } from './reread.ts'
 import type { Asker } from './slots.ts'
 import type { Store } from './store.ts'
 
@@ -87,10 +88,10 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
       reading.end()
     }
   }
-  const answer = await run(request)
+  const answer = await reread(store, checked.tables, () => run(request), signal)
   if (request.compare === undefined) return answer
   const { sinceMs, untilMs } = earlier(request, request.compare, compareZone(store, checked.tables[0]))
-  const before = await run({ ...request, sinceMs, untilMs })
+  const before = await reread(store, checked.tables, () => run({ ...request, sinceMs, untilMs }), signal)
   const { rows, rowsScanned, coverage } = before
   return { ...answer, compare: { sinceMs, untilMs, rows, rowsScanned, coverage }, elapsedMs: elapsed(started) }
 }
