@@ -174,6 +174,8 @@ export function statusOf(error: MusterError): number {
       return 504
     case 'SCUBA_TOO_LARGE':
       return 413
+    case 'SCUBA_LINES_INVALID':
+      return 422
   }
   return { 2: 400, 3: 404, 4: 403, 5: 409, 6: 503 }[error.exit as 2 | 3 | 4 | 5 | 6] ?? 500
 }
@@ -181,6 +183,8 @@ export function statusOf(error: MusterError): number {
 async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, url: URL, table: string): Promise<unknown> {
   const ack = url.searchParams.get('ack') ?? 'fsync'
   if (ack !== 'fsync' && ack !== 'memory') throw refuse('USAGE', 'ack is memory or fsync')
+  const validate = url.searchParams.get('validate') ?? 'late'
+  if (validate !== 'sync' && validate !== 'late') throw refuse('USAGE', 'validate is sync or late')
   const header = request.headers['idempotency-key']
   const key = typeof header === 'string' && header !== '' ? header : null
   if (key !== null && key.length > 256) throw refuse('USAGE', 'an idempotency key has at most 256 characters')
@@ -188,7 +192,7 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   const release = leaf.store.reserve(Number(request.headers['content-length'] ?? 0))
   try {
     const { body, stored } = await ndjsonBody(leaf, request)
-    const receipt = await leaf.store.ingest(table, body, { key, ack, stored })
+    const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
     if (!receipt.duplicate) leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
     return receipt
   } finally {
