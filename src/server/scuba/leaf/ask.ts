@@ -8,6 +8,7 @@ import type { LiveRequest, QueryAnswer, QueryRequest } from '../../../core/scuba
 import { isSameBasis } from './answer-cache.ts'
 import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
 import { narrowed } from './artefacts/narrow.ts'
+import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
 import { reread } from './reread.ts'
@@ -39,11 +40,18 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
   const checked = checkSql(tree, request.sql, store.tableNames())
   if (isRefusal(checked)) throw checked
   const equalities = request.raw === true ? [] : equalitiesOf(tree, request.params ?? {})
-  const isSteady = request.raw !== true && isSameEveryTime(request.sql)
+  // What other leaves have is new each time.
+  const isSteady = request.raw !== true && isSameEveryTime(request.sql) && store.peers?.isAlone !== false
   const { names, hasStar } = readNames(tree)
   const key = JSON.stringify(['query', request.sql, request.params, request.sinceMs, request.untilMs])
   const run = async (asked: QueryRequest): Promise<QueryAnswer> => {
-    const reading = await store.read(checked.tables, asked)
+    const reading = await readEverywhere(store, checked.tables, asked, {
+      columns: hasStar ? null : names,
+      // Of what the filters of this leaf are asked by, too; with more than one table it is none.
+      equalities: equalitiesOf(tree, request.params ?? {}),
+      deadlineMs: deadlineAtMs - Date.now(),
+      signal,
+    })
     try {
       const basis = basisOf(reading)
       const known = isSteady ? engines.answers.get<QueryAnswer>(`${key}${asked.sinceMs}`) : null

@@ -17,6 +17,8 @@ import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord, RawPlace } from '../../../core/scuba/wal/record.ts'
 import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { isDiskFull } from '../../../platform/files.ts'
+import { sideOf } from '../../../core/scuba/plan/retyped.ts'
+import type { Peers } from '../aggregate/peers.ts'
 import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
@@ -105,6 +107,8 @@ export class Store {
   readonly registry: RegistryFile
   /** columns computed from others; null: there is no engine to check them with */
   derived: DerivedColumns | null = null
+  /** the other leaves; null: there are none to be asked */
+  peers: Peers | null = null
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
   #seq = 0
@@ -316,6 +320,16 @@ export class Store {
     const tail = this.#tail(name)
     tail.isGone = false
     tail.columns.merge(this.manifest.tables.get(name)?.columns ?? {})
+  }
+
+  /** Another leaf has such a table: its columns are this one's, too, and what it holds in another type stands beside them. */
+  learnColumns(name: string, types: ColumnTypes): void {
+    const { columns } = this.#tail(name)
+    columns.merge(types)
+    for (const [column, type] of Object.entries(types)) {
+      const own = columns.find(column)
+      if (own && own.type !== type && !(own.type === 'DOUBLE' && type === 'BIGINT')) columns.merge({ [sideOf(own.name)]: 'VARCHAR' })
+    }
   }
 
   /** Segments whose file is not what was written: never read, and missing in every answer. */
