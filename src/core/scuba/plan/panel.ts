@@ -32,8 +32,11 @@ export interface PanelPlan extends TimeRange {
   columns: string[]
 }
 
-/** @returns USAGE, SCUBA_COLUMN_UNKNOWN, SCUBA_TOO_LARGE */
-export function planPanel(request: PanelRequest, types: ColumnTypes, nowMs: number): PanelPlan | MusterError {
+/**
+ * @param isPortable rows of the table may be in ClickHouse
+ * @returns USAGE, SCUBA_COLUMN_UNKNOWN, SCUBA_TOO_LARGE
+ */
+export function planPanel(request: PanelRequest, types: ColumnTypes, nowMs: number, isPortable = false): PanelPlan | MusterError {
   const names = Object.keys(types)
   const calcs: Calc[] = []
   for (const text of request.calc.length > 0 ? request.calc : ['count']) {
@@ -81,6 +84,7 @@ export function planPanel(request: PanelRequest, types: ColumnTypes, nowMs: numb
       calcs.filter((calc) => !needsAllRows(calc)),
       types,
       registers,
+      isPortable,
     ),
     registers,
     isSampled,

@@ -5,7 +5,7 @@ import type { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { allRowsAnswer, allRowsSql } from '../../../core/scuba/plan/all-rows.ts'
 import { planPanel, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
 import { panelRange } from '../../../core/scuba/plan/range.ts'
-import { checkExpression, expressionSql } from '../../../core/scuba/sql/expression.ts'
+import { checkExpression, expressionNode, expressionSql } from '../../../core/scuba/sql/expression.ts'
 import type { CacheUse, PanelAnswer, PanelGroup, PanelProgress, PanelRequest, PlainValue } from '../../../core/scuba/wire-types.ts'
 import { isSameBasis, type CachedAnswer } from './answer-cache.ts'
 import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
@@ -14,7 +14,7 @@ import type { Engines } from './engines.ts'
 import { gather, type Gathering } from './gather.ts'
 import { reread } from './reread.ts'
 import type { Asker } from './slots.ts'
-import type { Reading, ReadTable, Store } from './store.ts'
+import type { Needed, Reading, ReadTable, Store } from './store.ts'
 
 export type OnProgress = (progress: PanelProgress) => Promise<void>
 
@@ -118,7 +118,7 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
   const deadlineAtMs = Date.now() + deadlineOf(request)
   store.tail(request.table)
   await store.derived?.of(request.table)
-  const plan = planPanel(request, store.columnTypes(request.table), Date.now())
+  const plan = planPanel(request, store.columnTypes(request.table), Date.now(), store.isPortable(request.table))
   if (isRefusal(plan)) throw plan
   const columns = new Set(plan.columns)
   const tables = new Set([plan.table])
@@ -129,10 +129,26 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
     for (const name of checked.tables) tables.add(name)
     if (checked.hasQuery) tier = 'B'
   }
-  const reading = await store.read([...tables], plan)
+  // Partials are made where the rows are; all else wants the rows here.
+  const reading = await store.read([...tables], plan, 'later')
+  if (tier === 'B') await store.fetchAway(reading, await neededOf(engines, request, plan, columns, tables.size, deadlineAtMs, signal))
   const table = reading.tables.find(({ name }) => name === plan.table)
   if (!table) throw new Error(`${plan.table} was not read`)
   return { request, plan, reading, table, columns: [...columns], tier, deadlineAtMs, signal }
+}
+
+async function neededOf(
+  engines: Engines,
+  { params = {} }: PanelRequest,
+  { where, table }: PanelPlan,
+  columns: ReadonlySet<string>,
+  tableCount: number,
+  deadlineAtMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Needed> {
+  const lower = tableCount > 1 ? undefined : new Set([...columns].map((name) => name.toLowerCase()))
+  const conditions = where === null || tableCount > 1 ? [] : [expressionNode(await engines.idlest.parse(expressionSql(where, table)))]
+  return { columns: lower, conditions, params, deadlineAtMs, signal }
 }
 
 /** @throws SCUBA_SQL, SCUBA_COLUMN_UNKNOWN, SCUBA_TABLE_UNKNOWN */

@@ -2,7 +2,7 @@ import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
 import type { LiveAnswer } from '../../../core/scuba/live/aggregate.ts'
 import { queryRange } from '../../../core/scuba/plan/range.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
-import { equalitiesOf } from '../../../core/scuba/sql/equalities.ts'
+import { conditionsOf, equalitiesOf } from '../../../core/scuba/sql/equalities.ts'
 import { readNames } from '../../../core/scuba/sql/expression.ts'
 import type { LiveRequest, QueryAnswer, QueryRequest } from '../../../core/scuba/wire-types.ts'
 import { isSameBasis } from './answer-cache.ts'
@@ -43,7 +43,7 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
   const { names, hasStar } = readNames(tree)
   const key = JSON.stringify(['query', request.sql, request.params, request.sinceMs, request.untilMs])
   const run = async (asked: QueryRequest): Promise<QueryAnswer> => {
-    const reading = await store.read(checked.tables, asked)
+    const reading = await store.read(checked.tables, asked, 'later')
     try {
       const basis = basisOf(reading)
       const known = isSteady ? engines.answers.get<QueryAnswer>(`${key}${asked.sinceMs}`) : null
@@ -58,6 +58,8 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
         return sum + read * files.reduce((rows, file) => rows + file.rows, 0)
       }, 0)
       checkCells(cells, asked)
+      const needed = { columns: hasStar ? undefined : names, conditions: conditionsOf(tree), params: asked.params ?? {} }
+      await store.fetchAway(reading, { ...needed, deadlineAtMs, signal })
       const asking = performance.now()
       const { columns, rows, artefacts } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
         narrowed(engines, reading, equalities, signal, (views) =>
