@@ -25,6 +25,8 @@ export interface PanelPlan extends TimeRange {
   /** of tier A; without those of calculations that need all rows */
   list: PartList
   registers: number
+  /** its distinct counts are by a hash that ClickHouse has, too; others cannot be merged with them */
+  isPortable: boolean
   isSampled: boolean
   /** expressions of the user, each to be checked before it becomes part of any SQL */
   expressions: string[]
@@ -87,6 +89,7 @@ export function planPanel(request: PanelRequest, types: ColumnTypes, nowMs: numb
       isPortable,
     ),
     registers,
+    isPortable,
     isSampled,
     expressions: [...(where === null ? [] : [where]), ...ratios],
     columns: [

@@ -135,10 +135,21 @@ export class ClickHouseStore implements SegmentStore {
     return { file, table, rows, bytes, sha256: '', minUs: found.minUs, maxUs: found.maxUs }
   }
 
-  async partials({ plan, list, registers, types, sources, params, trees, ...asking }: PartialsAsked): Promise<Partial[] | null> {
+  async partials({
+    plan,
+    list,
+    registers,
+    isPortable,
+    types,
+    sources,
+    params,
+    trees,
+    ...asking
+  }: PartialsAsked): Promise<Partial[] | null> {
     const [stored, ...more] = tablesOf(sources.flatMap(({ files: of }) => of.map(({ path }) => path)))
     // A table that was renamed has seals in more than one.
     if (stored === undefined || more.length > 0) return null
+    if (!isPortable && list.sketches.some(({ kind }) => kind === 'distinct')) return null
     const existing = await this.#columnsOf(stored, types, asking)
     const scope = { types, params, columnSql: (name: string, type: ColumnTypes[string]) => columnSql(name, type, existing) }
     const asked = {

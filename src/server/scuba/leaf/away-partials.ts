@@ -28,7 +28,17 @@ export async function awayPartials(
   const types: ColumnTypes = Object.fromEntries(Object.entries(stored).filter(([name]) => !isPlain || columns.includes(name)))
   const made = isPlain
     ? await away.partials({
-        ...{ plan: partial, list: plan.list, registers: plan.registers, types, sources, params, deadlineAtMs, signal },
+        ...{
+          plan: partial,
+          list: plan.list,
+          registers: plan.registers,
+          isPortable: plan.isPortable,
+          types,
+          sources,
+          params,
+          deadlineAtMs,
+          signal,
+        },
         trees: await treesOf(asked),
       })
     : null

@@ -24,6 +24,7 @@ export interface PartialsAsked {
   plan: PartialPlan
   list: PartList
   registers: number
+  isPortable: boolean
   types: ColumnTypes
   /** each becomes one partial */
   sources: readonly { files: readonly ViewFile[]; clip: Clip }[]

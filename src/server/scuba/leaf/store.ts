@@ -18,6 +18,8 @@ import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord, RawPlace } from '../../../core/scuba/wal/record.ts'
 import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { isDiskFull } from '../../../platform/files.ts'
+import { sideOf } from '../../../core/scuba/plan/retyped.ts'
+import type { Peers } from '../aggregate/peers.ts'
 import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
@@ -82,7 +84,7 @@ export interface ReadTable {
 /** What a question needs of segments that are away, so that no more of them is fetched. */
 export type Needed = Partial<Pick<RowsAsked, 'conditions' | 'params' | 'deadlineAtMs' | 'signal'>> & {
   /** lower case; all without */
-  columns?: ReadonlySet<string> | undefined
+  columns?: ReadonlySet<string> | null | undefined
 }
 
 /** Files of a query stay until it is over. */
@@ -118,6 +120,8 @@ export class Store {
   derived: DerivedColumns | null = null
   /** where sealed rows go instead of into files; null: nowhere */
   away: SegmentStore | null = null
+  /** the other leaves; null: there are none to be asked */
+  peers: Peers | null = null
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
   #seq = 0
@@ -195,10 +199,14 @@ export class Store {
   }
 
   /**
-   * Takes a batch in. With `fsync` it resolves once the rows are on disk, with `memory` at once.
-   * @throws SCUBA_ROWS_INVALID, SCUBA_KEY_REUSED, SCUBA_TOO_LARGE, SCUBA_DISK_FULL, SCUBA_BUSY (details.retryAfterMs), SCUBA_READ_ONLY
+   * Takes a batch in. With `fsync` it resolves once the rows are on disk, with `memory` at once. A strict one comes in whole or not at all.
+   * @throws SCUBA_ROWS_INVALID, SCUBA_LINES_INVALID (details.lines), SCUBA_KEY_REUSED, SCUBA_TOO_LARGE, SCUBA_DISK_FULL, SCUBA_BUSY (details.retryAfterMs), SCUBA_READ_ONLY
    */
-  async ingest(name: string, body: Buffer, options: { key: string | null; ack: AckLevel; stored?: Stored }): Promise<Receipt> {
+  async ingest(
+    name: string,
+    body: Buffer,
+    options: { key: string | null; ack: AckLevel; stored?: Stored; isStrict?: boolean },
+  ): Promise<Receipt> {
     if (!isTableName(name))
       throw refuse('USAGE', `${JSON.stringify(name)} is no table name`, {
         hint: 'Use lower-case letters, digits and _, beginning with a letter, at most 63.',
@@ -225,6 +233,7 @@ export class Store {
     const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs) : null
     const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
     const { quarantined, quarantinedCount, warned, warnings } = 'payload' in batch ? batch : ALL_GOOD
+    if (options.isStrict === true && quarantinedCount > 0) throw badLines(quarantined, quarantinedCount)
     this.#count(name, batch.rows, quarantinedCount, body.length)
     const receipt: Receipt = {
       table: name,
@@ -331,7 +340,8 @@ export class Store {
         const brought = await this.bring({ ...table.view, files: table.files }, needed)
         ends.push(brought.end)
         table.files = brought.files
-        reading.views.push({ name: table.name, sql: viewSql({ ...table.view, files: table.files }).sql })
+        table.view = { ...table.view, files: brought.files }
+        reading.views.push({ name: table.name, sql: viewSql(table.view).sql })
       }
     } catch (error) {
       reading.end()
@@ -349,7 +359,7 @@ export class Store {
     if (away.length === 0) return { files: here, end: () => undefined }
     if (this.away === null) throw refuse('SCUBA_DOWN', `rows are in ClickHouse, and ${this.whyAway ?? ''}`)
     // What derived columns read is not known here.
-    const isAll = columns === undefined || (view.derived ?? []).length > 0
+    const isAll = columns === undefined || columns === null || (view.derived ?? []).length > 0
     const isNeeded = (name: string): boolean => isAll || name === 'time' || columns.has(name.toLowerCase().replace(/\$str$/, ''))
     const file = await this.away.rows({
       ...{ files: away, clip: clipOf(view), retyped: view.retyped ?? [] },
@@ -408,6 +418,16 @@ export class Store {
     const tail = this.#tail(name)
     tail.isGone = false
     tail.columns.merge(this.manifest.tables.get(name)?.columns ?? {})
+  }
+
+  /** Another leaf has such a table: its columns are this one's, too, and what it holds in another type stands beside them. */
+  learnColumns(name: string, types: ColumnTypes): void {
+    const { columns } = this.#tail(name)
+    columns.merge(types)
+    for (const [column, type] of Object.entries(types)) {
+      const own = columns.find(column)
+      if (own && own.type !== type && !(own.type === 'DOUBLE' && type === 'BIGINT')) columns.merge({ [sideOf(own.name)]: 'VARCHAR' })
+    }
   }
 
   /** Segments whose file is not what was written: never read, and missing in every answer. */
@@ -843,6 +863,17 @@ function* storedEvents(payload: Uint8Array): Generator<LiveEvent> {
     const event = liveEvent(row, Number(row['time']) / 1000)
     if (event) yield event
   }
+}
+
+function badLines(lines: Batch['quarantined'], count: number): MusterError {
+  const [first] = lines
+  return refuse(
+    'SCUBA_LINES_INVALID',
+    `${count} ${count === 1 ? 'line' : 'lines'} cannot become rows; line ${first?.line}: ${first?.reason}`,
+    {
+      details: { count, lines: lines.map(({ line, reason }) => ({ line, reason })) },
+    },
+  )
 }
 
 function duplicateReceipt(
