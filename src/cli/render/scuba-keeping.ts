@@ -1,5 +1,6 @@
 import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { z } from 'zod'
+import type { scubaReceiptList } from '../../core/scuba/operations/receipts.ts'
 import type { scubaHoldList, scubaRetentionShow } from '../../core/scuba/operations/retention.ts'
 import type { scubaLeafList, scubaSegmentList, scubaVerify } from '../../core/scuba/operations/segments.ts'
 import type { RetentionPolicy } from '../../core/scuba/retention/policy.ts'
@@ -55,6 +56,23 @@ export function renderHolds({ holds }: Out<typeof scubaHoldList>, view: View): s
       { title: 'set', cell: ({ setAtMs, setBy }) => `${at(setAtMs)} by ${setBy}`, isWide: true },
     ],
     'Nothing is held.',
+  )
+}
+
+export function renderReceipts({ receipts }: Out<typeof scubaReceiptList>, view: View): string {
+  return table(
+    view,
+    receipts,
+    [
+      { title: 'table', cell: (receipt) => receipt.table },
+      { title: 'key', cell: ({ key }) => key, canShrink: true },
+      { title: 'rows', align: 'right', cell: ({ accepted }) => groupedText(accepted) },
+      { title: 'quarantined', align: 'right', cell: ({ quarantined }) => groupedText(quarantined) },
+      { title: 'received', cell: ({ receivedMs }) => at(receivedMs) },
+      { title: 'known until', cell: ({ dedupeUntilMs }) => at(dedupeUntilMs) },
+      { title: 'digest', cell: ({ digest }) => digest, isWide: true },
+    ],
+    'No batch came under this key in the last 24 hours.',
   )
 }
 

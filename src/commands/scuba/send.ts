@@ -1,9 +1,11 @@
 import { createReadStream } from 'node:fs'
-import { Args, Flags, MusterCommand } from '../../cli/command.ts'
-import { renderSend, type SendSummary } from '../../cli/render/scuba.ts'
-import { errorFromBody, MusterError, type ErrorBody } from '../../core/kernel/errors.ts'
+import { Args, Flags, MusterCommand, type Parsed } from '../../cli/command.ts'
+import { renderSend } from '../../cli/render/scuba.ts'
+import { batchesOf } from '../../cli/send/batches.ts'
+import { sendFollowing } from '../../cli/send/follow.ts'
+import { Sender } from '../../cli/send/sender.ts'
+import { MusterError } from '../../core/kernel/errors.ts'
 import { parseSize } from '../../core/kernel/units.ts'
-import type { Receipt } from '../../core/scuba/wire-types.ts'
 
 const CONTENT_TYPES: Record<string, string> = {
   ndjson: 'application/x-ndjson',
@@ -14,16 +16,10 @@ const CONTENT_TYPES: Record<string, string> = {
 /** Largest body. */
 const WHOLE_BYTES_MAX = 64 * 1024 * 1024
 
-interface BatchOptions {
-  ack: string
-  key: string | undefined
-  format: string
-}
-
 export default class ScubaSend extends MusterCommand {
   static override summary = 'Send rows (one JSON object a line) into a table.'
   static override description =
-    'A table appears with its first row. Lines that cannot become rows go to the table muster_quarantine. With --key a repeated run adds nothing twice.'
+    'A table appears with its first row. Lines that cannot become rows go to the table muster_quarantine. With --key a repeated run adds nothing twice. From a pipe, lines are sent when they have waited for a second.'
   static override args = {
     table: Args.string({ description: 'the table', required: true }),
     file: Args.string({ description: 'the file, or - for standard input', default: '-' }),
@@ -37,12 +33,16 @@ export default class ScubaSend extends MusterCommand {
       options: ['ndjson', 'json', 'csv', 'parquet'],
       default: 'ndjson',
     }),
+    resume: Flags.boolean({ description: 'send only what the store does not have under --key', dependsOn: ['key'] }),
+    follow: Flags.boolean({ char: 'f', description: 'go on with what is appended to the file, also when it is rotated', default: false }),
+    validate: Flags.boolean({ description: 'keep all lines of a batch or, when one is bad, none', default: false }),
     ack: Flags.string({ description: 'acknowledged when in memory or on disk', options: ['memory', 'fsync'], default: 'fsync' }),
   }
   static override examples = [
     '<%= config.bin %> scuba send requests ./file.ndjson',
     '<%= config.bin %> scuba send requests ./file.csv --format csv',
     'cat file.ndjson | <%= config.bin %> scuba send requests -',
+    '<%= config.bin %> scuba send requests ./file.ndjson --follow --key app1 --resume',
   ]
 
   async run(): Promise<void> {
@@ -50,104 +50,63 @@ export default class ScubaSend extends MusterCommand {
     const bytesMax = parseSize(flags.batch)
     if (bytesMax === null || bytesMax < 1 || bytesMax > 48 * 1024 * 1024)
       throw new MusterError('USAGE', `--batch ${JSON.stringify(flags.batch)} is no size up to 48MiB`)
-    const summary: SendSummary = {
-      table: args.table,
-      accepted: 0,
-      quarantined: 0,
-      duplicate: 0,
-      batches: 0,
-      bytes: 0,
-      elapsedMs: 0,
-      firstErrors: [],
-      last: null,
-    }
-    const started = performance.now()
-    const source = args.file === '-' ? process.stdin : createReadStream(args.file)
-    const batches = flags.format === 'ndjson' ? batchesOf(source, bytesMax, args.file) : batchesOf(source, WHOLE_BYTES_MAX, args.file)
-    const sender = async (): Promise<void> => {
-      for (let { value: batch } = await batches.next(); batch; { value: batch } = await batches.next()) {
-        const number = (summary.batches += 1)
-        if (flags.format !== 'ndjson' && number > 1)
-          throw new MusterError('SCUBA_TOO_LARGE', `${args.file} is larger than 64 MiB, and ${flags.format} is sent whole`, {
-            hint: 'Make NDJSON of it, or several files.',
-          })
-        const key = flags.key === undefined ? undefined : `${flags.key}-${number}`
-        const receipt = await this.sendBatch(args.table, batch, { ack: flags.ack, key, format: flags.format })
-        summary.bytes += batch.length
-        summary.quarantined += receipt.quarantined
-        if (receipt.duplicate) summary.duplicate += receipt.accepted
-        else summary.accepted += receipt.accepted
-        for (const { line, reason } of receipt.firstErrors)
-          if (summary.firstErrors.length < 10) summary.firstErrors.push({ batch: number, line, reason })
-        summary.last = receipt
-        if (process.stderr.isTTY && number % 10 === 0) this.note(`${summary.accepted} rows sent`)
-      }
-    }
-    // A sender that fails ends the others at their next batch: none is begun after an error.
-    await Promise.all(Array.from({ length: flags.format === 'ndjson' ? flags.parallel : 1 }, sender)).finally(() =>
-      batches.return(undefined),
+    const usage = misuse(args.file, flags)
+    if (usage !== null) throw new MusterError('USAGE', usage)
+    const sender = new Sender(
+      this.client,
+      { table: args.table, ack: flags.ack, contentType: CONTENT_TYPES[flags.format] ?? '', isStrict: flags.validate },
+      (text) => this.note(text),
     )
-    summary.elapsedMs = Math.round(performance.now() - started)
-    await this.answer('scuba.send', summary, renderSend)
+    const started = performance.now()
+    if (flags.follow) {
+      const { key, resume: isResumed = false } = flags
+      await sendFollowing(sender, { path: args.file, bytesMax, key, isResumed }, this.interrupted())
+    } else if (flags.format === 'ndjson') await this.sendLines(sender, args.file, bytesMax, flags)
+    else await this.sendWhole(sender, args.file, flags)
+    sender.summary.elapsedMs = Math.round(performance.now() - started)
+    await this.answer('scuba.send', sender.summary, renderSend)
   }
 
-  /** Sends a batch, again while the store says that it has too much to do. */
-  private async sendBatch(table: string, body: Uint8Array, options: BatchOptions): Promise<Receipt> {
-    for (;;) {
-      try {
-        return await this.post(table, body, options)
-      } catch (error) {
-        if (!(error instanceof MusterError) || error.code !== 'SCUBA_BUSY') throw error
-        const { retryAfterMs } = (error.details ?? {}) as { retryAfterMs?: number }
-        this.note(error.message)
-        await new Promise((resolve) => setTimeout(resolve, retryAfterMs ?? 1000))
+  private async sendLines(sender: Sender, file: string, bytesMax: number, { key, parallel, resume }: SendFlags): Promise<void> {
+    const source = file === '-' ? process.stdin : createReadStream(file)
+    // By time, batches would be cut elsewhere in a second run, and its keys would be of other bytes.
+    const batches = batchesOf(source, bytesMax, file, file === '-' && key === undefined)
+    let number = 0
+    const one = async (): Promise<void> => {
+      for (let { value: batch } = await batches.next(); batch; { value: batch } = await batches.next()) {
+        const its = (number += 1)
+        const name = key === undefined ? undefined : `${key}-${its}`
+        if (name !== undefined && resume && (await sender.isThere(batch, name))) continue
+        await sender.send(its, batch, name)
       }
+    }
+    try {
+      // One that fails ends the others at their next batch: none is begun after an error.
+      await Promise.all(Array.from({ length: parallel }, one))
+    } finally {
+      source.destroy()
+      await batches.return(undefined)
     }
   }
 
-  private async post(table: string, body: Uint8Array, { ack, key, format }: BatchOptions): Promise<Receipt> {
-    const headers: Record<string, string> = { 'content-type': CONTENT_TYPES[format] ?? '', 'content-length': String(body.length) }
-    if (key !== undefined) headers['idempotency-key'] = key
-    const response = await this.client.request('POST', `/v1/scuba/tables/${encodeURIComponent(table)}/rows?ack=${ack}`, { headers, body })
-    let text = ''
-    for await (const part of response.setEncoding('utf8')) text += String(part)
-    if (response.statusCode === 200) return JSON.parse(text) as Receipt
-    throw errorFromBody((JSON.parse(text) as { error: ErrorBody }).error)
-  }
-}
-
-/**
- * Whole lines, up to `bytesMax` together (a longer line is a batch of its own). Where it cuts depends on the bytes alone, not
- * on how they arrive: a second run with the same key has the same batches.
- */
-async function* batchesOf(source: AsyncIterable<Buffer | string>, bytesMax: number, name: string): AsyncGenerator<Buffer> {
-  let waiting = Buffer.alloc(0)
-  let parts: Buffer[] = []
-  let bytes = 0
-  try {
-    for await (const piece of source) {
-      const part = Buffer.from(piece)
-      parts.push(part)
-      bytes += part.length
-      if (waiting.length + bytes < bytesMax) continue
-      waiting = Buffer.concat([waiting, ...parts])
-      parts = []
-      bytes = 0
-      for (let end = cut(waiting, bytesMax); end > 0; end = cut(waiting, bytesMax)) {
-        yield waiting.subarray(0, end)
-        waiting = waiting.subarray(end)
-      }
+  private async sendWhole(sender: Sender, file: string, { key, format }: SendFlags): Promise<void> {
+    const source = file === '-' ? process.stdin : createReadStream(file)
+    let number = 0
+    for await (const batch of batchesOf(source, WHOLE_BYTES_MAX, file)) {
+      if ((number += 1) > 1)
+        throw new MusterError('SCUBA_TOO_LARGE', `${file} is larger than 64 MiB, and ${format} is sent whole`, {
+          hint: 'Make NDJSON of it, or several files.',
+        })
+      await sender.send(1, batch, key === undefined ? undefined : `${key}-1`)
     }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === undefined || error instanceof MusterError) throw error
-    throw new MusterError('FILE_UNREADABLE', `${name} cannot be read (${code})`, { cause: error })
   }
-  if (waiting.length + bytes > 0) yield Buffer.concat([waiting, ...parts])
 }
 
-/** End of the first batch: behind the last line end within `bytesMax`, else behind the first one; 0 when more bytes are needed. */
-function cut(bytes: Buffer, bytesMax: number): number {
-  if (bytes.length < bytesMax) return 0
-  return bytes.lastIndexOf(10, bytesMax - 1) + 1 || bytes.indexOf(10) + 1
+type SendFlags = Parsed<typeof ScubaSend>['flags']
+
+/** Why the flags do not go together; null: they do. */
+function misuse(file: string, { follow, format }: SendFlags): string | null {
+  if (!follow) return null
+  if (file === '-') return 'a pipe is followed to its end anyway: --follow is for files'
+  return format === 'ndjson' ? null : `--follow is for lines of JSON, and ${format} is sent whole`
 }

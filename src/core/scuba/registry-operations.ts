@@ -1,5 +1,6 @@
 import { scubaDerivedCheck, scubaDerivedList, scubaDerivedPut, scubaDerivedRm } from './operations/derived.ts'
 import { scubaQuarantineDrop, scubaQuarantineList, scubaQuarantineReplay, scubaQuarantineShow } from './operations/quarantine.ts'
+import { scubaReceiptList } from './operations/receipts.ts'
 import { scubaErase, scubaHoldList, scubaHoldPut, scubaHoldRm, scubaRetentionPut, scubaRetentionShow } from './operations/retention.ts'
 import { scubaCompact, scubaLeafList, scubaSegmentList, scubaVerify } from './operations/segments.ts'
 import { scubaColumnList, scubaTableDrop, scubaTablePut, scubaTableRename } from './operations/tables.ts'
@@ -28,6 +29,7 @@ export const registryOperations = [
   scubaVerify,
   scubaCompact,
   scubaLeafList,
+  scubaReceiptList,
 ] as const
 
 /** Those of them that look at what the leaf last said beside the state. */

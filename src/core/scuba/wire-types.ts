@@ -30,7 +30,9 @@ export interface Coverage {
   rows: number
   segments: number
   chunks: number
+  /** that answered, and that were asked; without the latter: as many */
   leaves: number
+  leavesAsked?: number | undefined
   /** the time span that was looked at, ms: the asked one as far as there are rows; null without rows */
   fromMs: number | null
   toMs: number | null

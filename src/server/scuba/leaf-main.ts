@@ -14,6 +14,8 @@ import { Decoders } from './leaf/listen/decoders.ts'
 import { Scraper } from './leaf/scrape/scraper.ts'
 import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
+import { PeerCalls } from './aggregate/call.ts'
+import { Peers } from './aggregate/peers.ts'
 import { createLeafServer } from './leaf/http.ts'
 import { seedLive } from './leaf/live-seed.ts'
 import { openPgListener } from './leaf/pg/listener.ts'
@@ -61,6 +63,9 @@ const parts = {
   jobs: new TableJobs(store, sealer),
 }
 store.derived = parts.derived
+const name = ensureLeafName(dir)
+const peers = new Peers(store, name, new PeerCalls())
+store.peers = peers
 const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
 let ports: Ports | null = null
 let scraper: Scraper | null = null
@@ -68,7 +73,7 @@ const server = createLeafServer({
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
-  name: ensureLeafName(dir),
+  ...{ name, peers },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 })
 const keeper = new Keeper(parts)

@@ -4,6 +4,7 @@ import { canonicalJson } from '../../core/kernel/json.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import { scubaQuarantineDrop, scubaQuarantineReplay } from '../../core/scuba/operations/quarantine.ts'
 import { scubaErase, scubaRetentionShow } from '../../core/scuba/operations/retention.ts'
+import { scubaReceiptList } from '../../core/scuba/operations/receipts.ts'
 import { scubaCompact, scubaSegmentList, scubaVerify } from '../../core/scuba/operations/segments.ts'
 import { scubaColumnList } from '../../core/scuba/operations/tables.ts'
 import { REGISTRY } from '../../core/scuba/registry-controller.ts'
@@ -32,7 +33,7 @@ export function wireRegistry(
     (operation: ActionDef) =>
     (input: unknown, { actor, signal }: ActionContext): Promise<unknown> =>
       client.do(operation, input, { by: actor, signal, patienceMs: PATIENCE_MS })
-  const reads = [scubaColumnList, scubaRetentionShow, scubaSegmentList]
+  const reads = [scubaColumnList, scubaRetentionShow, scubaSegmentList, scubaReceiptList]
   return {
     soft: { [REGISTRY]: keeper.soft },
     operationSoft: Object.fromEntries(SOFT_OPERATIONS.map((name) => [name, keeper.soft])),

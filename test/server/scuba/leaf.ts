@@ -25,10 +25,11 @@ export class Leaf {
     return join(this.dir, 'leaf.sock')
   }
 
-  async start(isEngineAwaited = true, more: readonly string[] = []): Promise<void> {
+  async start(isEngineAwaited = true, more: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<void> {
     const [command, file] = program('server/scuba/leaf-main')
     this.#child = spawn(command, [file, '--dir', this.dir, '--socket', this.socket, '--log', join(this.dir, 'leaf.log'), ...more], {
       stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...env },
     })
     for (let attempt = 0; attempt < 1500; attempt += 1) {
       const health = await this.client.health().catch(() => null)

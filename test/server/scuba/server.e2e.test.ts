@@ -1,5 +1,6 @@
-import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,6 +19,7 @@ import { createScubaClient } from '../../../src/server/scuba/client.ts'
 import { ensureLeaf, leafPidFile } from '../../../src/server/scuba/process.ts'
 import { createTelemetry } from '../../../src/server/scuba/telemetry.ts'
 import { wireScuba } from '../../../src/server/scuba/wire.ts'
+import { eventually } from '../../support/eventually.ts'
 import { BIN } from '../../support/fleet.ts'
 
 /** A server of scuba alone: the real log, API, controllers, wiring and leaf, as `server.ts` puts them together. */
@@ -148,6 +150,74 @@ test('send from a file and a pipe, then query, panel and table show say the same
   expect((await muster(['scuba', 'panel', 'requests', '--calc', 'count', '--step', '1s'])).stdout).toMatch(/[\u2801-\u28ff]/)
   expect((await muster(['scuba', 'table', 'list'])).stdout).toMatch(/requests\s+401/)
   expect((await json(['scuba', 'table', 'show', 'requests'])).data).toMatchObject({ name: 'requests', rows: 401 })
+})
+
+test('a batch is looked up by its key; a run that was cut off is taken up where it ended', { timeout: 120_000 }, async () => {
+  const file = join(root, 'again.ndjson')
+  const lines = Array.from({ length: 300 }, (_, i) => `{"n":${i}}`)
+  writeFileSync(file, `${lines.slice(0, 200).join('\n')}\n`)
+  const send = ['scuba', 'send', 'again', file, '--batch', '500B', '--key', 'run', '--resume']
+  const first = await json(send)
+  expect(first.data).toMatchObject({ accepted: 200, duplicate: 0 })
+  // All but the last batch, which ended where the file did, are the same.
+  writeFileSync(file, `${lines.join('\n')}\n`)
+  expect((await json(send)).error).toMatchObject({ code: 'SCUBA_KEY_REUSED' })
+  const receipts = (await json(['scuba', 'receipt', 'run-', '--prefix', '--table', 'again'])).data['receipts'] as {
+    key: string
+    accepted: number
+  }[]
+  expect(receipts.reduce((sum, { accepted }) => sum + accepted, 0)).toBeGreaterThanOrEqual(200)
+  expect((await json(['scuba', 'receipt', 'run-1'])).data['receipts']).toMatchObject([{ table: 'again', key: 'run-1', quarantined: 0 }])
+  expect((await muster(['scuba', 'receipt', 'nobody'])).stdout).toContain('No batch came under this key')
+})
+
+test('with --validate a batch with a bad line is refused whole, and says which lines', { timeout: 60_000 }, async () => {
+  const { code, stderr } = await muster(['scuba', 'send', 'strict', '-', '--validate'], '{"a":1}\n{"a":\n{"a":3}\n7\n')
+  expect(code).toBe(2)
+  expect(stderr).toContain('2 lines cannot become rows; line 2: not JSON')
+  expect((await json(['scuba', 'send', 'strict', '-', '--validate'], '{"a":1}\n')).data).toMatchObject({ accepted: 1 })
+  expect((await json(['scuba', 'query', 'select count(*) from strict'])).data['rows']).toEqual([[1]])
+})
+
+test('a file is followed through rotation and a kill -9 of the sender: each of its lines is a row once', { timeout: 120_000 }, async () => {
+  const file = join(root, 'app.log')
+  let written = 0
+  const write = (count: number): void => appendFileSync(file, Array.from({ length: count }, () => `{"n":${(written += 1)}}\n`).join(''))
+  const follow = (): ChildProcess =>
+    spawn(process.execPath, [BIN, 'scuba', 'send', 'followed', file, '--follow', '--key', 'app', '--resume'], { env, stdio: 'ignore' })
+  const arrived = (): Promise<unknown> =>
+    eventually(`${written} rows`, 30_000, async () => {
+      const { rows } = await client.query('select count(*), count(distinct n), max(n) from followed')
+      return JSON.stringify(rows) === JSON.stringify([[written, written, written]])
+    })
+  write(50)
+  let child = follow()
+  await arrived()
+  write(50)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  write(20)
+  child = follow()
+  try {
+    await arrived()
+    appendFileSync(file, `{"n":${(written += 1)}}`)
+    renameSync(file, `${file}.1`)
+    write(30)
+    await arrived()
+  } finally {
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  }
+})
+
+test('lines of a pipe that stays open are sent when they have waited for a second', { timeout: 60_000 }, async () => {
+  const child = spawn(process.execPath, [BIN, 'scuba', 'send', 'piped', '-'], { env, stdio: ['pipe', 'ignore', 'inherit'] })
+  child.stdin.write('{"n":1}\n{"n":2}\n{"n":')
+  const rows = (): Promise<unknown[][]> => client.query('select n from piped order by n').then((answer) => answer.rows)
+  await eventually('the whole lines', 20_000, async () => (await rows()).length === 2)
+  child.stdin.end('3}')
+  await once(child, 'exit')
+  expect(await rows()).toEqual([[1], [2], [3]])
 })
 
 test('refusals keep their exit code through server and command line', { timeout: 120_000 }, async () => {

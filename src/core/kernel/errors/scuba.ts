@@ -5,6 +5,11 @@ export const SCUBA_ERRORS = defineErrors({
   SCUBA_TABLE_UNKNOWN: { exit: 3, what: 'No table of that name.', hint: 'List tables with `muster scuba table list`.' },
   SCUBA_COLUMN_UNKNOWN: { exit: 3, what: 'No column of that name.', hint: 'List columns with `muster scuba table show TABLE`.' },
   SCUBA_ROWS_INVALID: { exit: 2, what: 'The body is not NDJSON.', hint: 'Send one JSON object a line, in UTF-8.' },
+  SCUBA_LINES_INVALID: {
+    exit: 2,
+    what: 'Some lines cannot become rows, and all were to be kept or none.',
+    hint: 'See details.lines; nothing was stored. Without `--validate` the good lines are kept and the bad ones quarantined.',
+  },
   SCUBA_BODY_INVALID: {
     exit: 2,
     what: 'The body is not what its route or its port takes.',

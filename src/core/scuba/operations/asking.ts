@@ -18,6 +18,7 @@ const coverage = z.object({
   segments: z.number(),
   chunks: z.number(),
   leaves: z.number(),
+  leavesAsked: z.number().optional(),
   fromMs: nullableNumber,
   toMs: nullableNumber,
   hotToMs: nullableNumber,

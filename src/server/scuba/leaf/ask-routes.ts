@@ -48,7 +48,7 @@ function exploring<S extends z.ZodType>(schema: S, answer: (exploring: Exploring
     answer({ store, engines, signal: gone(response), asker: askerOf(request) }, parse(schema, await json(request)))
 }
 
-function askerOf({ headers }: IncomingMessage): Asker {
+export function askerOf({ headers }: IncomingMessage): Asker {
   const user = headers['x-muster-user']
   return { user: typeof user === 'string' && user !== '' ? user.slice(0, 200) : ANYBODY.user, isUrgent: headers['x-muster-urgent'] === '1' }
 }

@@ -8,8 +8,10 @@ import type { LiveRequest, QueryAnswer, QueryRequest } from '../../../core/scuba
 import { isSameBasis } from './answer-cache.ts'
 import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
 import { narrowed } from './artefacts/narrow.ts'
+import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
+import { reread } from './reread.ts'
 import type { Asker } from './slots.ts'
 import type { Store } from './store.ts'
 
@@ -38,11 +40,18 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
   const checked = checkSql(tree, request.sql, store.tableNames())
   if (isRefusal(checked)) throw checked
   const equalities = request.raw === true ? [] : equalitiesOf(tree, request.params ?? {})
-  const isSteady = request.raw !== true && isSameEveryTime(request.sql)
+  // What other leaves have is new each time.
+  const isSteady = request.raw !== true && isSameEveryTime(request.sql) && store.peers?.isAlone !== false
   const { names, hasStar } = readNames(tree)
   const key = JSON.stringify(['query', request.sql, request.params, request.sinceMs, request.untilMs])
   const run = async (asked: QueryRequest): Promise<QueryAnswer> => {
-    const reading = await store.read(checked.tables, asked)
+    const reading = await readEverywhere(store, checked.tables, asked, {
+      columns: hasStar ? null : names,
+      // Of what the filters of this leaf are asked by, too; with more than one table it is none.
+      equalities: equalitiesOf(tree, request.params ?? {}),
+      deadlineMs: deadlineAtMs - Date.now(),
+      signal,
+    })
     try {
       const basis = basisOf(reading)
       const known = isSteady ? engines.answers.get<QueryAnswer>(`${key}${asked.sinceMs}`) : null
@@ -79,10 +88,10 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
       reading.end()
     }
   }
-  const answer = await run(request)
+  const answer = await reread(store, checked.tables, () => run(request), signal)
   if (request.compare === undefined) return answer
   const { sinceMs, untilMs } = earlier(request, request.compare, compareZone(store, checked.tables[0]))
-  const before = await run({ ...request, sinceMs, untilMs })
+  const before = await reread(store, checked.tables, () => run({ ...request, sinceMs, untilMs }), signal)
   const { rows, rowsScanned, coverage } = before
   return { ...answer, compare: { sinceMs, untilMs, rows, rowsScanned, coverage }, elapsedMs: elapsed(started) }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { ActionDef } from '../../../core/contracts/operation.ts'
 import { scubaQuarantineDrop, scubaQuarantineReplay } from '../../../core/scuba/operations/quarantine.ts'
+import { scubaReceiptList } from '../../../core/scuba/operations/receipts.ts'
 import { scubaErase, scubaRetentionShow } from '../../../core/scuba/operations/retention.ts'
 import { scubaCompact, scubaSegmentList, scubaVerify } from '../../../core/scuba/operations/segments.ts'
 import { scubaColumnList } from '../../../core/scuba/operations/tables.ts'
@@ -71,6 +72,7 @@ export const DEEDS: ReadonlyMap<string, Deed> = new Map([
   deed(scubaQuarantineReplay, replayQuarantined),
   deed(scubaQuarantineDrop, dropQuarantined),
   deed(scubaSegmentList, async ({ store, scrubber }, { table }) => listSegments(store, scrubber, table)),
+  deed(scubaReceiptList, async ({ store }, asked) => ({ receipts: store.keys.find(asked) })),
   deed(scubaVerify, ({ scrubber }, { table, rate }, { signal }) => scrubber.verify(table, rate, signal)),
   deed(scubaCompact, async ({ store, sealer, compactor }, { table }) => {
     await sealer.sealNow(store.tail(table))

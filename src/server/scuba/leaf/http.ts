@@ -6,6 +6,8 @@ import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
 import { liveRequestSchema } from '../../../core/scuba/schema.ts'
+import type { Peers } from '../aggregate/peers.ts'
+import { PEER_ROUTES } from '../aggregate/routes.ts'
 import { BodyPool } from './body-pool.ts'
 import { WRITTEN, gone, json, parse, readBody, readInto } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
@@ -28,6 +30,7 @@ export interface Leaf extends Parts {
   /** for good */
   name: string
   decoders: Decoders
+  peers: Peers
   intake: () => { ports: ReturnType<Ports['status']>; scrape: ScrapeStatus[] }
 }
 
@@ -42,8 +45,15 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     /^\/v1\/scuba\/tables\/([^/]+)\/seal$/,
     async (leaf, _request, _response, _url, table) => ({ sealed: await leaf.sealer.sealNow(leaf.store.tail(table)) }),
   ],
-  ['GET', /^\/v1\/scuba\/tables$/, async (leaf) => ({ tables: leaf.store.tables() })],
-  ...ASK_ROUTES,
+  [
+    'GET',
+    /^\/v1\/scuba\/tables$/,
+    async ({ store, peers }, _request, _response, { searchParams }) => ({
+      tables: searchParams.get('own') === '1' ? store.tables() : await peers.tables(),
+    }),
+  ],
+  ...ASK_ROUTES.map(([method, path, handler]): (typeof ASK_ROUTES)[number] => [method, path, knowing(handler)]),
+  ...PEER_ROUTES,
   ['GET', /^\/v1\/scuba\/artefacts$/, async (leaf) => leaf.engines.artefacts?.status() ?? { artefacts: [], checked: 0, differences: 0 }],
   [
     'POST',
@@ -75,6 +85,14 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     }),
   ],
 ]
+
+/** Whoever asks may name what only other leaves have. */
+function knowing(handler: Handler): Handler {
+  return async (leaf, ...rest) => {
+    await leaf.peers.learn()
+    return handler(leaf, ...rest)
+  }
+}
 
 /** `GET …/observed?after=MARK&waitMs=N` */
 function observed(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, { searchParams }: URL): Promise<unknown> {
@@ -157,6 +175,8 @@ export function statusOf(error: MusterError): number {
       return 504
     case 'SCUBA_TOO_LARGE':
       return 413
+    case 'SCUBA_LINES_INVALID':
+      return 422
   }
   return { 2: 400, 3: 404, 4: 403, 5: 409, 6: 503 }[error.exit as 2 | 3 | 4 | 5 | 6] ?? 500
 }
@@ -164,6 +184,8 @@ export function statusOf(error: MusterError): number {
 async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, url: URL, table: string): Promise<unknown> {
   const ack = url.searchParams.get('ack') ?? 'fsync'
   if (ack !== 'fsync' && ack !== 'memory') throw refuse('USAGE', 'ack is memory or fsync')
+  const validate = url.searchParams.get('validate') ?? 'late'
+  if (validate !== 'sync' && validate !== 'late') throw refuse('USAGE', 'validate is sync or late')
   const header = request.headers['idempotency-key']
   const key = typeof header === 'string' && header !== '' ? header : null
   if (key !== null && key.length > 256) throw refuse('USAGE', 'an idempotency key has at most 256 characters')
@@ -176,7 +198,7 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     const { body, stored } = await ndjsonBody(leaf, request, room)
     // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
     isHeld = ack === 'memory'
-    const receipt = await leaf.store.ingest(table, body, { key, ack, stored })
+    const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
     if (receipt.duplicate) return receipt
     isHeld ||= leaf.spool.wants(table)
     leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { appendFile, open, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { LIMITS } from '../../../core/scuba/limits.ts'
+import type { ReceiptList } from '../../../core/scuba/operations/receipts.ts'
 import { syncDirectory } from '../../../platform/files.ts'
 
 export interface KnownKey {
@@ -41,6 +42,29 @@ export class Keys {
 
   get(table: string, key: string): KnownKey | undefined {
     return this.#known.get(`${table}\0${key}`)
+  }
+
+  /** The newest first. */
+  find({
+    table,
+    key,
+    isPrefix,
+    limit,
+  }: {
+    table?: string | undefined
+    key: string
+    isPrefix: boolean
+    limit: number
+  }): ReceiptList['receipts'] {
+    const found: ReceiptList['receipts'] = []
+    for (const [id, { digest, accepted, quarantined, at }] of this.#known) {
+      const end = id.indexOf('\0')
+      const its = { table: id.slice(0, end), key: id.slice(end + 1) }
+      if (table !== undefined && its.table !== table) continue
+      if (isPrefix ? !its.key.startsWith(key) : its.key !== key) continue
+      found.push({ ...its, accepted, quarantined, receivedMs: at, dedupeUntilMs: at + LIMITS.dedupeMs, digest })
+    }
+    return found.reverse().slice(0, limit)
   }
 
   put(table: string, key: string, known: KnownKey): void {

@@ -1,18 +1,16 @@
-import { createReadStream, readFileSync } from 'node:fs'
-import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { z } from 'zod'
 import type { scubaVerify } from '../../../core/scuba/operations/segments.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import { replaceFile } from '../../../platform/files.ts'
+import { differs } from './segment-digest.ts'
 import type { Store } from './store.ts'
 
 /** Everything is compared at least this often; a day is left for what comes due at once. */
 const EVERY_MS = 6 * 86_400_000
 /** Bytes a second of the round in the background. */
 const BACKGROUND_RATE = 20_000_000
-const PIECE_BYTES = 1024 * 1024
 
 /**
  * Compares segments with the checksums of the manifest. A changed byte in a page would be a wrong number and no error, so what
@@ -96,26 +94,6 @@ export class Scrubber {
     for (const file of this.#checked.keys()) if (!files.has(file)) this.#checked.delete(file)
     replaceFile(this.#path, JSON.stringify([...this.#checked]))
   }
-}
-
-/** Why a file has not the digest it should have; null: it has. Reads at most so many bytes a second. */
-async function differs(path: string, sha256: string, rate: number, signal: AbortSignal): Promise<string | null> {
-  const hash = createHash('sha256')
-  const started = performance.now()
-  let bytes = 0
-  try {
-    for await (const piece of createReadStream(path, { highWaterMark: PIECE_BYTES, signal })) {
-      hash.update(piece as Buffer)
-      bytes += (piece as Buffer).length
-      const aheadMs = (bytes / rate) * 1000 - (performance.now() - started)
-      if (aheadMs > 5) await sleep(aheadMs, undefined, { signal })
-    }
-  } catch (error) {
-    if (signal.aborted) return null
-    const { code } = error as NodeJS.ErrnoException
-    return code === 'ENOENT' ? 'the file is not there' : `the file cannot be read (${code ?? String(error)})`
-  }
-  return hash.digest('hex') === sha256 ? null : 'its checksum is not that of the manifest'
 }
 
 /** Names of segments hold when they were written. */

@@ -17,6 +17,8 @@ import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord, RawPlace } from '../../../core/scuba/wal/record.ts'
 import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { isDiskFull } from '../../../platform/files.ts'
+import { sideOf } from '../../../core/scuba/plan/retyped.ts'
+import type { Peers } from '../aggregate/peers.ts'
 import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
@@ -105,6 +107,8 @@ export class Store {
   readonly registry: RegistryFile
   /** columns computed from others; null: there is no engine to check them with */
   derived: DerivedColumns | null = null
+  /** the other leaves; null: there are none to be asked */
+  peers: Peers | null = null
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
   #seq = 0
@@ -180,10 +184,14 @@ export class Store {
   }
 
   /**
-   * Takes a batch in. With `fsync` it resolves once the rows are on disk, with `memory` at once.
-   * @throws SCUBA_ROWS_INVALID, SCUBA_KEY_REUSED, SCUBA_TOO_LARGE, SCUBA_DISK_FULL, SCUBA_BUSY (details.retryAfterMs), SCUBA_READ_ONLY
+   * Takes a batch in. With `fsync` it resolves once the rows are on disk, with `memory` at once. A strict one comes in whole or not at all.
+   * @throws SCUBA_ROWS_INVALID, SCUBA_LINES_INVALID (details.lines), SCUBA_KEY_REUSED, SCUBA_TOO_LARGE, SCUBA_DISK_FULL, SCUBA_BUSY (details.retryAfterMs), SCUBA_READ_ONLY
    */
-  async ingest(name: string, body: Buffer, options: { key: string | null; ack: AckLevel; stored?: Stored }): Promise<Receipt> {
+  async ingest(
+    name: string,
+    body: Buffer,
+    options: { key: string | null; ack: AckLevel; stored?: Stored; isStrict?: boolean },
+  ): Promise<Receipt> {
     if (!isTableName(name))
       throw refuse('USAGE', `${JSON.stringify(name)} is no table name`, {
         hint: 'Use lower-case letters, digits and _, beginning with a letter, at most 63.',
@@ -210,6 +218,7 @@ export class Store {
     const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs) : null
     const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
     const { quarantined, quarantinedCount, warned, warnings } = 'payload' in batch ? batch : ALL_GOOD
+    if (options.isStrict === true && quarantinedCount > 0) throw badLines(quarantined, quarantinedCount)
     this.#count(name, batch.rows, quarantinedCount, body.length)
     const receipt: Receipt = {
       table: name,
@@ -311,6 +320,16 @@ export class Store {
     const tail = this.#tail(name)
     tail.isGone = false
     tail.columns.merge(this.manifest.tables.get(name)?.columns ?? {})
+  }
+
+  /** Another leaf has such a table: its columns are this one's, too, and what it holds in another type stands beside them. */
+  learnColumns(name: string, types: ColumnTypes): void {
+    const { columns } = this.#tail(name)
+    columns.merge(types)
+    for (const [column, type] of Object.entries(types)) {
+      const own = columns.find(column)
+      if (own && own.type !== type && !(own.type === 'DOUBLE' && type === 'BIGINT')) columns.merge({ [sideOf(own.name)]: 'VARCHAR' })
+    }
   }
 
   /** Segments whose file is not what was written: never read, and missing in every answer. */
@@ -719,6 +738,17 @@ function* storedEvents(payload: Uint8Array): Generator<LiveEvent> {
     const event = liveEvent(row, Number(row['time']) / 1000)
     if (event) yield event
   }
+}
+
+function badLines(lines: Batch['quarantined'], count: number): MusterError {
+  const [first] = lines
+  return refuse(
+    'SCUBA_LINES_INVALID',
+    `${count} ${count === 1 ? 'line' : 'lines'} cannot become rows; line ${first?.line}: ${first?.reason}`,
+    {
+      details: { count, lines: lines.map(({ line, reason }) => ({ line, reason })) },
+    },
+  )
 }
 
 function duplicateReceipt(

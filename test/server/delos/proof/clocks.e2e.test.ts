@@ -1,28 +1,20 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { gateway, getPrefix, newDelosServers, putKey, type DelosServerProcess, type DelosServers } from '../../../support/delos-servers.ts'
 import { eventually } from '../../../support/eventually.ts'
+import { FAKETIME_LIBRARY, fakedClock } from '../../../support/faketime.ts'
 
-const LIBRARY = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu']
-  .map((folder) => `${folder}/faketime/libfaketimeMT.so.1`)
-  .find((file) => existsSync(file))
-const MISSING = LIBRARY === undefined ? 'needs libfaketime' : null
+const MISSING = FAKETIME_LIBRARY === undefined ? 'needs libfaketime' : null
 
 let cluster: DelosServers
 afterEach(() => cluster.remove())
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
-/** Starts a server whose wall clock is off; what it measures durations by goes on as it does. */
+/** Starts a server whose wall clock is off. */
 function startWithClock(server: DelosServerProcess, offset: string): void {
-  const faked = {
-    LD_PRELOAD: LIBRARY,
-    FAKETIME: offset,
-    DONT_FAKE_MONOTONIC: '1',
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-    FAKETIME_DONT_RESET: '1',
-  }
+  const faked = { ...fakedClock({ FAKETIME: offset }), FAKETIME_DONT_RESET: '1' }
   Object.assign(process.env, faked)
   try {
     server.start()

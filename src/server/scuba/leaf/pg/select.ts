@@ -7,9 +7,12 @@ import { pgRefusalOf, SQLSTATE_PARTIAL, type PgRefusal } from '../../../../core/
 import { CATALOGUE_NAMES, rewriteSql, type RewriteSession } from '../../../../core/scuba/pgwire/rewrite.ts'
 import { PG_TYPES, pgTypeOf, type PgType } from '../../../../core/scuba/pgwire/types.ts'
 import type { PgField } from '../../../../core/scuba/pgwire/writer.ts'
+import { readNames } from '../../../../core/scuba/sql/expression.ts'
 import { checkSql } from '../../../../core/scuba/sql/check.ts'
 import { viewSql } from '../../../../core/scuba/plan/view.ts'
+import { readEverywhere } from '../../aggregate/ship.ts'
 import type { Engine } from '../engine.ts'
+import { reread } from '../reread.ts'
 import type { Store } from '../store.ts'
 import type { CatalogueFile } from './catalogue-file.ts'
 
@@ -51,39 +54,43 @@ export async function openSelect(
   const { store, engine } = backend
   return guarded(text, session, options.literals, async (sql) => {
     const { tree, tables, catalogue } = await checked(backend, sql)
-    const reading = await store.read(tables, {})
-    try {
-      const { missing } = reading.coverage
-      if (missing.length > 0 && !options.isPartialGood) {
-        reading.end()
-        return partialRefusal(missing)
-      }
-      const statement = { sql, views: reading.views, catalogue }
-      const cursor = await engine.open(statement, { deadlineMs: options.deadlineMs, rowsMax: BATCH_ROWS }, signal)
-      let { rows, isDone } = cursor.first
-      return {
-        fields: fieldsOf(tree, cursor.columns),
-        missing,
-        next: (rowsMax, deadlineMs, stop) =>
-          guarded(text, session, options.literals, async () => {
-            if (rows.length === 0 && !isDone) {
-              const more = await cursor.fetch({ deadlineMs, rowsMax: BATCH_ROWS }, stop)
-              rows = more.rows
-              isDone = more.isDone
-            }
-            const given = rows.slice(0, rowsMax)
-            rows = rows.slice(given.length)
-            return given
-          }),
-        close: () => {
-          cursor.close()
+    const { names, hasStar } = readNames(tree)
+    const begun = async (): Promise<PgRows | PgRefusal> => {
+      const reading = await readEverywhere(store, tables, {}, { columns: hasStar ? null : names, deadlineMs: options.deadlineMs, signal })
+      try {
+        const { missing } = reading.coverage
+        if (missing.length > 0 && !options.isPartialGood) {
           reading.end()
-        },
+          return partialRefusal(missing)
+        }
+        const statement = { sql, views: reading.views, catalogue }
+        const cursor = await engine.open(statement, { deadlineMs: options.deadlineMs, rowsMax: BATCH_ROWS }, signal)
+        let { rows, isDone } = cursor.first
+        return {
+          fields: fieldsOf(tree, cursor.columns),
+          missing,
+          next: (rowsMax, deadlineMs, stop) =>
+            guarded(text, session, options.literals, async () => {
+              if (rows.length === 0 && !isDone) {
+                const more = await cursor.fetch({ deadlineMs, rowsMax: BATCH_ROWS }, stop)
+                rows = more.rows
+                isDone = more.isDone
+              }
+              const given = rows.slice(0, rowsMax)
+              rows = rows.slice(given.length)
+              return given
+            }),
+          close: () => {
+            cursor.close()
+            reading.end()
+          },
+        }
+      } catch (error) {
+        reading.end()
+        throw error
       }
-    } catch (error) {
-      reading.end()
-      throw error
     }
+    return reread(store, tables, begun, signal)
   })
 }
 
@@ -134,6 +141,7 @@ async function checked(
   { store, engine, catalogue }: PgBackend,
   sql: string,
 ): Promise<{ tree: unknown; tables: string[]; catalogue: EngineStatement['catalogue'] }> {
+  await store.peers?.learn()
   const tree = await engine.parse(sql)
   const checkedSql = checkSql(tree, sql, store.tableNames(), CATALOGUE_NAMES)
   if (isRefusal(checkedSql)) throw checkedSql

@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import { defineAction } from '../../contracts/operation.ts'
+
+export const scubaReceiptList = defineAction({
+  name: 'scuba.receipt.list',
+  summary: 'Look up batches by the key they were sent under, the newest first.',
+  isMutation: false,
+  input: z.object({
+    key: z.string().min(1).max(256),
+    /** all keys that begin with it */
+    isPrefix: z.boolean().default(false),
+    table: z.string().optional(),
+    limit: z.int().positive().max(10_000).default(100),
+  }),
+  output: z.object({
+    receipts: z.array(
+      z.object({
+        table: z.string(),
+        key: z.string(),
+        accepted: z.number(),
+        quarantined: z.number(),
+        /** ms */
+        receivedMs: z.number(),
+        /** ms; until then the same key is recognised */
+        dedupeUntilMs: z.number(),
+        /** the first half of the SHA-256 of what came, in hex */
+        digest: z.string(),
+      }),
+    ),
+  }),
+})
+
+export type ReceiptList = z.output<typeof scubaReceiptList.output>
