@@ -25,7 +25,7 @@ export interface Erased {
  * Rows of a hold are not erased (SCUBA_HELD).
  */
 export async function erase(parts: Parts, { table, where }: { table: string; where: string }, { isPlan, by }: Asked): Promise<Erased> {
-  const { store, engine, sealer, derived } = parts
+  const { store, engine, engines, sealer, derived } = parts
   const tail = store.tail(table)
   const condition = `SELECT 1 FROM ${quoteName(table)} WHERE (${where}\n)`
   const checked = checkSql(await engine.parse(condition), condition, new Set([table]))
@@ -80,6 +80,7 @@ export async function erase(parts: Parts, { table, where }: { table: string; whe
     await rewrite(store, segment, after, { what: 'erased', predicateSha256, by })
     erased += rows
   }
+  engines.answers.clear()
   // It names failing users, and is read back from rows only at a start.
   if (table === LIVE_TABLE && erased > 0) store.live.forget(Date.now())
   return { table, rows: erased, segments: found.length, predicateSha256 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sealedSql } from '../../../core/scuba/plan/collapse.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
 import { backlogWaitMs, sealRate } from '../../../core/scuba/seal/pressure.ts'
@@ -54,8 +55,9 @@ export class Sealer {
     return false
   }
 
-  /** Seals a table at once, as asked from outside, and gives up the journal it no longer needs. */
+  /** Seals a table at once, as asked from outside, and gives up the journal it no longer needs. What is being sealed already is waited for. */
   async sealNow(tail: TableTail): Promise<boolean> {
+    while (tail.isSealing) await sleep(10)
     const hasSealed = await this.seal(tail)
     if (hasSealed) await this.#trimJournal()
     return hasSealed
