@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os'
 import { must } from '../src/core/kernel/assert.ts'
 import { createPrng } from '../src/core/kernel/prng.ts'
 import { sloFileSchema } from '../src/core/scuba/slo/file.ts'
@@ -6,13 +7,14 @@ import { SloReplay } from '../src/core/scuba/slo/replay.ts'
 import { BUCKET_MS } from '../src/core/scuba/slo/series.ts'
 import { TIERS } from '../src/core/scuba/slo/tiers.ts'
 import { hasPromtool, judgeCases } from '../test/support/promtool.ts'
+import { pageTimes } from './lib/scuba-page.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 
 /**
  * Objectives: `promtool` compares when each tier fires with Prometheus' own judge; `noise` replays 30 days of seeded noise with incidents
- * among it: none missed, none invented, the same moves each time. MUSTER_BENCH_DAYS, MUSTER_BENCH_SEEDS.
+ * among it: none missed, none invented, the same moves each time; `page` times the whole way from a bad request to the pager. MUSTER_BENCH_DAYS, MUSTER_BENCH_SEEDS.
  */
-export const parts = ['promtool', 'noise'] as const
+export const parts = ['promtool', 'noise', 'page'] as const
 
 const figure = figuresOf('scuba-slo')
 const objective = must(compileSlo(sloFileSchema.parse({ service: 'feed', objectives: [{ availability: '99.95%' }] })).objectives[0], 'one')
@@ -26,6 +28,7 @@ const seeds = Number(process.env['MUSTER_BENCH_SEEDS'] ?? 3)
 export async function* run(wanted: readonly string[] = parts): AsyncGenerator<Figure> {
   if (wanted.includes('promtool')) yield* promtool()
   if (wanted.includes('noise')) yield* noise()
+  if (wanted.includes('page')) yield* page()
 }
 
 function* promtool(): Generator<Figure> {
@@ -40,6 +43,26 @@ function* promtool(): Generator<Figure> {
   }
   yield figure('compared with promtool', judged.length, 'cases')
   yield figure('more than an evaluation apart', judged.filter(({ isSame }) => !isSame).length, 'cases', '<=', 0)
+}
+
+/** A fleet of its own: a service that fails half of its requests and one that fails one in twenty, both at 99.95 %. */
+async function* page(): AsyncGenerator<Figure> {
+  const cases = [
+    { service: 'half-bad', errorShare: 0.5, withinS: 30 },
+    { service: 'one-in-twenty', errorShare: 0.05, withinS: 120 },
+  ]
+  const paged = await pageTimes(cases, 200_000)
+  for (const { service, errorShare, afterMs, movedAfterMs, requests, failed } of paged) {
+    const withinS = must(
+      cases.find((one) => one.service === service),
+      service,
+    ).withinS
+    const name = `${errorShare * 100} % of errors`
+    yield figure(`${name}: bad answers`, (100 * failed) / requests, '%')
+    if (movedAfterMs !== null) yield figure(`${name}: first bad answer to the objective's move`, movedAfterMs / 1000, 's')
+    yield figure(`${name}: first bad answer to the page`, afterMs === null ? Infinity : afterMs / 1000, 's', '<=', withinS)
+  }
+  yield figure('load average of the last minute', loadavg()[0] ?? 0, '')
 }
 
 /** Errors far below every tier, traffic by the hour, and incidents of 10 min at 20 % at random times at least 2 h apart. */
