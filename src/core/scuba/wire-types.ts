@@ -184,7 +184,7 @@ export interface PanelAnswer {
 /** Many panels in one request. */
 export interface BoardRequest {
   panels: PanelRequest[]
-  /** for panels that do not say; default 1,000 */
+  /** how old an answer may be before a newer one is looked for, of panels that do not say; default a 360th of their range */
   maxAgeMs?: number | undefined
   deadlineMs?: number | undefined
 }
