@@ -17,6 +17,8 @@ import { Keeper } from './leaf/keeper.ts'
 import { PeerCalls } from './aggregate/call.ts'
 import { Peers } from './aggregate/peers.ts'
 import { createLeafServer } from './leaf/http.ts'
+import { readClickHouse } from './clickhouse/settings.ts'
+import { openClickHouse } from './clickhouse/open.ts'
 import { seedLive } from './leaf/live-seed.ts'
 import { openPgListener } from './leaf/pg/listener.ts'
 import { pgSocketOf } from './leaf/pg/socket.ts'
@@ -53,6 +55,9 @@ const engines = new Engines(dir, log)
 const engine = engines.first
 // Sealing has an engine of its own, started when there is something to seal: neither it nor queries wait for the other.
 const sealEngine = new Engine(dir, log, engines.all.length + 1, 'sealer')
+const away = openClickHouse(readClickHouse(dir), sealEngine, dir, ensureLeafName(dir), log)
+store.away = away
+engines.away = away
 const sealer = new Sealer(store, sealEngine)
 const parts = {
   ...{ store, engine, engines, sealEngine, sealer },
@@ -106,6 +111,7 @@ const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) 
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
+  void away?.tick((file) => store.isNamed(file))
   if (!isSeeded) return
   void sealer.tick(Date.now())
   void keeper.tick(Date.now())
@@ -134,6 +140,7 @@ const stop = (): void => {
     .then(() => {
       engines.stop()
       sealEngine.stop()
+      void away?.close()
       rmSync(socket, { force: true })
       log.info('leaf stopped')
       process.exit(0)

@@ -11,12 +11,15 @@ export const REGISTERS_MANY = 1024
 /** Standard error of an estimate: 1.6 % with 4,096 registers, 3.25 % with 1,024. */
 export const standardError = (registers: number): number => 1.04 / Math.sqrt(registers)
 
+/** SQL of a hash that ClickHouse has, too, of a value as text: partials of a table whose rows are in both are merged. */
+export const portableHashSql = (text: string): string => `md5_number_upper(${text})`
+
 /** SQL of register and rank of a value's hash: low bits choose the register, the lowest one of the others gives the rank. */
-export function registerSql(value: string, registers: number): { register: string; rank: string } {
+export function registerSql(value: string, registers: number, hash = `hash(${value})`): { register: string; rank: string } {
   const bits = Math.log2(registers)
-  const rest = `((hash(${value}) >> ${bits})::BIGINT)`
+  const rest = `((${hash} >> ${bits})::BIGINT)`
   return {
-    register: `CASE WHEN ${value} IS NULL THEN NULL ELSE (hash(${value}) & ${registers - 1})::INTEGER END`,
+    register: `CASE WHEN ${value} IS NULL THEN NULL ELSE (${hash} & ${registers - 1})::INTEGER END`,
     // Two to the power of the rank less one is exact, so is its logarithm. No bit set: all of them were zero.
     rank: `CASE WHEN ${rest} = 0 THEN ${64 - bits + 1} ELSE log2(${rest} & -${rest})::INTEGER + 1 END`,
   }

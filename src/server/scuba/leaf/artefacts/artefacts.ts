@@ -94,7 +94,7 @@ export class Artefacts {
     this.#roundAtMs = nowMs
     try {
       const plan = planWarm({
-        segments: this.#store.tails().flatMap(({ name }) => this.#store.segments(name)),
+        segments: this.#store.tails().flatMap(({ name }) => this.#store.ownSegments(name)),
         built: this.#all(),
         wants: this.heat.wants(nowMs),
         useless: this.#useless,
