@@ -28,6 +28,8 @@ export class Engines {
   artefacts: Artefacts | null = null
   /** plans whose groups were too many to be sent at once */
   readonly manyGroups = new Set<string>()
+  /** quick forms of parts whose products did not fit into 64 bit, by table */
+  readonly largeProducts = new Set<string>()
 
   /** what reading a value took lately, for estimates; null before the first query */
   msPerCell: number | null = null
