@@ -49,6 +49,15 @@ export const tableJobSchema = z.object({
 })
 export type TableJob = z.output<typeof tableJobSchema>
 
+/** A leaf of the fleet, as the others reach it. */
+export const peerSchema = z.object({
+  /** its name, for good */
+  id: z.string().min(1).max(100),
+  /** `unix:PATH` or `https://HOST:PORT` */
+  address: z.string().min(1).max(300),
+})
+export type Peer = z.output<typeof peerSchema>
+
 /** What the server tells its leaf, which keeps it and works by it while the server is away. */
 export const registrySchema = z.object({
   /** position in the control log that it is true at; grows */
@@ -59,6 +68,8 @@ export const registrySchema = z.object({
   holds: z.array(holdSchema).default([]),
   /** table → column → what it is computed from */
   derived: z.record(z.string(), z.record(z.string(), derivedSchema)).default({}),
+  /** every leaf whose rows belong into answers, the one that is told among them */
+  leaves: z.array(peerSchema).max(4096).default([]),
   /** oldest first */
   jobs: z.array(tableJobSchema).default([]),
 })

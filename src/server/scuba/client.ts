@@ -4,12 +4,12 @@ import type { ActionDef } from '../../core/contracts/operation.ts'
 import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../core/kernel/errors.ts'
 import type { IntakePort } from '../../core/scuba/ports.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
+import type { ArtefactsStatus } from '../../core/scuba/operations/asking.ts'
 import type { Observed } from '../../core/scuba/observed.ts'
 import type { DiskLevel } from '../../core/scuba/seal/pressure.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
 import type {
   AckLevel,
-  ArtefactsStatus,
   BoardAnswer,
   BoardRequest,
   CacheInfo,

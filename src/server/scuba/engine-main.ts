@@ -88,8 +88,8 @@ async function carryOut(
     return { id, ok: true, columns: [], rows: [[String(reader.value(0, 0))]] }
   }
   if (request.op === 'copy') {
-    await connection.run(request.sql)
-    if (request.path === null) return { id, ok: true, columns: [], rows: [] }
+    const copied = await connection.runAndReadAll(request.sql)
+    if (request.path === null) return { id, ok: true, columns: [], rows: [[Number(copied.value(0, 0))]] }
     const file = `read_parquet('${request.path.replaceAll("'", "''")}')`
     const reader = await connection.runAndReadAll(`SELECT count(*), epoch_us(min("time")), epoch_us(max("time")) FROM ${file}`)
     return { id, ok: true, columns: [], rows: [[0, 1, 2].map((column) => Number(reader.value(column, 0)))] }

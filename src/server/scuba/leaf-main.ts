@@ -14,7 +14,11 @@ import { Decoders } from './leaf/listen/decoders.ts'
 import { Scraper } from './leaf/scrape/scraper.ts'
 import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
+import { PeerCalls } from './aggregate/call.ts'
+import { Peers } from './aggregate/peers.ts'
 import { createLeafServer } from './leaf/http.ts'
+import { readClickHouse } from './clickhouse/settings.ts'
+import { openClickHouse } from './clickhouse/open.ts'
 import { seedLive } from './leaf/live-seed.ts'
 import { openPgListener } from './leaf/pg/listener.ts'
 import { pgSocketOf } from './leaf/pg/socket.ts'
@@ -51,6 +55,9 @@ const engines = new Engines(dir, log)
 const engine = engines.first
 // Sealing has an engine of its own, started when there is something to seal: neither it nor queries wait for the other.
 const sealEngine = new Engine(dir, log, engines.all.length + 1, 'sealer')
+const away = openClickHouse(readClickHouse(dir), sealEngine, dir, ensureLeafName(dir), log)
+store.away = away
+engines.away = away
 const sealer = new Sealer(store, sealEngine)
 const parts = {
   ...{ store, engine, engines, sealEngine, sealer },
@@ -61,6 +68,9 @@ const parts = {
   jobs: new TableJobs(store, sealer),
 }
 store.derived = parts.derived
+const name = ensureLeafName(dir)
+const peers = new Peers(store, name, new PeerCalls())
+store.peers = peers
 const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
 let ports: Ports | null = null
 let scraper: Scraper | null = null
@@ -68,7 +78,7 @@ const server = createLeafServer({
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
-  name: ensureLeafName(dir),
+  ...{ name, peers },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 })
 const keeper = new Keeper(parts)
@@ -101,6 +111,7 @@ const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) 
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
+  void away?.tick((file) => store.isNamed(file))
   if (!isSeeded) return
   void sealer.tick(Date.now())
   void keeper.tick(Date.now())
@@ -129,6 +140,7 @@ const stop = (): void => {
     .then(() => {
       engines.stop()
       sealEngine.stop()
+      void away?.close()
       rmSync(socket, { force: true })
       log.info('leaf stopped')
       process.exit(0)

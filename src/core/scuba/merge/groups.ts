@@ -89,7 +89,7 @@ export class MergedGroups {
     this.countMin = Math.max(this.countMin, partial.count)
     if (!partial.isCut) return
     this.isCut = true
-    this.missing += partial.rows.reduce((least, { parts }) => Math.min(least, Number(parts[rankPart] ?? 0)), Infinity)
+    this.missing += partial.missing ?? partial.rows.reduce((least, { parts }) => Math.min(least, Number(parts[rankPart] ?? 0)), Infinity)
   }
 
   /** Groups put together into one. */

@@ -24,6 +24,8 @@ export interface Partial {
   isCut: boolean
   /** parts of all groups together, when asked for */
   all: Amount[] | null
+  /** of a cut one that was merged from several: what a group it left out may have at most; without it, the least that it sent */
+  missing?: number
 }
 
 /** The engine's rows of a `partialSql`, per source. */

@@ -1,6 +1,6 @@
 import { quoteName } from '../names.ts'
 import { bucketSql } from '../merge/histogram.ts'
-import { registerSql } from '../merge/hyperloglog.ts'
+import { portableHashSql, registerSql } from '../merge/hyperloglog.ts'
 import type { ColumnTypes } from '../rows/columns.ts'
 import { isWholeType, numberSql, weightSql, type Calc } from './calc.ts'
 
@@ -39,8 +39,11 @@ export interface PartList {
   calcs: CalcParts[]
 }
 
-/** Divides calculations into parts; equal ones are there once. The first part always is the weighted count of rows. */
-export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers: number): PartList {
+/**
+ * Divides calculations into parts; equal ones are there once. The first part always is the weighted count of rows.
+ * @param isPortable with sketches that ClickHouse can make, too
+ */
+export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers: number, isPortable = false): PartList {
   const parts: Part[] = []
   const sketches: Sketch[] = []
   const weight = weightSql(columns)
@@ -90,7 +93,9 @@ export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers:
           sketch: sketch({ kind: 'histogram', codeSql: bucketSql(number), weightSql: weight === null ? 'count(*)' : `sum(${weight})` }),
         }
       case 'distinct': {
-        const { register, least, code } = registerSql(quoteName(calc.column), registers)
+        const value = quoteName(calc.column)
+        const text = `${type === 'TIMESTAMP' ? `epoch_us(${value})` : value}::VARCHAR`
+        const { register, least, code } = registerSql(value, registers, isPortable ? portableHashSql(text) : undefined)
         return { calc, parts: [], sketch: sketch({ kind: 'distinct', codeSql: register, weightSql: least, sentSql: code('b', 'w') }) }
       }
       default:

@@ -5,10 +5,12 @@ import type { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { allRowsAnswer, allRowsSql } from '../../../core/scuba/plan/all-rows.ts'
 import { planPanel, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
 import { panelRange } from '../../../core/scuba/plan/range.ts'
-import { checkExpression, expressionSql } from '../../../core/scuba/sql/expression.ts'
+import { checkExpression, expressionNode, expressionSql } from '../../../core/scuba/sql/expression.ts'
 import type { CacheUse, PanelAnswer, PanelGroup, PanelProgress, PanelRequest, PlainValue } from '../../../core/scuba/wire-types.ts'
 import { isSameBasis, type CachedAnswer } from './answer-cache.ts'
 import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
+import { Everywhere } from '../aggregate/everywhere.ts'
+import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
 import { gather, type Gathering } from './gather.ts'
@@ -64,7 +66,8 @@ export async function cachedPanel(
     const asking = await ask(store, engines, request, shared)
     try {
       const basis = basisOf(asking.reading)
-      if (known && isSameBasis(known.basis, basis)) {
+      // What other leaves have is new each time.
+      if (known && asking.everywhere.isAlone && isSameBasis(known.basis, basis)) {
         engines.answers.hits += 1
         known.atMs = Date.now()
         return { known, isNew: false }
@@ -107,6 +110,8 @@ export interface Asking {
   plan: PanelPlan
   reading: Reading
   table: ReadTable
+  /** over this leaf's rows and all others' */
+  everywhere: Everywhere
   columns: string[]
   tier: 'A' | 'B'
   deadlineAtMs: number
@@ -118,7 +123,7 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
   const deadlineAtMs = Date.now() + deadlineOf(request)
   store.tail(request.table)
   await store.derived?.of(request.table)
-  const plan = planPanel(request, store.columnTypes(request.table), Date.now())
+  const plan = planPanel(request, store.columnTypes(request.table), Date.now(), store.isPortable(request.table))
   if (isRefusal(plan)) throw plan
   const columns = new Set(plan.columns)
   const tables = new Set([plan.table])
@@ -129,10 +134,28 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
     for (const name of checked.tables) tables.add(name)
     if (checked.hasQuery) tier = 'B'
   }
-  const reading = await store.read([...tables], plan)
+  const isWhereAlone = tables.size === 1 && request.params === undefined
+  // Partials are made where the rows are; all else wants the rows here.
+  const reading =
+    tier === 'A'
+      ? await store.read([...tables], plan, 'later')
+      : await readEverywhere(store, [...tables], plan, {
+          columns: new Set([...columns, 'series'].map((name) => name.toLowerCase())),
+          where: isWhereAlone ? plan.where : null,
+          conditions: await conditionsOf(engines, plan, tables.size),
+          params: request.params ?? {},
+          deadlineMs: deadlineAtMs - Date.now(),
+          signal,
+        })
   const table = reading.tables.find(({ name }) => name === plan.table)
   if (!table) throw new Error(`${plan.table} was not read`)
-  return { request, plan, reading, table, columns: [...columns], tier, deadlineAtMs, signal }
+  const everywhere = new Everywhere(store.peers, request, reading)
+  return { request, plan, reading, table, everywhere, columns: [...columns], tier, deadlineAtMs, signal }
+}
+
+/** What all rows of a panel fulfil, as nodes of the engine's parse tree. */
+async function conditionsOf(engines: Engines, { where, table }: PanelPlan, tableCount: number): Promise<unknown[]> {
+  return where === null || tableCount > 1 ? [] : [expressionNode(await engines.idlest.parse(expressionSql(where, table)))]
 }
 
 /** @throws SCUBA_SQL, SCUBA_COLUMN_UNKNOWN, SCUBA_TABLE_UNKNOWN */
@@ -149,7 +172,7 @@ export async function checkedExpression(
 }
 
 async function answerPanel(store: Store, engines: Engines, asking: Asking, started: number, onProgress?: OnProgress): Promise<PanelAnswer> {
-  const { plan, reading, request, tier } = asking
+  const { plan, reading, request, tier, everywhere } = asking
   const use: CacheUse = { isWhole: false, hits: 0, misses: 0 }
   const frame = (): Omit<PanelAnswer, 'groups' | 'groupCount' | 'isGroupCountExact' | 'accuracy'> => ({
     table: plan.table,
@@ -160,8 +183,8 @@ async function answerPanel(store: Store, engines: Engines, asking: Asking, start
     untilMs: plan.untilMs,
     tier,
     cache: { ...use },
-    rowsScanned: reading.rowsScanned,
-    coverage: reading.coverage,
+    rowsScanned: everywhere.rowsScanned,
+    coverage: everywhere.coverage,
     elapsedMs: elapsed(started),
   })
   const tell =
@@ -191,31 +214,35 @@ async function mergedAnswer(
   use: CacheUse,
   tell?: (grouped: Grouped, rows: number) => Promise<void>,
 ): Promise<Grouped> {
-  const { plan, table, columns, reading } = asking
+  const { plan, table, columns, reading, everywhere } = asking
   checkCells(reading.rowsScanned * columns.length, plan)
   const gathering = gatheringOf(engines, asking, use)
   const told = tell && ((merged: MergedGroups, rows: number): Promise<void> => tell(answerOfAll(plan, merged), rows))
-  if (table.files.length === 0) return answerOfAll(plan, await gather(gathering, 'all'))
-  if (plan.by.length === 0) return answerOfAll(plan, await gather(gathering, 'all', told))
+  if (table.files.length === 0 && everywhere.isAlone) return answerOfAll(plan, await everywhere.gather(gathering, 'all'))
+  if (plan.by.length === 0) return answerOfAll(plan, await everywhere.gather(gathering, 'all', told))
   const many = JSON.stringify([plan.table, plan.by, plan.where])
   if (plan.stepMs !== null && !engines.manyGroups.has(many)) {
-    const merged = await gather(gathering, 'few', told)
+    const merged = await everywhere.gather(gathering, 'few', told)
     if (!merged.isCut) return answerOfAll(plan, merged)
     if (engines.manyGroups.size > 1000) engines.manyGroups.clear()
     engines.manyGroups.add(many)
   }
-  const ranked = await gather(gathering, 'best', told)
+  const ranked = await everywhere.gather(gathering, 'best', told)
   if (!ranked.isCut && plan.stepMs === null) return answerOfAll(plan, ranked)
   const groups = rankGroups(plan, ranked)
   const chosen = groups.slice(0, plan.top)
   const groupCount = ranked.isCut ? Math.max(groups.length, ranked.countMin) : groups.length
-  return answerOfNamed(plan, chosen, ranked, await gatherNamed(gathering, chosen), groupCount)
+  return answerOfNamed(plan, chosen, ranked, await gatherNamed(everywhere, gathering, chosen), groupCount)
 }
 
 /** All rows of the groups that are shown, and of the others together. */
-function gatherNamed(gathering: Gathering, chosen: readonly { key: readonly PlainValue[] }[]): Promise<MergedGroups> {
+function gatherNamed(
+  everywhere: Everywhere,
+  gathering: Gathering,
+  chosen: readonly { key: readonly PlainValue[] }[],
+): Promise<MergedGroups> {
   if (chosen.length === 0) return gather({ ...gathering, table: { ...gathering.table, files: [] } }, 'all')
-  return gather(gathering, { named: chosen.map(({ key }) => [...key]) })
+  return everywhere.gather(gathering, { named: chosen.map(({ key }) => [...key]) })
 }
 
 function gatheringOf(engines: Engines, { plan, table, columns, request, deadlineAtMs, signal }: Asking, use: CacheUse): Gathering {
@@ -255,8 +282,8 @@ async function comparison(
   const { sinceMs, untilMs, forth } = earlier(now.plan, compare, compareZone(store, now.plan.table))
   const before = await ask(store, engines, { ...now.request, sinceMs, untilMs, compare: undefined, having: undefined }, now.signal)
   try {
-    const { coverage, rowsScanned } = before.reading
     const groups = await earlierGroups(engines, before, answer)
+    const { coverage, rowsScanned } = before.everywhere
     for (const { series } of groups) for (const point of series) point[0] = forth(point[0])
     return { sinceMs, untilMs, groups, rowsScanned, coverage }
   } finally {
@@ -265,9 +292,9 @@ async function comparison(
 }
 
 async function earlierGroups(engines: Engines, before: Asking, answer: PanelAnswer): Promise<PanelGroup[]> {
-  const { plan, table } = before
+  const { plan, table, everywhere } = before
   const use: CacheUse = { isWhole: false, hits: 0, misses: 0 }
-  if (table.files.length === 0) return []
+  if (table.files.length === 0 && (everywhere.isAlone || before.tier === 'B')) return []
   if (before.tier === 'B') {
     // Groups are chosen anew there: those that are shown now are among them, if they were among the best then.
     const { groups } = await allRows(engines, { ...before, plan: { ...plan, top: 1000 } }, use)
@@ -275,7 +302,7 @@ async function earlierGroups(engines: Engines, before: Asking, answer: PanelAnsw
     return groups.filter(({ key, isOther }) => shown.has(JSON.stringify([key, isOther])))
   }
   const gathering = gatheringOf(engines, before, use)
-  if (plan.by.length === 0) return answerOfAll(plan, await gather(gathering, 'all')).groups
+  if (plan.by.length === 0) return answerOfAll(plan, await everywhere.gather(gathering, 'all')).groups
   const keys = answer.groups
     .filter(({ isOther }) => !isOther)
     .map(({ key }) =>
@@ -285,6 +312,7 @@ async function earlierGroups(engines: Engines, before: Asking, answer: PanelAnsw
       }),
     )
   const named = await gatherNamed(
+    everywhere,
     gathering,
     keys.map((key) => ({ key })),
   )

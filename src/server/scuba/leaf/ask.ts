@@ -2,12 +2,13 @@ import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
 import type { LiveAnswer } from '../../../core/scuba/live/aggregate.ts'
 import { queryRange } from '../../../core/scuba/plan/range.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
-import { equalitiesOf } from '../../../core/scuba/sql/equalities.ts'
+import { conditionsOf, equalitiesOf } from '../../../core/scuba/sql/equalities.ts'
 import { readNames } from '../../../core/scuba/sql/expression.ts'
 import type { LiveRequest, QueryAnswer, QueryRequest } from '../../../core/scuba/wire-types.ts'
 import { isSameBasis } from './answer-cache.ts'
 import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
 import { narrowed } from './artefacts/narrow.ts'
+import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
 import { reread } from './reread.ts'
@@ -39,11 +40,19 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
   const checked = checkSql(tree, request.sql, store.tableNames())
   if (isRefusal(checked)) throw checked
   const equalities = request.raw === true ? [] : equalitiesOf(tree, request.params ?? {})
-  const isSteady = request.raw !== true && isSameEveryTime(request.sql)
+  // What other leaves have is new each time.
+  const isSteady = request.raw !== true && isSameEveryTime(request.sql) && store.peers?.isAlone !== false
   const { names, hasStar } = readNames(tree)
   const key = JSON.stringify(['query', request.sql, request.params, request.sinceMs, request.untilMs])
   const run = async (asked: QueryRequest): Promise<QueryAnswer> => {
-    const reading = await store.read(checked.tables, asked)
+    const needed = { columns: hasStar ? null : names, conditions: conditionsOf(tree), params: asked.params ?? {}, signal }
+    const reading = await readEverywhere(store, checked.tables, asked, {
+      ...needed,
+      // Of what the filters of this leaf are asked by, too; with more than one table it is none.
+      equalities: equalitiesOf(tree, request.params ?? {}),
+      deadlineMs: deadlineAtMs - Date.now(),
+      mayBeLater: true,
+    })
     try {
       const basis = basisOf(reading)
       const known = isSteady ? engines.answers.get<QueryAnswer>(`${key}${asked.sinceMs}`) : null
@@ -58,6 +67,7 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
         return sum + read * files.reduce((rows, file) => rows + file.rows, 0)
       }, 0)
       checkCells(cells, asked)
+      await store.fetchAway(reading, { ...needed, deadlineAtMs })
       const asking = performance.now()
       const { columns, rows, artefacts } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
         narrowed(engines, reading, equalities, signal, (views) =>

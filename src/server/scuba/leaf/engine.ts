@@ -164,9 +164,10 @@ export class Engine {
     return { rows: rows ?? 0, minUs: minUs ?? 0, maxUs: maxUs ?? 0 }
   }
 
-  /** Runs a COPY to a file of another format. */
-  async export(sql: string): Promise<void> {
-    await this.#ask({ op: 'copy', sql, path: null }, 120_000)
+  /** Runs a COPY to a file of another format and gives how many rows it wrote. */
+  async export(sql: string): Promise<number> {
+    const reply = await this.#ask({ op: 'copy', sql, path: null }, 120_000)
+    return Number(reply.rows[0]?.[0])
   }
 
   #ask(request: Asked, deadlineMs: number, signal?: AbortSignal): Promise<Good> {

@@ -144,7 +144,8 @@ function allOf(coverages: readonly Coverage[]): Coverage {
     rows: coverages.reduce((share, { rows }) => Math.min(share, rows), 1),
     segments: coverages.reduce((sum, { segments }) => sum + segments, 0),
     chunks: coverages.reduce((sum, { chunks }) => sum + chunks, 0),
-    leaves: 1,
+    leaves: coverages.reduce((least, { leaves }) => Math.min(least, leaves), Infinity),
+    leavesAsked: coverages.reduce((sum, { leaves, leavesAsked }) => Math.max(sum, leavesAsked ?? leaves), 0),
     fromMs: least(coverages.map(({ fromMs }) => fromMs)),
     toMs: most(coverages.map(({ toMs }) => toMs)),
     hotToMs: most(coverages.map(({ hotToMs }) => hotToMs)),
@@ -162,10 +163,10 @@ export async function explain(exploring: Exploring, request: ExplainRequest): Pr
   const range = queryRange(asked, Date.now())
   if (isRefusal(range)) throw range
   const { names, hasStar } = readNames(tree)
-  const reading = await store.read(checked.tables, range)
+  const reading = await store.read(checked.tables, range, 'later')
   const tables = reading.tables.map(({ name, files, view }): ExplainAnswer['tables'][number] => {
     const columns = Object.keys(view.columns).filter((column) => hasStar || names.has(column.toLowerCase()))
-    const segments = files.filter(({ kind }) => kind === 'segment').length
+    const segments = files.filter(({ kind }) => kind === 'segment' || kind === 'away').length
     return {
       name,
       columns,

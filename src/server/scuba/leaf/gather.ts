@@ -9,6 +9,7 @@ import { columnsOf, viewSql, type ViewFile } from '../../../core/scuba/plan/view
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { rollupsOf } from '../../../core/scuba/warm/rollup.ts'
 import type { CacheUse, Params, PlainValue } from '../../../core/scuba/wire-types.ts'
+import { awayPartials, type Made } from './away-partials.ts'
 import type { Engines } from './engines.ts'
 import type { CachedPartial, Clip } from './partial-cache.ts'
 import type { ReadTable } from './store.ts'
@@ -63,7 +64,7 @@ export async function gather(
   const sources = sourcesOf([...missing.values()], plan, steps !== null)
   for (let at = 0; at < sources.length; at += SOURCES_AT_ONCE) {
     const round = sources.slice(at, at + SOURCES_AT_ONCE)
-    for (const { files, clip, made, costMs } of await compute(asked, partial, round)) {
+    for (const { files, clip, made, costMs } of await computeAll(asked, partial, round)) {
       if (!asked.isRaw) engines.partials.put(key, { files, clip, partial: made, costMs }, Date.now())
       asked.use.misses += 1
       for (const file of files) rows += file.rows
@@ -115,7 +116,7 @@ function clipOf({ minUs, maxUs }: ViewFile, { sinceMs, untilMs }: PanelPlan, isB
   return { ...(minUs < sinceMs * 1000 ? { sinceMs } : {}), ...(maxUs >= untilMs * 1000 ? { untilMs } : {}) }
 }
 
-interface PlannedSource {
+export interface PlannedSource {
   files: ViewFile[]
   clip: Clip
 }
@@ -125,7 +126,8 @@ function sourcesOf(files: readonly ViewFile[], plan: PanelPlan, isByStep: boolea
   const sources = new Map<string, PlannedSource & { rows: number }>()
   for (const file of files) {
     const clip = clipOf(file, plan, isByStep)
-    const hour = file.kind === 'segment' ? Math.floor(file.minUs / HOUR_US) : 'tail'
+    const isSealed = file.kind === 'segment' || file.kind === 'away'
+    const hour = isSealed ? `${file.kind} ${Math.floor(file.minUs / HOUR_US)}` : 'tail'
     for (let part = 0; ; part += 1) {
       const name = JSON.stringify([clip, hour, part])
       const source = sources.get(name)
@@ -140,11 +142,24 @@ function sourcesOf(files: readonly ViewFile[], plan: PanelPlan, isByStep: boolea
   return [...sources.values()]
 }
 
+async function computeAll(asked: Gathering, partial: PartialPlan, planned: readonly PlannedSource[]): Promise<Made[]> {
+  const away = planned.filter(isAway)
+  if (away.length === 0) return compute(asked, partial, planned)
+  const here = planned.filter((source) => !isAway(source))
+  const [ours, theirs] = await Promise.all([
+    here.length === 0 ? [] : compute(asked, partial, here),
+    awayPartials(asked, partial, away, (sources) => compute(asked, partial, sources)),
+  ])
+  return [...ours, ...theirs]
+}
+
+const isAway = ({ files }: PlannedSource): boolean => files[0]?.kind === 'away'
+
 async function compute(
   { engines, plan, table, columns, params, deadlineAtMs, signal, use, isRaw }: Gathering,
   partial: PartialPlan,
   planned: readonly PlannedSource[],
-): Promise<(PlannedSource & { made: Partial; costMs: number })[]> {
+): Promise<Made[]> {
   const { artefacts } = engines
   const { columns: stored, retyped = [] } = table.view
   const types: ColumnTypes = Object.fromEntries(columns.map((name) => [name, stored[name] ?? 'VARCHAR']))

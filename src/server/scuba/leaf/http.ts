@@ -6,7 +6,10 @@ import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
 import { liveRequestSchema } from '../../../core/scuba/schema.ts'
-import { WRITTEN, gone, json, parse, readBody } from './http-body.ts'
+import type { Peers } from '../aggregate/peers.ts'
+import { PEER_ROUTES } from '../aggregate/routes.ts'
+import { BodyPool } from './body-pool.ts'
+import { WRITTEN, gone, json, parse, readBody, readInto } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
 import { live } from './ask.ts'
 import type { Boards } from './board.ts'
@@ -27,6 +30,7 @@ export interface Leaf extends Parts {
   /** for good */
   name: string
   decoders: Decoders
+  peers: Peers
   intake: () => { ports: ReturnType<Ports['status']>; scrape: ScrapeStatus[] }
 }
 
@@ -41,8 +45,15 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     /^\/v1\/scuba\/tables\/([^/]+)\/seal$/,
     async (leaf, _request, _response, _url, table) => ({ sealed: await leaf.sealer.sealNow(leaf.store.tail(table)) }),
   ],
-  ['GET', /^\/v1\/scuba\/tables$/, async (leaf) => ({ tables: leaf.store.tables() })],
-  ...ASK_ROUTES,
+  [
+    'GET',
+    /^\/v1\/scuba\/tables$/,
+    async ({ store, peers }, _request, _response, { searchParams }) => ({
+      tables: searchParams.get('own') === '1' ? store.tables() : await peers.tables(),
+    }),
+  ],
+  ...ASK_ROUTES.map(([method, path, handler]): (typeof ASK_ROUTES)[number] => [method, path, knowing(handler)]),
+  ...PEER_ROUTES,
   ['GET', /^\/v1\/scuba\/artefacts$/, async (leaf) => leaf.engines.artefacts?.status() ?? { artefacts: [], checked: 0, differences: 0 }],
   [
     'POST',
@@ -74,6 +85,14 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     }),
   ],
 ]
+
+/** Whoever asks may name what only other leaves have. */
+function knowing(handler: Handler): Handler {
+  return async (leaf, ...rest) => {
+    await leaf.peers.learn()
+    return handler(leaf, ...rest)
+  }
+}
 
 /** `GET …/observed?after=MARK&waitMs=N` */
 function observed(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, { searchParams }: URL): Promise<unknown> {
@@ -170,22 +189,33 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   const header = request.headers['idempotency-key']
   const key = typeof header === 'string' && header !== '' ? header : null
   if (key !== null && key.length > 256) throw refuse('USAGE', 'an idempotency key has at most 256 characters')
+  const bytes = Number(request.headers['content-length'] ?? 0)
   // Before it is read: bodies on their way are memory too.
-  const release = leaf.store.reserve(Number(request.headers['content-length'] ?? 0))
+  const release = leaf.store.reserve(bytes)
+  const room = pool.take(bytes)
+  let isHeld = false
   try {
-    const { body, stored } = await ndjsonBody(leaf, request)
+    const { body, stored } = await ndjsonBody(leaf, request, room)
+    // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
+    isHeld = ack === 'memory'
     const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
-    if (!receipt.duplicate) leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
+    if (receipt.duplicate) return receipt
+    isHeld ||= leaf.spool.wants(table)
+    leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
     return receipt
   } finally {
     release()
+    // One whose reading broke off may still be written to.
+    if (room && !isHeld && request.complete) pool.give(room)
   }
 }
 
+const pool = new BodyPool()
+
 /** The rows of a request as NDJSON or an array, whatever they came as. */
-async function ndjsonBody(leaf: Leaf, request: IncomingMessage): Promise<{ body: Buffer; stored: Stored }> {
+async function ndjsonBody(leaf: Leaf, request: IncomingMessage, room: Buffer | null): Promise<{ body: Buffer; stored: Stored }> {
   const [contentType = ''] = (request.headers['content-type'] ?? '').split(';')
-  const came = await rowBody(request)
+  const came = await rowBody(request, room)
   if (!isConvertible(contentType.trim())) return came
   const body = await toNdjson(leaf.store, leaf.sealEngine, contentType.trim(), came.body)
   return { body, stored: { encoding: 'none', bytes: body } }
@@ -214,8 +244,8 @@ async function nextSpooled(leaf: Leaf, _request: IncomingMessage, response: Serv
 }
 
 /** A request's body, inflated, and as it came. */
-async function rowBody(request: IncomingMessage): Promise<{ body: Buffer; stored: Stored }> {
-  const bytes = await readBody(request, LIMITS.requestBytesMax)
+async function rowBody(request: IncomingMessage, room: Buffer | null): Promise<{ body: Buffer; stored: Stored }> {
+  const bytes = await (room ? readInto(room, request) : readBody(request, LIMITS.requestBytesMax))
   const encoding = request.headers['content-encoding'] ?? 'identity'
   if (encoding === 'identity') return { body: bytes, stored: { encoding: 'none', bytes } }
   const options = { maxOutputLength: LIMITS.inflatedBytesMax }

@@ -7,8 +7,10 @@ import { pgRefusalOf, SQLSTATE_PARTIAL, type PgRefusal } from '../../../../core/
 import { CATALOGUE_NAMES, rewriteSql, type RewriteSession } from '../../../../core/scuba/pgwire/rewrite.ts'
 import { PG_TYPES, pgTypeOf, type PgType } from '../../../../core/scuba/pgwire/types.ts'
 import type { PgField } from '../../../../core/scuba/pgwire/writer.ts'
+import { readNames } from '../../../../core/scuba/sql/expression.ts'
 import { checkSql } from '../../../../core/scuba/sql/check.ts'
 import { viewSql } from '../../../../core/scuba/plan/view.ts'
+import { readEverywhere } from '../../aggregate/ship.ts'
 import type { Engine } from '../engine.ts'
 import { reread } from '../reread.ts'
 import type { Store } from '../store.ts'
@@ -52,8 +54,9 @@ export async function openSelect(
   const { store, engine } = backend
   return guarded(text, session, options.literals, async (sql) => {
     const { tree, tables, catalogue } = await checked(backend, sql)
+    const { names, hasStar } = readNames(tree)
     const begun = async (): Promise<PgRows | PgRefusal> => {
-      const reading = await store.read(tables, {})
+      const reading = await readEverywhere(store, tables, {}, { columns: hasStar ? null : names, deadlineMs: options.deadlineMs, signal })
       try {
         const { missing } = reading.coverage
         if (missing.length > 0 && !options.isPartialGood) {
@@ -138,6 +141,7 @@ async function checked(
   { store, engine, catalogue }: PgBackend,
   sql: string,
 ): Promise<{ tree: unknown; tables: string[]; catalogue: EngineStatement['catalogue'] }> {
+  await store.peers?.learn()
   const tree = await engine.parse(sql)
   const checkedSql = checkSql(tree, sql, store.tableNames(), CATALOGUE_NAMES)
   if (isRefusal(checkedSql)) throw checkedSql

@@ -1,0 +1,66 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 'node:https'
+import { errorFromBody, refuse, type ErrorBody } from '../../../core/kernel/errors.ts'
+
+export interface PeerReply {
+  status: number
+  headers: IncomingHttpHeaders
+  body: Buffer
+}
+
+/** Key, certificate and authority by which leaves know each other. */
+export type PeerKeys = Pick<AgentOptions, 'key' | 'cert' | 'ca'>
+
+/** Largest answer of one leaf. */
+const REPLY_BYTES_MAX = 300 * 1024 * 1024
+
+/** Asks other leaves over kept connections: `unix:PATH` on this machine, `https://HOST:PORT` with a certificate both ways. */
+export class PeerCalls {
+  readonly #http = new HttpAgent({ keepAlive: true })
+  readonly #https: HttpsAgent
+
+  constructor(keys: () => PeerKeys = () => ({})) {
+    this.#keys = keys
+    this.#https = new HttpsAgent({ keepAlive: true })
+  }
+
+  readonly #keys: () => PeerKeys
+
+  /** @throws whatever the other leaf refuses with; SCUBA_DOWN when it does not answer */
+  async call(
+    address: string,
+    method: string,
+    path: string,
+    { body, headers = {}, signal }: { body?: string | Uint8Array; headers?: Record<string, string>; signal?: AbortSignal } = {},
+  ): Promise<PeerReply> {
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+    const options = { method, path, headers: { ...headers, ...length }, ...(signal === undefined ? {} : { signal }) }
+    const reply = await new Promise<PeerReply>((resolve, reject) => {
+      const request = address.startsWith('unix:')
+        ? httpRequest({ ...options, socketPath: address.slice(5), agent: this.#http })
+        : httpsRequest(new URL(path, address), { ...options, ...this.#keys(), agent: this.#https, servername: '' })
+      request.once('error', reject)
+      request.once('response', (response) => {
+        const parts: Buffer[] = []
+        let bytes = 0
+        response.on('data', (part: Buffer) => {
+          bytes += part.length
+          if (bytes > REPLY_BYTES_MAX) response.destroy(new Error('the answer is too large'))
+          else parts.push(part)
+        })
+        response.once('error', reject)
+        response.once('end', () => resolve({ status: response.statusCode ?? 500, headers: response.headers, body: Buffer.concat(parts) }))
+      })
+      request.end(body)
+    }).catch((error: unknown) => {
+      throw refuse('SCUBA_DOWN', `does not answer (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`, { cause: error })
+    })
+    if (reply.status < 300) return reply
+    throw errorFromBody((JSON.parse(reply.body.toString('utf8')) as { error: ErrorBody }).error)
+  }
+
+  close(): void {
+    this.#http.destroy()
+    this.#https.destroy()
+  }
+}

@@ -1,0 +1,67 @@
+import { isRefusal } from '../../../core/kernel/errors.ts'
+import { groupsToWire } from '../../../core/scuba/merge/wire.ts'
+import { rankPart, planPanel } from '../../../core/scuba/plan/panel.ts'
+import { columnsOf } from '../../../core/scuba/plan/view.ts'
+import { coverageOfLeaves } from '../../../core/scuba/shards/coverage.ts'
+import type { CacheUse } from '../../../core/scuba/wire-types.ts'
+import { deadlineOf } from '../leaf/answering.ts'
+import type { Engines } from '../leaf/engines.ts'
+import { gather } from '../leaf/gather.ts'
+import type { Asker } from '../leaf/slots.ts'
+import type { ReadTable, Store } from '../leaf/store.ts'
+import { conflicting, type Peers } from './peers.ts'
+import type { PartialsAnswer, PartialsRequest } from './wire.ts'
+
+/** Answers `POST …/partials`: what this leaf's rows give, and, when it stands for others, theirs with it. */
+export async function ownPartials(
+  store: Store,
+  engines: Engines,
+  peers: Peers,
+  asked: PartialsRequest,
+  signal: AbortSignal,
+  asker: Asker,
+): Promise<PartialsAnswer> {
+  const { request, view, what, under } = asked
+  const deadlineMs = deadlineOf(request)
+  const deadlineAtMs = Date.now() + deadlineMs
+  const plan = planPanel(request, columnsOf(view), Date.now(), asked.isPortable)
+  if (isRefusal(plan)) throw plan
+  const others = under.length === 0 ? null : peers.merged(under, asked, { deadlineMs, signal }, ({ id }) => peers.rowsOf(id, request.table))
+  const reading = await store.read(hasTable(store, request.table) ? [request.table] : [], plan, 'later')
+  try {
+    const use: CacheUse = { isWhole: false, hits: 0, misses: 0 }
+    const own = reading.tables[0] ?? { name: request.table, files: [], basis: [], view: { columns: {}, files: [] } }
+    const table = inWordsOf(view, own)
+    const merged = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
+      gather(
+        {
+          engines,
+          plan,
+          table,
+          columns: asked.columns,
+          params: request.params ?? {},
+          deadlineAtMs,
+          signal,
+          use,
+          isRaw: request.raw === true,
+        },
+        what,
+      ),
+    )
+    const mine = { coverage: reading.coverage, rowsScanned: reading.rowsScanned }
+    if (others === null) return { groups: groupsToWire(plan.list, merged), cache: use, ...mine }
+    const { partials, answered, missing } = await others
+    for (const partial of partials) merged.add(partial, null, rankPart(plan))
+    return { groups: groupsToWire(plan.list, merged), cache: use, ...coverageOfLeaves([mine, ...answered], missing) }
+  } finally {
+    reading.end()
+  }
+}
+
+export const hasTable = (store: Store, name: string): boolean => store.tableNames().has(name)
+
+/** A table of this leaf under the columns and types of the one that asks. */
+export function inWordsOf(view: PartialsRequest['view'], table: ReadTable): ReadTable {
+  const retyped = [...new Set([...view.retyped, ...conflicting(view.columns, table.view.columns)])]
+  return { ...table, view: { ...table.view, columns: view.columns, derived: view.derived, retyped } }
+}

@@ -1,0 +1,41 @@
+import { readFile, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { quoteName, quoteText } from '../../../core/scuba/names.ts'
+import { viewSql } from '../../../core/scuba/plan/view.ts'
+import type { Engines } from '../leaf/engines.ts'
+import type { Store } from '../leaf/store.ts'
+import { hasTable, inWordsOf } from './own-partials.ts'
+import { tooLarge } from './ship.ts'
+import { ROWS_BYTES_MAX, ROWS_MAX, type RowsHead, type RowsRequest } from './wire.ts'
+
+let files = 0
+
+/** Answers `POST …/rows`: rows of one table, filtered and with the columns that are wanted, as a Parquet file. */
+export async function ownRows(store: Store, engines: Engines, asked: RowsRequest): Promise<{ head: RowsHead; body: Buffer }> {
+  const { table: name, view, columns, where, equal } = asked
+  const reading = await store.read(hasTable(store, name) ? [name] : [], asked)
+  const { coverage, rowsScanned } = reading
+  const path = join(store.dir, 'tmp', `rows-${process.pid}-${(files += 1)}.parquet`)
+  try {
+    const own = reading.tables[0]
+    const none = { head: { coverage, rowsScanned, rows: 0, minUs: 0, maxUs: 0 }, body: Buffer.alloc(0) }
+    if (!own || own.files.length === 0) return none
+    const conditions = [
+      ...(where === null ? [] : [`(${where}\n)`]),
+      ...equal.map(({ column, value }) => `${quoteName(column)} = ${quoteText(value)}`),
+    ]
+    if (conditions.length === 0 && rowsScanned > ROWS_MAX) throw tooLarge()
+    const { sql } = viewSql(inWordsOf(view, own).view)
+    const select = `SELECT ${columns.map(quoteName).join(', ')} FROM (${sql}) AS ${quoteName(name)}${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`}`
+    const { rows, minUs, maxUs } = await engines.idlest.copy(
+      `COPY (${select}) TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd)`,
+      path,
+    )
+    if (rows === 0) return none
+    if (rows > ROWS_MAX || (await stat(path)).size > ROWS_BYTES_MAX) throw tooLarge()
+    return { head: { coverage, rowsScanned, rows, minUs, maxUs }, body: await readFile(path) }
+  } finally {
+    reading.end()
+    void unlink(path).catch(() => undefined)
+  }
+}
