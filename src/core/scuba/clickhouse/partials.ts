@@ -202,7 +202,7 @@ function roleSql(
   if (number === null) return null
   if (calc.kind === 'min' || calc.kind === 'max') return `${calc.kind}(${number})`
   if (calc.kind !== 'sum' && calc.kind !== 'avg') return null
-  if (role === 1) return counted(`isNotNull(${number})`)
+  if (role === 2) return counted(`isNull(${number})`)
   // 64 bit would begin anew beyond their end, without a word.
   if (isWhole) return `sum(toDecimal128(${number}, 0)${rowWeight === null ? '' : ` * toDecimal128(${rowWeight}, 0)`})`
   return `sum(toFloat64(${number})${rowWeight === null ? '' : ` * ${rowWeight}`})`
@@ -220,10 +220,10 @@ function sketchSql(asked: Asked, at: number, rowWeight: string | null): SketchSq
     const text = type === 'BOOLEAN' ? booleanText(value) : type === 'VARCHAR' ? value : `toString(${value})`
     const hash = `reinterpretAsUInt64(MD5(assumeNotNull(${text})))`
     const bits = Math.log2(registers)
-    const rest = `toInt64(bitShiftRight(${hash}, ${bits}))`
+    const rest = `bitShiftRight(min(${hash}), ${bits})`
     return {
       code: `if(isNull(${value}), NULL, toInt64(bitAnd(${hash}, ${registers - 1})))`,
-      weight: `max(if(${rest} = 0, ${64 - bits + 1}, toInt64(round(log2(bitAnd(${rest}, negate(${rest})))) + 1)))`,
+      weight: `if(${rest} = 0, ${64 - bits + 1}, ${64 - bits} - toInt64(floor(log2(${rest}))))`,
       isDistinct: true,
     }
   }

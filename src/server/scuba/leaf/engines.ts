@@ -31,6 +31,8 @@ export class Engines {
   away: SegmentStore | null = null
   /** plans whose groups were too many to be sent at once */
   readonly manyGroups = new Set<string>()
+  /** quick forms of parts whose products did not fit into 64 bit, by table */
+  readonly largeProducts = new Set<string>()
 
   /** what reading a value took lately, for estimates; null before the first query */
   msPerCell: number | null = null

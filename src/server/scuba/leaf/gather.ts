@@ -1,3 +1,4 @@
+import { MusterError } from '../../../core/kernel/errors.ts'
 import { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
 import { isSamePartial } from '../../../core/scuba/merge/same.ts'
@@ -7,7 +8,7 @@ import { partialSql, type PartialPlan, type Source } from '../../../core/scuba/p
 import { columnsOf, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { rollupsOf } from '../../../core/scuba/warm/rollup.ts'
-import type { CacheUse, Params } from '../../../core/scuba/wire-types.ts'
+import type { CacheUse, Params, PlainValue } from '../../../core/scuba/wire-types.ts'
 import { awayPartials, type Made } from './away-partials.ts'
 import type { Engines } from './engines.ts'
 import type { CachedPartial, Clip } from './partial-cache.ts'
@@ -165,7 +166,8 @@ async function compute(
   // What a derived or retyped column gives can change while the file does not.
   const canRollUp = columns.every((name) => name in stored && !retyped.includes(name))
   const sources = planned.map(({ files, clip }): Source => {
-    const { sinceMs: _since, untilMs: _until, ...view } = table.view
+    const { sinceMs: _since, untilMs: _until, ...whole } = table.view
+    const view = canRollUp ? { ...whole, columns: types } : whole
     const isWhole = clip.sinceMs === undefined && clip.untilMs === undefined
     const rollups = isRaw || !isWhole || !canRollUp ? null : artefacts?.rollupsFor(table.name, partial, types, files)
     if (rollups) use.artefacts = (use.artefacts ?? 0) + files.length
@@ -175,10 +177,10 @@ async function compute(
       ...(rollups ? { rollups } : {}),
     }
   })
-  const ask = async (asked: readonly Source[]): Promise<Partial[]> => {
+  const run = async (asked: readonly Source[], isQuick: boolean): Promise<PlainValue[][]> => {
     const { rows } = await engines.run(
       {
-        sql: partialSql(partial, asked),
+        sql: partialSql(partial, asked, isQuick),
         views: [],
         params,
         deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
@@ -188,6 +190,10 @@ async function compute(
       },
       signal,
     )
+    return rows
+  }
+  const ask = async (asked: readonly Source[]): Promise<Partial[]> => {
+    const rows = await quickIfItFits(engines, partial, (isQuick) => run(asked, isQuick))
     return partialsOf(rows, {
       sources: asked.length,
       keys: typeof partial.keep === 'object' && partial.keep.kind === 'named' ? 1 : plan.by.length,
@@ -219,6 +225,20 @@ async function compute(
     made: made[at] ?? { rows: [], count: 0, isCut: false, all: null },
     costMs: (tookMs * rowsIn(source.files)) / Math.max(1, all),
   }))
+}
+
+/** Products of large whole numbers do not fit into 64 bit: the engine says so, and those of this plan are made in 128 bit from then on. */
+async function quickIfItFits<T>(engines: Engines, { table, parts }: PartialPlan, work: (isQuick: boolean) => Promise<T>): Promise<T> {
+  const quick = parts.flatMap(({ quickSql }) => (quickSql === undefined ? [] : [JSON.stringify([table, quickSql])]))
+  if (quick.length === 0 || quick.some((one) => engines.largeProducts.has(one))) return work(false)
+  try {
+    return await work(true)
+  } catch (error) {
+    if (!(error instanceof MusterError) || !/overflow/i.test(error.message)) throw error
+    if (engines.largeProducts.size > 1000) engines.largeProducts.clear()
+    for (const one of quick) engines.largeProducts.add(one)
+    return work(false)
+  }
 }
 
 /** Of one round; a source sends at most 5,000 groups, or one row for each step of a group that is shown. */

@@ -16,7 +16,7 @@ import { build } from './build.ts'
 import { narrowFile, placesOf } from './lookup.ts'
 
 /** Form of the files; with another one, or another engine, all are made anew. */
-const FORMAT = 1
+const FORMAT = 2
 /** kinds of artefacts whose saving is remembered */
 const COSTS_MAX = 1000
 /** a round of building and dropping */
