@@ -21,15 +21,14 @@ export interface PagedCase {
 export interface Paged extends PagedCase {
   /** from the first bad answer to the page at the webhook; null: none came in time */
   afterMs: number | null
-  /** when the objective's move was in the log, counted the same way */
-  movedAfterMs: number | null
   requests: number
   failed: number
 }
 
 const REQUESTS_PER_SECOND = 100
-/** Longer than the windows of the fast tiers but one: with less of it behind them they would fire sooner than on a service that has run for long. */
-const CALM_MS = 150_000
+/** All was well for as long as the paging tiers look back: with less behind it a service pages sooner than one that has run for long. */
+const HISTORY_MS = 6 * 3_600_000
+const CALM_MS = 20_000
 
 /** Answers as its path says: `/503` with that status. */
 const SERVER = `import { createServer } from 'node:http'
@@ -53,6 +52,7 @@ export async function pageTimes(cases: readonly PagedCase[], waitMs: number): Pr
     const traffics = cases.map((one) => startTraffic(gateway, one))
     stops.push(...traffics.map(({ stop }) => stop))
     for (const traffic of traffics) await traffic.answered
+    await writeHistory(fleet, cases)
     await putObjectives(fleet, cases)
     await sleep(CALM_MS)
     for (const traffic of traffics) traffic.fail()
@@ -60,10 +60,6 @@ export async function pageTimes(cases: readonly PagedCase[], waitMs: number): Pr
     const paged = (service: string): { body: string; atMs: number } | undefined =>
       pages.find(({ body }) => (JSON.parse(body) as { kind: string }).kind === 'page' && body.includes(service))
     while (Date.now() < untilMs && !cases.every(({ service }) => paged(service))) await sleep(50)
-    const log = (await fleet.data('log', 'tail', '--type', 'scuba.SloMoved', '--limit', '100').catch(() => [])) as {
-      at: number
-      body: { service: string }
-    }[]
     return cases.map((one, at) => {
       const { counts } = traffics[at] as Traffic
       const since = (ms: number | undefined): number | null =>
@@ -71,7 +67,6 @@ export async function pageTimes(cases: readonly PagedCase[], waitMs: number): Pr
       return {
         ...one,
         afterMs: since(paged(one.service)?.atMs),
-        movedAfterMs: since(Array.isArray(log) ? log.find(({ body }) => body.service === one.service)?.at : undefined),
         requests: counts.requests,
         failed: counts.failed,
       }
@@ -138,6 +133,25 @@ groups:
     )
     await fleet.data('tw', 'job', 'run', file)
   }
+  // Requests before that would be answered 503 by the gateway, and count.
+  for (;;) {
+    const { tasks } = (await fleet.data('tw', 'ps')) as { tasks: { state: string; health: string }[] }
+    if (tasks.filter(({ state, health }) => state === 'running' && health === 'healthy').length >= cases.length) return sleep(3000)
+    await sleep(500)
+  }
+}
+
+/** A row a second that stands for as many requests as come now. */
+async function writeHistory(fleet: TestFleet, cases: readonly PagedCase[]): Promise<void> {
+  const file = join(fleet.home, 'history.ndjson')
+  const toMs = Date.now() - 20_000
+  const rows = cases.flatMap(({ service }) =>
+    Array.from({ length: HISTORY_MS / 1000 }, (_, second) =>
+      JSON.stringify({ time: toMs - second * 1000, service, status: 200, latency_ms: 1, sample_rate: REQUESTS_PER_SECOND }),
+    ),
+  )
+  writeFileSync(file, `${rows.join('\n')}\n`)
+  await fleet.data('scuba', 'send', 'requests', file)
 }
 
 async function putObjectives(fleet: TestFleet, cases: readonly PagedCase[]): Promise<void> {
