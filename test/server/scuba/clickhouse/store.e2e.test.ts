@@ -1,12 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeClickHouse } from '../../../../src/server/scuba/clickhouse/settings.ts'
+import { Chdb, hasNoChdb } from '../../../support/chdb.ts'
 import { ClickHouseServer, noClickHouse } from '../../../support/clickhouse.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { Leaf } from '../leaf.ts'
 
 const T = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3_600_000
 
-describe.skipIf(noClickHouse !== null)(`segments in ClickHouse${noClickHouse === null ? '' : ` (skipped: ${noClickHouse})`}`, () => {
-  const server = new ClickHouseServer()
+const KINDS = [
+  { kind: 'ClickHouse 18.16', no: noClickHouse, make: () => new ClickHouseServer() },
+  { kind: 'the newest ClickHouse (chdb)', no: hasNoChdb, make: () => new Chdb() },
+]
+
+describe.each(KINDS)('segments in $kind', ({ no, make }) => {
+  if (no !== null) return void test.skip(`skipped: ${no}`, () => undefined)
+  const server = make()
   const leaf = new Leaf()
   beforeAll(async () => {
     await server.start()
@@ -59,5 +67,50 @@ describe.skipIf(noClickHouse !== null)(`segments in ClickHouse${noClickHouse ===
     expect(answer.rows[0]?.slice(0, 3)).toEqual([s1.length, s1.reduce((sum, { n }) => sum + Number(n), 0), 3])
     const text = await leaf.client.query(`SELECT note FROM events WHERE n = 1 AND ok = false`, {})
     expect(text.rows).toEqual([['a "quoted"\tline\n\\N 1']])
+  })
+  test('a column that widens, odd names and every kind of value come back as they went in', async () => {
+    const odd = { 'a.b': 1, 'with `tick` "and" quote\\': 'x', _seg: 'mine', yes: true, late: '2026-01-02T03:04:05Z', list: [1, 'two'] }
+    await leaf.client.send('odd', [{ time: T, number: 9007199254740991, ...odd }])
+    await leaf.seal('odd')
+    await leaf.client.send('odd', [{ time: T + 1, number: 1.5 }, { time: T + 2 }])
+    await leaf.seal('odd')
+    await leaf.client.send('odd', [{ time: T + 3, number: -0.1, ...odd }])
+    const sql = 'SELECT number, "a.b", "with `tick` ""and"" quote\\", _seg, yes, late, _rest FROM odd ORDER BY time'
+    const same = [1, 'x', 'mine', true, '2026-01-02T03:04:05Z', '{"list":[1,"two"]}']
+    const none = [null, null, null, null, null, null]
+    const { rows: found } = await leaf.client.query(sql, {})
+    expect(found).toEqual([
+      [9007199254740991, ...same],
+      [1.5, ...none],
+      [null, ...none],
+      [-0.1, ...same],
+    ])
+    const panel = await leaf.client.panel({
+      ...{ table: 'odd', calc: ['sum:number', 'count', 'distinct:_seg'], by: ['yes', '_seg'], where: 'yes OR _seg IS NULL' },
+      ...{ sinceMs: T, untilMs: T + 1000, stepMs: 1 },
+    })
+    expect(panel.groups.map(({ key, values }) => [key['yes'], key['_seg'], values['count'], values['distinct:_seg']])).toEqual([
+      [true, 'mine', 2, 1],
+      [null, null, 2, 0],
+    ])
+  })
+
+  test('rows that are erased are gone there, too, and verify counts the seals', async () => {
+    await leaf.client.send('gone', rows(300))
+    await leaf.seal('gone')
+    await leaf.client.send('gone', rows(100, 300))
+    await leaf.seal('gone')
+    const verified = await leaf.post('do/scuba.segment.verify', JSON.stringify({ table: 'gone' }))
+    expect(verified.answer).toMatchObject({ checked: 2, lost: [] })
+    expect((await leaf.post('do/scuba.row.erase', JSON.stringify({ table: 'gone', where: 'n = 7' }))).answer).toMatchObject({
+      rows: 1,
+      segments: 1,
+    })
+    expect((await leaf.client.query('SELECT count(*), count(*) FILTER (WHERE n = 7) FROM gone', {})).rows).toEqual([[399, 0]])
+    await eventually(
+      'the erased seal is gone from ClickHouse',
+      60_000,
+      async () => (await server.ask('SELECT count() FROM gone')) === '100',
+    )
   })
 })
