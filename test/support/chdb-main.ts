@@ -41,7 +41,7 @@ const server = createServer((request, response) => {
   answer(request).then(
     (text) => response.end(text),
     (error: unknown) => {
-      const message = String((error as Error).message)
+      const message = (error as Error).message
       response.writeHead(500, { 'content-type': 'text/plain' })
       response.end(message.startsWith('Code:') ? message : message.replace(/^.*?(?=Code: \d+)/s, ''))
     },
