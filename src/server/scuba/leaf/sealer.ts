@@ -6,6 +6,7 @@ import { holdsRows, hourRange, isDue, notHoursSql, splitByHour } from '../../../
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { Engine } from './engine.ts'
+import { mend } from './mend.ts'
 import { writeSegment } from './segment-writer.ts'
 import type { Store } from './store.ts'
 import type { Chunk, TableTail } from './table.ts'
@@ -72,17 +73,22 @@ export class Sealer {
     tail.isSealing = true
     try {
       await tail.roll()
-      const chunks = [...tail.chunks]
+      let chunks = [...tail.chunks]
       if (chunks.length === 0) return false
       const { throughSeq } = tail
-      const columns = tail.columns.toJSON()
+      let columns = tail.columns.toJSON()
       const started = performance.now()
-      const segments = await this.#write(tail.name, columns, chunks)
+      const segments = await this.#write(tail.name, columns, chunks).catch(async (error: unknown) => {
+        if ((await mend(this.#store, tail)) === 0) throw error
+        chunks = tail.chunks.slice(0, chunks.length)
+        columns = tail.columns.toJSON()
+        return this.#write(tail.name, columns, chunks)
+      })
       await this.#store.manifest.append({ kind: 'sealed', table: tail.name, segments, throughSeq, columns }, () => {
         tail.chunks.splice(0, chunks.length)
       })
       this.#rate = sealRate(this.#rate, { bytes: chunks.reduce((sum, { bytes }) => sum + bytes, 0), ms: performance.now() - started })
-      this.#store.discard(chunks.map(({ path }) => path))
+      this.#store.discard(chunks.flatMap(({ path, madeFrom }) => (madeFrom === undefined ? [path] : [path, madeFrom])))
       return true
     } finally {
       tail.isSealing = false
