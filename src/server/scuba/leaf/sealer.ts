@@ -6,6 +6,7 @@ import { holdsRows, hourRange, isDue, notHoursSql, splitByHour } from '../../../
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { Engine } from './engine.ts'
+import { mend } from './mend.ts'
 import { writeSegment } from './segment-writer.ts'
 import type { SegmentStore } from './segment-store.ts'
 import type { Store } from './store.ts'
@@ -77,19 +78,25 @@ export class Sealer {
       await tail.roll()
       const away = this.#store.isSealedAway(tail.name) ? this.#store.away : null
       if (away) await this.#finish(away, tail)
-      const chunks = [...tail.chunks]
+      let chunks = [...tail.chunks]
       if (chunks.length === 0) return false
       const { throughSeq } = tail
-      const columns = tail.columns.toJSON()
+      let columns = tail.columns.toJSON()
       const started = performance.now()
-      const segments = away
-        ? await this.#writeAway(away, tail.name, columns, chunks, throughSeq)
-        : await this.#write(tail.name, columns, chunks)
+      const write = (): Promise<Segment[]> =>
+        away ? this.#writeAway(away, tail.name, columns, chunks, throughSeq) : this.#write(tail.name, columns, chunks)
+      const segments = await write().catch(async (error: unknown) => {
+        // What is begun elsewhere is finished or given up first, in the next round.
+        if ((await mend(this.#store, tail)) === 0 || away) throw error
+        chunks = tail.chunks.slice(0, chunks.length)
+        columns = tail.columns.toJSON()
+        return write()
+      })
       await this.#store.manifest.append({ kind: 'sealed', table: tail.name, segments, throughSeq, columns }, () => {
         tail.chunks.splice(0, chunks.length)
       })
       this.#rate = sealRate(this.#rate, { bytes: chunks.reduce((sum, { bytes }) => sum + bytes, 0), ms: performance.now() - started })
-      this.#store.discard(chunks.map(({ path }) => path))
+      this.#store.discard(chunks.flatMap(({ path, madeFrom }) => (madeFrom === undefined ? [path] : [path, madeFrom])))
       return true
     } finally {
       tail.isSealing = false

@@ -30,6 +30,10 @@ export interface Chunk extends ViewFile {
   sinceMs: number
   /** hour since the epoch → rows of it */
   hours: Map<number, number>
+  /** not all of its lines were looked through: the engine may not be able to read it */
+  onTrust?: boolean
+  /** the raw chunk it was made from, which the journal speaks of, so that it stays as long as this one */
+  madeFrom?: string
 }
 
 /** Runs things one after the other, commits among them. */
