@@ -10,7 +10,7 @@ import { mend } from './mend.ts'
 import { writeSegment } from './segment-writer.ts'
 import type { SegmentStore } from './segment-store.ts'
 import type { Store } from './store.ts'
-import type { Chunk, TableTail } from './table.ts'
+import { filesOf, type Chunk, type TableTail } from './table.ts'
 
 /**
  * The writer holds a group in memory for each thread: a third of the usual size is a third of the memory to be touched, which costs a
@@ -96,7 +96,7 @@ export class Sealer {
         tail.chunks.splice(0, chunks.length)
       })
       this.#rate = sealRate(this.#rate, { bytes: chunks.reduce((sum, { bytes }) => sum + bytes, 0), ms: performance.now() - started })
-      this.#store.discard(chunks.flatMap(({ path, madeFrom }) => (madeFrom === undefined ? [path] : [path, madeFrom])))
+      this.#store.discard(filesOf(chunks))
       return true
     } finally {
       tail.isSealing = false
@@ -132,7 +132,7 @@ export class Sealer {
     await manifest.append({ kind: 'sealed', table: tail.name, segments: [segment], throughSeq, columns }, () => {
       for (const chunk of chunks) tail.chunks.splice(tail.chunks.indexOf(chunk), 1)
     })
-    this.#store.discard(chunks.map(({ path }) => path))
+    this.#store.discard(filesOf(chunks))
   }
 
   /** Rows stay in the order they came in, which nearly is that of their times; compaction sorts them. */

@@ -36,6 +36,10 @@ export interface Chunk extends ViewFile {
   madeFrom?: string
 }
 
+/** What goes when chunks go. */
+export const filesOf = (chunks: readonly Chunk[]): string[] =>
+  chunks.flatMap(({ path, madeFrom }) => (madeFrom === undefined ? [path] : [path, madeFrom]))
+
 /** Runs things one after the other, commits among them. */
 export type InTurn = <T>(run: () => Promise<T>) => Promise<T>
 
