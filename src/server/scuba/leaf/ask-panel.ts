@@ -13,6 +13,7 @@ import { Everywhere } from '../aggregate/everywhere.ts'
 import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
+import { exactPercentiles } from './exact-percentiles.ts'
 import { gather, type Gathering } from './gather.ts'
 import { reread } from './reread.ts'
 import type { Asker } from './slots.ts'
@@ -114,6 +115,8 @@ export interface Asking {
   everywhere: Everywhere
   columns: string[]
   tier: 'A' | 'B'
+  /** all rows are in the table's files, and each can be looked at without the others */
+  isFileByFile: boolean
   deadlineAtMs: number
   signal: AbortSignal | undefined
 }
@@ -128,11 +131,13 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
   const columns = new Set(plan.columns)
   const tables = new Set([plan.table])
   let { tier } = plan
+  let hasQuery = false
   for (const expression of plan.expressions) {
     const checked = await checkedExpression(store, engines, expression, plan.table)
     for (const column of checked.columns) columns.add(column)
     for (const name of checked.tables) tables.add(name)
     if (checked.hasQuery) tier = 'B'
+    hasQuery ||= checked.hasQuery
   }
   const isWhereAlone = tables.size === 1 && request.params === undefined
   // Partials are made where the rows are; all else wants the rows here.
@@ -150,7 +155,8 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
   const table = reading.tables.find(({ name }) => name === plan.table)
   if (!table) throw new Error(`${plan.table} was not read`)
   const everywhere = new Everywhere(store.peers, request, reading)
-  return { request, plan, reading, table, everywhere, columns: [...columns], tier, deadlineAtMs, signal }
+  const isFileByFile = everywhere.isAlone && !hasQuery
+  return { request, plan, reading, table, everywhere, columns: [...columns], tier, isFileByFile, deadlineAtMs, signal }
 }
 
 /** What all rows of a panel fulfil, as nodes of the engine's parse tree. */
@@ -250,13 +256,12 @@ function gatheringOf(engines: Engines, { plan, table, columns, request, deadline
 }
 
 /** Tier B. */
-async function allRows(
-  engines: Engines,
-  { plan, table, columns, reading, request, deadlineAtMs, signal }: Asking,
-  use: CacheUse,
-): Promise<Grouped> {
+async function allRows(engines: Engines, asking: Asking, use: CacheUse): Promise<Grouped> {
+  const { plan, table, columns, reading, request, deadlineAtMs, signal } = asking
   checkCells(reading.rowsScanned * columns.length, plan)
   if (table.files.length === 0) return allRowsAnswer(plan, [])
+  const selected = asking.isFileByFile ? await exactPercentiles(gatheringOf(engines, asking, use), reading.views) : null
+  if (selected) return selected
   use.misses += 1
   const { rows } = await engines.run(
     {
