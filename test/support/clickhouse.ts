@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -76,5 +77,48 @@ export class ClickHouseServer {
   async remove(): Promise<void> {
     await this.end()
     rmSync(this.dir, { recursive: true, force: true })
+  }
+}
+
+/** Stands between a leaf and a server and can hold what the leaf sends, at a moment the test chooses. */
+export class Gate {
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  /** told what the leaf sends; what it says true of goes no further, nor does anything after it on that connection */
+  holds: (text: string) => boolean = () => false
+
+  private constructor(target: { port: number }) {
+    this.#server = createServer((near) => {
+      const far = connect(target.port, '127.0.0.1')
+      let isHeld = false
+      for (const [socket, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        this.#sockets.add(socket)
+        socket.on('error', () => undefined)
+        socket.once('close', () => (this.#sockets.delete(socket), other.destroy()))
+      }
+      near.on('data', (piece) => {
+        isHeld ||= this.holds(decodeURIComponent(piece.toString('latin1').replaceAll(/%(?![0-9A-F]{2})/g, '%25')).replaceAll('+', ' '))
+        if (!isHeld) far.write(piece)
+      })
+      far.pipe(near)
+    })
+  }
+
+  static async to(target: { port: number }): Promise<Gate> {
+    const gate = new Gate(target)
+    await new Promise<void>((resolve) => gate.#server.listen(0, '127.0.0.1', resolve))
+    return gate
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
   }
 }

@@ -124,6 +124,18 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
         align: 'right',
         cell: ({ holds }) => (holds?.lostSegments ? `${holds.lostSegments} (${groupedText(holds.lostRows)} rows)` : 0),
       },
+      ...(leaves.some(({ holds }) => holds?.clickhouse)
+        ? [
+            {
+              title: 'seals into',
+              cell: ({ holds }: (typeof leaves)[number]) => {
+                if (!holds?.clickhouse) return 'files'
+                const { where, away } = holds.clickhouse
+                return away === null ? where : mark(view, 'bad', `${where}: ${away}`)
+              },
+            },
+          ]
+        : []),
       { title: 'pid', align: 'right', cell: ({ holds }) => holds?.pid, isWide: true },
     ],
     'No leaf has answered yet.',

@@ -65,6 +65,8 @@ export interface LeafHealth {
   tables: number
   /** ways in that were asked for: where they listen, or why they do not, and whose pages are read */
   intake?: { ports: Partial<Record<IntakePort, PortStatus>>; scrape: ScrapeStatus[] }
+  /** where sealed rows go if not into files, and why that cannot be reached; `mark`: of the URL it was told */
+  clickhouse?: { where: string; away: string | null; mark: string } | null
 }
 
 export interface Spooled {

@@ -44,6 +44,10 @@ async function settings(): Promise<void> {
     "SET max_temp_directory_size = '10GB'",
     'SET preserve_insertion_order = false',
     'SET parquet_metadata_cache = true',
+    // See ALLOCATOR in `leaf/engine.ts`; what is idle is given back by a thread of the allocator's own.
+    `SET allocator_flush_threshold = '${memory}MiB'`,
+    `SET allocator_bulk_deallocation_flush_threshold = '${memory}MiB'`,
+    'SET allocator_background_threads = true',
     "SET TimeZone = 'UTC'",
     'SET autoinstall_known_extensions = false',
     'SET autoload_known_extensions = false',

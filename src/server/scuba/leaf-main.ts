@@ -17,7 +17,7 @@ import { Keeper } from './leaf/keeper.ts'
 import { PeerCalls } from './aggregate/call.ts'
 import { Peers } from './aggregate/peers.ts'
 import { createLeafServer } from './leaf/http.ts'
-import { readClickHouse } from './clickhouse/settings.ts'
+import { clickHouseMark, readClickHouse } from './clickhouse/settings.ts'
 import { openClickHouse } from './clickhouse/open.ts'
 import { seedLive } from './leaf/live-seed.ts'
 import { openPgListener } from './leaf/pg/listener.ts'
@@ -55,7 +55,8 @@ const engines = new Engines(dir, log)
 const engine = engines.first
 // Sealing has an engine of its own, started when there is something to seal: neither it nor queries wait for the other.
 const sealEngine = new Engine(dir, log, engines.all.length + 1, 'sealer')
-const away = openClickHouse(readClickHouse(dir), sealEngine, dir, ensureLeafName(dir), log)
+const clickHouse = readClickHouse(dir)
+const away = openClickHouse(clickHouse, sealEngine, dir, ensureLeafName(dir), log)
 store.away = away
 engines.away = away
 const sealer = new Sealer(store, sealEngine)
@@ -79,6 +80,7 @@ const server = createLeafServer({
   ...parts,
   boards: new Boards(store, engines),
   ...{ name, peers },
+  clickhouse: () => away && { where: away.where, away: away.away, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 })
 const keeper = new Keeper(parts)

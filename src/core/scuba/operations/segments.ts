@@ -74,6 +74,8 @@ export const scubaLeafList = defineAction({
             lostSegments: z.number(),
             lostRows: z.number(),
             registryVersion: z.number(),
+            /** where sealed rows go if not into files, and why that cannot be reached */
+            clickhouse: z.object({ where: z.string(), away: z.string().nullable() }).nullable().default(null),
           })
           .nullable(),
       }),

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { refuse } from '../../../core/kernel/errors.ts'
 import { replaceFileDurably } from '../../../platform/files.ts'
@@ -15,7 +16,10 @@ export function readClickHouse(dir: string): string | null {
 /** @param url as {@link parseClickHouse} gives it; null: into files from now on */
 export function writeClickHouse(dir: string, url: string | null): void {
   if (url === null) rmSync(fileOf(dir), { force: true })
-  else replaceFileDurably(fileOf(dir), `${JSON.stringify({ url })}\n`)
+  else {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    replaceFileDurably(fileOf(dir), `${JSON.stringify({ url })}\n`)
+  }
 }
 
 /** A URL as a person gives it, checked. @throws USAGE */
@@ -29,9 +33,6 @@ export function parseClickHouse(text: string): string {
   return url.href
 }
 
-/** A URL without what is secret in it. */
-export function shownClickHouse(url: string | null): string | null {
-  if (url === null) return null
-  const { protocol, host, pathname } = new URL(url)
-  return `${protocol}//${host}${pathname}`
-}
+/** What tells one URL from another, and is no secret: a leaf that runs on from before may have been told another one. */
+export const clickHouseMark = (url: string | null): string =>
+  url === null ? '' : createHash('sha256').update(url).digest('base64url').slice(0, 12)

