@@ -11,7 +11,7 @@ import { isTableName, nearNames } from '../../../core/scuba/names.ts'
 import { viewSql, type ViewFile, type ViewRequest } from '../../../core/scuba/plan/view.ts'
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
-import { RETENTION_DEFAULT, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
+import { retentionDefault, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
 import { mayBeAway, placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { diskLevel, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
@@ -472,7 +472,7 @@ export class Store {
   /** How long rows of a table are kept. */
   policy(name: string): RetentionPolicy {
     const before = this.manifest.tables.get(name)?.retention
-    return this.registry.current.retention[name] ?? (before ? { ...before, thin: [] } : RETENTION_DEFAULT)
+    return this.registry.current.retention[name] ?? (before ? { ...before, thin: [] } : retentionDefault(name))
   }
 
   /** Rows of lost segments of a table that would belong into the range. */
