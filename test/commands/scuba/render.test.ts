@@ -140,7 +140,15 @@ test('artefacts are listed with what they cost and saved, and how many answers w
 })
 
 test('receipts say what came under a key, or that nothing did', () => {
-  const receipt = { table: 'requests', key: 'run-1', accepted: 1200, quarantined: 0, receivedMs: 0, dedupeUntilMs: 86_400_000, digest: 'ab' }
+  const receipt = {
+    table: 'requests',
+    key: 'run-1',
+    accepted: 1200,
+    quarantined: 0,
+    receivedMs: 0,
+    dedupeUntilMs: 86_400_000,
+    digest: 'ab',
+  }
   expect(renderReceipts({ receipts: [receipt] }, PLAIN)).toMatch(/requests\s+run-1\s+1,200\s+0\s+1970-01-01T00:00:00.000Z\s+1970-01-02/)
   expect(renderReceipts({ receipts: [] }, PLAIN)).toContain('No batch came under this key')
 })
