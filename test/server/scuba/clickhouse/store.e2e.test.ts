@@ -10,9 +10,9 @@ const T = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3_600_000
 const KINDS = [
   { kind: 'ClickHouse 18.16', no: noClickHouse, make: () => new ClickHouseServer() },
   { kind: 'the newest ClickHouse (chdb)', no: hasNoChdb, make: () => new Chdb() },
-]
+].map((each) => ({ ...each, name: each.no === null ? each.kind : `${each.kind} (skipped: ${each.no})` }))
 
-describe.each(KINDS)('segments in $kind, skipped for: $no', ({ no, make }) => {
+describe.each(KINDS)('segments in $name', ({ no, make }) => {
   let server: ClickHouseServer | Chdb
   let leaf: Leaf
   beforeAll(async () => {
