@@ -17,7 +17,7 @@ export interface KeptPanel {
   failedAtMs: number
   askedAtMs: number
   waiting: number
-  look: { done: Promise<void>; end: () => void; abort: AbortController; isRunning: boolean } | null
+  look: { askedForMs: number; done: Promise<void>; end: () => void; abort: AbortController; isRunning: boolean } | null
 }
 
 /** Looks of boards that run at once on an engine; of these, of panels that nobody waits for. They take no more of what alerts and people use. */
@@ -128,7 +128,7 @@ export class BoardPanels {
   #enter(panel: KeptPanel, line: Set<KeptPanel>): NonNullable<KeptPanel['look']> {
     let end = (): void => undefined
     const done = new Promise<void>((resolve) => (end = resolve))
-    const look = { done, end, abort: new AbortController(), isRunning: false }
+    const look = { askedForMs: Date.now(), done, end, abort: new AbortController(), isRunning: false }
     panel.look = look
     line.add(panel)
     this.#next()

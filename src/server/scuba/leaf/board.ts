@@ -78,7 +78,10 @@ export class Boards {
       this.#panels.use(kept, now)
       const ageMs = kept.shown === null ? Infinity : now - kept.lookedAtMs
       if (ageMs > Math.max(STALE_MS, everyMs * 2)) {
-        return [this.#panels.await(kept, ageMs > STALE_MS_MAX ? board.waitMs : PATIENCE_MS, signal)]
+        // Where others lost patience already nobody else waits: engines that are behind must not hold up everybody.
+        const leftMs = PATIENCE_MS - (kept.look === null ? 0 : now - kept.look.askedForMs)
+        if (ageMs <= STALE_MS_MAX && leftMs <= 0) return []
+        return [this.#panels.await(kept, ageMs > STALE_MS_MAX ? board.waitMs : leftMs, signal)]
       }
       if (ageMs > everyMs) this.#panels.renew(kept)
       return []
