@@ -55,6 +55,8 @@ export const peerSchema = z.object({
   id: z.string().min(1).max(100),
   /** `unix:PATH` or `https://HOST:PORT` */
   address: z.string().min(1).max(300),
+  /** whose certificate it shows there; null: on this machine none is needed */
+  node: z.string().nullable().default(null),
 })
 export type Peer = z.output<typeof peerSchema>
 

@@ -72,8 +72,8 @@ export class Peers {
     const now = Date.now()
     const { answers, missing } = await spread(
       peers.map((peer) => ({ peer, others: [] })),
-      async ({ address }, signal) => {
-        const { body } = await this.calls.call(address, 'GET', '/v1/scuba/tables?own=1', { signal })
+      async (peer, signal) => {
+        const { body } = await this.calls.call(peer, 'GET', '/v1/scuba/tables?own=1', { signal })
         return (JSON.parse(body.toString('utf8')) as { tables: TableInfo[] }).tables
       },
       { deadlineMs: LOOK_MS },
@@ -122,7 +122,8 @@ export class Peers {
     const partials: Partial[] = []
     const answered: Answered[] = []
     const askAll = async (branches: readonly (readonly Peer[])[]): Promise<Peer[]> => {
-      const left = until - performance.now()
+      // A branch whose first leaf is dead must leave time to ask the others of it anew.
+      const left = (until - performance.now()) * (branches.some(({ length }) => length > 1) ? 0.5 : 1)
       const heads = new Map(branches.flatMap(([head, ...under]) => (head === undefined ? [] : [[head, under] as const])))
       const result = await spread(
         [...heads.keys()].map((peer) => ({ peer, others: [] })),
@@ -194,8 +195,8 @@ export class Peers {
     return { present, missing }
   }
 
-  post({ address }: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
-    return this.calls.call(address, 'POST', `/v1/scuba/${path}`, {
+  post(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
+    return this.calls.call(peer, 'POST', `/v1/scuba/${path}`, {
       body: JSON.stringify(body),
       headers: { 'content-type': 'application/json' },
       signal,
