@@ -4,18 +4,19 @@ import { HoldReleased, HoldSet, RetentionApplied, RetentionSet, RowsErased } fro
 import { ColumnsObserved, TableDeclared, TableDropped, TableRenamed } from './entries/tables.ts'
 
 /** Entries that change what the leaf is told. */
-const TOLD = [TableDeclared, TableDropped, TableRenamed, RetentionSet, HoldSet, HoldReleased, DerivedSet, DerivedRemoved] as const
-
-export const registryEntries = [
-  ...TOLD,
-  ColumnsObserved,
-  RetentionApplied,
-  RowsErased,
+const TOLD = [
+  TableDeclared,
+  TableDropped,
+  TableRenamed,
+  RetentionSet,
+  HoldSet,
+  HoldReleased,
+  DerivedSet,
+  DerivedRemoved,
   LeafJoined,
-  LeafLost,
-  SegmentLost,
-  SegmentSettled,
 ] as const
+
+export const registryEntries = [...TOLD, ColumnsObserved, RetentionApplied, RowsErased, LeafLost, SegmentLost, SegmentSettled] as const
 
 const TOLD_TYPES: ReadonlySet<string> = new Set(TOLD.map(({ type }) => type))
 

@@ -14,6 +14,7 @@ import { quarantineSql, type QuarantineSelection } from '../../core/scuba/quaran
 import type { PlainValue } from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import type { ScubaClient } from './client.ts'
+import { joinLeaf } from './join-leaf.ts'
 import { listLeaves } from './leaf-list.ts'
 import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts'
 
@@ -46,6 +47,7 @@ export function wireRegistry(
       'scuba.segment.verify': concluding(keeper, ask(scubaVerify)),
       'scuba.segment.compact': ask(scubaCompact),
       'scuba.leaf.list': () => listLeaves(host.db, keeper.soft(), client),
+      'scuba.leaf.join': ({ node }: { node: string }, { actor }: ActionContext) => joinLeaf(host, node, actor),
       'scuba.quarantine.list': (selection: QuarantineSelection) => listQuarantine(client, selection),
       'scuba.quarantine.show': (input: QuarantineSelection & { limit: number }) => showQuarantine(client, input),
       'scuba.derived.check': ({ table, sql }: { table: string; sql: string }) => client.checkExpression(table, sql),

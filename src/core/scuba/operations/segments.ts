@@ -60,6 +60,8 @@ export const scubaLeafList = defineAction({
     leaves: z.array(
       z.object({
         leaf: z.string(),
+        /** null: beside the server */
+        node: z.string().nullable(),
         state: z.enum(['present', 'silent', 'lost']),
         /** ms */
         sinceMs: z.number().nullable(),
@@ -74,9 +76,20 @@ export const scubaLeafList = defineAction({
             lostSegments: z.number(),
             lostRows: z.number(),
             registryVersion: z.number(),
+            /** not sealed yet */
+            backlogBytes: z.number(),
+            disk: z.enum(['ok', 'warn', 'evict', 'full']),
           })
           .nullable(),
       }),
     ),
   }),
+})
+
+export const scubaLeafJoin = defineAction({
+  name: 'scuba.leaf.join',
+  summary: 'Run a leaf on a node, whose rows belong into answers from then on.',
+  isMutation: true,
+  input: z.object({ node: z.string().min(1) }),
+  output: z.object({ leaf: z.string(), node: z.string(), address: z.string() }),
 })

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
@@ -119,14 +119,18 @@ async function expression(leaf: Leaf, request: IncomingMessage, _response: Serve
   return { type: await leaf.derived.check(table, sql) }
 }
 
-/** The leaf's HTTP, on whatever socket the caller makes it listen on. */
-export function createLeafServer(leaf: Leaf): Server {
-  const server = createServer((request, response) => {
+export function listenerOf(leaf: Leaf): RequestListener {
+  return (request, response) => {
     serve(leaf, request, response).catch((error: unknown) => {
       leaf.store.log.error('answer failed', { url: request.url, error: String(error) })
       response.destroy()
     })
-  })
+  }
+}
+
+/** The leaf's HTTP, on whatever socket the caller makes it listen on. */
+export function createLeafServer(leaf: Leaf): Server {
+  const server = createServer(listenerOf(leaf))
   // Senders keep their connection; they are on the same machine.
   server.keepAliveTimeout = 120_000
   server.requestTimeout = 120_000
