@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:tls'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -40,6 +40,7 @@ interface Leaf {
   leaf: string
   node: string | null
   state: string
+  shards: { epoch: number }[]
   holds: { pid: number; rows: number } | null
 }
 const leaves = async (): Promise<Leaf[]> => ((await fleet.data('scuba', 'leaves')) as { leaves: Leaf[] }).leaves
@@ -73,6 +74,28 @@ test('leaves of nodes near and far are asked with the one beside the server', as
     async () => (await leaves()).filter(({ state, holds }) => state === 'present' && holds).length === 3,
   )
   expect((await leaves()).map(({ node }) => node ?? '').sort()).toEqual(['', 'far', 'n1'])
+}, 60_000)
+
+test('rows that are sent to the server are spread over the leaves, and what is done to a table is done on each', async () => {
+  const rows = Array.from({ length: 400 }, (_, n) => JSON.stringify({ n }))
+  writeFileSync(join(fleet.home, 'rows.ndjson'), rows.join('\n'))
+  const sent = await fleet.data('scuba', 'send', 'spread', 'rows.ndjson', '--key', 'spread', '--batch', '300B')
+  expect(sent).toMatchObject({ accepted: 400, duplicate: 0 })
+  expect(await fleet.data('scuba', 'send', 'spread', 'rows.ndjson', '--key', 'spread', '--batch', '300B')).toMatchObject({
+    accepted: 0,
+    duplicate: 400,
+  })
+  for (const socket of [nearSocket, farSocket]) {
+    const client = createScubaClient(socket)
+    const own = (await client.tables()).find(({ name }) => name === 'spread')
+    expect(own?.rows).toBeGreaterThan(0)
+    client.close()
+  }
+  const erased = await fleet.data('scuba', 'erase', 'spread', '--where', 'n % 2 = 0', '--confirm', 'spread')
+  expect(erased.rows).toBe(200)
+  const { rows: left } = await fleet.data('scuba', 'query', 'SELECT count(*), count(*) FILTER (n % 2 = 0) FROM spread')
+  expect(left).toEqual([[200, 0]])
+  expect((await leaves()).map(({ shards }) => shards.map(({ epoch }) => epoch))).toEqual([[1], [1], [1]])
 }, 60_000)
 
 test('a leaf that is killed is started again with its rows; while it hangs the answer says that it is missing', async () => {

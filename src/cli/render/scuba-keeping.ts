@@ -114,6 +114,10 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
     [
       { title: 'leaf', cell: ({ leaf }) => leaf },
       { title: 'node', cell: ({ node }) => node ?? 'server' },
+      {
+        title: 'epoch',
+        cell: ({ leaf, shards }) => shards.map(({ id, epoch }) => (id === leaf ? String(epoch) : `${id} ${epoch}`)).join(', '),
+      },
       { title: 'state', cell: ({ state }) => mark(view, states[state], state) },
       { title: 'since', cell: ({ sinceMs }) => (sinceMs === null ? null : at(sinceMs)) },
       { title: 'tables', align: 'right', cell: ({ holds }) => holds?.tables },

@@ -1,6 +1,7 @@
 import { DerivedRemoved, DerivedSet } from './entries/derived.ts'
 import { LeafJoined, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
 import { HoldReleased, HoldSet, RetentionApplied, RetentionSet, RowsErased } from './entries/retention.ts'
+import { ShardMoved } from './entries/shards.ts'
 import { ColumnsObserved, TableDeclared, TableDropped, TableRenamed } from './entries/tables.ts'
 
 /** Entries that change what the leaf is told. */
@@ -14,6 +15,7 @@ const TOLD = [
   DerivedSet,
   DerivedRemoved,
   LeafJoined,
+  ShardMoved,
 ] as const
 
 export const registryEntries = [...TOLD, ColumnsObserved, RetentionApplied, RowsErased, LeafLost, SegmentLost, SegmentSettled] as const

@@ -120,6 +120,7 @@ export function registryOf(db: ReadDb, version: number): Registry {
     holds: storedHolds(db),
     derived,
     leaves: peersOf(db),
+    shards: db.all('SELECT id, epoch, primary_leaf AS "primary", since AS sinceMs FROM scuba_shard ORDER BY id'),
     jobs: db.all('SELECT id, tbl AS "table", to_tbl AS "to" FROM scuba_table_job ORDER BY id'),
   })
 }

@@ -16,14 +16,16 @@ export async function listLeaves(
   const stored = db.all<{ id: string; state: 'present' | 'lost'; since: number; node: string | null }>(
     'SELECT id, state, since, node FROM scuba_leaf ORDER BY id',
   )
+  const shards = db.all<{ id: string; epoch: number; leaf: string }>('SELECT id, epoch, primary_leaf AS leaf FROM scuba_shard ORDER BY id')
   const health = await client.health().catch(() => null)
   const seen = [{ leaf: own, observed, silentSinceMs, health }, ...peers]
   const leaves: Leaves['leaves'] = stored.map(({ id, state, since, node }) => {
+    const its = { leaf: id, node, shards: shards.flatMap(({ leaf, ...shard }) => (leaf === id ? [shard] : [])) }
     const one = seen.find(({ leaf }) => leaf === id)
-    if (!one) return { leaf: id, node, state, sinceMs: since, holds: null }
+    if (!one) return { ...its, state, sinceMs: since, holds: null }
     const isSilent = state === 'present' && one.silentSinceMs !== null
     const holds = one.observed === null || one.health === null ? null : holdsOf(one.observed, one.health)
-    return { leaf: id, node, state: isSilent ? 'silent' : state, sinceMs: isSilent ? one.silentSinceMs : since, holds }
+    return { ...its, state: isSilent ? 'silent' : state, sinceMs: isSilent ? one.silentSinceMs : since, holds }
   })
   return { leaves }
 }

@@ -7,12 +7,19 @@ import type { Peer, Registry } from '../../core/scuba/registry.ts'
 import type { ServerHost } from '../host.ts'
 import { PeerCalls } from './aggregate/call.ts'
 import { peerKeys } from './aggregate/port.ts'
-import type { LeafHealth } from './client.ts'
+import type { ActionDef } from '../../core/contracts/operation.ts'
+import type { DoOptions, LeafHealth } from './client.ts'
 
 const LOOK_MS = 2000
 const ANSWER_MS_MAX = 5000
 
 export interface PeerLeaves {
+  /** Has each of them carry out an operation; an error is what it refused with, or SCUBA_DOWN. */
+  doAll: (
+    operation: ActionDef,
+    input: unknown,
+    how: DoOptions,
+  ) => Promise<{ peer: Peer; answer: Readonly<Record<string, unknown>> | Error }[]>
   /** one for each leaf of another node that the log knows */
   seen: () => PeerSeen[]
   start: () => void
@@ -67,7 +74,30 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
     }
   }
 
+  const deed = async (
+    peer: Peer,
+    operation: ActionDef,
+    input: unknown,
+    how: DoOptions,
+  ): Promise<Readonly<Record<string, unknown>> | Error> => {
+    const limit = AbortSignal.any([
+      stopped.signal,
+      AbortSignal.timeout(how.patienceMs ?? ANSWER_MS_MAX),
+      ...(how.signal ? [how.signal] : []),
+    ])
+    const body = JSON.stringify({ ...(input as object), isPlan: how.isPlan === true, by: how.by ?? '' })
+    const headers = { 'content-type': 'application/json' }
+    try {
+      const reply = await calls.call(peer, 'POST', `/v1/scuba/do/${operation.name}`, { body, headers, signal: limit })
+      return JSON.parse(reply.body.toString('utf8')) as Readonly<Record<string, unknown>>
+    } catch (error) {
+      return error as Error
+    }
+  }
+
   return {
+    doAll: (operation, input, how) =>
+      Promise.all(peersOf(host.db).map(async (peer) => ({ peer, answer: await deed(peer, operation, input, how) }))),
     seen: () => [...seen.values()],
     start: () => (running = follow()),
     stop: async () => {

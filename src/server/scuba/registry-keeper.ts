@@ -7,13 +7,15 @@ import type { Registry } from '../../core/scuba/registry.ts'
 import type { ServerHost } from '../host.ts'
 import type { ScubaClient } from './client.ts'
 import { leafName } from './leaf/name.ts'
-import { watchPeerLeaves } from './peer-leaves.ts'
+import { watchPeerLeaves, type PeerLeaves } from './peer-leaves.ts'
 
 /** Longest time between two answers of a leaf that has nothing new. */
 const WAIT_MS = 5000
 const AGAIN_MS = 500
 
 export interface RegistryKeeper {
+  /** the leaves of other nodes */
+  peers: PeerLeaves
   soft: () => RegistrySoft
   /** Looks at once; resolves when the leaf has answered and works by the registry of now, or does not answer. */
   look: () => Promise<void>
@@ -76,6 +78,7 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
   }
 
   return {
+    peers,
     soft: () => ({ observed, leaf: observed?.leaf ?? leafName(host.paths.scuba), silentSinceMs, peers: peers.seen() }),
     look,
     start: () => {

@@ -62,6 +62,8 @@ export const scubaLeafList = defineAction({
         leaf: z.string(),
         /** null: beside the server */
         node: z.string().nullable(),
+        /** it takes rows of, by which epoch */
+        shards: z.array(z.object({ id: z.string(), epoch: z.number() })),
         state: z.enum(['present', 'silent', 'lost']),
         /** ms */
         sinceMs: z.number().nullable(),

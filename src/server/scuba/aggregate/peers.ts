@@ -4,6 +4,7 @@ import type { Peer } from '../../../core/scuba/registry.ts'
 import { branchesOf } from '../../../core/scuba/shards/branches.ts'
 import type { Answered, Unanswered } from '../../../core/scuba/shards/coverage.ts'
 import { sideOf } from '../../../core/scuba/plan/retyped.ts'
+import type { Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { TableInfo } from '../../../core/scuba/wire-types.ts'
 import type { Store } from '../leaf/store.ts'
 import type { PeerCalls, PeerReply } from './call.ts'
@@ -16,6 +17,7 @@ interface Heard {
   /** since when it has not answered; null: it does */
   silentSinceMs: number | null
   tables: ReadonlyMap<string, TableInfo>
+  load: Load | null
 }
 
 /** How old what is known of others may be for a question. */
@@ -74,17 +76,25 @@ export class Peers {
       peers.map((peer) => ({ peer, others: [] })),
       async (peer, signal) => {
         const { body } = await this.calls.call(peer, 'GET', '/v1/scuba/tables?own=1', { signal })
-        return (JSON.parse(body.toString('utf8')) as { tables: TableInfo[] }).tables
+        return JSON.parse(body.toString('utf8')) as { tables: TableInfo[]; load?: Load }
       },
       { deadlineMs: LOOK_MS },
     )
     for (const { peer, value } of answers) {
-      this.#heard.set(peer.id, { atMs: now, silentSinceMs: null, tables: new Map(value.map((table) => [table.name, table])) })
-      for (const { name, columns } of value) this.#store.learnColumns(name, columns)
+      this.#heard.set(peer.id, {
+        ...{ atMs: now, silentSinceMs: null, load: value.load ?? null },
+        tables: new Map(value.tables.map((table) => [table.name, table])),
+      })
+      for (const { name, columns } of value.tables) this.#store.learnColumns(name, columns)
     }
     for (const { peer } of missing) {
       const heard = this.#heard.get(peer.id)
-      this.#heard.set(peer.id, { atMs: heard?.atMs ?? 0, silentSinceMs: heard?.silentSinceMs ?? now, tables: heard?.tables ?? new Map() })
+      this.#heard.set(peer.id, {
+        atMs: heard?.atMs ?? 0,
+        silentSinceMs: heard?.silentSinceMs ?? now,
+        tables: heard?.tables ?? new Map(),
+        load: null,
+      })
     }
   }
 
@@ -181,6 +191,12 @@ export class Peers {
     const span = Math.max(1, info.toMs - info.fromMs)
     const inside = Math.min(info.toMs + 1, untilMs) - Math.max(info.fromMs, sinceMs)
     return inside <= 0 ? 0 : Math.ceil(info.rows * Math.min(1, inside / span))
+  }
+
+  /** What a leaf that answers has to do; null: it does not answer. */
+  loadOf(leaf: string): Load | null {
+    const heard = this.#heard.get(leaf)
+    return heard === undefined || heard.silentSinceMs !== null ? null : heard.load
   }
 
   /** Those that answered when they were last looked at: for the others nobody waits. */

@@ -7,6 +7,8 @@ import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
 import { liveRequestSchema } from '../../../core/scuba/schema.ts'
 import type { Peers } from '../aggregate/peers.ts'
+import { SHARD_HEAD } from '../../../core/scuba/shards/fence.ts'
+import { ownLoad, placeOf, sendOn } from '../aggregate/route.ts'
 import { PEER_ROUTES } from '../aggregate/routes.ts'
 import { WRITTEN, gone, json, parse, readBody } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
@@ -38,6 +40,13 @@ export type Handler = (leaf: Leaf, request: IncomingMessage, response: ServerRes
 const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/rows$/, rows],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)\/tail$/, tail],
+  [
+    'GET',
+    /^\/v1\/scuba\/tables\/([^/]+)\/key$/,
+    async ({ store }, _request, _response, { searchParams }, table) => ({
+      isKnown: store.keys.get(table, searchParams.get('key') ?? '') !== undefined,
+    }),
+  ],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
   [
     'POST',
@@ -47,9 +56,8 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   [
     'GET',
     /^\/v1\/scuba\/tables$/,
-    async ({ store, peers }, _request, _response, { searchParams }) => ({
-      tables: searchParams.get('own') === '1' ? store.tables() : await peers.tables(),
-    }),
+    async (leaf, _request, _response, { searchParams }) =>
+      searchParams.get('own') === '1' ? { tables: leaf.store.tables(), load: ownLoad(leaf) } : { tables: await leaf.peers.tables() },
   ],
   ...ASK_ROUTES.map(([method, path, handler]): (typeof ASK_ROUTES)[number] => [method, path, knowing(handler)]),
   ...PEER_ROUTES,
@@ -192,9 +200,15 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   const header = request.headers['idempotency-key']
   const key = typeof header === 'string' && header !== '' ? header : null
   if (key !== null && key.length > 256) throw refuse('USAGE', 'an idempotency key has at most 256 characters')
+  const isRouted = request.headers[SHARD_HEAD]
+  const place = await placeOf(leaf, table, key, {
+    isRouted: typeof isRouted === 'string' ? isRouted : undefined,
+    mayGoElsewhere: url.searchParams.get('away') === 'any',
+  })
   // Before it is read: bodies on their way are memory too.
   const release = leaf.store.reserve(Number(request.headers['content-length'] ?? 0))
   try {
+    if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place)
     const { body, stored } = await ndjsonBody(leaf, request)
     const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
     if (!receipt.duplicate) leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
