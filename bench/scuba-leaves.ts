@@ -181,7 +181,10 @@ async function* away(): AsyncGenerator<Figure> {
     ] as const) {
       if (learns) await peers.learn()
       const started = performance.now()
-      const { partials, answered, missing } = await peers.partials({ request, view, columns: [], what: 'all' }, { deadlineMs: DEADLINE_MS })
+      const { partials, answered, missing } = await peers.partials(
+        { request, view, columns: [], what: 'all', isPortable: false },
+        { deadlineMs: DEADLINE_MS },
+      )
       const merged = new MergedGroups(plan.list, plan.registers)
       for (const partial of partials) merged.add(partial, null, 0)
       const whole = coverageOfLeaves(answered, missing).coverage

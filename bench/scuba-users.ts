@@ -5,21 +5,23 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { BenchLeaf } from './lib/scuba-leaf.ts'
-import { ndjson, SERVICES } from './lib/scuba-rows.ts'
+import { ndjson, REGIONS, SERVICES } from './lib/scuba-rows.ts'
 import { openEngine, writeSegments } from './lib/scuba-store.ts'
 import type { LoadOptions, LoadResult } from './lib/scuba-board-load.ts'
 
 /*
  * Many people with a board open, each of 12 panels, refreshed every 10 s, while rows come in; and one panel asked again and
- * again. The load comes from a process of its own over kept connections. $MUSTER_BENCH_BOARDS: 10,000 unless it says otherwise,
- * $MUSTER_BENCH_KINDS: boards that differ (50), $MUSTER_BENCH_SECONDS: 30, $MUSTER_BENCH_ROWS: sealed rows of the last six hours (10 million).
+ * again. The load comes from a process of its own over kept connections; each viewer takes gzip and says which answer it has, as a
+ * browser does. Part `distinct` is the hard case: each viewer with a board of its own, that nobody opened before. $MUSTER_BENCH_BOARDS:
+ * viewers, 10,000 unless it says otherwise, $MUSTER_BENCH_KINDS: boards that differ (200), $MUSTER_BENCH_SECONDS: 30,
+ * $MUSTER_BENCH_ROWS: sealed rows of the last six hours (10 million).
  */
 
 const figure = figuresOf('scuba-users')
-export const parts = ['boards', 'panel']
+export const parts = ['boards', 'panel', 'distinct']
 
 const BOARDS = Number(process.env['MUSTER_BENCH_BOARDS'] ?? 10_000)
-const KINDS = Number(process.env['MUSTER_BENCH_KINDS'] ?? 50)
+const KINDS = Number(process.env['MUSTER_BENCH_KINDS'] ?? 200)
 const SECONDS = Number(process.env['MUSTER_BENCH_SECONDS'] ?? 30)
 const ROWS = Number(process.env['MUSTER_BENCH_ROWS'] ?? 10_000_000)
 const REFRESH_MS = 10_000
@@ -46,6 +48,7 @@ export async function* run(asked: readonly string[] = parts): AsyncGenerator<Fig
     try {
       if (asked.includes('boards')) yield* boards(leaf)
       if (asked.includes('panel')) yield* onePanel(leaf)
+      if (asked.includes('distinct')) yield* distinct(leaf)
     } finally {
       ending.abort()
       yield figure('rows that came in meanwhile', await ingest, '')
@@ -71,11 +74,13 @@ async function* boards(leaf: BenchLeaf): AsyncGenerator<Figure> {
     seconds: 600,
   })
   yield figure('a board opened for the first time, p50', opened.p50Ms, 'ms')
+  yield figure('boards that differ', new Set(bodies).size, '')
   const cpu = leaf.cpuSeconds()
   const got = await load({
     socket: leaf.socket,
     path: '/v1/scuba/board',
     bodies,
+    viewers: BOARDS,
     connections: 64,
     perSecond: (BOARDS * 1000) / REFRESH_MS,
     seconds: SECONDS,
@@ -85,8 +90,31 @@ async function* boards(leaf: BenchLeaf): AsyncGenerator<Figure> {
   yield judged('board request, p99', got.p99Ms, 'ms', '<=', 200)
   yield figure('board request, longest', got.maxMs, 'ms')
   yield figure('board requests that failed', got.errors, '', '<=', 0)
+  yield figure('answers that had not changed', (100 * got.unchanged) / got.requests, '%')
+  yield figure('bytes of an answer', got.bytes / got.requests / 1000, 'kB')
+  yield figure('age of the oldest panel, p50', got.ageP50Ms / 1000, 's')
+  yield figure('age of the oldest panel, p99', got.ageP99Ms / 1000, 's')
   yield figure('processor of leaf and engines', (100 * (leaf.cpuSeconds() - cpu)) / got.seconds, '% of a core')
   yield figure('processor of the load generator', (100 * got.cpuSeconds) / got.seconds, '% of a core')
+}
+
+/** What is left when no board is anybody else's, and none is known: the engines alone carry it. */
+async function* distinct(leaf: BenchLeaf): AsyncGenerator<Figure> {
+  const bodies = Array.from({ length: BOARDS }, (_, kind) => JSON.stringify({ panels: panelsOf(1_000_000 + kind) }))
+  const got = await load({
+    socket: leaf.socket,
+    path: '/v1/scuba/board',
+    bodies,
+    connections: 64,
+    perSecond: (BOARDS * 1000) / REFRESH_MS,
+    seconds: Math.min(10, SECONDS),
+  })
+  const panels = got.requests * PANELS
+  yield figure('every board its own: requests a second', got.requests / got.seconds, '1/s')
+  yield figure('every board its own: p50', got.p50Ms, 'ms')
+  yield figure('every board its own: p99', got.p99Ms, 'ms')
+  yield figure('every board its own: panels answered a second', (panels - got.failedPanels) / got.seconds, '1/s')
+  yield figure('every board its own: panels late', (100 * got.failedPanels) / panels, '%')
 }
 
 async function* onePanel(leaf: BenchLeaf): AsyncGenerator<Figure> {
@@ -104,9 +132,15 @@ async function* onePanel(leaf: BenchLeaf): AsyncGenerator<Figure> {
   yield figure('cached panel, failed', got.errors, '', '<=', 0)
 }
 
-/** Twelve panels as a service's board has them; kinds differ in the service and in some of the panels. */
+const PANELS = 12
+
+/** Twelve panels as a service's board has them; kinds differ in the service, the step, the region and at last in the host. */
 function panelsOf(kind: number): object[] {
-  const where = `service = '${SERVICES[kind % SERVICES.length]}'`
+  const service = SERVICES[kind % SERVICES.length] ?? ''
+  const place = Math.floor(kind / SERVICES.length / 4)
+  const region = place === 0 ? '' : ` AND region = '${REGIONS[place % REGIONS.length]}'`
+  const host = place < REGIONS.length ? '' : ` AND host <> '${service}-${Math.floor(place / REGIONS.length)}'`
+  const where = `service = '${service}'${region}${host}`
   const base = { table: TABLE, lastMs: 3_600_000 }
   const stepMs = [10_000, 30_000, 60_000, 300_000][Math.floor(kind / SERVICES.length) % 4] ?? 60_000
   const series = { ...base, where, stepMs }

@@ -11,6 +11,8 @@ export interface LoadOptions {
   path: string
   /** of the requests, one after the other */
   bodies: string[]
+  /** who ask one after the other; each takes gzip, and says which answer it has already */
+  viewers?: number
   connections: number
   /** null: on each connection the next as soon as the last is answered */
   perSecond: number | null
@@ -22,6 +24,15 @@ export interface LoadOptions {
 export interface LoadResult {
   requests: number
   errors: number
+  /** nothing had changed for its viewer */
+  unchanged: number
+  /** of answers */
+  bytes: number
+  /** of panels that are not answered, in answers that are not compressed */
+  failedPanels: number
+  /** what answers say of their age */
+  ageP50Ms: number
+  ageP99Ms: number
   seconds: number
   p50Ms: number
   p99Ms: number
@@ -36,19 +47,23 @@ async function measure({
   socket: path,
   path: url,
   bodies,
+  viewers = 0,
   connections,
   perSecond,
   requests: most = Infinity,
   seconds,
 }: LoadOptions): Promise<LoadResult> {
-  const requests = bodies.map((body) =>
-    Buffer.from(
-      `POST ${url} HTTP/1.1\r\nhost: leaf\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    ),
-  )
+  const tags = Array.from({ length: viewers }, () => '')
+  const requestOf = (number: number): string => {
+    const tag = tags[number % viewers] ?? ''
+    const body = bodies[number % bodies.length] ?? ''
+    const headers = `host: leaf\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`
+    const viewer = viewers > 0 ? `accept-encoding: gzip\r\n${tag === '' ? '' : `if-none-match: ${tag}\r\n`}` : ''
+    return `POST ${url} HTTP/1.1\r\n${headers}${viewer}\r\n${body}`
+  }
   const times: number[] = []
-  let errors = 0
-  let next = 0
+  const ages: number[] = []
+  let [errors, unchanged, bytes, failedPanels, next] = [0, 0, 0, 0, 0]
   const startedAt = performance.now()
   const endAt = startedAt + seconds * 1000
   const dueAt = (number: number): number => (perSecond === null ? performance.now() : startedAt + (number * 1000) / perSecond)
@@ -59,11 +74,18 @@ async function measure({
       const number = next
       next += 1
       const due = dueAt(number)
-      if (due >= endAt || number >= most) break
+      // One that falls behind by more than it was to take is asked no more: what it shows by then is clear.
+      if (due >= endAt || number >= most || performance.now() > endAt + seconds * 1000) break
       const early = due - performance.now()
       if (early > 0) await new Promise((resolve) => setTimeout(resolve, early))
-      if (!(await exchange(socket, requests[number % requests.length] ?? Buffer.alloc(0)))) errors += 1
+      const answer = await exchange(socket, requestOf(number))
       times.push(performance.now() - due)
+      if (answer.status === 304) unchanged += 1
+      else if (answer.status !== 200) errors += 1
+      if (viewers > 0) tags[number % viewers] = answer.tag
+      if (answer.ageMs !== null) ages.push(answer.ageMs)
+      bytes += answer.bytes
+      failedPanels += answer.failedPanels
     }
     socket.destroy()
   }
@@ -72,10 +94,15 @@ async function measure({
   return {
     requests: times.length,
     errors,
+    unchanged,
+    bytes,
+    failedPanels,
+    ageP50Ms: quantile(ages, 0.5),
+    ageP99Ms: quantile(ages, 0.99),
     seconds: (performance.now() - startedAt) / 1000,
     p50Ms: quantile(times, 0.5),
     p99Ms: quantile(times, 0.99),
-    maxMs: times.reduce((most, ms) => Math.max(most, ms), 0),
+    maxMs: times.reduce((longest, ms) => Math.max(longest, ms), 0),
     cpuSeconds: (user + system) / 1e6,
   }
 }
@@ -87,23 +114,40 @@ function open(path: string): Promise<Socket> {
   })
 }
 
-/** One request and its whole answer; gives whether it was a good one. Answers have a length. */
-function exchange(socket: Socket, request: Buffer): Promise<boolean> {
+interface Exchanged {
+  status: number
+  tag: string
+  ageMs: number | null
+  bytes: number
+  failedPanels: number
+}
+
+/** One request and its whole answer. Answers have a length, but those without a body. */
+function exchange(socket: Socket, request: string): Promise<Exchanged> {
   return new Promise((resolve, reject) => {
     let wanted = 0
     let got = 0
-    let isGood = false
+    let failedPanels = 0
+    let head = ''
     const onData = (chunk: Buffer): void => {
       if (wanted === 0) {
-        const head = chunk.toString('latin1', 0, 1024)
-        const length = /content-length: (\d+)/i.exec(head)?.[1]
-        wanted = head.indexOf('\r\n\r\n') + 4 + Number(length ?? 0)
-        isGood = head.startsWith('HTTP/1.1 200')
+        head = chunk.toString('latin1', 0, 1024)
+        const end = head.indexOf('\r\n\r\n') + 4
+        wanted = end + Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
+        head = head.slice(0, end)
       }
       got += chunk.length
+      for (let at = chunk.indexOf('{"ok":false'); at >= 0; at = chunk.indexOf('{"ok":false', at + 1)) failedPanels += 1
       if (got < wanted) return
       done()
-      resolve(isGood)
+      const age = /^age: (\d+)/im.exec(head)?.[1]
+      resolve({
+        status: Number(head.slice(9, 12)),
+        tag: /^etag: (\S+)/im.exec(head)?.[1] ?? '',
+        ageMs: age === undefined ? null : Number(age) * 1000,
+        bytes: got,
+        failedPanels,
+      })
     }
     const onClose = (): void => (done(), reject(new Error('the leaf closed the connection')))
     const done = (): void => void socket.off('data', onData).off('close', onClose)

@@ -57,7 +57,7 @@ export const SERVICES = [
   'events',
   'payments',
 ]
-const REGIONS = ['eu-north', 'eu-west', 'us-east', 'us-west', 'ap-south', 'sa-east']
+export const REGIONS = ['eu-north', 'eu-west', 'us-east', 'us-west', 'ap-south', 'sa-east']
 const NOUNS = ['items', 'sessions', 'threads', 'queries', 'albums', 'slots', 'devices', 'people', 'members', 'streams', 'invites', 'cards']
 const VERBS = ['list', 'get', 'create', 'rank']
 const COUNTRIES = ['US', 'IN', 'BR', 'ID', 'MX', 'PH', 'VN', 'TH', 'EG', 'BD', 'GB', 'TR', 'FR', 'DE', 'IT', 'AR', 'CO', 'SE', 'PL', 'ES']

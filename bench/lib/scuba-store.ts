@@ -6,6 +6,7 @@ import { quoteText } from '../../src/core/scuba/names.ts'
 import { RESERVED } from '../../src/core/scuba/rows/columns.ts'
 import { encodeManifestLine } from '../../src/core/scuba/wal/manifest.ts'
 import { fileSha256 } from '../../src/platform/files.ts'
+import { SEGMENT_FORMAT } from '../../src/server/scuba/leaf/segment-writer.ts'
 import { ROW_TYPES, rowsSql, type RowRange } from './scuba-rows.ts'
 
 /** Rows of a full segment: what a seal makes of 256 MB of JSON. */
@@ -33,7 +34,7 @@ export async function writeSegments(connection: DuckDBConnection, dir: string, t
     const file = `${table}-bench-${from}.parquet`
     const path = join(dir, 'segments', file)
     const select = `SELECT time, date_trunc('second', time) AS ingest_time, NULL::VARCHAR AS time_source, NULL::TIMESTAMP AS time_original, NULL::VARCHAR AS _rest, * EXCLUDE (time) FROM (${rowsSql({ ...range, first: from, rows })})`
-    await connection.run(`COPY (${select}) TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)`)
+    await connection.run(`COPY (${select}) TO ${quoteText(path)} (${SEGMENT_FORMAT})`)
     const bounds = await connection.runAndReadAll(`SELECT epoch_us(min(time)), epoch_us(max(time)) FROM read_parquet(${quoteText(path)})`)
     const segment = {
       file,

@@ -21,6 +21,7 @@ export default class Up extends MusterCommand {
     '<%= config.bin %> up --etcd 127.0.0.1:2379',
     '<%= config.bin %> up --postgres 127.0.0.1:5433',
     '<%= config.bin %> up --otlp 127.0.0.1:4318 --prometheus 127.0.0.1:9201 --syslog 127.0.0.1:5514',
+    'MUSTER_CLICKHOUSE="http://muster:$PASSWORD@10.0.0.7:8123/events" <%= config.bin %> up',
     '<%= config.bin %> up --join "$TOKEN" --name b --peers 10.0.0.5:2380',
   ]
   static override flags = {
@@ -64,6 +65,12 @@ export default class Up extends MusterCommand {
       multiple: true,
       helpValue: 'JOB=URL[@10s]',
     }),
+    clickhouse: Flags.string({
+      description:
+        'seal events into a ClickHouse database from now on, it stays; `none`: into files again. A password is better in the variable',
+      env: 'MUSTER_CLICKHOUSE',
+      helpValue: 'http://USER:PASSWORD@HOST:PORT/DATABASE',
+    }),
     'gateway-port': Flags.integer({
       description: "port of the first node's gateway; the others take the next ones",
       min: 1,
@@ -96,6 +103,7 @@ export default class Up extends MusterCommand {
     const { flags } = await this.start(Up)
     const membership = await membershipOf(flags)
     const intake = await this.intake(flags)
+    const clickhouse = await clickHouseOf(flags.clickhouse)
     const { launchServer, runningServer } = await import('../server/processes/launch.ts')
     const { sweepEphemeral } = await import('../server/processes/ephemeral.ts')
     const { assertPortFree } = await import('../server/processes/port.ts')
@@ -118,6 +126,7 @@ export default class Up extends MusterCommand {
       etcd: flags.etcd ?? null,
       postgres: flags.postgres ?? null,
       intake,
+      ...(clickhouse === undefined ? {} : { clickhouse }),
       agents: flags.agents ?? null,
       membership,
       readStatus: async () => (await this.client.get<FleetStatus>('/v1/status')).data,
@@ -204,6 +213,14 @@ export default class Up extends MusterCommand {
     const { tearDown } = await import('../server/processes/teardown.ts')
     await tearDown(this.paths, (what) => this.note(`  ends ${what}`))
   }
+}
+
+/** Undefined: as before. Null: into files. Throws USAGE before anything is started. */
+async function clickHouseOf(text: string | undefined): Promise<string | null | undefined> {
+  // What is started from here is not to inherit the secret.
+  delete process.env['MUSTER_CLICKHOUSE']
+  if (text === undefined || text === 'none') return text === undefined ? undefined : null
+  return (await import('../server/scuba/clickhouse/settings.ts')).parseClickHouse(text)
 }
 
 /** Throws USAGE before anything is started: a server in the background could only say it afterwards. */

@@ -1,4 +1,5 @@
 import { formatDuration, formatSize } from '../../core/kernel/units.ts'
+import type { ArtefactsStatus } from '../../core/scuba/operations/asking.ts'
 import type {
   CacheInfo,
   DiffAnswer,
@@ -144,6 +145,27 @@ function bar({ startMs, durationMs }: TraceAnswer, span: TraceSpan): string {
   const from = Math.min(BAR_WIDTH - 1, place(span.startMs))
   const to = Math.min(BAR_WIDTH, Math.max(from + 1, place(span.startMs + span.durationMs)))
   return `${' '.repeat(from)}${'█'.repeat(to - from)}`
+}
+
+export function renderArtefacts({ artefacts, checked, differences }: ArtefactsStatus, view: View): string {
+  const listed = table(
+    view,
+    artefacts,
+    [
+      { title: 'table', cell: (artefact) => artefact.table },
+      { title: 'kind', cell: ({ kind }) => kind },
+      { title: 'of', cell: (artefact) => artefact.of, canShrink: true },
+      { title: 'segments', align: 'right', cell: ({ segments }) => groupedText(segments) },
+      { title: 'size', align: 'right', cell: ({ bytes }) => formatSize(bytes) },
+      { title: 'built in', align: 'right', cell: ({ buildMs }) => formatDuration(buildMs) },
+      { title: 'uses', align: 'right', cell: ({ uses }) => groupedText(uses) },
+      { title: 'saved', align: 'right', cell: ({ savedMs }) => formatDuration(savedMs) },
+      { title: 'heat', align: 'right', cell: ({ heatMs }) => formatDuration(heatMs), isWide: true },
+    ],
+    'Nothing is built ahead yet: that follows from questions that are asked often.',
+  )
+  const compared = `${groupedText(checked)} answers compared with the rows, ${differences === 0 ? 'none' : groupedText(differences)} differed`
+  return artefacts.length === 0 && checked === 0 ? listed : `${listed}\n${compared}`
 }
 
 export function renderCache(info: CacheInfo, view: View): string {

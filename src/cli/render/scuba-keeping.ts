@@ -131,6 +131,18 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
       },
       { title: 'backlog', align: 'right', cell: ({ holds }) => (holds ? formatSize(holds.backlogBytes) : null) },
       { title: 'disk', cell: ({ holds }) => (holds ? mark(view, holds.disk === 'ok' ? 'ok' : 'warn', holds.disk) : null) },
+      ...(leaves.some(({ holds }) => holds?.clickhouse)
+        ? [
+            {
+              title: 'seals into',
+              cell: ({ holds }: (typeof leaves)[number]) => {
+                if (!holds?.clickhouse) return 'files'
+                const { where, away } = holds.clickhouse
+                return away === null ? where : mark(view, 'bad', `${where}: ${away}`)
+              },
+            },
+          ]
+        : []),
       { title: 'pid', align: 'right', cell: ({ holds }) => holds?.pid, isWide: true },
     ],
     'No leaf has answered yet.',

@@ -71,7 +71,7 @@ export default class ScubaSend extends MusterCommand {
     )
     const started = performance.now()
     if (flags.follow) {
-      const { key, resume: isResumed = false } = flags
+      const { key, resume: isResumed } = flags
       await sendFollowing(sender, { path: args.file, bytesMax, key, isResumed }, this.interrupted())
     } else if (flags.format === 'ndjson') await this.sendLines(sender, args.file, bytesMax, flags)
     else await this.sendWhole(sender, args.file, flags)

@@ -23,7 +23,7 @@ export type EngineRequest =
        */
       isCollected?: boolean | undefined
     } & EngineStatement)
-  /** a COPY; of the Parquet file it writes rows and bounds are told, without a path nothing is */
+  /** a COPY; of the Parquet file it writes rows and bounds are told, without a path the rows alone */
   | { id: number; op: 'copy'; sql: string; path: string | null }
   /** types of a statement's columns and parameters */
   | ({ id: number; op: 'describe'; deadlineMs: number } & EngineStatement)

@@ -42,6 +42,9 @@ export const LIMITS = {
   userWaitingMax: 32,
   partialCacheBytesMax: 192 * 1024 * 1024,
   answerCacheBytesMax: 64 * 1024 * 1024,
+  /** panels that boards show: their answers as they go out, and how many */
+  boardCacheBytesMax: 96 * 1024 * 1024,
+  boardPanelsMax: 20_000,
   panelGroupsMax: 1000,
   panelStepsMax: 5000,
   // Connections of PostgreSQL's protocol, and what one of them may hold.

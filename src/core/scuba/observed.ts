@@ -33,7 +33,12 @@ export interface PeerSeen {
   observed: Observed | null
   /** log time since which it has not answered; null: it answers */
   silentSinceMs: number | null
-  health: { pid: number; backlogBytes: number; diskLevel: DiskLevel } | null
+  health: {
+    pid: number
+    backlogBytes: number
+    diskLevel: DiskLevel
+    clickhouse?: { where: string; away: string | null } | null | undefined
+  } | null
 }
 
 /** What the server's controllers and operations know of the leaf beside the state. */

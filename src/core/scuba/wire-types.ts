@@ -79,30 +79,6 @@ export interface CacheUse {
   artefacts?: number | undefined
 }
 
-/** What a leaf built ahead; one line for each kind of it. */
-export interface ArtefactsStatus {
-  artefacts: {
-    table: string
-    kind: 'bloom' | 'rollup'
-    /** in words */
-    of: string
-    segments: number
-    bytes: number
-    /** groups or keys */
-    rows: number
-    /** engine time that building took */
-    buildMs: number
-    /** engine time of such questions in the last hour or so */
-    heatMs: number
-    uses: number
-    /** engine time that the uses would have taken without */
-    savedMs: number
-  }[]
-  /** answers that were also made from the rows, and those that differed */
-  checked: number
-  differences: number
-}
-
 /** How far a value may be from the exact one. */
 export interface Accuracy {
   exact: boolean
@@ -212,7 +188,7 @@ export interface PanelAnswer {
 /** Many panels in one request. */
 export interface BoardRequest {
   panels: PanelRequest[]
-  /** for panels that do not say; default 1,000 */
+  /** how old an answer may be before a newer one is looked for, of panels that do not say; default a 360th of their range */
   maxAgeMs?: number | undefined
   deadlineMs?: number | undefined
 }

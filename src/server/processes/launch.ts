@@ -10,6 +10,7 @@ import { identify, isAlive, readProcessId } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
 import { lockState, prepareStateDir } from '../state/state-dir.ts'
 import type { FleetStatus } from '../api/status.ts'
+import { writeClickHouse } from '../scuba/clickhouse/settings.ts'
 import { serverCommand, type Membership } from './server-command.ts'
 import { takeStartError } from './start-error.ts'
 import { clearLeftovers } from './teardown.ts'
@@ -39,6 +40,8 @@ export async function launchServer(
     postgres?: string | null
     /** ways in for other people's telemetry */
     intake?: IntakeOptions
+    /** ClickHouse's URL, with its secret, for the leaf's sealed rows; null: none from now on; absent: as before */
+    clickhouse?: string | null
     /** where agents of other machines come in; null: as before */
     agents?: string | null
     /** how it belongs to a cluster; absent: as its state directory says */
@@ -56,6 +59,7 @@ export async function launchServer(
   const fleet = options.fleet ?? readLocalFleet(paths)
   await clearLeftovers(paths, fleet?.nodes.map(({ node }) => node) ?? [])
   if (fleet) writeLocalFleet(paths, fleet)
+  if (options.clickhouse !== undefined) writeClickHouse(paths.scuba, options.clickhouse)
   options.signal?.throwIfAborted()
   const [program, main] = entryPoint('server/main')
   const output = openSync(join(paths.logs, 'server.out'), 'a', 0o600)

@@ -4,12 +4,12 @@ import type { ActionDef } from '../../core/contracts/operation.ts'
 import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../core/kernel/errors.ts'
 import type { IntakePort } from '../../core/scuba/ports.ts'
 import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
+import type { ArtefactsStatus } from '../../core/scuba/operations/asking.ts'
 import type { Observed } from '../../core/scuba/observed.ts'
 import type { DiskLevel } from '../../core/scuba/seal/pressure.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
 import type {
   AckLevel,
-  ArtefactsStatus,
   BoardAnswer,
   BoardRequest,
   CacheInfo,
@@ -65,6 +65,8 @@ export interface LeafHealth {
   tables: number
   /** ways in that were asked for: where they listen, or why they do not, and whose pages are read */
   intake?: { ports: Partial<Record<IntakePort, PortStatus>>; scrape: ScrapeStatus[] }
+  /** where sealed rows go if not into files, and why that cannot be reached; `mark`: of the URL it was told */
+  clickhouse?: { where: string; away: string | null; mark: string } | null
 }
 
 export interface Spooled {

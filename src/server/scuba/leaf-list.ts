@@ -30,12 +30,16 @@ export async function listLeaves(
   return { leaves }
 }
 
-function holdsOf({ tables, lost, registryVersion }: Observed, { pid, backlogBytes, diskLevel }: NonNullable<PeerSeen['health']>): Holds {
+function holdsOf(
+  { tables, lost, registryVersion }: Observed,
+  { pid, backlogBytes, diskLevel, clickhouse }: NonNullable<PeerSeen['health']>,
+): Holds {
   const all = Object.values(tables)
   const sum = (of: 'rows' | 'bytes' | 'segments'): number => all.reduce((total, table) => total + table[of], 0)
   return {
     ...{ pid, tables: all.length, segments: sum('segments'), rows: sum('rows'), bytes: sum('bytes') },
     ...{ lostSegments: lost.length, lostRows: lost.reduce((total, { rows }) => total + rows, 0), registryVersion },
     ...{ backlogBytes, disk: diskLevel },
+    clickhouse: clickhouse ? { where: clickhouse.where, away: clickhouse.away } : null,
   }
 }

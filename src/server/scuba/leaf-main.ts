@@ -18,6 +18,8 @@ import { PeerCalls } from './aggregate/call.ts'
 import { Peers } from './aggregate/peers.ts'
 import { openPeerPort, peerKeys } from './aggregate/port.ts'
 import { createLeafServer, listenerOf, type Leaf } from './leaf/http.ts'
+import { clickHouseMark, readClickHouse } from './clickhouse/settings.ts'
+import { openClickHouse } from './clickhouse/open.ts'
 import { seedLive } from './leaf/live-seed.ts'
 import { openPgListener } from './leaf/pg/listener.ts'
 import { pgSocketOf } from './leaf/pg/socket.ts'
@@ -56,6 +58,10 @@ const engines = new Engines(dir, log)
 const engine = engines.first
 // Sealing has an engine of its own, started when there is something to seal: neither it nor queries wait for the other.
 const sealEngine = new Engine(dir, log, engines.all.length + 1, 'sealer')
+const clickHouse = readClickHouse(dir)
+const away = openClickHouse(clickHouse, sealEngine, dir, ensureLeafName(dir), log)
+store.away = away
+engines.away = away
 const sealer = new Sealer(store, sealEngine)
 const parts = {
   ...{ store, engine, engines, sealEngine, sealer },
@@ -77,6 +83,7 @@ const leaf: Leaf = {
   ...parts,
   boards: new Boards(store, engines),
   ...{ name, peers },
+  clickhouse: () => away && { where: away.where, away: away.away, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 }
 const server = createLeafServer(leaf)
@@ -112,6 +119,7 @@ const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) 
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
+  void away?.tick((file) => store.isNamed(file))
   if (!isSeeded) return
   void sealer.tick(Date.now())
   void keeper.tick(Date.now())
@@ -142,6 +150,7 @@ const stop = (): void => {
     .then(() => {
       engines.stop()
       sealEngine.stop()
+      void away?.close()
       rmSync(socket, { force: true })
       log.info('leaf stopped')
       process.exit(0)

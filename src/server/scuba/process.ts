@@ -6,6 +6,7 @@ import type { StatePaths } from '../../platform/paths.ts'
 import { readProcessId, signalProcess } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
 import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
+import { clickHouseMark, readClickHouse } from './clickhouse/settings.ts'
 import { createScubaClient, type LeafHealth } from './client.ts'
 
 /** Pid and start time of a context's leaf. */
@@ -78,7 +79,8 @@ export function ensureLeaf(paths: StatePaths, log: Logger, intake: IntakeOptions
       for (const until = Date.now() + START_MS_MAX; Date.now() < until;) {
         const health = await client.health().catch(() => null)
         seen = health?.intake
-        if (health !== null && isAsked(health, intake)) return
+        const isTo = (health?.clickhouse?.mark ?? '') === clickHouseMark(readClickHouse(paths.scuba))
+        if (health !== null && isTo && isAsked(health, intake)) return
         // One that runs on from before opens what it was told then; it begins anew, and loses nothing by that.
         const id = health === null || isTold ? null : readProcessId(pidFile)
         if (id !== null) {

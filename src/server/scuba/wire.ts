@@ -52,6 +52,7 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
       'scuba.sessions': (input: SessionsRequest, { signal, actor }: ActionContext) => client.sessions(input, signal, { user: actor }),
       'scuba.trace': (input: TraceRequest, { signal, actor }: ActionContext) => client.trace(input, signal, { user: actor }),
       'scuba.cache': () => client.cache(),
+      'scuba.artefact.list': () => client.artefacts(),
       'scuba.live.read': (input: LiveRequest) => client.live(input),
       'scuba.alert.test': (input: z.output<typeof scubaAlertTest.input>) => testAlert(client, input, Date.now()),
       'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),
@@ -111,17 +112,19 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
             'transfer-encoding',
             'idempotency-key',
             'if-none-match',
+            'accept-encoding',
           ]) {
             const value = request.headers[name]
             if (typeof value === 'string') headers[name] = value
           }
           const upstream = httpRequest({ socketPath, method, path: request.raw.url ?? '/', headers, agent }, (response) => {
-            const { 'content-type': type = 'application/json', 'retry-after': retryAfter, etag } = response.headers
-            reply.raw.writeHead(response.statusCode ?? 502, {
-              'content-type': type,
-              ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }),
-              ...(etag === undefined ? {} : { etag }),
-            })
+            const { 'content-type': type = 'application/json' } = response.headers
+            const passed: Record<string, string> = { 'content-type': type }
+            for (const name of ['retry-after', 'etag', 'age', 'content-encoding']) {
+              const value = response.headers[name]
+              if (typeof value === 'string') passed[name] = value
+            }
+            reply.raw.writeHead(response.statusCode ?? 502, passed)
             response.pipe(reply.raw)
             response.once('error', () => reply.raw.destroy())
           })

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { brailleChart, sparkline } from '../../../src/cli/render/scuba-chart.ts'
 import { cellText, groupedText, numberText } from '../../../src/cli/render/scuba-values.ts'
+import { renderArtefacts } from '../../../src/cli/render/scuba-explore.ts'
+import { renderReceipts } from '../../../src/cli/render/scuba-keeping.ts'
 import { renderPanel, renderQuery } from '../../../src/cli/render/scuba.ts'
 import { listFlag, paramsFlag } from '../../../src/cli/flags/query.ts'
 import { durationFlag, timeFlag } from '../../../src/cli/flags/time.ts'
@@ -124,4 +126,29 @@ test('flags are read as people write them, and refused with their name', () => {
     big: '12345678901234567890',
   })
   expect(listFlag(['count,ratio(status in (500, 503)),p99:x', 'max:y'])).toEqual(['count', 'ratio(status in (500, 503))', 'p99:x', 'max:y'])
+})
+
+test('artefacts are listed with what they cost and saved, and how many answers were compared', () => {
+  const rollup = { table: 'requests', kind: 'rollup' as const, of: 'minute by service', segments: 3, bytes: 2_000_000, rows: 5000 }
+  const artefacts = [{ ...rollup, buildMs: 1500, heatMs: 10, uses: 12, savedMs: 90_000 }]
+  const shown = renderArtefacts({ artefacts, checked: 1, differences: 0 }, PLAIN)
+  expect(shown).toMatch(/requests\s+rollup\s+minute by service\s+3\s+.*1m30s?/)
+  expect(shown).toContain('1 answers compared with the rows, none differed')
+  expect(renderArtefacts({ artefacts: [], checked: 0, differences: 0 }, PLAIN)).toBe(
+    'Nothing is built ahead yet: that follows from questions that are asked often.',
+  )
+})
+
+test('receipts say what came under a key, or that nothing did', () => {
+  const receipt = {
+    table: 'requests',
+    key: 'run-1',
+    accepted: 1200,
+    quarantined: 0,
+    receivedMs: 0,
+    dedupeUntilMs: 86_400_000,
+    digest: 'ab',
+  }
+  expect(renderReceipts({ receipts: [receipt] }, PLAIN)).toMatch(/requests\s+run-1\s+1,200\s+0\s+1970-01-01T00:00:00.000Z\s+1970-01-02/)
+  expect(renderReceipts({ receipts: [] }, PLAIN)).toContain('No batch came under this key')
 })

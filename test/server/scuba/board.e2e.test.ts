@@ -1,4 +1,5 @@
-import { request } from 'node:http'
+import { request, type IncomingHttpHeaders } from 'node:http'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { BoardAnswer, PanelAnswer, PanelProgress, PanelRequest } from '../../../src/core/scuba/wire-types.ts'
 import { Leaf } from './leaf.ts'
@@ -59,6 +60,24 @@ test('a board that did not change is 304; with new rows it has another tag and t
   for (let i = 0; i < 200 && counted(next.text) === counted(first.text); i += 1) next = await post('/v1/scuba/board', asked)
   expect(counted(next.text)).toBe(counted(first.text) + 2)
   expect(next.etag).not.toBe(first.etag)
+})
+
+test('a board compressed is the same board, and says how old it is', async () => {
+  const asked = { panels: [panels[0], panels[1], panels[2]] }
+  const plain = await post('/v1/scuba/board', asked)
+  const packed = await new Promise<{ headers: IncomingHttpHeaders; body: Buffer }>((resolve, reject) => {
+    const headers = { 'accept-encoding': 'gzip, br' }
+    const sent = request({ socketPath: leaf.socket, method: 'POST', path: '/v1/scuba/board', headers }, (response) => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.once('end', () => resolve({ headers: response.headers, body: Buffer.concat(parts) }))
+    })
+    sent.once('error', reject)
+    sent.end(JSON.stringify(asked))
+  })
+  expect(packed.headers).toMatchObject({ 'content-encoding': 'gzip', etag: plain.etag, age: '0' })
+  expect(packed.body.length).toBeLessThan(plain.text.length)
+  expect(gunzipSync(packed.body).toString('utf8')).toBe(plain.text)
 })
 
 test('only what is new is computed, and what is known is the same as what is computed', async () => {

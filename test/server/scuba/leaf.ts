@@ -41,8 +41,8 @@ export class Leaf {
 
   /** Seals what a table has unsealed. */
   async seal(table: string): Promise<void> {
-    const { status } = await this.post(`tables/${table}/seal`)
-    if (status !== 200) throw new Error(`seal: ${status}`)
+    const { status, answer } = await this.post(`tables/${table}/seal`)
+    if (status !== 200) throw new Error(`seal: ${status} ${JSON.stringify(answer)}`)
   }
 
   /** Any request to the leaf's own HTTP, `path` behind `/v1/scuba/`. */

@@ -11,14 +11,27 @@ export const REGISTERS_MANY = 1024
 /** Standard error of an estimate: 1.6 % with 4,096 registers, 3.25 % with 1,024. */
 export const standardError = (registers: number): number => 1.04 / Math.sqrt(registers)
 
-/** SQL of register and rank of a value's hash: low bits choose the register, the lowest one of the others gives the rank. */
-export function registerSql(value: string, registers: number): { register: string; rank: string } {
+/** SQL of a hash that ClickHouse has, too, of a value as text: partials of a table whose rows are in both are merged. */
+export const portableHashSql = (text: string): string => `md5_number_upper(${text})`
+
+/**
+ * SQL of a value's register and of what a register holds: low bits of the hash choose the register, the zeros above its highest bit give
+ * the rank. The largest rank of a register is that of its least hash, so one rank is taken for each register instead of for each row.
+ */
+export function registerSql(
+  value: string,
+  registers: number,
+  hash = `hash(${value})`,
+): { register: string; least: string; code: (register: string, least: string) => string } {
   const bits = Math.log2(registers)
-  const rest = `((hash(${value}) >> ${bits})::BIGINT)`
   return {
-    register: `CASE WHEN ${value} IS NULL THEN NULL ELSE (hash(${value}) & ${registers - 1})::INTEGER END`,
-    // Two to the power of the rank less one is exact, so is its logarithm. No bit set: all of them were zero.
-    rank: `CASE WHEN ${rest} = 0 THEN ${64 - bits + 1} ELSE log2(${rest} & -${rest})::INTEGER + 1 END`,
+    register: `CASE WHEN ${value} IS NOT NULL THEN (${hash} & ${registers - 1})::INTEGER END`,
+    least: `min(${hash})`,
+    // No bit set: all of them were zero.
+    code: (register, least) => {
+      const rest = `(${least} >> ${bits})`
+      return `${register} * 64 + CASE WHEN ${rest} = 0 THEN ${64 - bits + 1} ELSE ${64 - bits} - floor(log2(${rest}))::INTEGER END`
+    },
   }
 }
 

@@ -19,8 +19,9 @@ export function valueOf({ calc, parts, sketch }: CalcParts, cell: Cell): number 
     case 'max':
       return amount(0)
     case 'avg': {
-      const [sum, weight] = [amount(0), amount(1)]
-      return sum === null || weight === null || weight === 0 ? null : sum / weight
+      const [sum, all, without] = [amount(0), amount(1), amount(2)]
+      const weight = (all ?? 0) - (without ?? 0)
+      return sum === null || weight === 0 ? null : sum / weight
     }
     case 'ratio': {
       const [part, all] = [amount(0), amount(1)]

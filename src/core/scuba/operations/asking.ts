@@ -215,5 +215,49 @@ export const scubaCache = defineAction({
   }),
 })
 
+export const scubaArtefactList = defineAction({
+  name: 'scuba.artefact.list',
+  summary: 'List what is built ahead of the questions asked most, what it costs and what it saves.',
+  isMutation: false,
+  input: z.object({}),
+  output: z.object({
+    artefacts: z.array(
+      z.object({
+        table: z.string(),
+        kind: z.enum(['bloom', 'rollup']),
+        /** in words */
+        of: z.string(),
+        segments: z.number(),
+        bytes: z.number(),
+        /** groups or keys */
+        rows: z.number(),
+        /** engine time that building took */
+        buildMs: z.number(),
+        /** engine time of such questions in the last hour or so */
+        heatMs: z.number(),
+        uses: z.number(),
+        /** engine time that the uses would have taken without */
+        savedMs: z.number(),
+      }),
+    ),
+    /** answers that were also made from the rows, and those that differed */
+    checked: z.number(),
+    differences: z.number(),
+  }),
+})
+
+/** What a leaf built ahead; one line for each kind of it. */
+export type ArtefactsStatus = z.output<typeof scubaArtefactList.output>
+
 /** Questions over rows; boards and streams of a panel are routes of their own, because they go out as they are made. */
-export const ASKING = [scubaQuery, scubaPanel, scubaExplain, scubaDiff, scubaFunnel, scubaSessions, scubaTrace, scubaCache]
+export const ASKING = [
+  scubaQuery,
+  scubaPanel,
+  scubaExplain,
+  scubaDiff,
+  scubaFunnel,
+  scubaSessions,
+  scubaTrace,
+  scubaCache,
+  scubaArtefactList,
+]

@@ -81,6 +81,8 @@ export const scubaLeafList = defineAction({
             /** not sealed yet */
             backlogBytes: z.number(),
             disk: z.enum(['ok', 'warn', 'evict', 'full']),
+            /** where sealed rows go if not into files, and why that cannot be reached */
+            clickhouse: z.object({ where: z.string(), away: z.string().nullable() }).nullable().default(null),
           })
           .nullable(),
       }),

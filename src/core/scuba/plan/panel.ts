@@ -25,6 +25,8 @@ export interface PanelPlan extends TimeRange {
   /** of tier A; without those of calculations that need all rows */
   list: PartList
   registers: number
+  /** its distinct counts are by a hash that ClickHouse has, too; others cannot be merged with them */
+  isPortable: boolean
   isSampled: boolean
   /** expressions of the user, each to be checked before it becomes part of any SQL */
   expressions: string[]
@@ -32,8 +34,11 @@ export interface PanelPlan extends TimeRange {
   columns: string[]
 }
 
-/** @returns USAGE, SCUBA_COLUMN_UNKNOWN, SCUBA_TOO_LARGE */
-export function planPanel(request: PanelRequest, types: ColumnTypes, nowMs: number): PanelPlan | MusterError {
+/**
+ * @param isPortable rows of the table may be in ClickHouse
+ * @returns USAGE, SCUBA_COLUMN_UNKNOWN, SCUBA_TOO_LARGE
+ */
+export function planPanel(request: PanelRequest, types: ColumnTypes, nowMs: number, isPortable = false): PanelPlan | MusterError {
   const names = Object.keys(types)
   const calcs: Calc[] = []
   for (const text of request.calc.length > 0 ? request.calc : ['count']) {
@@ -81,8 +86,10 @@ export function planPanel(request: PanelRequest, types: ColumnTypes, nowMs: numb
       calcs.filter((calc) => !needsAllRows(calc)),
       types,
       registers,
+      isPortable,
     ),
     registers,
+    isPortable,
     isSampled,
     expressions: [...(where === null ? [] : [where]), ...ratios],
     columns: [

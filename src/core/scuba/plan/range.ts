@@ -35,6 +35,15 @@ export function panelRange(
   return range.sinceMs < range.untilMs ? range : refuse('USAGE', 'the time range is empty')
 }
 
+/**
+ * How often a panel of a board is worth a look, ms: a 360th of its range, which is about what one of its points is wide. Never more
+ * often than each second, nor less than each half minute.
+ */
+export function lookEveryMs({ sinceMs, untilMs, lastMs = HOUR_MS }: Asked): number {
+  const spanMs = sinceMs !== undefined && untilMs !== undefined ? untilMs - sinceMs : lastMs
+  return Math.min(30_000, Math.max(1000, Math.floor(spanMs / SNAPS)))
+}
+
 /** The range of a SELECT; open where nothing is said. */
 export function queryRange({ sinceMs, untilMs, lastMs }: Asked, nowMs: number): { sinceMs?: number; untilMs?: number } | MusterError {
   const since = sinceMs ?? (lastMs === undefined ? undefined : Math.max(0, (untilMs ?? nowMs) - lastMs))

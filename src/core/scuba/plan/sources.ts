@@ -63,9 +63,13 @@ export const ROW = { source: 0, kind: 1, step: 2, count: 3, keys: 4 } as const
 /** Kinds of rows: 0 and up are groups, with the list of the sketch of that place; ALL is the sum of all groups of a source. */
 export const ALL = -1
 
-/** One SELECT with the partials of all sources. */
-export function partialSql(plan: PartialPlan, sources: readonly Source[]): string {
-  return sources.map((source, index) => sourceSql(plan, source, index)).join('\nUNION ALL\n')
+/**
+ * One SELECT with the partials of all sources.
+ * @param isQuick by the parts' quick forms, which the engine may refuse
+ */
+export function partialSql(plan: PartialPlan, sources: readonly Source[], isQuick = false): string {
+  const asked = isQuick ? { ...plan, parts: plan.parts.map((part) => ({ ...part, sql: part.quickSql ?? part.sql })) } : plan
+  return sources.map((source, index) => sourceSql(asked, source, index)).join('\nUNION ALL\n')
 }
 
 function sourceSql(plan: PartialPlan, source: Source, index: number): string {
@@ -109,24 +113,30 @@ function groupsSql(plan: PartialPlan, source: Source, at: number): string {
   const sketch = asked && rollup ? { ...asked, codeSql: rollup.codeSql, weightSql: rollup.weightSql } : asked
   const isNamed = plan.keep.kind === 'named'
   const step = plan.stepMs === null ? 'NULL::BIGINT' : `(epoch_us("time") // ${plan.stepMs * 1000}) * ${plan.stepMs}`
+  // By one column of few values the engine groups twice as fast as by that one and a constant.
+  const names = [...(plan.stepMs === null ? [] : ['st']), ...keyNames(plan)]
   const keys = isNamed ? ['muster_pick.muster_i AS k0'] : plan.by.map(({ sql }, i) => `${sql} AS k${i}`)
   const where = plan.where === null ? '' : ` WHERE (${plan.where}\n)`
   // Parts go with the first list only; the others have the ones that rank.
   const parts = plan.parts.map(({ sql }, i) => `${rollup?.parts[i] ?? sql} AS p${i}`)
-  const names = ['st', ...keyNames(plan)]
   const rows = `FROM (${from}) AS ${quoteName(plan.table)}${pickSql(plan)}${where}`
   if (!sketch) {
-    const grouping = names.map((_, i) => i + 1).join(', ')
-    return `SELECT ${[`${step} AS st`, ...keys, ...parts].join(', ')}, NULL::INTEGER[] AS codes, NULL::DOUBLE[] AS weights ${rows} GROUP BY ${grouping}`
+    return `SELECT ${[`${step} AS st`, ...keys, ...parts].join(', ')}, NULL::INTEGER[] AS codes, NULL::DOUBLE[] AS weights ${rows} GROUP BY ${grouping(plan, names)} HAVING count(*) > 0`
   }
-  const inner = `SELECT ${[`${step} AS st`, ...keys, `${sketch.codeSql} AS b`, ...parts, `${sketch.weightSql} AS w`].join(', ')} ${rows} GROUP BY ${[...names, 'b'].map((_, i) => i + 1).join(', ')}`
+  const inner = `SELECT ${[`${step} AS st`, ...keys, `${sketch.codeSql} AS b`, ...parts, `${sketch.weightSql} AS w`].join(', ')} ${rows} GROUP BY ${grouping(plan, [...names, 'b'])}`
   const merged = plan.parts.map(({ merge }, i) => `${merge === 'add' ? 'sum' : merge}(p${i}) AS p${i}`)
   const has = 'FILTER (WHERE b IS NOT NULL)'
   const lists =
     sketch.kind === 'histogram'
       ? [`list(b) ${has} AS codes`, `list(w::DOUBLE) ${has} AS weights`]
-      : [`list(b * 64 + w) ${has} AS codes`, 'NULL::DOUBLE[] AS weights']
-  return `SELECT ${[...names, ...merged, ...lists].join(', ')} FROM (${inner}) GROUP BY ${names.map((_, i) => i + 1).join(', ')}`
+      : [`list(${sketch.sentSql}) ${has} AS codes`, 'NULL::DOUBLE[] AS weights']
+  const st = plan.stepMs === null ? ['NULL::BIGINT AS st'] : []
+  return `SELECT ${[...st, ...names, ...merged, ...lists].join(', ')} FROM (${inner}) GROUP BY ${names.length === 0 ? '()' : names.join(', ')} HAVING count(*) > 0`
+}
+
+/** By place, because a name might be that of a column; `st` always is the first. */
+function grouping({ stepMs }: PartialPlan, names: readonly string[]): string {
+  return names.length === 0 ? '()' : names.map((_, i) => i + (stepMs === null ? 2 : 1)).join(', ')
 }
 
 function pickSql(plan: PartialPlan): string {

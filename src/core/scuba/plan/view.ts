@@ -6,8 +6,8 @@ import { retypedColumn, sideOf } from './retyped.ts'
 /** A closed file of a table, as far as a view needs it; it never changes, so whatever was computed from it stays true. */
 export interface ViewFile {
   path: string
-  /** `raw`: rows as they came in */
-  kind: 'chunk' | 'segment' | 'raw'
+  /** `raw`: rows as they came in; `away`: a segment in ClickHouse, which no view can read */
+  kind: 'chunk' | 'segment' | 'raw' | 'away'
   /** of a raw one: how its rows are read */
   raw?: RawForm | undefined
   minUs: number
@@ -41,6 +41,8 @@ export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] 
   const sinceUs = (request.sinceMs ?? -Infinity) * 1000
   const untilUs = (request.untilMs ?? Infinity) * 1000
   const files = request.files.filter(({ minUs, maxUs }) => maxUs >= sinceUs && minUs < untilUs)
+  const away = files.find(({ kind }) => kind === 'away')
+  if (away) throw new Error(`${away.path} has to be fetched before it can be read`)
   const isWhole = ({ minUs, maxUs }: ViewFile): boolean => minUs >= sinceUs && maxUs < untilUs
   const bounds = [
     ...(request.sinceMs === undefined ? [] : [`"time" >= make_timestamp(${Math.round(sinceUs)})`]),

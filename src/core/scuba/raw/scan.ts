@@ -240,7 +240,8 @@ export class RowScanner {
     slot = {
       name: path.join('.'),
       path,
-      bytes: this.#bytes.slice(at, end),
+      // A copy: a view would keep the whole body, whose memory is used again.
+      bytes: Uint8Array.from(this.#bytes.subarray(at, end)),
       next: null,
       kinds: 0,
       scan: 0,

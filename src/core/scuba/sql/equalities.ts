@@ -15,12 +15,17 @@ type Node = Record<string, unknown>
  * @param params values of `$name`
  */
 export function equalitiesOf(tree: unknown, params: Readonly<Record<string, PlainValue>>): Equality[] {
+  return conditionsOf(tree).flatMap((condition) => equality(condition, params))
+}
+
+/** All conditions that every row of the only table of a statement fulfils, as {@link equalitiesOf} has them. */
+export function conditionsOf(tree: unknown): Node[] {
   const node = ((tree as { statements?: { node?: Node }[] }).statements ?? [])[0]?.node
   if (node?.['type'] !== 'SELECT_NODE' || countTables(tree) !== 1) return []
   const from = node['from_table'] as Node
   // With names of its own for the columns, or a sample of the rows, other rows are meant.
   if (from['type'] !== 'BASE_TABLE' || (from['column_name_alias'] as unknown[]).length > 0 || from['sample'] !== null) return []
-  return conjuncts(node['where_clause']).flatMap((condition) => equality(condition, params))
+  return conjuncts(node['where_clause'])
 }
 
 function countTables(value: unknown): number {

@@ -15,6 +15,10 @@ export interface CheckedExpression {
   tables: string[]
 }
 
+/** The expression's own node in the parse tree of {@link expressionSql}. */
+export const expressionNode = (tree: unknown): unknown =>
+  ((tree as { statements?: { node?: Node }[] }).statements?.[0]?.node?.['select_list'] as Node[] | undefined)?.[0]
+
 type Node = Record<string, unknown>
 
 /**

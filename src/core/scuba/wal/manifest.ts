@@ -3,7 +3,7 @@ import type { Crc32 } from './record.ts'
 
 /** An immutable Parquet file of one table. */
 export interface Segment {
-  /** file name inside `segments/` */
+  /** file name inside `segments/`, or that of a place in ClickHouse (`clickhouse/place.ts`), which has no checksum */
   file: string
   table: string
   rows: number
@@ -48,6 +48,10 @@ export type ManifestRecord =
   | { kind: 'segment'; segment: Segment; throughSeq: number; replaces: string[]; columns: ColumnTypes }
   /** what a table had in chunks up to that batch is in these segments, and nowhere else */
   | { kind: 'sealed'; table: string; segments: Segment[]; throughSeq: number; columns: ColumnTypes }
+  /** what a table had in chunks up to that batch is about to be written to a place; it counts once `sealed` says so */
+  | { kind: 'sealing'; table: string; file: string; rows: number; throughSeq: number; columns: ColumnTypes }
+  /** that will not be looked at again; its rows are sealed anew */
+  | { kind: 'unsealed'; table: string; file: string }
   | { kind: 'drop'; table: string; files: string[]; reason: 'age' | 'size' | 'damaged'; note?: NewLeafNote }
   /** segments written anew with fewer rows; those that would be empty are not written */
   | { kind: 'rewrite'; table: string; segments: Segment[]; replaces: string[]; columns: ColumnTypes; note: NewLeafNote }
@@ -70,7 +74,11 @@ export interface TableManifest {
   lost: Map<string, string>
   /** dropped or renamed, and nothing has come in under this name since */
   isGone: boolean
+  /** a seal that was begun, and whose end the manifest does not have */
+  sealing: Sealing | null
 }
+
+export type Sealing = Pick<Extract<ManifestRecord, { kind: 'sealing' }>, 'file' | 'rows' | 'throughSeq' | 'columns'>
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -124,6 +132,13 @@ export function applyManifest(tables: Map<string, TableManifest>, record: Manife
       table.throughSeq = Math.max(table.throughSeq, record.throughSeq)
       table.columns = record.columns
       table.isGone = false
+      table.sealing = null
+      break
+    case 'sealing':
+      table.sealing = record
+      break
+    case 'unsealed':
+      table.sealing = null
       break
     case 'rewrite':
       remove(record.replaces)
@@ -161,6 +176,7 @@ const emptyTable = (): TableManifest => ({
   retention: null,
   lost: new Map(),
   isGone: false,
+  sealing: null,
 })
 
 function tableOf(tables: Map<string, TableManifest>, name: string): TableManifest {

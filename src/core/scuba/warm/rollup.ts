@@ -69,6 +69,6 @@ export function rollupSource(plan: PartialPlan, at: number, { parts }: RollupSpe
       return `${merge === 'add' ? 'sum' : merge}(${isWhole ? `${place}::HUGEINT` : place})`
     }),
     codeSql: 'muster_code',
-    weightSql: sketch?.kind === 'distinct' ? 'max(muster_w)' : 'sum(muster_w)',
+    weightSql: sketch?.kind === 'distinct' ? 'min(muster_w)' : 'sum(muster_w)',
   }
 }

@@ -55,6 +55,7 @@ export class Everywhere {
           request: { ...this.#request, ...rangeOf(asked.plan) },
           view: { columns, retyped: [...retyped], derived: [...derived] },
           columns: [...asked.columns],
+          isPortable: asked.plan.isPortable,
           what: typeof what === 'object' ? { named: what.named.map((key) => key.map(plainKey)) } : what,
         },
         { deadlineMs: isLast ? left : left * ROUND_SHARE, signal: asked.signal },

@@ -24,13 +24,13 @@ export async function ownPartials(
   const { request, view, what, under } = asked
   const deadlineMs = deadlineOf(request)
   const deadlineAtMs = Date.now() + deadlineMs
-  const plan = planPanel(request, columnsOf(view), Date.now())
+  const plan = planPanel(request, columnsOf(view), Date.now(), asked.isPortable)
   if (isRefusal(plan)) throw plan
   const others = under.length === 0 ? null : peers.merged(under, asked, { deadlineMs, signal }, ({ id }) => peers.rowsOf(id, request.table))
-  const reading = await store.read(hasTable(store, request.table) ? [request.table] : [], plan)
+  const reading = await store.read(hasTable(store, request.table) ? [request.table] : [], plan, 'later')
   try {
     const use: CacheUse = { isWhole: false, hits: 0, misses: 0 }
-    const own = reading.tables[0] ?? { name: request.table, files: [], view: { columns: {}, files: [] } }
+    const own = reading.tables[0] ?? { name: request.table, files: [], basis: [], view: { columns: {}, files: [] } }
     const table = inWordsOf(view, own)
     const merged = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
       gather(

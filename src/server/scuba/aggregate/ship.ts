@@ -4,7 +4,7 @@ import { refuse } from '../../../core/kernel/errors.ts'
 import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import { coverageOfLeaves } from '../../../core/scuba/shards/coverage.ts'
 import type { Equality } from '../../../core/scuba/sql/equalities.ts'
-import type { Reading, Store } from '../leaf/store.ts'
+import type { Needed, Reading, Store } from '../leaf/store.ts'
 import type { Peers } from './peers.ts'
 import { ROWS_BYTES_MAX, ROWS_HEAD, ROWS_MAX, type RowsHead, type RowsRequest } from './wire.ts'
 
@@ -15,6 +15,11 @@ export interface Wanted {
   /** condition over the only table */
   where?: string | null
   equalities?: readonly Equality[]
+  /** conditions as nodes of the engine's parse tree */
+  conditions?: Needed['conditions']
+  params?: Needed['params']
+  /** without others, what is in ClickHouse may be left to `store.fetchAway` */
+  mayBeLater?: boolean
   deadlineMs: number
   signal?: AbortSignal | undefined
 }
@@ -32,8 +37,11 @@ export async function readEverywhere(
   range: { sinceMs?: number | undefined; untilMs?: number | undefined },
   wanted: Wanted,
 ): Promise<Reading> {
-  const reading = await store.read(names, range)
   const { peers } = store
+  const { columns, conditions, params, deadlineMs, signal } = wanted
+  const isLater = wanted.mayBeLater === true && peers?.isAlone !== false
+  const needed = { columns, deadlineAtMs: Date.now() + deadlineMs, signal, ...(conditions && params ? { conditions, params } : {}) }
+  const reading = await store.read(names, range, isLater ? 'later' : needed)
   if (peers === null || peers.isAlone || names.length === 0) return reading
   const own: string[] = []
   const end = (): void => {

@@ -22,6 +22,8 @@ export const partialsRequestSchema = z.object({
   view: viewSchema,
   /** columns that are read, with those of expressions */
   columns: z.array(z.string()),
+  /** see `PanelPlan` */
+  isPortable: z.boolean().default(false),
   what: z.union([z.enum(['all', 'best', 'few']), z.object({ named: z.array(z.array(plain)) })]),
   /** leaves whose answers are put to its own */
   under: z.array(peerSchema).default([]),

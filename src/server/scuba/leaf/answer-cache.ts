@@ -22,6 +22,8 @@ export interface CachedAnswer<T = unknown> {
 /** Whole answers, serialised; the ones not used for longest go first. */
 export class AnswerCache {
   hits = 0
+  /** how often all was forgotten: who keeps answers of it elsewhere forgets them then */
+  generation = 0
   #bytes = 0
   readonly #answers = new Map<string, CachedAnswer>()
 
@@ -57,6 +59,7 @@ export class AnswerCache {
   }
 
   clear(): void {
+    this.generation += 1
     this.#answers.clear()
     this.#bytes = 0
   }

@@ -20,7 +20,7 @@ export const elapsed = (started: number): number => Math.round((performance.now(
 export function basisOf({ tables, coverage }: Reading): Basis {
   return {
     version: JSON.stringify(tables.map(({ view }) => ({ ...view, files: undefined, sinceMs: undefined, untilMs: undefined }))),
-    files: tables.flatMap(({ files }) => files.map(({ path }) => path)),
+    files: tables.flatMap(({ basis }) => basis),
     missing: coverage.missing,
   }
 }

@@ -5,7 +5,7 @@ import type { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { allRowsAnswer, allRowsSql } from '../../../core/scuba/plan/all-rows.ts'
 import { planPanel, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
 import { panelRange } from '../../../core/scuba/plan/range.ts'
-import { checkExpression, expressionSql } from '../../../core/scuba/sql/expression.ts'
+import { checkExpression, expressionNode, expressionSql } from '../../../core/scuba/sql/expression.ts'
 import type { CacheUse, PanelAnswer, PanelGroup, PanelProgress, PanelRequest, PlainValue } from '../../../core/scuba/wire-types.ts'
 import { isSameBasis, type CachedAnswer } from './answer-cache.ts'
 import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
@@ -123,7 +123,7 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
   const deadlineAtMs = Date.now() + deadlineOf(request)
   store.tail(request.table)
   await store.derived?.of(request.table)
-  const plan = planPanel(request, store.columnTypes(request.table), Date.now())
+  const plan = planPanel(request, store.columnTypes(request.table), Date.now(), store.isPortable(request.table))
   if (isRefusal(plan)) throw plan
   const columns = new Set(plan.columns)
   const tables = new Set([plan.table])
@@ -135,12 +135,15 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
     if (checked.hasQuery) tier = 'B'
   }
   const isWhereAlone = tables.size === 1 && request.params === undefined
+  // Partials are made where the rows are; all else wants the rows here.
   const reading =
     tier === 'A'
-      ? await store.read([...tables], plan)
+      ? await store.read([...tables], plan, 'later')
       : await readEverywhere(store, [...tables], plan, {
           columns: new Set([...columns, 'series'].map((name) => name.toLowerCase())),
           where: isWhereAlone ? plan.where : null,
+          conditions: await conditionsOf(engines, plan, tables.size),
+          params: request.params ?? {},
           deadlineMs: deadlineAtMs - Date.now(),
           signal,
         })
@@ -148,6 +151,11 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
   if (!table) throw new Error(`${plan.table} was not read`)
   const everywhere = new Everywhere(store.peers, request, reading)
   return { request, plan, reading, table, everywhere, columns: [...columns], tier, deadlineAtMs, signal }
+}
+
+/** What all rows of a panel fulfil, as nodes of the engine's parse tree. */
+async function conditionsOf(engines: Engines, { where, table }: PanelPlan, tableCount: number): Promise<unknown[]> {
+  return where === null || tableCount > 1 ? [] : [expressionNode(await engines.idlest.parse(expressionSql(where, table)))]
 }
 
 /** @throws SCUBA_SQL, SCUBA_COLUMN_UNKNOWN, SCUBA_TABLE_UNKNOWN */

@@ -53,18 +53,26 @@ export function askerOf({ headers }: IncomingMessage): Asker {
   return { user: typeof user === 'string' && user !== '' ? user.slice(0, 200) : ANYBODY.user, isUrgent: headers['x-muster-urgent'] === '1' }
 }
 
-/** `POST …/board`: with `If-None-Match` of the last answer it is 304 while nothing changed. */
+/** `POST …/board`: with `If-None-Match` of the last answer it is 304 while nothing changed; `Age` is that of its oldest panel. */
 async function board(leaf: Leaf, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
   const text = (await readBody(request, 4 * 1024 * 1024)).toString('utf8')
-  const answer = await leaf.boards.answer(text, gone(response), askerOf(request))
-  const headers = { etag: answer.etag, 'cache-control': 'no-cache' }
+  const { board: answer, ageMs } = await leaf.boards.answer(text, gone(response))
+  const headers = { etag: answer.etag, 'cache-control': 'no-cache', age: String(Math.floor(ageMs / 1000)) }
   if (request.headers['if-none-match'] === answer.etag) {
     response.writeHead(304, headers).end()
     return WRITTEN
   }
-  response.writeHead(200, { ...headers, 'content-type': 'application/json', 'content-length': answer.bytes })
+  const isGzip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
+  const parts = isGzip ? answer.gzip() : answer.parts
+  response.writeHead(200, {
+    ...headers,
+    'content-type': 'application/json',
+    'content-length': parts.reduce((sum, { length }) => sum + length, 0),
+    vary: 'accept-encoding',
+    ...(isGzip ? { 'content-encoding': 'gzip' } : {}),
+  })
   response.cork()
-  for (const part of answer.parts) response.write(part)
+  for (const part of parts) response.write(part)
   response.end()
   return WRITTEN
 }

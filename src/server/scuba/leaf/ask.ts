@@ -2,7 +2,7 @@ import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
 import type { LiveAnswer } from '../../../core/scuba/live/aggregate.ts'
 import { queryRange } from '../../../core/scuba/plan/range.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
-import { equalitiesOf } from '../../../core/scuba/sql/equalities.ts'
+import { conditionsOf, equalitiesOf } from '../../../core/scuba/sql/equalities.ts'
 import { readNames } from '../../../core/scuba/sql/expression.ts'
 import type { LiveRequest, QueryAnswer, QueryRequest } from '../../../core/scuba/wire-types.ts'
 import { isSameBasis } from './answer-cache.ts'
@@ -45,12 +45,13 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
   const { names, hasStar } = readNames(tree)
   const key = JSON.stringify(['query', request.sql, request.params, request.sinceMs, request.untilMs])
   const run = async (asked: QueryRequest): Promise<QueryAnswer> => {
+    const needed = { columns: hasStar ? null : names, conditions: conditionsOf(tree), params: asked.params ?? {}, signal }
     const reading = await readEverywhere(store, checked.tables, asked, {
-      columns: hasStar ? null : names,
+      ...needed,
       // Of what the filters of this leaf are asked by, too; with more than one table it is none.
       equalities: equalitiesOf(tree, request.params ?? {}),
       deadlineMs: deadlineAtMs - Date.now(),
-      signal,
+      mayBeLater: true,
     })
     try {
       const basis = basisOf(reading)
@@ -66,6 +67,7 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
         return sum + read * files.reduce((rows, file) => rows + file.rows, 0)
       }, 0)
       checkCells(cells, asked)
+      await store.fetchAway(reading, { ...needed, deadlineAtMs })
       const asking = performance.now()
       const { columns, rows, artefacts } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
         narrowed(engines, reading, equalities, signal, (views) =>

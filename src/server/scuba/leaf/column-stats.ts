@@ -45,7 +45,7 @@ export async function showColumns({ store, engine, derived }: Parts, { table }: 
 
 /** Column → compressed bytes in segments, from their footers. */
 async function bytesOf(store: Store, engine: Engine, table: string): Promise<Map<string, number>> {
-  const paths = store.segmentFiles(table).map(({ path }) => quoteText(path))
+  const paths = store.ownSegments(table).map(({ file }) => quoteText(store.segmentPath(file)))
   if (paths.length === 0) return new Map()
   const sql = `SELECT path_in_schema, sum(total_compressed_size) FROM parquet_metadata([${paths.join(', ')}]) GROUP BY 1`
   const { rows } = await engine.run({ sql, views: [], params: {}, deadlineMs: DEADLINE_MS })
@@ -59,7 +59,7 @@ async function countsOf(
 ): Promise<{ sinceMs: number | null; counts: Map<string, { distinct: number; present: number }> }> {
   const tail = store.tail(table)
   let rows = 0
-  const files = [...store.segmentFiles(table), ...tail.chunks]
+  const files = [...store.ownSegments(table).map((segment) => store.viewFile(segment)), ...tail.chunks]
     .sort((a, b) => b.maxUs - a.maxUs)
     .filter((file) => {
       const isTaken = rows === 0 || rows + file.rows <= ROWS_MAX

@@ -26,7 +26,7 @@ export class Compactor {
   /** @param countMin how many small segments it takes; 2 when a person asks */
   async compact(table: string, nowMs: number, countMin: number = SMALL_COUNT): Promise<CompactionDone> {
     const done: CompactionDone = { before: 0, after: 0, rows: 0 }
-    for (const group of planCompaction(this.#store.segments(table), nowMs, countMin)) {
+    for (const group of planCompaction(this.#store.ownSegments(table), nowMs, countMin)) {
       const segment = await this.#merge(table, group)
       done.before += group.length
       done.after += 1

@@ -35,6 +35,12 @@ export interface EngineCursor {
   close: () => void
 }
 
+/**
+ * Of the engine's allocator: memory that was used is kept for 20 s before the kernel gets it back. By default it is given back within a
+ * second and after each large task; to touch it anew costs a page fault for each 4 KiB, on a virtual machine up to 9 µs.
+ */
+const ALLOCATOR = 'dirty_decay_ms:20000,muzzy_decay_ms:20000'
+
 /** How long an engine may outstay a deadline before it is taken to hang. */
 const HANG_MS = 3000
 
@@ -87,6 +93,7 @@ export class Engine {
     const child = spawn(command, [file, this.#dir, String(this.#engines), this.#name], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'json',
+      env: { ...process.env, DUCKDB_JE_MALLOC_CONF: ALLOCATOR },
     })
     this.#child = child
     try {
@@ -164,9 +171,10 @@ export class Engine {
     return { rows: rows ?? 0, minUs: minUs ?? 0, maxUs: maxUs ?? 0 }
   }
 
-  /** Runs a COPY to a file of another format. */
-  async export(sql: string): Promise<void> {
-    await this.#ask({ op: 'copy', sql, path: null }, 120_000)
+  /** Runs a COPY to a file of another format and gives how many rows it wrote. */
+  async export(sql: string): Promise<number> {
+    const reply = await this.#ask({ op: 'copy', sql, path: null }, 120_000)
+    return Number(reply.rows[0]?.[0])
   }
 
   #ask(request: Asked, deadlineMs: number, signal?: AbortSignal): Promise<Good> {

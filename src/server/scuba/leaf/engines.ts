@@ -7,6 +7,7 @@ import type { Artefacts } from './artefacts/artefacts.ts'
 import { Engine } from './engine.ts'
 import { Flights } from './flights.ts'
 import { PartialCache } from './partial-cache.ts'
+import type { SegmentStore } from './segment-store.ts'
 import { Slots } from './slots.ts'
 
 /** Queries that one engine runs at once. */
@@ -26,8 +27,12 @@ export class Engines {
   readonly flights = new Flights()
   /** what was built ahead; none until the leaf has opened it */
   artefacts: Artefacts | null = null
+  /** where sealed rows are that no engine here can read */
+  away: SegmentStore | null = null
   /** plans whose groups were too many to be sent at once */
   readonly manyGroups = new Set<string>()
+  /** quick forms of parts whose products did not fit into 64 bit, by table */
+  readonly largeProducts = new Set<string>()
 
   /** what reading a value took lately, for estimates; null before the first query */
   msPerCell: number | null = null

@@ -25,7 +25,7 @@ export interface Erased {
  * Rows of a hold are not erased (SCUBA_HELD).
  */
 export async function erase(parts: Parts, { table, where }: { table: string; where: string }, { isPlan, by }: Asked): Promise<Erased> {
-  const { store, engine, sealer, derived } = parts
+  const { store, engine, engines, sealer, derived } = parts
   const tail = store.tail(table)
   const condition = `SELECT 1 FROM ${quoteName(table)} WHERE (${where}\n)`
   const checked = checkSql(await engine.parse(condition), condition, new Set([table]))
@@ -37,9 +37,10 @@ export async function erase(parts: Parts, { table, where }: { table: string; whe
 
   const count = async (files: Parameters<typeof viewSql>[0]['files']): Promise<number> => {
     if (files.length === 0) return 0
-    const views = [{ name: table, sql: viewSql({ ...shape, files }).sql }]
+    const brought = await store.bring({ ...shape, files }, {})
+    const views = [{ name: table, sql: viewSql({ ...shape, files: brought.files }).sql }]
     const sql = `SELECT count(*) FROM ${quoteName(table)} WHERE (${where}\n)`
-    const { rows } = await engine.run({ sql, views, params: {}, deadlineMs: DEADLINE_MS })
+    const { rows } = await engine.run({ sql, views, params: {}, deadlineMs: DEADLINE_MS }).finally(brought.end)
     return Number(rows[0]?.[0])
   }
   const hits = async (): Promise<{ segment: Segment; rows: number }[]> => {
@@ -67,18 +68,19 @@ export async function erase(parts: Parts, { table, where }: { table: string; whe
   refuseHeld(parts, table, found)
   let erased = 0
   for (const { segment, rows } of found) {
-    const file = store.viewFile(segment)
-    // Without the derived columns, which are no part of a file; a condition that is NULL for a row leaves it.
-    const kept = `SELECT ${Object.keys(columns).map(quoteName).join(', ')} FROM (${viewSql({ ...shape, files: [file] }).sql}) WHERE (${where}\n) IS NOT TRUE`
+    const brought = await store.bring({ ...shape, files: [store.viewFile(segment)] }, {})
+    // Without the derived columns, which are no part of a file; a condition that is NULL for a row leaves it. What was away becomes a file.
+    const kept = `SELECT ${Object.keys(columns).map(quoteName).join(', ')} FROM (${viewSql({ ...shape, files: brought.files }).sql}) WHERE (${where}\n) IS NOT TRUE`
     const after = await writeSegment(store, engine, {
-      ...{ table, select: kept, order: '"time"', from: [file], mayShrink: true },
+      ...{ table, select: kept, order: '"time"', from: [segment], mayShrink: true },
       ...(segment.thinned === undefined ? {} : { thinned: segment.thinned }),
-    })
+    }).finally(brought.end)
     if (segment.rows - (after?.rows ?? 0) !== rows)
       throw new Error(`erasing from ${segment.file} left ${after?.rows ?? 0} rows of ${segment.rows}`)
     await rewrite(store, segment, after, { what: 'erased', predicateSha256, by })
     erased += rows
   }
+  engines.answers.clear()
   // It names failing users, and is read back from rows only at a start.
   if (table === LIVE_TABLE && erased > 0) store.live.forget(Date.now())
   return { table, rows: erased, segments: found.length, predicateSha256 }

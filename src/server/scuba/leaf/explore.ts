@@ -163,10 +163,10 @@ export async function explain(exploring: Exploring, request: ExplainRequest): Pr
   const range = queryRange(asked, Date.now())
   if (isRefusal(range)) throw range
   const { names, hasStar } = readNames(tree)
-  const reading = await store.read(checked.tables, range)
+  const reading = await store.read(checked.tables, range, 'later')
   const tables = reading.tables.map(({ name, files, view }): ExplainAnswer['tables'][number] => {
     const columns = Object.keys(view.columns).filter((column) => hasStar || names.has(column.toLowerCase()))
-    const segments = files.filter(({ kind }) => kind === 'segment').length
+    const segments = files.filter(({ kind }) => kind === 'segment' || kind === 'away').length
     return {
       name,
       columns,

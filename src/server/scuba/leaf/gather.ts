@@ -1,3 +1,4 @@
+import { MusterError } from '../../../core/kernel/errors.ts'
 import { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
 import { isSamePartial } from '../../../core/scuba/merge/same.ts'
@@ -7,7 +8,8 @@ import { partialSql, type PartialPlan, type Source } from '../../../core/scuba/p
 import { columnsOf, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { rollupsOf } from '../../../core/scuba/warm/rollup.ts'
-import type { CacheUse, Params } from '../../../core/scuba/wire-types.ts'
+import type { CacheUse, Params, PlainValue } from '../../../core/scuba/wire-types.ts'
+import { awayPartials, type Made } from './away-partials.ts'
 import type { Engines } from './engines.ts'
 import type { CachedPartial, Clip } from './partial-cache.ts'
 import type { ReadTable } from './store.ts'
@@ -62,7 +64,7 @@ export async function gather(
   const sources = sourcesOf([...missing.values()], plan, steps !== null)
   for (let at = 0; at < sources.length; at += SOURCES_AT_ONCE) {
     const round = sources.slice(at, at + SOURCES_AT_ONCE)
-    for (const { files, clip, made, costMs } of await compute(asked, partial, round)) {
+    for (const { files, clip, made, costMs } of await computeAll(asked, partial, round)) {
       if (!asked.isRaw) engines.partials.put(key, { files, clip, partial: made, costMs }, Date.now())
       asked.use.misses += 1
       for (const file of files) rows += file.rows
@@ -114,7 +116,7 @@ function clipOf({ minUs, maxUs }: ViewFile, { sinceMs, untilMs }: PanelPlan, isB
   return { ...(minUs < sinceMs * 1000 ? { sinceMs } : {}), ...(maxUs >= untilMs * 1000 ? { untilMs } : {}) }
 }
 
-interface PlannedSource {
+export interface PlannedSource {
   files: ViewFile[]
   clip: Clip
 }
@@ -124,7 +126,8 @@ function sourcesOf(files: readonly ViewFile[], plan: PanelPlan, isByStep: boolea
   const sources = new Map<string, PlannedSource & { rows: number }>()
   for (const file of files) {
     const clip = clipOf(file, plan, isByStep)
-    const hour = file.kind === 'segment' ? Math.floor(file.minUs / HOUR_US) : 'tail'
+    const isSealed = file.kind === 'segment' || file.kind === 'away'
+    const hour = isSealed ? `${file.kind} ${Math.floor(file.minUs / HOUR_US)}` : 'tail'
     for (let part = 0; ; part += 1) {
       const name = JSON.stringify([clip, hour, part])
       const source = sources.get(name)
@@ -139,18 +142,32 @@ function sourcesOf(files: readonly ViewFile[], plan: PanelPlan, isByStep: boolea
   return [...sources.values()]
 }
 
+async function computeAll(asked: Gathering, partial: PartialPlan, planned: readonly PlannedSource[]): Promise<Made[]> {
+  const away = planned.filter(isAway)
+  if (away.length === 0) return compute(asked, partial, planned)
+  const here = planned.filter((source) => !isAway(source))
+  const [ours, theirs] = await Promise.all([
+    here.length === 0 ? [] : compute(asked, partial, here),
+    awayPartials(asked, partial, away, (sources) => compute(asked, partial, sources)),
+  ])
+  return [...ours, ...theirs]
+}
+
+const isAway = ({ files }: PlannedSource): boolean => files[0]?.kind === 'away'
+
 async function compute(
   { engines, plan, table, columns, params, deadlineAtMs, signal, use, isRaw }: Gathering,
   partial: PartialPlan,
   planned: readonly PlannedSource[],
-): Promise<(PlannedSource & { made: Partial; costMs: number })[]> {
+): Promise<Made[]> {
   const { artefacts } = engines
   const { columns: stored, retyped = [] } = table.view
   const types: ColumnTypes = Object.fromEntries(columns.map((name) => [name, stored[name] ?? 'VARCHAR']))
   // What a derived or retyped column gives can change while the file does not.
   const canRollUp = columns.every((name) => name in stored && !retyped.includes(name))
   const sources = planned.map(({ files, clip }): Source => {
-    const { sinceMs: _since, untilMs: _until, ...view } = table.view
+    const { sinceMs: _since, untilMs: _until, ...whole } = table.view
+    const view = canRollUp ? { ...whole, columns: types } : whole
     const isWhole = clip.sinceMs === undefined && clip.untilMs === undefined
     const rollups = isRaw || !isWhole || !canRollUp ? null : artefacts?.rollupsFor(table.name, partial, types, files)
     if (rollups) use.artefacts = (use.artefacts ?? 0) + files.length
@@ -160,10 +177,10 @@ async function compute(
       ...(rollups ? { rollups } : {}),
     }
   })
-  const ask = async (asked: readonly Source[]): Promise<Partial[]> => {
+  const run = async (asked: readonly Source[], isQuick: boolean): Promise<PlainValue[][]> => {
     const { rows } = await engines.run(
       {
-        sql: partialSql(partial, asked),
+        sql: partialSql(partial, asked, isQuick),
         views: [],
         params,
         deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
@@ -173,6 +190,10 @@ async function compute(
       },
       signal,
     )
+    return rows
+  }
+  const ask = async (asked: readonly Source[]): Promise<Partial[]> => {
+    const rows = await quickIfItFits(engines, partial, (isQuick) => run(asked, isQuick))
     return partialsOf(rows, {
       sources: asked.length,
       keys: typeof partial.keep === 'object' && partial.keep.kind === 'named' ? 1 : plan.by.length,
@@ -204,6 +225,20 @@ async function compute(
     made: made[at] ?? { rows: [], count: 0, isCut: false, all: null },
     costMs: (tookMs * rowsIn(source.files)) / Math.max(1, all),
   }))
+}
+
+/** Products of large whole numbers do not fit into 64 bit: the engine says so, and those of this plan are made in 128 bit from then on. */
+async function quickIfItFits<T>(engines: Engines, { table, parts }: PartialPlan, work: (isQuick: boolean) => Promise<T>): Promise<T> {
+  const quick = parts.flatMap(({ quickSql }) => (quickSql === undefined ? [] : [JSON.stringify([table, quickSql])]))
+  if (quick.length === 0 || quick.some((one) => engines.largeProducts.has(one))) return work(false)
+  try {
+    return await work(true)
+  } catch (error) {
+    if (!(error instanceof MusterError) || !/overflow/i.test(error.message)) throw error
+    if (engines.largeProducts.size > 1000) engines.largeProducts.clear()
+    for (const one of quick) engines.largeProducts.add(one)
+    return work(false)
+  }
 }
 
 /** Of one round; a source sends at most 5,000 groups, or one row for each step of a group that is shown. */

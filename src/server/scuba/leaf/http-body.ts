@@ -12,6 +12,18 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
   return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
 }
 
+/** A body of a length that is known, read into room for it. */
+export function readInto(room: Buffer, request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let bytes = 0
+    // Each part is copied as it comes, so that it is garbage before the next one is there.
+    request.on('data', (part: Buffer) => (bytes += part.copy(room, bytes)))
+    request.once('end', () => resolve(room.subarray(0, bytes)))
+    request.once('error', reject)
+    request.once('close', () => reject(new Error('the connection ended within the body')))
+  })
+}
+
 /** A body as it came. @throws SCUBA_TOO_LARGE */
 export async function readParts(request: IncomingMessage, bytesMax: number): Promise<Buffer[]> {
   const parts: Buffer[] = []

@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
+import type { LeafHealth } from '../client.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
 import { liveRequestSchema } from '../../../core/scuba/schema.ts'
@@ -10,7 +11,8 @@ import type { Peers } from '../aggregate/peers.ts'
 import { SHARD_HEAD } from '../../../core/scuba/shards/fence.ts'
 import { ownLoad, placeOf, sendOn } from '../aggregate/route.ts'
 import { PEER_ROUTES } from '../aggregate/routes.ts'
-import { WRITTEN, gone, json, parse, readBody } from './http-body.ts'
+import { BodyPool } from './body-pool.ts'
+import { WRITTEN, gone, json, parse, readBody, readInto } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
 import { live } from './ask.ts'
 import type { Boards } from './board.ts'
@@ -32,6 +34,7 @@ export interface Leaf extends Parts {
   name: string
   decoders: Decoders
   peers: Peers
+  clickhouse: () => LeafHealth['clickhouse']
   intake: () => { ports: ReturnType<Ports['status']>; scrape: ScrapeStatus[] }
 }
 
@@ -89,6 +92,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       backlogBytes: leaf.sealer.backlogBytes,
       tables: leaf.store.tableNames().size,
       intake: leaf.intake(),
+      clickhouse: leaf.clickhouse(),
     }),
   ],
 ]
@@ -205,23 +209,34 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     isRouted: typeof isRouted === 'string' ? isRouted : undefined,
     mayGoElsewhere: url.searchParams.get('away') === 'any',
   })
+  const bytes = Number(request.headers['content-length'] ?? 0)
   // Before it is read: bodies on their way are memory too.
-  const release = leaf.store.reserve(Number(request.headers['content-length'] ?? 0))
+  const release = leaf.store.reserve(bytes)
+  const room = pool.take(bytes)
+  let isHeld = false
   try {
     if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place)
-    const { body, stored } = await ndjsonBody(leaf, request)
+    const { body, stored } = await ndjsonBody(leaf, request, room)
+    // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
+    isHeld = ack === 'memory'
     const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
-    if (!receipt.duplicate) leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
+    if (receipt.duplicate) return receipt
+    isHeld ||= leaf.spool.wants(table)
+    leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
     return receipt
   } finally {
     release()
+    // One whose reading broke off may still be written to.
+    if (room && !isHeld && request.complete) pool.give(room)
   }
 }
 
+const pool = new BodyPool()
+
 /** The rows of a request as NDJSON or an array, whatever they came as. */
-async function ndjsonBody(leaf: Leaf, request: IncomingMessage): Promise<{ body: Buffer; stored: Stored }> {
+async function ndjsonBody(leaf: Leaf, request: IncomingMessage, room: Buffer | null): Promise<{ body: Buffer; stored: Stored }> {
   const [contentType = ''] = (request.headers['content-type'] ?? '').split(';')
-  const came = await rowBody(request)
+  const came = await rowBody(request, room)
   if (!isConvertible(contentType.trim())) return came
   const body = await toNdjson(leaf.store, leaf.sealEngine, contentType.trim(), came.body)
   return { body, stored: { encoding: 'none', bytes: body } }
@@ -250,8 +265,8 @@ async function nextSpooled(leaf: Leaf, _request: IncomingMessage, response: Serv
 }
 
 /** A request's body, inflated, and as it came. */
-async function rowBody(request: IncomingMessage): Promise<{ body: Buffer; stored: Stored }> {
-  const bytes = await readBody(request, LIMITS.requestBytesMax)
+async function rowBody(request: IncomingMessage, room: Buffer | null): Promise<{ body: Buffer; stored: Stored }> {
+  const bytes = await (room ? readInto(room, request) : readBody(request, LIMITS.requestBytesMax))
   const encoding = request.headers['content-encoding'] ?? 'identity'
   if (encoding === 'identity') return { body: bytes, stored: { encoding: 'none', bytes } }
   const options = { maxOutputLength: LIMITS.inflatedBytesMax }

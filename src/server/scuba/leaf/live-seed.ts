@@ -6,6 +6,7 @@ import { LIVE_TABLE, type Store } from './store.ts'
 
 const WINDOW_MS = 600_000
 const ROWS_MAX = 500_000
+const READ: ReadonlySet<string> = new Set(['user', 'trace', 'arm', 'latency_ms', 'service', 'status', 'version'])
 
 /**
  * Reads back into the live aggregate what was sealed in the last two hours, newest first, so that a restart does not
@@ -23,8 +24,13 @@ export async function seedLive(store: Store, engine: Engine): Promise<void> {
   const isRow = `${column('service')} IS NOT NULL AND ${column('status')} IS NOT NULL`
   const second = 'epoch_us("time") // 1000000'
   const ask = async (sql: string, sinceMs: number, untilMs: number): Promise<unknown[][]> => {
-    const views = [{ name: LIVE_TABLE, sql: viewSql({ columns, files, sinceMs, untilMs }).sql }]
-    return (await engine.run({ sql, views, params: {}, deadlineMs: 30_000, rowsMax: ROWS_MAX })).rows
+    const brought = await store.bring({ columns, files, sinceMs, untilMs }, { columns: READ })
+    try {
+      const views = [{ name: LIVE_TABLE, sql: viewSql({ columns, files: brought.files, sinceMs, untilMs }).sql }]
+      return (await engine.run({ sql, views, params: {}, deadlineMs: 30_000, rowsMax: ROWS_MAX })).rows
+    } finally {
+      brought.end()
+    }
   }
   const now = Date.now()
   // Also rows that are ahead of our clock.

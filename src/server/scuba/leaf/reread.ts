@@ -16,6 +16,8 @@ export async function reread<T>(store: Store, tables: readonly string[], ask: ()
   try {
     return await ask()
   } catch (error) {
+    // The place of some segments went away meanwhile: without them, the answer says so.
+    if (error instanceof MusterError && error.code === 'SCUBA_DOWN' && store.away !== null && store.away.away !== null) return ask()
     if (!isOfFile(error)) throw error
     let lost = 0
     for (const table of tables) lost += await loseBroken(store, table, signal)
@@ -35,7 +37,7 @@ function isOfFile(error: unknown): boolean {
 async function loseBroken(store: Store, table: string, signal = new AbortController().signal): Promise<number> {
   const isDue = isComparedNow(store, table, Date.now())
   let lost = 0
-  for (const segment of store.segments(table)) {
+  for (const segment of store.ownSegments(table)) {
     const path = store.segmentPath(segment.file)
     const size = statSync(path, { throwIfNoEntry: false })?.size
     if (size === segment.bytes && !isDue) continue

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { retentionTime, type RetentionTime } from '../../../core/scuba/retention/clock.ts'
 import { holdsOf, planRetention, type RetentionPlan, type RetentionStep } from '../../../core/scuba/retention/plan.ts'
 import { thinSql } from '../../../core/scuba/retention/thin.ts'
@@ -59,7 +60,9 @@ export class Retainer {
   async apply(table: string): Promise<void> {
     const { steps } = this.plan(table)
     for (const reason of ['age', 'space'] as const) await this.#drop(table, reason, steps)
-    for (const step of steps) if (step.do === 'thin') await this.#thin(table, step.segment.file, step.to)
+    // What is away stays whole until it goes.
+    for (const step of steps)
+      if (step.do === 'thin' && placeOf(step.segment.file) === null) await this.#thin(table, step.segment.file, step.to)
   }
 
   async #drop(table: string, reason: Drop['reason'], steps: readonly RetentionStep[]): Promise<void> {

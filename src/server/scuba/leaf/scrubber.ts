@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { z } from 'zod'
 import type { scubaVerify } from '../../../core/scuba/operations/segments.ts'
+import { placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import { replaceFile } from '../../../platform/files.ts'
 import { differs } from './segment-digest.ts'
@@ -80,13 +81,22 @@ export class Scrubber {
   /** Gives why it is not what was written, or null; tells the store. */
   async #check(segment: Segment, rate: number, signal: AbortSignal): Promise<string | null> {
     const { table, file, sha256 } = segment
-    const reason = await differs(this.#store.segmentPath(file), sha256, rate, signal)
+    const isAway = placeOf(file) !== null
+    // What cannot be reached is not lost.
+    if (isAway && this.#store.whyAway !== null) return null
+    const reason = isAway ? await this.#differsAway(segment) : await differs(this.#store.segmentPath(file), sha256, rate, signal)
     // It may have been replaced or dropped while it was read.
     if (signal.aborted || !this.#store.manifest.tables.get(table)?.segments.has(file)) return null
     this.#checked.set(file, Date.now())
     if (reason !== null) await this.#store.lose(segment, reason)
     else if (this.#lost(segment)) await this.#store.manifest.append({ kind: 'found', table, file })
     return reason
+  }
+
+  /** ClickHouse has checksums of its own; that all rows are there is ours to see. */
+  async #differsAway({ file, rows }: Segment): Promise<string | null> {
+    const found = (await this.#store.away?.describe([file]))?.get(file)?.rows ?? 0
+    return found === rows ? null : `ClickHouse has ${found} of its ${rows} rows`
   }
 
   #save(): void {
@@ -98,6 +108,8 @@ export class Scrubber {
 
 /** Names of segments hold when they were written. */
 function writtenMs({ file }: Segment): number {
+  const place = placeOf(file)
+  if (place) return place.seg / 1000
   const at = Number.parseInt(file.split('-').at(1) ?? '', 36)
   return Number.isFinite(at) ? at : 0
 }

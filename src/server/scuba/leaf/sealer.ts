@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sealedSql } from '../../../core/scuba/plan/collapse.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
 import { backlogWaitMs, sealRate } from '../../../core/scuba/seal/pressure.ts'
@@ -6,8 +7,15 @@ import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { Engine } from './engine.ts'
 import { writeSegment } from './segment-writer.ts'
+import type { SegmentStore } from './segment-store.ts'
 import type { Store } from './store.ts'
 import type { Chunk, TableTail } from './table.ts'
+
+/**
+ * The writer holds a group in memory for each thread: a third of the usual size is a third of the memory to be touched, which costs a
+ * fifth less processor in all and makes the file 3 % larger.
+ */
+const GROUP_ROWS = 40_960
 
 /** Turns chunks into segments, on an engine of its own, so that neither sealing nor queries wait for the other. */
 export class Sealer {
@@ -35,6 +43,8 @@ export class Sealer {
     try {
       for (const tail of this.#store.tails()) {
         if (!isDue({ bytes: tail.unsealedBytes, oldestMs: tail.oldestMs }, nowMs)) continue
+        // Rows wait in their chunks until their place can be reached again.
+        if (this.#store.isSealedAway(tail.name) && this.#store.whyAway !== null) continue
         // A table that cannot be sealed must not keep the others waiting.
         hasSealed = (await this.seal(tail).catch((error: unknown) => this.#failed(tail, error))) || hasSealed
       }
@@ -51,8 +61,9 @@ export class Sealer {
     return false
   }
 
-  /** Seals a table at once, as asked from outside, and gives up the journal it no longer needs. */
+  /** Seals a table at once, as asked from outside, and gives up the journal it no longer needs. What is being sealed already is waited for. */
   async sealNow(tail: TableTail): Promise<boolean> {
+    while (tail.isSealing) await sleep(10)
     const hasSealed = await this.seal(tail)
     if (hasSealed) await this.#trimJournal()
     return hasSealed
@@ -64,12 +75,16 @@ export class Sealer {
     tail.isSealing = true
     try {
       await tail.roll()
+      const away = this.#store.isSealedAway(tail.name) ? this.#store.away : null
+      if (away) await this.#finish(away, tail)
       const chunks = [...tail.chunks]
       if (chunks.length === 0) return false
       const { throughSeq } = tail
       const columns = tail.columns.toJSON()
       const started = performance.now()
-      const segments = await this.#write(tail.name, columns, chunks)
+      const segments = away
+        ? await this.#writeAway(away, tail.name, columns, chunks, throughSeq)
+        : await this.#write(tail.name, columns, chunks)
       await this.#store.manifest.append({ kind: 'sealed', table: tail.name, segments, throughSeq, columns }, () => {
         tail.chunks.splice(0, chunks.length)
       })
@@ -79,6 +94,38 @@ export class Sealer {
     } finally {
       tail.isSealing = false
     }
+  }
+
+  /** One segment: what is away is divided by time there. */
+  async #writeAway(
+    away: SegmentStore,
+    table: string,
+    columns: ColumnTypes,
+    chunks: readonly Chunk[],
+    throughSeq: number,
+  ): Promise<Segment[]> {
+    const retyped = this.#store.registry.current.tables[table]?.retyped ?? []
+    const { sql: select, mayShrink } = sealedSql(table, 'series' in columns, viewSql({ columns, files: chunks, retyped }).sql)
+    const rows = chunks.reduce((sum, chunk) => sum + chunk.rows, 0)
+    const note = (file: string, count: number): Promise<void> =>
+      this.#store.manifest.append({ kind: 'sealing', table, file, rows: count, throughSeq, columns })
+    const segment = await away.seal({ table, columns, select, rows, mayShrink, note })
+    return segment === null ? [] : [segment]
+  }
+
+  /** A seal that was begun and whose end was not seen: it counts if it is whole, and is done again under another name if not. */
+  async #finish(away: SegmentStore, tail: TableTail): Promise<void> {
+    const { manifest } = this.#store
+    const sealing = manifest.tables.get(tail.name)?.sealing
+    if (!sealing) return
+    const { file, rows, throughSeq, columns } = sealing
+    const segment = await away.settle(tail.name, file, rows)
+    if (segment === null) return manifest.append({ kind: 'unsealed', table: tail.name, file })
+    const chunks = tail.chunks.filter((chunk) => chunk.throughSeq <= throughSeq)
+    await manifest.append({ kind: 'sealed', table: tail.name, segments: [segment], throughSeq, columns }, () => {
+      for (const chunk of chunks) tail.chunks.splice(tail.chunks.indexOf(chunk), 1)
+    })
+    this.#store.discard(chunks.map(({ path }) => path))
   }
 
   /** Rows stay in the order they came in, which nearly is that of their times; compaction sorts them. */
@@ -91,7 +138,14 @@ export class Sealer {
         const from = chunks.filter((chunk) => holdsRows(chunk, rows))
         const { sql } = viewSql({ columns, files: from, retyped, ...('hour' in rows ? hourRange(rows.hour) : {}) })
         const select = 'hour' in rows ? sql : `SELECT * FROM (${sql}) WHERE ${notHoursSql(rows.notHours)}`
-        const segment = await writeSegment(store, this.#engine, { table, select, order: null, from, mayShrink: true })
+        const segment = await writeSegment(store, this.#engine, {
+          table,
+          select,
+          order: null,
+          from,
+          mayShrink: true,
+          groupRows: GROUP_ROWS,
+        })
         if (segment !== null) segments.push(segment)
       }
       const written = segments.reduce((sum, { rows }) => sum + rows, 0)

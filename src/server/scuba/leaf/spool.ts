@@ -47,8 +47,13 @@ export class Spool {
     return { batches: this.#batches.length, bytes: this.#bytes, droppedRows: this.#droppedRows }
   }
 
+  /** Whether a batch of that table would be kept now. */
+  wants(table: string): boolean {
+    return this.#isOn && !OWN_TABLES.has(table)
+  }
+
   add(batch: { table: string; key: string | null; ack: AckLevel; rows: number; body: Buffer }): void {
-    if (!this.#isOn || OWN_TABLES.has(batch.table)) return
+    if (!this.wants(batch.table)) return
     this.#seq += 1
     this.#batches.push({ ...batch, seq: this.#seq, key: batch.key ?? `${this.id}-${this.#seq}` })
     this.#bytes += batch.body.length

@@ -12,6 +12,7 @@ import { viewSql, type ViewFile, type ViewRequest } from '../../../core/scuba/pl
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { RETENTION_DEFAULT, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
+import { mayBeAway, placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { diskLevel, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord, RawPlace } from '../../../core/scuba/wal/record.ts'
@@ -29,6 +30,7 @@ import { RawRecovery } from './raw-recovery.ts'
 import { Keys } from './keys.ts'
 import { ManifestFile } from './manifest-file.ts'
 import { RegistryFile } from './registry-file.ts'
+import type { RowsAsked, SegmentStore } from './segment-store.ts'
 import { TableTail } from './table.ts'
 
 /** Known from the first line on, so that a question may name them. */
@@ -73,13 +75,22 @@ export interface ReadTable {
   name: string
   /** files of the question's time range */
   files: ViewFile[]
+  /** names of all that it stands on */
+  basis: string[]
   /** what makes a view of any of them */
   view: ViewRequest
+}
+
+/** What a question needs of segments that are away, so that no more of them is fetched. */
+export type Needed = Partial<Pick<RowsAsked, 'conditions' | 'params' | 'deadlineAtMs' | 'signal'>> & {
+  /** lower case; all without */
+  columns?: ReadonlySet<string> | null | undefined
 }
 
 /** Files of a query stay until it is over. */
 export interface Reading {
   tables: ReadTable[]
+  /** of no use while one of the tables has files that are away */
   views: { name: string; sql: string }[]
   rowsScanned: number
   coverage: Coverage
@@ -107,6 +118,8 @@ export class Store {
   readonly registry: RegistryFile
   /** columns computed from others; null: there is no engine to check them with */
   derived: DerivedColumns | null = null
+  /** where sealed rows go instead of into files; null: nowhere */
+  away: SegmentStore | null = null
   /** the other leaves; null: there are none to be asked */
   peers: Peers | null = null
   readonly #tails = new Map<string, TableTail>()
@@ -146,6 +159,7 @@ export class Store {
   /** Reads manifest and journal; whatever no record names is removed. Afterwards every acknowledged row is there once. */
   async open(): Promise<void> {
     this.#manifest = await ManifestFile.open(join(this.dir, 'manifest'))
+    await this.#settle()
     const now = Date.now()
     this.keys.load(now)
     for (const folder of ['chunks', 'tmp']) {
@@ -159,6 +173,7 @@ export class Store {
       tail.columns.merge(columns)
       tail.journaledVersion = tail.columns.version
       for (const [file, segment] of files) {
+        if (placeOf(file)) continue
         segments.add(file)
         const size = statSync(this.segmentPath(file), { throwIfNoEntry: false })?.size
         if (size === undefined) await this.lose(segment, 'the file is not there')
@@ -251,8 +266,15 @@ export class Store {
     return receipt
   }
 
-  /** The tables' views for one query, and a hold on their files until `end` is called. */
-  async read(names: readonly string[], range: { sinceMs?: number | undefined; untilMs?: number | undefined }): Promise<Reading> {
+  /**
+   * The tables' views for one query, and a hold on their files until `end` is called.
+   * @param needed 'later': segments that are away are left there; see {@link fetchAway}
+   */
+  async read(
+    names: readonly string[],
+    range: { sinceMs?: number | undefined; untilMs?: number | undefined },
+    needed: Needed | 'later' = {},
+  ): Promise<Reading> {
     const now = Date.now()
     const coverage: Coverage = { rows: 1, segments: 0, chunks: 0, leaves: 1, fromMs: null, toMs: null, hotToMs: null, missing: [] }
     for (const name of names) {
@@ -264,6 +286,7 @@ export class Store {
         })
     }
     const reading: Reading = { tables: [], views: [], rowsScanned: 0, coverage, end: this.#hold() }
+    const why = this.whyAway
     let missingRows = 0
     // Asked before the files are listed, which then are those of one moment.
     const derived = new Map<string, Awaited<ReturnType<DerivedColumns['of']>>>()
@@ -271,17 +294,18 @@ export class Store {
     for (const name of names) {
       const tail = this.#tail(name)
       const segments = this.segmentFiles(name)
+      const outOfReach = why === null ? [] : segments.filter((file) => file.kind === 'away' && isWithin(file, range))
       const view: ViewRequest = {
         columns: tail.columns.toJSON(),
-        files: [...tail.chunks, ...segments],
+        files: [...tail.chunks, ...segments.filter((file) => file.kind !== 'away' || why === null)],
         retyped: this.registry.current.tables[name]?.retyped ?? [],
         derived: derived.get(name),
         sinceMs: range.sinceMs,
         untilMs: range.untilMs,
       }
-      const { sql, files } = viewSql(view)
-      reading.views.push({ name, sql })
-      reading.tables.push({ name, files, view })
+      const files = view.files.filter((file) => isWithin(file, range))
+      if (!files.some(({ kind }) => kind === 'away')) reading.views.push({ name, sql: viewSql({ ...view, files }).sql })
+      reading.tables.push({ name, files, view, basis: files.map(({ path }) => path) })
       for (const file of files) {
         reading.rowsScanned += file.rows
         coverage.hotToMs = Math.max(coverage.hotToMs ?? 0, Math.floor(file.maxUs / 1000))
@@ -290,13 +314,87 @@ export class Store {
         coverage.fromMs = Math.min(coverage.fromMs ?? Infinity, fromMs)
         coverage.toMs = Math.max(coverage.toMs ?? 0, toMs)
       }
-      for (const { kind } of files) coverage[kind === 'segment' ? 'segments' : 'chunks'] += 1
+      for (const { kind } of files) coverage[kind === 'segment' || kind === 'away' ? 'segments' : 'chunks'] += 1
       const lostRows = this.#lostRows(name, range)
       if (lostRows > 0) coverage.missing.push(`${name}: ${lostRows} rows of segments that are lost`)
-      missingRows += tail.openRows + lostRows
+      const awayRows = outOfReach.reduce((sum, { rows }) => sum + rows, 0)
+      if (awayRows > 0) coverage.missing.push(`${name}: ${awayRows} rows that are in ClickHouse (${why ?? ''})`)
+      missingRows += tail.openRows + lostRows + awayRows
     }
     if (coverage.missing.length > 0) coverage.rows = reading.rowsScanned / Math.max(1, reading.rowsScanned + missingRows)
+    if (needed !== 'later') await this.fetchAway(reading, needed)
     return reading
+  }
+
+  /** Brings the rows of a question that are away to where the engine can read them. When that fails the reading is over. */
+  async fetchAway(reading: Reading, needed: Needed): Promise<void> {
+    const { end } = reading
+    const ends: (() => void)[] = []
+    reading.end = () => {
+      end()
+      for (const one of ends) one()
+    }
+    try {
+      for (const table of reading.tables) {
+        if (!table.files.some(({ kind }) => kind === 'away')) continue
+        const brought = await this.bring({ ...table.view, files: table.files }, needed)
+        ends.push(brought.end)
+        table.files = brought.files
+        table.view = { ...table.view, files: brought.files }
+        reading.views.push({ name: table.name, sql: viewSql(table.view).sql })
+      }
+    } catch (error) {
+      reading.end()
+      throw error
+    }
+  }
+
+  /**
+   * The files of a view, with one that the engine can read in place of those that are away. It is removed by `end`.
+   * @throws SCUBA_DOWN, SCUBA_TOO_LARGE
+   */
+  async bring(view: ViewRequest, { columns, ...needed }: Needed): Promise<{ files: ViewFile[]; end: () => void }> {
+    const away = view.files.filter((file) => file.kind === 'away' && isWithin(file, view))
+    const here = view.files.filter(({ kind }) => kind !== 'away')
+    if (away.length === 0) return { files: here, end: () => undefined }
+    if (this.away === null) throw refuse('SCUBA_DOWN', `rows are in ClickHouse, and ${this.whyAway ?? ''}`)
+    // What derived columns read is not known here.
+    const isAll = columns === undefined || columns === null || (view.derived ?? []).length > 0
+    const isNeeded = (name: string): boolean => isAll || name === 'time' || columns.has(name.toLowerCase().replace(/\$str$/, ''))
+    const file = await this.away.rows({
+      ...{ files: away, clip: clipOf(view), retyped: view.retyped ?? [] },
+      columns: Object.fromEntries(Object.entries(view.columns).filter(([name]) => isNeeded(name) || columns?.has(name.toLowerCase()))),
+      ...{ conditions: [], params: {}, deadlineAtMs: Date.now() + LIMITS.deadlineMsMax, signal: undefined, ...needed },
+    })
+    return { files: [...here, file], end: () => rmSync(file.path, { force: true }) }
+  }
+
+  /** Why segments that are away cannot be read now, in words; null: they can, or there are none. */
+  get whyAway(): string | null {
+    return this.away === null ? 'the leaf was started without it' : this.away.away
+  }
+
+  /** Whether a table's rows are to be sealed away. */
+  isSealedAway(name: string): boolean {
+    return this.away !== null && mayBeAway(name)
+  }
+
+  /** Whether rows of a table may be away, so that what is known of the others has to fit. */
+  isPortable(name: string): boolean {
+    return this.isSealedAway(name) || this.segments(name).some(({ file }) => placeOf(file) !== null)
+  }
+
+  /** Whether the manifest names a segment, or a seal that is under way. */
+  isNamed(file: string): boolean {
+    return (
+      [...this.manifest.tables.values()].some(({ segments, sealing }) => segments.has(file) || sealing?.file === file) ||
+      this.#trash.includes(file)
+    )
+  }
+
+  /** Segments of a table that are files of this store, and can be read. */
+  ownSegments(name: string): Segment[] {
+    return this.segments(name).filter(({ file }) => placeOf(file) === null)
   }
 
   /** Columns of a table as they are asked for. */
@@ -353,7 +451,7 @@ export class Store {
   }
 
   viewFile({ file, rows, minUs, maxUs }: Segment): ViewFile {
-    return { path: this.segmentPath(file), kind: 'segment', rows, minUs, maxUs }
+    return { path: this.segmentPath(file), kind: placeOf(file) ? 'away' : 'segment', rows, minUs, maxUs }
   }
 
   /** Makes what is declared known to the tables; a declared table is there before its first row. */
@@ -380,8 +478,9 @@ export class Store {
     return rows
   }
 
+  /** Of one that is away, its name. */
   segmentPath(file: string): string {
-    return join(this.dir, 'segments', file)
+    return placeOf(file) ? file : join(this.dir, 'segments', file)
   }
 
   tables(): TableInfo[] {
@@ -525,6 +624,17 @@ export class Store {
     await this.#manifest?.close()
   }
 
+  /** A seal whose end the manifest does not have is taken as it is, if it is whole; else its rows are sealed anew, under another name. */
+  async #settle(): Promise<void> {
+    for (const [table, { sealing }] of this.manifest.tables) {
+      if (sealing === null) continue
+      const { file, rows, throughSeq, columns } = sealing
+      const segment = await this.away?.settle(table, file, rows).catch(() => null)
+      if (segment) await this.manifest.append({ kind: 'sealed', table, segments: [segment], throughSeq, columns })
+      else await this.manifest.append({ kind: 'unsealed', table, file })
+    }
+  }
+
   #hold(): () => void {
     this.#readings += 1
     let isHeld = true
@@ -538,8 +648,15 @@ export class Store {
 
   #emptyTrash(): void {
     if (this.#readings > 0) return
-    for (const path of this.#trash) rmSync(path, { force: true })
+    const away = this.#trash.filter((path) => placeOf(path) !== null)
+    for (const path of this.#trash) if (!placeOf(path)) rmSync(path, { force: true })
     this.#trash = []
+    if (away.length === 0) return
+    void this.away
+      ?.drop(away)
+      .catch((error: unknown) =>
+        this.log.warn('segments could not be dropped from ClickHouse; they are swept up later', { error: String(error) }),
+      )
   }
 
   #tail(name: string): TableTail {
@@ -730,6 +847,14 @@ export class Store {
       void table.roll().catch((error: unknown) => this.log.warn('chunk could not be written', { table: table.name, error: String(error) }))
   }
 }
+
+const clipOf = ({ sinceMs, untilMs }: ViewRequest): RowsAsked['clip'] => ({
+  ...(sinceMs === undefined ? {} : { sinceMs }),
+  ...(untilMs === undefined ? {} : { untilMs }),
+})
+
+const isWithin = ({ minUs, maxUs }: ViewFile, range: { sinceMs?: number | undefined; untilMs?: number | undefined }): boolean =>
+  maxUs >= (range.sinceMs ?? -Infinity) * 1000 && minUs < (range.untilMs ?? Infinity) * 1000
 
 function* storedEvents(payload: Uint8Array): Generator<LiveEvent> {
   for (const line of Buffer.from(payload).toString('utf8').split('\n')) {

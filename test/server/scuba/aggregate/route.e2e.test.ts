@@ -34,7 +34,7 @@ const send = async (
 beforeAll(async () => {
   await Promise.all(parts.map((leaf) => leaf.start()))
   names = await Promise.all(parts.map(async ({ client }) => (await client.observed()).leaf))
-}, 60_000)
+}, 120_000)
 afterAll(() => Promise.all(parts.map((leaf) => leaf.remove())))
 
 test('batches with a key go to the leaf of their key and are added once, also when a leaf joins between two tries', async () => {
@@ -65,7 +65,7 @@ test('while the leaf of a key is away its rows are refused with a time to come b
   expect(elsewhere.receipt).toMatchObject({ accepted: 1, duplicate: false })
   await third.start()
   await expect.poll(async () => (await send(key, 501)).status, { timeout: 10_000 }).toBe(200)
-}, 60_000)
+}, 120_000)
 
 test('a leaf whose shard has moved takes no rows, also after a kill', async () => {
   const moved = shardsOf(3).map((shard) => (shard.id === names[2] ? { ...shard, epoch: 2, primary: names[1] ?? '' } : shard))
@@ -81,4 +81,4 @@ test('a leaf whose shard has moved takes no rows, also after a kill', async () =
   await third.client.putRegistry(registryOf(3, shardsOf(3)))
   await expect(third.client.send('events', [{ n: 1000 }])).rejects.toMatchObject(refusal)
   expect(JSON.parse(readFileSync(join(third.dir, 'registry.json'), 'utf8'))).toMatchObject({ version: 4 })
-}, 60_000)
+}, 120_000)

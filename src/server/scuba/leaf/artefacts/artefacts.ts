@@ -8,7 +8,7 @@ import { specText, specWords, type Artefact, type ArtefactSpec } from '../../../
 import { Heat } from '../../../../core/scuba/warm/heat.ts'
 import { planWarm, wantKey } from '../../../../core/scuba/warm/planner.ts'
 import { covers, rollupSource, rollupsOf } from '../../../../core/scuba/warm/rollup.ts'
-import type { ArtefactsStatus } from '../../../../core/scuba/wire-types.ts'
+import type { ArtefactsStatus } from '../../../../core/scuba/operations/asking.ts'
 import { replaceFile } from '../../../../platform/files.ts'
 import type { Engines } from '../engines.ts'
 import type { ReadTable, Store } from '../store.ts'
@@ -16,7 +16,7 @@ import { build } from './build.ts'
 import { narrowFile, placesOf } from './lookup.ts'
 
 /** Form of the files; with another one, or another engine, all are made anew. */
-const FORMAT = 1
+const FORMAT = 2
 /** kinds of artefacts whose saving is remembered */
 const COSTS_MAX = 1000
 /** a round of building and dropping */
@@ -94,7 +94,7 @@ export class Artefacts {
     this.#roundAtMs = nowMs
     try {
       const plan = planWarm({
-        segments: this.#store.tails().flatMap(({ name }) => this.#store.segments(name)),
+        segments: this.#store.tails().flatMap(({ name }) => this.#store.ownSegments(name)),
         built: this.#all(),
         wants: this.heat.wants(nowMs),
         useless: this.#useless,

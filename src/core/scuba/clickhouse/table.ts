@@ -1,0 +1,85 @@
+import { quoteName } from '../names.ts'
+import type { ColumnType, ColumnTypes } from '../rows/columns.ts'
+import { identifier, SEG, storedName, storedNames, TYPES } from './names.ts'
+
+/** Columns of a ClickHouse table and their types, as `system.columns` has them. */
+export type StoredColumns = Readonly<Record<string, string>>
+
+/** Seals of so many µs are one partition: merged into few files, and given back to the disk when the last of them is gone. */
+const PARTITION_US = 4 * 3_600_000_000
+
+/** Rows of a seal lie together, by time: what is asked of few seals and a range reads little else. */
+export function createTableSql(table: string): string {
+  return [
+    `CREATE TABLE IF NOT EXISTS ${identifier(table)} (${identifier(SEG)} Int64, \`time\` Int64)`,
+    `ENGINE = MergeTree PARTITION BY intDiv(${identifier(SEG)}, ${PARTITION_US}) ORDER BY (${identifier(SEG)}, \`time\`)`,
+  ].join(' ')
+}
+
+export const partitionOf = (seg: number): number => Math.floor(seg / PARTITION_US)
+
+/** The seals that have rows in some partitions. */
+export function partitionsSql(table: string, partitions: readonly number[]): string {
+  const seg = identifier(SEG)
+  return `SELECT DISTINCT ${seg} FROM ${identifier(table)} WHERE intDiv(${seg}, ${PARTITION_US}) IN (${partitions.join(', ')})`
+}
+
+export const columnsSql = (database: string, table: string): string =>
+  `SELECT name, type FROM system.columns WHERE database = ${database} AND table = ${table}`
+
+/** One statement for each column the table has not. */
+export function addColumnsSql(table: string, columns: ColumnTypes, existing: StoredColumns): string[] {
+  const missing = Object.entries(columns)
+    .map(([name, type]) => ({ stored: storedName(name, type, existing), type }))
+    .filter(({ stored }) => !(stored in existing))
+  return missing.map(({ stored, type }) => `ALTER TABLE ${identifier(table)} ADD COLUMN ${identifier(stored)} ${TYPES[type]}`)
+}
+
+/**
+ * What is written into ClickHouse: the SELECT for DuckDB that gives the rows of a seal in {@link insertSql}'s columns, as CSV takes them.
+ * @param view SELECT with the table's columns
+ */
+export function exportSql(view: string, columns: ColumnTypes, path: string, seg: number): string {
+  const values = Object.entries(columns).map(([name, type]) => `${csvValue(quoteName(name), type)} AS ${quoteName(name)}`)
+  const texts = Object.entries(columns).flatMap(([name, type]) => (type === 'VARCHAR' ? [quoteName(name)] : []))
+  // An empty text without quotes is NULL to newer versions.
+  const quoted = texts.length === 0 ? '' : `, FORCE_QUOTE (${texts.join(', ')})`
+  return `COPY (SELECT ${seg} AS "${SEG}\u007f", ${values.join(', ')} FROM (${view})) TO ${path} (FORMAT csv, HEADER false, NULLSTR '\\N'${quoted})`
+}
+
+function csvValue(column: string, type: ColumnType): string {
+  if (type === 'TIMESTAMP') return `epoch_us(${column})`
+  return type === 'BOOLEAN' ? `${column}::TINYINT` : column
+}
+
+/** The head of the INSERT; rows follow as CSV. */
+export function insertSql(table: string, columns: ColumnTypes, existing: StoredColumns): string {
+  const names = Object.entries(columns).map(([name, type]) => identifier(storedName(name, type, existing)))
+  return `INSERT INTO ${identifier(table)} (${[identifier(SEG), ...names].join(', ')}) FORMAT CSV`
+}
+
+/** A column's value as its type of now, where it was only widened since; the table may not have it yet. */
+export function columnSql(name: string, type: ColumnType, existing: StoredColumns): string {
+  if (name === 'time') return '`time`'
+  const values = storedNames(name, existing).map((found) => {
+    const column = identifier(found.stored)
+    if (type === 'DOUBLE' && found.type === 'BIGINT') return { rank: 1, sql: `toFloat64(${column})` }
+    // BIGINT and TIMESTAMP are kept alike.
+    return TYPES[found.type] === TYPES[type] ? { rank: 0, sql: column } : null
+  })
+  const fitting = values.filter((value) => value !== null).sort((a, b) => a.rank - b.rank)
+  if (fitting.length === 0) return `CAST(NULL, '${TYPES[type]}')`
+  return fitting.length === 1 ? (fitting[0]?.sql ?? '') : `coalesce(${fitting.map(({ sql }) => sql).join(', ')})`
+}
+
+/** A column's values of all types it ever had, as text. */
+export function columnTextSql(name: string, existing: StoredColumns): string {
+  const values = storedNames(name, existing).map(({ stored, type }) => {
+    const column = identifier(stored)
+    return type === 'BOOLEAN' ? booleanText(column) : `toString(${column})`
+  })
+  if (values.length === 0) return "CAST(NULL, 'Nullable(String)')"
+  return values.length === 1 ? (values[0] ?? '') : `coalesce(${values.join(', ')})`
+}
+
+export const booleanText = (column: string): string => `multiIf(isNull(${column}), NULL, ${column} = 1, 'true', 'false')`

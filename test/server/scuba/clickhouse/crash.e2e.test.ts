@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { writeClickHouse } from '../../../../src/server/scuba/clickhouse/settings.ts'
+import { ClickHouseServer, Gate, noClickHouse } from '../../../support/clickhouse.ts'
+import { Leaf } from '../leaf.ts'
+
+const T = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3_600_000
+const rows = (count: number, from = 0): Record<string, unknown>[] =>
+  Array.from({ length: count }, (_, i) => ({ time: T + (from + i) * 10, n: from + i, text: `row ${from + i}`.padEnd(100, '.') }))
+
+describe.skipIf(noClickHouse !== null)(`crashes around ClickHouse${noClickHouse === null ? '' : ` (skipped: ${noClickHouse})`}`, () => {
+  const server = new ClickHouseServer()
+  let gate: Gate
+  let leaf: Leaf
+  beforeAll(() => server.start())
+  afterAll(() => server.remove())
+  beforeEach(async () => {
+    await server.ask('DROP DATABASE events', '')
+    await server.ask('CREATE DATABASE events', '')
+    gate = await Gate.to(server)
+    leaf = new Leaf()
+    writeClickHouse(leaf.dir, server.url.replace(`:${server.port}/`, `:${gate.port}/`))
+    await leaf.start()
+  })
+  afterEach(async () => {
+    await leaf.remove()
+    gate.close()
+  })
+
+  const seen = async (): Promise<{ count: number; distinct: number; missing: string[] }> => {
+    const { rows: answer, coverage } = await leaf.client.query('SELECT count(*), count(DISTINCT n) FROM events', { deadlineMs: 20_000 })
+    return { count: Number(answer[0]?.[0]), distinct: Number(answer[0]?.[1]), missing: coverage.missing }
+  }
+  const panelled = async (): Promise<number | null | undefined> =>
+    (await leaf.client.panel({ table: 'events', calc: ['count'], sinceMs: T, untilMs: T + 3_600_000, deadlineMs: 20_000 })).groups[0]
+      ?.values['count']
+
+  test('a seal that ClickHouse has whole counts after kill -9 of the leaf, though the manifest did not say so', async () => {
+    await leaf.client.send('events', rows(3000))
+    const held = new Promise<void>((resolve) => {
+      gate.holds = (text) => text.includes('min(`time`)') && (resolve(), true)
+    })
+    void leaf.seal('events').catch(() => undefined)
+    await held
+    await leaf.end('SIGKILL')
+    gate.holds = () => false
+    const before = await server.ask('SELECT DISTINCT _seg FROM events')
+    await leaf.start()
+    expect(await seen()).toEqual({ count: 3000, distinct: 3000, missing: [] })
+    expect(await panelled()).toBe(3000)
+    await leaf.client.send('events', rows(10, 3000))
+    await leaf.seal('events')
+    expect(await seen()).toEqual({ count: 3010, distinct: 3010, missing: [] })
+    expect(await server.ask(`SELECT count() FROM events WHERE _seg = ${before}`)).toBe('3000')
+    expect(await server.ask('SELECT count() FROM events')).toBe('3010')
+  })
+
+  test('a seal that is there in part is done again under another number, and its rows count once', async () => {
+    await leaf.client.send('events', rows(60_000))
+    const held = new Promise<void>((resolve) => {
+      // The head of the INSERT and some of its rows have gone.
+      let pieces = 0
+      gate.holds = (text) => text.includes('.......') && (pieces += 1) > 20 && (resolve(), true)
+    })
+    void leaf.seal('events').catch(() => undefined)
+    await held
+    await leaf.end('SIGKILL')
+    gate.holds = () => false
+    await leaf.start()
+    expect(readFileSync(join(leaf.dir, 'manifest'), 'utf8')).toContain('"kind":"unsealed"')
+    expect(await seen()).toEqual({ count: 60_000, distinct: 60_000, missing: [] })
+    await leaf.seal('events')
+    expect(await seen()).toEqual({ count: 60_000, distinct: 60_000, missing: [] })
+    expect(await panelled()).toBe(60_000)
+  })
+
+  test('kill -9 of ClickHouse while it takes rows: they wait, answers say what is missing, and all is there once when it is back', async () => {
+    await leaf.client.send('events', rows(5000))
+    await leaf.seal('events')
+    await leaf.client.send('events', rows(60_000, 5000))
+    const dead = new Promise<void>((resolve) => {
+      gate.holds = (text) => text.includes('INSERT INTO `events`') && (void server.end('SIGKILL').then(resolve), false)
+    })
+    const failed = await leaf.seal('events').then(
+      () => null,
+      (error: unknown) => String(error),
+    )
+    expect(failed).toContain('SCUBA_DOWN')
+    await dead
+    gate.holds = () => false
+    // Ingest goes on.
+    await leaf.client.send('events', rows(100, 65_000))
+    const without = await seen()
+    expect(without.count).toBe(60_100)
+    expect(without.missing.join()).toContain('5000 rows that are in ClickHouse')
+    expect(await panelled()).toBe(60_100)
+    await server.start()
+    for (let attempt = 0; attempt < 100 && (await seen()).missing.length > 0; attempt += 1) await sleep(100)
+    expect(await seen()).toEqual({ count: 65_100, distinct: 65_100, missing: [] })
+    await leaf.seal('events')
+    expect(await seen()).toEqual({ count: 65_100, distinct: 65_100, missing: [] })
+    expect(await panelled()).toBe(65_100)
+  })
+
+  test('a ClickHouse that hangs costs one question its deadline, and the next ones only its rows', async () => {
+    await leaf.client.send('events', rows(1000))
+    await leaf.seal('events')
+    await leaf.client.send('events', rows(50, 1000))
+    server.signal('SIGSTOP')
+    try {
+      const first = await leaf.client
+        .panel({ table: 'events', calc: ['sum:n'], sinceMs: T, untilMs: T + 3_600_000, deadlineMs: 1500 })
+        .then(({ coverage }) => coverage.rows)
+        .catch(({ code }: { code: string }) => code)
+      expect(first === 'SCUBA_DEADLINE' || Number(first) < 1).toBe(true)
+      const without = await seen()
+      expect(without.count).toBe(50)
+      expect(without.missing.join()).toContain('1000 rows that are in ClickHouse')
+    } finally {
+      server.signal('SIGCONT')
+    }
+    for (let attempt = 0; attempt < 100 && (await seen()).missing.length > 0; attempt += 1) await sleep(100)
+    expect(await seen()).toEqual({ count: 1050, distinct: 1050, missing: [] })
+  })
+})
