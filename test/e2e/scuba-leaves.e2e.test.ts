@@ -29,7 +29,7 @@ beforeAll(async () => {
     const nodes = (await fleet.data('tw', 'node', 'ls')) as { node: string; state: string }[]
     return nodes.some(({ node, state }) => node === 'far' && state === 'ready')
   })
-}, 90_000)
+}, 150_000)
 afterAll(async () => {
   await far.end()
   keeper?.kill('SIGKILL')
@@ -74,7 +74,7 @@ test('leaves of nodes near and far are asked with the one beside the server', as
     async () => (await leaves()).filter(({ state, holds }) => state === 'present' && holds).length === 3,
   )
   expect((await leaves()).map(({ node }) => node ?? '').sort()).toEqual(['', 'far', 'n1'])
-}, 60_000)
+}, 120_000)
 
 test('rows that are sent to the server are spread over the leaves, and what is done to a table is done on each', async () => {
   const rows = Array.from({ length: 400 }, (_, n) => JSON.stringify({ n }))
@@ -96,7 +96,7 @@ test('rows that are sent to the server are spread over the leaves, and what is d
   const { rows: left } = await fleet.data('scuba', 'query', 'SELECT count(*), count(*) FILTER (n % 2 = 0) FROM spread')
   expect(left).toEqual([[200, 0]])
   expect((await leaves()).map(({ shards }) => shards.map(({ epoch }) => epoch))).toEqual([[1], [1], [1]])
-}, 60_000)
+}, 120_000)
 
 test('a leaf that is killed is started again with its rows; while it hangs the answer says that it is missing', async () => {
   const before = Number((await count()).count)
@@ -117,7 +117,7 @@ test('a leaf that is killed is started again with its rows; while it hangs the a
   } finally {
     process.kill(pid, 'SIGCONT')
   }
-}, 60_000)
+}, 120_000)
 
 test("its port is for the fleet's servers: without a certificate, or with an agent's, nothing is answered there", async () => {
   const { address } = await fleet.data('scuba', 'leaf', 'join', 'far')
