@@ -230,7 +230,7 @@ export class Store {
     const tail = this.#tail(name)
     const atMs = Date.now()
     const config = this.registry.current.tables[name]
-    const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs) : null
+    const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs, options.isStrict === true) : null
     const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
     const { quarantined, quarantinedCount, warned, warnings } = 'payload' in batch ? batch : ALL_GOOD
     if (options.isStrict === true && quarantinedCount > 0) throw badLines(quarantined, quarantinedCount)
@@ -264,6 +264,12 @@ export class Store {
         this.log.warn('rows acknowledged from memory were lost', { table: name, rows: batch.rows, error: String(error) }),
       )
     return receipt
+  }
+
+  /** Puts lines that came in earlier into the quarantine, under a key of its own: once, however often it is called. */
+  async quarantineOnce(table: string, key: string, quarantined: Batch['quarantined']): Promise<void> {
+    if (quarantined.length === 0 || this.keys.get(QUARANTINE_TABLE, key)) return
+    await this.#quarantine(table, null, quarantined, Date.now(), 'fsync', { key, digest: '', quarantined: 0 })
   }
 
   /**
@@ -686,7 +692,14 @@ export class Store {
     if (table === LIVE_TABLE) for (const event of storedEvents(payload)) this.live.add(event)
   }
 
-  #quarantine(table: string, key: string | null, quarantined: Batch['quarantined'], atMs: number, ack: AckLevel): Promise<void> {
+  #quarantine(
+    table: string,
+    key: string | null,
+    quarantined: Batch['quarantined'],
+    atMs: number,
+    ack: AckLevel,
+    own?: JournalHeader['key'],
+  ): Promise<void> {
     const rows = quarantined.map(({ line, reason, text, isCut }) => {
       const id = randomBytes(9).toString('base64url')
       return JSON.stringify({
@@ -701,7 +714,7 @@ export class Store {
       })
     })
     const tail = this.#tail(QUARANTINE_TABLE)
-    return this.#enqueue(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, undefined, ack)
+    return this.#enqueue(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, own, ack)
   }
 
   #enqueue(table: TableTail, batch: Waiting['batch'], atMs: number, key: JournalHeader['key'], ack: AckLevel): Promise<void> {
