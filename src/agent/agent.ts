@@ -34,6 +34,7 @@ import { openRelayPort } from './relay-port.ts'
 import { localWay, remoteWay, type ServerWay } from './server-way.ts'
 import { Supervisor } from './supervisor.ts'
 import type { TaskHost } from './task.ts'
+import { LeafKeeper } from './scuba/leaf-keeper.ts'
 import { openTaskApi } from './task-api.ts'
 import { UsageWatch } from './usage.ts'
 
@@ -84,6 +85,10 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   const ports = new PortBlocks(join(paths.root, 'ports.json'), options.address)
   const keys = agentFiles(state, options.node)
   const way = wayTo(options, keys)
+  const leaf = new LeafKeeper({
+    ...{ root: paths.root, socket: paths.leafSocket, address: options.address, log },
+    keyFile: options.serverSocket === null ? keys.pem : null,
+  })
   const artifacts = new ArtifactStore(join(paths.root, 'artifacts'), way)
   const host: TaskHost = {
     node: options.node,
@@ -242,8 +247,10 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       changed()
       return answer
     },
+    joinLeaf: () => leaf.join(),
     stopAll: async () => {
       isStopping = true
+      await leaf.stop()
       await faults.stop()
       const stopped = await supervisor.stopAll()
       await mesh.stop().catch((error: unknown) => log.warn('proxy not stopped', { error: String(error) }))
@@ -255,6 +262,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
     writeFileSync(join(paths.root, 'agent.json'), `${JSON.stringify(about)}\n`, { mode: 0o600 })
   })
   const taskApi = await openTaskApi(paths.apiSocket, way)
+  guard('the leaf of this node', () => leaf.start())
   await faults.start()
   await ports.open()
   // A report of tasks that were not probed yet would take them out of service until the next one.
@@ -301,6 +309,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       reach.close()
       relay?.close()
       taskApi.close()
+      leaf.detach()
       mesh.detach()
       control.close()
       control.closeAllConnections()

@@ -23,7 +23,9 @@ export interface ControlHost {
   upgrade: (wish: { upgrade: number; folder: string | null; isBack: boolean }) => boolean
   /** Puts the machine into a profile, see `profile-keeper.ts`. */
   putProfile: (asked: unknown) => unknown
-  /** stops tasks, faults and proxy; the agent itself stays until it is told to end */
+  /** Runs a leaf of scuba from now on, see `scuba/leaf-keeper.ts`. */
+  joinLeaf: () => Promise<unknown>
+  /** stops tasks, faults, leaf and proxy; the agent itself stays until it is told to end */
   stopAll: () => Promise<{ stopped: number }>
 }
 
@@ -31,7 +33,7 @@ export interface ControlHost {
  * The agent's own HTTP API on a Unix socket (0600), for the CLI on this machine and for the server:
  * `GET /status`, `GET /logs?task=&stream=&n=&since=&grep=&follow=1` (NDJSON), `GET /exec?task=`, `POST /stop-all`,
  * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`, `POST /task/ID/run` (`run-beside.ts`), `POST /run?task=&word=&size=` (`exec/session.ts`),
- * `POST /run/KEY` (`run-once.ts`), `POST /profile` (`profile-keeper.ts`). Errors have the form of every error of muster: `{error: {code, message, …}}`.
+ * `POST /run/KEY` (`run-once.ts`), `POST /profile` (`profile-keeper.ts`), `POST /leaf` (`scuba/leaf-keeper.ts`). Errors have the form of every error of muster: `{error: {code, message, …}}`.
  */
 export async function serveControl(host: ControlHost): Promise<Server> {
   mkdirSync(dirname(host.socket), { recursive: true, mode: 0o700 })
@@ -102,6 +104,8 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
     }
     case 'POST /profile':
       return send(response, 200, host.putProfile(JSON.parse(await textOf(incoming))))
+    case 'POST /leaf':
+      return send(response, 200, await host.joinLeaf())
     case 'POST /stop-all':
       return send(response, 200, await host.stopAll())
     default:

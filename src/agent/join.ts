@@ -9,7 +9,7 @@ import { replaceFileDurably } from '../platform/files.ts'
 import type { StatePaths } from '../platform/paths.ts'
 import { textOf } from '../platform/streams.ts'
 import { addressText, authorityAt, unavailable, type HostPort } from '../platform/tls-authority.ts'
-import { keyFileText, readKeyFile } from './key-file.ts'
+import { keyFileText, readKeyFile } from '../platform/key-file.ts'
 import type { ServerWay } from './server-way.ts'
 
 /*

@@ -3,7 +3,7 @@ import { BeatReader, type AgentLife, type SealedBeat } from '../core/contracts/b
 import { RELAY_AGENTS_MAX } from '../core/tw/queries.ts'
 import { nodeIn } from '../platform/certificate-uri.ts'
 import { listenOnAnyPort } from './any-port.ts'
-import { readKeyFile } from './key-file.ts'
+import { readKeyFile } from '../platform/key-file.ts'
 
 /*
  * Where other agents' beats come in, to be sent on with this agent's own: over TLS, each with the certificate of its node. Which agents come, the

@@ -4,7 +4,7 @@ import type { NodeVia } from '../core/contracts/node.ts'
 import { parseAddress } from '../core/contracts/join-token.ts'
 import { shortMac } from '../platform/short-mac.ts'
 import { nodeIn } from '../platform/certificate-uri.ts'
-import { readKeyFile } from './key-file.ts'
+import { readKeyFile } from '../platform/key-file.ts'
 
 type Relay = NonNullable<NodeVia['relay']>
 

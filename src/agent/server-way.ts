@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as tlsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { serverIdOf } from '../platform/certificate-uri.ts'
 import type { HostPort } from '../platform/tls-authority.ts'
-import { readKeyFile } from './key-file.ts'
+import { readKeyFile } from '../platform/key-file.ts'
 
 /** How an agent reaches its control plane. */
 export interface ServerWay {

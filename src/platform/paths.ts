@@ -35,6 +35,8 @@ export interface AgentPaths {
   apiSocket: string
   /** control socket of the node's proxy */
   proxySocket: string
+  /** of the node's leaf of scuba, where it has one */
+  leafSocket: string
   log: string
   proxyLog: string
   journal: string
@@ -85,6 +87,7 @@ export function statePaths(context: string, env: NodeJS.ProcessEnv = process.env
       socket: socketPath(`agents/${node}/agent.sock`),
       apiSocket: socketPath(`agents/${node}/api.sock`),
       proxySocket: socketPath(`agents/${node}/proxy.sock`),
+      leafSocket: socketPath(`agents/${node}/leaf.sock`),
       log: at(`agents/${node}/agent.log`),
       proxyLog: at(`agents/${node}/proxy.log`),
       journal: at(`agents/${node}/journal`),

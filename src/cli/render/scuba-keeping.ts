@@ -113,6 +113,11 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
     leaves,
     [
       { title: 'leaf', cell: ({ leaf }) => leaf },
+      { title: 'node', cell: ({ node }) => node ?? 'server' },
+      {
+        title: 'epoch',
+        cell: ({ leaf, shards }) => shards.map(({ id, epoch }) => (id === leaf ? String(epoch) : `${id} ${epoch}`)).join(', '),
+      },
       { title: 'state', cell: ({ state }) => mark(view, states[state], state) },
       { title: 'since', cell: ({ sinceMs }) => (sinceMs === null ? null : at(sinceMs)) },
       { title: 'tables', align: 'right', cell: ({ holds }) => holds?.tables },
@@ -124,6 +129,8 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
         align: 'right',
         cell: ({ holds }) => (holds?.lostSegments ? `${holds.lostSegments} (${groupedText(holds.lostRows)} rows)` : 0),
       },
+      { title: 'backlog', align: 'right', cell: ({ holds }) => (holds ? formatSize(holds.backlogBytes) : null) },
+      { title: 'disk', cell: ({ holds }) => (holds ? mark(view, holds.disk === 'ok' ? 'ok' : 'warn', holds.disk) : null) },
       ...(leaves.some(({ holds }) => holds?.clickhouse)
         ? [
             {

@@ -12,6 +12,8 @@ export interface SendOptions {
   contentType: string
   /** no row is kept of a batch in which one is bad */
   isStrict: boolean
+  /** rows whose leaf is away may go to another one */
+  isAnyLeafGood?: boolean
 }
 
 const ERRORS_MAX = 10
@@ -80,10 +82,10 @@ export class Sender {
   }
 
   async #post(body: Buffer, key: string | undefined): Promise<Receipt> {
-    const { table, ack, contentType, isStrict } = this.#options
+    const { table, ack, contentType, isStrict, isAnyLeafGood = false } = this.#options
     const headers: Record<string, string> = { 'content-type': contentType, 'content-length': String(body.length) }
     if (key !== undefined) headers['idempotency-key'] = key
-    const path = `/v1/scuba/tables/${encodeURIComponent(table)}/rows?ack=${ack}${isStrict ? '&validate=sync' : ''}`
+    const path = `/v1/scuba/tables/${encodeURIComponent(table)}/rows?ack=${ack}${isStrict ? '&validate=sync' : ''}${isAnyLeafGood ? '&away=any' : ''}`
     const response = await this.#client.request('POST', path, { headers, body })
     let text = ''
     for await (const part of response.setEncoding('utf8')) text += String(part)

@@ -36,6 +36,12 @@ export default class ScubaSend extends MusterCommand {
     resume: Flags.boolean({ description: 'send only what the store does not have under --key', dependsOn: ['key'] }),
     follow: Flags.boolean({ char: 'f', description: 'go on with what is appended to the file, also when it is rotated', default: false }),
     validate: Flags.boolean({ description: 'keep all lines of a batch or, when one is bad, none', default: false }),
+    'on-shard-away': Flags.string({
+      description:
+        'what becomes of rows whose leaf is away: kept here (exit 6), or sent to any other, where a repeated run may add them twice',
+      options: ['keep', 'any'],
+      default: 'keep',
+    }),
     ack: Flags.string({ description: 'acknowledged when in memory or on disk', options: ['memory', 'fsync'], default: 'fsync' }),
   }
   static override examples = [
@@ -54,7 +60,13 @@ export default class ScubaSend extends MusterCommand {
     if (usage !== null) throw new MusterError('USAGE', usage)
     const sender = new Sender(
       this.client,
-      { table: args.table, ack: flags.ack, contentType: CONTENT_TYPES[flags.format] ?? '', isStrict: flags.validate },
+      {
+        table: args.table,
+        ack: flags.ack,
+        contentType: CONTENT_TYPES[flags.format] ?? '',
+        isStrict: flags.validate,
+        isAnyLeafGood: flags['on-shard-away'] === 'any',
+      },
       (text) => this.note(text),
     )
     const started = performance.now()

@@ -1,4 +1,5 @@
 import type { ColumnTypes } from './rows/columns.ts'
+import type { DiskLevel } from './seal/pressure.ts'
 import type { LeafNote } from './wal/manifest.ts'
 
 /** What a leaf says of itself (`GET /v1/scuba/observed`), for the server to conclude entries from. */
@@ -25,6 +26,21 @@ export interface ObservedTable {
   segments: number
 }
 
+/** A leaf of another node, as it was last looked at. */
+export interface PeerSeen {
+  leaf: string
+  /** null: it has not answered in this reign */
+  observed: Observed | null
+  /** log time since which it has not answered; null: it answers */
+  silentSinceMs: number | null
+  health: {
+    pid: number
+    backlogBytes: number
+    diskLevel: DiskLevel
+    clickhouse?: { where: string; away: string | null } | null | undefined
+  } | null
+}
+
 /** What the server's controllers and operations know of the leaf beside the state. */
 export interface RegistrySoft {
   /** null: no answer yet in this reign */
@@ -33,4 +49,6 @@ export interface RegistrySoft {
   leaf: string | null
   /** log time since which it has not answered; null: it answers */
   silentSinceMs: number | null
+  /** leaves of other nodes; without: none */
+  peers?: readonly PeerSeen[]
 }

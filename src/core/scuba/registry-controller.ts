@@ -24,19 +24,36 @@ export const registryController: Controller<RegistrySoft | undefined> = {
   wakes: ['scuba.Table', 'scuba.Leaf'],
   decide: (db, now, soft) => {
     if (soft === undefined) return { entries: [], wakeAt: null }
-    const { observed } = soft
-    if (observed === null || soft.silentSinceMs !== null) return ofSilence(db, now, soft)
-    const columns = ofColumns(db, now, observed)
-    const entries = [...ofLeaf(db, observed), ...ofNotes(db, observed), ...ofLost(db, observed), ...columns.entries]
+    const entries: Proposal[] = []
+    let wakeAt: number | null = null
+    const told = new Set<string>()
+    for (const seen of [soft, ...(soft.peers ?? [])]) {
+      const of = ofSeen(db, now, seen, told)
+      entries.push(...of.entries)
+      if (of.wakeAt !== null) wakeAt = Math.min(wakeAt ?? Infinity, of.wakeAt)
+    }
     const isCut = entries.length > ENTRIES_MAX
-    return { entries: entries.slice(0, ENTRIES_MAX), wakeAt: isCut ? now : columns.wakeAt }
+    return { entries: entries.slice(0, ENTRIES_MAX), wakeAt: isCut ? now : wakeAt }
   },
+}
+
+type Seen = Pick<RegistrySoft, 'leaf' | 'observed' | 'silentSinceMs'>
+
+/** @param told tables whose columns became an entry in this round: those of another leaf wait for the next */
+function ofSeen(db: ReadDb, now: number, seen: Seen, told: Set<string>): { entries: Proposal[]; wakeAt: number | null } {
+  const { observed } = seen
+  if (observed === null || seen.silentSinceMs !== null) return ofSilence(db, now, seen)
+  const columns = ofColumns(db, now, observed, told)
+  return {
+    entries: [...ofLeaf(db, observed), ...ofNotes(db, observed), ...ofLost(db, observed), ...columns.entries],
+    wakeAt: columns.wakeAt,
+  }
 }
 
 const stateOf = (db: ReadDb, leaf: string) =>
   db.get<{ state: string; notes_through: number }>('SELECT state, notes_through FROM scuba_leaf WHERE id = ?', leaf)
 
-function ofSilence(db: ReadDb, now: number, { leaf, silentSinceMs }: RegistrySoft): { entries: Proposal[]; wakeAt: number | null } {
+function ofSilence(db: ReadDb, now: number, { leaf, silentSinceMs }: Seen): { entries: Proposal[]; wakeAt: number | null } {
   if (leaf === null || silentSinceMs === null || stateOf(db, leaf)?.state !== 'present') return { entries: [], wakeAt: null }
   const dueMs = silentSinceMs + LEAF_LOST_MS
   return dueMs <= now ? { entries: [LeafLost.of({ leaf })], wakeAt: null } : { entries: [], wakeAt: dueMs }
@@ -70,7 +87,7 @@ function ofLost(db: ReadDb, { leaf, lost }: Observed): Proposal[] {
   ]
 }
 
-function ofColumns(db: ReadDb, now: number, { tables }: Observed): { entries: Proposal[]; wakeAt: number | null } {
+function ofColumns(db: ReadDb, now: number, { tables }: Observed, told: Set<string>): { entries: Proposal[]; wakeAt: number | null } {
   const entries: Proposal[] = []
   let wakeAt: number | null = null
   for (const [table, { columns }] of Object.entries(tables)) {
@@ -79,7 +96,8 @@ function ofColumns(db: ReadDb, now: number, { tables }: Observed): { entries: Pr
     if (Object.keys(fresh).length === 0 && observedAtMs !== null) continue
     const dueMs = (observedAtMs ?? -Infinity) + COLUMNS_EVERY_MS
     if (dueMs > now) wakeAt = Math.min(wakeAt ?? Infinity, dueMs)
-    else entries.push(ColumnsObserved.of({ table, columns: fresh }))
+    else if (told.has(table)) wakeAt = now + COLUMNS_EVERY_MS
+    else if (told.add(table)) entries.push(ColumnsObserved.of({ table, columns: fresh }))
   }
   return { entries, wakeAt }
 }

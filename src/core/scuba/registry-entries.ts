@@ -1,21 +1,24 @@
 import { DerivedRemoved, DerivedSet } from './entries/derived.ts'
 import { LeafJoined, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
 import { HoldReleased, HoldSet, RetentionApplied, RetentionSet, RowsErased } from './entries/retention.ts'
+import { ShardMoved } from './entries/shards.ts'
 import { ColumnsObserved, TableDeclared, TableDropped, TableRenamed } from './entries/tables.ts'
 
 /** Entries that change what the leaf is told. */
-const TOLD = [TableDeclared, TableDropped, TableRenamed, RetentionSet, HoldSet, HoldReleased, DerivedSet, DerivedRemoved] as const
-
-export const registryEntries = [
-  ...TOLD,
-  ColumnsObserved,
-  RetentionApplied,
-  RowsErased,
+const TOLD = [
+  TableDeclared,
+  TableDropped,
+  TableRenamed,
+  RetentionSet,
+  HoldSet,
+  HoldReleased,
+  DerivedSet,
+  DerivedRemoved,
   LeafJoined,
-  LeafLost,
-  SegmentLost,
-  SegmentSettled,
+  ShardMoved,
 ] as const
+
+export const registryEntries = [...TOLD, ColumnsObserved, RetentionApplied, RowsErased, LeafLost, SegmentLost, SegmentSettled] as const
 
 const TOLD_TYPES: ReadonlySet<string> = new Set(TOLD.map(({ type }) => type))
 

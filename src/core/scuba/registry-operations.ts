@@ -2,7 +2,7 @@ import { scubaDerivedCheck, scubaDerivedList, scubaDerivedPut, scubaDerivedRm } 
 import { scubaQuarantineDrop, scubaQuarantineList, scubaQuarantineReplay, scubaQuarantineShow } from './operations/quarantine.ts'
 import { scubaReceiptList } from './operations/receipts.ts'
 import { scubaErase, scubaHoldList, scubaHoldPut, scubaHoldRm, scubaRetentionPut, scubaRetentionShow } from './operations/retention.ts'
-import { scubaCompact, scubaLeafList, scubaSegmentList, scubaVerify } from './operations/segments.ts'
+import { scubaCompact, scubaLeafJoin, scubaLeafList, scubaSegmentList, scubaVerify } from './operations/segments.ts'
 import { scubaColumnList, scubaTableDrop, scubaTablePut, scubaTableRename } from './operations/tables.ts'
 
 /** What can be asked of tables as such: declaring, keeping, deriving, mending. */
@@ -29,6 +29,7 @@ export const registryOperations = [
   scubaVerify,
   scubaCompact,
   scubaLeafList,
+  scubaLeafJoin,
   scubaReceiptList,
 ] as const
 

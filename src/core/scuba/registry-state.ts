@@ -1,7 +1,7 @@
 import type { ReadDb } from '../contracts/storage.ts'
 import { declarationSchema, type Declaration } from './declared/declaration.ts'
 import { rowRuleSchema, type RowRule } from './declared/rules.ts'
-import { registrySchema, tableConfigSchema, type Registry, type TableConfig } from './registry.ts'
+import { registrySchema, tableConfigSchema, type Peer, type Registry, type TableConfig } from './registry.ts'
 import { retentionPolicySchema, type Hold, type RetentionPolicy } from './retention/policy.ts'
 import type { ColumnType, ColumnTypes } from './rows/columns.ts'
 
@@ -99,6 +99,11 @@ export function storedPolicy(db: ReadDb, table: string): RetentionPolicy | null 
   return row?.policy ? retentionPolicySchema.parse(JSON.parse(row.policy)) : null
 }
 
+/** The leaves of other nodes, lost or not: rows of a lost one are missing in answers. */
+export function peersOf(db: ReadDb): Peer[] {
+  return db.all<Peer>('SELECT id, address, node FROM scuba_leaf WHERE address IS NOT NULL ORDER BY id')
+}
+
 /** Everything the leaf has to know. @param version position that `db` is at */
 export function registryOf(db: ReadDb, version: number): Registry {
   const tables: Record<string, TableConfig> = {}
@@ -114,6 +119,8 @@ export function registryOf(db: ReadDb, version: number): Registry {
     retention: Object.fromEntries(policies.map(({ tbl, policy }) => [tbl, JSON.parse(policy)])),
     holds: storedHolds(db),
     derived,
+    leaves: peersOf(db),
+    shards: db.all('SELECT id, epoch, primary_leaf AS "primary", since AS sinceMs FROM scuba_shard ORDER BY id'),
     jobs: db.all('SELECT id, tbl AS "table", to_tbl AS "to" FROM scuba_table_job ORDER BY id'),
   })
 }

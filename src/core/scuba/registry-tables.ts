@@ -49,12 +49,22 @@ export const REGISTRY_TABLES: readonly string[] = [
     set_at INTEGER NOT NULL,
     set_by TEXT NOT NULL
   )`,
-  // notes_through: the number of the leaf's last note that became an entry.
+  // notes_through: the number of the leaf's last note that became an entry. node, address: of a leaf that is not the server's own.
   `CREATE TABLE scuba_leaf (
     id TEXT PRIMARY KEY,
     state TEXT NOT NULL,
     since INTEGER NOT NULL,
-    notes_through INTEGER NOT NULL DEFAULT 0
+    notes_through INTEGER NOT NULL DEFAULT 0,
+    node TEXT,
+    address TEXT
+  ) WITHOUT ROWID`,
+  // replicas: JSON list of leaves. since: when the shard was first there.
+  `CREATE TABLE scuba_shard (
+    id TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    primary_leaf TEXT NOT NULL,
+    replicas TEXT NOT NULL,
+    since INTEGER NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE scuba_lost_segment (
     leaf TEXT NOT NULL,

@@ -55,8 +55,22 @@ export const peerSchema = z.object({
   id: z.string().min(1).max(100),
   /** `unix:PATH` or `https://HOST:PORT` */
   address: z.string().min(1).max(300),
+  /** whose certificate it shows there; null: on this machine none is needed */
+  node: z.string().nullable().default(null),
 })
 export type Peer = z.output<typeof peerSchema>
+
+/** Where rows of a part of all keys go. */
+export const shardSchema = z.object({
+  id: z.string(),
+  /** grows with each move from one leaf to another */
+  epoch: z.int().positive(),
+  /** name of the leaf */
+  primary: z.string(),
+  /** log time of when it was first there, ms */
+  sinceMs: z.int().nonnegative(),
+})
+export type Shard = z.output<typeof shardSchema>
 
 /** What the server tells its leaf, which keeps it and works by it while the server is away. */
 export const registrySchema = z.object({
@@ -70,6 +84,8 @@ export const registrySchema = z.object({
   derived: z.record(z.string(), z.record(z.string(), derivedSchema)).default({}),
   /** every leaf whose rows belong into answers, the one that is told among them */
   leaves: z.array(peerSchema).max(4096).default([]),
+  /** every shard; none: the leaf is alone */
+  shards: z.array(shardSchema).max(4096).default([]),
   /** oldest first */
   jobs: z.array(tableJobSchema).default([]),
 })

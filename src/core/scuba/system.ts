@@ -20,6 +20,7 @@ import { ASKING } from './operations/asking.ts'
 import { SAVED_TABLES, savedEntries } from './saved/entries.ts'
 import { savedOperations } from './saved/operations.ts'
 import { sloOperations } from './operations/slo.ts'
+import { shardController } from './shards/controller.ts'
 import { sloController } from './slo/controller.ts'
 import { SCUBA_TABLES } from './tables.ts'
 
@@ -43,5 +44,5 @@ export const scubaSystem: System = {
     ...savedOperations,
     ...sloOperations,
   ],
-  controllers: [alertController, registryController, sloController],
+  controllers: [alertController, registryController, shardController, sloController],
 }

@@ -22,6 +22,10 @@ export interface Receipt {
   /** ms; until then the same key is recognised */
   dedupeUntilMs: number | null
   ack: AckLevel
+  /** the leaf that has them; without: the one that was asked */
+  leaf?: string | undefined
+  /** the leaf of their key was away: once it is back, the same key may add them a second time */
+  delivery?: 'at-least-once' | undefined
 }
 
 /** What part of the rows that should be in an answer are in it. */

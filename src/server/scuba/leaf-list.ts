@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import type { ReadDb } from '../../core/contracts/storage.ts'
-import type { Observed, RegistrySoft } from '../../core/scuba/observed.ts'
+import type { Observed, PeerSeen, RegistrySoft } from '../../core/scuba/observed.ts'
 import type { scubaLeafList } from '../../core/scuba/operations/segments.ts'
-import type { LeafHealth, ScubaClient } from './client.ts'
+import type { ScubaClient } from './client.ts'
 
 type Leaves = z.input<typeof scubaLeafList.output>
 type Holds = NonNullable<Leaves['leaves'][number]['holds']>
@@ -10,26 +10,36 @@ type Holds = NonNullable<Leaves['leaves'][number]['holds']>
 /** Every leaf the log knows, and this server's own as it is now. */
 export async function listLeaves(
   db: ReadDb,
-  { leaf: own, observed, silentSinceMs }: RegistrySoft,
+  { leaf: own, observed, silentSinceMs, peers = [] }: RegistrySoft,
   client: Pick<ScubaClient, 'health'>,
 ): Promise<Leaves> {
-  const stored = db.all<{ id: string; state: 'present' | 'lost'; since: number }>('SELECT id, state, since FROM scuba_leaf ORDER BY id')
+  const stored = db.all<{ id: string; state: 'present' | 'lost'; since: number; node: string | null }>(
+    'SELECT id, state, since, node FROM scuba_leaf ORDER BY id',
+  )
+  const shards = db.all<{ id: string; epoch: number; leaf: string }>('SELECT id, epoch, primary_leaf AS leaf FROM scuba_shard ORDER BY id')
   const health = await client.health().catch(() => null)
-  const leaves: Leaves['leaves'] = stored.map(({ id, state, since }) => {
-    if (id !== own) return { leaf: id, state, sinceMs: since, holds: null }
-    const isSilent = state === 'present' && silentSinceMs !== null
-    const holds = observed === null || health === null ? null : holdsOf(observed, health)
-    return { leaf: id, state: isSilent ? 'silent' : state, sinceMs: isSilent ? silentSinceMs : since, holds }
+  const seen = [{ leaf: own, observed, silentSinceMs, health }, ...peers]
+  const leaves: Leaves['leaves'] = stored.map(({ id, state, since, node }) => {
+    const its = { leaf: id, node, shards: shards.flatMap(({ leaf, ...shard }) => (leaf === id ? [shard] : [])) }
+    const one = seen.find(({ leaf }) => leaf === id)
+    if (!one) return { ...its, state, sinceMs: since, holds: null }
+    const isSilent = state === 'present' && one.silentSinceMs !== null
+    const holds = one.observed === null || one.health === null ? null : holdsOf(one.observed, one.health)
+    return { ...its, state: isSilent ? 'silent' : state, sinceMs: isSilent ? one.silentSinceMs : since, holds }
   })
   return { leaves }
 }
 
-function holdsOf({ tables, lost, registryVersion }: Observed, { pid, clickhouse }: LeafHealth): Holds {
+function holdsOf(
+  { tables, lost, registryVersion }: Observed,
+  { pid, backlogBytes, diskLevel, clickhouse }: NonNullable<PeerSeen['health']>,
+): Holds {
   const all = Object.values(tables)
   const sum = (of: 'rows' | 'bytes' | 'segments'): number => all.reduce((total, table) => total + table[of], 0)
   return {
     ...{ pid, tables: all.length, segments: sum('segments'), rows: sum('rows'), bytes: sum('bytes') },
     ...{ lostSegments: lost.length, lostRows: lost.reduce((total, { rows }) => total + rows, 0), registryVersion },
+    ...{ backlogBytes, disk: diskLevel },
     clickhouse: clickhouse ? { where: clickhouse.where, away: clickhouse.away } : null,
   }
 }

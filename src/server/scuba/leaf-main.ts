@@ -16,7 +16,8 @@ import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { PeerCalls } from './aggregate/call.ts'
 import { Peers } from './aggregate/peers.ts'
-import { createLeafServer } from './leaf/http.ts'
+import { openPeerPort, peerKeys } from './aggregate/port.ts'
+import { createLeafServer, listenerOf, type Leaf } from './leaf/http.ts'
 import { clickHouseMark, readClickHouse } from './clickhouse/settings.ts'
 import { openClickHouse } from './clickhouse/open.ts'
 import { seedLive } from './leaf/live-seed.ts'
@@ -38,6 +39,8 @@ import { TableJobs } from './leaf/table-jobs.ts'
 const { values } = parseArgs({
   options: {
     ...{ dir: { type: 'string' }, socket: { type: 'string' }, log: { type: 'string' } },
+    // Where servers of other machines reach it, and the file with key, certificate and authority by which leaves know each other.
+    ...{ peers: { type: 'string' }, keys: { type: 'string' } },
     // Where other programs' ways in listen; those that are not named do not.
     ...INTAKE_ARGS,
   },
@@ -70,19 +73,20 @@ const parts = {
 }
 store.derived = parts.derived
 const name = ensureLeafName(dir)
-const peers = new Peers(store, name, new PeerCalls())
+const peers = new Peers(store, name, new PeerCalls(peerKeys(values.keys)))
 store.peers = peers
 const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
 let ports: Ports | null = null
 let scraper: Scraper | null = null
-const server = createLeafServer({
+const leaf: Leaf = {
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
   ...{ name, peers },
   clickhouse: () => away && { where: away.where, away: away.away, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
-})
+}
+const server = createLeafServer(leaf)
 const keeper = new Keeper(parts)
 
 await holdFolder()
@@ -109,6 +113,8 @@ server.listen(socket, () => {
   log.info('leaf listens', { socket, pid: process.pid, tables: store.tableNames().size })
 })
 
+const peerPort =
+  values.peers === undefined || values.keys === undefined ? null : openPeerPort(values.peers, values.keys, listenerOf(leaf), log)
 const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) })
 
 const clock = setInterval(() => {
@@ -134,6 +140,8 @@ const stop = (): void => {
   clearInterval(teller)
   server.close()
   server.closeIdleConnections()
+  peerPort?.close()
+  peerPort?.closeAllConnections()
   setTimeout(() => server.closeAllConnections(), 500).unref()
   // What was taken in on the ports is in the store before that closes.
   void Promise.all([scraper?.stop(), ports?.close(), postgres.close()])

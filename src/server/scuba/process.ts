@@ -67,6 +67,9 @@ export function ensureLeaf(paths: StatePaths, log: Logger, intake: IntakeOptions
           paths.scubaSocket,
           '--log',
           logFile,
+          // By it the leaf shows leaves of other nodes whose it is.
+          '--keys',
+          join(paths.keys, 'server.pem'),
           ...intakeArgs(intake),
         ],
         output: join(paths.logs, 'scuba-leaf.out'),

@@ -7,12 +7,15 @@ import type { Registry } from '../../core/scuba/registry.ts'
 import type { ServerHost } from '../host.ts'
 import type { ScubaClient } from './client.ts'
 import { leafName } from './leaf/name.ts'
+import { watchPeerLeaves, type PeerLeaves } from './peer-leaves.ts'
 
 /** Longest time between two answers of a leaf that has nothing new. */
 const WAIT_MS = 5000
 const AGAIN_MS = 500
 
 export interface RegistryKeeper {
+  /** the leaves of other nodes */
+  peers: PeerLeaves
   soft: () => RegistrySoft
   /** Looks at once; resolves when the leaf has answered and works by the registry of now, or does not answer. */
   look: () => Promise<void>
@@ -33,16 +36,19 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
   let following: Promise<void> | null = null
   let unlisten = (): void => undefined
 
+  /** The leaf takes nothing older over; after a snapshot of long ago was restored, ours would be. */
+  const wantedBy = (known: number): Registry => (wanted ??= registryOf(host.db, Math.max(host.position(), known + 1)))
+  const peers = watchPeerLeaves(host, wantedBy)
+
   /** One after the other: an older answer must not stand for a newer one, nor an older registry. */
   const take = (answer: Observed): Promise<void> => {
     told = told.then(async () => {
       const isNews = observed?.mark !== answer.mark || silentSinceMs !== null
       observed = answer
       silentSinceMs = null
-      // The leaf takes nothing older over; after a snapshot of long ago was restored, ours would be.
-      wanted ??= registryOf(host.db, Math.max(host.position(), answer.registryVersion + 1))
-      if (answer.registryVersion !== wanted.version) {
-        const { version } = await client.putRegistry(wanted)
+      const registry = wantedBy(answer.registryVersion)
+      if (answer.registryVersion !== registry.version) {
+        const { version } = await client.putRegistry(registry)
         observed = { ...answer, registryVersion: version }
       }
       if (isNews) host.wake(REGISTRY)
@@ -72,7 +78,8 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
   }
 
   return {
-    soft: () => ({ observed, leaf: observed?.leaf ?? leafName(host.paths.scuba), silentSinceMs }),
+    peers,
+    soft: () => ({ observed, leaf: observed?.leaf ?? leafName(host.paths.scuba), silentSinceMs, peers: peers.seen() }),
     look,
     start: () => {
       unlisten = host.onEntries((entries) => {
@@ -81,11 +88,12 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
         void look()
       })
       following = follow()
+      peers.start()
     },
     stop: async () => {
       unlisten()
       stopped.abort()
-      await following
+      await Promise.all([following, peers.stop()])
     },
   }
 }

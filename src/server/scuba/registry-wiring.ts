@@ -14,6 +14,8 @@ import { quarantineSql, type QuarantineSelection } from '../../core/scuba/quaran
 import type { PlainValue } from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import type { ScubaClient } from './client.ts'
+import { doEverywhere } from './do-everywhere.ts'
+import { joinLeaf } from './join-leaf.ts'
 import { listLeaves } from './leaf-list.ts'
 import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts'
 
@@ -33,7 +35,11 @@ export function wireRegistry(
     (operation: ActionDef) =>
     (input: unknown, { actor, signal }: ActionContext): Promise<unknown> =>
       client.do(operation, input, { by: actor, signal, patienceMs: PATIENCE_MS })
-  const reads = [scubaColumnList, scubaRetentionShow, scubaSegmentList, scubaReceiptList]
+  const askAll =
+    (operation: ActionDef) =>
+    (input: unknown, { actor, signal }: ActionContext): Promise<unknown> =>
+      doEverywhere(client, keeper.peers, operation, input, { by: actor, signal, patienceMs: PATIENCE_MS })
+  const reads = [scubaColumnList, scubaRetentionShow]
   return {
     soft: { [REGISTRY]: keeper.soft },
     operationSoft: Object.fromEntries(SOFT_OPERATIONS.map((name) => [name, keeper.soft])),
@@ -43,9 +49,11 @@ export function wireRegistry(
         return { ...(await client.table(table)), declaration: stored?.declaration ?? null, version: stored?.version ?? 0 }
       },
       ...Object.fromEntries(reads.map((operation) => [operation.name, ask(operation)])),
-      'scuba.segment.verify': concluding(keeper, ask(scubaVerify)),
-      'scuba.segment.compact': ask(scubaCompact),
+      ...Object.fromEntries([scubaSegmentList, scubaReceiptList].map((operation) => [operation.name, askAll(operation)])),
+      'scuba.segment.verify': concluding(keeper, askAll(scubaVerify)),
+      'scuba.segment.compact': askAll(scubaCompact),
       'scuba.leaf.list': () => listLeaves(host.db, keeper.soft(), client),
+      'scuba.leaf.join': ({ node }: { node: string }, { actor }: ActionContext) => joinLeaf(host, node, actor),
       'scuba.quarantine.list': (selection: QuarantineSelection) => listQuarantine(client, selection),
       'scuba.quarantine.show': (input: QuarantineSelection & { limit: number }) => showQuarantine(client, input),
       'scuba.derived.check': ({ table, sql }: { table: string; sql: string }) => client.checkExpression(table, sql),
@@ -80,7 +88,7 @@ function planned(
   return async (input, { actor, signal }, { isPlan, apply }) => {
     const how = { by: actor, signal, patienceMs: PATIENCE_MS }
     if (isPlan || apply !== undefined) {
-      const would = await client.do(operation, input, { ...how, isPlan: true })
+      const would = await doEverywhere(client, keeper.peers, operation, input, { ...how, isPlan: true })
       const id = createHash('sha256')
         .update(canonicalJson([operation.name, input, would]))
         .digest('hex')
@@ -93,7 +101,7 @@ function planned(
       if (apply?.split('-')[1] !== id)
         throw refuse('PLAN_STALE', `what plan ${apply} says is not what would be done now; it would be p${position}-${id}`)
     }
-    const value = await client.do(operation, input, how)
+    const value = await doEverywhere(client, keeper.peers, operation, input, how)
     await keeper.look()
     return { value, plan: null }
   }

@@ -28,6 +28,11 @@ export const SCUBA_ERRORS = defineErrors({
     hint: 'See the log of the leaf and the disk; restarting the leaf makes it try again.',
   },
   SCUBA_DOWN: { exit: 6, what: 'The leaf or its engine does not answer.', hint: 'It is restarted by itself; try again in a second.' },
+  SCUBA_FENCED: {
+    exit: 6,
+    what: 'The leaf does not hold the shard any more, or was not told of it yet.',
+    hint: 'Send again: the rows then go to the leaf that holds it.',
+  },
   SCUBA_DEADLINE: { exit: 6, what: 'The query did not finish in its time.', hint: 'Narrow the time range or allow more with --deadline.' },
   SCUBA_MEMORY: {
     exit: 6,

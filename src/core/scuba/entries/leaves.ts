@@ -1,16 +1,19 @@
 import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
 
-/** A leaf answers: for the first time, or again. */
+/** A leaf answers: for the first time, or again. One of another node comes with where it is, when it joins. */
 export const LeafJoined = defineEntry({
   type: 'scuba.LeafJoined',
-  body: z.object({ leaf: z.string() }),
-  apply: (db, { leaf }, { at }) => {
+  body: z.object({ leaf: z.string(), node: z.string().optional(), address: z.string().optional() }),
+  apply: (db, { leaf, node, address }, { at }) => {
     db.run(
-      `INSERT INTO scuba_leaf (id, state, since) VALUES (?, 'present', ?)
-       ON CONFLICT (id) DO UPDATE SET state = excluded.state, since = excluded.since`,
+      `INSERT INTO scuba_leaf (id, state, since, node, address) VALUES (?, 'present', ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET state = excluded.state, since = excluded.since,
+         node = coalesce(excluded.node, node), address = coalesce(excluded.address, address)`,
       leaf,
       at,
+      node ?? null,
+      address ?? null,
     )
   },
 })

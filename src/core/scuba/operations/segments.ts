@@ -60,6 +60,10 @@ export const scubaLeafList = defineAction({
     leaves: z.array(
       z.object({
         leaf: z.string(),
+        /** null: beside the server */
+        node: z.string().nullable(),
+        /** it takes rows of, by which epoch */
+        shards: z.array(z.object({ id: z.string(), epoch: z.number() })),
         state: z.enum(['present', 'silent', 'lost']),
         /** ms */
         sinceMs: z.number().nullable(),
@@ -74,6 +78,9 @@ export const scubaLeafList = defineAction({
             lostSegments: z.number(),
             lostRows: z.number(),
             registryVersion: z.number(),
+            /** not sealed yet */
+            backlogBytes: z.number(),
+            disk: z.enum(['ok', 'warn', 'evict', 'full']),
             /** where sealed rows go if not into files, and why that cannot be reached */
             clickhouse: z.object({ where: z.string(), away: z.string().nullable() }).nullable().default(null),
           })
@@ -81,4 +88,12 @@ export const scubaLeafList = defineAction({
       }),
     ),
   }),
+})
+
+export const scubaLeafJoin = defineAction({
+  name: 'scuba.leaf.join',
+  summary: 'Run a leaf on a node, whose rows belong into answers from then on.',
+  isMutation: true,
+  input: z.object({ node: z.string().min(1) }),
+  output: z.object({ leaf: z.string(), node: z.string(), address: z.string() }),
 })

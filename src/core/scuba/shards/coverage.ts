@@ -22,7 +22,7 @@ export function coverageOfLeaves(answered: readonly Answered[], missing: readonl
   const rowsScanned = answered.reduce((sum, { rowsScanned: rows }) => sum + rows, 0)
   const owed = answered.reduce((sum, { coverage, rowsScanned: rows }) => sum + (coverage.rows > 0 ? rows / coverage.rows : rows + 1), 0)
   const leaves = answered.reduce((sum, { coverage }) => sum + coverage.leaves, 0)
-  const average = leaves === 0 ? 1 : owed / leaves
+  const average = leaves === 0 ? 1 : rowsScanned / leaves
   const away = missing.reduce((sum, { rows }) => sum + Math.max(1, rows ?? average), 0)
   const isWhole = missing.length === 0 && answered.every(({ coverage }) => coverage.rows >= 1)
   const known = (of: (coverage: Coverage) => number | null): number[] =>

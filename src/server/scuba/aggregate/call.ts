@@ -1,6 +1,9 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 'node:https'
+import type { PeerCertificate } from 'node:tls'
 import { errorFromBody, refuse, type ErrorBody } from '../../../core/kernel/errors.ts'
+import type { Peer } from '../../../core/scuba/registry.ts'
+import { nodeIn } from '../../../platform/certificate-uri.ts'
 
 export interface PeerReply {
   status: number
@@ -28,7 +31,7 @@ export class PeerCalls {
 
   /** @throws whatever the other leaf refuses with; SCUBA_DOWN when it does not answer */
   async call(
-    address: string,
+    { address, node }: Peer,
     method: string,
     path: string,
     { body, headers = {}, signal }: { body?: string | Uint8Array; headers?: Record<string, string>; signal?: AbortSignal } = {},
@@ -38,7 +41,13 @@ export class PeerCalls {
     const reply = await new Promise<PeerReply>((resolve, reject) => {
       const request = address.startsWith('unix:')
         ? httpRequest({ ...options, socketPath: address.slice(5), agent: this.#http })
-        : httpsRequest(new URL(path, address), { ...options, ...this.#keys(), agent: this.#https, servername: '' })
+        : httpsRequest(new URL(path, address), {
+            ...options,
+            ...this.#keys(),
+            agent: this.#https,
+            servername: '',
+            checkServerIdentity: isOf(node),
+          })
       request.once('error', reject)
       request.once('response', (response) => {
         const parts: Buffer[] = []
@@ -64,3 +73,11 @@ export class PeerCalls {
     this.#https.destroy()
   }
 }
+
+/** A leaf of another machine shows the certificate of its node's agent, which the fleet's authority made. */
+const isOf =
+  (node: string | null) =>
+  (_host: string, { subjectaltname }: PeerCertificate): Error | undefined => {
+    const shown = nodeIn({ subjectAltName: subjectaltname })
+    return node !== null && shown === node ? undefined : new Error(`its certificate is of ${shown ?? 'no node'}, not of ${node ?? 'one'}`)
+  }

@@ -4,6 +4,7 @@ import type { Peer } from '../../../core/scuba/registry.ts'
 import { branchesOf } from '../../../core/scuba/shards/branches.ts'
 import type { Answered, Unanswered } from '../../../core/scuba/shards/coverage.ts'
 import { sideOf } from '../../../core/scuba/plan/retyped.ts'
+import type { Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { TableInfo } from '../../../core/scuba/wire-types.ts'
 import type { Store } from '../leaf/store.ts'
 import type { PeerCalls, PeerReply } from './call.ts'
@@ -16,6 +17,7 @@ interface Heard {
   /** since when it has not answered; null: it does */
   silentSinceMs: number | null
   tables: ReadonlyMap<string, TableInfo>
+  load: Load | null
 }
 
 /** How old what is known of others may be for a question. */
@@ -72,19 +74,27 @@ export class Peers {
     const now = Date.now()
     const { answers, missing } = await spread(
       peers.map((peer) => ({ peer, others: [] })),
-      async ({ address }, signal) => {
-        const { body } = await this.calls.call(address, 'GET', '/v1/scuba/tables?own=1', { signal })
-        return (JSON.parse(body.toString('utf8')) as { tables: TableInfo[] }).tables
+      async (peer, signal) => {
+        const { body } = await this.calls.call(peer, 'GET', '/v1/scuba/tables?own=1', { signal })
+        return JSON.parse(body.toString('utf8')) as { tables: TableInfo[]; load?: Load }
       },
       { deadlineMs: LOOK_MS },
     )
     for (const { peer, value } of answers) {
-      this.#heard.set(peer.id, { atMs: now, silentSinceMs: null, tables: new Map(value.map((table) => [table.name, table])) })
-      for (const { name, columns } of value) this.#store.learnColumns(name, columns)
+      this.#heard.set(peer.id, {
+        ...{ atMs: now, silentSinceMs: null, load: value.load ?? null },
+        tables: new Map(value.tables.map((table) => [table.name, table])),
+      })
+      for (const { name, columns } of value.tables) this.#store.learnColumns(name, columns)
     }
     for (const { peer } of missing) {
       const heard = this.#heard.get(peer.id)
-      this.#heard.set(peer.id, { atMs: heard?.atMs ?? 0, silentSinceMs: heard?.silentSinceMs ?? now, tables: heard?.tables ?? new Map() })
+      this.#heard.set(peer.id, {
+        atMs: heard?.atMs ?? 0,
+        silentSinceMs: heard?.silentSinceMs ?? now,
+        tables: heard?.tables ?? new Map(),
+        load: null,
+      })
     }
   }
 
@@ -122,7 +132,8 @@ export class Peers {
     const partials: Partial[] = []
     const answered: Answered[] = []
     const askAll = async (branches: readonly (readonly Peer[])[]): Promise<Peer[]> => {
-      const left = until - performance.now()
+      // A branch whose first leaf is dead must leave time to ask the others of it anew.
+      const left = (until - performance.now()) * (branches.some(({ length }) => length > 1) ? 0.5 : 1)
       const heads = new Map(branches.flatMap(([head, ...under]) => (head === undefined ? [] : [[head, under] as const])))
       const result = await spread(
         [...heads.keys()].map((peer) => ({ peer, others: [] })),
@@ -182,6 +193,12 @@ export class Peers {
     return inside <= 0 ? 0 : Math.ceil(info.rows * Math.min(1, inside / span))
   }
 
+  /** What a leaf that answers has to do; null: it does not answer. */
+  loadOf(leaf: string): Load | null {
+    const heard = this.#heard.get(leaf)
+    return heard === undefined || heard.silentSinceMs !== null ? null : heard.load
+  }
+
   /** Those that answered when they were last looked at: for the others nobody waits. */
   #present(peers: readonly Peer[], rowsOf: (peer: Peer) => number | null): { present: Peer[]; missing: Unanswered[] } {
     const present: Peer[] = []
@@ -194,8 +211,8 @@ export class Peers {
     return { present, missing }
   }
 
-  post({ address }: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
-    return this.calls.call(address, 'POST', `/v1/scuba/${path}`, {
+  post(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
+    return this.calls.call(peer, 'POST', `/v1/scuba/${path}`, {
       body: JSON.stringify(body),
       headers: { 'content-type': 'application/json' },
       signal,

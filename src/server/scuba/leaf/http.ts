@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
@@ -8,6 +8,8 @@ import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
 import { liveRequestSchema } from '../../../core/scuba/schema.ts'
 import type { Peers } from '../aggregate/peers.ts'
+import { SHARD_HEAD } from '../../../core/scuba/shards/fence.ts'
+import { ownLoad, placeOf, sendOn } from '../aggregate/route.ts'
 import { PEER_ROUTES } from '../aggregate/routes.ts'
 import { BodyPool } from './body-pool.ts'
 import { WRITTEN, gone, json, parse, readBody, readInto } from './http-body.ts'
@@ -41,6 +43,13 @@ export type Handler = (leaf: Leaf, request: IncomingMessage, response: ServerRes
 const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/rows$/, rows],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)\/tail$/, tail],
+  [
+    'GET',
+    /^\/v1\/scuba\/tables\/([^/]+)\/key$/,
+    async ({ store }, _request, _response, { searchParams }, table) => ({
+      isKnown: store.keys.get(table, searchParams.get('key') ?? '') !== undefined,
+    }),
+  ],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
   [
     'POST',
@@ -50,9 +59,8 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   [
     'GET',
     /^\/v1\/scuba\/tables$/,
-    async ({ store, peers }, _request, _response, { searchParams }) => ({
-      tables: searchParams.get('own') === '1' ? store.tables() : await peers.tables(),
-    }),
+    async (leaf, _request, _response, { searchParams }) =>
+      searchParams.get('own') === '1' ? { tables: leaf.store.tables(), load: ownLoad(leaf) } : { tables: await leaf.peers.tables() },
   ],
   ...ASK_ROUTES.map(([method, path, handler]): (typeof ASK_ROUTES)[number] => [method, path, knowing(handler)]),
   ...PEER_ROUTES,
@@ -123,14 +131,18 @@ async function expression(leaf: Leaf, request: IncomingMessage, _response: Serve
   return { type: await leaf.derived.check(table, sql) }
 }
 
-/** The leaf's HTTP, on whatever socket the caller makes it listen on. */
-export function createLeafServer(leaf: Leaf): Server {
-  const server = createServer((request, response) => {
+export function listenerOf(leaf: Leaf): RequestListener {
+  return (request, response) => {
     serve(leaf, request, response).catch((error: unknown) => {
       leaf.store.log.error('answer failed', { url: request.url, error: String(error) })
       response.destroy()
     })
-  })
+  }
+}
+
+/** The leaf's HTTP, on whatever socket the caller makes it listen on. */
+export function createLeafServer(leaf: Leaf): Server {
+  const server = createServer(listenerOf(leaf))
   // Senders keep their connection; they are on the same machine.
   server.keepAliveTimeout = 120_000
   server.requestTimeout = 120_000
@@ -192,12 +204,18 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   const header = request.headers['idempotency-key']
   const key = typeof header === 'string' && header !== '' ? header : null
   if (key !== null && key.length > 256) throw refuse('USAGE', 'an idempotency key has at most 256 characters')
+  const isRouted = request.headers[SHARD_HEAD]
+  const place = await placeOf(leaf, table, key, {
+    isRouted: typeof isRouted === 'string' ? isRouted : undefined,
+    mayGoElsewhere: url.searchParams.get('away') === 'any',
+  })
   const bytes = Number(request.headers['content-length'] ?? 0)
   // Before it is read: bodies on their way are memory too.
   const release = leaf.store.reserve(bytes)
   const room = pool.take(bytes)
   let isHeld = false
   try {
+    if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place)
     const { body, stored } = await ndjsonBody(leaf, request, room)
     // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
     isHeld = ack === 'memory'

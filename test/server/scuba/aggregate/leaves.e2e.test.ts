@@ -38,7 +38,7 @@ beforeAll(async () => {
   }
   await whole.client.send('events', rows)
   await third.client.send('only_third', [{ time: T, word: 'there' }])
-}, 60_000)
+}, 120_000)
 afterAll(() => Promise.all([...parts, whole].map((leaf) => leaf.remove())))
 
 const range = { sinceMs: T, untilMs: T + 60_000, deadlineMs: 30_000 }

@@ -1,0 +1,119 @@
+import { statfsSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
+import { LIMITS } from '../../../core/scuba/limits.ts'
+import type { Peer, Shard } from '../../../core/scuba/registry.ts'
+import { fenceProblem, SHARD_HEAD, shardHead } from '../../../core/scuba/shards/fence.ts'
+import { better, mayKnow, ranked, type Load } from '../../../core/scuba/shards/rendezvous.ts'
+import type { Receipt } from '../../../core/scuba/wire-types.ts'
+import { readBody } from '../leaf/http-body.ts'
+import type { Sealer } from '../leaf/sealer.ts'
+import { LIVE_TABLE, type Store } from '../leaf/store.ts'
+import type { Peers } from './peers.ts'
+
+/** What choosing a leaf for a batch needs of the leaf that was asked. */
+export interface Routing {
+  store: Store
+  peers: Peers
+  sealer: Pick<Sealer, 'backlogBytes'>
+  name: string
+}
+
+/** A leaf that can take a batch now. */
+interface Place {
+  shard: Shard
+  /** null: this leaf */
+  peer: Peer | null
+  load: Load
+}
+
+export function ownLoad({ store, sealer }: Pick<Routing, 'store' | 'sealer'>): Load {
+  const { bavail, bsize } = statfsSync(store.dir)
+  return { backlogBytes: sealer.backlogBytes, freeBytes: bavail * bsize }
+}
+
+/**
+ * Which other leaf a batch goes to; null: it stays here. With a key it is the leaf of the key's shard, or the one that had the key before there was
+ * that shard; without, the better of two at random.
+ * @param mayGoElsewhere when the leaf of its key is away: to another one, where it may be added a second time
+ * @throws SCUBA_DOWN when the leaf it belongs to is away; SCUBA_FENCED
+ */
+export async function placeOf(
+  routing: Routing,
+  table: string,
+  key: string | null,
+  { isRouted, mayGoElsewhere }: { isRouted: string | undefined; mayGoElsewhere: boolean },
+): Promise<{ shard: Shard; peer: Peer; isSecondBest: boolean } | null> {
+  const { store, peers, name } = routing
+  const problem = fenceProblem(store.registry.current.shards, name, isRouted)
+  if (problem !== null) throw refuse('SCUBA_FENCED', problem, { details: { retryAfterMs: 1000 } })
+  // The live aggregate is this leaf's, and muster's own rows are read where they were written.
+  if (isRouted !== undefined || peers.isAlone || table === LIVE_TABLE || table.startsWith('muster_')) return null
+  await peers.learn()
+  // Another server's own leaf is not reached from here; rows that went there before its server lost the lead are not looked for.
+  const shards = store.registry.current.shards.filter(({ primary }) => primary === name || peers.list.some(({ id }) => id === primary))
+  const places = shards.flatMap((shard): Place[] => {
+    if (shard.primary === name) return [{ shard, peer: null, load: ownLoad(routing) }]
+    const peer = peers.list.find(({ id }) => id === shard.primary)
+    const load = peer && peers.loadOf(peer.id)
+    return peer && load ? [{ shard, peer, load }] : []
+  })
+  const placeAt = ({ id }: Shard): Place | undefined => places.find(({ shard }) => shard.id === id)
+  const chosen = (place: Place, isSecondBest = false) => place.peer && { shard: place.shard, peer: place.peer, isSecondBest }
+  if (key === null) {
+    const [one, two] = [places[Math.floor(Math.random() * places.length)], places[Math.floor(Math.random() * places.length)]]
+    return one && two ? chosen(better(one, two)) : null
+  }
+  const order = ranked(key, shards)
+  const candidates = mayKnow(order, Date.now(), LIMITS.dedupeMs)
+  const [first] = candidates
+  if (first === undefined) return null
+  try {
+    for (const shard of candidates) {
+      const place = placeAt(shard)
+      if (place === undefined) throw away(shard)
+      if (candidates.length > 1 && (await knows(routing, place, table, key))) return chosen(place)
+    }
+    const place = placeAt(first)
+    return place === undefined ? null : chosen(place)
+  } catch (error) {
+    if (!mayGoElsewhere) throw error
+    const place = order.map(placeAt).find((one) => one !== undefined)
+    return place ? chosen(place, true) : null
+  }
+}
+
+const away = ({ primary }: Shard): MusterError =>
+  refuse('SCUBA_DOWN', `leaf ${primary}, to which rows of this key belong, does not answer`, {
+    hint: 'Keep the rows and send them again; `--on-shard-away any` sends them elsewhere, where they may be added twice.',
+    details: { retryAfterMs: 1000 },
+  })
+
+async function knows({ store, peers }: Routing, { peer, shard }: Place, table: string, key: string): Promise<boolean> {
+  if (peer === null) return store.keys.get(table, key) !== undefined
+  try {
+    const path = `/v1/scuba/tables/${encodeURIComponent(table)}/key?key=${encodeURIComponent(key)}`
+    const { body } = await peers.calls.call(peer, 'GET', path, { signal: AbortSignal.timeout(5000) })
+    return (JSON.parse(body.toString('utf8')) as { isKnown: boolean }).isKnown
+  } catch {
+    throw away(shard)
+  }
+}
+
+/** Sends a batch on as it came, to the leaf that was chosen for it. */
+export async function sendOn(
+  { peers }: Pick<Routing, 'peers'>,
+  request: IncomingMessage,
+  path: string,
+  { shard, peer, isSecondBest }: NonNullable<Awaited<ReturnType<typeof placeOf>>>,
+): Promise<Receipt> {
+  const body = await readBody(request, LIMITS.requestBytesMax)
+  const headers: Record<string, string> = { [SHARD_HEAD]: shardHead(shard) }
+  for (const name of ['content-type', 'content-encoding', 'idempotency-key']) {
+    const value = request.headers[name]
+    if (typeof value === 'string') headers[name] = value
+  }
+  const reply = await peers.calls.call(peer, 'POST', path, { body, headers, signal: AbortSignal.timeout(60_000) })
+  const receipt = JSON.parse(reply.body.toString('utf8')) as Receipt
+  return { ...receipt, leaf: peer.id, ...(isSecondBest ? { delivery: 'at-least-once' as const } : {}) }
+}

@@ -1,0 +1,38 @@
+import { refuse, errorFromBody, type ErrorBody } from '../../core/kernel/errors.ts'
+import { LeafJoined } from '../../core/scuba/entries/leaves.ts'
+import { textOf } from '../../platform/streams.ts'
+import type { ServerHost } from '../host.ts'
+
+interface Joined {
+  leaf: string
+  address: string
+}
+
+/** Has a node's agent run a leaf, and makes it one of those whose rows belong into answers. */
+export async function joinLeaf(host: ServerHost, node: string, actor: string): Promise<Joined & { node: string }> {
+  const { leaf, address } = await startOn(host, node)
+  await host.propose(actor, (db) => {
+    const known = db.get<{ address: string | null; state: string }>('SELECT address, state FROM scuba_leaf WHERE id = ?', leaf)
+    return known?.address === address && known.state === 'present' ? [] : [LeafJoined.of({ leaf, node, address })]
+  })
+  return { leaf, node, address }
+}
+
+function startOn(host: ServerHost, node: string): Promise<Joined> {
+  return new Promise((resolve, reject) => {
+    const away = (error: Error): void => reject(refuse('UNAVAILABLE', `agent ${node} does not answer: ${error.message}`, { cause: error }))
+    const sent = host.askAgent(node, { path: '/leaf', method: 'POST' }, (response) => {
+      textOf(response).then((text) => {
+        if (response.statusCode === 200) return resolve(JSON.parse(text) as Joined)
+        try {
+          reject(errorFromBody((JSON.parse(text) as { error: ErrorBody }).error))
+        } catch {
+          // Of a server in between: it says why it does not reach the agent in plain text.
+          reject(refuse('UNAVAILABLE', `agent ${node}: ${text.slice(0, 300)}`))
+        }
+      }, away)
+    })
+    sent.on('error', away)
+    sent.end()
+  })
+}

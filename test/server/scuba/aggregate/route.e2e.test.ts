@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { registrySchema, type Registry } from '../../../../src/core/scuba/registry.ts'
+import type { Receipt } from '../../../../src/core/scuba/wire-types.ts'
+import { ranked } from '../../../../src/core/scuba/shards/rendezvous.ts'
+import { Leaf } from '../leaf.ts'
+
+/** A leaf that is sent everything, and two more. */
+const parts = [new Leaf(), new Leaf(), new Leaf()]
+const [door = new Leaf(), second = door, third = door] = parts
+let names: string[] = []
+
+const registryOf = (version: number, shards: Registry['shards']): Registry =>
+  registrySchema.parse({ version, shards, leaves: parts.map(({ socket }, at) => ({ id: names[at], address: `unix:${socket}` })) })
+const shardsOf = (count: number, sinceMs = 0): Registry['shards'] =>
+  names.slice(0, count).map((id, at) => ({ id, epoch: 1, primary: id, sinceMs: at === count - 1 ? sinceMs : 0 }))
+const tell = async (registry: Registry): Promise<void> => {
+  for (const { client } of parts) await client.putRegistry(registry)
+}
+const rowsOn = async (leaf: Leaf): Promise<number> => (await leaf.client.tables()).find(({ name }) => name === 'events')?.rows ?? 0
+const all = async (): Promise<unknown> =>
+  (await door.client.query('SELECT count(*), count(DISTINCT n) FROM events', { deadlineMs: 30_000 })).rows[0]
+const send = async (
+  key: string | undefined,
+  n: number,
+  query = '',
+): Promise<{ status: number; receipt: Receipt & { error?: { code: string } }; retryAfter: unknown }> => {
+  const headers = { 'content-type': 'application/x-ndjson', ...(key === undefined ? {} : { 'idempotency-key': key }) }
+  const { status, answer, headers: heads } = await door.post(`tables/events/rows${query}`, JSON.stringify({ n }), headers)
+  return { status, receipt: answer as Receipt, retryAfter: heads['retry-after'] }
+}
+
+beforeAll(async () => {
+  await Promise.all(parts.map((leaf) => leaf.start()))
+  names = await Promise.all(parts.map(async ({ client }) => (await client.observed()).leaf))
+}, 120_000)
+afterAll(() => Promise.all(parts.map((leaf) => leaf.remove())))
+
+test('batches with a key go to the leaf of their key and are added once, also when a leaf joins between two tries', async () => {
+  await tell(registryOf(1, shardsOf(2)))
+  for (let n = 0; n < 40; n += 1) expect((await send(`key-${n}`, n)).status).toBe(200)
+  const counts = [await rowsOn(door), await rowsOn(second)]
+  expect(Math.min(...counts)).toBeGreaterThan(5)
+  await tell(registryOf(2, shardsOf(3, Date.now())))
+  for (let n = 0; n < 40; n += 1) expect((await send(`key-${n}`, n)).receipt).toMatchObject({ duplicate: true, accepted: 1 })
+  for (let n = 40; n < 80; n += 1) expect((await send(`key-${n}`, n)).receipt.duplicate).toBe(false)
+  expect(await all()).toEqual([80, 80])
+}, 30_000)
+
+test('batches without a key are spread over all', async () => {
+  for (let n = 80; n < 140; n += 1) await send(undefined, n)
+  expect(await all()).toEqual([140, 140])
+}, 30_000)
+
+test('while the leaf of a key is away its rows are refused with a time to come back, or go elsewhere if that is asked for', async () => {
+  await tell(registryOf(3, shardsOf(3)))
+  const key = Array.from({ length: 100 }, (_, n) => `away-${n}`).find((name) => ranked(name, shardsOf(3))[0]?.id === names[2]) ?? ''
+  await third.end('SIGKILL')
+  const refused = await send(key, 500)
+  expect(refused.status).toBe(503)
+  expect(refused.receipt.error?.code).toBe('SCUBA_DOWN')
+  expect(Number(refused.retryAfter)).toBeGreaterThan(0)
+  const elsewhere = await send(key, 500, '?away=any')
+  expect(elsewhere.receipt).toMatchObject({ accepted: 1, duplicate: false })
+  await third.start()
+  await expect.poll(async () => (await send(key, 501)).status, { timeout: 10_000 }).toBe(200)
+}, 120_000)
+
+test('a leaf whose shard has moved takes no rows, also after a kill', async () => {
+  const moved = shardsOf(3).map((shard) => (shard.id === names[2] ? { ...shard, epoch: 2, primary: names[1] ?? '' } : shard))
+  await tell(registryOf(4, moved))
+  const refusal = { code: 'SCUBA_FENCED' }
+  await expect(third.client.send('events', [{ n: 1000 }])).rejects.toMatchObject(refusal)
+  await third.end('SIGKILL')
+  await third.start()
+  await expect(third.client.send('events', [{ n: 1000 }])).rejects.toMatchObject(refusal)
+  // Its shard's rows go to who has it now.
+  await second.client.send('events', [{ n: 1001 }])
+  // A registry that was written long ago does not come back.
+  await third.client.putRegistry(registryOf(3, shardsOf(3)))
+  await expect(third.client.send('events', [{ n: 1000 }])).rejects.toMatchObject(refusal)
+  expect(JSON.parse(readFileSync(join(third.dir, 'registry.json'), 'utf8'))).toMatchObject({ version: 4 })
+}, 120_000)
