@@ -9,6 +9,7 @@ import type {
   TraceAnswer,
   TraceSpan,
 } from '../../core/scuba/wire-types.ts'
+import type { Measured } from '../../server/scuba/measure/run.ts'
 import type { View } from '../terminal.ts'
 import { cellText, groupedText, numberText } from './scuba-values.ts'
 import { footing } from './scuba.ts'
@@ -145,6 +146,23 @@ function bar({ startMs, durationMs }: TraceAnswer, span: TraceSpan): string {
   const from = Math.min(BAR_WIDTH - 1, place(span.startMs))
   const to = Math.min(BAR_WIDTH, Math.max(from + 1, place(span.startMs + span.durationMs)))
   return `${' '.repeat(from)}${'█'.repeat(to - from)}`
+}
+
+export function renderMeasured({ figures }: { figures: Measured[] }, view: View): string {
+  return table(
+    view,
+    figures,
+    [
+      { title: 'what', cell: ({ what }) => what },
+      {
+        title: 'measured',
+        align: 'right',
+        cell: ({ value }) => (value >= 1000 ? groupedText(Math.round(value)) : String(Number(value.toPrecision(3)))),
+      },
+      { title: 'unit', cell: ({ unit }) => unit },
+    ],
+    'Nothing was measured.',
+  )
 }
 
 export function renderArtefacts({ artefacts, checked, differences }: ArtefactsStatus, view: View): string {

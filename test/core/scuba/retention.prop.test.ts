@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { retentionTime } from '../../../src/core/scuba/retention/clock.ts'
 import { isHeld, planRetention, type RetentionSegment } from '../../../src/core/scuba/retention/plan.ts'
-import { retentionPolicySchema, type Hold } from '../../../src/core/scuba/retention/policy.ts'
+import { retentionDefault, retentionPolicySchema, type Hold } from '../../../src/core/scuba/retention/policy.ts'
+import { WINDOW_DAYS_MAX } from '../../../src/core/scuba/slo/file.ts'
 
 const DAY_MS = 86_400_000
 const NOW = 1_800_000_000_000
@@ -103,4 +104,9 @@ test('thinning is told from young to old, in whole fractions, and before rows ar
     ]),
   ).toBe(false)
   expect(accepted([{ afterDays: 30, keepOneIn: 10 }])).toBe(false)
+})
+
+test('what objectives measured is kept for a whole window of the longest kind and the two before it, other tables 30 days', () => {
+  expect(retentionDefault('muster_slo').days).toBeGreaterThanOrEqual(2 * 30 + WINDOW_DAYS_MAX)
+  expect(retentionDefault('requests')).toEqual({ days: 30, gb: 100, thin: [] })
 })

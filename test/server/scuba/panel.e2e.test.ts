@@ -143,3 +143,33 @@ test('an unknown table, column or calculation says what was meant', async () => 
   expect(await refusal(leaf.client.panel({ table: 'requests', calc: ['median:latency_ms'] }))).toMatchObject({ code: 'USAGE', exit: 2 })
   expect(await refusal(leaf.client.panel({ table: 'requests', calc: ['count'], stepMs: 1 }))).toMatchObject({ code: 'SCUBA_TOO_LARGE' })
 })
+
+test('exact percentiles of all rows alone are taken from one bucket, and equal those of all values in order', async () => {
+  const values = [
+    -3.5,
+    -3.5,
+    0,
+    0,
+    0,
+    1e-9,
+    ...Array.from({ length: 400 }, () => 7),
+    ...Array.from({ length: 900 }, () => random.below(9000) / 7),
+  ]
+  const kept = values.filter((value) => value < 1000)
+  await leaf.client.send('exact', [...values.map((ms, i) => ({ time: T + i, ms })), { time: T, other: 1 }])
+  const calc = ['exact_p0:ms', 'exact_p0.2:ms', 'exact_p25:ms', 'exact_p50:ms', 'exact_p77.7:ms', 'exact_p99.9:ms']
+  for (const [where, of] of [
+    ['', values],
+    ['ms < 1000', kept],
+    ['ms = 7 OR ms = 0', values.filter((v) => v === 7 || v === 0)],
+  ] as const) {
+    const { groups, accuracy, tier } = await leaf.client.panel({ table: 'exact', calc, where, sinceMs: T - 1000, untilMs: T + 60_000 })
+    expect(tier).toBe('B')
+    for (const text of calc) {
+      const q = Number(/p([\d.]+):/.exec(text)?.[1]) / 100
+      expectClose(groups[0]?.values[text], percentile([...of], q), 0, `${text} where ${where}`)
+      expect(accuracy[text]?.exact).toBe(true)
+    }
+  }
+  expect((await leaf.client.panel({ table: 'exact', calc, where: 'ms > 1e6', sinceMs: T - 1000, untilMs: T + 60_000 })).groups).toEqual([])
+})

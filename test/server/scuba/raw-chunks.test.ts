@@ -10,7 +10,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 const batchOf = (rows: number): RawBatch => ({
   parts: [Buffer.from('{"a":1}\n'.repeat(rows))],
   form: { shape: { time: null, objects: [], arrays: [] }, encoding: 'none' },
-  ...{ rows, minUs: 0, maxUs: 1, hours: new Map([[0, rows]]) },
+  ...{ rows, minUs: 0, maxUs: 1, hours: new Map([[0, rows]]), onTrust: false },
 })
 
 test('each chunk counts exactly the rows it holds, also when a group of batches took longer than a chunk may be open', async () => {

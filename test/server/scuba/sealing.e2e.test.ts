@@ -68,7 +68,8 @@ test(
     })()
     const answers: { before: number; rows: unknown[]; after: number }[] = []
     while (acknowledged === 0) await sleep(5)
-    for (const end = Date.now() + 2000; Date.now() < end;) {
+    // However busy the machine is, enough of them to see something.
+    for (const end = Date.now() + 2000; Date.now() < end || answers.length < 6;) {
       const before = acknowledged
       const {
         rows: [row],
@@ -77,7 +78,6 @@ test(
     }
     isOver = true
     await Promise.all([sender, sealer])
-    expect(answers.length).toBeGreaterThan(5)
     for (const {
       before,
       rows: [count, distinct, max],

@@ -19,6 +19,12 @@ export class AlertReplay {
     this.#compiled = compiled
   }
 
+  /** The server comes new: what the log has of the rule stays, what was only seen does not. */
+  restart(nowMs: number): void {
+    this.#lastSeen.clear()
+    this.#sinceMs = nowMs
+  }
+
   /** Judges the groups' buckets of the rule's whole look-back that end at `untilMs`. Rounds come in the order of time. */
   add(untilMs: number, groups: EvaluatedGroup[], failure: { text: string; count: number } | null = null): void {
     this.#sinceMs ??= untilMs

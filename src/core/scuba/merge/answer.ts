@@ -85,6 +85,12 @@ export function answerOfNamed(
   return { groups, groupCount, isGroupCountExact: !ranked.isCut, accuracy: accuracies(plan, ranked.isCut ? ranked : null, groups) }
 }
 
+/** The best groups, when every source sent all it had of them; which they are may be wrong by `missing`. */
+export function answerOfWhole(plan: PanelPlan, chosen: readonly MergedGroup[], ranked: MergedGroups, groupCount: number): Grouped {
+  const groups = chosen.map((group) => groupOf(plan, group, group.key))
+  return { groups, groupCount, isGroupCountExact: !ranked.isCut, accuracy: accuracies(plan, ranked.isCut ? ranked : null, groups) }
+}
+
 function accuracies(plan: PanelPlan, cut: MergedGroups | null = null, groups: readonly PanelGroup[] = []): Record<string, Accuracy> {
   const own = plan.list.calcs.map((calc): [string, Accuracy] => [calc.calc.text, accuracyOf(calc, plan.registers, plan.isSampled)])
   if (!cut) return Object.fromEntries(own)

@@ -53,6 +53,8 @@ export interface MergedGroup {
   /** over the whole range */
   total: Cell
   steps: Map<number, Cell>
+  /** how many sources sent it of those that cut others off */
+  cuts: number
 }
 
 /** Partials put together. The order they come in does not matter but for the rounding of fractions. */
@@ -61,6 +63,8 @@ export class MergedGroups {
   /** what a group that a source cut off may have had there at most, of the ranking part; summed over sources */
   missing = 0
   isCut = false
+  /** sources that did not send all */
+  cuts = 0
   /** a source alone had so many */
   countMin = 0
   readonly #list: PartList
@@ -79,7 +83,8 @@ export class MergedGroups {
     for (const row of partial.rows) {
       if (steps && row.step !== null && (row.step < steps.fromMs || row.step >= steps.toMs)) continue
       let group = this.groups.get(row.id)
-      if (!group) this.groups.set(row.id, (group = { key: row.key, total: new Cell(this.#list), steps: new Map() }))
+      if (!group) this.groups.set(row.id, (group = { key: row.key, total: new Cell(this.#list), steps: new Map(), cuts: 0 }))
+      if (partial.isCut) group.cuts += 1
       group.total.addRow(this.#list, row, this.#registers)
       if (row.step === null) continue
       let cell = group.steps.get(row.step)
@@ -89,12 +94,13 @@ export class MergedGroups {
     this.countMin = Math.max(this.countMin, partial.count)
     if (!partial.isCut) return
     this.isCut = true
+    this.cuts += 1
     this.missing += partial.missing ?? partial.rows.reduce((least, { parts }) => Math.min(least, Number(parts[rankPart] ?? 0)), Infinity)
   }
 
   /** Groups put together into one. */
   sumOf(groups: readonly MergedGroup[]): MergedGroup {
-    const sum: MergedGroup = { key: [], total: new Cell(this.#list), steps: new Map() }
+    const sum: MergedGroup = { key: [], total: new Cell(this.#list), steps: new Map(), cuts: 0 }
     for (const { total, steps } of groups) {
       sum.total.merge(this.#list, total)
       for (const [step, cell] of steps) {

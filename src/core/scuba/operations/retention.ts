@@ -3,7 +3,7 @@ import { defineAction, defineCommand, defineQuery } from '../../contracts/operat
 import { refuse } from '../../kernel/errors.ts'
 import { HoldReleased, HoldSet, RetentionSet } from '../entries/retention.ts'
 import { storedHolds, storedPolicy } from '../registry-state.ts'
-import { RETENTION_DEFAULT, holdSchema, retentionPolicySchema } from '../retention/policy.ts'
+import { retentionDefault, holdSchema, retentionPolicySchema } from '../retention/policy.ts'
 import { isTable, unknownTable } from './tables.ts'
 
 const ms = z.int().nonnegative()
@@ -53,15 +53,15 @@ export const scubaRetentionPut = defineCommand({
     days: z.number().optional(),
     gb: z.number().optional(),
     thin: z.array(z.object({ afterDays: z.number(), keepOneIn: z.number() })).optional(),
-    /** as any table: 30 days, 100 GB */
+    /** as any table: 30 days (`muster_slo`: 92), 100 GB */
     isDefault: z.boolean().default(false),
   }),
   output: z.object({ table: z.string(), policy: retentionPolicySchema }),
   decide: (db, { table, isDefault, ...change }, { soft }) => {
     if (!isTable(db, table, soft)) return unknownTable(db, table, soft)
-    const before = storedPolicy(db, table) ?? RETENTION_DEFAULT
+    const before = storedPolicy(db, table) ?? retentionDefault(table)
     const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
-    const parsed = retentionPolicySchema.safeParse(isDefault ? {} : { ...before, ...given })
+    const parsed = retentionPolicySchema.safeParse(isDefault ? retentionDefault(table) : { ...before, ...given })
     if (!parsed.success) {
       const issue = parsed.error.issues[0]
       return refuse('USAGE', `the retention of ${table} cannot be that: ${issue?.path.join('.')}: ${issue?.message}`)

@@ -1,6 +1,7 @@
 import { LIMITS } from '../limits.ts'
 import type { ColumnType } from '../rows/columns.ts'
 import { microseconds, TIME_KEYS } from '../rows/time.ts'
+import { TimeBounds } from './bounds.ts'
 import type { RawShape } from './shape.ts'
 
 /** What was seen of a body every line of which can be kept as it stands. */
@@ -33,7 +34,6 @@ const OBJECT = 32
 const ARRAY = 64
 
 const NONE = -1
-const HOUR_US = 3_600_000_000
 const KEYS_MAX = 4000
 
 const QUOTE = 0x22
@@ -106,37 +106,24 @@ export class RowScanner {
     this.#scans += 1
     this.#seen = []
     const aheadUs = (receivedMs + LIMITS.futureMsMax) * 1000
-    const hours = new Map<number, number>()
-    const scan = { rows: 0, minUs: Infinity, maxUs: 0, hours }
+    const bounds = new TimeBounds()
     let rank = NONE
     let timeKinds = 0
-    let hour = NONE
-    let hourRows = 0
     for (let at = 0; at < bytes.length;) {
       const end = this.#line(at)
       if (end < 0 || end - at > LIMITS.rowBytesMax) return null
       at = end
-      if (scan.rows === 0) rank = this.#timeRank
+      if (bounds.rows === 0) rank = this.#timeRank
       else if (rank !== this.#timeRank) return null
-      scan.rows += 1
       timeKinds |= this.#timeKind
       const us = rank === NONE ? receivedMs * 1000 : this.#timeUs
       if (us > aheadUs) return null
-      if (us < scan.minUs) scan.minUs = us
-      if (us > scan.maxUs) scan.maxUs = us
-      if (us >= hour * HOUR_US && us < (hour + 1) * HOUR_US) {
-        hourRows += 1
-      } else {
-        if (hourRows > 0) hours.set(hour, (hours.get(hour) ?? 0) + hourRows)
-        hour = Math.floor(us / HOUR_US)
-        hourRows = 1
-      }
+      bounds.add(us)
     }
-    if (scan.rows === 0) return null
-    hours.set(hour, (hours.get(hour) ?? 0) + hourRows)
+    if (bounds.rows === 0) return null
     const time = timeOf(rank === NONE ? null : (this.#timeKeys[rank] ?? null), timeKinds)
     if (time === undefined) return null
-    return this.#described(scan, time)
+    return this.#described(bounds.end(), time)
   }
 
   #described(scan: Omit<Scan, 'columns' | 'shape'>, time: RawShape['time']): Scan | null {

@@ -29,7 +29,15 @@ export const retentionPolicySchema = z
   })
 export type RetentionPolicy = z.output<typeof retentionPolicySchema>
 
-export const RETENTION_DEFAULT: RetentionPolicy = { days: 30, gb: 100, thin: [] }
+const RETENTION_DEFAULT: RetentionPolicy = { days: 30, gb: 100, thin: [] }
+/** What objectives measured: a window of 31 days or of a calendar month has its data, and so have the two before it. */
+const OWN_DAYS: Readonly<Record<string, number>> = { muster_slo: 92 }
+
+/** How long rows of a table are kept when nobody said so. */
+export const retentionDefault = (table: string): RetentionPolicy => ({
+  ...RETENTION_DEFAULT,
+  days: OWN_DAYS[table] ?? RETENTION_DEFAULT.days,
+})
 
 /** Rows that stay whatever retention says, for as long as the hold is there. */
 export const holdSchema = z.object({

@@ -42,7 +42,8 @@ export const hourRange = (hour: number): { sinceMs: number; untilMs: number } =>
 })
 
 /** Condition on `time` for the rows of no such hour. */
-export const notHoursSql = (hours: readonly number[]): string => `epoch_us("time") // ${HOUR_US} NOT IN (${hours.join(', ')})`
+export const notHoursSql = (hours: readonly number[]): string =>
+  hours.length === 0 ? 'true' : `epoch_us("time") // ${HOUR_US} NOT IN (${hours.join(', ')})`
 
 /** Whether what a table has unsealed is to be sealed now: it is much, or enough and a little old, or old. */
 export function isDue({ bytes, oldestMs }: { bytes: number; oldestMs: number }, nowMs: number): boolean {

@@ -48,9 +48,18 @@ export class SloReplay {
 
   /** Takes in the 10 s bucket that starts then and judges at its end. Buckets come in the order of time. */
   add(startMs: number, counts: Counts): void {
+    this.put(startMs, counts)
+    this.judge(startMs + BUCKET_MS)
+  }
+
+  /** Takes in a bucket, new or again with late rows. */
+  put(startMs: number, counts: Counts): void {
     this.#series.put(startMs, counts)
-    const asOfMs = startMs + BUCKET_MS
-    this.#last = evaluateSlo(this.#objective, this.#series, { version: 0, atMs: asOfMs, asOfMs, isWhole: true, ...this.#options })
+  }
+
+  /** @param isWhole all history that is to be had is in */
+  judge(asOfMs: number, isWhole = true): void {
+    this.#last = evaluateSlo(this.#objective, this.#series, { version: 0, atMs: asOfMs, asOfMs, isWhole, ...this.#options })
     for (const move of judgeSlo(this.#objective, this.#state, this.#last)) {
       this.#state = stateAfter(this.#state, move)
       this.moves.push({ ...move, atMs: asOfMs })

@@ -32,6 +32,8 @@ export interface RawPlace {
   crc: number
   /** hour since the epoch and rows of it, when there are several */
   hours?: [number, number][]
+  /** its lines were not all looked through */
+  onTrust?: true
 }
 
 export interface JournalRecord {

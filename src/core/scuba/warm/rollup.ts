@@ -18,6 +18,8 @@ const MINUTE_MS = 60_000
 export function rollupsOf(plan: PartialPlan, types: ColumnTypes): RollupSpec[] | null {
   const { stepMs, parts, by } = plan
   if (stepMs !== null && stepMs % MINUTE_MS !== 0) return null
+  // What is grouped by is no column.
+  if (by.some(({ name }) => !(name in types))) return null
   const asked = plan.where === null ? new Set<string>() : words(plan.where)
   const dims: ColumnTypes = {}
   for (const [name, type] of Object.entries(types).sort(([a], [b]) => (a < b ? -1 : 1))) {

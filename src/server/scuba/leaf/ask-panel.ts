@@ -1,9 +1,10 @@
 import { isRefusal } from '../../../core/kernel/errors.ts'
-import { answerOfAll, answerOfNamed, groupOf, rankGroups } from '../../../core/scuba/merge/answer.ts'
+import { answerOfAll, answerOfNamed, answerOfWhole, groupOf, rankGroups } from '../../../core/scuba/merge/answer.ts'
 import { columnsOf } from '../../../core/scuba/plan/view.ts'
 import type { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { allRowsAnswer, allRowsSql } from '../../../core/scuba/plan/all-rows.ts'
 import { planPanel, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
+import { canSpread } from '../../../core/scuba/plan/spread.ts'
 import { panelRange } from '../../../core/scuba/plan/range.ts'
 import { checkExpression, expressionNode, expressionSql } from '../../../core/scuba/sql/expression.ts'
 import type { CacheUse, PanelAnswer, PanelGroup, PanelProgress, PanelRequest, PlainValue } from '../../../core/scuba/wire-types.ts'
@@ -13,7 +14,9 @@ import { Everywhere } from '../aggregate/everywhere.ts'
 import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
+import { exactPercentiles } from './exact-percentiles.ts'
 import { gather, type Gathering } from './gather.ts'
+import { heavyGroups } from './heavy-groups.ts'
 import { reread } from './reread.ts'
 import type { Asker } from './slots.ts'
 import type { Reading, ReadTable, Store } from './store.ts'
@@ -114,6 +117,8 @@ export interface Asking {
   everywhere: Everywhere
   columns: string[]
   tier: 'A' | 'B'
+  /** all rows are in the table's files, and each can be looked at without the others */
+  isFileByFile: boolean
   deadlineAtMs: number
   signal: AbortSignal | undefined
 }
@@ -128,11 +133,13 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
   const columns = new Set(plan.columns)
   const tables = new Set([plan.table])
   let { tier } = plan
+  let hasQuery = false
   for (const expression of plan.expressions) {
     const checked = await checkedExpression(store, engines, expression, plan.table)
     for (const column of checked.columns) columns.add(column)
     for (const name of checked.tables) tables.add(name)
     if (checked.hasQuery) tier = 'B'
+    hasQuery ||= checked.hasQuery
   }
   const isWhereAlone = tables.size === 1 && request.params === undefined
   // Partials are made where the rows are; all else wants the rows here.
@@ -150,7 +157,8 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
   const table = reading.tables.find(({ name }) => name === plan.table)
   if (!table) throw new Error(`${plan.table} was not read`)
   const everywhere = new Everywhere(store.peers, request, reading)
-  return { request, plan, reading, table, everywhere, columns: [...columns], tier, deadlineAtMs, signal }
+  const isFileByFile = everywhere.isAlone && !hasQuery
+  return { request, plan, reading, table, everywhere, columns: [...columns], tier, isFileByFile, deadlineAtMs, signal }
 }
 
 /** What all rows of a panel fulfil, as nodes of the engine's parse tree. */
@@ -227,13 +235,34 @@ async function mergedAnswer(
     if (engines.manyGroups.size > 1000) engines.manyGroups.clear()
     engines.manyGroups.add(many)
   }
-  const ranked = await everywhere.gather(gathering, 'best', told)
+  const heavy = asking.isFileByFile && (await hasVeryManyGroups(gathering, many)) ? await heavyGroups(gathering, engines, many) : null
+  const ranked = heavy ?? (await everywhere.gather(gathering, 'best', told))
   if (!ranked.isCut && plan.stepMs === null) return answerOfAll(plan, ranked)
   const groups = rankGroups(plan, ranked)
   const chosen = groups.slice(0, plan.top)
   const groupCount = ranked.isCut ? Math.max(groups.length, ranked.countMin) : groups.length
+  const isWhole = asking.isFileByFile && plan.stepMs === null && !plan.hasOther && chosen.every(({ cuts }) => cuts === ranked.cuts)
+  if (isWhole) return answerOfWhole(plan, chosen, ranked, groupCount)
   return answerOfNamed(plan, chosen, ranked, await gatherNamed(everywhere, gathering, chosen), groupCount)
 }
+
+/** Fewer rows are grouped at once sooner than twice. */
+const VERY_MANY_ROWS_MIN = 1_000_000
+
+/** Whether groups are so many that their places are counted first, as the smallest of the larger files shows. */
+async function hasVeryManyGroups(gathering: Gathering, many: string): Promise<boolean> {
+  const { plan, table, engines } = gathering
+  const rows = table.files.reduce((sum, file) => sum + file.rows, 0)
+  if (!canSpread(plan) || rows < VERY_MANY_ROWS_MIN || engines.heavyPlaces.get(many)?.length === 0) return false
+  if (table.files.some(({ kind }) => kind === 'away')) return false
+  if (engines.heavyPlaces.has(many)) return true
+  const [probe] = table.files.filter((file) => file.rows >= PROBE_ROWS_MIN).sort((a, b) => a.rows - b.rows)
+  if (!probe) return false
+  return (await gather({ ...gathering, table: { ...table, files: [probe] } }, 'best')).countMin > PROBE_GROUPS_MIN
+}
+
+const PROBE_ROWS_MIN = 100_000
+const PROBE_GROUPS_MIN = 20_000
 
 /** All rows of the groups that are shown, and of the others together. */
 function gatherNamed(
@@ -250,13 +279,12 @@ function gatheringOf(engines: Engines, { plan, table, columns, request, deadline
 }
 
 /** Tier B. */
-async function allRows(
-  engines: Engines,
-  { plan, table, columns, reading, request, deadlineAtMs, signal }: Asking,
-  use: CacheUse,
-): Promise<Grouped> {
+async function allRows(engines: Engines, asking: Asking, use: CacheUse): Promise<Grouped> {
+  const { plan, table, columns, reading, request, deadlineAtMs, signal } = asking
   checkCells(reading.rowsScanned * columns.length, plan)
   if (table.files.length === 0) return allRowsAnswer(plan, [])
+  const selected = asking.isFileByFile ? await exactPercentiles(gatheringOf(engines, asking, use), reading.views) : null
+  if (selected) return selected
   use.misses += 1
   const { rows } = await engines.run(
     {

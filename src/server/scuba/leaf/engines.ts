@@ -31,6 +31,8 @@ export class Engines {
   away: SegmentStore | null = null
   /** plans whose groups were too many to be sent at once */
   readonly manyGroups = new Set<string>()
+  /** questions for the best of very many groups → the places in which those were; none: groups are too even */
+  readonly heavyPlaces = new Map<string, readonly number[]>()
   /** quick forms of parts whose products did not fit into 64 bit, by table */
   readonly largeProducts = new Set<string>()
 

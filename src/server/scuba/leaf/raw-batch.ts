@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { fitColumns } from '../../../core/scuba/raw/fit.ts'
 import type { Encoding } from '../../../core/scuba/raw/read.ts'
-import type { TableConfig } from '../../../core/scuba/registry.ts'
+import { takeOnTrust } from '../../../core/scuba/raw/trust.ts'
+import { isTrusted, type TableConfig } from '../../../core/scuba/registry.ts'
 import type { RawBatch } from './raw-chunks.ts'
 import type { TableTail } from './table.ts'
 
@@ -18,6 +19,7 @@ const lineEnd = { none: () => LINE_END, gzip: () => gzipSync(LINE_END), zstd: ()
 /**
  * A body as a batch that is kept as it came in; null when some row of it has to be brought into its table's types first.
  * @param body inflated
+ * @param isStrict nothing is taken on trust: the sender wants to be told of each bad line
  */
 export function rawBatch(
   body: Buffer,
@@ -25,13 +27,19 @@ export function rawBatch(
   { scanner, columns }: TableTail,
   config: TableConfig | undefined,
   receivedMs: number,
+  isStrict: boolean,
 ): RawBatch | null {
   // Rules are for rows, and a time of the table's own is theirs too.
   if (body[0] !== 0x7b || !isUtf8(body)) return null
   if (config && (config.timeField !== null || Object.keys(config.rules).length > 0)) return null
+  const parts = body.at(-1) === 0x0a ? [bytes] : [bytes, lineEnd[encoding]()]
+  const trusted = isTrusted(config) && !isStrict ? takeOnTrust(scanner, body, config?.columns ?? {}, receivedMs) : null
+  if (trusted && trusted.samples.every((sample) => fitColumns(sample, columns, false))) {
+    const { rows, minUs, maxUs, hours, shape } = trusted
+    return { parts, form: { shape, encoding }, rows, minUs, maxUs, hours, onTrust: true }
+  }
   const scan = scanner.scan(body, receivedMs)
   if (scan === null || !fitColumns(scan, columns, config === undefined || config.mode === 'open')) return null
   const { rows, minUs, maxUs, hours, shape } = scan
-  const parts = body.at(-1) === 0x0a ? [bytes] : [bytes, lineEnd[encoding]()]
-  return { parts, form: { shape, encoding }, rows, minUs, maxUs, hours }
+  return { parts, form: { shape, encoding }, rows, minUs, maxUs, hours, onTrust: false }
 }

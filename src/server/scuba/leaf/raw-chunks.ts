@@ -17,6 +17,8 @@ export interface RawBatch {
   minUs: number
   maxUs: number
   hours: ReadonlyMap<number, number>
+  /** its lines were not all looked through */
+  onTrust: boolean
 }
 
 interface OpenChunk extends Chunk {
@@ -75,6 +77,7 @@ export class RawChunks {
       bytes,
       crc: batch.parts.reduce((crc, part) => crc32(part, crc), 0),
       ...(batch.hours.size > 1 ? { hours: [...batch.hours] } : {}),
+      ...(batch.onTrust ? { onTrust: true } : {}),
     }
     const { bytesWritten } = await chunk.handle.writev(batch.parts, chunk.written)
     if (bytesWritten !== bytes) throw Object.assign(new Error('short write'), { code: 'ENOSPC' })
@@ -101,6 +104,7 @@ export class RawChunks {
     chunk.minUs = Math.min(chunk.minUs, batch.minUs)
     chunk.maxUs = Math.max(chunk.maxUs, batch.maxUs)
     chunk.throughSeq = seq
+    if (batch.onTrust) chunk.onTrust = true
     addHours(chunk.hours, batch.hours)
   }
 

@@ -73,6 +73,7 @@ export class RawRecovery {
         chunk.minUs = Math.min(chunk.minUs, minUs)
         chunk.maxUs = Math.max(chunk.maxUs, maxUs)
         chunk.throughSeq = seq
+        if (raw.onTrust) chunk.onTrust = true
         addHours(chunk.hours, new Map(raw.hours ?? [[Math.floor(minUs / 3_600_000_000), rows]]))
       }
       ftruncateSync(fd, chunk.bytes)

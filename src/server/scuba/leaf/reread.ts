@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { MusterError } from '../../../core/kernel/errors.ts'
+import { mendTable } from './mend.ts'
 import { differs } from './segment-digest.ts'
 import type { Store } from './store.ts'
 
@@ -10,7 +11,7 @@ const comparedMs = new WeakMap<Store, Map<string, number>>()
 
 /**
  * Asks a question that reads tables. When the engine stumbles over a file, the segments that are not what was written are given up
- * and it is asked once more: that answer says what is missing.
+ * and chunks taken on trust are looked through; then it is asked once more: that answer says what is missing.
  */
 export async function reread<T>(store: Store, tables: readonly string[], ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
@@ -19,9 +20,9 @@ export async function reread<T>(store: Store, tables: readonly string[], ask: ()
     // The place of some segments went away meanwhile: without them, the answer says so.
     if (error instanceof MusterError && error.code === 'SCUBA_DOWN' && store.away !== null && store.away.away !== null) return ask()
     if (!isOfFile(error)) throw error
-    let lost = 0
-    for (const table of tables) lost += await loseBroken(store, table, signal)
-    if (lost === 0) throw error
+    let changed = 0
+    for (const table of tables) changed += (await mendTable(store, table)) + (await loseBroken(store, table, signal))
+    if (changed === 0) throw error
     return ask()
   }
 }

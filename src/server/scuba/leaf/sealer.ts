@@ -6,10 +6,11 @@ import { holdsRows, hourRange, isDue, notHoursSql, splitByHour } from '../../../
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { Engine } from './engine.ts'
+import { mend } from './mend.ts'
 import { writeSegment } from './segment-writer.ts'
 import type { SegmentStore } from './segment-store.ts'
 import type { Store } from './store.ts'
-import type { Chunk, TableTail } from './table.ts'
+import { filesOf, type Chunk, type TableTail } from './table.ts'
 
 /**
  * The writer holds a group in memory for each thread: a third of the usual size is a third of the memory to be touched, which costs a
@@ -77,19 +78,25 @@ export class Sealer {
       await tail.roll()
       const away = this.#store.isSealedAway(tail.name) ? this.#store.away : null
       if (away) await this.#finish(away, tail)
-      const chunks = [...tail.chunks]
+      let chunks = [...tail.chunks]
       if (chunks.length === 0) return false
       const { throughSeq } = tail
-      const columns = tail.columns.toJSON()
+      let columns = tail.columns.toJSON()
       const started = performance.now()
-      const segments = away
-        ? await this.#writeAway(away, tail.name, columns, chunks, throughSeq)
-        : await this.#write(tail.name, columns, chunks)
+      const write = (): Promise<Segment[]> =>
+        away ? this.#writeAway(away, tail.name, columns, chunks, throughSeq) : this.#write(tail.name, columns, chunks)
+      const segments = await write().catch(async (error: unknown) => {
+        // What is begun elsewhere is finished or given up first, in the next round.
+        if ((await mend(this.#store, tail)) === 0 || away) throw error
+        chunks = tail.chunks.slice(0, chunks.length)
+        columns = tail.columns.toJSON()
+        return write()
+      })
       await this.#store.manifest.append({ kind: 'sealed', table: tail.name, segments, throughSeq, columns }, () => {
         tail.chunks.splice(0, chunks.length)
       })
       this.#rate = sealRate(this.#rate, { bytes: chunks.reduce((sum, { bytes }) => sum + bytes, 0), ms: performance.now() - started })
-      this.#store.discard(chunks.map(({ path }) => path))
+      this.#store.discard(filesOf(chunks))
       return true
     } finally {
       tail.isSealing = false
@@ -125,7 +132,7 @@ export class Sealer {
     await manifest.append({ kind: 'sealed', table: tail.name, segments: [segment], throughSeq, columns }, () => {
       for (const chunk of chunks) tail.chunks.splice(tail.chunks.indexOf(chunk), 1)
     })
-    this.#store.discard(chunks.map(({ path }) => path))
+    this.#store.discard(filesOf(chunks))
   }
 
   /** Rows stay in the order they came in, which nearly is that of their times; compaction sorts them. */

@@ -11,7 +11,7 @@ import { isTableName, nearNames } from '../../../core/scuba/names.ts'
 import { viewSql, type ViewFile, type ViewRequest } from '../../../core/scuba/plan/view.ts'
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
-import { RETENTION_DEFAULT, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
+import { retentionDefault, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
 import { mayBeAway, placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { diskLevel, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
@@ -230,7 +230,7 @@ export class Store {
     const tail = this.#tail(name)
     const atMs = Date.now()
     const config = this.registry.current.tables[name]
-    const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs) : null
+    const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs, options.isStrict === true) : null
     const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
     const { quarantined, quarantinedCount, warned, warnings } = 'payload' in batch ? batch : ALL_GOOD
     if (options.isStrict === true && quarantinedCount > 0) throw badLines(quarantined, quarantinedCount)
@@ -264,6 +264,12 @@ export class Store {
         this.log.warn('rows acknowledged from memory were lost', { table: name, rows: batch.rows, error: String(error) }),
       )
     return receipt
+  }
+
+  /** Puts lines that came in earlier into the quarantine, under a key of its own: once, however often it is called. */
+  async quarantineOnce(table: string, key: string, quarantined: Batch['quarantined']): Promise<void> {
+    if (quarantined.length === 0 || this.keys.get(QUARANTINE_TABLE, key)) return
+    await this.#quarantine(table, null, quarantined, Date.now(), 'fsync', { key, digest: '', quarantined: 0 })
   }
 
   /**
@@ -466,7 +472,7 @@ export class Store {
   /** How long rows of a table are kept. */
   policy(name: string): RetentionPolicy {
     const before = this.manifest.tables.get(name)?.retention
-    return this.registry.current.retention[name] ?? (before ? { ...before, thin: [] } : RETENTION_DEFAULT)
+    return this.registry.current.retention[name] ?? (before ? { ...before, thin: [] } : retentionDefault(name))
   }
 
   /** Rows of lost segments of a table that would belong into the range. */
@@ -686,7 +692,14 @@ export class Store {
     if (table === LIVE_TABLE) for (const event of storedEvents(payload)) this.live.add(event)
   }
 
-  #quarantine(table: string, key: string | null, quarantined: Batch['quarantined'], atMs: number, ack: AckLevel): Promise<void> {
+  #quarantine(
+    table: string,
+    key: string | null,
+    quarantined: Batch['quarantined'],
+    atMs: number,
+    ack: AckLevel,
+    own?: JournalHeader['key'],
+  ): Promise<void> {
     const rows = quarantined.map(({ line, reason, text, isCut }) => {
       const id = randomBytes(9).toString('base64url')
       return JSON.stringify({
@@ -701,7 +714,7 @@ export class Store {
       })
     })
     const tail = this.#tail(QUARANTINE_TABLE)
-    return this.#enqueue(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, undefined, ack)
+    return this.#enqueue(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, own, ack)
   }
 
   #enqueue(table: TableTail, batch: Waiting['batch'], atMs: number, key: JournalHeader['key'], ack: AckLevel): Promise<void> {

@@ -1,6 +1,7 @@
 import type { TableJob } from '../../../core/scuba/registry.ts'
 import type { Sealer } from './sealer.ts'
 import type { Store } from './store.ts'
+import { filesOf } from './table.ts'
 
 /**
  * Drops and renames tables as the log says, each once: the manifest remembers the entry's position with the deed. Rows that
@@ -32,7 +33,7 @@ export class TableJobs {
     await tail?.roll()
     const chunks = to === null ? [...(tail?.chunks ?? [])] : []
     const before = store.manifest.tables.get(table)
-    const paths = [...chunks.map(({ path }) => path), ...(to === null ? store.allFiles(table) : [])]
+    const paths = [...filesOf(chunks), ...(to === null ? store.allFiles(table) : [])]
     const throughSeq = Math.max(before?.throughSeq ?? 0, ...chunks.map((chunk) => chunk.throughSeq))
     await store.manifest.append({ kind: 'gone', table, throughSeq, id, to }, () => {
       if (to !== null) store.adopt(to)

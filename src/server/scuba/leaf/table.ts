@@ -30,7 +30,15 @@ export interface Chunk extends ViewFile {
   sinceMs: number
   /** hour since the epoch → rows of it */
   hours: Map<number, number>
+  /** not all of its lines were looked through: the engine may not be able to read it */
+  onTrust?: boolean
+  /** the raw chunk it was made from, which the journal speaks of, so that it stays as long as this one */
+  madeFrom?: string
 }
+
+/** What goes when chunks go. */
+export const filesOf = (chunks: readonly Chunk[]): string[] =>
+  chunks.flatMap(({ path, madeFrom }) => (madeFrom === undefined ? [path] : [path, madeFrom]))
 
 /** Runs things one after the other, commits among them. */
 export type InTurn = <T>(run: () => Promise<T>) => Promise<T>
