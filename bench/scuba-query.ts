@@ -94,10 +94,10 @@ async function ask(leaf: BenchLeaf, { name, ask }: MixQuery): Promise<Asked> {
   return { ms: performance.now() - started, cpuSeconds: leaf.cpuSeconds() - cpu }
 }
 
-async function* mix(dir: string, queries: readonly MixQuery[]): AsyncGenerator<Figure, number[]> {
+async function* mix(dir: string, queries: readonly MixQuery[]): AsyncGenerator<Figure, Asked[]> {
   const leaf = new BenchLeaf(dir)
   await leaf.start()
-  const hot: number[] = []
+  const hot: Asked[] = []
   try {
     if (!forgetPages(dir)) process.stderr.write('cold: the pages could not be taken out of memory\n')
     for (const query of queries) yield figure(`cold: ${query.name}`, (await ask(leaf, query)).ms, 'ms')
@@ -107,32 +107,43 @@ async function* mix(dir: string, queries: readonly MixQuery[]): AsyncGenerator<F
         const asked = await ask(leaf, query)
         if (asked.ms < best.ms) best = asked
       }
-      hot.push(best.ms)
+      hot.push(best)
       yield figure(`hot: ${query.name}`, best.ms, 'ms')
-      yield figure(`hot: ${query.name}, processor`, best.cpuSeconds, 's')
+      yield figure(`hot: ${query.name}, processor by core`, (best.cpuSeconds * 1000) / CORES, 'ms')
     }
   } finally {
     await leaf.close()
   }
-  const fast = hot.filter((ms) => ms < 1000).length
+  const fast = hot.filter(({ ms }) => ms < 1000).length
   yield judged('hot: under 1 s', fast, `of ${hot.length}`, '>=', 11)
+  // What it would be on cores that do nothing else.
+  const byProcessor = hot.filter(({ cpuSeconds }) => cpuSeconds / CORES < 1).length
+  yield figure('hot: under 1 s by processor', byProcessor, `of ${hot.length}`)
   return hot
 }
 
-async function* against(dir: string, queries: readonly MixQuery[], hot: readonly number[]): AsyncGenerator<Figure> {
+async function* against(dir: string, queries: readonly MixQuery[], hot: readonly Asked[]): AsyncGenerator<Figure> {
   const plain = await openPlain(dir, CORES)
   const sqlite = await sqliteCopy(plain)
   let sum = 0
+  let cpuSum = 0
   for (const [index, query] of queries.entries()) {
+    const before = process.cpuUsage()
     const ms = await best(async () => void (await plain.runAndReadAll(query.plain)))
+    const { user, system } = process.cpuUsage(before)
+    const cpuMs = (user + system) / 1000 / ROUNDS
     sum += ms
+    cpuSum += cpuMs
+    yield figure(`plain DuckDB: ${query.name}, processor by core`, cpuMs / CORES, 'ms')
     yield figure(`plain DuckDB: ${query.name}`, ms, 'ms')
     if (query.sqlite === undefined) continue
     const statement = sqlite.prepare(query.sqlite)
     const sqliteMs = await best(async () => void statement.all())
-    yield judged(`${query.name}, a row against SQLite`, sqliteMs / SQLITE_ROWS / ((hot[index] ?? 0) / ROWS), '×', '>=', 50)
+    yield judged(`${query.name}, a row against SQLite`, sqliteMs / SQLITE_ROWS / ((hot[index]?.ms ?? 0) / ROWS), '×', '>=', 50)
   }
-  const ratio = hot.reduce((total, ms) => total + ms, 0) / sum
+  const ratio = hot.reduce((total, { ms }) => total + ms, 0) / sum
+  const cpuRatio = (hot.reduce((total, { cpuSeconds }) => total + cpuSeconds, 0) * 1000) / cpuSum
+  yield figure('sum of hot processor time against plain DuckDB', cpuRatio, '×')
   yield judged('sum of hot times against plain DuckDB', ratio, '×', '<=', 1.1)
   sqlite.close()
   plain.closeSync()

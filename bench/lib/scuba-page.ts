@@ -26,9 +26,9 @@ export interface Paged extends PagedCase {
 }
 
 const REQUESTS_PER_SECOND = 100
-/** All was well for as long as the paging tiers look back: with less behind it a service pages sooner than one that has run for long. */
+/** All was well for as long as the paging tiers look back (the last two minutes of it by real requests): with less behind it a service pages sooner than one that has run for long. */
 const HISTORY_MS = 6 * 3_600_000
-const CALM_MS = 20_000
+const CALM_MS = 125_000
 
 /** Answers as its path says: `/503` with that status. */
 const SERVER = `import { createServer } from 'node:http'
