@@ -10,7 +10,7 @@ import { Chdb, noChdb } from '../test/support/chdb.ts'
 import { ClickHouseServer, noClickHouse } from '../test/support/clickhouse.ts'
 import { inDirectory } from './lib/directory.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
-import { BenchLeaf } from './lib/scuba-leaf.ts'
+import { ScratchLeaf } from '../src/server/scuba/measure/scratch-leaf.ts'
 
 /*
  * Whether all engines say the same. `agree`: generated rows in a leaf that seals into files, in one that seals into Debian's ClickHouse
@@ -38,7 +38,7 @@ export async function* run(): AsyncGenerator<Figure> {
 
 interface Side {
   name: string
-  leaf: BenchLeaf
+  leaf: ScratchLeaf
 }
 
 async function* agree(dir: string): AsyncGenerator<Figure> {
@@ -47,14 +47,14 @@ async function* agree(dir: string): AsyncGenerator<Figure> {
     ...(noChdb() === null ? [{ name: 'chdb', server: new Chdb() }] : []),
   ]
   const sides: Side[] = []
-  const makeLeaf = async (name: string, url: string | null): Promise<BenchLeaf> => {
-    const leaf = new BenchLeaf(join(dir, name))
+  const makeLeaf = async (name: string, url: string | null): Promise<ScratchLeaf> => {
+    const leaf = new ScratchLeaf(join(dir, name))
     mkdirSync(leaf.dir)
     writeClickHouse(leaf.dir, url)
     await leaf.start()
     return leaf
   }
-  let oracle: BenchLeaf | null = null
+  let oracle: ScratchLeaf | null = null
   try {
     oracle = await makeLeaf('duckdb', null)
     for (const { name, server } of stores) {
@@ -68,7 +68,7 @@ async function* agree(dir: string): AsyncGenerator<Figure> {
   }
 }
 
-async function* compare(oracle: BenchLeaf, sides: readonly Side[]): AsyncGenerator<Figure> {
+async function* compare(oracle: ScratchLeaf, sides: readonly Side[]): AsyncGenerator<Figure> {
   const random = createPrng(SEED)
   const differences = new Map(sides.map(({ name }) => [name, 0]))
   const spent = new Map([['DuckDB', 0], ...sides.map(({ name }): [string, number] => [name, 0])])
@@ -115,7 +115,7 @@ const isLate = (answer: Answer | undefined): boolean => typeof answer === 'strin
 
 type Answer = PanelAnswer | QueryAnswer | string
 
-async function answersOf({ client }: BenchLeaf, panels: PanelRequest[], statements: readonly string[]): Promise<Answer[]> {
+async function answersOf({ client }: ScratchLeaf, panels: PanelRequest[], statements: readonly string[]): Promise<Answer[]> {
   const board = await client.board({ panels, maxAgeMs: 0, deadlineMs: 60_000 })
   const answers: Answer[] = board.panels.map((one) => (one.ok ? one.answer : JSON.stringify(one)))
   for (const sql of statements)
@@ -124,7 +124,7 @@ async function answersOf({ client }: BenchLeaf, panels: PanelRequest[], statemen
 }
 
 /** Sealed twice, a part of the second seal late, the last rows unsealed. */
-async function fill(leaves: readonly BenchLeaf[], table: string, random: Prng): Promise<void> {
+async function fill(leaves: readonly ScratchLeaf[], table: string, random: Prng): Promise<void> {
   const rows = Array.from({ length: ROWS }, (_, at) => rowOf(at, random))
   for (const leaf of leaves) {
     for (const [from, to] of [
@@ -138,7 +138,7 @@ async function fill(leaves: readonly BenchLeaf[], table: string, random: Prng): 
   }
 }
 
-async function seal({ socket }: BenchLeaf, table: string): Promise<void> {
+async function seal({ socket }: ScratchLeaf, table: string): Promise<void> {
   const sent = request({ socketPath: socket, method: 'POST', path: `/v1/scuba/tables/${table}/seal` })
   sent.end()
   const [response] = (await once(sent, 'response')) as [IncomingMessage]

@@ -11,7 +11,7 @@ import type { Receipt } from '../src/core/scuba/wire-types.ts'
 import { inDirectory } from './lib/directory.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { quantile } from './lib/quantile.ts'
-import { BenchLeaf } from './lib/scuba-leaf.ts'
+import { ScratchLeaf } from '../src/server/scuba/measure/scratch-leaf.ts'
 import { ndjson, ROW_TYPES } from './lib/scuba-rows.ts'
 import { openEngine } from './lib/scuba-store.ts'
 
@@ -55,7 +55,7 @@ async function makeBodies(): Promise<Buffer[]> {
 }
 
 /** Sends bodies on kept connections until `next` gives none; calls with how long each took. */
-async function send(leaf: BenchLeaf, table: string, next: () => Buffer | undefined, onAck: (ms: number) => void): Promise<void> {
+async function send(leaf: ScratchLeaf, table: string, next: () => Buffer | undefined, onAck: (ms: number) => void): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
   const post = (body: Buffer): Promise<Receipt> =>
     new Promise((resolve, reject) => {
@@ -84,7 +84,7 @@ async function send(leaf: BenchLeaf, table: string, next: () => Buffer | undefin
   agent.destroy()
 }
 
-async function sealed(leaf: BenchLeaf, table: string): Promise<void> {
+async function sealed(leaf: ScratchLeaf, table: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const sent = request({ socketPath: leaf.socket, method: 'POST', path: `/v1/scuba/tables/${table}/seal` }, (response) => {
       response.resume()
@@ -104,7 +104,7 @@ interface Ingested {
   rows: number
 }
 
-async function ingestInto(leaf: BenchLeaf, table: string, bodies: readonly Buffer[]): Promise<Ingested> {
+async function ingestInto(leaf: ScratchLeaf, table: string, bodies: readonly Buffer[]): Promise<Ingested> {
   let bytes = 0
   let sent = 0
   const cpu = leaf.cpuSeconds()
@@ -126,7 +126,7 @@ const DECLARED = registrySchema.parse({
 })
 
 async function* ingest(dir: string, bodies: readonly Buffer[]): AsyncGenerator<Figure> {
-  const leaf = new BenchLeaf(dir)
+  const leaf = new ScratchLeaf(dir)
   await leaf.start()
   try {
     await leaf.client.putRegistry(DECLARED)
@@ -184,7 +184,7 @@ async function engineAlone(dir: string, bodies: readonly Buffer[]): Promise<numb
 }
 
 async function* ack(dir: string, bodies: readonly Buffer[]): AsyncGenerator<Figure> {
-  const leaf = new BenchLeaf(dir)
+  const leaf = new ScratchLeaf(dir)
   await leaf.start()
   try {
     const full = await ingestInto(leaf, 'full', bodies)
@@ -209,7 +209,7 @@ async function* ack(dir: string, bodies: readonly Buffer[]): AsyncGenerator<Figu
 
 /** Killed again and again while small and large bodies come in: each acknowledged row is there once, each sent again is there once. */
 async function* loss(dir: string): AsyncGenerator<Figure> {
-  const leaf = new BenchLeaf(dir)
+  const leaf = new ScratchLeaf(dir)
   const random = createPrng(5)
   const filler = 'x'.repeat(300)
   let next = 0
@@ -264,7 +264,7 @@ async function* loss(dir: string): AsyncGenerator<Figure> {
 }
 
 async function* storage(dir: string, bodies: readonly Buffer[]): AsyncGenerator<Figure> {
-  const leaf = new BenchLeaf(dir)
+  const leaf = new ScratchLeaf(dir)
   await leaf.start()
   try {
     const left = [...bodies]

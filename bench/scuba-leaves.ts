@@ -15,7 +15,7 @@ import { Peers } from '../src/server/scuba/aggregate/peers.ts'
 import type { PartialsAnswer, PartialsRequest } from '../src/server/scuba/aggregate/wire.ts'
 import { Store } from '../src/server/scuba/leaf/store.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
-import { BenchLeaf } from './lib/scuba-leaf.ts'
+import { ScratchLeaf } from '../src/server/scuba/measure/scratch-leaf.ts'
 import { ndjson } from './lib/scuba-rows.ts'
 import { openEngine } from './lib/scuba-store.ts'
 
@@ -228,7 +228,7 @@ async function* ingest(): AsyncGenerator<Figure> {
   let one = 0
   for (const count of [1, 2, 4]) {
     const dirs = Array.from({ length: count }, () => mkdtempSync(join(tmpdir(), 'scuba-leaves-')))
-    const leaves = dirs.map((dir) => new BenchLeaf(dir))
+    const leaves = dirs.map((dir) => new ScratchLeaf(dir))
     try {
       await Promise.all(leaves.map((leaf) => leaf.start()))
       const before = leaves.map((leaf) => leaf.cpuSeconds())
@@ -260,6 +260,6 @@ async function* ingest(): AsyncGenerator<Figure> {
   }
 }
 
-async function seal(leaf: BenchLeaf): Promise<void> {
+async function seal(leaf: ScratchLeaf): Promise<void> {
   await new PeerCalls().call({ id: '', address: `unix:${leaf.socket}`, node: null }, 'POST', '/v1/scuba/tables/events/seal')
 }

@@ -8,7 +8,8 @@ import { MusterError } from '../src/core/kernel/errors.ts'
 import { inDirectory } from './lib/directory.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { quantile } from './lib/quantile.ts'
-import { BenchLeaf, forgetPages } from './lib/scuba-leaf.ts'
+import { ScratchLeaf } from '../src/server/scuba/measure/scratch-leaf.ts'
+import { forgetPages } from './lib/forget-pages.ts'
 import { panelMix, type MixQuery } from './lib/scuba-mix.ts'
 import { ROW_TYPES, traceId } from './lib/scuba-rows.ts'
 import { openEngine, openPlain, writeSegments } from './lib/scuba-store.ts'
@@ -66,7 +67,7 @@ async function* onStore(dir: string, rows: number, part: (dir: string, untilMs: 
     const untilMs = Math.floor(Date.now() / 3_600_000) * 3_600_000
     await writeSegments(await openEngine(CORES), dir, TABLE, { rows, fromMs: untilMs - DAY_MS, everyUs: (DAY_MS * 1000) / rows })
   }
-  const leaf = new BenchLeaf(dir)
+  const leaf = new ScratchLeaf(dir)
   await leaf.start()
   const info = await leaf.client.table(TABLE)
   await leaf.close()
@@ -80,7 +81,7 @@ interface Asked {
 }
 
 /** One that is not answered within a minute counts as one of a minute. */
-async function ask(leaf: BenchLeaf, { name, ask }: MixQuery): Promise<Asked> {
+async function ask(leaf: ScratchLeaf, { name, ask }: MixQuery): Promise<Asked> {
   const cpu = leaf.cpuSeconds()
   const started = performance.now()
   const options = { deadlineMs: 60_000, raw: true }
@@ -95,7 +96,7 @@ async function ask(leaf: BenchLeaf, { name, ask }: MixQuery): Promise<Asked> {
 }
 
 async function* mix(dir: string, queries: readonly MixQuery[]): AsyncGenerator<Figure, Asked[]> {
-  const leaf = new BenchLeaf(dir)
+  const leaf = new ScratchLeaf(dir)
   await leaf.start()
   const hot: Asked[] = []
   try {
@@ -175,7 +176,7 @@ async function sqliteCopy(plain: DuckDBConnection): Promise<Database.Database> {
 }
 
 async function* trace(dir: string, untilMs: number): AsyncGenerator<Figure> {
-  const leaf = new BenchLeaf(dir)
+  const leaf = new ScratchLeaf(dir)
   await leaf.start()
   let times: number[] = []
   try {
@@ -202,7 +203,7 @@ async function* trace(dir: string, untilMs: number): AsyncGenerator<Figure> {
 }
 
 async function* freshness(dir: string): AsyncGenerator<Figure> {
-  const leaf = new BenchLeaf(dir)
+  const leaf = new ScratchLeaf(dir)
   await leaf.start()
   const inAnswer: number[] = []
   const inLive: number[] = []

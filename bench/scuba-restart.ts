@@ -3,7 +3,7 @@ import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { quantile } from './lib/quantile.ts'
-import { BenchLeaf } from './lib/scuba-leaf.ts'
+import { ScratchLeaf } from '../src/server/scuba/measure/scratch-leaf.ts'
 import { openEngine, writeSegments } from './lib/scuba-store.ts'
 
 /*
@@ -24,7 +24,7 @@ const TABLE = 'events'
 
 export async function* run(): AsyncGenerator<Figure> {
   const dir = mkdtempSync(join(tmpdir(), 'scuba-restart-'))
-  const leaf = new BenchLeaf(dir)
+  const leaf = new ScratchLeaf(dir)
   try {
     const untilMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS
     const engine = await openEngine(availableParallelism())
@@ -58,7 +58,7 @@ export async function* run(): AsyncGenerator<Figure> {
   }
 }
 
-async function firstWholeAnswer(leaf: BenchLeaf, started: number, rows: number): Promise<number> {
+async function firstWholeAnswer(leaf: ScratchLeaf, started: number, rows: number): Promise<number> {
   const answer = await leaf.client.query(`SELECT count(*) FROM ${TABLE}`, { deadlineMs: 60_000 })
   if (answer.rows[0]?.[0] !== rows || answer.coverage.rows !== 1)
     throw new Error(`the first answer has ${String(answer.rows[0]?.[0])} rows of ${rows}, coverage ${answer.coverage.rows}`)

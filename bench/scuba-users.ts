@@ -4,7 +4,7 @@ import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { figuresOf, type Figure } from './lib/figure.ts'
-import { BenchLeaf } from './lib/scuba-leaf.ts'
+import { ScratchLeaf } from '../src/server/scuba/measure/scratch-leaf.ts'
 import { ndjson, REGIONS, SERVICES } from './lib/scuba-rows.ts'
 import { openEngine, writeSegments } from './lib/scuba-store.ts'
 import type { LoadOptions, LoadResult } from './lib/scuba-board-load.ts'
@@ -38,7 +38,7 @@ const judged = (metric: string, value: number, unit: string, comparison: '>=' | 
 export async function* run(asked: readonly string[] = parts): AsyncGenerator<Figure> {
   const dir = mkdtempSync(join(process.env['MUSTER_BENCH_DIR'] ?? tmpdir(), 'muster-bench-scuba-'))
   const engine = await openEngine(availableParallelism())
-  const leaf = new BenchLeaf(dir)
+  const leaf = new ScratchLeaf(dir)
   try {
     await writeSegments(engine, dir, TABLE, { rows: ROWS, fromMs: Date.now() - SPAN_MS, everyUs: (SPAN_MS * 1000) / ROWS })
     await leaf.start()
@@ -61,7 +61,7 @@ export async function* run(asked: readonly string[] = parts): AsyncGenerator<Fig
   yield figure('load average of the last minute', loadavg()[0] ?? 0, '')
 }
 
-async function* boards(leaf: BenchLeaf): AsyncGenerator<Figure> {
+async function* boards(leaf: ScratchLeaf): AsyncGenerator<Figure> {
   const bodies = Array.from({ length: KINDS }, (_, kind) => JSON.stringify({ panels: panelsOf(kind) }))
   // Each kind was open before: its first answer, over all rows, is not what is measured.
   const opened = await load({
@@ -99,7 +99,7 @@ async function* boards(leaf: BenchLeaf): AsyncGenerator<Figure> {
 }
 
 /** What is left when no board is anybody else's, and none is known: the engines alone carry it. */
-async function* distinct(leaf: BenchLeaf): AsyncGenerator<Figure> {
+async function* distinct(leaf: ScratchLeaf): AsyncGenerator<Figure> {
   const bodies = Array.from({ length: BOARDS }, (_, kind) => JSON.stringify({ panels: panelsOf(1_000_000 + kind) }))
   const got = await load({
     socket: leaf.socket,
@@ -117,7 +117,7 @@ async function* distinct(leaf: BenchLeaf): AsyncGenerator<Figure> {
   yield figure('every board its own: panels late', (100 * got.failedPanels) / panels, '%')
 }
 
-async function* onePanel(leaf: BenchLeaf): AsyncGenerator<Figure> {
+async function* onePanel(leaf: ScratchLeaf): AsyncGenerator<Figure> {
   const panel = JSON.stringify({ ...panelsOf(0)[0], maxAgeMs: 1000 })
   const got = await load({
     socket: leaf.socket,
@@ -161,7 +161,7 @@ function panelsOf(kind: number): object[] {
 }
 
 /** Sends a body four times a second; gives the rows that were accepted. */
-async function keepSending(leaf: BenchLeaf, body: Buffer, signal: AbortSignal): Promise<number> {
+async function keepSending(leaf: ScratchLeaf, body: Buffer, signal: AbortSignal): Promise<number> {
   // Without a time of their own rows are of the moment they arrive.
   const rows = body.toString('utf8').replaceAll(/"time":\d+,/g, '')
   let accepted = 0

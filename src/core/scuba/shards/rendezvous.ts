@@ -1,5 +1,7 @@
 import { xxh32 } from '../../kernel/hash.ts'
 
+const encoder = new TextEncoder()
+
 /** A shard, as far as it matters to which rows go there. */
 export interface Candidate {
   id: string
@@ -12,7 +14,7 @@ export interface Candidate {
  * increase hit rates", 1998). A shard more takes its share of the keys and moves no other.
  */
 export function ranked<C extends Candidate>(key: string, shards: readonly C[]): C[] {
-  const weight = ({ id }: C): number => xxh32(Buffer.from(`${key}\0${id}`))
+  const weight = ({ id }: C): number => xxh32(encoder.encode(`${key}\0${id}`))
   return shards
     .map((shard) => ({ shard, weight: weight(shard) }))
     .sort((a, b) => b.weight - a.weight || (a.shard.id < b.shard.id ? -1 : 1))

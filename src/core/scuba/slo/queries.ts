@@ -81,10 +81,6 @@ export function sloStates(db: ReadDb, service: string): SloStateRow[] {
     }))
 }
 
-export function sloState(db: ReadDb, service: string, objective: string): SloStateRow | null {
-  return sloStates(db, service).find((row) => row.objective === objective) ?? null
-}
-
 export function stateOrQuiet(row: SloState | null): SloState {
   return row ?? QUIET
 }
