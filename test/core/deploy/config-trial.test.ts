@@ -43,7 +43,7 @@ function newTrialDriver(options: { seed?: number; service?: string | null; behav
     users += 1
     const status = uniform() < fails ? 500 : 200
     const rest = { service: 'web', arm: 'primary', version: 'v1', latencyMs: latencyMs * (0.5 + uniform()), user: `u${users}` }
-    counts.add({ timeMs, status, task, ...rest })
+    counts.add({ timeMs, status, task, weight: 1, ...rest })
   }
 
   const driver = {

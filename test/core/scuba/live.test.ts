@@ -13,6 +13,7 @@ const event = (over: Partial<Parameters<LiveAggregate['add']>[0]>) => ({
   latencyMs: 10,
   task: 'web/api[0]',
   user: 'u',
+  weight: 1,
   ...over,
 })
 
@@ -43,6 +44,23 @@ test('a person without a user is told apart by the trace, and fails once a secon
     failingUsers: [{ user: 't1', arm: 'primary', firstMs: T + 5 }],
   })
   expect(liveEvent({ status: 200 }, T)).toBeNull()
+})
+
+test('a row stands for as many requests as its sample_rate says, and for one person', () => {
+  const live = new LiveAggregate()
+  for (const [rate, status] of [
+    [10, 200],
+    [2.5, 500],
+    [0, 200],
+    ['7', 200],
+  ]) {
+    const seen = liveEvent({ service: 'web', status, user: 'anna', latency_ms: 1, sample_rate: rate }, T)
+    if (seen) live.add(seen)
+  }
+  expect(live.read('web', T, null, T + 1000)).toMatchObject({
+    buckets: [{ requests: 14.5, failing: 2.5, hist: { 0: 14.5 } }],
+    users: { primary: 1 },
+  })
 })
 
 test('a first failure before the range does not hide one inside of it; late rows are in', () => {

@@ -264,6 +264,7 @@ test('the live aggregate equals the same questions asked in SQL, also after the 
     latency_ms: random.below(4000) / 10,
     user: random.below(20) === 0 ? '' : `u${random.below(700)}`,
     trace: `t${random.below(100)}`,
+    sample_rate: 1 + random.below(3),
   }))
   await leaf.client.send('requests', events.slice(0, 12_000))
   await leaf.seal('requests')
@@ -275,7 +276,7 @@ test('the live aggregate equals the same questions asked in SQL, also after the 
     const where = `service = 'live' and time >= make_timestamp(${(from + 5000) * 1000})`
     const person = `coalesce(nullif("user", ''), trace)`
     const counts = await leaf.client.query(
-      `select epoch_us(time) // 1000000 s, arm, version, count(*), count(*) filter (status >= 500) from requests where ${where} group by all order by all`,
+      `select epoch_us(time) // 1000000 s, arm, version, sum(sample_rate), coalesce(sum(sample_rate) filter (status >= 500), 0) from requests where ${where} group by all order by all`,
     )
     const rows = answer.buckets.map(({ second, arm, version, requests, failing }) => [second, arm, version, requests, failing])
     expect(rows.sort((a, b) => String(a).localeCompare(String(b)))).toEqual(counts.rows.sort((a, b) => String(a).localeCompare(String(b))))
@@ -293,7 +294,7 @@ test('the live aggregate equals the same questions asked in SQL, also after the 
     for (const event of events) {
       if (event.service !== 'live' || event.time < from + 5000) continue
       const bucket = histBucket(event.latency_ms)
-      expected[bucket] = (expected[bucket] ?? 0) + 1
+      expected[bucket] = (expected[bucket] ?? 0) + event.sample_rate
     }
     expect(hist).toEqual(expected)
   }

@@ -1,6 +1,6 @@
 /**
- * The live aggregate of the table `requests`: counts, latency histogram and failing users of each second, per service,
- * arm and version, kept up to date row by row, so that a rollout can look each second without a query.
+ * The live aggregate of the table `requests`: counts and latency histogram (weighted by `sample_rate`) and failing users of each second, per
+ * service, arm and version, kept up to date row by row, so that a rollout can look each second without a query.
  */
 
 /** What a row contributes. `timeMs` is its event time. */
@@ -15,6 +15,8 @@ export interface LiveEvent {
   task: string
   /** the user, or, when the row names none, its trace */
   user: string
+  /** how many requests the row stands for (`sample_rate`), at least 1 */
+  weight: number
 }
 
 export interface LiveBucket {
@@ -124,7 +126,8 @@ export class LiveAggregate {
     const second = Math.floor(event.timeMs / 1000)
     if (second < this.#keptFromSecond) return
     const isFailing = event.status >= 500
-    this.addCounts(event.service, second, event.arm, event.version, 1, isFailing ? 1 : 0, histBucket(event.latencyMs))
+    const { service, arm, version, weight } = event
+    this.addCounts(service, second, arm, version, weight, isFailing ? weight : 0, histBucket(event.latencyMs))
     this.addUser(event.service, event.arm, event.user, event.timeMs, event.timeMs)
     if (isFailing) this.addFailure(event.service, event.arm, event.user, event.timeMs)
   }
@@ -279,7 +282,7 @@ function insertSorted(times: number[], ms: number): void {
 
 /** The event of a `requests` row (see RequestEvent), or null when it lacks what makes it one. */
 export function liveEvent(row: Readonly<Record<string, unknown>>, timeMs: number): LiveEvent | null {
-  const { service, arm, version, status, latency_ms: latencyMs, task, user, trace } = row
+  const { service, arm, version, status, latency_ms: latencyMs, task, user, trace, sample_rate: rate } = row
   if (typeof service !== 'string' || typeof status !== 'number') return null
   const person = typeof user === 'string' && user !== '' ? user : typeof trace === 'string' ? trace : ''
   return {
@@ -291,5 +294,6 @@ export function liveEvent(row: Readonly<Record<string, unknown>>, timeMs: number
     latencyMs: typeof latencyMs === 'number' ? latencyMs : 0,
     task: typeof task === 'string' ? task : '',
     user: person,
+    weight: typeof rate === 'number' && rate >= 1 ? rate : 1,
   }
 }

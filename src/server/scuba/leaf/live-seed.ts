@@ -1,12 +1,13 @@
 import { LIVE_KEPT_MS } from '../../../core/scuba/live/aggregate.ts'
 import { quoteName } from '../../../core/scuba/names.ts'
+import { weightSql } from '../../../core/scuba/plan/calc.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
 import type { Engine } from './engine.ts'
 import { LIVE_TABLE, type Store } from './store.ts'
 
 const WINDOW_MS = 600_000
 const ROWS_MAX = 500_000
-const READ: ReadonlySet<string> = new Set(['user', 'trace', 'arm', 'latency_ms', 'service', 'status', 'version'])
+const READ: ReadonlySet<string> = new Set(['sample_rate', 'user', 'trace', 'arm', 'latency_ms', 'service', 'status', 'version'])
 
 /**
  * Reads back into the live aggregate what was sealed in the last two hours, newest first, so that a restart does not
@@ -22,6 +23,7 @@ export async function seedLive(store: Store, engine: Engine): Promise<void> {
   const latency = `${column('latency_ms')}::DOUBLE`
   const bucket = `CASE WHEN ${latency} > 0 THEN greatest(-400, ceil(ln(${latency}) / ln(1.02) - 1e-9)) ELSE -400 END`
   const isRow = `${column('service')} IS NOT NULL AND ${column('status')} IS NOT NULL`
+  const weight = weightSql(columns) ?? '1'
   const second = 'epoch_us("time") // 1000000'
   const ask = async (sql: string, sinceMs: number, untilMs: number): Promise<unknown[][]> => {
     const brought = await store.bring({ columns, files, sinceMs, untilMs }, { columns: READ })
@@ -38,7 +40,7 @@ export async function seedLive(store: Store, engine: Engine): Promise<void> {
   try {
     for (let sinceMs = now - WINDOW_MS; sinceMs > now - LIVE_KEPT_MS - WINDOW_MS; sinceMs -= WINDOW_MS) {
       const counts = await ask(
-        `SELECT service, ${second} AS second, ${arm} AS arm, ${column('version')}::VARCHAR AS version, ${bucket} AS bucket, count(*), count(*) FILTER (WHERE status >= 500) FROM ${LIVE_TABLE} WHERE ${isRow} GROUP BY ALL`,
+        `SELECT service, ${second} AS second, ${arm} AS arm, ${column('version')}::VARCHAR AS version, ${bucket} AS bucket, sum(${weight}), coalesce(sum(${weight}) FILTER (WHERE status >= 500), 0) FROM ${LIVE_TABLE} WHERE ${isRow} GROUP BY ALL`,
         sinceMs,
         untilMs,
       )
