@@ -1,3 +1,5 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,4 +40,12 @@ export function codeRoot(): string {
 /** The folder of the package: where `templates/`, `schemas/` and `package.json` are. */
 export function packageRoot(): string {
   return dirname(codeRoot())
+}
+
+/** Ends a process that was started here, if it has not ended, and waits until it is gone. */
+export async function endChild(child: ChildProcess | null, signal: NodeJS.Signals): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill(signal)
+  await gone
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createScubaClient, type ScubaClient } from '../../../src/server/scuba/client.ts'
 import { program } from '../../support/program.ts'
+import { endChild } from '../../../src/platform/spawn.ts'
 
 /** A real leaf process on a folder of its own. */
 export class Leaf {
@@ -62,10 +63,7 @@ export class Leaf {
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child
     this.#child = null
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill(signal)
-    await gone
+    await endChild(child, signal)
   }
 
   async remove(): Promise<void> {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { entryPoint } from '../../../platform/spawn.ts'
+import { endChild, entryPoint } from '../../../platform/spawn.ts'
 import { createScubaClient, type ScubaClient } from '../client.ts'
 
 const TICKS_A_SECOND = 100
@@ -52,10 +52,7 @@ export class ScratchLeaf {
   async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const child = this.#child
     this.#child = null
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill(signal)
-    await gone
+    await endChild(child, signal)
   }
 
   async close(): Promise<void> {
