@@ -101,16 +101,23 @@ export class Connection {
     return refuse('SCUBA_DOWN', `ClickHouse at ${this.where} does not answer: ${this.#away ?? ''}`, { cause })
   }
 
+  /** One late answer can be a busy machine: it is away after two in a row, or when it refuses. */
   async #ping(): Promise<boolean> {
-    try {
-      const client = await this.#open()
-      const answer = await client.query({ query: 'SELECT 1', format: 'JSONCompact', abort_signal: AbortSignal.timeout(PING_MS) })
-      await answer.json()
-      this.#away = null
-    } catch (error) {
-      this.#away = error instanceof Error && error.name === 'AbortError' ? `no answer within ${PING_MS / 1000} s` : messageOf(error)
+    let failure: string | null = null
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const late = AbortSignal.timeout(PING_MS)
+      try {
+        const client = await this.#open()
+        await (await client.query({ query: 'SELECT 1', format: 'JSONCompact', abort_signal: late })).json()
+        failure = null
+        break
+      } catch (error) {
+        failure = late.aborted ? `no answer within ${PING_MS / 1000} s, twice` : messageOf(error)
+        if (!late.aborted) break
+      }
     }
-    return this.#away === null
+    this.#away = failure
+    return failure === null
   }
 
   #open(): Promise<ClickHouseClient> {
