@@ -3,7 +3,7 @@ import { coverageOfLeaves, type Answered, type Unanswered } from '../../../core/
 import type { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import type { CacheUse, Coverage, PanelRequest } from '../../../core/scuba/wire-types.ts'
 import { gather, type Gathering } from '../leaf/gather.ts'
-import type { Reading } from '../leaf/store.ts'
+import type { Reading } from '../leaf/reading.ts'
 import type { Peers } from './peers.ts'
 
 type What = Parameters<typeof partialPlan>[1]

@@ -8,7 +8,8 @@ import { deadlineOf } from '../leaf/answering.ts'
 import type { Engines } from '../leaf/engines.ts'
 import { gather } from '../leaf/gather.ts'
 import type { Asker } from '../leaf/slots.ts'
-import type { ReadTable, Store } from '../leaf/store.ts'
+import { readTables, type ReadTable } from '../leaf/reading.ts'
+import type { Store } from '../leaf/store.ts'
 import { conflicting, type Peers } from './peers.ts'
 import type { PartialsAnswer, PartialsRequest } from './wire.ts'
 
@@ -27,7 +28,7 @@ export async function ownPartials(
   const plan = planPanel(request, columnsOf(view), Date.now(), asked.isPortable)
   if (isRefusal(plan)) throw plan
   const others = under.length === 0 ? null : peers.merged(under, asked, { deadlineMs, signal }, ({ id }) => peers.rowsOf(id, request.table))
-  const reading = await store.read(hasTable(store, request.table) ? [request.table] : [], plan, 'later')
+  const reading = await readTables(store, hasTable(store, request.table) ? [request.table] : [], plan, 'later')
   try {
     const use: CacheUse = { isWhole: false, hits: 0, misses: 0 }
     const own = reading.tables[0] ?? { name: request.table, files: [], basis: [], view: { columns: {}, files: [] } }

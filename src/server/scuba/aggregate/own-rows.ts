@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { quoteName, quoteText } from '../../../core/scuba/names.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
 import type { Engines } from '../leaf/engines.ts'
+import { readTables } from '../leaf/reading.ts'
 import type { Store } from '../leaf/store.ts'
 import { hasTable, inWordsOf } from './own-partials.ts'
 import { tooLarge } from './ship.ts'
@@ -13,7 +14,7 @@ let files = 0
 /** Answers `POST …/rows`: rows of one table, filtered and with the columns that are wanted, as a Parquet file. */
 export async function ownRows(store: Store, engines: Engines, asked: RowsRequest): Promise<{ head: RowsHead; body: Buffer }> {
   const { table: name, view, columns, where, equal } = asked
-  const reading = await store.read(hasTable(store, name) ? [name] : [], asked)
+  const reading = await readTables(store, hasTable(store, name) ? [name] : [], asked)
   const { coverage, rowsScanned } = reading
   const path = join(store.dir, 'tmp', `rows-${process.pid}-${(files += 1)}.parquet`)
   try {

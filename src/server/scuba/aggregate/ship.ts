@@ -4,7 +4,8 @@ import { refuse } from '../../../core/kernel/errors.ts'
 import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import { coverageOfLeaves } from '../../../core/scuba/shards/coverage.ts'
 import type { Equality } from '../../../core/scuba/sql/equalities.ts'
-import type { Needed, Reading, Store } from '../leaf/store.ts'
+import { readTables, type Needed, type Reading } from '../leaf/reading.ts'
+import type { Store } from '../leaf/store.ts'
 import type { Peers } from './peers.ts'
 import { ROWS_BYTES_MAX, ROWS_HEAD, ROWS_MAX, type RowsHead, type RowsRequest } from './wire.ts'
 
@@ -41,7 +42,7 @@ export async function readEverywhere(
   const { columns, conditions, params, deadlineMs, signal } = wanted
   const isLater = wanted.mayBeLater === true && peers?.isAlone !== false
   const needed = { columns, deadlineAtMs: Date.now() + deadlineMs, signal, ...(conditions && params ? { conditions, params } : {}) }
-  const reading = await store.read(names, range, isLater ? 'later' : needed)
+  const reading = await readTables(store, names, range, isLater ? 'later' : needed)
   if (peers === null || peers.isAlone || names.length === 0) return reading
   const own: string[] = []
   const end = (): void => {

@@ -4,7 +4,7 @@ import { LIMITS } from '../../../core/scuba/limits.ts'
 import type { Coverage } from '../../../core/scuba/wire-types.ts'
 import type { Basis } from './answer-cache.ts'
 import type { Asker } from './slots.ts'
-import type { Reading } from './store.ts'
+import type { Reading } from './reading.ts'
 
 /** What all kinds of questions share. */
 

@@ -19,7 +19,8 @@ import { gather, type Gathering } from './gather.ts'
 import { heavyGroups } from './heavy-groups.ts'
 import { reread } from './reread.ts'
 import type { Asker } from './slots.ts'
-import type { Reading, ReadTable, Store } from './store.ts'
+import { readTables, type Reading, type ReadTable } from './reading.ts'
+import type { Store } from './store.ts'
 
 export type OnProgress = (progress: PanelProgress) => Promise<void>
 
@@ -145,7 +146,7 @@ export async function ask(store: Store, engines: Engines, request: PanelRequest,
   // Partials are made where the rows are; all else wants the rows here.
   const reading =
     tier === 'A'
-      ? await store.read([...tables], plan, 'later')
+      ? await readTables(store, [...tables], plan, 'later')
       : await readEverywhere(store, [...tables], plan, {
           columns: new Set([...columns, 'series'].map((name) => name.toLowerCase())),
           where: isWhereAlone ? plan.where : null,

@@ -13,6 +13,7 @@ import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
 import { reread } from './reread.ts'
 import type { Asker } from './slots.ts'
+import { fetchAway } from './reading.ts'
 import type { Store } from './store.ts'
 
 export { panel } from './ask-panel.ts'
@@ -67,7 +68,7 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
         return sum + read * files.reduce((rows, file) => rows + file.rows, 0)
       }, 0)
       checkCells(cells, asked)
-      await store.fetchAway(reading, { ...needed, deadlineAtMs })
+      await fetchAway(store, reading, { ...needed, deadlineAtMs })
       const asking = performance.now()
       const { columns, rows, artefacts } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
         narrowed(engines, reading, equalities, signal, (views) =>

@@ -6,6 +6,7 @@ import { holdsOf, isHeld } from '../../../core/scuba/retention/plan.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { Asked, Parts } from './deeds.ts'
+import { bring } from './reading.ts'
 import { LIVE_TABLE } from './store.ts'
 import { rewrite } from './retainer.ts'
 import { writeSegment } from './segment-writer.ts'
@@ -37,7 +38,7 @@ export async function erase(parts: Parts, { table, where }: { table: string; whe
 
   const count = async (files: Parameters<typeof viewSql>[0]['files']): Promise<number> => {
     if (files.length === 0) return 0
-    const brought = await store.bring({ ...shape, files }, {})
+    const brought = await bring(store, { ...shape, files }, {})
     const views = [{ name: table, sql: viewSql({ ...shape, files: brought.files }).sql }]
     const sql = `SELECT count(*) FROM ${quoteName(table)} WHERE (${where}\n)`
     const { rows } = await engine.run({ sql, views, params: {}, deadlineMs: DEADLINE_MS }).finally(brought.end)
@@ -68,7 +69,7 @@ export async function erase(parts: Parts, { table, where }: { table: string; whe
   refuseHeld(parts, table, found)
   let erased = 0
   for (const { segment, rows } of found) {
-    const brought = await store.bring({ ...shape, files: [store.viewFile(segment)] }, {})
+    const brought = await bring(store, { ...shape, files: [store.viewFile(segment)] }, {})
     // Without the derived columns, which are no part of a file; a condition that is NULL for a row leaves it. What was away becomes a file.
     const kept = `SELECT ${Object.keys(columns).map(quoteName).join(', ')} FROM (${viewSql({ ...shape, files: brought.files }).sql}) WHERE (${where}\n) IS NOT TRUE`
     const after = await writeSegment(store, engine, {

@@ -3,7 +3,7 @@ import { allRowsAnswer } from '../../../core/scuba/plan/all-rows.ts'
 import { columnsOfCalcs, exactCalcs, histogramPlan, placeOf } from '../../../core/scuba/plan/exact.ts'
 import { columnsOf } from '../../../core/scuba/plan/view.ts'
 import { gather, type Gathering } from './gather.ts'
-import type { Reading } from './store.ts'
+import type { Reading } from './reading.ts'
 
 /** The answer of a panel of exact percentiles in two passes; null when it is none, or has values that no histogram holds. */
 export async function exactPercentiles(gathering: Gathering, views: Reading['views']): Promise<ReturnType<typeof allRowsAnswer> | null> {

@@ -27,6 +27,7 @@ import { query } from './ask.ts'
 import { checkedExpression } from './ask-panel.ts'
 import type { Engines } from './engines.ts'
 import type { Asker } from './slots.ts'
+import { readTables } from './reading.ts'
 import type { Store } from './store.ts'
 
 /** Who asks what of which store: shared by the questions that are made of several SELECTs. */
@@ -163,7 +164,7 @@ export async function explain(exploring: Exploring, request: ExplainRequest): Pr
   const range = queryRange(asked, Date.now())
   if (isRefusal(range)) throw range
   const { names, hasStar } = readNames(tree)
-  const reading = await store.read(checked.tables, range, 'later')
+  const reading = await readTables(store, checked.tables, range, 'later')
   const tables = reading.tables.map(({ name, files, view }): ExplainAnswer['tables'][number] => {
     const columns = Object.keys(view.columns).filter((column) => hasStar || names.has(column.toLowerCase()))
     const segments = files.filter(({ kind }) => kind === 'segment' || kind === 'away').length

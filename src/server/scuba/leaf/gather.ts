@@ -12,7 +12,7 @@ import type { CacheUse, Params, PlainValue } from '../../../core/scuba/wire-type
 import { awayPartials, type Made } from './away-partials.ts'
 import type { Engines } from './engines.ts'
 import type { CachedPartial, Clip } from './partial-cache.ts'
-import type { ReadTable } from './store.ts'
+import type { ReadTable } from './reading.ts'
 
 /** One question to all files of a table, answered file by file from what is known and from the engine. */
 export interface Gathering {

@@ -3,6 +3,7 @@ import { quoteName } from '../../../core/scuba/names.ts'
 import { weightSql } from '../../../core/scuba/plan/calc.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
 import type { Engine } from './engine.ts'
+import { bring } from './reading.ts'
 import { LIVE_TABLE, type Store } from './store.ts'
 
 const WINDOW_MS = 600_000
@@ -26,7 +27,7 @@ export async function seedLive(store: Store, engine: Engine): Promise<void> {
   const weight = weightSql(columns) ?? '1'
   const second = 'epoch_us("time") // 1000000'
   const ask = async (sql: string, sinceMs: number, untilMs: number): Promise<unknown[][]> => {
-    const brought = await store.bring({ columns, files, sinceMs, untilMs }, { columns: READ })
+    const brought = await bring(store, { columns, files, sinceMs, untilMs }, { columns: READ })
     try {
       const views = [{ name: LIVE_TABLE, sql: viewSql({ columns, files: brought.files, sinceMs, untilMs }).sql }]
       return (await engine.run({ sql, views, params: {}, deadlineMs: 30_000, rowsMax: ROWS_MAX })).rows

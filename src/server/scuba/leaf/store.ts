@@ -8,29 +8,28 @@ import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/li
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { shapeOf } from '../../../core/scuba/declared/shape.ts'
 import { isTableName, nearNames } from '../../../core/scuba/names.ts'
-import { viewSql, type ViewFile, type ViewRequest } from '../../../core/scuba/plan/view.ts'
+import type { ViewFile } from '../../../core/scuba/plan/view.ts'
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { retentionDefault, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
 import { mayBeAway, placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { diskLevel, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
-import type { JournalHeader, JournalRecord, RawPlace } from '../../../core/scuba/wal/record.ts'
-import type { AckLevel, Coverage, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
-import { isDiskFull } from '../../../platform/files.ts'
+import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
+import type { AckLevel, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { sideOf } from '../../../core/scuba/plan/retyped.ts'
 import type { Peers } from '../aggregate/peers.ts'
 import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
+import { busy, Commits, diskFull, type ParsedBatch } from './commits.ts'
 import { Journal } from './journal.ts'
 import { rawBatch, type Stored } from './raw-batch.ts'
-import type { RawBatch } from './raw-chunks.ts'
 import { RawRecovery } from './raw-recovery.ts'
 import { Keys } from './keys.ts'
 import { ManifestFile } from './manifest-file.ts'
 import { RegistryFile } from './registry-file.ts'
-import type { RowsAsked, SegmentStore } from './segment-store.ts'
+import type { SegmentStore } from './segment-store.ts'
 import { TableTail } from './table.ts'
 
 /** Known from the first line on, so that a question may name them. */
@@ -52,49 +51,11 @@ const DISK_WORDS: Record<DiskLevel, string> = {
   full: 'disk is full: rows are refused',
 }
 
-const NOTHING = new Uint8Array(0)
 const ALL_GOOD: Pick<Batch, 'quarantined' | 'quarantinedCount' | 'warned' | 'warnings'> = {
   quarantined: [],
   quarantinedCount: 0,
   warned: 0,
   warnings: [],
-}
-
-/** A batch on its way into the journal. */
-interface Waiting {
-  table: TableTail
-  batch: Pick<Batch, 'payload' | 'rows' | 'minUs' | 'maxUs' | 'hours' | 'live'> | RawBatch
-  atMs: number
-  key: JournalHeader['key']
-  ack: AckLevel
-  done: (error?: unknown) => void
-}
-
-/** A table as one question sees it. */
-export interface ReadTable {
-  name: string
-  /** files of the question's time range */
-  files: ViewFile[]
-  /** names of all that it stands on */
-  basis: string[]
-  /** what makes a view of any of them */
-  view: ViewRequest
-}
-
-/** What a question needs of segments that are away, so that no more of them is fetched. */
-export type Needed = Partial<Pick<RowsAsked, 'conditions' | 'params' | 'deadlineAtMs' | 'signal'>> & {
-  /** lower case; all without */
-  columns?: ReadonlySet<string> | null | undefined
-}
-
-/** Files of a query stay until it is over. */
-export interface Reading {
-  tables: ReadTable[]
-  /** of no use while one of the tables has files that are away */
-  views: { name: string; sql: string }[]
-  rowsScanned: number
-  coverage: Coverage
-  end: () => void
 }
 
 /**
@@ -124,20 +85,12 @@ export class Store {
   peers: Peers | null = null
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
-  #seq = 0
-  #turn: Promise<void> = Promise.resolve()
-  #waiting: Waiting[] = []
-  #waitingBytes = 0
-  #isCommitting = false
-  #lazyCommit: NodeJS.Timeout | null = null
+  readonly #commits: Commits
   #inFlightKeys = new Map<string, Promise<void>>()
   #readings = 0
   #trash: string[] = []
   #diskLevel: DiskLevel = 'ok'
   /** writes in a row that failed for another reason than a full disk */
-  #failedWrites = 0
-  #isReadOnly = false
-  #unsyncedSince = 0
   /** table → what came in since it was last told */
   #ingested = new Map<string, { rows: number; bytes: number; quarantined: number }>()
   readonly #listeners = new Map<string, Set<(lines: Uint8Array) => void>>()
@@ -149,6 +102,7 @@ export class Store {
     this.journal = new Journal(join(dir, 'journal'), log)
     this.keys = new Keys(join(dir, 'keys.ndjson'))
     this.registry = new RegistryFile(dir, log)
+    this.#commits = new Commits(this.journal, this.keys, log, (table, batch, seq, atMs) => this.#makeVisible(table, batch, seq, atMs))
   }
 
   get manifest(): ManifestFile {
@@ -167,9 +121,9 @@ export class Store {
     }
     const segments = new Set<string>()
     for (const [name, { columns, segments: files, throughSeq, isGone }] of this.manifest.tables) {
-      this.#seq = Math.max(this.#seq, throughSeq)
+      this.#commits.seq = Math.max(this.#commits.seq, throughSeq)
       if (isGone) continue
-      const tail = this.#tail(name)
+      const tail = this.ownTail(name)
       tail.columns.merge(columns)
       tail.journaledVersion = tail.columns.version
       for (const [file, segment] of files) {
@@ -186,7 +140,7 @@ export class Store {
     const raw = new RawRecovery(join(this.dir, 'raw'))
     const damaged = this.journal.replay((record) => this.#recover(record, raw))
     const { chunks, lostRows } = raw.finish()
-    for (const { table, chunk } of chunks) this.#tail(table).chunks.push(chunk)
+    for (const { table, chunk } of chunks) this.ownTail(table).chunks.push(chunk)
     if (lostRows > 0) this.log.warn('rows of raw chunks are not there; those acknowledged from memory only can be lost', { rows: lostRows })
     // What is sealed is not in the journal: until `seedLive` has read it back, the live aggregate begins after it.
     const sealedToUs = Math.max(0, ...this.segments(LIVE_TABLE).map(({ maxUs }) => maxUs))
@@ -220,14 +174,14 @@ export class Store {
       if (known) return duplicateReceipt(name, key, ack, known, digest)
     }
     if (this.#diskLevel === 'full') throw diskFull()
-    if (this.#isReadOnly)
+    if (this.#commits.isReadOnly)
       throw refuse('SCUBA_READ_ONLY', 'two writes in a row failed: the store takes no rows until the leaf is started anew')
-    if (this.#waitingBytes + body.length > LIMITS.waitingBytesMax) throw busy('too many rows are waiting to be written', 1000)
+    this.#commits.checkRoom(body.length)
     const waitMs = name.startsWith('muster_') ? 0 : this.backlogWaitMs()
     if (waitMs > 0) throw busy('too many rows are waiting to be sealed', waitMs)
     if (!this.#tails.has(name) && this.#tails.size >= LIMITS.tablesMax)
       throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
-    const tail = this.#tail(name)
+    const tail = this.ownTail(name)
     const atMs = Date.now()
     const config = this.registry.current.tables[name]
     const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs, options.isStrict === true) : null
@@ -248,7 +202,7 @@ export class Store {
     }
     const commits: Promise<void>[] = []
     if (batch.rows > 0 || key !== null) {
-      commits.push(this.#enqueue(tail, batch, atMs, key === null ? undefined : { key, digest, quarantined: quarantinedCount }, ack))
+      commits.push(this.#commits.add(tail, batch, atMs, key === null ? undefined : { key, digest, quarantined: quarantinedCount }, ack))
     }
     if (quarantined.length > 0) commits.push(this.#quarantine(name, key, quarantined, atMs, ack))
     const done = Promise.all(commits).then(() => undefined)
@@ -270,109 +224,6 @@ export class Store {
   async quarantineOnce(table: string, key: string, quarantined: Batch['quarantined']): Promise<void> {
     if (quarantined.length === 0 || this.keys.get(QUARANTINE_TABLE, key)) return
     await this.#quarantine(table, null, quarantined, Date.now(), 'fsync', { key, digest: '', quarantined: 0 })
-  }
-
-  /**
-   * The tables' views for one query, and a hold on their files until `end` is called.
-   * @param needed 'later': segments that are away are left there; see {@link fetchAway}
-   */
-  async read(
-    names: readonly string[],
-    range: { sinceMs?: number | undefined; untilMs?: number | undefined },
-    needed: Needed | 'later' = {},
-  ): Promise<Reading> {
-    const now = Date.now()
-    const coverage: Coverage = { rows: 1, segments: 0, chunks: 0, leaves: 1, fromMs: null, toMs: null, hotToMs: null, missing: [] }
-    for (const name of names) {
-      await this.#tails
-        .get(name)
-        ?.rollForReading(now)
-        .catch((error: unknown) => {
-          coverage.missing.push(`${name}: newest rows could not be made readable (${(error as Error).message})`)
-        })
-    }
-    const reading: Reading = { tables: [], views: [], rowsScanned: 0, coverage, end: this.#hold() }
-    const why = this.whyAway
-    let missingRows = 0
-    // Asked before the files are listed, which then are those of one moment.
-    const derived = new Map<string, Awaited<ReturnType<DerivedColumns['of']>>>()
-    for (const name of names) derived.set(name, (await this.derived?.of(name)) ?? [])
-    for (const name of names) {
-      const tail = this.#tail(name)
-      const segments = this.segmentFiles(name)
-      const outOfReach = why === null ? [] : segments.filter((file) => file.kind === 'away' && isWithin(file, range))
-      const view: ViewRequest = {
-        columns: tail.columns.toJSON(),
-        files: [...tail.chunks, ...segments.filter((file) => file.kind !== 'away' || why === null)],
-        retyped: this.registry.current.tables[name]?.retyped ?? [],
-        derived: derived.get(name),
-        sinceMs: range.sinceMs,
-        untilMs: range.untilMs,
-      }
-      const files = view.files.filter((file) => isWithin(file, range))
-      if (!files.some(({ kind }) => kind === 'away')) reading.views.push({ name, sql: viewSql({ ...view, files }).sql })
-      reading.tables.push({ name, files, view, basis: files.map(({ path }) => path) })
-      for (const file of files) {
-        reading.rowsScanned += file.rows
-        coverage.hotToMs = Math.max(coverage.hotToMs ?? 0, Math.floor(file.maxUs / 1000))
-        const fromMs = Math.max(range.sinceMs ?? 0, Math.floor(file.minUs / 1000))
-        const toMs = Math.min(range.untilMs ?? Infinity, Math.floor(file.maxUs / 1000))
-        coverage.fromMs = Math.min(coverage.fromMs ?? Infinity, fromMs)
-        coverage.toMs = Math.max(coverage.toMs ?? 0, toMs)
-      }
-      for (const { kind } of files) coverage[kind === 'segment' || kind === 'away' ? 'segments' : 'chunks'] += 1
-      const lostRows = this.#lostRows(name, range)
-      if (lostRows > 0) coverage.missing.push(`${name}: ${lostRows} rows of segments that are lost`)
-      const awayRows = outOfReach.reduce((sum, { rows }) => sum + rows, 0)
-      if (awayRows > 0) coverage.missing.push(`${name}: ${awayRows} rows that are in ClickHouse (${why ?? ''})`)
-      missingRows += tail.openRows + lostRows + awayRows
-    }
-    if (coverage.missing.length > 0) coverage.rows = reading.rowsScanned / Math.max(1, reading.rowsScanned + missingRows)
-    if (needed !== 'later') await this.fetchAway(reading, needed)
-    return reading
-  }
-
-  /** Brings the rows of a question that are away to where the engine can read them. When that fails the reading is over. */
-  async fetchAway(reading: Reading, needed: Needed): Promise<void> {
-    const { end } = reading
-    const ends: (() => void)[] = []
-    reading.end = () => {
-      end()
-      for (const one of ends) one()
-    }
-    try {
-      for (const table of reading.tables) {
-        if (!table.files.some(({ kind }) => kind === 'away')) continue
-        const brought = await this.bring({ ...table.view, files: table.files }, needed)
-        ends.push(brought.end)
-        table.files = brought.files
-        table.view = { ...table.view, files: brought.files }
-        reading.views.push({ name: table.name, sql: viewSql(table.view).sql })
-      }
-    } catch (error) {
-      reading.end()
-      throw error
-    }
-  }
-
-  /**
-   * The files of a view, with one that the engine can read in place of those that are away. It is removed by `end`.
-   * @throws SCUBA_DOWN, SCUBA_TOO_LARGE
-   */
-  async bring(view: ViewRequest, { columns, ...needed }: Needed): Promise<{ files: ViewFile[]; end: () => void }> {
-    const away = view.files.filter((file) => file.kind === 'away' && isWithin(file, view))
-    const here = view.files.filter(({ kind }) => kind !== 'away')
-    if (away.length === 0) return { files: here, end: () => undefined }
-    if (this.away === null) throw refuse('SCUBA_DOWN', `rows are in ClickHouse, and ${this.whyAway ?? ''}`)
-    // What derived columns read is not known here.
-    const isAll = columns === undefined || columns === null || (view.derived ?? []).length > 0
-    const isNeeded = (name: string): boolean => isAll || name === 'time' || columns.has(name.toLowerCase().replace(/\$str$/, ''))
-    const file = await this.away.rows({
-      ...{ files: away, clip: clipOf(view), retyped: view.retyped ?? [] },
-      columns: Object.fromEntries(Object.entries(view.columns).filter(([name]) => isNeeded(name) || columns?.has(name.toLowerCase()))),
-      ...{ conditions: [], params: {}, deadlineAtMs: Date.now() + LIMITS.deadlineMsMax, signal: undefined, ...needed },
-    })
-    return { files: [...here, file], end: () => rmSync(file.path, { force: true }) }
   }
 
   /** Why segments that are away cannot be read now, in words; null: they can, or there are none. */
@@ -421,14 +272,14 @@ export class Store {
 
   /** The manifest gave a table what another one had: it knows its columns from now on. */
   adopt(name: string): void {
-    const tail = this.#tail(name)
+    const tail = this.ownTail(name)
     tail.isGone = false
     tail.columns.merge(this.manifest.tables.get(name)?.columns ?? {})
   }
 
   /** Another leaf has such a table: its columns are this one's, too, and what it holds in another type stands beside them. */
   learnColumns(name: string, types: ColumnTypes): void {
-    const { columns } = this.#tail(name)
+    const { columns } = this.ownTail(name)
     columns.merge(types)
     for (const [column, type] of Object.entries(types)) {
       const own = columns.find(column)
@@ -463,7 +314,7 @@ export class Store {
   /** Makes what is declared known to the tables; a declared table is there before its first row. */
   applyRegistry(): void {
     for (const [name, { columns, retyped, columnsMax }] of Object.entries(this.registry.current.tables)) {
-      const tail = this.#tail(name)
+      const tail = this.ownTail(name)
       tail.isGone = false
       tail.columns.declare(columns, retyped, columnsMax)
     }
@@ -473,15 +324,6 @@ export class Store {
   policy(name: string): RetentionPolicy {
     const before = this.manifest.tables.get(name)?.retention
     return this.registry.current.retention[name] ?? (before ? { ...before, thin: [] } : retentionDefault(name))
-  }
-
-  /** Rows of lost segments of a table that would belong into the range. */
-  #lostRows(name: string, { sinceMs, untilMs }: { sinceMs?: number | undefined; untilMs?: number | undefined }): number {
-    let rows = 0
-    for (const { segment } of this.lostSegments(name)) {
-      if (segment.maxUs >= (sinceMs ?? 0) * 1000 && segment.minUs < (untilMs ?? Infinity) * 1000) rows += segment.rows
-    }
-    return rows
   }
 
   /** Of one that is away, its name. */
@@ -554,13 +396,7 @@ export class Store {
     const level = diskLevel(blocks * bsize, bavail * bsize)
     if (level !== this.#diskLevel) this.log.warn(DISK_WORDS[level], { freeBytes: bavail * bsize })
     this.#diskLevel = level
-    if (this.#unsyncedSince > 0 && Date.now() - this.#unsyncedSince > 1000) {
-      this.#unsyncedSince = 0
-      await this.#inTurn(async () => {
-        for (const tail of this.#tails.values()) await tail.raw.sync()
-        await this.journal.sync()
-      })
-    }
+    await this.#commits.tick(this.#tails.values())
     this.live.trim(Date.now())
     this.liveTasks.trim(Date.now())
   }
@@ -601,31 +437,17 @@ export class Store {
   }
 
   get isReadOnly(): boolean {
-    return this.#isReadOnly
+    return this.#commits.isReadOnly
   }
 
   /** Counts what a request holds in memory before its rows wait; gives what ends it. @throws SCUBA_BUSY */
   reserve(bytes: number): () => void {
-    if (this.#waitingBytes + bytes > LIMITS.waitingBytesMax) throw busy('too many rows are waiting to be written', 1000)
-    this.#waitingBytes += bytes
-    return () => void (this.#waitingBytes -= bytes)
-  }
-
-  /** What to say to senders whose rows could not be written. After a second failure in a row nothing is written any more. */
-  #writeFailed(what: string, error: unknown): MusterError {
-    if (isDiskFull(error)) return diskFull(error)
-    this.#failedWrites += 1
-    this.#isReadOnly ||= this.#failedWrites > 1
-    this.log.error('rows could not be written', { what, error: String(error), isReadOnly: this.#isReadOnly })
-    return refuse('SCUBA_DOWN', `${what} could not be written: ${(error as Error).message}`, { cause: error })
+    return this.#commits.reserve(bytes)
   }
 
   /** Commits what waits and closes. */
   async close(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#isCommitting) {
-      if (!this.#isCommitting) void this.#commit()
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    }
+    await this.#commits.drain()
     await this.journal.close()
     await this.#manifest?.close()
   }
@@ -641,7 +463,8 @@ export class Store {
     }
   }
 
-  #hold(): () => void {
+  /** Files stay until what it gives is called. */
+  hold(): () => void {
     this.#readings += 1
     let isHeld = true
     return () => {
@@ -665,10 +488,11 @@ export class Store {
       )
   }
 
-  #tail(name: string): TableTail {
+  /** What a table has unsealed; it is there from now on. */
+  ownTail(name: string): TableTail {
     let tail = this.#tails.get(name)
     if (tail && !tail.isGone) return tail
-    if (!tail) this.#tails.set(name, (tail = new TableTail(name, this.dir, (run) => this.#inTurn(run))))
+    if (!tail) this.#tails.set(name, (tail = new TableTail(name, this.dir, (run) => this.#commits.inTurn(run))))
     if (name === QUARANTINE_TABLE) tail.columns.merge(QUARANTINE_COLUMNS)
     const config = this.registry.current.tables[name]
     if (config) tail.columns.declare(config.columns, config.retyped, config.columnsMax)
@@ -677,11 +501,11 @@ export class Store {
 
   #recover({ header, payload }: JournalRecord, raw: RawRecovery): void {
     const { seq, table, rows, minUs, maxUs, key, columns, at } = header
-    this.#seq = Math.max(this.#seq, seq)
+    this.#commits.seq = Math.max(this.#commits.seq, seq)
     if (key) this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
     const known = this.manifest.tables.get(table)
     if (known?.isGone && seq <= known.throughSeq) return
-    const tail = this.#tail(table)
+    const tail = this.ownTail(table)
     if (columns) tail.columns.merge(columns)
     tail.journaledVersion = tail.columns.version
     if (seq <= (this.manifest.tables.get(table)?.throughSeq ?? 0) || rows === 0) return
@@ -713,142 +537,11 @@ export class Store {
         ...(key === null ? {} : { key }),
       })
     })
-    const tail = this.#tail(QUARANTINE_TABLE)
-    return this.#enqueue(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, own, ack)
+    const tail = this.ownTail(QUARANTINE_TABLE)
+    return this.#commits.add(tail, parseBatch(Buffer.from(rows.join('\n')), tail.columns, atMs, false), atMs, own, ack)
   }
 
-  #enqueue(table: TableTail, batch: Waiting['batch'], atMs: number, key: JournalHeader['key'], ack: AckLevel): Promise<void> {
-    const bytes = 'payload' in batch ? batch.payload.length : batch.parts.reduce((sum, { length }) => sum + length, 0)
-    this.#waitingBytes += bytes
-    return new Promise((resolve, reject) => {
-      const done = (error?: unknown): void => {
-        this.#waitingBytes -= bytes
-        if (error === undefined) resolve()
-        else reject(error)
-      }
-      this.#waiting.push({ table, batch, atMs, key, ack, done })
-      if (ack === 'fsync') void this.#commit()
-      else this.#lazyCommit ??= setTimeout(() => void this.#commit(), 250)
-    })
-  }
-
-  /** The group commit: everything that waits goes out with one write and one sync; what comes meanwhile is the next group. */
-  async #commit(): Promise<void> {
-    if (this.#lazyCommit) clearTimeout(this.#lazyCommit)
-    this.#lazyCommit = null
-    if (this.#isCommitting) return
-    this.#isCommitting = true
-    try {
-      while (this.#waiting.length > 0) {
-        await this.#inTurn(async () => {
-          const group = this.#waiting
-          this.#waiting = []
-          await this.#commitGroup(group)
-        })
-      }
-    } finally {
-      this.#isCommitting = false
-    }
-  }
-
-  /** One after the other: commits, and the closing of chunks between them. */
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(run)
-    this.#turn = done.then(
-      () => undefined,
-      () => undefined,
-    )
-    return done
-  }
-
-  async #commitGroup(all: Waiting[]): Promise<void> {
-    const isSynced = all.some(({ ack }) => ack === 'fsync')
-    const { good: group, places } = await this.#writeRaw(all, isSynced)
-    if (group.length === 0) return
-    const versions = new Map<TableTail, number>()
-    const records = group.map((waiting) => {
-      const { table, batch, atMs, key } = waiting
-      const place = places.get(waiting)
-      const header: JournalHeader = {
-        seq: place?.seq ?? (this.#seq += 1),
-        table: table.name,
-        rows: batch.rows,
-        minUs: batch.rows > 0 ? batch.minUs : 0,
-        maxUs: batch.maxUs,
-        at: atMs,
-      }
-      if ((versions.get(table) ?? table.journaledVersion) !== table.columns.version) header.columns = table.columns.toJSON()
-      versions.set(table, table.columns.version)
-      if (key) header.key = key
-      if (place) header.raw = place.place
-      return { header, payload: 'payload' in batch ? batch.payload : NOTHING }
-    })
-    try {
-      await this.journal.append(records, isSynced)
-    } catch (error) {
-      for (const table of new Set([...places.keys()].map((waiting) => waiting.table))) table.chunks.push(...(await table.raw.giveUp()))
-      const refusal = this.#writeFailed('the journal', error)
-      for (const { done } of group) done(refusal)
-      return
-    }
-    this.#failedWrites = 0
-    this.#unsyncedSince = isSynced ? 0 : this.#unsyncedSince || Date.now()
-    for (const [table, version] of versions) table.journaledVersion = version
-    for (const [index, waiting] of group.entries()) {
-      const { table, batch, atMs, key, done } = waiting
-      const header = records[index]?.header
-      const seq = header?.seq ?? 0
-      if (key) this.keys.put(table.name, key.key, { digest: key.digest, accepted: batch.rows, quarantined: key.quarantined, at: atMs })
-      if (!('payload' in batch)) {
-        table.isGone = false
-        if (header?.raw) table.raw.accept(batch, header.raw, seq)
-      } else if (batch.rows > 0) {
-        this.#makeVisible(table, batch, seq, atMs)
-      }
-      done()
-    }
-  }
-
-  /**
-   * Writes the raw batches of a group into their chunks and syncs these: before the journal says where they are, so that whatever
-   * it says is there. Batches for which that fails are told so; the rest of the group goes on.
-   */
-  async #writeRaw(
-    group: Waiting[],
-    isSynced: boolean,
-  ): Promise<{ good: Waiting[]; places: Map<Waiting, { place: RawPlace; seq: number }> }> {
-    const places = new Map<Waiting, { place: RawPlace; seq: number }>()
-    const failed = new Map<TableTail, unknown>()
-    const raw = group.filter(({ batch }) => !('payload' in batch))
-    const now = Date.now()
-    for (const table of new Set(raw.map((waiting) => waiting.table))) table.chunks.push(...(await table.raw.beginGroup(now)))
-    for (const waiting of raw) {
-      const { table, batch, atMs } = waiting
-      if ('payload' in batch || failed.has(table)) continue
-      const seq = (this.#seq += 1)
-      try {
-        places.set(waiting, { place: await table.raw.write(batch, seq, atMs), seq })
-      } catch (error) {
-        failed.set(table, error)
-      }
-    }
-    for (const table of isSynced ? new Set(raw.map((waiting) => waiting.table)) : [])
-      if (!failed.has(table)) await table.raw.sync().catch((error: unknown) => failed.set(table, error))
-    const refusals = new Map<TableTail, MusterError>()
-    for (const [table, error] of failed) {
-      refusals.set(table, this.#writeFailed('a chunk', error))
-      table.chunks.push(...(await table.raw.giveUp()))
-    }
-    const good = group.filter((waiting) => {
-      if ('payload' in waiting.batch || !failed.has(waiting.table)) return true
-      places.delete(waiting)
-      waiting.done(refusals.get(waiting.table))
-      return false
-    })
-    return { good, places }
-  }
-
-  #makeVisible(table: TableTail, batch: Exclude<Waiting['batch'], RawBatch>, seq: number, atMs: number): void {
+  #makeVisible(table: TableTail, batch: ParsedBatch, seq: number, atMs: number): void {
     const { payload, rows, minUs, maxUs, hours } = batch
     table.add({ payload, rows, minUs, maxUs, hours, seq, atMs })
     for (const event of batch.live) {
@@ -860,14 +553,6 @@ export class Store {
       void table.roll().catch((error: unknown) => this.log.warn('chunk could not be written', { table: table.name, error: String(error) }))
   }
 }
-
-const clipOf = ({ sinceMs, untilMs }: ViewRequest): RowsAsked['clip'] => ({
-  ...(sinceMs === undefined ? {} : { sinceMs }),
-  ...(untilMs === undefined ? {} : { untilMs }),
-})
-
-const isWithin = ({ minUs, maxUs }: ViewFile, range: { sinceMs?: number | undefined; untilMs?: number | undefined }): boolean =>
-  maxUs >= (range.sinceMs ?? -Infinity) * 1000 && minUs < (range.untilMs ?? Infinity) * 1000
 
 function* storedEvents(payload: Uint8Array): Generator<LiveEvent> {
   for (const line of Buffer.from(payload).toString('utf8').split('\n')) {
@@ -910,12 +595,4 @@ function duplicateReceipt(
     dedupeUntilMs: known.at + LIMITS.dedupeMs,
     ack,
   }
-}
-
-function busy(why: string, retryAfterMs: number): MusterError {
-  return refuse('SCUBA_BUSY', `${why}; send again in ${Math.ceil(retryAfterMs / 1000)} s`, { details: { retryAfterMs } })
-}
-
-function diskFull(cause?: unknown): MusterError {
-  return refuse('SCUBA_DISK_FULL', 'the disk of the store is full; the rows were not accepted', { cause })
 }

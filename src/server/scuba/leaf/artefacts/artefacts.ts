@@ -11,7 +11,8 @@ import { covers, rollupSource, rollupsOf } from '../../../../core/scuba/warm/rol
 import type { ArtefactsStatus } from '../../../../core/scuba/operations/asking.ts'
 import { replaceFile } from '../../../../platform/files.ts'
 import type { Engines } from '../engines.ts'
-import type { ReadTable, Store } from '../store.ts'
+import type { ReadTable } from '../reading.ts'
+import type { Store } from '../store.ts'
 import { build } from './build.ts'
 import { narrowFile, placesOf } from './lookup.ts'
 

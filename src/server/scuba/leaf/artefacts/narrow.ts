@@ -2,7 +2,7 @@ import { viewSql } from '../../../../core/scuba/plan/view.ts'
 import type { Equality } from '../../../../core/scuba/sql/equalities.ts'
 import type { Engines } from '../engines.ts'
 import type { Engine } from '../engine.ts'
-import type { Reading } from '../store.ts'
+import type { Reading } from '../reading.ts'
 
 type Answer = Awaited<ReturnType<Engine['run']>>
 type Views = Reading['views']
