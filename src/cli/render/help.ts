@@ -61,6 +61,7 @@ export const TOPICS: Record<string, string> = {
   'scuba board': 'panels that are seen together',
   'scuba derive': 'columns that are computed from others',
   'scuba hold': 'stretches of time whose rows are kept',
+  'scuba leaf': 'the stores of rows on nodes',
   'scuba quarantine': 'lines that could not become rows',
   'scuba retention': 'how long rows are kept',
   'scuba saved': 'questions under their names',
