@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
-import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import type { Peer, Shard } from '../../../core/scuba/registry.ts'
 import { fenceProblem, SHARD_HEAD, shardHead } from '../../../core/scuba/shards/fence.ts'
@@ -100,6 +101,14 @@ async function knows({ store, peers }: Routing, { peer, shard }: Place, table: s
   }
 }
 
+const FENCED_ATTEMPTS = 10
+const FENCED_PAUSE_MS = 200
+
+function unlessFenced(error: unknown): null {
+  if (error instanceof MusterError && error.code === 'SCUBA_FENCED') return null
+  throw error
+}
+
 /** Sends a batch on as it came, to the leaf that was chosen for it. */
 export async function sendOn(
   { peers }: Pick<Routing, 'peers'>,
@@ -113,7 +122,14 @@ export async function sendOn(
     const value = request.headers[name]
     if (typeof value === 'string') headers[name] = value
   }
-  const reply = await peers.calls.call(peer, 'POST', path, { body, headers, signal: AbortSignal.timeout(60_000) })
+  const ask = () => peers.calls.call(peer, 'POST', path, { body, headers, signal: AbortSignal.timeout(60_000) })
+  let reply = await ask().catch(unlessFenced)
+  // It has added nothing. The map goes to each leaf on its own: after a change, one learns of it a moment before another.
+  for (let attempt = 0; reply === null && attempt < FENCED_ATTEMPTS; attempt += 1) {
+    await sleep(FENCED_PAUSE_MS)
+    reply = await ask().catch(unlessFenced)
+  }
+  reply ??= await ask()
   const receipt = JSON.parse(reply.body.toString('utf8')) as Receipt
   return { ...receipt, leaf: peer.id, ...(isSecondBest ? { delivery: 'at-least-once' as const } : {}) }
 }
