@@ -175,9 +175,8 @@ async function keepSending(leaf: ScratchLeaf, body: Buffer, signal: AbortSignal)
 
 function load(options: LoadOptions): Promise<LoadResult> {
   return new Promise((resolve, reject) => {
-    const child = fork(join(import.meta.dirname, 'lib/scuba-board-load.ts'), [JSON.stringify(options)], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    })
+    const child = fork(join(import.meta.dirname, 'lib/scuba-board-load.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    child.send(options)
     child.once('message', (result) => resolve(result as LoadResult))
     child.once('error', reject)
     child.once('exit', (code) => code !== 0 && reject(new Error(`the load generator ended with ${code}`)))

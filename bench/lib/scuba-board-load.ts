@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { quantile } from './quantile.ts'
 
 /*
- * Asks a leaf over kept connections, in a process of its own: `scuba-board-load.ts OPTIONS-AS-JSON`, its parent is sent the result. With a
+ * Asks a leaf over kept connections, in a process of its own: its parent sends it the options and is sent the result. With a
  * rate, requests begin when they are due and their time counts from then on, so that a server that is late is not spared.
  */
 
@@ -40,8 +40,9 @@ export interface LoadResult {
   cpuSeconds: number
 }
 
-const asked = process.argv[2]
-if (asked !== undefined && process.send) process.send(await measure(JSON.parse(asked) as LoadOptions), () => process.exit(0))
+// Too many bodies for a command line.
+if (process.send)
+  process.once('message', (asked) => void measure(asked as LoadOptions).then((result) => process.send?.(result, () => process.exit(0))))
 
 async function measure({
   socket: path,
