@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,9 +7,9 @@ import { refuse } from '../../core/kernel/errors.ts'
 import { replaceFileDurably } from '../../platform/files.ts'
 import { freePort } from '../../platform/free-port.ts'
 import type { Logger } from '../../platform/logger.ts'
-import { identify, isAlive, readProcessId, signalProcess, writeProcessId } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
 import { textOf } from '../../platform/streams.ts'
+import { createSupervisor, type Supervisor } from '../../platform/supervisor.ts'
 
 /** What the node keeps of being asked for a leaf: once asked it runs one for good. */
 const wishSchema = z.object({
@@ -35,8 +34,7 @@ export interface LeafKeeperOptions {
   log: Logger
 }
 
-const LOOK_MS = 500
-const BACKOFF_MS_MAX = 10_000
+const NAME = 'scuba leaf'
 const START_MS_MAX = 15_000
 const END_MS_MAX = 10_000
 const ANSWER_MS_MAX = 2000
@@ -44,9 +42,7 @@ const ANSWER_MS_MAX = 2000
 /** Keeps a leaf of scuba running on a node that was asked for one. The leaf outlives its agent; the next one takes it over. */
 export class LeafKeeper {
   readonly #options: LeafKeeperOptions
-  #timer: NodeJS.Timeout | null = null
-  #restarts = 0
-  #startAfterMs = 0
+  #supervisor: Supervisor | null = null
   #isEnding = false
 
   constructor(options: LeafKeeperOptions) {
@@ -79,24 +75,16 @@ export class LeafKeeper {
   /** Ends the leaf, until the agent is started again. */
   async stop(): Promise<void> {
     this.#isEnding = true
+    await this.#supervisor?.end(NAME, END_MS_MAX)
     this.detach()
-    const id = readProcessId(this.#pidFile)
-    if (id === null || !isAlive(id)) return
-    signalProcess(id, 'SIGTERM')
-    for (const until = Date.now() + END_MS_MAX; isAlive(id); await sleep(20)) if (Date.now() > until) signalProcess(id, 'SIGKILL')
   }
 
   detach(): void {
-    if (this.#timer) clearInterval(this.#timer)
-    this.#timer = null
+    this.#supervisor?.detach()
   }
 
   get #wishFile(): string {
     return join(this.#options.root, 'leaf.json')
-  }
-
-  get #pidFile(): string {
-    return join(this.#options.root, 'leaf.pid')
   }
 
   get #logFile(): string {
@@ -108,37 +96,20 @@ export class LeafKeeper {
   }
 
   #keep(): void {
-    if (this.#isEnding) return
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS)
-    this.#look()
-  }
-
-  #look(): void {
-    const id = readProcessId(this.#pidFile)
-    if ((id !== null && isAlive(id)) || Date.now() < this.#startAfterMs) return
-    if (id !== null) this.#options.log.warn('the leaf is started again', { pid: id.pid, restarts: this.#restarts })
-    this.#startAfterMs = Date.now() + Math.min(BACKOFF_MS_MAX, 500 * 2 ** Math.min(this.#restarts, 5))
-    this.#restarts += 1
-    this.#spawn()
-  }
-
-  /** In a session of its own, so that what ends the agent does not end it. */
-  #spawn(): void {
-    const { root, socket, address, keyFile } = this.#options
-    const port = this.#wish()?.port ?? null
-    const output = openSync(join(root, 'leaf.out'), 'a', 0o600)
-    try {
-      const peers = port === null || keyFile === null ? [] : ['--peers', `${address}:${port}`, '--keys', keyFile]
-      const args = ['--dir', join(root, 'scuba'), '--socket', socket, '--log', this.#logFile, ...peers]
-      const [command, file] = entryPoint('server/scuba/leaf-main')
-      const child = spawn(command, [file, ...args], { detached: true, cwd: '/', stdio: ['ignore', output, output] })
-      child.on('error', (error) => this.#options.log.error('the leaf could not be started', { error: String(error) }))
-      child.unref()
-      const id = child.pid === undefined ? null : identify(child.pid)
-      if (id !== null) writeProcessId(this.#pidFile, id)
-    } finally {
-      closeSync(output)
-    }
+    if (this.#isEnding || this.#supervisor) return
+    const { root, socket, address, keyFile, log } = this.#options
+    this.#supervisor = createSupervisor(log)
+    this.#supervisor.keep({
+      name: NAME,
+      pidFile: join(root, 'leaf.pid'),
+      command: () => {
+        const port = this.#wish()?.port ?? null
+        const peers = port === null || keyFile === null ? [] : ['--peers', `${address}:${port}`, '--keys', keyFile]
+        return [...entryPoint('server/scuba/leaf-main'), '--dir', join(root, 'scuba'), '--socket', socket, '--log', this.#logFile, ...peers]
+      },
+      cwd: '/',
+      output: join(root, 'leaf.out'),
+    })
   }
 
   /** What the leaf is called; null: it does not answer. */

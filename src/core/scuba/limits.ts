@@ -33,6 +33,9 @@ export const LIMITS = {
   dedupeMs: 24 * 3_600_000,
   dedupeKeysMax: 500_000,
   answerRowsMax: 100_000,
+  /** rows of other leaves, or of ClickHouse, that travel to the engine for one question, and their bytes */
+  travelRowsMax: 5_000_000,
+  travelBytesMax: 256 * 1024 * 1024,
   deadlineMs: 5000,
   deadlineMsMax: 60_000,
   /** rows × columns that one question may read */

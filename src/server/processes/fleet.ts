@@ -6,7 +6,7 @@ import { diskBytesOf, gpuWords } from '../../agent/devices.ts'
 import { replaceFile } from '../../platform/files.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import { agentCommand } from '../../agent/installation.ts'
-import type { SupervisedProcess } from './supervisor.ts'
+import type { SupervisedProcess } from '../../platform/supervisor.ts'
 
 /** A node agent that runs on the server's own machine. */
 export interface LocalNode {

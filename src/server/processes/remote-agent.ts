@@ -10,7 +10,7 @@ import { createLogger } from '../../platform/logger.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import { MEMORY_SHARE } from './fleet.ts'
 import { identify, writeProcessId } from '../../platform/process.ts'
-import { createSupervisor } from './supervisor.ts'
+import { createSupervisor } from '../../platform/supervisor.ts'
 import { prepareStateDir } from '../state/state-dir.ts'
 
 /** What `muster agent` was asked for. */

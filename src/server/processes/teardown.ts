@@ -6,7 +6,7 @@ import { isAlive, readProcessId } from '../../platform/process.ts'
 import { leafPidFile } from '../scuba/process.ts'
 import { strayProcesses } from './strays.ts'
 import { keeperFile } from './remote-agent.ts'
-import { endProcess } from './supervisor.ts'
+import { endProcess } from '../../platform/supervisor.ts'
 
 const SERVER_GRACE_MS = 8000
 const AGENT_GRACE_MS = 2000

@@ -5,7 +5,7 @@ import type { Logger } from '../../platform/logger.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import { readProcessId, signalProcess } from '../../platform/process.ts'
 import { entryPoint } from '../../platform/spawn.ts'
-import { createSupervisor, type Supervisor } from '../processes/supervisor.ts'
+import { createSupervisor, type Supervisor } from '../../platform/supervisor.ts'
 import { clickHouseMark, readClickHouse } from './clickhouse/settings.ts'
 import { createScubaClient, type LeafHealth } from './client.ts'
 

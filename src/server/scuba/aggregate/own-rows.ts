@@ -1,5 +1,6 @@
 import { readFile, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LIMITS } from '../../../core/scuba/limits.ts'
 import { quoteName, quoteText } from '../../../core/scuba/names.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
 import type { Engines } from '../leaf/engines.ts'
@@ -7,7 +8,7 @@ import { readTables } from '../leaf/reading.ts'
 import type { Store } from '../leaf/store.ts'
 import { hasTable, inWordsOf } from './own-partials.ts'
 import { tooLarge } from './ship.ts'
-import { ROWS_BYTES_MAX, ROWS_MAX, type RowsHead, type RowsRequest } from './wire.ts'
+import type { RowsHead, RowsRequest } from './wire.ts'
 
 let files = 0
 
@@ -25,7 +26,7 @@ export async function ownRows(store: Store, engines: Engines, asked: RowsRequest
       ...(where === null ? [] : [`(${where}\n)`]),
       ...equal.map(({ column, value }) => `${quoteName(column)} = ${quoteText(value)}`),
     ]
-    if (conditions.length === 0 && rowsScanned > ROWS_MAX) throw tooLarge()
+    if (conditions.length === 0 && rowsScanned > LIMITS.travelRowsMax) throw tooLarge()
     const { sql } = viewSql(inWordsOf(view, own).view)
     const select = `SELECT ${columns.map(quoteName).join(', ')} FROM (${sql}) AS ${quoteName(name)}${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`}`
     const { rows, minUs, maxUs } = await engines.idlest.copy(
@@ -33,7 +34,7 @@ export async function ownRows(store: Store, engines: Engines, asked: RowsRequest
       path,
     )
     if (rows === 0) return none
-    if (rows > ROWS_MAX || (await stat(path)).size > ROWS_BYTES_MAX) throw tooLarge()
+    if (rows > LIMITS.travelRowsMax || (await stat(path)).size > LIMITS.travelBytesMax) throw tooLarge()
     return { head: { coverage, rowsScanned, rows, minUs, maxUs }, body: await readFile(path) }
   } finally {
     reading.end()

@@ -104,11 +104,6 @@ async function knows({ store, peers }: Routing, { peer, shard }: Place, table: s
 const FENCED_ATTEMPTS = 10
 const FENCED_PAUSE_MS = 200
 
-function unlessFenced(error: unknown): null {
-  if (error instanceof MusterError && error.code === 'SCUBA_FENCED') return null
-  throw error
-}
-
 /** Sends a batch on as it came, to the leaf that was chosen for it. */
 export async function sendOn(
   { peers }: Pick<Routing, 'peers'>,
@@ -122,14 +117,19 @@ export async function sendOn(
     const value = request.headers[name]
     if (typeof value === 'string') headers[name] = value
   }
-  const ask = () => peers.calls.call(peer, 'POST', path, { body, headers, signal: AbortSignal.timeout(60_000) })
-  let reply = await ask().catch(unlessFenced)
-  // It has added nothing. The map goes to each leaf on its own: after a change, one learns of it a moment before another.
-  for (let attempt = 0; reply === null && attempt < FENCED_ATTEMPTS; attempt += 1) {
-    await sleep(FENCED_PAUSE_MS)
-    reply = await ask().catch(unlessFenced)
-  }
-  reply ??= await ask()
+  const reply = await untilKnown(() => peers.calls.call(peer, 'POST', path, { body, headers, signal: AbortSignal.timeout(60_000) }))
   const receipt = JSON.parse(reply.body.toString('utf8')) as Receipt
   return { ...receipt, leaf: peer.id, ...(isSecondBest ? { delivery: 'at-least-once' as const } : {}) }
+}
+
+/** A leaf that refuses a shard has added nothing. The map goes to each leaf on its own: after a change, one learns of it a moment before another. */
+async function untilKnown<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof MusterError) || error.code !== 'SCUBA_FENCED' || attempt > FENCED_ATTEMPTS) throw error
+    }
+    await sleep(FENCED_PAUSE_MS)
+  }
 }

@@ -1,13 +1,14 @@
 import { unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { refuse } from '../../../core/kernel/errors.ts'
+import { LIMITS } from '../../../core/scuba/limits.ts'
 import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import { coverageOfLeaves } from '../../../core/scuba/shards/coverage.ts'
 import type { Equality } from '../../../core/scuba/sql/equalities.ts'
 import { readTables, type Needed, type Reading } from '../leaf/reading.ts'
 import type { Store } from '../leaf/store.ts'
 import type { Peers } from './peers.ts'
-import { ROWS_BYTES_MAX, ROWS_HEAD, ROWS_MAX, type RowsHead, type RowsRequest } from './wire.ts'
+import { ROWS_HEAD, type RowsHead, type RowsRequest } from './wire.ts'
 
 /** Which rows of all leaves a statement needs. */
 export interface Wanted {
@@ -93,7 +94,7 @@ async function withOthers(
         const head = JSON.parse(String(reply.headers[ROWS_HEAD])) as RowsHead
         rows += head.rows
         bytes += reply.body.length
-        if (rows > ROWS_MAX || bytes > ROWS_BYTES_MAX) throw tooLarge()
+        if (rows > LIMITS.travelRowsMax || bytes > LIMITS.travelBytesMax) throw tooLarge()
         return { peer, head, body: reply.body }
       },
       { deadlineMs: left, signal },
@@ -120,6 +121,10 @@ async function withOthers(
 }
 
 export const tooLarge = (): Error =>
-  refuse('SCUBA_TOO_LARGE', `more than ${ROWS_MAX} rows or ${ROWS_BYTES_MAX / 1024 / 1024} MB of other leaves would have to travel`, {
-    hint: 'Narrow the time range, name fewer columns, or ask with a panel, which is worked out where the rows are.',
-  })
+  refuse(
+    'SCUBA_TOO_LARGE',
+    `more than ${LIMITS.travelRowsMax} rows or ${LIMITS.travelBytesMax / 1024 / 1024} MB of other leaves would have to travel`,
+    {
+      hint: 'Narrow the time range, name fewer columns, or ask with a panel, which is worked out where the rows are.',
+    },
+  )

@@ -57,7 +57,3 @@ export interface RowsHead extends Answered {
   minUs: number
   maxUs: number
 }
-
-/** Rows and bytes that travel for one question at most. */
-export const ROWS_MAX = 5_000_000
-export const ROWS_BYTES_MAX = 256 * 1024 * 1024

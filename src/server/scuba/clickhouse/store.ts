@@ -20,6 +20,7 @@ import {
   partitionsSql,
   type StoredColumns,
 } from '../../../core/scuba/clickhouse/table.ts'
+import { LIMITS } from '../../../core/scuba/limits.ts'
 import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
 import { quoteText } from '../../../core/scuba/names.ts'
 import type { ViewFile } from '../../../core/scuba/plan/view.ts'
@@ -30,10 +31,6 @@ import type { Engine } from '../leaf/engine.ts'
 import type { Clip } from '../leaf/partial-cache.ts'
 import type { PartialsAsked, RowsAsked, Sealing, SegmentStore } from '../leaf/segment-store.ts'
 import type { Asking, Connection } from './connection.ts'
-
-/** What may travel from here into the engine for one question. */
-const ROWS_MAX = 5_000_000
-const BYTES_MAX = 256 * 1024 * 1024
 
 /** Long enough for what is looked up beside a question. */
 const LOOK_MS = 10_000
@@ -327,12 +324,12 @@ async function keep(stream: Readable | null, path: string, counted: { rows: numb
     transform(piece: Buffer, _encoding, done) {
       counted.bytes += piece.length
       for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) counted.rows += 1
-      const isTooMuch = counted.rows > ROWS_MAX || counted.bytes > BYTES_MAX
+      const isTooMuch = counted.rows > LIMITS.travelRowsMax || counted.bytes > LIMITS.travelBytesMax
       const refusal =
         isTooMuch &&
         refuse('SCUBA_TOO_LARGE', 'more rows would travel from ClickHouse than the engine takes at once', {
           hint: 'Ask for a shorter time range, fewer columns, or less by WHERE.',
-          details: { rowsMax: ROWS_MAX, bytesMax: BYTES_MAX },
+          details: { rowsMax: LIMITS.travelRowsMax, bytesMax: LIMITS.travelBytesMax },
         })
       if (refusal) done(refusal)
       else done(null, piece)

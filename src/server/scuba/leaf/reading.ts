@@ -143,22 +143,15 @@ export async function bring(
 }
 
 /** Rows of lost segments of a table that would belong into the range. */
-function lostRows(
-  store: Store,
-  name: string,
-  { sinceMs, untilMs }: { sinceMs?: number | undefined; untilMs?: number | undefined },
-): number {
-  let rows = 0
-  for (const { segment } of store.lostSegments(name)) {
-    if (segment.maxUs >= (sinceMs ?? 0) * 1000 && segment.minUs < (untilMs ?? Infinity) * 1000) rows += segment.rows
-  }
-  return rows
-}
+const lostRows = (store: Store, name: string, range: Parameters<typeof isWithin>[1]): number =>
+  store.lostSegments(name).reduce((sum, { segment }) => (isWithin(segment, range) ? sum + segment.rows : sum), 0)
 
 const clipOf = ({ sinceMs, untilMs }: ViewRequest): RowsAsked['clip'] => ({
   ...(sinceMs === undefined ? {} : { sinceMs }),
   ...(untilMs === undefined ? {} : { untilMs }),
 })
 
-const isWithin = ({ minUs, maxUs }: ViewFile, range: { sinceMs?: number | undefined; untilMs?: number | undefined }): boolean =>
-  maxUs >= (range.sinceMs ?? -Infinity) * 1000 && minUs < (range.untilMs ?? Infinity) * 1000
+const isWithin = (
+  { minUs, maxUs }: Pick<ViewFile, 'minUs' | 'maxUs'>,
+  range: { sinceMs?: number | undefined; untilMs?: number | undefined },
+): boolean => maxUs >= (range.sinceMs ?? -Infinity) * 1000 && minUs < (range.untilMs ?? Infinity) * 1000

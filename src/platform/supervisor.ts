@@ -1,16 +1,18 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, openSync, closeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { identify, isAlive, type ProcessId, readProcessId, signalProcess, writeProcessId } from '../../platform/process.ts'
-import type { Logger } from '../../platform/logger.ts'
+import { identify, isAlive, type ProcessId, readProcessId, signalProcess, writeProcessId } from './process.ts'
+import type { Logger } from './logger.ts'
 
 export interface SupervisedProcess {
   name: string
-  /** where its pid and start time are kept, so that a restarted server finds it again */
+  /** where its pid and start time are kept, so that who is started after this one finds it again */
   pidFile: string
   /** argv */
   command: () => string[]
   env?: Record<string, string>
+  /** default: that of the one that starts it */
+  cwd?: string
   /** its stdout and stderr, for what it says before it has a log of its own */
   output: string
 }
@@ -48,6 +50,7 @@ export function createSupervisor(log: Logger): Supervisor {
       detached: true,
       stdio: ['ignore', output, output],
       env: { ...process.env, ...wanted.env },
+      cwd: wanted.cwd,
     })
     closeSync(output)
     child.on('error', (error) => log.error('a process could not be started', { name: wanted.name, error: String(error) }))
