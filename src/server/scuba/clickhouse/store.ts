@@ -4,16 +4,18 @@ import { join } from 'node:path'
 import { Transform, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { refuse } from '../../../core/kernel/errors.ts'
-import { conditionSql } from '../../../core/scuba/clickhouse/condition.ts'
+import { conditionSql, type ConditionScope } from '../../../core/scuba/clickhouse/condition.ts'
 import { identifier, literal, SEG } from '../../../core/scuba/clickhouse/names.ts'
 import { engineRows, partialQueries } from '../../../core/scuba/clickhouse/partials.ts'
 import { placeName, placeOf, type Place } from '../../../core/scuba/clickhouse/place.ts'
+import { matchesSql, thinnedSql, withoutSql } from '../../../core/scuba/clickhouse/rewrite.ts'
 import { rowsSql, sealsSql, sizeSql, statsSql, type Seals } from '../../../core/scuba/clickhouse/rows.ts'
 import {
   addColumnsSql,
   columnsSql,
   columnSql,
   createTableSql,
+  exportHead,
   exportSql,
   insertSql,
   partitionOf,
@@ -22,15 +24,14 @@ import {
 } from '../../../core/scuba/clickhouse/table.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
-import { quoteText } from '../../../core/scuba/names.ts'
 import type { ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { Engine } from '../leaf/engine.ts'
 import type { Clip } from '../leaf/partial-cache.ts'
-import type { PartialsAsked, RowsAsked, Sealing, SegmentStore } from '../leaf/segment-store.ts'
-import type { Asking, Connection } from './connection.ts'
+import type { Matching, PartialsAsked, Rewriting, RowsAsked, Sealing, SegmentStore } from '../leaf/segment-store.ts'
+import { slowly, type Asking, type Connection } from './connection.ts'
 
 /** Long enough for what is looked up beside a question. */
 const LOOK_MS = 10_000
@@ -53,6 +54,8 @@ export class ClickHouseStore implements SegmentStore {
   #isOurs = false
   #isBusy = false
   #lastSeg = 0
+  /** places that are written and that the manifest does not name yet */
+  readonly #underWay = new Set<string>()
   /** first ten minutes after the start: what it finds then is of no seal under way */
   #sweptAtMs = performance.now() - SWEEP_MS + FIRST_SWEEP_MS
 
@@ -109,14 +112,14 @@ export class ClickHouseStore implements SegmentStore {
   async seal({ table, columns, select, rows: expected, mayShrink, note }: Sealing): Promise<Segment | null> {
     await this.#claim()
     const place: Place = { table, seg: this.#newSeg() }
-    const path = join(this.#dir, 'tmp', `${table}-${place.seg}.csv`)
+    const path = join(this.#dir, 'tmp', `${table}-${place.seg}.native`)
     try {
-      const rows = await this.#engine.export(exportSql(select, columns, quoteText(path), place.seg))
+      const head = exportHead(columns, await this.#ensureTable(table, columns))
+      const rows = await this.#engine.native({ sql: exportSql(select, columns, place.seg), head, path })
       if (mayShrink ? rows > expected : rows !== expected) throw new Error(`the engine gave ${rows} rows of ${expected} of table ${table}`)
       if (rows === 0) return null
-      const existing = await this.#ensureTable(table, columns)
       await note(placeName(place), rows)
-      await this.#connection.insert(insertSql(table, columns, existing), createReadStream(path, { highWaterMark: 1024 * 1024 }))
+      await this.#connection.insert(insertSql(table, head), createReadStream(path, { highWaterMark: 1024 * 1024 }))
       const segment = await this.settle(table, placeName(place), rows)
       if (segment === null) throw new Error(`ClickHouse has not all of the ${rows} rows of ${placeName(place)}`)
       return segment
@@ -147,8 +150,8 @@ export class ClickHouseStore implements SegmentStore {
     // A table that was renamed has seals in more than one.
     if (stored === undefined || more.length > 0) return null
     if (!isPortable && list.sketches.some(({ kind }) => kind === 'distinct')) return null
-    const existing = await this.#columnsOf(stored, types, asking)
-    const scope = { types, params, columnSql: (name: string, type: ColumnTypes[string]) => columnSql(name, type, existing) }
+    const existing = await this.#columnsOf(stored, asking)
+    const scope = scopeOf(types, [], existing, params)
     const asked = {
       ...{ table: stored, plan, list, registers, types, existing },
       sources: sources.map(({ files: of, clip }) => sealsOf(of, clip)),
@@ -171,12 +174,8 @@ export class ClickHouseStore implements SegmentStore {
     const counted = { rows: 0, bytes: 0 }
     try {
       for (const table of tablesOf(of.map(({ path: name }) => name))) {
-        const existing = await this.#columnsOf(table, columns, asking)
-        const scope = {
-          types: Object.fromEntries(Object.entries(columns).filter(([name]) => !retyped.includes(name))),
-          params,
-          columnSql: (name: string, type: ColumnTypes[string]) => columnSql(name, type, existing),
-        }
+        const existing = await this.#columnsOf(table, asking)
+        const scope = scopeOf(columns, retyped, existing, params)
         const where = conditions.map((node) => conditionSql(node, scope)).filter((sql) => sql !== null)
         const seals = sealsOf(
           of.filter(({ path: name }) => placeOf(name)?.table === table),
@@ -194,8 +193,44 @@ export class ClickHouseStore implements SegmentStore {
     }
   }
 
+  async matches(names: readonly string[], matching: Matching): Promise<Map<string, number> | null> {
+    const found = new Map<string, number>()
+    for (const table of tablesOf(names)) {
+      const condition = await this.#conditionOf(table, matching)
+      if (condition === null) return null
+      for (const [seg, count] of await this.#connection.rows(matchesSql(table, segsOf(names, table), condition), slowly()))
+        found.set(placeName({ table, seg: Number(seg) }), Number(count))
+    }
+    return found
+  }
+
+  async rewrite({ segment, columns, how, accept }: Rewriting): Promise<boolean> {
+    const { file, table: name, thinned = 1 } = segment
+    const { table, seg } = placeOf(file) ?? { table: name, seg: 0 }
+    const condition = 'thinTo' in how ? null : await this.#conditionOf(table, how)
+    if (!('thinTo' in how) && condition === null) return false
+    const place: Place = { table, seg: this.#newSeg() }
+    const after = placeName(place)
+    // Until the manifest names it, it is not to be swept up.
+    this.#underWay.add(after)
+    try {
+      const rewritten = { table, existing: await this.#ensureTable(table, columns), seg, newSeg: place.seg }
+      const sql = 'thinTo' in how ? thinnedSql(rewritten, columns, thinned, how.thinTo) : withoutSql(rewritten, condition ?? '0')
+      await this.#connection.run(sql)
+      const rows = (await this.describe([after])).get(after)?.rows ?? 0
+      const made = rows === 0 ? null : await this.settle(name, after, rows)
+      const isThin = 'thinTo' in how || segment.thinned !== undefined
+      await accept(made === null || !isThin ? made : { ...made, thinned: 'thinTo' in how ? how.thinTo : thinned })
+    } finally {
+      this.#underWay.delete(after)
+    }
+    return true
+  }
+
   async drop(names: readonly string[]): Promise<void> {
     const asking: Asking = { deadlineAtMs: Date.now() + LOOK_MS, signal: undefined }
+    // Rows of a seal or rewriting under way may come into a partition that was seen to have none.
+    const current = partitionOf((Date.now() - SWEEP_MS) * 1000)
     for (const table of tablesOf(names)) {
       const gone = new Set(segsOf(names, table))
       const partitions = new Set([...gone].map(partitionOf))
@@ -204,7 +239,7 @@ export class ClickHouseStore implements SegmentStore {
         const segs = there.filter((seg) => partitionOf(seg) === partition)
         const dead = segs.filter((seg) => gone.has(seg))
         if (dead.length === 0) continue
-        const isWhole = dead.length === segs.length
+        const isWhole = dead.length === segs.length && partition < current
         const how = isWhole ? `DROP PARTITION ${partition}` : `DELETE WHERE ${sealsSql({ segs: dead })}`
         await this.#connection.run(`ALTER TABLE ${identifier(table)} ${how}`)
       }
@@ -215,7 +250,7 @@ export class ClickHouseStore implements SegmentStore {
     const found = new Map<string, { rows: number; minUs: number; maxUs: number }>()
     const asking: Asking = { deadlineAtMs: Date.now() + LOOK_MS, signal: undefined }
     for (const table of tablesOf(names)) {
-      if (Object.keys(await this.#columnsOf(table, {}, asking)).length === 0) continue
+      if (Object.keys(await this.#columnsOf(table, asking)).length === 0) continue
       for (const [seg, rows, minUs, maxUs] of await this.#connection.rows(statsSql(table, segsOf(names, table)), asking))
         found.set(placeName({ table, seg: Number(seg) }), { rows: Number(rows), minUs: Number(minUs), maxUs: Number(maxUs) })
     }
@@ -236,12 +271,20 @@ export class ClickHouseStore implements SegmentStore {
     const dead: string[] = []
     for (const [name] of tables) {
       const table = String(name)
-      if (!(SEG in (await this.#columnsOf(table, {}, asking)))) continue
+      if (!(SEG in (await this.#columnsOf(table, asking)))) continue
       const segs = await this.#connection.rows(`SELECT DISTINCT ${identifier(SEG)} FROM ${identifier(table)}`, asking)
-      dead.push(...segs.map(([seg]) => placeName({ table, seg: Number(seg) })).filter((file) => !isKnown(file)))
+      dead.push(
+        ...segs.map(([seg]) => placeName({ table, seg: Number(seg) })).filter((file) => !isKnown(file) && !this.#underWay.has(file)),
+      )
     }
     await this.drop(dead)
     return dead.length
+  }
+
+  /** A condition in ClickHouse's words, by what the table has there. */
+  async #conditionOf(table: string, { columns, retyped, condition }: Matching): Promise<string | null> {
+    const existing = await this.#columnsOf(table, slowly())
+    return conditionSql(condition, scopeOf(columns, retyped, existing, {}))
   }
 
   /** µs of now: so that seals of one time are one partition. */
@@ -276,7 +319,7 @@ export class ClickHouseStore implements SegmentStore {
   }
 
   /** Known columns, read anew when one is asked for that was not there. */
-  async #columnsOf(table: string, _wanted: ColumnTypes, asking: Asking): Promise<StoredColumns> {
+  async #columnsOf(table: string, asking: Asking): Promise<StoredColumns> {
     return this.#columns.get(table) ?? this.#readColumns(table, asking)
   }
 
@@ -294,6 +337,17 @@ export class ClickHouseStore implements SegmentStore {
     const [all, bytes] = ((await this.#connection.rows(sizeSql(this.#connection.database, table), asking))[0] ?? []).map(Number)
     return Math.max(1, Math.round(((bytes ?? 0) / Math.max(1, all ?? 0)) * rows))
   }
+}
+
+/** What a retyped column gives is the engine's to say. */
+function scopeOf(
+  columns: ColumnTypes,
+  retyped: readonly string[],
+  existing: StoredColumns,
+  params: ConditionScope['params'],
+): ConditionScope {
+  const types = Object.fromEntries(Object.entries(columns).filter(([name]) => !retyped.includes(name)))
+  return { types, params, columnSql: (name, type) => columnSql(name, type, existing) }
 }
 
 const tablesOf = (names: readonly string[]): string[] => [...new Set(names.flatMap((name) => placeOf(name)?.table ?? []))]

@@ -60,9 +60,14 @@ export class Retainer {
   async apply(table: string): Promise<void> {
     const { steps } = this.plan(table)
     for (const reason of ['age', 'space'] as const) await this.#drop(table, reason, steps)
-    // What is away stays whole until it goes.
-    for (const step of steps)
-      if (step.do === 'thin' && placeOf(step.segment.file) === null) await this.#thin(table, step.segment.file, step.to)
+    for (const step of steps) {
+      if (step.do !== 'thin') continue
+      if (placeOf(step.segment.file) === null) await this.#thin(table, step.segment.file, step.to)
+      else if (this.#store.whyAway === null)
+        await this.#thin(table, step.segment.file, step.to).catch((error: unknown) =>
+          this.#store.log.warn('rows in ClickHouse could not be thinned; it is tried again', { table, error: String(error) }),
+        )
+    }
   }
 
   async #drop(table: string, reason: Drop['reason'], steps: readonly RetentionStep[]): Promise<void> {
@@ -84,6 +89,10 @@ export class Retainer {
     const tail = store.tail(table)
     if (!tail.columns.find('sample_rate')) tail.columns.add('sample_rate', 'BIGINT')
     const columns = tail.columns.toJSON()
+    if (placeOf(file) !== null) {
+      const accept = (after: Segment | null): Promise<void> => rewrite(store, before, after, { what: 'thinned' })
+      return void (await store.away?.rewrite({ segment: before, columns, how: { thinTo: to }, accept }))
+    }
     const select = thinSql(store.segmentPath(file), columns, before.thinned ?? 1, to)
     const thin = await writeSegment(store, this.#engine, {
       ...{ table, select, order: '"time"', from: [before], mayShrink: true, thinned: to },
