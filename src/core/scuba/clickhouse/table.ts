@@ -17,6 +17,12 @@ export function createTableSql(table: string): string {
   ].join(' ')
 }
 
+/** Settings of newer servers by which they sync what was inserted, and its folder, before they say that it is there. */
+export const DURABLE = ['fsync_after_insert', 'fsync_part_directory'] as const
+
+export const durableSql = (table: string): string =>
+  `ALTER TABLE ${identifier(table)} MODIFY SETTING ${DURABLE.map((name) => `${name} = 1`).join(', ')}`
+
 export const partitionOf = (seg: number): number => Math.floor(seg / PARTITION_US)
 
 /** The seals that have rows in some partitions. */

@@ -1,20 +1,14 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Transform, type Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { refuse } from '../../../core/kernel/errors.ts'
 import { conditionSql, type ConditionScope } from '../../../core/scuba/clickhouse/condition.ts'
-import { identifier, literal, SEG } from '../../../core/scuba/clickhouse/names.ts'
+import { identifier, SEG } from '../../../core/scuba/clickhouse/names.ts'
 import { engineRows, partialQueries } from '../../../core/scuba/clickhouse/partials.ts'
 import { placeName, placeOf, type Place } from '../../../core/scuba/clickhouse/place.ts'
 import { matchesSql, thinnedSql, withoutSql } from '../../../core/scuba/clickhouse/rewrite.ts'
-import { rowsSql, sealsSql, sizeSql, statsSql, type Seals } from '../../../core/scuba/clickhouse/rows.ts'
+import { rowsSql, sealsSql, statsSql, type Seals } from '../../../core/scuba/clickhouse/rows.ts'
 import {
-  addColumnsSql,
-  columnsSql,
   columnSql,
-  createTableSql,
   exportHead,
   exportSql,
   insertSql,
@@ -22,7 +16,6 @@ import {
   partitionsSql,
   type StoredColumns,
 } from '../../../core/scuba/clickhouse/table.ts'
-import { LIMITS } from '../../../core/scuba/limits.ts'
 import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
 import type { ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
@@ -31,14 +24,12 @@ import type { Logger } from '../../../platform/logger.ts'
 import type { Engine } from '../leaf/engine.ts'
 import type { Clip } from '../leaf/partial-cache.ts'
 import type { Matching, PartialsAsked, Rewriting, RowsAsked, Sealing, SegmentStore } from '../leaf/segment-store.ts'
-import { slowly, type Asking, type Connection } from './connection.ts'
+import { slowly, type Connection } from './connection.ts'
+import { keepLines } from './keep-lines.ts'
+import { lookingUp, Tables } from './tables.ts'
 
-/** Long enough for what is looked up beside a question. */
-const LOOK_MS = 10_000
 const SWEEP_MS = 3_600_000
 const FIRST_SWEEP_MS = 600_000
-/** A table that says whose database it is. */
-const OWNER = 'muster_leaf'
 
 let files = 0
 
@@ -47,11 +38,8 @@ export class ClickHouseStore implements SegmentStore {
   readonly #connection: Connection
   readonly #engine: Engine
   readonly #dir: string
-  readonly #leaf: string
+  readonly #tables: Tables
   readonly #log: Logger
-  /** table → its columns there */
-  readonly #columns = new Map<string, StoredColumns>()
-  #isOurs = false
   #isBusy = false
   #lastSeg = 0
   /** places that are written and that the manifest does not name yet */
@@ -67,7 +55,7 @@ export class ClickHouseStore implements SegmentStore {
     this.#connection = connection
     this.#engine = engine
     this.#dir = dir
-    this.#leaf = leaf
+    this.#tables = new Tables(connection, leaf)
     this.#log = log
   }
 
@@ -89,9 +77,7 @@ export class ClickHouseStore implements SegmentStore {
     try {
       const before = this.away
       if (before !== null && (await this.#connection.look())) {
-        // It may be another one than before.
-        this.#columns.clear()
-        this.#isOurs = false
+        this.#tables.forget()
         this.#log.info('ClickHouse answers again', { where: this.where })
       }
       if (this.away !== null || performance.now() - this.#sweptAtMs < SWEEP_MS) return
@@ -110,11 +96,11 @@ export class ClickHouseStore implements SegmentStore {
   }
 
   async seal({ table, columns, select, rows: expected, mayShrink, note }: Sealing): Promise<Segment | null> {
-    await this.#claim()
+    await this.#tables.claim()
     const place: Place = { table, seg: this.#newSeg() }
     const path = join(this.#dir, 'tmp', `${table}-${place.seg}.native`)
     try {
-      const head = exportHead(columns, await this.#ensureTable(table, columns))
+      const head = exportHead(columns, await this.#tables.ensure(table, columns))
       const rows = await this.#engine.native({ sql: exportSql(select, columns, place.seg), head, path })
       if (mayShrink ? rows > expected : rows !== expected) throw new Error(`the engine gave ${rows} rows of ${expected} of table ${table}`)
       if (rows === 0) return null
@@ -131,7 +117,7 @@ export class ClickHouseStore implements SegmentStore {
   async settle(table: string, file: string, rows: number): Promise<Segment | null> {
     const found = (await this.describe([file])).get(file)
     if (found?.rows !== rows) return null
-    const bytes = await this.#bytesOf(file, rows)
+    const bytes = await this.#tables.bytesOf(file, rows)
     return { file, table, rows, bytes, sha256: '', minUs: found.minUs, maxUs: found.maxUs }
   }
 
@@ -150,7 +136,7 @@ export class ClickHouseStore implements SegmentStore {
     // A table that was renamed has seals in more than one.
     if (stored === undefined || more.length > 0) return null
     if (!isPortable && list.sketches.some(({ kind }) => kind === 'distinct')) return null
-    const existing = await this.#columnsOf(stored, asking)
+    const existing = await this.#tables.columnsOf(stored, asking)
     const scope = scopeOf(types, [], existing, params)
     const asked = {
       ...{ table: stored, plan, list, registers, types, existing },
@@ -174,7 +160,7 @@ export class ClickHouseStore implements SegmentStore {
     const counted = { rows: 0, bytes: 0 }
     try {
       for (const table of tablesOf(of.map(({ path: name }) => name))) {
-        const existing = await this.#columnsOf(table, asking)
+        const existing = await this.#tables.columnsOf(table, asking)
         const scope = scopeOf(columns, retyped, existing, params)
         const where = conditions.map((node) => conditionSql(node, scope)).filter((sql) => sql !== null)
         const seals = sealsOf(
@@ -182,9 +168,9 @@ export class ClickHouseStore implements SegmentStore {
           clip,
         )
         const sql = rowsSql(table, columns, new Set(retyped), existing, seals, where)
-        await this.#connection.lines(sql, asking, (stream) => keep(stream, path, counted))
+        await this.#connection.lines(sql, asking, (stream) => keepLines(stream, path, counted))
       }
-      if (counted.bytes === 0) await keep(null, path, counted)
+      if (counted.bytes === 0) await keepLines(null, path, counted)
       const bounds = { minUs: Math.min(...of.map(({ minUs }) => minUs)), maxUs: Math.max(...of.map(({ maxUs }) => maxUs)) }
       return { path, kind: 'chunk', rows: counted.rows, ...bounds }
     } catch (error) {
@@ -214,7 +200,7 @@ export class ClickHouseStore implements SegmentStore {
     // Until the manifest names it, it is not to be swept up.
     this.#underWay.add(after)
     try {
-      const rewritten = { table, existing: await this.#ensureTable(table, columns), seg, newSeg: place.seg }
+      const rewritten = { table, existing: await this.#tables.ensure(table, columns), seg, newSeg: place.seg }
       const sql = 'thinTo' in how ? thinnedSql(rewritten, columns, thinned, how.thinTo) : withoutSql(rewritten, condition ?? '0')
       await this.#connection.run(sql)
       const rows = (await this.describe([after])).get(after)?.rows ?? 0
@@ -228,13 +214,12 @@ export class ClickHouseStore implements SegmentStore {
   }
 
   async drop(names: readonly string[]): Promise<void> {
-    const asking: Asking = { deadlineAtMs: Date.now() + LOOK_MS, signal: undefined }
     // Rows of a seal or rewriting under way may come into a partition that was seen to have none.
     const current = partitionOf((Date.now() - SWEEP_MS) * 1000)
     for (const table of tablesOf(names)) {
       const gone = new Set(segsOf(names, table))
       const partitions = new Set([...gone].map(partitionOf))
-      const there = (await this.#connection.rows(partitionsSql(table, [...partitions]), asking)).map(([seg]) => Number(seg))
+      const there = (await this.#connection.rows(partitionsSql(table, [...partitions]), lookingUp())).map(([seg]) => Number(seg))
       for (const partition of partitions) {
         const segs = there.filter((seg) => partitionOf(seg) === partition)
         const dead = segs.filter((seg) => gone.has(seg))
@@ -248,10 +233,9 @@ export class ClickHouseStore implements SegmentStore {
 
   async describe(names: readonly string[]): Promise<Map<string, { rows: number; minUs: number; maxUs: number }>> {
     const found = new Map<string, { rows: number; minUs: number; maxUs: number }>()
-    const asking: Asking = { deadlineAtMs: Date.now() + LOOK_MS, signal: undefined }
     for (const table of tablesOf(names)) {
-      if (Object.keys(await this.#columnsOf(table, asking)).length === 0) continue
-      for (const [seg, rows, minUs, maxUs] of await this.#connection.rows(statsSql(table, segsOf(names, table)), asking))
+      if (Object.keys(await this.#tables.columnsOf(table, lookingUp())).length === 0) continue
+      for (const [seg, rows, minUs, maxUs] of await this.#connection.rows(statsSql(table, segsOf(names, table)), lookingUp()))
         found.set(placeName({ table, seg: Number(seg) }), { rows: Number(rows), minUs: Number(minUs), maxUs: Number(maxUs) })
     }
     return found
@@ -262,17 +246,11 @@ export class ClickHouseStore implements SegmentStore {
    * @param isKnown whether a name is of the manifest
    */
   async sweep(isKnown: (file: string) => boolean): Promise<number> {
-    await this.#claim()
-    const asking: Asking = { deadlineAtMs: Date.now() + LOOK_MS, signal: undefined }
-    const tables = await this.#connection.rows(
-      `SELECT name FROM system.tables WHERE database = ${literal(this.#connection.database)} AND name != ${literal(OWNER)}`,
-      asking,
-    )
+    await this.#tables.claim()
     const dead: string[] = []
-    for (const [name] of tables) {
-      const table = String(name)
-      if (!(SEG in (await this.#columnsOf(table, asking)))) continue
-      const segs = await this.#connection.rows(`SELECT DISTINCT ${identifier(SEG)} FROM ${identifier(table)}`, asking)
+    for (const table of await this.#tables.names()) {
+      if (!(SEG in (await this.#tables.columnsOf(table, lookingUp())))) continue
+      const segs = await this.#connection.rows(`SELECT DISTINCT ${identifier(SEG)} FROM ${identifier(table)}`, lookingUp())
       dead.push(
         ...segs.map(([seg]) => placeName({ table, seg: Number(seg) })).filter((file) => !isKnown(file) && !this.#underWay.has(file)),
       )
@@ -283,59 +261,13 @@ export class ClickHouseStore implements SegmentStore {
 
   /** A condition in ClickHouse's words, by what the table has there. */
   async #conditionOf(table: string, { columns, retyped, condition }: Matching): Promise<string | null> {
-    const existing = await this.#columnsOf(table, slowly())
+    const existing = await this.#tables.columnsOf(table, slowly())
     return conditionSql(condition, scopeOf(columns, retyped, existing, {}))
   }
 
   /** µs of now: so that seals of one time are one partition. */
   #newSeg(): number {
     return (this.#lastSeg = Math.max(this.#lastSeg + 1, Date.now() * 1000))
-  }
-
-  /** Two leaves in one database would take each other's seals for what was broken off. */
-  async #claim(): Promise<void> {
-    if (this.#isOurs) return
-    const { database } = this.#connection
-    const asking: Asking = { deadlineAtMs: Date.now() + LOOK_MS, signal: undefined }
-    await this.#connection.run(`CREATE TABLE IF NOT EXISTS ${identifier(OWNER)} (leaf String) ENGINE = MergeTree ORDER BY leaf`)
-    const owners = (await this.#connection.rows(`SELECT leaf FROM ${identifier(OWNER)}`, asking)).map(([leaf]) => String(leaf))
-    if (owners.length === 0) await this.#connection.run(`INSERT INTO ${identifier(OWNER)} (leaf) VALUES (${literal(this.#leaf)})`)
-    else if (!owners.includes(this.#leaf))
-      throw refuse('SCUBA_DOWN', `the database ${database} at ${this.where} is of the leaf ${owners.join(', ')}, not of ${this.#leaf}`, {
-        hint: 'Give each leaf a database of its own.',
-      })
-    this.#isOurs = true
-  }
-
-  async #ensureTable(table: string, columns: ColumnTypes): Promise<StoredColumns> {
-    const asking: Asking = { deadlineAtMs: Date.now() + LOOK_MS, signal: undefined }
-    await this.#connection.run(createTableSql(table))
-    const existing = await this.#readColumns(table, asking)
-    // `time` is there from the start, and never missing.
-    const { time: _, ...others } = columns
-    const missing = addColumnsSql(table, others, existing)
-    for (const sql of missing) await this.#connection.run(sql)
-    return missing.length === 0 ? existing : this.#readColumns(table, asking)
-  }
-
-  /** Known columns, read anew when one is asked for that was not there. */
-  async #columnsOf(table: string, asking: Asking): Promise<StoredColumns> {
-    return this.#columns.get(table) ?? this.#readColumns(table, asking)
-  }
-
-  async #readColumns(table: string, asking: Asking): Promise<StoredColumns> {
-    const rows = await this.#connection.rows(columnsSql(literal(this.#connection.database), literal(table)), asking)
-    const columns = Object.fromEntries(rows.map(([name, type]) => [String(name), String(type)]))
-    if (rows.length > 0) this.#columns.set(table, columns)
-    return columns
-  }
-
-  /** A share of the table's size: parts hold rows of many seals. */
-  async #bytesOf(file: string, rows: number): Promise<number> {
-    const table = placeOf(file)?.table ?? ''
-    const asking: Asking = { deadlineAtMs: Date.now() + LOOK_MS, signal: undefined }
-    const [all, bytes] = ((await this.#connection.rows(sizeSql(this.#connection.database, table), asking))[0] ?? []).map(Number)
-    return Math.max(1, Math.round(((bytes ?? 0) / Math.max(1, all ?? 0)) * rows))
   }
 }
 
@@ -370,26 +302,4 @@ function isAnyFull(rows: readonly unknown[][], groupsMax: number): boolean {
   const counts = new Map<unknown, number>()
   for (const [source] of rows) counts.set(source, (counts.get(source) ?? 0) + 1)
   return [...counts.values()].some((count) => count >= groupsMax)
-}
-
-/** Appends lines to a file and counts them. @throws SCUBA_TOO_LARGE */
-async function keep(stream: Readable | null, path: string, counted: { rows: number; bytes: number }): Promise<void> {
-  const count = new Transform({
-    transform(piece: Buffer, _encoding, done) {
-      counted.bytes += piece.length
-      for (let at = piece.indexOf(10); at >= 0; at = piece.indexOf(10, at + 1)) counted.rows += 1
-      const isTooMuch = counted.rows > LIMITS.travelRowsMax || counted.bytes > LIMITS.travelBytesMax
-      const refusal =
-        isTooMuch &&
-        refuse('SCUBA_TOO_LARGE', 'more rows would travel from ClickHouse than the engine takes at once', {
-          hint: 'Ask for a shorter time range, fewer columns, or less by WHERE.',
-          details: { rowsMax: LIMITS.travelRowsMax, bytesMax: LIMITS.travelBytesMax },
-        })
-      if (refusal) done(refusal)
-      else done(null, piece)
-    },
-  })
-  const file = createWriteStream(path, { flags: 'a', mode: 0o600 })
-  if (stream === null) await new Promise((resolve) => file.end(resolve))
-  else await pipeline(stream, count, file)
 }
