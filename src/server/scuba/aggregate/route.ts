@@ -3,13 +3,14 @@ import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
+import { isOwnTable, LIVE_TABLE } from '../../../core/scuba/names.ts'
 import type { Peer, Shard } from '../../../core/scuba/registry.ts'
 import { fenceProblem, SHARD_HEAD, shardHead } from '../../../core/scuba/shards/fence.ts'
 import { better, mayKnow, ranked, type Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { Receipt } from '../../../core/scuba/wire-types.ts'
 import { readBody } from '../leaf/http-body.ts'
 import type { Sealer } from '../leaf/sealer.ts'
-import { LIVE_TABLE, type Store } from '../leaf/store.ts'
+import type { Store } from '../leaf/store.ts'
 import type { Peers } from './peers.ts'
 
 /** What choosing a leaf for a batch needs of the leaf that was asked. */
@@ -49,7 +50,7 @@ export async function placeOf(
   const problem = fenceProblem(store.registry.current.shards, name, isRouted)
   if (problem !== null) throw refuse('SCUBA_FENCED', problem, { details: { retryAfterMs: 1000 } })
   // The live aggregate is this leaf's, and muster's own rows are read where they were written.
-  if (isRouted !== undefined || peers.isAlone || table === LIVE_TABLE || table.startsWith('muster_')) return null
+  if (isRouted !== undefined || peers.isAlone || table === LIVE_TABLE || isOwnTable(table)) return null
   await peers.learn()
   // Another server's own leaf is not reached from here; rows that went there before its server lost the lead are not looked for.
   const shards = store.registry.current.shards.filter(({ primary }) => primary === name || peers.list.some(({ id }) => id === primary))

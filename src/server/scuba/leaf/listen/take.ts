@@ -1,6 +1,7 @@
 import { isRefusal, type MusterError } from '../../../../core/kernel/errors.ts'
 import type { Receipt } from '../../../../core/scuba/wire-types.ts'
 import type { Spool } from '../spool.ts'
+import type { Admission } from '../quotas.ts'
 import type { Store } from '../store.ts'
 import type { Decoders } from './decoders.ts'
 
@@ -13,6 +14,8 @@ export interface Intake {
 
 /**
  * Rows that were decoded here, on their way into the store, durable when it resolves. `key`: the same key with the same rows is added once.
+ * @param admission of what they came as, if it was asked for before they were decoded
+ * @throws SCUBA_QUOTA, and what the store refuses with
  * @returns null: there were none, or they had been added before
  */
 export async function take(
@@ -20,8 +23,10 @@ export async function take(
   table: string,
   body: Buffer,
   key: string | null,
+  admission?: Admission,
 ): Promise<Receipt | null> {
   if (body.length === 0) return null
+  const admitted = admission ?? intake.store.quotas.admit(table, null, body.length)
   try {
     const receipt = await intake.store.ingest(table, body, { key, ack: 'fsync' })
     if (receipt.duplicate) return null
@@ -30,6 +35,7 @@ export async function take(
   } catch (error) {
     // The key is the digest of what was sent. Other rows of the same bytes are those of an earlier version of the decoder.
     if (isRefusal(error) && error.code === 'SCUBA_KEY_REUSED') return null
+    admitted.undo()
     throw error
   }
 }
