@@ -47,7 +47,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     'GET',
     /^\/v1\/scuba\/tables\/([^/]+)\/key$/,
     async ({ store }, _request, _response, { searchParams }, table) => ({
-      isKnown: store.keys.get(table, searchParams.get('key') ?? '') !== undefined,
+      known: searchParams.getAll('key').filter((key) => store.keys.get(table, key) !== undefined),
     }),
   ],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],

@@ -35,7 +35,7 @@ async function otlp(intake: Intake, signal: Signal, request: IncomingMessage, re
     const contentEncoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase()
     const body = await readWhole(request, DECODE.bodyBytesMax)
     const read = await intake.decoders.decode({ kind: 'otlp', signal, encoding, contentEncoding, body })
-    const receipt = await take(intake, read.table, Buffer.from(read.body.buffer, read.body.byteOffset, read.body.byteLength), read.key)
+    const receipt = await take(intake, { ...read, body: bufferOf(read.body) }, read.key)
     const rejected = read.rejected + (receipt?.quarantined ?? 0)
     const reason = read.reason === '' ? (receipt?.firstErrors[0]?.reason ?? '') : read.reason
     const partial = rejected === 0 ? null : { rejected: BigInt(rejected), error_message: reason }
@@ -70,7 +70,7 @@ async function remoteWrite(intake: Intake, request: IncomingMessage, response: S
       })
     const body = await readWhole(request, DECODE.bodyBytesMax)
     const read = await intake.decoders.decode({ kind: 'remote-write', body })
-    const receipt = await take(intake, read.table, Buffer.from(read.body.buffer, read.body.byteOffset, read.body.byteLength), read.key)
+    const receipt = await take(intake, { ...read, body: bufferOf(read.body) }, read.key)
     const rejected = read.rejected + (receipt?.quarantined ?? 0)
     if (rejected === 0) return void response.writeHead(204).end()
     // What could be kept is kept. 400, which no sender repeats, tells of the rest: it can never succeed.
@@ -85,6 +85,8 @@ async function remoteWrite(intake: Intake, request: IncomingMessage, response: S
     if (!request.complete) request.destroy()
   }
 }
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** 503 for all that may succeed later: Prometheus drops what is answered 429, and gives up on any other 4xx. */
 function statusOf(refusal: MusterError): number {
