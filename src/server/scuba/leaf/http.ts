@@ -19,7 +19,7 @@ import type { Boards } from './board.ts'
 import { isConvertible, toNdjson } from './convert.ts'
 import { DEEDS, type Parts } from './deeds.ts'
 import { retryAfterSeconds } from './listen/take.ts'
-import { NO_ADMISSION, senderOf } from './quotas.ts'
+import { NO_ADMISSION, senderOf, type Admission } from './quotas.ts'
 import type { Stored } from './raw-batch.ts'
 import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
@@ -48,7 +48,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     'GET',
     /^\/v1\/scuba\/tables\/([^/]+)\/key$/,
     async ({ store }, _request, _response, { searchParams }, table) => ({
-      isKnown: store.keys.get(table, searchParams.get('key') ?? '') !== undefined,
+      known: searchParams.getAll('key').filter((key) => store.keys.get(table, key) !== undefined),
     }),
   ],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
@@ -213,15 +213,13 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     mayGoElsewhere: url.searchParams.get('away') === 'any',
   })
   const bytes = Number(request.headers['content-length'] ?? 0)
-  const { token, isHandedOn } = senderOf(request.headers)
-  // Rows that another leaf sends on were held to the quotas there.
-  const admission = isRouted !== undefined || isHandedOn ? NO_ADMISSION : leaf.store.quotas.admit(table, token, bytes)
   // Before it is read: bodies on their way are memory too.
   const release = leaf.store.reserve(table, bytes)
+  const admission = admitted(leaf, request, table, bytes, release)
   const room = pool.take(bytes)
   let isHeld = false
   try {
-    if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place)
+    if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place, (came) => admission.add(came - bytes))
     const { body, stored, came } = await ndjsonBody(leaf, request, room)
     admission.add(came - bytes)
     // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
@@ -238,6 +236,18 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     release()
     // One whose reading broke off may still be written to.
     if (room && !isHeld && request.complete) pool.give(room)
+  }
+}
+
+/** Rows that another leaf sends on were held to the quotas there. @param release when they are not let in */
+function admitted({ store }: Leaf, { headers }: IncomingMessage, table: string, bytes: number, release: () => void): Admission {
+  const { token, isHandedOn } = senderOf(headers)
+  if (headers[SHARD_HEAD] !== undefined || isHandedOn) return NO_ADMISSION
+  try {
+    return store.quotas.admit(table, token, bytes)
+  } catch (error) {
+    release()
+    throw error
   }
 }
 

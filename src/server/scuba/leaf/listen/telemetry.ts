@@ -37,7 +37,7 @@ async function otlp(intake: Intake, signal: Signal, request: IncomingMessage, re
     const body = await readWhole(request, DECODE.bodyBytesMax)
     const admission = admit(intake, signal, request, body.length)
     const read = await intake.decoders.decode({ kind: 'otlp', signal, encoding, contentEncoding, body })
-    const receipt = await take(intake, read.table, rowsOf(read), read.key, admission)
+    const receipt = await take(intake, { ...read, body: bufferOf(read.body) }, read.key, admission)
     const rejected = read.rejected + (receipt?.quarantined ?? 0)
     const reason = read.reason === '' ? (receipt?.firstErrors[0]?.reason ?? '') : read.reason
     const partial = rejected === 0 ? null : { rejected: BigInt(rejected), error_message: reason }
@@ -73,7 +73,7 @@ async function remoteWrite(intake: Intake, request: IncomingMessage, response: S
     const body = await readWhole(request, DECODE.bodyBytesMax)
     const admission = admit(intake, 'metrics', request, body.length)
     const read = await intake.decoders.decode({ kind: 'remote-write', body })
-    const receipt = await take(intake, read.table, rowsOf(read), read.key, admission)
+    const receipt = await take(intake, { ...read, body: bufferOf(read.body) }, read.key, admission)
     const rejected = read.rejected + (receipt?.quarantined ?? 0)
     if (rejected === 0) return void response.writeHead(204).end()
     // What could be kept is kept. 400, which no sender repeats, tells of the rest: it can never succeed.
@@ -95,7 +95,7 @@ function admit({ store }: Intake, table: string, { headers }: IncomingMessage, b
   return isHandedOn ? NO_ADMISSION : store.quotas.admit(table, token, bytes)
 }
 
-const rowsOf = ({ body }: { body: Uint8Array }): Buffer => Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** 503 for all that may succeed later: Prometheus drops what is answered 429, and gives up on any other 4xx. */
 function statusOf(refusal: MusterError): number {
