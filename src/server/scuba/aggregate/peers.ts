@@ -5,6 +5,7 @@ import { branchesOf } from '../../../core/scuba/shards/branches.ts'
 import type { Answered, Unanswered } from '../../../core/scuba/shards/coverage.ts'
 import { sideOf } from '../../../core/scuba/plan/retyped.ts'
 import type { Load } from '../../../core/scuba/shards/rendezvous.ts'
+import { addCaps } from '../../../core/scuba/rows/caps.ts'
 import type { TableInfo } from '../../../core/scuba/wire-types.ts'
 import type { Store } from '../leaf/store.ts'
 import type { PeerCalls, PeerReply } from './call.ts'
@@ -236,6 +237,7 @@ function sumOf(a: TableInfo, b: TableInfo): TableInfo {
     columns: { ...b.columns, ...a.columns },
     fromMs: pick('fromMs', Math.min),
     toMs: pick('toMs', Math.max),
+    capped: a.capped && b.capped ? addCaps(a.capped, b.capped) : (a.capped ?? b.capped),
   }
 }
 

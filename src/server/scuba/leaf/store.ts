@@ -356,6 +356,7 @@ export class Store {
       fromMs: bound(Math.min, 'minUs'),
       toMs: bound(Math.max, 'maxUs'),
       retention: this.policy(name),
+      capped: { ...tail.columns.caps.counts },
     }
   }
 
@@ -417,7 +418,10 @@ export class Store {
     const refused = this.quotas.takeRefused().map(([target, { requests, bytes }]) => ({
       ...{ time: Date.now(), name: 'scuba.quota.refused', target, value: requests, bytes },
     }))
-    const lines = [...rows, ...refused].map((row) => JSON.stringify(row))
+    const capped = this.tails().flatMap(({ name: target, columns }) =>
+      columns.caps.takeNew().map(([cap, value]) => ({ time: Date.now(), name: 'scuba.capped', target, value, cap })),
+    )
+    const lines = [...rows, ...refused, ...capped].map((row) => JSON.stringify(row))
     if (lines.length > 0) await this.ingest('muster_metrics', Buffer.from(lines.join('\n')), { key: null, ack: 'memory' })
   }
 
@@ -435,6 +439,11 @@ export class Store {
       bytes: sum.bytes + bytes,
       quarantined: sum.quarantined + quarantined,
     })
+  }
+
+  /** A body for the table was refused because of its size. */
+  countTooLarge(name: string): void {
+    this.#tails.get(name)?.columns.caps.add('bodies')
   }
 
   get diskLevel(): DiskLevel {
