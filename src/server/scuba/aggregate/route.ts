@@ -3,13 +3,14 @@ import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
+import { isOwnTable, LIVE_TABLE } from '../../../core/scuba/names.ts'
 import type { Peer, Shard } from '../../../core/scuba/registry.ts'
 import { fenceProblem, SHARD_HEAD, shardHead } from '../../../core/scuba/shards/fence.ts'
 import { better, mayKnow, ranked, type Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { Receipt } from '../../../core/scuba/wire-types.ts'
 import { readBody } from '../leaf/http-body.ts'
 import type { Sealer } from '../leaf/sealer.ts'
-import { LIVE_TABLE, type Store } from '../leaf/store.ts'
+import type { Store } from '../leaf/store.ts'
 import type { Peers } from './peers.ts'
 
 /** What choosing a leaf for a batch needs of the leaf that was asked. */
@@ -34,7 +35,7 @@ export function ownLoad({ store, sealer }: Pick<Routing, 'store' | 'sealer'>): L
 }
 
 /** The live aggregate is this leaf's, and muster's own rows are read where they were written. */
-export const staysHere = (table: string): boolean => table === LIVE_TABLE || table.startsWith('muster_')
+export const staysHere = (table: string): boolean => table === LIVE_TABLE || isOwnTable(table)
 
 /** The shards whose leaf is known here, and where rows of each go now; nowhere while its leaf is away. */
 export function placesOf(routing: Routing): { shards: Shard[]; placeAt: (shard: Shard) => Place | undefined } {
@@ -121,8 +122,10 @@ export async function sendOn(
   request: IncomingMessage,
   path: string,
   place: NonNullable<Awaited<ReturnType<typeof placeOf>>>,
+  onRead: (bytes: number) => void,
 ): Promise<Receipt> {
   const body = await readBody(request, LIMITS.requestBytesMax)
+  onRead(body.length)
   const headers: Record<string, string> = {}
   for (const name of ['content-type', 'content-encoding', 'idempotency-key']) {
     const value = request.headers[name]

@@ -3,6 +3,7 @@ import type { Receipt } from '../../../../core/scuba/wire-types.ts'
 import { isAdded, passRows, type MadeRows } from '../../aggregate/pass-rows.ts'
 import type { Routing } from '../../aggregate/route.ts'
 import type { Spool } from '../spool.ts'
+import type { Admission } from '../quotas.ts'
 import type { Decoders } from './decoders.ts'
 
 /** What every way in needs of the leaf. */
@@ -14,11 +15,19 @@ export interface Intake extends Routing {
 /**
  * Rows that were decoded here, on their way into the store of the leaf they belong to, durable when it resolves. `key`: the same key with the same
  * rows is added once.
+ * @param admission of what they came as, if it was asked for before they were decoded
+ * @throws SCUBA_QUOTA, and what the store refuses with
  * @returns null: there were none, or they had been added before
  */
-export async function take(intake: Omit<Intake, 'decoders'>, rows: MadeRows, key: string | null): Promise<Receipt | null> {
+export async function take(
+  intake: Omit<Intake, 'decoders'>,
+  rows: MadeRows,
+  key: string | null,
+  admission?: Admission,
+): Promise<Receipt | null> {
   if (rows.body.length === 0) return null
-  return passRows(intake, rows, key, async (body, own) => {
+  const admitted = admission ?? intake.store.quotas.admit(rows.table, null, rows.body.length)
+  const passed = passRows(intake, rows, key, async (body, own) => {
     try {
       const receipt = await intake.store.ingest(rows.table, body, { key: own, ack: 'fsync' })
       if (receipt.duplicate) return null
@@ -28,6 +37,10 @@ export async function take(intake: Omit<Intake, 'decoders'>, rows: MadeRows, key
       if (isAdded(error)) return null
       throw error
     }
+  })
+  return passed.catch((error: unknown) => {
+    admitted.undo()
+    throw error
   })
 }
 
