@@ -1,8 +1,9 @@
 import type { LiveAnswer } from '../../../core/scuba/live/aggregate.ts'
 import { mergeLive } from '../../../core/scuba/live/merge.ts'
+import { LIVE_TABLE } from '../../../core/scuba/names.ts'
 import type { LiveRequest } from '../../../core/scuba/wire-types.ts'
 import { live } from '../leaf/ask.ts'
-import { LIVE_TABLE, type Store } from '../leaf/store.ts'
+import type { Store } from '../leaf/store.ts'
 import type { Peers } from './peers.ts'
 
 /** A guard asks again soon; it had better not wait for one leaf. */
