@@ -19,6 +19,7 @@ import type { Boards } from './board.ts'
 import { isConvertible, toNdjson } from './convert.ts'
 import { DEEDS, type Parts } from './deeds.ts'
 import { retryAfterSeconds } from './listen/take.ts'
+import { NO_ADMISSION, senderOf, type Admission } from './quotas.ts'
 import type { Stored } from './raw-batch.ts'
 import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
@@ -47,7 +48,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     'GET',
     /^\/v1\/scuba\/tables\/([^/]+)\/key$/,
     async ({ store }, _request, _response, { searchParams }, table) => ({
-      isKnown: store.keys.get(table, searchParams.get('key') ?? '') !== undefined,
+      known: searchParams.getAll('key').filter((key) => store.keys.get(table, key) !== undefined),
     }),
   ],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
@@ -93,6 +94,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       tables: leaf.store.tableNames().size,
       intake: leaf.intake(),
       clickhouse: leaf.clickhouse(),
+      quotas: leaf.store.quotas.counts(),
     }),
   ],
 ]
@@ -183,6 +185,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 export function statusOf(error: MusterError): number {
   switch (error.code) {
     case 'SCUBA_BUSY':
+    case 'SCUBA_QUOTA':
       return 429
     case 'SCUBA_DISK_FULL':
       return 507
@@ -211,12 +214,14 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   })
   const bytes = Number(request.headers['content-length'] ?? 0)
   // Before it is read: bodies on their way are memory too.
-  const release = leaf.store.reserve(bytes)
+  const release = leaf.store.reserve(table, bytes)
+  const admission = admitted(leaf, request, table, bytes, release)
   const room = pool.take(bytes)
   let isHeld = false
   try {
-    if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place)
-    const { body, stored } = await ndjsonBody(leaf, request, room)
+    if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place, (came) => admission.add(came - bytes))
+    const { body, stored, came } = await ndjsonBody(leaf, request, room)
+    admission.add(came - bytes)
     // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
     isHeld = ack === 'memory'
     const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
@@ -224,6 +229,9 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     isHeld ||= leaf.spool.wants(table)
     leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
     return receipt
+  } catch (error) {
+    admission.undo()
+    throw error
   } finally {
     release()
     // One whose reading broke off may still be written to.
@@ -231,15 +239,32 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   }
 }
 
+/** Rows that another leaf sends on were held to the quotas there. @param release when they are not let in */
+function admitted({ store }: Leaf, { headers }: IncomingMessage, table: string, bytes: number, release: () => void): Admission {
+  const { token, isHandedOn } = senderOf(headers)
+  if (headers[SHARD_HEAD] !== undefined || isHandedOn) return NO_ADMISSION
+  try {
+    return store.quotas.admit(table, token, bytes)
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
 const pool = new BodyPool()
 
-/** The rows of a request as NDJSON or an array, whatever they came as. */
-async function ndjsonBody(leaf: Leaf, request: IncomingMessage, room: Buffer | null): Promise<{ body: Buffer; stored: Stored }> {
+/** The rows of a request as NDJSON or an array, whatever they came as. `came`: how many bytes it had. */
+async function ndjsonBody(
+  leaf: Leaf,
+  request: IncomingMessage,
+  room: Buffer | null,
+): Promise<{ body: Buffer; stored: Stored; came: number }> {
   const [contentType = ''] = (request.headers['content-type'] ?? '').split(';')
-  const came = await rowBody(request, room)
-  if (!isConvertible(contentType.trim())) return came
-  const body = await toNdjson(leaf.store, leaf.sealEngine, contentType.trim(), came.body)
-  return { body, stored: { encoding: 'none', bytes: body } }
+  const sent = await rowBody(request, room)
+  const came = sent.stored.bytes.length
+  if (!isConvertible(contentType.trim())) return { ...sent, came }
+  const body = await toNdjson(leaf.store, leaf.sealEngine, contentType.trim(), sent.body)
+  return { body, stored: { encoding: 'none', bytes: body }, came }
 }
 
 const SPOOL_WAIT_MS_MAX = 10_000
