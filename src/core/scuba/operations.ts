@@ -37,6 +37,8 @@ export const scubaLiveRead = defineAction({
     coverage: z.number(),
     hotToMs: z.number(),
     nowMs: z.number(),
+    /** leaves that did not answer, in words */
+    missing: z.array(z.string()).optional(),
   }),
 })
 

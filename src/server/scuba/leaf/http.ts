@@ -11,6 +11,8 @@ import type { Peers } from '../aggregate/peers.ts'
 import { SHARD_HEAD } from '../../../core/scuba/shards/fence.ts'
 import { ownLoad, placeOf, sendOn } from '../aggregate/route.ts'
 import { PEER_ROUTES } from '../aggregate/routes.ts'
+import { liveEverywhere } from '../aggregate/live.ts'
+import { tail } from '../aggregate/tail.ts'
 import { BodyPool } from './body-pool.ts'
 import { WRITTEN, gone, json, parse, readBody, readInto } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
@@ -71,7 +73,14 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     /^\/v1\/scuba\/artefacts\/round$/,
     async (leaf) => (await leaf.engines.artefacts?.round(Date.now()), leaf.engines.artefacts?.status()),
   ],
-  ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
+  [
+    'POST',
+    /^\/v1\/scuba\/live$/,
+    async ({ store, peers }, request, _response, { searchParams }) => {
+      const asked = parse(liveRequestSchema, await json(request))
+      return searchParams.get('own') === '1' ? live(store, asked) : liveEverywhere(store, peers, asked)
+    },
+  ],
   ['GET', /^\/v1\/scuba\/registry$/, async (leaf) => leaf.store.registry.current],
   ['PUT', /^\/v1\/scuba\/registry$/, putRegistry],
   ['GET', /^\/v1\/scuba\/observed$/, observed],
@@ -306,31 +315,4 @@ async function rowBody(request: IncomingMessage, room: Buffer | null): Promise<{
     throw refuse('SCUBA_ROWS_INVALID', `the body is not ${encoding}: ${(error as Error).message}`, { cause: error })
   }
   throw refuse('SCUBA_ROWS_INVALID', `the encoding ${encoding} is not known`, { hint: 'Use gzip, zstd or none.' })
-}
-
-const TAIL_WAITING_MAX = 1024 * 1024
-
-/** New rows as NDJSON, once durable, `time` in ms. A reader too slow misses rows and is told how many. */
-async function tail(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, _url: URL, table: string): Promise<unknown> {
-  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
-  response.flushHeaders()
-  let missed = 0
-  const end = leaf.store.subscribe(table, (payload) => {
-    const lines = Buffer.from(payload)
-      .toString('utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-    if (response.writableLength > TAIL_WAITING_MAX) return void (missed += lines.length)
-    if (missed > 0) response.write(`${JSON.stringify({ missed })}\n`)
-    missed = 0
-    response.write(lines.map((line) => `${JSON.stringify(tailRow(line))}\n`).join(''))
-  })
-  response.once('close', end)
-  return WRITTEN
-}
-
-function tailRow(line: string): Record<string, unknown> {
-  const row = JSON.parse(line) as Record<string, unknown>
-  for (const name of ['time', 'ingest_time', 'time_original']) if (typeof row[name] === 'number') row[name] = row[name] / 1000
-  return row
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
+import { rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
@@ -90,6 +90,8 @@ export class Store {
   #inFlightKeys = new Map<string, Promise<void>>()
   #readings = 0
   #trash: string[] = []
+  /** one file after the other: the kernel takes 10 ms and more to free a large one, and acknowledgements do not wait for that */
+  #removed: Promise<void> = Promise.resolve()
   #diskLevel: DiskLevel = 'ok'
   #isFullForOwn = false
   /** table → what came in since it was last told */
@@ -462,6 +464,7 @@ export class Store {
   /** Commits what waits and closes. */
   async close(): Promise<void> {
     await this.#commits.drain()
+    await this.#removed
     await this.journal.close()
     await this.#manifest?.close()
   }
@@ -492,7 +495,7 @@ export class Store {
   #emptyTrash(): void {
     if (this.#readings > 0) return
     const away = this.#trash.filter((path) => placeOf(path) !== null)
-    for (const path of this.#trash) if (!placeOf(path)) rmSync(path, { force: true })
+    for (const path of this.#trash) if (!placeOf(path)) this.#removed = this.#removed.then(() => this.#remove(path))
     this.#trash = []
     if (away.length === 0) return
     void this.away
@@ -500,6 +503,11 @@ export class Store {
       .catch((error: unknown) =>
         this.log.warn('segments could not be dropped from ClickHouse; they are swept up later', { error: String(error) }),
       )
+  }
+
+  /** One that stays is removed at the next start. */
+  async #remove(path: string): Promise<void> {
+    await rm(path, { force: true }).catch((error: unknown) => this.log.warn('a file could not be removed', { path, error: String(error) }))
   }
 
   /** What a table has unsealed; it is there from now on. */
