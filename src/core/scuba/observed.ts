@@ -1,4 +1,5 @@
 import type { ColumnTypes } from './rows/columns.ts'
+import type { QuotaCounts } from './quota/quota.ts'
 import type { DiskLevel } from './seal/pressure.ts'
 import type { LeafNote } from './wal/manifest.ts'
 
@@ -10,6 +11,8 @@ export interface Observed {
   mark: string
   /** of the registry it works by */
   registryVersion: number
+  /** how full its disk is; not there: an older leaf */
+  disk?: DiskLevel | undefined
   tables: Record<string, ObservedTable>
   /** segments that are not read */
   lost: { table: string; file: string; rows: number; reason: string }[]
@@ -38,6 +41,7 @@ export interface PeerSeen {
     backlogBytes: number
     diskLevel: DiskLevel
     clickhouse?: { where: string; away: string | null } | null | undefined
+    quotas?: QuotaCounts[] | undefined
   } | null
 }
 

@@ -75,14 +75,13 @@ store.derived = parts.derived
 const name = ensureLeafName(dir)
 const peers = new Peers(store, name, new PeerCalls(peerKeys(values.keys)))
 store.peers = peers
-const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
+const intake = { store, spool: new Spool(), decoders: new Decoders(log), sealer, peers, name }
 let ports: Ports | null = null
 let scraper: Scraper | null = null
 const leaf: Leaf = {
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
-  ...{ name, peers },
   clickhouse: () => away && { where: away.where, away: away.away, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 }

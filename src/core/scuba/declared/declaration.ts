@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LIMITS } from '../limits.ts'
+import { isOwnTable } from '../names.ts'
 import { columnTypeSchema } from '../registry.ts'
 import { RESERVED } from '../rows/columns.ts'
 import { rowRuleSchema } from './rules.ts'
@@ -42,7 +43,7 @@ export const declarationSchema = z
     }
     if (max !== undefined && Object.keys(columns).length > max)
       context.addIssue({ code: 'custom', path: ['columns_max'], message: 'is less than the columns declared' })
-    if (table.startsWith('muster_'))
+    if (isOwnTable(table))
       context.addIssue({ code: 'custom', path: ['table'], message: 'begins with muster_, which is for tables of muster itself' })
   })
 export type Declaration = z.output<typeof declarationSchema>

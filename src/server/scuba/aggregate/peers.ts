@@ -4,6 +4,7 @@ import type { Peer } from '../../../core/scuba/registry.ts'
 import { branchesOf } from '../../../core/scuba/shards/branches.ts'
 import type { Answered, Unanswered } from '../../../core/scuba/shards/coverage.ts'
 import { sideOf } from '../../../core/scuba/plan/retyped.ts'
+import { sumOfTables } from '../../../core/scuba/shards/table-sum.ts'
 import type { Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { TableInfo } from '../../../core/scuba/wire-types.ts'
 import type { Store } from '../leaf/store.ts'
@@ -105,7 +106,7 @@ export class Peers {
     for (const { id } of this.list) {
       for (const table of this.#heard.get(id)?.tables.values() ?? []) {
         const own = all.get(table.name)
-        all.set(table.name, own ? sumOf(own, table) : table)
+        all.set(table.name, own ? sumOfTables(own, table) : table)
       }
     }
     return [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -170,8 +171,9 @@ export class Peers {
   async each<T>(
     ask: (peer: Peer, signal: AbortSignal) => Promise<T>,
     { deadlineMs, signal }: Round,
+    among: readonly Peer[] = this.list,
   ): Promise<{ answers: T[]; missing: Unanswered[] }> {
-    const { present, missing } = this.#present(this.list, () => null)
+    const { present, missing } = this.#present(among, () => null)
     const result = await spread(
       present.map((peer) => ({ peer, others: [] })),
       ask,
@@ -180,6 +182,11 @@ export class Peers {
     for (const { error } of result.missing) if ((error as { code?: unknown }).code === 'SCUBA_TOO_LARGE') throw error
     for (const { peer, error } of result.missing) missing.push({ leaf: peer.id, reason: reasonOf(error), rows: null })
     return { answers: result.answers.map(({ value }) => value), missing }
+  }
+
+  /** Those that have rows of a table, or of which nobody knows yet. */
+  holding(table: string): Peer[] {
+    return this.list.filter(({ id }) => this.rowsOf(id, table) !== 0)
   }
 
   /** How many rows of a table a leaf was last seen to hold within a range; rows are thought to be spread evenly over its time. */
@@ -191,6 +198,11 @@ export class Peers {
     const span = Math.max(1, info.toMs - info.fromMs)
     const inside = Math.min(info.toMs + 1, untilMs) - Math.max(info.fromMs, sinceMs)
     return inside <= 0 ? 0 : Math.ceil(info.rows * Math.min(1, inside / span))
+  }
+
+  /** Whether it did not answer when it was last looked at. */
+  isSilent(leaf: string): boolean {
+    return (this.#heard.get(leaf)?.silentSinceMs ?? null) !== null
   }
 
   /** What a leaf that answers has to do; null: it does not answer. */
@@ -221,23 +233,6 @@ export class Peers {
 }
 
 const reasonOf = (error: unknown): string => (error as Error).message
-
-function sumOf(a: TableInfo, b: TableInfo): TableInfo {
-  const pick = (of: 'fromMs' | 'toMs', choose: (x: number, y: number) => number): number | null => {
-    const [x, y] = [a[of], b[of]]
-    return x === null || y === null ? (x ?? y) : choose(x, y)
-  }
-  return {
-    ...a,
-    rows: a.rows + b.rows,
-    bytes: a.bytes + b.bytes,
-    segments: a.segments + b.segments,
-    chunks: a.chunks + b.chunks,
-    columns: { ...b.columns, ...a.columns },
-    fromMs: pick('fromMs', Math.min),
-    toMs: pick('toMs', Math.max),
-  }
-}
 
 /** Columns whose values a leaf holds in another type than the one that asks: read as text, and fitted. */
 export function conflicting(asked: Readonly<Record<string, string>>, own: Readonly<Record<string, string>>): string[] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
 import { placeOf } from '../../../core/scuba/clickhouse/place.ts'
-import { quoteName } from '../../../core/scuba/names.ts'
+import { LIVE_TABLE, quoteName } from '../../../core/scuba/names.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
 import { holdsOf, isHeld } from '../../../core/scuba/retention/plan.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
@@ -9,7 +9,6 @@ import { expressionNode, expressionSql } from '../../../core/scuba/sql/expressio
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { Asked, Parts } from './deeds.ts'
 import { bring } from './reading.ts'
-import { LIVE_TABLE } from './store.ts'
 import { rewrite } from './retainer.ts'
 import { writeSegment } from './segment-writer.ts'
 
