@@ -9,7 +9,7 @@ import { declarationSchema } from './declared/declaration.ts'
 import { nearNames } from './names.ts'
 import { retentionPolicySchema } from './retention/policy.ts'
 import { alert, alerts, type StoredAlert } from './queries.ts'
-import { liveRequestSchema } from './schema.ts'
+import { capCountsSchema, liveRequestSchema } from './schema.ts'
 
 export * from './operations/asking.ts'
 
@@ -52,6 +52,8 @@ const tableInfo = z.object({
   fromMs: z.number().nullable(),
   toMs: z.number().nullable(),
   retention: retentionPolicySchema,
+  /** how often rows met a bound of the table, since its leaf started */
+  capped: capCountsSchema.optional(),
 })
 
 export const scubaTableList = defineAction({

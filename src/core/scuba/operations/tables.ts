@@ -12,6 +12,7 @@ import { missingLeaves } from './missing.ts'
 import { columnTypes, storedColumns, storedHolds, storedTable, storedTables } from '../registry-state.ts'
 import { holdsOf } from '../retention/plan.ts'
 import { RESERVED, type ColumnTypes } from '../rows/columns.ts'
+import { capCountsSchema } from '../schema.ts'
 
 const softOf = (soft: unknown): RegistrySoft | undefined => soft as RegistrySoft | undefined
 
@@ -180,6 +181,10 @@ export const scubaColumnList = defineAction({
         bytes: z.number().nullable(),
       }),
     ),
+    /** columns the table may have */
+    columnsMax: z.number(),
+    /** how often its rows met a bound, since the leaf started */
+    capped: capCountsSchema,
     /** distinct values and conflicts were counted in rows from then on, ms */
     sinceMs: z.number().nullable(),
     missing: missingLeaves,

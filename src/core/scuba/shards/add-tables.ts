@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { scubaRetentionShow } from '../operations/retention.ts'
 import type { scubaColumnList } from '../operations/tables.ts'
+import { addCaps } from '../rows/caps.ts'
 import { addUp } from './add-up.ts'
 
 type Columns = z.output<typeof scubaColumnList.output>
@@ -12,6 +13,8 @@ export function addColumns(outputs: readonly Columns[]): Columns {
   const columns = byName(outputs.map((output) => output.columns))
   return {
     ...(addUp(outputs.map((output) => ({ ...output, columns: [] }))) as Columns),
+    columnsMax: Math.max(...outputs.map(({ columnsMax }) => columnsMax)),
+    capped: outputs.map(({ capped }) => capped).reduce(addCaps),
     columns: [...columns.values()].map((its) => {
       const counts = its.flatMap(({ distinct }) => distinct ?? [])
       return {

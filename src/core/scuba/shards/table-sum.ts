@@ -1,3 +1,4 @@
+import { addCaps } from '../rows/caps.ts'
 import type { TableInfo } from '../wire-types.ts'
 
 /** What two leaves hold of a table, added up. */
@@ -15,5 +16,6 @@ export function sumOfTables(a: TableInfo, b: TableInfo): TableInfo {
     columns: { ...b.columns, ...a.columns },
     fromMs: pick('fromMs', Math.min),
     toMs: pick('toMs', Math.max),
+    capped: a.capped && b.capped ? addCaps(a.capped, b.capped) : (a.capped ?? b.capped),
   }
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
-import { MusterError, refuse } from '../../../core/kernel/errors.ts'
+import { isRefusal, MusterError, refuse } from '../../../core/kernel/errors.ts'
 import type { LeafHealth } from '../client.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
@@ -239,6 +239,7 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     return receipt
   } catch (error) {
     admission.undo()
+    if (isRefusal(error) && error.code === 'SCUBA_TOO_LARGE') leaf.store.countTooLarge(table)
     throw error
   } finally {
     release()

@@ -24,7 +24,9 @@ function markOf(store: Store, derived: DerivedColumns): string {
   const columns = tails.reduce((sum, tail) => sum + tail.columns.version, 0)
   const lost = tails.reduce((sum, { name }) => sum + (store.manifest.tables.get(name)?.lost.size ?? 0), 0)
   const notes = store.manifest.notes.at(-1)?.number ?? 0
-  return [process.pid, store.registry.current.version, tails.length, columns, lost, notes, derived.broken().length].join('.')
+  return [process.pid, store.registry.current.version, tails.length, columns, lost, notes, derived.broken().length, store.diskLevel].join(
+    '.',
+  )
 }
 
 function observe(store: Store, derived: DerivedColumns, leaf: string): Observed {
@@ -33,6 +35,7 @@ function observe(store: Store, derived: DerivedColumns, leaf: string): Observed 
     leaf,
     mark: markOf(store, derived),
     registryVersion: store.registry.current.version,
+    disk: store.diskLevel,
     tables: Object.fromEntries(tables.map(({ name, columns, rows, bytes, segments }) => [name, { columns, rows, bytes, segments }])),
     lost: tables.flatMap(({ name: table }) =>
       store.lostSegments(table).map(({ segment: { file, rows }, reason }) => ({ table, file, rows, reason })),

@@ -77,6 +77,8 @@ export class Store {
   readonly keys: Keys
   /** what the server declared */
   readonly registry: RegistryFile
+  /** as it was last looked at; null: not since files went */
+  disk: { totalBytes: number; freeBytes: number } | null = null
   readonly quotas = new Quotas(() => this.registry.current.quotas)
   /** columns computed from others; null: there is no engine to check them with */
   derived: DerivedColumns | null = null
@@ -90,6 +92,9 @@ export class Store {
   #inFlightKeys = new Map<string, Promise<void>>()
   #readings = 0
   #trash: string[] = []
+  /** lots of files whose removal goes on, and is done */
+  #emptying = 0
+  #emptied = 0
   /** one file after the other: the kernel takes 10 ms and more to free a large one, and acknowledgements do not wait for that */
   #removed: Promise<void> = Promise.resolve()
   #diskLevel: DiskLevel = 'ok'
@@ -358,6 +363,7 @@ export class Store {
       fromMs: bound(Math.min, 'minUs'),
       toMs: bound(Math.max, 'maxUs'),
       retention: this.policy(name),
+      capped: { ...tail.columns.caps.counts },
     }
   }
 
@@ -395,7 +401,9 @@ export class Store {
 
   /** Looks at the disk, syncs what was acknowledged from memory, forgets old seconds. Called each second. */
   async tick(): Promise<void> {
+    const emptied = this.#emptied
     const { bavail, blocks, bsize } = await statfs(this.dir)
+    this.disk = emptied === this.#emptied ? { totalBytes: blocks * bsize, freeBytes: bavail * bsize } : null
     const level = diskLevel(blocks * bsize, bavail * bsize)
     if (level !== this.#diskLevel) this.log.warn(DISK_WORDS[level], { freeBytes: bavail * bsize })
     this.#diskLevel = level
@@ -419,7 +427,10 @@ export class Store {
     const refused = this.quotas.takeRefused().map(([target, { requests, bytes }]) => ({
       ...{ time: Date.now(), name: 'scuba.quota.refused', target, value: requests, bytes },
     }))
-    const lines = [...rows, ...refused].map((row) => JSON.stringify(row))
+    const capped = this.tails().flatMap(({ name: target, columns }) =>
+      columns.caps.takeNew().map(([cap, value]) => ({ time: Date.now(), name: 'scuba.capped', target, value, cap })),
+    )
+    const lines = [...rows, ...refused, ...capped].map((row) => JSON.stringify(row))
     if (lines.length > 0) await this.ingest('muster_metrics', Buffer.from(lines.join('\n')), { key: null, ack: 'memory' })
   }
 
@@ -437,6 +448,11 @@ export class Store {
       bytes: sum.bytes + bytes,
       quarantined: sum.quarantined + quarantined,
     })
+  }
+
+  /** A body for the table was refused because of its size. */
+  countTooLarge(name: string): void {
+    this.#tails.get(name)?.columns.caps.add('bodies')
   }
 
   get diskLevel(): DiskLevel {
@@ -471,6 +487,11 @@ export class Store {
     }
   }
 
+  /** Files that are no longer part of any table are still there. */
+  get hasTrash(): boolean {
+    return this.#trash.length + this.#emptying > 0
+  }
+
   /** Files stay until what it gives is called. */
   hold(): () => void {
     this.#readings += 1
@@ -484,10 +505,16 @@ export class Store {
   }
 
   #emptyTrash(): void {
-    if (this.#readings > 0) return
+    if (this.#readings > 0 || this.#trash.length === 0) return
     const away = this.#trash.filter((path) => placeOf(path) !== null)
     for (const path of this.#trash) if (!placeOf(path)) this.#removed = this.#removed.then(() => this.#remove(path))
     this.#trash = []
+    this.#emptying += 1
+    this.#removed = this.#removed.then(() => {
+      this.#emptying -= 1
+      this.#emptied += 1
+      this.disk = null
+    })
     if (away.length === 0) return
     void this.away
       ?.drop(away)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Caps } from '../../../../src/core/scuba/rows/caps.ts'
 import { addColumns, addRetention } from '../../../../src/core/scuba/shards/add-tables.ts'
 
 const column = (name: string, distinct: number | null, bytes: number | null) => ({
@@ -7,7 +8,8 @@ const column = (name: string, distinct: number | null, bytes: number | null) => 
 })
 
 test('columns of several leaves have their counts added, and as many distinct values as lie between the most and the sum', () => {
-  const head = { table: 't', version: 0, missing: [] }
+  const capped = new Caps().counts
+  const head = { table: 't', version: 0, missing: [], columnsMax: 1000, capped: { ...capped, columns: 2 } }
   const added = addColumns([
     { ...head, sinceMs: 5, columns: [column('n', 10, 100), column('only', 3, null)] },
     { ...head, sinceMs: null, columns: [column('n', 7, null)] },
@@ -15,6 +17,7 @@ test('columns of several leaves have their counts added, and as many distinct va
   ])
   // Of what is younger everything was counted everywhere.
   expect(added.sinceMs).toBe(9)
+  expect(added).toMatchObject({ columnsMax: 1000, capped: { columns: 6 } })
   expect(added.columns).toMatchObject([
     { name: 'n', type: 'BIGINT', conflicts: 3, distinct: 12, distinctMax: 29, bytes: 150 },
     { name: 'only', conflicts: 1, distinct: 3, distinctMax: null, bytes: null },
