@@ -82,7 +82,7 @@ const leaf: Leaf = {
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
-  clickhouse: () => away && { where: away.where, away: away.away, mark: clickHouseMark(clickHouse) },
+  clickhouse: () => away && { where: away.where, away: away.trouble, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 }
 const server = createLeafServer(leaf)
