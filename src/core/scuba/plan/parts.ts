@@ -41,11 +41,19 @@ export interface PartList {
   calcs: CalcParts[]
 }
 
+/** Calculations made from the count of rows. */
+const COUNTING: ReadonlySet<Calc['kind']> = new Set(['count', 'ratio', 'avg'])
+
+/** Whether groups are ranked by a part of their first calculation; else by the count of rows, the first part. */
+export const isRankedByItself = (first: Calc | undefined): boolean => first !== undefined && ['sum', 'min', 'max'].includes(first.kind)
+
 /**
- * Divides calculations into parts; equal ones are there once. The first part always is the weighted count of rows.
+ * Divides calculations into parts; equal ones are there once. The first part always counts rows: weighted when a calculation needs that or groups
+ * are ranked by it, else as they are, because reading `sample_rate` can cost as much as the rest.
+ * @param isGrouped by columns
  * @param isPortable with sketches that ClickHouse can make, too
  */
-export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers: number, isPortable = false): PartList {
+export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers: number, isGrouped: boolean, isPortable = false): PartList {
   const parts: Part[] = []
   const sketches: Sketch[] = []
   const weight = weightSql(columns)
@@ -58,7 +66,11 @@ export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers:
     const known = sketches.findIndex(({ codeSql }) => codeSql === wanted.codeSql)
     return known >= 0 ? known : sketches.push(wanted) - 1
   }
-  const all = part({ sql: weight === null ? 'count(*)' : `sum(${weight})`, merge: 'add', isWhole: isWholeWeight })
+  const isWeighted =
+    weight !== null && (isPortable || calcs.some(({ kind }) => COUNTING.has(kind)) || (isGrouped && !isRankedByItself(calcs[0])))
+  const all = part(
+    isWeighted ? { sql: `sum(${weight})`, merge: 'add', isWhole: isWholeWeight } : { sql: 'count(*)', merge: 'add', isWhole: true },
+  )
   // By CASE: an aggregate's FILTER costs as much as two aggregates.
   const countOf = (condition: string): number => {
     const counted = `CASE WHEN ${condition} THEN ${weight ?? 1} END`
