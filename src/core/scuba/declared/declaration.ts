@@ -28,6 +28,8 @@ export const declarationSchema = z
     timezone: z.string().min(1).max(64).default('UTC'),
     sort: z.array(columnName).max(8).default([]),
     columns_max: z.int().positive().max(LIMITS.columnsMax).optional(),
+    /** leaves that have each row, the one that took it among them */
+    replicas: z.int().min(1).max(LIMITS.replicasMax).default(1),
     columns: z.record(columnName, declaredColumn).default({}),
   })
   .superRefine(({ columns, columns_max: max, table }, context) => {

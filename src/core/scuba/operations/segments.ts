@@ -38,6 +38,8 @@ export const scubaVerify = defineAction({
     bytes: z.number(),
     /** lost before, and whole again */
     found: z.number(),
+    /** broken, and put back from a copy on another leaf */
+    repaired: z.number().default(0),
     lost: z.array(z.object({ table: z.string(), file: z.string(), rows: z.number(), reason: z.string() })),
     elapsedMs: z.number(),
   }),

@@ -10,6 +10,7 @@ import { isTableName, nearNames } from '../names.ts'
 import type { RegistrySoft } from '../observed.ts'
 import { columnTypes, storedColumns, storedHolds, storedTable, storedTables } from '../registry-state.ts'
 import { holdsOf } from '../retention/plan.ts'
+import { tooFewHolders } from '../shards/holders.ts'
 import { RESERVED, type ColumnTypes } from '../rows/columns.ts'
 
 const softOf = (soft: unknown): RegistrySoft | undefined => soft as RegistrySoft | undefined
@@ -68,7 +69,7 @@ export const scubaTablePut = defineCommand({
     return {
       entries: [...unlogged(db, table, columns), TableDeclared.of({ declaration, version: version + 1 })],
       reply: () => ({ table, version: version + 1, verdict, changes }),
-      warnings: warningsOf(declaration),
+      warnings: [...warningsOf(declaration), ...[tooFewHolders(db, declaration.replicas)].filter((warning) => warning !== null)],
     }
   },
 })
