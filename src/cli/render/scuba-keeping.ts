@@ -96,11 +96,12 @@ export function renderSegments({ segments }: Out<typeof scubaSegmentList>, view:
   )
 }
 
-export function renderVerify({ checked, bytes, found, lost, elapsedMs }: Out<typeof scubaVerify>, view: View): string {
+export function renderVerify({ checked, bytes, found, repaired, lost, elapsedMs }: Out<typeof scubaVerify>, view: View): string {
   const lines = [
     `${count(checked, 'segment')} compared (${formatSize(bytes)} in ${formatDuration(elapsedMs)}): ${lost.length === 0 ? mark(view, 'ok', 'all are as they were written') : mark(view, 'bad', `${count(lost.length, 'segment is', 'segments are')} not read any more`)}`,
     ...lost.map(({ table: name, file, rows, reason }) => `  ${name}: ${groupedText(rows)} rows in ${file}: ${reason}`),
   ]
+  if (repaired > 0) lines.push(`${count(repaired, 'segment')} ${repaired === 1 ? 'was' : 'were'} broken and repaired from replica.`)
   if (found > 0)
     lines.push(`${count(found, 'segment')} that ${found === 1 ? 'was' : 'were'} lost ${found === 1 ? 'is' : 'are'} whole again.`)
   return lines.join('\n')

@@ -8,6 +8,7 @@ import { scubaReceiptList } from '../../core/scuba/operations/receipts.ts'
 import { scubaCompact, scubaSegmentList, scubaVerify } from '../../core/scuba/operations/segments.ts'
 import { scubaColumnList } from '../../core/scuba/operations/tables.ts'
 import { REGISTRY } from '../../core/scuba/registry-controller.ts'
+import { SHARDS } from '../../core/scuba/shards/controller.ts'
 import { SOFT_OPERATIONS } from '../../core/scuba/registry-operations.ts'
 import { storedTable } from '../../core/scuba/registry-state.ts'
 import { quarantineSql, type QuarantineSelection } from '../../core/scuba/quarantine.ts'
@@ -41,7 +42,7 @@ export function wireRegistry(
       doEverywhere(client, keeper.peers, operation, input, { by: actor, signal, patienceMs: PATIENCE_MS })
   const reads = [scubaColumnList, scubaRetentionShow]
   return {
-    soft: { [REGISTRY]: keeper.soft },
+    soft: { [REGISTRY]: keeper.soft, [SHARDS]: keeper.soft },
     operationSoft: Object.fromEntries(SOFT_OPERATIONS.map((name) => [name, keeper.soft])),
     actions: {
       'scuba.table.show': async ({ table }: { table: string }) => {

@@ -5,12 +5,17 @@ import { z } from 'zod'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import type { LeafHealth } from '../client.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
-import { registrySchema } from '../../../core/scuba/registry.ts'
+import { isReplicated, registrySchema } from '../../../core/scuba/registry.ts'
+import { ACK_LEVELS, type AckLevel } from '../../../core/scuba/wire-types.ts'
 import { liveRequestSchema } from '../../../core/scuba/schema.ts'
 import type { Peers } from '../aggregate/peers.ts'
 import { SHARD_HEAD } from '../../../core/scuba/shards/fence.ts'
 import { ownLoad, placeOf, sendOn } from '../aggregate/route.ts'
 import { PEER_ROUTES } from '../aggregate/routes.ts'
+import type { Copies } from '../replica/copies.ts'
+import type { HeldCopies } from '../replica/held-copies.ts'
+import { REPLICA_ROUTES } from '../replica/routes.ts'
+import { standDown } from '../replica/stand-down.ts'
 import { BodyPool } from './body-pool.ts'
 import { WRITTEN, gone, json, parse, readBody, readInto } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
@@ -34,6 +39,9 @@ export interface Leaf extends Parts {
   name: string
   decoders: Decoders
   peers: Peers
+  /** copies of its rows on other leaves, and of theirs on it */
+  copies: Copies
+  held: HeldCopies
   clickhouse: () => LeafHealth['clickhouse']
   intake: () => { ports: ReturnType<Ports['status']>; scrape: ScrapeStatus[] }
 }
@@ -60,10 +68,13 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     'GET',
     /^\/v1\/scuba\/tables$/,
     async (leaf, _request, _response, { searchParams }) =>
-      searchParams.get('own') === '1' ? { tables: leaf.store.tables(), load: ownLoad(leaf) } : { tables: await leaf.peers.tables() },
+      searchParams.get('own') === '1'
+        ? { tables: leaf.store.tables(), load: ownLoad(leaf), owns: leaf.held.owns() }
+        : { tables: await leaf.peers.tables() },
   ],
   ...ASK_ROUTES.map(([method, path, handler]): (typeof ASK_ROUTES)[number] => [method, path, knowing(handler)]),
   ...PEER_ROUTES,
+  ...REPLICA_ROUTES,
   ['GET', /^\/v1\/scuba\/artefacts$/, async (leaf) => leaf.engines.artefacts?.status() ?? { artefacts: [], checked: 0, differences: 0 }],
   [
     'POST',
@@ -115,6 +126,10 @@ async function putRegistry(leaf: Leaf, request: IncomingMessage): Promise<unknow
   const registry = leaf.store.registry.put(parse(registrySchema, await json(request)))
   await leaf.jobs.run()
   leaf.store.applyRegistry()
+  leaf.copies.follow()
+  await standDown(leaf.store, leaf.jobs, leaf.name)
+  // It may take a while, and is tried again.
+  void leaf.held.tick().catch((error: unknown) => leaf.store.log.warn('a copy could not be taken over yet', { error: String(error) }))
   return registry
 }
 
@@ -197,8 +212,9 @@ export function statusOf(error: MusterError): number {
 }
 
 async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, url: URL, table: string): Promise<unknown> {
-  const ack = url.searchParams.get('ack') ?? 'fsync'
-  if (ack !== 'fsync' && ack !== 'memory') throw refuse('USAGE', 'ack is memory or fsync')
+  const isCopied = isReplicated(leaf.store.registry.current.tables[table])
+  const ack = (url.searchParams.get('ack') ?? (isCopied ? 'replicas' : 'fsync')) as AckLevel
+  if (!ACK_LEVELS.includes(ack)) throw refuse('USAGE', `ack is ${ACK_LEVELS.join(', ')}`)
   const validate = url.searchParams.get('validate') ?? 'late'
   if (validate !== 'sync' && validate !== 'late') throw refuse('USAGE', 'validate is sync or late')
   const header = request.headers['idempotency-key']
@@ -218,7 +234,9 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place)
     const { body, stored } = await ndjsonBody(leaf, request, room)
     // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
-    isHeld = ack === 'memory'
+    isHeld = ack === 'memory' || isCopied
+    if (isCopied && leaf.held.isPending)
+      throw refuse('SCUBA_FENCED', 'this leaf is taking over the shard', { details: { retryAfterMs: 1000 } })
     const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
     if (receipt.duplicate) return receipt
     isHeld ||= leaf.spool.wants(table)
