@@ -1,5 +1,4 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
-import { Agent, request } from 'node:http'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,12 +6,12 @@ import { zstdCompressSync, constants } from 'node:zlib'
 import { createPrng } from '../src/core/kernel/prng.ts'
 import { quoteText } from '../src/core/scuba/names.ts'
 import { registrySchema } from '../src/core/scuba/registry.ts'
-import type { Receipt } from '../src/core/scuba/wire-types.ts'
 import { inDirectory } from './lib/directory.ts'
 import { figuresOf, type Figure } from './lib/figure.ts'
 import { quantile } from './lib/quantile.ts'
 import { ScratchLeaf } from '../src/server/scuba/measure/scratch-leaf.ts'
-import { ndjson, ROW_TYPES } from './lib/scuba-rows.ts'
+import { makeBodies, sealed, sendBodies, upTo } from './lib/scuba-bodies.ts'
+import { ROW_TYPES } from './lib/scuba-rows.ts'
 import { openEngine } from './lib/scuba-store.ts'
 
 /*
@@ -29,11 +28,7 @@ export const parts = ['ingest', 'ack', 'loss', 'storage']
 const MB = Number(process.env['MUSTER_BENCH_MB'] ?? 600)
 const KILLS = Number(process.env['MUSTER_BENCH_KILLS'] ?? 200)
 const SECONDS = Number(process.env['MUSTER_BENCH_SECONDS'] ?? 20)
-const CONNECTIONS = 8
-const BODY_ROWS = 2375
 const THREADS = 2
-/** bodies there are; they are sent again and again */
-const BODIES = 64
 
 export async function* run(asked: readonly string[] = parts): AsyncGenerator<Figure> {
   const bodies = asked.some((part) => part !== 'loss') ? await makeBodies() : []
@@ -42,59 +37,6 @@ export async function* run(asked: readonly string[] = parts): AsyncGenerator<Fig
   if (asked.includes('loss')) yield* inDirectory('in', loss)
   if (asked.includes('storage')) yield* inDirectory('in', (dir) => storage(dir, bodies))
   yield figure('load average of the last minute', loadavg()[0] ?? 0, '')
-}
-
-async function makeBodies(): Promise<Buffer[]> {
-  const connection = await openEngine(THREADS)
-  const everyUs = 200
-  const fromMs = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3_600_000
-  const bodies: Buffer[] = []
-  for (let i = 0; i < BODIES; i += 1) bodies.push(await ndjson(connection, { first: i * BODY_ROWS, rows: BODY_ROWS, fromMs, everyUs }))
-  connection.disconnectSync()
-  return bodies
-}
-
-/** Sends bodies on kept connections until `next` gives none; calls with how long each took. */
-async function send(leaf: ScratchLeaf, table: string, next: () => Buffer | undefined, onAck: (ms: number) => void): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
-  const post = (body: Buffer): Promise<Receipt> =>
-    new Promise((resolve, reject) => {
-      const options = { socketPath: leaf.socket, agent, method: 'POST', path: `/v1/scuba/tables/${table}/rows` }
-      const sent = request({ ...options, headers: { 'content-length': body.length } }, (response) => {
-        const received: Buffer[] = []
-        response.on('data', (part: Buffer) => received.push(part))
-        response.once('end', () => {
-          const text = Buffer.concat(received).toString('utf8')
-          if (response.statusCode === 200) resolve(JSON.parse(text) as Receipt)
-          else reject(new Error(`${response.statusCode}: ${text}`))
-        })
-      })
-      sent.once('error', reject)
-      sent.end(body)
-    })
-  const connection = async (): Promise<void> => {
-    for (let body = next(); body; body = next()) {
-      const started = performance.now()
-      const { quarantined } = await post(body)
-      if (quarantined > 0) throw new Error('rows of the benchmark went to quarantine')
-      onAck(performance.now() - started)
-    }
-  }
-  await Promise.all(Array.from({ length: CONNECTIONS }, connection))
-  agent.destroy()
-}
-
-async function sealed(leaf: ScratchLeaf, table: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const sent = request({ socketPath: leaf.socket, method: 'POST', path: `/v1/scuba/tables/${table}/seal` }, (response) => {
-      response.resume()
-      response.once('end', resolve)
-    })
-    sent.once('error', reject)
-    sent.end()
-  })
-  // One that was under way already is waited for too.
-  while ((await leaf.client.table(table)).chunks > 0) await sleep(50)
 }
 
 interface Ingested {
@@ -109,13 +51,14 @@ async function ingestInto(leaf: ScratchLeaf, table: string, bodies: readonly Buf
   let sent = 0
   const cpu = leaf.cpuSeconds()
   const started = performance.now()
+  const bodyOf = upTo(MB * 1e6, bodies)
   const next = (): Buffer | undefined => {
-    if (bytes >= MB * 1e6) return undefined
-    const body = bodies[(sent += 1) % bodies.length]
+    const body = bodyOf()
+    if (body) sent += 1
     bytes += body?.length ?? 0
     return body
   }
-  await send(leaf, table, next, () => undefined)
+  await sendBodies(leaf, table, next)
   await sealed(leaf, table)
   return { cpuSeconds: leaf.cpuSeconds() - cpu, seconds: (performance.now() - started) / 1000, bytes, rows: sent }
 }
@@ -131,7 +74,7 @@ async function* ingest(dir: string, bodies: readonly Buffer[]): AsyncGenerator<F
   try {
     await leaf.client.putRegistry(DECLARED)
     // The engine that seals is started, and what it needs is read, before anything is counted.
-    await send(leaf, 'warm', oneOf(bodies), () => undefined)
+    await sendBodies(leaf, 'warm', oneOf(bodies))
     await sealed(leaf, 'warm')
     for (const [table, words, limit, share] of [
       ['checked', 'nothing declared, every check', 90, 0.6],
@@ -195,7 +138,7 @@ async function* ack(dir: string, bodies: readonly Buffer[]): AsyncGenerator<Figu
     const waiting: Promise<void>[] = []
     while (performance.now() - started < SECONDS * 1000) {
       const body = bodies[(sent += 1) % bodies.length]
-      if (body) waiting.push(send(leaf, 'half', oneOf([body]), (ms) => acks.push(ms)))
+      if (body) waiting.push(sendBodies(leaf, 'half', oneOf([body]), (ms) => acks.push(ms)))
       await sleep(Math.max(0, started + sent * everyMs - performance.now()))
     }
     await Promise.all(waiting)
@@ -268,7 +211,7 @@ async function* storage(dir: string, bodies: readonly Buffer[]): AsyncGenerator<
   await leaf.start()
   try {
     const left = [...bodies]
-    await send(
+    await sendBodies(
       leaf,
       'stored',
       () => left.pop(),

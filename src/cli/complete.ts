@@ -82,6 +82,7 @@ export const GROUP_TASKS_SQL =
 const DRAINABLE = `SELECT name AS value, region || ' ' || state AS description FROM tw_node
   UNION ALL SELECT DISTINCT 'rack:' || rack, region FROM tw_node UNION ALL SELECT DISTINCT 'zone:' || zone, region FROM tw_node
   UNION ALL SELECT DISTINCT 'region:' || region, NULL FROM tw_node`
+const TOKENS = 'SELECT DISTINCT name AS value, role AS description FROM delos_api_token WHERE ended_at IS NULL'
 const HOST_PROFILES = "SELECT name AS value, 'v' || max(version) AS description FROM tw_profile GROUP BY name"
 const EXPLAINABLE = `SELECT name AS value, state AS description FROM tw_job
   UNION ALL SELECT DISTINCT job || '/' || grp, NULL FROM tw_tally`
@@ -120,5 +121,8 @@ export const NAMES_SQL: Record<string, string> = {
   rule: 'SELECT name AS value, NULL AS description FROM scuba_alert',
   table: "SELECT name AS value, CASE version WHEN 0 THEN NULL ELSE 'declared, v' || version END AS description FROM scuba_table",
   hold: 'SELECT id AS value, reason AS description FROM scuba_hold',
+  'scuba:quota:put:token': TOKENS,
+  'scuba:quota:rm:token': "SELECT name AS value, NULL AS description FROM scuba_quota WHERE kind = 'token'",
+  'scuba:quota:rm:table': "SELECT name AS value, NULL AS description FROM scuba_quota WHERE kind = 'table'",
   'scuba:derive:rm:name': 'SELECT DISTINCT name AS value, tbl AS description FROM scuba_derived',
 }

@@ -63,6 +63,7 @@ export const TOPICS: Record<string, string> = {
   'scuba hold': 'stretches of time whose rows are kept',
   'scuba leaf': 'the stores of rows on nodes',
   'scuba quarantine': 'lines that could not become rows',
+  'scuba quota': 'how much may be sent',
   'scuba retention': 'how long rows are kept',
   'scuba saved': 'questions under their names',
   'scuba slo': 'objectives of services: budgets and burn rates',

@@ -1,5 +1,6 @@
 import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { z } from 'zod'
+import type { scubaQuotaList } from '../../core/scuba/operations/quotas.ts'
 import type { scubaReceiptList } from '../../core/scuba/operations/receipts.ts'
 import type { scubaHoldList, scubaRetentionShow } from '../../core/scuba/operations/retention.ts'
 import type { scubaLeafList, scubaSegmentList, scubaVerify } from '../../core/scuba/operations/segments.ts'
@@ -56,6 +57,32 @@ export function renderHolds({ holds }: Out<typeof scubaHoldList>, view: View): s
       { title: 'set', cell: ({ setAtMs, setBy }) => `${at(setAtMs)} by ${setBy}`, isWide: true },
     ],
     'Nothing is held.',
+  )
+}
+
+/** `5 MB a second, 50 MB at once` */
+export function quotaText({ bytesPerSecond, burstBytes }: { bytesPerSecond: number; burstBytes: number }): string {
+  return `${numberText(bytesPerSecond / 1e6)} MB a second, ${numberText(burstBytes / 1e6)} MB at once`
+}
+
+export function renderQuotas({ quotas }: Out<typeof scubaQuotaList>, view: View): string {
+  return table(
+    view,
+    quotas,
+    [
+      { title: 'of', cell: ({ kind }) => kind },
+      { title: 'name', cell: ({ name }) => name },
+      { title: 'may send', cell: quotaText },
+      { title: 'came in', align: 'right', cell: ({ takenBytes }) => formatSize(takenBytes) },
+      {
+        title: 'refused',
+        align: 'right',
+        cell: ({ refusedRequests, refusedBytes }) =>
+          refusedRequests === 0 ? 0 : mark(view, 'warn', `${count(refusedRequests, 'request')}, ${formatSize(refusedBytes)}`),
+      },
+      { title: 'set', cell: ({ setAtMs, setBy }) => `${at(setAtMs)} by ${setBy}`, isWide: true },
+    ],
+    'No quotas: everybody may send as much as the store can take.',
   )
 }
 

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { scubaDerivedList } from '../../core/scuba/operations/derived.ts'
 import type { scubaQuarantineList, scubaQuarantineReplay, scubaQuarantineShow } from '../../core/scuba/operations/quarantine.ts'
 import type { scubaColumnList, scubaTablePut } from '../../core/scuba/operations/tables.ts'
+import { CAPS, type Cap, type CapCounts } from '../../core/scuba/rows/caps.ts'
 import type { View } from '../terminal.ts'
 import { groupedText } from './scuba-values.ts'
 import { mark, paint } from './style.ts'
@@ -21,7 +22,13 @@ export function renderDeclared({ table: name, version, verdict, changes }: Out<t
   return [head, ...changes.map((change) => `  ${change.verdict.padEnd(10)}  ${change.text}`)].join('\n')
 }
 
-export function renderColumns({ columns, sinceMs }: Out<typeof scubaColumnList>, view: View): string {
+/** What rows met of their table's bounds, a line each. */
+export function cappedLines(capped: CapCounts | undefined, view: View): string[] {
+  const met = Object.entries(capped ?? {}).filter(([, times]) => times > 0)
+  return met.map(([cap, times]) => mark(view, 'warn', `${groupedText(times)} ${CAPS[cap as Cap]}`))
+}
+
+export function renderColumns({ columns, capped, columnsMax, sinceMs }: Out<typeof scubaColumnList>, view: View): string {
   const rows = table(view, columns, [
     { title: 'column', cell: ({ name }) => name },
     { title: 'type', cell: ({ type, broken }) => (broken === null ? type : mark(view, 'bad', 'broken')) },
@@ -31,7 +38,9 @@ export function renderColumns({ columns, sinceMs }: Out<typeof scubaColumnList>,
     { title: 'size', align: 'right', cell: ({ bytes }) => (bytes === null ? null : formatSize(bytes)) },
     { title: 'computed from', cell: ({ sql, broken }) => (broken === null ? sql : `${sql} (${broken})`), canShrink: true },
   ])
-  return sinceMs === null ? rows : `${rows}\n${paint(view, 'dim', `conflicts and distinct values in rows since ${at(sinceMs)}`)}`
+  const own = columns.filter(({ origin }) => origin !== 'derived').length
+  const since = sinceMs === null ? '' : `; conflicts and distinct values in rows since ${at(sinceMs)}`
+  return [rows, paint(view, 'dim', `${own} of ${groupedText(columnsMax)} columns${since}`), ...cappedLines(capped, view)].join('\n')
 }
 
 export function renderDerived({ derived }: Out<typeof scubaDerivedList>, view: View): string {

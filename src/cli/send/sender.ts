@@ -18,6 +18,8 @@ export interface SendOptions {
 }
 
 const ERRORS_MAX = 10
+/** They end by themselves. */
+const WAITED_FOR: ReadonlySet<string> = new Set(['SCUBA_BUSY', 'SCUBA_QUOTA'])
 
 /** Sends batches to a table and sums up what became of them. */
 export class Sender {
@@ -36,13 +38,13 @@ export class Sender {
     }
   }
 
-  /** Sends a batch, again while the store says that it has too much to do. */
+  /** Sends a batch, again while the store says that it has too much to do, or that a quota is used up. */
   async send(number: number, body: Buffer, key: string | undefined): Promise<void> {
     for (;;) {
       try {
         return this.#count(number, body, await this.#post(body, key))
       } catch (error) {
-        if (!(error instanceof MusterError) || error.code !== 'SCUBA_BUSY') throw error
+        if (!(error instanceof MusterError) || !WAITED_FOR.has(error.code)) throw error
         const { retryAfterMs } = (error.details ?? {}) as { retryAfterMs?: number }
         this.#note(error.message)
         await sleep(retryAfterMs ?? 1000)

@@ -4,6 +4,7 @@ import type { ScopeLock } from './schema.ts'
 export { CANARY, type CanarySoft, type Opinion } from './config/canary.ts'
 export { ConfigReaders, type ConfigReader } from './config/readers.ts'
 export { canaries, configRow, configRows, unknownConfig, type ConfigRow } from './config/rows.ts'
+export { goodTokens } from './access/rows.ts'
 export type { ScopeLock } from './schema.ts'
 
 /** Who holds a scope now, or null. `now` is log time: a lock past its time is free without an entry. */

@@ -2,8 +2,8 @@
 export const LIMITS = {
   columnsMax: 1000,
   keyBytesMax: 256,
-  /** longest text value; longer ones are cut */
-  valueCharsMax: 65_536,
+  /** longest text value, in UTF-8; longer ones are cut */
+  valueBytesMax: 65_536,
   rowBytesMax: 1024 * 1024,
   requestBytesMax: 64 * 1024 * 1024,
   inflatedBytesMax: 256 * 1024 * 1024,

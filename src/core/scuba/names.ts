@@ -1,5 +1,11 @@
 import { editDistance } from '../kernel/edit-distance.ts'
 
+/** Users' requests through the mesh: what the live aggregate counts, and guards read. */
+export const LIVE_TABLE = 'requests'
+
+/** Tables of muster itself begin so. */
+export const isOwnTable = (name: string): boolean => name.startsWith('muster_')
+
 const TABLE = /^[a-z][a-z0-9_]{0,62}$/
 
 /** Table names are lower case, begin with a letter and need no quotes in SQL. */

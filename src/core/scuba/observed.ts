@@ -1,4 +1,5 @@
 import type { ColumnTypes } from './rows/columns.ts'
+import type { QuotaCounts } from './quota/quota.ts'
 import type { DiskLevel } from './seal/pressure.ts'
 import type { LeafNote } from './wal/manifest.ts'
 
@@ -67,6 +68,7 @@ export interface PeerSeen {
     backlogBytes: number
     diskLevel: DiskLevel
     clickhouse?: { where: string; away: string | null } | null | undefined
+    quotas?: QuotaCounts[] | undefined
   } | null
 }
 

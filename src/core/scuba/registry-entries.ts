@@ -1,5 +1,6 @@
 import { DerivedRemoved, DerivedSet } from './entries/derived.ts'
 import { LeafJoined, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
+import { QuotaRemoved, QuotaSet } from './entries/quotas.ts'
 import { HoldReleased, HoldSet, RetentionApplied, RetentionSet, RowsErased } from './entries/retention.ts'
 import { ShardMoved } from './entries/shards.ts'
 import { ColumnsObserved, TableDeclared, TableDropped, TableRenamed } from './entries/tables.ts'
@@ -12,6 +13,8 @@ const TOLD = [
   RetentionSet,
   HoldSet,
   HoldReleased,
+  QuotaSet,
+  QuotaRemoved,
   DerivedSet,
   DerivedRemoved,
   LeafJoined,

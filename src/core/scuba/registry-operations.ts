@@ -1,5 +1,6 @@
 import { scubaDerivedCheck, scubaDerivedList, scubaDerivedPut, scubaDerivedRm } from './operations/derived.ts'
 import { scubaQuarantineDrop, scubaQuarantineList, scubaQuarantineReplay, scubaQuarantineShow } from './operations/quarantine.ts'
+import { scubaQuotaList, scubaQuotaPut, scubaQuotaRm } from './operations/quotas.ts'
 import { scubaReceiptList } from './operations/receipts.ts'
 import { scubaErase, scubaHoldList, scubaHoldPut, scubaHoldRm, scubaRetentionPut, scubaRetentionShow } from './operations/retention.ts'
 import { scubaCompact, scubaLeafJoin, scubaLeafList, scubaSegmentList, scubaVerify } from './operations/segments.ts'
@@ -21,6 +22,9 @@ export const registryOperations = [
   scubaHoldList,
   scubaHoldRm,
   scubaErase,
+  scubaQuotaPut,
+  scubaQuotaList,
+  scubaQuotaRm,
   scubaQuarantineList,
   scubaQuarantineShow,
   scubaQuarantineReplay,
@@ -34,6 +38,12 @@ export const registryOperations = [
 ] as const
 
 /** Those of them that look at what the leaf last said beside the state. */
-export const SOFT_OPERATIONS = [scubaTablePut, scubaTableRename, scubaTableDrop, scubaDerivedPut, scubaRetentionPut, scubaHoldPut].map(
-  ({ name }) => name,
-)
+export const SOFT_OPERATIONS = [
+  scubaTablePut,
+  scubaTableRename,
+  scubaTableDrop,
+  scubaDerivedPut,
+  scubaRetentionPut,
+  scubaHoldPut,
+  scubaQuotaPut,
+].map(({ name }) => name)

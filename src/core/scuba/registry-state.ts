@@ -1,6 +1,7 @@
 import type { ReadDb } from '../contracts/storage.ts'
 import { declarationSchema, type Declaration } from './declared/declaration.ts'
 import { rowRuleSchema, type RowRule } from './declared/rules.ts'
+import type { Quota } from './quota/quota.ts'
 import { registrySchema, tableConfigSchema, type Peer, type Registry, type Shard, type TableConfig } from './registry.ts'
 import { retentionPolicySchema, type Hold, type RetentionPolicy } from './retention/policy.ts'
 import type { ColumnType, ColumnTypes } from './rows/columns.ts'
@@ -93,6 +94,18 @@ export function storedHolds(db: ReadDb): StoredHold[] {
   )
 }
 
+export interface StoredQuota extends Quota {
+  setAtMs: number
+  setBy: string
+}
+
+export function storedQuotas(db: ReadDb): StoredQuota[] {
+  return db.all<StoredQuota>(
+    `SELECT kind, name, bytes_per_second AS bytesPerSecond, burst_bytes AS burstBytes, set_at AS setAtMs, set_by AS setBy
+     FROM scuba_quota ORDER BY kind, name`,
+  )
+}
+
 /** What is set for a table itself; null: nothing. */
 export function storedPolicy(db: ReadDb, table: string): RetentionPolicy | null {
   const row = db.get<{ policy: string | null }>('SELECT policy FROM scuba_retention WHERE tbl = ?', table)
@@ -152,6 +165,7 @@ export function registryOf(db: ReadDb, version: number): Registry {
     tables,
     retention: Object.fromEntries(policies.map(({ tbl, policy }) => [tbl, JSON.parse(policy)])),
     holds: storedHolds(db),
+    quotas: storedQuotas(db),
     derived,
     leaves: peersOf(db),
     shards: shardsOf(db),

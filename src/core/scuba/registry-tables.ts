@@ -49,6 +49,16 @@ export const REGISTRY_TABLES: readonly string[] = [
     set_at INTEGER NOT NULL,
     set_by TEXT NOT NULL
   )`,
+  // kind: token or table.
+  `CREATE TABLE scuba_quota (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    bytes_per_second REAL NOT NULL,
+    burst_bytes REAL NOT NULL,
+    set_at INTEGER NOT NULL,
+    set_by TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+  ) WITHOUT ROWID`,
   // notes_through: the number of the leaf's last note that became an entry. node, address: of a leaf that is not the server's own.
   `CREATE TABLE scuba_leaf (
     id TEXT PRIMARY KEY,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { rowRuleSchema } from './declared/rules.ts'
 import { LIMITS } from './limits.ts'
+import { quotaSchema } from './quota/quota.ts'
 import { holdSchema, retentionPolicySchema } from './retention/policy.ts'
 import type { ColumnType } from './rows/columns.ts'
 
@@ -87,6 +88,8 @@ export const registrySchema = z.object({
   /** table → how long it is kept; without one the default */
   retention: z.record(z.string(), retentionPolicySchema).default({}),
   holds: z.array(holdSchema).default([]),
+  /** how much may come in */
+  quotas: z.array(quotaSchema).default([]),
   /** table → column → what it is computed from */
   derived: z.record(z.string(), z.record(z.string(), derivedSchema)).default({}),
   /** every leaf whose rows belong into answers, the one that is told among them */

@@ -1,4 +1,5 @@
 import type { RetentionPolicy } from './retention/policy.ts'
+import type { CapCounts } from './rows/caps.ts'
 import type { ColumnTypes } from './rows/columns.ts'
 
 /** What leaf and client say to each other, and the server says on: plain JSON over HTTP. */
@@ -396,4 +397,6 @@ export interface TableInfo {
   fromMs: number | null
   toMs: number | null
   retention: RetentionPolicy
+  /** how often rows met a bound of the table, since its leaf started; not there: an older leaf */
+  capped?: CapCounts | undefined
 }

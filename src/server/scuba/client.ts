@@ -7,6 +7,7 @@ import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
 import type { ArtefactsStatus } from '../../core/scuba/operations/asking.ts'
 import type { Observed } from '../../core/scuba/observed.ts'
 import type { DiskLevel } from '../../core/scuba/seal/pressure.ts'
+import type { QuotaCounts } from '../../core/scuba/quota/quota.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
 import type {
   AckLevel,
@@ -67,6 +68,8 @@ export interface LeafHealth {
   intake?: { ports: Partial<Record<IntakePort, PortStatus>>; scrape: ScrapeStatus[] }
   /** where sealed rows go if not into files, and why that cannot be reached; `mark`: of the URL it was told */
   clickhouse?: { where: string; away: string | null; mark: string } | null
+  /** what came in and what was refused by each quota, since it started */
+  quotas?: QuotaCounts[]
 }
 
 export interface Spooled {

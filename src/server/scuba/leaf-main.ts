@@ -83,14 +83,14 @@ const copies = new Copies(store, sealer, calls, name)
 store.copies = copies
 const held = new HeldCopies(store, name)
 peers.owns = () => held.owns()
-const intake = { store, spool: new Spool(), decoders: new Decoders(log) }
+const intake = { store, spool: new Spool(), decoders: new Decoders(log), sealer, peers, name }
 let ports: Ports | null = null
 let scraper: Scraper | null = null
 const leaf: Leaf = {
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
-  ...{ name, peers, copies, held },
+  ...{ copies, held },
   clickhouse: () => away && { where: away.where, away: away.away, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 }

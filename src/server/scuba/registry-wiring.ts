@@ -18,6 +18,7 @@ import type { ScubaClient } from './client.ts'
 import { doEverywhere } from './do-everywhere.ts'
 import { joinLeaf } from './join-leaf.ts'
 import { listLeaves } from './leaf-list.ts'
+import { listQuotas } from './quota-list.ts'
 import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts'
 
 /** A long look at the disk, or a rewriting of many segments. */
@@ -54,6 +55,7 @@ export function wireRegistry(
       'scuba.segment.verify': concluding(keeper, askAll(scubaVerify)),
       'scuba.segment.compact': askAll(scubaCompact),
       'scuba.leaf.list': () => listLeaves(host.db, keeper.soft(), client),
+      'scuba.quota.list': () => listQuotas(host.db, keeper.soft(), client),
       'scuba.leaf.join': ({ node }: { node: string }, { actor }: ActionContext) => joinLeaf(host, node, actor),
       'scuba.quarantine.list': (selection: QuarantineSelection) => listQuarantine(client, selection),
       'scuba.quarantine.show': (input: QuarantineSelection & { limit: number }) => showQuarantine(client, input),

@@ -19,6 +19,7 @@ import type {
   TraceRequest,
 } from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
+import { callerOf } from '../api/callers.ts'
 import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
 import { testAlert } from './test-alert.ts'
@@ -117,6 +118,8 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
             const value = request.headers[name]
             if (typeof value === 'string') headers[name] = value
           }
+          // Quotas are of tokens; who asks boards is no matter of the leaf's.
+          if (!isRead) headers['x-muster-user'] = encodeURIComponent(callerOf(request).actor)
           const upstream = httpRequest({ socketPath, method, path: request.raw.url ?? '/', headers, agent }, (response) => {
             const { 'content-type': type = 'application/json' } = response.headers
             const passed: Record<string, string> = { 'content-type': type }

@@ -40,7 +40,7 @@ async function bothWays(body: Buffer): Promise<{ parsed: unknown[]; raw: unknown
   const parsed = batch.rows === 0 ? [] : await rowsOf(columns, { path, kind: 'chunk', ...bounds })
   const own = new ColumnSet()
   const scan = new RowScanner().scan(body, NOW)
-  if (scan === null || !fitColumns(scan, own, true)) return { parsed, raw: null, scan }
+  if (scan === null || !fitColumns(scan, own, true, NOW)) return { parsed, raw: null, scan }
   expect(batch.quarantinedCount).toBe(0)
   expect(own.toJSON()).toEqual(columns.toJSON())
   expect({ rows: scan.rows, minUs: scan.minUs, maxUs: scan.maxUs }).toEqual(bounds)
@@ -115,4 +115,17 @@ test('rows kept as they came in are the same table as rows that were parsed', { 
   )
   // Else the rule would be tested on nothing.
   expect(kept / tried).toBeGreaterThan(0.4)
+})
+
+test('a body with more new columns than a minute may bring, or a text that is to be cut, is parsed', () => {
+  const columns = new ColumnSet()
+  const fits = (row: Record<string, unknown>, atMs: number): boolean => {
+    const scan = new RowScanner().scan(Buffer.from(`${JSON.stringify(row)}\n`), atMs)
+    return scan !== null && fitColumns(scan, columns, true, atMs)
+  }
+  const wide = (from: number, count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${from + i}`, i]))
+  expect([fits(wide(0, 101), NOW), fits(wide(0, 100), NOW), fits({ more: 1 }, NOW + 1000), fits({ more: 1 }, NOW + 60_000)]).toEqual([
+    ...[false, true, false, true],
+  ])
+  expect(fits({ more: 1, text: 'x'.repeat(65_537) }, NOW + 60_000)).toBe(false)
 })

@@ -11,6 +11,7 @@ import {
   scubaRetentionPut,
   scubaRetentionShow,
 } from '../../../src/core/scuba/operations/retention.ts'
+import { scubaQuotaList, scubaQuotaPut, scubaQuotaRm } from '../../../src/core/scuba/operations/quotas.ts'
 import { scubaCompact, scubaSegmentList, scubaVerify } from '../../../src/core/scuba/operations/segments.ts'
 import { scubaColumnList, scubaTableDrop, scubaTablePut, scubaTableRename } from '../../../src/core/scuba/operations/tables.ts'
 import { scubaTableShow } from '../../../src/core/scuba/operations.ts'
@@ -311,3 +312,54 @@ test('small segments become one when a person asks', TIMEOUT, async () => {
   rmSync(join(server.paths.scuba, 'segments', String(files[0]?.file)))
   expect(await server.ask(scubaVerify, { table: 'bits' })).toMatchObject({ lost: [{ reason: 'the file is not there' }] })
 })
+
+test(
+  "beyond a quota senders are told when to come again, muster's own rows come in all the same, and the leaf keeps to it alone",
+  TIMEOUT,
+  async () => {
+    await server.client.send('loud', [{ a: 1 }])
+    await known('loud')
+    const quota = { kind: 'table', name: 'loud' } as const
+    const kept = (...names: string[]) =>
+      eventually(
+        'the leaf knows',
+        20_000,
+        async () => [(await server.client.health()).quotas?.map(({ name }) => name)].flat().join() === names.join(),
+      )
+    await server.ask(scubaQuotaPut, { ...quota, bytesPerSecond: 1000, burstBytes: 10_000 })
+    await kept('loud')
+    const body = JSON.stringify({ text: 'x'.repeat(30_000) })
+    await server.client.send('loud', body)
+    const refused = await server.post('/v1/scuba/tables/loud/rows', body, { 'content-type': 'application/x-ndjson' })
+    expect(refused).toMatchObject({ status: 429, answer: { error: { code: 'SCUBA_QUOTA', exit: 6 } } })
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(10)
+    await server.client.send('muster_probe', body)
+    expect(await server.ask(scubaQuotaList, {})).toMatchObject({
+      quotas: [{ ...quota, refusedRequests: 1, refusedBytes: body.length, takenBytes: expect.any(Number) as number }],
+    })
+    await server.ask(scubaQuotaRm, quota)
+    await kept()
+    await server.client.send('loud', body)
+
+    await server.client.send('metrics', [{ a: 1 }])
+    await known('metrics')
+    await server.ask(scubaQuotaPut, { kind: 'table', name: 'metrics', bytesPerSecond: 1, burstBytes: 1 })
+    await kept('metrics')
+    await server.client.send('metrics', [{ a: 1 }])
+    // Before it is decoded: Prometheus would drop what is answered with 429.
+    const write = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' }
+    expect(await server.post('/api/v1/write', 'x', write)).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': expect.any(String) as string },
+    })
+    // What another leaf took in was held to its quotas there.
+    expect(await server.post('/v1/scuba/tables/metrics/rows', '{"a":2}', { 'x-muster-actor': 'server' })).toMatchObject({ status: 200 })
+    await server.killLeaf()
+    await eventually('a new leaf keeps to it by what it was told before', 30_000, async () => {
+      await server.client.send('metrics', [{ a: 3 }])
+      return true
+    })
+    await expect(server.client.send('metrics', [{ a: 4 }])).rejects.toMatchObject({ code: 'SCUBA_QUOTA' })
+    await server.ask(scubaQuotaRm, { kind: 'table', name: 'metrics' })
+  },
+)

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { request } from 'node:http'
+import { once } from 'node:events'
+import { request, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +11,7 @@ import { errorFromBody, type ErrorBody } from '../../../src/core/kernel/errors.t
 import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths } from '../../../src/platform/paths.ts'
+import { textOf } from '../../../src/platform/streams.ts'
 import { isAlive, readProcessId, signalProcess } from '../../../src/platform/process.ts'
 import { createApi } from '../../../src/server/api/api.ts'
 import { startControllers, type ControllerLoop } from '../../../src/server/controllers.ts'
@@ -94,6 +96,20 @@ export class ScubaServer {
     const answer = JSON.parse(text) as { ok: boolean; data: z.output<Def['output']>; error: ErrorBody }
     if (!answer.ok) throw errorFromBody(answer.error)
     return answer.data
+  }
+
+  /** Any request to the server's API. */
+  async post(
+    path: string,
+    body: string,
+    headers: OutgoingHttpHeaders,
+  ): Promise<{ status: number; answer: unknown; headers: IncomingHttpHeaders }> {
+    const sent = request({ socketPath: this.paths.socket, method: 'POST', path, headers })
+    sent.end(body)
+    const [response] = (await once(sent, 'response')) as [IncomingMessage]
+    const text = await textOf(response)
+    const isJson = response.headers['content-type'] === 'application/json'
+    return { status: response.statusCode ?? 0, answer: isJson ? JSON.parse(text) : text, headers: response.headers }
   }
 
   async seal(table: string): Promise<void> {

@@ -50,6 +50,11 @@ export const SCUBA_ERRORS = defineErrors({
     what: 'The store has more to do than it can keep up with: too many queries wait, or too many rows.',
     hint: 'Try again after the time that Retry-After says; a board asks for many panels in one request, `muster scuba send` waits by itself.',
   },
+  SCUBA_QUOTA: {
+    exit: 6,
+    what: 'More came in than the quota of the token or the table allows; nothing of the batch was stored.',
+    hint: 'Send again after the time that Retry-After says; see `muster scuba quota list`.',
+  },
   SCUBA_TABLE_EXISTS: { exit: 5, what: 'There is a table of that name already.', hint: 'Use another name.' },
   SCUBA_SCHEMA_INVALID: { exit: 2, what: 'The declaration of a table or column is not valid.', hint: 'See the message for the field.' },
   SCUBA_SCHEMA_BREAKING: {

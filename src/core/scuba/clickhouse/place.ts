@@ -1,3 +1,5 @@
+import { isOwnTable } from '../names.ts'
+
 /** Segments in ClickHouse have names of this form in place of a file's: which table, and the number of the seal. */
 const PLACE = /^clickhouse:([a-z][a-z0-9_]*):(\d+)$/
 
@@ -16,4 +18,4 @@ export function placeOf(file: string): Place | null {
 }
 
 /** Muster's own tables stay with the leaf: they are small, and are looked at when something else is away. */
-export const mayBeAway = (table: string): boolean => !table.startsWith('muster_')
+export const mayBeAway = (table: string): boolean => !isOwnTable(table)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LIMITS } from '../limits.ts'
+import { isOwnTable, LIVE_TABLE } from '../names.ts'
 import { columnTypeSchema } from '../registry.ts'
 import { RESERVED } from '../rows/columns.ts'
 import { rowRuleSchema } from './rules.ts'
@@ -32,7 +33,7 @@ export const declarationSchema = z
     replicas: z.int().min(1).max(LIMITS.replicasMax).default(1),
     columns: z.record(columnName, declaredColumn).default({}),
   })
-  .superRefine(({ columns, columns_max: max, table }, context) => {
+  .superRefine(({ columns, columns_max: max, table, replicas }, context) => {
     const seen = new Map<string, string>()
     const issue = (column: string, message: string): void => context.addIssue({ code: 'custom', path: ['columns', column], message })
     for (const name of Object.keys(columns)) {
@@ -44,7 +45,13 @@ export const declarationSchema = z
     }
     if (max !== undefined && Object.keys(columns).length > max)
       context.addIssue({ code: 'custom', path: ['columns_max'], message: 'is less than the columns declared' })
-    if (table.startsWith('muster_'))
+    if (table === LIVE_TABLE && replicas > 1)
+      context.addIssue({
+        code: 'custom',
+        path: ['replicas'],
+        message: 'is for other tables: the live aggregate of requests is of one leaf',
+      })
+    if (isOwnTable(table))
       context.addIssue({ code: 'custom', path: ['table'], message: 'begins with muster_, which is for tables of muster itself' })
   })
 export type Declaration = z.output<typeof declarationSchema>

@@ -1,14 +1,20 @@
 import { isRefusal, refuse, type MusterError } from '../../kernel/errors.ts'
+import { slotOf } from '../shards/series.ts'
 import { DECODE } from './limits.ts'
 
 export type Scalar = string | number | boolean
 export type Row = Record<string, Scalar>
+
+/** Samples: each row is of a series. */
+export const SAMPLES_TABLE = 'metrics'
 
 /** What a body became. */
 export interface Decoded {
   table: string
   /** JSON objects, a line each */
   lines: string[]
+  /** of each line, of which slot its series is; only of samples */
+  slots?: number[]
   /** records that cannot be rows, and why the first one cannot */
   rejected: number
   reason: string
@@ -17,6 +23,8 @@ export interface Decoded {
 /** Rows of one body, within the bounds of {@link DECODE}. */
 export class RowList {
   readonly lines: string[] = []
+  /** of each line, of which slot its series is; 0: it is of none */
+  readonly slots: number[] = []
   rejected = 0
   reason = ''
   #chars = 0
@@ -26,6 +34,7 @@ export class RowList {
     this.#chars += line.length
     if (this.#chars > DECODE.rowCharsMax) throw tooMany()
     this.lines.push(line)
+    this.slots.push(typeof row['series'] === 'string' ? slotOf(row['series']) : 0)
   }
 
   reject(reason: string, count = 1): void {
@@ -34,7 +43,8 @@ export class RowList {
   }
 
   into(table: string): Decoded {
-    return { table, lines: this.lines, rejected: this.rejected, reason: this.reason }
+    const slots = table === SAMPLES_TABLE ? { slots: this.slots } : {}
+    return { table, lines: this.lines, ...slots, rejected: this.rejected, reason: this.reason }
   }
 }
 

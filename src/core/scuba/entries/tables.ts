@@ -40,6 +40,7 @@ export const TableDropped = defineEntry({
       'DELETE FROM scuba_derived WHERE tbl = ?',
       'DELETE FROM scuba_retention WHERE tbl = ?',
       'DELETE FROM scuba_lost_segment WHERE tbl = ?',
+      `DELETE FROM scuba_quota WHERE kind = 'table' AND name = ?`,
     ])
       db.run(sql, table)
     addJob(db, position, table, null)
@@ -59,6 +60,7 @@ export const TableRenamed = defineEntry({
     )
     for (const owned of ['scuba_column', 'scuba_derived', 'scuba_retention', 'scuba_hold', 'scuba_lost_segment'])
       db.run(`UPDATE ${owned} SET tbl = ? WHERE tbl = ?`, to, table)
+    db.run(`UPDATE scuba_quota SET name = ? WHERE kind = 'table' AND name = ?`, to, table)
     addJob(db, position, table, to)
   },
 })

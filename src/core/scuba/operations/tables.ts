@@ -6,12 +6,13 @@ import { refuse, type MusterError } from '../../kernel/errors.ts'
 import { compatibility } from '../declared/compatibility.ts'
 import { declarationSchema, type Declaration } from '../declared/declaration.ts'
 import { ColumnsObserved, TableDeclared, TableDropped, TableRenamed } from '../entries/tables.ts'
-import { isTableName, nearNames } from '../names.ts'
+import { isOwnTable, isTableName, nearNames } from '../names.ts'
 import type { RegistrySoft } from '../observed.ts'
 import { columnTypes, storedColumns, storedHolds, storedTable, storedTables } from '../registry-state.ts'
 import { holdsOf } from '../retention/plan.ts'
 import { tooFewHolders } from '../shards/holders.ts'
 import { RESERVED, type ColumnTypes } from '../rows/columns.ts'
+import { capCountsSchema } from '../schema.ts'
 
 const softOf = (soft: unknown): RegistrySoft | undefined => soft as RegistrySoft | undefined
 
@@ -133,11 +134,11 @@ export const scubaTableRename = defineCommand({
   output: z.object({ table: z.string(), to: z.string() }),
   decide: (db, { table, to }, { soft }) => {
     if (!isTable(db, table, soft)) return unknownTable(db, table, soft)
-    if (!isTableName(to) || to.startsWith('muster_'))
+    if (!isTableName(to) || isOwnTable(to))
       return refuse('USAGE', `${JSON.stringify(to)} is no table name`, {
         hint: 'Use lower-case letters, digits and _, beginning with a letter, at most 63; muster_ is for tables of muster itself.',
       })
-    if (table.startsWith('muster_')) return refuse('USAGE', `${table} is a table of muster itself and keeps its name`)
+    if (isOwnTable(table)) return refuse('USAGE', `${table} is a table of muster itself and keeps its name`)
     if (isTable(db, to, soft)) return refuse('SCUBA_TABLE_EXISTS', `there is a table ${to} already`)
     return { entries: [TableRenamed.of({ table, to })], reply: () => ({ table, to }) }
   },
@@ -168,6 +169,10 @@ export const scubaColumnList = defineAction({
         bytes: z.number().nullable(),
       }),
     ),
+    /** columns the table may have */
+    columnsMax: z.number(),
+    /** how often its rows met a bound, since the leaf started */
+    capped: capCountsSchema,
     /** distinct values and conflicts were counted in rows from then on, ms */
     sinceMs: z.number().nullable(),
   }),

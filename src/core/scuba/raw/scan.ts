@@ -248,7 +248,7 @@ export class RowScanner {
       case QUOTE: {
         this.#kind = TEXT
         const end = this.#text(at + 1)
-        return end < 0 || end - at > LIMITS.valueCharsMax ? NONE : end + 1
+        return end < 0 || end - at > LIMITS.valueBytesMax ? NONE : end + 1
       }
       case 0x7b: {
         // A level more than what becomes columns.

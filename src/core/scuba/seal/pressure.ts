@@ -43,3 +43,13 @@ export function diskLevel(totalBytes: number, freeBytes: number): DiskLevel {
   const used = 1 - freeBytes / Math.max(1, totalBytes)
   return LEVELS.find(([, share, free]) => used >= share && freeBytes < free)?.[0] ?? 'ok'
 }
+
+/** Of the disk and of the memory for waiting batches, this share is muster's own rows' alone: they say why others are refused. */
+export const OWN_SHARE = 0.02
+
+/** Whether muster's own rows are refused, too: not before the share that is theirs is used up. */
+export function isFullForOwn(totalBytes: number, freeBytes: number): boolean {
+  const [, share, enough] = LEVELS[0] ?? ['full', 1, 0]
+  const left = 1 - share
+  return 1 - freeBytes / Math.max(1, totalBytes) >= share + OWN_SHARE && freeBytes < (enough * (left - OWN_SHARE)) / left
+}

@@ -5,6 +5,7 @@ import { supersededBy } from '../../../core/scuba/shards/fate.ts'
 import { branchesOf } from '../../../core/scuba/shards/branches.ts'
 import type { Answered, Unanswered } from '../../../core/scuba/shards/coverage.ts'
 import { sideOf } from '../../../core/scuba/plan/retyped.ts'
+import { sumOfTables } from '../../../core/scuba/shards/table-sum.ts'
 import type { Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { TableInfo } from '../../../core/scuba/wire-types.ts'
 import type { Store } from '../leaf/store.ts'
@@ -135,7 +136,7 @@ export class Peers {
       for (const table of this.#heard.get(id)?.tables.values() ?? []) {
         if (!this.#holdersOf(table.name).holders.some((peer) => peer.id === id)) continue
         const own = all.get(table.name)
-        all.set(table.name, own ? sumOf(own, table) : table)
+        all.set(table.name, own ? sumOfTables(own, table) : table)
       }
     }
     return [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -199,14 +200,18 @@ export class Peers {
     return { partials, answered, missing }
   }
 
-  /** Asks each that has rows of a table and is not known to be silent. @throws what a leaf refuses because the question is too large */
+  /** Asks each whose rows of a table belong into answers and that is not known to be silent. @throws what a leaf refuses because the question is too large */
   async each<T>(
     table: string,
     ask: (peer: Peer, signal: AbortSignal) => Promise<T>,
     { deadlineMs, signal }: Round,
+    among: readonly Peer[] = this.list,
   ): Promise<{ answers: T[]; missing: Unanswered[] }> {
     const { holders, gone } = this.#holdersOf(table)
-    const { present, missing } = this.#present(holders, () => null)
+    const { present, missing } = this.#present(
+      holders.filter(({ id }) => among.some((peer) => peer.id === id)),
+      () => null,
+    )
     for (const { id } of gone) missing.push({ leaf: id, reason: TAKEN_OVER, rows: null })
     const result = await spread(
       present.map((peer) => ({ peer, others: [] })),
@@ -218,6 +223,11 @@ export class Peers {
     return { answers: result.answers.map(({ value }) => value), missing }
   }
 
+  /** Those that have rows of a table, or of which nobody knows yet. */
+  holding(table: string): Peer[] {
+    return this.list.filter(({ id }) => this.rowsOf(id, table) !== 0)
+  }
+
   /** How many rows of a table a leaf was last seen to hold within a range; rows are thought to be spread evenly over its time. */
   rowsOf(leaf: string, table: string, sinceMs = -Infinity, untilMs = Infinity): number | null {
     const heard = this.#heard.get(leaf)
@@ -227,6 +237,11 @@ export class Peers {
     const span = Math.max(1, info.toMs - info.fromMs)
     const inside = Math.min(info.toMs + 1, untilMs) - Math.max(info.fromMs, sinceMs)
     return inside <= 0 ? 0 : Math.ceil(info.rows * Math.min(1, inside / span))
+  }
+
+  /** Whether it did not answer when it was last looked at. */
+  isSilent(leaf: string): boolean {
+    return (this.#heard.get(leaf)?.silentSinceMs ?? null) !== null
   }
 
   /** What a leaf that answers has to do; null: it does not answer. */
@@ -257,23 +272,6 @@ export class Peers {
 }
 
 const reasonOf = (error: unknown): string => (error as Error).message
-
-function sumOf(a: TableInfo, b: TableInfo): TableInfo {
-  const pick = (of: 'fromMs' | 'toMs', choose: (x: number, y: number) => number): number | null => {
-    const [x, y] = [a[of], b[of]]
-    return x === null || y === null ? (x ?? y) : choose(x, y)
-  }
-  return {
-    ...a,
-    rows: a.rows + b.rows,
-    bytes: a.bytes + b.bytes,
-    segments: a.segments + b.segments,
-    chunks: a.chunks + b.chunks,
-    columns: { ...b.columns, ...a.columns },
-    fromMs: pick('fromMs', Math.min),
-    toMs: pick('toMs', Math.max),
-  }
-}
 
 /** Columns whose values a leaf holds in another type than the one that asks: read as text, and fitted. */
 export function conflicting(asked: Readonly<Record<string, string>>, own: Readonly<Record<string, string>>): string[] {

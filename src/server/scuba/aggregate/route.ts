@@ -3,13 +3,14 @@ import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
+import { isOwnTable, LIVE_TABLE } from '../../../core/scuba/names.ts'
 import type { Peer, Shard } from '../../../core/scuba/registry.ts'
 import { fenceProblem, SHARD_HEAD, shardHead } from '../../../core/scuba/shards/fence.ts'
 import { better, mayKnow, ranked, type Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { Receipt } from '../../../core/scuba/wire-types.ts'
 import { readBody } from '../leaf/http-body.ts'
 import type { Sealer } from '../leaf/sealer.ts'
-import { LIVE_TABLE, type Store } from '../leaf/store.ts'
+import type { Store } from '../leaf/store.ts'
 import type { Peers } from './peers.ts'
 
 /** What choosing a leaf for a batch needs of the leaf that was asked. */
@@ -21,7 +22,7 @@ export interface Routing {
 }
 
 /** A leaf that can take a batch now. */
-interface Place {
+export interface Place {
   shard: Shard
   /** null: this leaf */
   peer: Peer | null
@@ -31,6 +32,30 @@ interface Place {
 export function ownLoad({ store, sealer }: Pick<Routing, 'store' | 'sealer'>): Load {
   const { bavail, bsize } = statfsSync(store.dir)
   return { backlogBytes: sealer.backlogBytes, freeBytes: bavail * bsize }
+}
+
+/** The live aggregate is this leaf's, and muster's own rows are read where they were written. */
+export const staysHere = (table: string): boolean => table === LIVE_TABLE || isOwnTable(table)
+
+/** The shards whose leaf is known here, and where rows of each go now; nowhere while its leaf is away. */
+export function placesOf(routing: Routing): { shards: Shard[]; placeAt: (shard: Shard) => Place | undefined } {
+  const { store, peers, name } = routing
+  // Another server's own leaf is not reached from here; rows that went there before its server lost the lead are not looked for.
+  const shards = store.registry.current.shards.filter(({ primary }) => primary === name || peers.list.some(({ id }) => id === primary))
+  const placeAt = (shard: Shard): Place | undefined => {
+    if (shard.primary === name) return { shard, peer: null, load: ownLoad(routing) }
+    const peer = peers.list.find(({ id }) => id === shard.primary)
+    const load = peer && peers.loadOf(peer.id)
+    return peer && load ? { shard, peer, load } : undefined
+  }
+  return { shards, placeAt }
+}
+
+/** @throws SCUBA_FENCED when this leaf must not take rows: none of that shard, or of a table whose rows, and keys, it is taking over at this moment */
+export function refuseFenced({ store, name }: Pick<Routing, 'store' | 'name'>, table: string, head?: string): void {
+  const isPending = store.pendingRows(table) > 0
+  const problem = isPending ? 'this leaf is taking over another one' : fenceProblem(store.registry.current.shards, name, head)
+  if (problem !== null) throw refuse('SCUBA_FENCED', problem, { details: { retryAfterMs: 1000 } })
 }
 
 /**
@@ -45,21 +70,12 @@ export async function placeOf(
   key: string | null,
   { isRouted, mayGoElsewhere }: { isRouted: string | undefined; mayGoElsewhere: boolean },
 ): Promise<{ shard: Shard; peer: Peer; isSecondBest: boolean } | null> {
-  const { store, peers, name } = routing
-  const problem = fenceProblem(store.registry.current.shards, name, isRouted)
-  if (problem !== null) throw refuse('SCUBA_FENCED', problem, { details: { retryAfterMs: 1000 } })
-  // The live aggregate is this leaf's, and muster's own rows are read where they were written.
-  if (isRouted !== undefined || peers.isAlone || table === LIVE_TABLE || table.startsWith('muster_')) return null
+  const { peers } = routing
+  refuseFenced(routing, table, isRouted)
+  if (isRouted !== undefined || peers.isAlone || staysHere(table)) return null
   await peers.learn()
-  // Another server's own leaf is not reached from here; rows that went there before its server lost the lead are not looked for.
-  const shards = store.registry.current.shards.filter(({ primary }) => primary === name || peers.list.some(({ id }) => id === primary))
-  const places = shards.flatMap((shard): Place[] => {
-    if (shard.primary === name) return [{ shard, peer: null, load: ownLoad(routing) }]
-    const peer = peers.list.find(({ id }) => id === shard.primary)
-    const load = peer && peers.loadOf(peer.id)
-    return peer && load ? [{ shard, peer, load }] : []
-  })
-  const placeAt = ({ id }: Shard): Place | undefined => places.find(({ shard }) => shard.id === id)
+  const { shards, placeAt } = placesOf(routing)
+  const places = shards.flatMap((shard) => placeAt(shard) ?? [])
   const chosen = (place: Place, isSecondBest = false) => place.peer && { shard: place.shard, peer: place.peer, isSecondBest }
   if (key === null) {
     const [one, two] = [places[Math.floor(Math.random() * places.length)], places[Math.floor(Math.random() * places.length)]]
@@ -73,7 +89,7 @@ export async function placeOf(
     for (const shard of candidates) {
       const place = placeAt(shard)
       if (place === undefined) throw away(shard)
-      if (candidates.length > 1 && (await knows(routing, place, table, key))) return chosen(place)
+      if (candidates.length > 1 && (await known(routing, place, table, [key])).length > 0) return chosen(place)
     }
     const place = placeAt(first)
     return place === undefined ? null : chosen(place)
@@ -84,18 +100,20 @@ export async function placeOf(
   }
 }
 
-const away = ({ primary }: Shard): MusterError =>
+export const away = ({ primary }: Shard): MusterError =>
   refuse('SCUBA_DOWN', `leaf ${primary}, to which rows of this key belong, does not answer`, {
     hint: 'Keep the rows and send them again; `--on-shard-away any` sends them elsewhere, where they may be added twice.',
     details: { retryAfterMs: 1000 },
   })
 
-async function knows({ store, peers }: Routing, { peer, shard }: Place, table: string, key: string): Promise<boolean> {
-  if (peer === null) return store.keys.get(table, key) !== undefined
+/** Those of some keys that a leaf remembers. @throws SCUBA_DOWN when it does not answer */
+export async function known({ store, peers }: Routing, { peer, shard }: Place, table: string, keys: readonly string[]): Promise<string[]> {
+  if (peer === null) return keys.filter((key) => store.keys.get(table, key) !== undefined)
   try {
-    const path = `/v1/scuba/tables/${encodeURIComponent(table)}/key?key=${encodeURIComponent(key)}`
+    const asked = keys.map((key) => `key=${encodeURIComponent(key)}`).join('&')
+    const path = `/v1/scuba/tables/${encodeURIComponent(table)}/key?${asked}`
     const { body } = await peers.calls.call(peer, 'GET', path, { signal: AbortSignal.timeout(5000) })
-    return (JSON.parse(body.toString('utf8')) as { isKnown: boolean }).isKnown
+    return (JSON.parse(body.toString('utf8')) as { known: string[] }).known
   } catch {
     throw away(shard)
   }
@@ -106,20 +124,34 @@ const FENCED_PAUSE_MS = 200
 
 /** Sends a batch on as it came, to the leaf that was chosen for it. */
 export async function sendOn(
-  { peers }: Pick<Routing, 'peers'>,
+  routing: Pick<Routing, 'peers'>,
   request: IncomingMessage,
   path: string,
-  { shard, peer, isSecondBest }: NonNullable<Awaited<ReturnType<typeof placeOf>>>,
+  place: NonNullable<Awaited<ReturnType<typeof placeOf>>>,
+  onRead: (bytes: number) => void,
 ): Promise<Receipt> {
   const body = await readBody(request, LIMITS.requestBytesMax)
-  const headers: Record<string, string> = { [SHARD_HEAD]: shardHead(shard) }
+  onRead(body.length)
+  const headers: Record<string, string> = {}
   for (const name of ['content-type', 'content-encoding', 'idempotency-key']) {
     const value = request.headers[name]
     if (typeof value === 'string') headers[name] = value
   }
+  const receipt = await sendRows(routing, place, path, body, headers)
+  return { ...receipt, ...(place.isSecondBest ? { delivery: 'at-least-once' as const } : {}) }
+}
+
+/** Sends rows to the leaf of a shard. @throws whatever it refuses with; SCUBA_DOWN when it does not answer, and may have them or not */
+export async function sendRows(
+  { peers }: Pick<Routing, 'peers'>,
+  { shard, peer }: { shard: Shard; peer: Peer },
+  path: string,
+  body: Buffer,
+  heads: Readonly<Record<string, string>>,
+): Promise<Receipt> {
+  const headers = { ...heads, [SHARD_HEAD]: shardHead(shard) }
   const reply = await untilKnown(() => peers.calls.call(peer, 'POST', path, { body, headers, signal: AbortSignal.timeout(60_000) }))
-  const receipt = JSON.parse(reply.body.toString('utf8')) as Receipt
-  return { ...receipt, leaf: peer.id, ...(isSecondBest ? { delivery: 'at-least-once' as const } : {}) }
+  return { ...(JSON.parse(reply.body.toString('utf8')) as Receipt), leaf: peer.id }
 }
 
 /** A leaf that refuses a shard has added nothing. The map goes to each leaf on its own: after a change, one learns of it a moment before another. */

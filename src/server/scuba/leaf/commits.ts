@@ -1,5 +1,6 @@
 import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
+import { OWN_SHARE } from '../../../core/scuba/seal/pressure.ts'
 import type { JournalHeader, RawPlace } from '../../../core/scuba/wal/record.ts'
 import type { CommitLevel } from '../../../core/scuba/wire-types.ts'
 import { isDiskFull } from '../../../platform/files.ts'
@@ -66,14 +67,15 @@ export class Commits {
     return this.#isReadOnly
   }
 
-  /** Whether so many bytes more may wait. @throws SCUBA_BUSY */
-  checkRoom(bytes: number): void {
-    if (this.#waitingBytes + bytes > LIMITS.waitingBytesMax) throw busy('too many rows are waiting to be written', 1000)
+  /** Whether so many bytes more may wait; the last part of the room is for muster's own. @throws SCUBA_BUSY */
+  checkRoom(bytes: number, isOwn: boolean): void {
+    if (this.#waitingBytes + bytes > LIMITS.waitingBytesMax * (isOwn ? 1 : 1 - OWN_SHARE))
+      throw busy('too many rows are waiting to be written', 1000)
   }
 
   /** Counts what a request holds in memory before its rows wait; gives what ends it. @throws SCUBA_BUSY */
-  reserve(bytes: number): () => void {
-    this.checkRoom(bytes)
+  reserve(bytes: number, isOwn: boolean): () => void {
+    this.checkRoom(bytes, isOwn)
     this.#waitingBytes += bytes
     return () => void (this.#waitingBytes -= bytes)
   }

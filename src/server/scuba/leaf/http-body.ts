@@ -1,11 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { refuse } from '../../../core/kernel/errors.ts'
+import { YoungGarbage } from '../../../platform/young-garbage.ts'
 
 /** What the leaf's routes read of a request. */
 
 /** Given back by a handler that wrote its answer itself. */
 export const WRITTEN = Symbol('written')
+
+const garbage = new YoungGarbage()
 
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const parts = await readParts(request, bytesMax)
@@ -18,7 +21,10 @@ export function readInto(room: Buffer, request: IncomingMessage): Promise<Buffer
     let bytes = 0
     // Each part is copied as it comes, so that it is garbage before the next one is there.
     request.on('data', (part: Buffer) => (bytes += part.copy(room, bytes)))
-    request.once('end', () => resolve(room.subarray(0, bytes)))
+    request.once('end', () => {
+      garbage.add(bytes)
+      resolve(room.subarray(0, bytes))
+    })
     request.once('error', reject)
     request.once('close', () => reject(new Error('the connection ended within the body')))
   })

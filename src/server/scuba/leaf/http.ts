@@ -2,16 +2,18 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
-import { MusterError, refuse } from '../../../core/kernel/errors.ts'
+import { isRefusal, MusterError, refuse } from '../../../core/kernel/errors.ts'
 import type { LeafHealth } from '../client.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
-import { isReplicated, registrySchema } from '../../../core/scuba/registry.ts'
+import { registrySchema } from '../../../core/scuba/registry.ts'
 import { ACK_LEVELS, type AckLevel } from '../../../core/scuba/wire-types.ts'
 import { liveRequestSchema } from '../../../core/scuba/schema.ts'
 import type { Peers } from '../aggregate/peers.ts'
 import { SHARD_HEAD } from '../../../core/scuba/shards/fence.ts'
 import { ownLoad, placeOf, sendOn } from '../aggregate/route.ts'
 import { PEER_ROUTES } from '../aggregate/routes.ts'
+import { liveEverywhere } from '../aggregate/live.ts'
+import { tail } from '../aggregate/tail.ts'
 import type { Copies } from '../replica/copies.ts'
 import type { HeldCopies } from '../replica/held-copies.ts'
 import { REPLICA_ROUTES } from '../replica/routes.ts'
@@ -24,6 +26,7 @@ import type { Boards } from './board.ts'
 import { isConvertible, toNdjson } from './convert.ts'
 import { DEEDS, type Parts } from './deeds.ts'
 import { retryAfterSeconds } from './listen/take.ts'
+import { NO_ADMISSION, senderOf, type Admission } from './quotas.ts'
 import type { Stored } from './raw-batch.ts'
 import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
@@ -55,7 +58,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     'GET',
     /^\/v1\/scuba\/tables\/([^/]+)\/key$/,
     async ({ store }, _request, _response, { searchParams }, table) => ({
-      isKnown: store.keys.get(table, searchParams.get('key') ?? '') !== undefined,
+      known: searchParams.getAll('key').filter((key) => store.keys.get(table, key) !== undefined),
     }),
   ],
   ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
@@ -81,7 +84,14 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     /^\/v1\/scuba\/artefacts\/round$/,
     async (leaf) => (await leaf.engines.artefacts?.round(Date.now()), leaf.engines.artefacts?.status()),
   ],
-  ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
+  [
+    'POST',
+    /^\/v1\/scuba\/live$/,
+    async ({ store, peers }, request, _response, { searchParams }) => {
+      const asked = parse(liveRequestSchema, await json(request))
+      return searchParams.get('own') === '1' ? live(store, asked) : liveEverywhere(store, peers, asked)
+    },
+  ],
   ['GET', /^\/v1\/scuba\/registry$/, async (leaf) => leaf.store.registry.current],
   ['PUT', /^\/v1\/scuba\/registry$/, putRegistry],
   ['GET', /^\/v1\/scuba\/observed$/, observed],
@@ -104,6 +114,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       tables: leaf.store.tableNames().size,
       intake: leaf.intake(),
       clickhouse: leaf.clickhouse(),
+      quotas: leaf.store.quotas.counts(),
     }),
   ],
 ]
@@ -198,6 +209,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 export function statusOf(error: MusterError): number {
   switch (error.code) {
     case 'SCUBA_BUSY':
+    case 'SCUBA_QUOTA':
       return 429
     case 'SCUBA_DISK_FULL':
       return 507
@@ -212,8 +224,8 @@ export function statusOf(error: MusterError): number {
 }
 
 async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, url: URL, table: string): Promise<unknown> {
-  const isCopied = isReplicated(leaf.store.registry.current.tables[table])
-  const ack = (url.searchParams.get('ack') ?? (isCopied ? 'replicas' : 'fsync')) as AckLevel
+  const usual = leaf.store.ackOf(table)
+  const ack = (url.searchParams.get('ack') ?? usual) as AckLevel
   if (!ACK_LEVELS.includes(ack)) throw refuse('USAGE', `ack is ${ACK_LEVELS.join(', ')}`)
   const validate = url.searchParams.get('validate') ?? 'late'
   if (validate !== 'sync' && validate !== 'late') throw refuse('USAGE', 'validate is sync or late')
@@ -227,21 +239,25 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   })
   const bytes = Number(request.headers['content-length'] ?? 0)
   // Before it is read: bodies on their way are memory too.
-  const release = leaf.store.reserve(bytes)
+  const release = leaf.store.reserve(table, bytes)
+  const admission = admitted(leaf, request, table, bytes, release)
   const room = pool.take(bytes)
   let isHeld = false
   try {
-    if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place)
-    const { body, stored } = await ndjsonBody(leaf, request, room)
+    if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place, (came) => admission.add(came - bytes))
+    const { body, stored, came } = await ndjsonBody(leaf, request, room)
+    admission.add(came - bytes)
     // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
-    isHeld = ack === 'memory' || isCopied
-    if (isCopied && leaf.held.isPending)
-      throw refuse('SCUBA_FENCED', 'this leaf is taking over the shard', { details: { retryAfterMs: 1000 } })
+    isHeld = ack === 'memory' || usual === 'replicas'
     const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
     if (receipt.duplicate) return receipt
     isHeld ||= leaf.spool.wants(table)
     leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
     return receipt
+  } catch (error) {
+    admission.undo()
+    if (isRefusal(error) && error.code === 'SCUBA_TOO_LARGE') leaf.store.countTooLarge(table)
+    throw error
   } finally {
     release()
     // One whose reading broke off may still be written to.
@@ -249,15 +265,32 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   }
 }
 
+/** Rows that another leaf sends on were held to the quotas there. @param release when they are not let in */
+function admitted({ store }: Leaf, { headers }: IncomingMessage, table: string, bytes: number, release: () => void): Admission {
+  const { token, isHandedOn } = senderOf(headers)
+  if (headers[SHARD_HEAD] !== undefined || isHandedOn) return NO_ADMISSION
+  try {
+    return store.quotas.admit(table, token, bytes)
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
 const pool = new BodyPool()
 
-/** The rows of a request as NDJSON or an array, whatever they came as. */
-async function ndjsonBody(leaf: Leaf, request: IncomingMessage, room: Buffer | null): Promise<{ body: Buffer; stored: Stored }> {
+/** The rows of a request as NDJSON or an array, whatever they came as. `came`: how many bytes it had. */
+async function ndjsonBody(
+  leaf: Leaf,
+  request: IncomingMessage,
+  room: Buffer | null,
+): Promise<{ body: Buffer; stored: Stored; came: number }> {
   const [contentType = ''] = (request.headers['content-type'] ?? '').split(';')
-  const came = await rowBody(request, room)
-  if (!isConvertible(contentType.trim())) return came
-  const body = await toNdjson(leaf.store, leaf.sealEngine, contentType.trim(), came.body)
-  return { body, stored: { encoding: 'none', bytes: body } }
+  const sent = await rowBody(request, room)
+  const came = sent.stored.bytes.length
+  if (!isConvertible(contentType.trim())) return { ...sent, came }
+  const body = await toNdjson(leaf.store, leaf.sealEngine, contentType.trim(), sent.body)
+  return { body, stored: { encoding: 'none', bytes: body }, came }
 }
 
 const SPOOL_WAIT_MS_MAX = 10_000
@@ -298,31 +331,4 @@ async function rowBody(request: IncomingMessage, room: Buffer | null): Promise<{
     throw refuse('SCUBA_ROWS_INVALID', `the body is not ${encoding}: ${(error as Error).message}`, { cause: error })
   }
   throw refuse('SCUBA_ROWS_INVALID', `the encoding ${encoding} is not known`, { hint: 'Use gzip, zstd or none.' })
-}
-
-const TAIL_WAITING_MAX = 1024 * 1024
-
-/** New rows as NDJSON, once durable, `time` in ms. A reader too slow misses rows and is told how many. */
-async function tail(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, _url: URL, table: string): Promise<unknown> {
-  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
-  response.flushHeaders()
-  let missed = 0
-  const end = leaf.store.subscribe(table, (payload) => {
-    const lines = Buffer.from(payload)
-      .toString('utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-    if (response.writableLength > TAIL_WAITING_MAX) return void (missed += lines.length)
-    if (missed > 0) response.write(`${JSON.stringify({ missed })}\n`)
-    missed = 0
-    response.write(lines.map((line) => `${JSON.stringify(tailRow(line))}\n`).join(''))
-  })
-  response.once('close', end)
-  return WRITTEN
-}
-
-function tailRow(line: string): Record<string, unknown> {
-  const row = JSON.parse(line) as Record<string, unknown>
-  for (const name of ['time', 'ingest_time', 'time_original']) if (typeof row[name] === 'number') row[name] = row[name] / 1000
-  return row
 }

@@ -1,10 +1,10 @@
 import { LIVE_KEPT_MS } from '../../../core/scuba/live/aggregate.ts'
-import { quoteName } from '../../../core/scuba/names.ts'
+import { LIVE_TABLE, quoteName } from '../../../core/scuba/names.ts'
 import { weightSql } from '../../../core/scuba/plan/calc.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
 import type { Engine } from './engine.ts'
 import { bring } from './reading.ts'
-import { LIVE_TABLE, type Store } from './store.ts'
+import type { Store } from './store.ts'
 
 const WINDOW_MS = 600_000
 const ROWS_MAX = 500_000

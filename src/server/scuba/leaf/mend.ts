@@ -68,7 +68,7 @@ async function isAsItStands({ columns }: TableTail, { sinceMs, raw }: Chunk, lin
   const scanner = new RowScanner()
   for (const slice of slicesOf(lines)) {
     const scan = scanner.scan(slice, sinceMs)
-    if (scan === null || !raw || shapeKey(scan.shape) !== shapeKey(raw.shape) || !fitColumns(scan, columns, false)) return false
+    if (scan === null || !raw || shapeKey(scan.shape) !== shapeKey(raw.shape) || !fitColumns(scan, columns, false, sinceMs)) return false
     await setImmediate()
   }
   return true

@@ -34,12 +34,12 @@ export function rawBatch(
   if (config && (config.timeField !== null || Object.keys(config.rules).length > 0)) return null
   const parts = body.at(-1) === 0x0a ? [bytes] : [bytes, lineEnd[encoding]()]
   const trusted = isTrusted(config) && !isStrict ? takeOnTrust(scanner, body, config?.columns ?? {}, receivedMs) : null
-  if (trusted && trusted.samples.every((sample) => fitColumns(sample, columns, false))) {
+  if (trusted && trusted.samples.every((sample) => fitColumns(sample, columns, false, receivedMs))) {
     const { rows, minUs, maxUs, hours, shape } = trusted
     return { parts, form: { shape, encoding }, rows, minUs, maxUs, hours, onTrust: true }
   }
   const scan = scanner.scan(body, receivedMs)
-  if (scan === null || !fitColumns(scan, columns, config === undefined || config.mode === 'open')) return null
+  if (scan === null || !fitColumns(scan, columns, config === undefined || config.mode === 'open', receivedMs)) return null
   const { rows, minUs, maxUs, hours, shape } = scan
   return { parts, form: { shape, encoding }, rows, minUs, maxUs, hours, onTrust: false }
 }

@@ -82,7 +82,7 @@ export class Retainer {
     const before = store.segments(table).find((segment) => segment.file === file)
     if (!before) return
     const tail = store.tail(table)
-    if (!tail.columns.find('sample_rate')) tail.columns.add('sample_rate', 'BIGINT')
+    tail.columns.merge({ sample_rate: 'BIGINT' })
     const columns = tail.columns.toJSON()
     const select = thinSql(store.segmentPath(file), columns, before.thinned ?? 1, to)
     const thin = await writeSegment(store, this.#engine, {

@@ -1,19 +1,19 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
+import { rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { shapeOf } from '../../../core/scuba/declared/shape.ts'
-import { isTableName, nearNames } from '../../../core/scuba/names.ts'
+import { isOwnTable, isTableName, LIVE_TABLE, nearNames } from '../../../core/scuba/names.ts'
 import type { ViewFile } from '../../../core/scuba/plan/view.ts'
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { retentionDefault, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
 import { mayBeAway, placeOf } from '../../../core/scuba/clickhouse/place.ts'
-import { diskLevel, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
+import { diskLevel, isFullForOwn, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
 import type { AckLevel, CommitLevel, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
@@ -27,6 +27,7 @@ import { parseBatch, type Batch } from './batch.ts'
 import { busy, Commits, diskFull, type ParsedBatch } from './commits.ts'
 import { Journal } from './journal.ts'
 import { rawBatch, type Stored } from './raw-batch.ts'
+import { Quotas } from './quotas.ts'
 import { RawRecovery } from './raw-recovery.ts'
 import { Keys } from './keys.ts'
 import { ManifestFile } from './manifest-file.ts'
@@ -44,7 +45,6 @@ const QUARANTINE_COLUMNS: ColumnTypes = {
   cut: 'BOOLEAN',
   key: 'VARCHAR',
 }
-export const LIVE_TABLE = 'requests'
 
 const DISK_WORDS: Record<DiskLevel, string> = {
   ok: 'disk has room again',
@@ -79,6 +79,7 @@ export class Store {
   readonly keys: Keys
   /** what the server declared */
   readonly registry: RegistryFile
+  readonly quotas = new Quotas(() => this.registry.current.quotas)
   /** columns computed from others; null: there is no engine to check them with */
   derived: DerivedColumns | null = null
   /** where sealed rows go instead of into files; null: nowhere */
@@ -95,8 +96,10 @@ export class Store {
   #inFlightKeys = new Map<string, Promise<void>>()
   #readings = 0
   #trash: string[] = []
+  /** one file after the other: the kernel takes 10 ms and more to free a large one, and acknowledgements do not wait for that */
+  #removed: Promise<void> = Promise.resolve()
   #diskLevel: DiskLevel = 'ok'
-  /** writes in a row that failed for another reason than a full disk */
+  #isFullForOwn = false
   /** table → what came in since it was last told */
   #ingested = new Map<string, { rows: number; bytes: number; quarantined: number }>()
   readonly #listeners = new Map<string, Set<(lines: Uint8Array) => void>>()
@@ -192,11 +195,11 @@ export class Store {
       }
     }
     if (ack === 'replicas') this.#copiesOf(name).check()
-    if (this.#diskLevel === 'full') throw diskFull()
+    if (isOwnTable(name) ? this.#isFullForOwn : this.#diskLevel === 'full') throw diskFull()
     if (this.#commits.isReadOnly)
       throw refuse('SCUBA_READ_ONLY', 'two writes in a row failed: the store takes no rows until the leaf is started anew')
-    this.#commits.checkRoom(body.length)
-    const waitMs = name.startsWith('muster_') ? 0 : this.backlogWaitMs()
+    this.#commits.checkRoom(body.length, isOwnTable(name))
+    const waitMs = isOwnTable(name) ? 0 : this.backlogWaitMs()
     if (waitMs > 0) throw busy('too many rows are waiting to be sealed', waitMs)
     if (!this.#tails.has(name) && this.#tails.size >= LIMITS.tablesMax)
       throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
@@ -245,6 +248,11 @@ export class Store {
       )
     if (ack === 'replicas') await this.#copiesOf(name).confirmed(copied)
     return receipt
+  }
+
+  /** When rows of a table are acknowledged if their sender does not say: when all that are to have them do. */
+  ackOf(name: string): AckLevel {
+    return isReplicated(this.registry.current.tables[name]) ? 'replicas' : 'fsync'
   }
 
   /** Number of the newest batch. */
@@ -405,6 +413,7 @@ export class Store {
       fromMs: bound(Math.min, 'minUs'),
       toMs: bound(Math.max, 'maxUs'),
       retention: this.policy(name),
+      capped: { ...tail.columns.caps.counts },
     }
   }
 
@@ -446,6 +455,7 @@ export class Store {
     const level = diskLevel(blocks * bsize, bavail * bsize)
     if (level !== this.#diskLevel) this.log.warn(DISK_WORDS[level], { freeBytes: bavail * bsize })
     this.#diskLevel = level
+    this.#isFullForOwn = isFullForOwn(blocks * bsize, bavail * bsize)
     await this.#commits.tick(this.#tails.values())
     this.live.trim(Date.now())
     this.liveTasks.trim(Date.now())
@@ -462,24 +472,35 @@ export class Store {
       quarantined,
     }))
     this.#ingested.clear()
-    if (rows.length > 0)
-      await this.ingest('muster_metrics', Buffer.from(rows.map((row) => JSON.stringify(row)).join('\n')), { key: null, ack: 'memory' })
+    const refused = this.quotas.takeRefused().map(([target, { requests, bytes }]) => ({
+      ...{ time: Date.now(), name: 'scuba.quota.refused', target, value: requests, bytes },
+    }))
+    const capped = this.tails().flatMap(({ name: target, columns }) =>
+      columns.caps.takeNew().map(([cap, value]) => ({ time: Date.now(), name: 'scuba.capped', target, value, cap })),
+    )
+    const lines = [...rows, ...refused, ...capped].map((row) => JSON.stringify(row))
+    if (lines.length > 0) await this.ingest('muster_metrics', Buffer.from(lines.join('\n')), { key: null, ack: 'memory' })
   }
 
   /** Small bodies cost little to parse, and are better one file of many than many files; the live aggregate and tails want rows. */
   #canBeRaw(name: string, body: Buffer): boolean {
-    const hasReaders = name === LIVE_TABLE || name.startsWith('muster_') || (this.#listeners.get(name)?.size ?? 0) > 0
+    const hasReaders = name === LIVE_TABLE || isOwnTable(name) || (this.#listeners.get(name)?.size ?? 0) > 0
     return body.length >= LIMITS.rawBytesMin && !hasReaders
   }
 
   #count(name: string, rows: number, quarantined: number, bytes: number): void {
-    if (name.startsWith('muster_')) return
+    if (isOwnTable(name)) return
     const sum = this.#ingested.get(name) ?? { rows: 0, bytes: 0, quarantined: 0 }
     this.#ingested.set(name, {
       rows: sum.rows + rows,
       bytes: sum.bytes + bytes,
       quarantined: sum.quarantined + quarantined,
     })
+  }
+
+  /** A body for the table was refused because of its size. */
+  countTooLarge(name: string): void {
+    this.#tails.get(name)?.columns.caps.add('bodies')
   }
 
   get diskLevel(): DiskLevel {
@@ -491,13 +512,14 @@ export class Store {
   }
 
   /** Counts what a request holds in memory before its rows wait; gives what ends it. @throws SCUBA_BUSY */
-  reserve(bytes: number): () => void {
-    return this.#commits.reserve(bytes)
+  reserve(table: string, bytes: number): () => void {
+    return this.#commits.reserve(bytes, isOwnTable(table))
   }
 
   /** Commits what waits and closes. */
   async close(): Promise<void> {
     await this.#commits.drain()
+    await this.#removed
     await this.journal.close()
     await this.#manifest?.close()
   }
@@ -528,7 +550,7 @@ export class Store {
   #emptyTrash(): void {
     if (this.#readings > 0) return
     const away = this.#trash.filter((path) => placeOf(path) !== null)
-    for (const path of this.#trash) if (!placeOf(path)) rmSync(path, { force: true })
+    for (const path of this.#trash) if (!placeOf(path)) this.#removed = this.#removed.then(() => this.#remove(path))
     this.#trash = []
     if (away.length === 0) return
     void this.away
@@ -536,6 +558,11 @@ export class Store {
       .catch((error: unknown) =>
         this.log.warn('segments could not be dropped from ClickHouse; they are swept up later', { error: String(error) }),
       )
+  }
+
+  /** One that stays is removed at the next start. */
+  async #remove(path: string): Promise<void> {
+    await rm(path, { force: true }).catch((error: unknown) => this.log.warn('a file could not be removed', { path, error: String(error) }))
   }
 
   /** What a table has unsealed; it is there from now on. */

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { refuse } from '../../../core/kernel/errors.ts'
 import type { HeldCopy } from '../../../core/scuba/observed.ts'
-import type { Shard } from '../../../core/scuba/registry.ts'
+import { isReplicated, type Shard } from '../../../core/scuba/registry.ts'
 import { fateOf } from '../../../core/scuba/shards/fate.ts'
 import type { Store } from '../leaf/store.ts'
 import { Held } from './held.ts'
@@ -23,7 +23,8 @@ export class HeldCopies {
     this.#name = name
     this.#dir = join(store.dir, 'replica')
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
-    store.pendingRows = (table) => this.#pending().reduce((sum, { copy }) => sum + rowsIn(copy, table), 0)
+    store.pendingRows = (table) =>
+      isReplicated(store.registry.current.tables[table]) ? this.#pending().reduce((sum, { copy }) => sum + rowsIn(copy, table), 0) : 0
   }
 
   /** Reads what is there. */
@@ -65,11 +66,6 @@ export class HeldCopies {
       (shard) =>
         shard.node === node && (leaf === undefined || shard.primary === leaf) && shard.replicas.some(({ id }) => id === this.#name),
     )
-  }
-
-  /** Whether what is its own by the map is not among its rows yet: until then it takes none, because keys of before may be unknown. */
-  get isPending(): boolean {
-    return this.#pending().length > 0
   }
 
   /** Shards that are its own by the map, and whose rows are among its own. */

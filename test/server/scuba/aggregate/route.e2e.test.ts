@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { registrySchema, type Registry } from '../../../../src/core/scuba/registry.ts'
 import type { Receipt } from '../../../../src/core/scuba/wire-types.ts'
 import { ranked } from '../../../../src/core/scuba/shards/rendezvous.ts'
+import { encoded, snappy } from '../../../core/scuba/decode/oracle.ts'
 import { Leaf } from '../leaf.ts'
 
 /** A leaf that is sent everything, and two more. */
@@ -16,7 +18,8 @@ const registryOf = (version: number, shards: Registry['shards']): Registry =>
 const shardsOf = (count: number, sinceMs = 0): Registry['shards'] =>
   names.slice(0, count).map((id, at) => ({ id, epoch: 1, primary: id, node: null, replicas: [], sinceMs: at === count - 1 ? sinceMs : 0 }))
 const tell = async (registry: Registry): Promise<void> => {
-  for (const { client } of parts) await client.putRegistry(registry)
+  // Only the first answers for all, as the server's does.
+  for (const { client } of parts) await client.putRegistry(client === door.client ? registry : { ...registry, leaves: [] })
 }
 const rowsOn = async (leaf: Leaf): Promise<number> => (await leaf.client.tables()).find(({ name }) => name === 'events')?.rows ?? 0
 const all = async (): Promise<unknown> =>
@@ -31,18 +34,65 @@ const send = async (
   return { status, receipt: answer as Receipt, retryAfter: heads['retry-after'] }
 }
 
+const PORTS = ['otlp', 'prometheus', 'lines'].flatMap((name) => [`--${name}`, '127.0.0.1:0'])
+const ports: Record<string, string> = {}
+const rowsOf = async (leaf: Leaf, sql: string): Promise<unknown[][]> => (await leaf.client.query(sql, { deadlineMs: 30_000 })).rows
+const SAMPLES = 60
+/** One sample of each series, at a second. */
+const remoteWrite = (second: number): Promise<Response> => {
+  const timeseries = Array.from({ length: SAMPLES }, (_, n) => ({
+    labels: [
+      { name: '__name__', value: 'work' },
+      { name: 'instance', value: `i${n}` },
+    ],
+    samples: [{ value: n, timestamp: 1_790_000_000_000 + second * 1000 }],
+  }))
+  const headers = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' }
+  const body = snappy(encoded('WriteRequest', { timeseries })) as never
+  return fetch(`http://${ports['prometheus']}/api/v1/write`, { method: 'POST', body, headers })
+}
 beforeAll(async () => {
-  await Promise.all(parts.map((leaf) => leaf.start()))
+  await Promise.all(parts.map((leaf) => leaf.start(true, leaf === door ? PORTS : [])))
+  for (const [name, { address }] of Object.entries((await door.client.health()).intake?.ports ?? {})) ports[name] = String(address)
   names = await Promise.all(parts.map(async ({ client }) => (await client.observed()).leaf))
 }, 120_000)
 afterAll(() => Promise.all(parts.map((leaf) => leaf.remove())))
 
+test('samples go to the leaf of their series; a body that is sent again is known, also when a leaf has joined meanwhile', async () => {
+  expect((await remoteWrite(0)).status).toBe(204)
+  await tell(registryOf(1, shardsOf(2, Date.now() - 1000)))
+  for (const at of [0, 1, 1, 2]) expect((await remoteWrite(at)).status).toBe(204)
+  expect(await rowsOf(door, 'SELECT count(*), count(DISTINCT (series, time)) FROM metrics')).toEqual([[3 * SAMPLES, 3 * SAMPLES]])
+  // It has nothing of what came while the first was alone, and of what came later all of some series.
+  const counts = (await rowsOf(second, 'SELECT count(*) FROM metrics GROUP BY series')).flat()
+  expect(counts.length).toBeGreaterThan(SAMPLES / 2 - 20)
+  expect(counts.length).toBeLessThan(SAMPLES / 2 + 20)
+  expect(new Set(counts)).toEqual(new Set([2]))
+}, 30_000)
+
+test('logs and lines are spread as batches are, and a body of logs that is sent again is known', async () => {
+  const send = (n: number): Promise<Response> => {
+    const logRecords = [{ timeUnixNano: '1790000000000000000', body: { intValue: String(n) } }]
+    const body = JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] })
+    return fetch(`http://${ports['otlp']}/v1/logs`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+  }
+  for (let n = 0; n < 30; n += 1) for (const _ of [1, 2]) expect((await send(n)).status).toBe(200)
+  expect(await rowsOf(door, 'SELECT count(*) FROM logs')).toEqual([[30]])
+  expect((await rowsOf(second, 'SELECT count(*) FROM logs'))[0]?.[0]).toBeGreaterThan(2)
+  const [host, port] = (ports['lines'] ?? '').split(':')
+  for (let n = 0; n < 20; n += 1) connect(Number(port), host).end(`app\n{"n":${n}}\n`)
+  await expect
+    .poll(() => rowsOf(door, 'SELECT count(DISTINCT n), count(*) FROM app').catch(() => null), { timeout: 10_000 })
+    .toEqual([[20, 20]])
+  expect((await rowsOf(second, 'SELECT count(*) FROM app'))[0]?.[0]).toBeGreaterThan(0)
+}, 30_000)
+
 test('batches with a key go to the leaf of their key and are added once, also when a leaf joins between two tries', async () => {
-  await tell(registryOf(1, shardsOf(2)))
+  await tell(registryOf(2, shardsOf(2)))
   for (let n = 0; n < 40; n += 1) expect((await send(`key-${n}`, n)).status).toBe(200)
   const counts = [await rowsOn(door), await rowsOn(second)]
   expect(Math.min(...counts)).toBeGreaterThan(5)
-  await tell(registryOf(2, shardsOf(3, Date.now())))
+  await tell(registryOf(3, shardsOf(3, Date.now())))
   for (let n = 0; n < 40; n += 1) expect((await send(`key-${n}`, n)).receipt).toMatchObject({ duplicate: true, accepted: 1 })
   for (let n = 40; n < 80; n += 1) expect((await send(`key-${n}`, n)).receipt.duplicate).toBe(false)
   expect(await all()).toEqual([80, 80])
@@ -54,11 +104,13 @@ test('batches without a key are spread over all', async () => {
 }, 30_000)
 
 test('while the leaf of a key is away its rows are refused with a time to come back, or go elsewhere if that is asked for', async () => {
-  await tell(registryOf(3, shardsOf(3)))
+  await tell(registryOf(4, shardsOf(3)))
   const key = Array.from({ length: 100 }, (_, n) => `away-${n}`).find((name) => ranked(name, shardsOf(3))[0]?.id === names[2]) ?? ''
   await third.end('SIGKILL')
   const refused = await send(key, 500)
   expect(refused.status).toBe(503)
+  const samples = await remoteWrite(100)
+  expect([samples.status, Number(samples.headers.get('retry-after')) > 0]).toEqual([503, true])
   expect(refused.receipt.error?.code).toBe('SCUBA_DOWN')
   expect(Number(refused.retryAfter)).toBeGreaterThan(0)
   // It may take half a second until it is known to be away; until then a sender has to come again.
@@ -66,11 +118,14 @@ test('while the leaf of a key is away its rows are refused with a time to come b
   await expect.poll(elsewhere, { timeout: 10_000 }).toMatchObject({ accepted: 1 })
   await third.start()
   await expect.poll(async () => (await send(key, 501)).status, { timeout: 10_000 }).toBe(200)
+  await expect.poll(async () => (await remoteWrite(100)).status, { timeout: 10_000 }).toBe(204)
+  const at = 'time > make_timestamp(1790000090000000)'
+  expect(await rowsOf(door, `SELECT count(*), count(DISTINCT series) FROM metrics WHERE ${at}`)).toEqual([[SAMPLES, SAMPLES]])
 }, 120_000)
 
 test('a leaf whose shard has moved takes no rows, also after a kill', async () => {
   const moved = shardsOf(3).map((shard) => (shard.id === names[2] ? { ...shard, epoch: 2, primary: names[1] ?? '' } : shard))
-  await tell(registryOf(4, moved))
+  await tell(registryOf(5, moved))
   const refusal = { code: 'SCUBA_FENCED' }
   await expect(third.client.send('events', [{ n: 1000 }])).rejects.toMatchObject(refusal)
   await third.end('SIGKILL')
@@ -79,7 +134,7 @@ test('a leaf whose shard has moved takes no rows, also after a kill', async () =
   // Its shard's rows go to who has it now.
   await second.client.send('events', [{ n: 1001 }])
   // A registry that was written long ago does not come back.
-  await third.client.putRegistry(registryOf(3, shardsOf(3)))
+  await third.client.putRegistry(registryOf(4, shardsOf(3)))
   await expect(third.client.send('events', [{ n: 1000 }])).rejects.toMatchObject(refusal)
-  expect(JSON.parse(readFileSync(join(third.dir, 'registry.json'), 'utf8'))).toMatchObject({ version: 4 })
+  expect(JSON.parse(readFileSync(join(third.dir, 'registry.json'), 'utf8'))).toMatchObject({ version: 5 })
 }, 120_000)

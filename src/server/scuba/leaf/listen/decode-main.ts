@@ -19,6 +19,8 @@ export interface DecodedBody {
   table: string
   /** NDJSON */
   body: Uint8Array
+  /** of each line, of which slot its series is; only of samples */
+  slots?: Uint16Array
   rows: number
   rejected: number
   reason: string
@@ -37,6 +39,7 @@ function decode(job: DecodeJob): DecodedBody | MusterError {
   return {
     table: read.table,
     body: body.byteLength === body.buffer.byteLength ? body : new Uint8Array(body),
+    ...(read.slots === undefined ? {} : { slots: Uint16Array.from(read.slots) }),
     rows: read.lines.length,
     rejected: read.rejected,
     reason: read.reason,

@@ -83,7 +83,7 @@ export class LineBatch {
     const body = Buffer.from(`${rows.join('\n')}\n`)
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await take(this.#intake, table, body, null)
+        await take(this.#intake, { table, body }, null)
         return
       } catch (error) {
         const isForNow = isRefusal(error) && error.exit === 6

@@ -5,6 +5,7 @@ import { encode } from '../../../../core/kernel/protobuf/encode.ts'
 import { DECODE } from '../../../../core/scuba/decode/limits.ts'
 import type { OtlpEncoding, Signal } from '../../../../core/scuba/decode/otlp/decode.ts'
 import { EXPORT_ANSWER, RPC_STATUS } from '../../../../core/scuba/decode/otlp/messages.ts'
+import { NO_ADMISSION, senderOf, type Admission } from '../quotas.ts'
 import { readWhole } from './body.ts'
 import { retryAfterSeconds, take, type Intake } from './take.ts'
 
@@ -34,8 +35,9 @@ async function otlp(intake: Intake, signal: Signal, request: IncomingMessage, re
       })
     const contentEncoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase()
     const body = await readWhole(request, DECODE.bodyBytesMax)
+    const admission = admit(intake, signal, request, body.length)
     const read = await intake.decoders.decode({ kind: 'otlp', signal, encoding, contentEncoding, body })
-    const receipt = await take(intake, read.table, Buffer.from(read.body.buffer, read.body.byteOffset, read.body.byteLength), read.key)
+    const receipt = await take(intake, { ...read, body: bufferOf(read.body) }, read.key, admission)
     const rejected = read.rejected + (receipt?.quarantined ?? 0)
     const reason = read.reason === '' ? (receipt?.firstErrors[0]?.reason ?? '') : read.reason
     const partial = rejected === 0 ? null : { rejected: BigInt(rejected), error_message: reason }
@@ -69,8 +71,9 @@ async function remoteWrite(intake: Intake, request: IncomingMessage, response: S
         details: { status: 415 },
       })
     const body = await readWhole(request, DECODE.bodyBytesMax)
+    const admission = admit(intake, 'metrics', request, body.length)
     const read = await intake.decoders.decode({ kind: 'remote-write', body })
-    const receipt = await take(intake, read.table, Buffer.from(read.body.buffer, read.body.byteOffset, read.body.byteLength), read.key)
+    const receipt = await take(intake, { ...read, body: bufferOf(read.body) }, read.key, admission)
     const rejected = read.rejected + (receipt?.quarantined ?? 0)
     if (rejected === 0) return void response.writeHead(204).end()
     // What could be kept is kept. 400, which no sender repeats, tells of the rest: it can never succeed.
@@ -85,6 +88,14 @@ async function remoteWrite(intake: Intake, request: IncomingMessage, response: S
     if (!request.complete) request.destroy()
   }
 }
+
+/** Before it is decoded: that costs more than the rest. @throws SCUBA_QUOTA */
+function admit({ store }: Intake, table: string, { headers }: IncomingMessage, bytes: number): Admission {
+  const { token, isHandedOn } = senderOf(headers)
+  return isHandedOn ? NO_ADMISSION : store.quotas.admit(table, token, bytes)
+}
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** 503 for all that may succeed later: Prometheus drops what is answered 429, and gives up on any other 4xx. */
 function statusOf(refusal: MusterError): number {

@@ -2,7 +2,7 @@ import { isRefusal, refuse } from '../../../../core/kernel/errors.ts'
 import { DECODE } from '../../../../core/scuba/decode/limits.ts'
 import { parseTarget, type Target } from '../../../../core/scuba/decode/prometheus/target.ts'
 import { addSample, seriesRow, STALE } from '../../../../core/scuba/decode/series.ts'
-import { RowList } from '../../../../core/scuba/decode/rows.ts'
+import { RowList, SAMPLES_TABLE } from '../../../../core/scuba/decode/rows.ts'
 import { hashText } from '../../../../core/kernel/hash.ts'
 import type { DecodedBody } from '../listen/decode-main.ts'
 import { take, type Intake } from '../listen/take.ts'
@@ -129,8 +129,9 @@ class Run {
     for (const [name, value] of Object.entries(about))
       addSample(own, seriesRow(name, Object.entries(labels)), atMs * 1000, 'gauge', value, false)
     try {
-      const bytes = page === null ? Buffer.alloc(0) : Buffer.from(page.body)
-      await take(this.#intake, 'metrics', Buffer.concat([bytes, Buffer.from(`${own.lines.join('\n')}\n`)]), null)
+      const body = Buffer.concat([page?.body ?? Buffer.alloc(0), Buffer.from(`${own.lines.join('\n')}\n`)])
+      const slots = Uint16Array.from([...(page?.slots ?? []), ...own.slots])
+      await take(this.#intake, { table: SAMPLES_TABLE, body, slots }, null)
     } catch (error) {
       // The next page comes by itself; of this one it is known that it is missing.
       this.status.error = `not stored: ${(error as Error).message}`
