@@ -2,6 +2,7 @@ import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { ArtefactsStatus } from '../../core/scuba/operations/asking.ts'
 import type {
   CacheInfo,
+  CacheUse,
   DiffAnswer,
   ExplainAnswer,
   FunnelAnswer,
@@ -23,6 +24,7 @@ const duration = (ms: number | null): string => (ms === null ? '∅' : formatDur
 export function renderExplain(answer: ExplainAnswer, view: View): string {
   const head = fields(view, [
     ['tier', answer.tier === 'A' ? 'A: put together from parts of files' : 'B: one SELECT over all rows'],
+    ['why not A', answer.why],
     [
       'reads',
       `${groupedText(answer.cells)} values of at most ${groupedText(answer.cellsMax)}${answer.cells > answer.cellsMax ? ': refused' : ''}`,
@@ -32,8 +34,9 @@ export function renderExplain(answer: ExplainAnswer, view: View): string {
     [
       'took',
       answer.analyzed &&
-        `${numberText(answer.analyzed.elapsedMs)} ms for ${count(answer.analyzed.rows, 'row')}${answer.isCached ? ', known already' : ''}`,
+        `${numberText(answer.analyzed.elapsedMs)} ms for ${count(answer.analyzed.rows, 'row')}, ${numberText(answer.analyzed.engineMs)} ms of it the engine's`,
     ],
+    ['known', answer.analyzed && knownText(answer.analyzed.cache)],
   ])
   const tables = table(
     view,
@@ -44,12 +47,16 @@ export function renderExplain(answer: ExplainAnswer, view: View): string {
       { title: 'files', align: 'right', cell: ({ filesAfterPruning, files }) => `${filesAfterPruning} of ${files}` },
       { title: 'segments', align: 'right', cell: ({ segments }) => segments },
       { title: 'chunks', align: 'right', cell: ({ chunks }) => chunks },
+      { title: 'known', align: 'right', cell: ({ filesKnown }) => filesKnown },
       { title: 'columns', cell: ({ columns }) => columns.join(', '), canShrink: true },
     ],
     'No table is read.',
   )
   return `${head}\n\n${tables}`
 }
+
+const knownText = ({ isWhole, hits, misses }: CacheUse): string =>
+  isWhole ? 'the whole answer' : `${groupedText(hits)} of ${groupedText(hits + misses)} parts`
 
 const VALUES_SHOWN = 3
 

@@ -11,6 +11,8 @@ export interface Observed {
   mark: string
   /** of the registry it works by */
   registryVersion: number
+  /** how full its disk is; not there: an older leaf */
+  disk?: DiskLevel | undefined
   tables: Record<string, ObservedTable>
   /** segments that are not read */
   lost: { table: string; file: string; rows: number; reason: string }[]

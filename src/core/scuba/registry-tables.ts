@@ -59,12 +59,15 @@ export const REGISTRY_TABLES: readonly string[] = [
     set_by TEXT NOT NULL,
     PRIMARY KEY (kind, name)
   ) WITHOUT ROWID`,
-  // notes_through: the number of the leaf's last note that became an entry. node, address: of a leaf that is not the server's own.
+  // notes_through: the number of the leaf's last note that became an entry. disk, disk_since: how full its disk is.
+  // node, address: of a leaf that is not the server's own.
   `CREATE TABLE scuba_leaf (
     id TEXT PRIMARY KEY,
     state TEXT NOT NULL,
     since INTEGER NOT NULL,
     notes_through INTEGER NOT NULL DEFAULT 0,
+    disk TEXT NOT NULL DEFAULT 'ok',
+    disk_since INTEGER,
     node TEXT,
     address TEXT
   ) WITHOUT ROWID`,

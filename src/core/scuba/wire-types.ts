@@ -101,9 +101,13 @@ export interface QueryAnswer {
   rows: PlainValue[][]
   rowsScanned: number
   coverage: Coverage
-  /** every value is exact: SQL runs over the rows themselves */
+  /** every value is exact: SQL runs over the rows themselves, or over parts that give the same */
   exact: boolean
+  /** A: put together from parts of files; B: one SELECT over all rows */
+  tier: 'A' | 'B'
   cache: CacheUse
+  /** what the engine took of the time; 0 when the answer was there */
+  engineMs: number
   /** with `compare`: the same columns for the earlier range */
   compare?: { sinceMs: number; untilMs: number; rows: PlainValue[][]; rowsScanned: number; coverage: Coverage } | undefined
   elapsedMs: number
@@ -220,17 +224,38 @@ export interface ExplainRequest extends QueryRequest {
 }
 
 export interface ExplainAnswer {
-  /** B: one SELECT over all rows of the tables; panels are A */
+  /** A: put together from parts of files, which are kept; B: one SELECT over all rows of the tables */
   tier: 'A' | 'B'
-  tables: { name: string; columns: string[]; files: number; filesAfterPruning: number; segments: number; chunks: number; rows: number }[]
+  /** of tier B: why it is not A, in words */
+  why: string | null
+  tables: {
+    name: string
+    columns: string[]
+    files: number
+    /** those of the time range that can have rows of the answer, and what they are */
+    filesAfterPruning: number
+    segments: number
+    chunks: number
+    rows: number
+    /** of these files: whose part of the answer is known already */
+    filesKnown: number
+  }[]
   /** rows × columns that would be read; over `cellsMax` it is refused */
   cells: number
   cellsMax: number
+  /** what was built ahead and stands in for rows, in words */
   artefacts: string[]
+  /** it was run, and the whole answer was there */
   isCached: boolean
   /** ms, from what such queries took lately; null when none ran yet */
   estimatedMs: number | null
-  analyzed: { elapsedMs: number; engineMs: number; rows: number } | null
+  analyzed: {
+    elapsedMs: number
+    /** of the engine */
+    engineMs: number
+    rows: number
+    cache: CacheUse
+  } | null
 }
 
 export interface DiffRequest {

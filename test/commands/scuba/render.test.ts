@@ -45,6 +45,8 @@ test('a query is a table and a line that says what it stands on; a partial one s
     ],
     rowsScanned: 12_345,
     exact: true,
+    tier: 'B',
+    engineMs: 1,
     cache: { isWhole: false, hits: 0, misses: 0 },
     elapsedMs: 12.3,
     coverage: { ...coverage, rows: 0.9996, missing: ['requests: 5 rows of segments that are lost'] },

@@ -111,6 +111,32 @@ test('an explanation names the files after pruning and the values that would be 
   expect((await leaf.client.explain({ sql: 'select count(*) from calls', untilMs: T - 1 })).tables).toMatchObject([
     { filesAfterPruning: 0, rows: 0 },
   ])
+  expect(
+    (await leaf.client.explain({ sql: `select count(*) from calls where time < make_timestamp(${(T - 1) * 1000})` })).tables,
+  ).toMatchObject([{ filesAfterPruning: 0, rows: 0 }])
+})
+
+test('an explanation says whether parts of files make the answer, how many are known, and why not', async () => {
+  const sql = 'select host, min(bytes) from calls group by host order by 1'
+  const first = await leaf.client.explain({ sql, analyze: true })
+  expect(first).toMatchObject({ tier: 'A', why: null, tables: [{ filesKnown: 0 }], analyzed: { cache: { hits: 0, misses: 1 } } })
+  expect(await leaf.client.explain({ sql })).toMatchObject({ tier: 'A', tables: [{ filesKnown: 1 }], cells: 0 })
+  for (const [other, why] of [
+    ['select * from calls', 'star'],
+    ['select avg(bytes) from calls', 'avg'],
+    ['select sum(bytes / 2) from calls', 'fractions'],
+    ['select median(status) from calls group by status', 'median'],
+    ['select count(*) from calls a join calls b on a.host = b.host', 'more than one table'],
+    ['select count(*) from calls where host = (select max(host) from calls)', 'inner query'],
+    ['select host, count(*), row_number() over () from calls group by host', 'window'],
+    ['select count(*) from calls where random() < 2', 'random'],
+    ['select host, build, count(*) from calls group by rollup (host, build)', 'grouping sets'],
+    ['with a as (select * from calls) select count(*) from a', 'more than one table'],
+    ['select upper(host) as build, count(*) from calls group by build, host having length(build) > 1', 'something else'],
+  ] as const) {
+    const explained = await leaf.client.explain({ sql: other })
+    expect([explained.tier, explained.why], other).toEqual(['B', expect.stringContaining(why)])
+  }
 })
 
 test('an earlier range is answered for the same groups, on the steps of this one', async () => {

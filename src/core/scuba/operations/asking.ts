@@ -27,7 +27,7 @@ const coverage = z.object({
 
 /** What every answer says of itself. */
 const footing = { rowsScanned: z.number(), coverage, elapsedMs: z.number() }
-const cache = z.object({ isWhole: z.boolean(), hits: z.number(), misses: z.number() })
+const cache = z.object({ isWhole: z.boolean(), hits: z.number(), misses: z.number(), artefacts: z.number().optional() })
 const rows = z.array(z.array(plainValue))
 
 /** SQL over the tables of the store. */
@@ -40,7 +40,9 @@ export const scubaQuery = defineAction({
     columns: z.array(z.object({ name: z.string(), type: z.string() })),
     rows,
     exact: z.boolean(),
+    tier: z.enum(['A', 'B']),
     cache,
+    engineMs: z.number(),
     compare: z.object({ sinceMs: z.number(), untilMs: z.number(), rows, rowsScanned: z.number(), coverage }).optional(),
     ...footing,
   }),
@@ -92,6 +94,7 @@ export const scubaExplain = defineAction({
   input: explainRequestSchema,
   output: z.object({
     tier: z.enum(['A', 'B']),
+    why: z.string().nullable(),
     tables: z.array(
       z.object({
         name: z.string(),
@@ -101,6 +104,7 @@ export const scubaExplain = defineAction({
         segments: z.number(),
         chunks: z.number(),
         rows: z.number(),
+        filesKnown: z.number(),
       }),
     ),
     cells: z.number(),
@@ -108,7 +112,7 @@ export const scubaExplain = defineAction({
     artefacts: z.array(z.string()),
     isCached: z.boolean(),
     estimatedMs: nullableNumber,
-    analyzed: z.object({ elapsedMs: z.number(), engineMs: z.number(), rows: z.number() }).nullable(),
+    analyzed: z.object({ elapsedMs: z.number(), engineMs: z.number(), rows: z.number(), cache }).nullable(),
   }),
 })
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineAction } from '../../contracts/operation.ts'
+import { DISK_LEVELS } from '../seal/pressure.ts'
 
 const segment = z.object({
   table: z.string(),
@@ -82,7 +83,7 @@ export const scubaLeafList = defineAction({
             registryVersion: z.number(),
             /** not sealed yet */
             backlogBytes: z.number(),
-            disk: z.enum(['ok', 'warn', 'evict', 'full']),
+            disk: z.enum(DISK_LEVELS),
             /** where sealed rows go if not into files, and why that cannot be reached */
             clickhouse: z.object({ where: z.string(), away: z.string().nullable() }).nullable().default(null),
           })

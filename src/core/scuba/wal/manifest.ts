@@ -26,7 +26,7 @@ export interface LeafNote {
   table: string
   what: 'dropped' | 'thinned' | 'erased'
   /** of a drop: why; else empty */
-  reason: 'age' | 'space' | ''
+  reason: 'age' | 'space' | 'disk' | ''
   segments: number
   /** rows that are gone */
   rows: number

@@ -35,7 +35,8 @@ function markOf({ store, derived, copies, held }: Observing): string {
     held.observed().map(({ of, epochs }) => [of, epochs]),
     held.owns(),
   ])
-  return [process.pid, store.registry.current.version, tails.length, columns, lost, notes, derived.broken().length, copied].join('.')
+  const { version } = store.registry.current
+  return [process.pid, version, tails.length, columns, lost, notes, derived.broken().length, store.diskLevel, copied].join('.')
 }
 
 function observe(parts: Observing): Observed {
@@ -45,6 +46,7 @@ function observe(parts: Observing): Observed {
     leaf,
     mark: markOf(parts),
     registryVersion: store.registry.current.version,
+    disk: store.diskLevel,
     tables: Object.fromEntries(tables.map(({ name, columns, rows, bytes, segments }) => [name, { columns, rows, bytes, segments }])),
     lost: tables.flatMap(({ name: table }) =>
       store.lostSegments(table).map(({ segment: { file, rows }, reason }) => ({ table, file, rows, reason })),

@@ -79,6 +79,8 @@ export class Store {
   readonly keys: Keys
   /** what the server declared */
   readonly registry: RegistryFile
+  /** as it was last looked at; null: not since files went */
+  disk: { totalBytes: number; freeBytes: number } | null = null
   readonly quotas = new Quotas(() => this.registry.current.quotas)
   /** columns computed from others; null: there is no engine to check them with */
   derived: DerivedColumns | null = null
@@ -96,6 +98,9 @@ export class Store {
   #inFlightKeys = new Map<string, Promise<void>>()
   #readings = 0
   #trash: string[] = []
+  /** lots of files whose removal goes on, and is done */
+  #emptying = 0
+  #emptied = 0
   /** one file after the other: the kernel takes 10 ms and more to free a large one, and acknowledgements do not wait for that */
   #removed: Promise<void> = Promise.resolve()
   #diskLevel: DiskLevel = 'ok'
@@ -451,7 +456,9 @@ export class Store {
 
   /** Looks at the disk, syncs what was acknowledged from memory, forgets old seconds. Called each second. */
   async tick(): Promise<void> {
+    const emptied = this.#emptied
     const { bavail, blocks, bsize } = await statfs(this.dir)
+    this.disk = emptied === this.#emptied ? { totalBytes: blocks * bsize, freeBytes: bavail * bsize } : null
     const level = diskLevel(blocks * bsize, bavail * bsize)
     if (level !== this.#diskLevel) this.log.warn(DISK_WORDS[level], { freeBytes: bavail * bsize })
     this.#diskLevel = level
@@ -535,6 +542,11 @@ export class Store {
     }
   }
 
+  /** Files that are no longer part of any table are still there. */
+  get hasTrash(): boolean {
+    return this.#trash.length + this.#emptying > 0
+  }
+
   /** Files stay until what it gives is called. */
   hold(): () => void {
     this.#readings += 1
@@ -548,10 +560,16 @@ export class Store {
   }
 
   #emptyTrash(): void {
-    if (this.#readings > 0) return
+    if (this.#readings > 0 || this.#trash.length === 0) return
     const away = this.#trash.filter((path) => placeOf(path) !== null)
     for (const path of this.#trash) if (!placeOf(path)) this.#removed = this.#removed.then(() => this.#remove(path))
     this.#trash = []
+    this.#emptying += 1
+    this.#removed = this.#removed.then(() => {
+      this.#emptying -= 1
+      this.#emptied += 1
+      this.disk = null
+    })
     if (away.length === 0) return
     void this.away
       ?.drop(away)
