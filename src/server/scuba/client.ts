@@ -13,7 +13,6 @@ import type {
   AckLevel,
   BoardAnswer,
   BoardRequest,
-  CacheInfo,
   DiffAnswer,
   DiffRequest,
   ExplainAnswer,
@@ -105,13 +104,9 @@ export interface ScubaClient {
   funnel(request: FunnelRequest, signal?: AbortSignal, asker?: AskerHead): Promise<FunnelAnswer>
   sessions(request: SessionsRequest, signal?: AbortSignal, asker?: AskerHead): Promise<SessionsAnswer>
   trace(request: TraceRequest, signal?: AbortSignal, asker?: AskerHead): Promise<TraceAnswer>
-  /** What the leaf keeps of earlier answers. */
-  cache(): Promise<CacheInfo>
   /** Whole seconds of `[fromMs, toMs)`. */
   live(request: LiveRequest): Promise<LiveAnswer>
   tables(): Promise<TableInfo[]>
-  /** What is built ahead. */
-  artefacts(): Promise<ArtefactsStatus>
   /** Builds and drops now what the next round would. */
   warm(): Promise<ArtefactsStatus>
   table(name: string): Promise<TableInfo>
@@ -209,7 +204,6 @@ export function createScubaClient(socketPath: string): ScubaClient {
     funnel: (request, signal, asker) => question('funnel', { ...request }, signal, asker),
     sessions: (request, signal, asker) => question('sessions', { ...request }, signal, asker),
     trace: (request, signal, asker) => question('trace', { ...request }, signal, asker),
-    cache: () => ask('GET', '/v1/scuba/cache'),
     live: (request) => post('/v1/scuba/live', request, undefined, 2000),
     tables: async () => (await ask<{ tables: TableInfo[] }>('GET', '/v1/scuba/tables')).tables,
     table: (name) => ask('GET', `/v1/scuba/tables/${encodeURIComponent(name)}`),
@@ -226,7 +220,6 @@ export function createScubaClient(socketPath: string): ScubaClient {
       }
     },
     spoolOff: async () => void (await ask('POST', '/v1/scuba/spool/off')),
-    artefacts: () => ask('GET', '/v1/scuba/artefacts'),
     warm: () => ask('POST', '/v1/scuba/artefacts/round', undefined, {}, undefined, 600_000),
     observed: (wait) => {
       if (!wait) return ask('GET', '/v1/scuba/observed')

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { refuse } from '../../core/kernel/errors.ts'
 import type { Observed, PeerSeen } from '../../core/scuba/observed.ts'
 import { REGISTRY } from '../../core/scuba/registry-controller.ts'
 import { peersOf } from '../../core/scuba/registry-state.ts'
@@ -80,6 +81,8 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
     input: unknown,
     how: DoOptions,
   ): Promise<Readonly<Record<string, unknown>> | Error> => {
+    // Whoever only looks does not wait for a leaf that is known to be away.
+    if (!operation.isMutation && (seen.get(peer.id)?.silentSinceMs ?? null) !== null) return refuse('SCUBA_DOWN', 'does not answer')
     const limit = AbortSignal.any([
       stopped.signal,
       AbortSignal.timeout(how.patienceMs ?? ANSWER_MS_MAX),

@@ -90,9 +90,9 @@ export class RowScanner {
   #timeKind = 0
   #isReadable = true
 
-  /** @param timeField the key that holds a row's time before any other */
+  /** @param timeField the one key that holds a row's time; null: the usual ones */
   constructor(timeField: string | null = null) {
-    this.#timeKeys = timeField === null ? TIME_KEYS : [timeField, ...TIME_KEYS]
+    this.#timeKeys = timeField === null ? TIME_KEYS : [timeField]
   }
 
   /**

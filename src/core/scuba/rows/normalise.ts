@@ -1,6 +1,7 @@
 import { LIMITS } from '../limits.ts'
 import type { RowShape } from '../declared/shape.ts'
 import type { Column, ColumnSet, ColumnType } from './columns.ts'
+import { coerced } from './coerce.ts'
 import { cutValue } from './cut.ts'
 import { canBeColumn, isReserved } from './names.ts'
 import { microseconds, rowTime } from './time.ts'
@@ -11,12 +12,12 @@ export interface NormalRow {
   timeUs: number
 }
 
-const OPEN = { timeField: null, mode: 'open' } as const
+const OPEN = { timeField: null, mode: 'open', coerce: false } as const
 
 /**
  * Brings a parsed row into the form that chunks hold, and learns new columns from it. Values keep their meaning:
  * an integer column that meets a fraction widens to DOUBLE, a text column takes numbers as text, and any other value
- * that does not fit goes to `<column>$str` as text. What has no column (arrays, keys nested too deep, another spelling
+ * that does not fit goes to `<column>$str` as text, unless its table coerces it. What has no column (arrays, keys nested too deep, another spelling
  * of a known name, the 1,001st name, the 101st new one of a minute) is kept in `_rest` as JSON.
  * @returns the reason when the row cannot be kept
  */
@@ -24,7 +25,7 @@ export function normaliseRow(
   row: Readonly<Record<string, unknown>>,
   columns: ColumnSet,
   receivedMs: number,
-  { timeField, mode }: Pick<RowShape, 'timeField' | 'mode'> = OPEN,
+  { timeField, mode, coerce }: Pick<RowShape, 'timeField' | 'mode' | 'coerce'> = OPEN,
 ): NormalRow | string {
   const time = rowTime(row, receivedMs, LIMITS.futureMsMax, timeField)
   let undeclared: string | null = null
@@ -70,7 +71,9 @@ export function normaliseRow(
     } else if (column.type === 'VARCHAR') {
       text(column.prefix, String(value))
     } else {
-      conflict(name, value)
+      const fitting = coerce && column.isFixed ? coerced(value, column.type) : null
+      if (fitting === null) conflict(name, value)
+      else line += column.prefix + String(fitting)
     }
   }
   const walk = (object: Readonly<Record<string, unknown>>, path: string, depth: number): void => {

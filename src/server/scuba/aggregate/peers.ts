@@ -3,7 +3,6 @@ import type { Partial } from '../../../core/scuba/merge/partial.ts'
 import type { Peer } from '../../../core/scuba/registry.ts'
 import { branchesOf } from '../../../core/scuba/shards/branches.ts'
 import type { Answered, Unanswered } from '../../../core/scuba/shards/coverage.ts'
-import { sideOf } from '../../../core/scuba/plan/retyped.ts'
 import { sumOfTables } from '../../../core/scuba/shards/table-sum.ts'
 import type { Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { TableInfo } from '../../../core/scuba/wire-types.ts'
@@ -110,6 +109,16 @@ export class Peers {
       }
     }
     return [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** One of them. @throws SCUBA_TABLE_UNKNOWN */
+  async table(name: string): Promise<TableInfo> {
+    await this.learn()
+    const own = this.#store.table(name)
+    return this.list.reduce((sum, { id }) => {
+      const its = this.#heard.get(id)?.tables.get(name)
+      return its === undefined ? sum : sumOfTables(sum, its)
+    }, own)
   }
 
   /** The partials of one round of a panel, from every leaf but this one. */
@@ -233,12 +242,3 @@ export class Peers {
 }
 
 const reasonOf = (error: unknown): string => (error as Error).message
-
-/** Columns whose values a leaf holds in another type than the one that asks: read as text, and fitted. */
-export function conflicting(asked: Readonly<Record<string, string>>, own: Readonly<Record<string, string>>): string[] {
-  return Object.entries(asked).flatMap(([name, type]) => {
-    const mine = own[name]
-    const isWider = mine === 'BIGINT' && type === 'DOUBLE'
-    return mine === undefined || mine === type || isWider || !(sideOf(name) in asked) ? [] : [name]
-  })
-}

@@ -53,7 +53,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       known: searchParams.getAll('key').filter((key) => store.keys.get(table, key) !== undefined),
     }),
   ],
-  ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
+  ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.peers.table(table)],
   [
     'POST',
     /^\/v1\/scuba\/tables\/([^/]+)\/seal$/,
@@ -67,7 +67,6 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ],
   ...ASK_ROUTES.map(([method, path, handler]): (typeof ASK_ROUTES)[number] => [method, path, knowing(handler)]),
   ...PEER_ROUTES,
-  ['GET', /^\/v1\/scuba\/artefacts$/, async (leaf) => leaf.engines.artefacts?.status() ?? { artefacts: [], checked: 0, differences: 0 }],
   [
     'POST',
     /^\/v1\/scuba\/artefacts\/round$/,
