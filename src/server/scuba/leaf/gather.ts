@@ -72,7 +72,8 @@ export async function gather(
 }
 
 /** Whether all rows of a step are in the range or none: then partials of whole files serve any range. */
-const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean => stepMs !== null && sinceMs % stepMs === 0 && untilMs % stepMs === 0
+export const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean =>
+  stepMs !== null && sinceMs % stepMs === 0 && untilMs % stepMs === 0
 
 /** All that a partial depends on but its files: what is computed, and what its columns are. */
 function planKey({ table, columns, params }: Gathering, partial: PartialPlan): string {
