@@ -2,6 +2,7 @@ import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { ArtefactsStatus } from '../../core/scuba/operations/asking.ts'
 import type {
   CacheInfo,
+  CacheUse,
   DiffAnswer,
   ExplainAnswer,
   FunnelAnswer,
@@ -14,6 +15,7 @@ import type { View } from '../terminal.ts'
 import { cellText, groupedText, numberText } from './scuba-values.ts'
 import { footing } from './scuba.ts'
 import { mark, paint } from './style.ts'
+import { withMissing } from './scuba-missing.ts'
 import { fields, table } from './table.ts'
 import { count } from './text.ts'
 
@@ -23,6 +25,7 @@ const duration = (ms: number | null): string => (ms === null ? '∅' : formatDur
 export function renderExplain(answer: ExplainAnswer, view: View): string {
   const head = fields(view, [
     ['tier', answer.tier === 'A' ? 'A: put together from parts of files' : 'B: one SELECT over all rows'],
+    ['why not A', answer.why],
     [
       'reads',
       `${groupedText(answer.cells)} values of at most ${groupedText(answer.cellsMax)}${answer.cells > answer.cellsMax ? ': refused' : ''}`,
@@ -32,8 +35,9 @@ export function renderExplain(answer: ExplainAnswer, view: View): string {
     [
       'took',
       answer.analyzed &&
-        `${numberText(answer.analyzed.elapsedMs)} ms for ${count(answer.analyzed.rows, 'row')}${answer.isCached ? ', known already' : ''}`,
+        `${numberText(answer.analyzed.elapsedMs)} ms for ${count(answer.analyzed.rows, 'row')}, ${numberText(answer.analyzed.engineMs)} ms of it the engine's`,
     ],
+    ['known', answer.analyzed && knownText(answer.analyzed.cache)],
   ])
   const tables = table(
     view,
@@ -44,12 +48,16 @@ export function renderExplain(answer: ExplainAnswer, view: View): string {
       { title: 'files', align: 'right', cell: ({ filesAfterPruning, files }) => `${filesAfterPruning} of ${files}` },
       { title: 'segments', align: 'right', cell: ({ segments }) => segments },
       { title: 'chunks', align: 'right', cell: ({ chunks }) => chunks },
+      { title: 'known', align: 'right', cell: ({ filesKnown }) => filesKnown },
       { title: 'columns', cell: ({ columns }) => columns.join(', '), canShrink: true },
     ],
     'No table is read.',
   )
   return `${head}\n\n${tables}`
 }
+
+const knownText = ({ isWhole, hits, misses }: CacheUse): string =>
+  isWhole ? 'the whole answer' : `${groupedText(hits)} of ${groupedText(hits + misses)} parts`
 
 const VALUES_SHOWN = 3
 
@@ -165,7 +173,8 @@ export function renderMeasured({ figures }: { figures: Measured[] }, view: View)
   )
 }
 
-export function renderArtefacts({ artefacts, checked, differences }: ArtefactsStatus, view: View): string {
+export function renderArtefacts({ artefacts, checked, differences, missing = [] }: ArtefactsStatus, view: View): string {
+  const isOne = new Set(artefacts.map(({ leaf }) => leaf)).size < 2
   const listed = table(
     view,
     artefacts,
@@ -179,16 +188,17 @@ export function renderArtefacts({ artefacts, checked, differences }: ArtefactsSt
       { title: 'uses', align: 'right', cell: ({ uses }) => groupedText(uses) },
       { title: 'saved', align: 'right', cell: ({ savedMs }) => formatDuration(savedMs) },
       { title: 'heat', align: 'right', cell: ({ heatMs }) => formatDuration(heatMs), isWide: true },
+      { title: 'leaf', cell: ({ leaf }) => leaf, isWide: isOne },
     ],
     'Nothing is built ahead yet: that follows from questions that are asked often.',
   )
   const compared = `${groupedText(checked)} answers compared with the rows, ${differences === 0 ? 'none' : groupedText(differences)} differed`
-  return artefacts.length === 0 && checked === 0 ? listed : `${listed}\n${compared}`
+  return withMissing(artefacts.length === 0 && checked === 0 ? listed : `${listed}\n${compared}`, missing, view)
 }
 
-export function renderCache(info: CacheInfo, view: View): string {
+export function renderCache({ missing = [], ...info }: CacheInfo & { missing?: readonly string[] }, view: View): string {
   const asked = info.partialHits + info.partialMisses
-  return fields(view, [
+  const shown = fields(view, [
     ['parts kept', `${groupedText(info.entries)}, ${formatSize(info.bytes)} of ${formatSize(info.bytesMax)}`],
     [
       'parts known',
@@ -200,4 +210,5 @@ export function renderCache(info: CacheInfo, view: View): string {
     ['dropped', groupedText(info.evicted)],
     ['saved', `${formatDuration(info.savedMs)} of the engine`],
   ])
+  return withMissing(shown, missing, view)
 }

@@ -3,8 +3,10 @@ import type { z } from 'zod'
 import type { scubaDerivedList } from '../../core/scuba/operations/derived.ts'
 import type { scubaQuarantineList, scubaQuarantineReplay, scubaQuarantineShow } from '../../core/scuba/operations/quarantine.ts'
 import type { scubaColumnList, scubaTablePut } from '../../core/scuba/operations/tables.ts'
+import { CAPS, type Cap, type CapCounts } from '../../core/scuba/rows/caps.ts'
 import type { View } from '../terminal.ts'
 import { groupedText } from './scuba-values.ts'
+import { withMissing } from './scuba-missing.ts'
 import { mark, paint } from './style.ts'
 import { table } from './table.ts'
 import { count } from './text.ts'
@@ -21,17 +23,32 @@ export function renderDeclared({ table: name, version, verdict, changes }: Out<t
   return [head, ...changes.map((change) => `  ${change.verdict.padEnd(10)}  ${change.text}`)].join('\n')
 }
 
-export function renderColumns({ columns, sinceMs }: Out<typeof scubaColumnList>, view: View): string {
+/** What rows met of their table's bounds, a line each. */
+export function cappedLines(capped: CapCounts | undefined, view: View): string[] {
+  const met = Object.entries(capped ?? {}).filter(([, times]) => times > 0)
+  return met.map(([cap, times]) => mark(view, 'warn', `${groupedText(times)} ${CAPS[cap as Cap]}`))
+}
+
+export function renderColumns({ columns, capped, columnsMax, sinceMs, missing }: Out<typeof scubaColumnList>, view: View): string {
   const rows = table(view, columns, [
     { title: 'column', cell: ({ name }) => name },
     { title: 'type', cell: ({ type, broken }) => (broken === null ? type : mark(view, 'bad', 'broken')) },
     { title: 'origin', cell: ({ origin }) => origin },
     { title: 'conflicts', align: 'right', cell: ({ conflicts }) => (conflicts === null ? null : groupedText(conflicts)) },
-    { title: 'distinct', align: 'right', cell: ({ distinct }) => (distinct === null ? null : `~${groupedText(distinct)}`) },
+    { title: 'distinct', align: 'right', cell: ({ distinct, distinctMax }) => distinctText(distinct, distinctMax) },
     { title: 'size', align: 'right', cell: ({ bytes }) => (bytes === null ? null : formatSize(bytes)) },
     { title: 'computed from', cell: ({ sql, broken }) => (broken === null ? sql : `${sql} (${broken})`), canShrink: true },
   ])
-  return sinceMs === null ? rows : `${rows}\n${paint(view, 'dim', `conflicts and distinct values in rows since ${at(sinceMs)}`)}`
+  const own = columns.filter(({ origin }) => origin !== 'derived').length
+  const since = sinceMs === null ? '' : `; conflicts and distinct values in rows since ${at(sinceMs)}`
+  const shown = [rows, paint(view, 'dim', `${own} of ${groupedText(columnsMax)} columns${since}`), ...cappedLines(capped, view)].join('\n')
+  return withMissing(shown, missing, view)
+}
+
+/** `~120`, or of several leaves `~120–300`: nobody knows which values two of them have both. */
+function distinctText(distinct: number | null, most: number | null): string | null {
+  if (distinct === null) return null
+  return `~${groupedText(distinct)}${most === null || most === distinct ? '' : `–${groupedText(most)}`}`
 }
 
 export function renderDerived({ derived }: Out<typeof scubaDerivedList>, view: View): string {
@@ -48,8 +65,8 @@ export function renderDerived({ derived }: Out<typeof scubaDerivedList>, view: V
   )
 }
 
-export function renderQuarantine({ reasons }: Out<typeof scubaQuarantineList>, view: View): string {
-  return table(
+export function renderQuarantine({ reasons, missing }: Out<typeof scubaQuarantineList>, view: View): string {
+  const listed = table(
     view,
     reasons,
     [
@@ -62,10 +79,11 @@ export function renderQuarantine({ reasons }: Out<typeof scubaQuarantineList>, v
     ],
     'The quarantine is empty.',
   )
+  return withMissing(listed, missing, view)
 }
 
-export function renderQuarantineLines({ lines }: Out<typeof scubaQuarantineShow>, view: View): string {
-  return table(
+export function renderQuarantineLines({ lines, missing }: Out<typeof scubaQuarantineShow>, view: View): string {
+  const listed = table(
     view,
     lines,
     [
@@ -78,6 +96,7 @@ export function renderQuarantineLines({ lines }: Out<typeof scubaQuarantineShow>
     ],
     'No such lines in the quarantine.',
   )
+  return withMissing(listed, missing, view)
 }
 
 export function renderReplay({ replayed, failed, cut, hasMore, firstErrors }: Out<typeof scubaQuarantineReplay>): string {

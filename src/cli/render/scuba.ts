@@ -2,6 +2,7 @@ import { formatDuration, formatSize } from '../../core/kernel/units.ts'
 import type { CacheUse, Coverage, PanelAnswer, PanelGroup, QueryAnswer, Receipt, TableInfo } from '../../core/scuba/wire-types.ts'
 import type { View } from '../terminal.ts'
 import { brailleChart, sparkline } from './scuba-chart.ts'
+import { cappedLines } from './scuba-tables.ts'
 import { cellText, groupedText, numberText } from './scuba-values.ts'
 import { paint } from './style.ts'
 import { fields, table, type Column } from './table.ts'
@@ -152,10 +153,11 @@ export function renderTable(info: TableInfo, view: View): string {
     ['files', `${count(info.segments, 'segment')}, ${count(info.chunks, 'chunk')}`],
     ['kept', `${info.retention.days} d, ${info.retention.gb} GB`],
   ])
-  return `${head}\n\n${table(view, Object.entries(info.columns), [
+  const columns = table(view, Object.entries(info.columns), [
     { title: 'column', cell: ([name]) => name },
     { title: 'type', cell: ([, type]) => type },
-  ])}`
+  ])
+  return [`${head}\n\n${columns}`, ...cappedLines(info.capped, view)].join('\n')
 }
 
 /** What `scuba send` did. */

@@ -47,6 +47,8 @@ export default class ScubaTail extends MusterCommand {
   private line(row: Record<string, unknown>, columns: readonly string[]): string {
     if (typeof row['missed'] === 'number' && Object.keys(row).length === 1)
       return this.isMachine ? JSON.stringify(row) : `… ${row['missed']} rows were too many to show`
+    if (typeof row['missing'] === 'string' && Object.keys(row).length === 1)
+      return this.isMachine ? JSON.stringify(row) : `… rows of ${row['missing']} are missing`
     const { ingest_time: _, time, ...rest } = row
     const shown = columns.length > 0 ? Object.fromEntries(columns.map((name) => [name, row[name] ?? null])) : rest
     if (this.isMachine) return JSON.stringify(columns.length > 0 ? shown : row)

@@ -9,7 +9,7 @@ import { declarationSchema } from './declared/declaration.ts'
 import { nearNames } from './names.ts'
 import { retentionPolicySchema } from './retention/policy.ts'
 import { alert, alerts, type StoredAlert } from './queries.ts'
-import { liveRequestSchema } from './schema.ts'
+import { capCountsSchema, liveRequestSchema } from './schema.ts'
 
 export * from './operations/asking.ts'
 
@@ -37,6 +37,8 @@ export const scubaLiveRead = defineAction({
     coverage: z.number(),
     hotToMs: z.number(),
     nowMs: z.number(),
+    /** leaves that did not answer, in words */
+    missing: z.array(z.string()).optional(),
   }),
 })
 
@@ -50,6 +52,8 @@ const tableInfo = z.object({
   fromMs: z.number().nullable(),
   toMs: z.number().nullable(),
   retention: retentionPolicySchema,
+  /** how often rows met a bound of the table, since its leaf started */
+  capped: capCountsSchema.optional(),
 })
 
 export const scubaTableList = defineAction({

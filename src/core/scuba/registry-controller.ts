@@ -1,11 +1,12 @@
 import type { Controller } from '../contracts/controller.ts'
 import type { Proposal } from '../contracts/entry.ts'
 import type { ReadDb } from '../contracts/storage.ts'
-import { LeafJoined, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
+import { LeafDiskMoved, LeafJoined, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
 import { RetentionApplied, RowsErased } from './entries/retention.ts'
 import { ColumnsObserved } from './entries/tables.ts'
 import type { Observed, RegistrySoft } from './observed.ts'
 import type { ColumnTypes } from './rows/columns.ts'
+import { DISK_LEVELS, type DiskLevel } from './seal/pressure.ts'
 import { columnTypes, storedColumns, storedTable } from './registry-state.ts'
 import type { LeafNote } from './wal/manifest.ts'
 
@@ -15,6 +16,8 @@ export const REGISTRY = 'scuba.registry'
 export const LEAF_LOST_MS = 30_000
 /** Columns of a table become an entry this often at most. */
 export const COLUMNS_EVERY_MS = 10_000
+/** A disk has been this full for so long at least before it is told that it is emptier. */
+export const DISK_EMPTIER_MS = 60_000
 /** Entries of one round: a leaf with many new tables is learned over several. */
 const ENTRIES_MAX = 100
 
@@ -44,14 +47,31 @@ function ofSeen(db: ReadDb, now: number, seen: Seen, told: Set<string>): { entri
   const { observed } = seen
   if (observed === null || seen.silentSinceMs !== null) return ofSilence(db, now, seen)
   const columns = ofColumns(db, now, observed, told)
+  const disk = ofDisk(db, now, observed)
   return {
-    entries: [...ofLeaf(db, observed), ...ofNotes(db, observed), ...ofLost(db, observed), ...columns.entries],
-    wakeAt: columns.wakeAt,
+    entries: [...ofLeaf(db, observed), ...disk.entries, ...ofNotes(db, observed), ...ofLost(db, observed), ...columns.entries],
+    wakeAt: disk.wakeAt === null || columns.wakeAt === null ? (disk.wakeAt ?? columns.wakeAt) : Math.min(disk.wakeAt, columns.wakeAt),
   }
 }
 
+interface LeafRow {
+  state: string
+  notes_through: number
+  disk: DiskLevel
+  disk_since: number | null
+}
+
 const stateOf = (db: ReadDb, leaf: string) =>
-  db.get<{ state: string; notes_through: number }>('SELECT state, notes_through FROM scuba_leaf WHERE id = ?', leaf)
+  db.get<LeafRow>('SELECT state, notes_through, disk, disk_since FROM scuba_leaf WHERE id = ?', leaf)
+
+/** A disk that is fuller is told at once; one that is emptier once that has lasted, for it goes up and down at a bound. */
+function ofDisk(db: ReadDb, now: number, { leaf, disk }: Observed): { entries: Proposal[]; wakeAt: number | null } {
+  const known = stateOf(db, leaf)
+  if (disk === undefined || disk === (known?.disk ?? 'ok')) return { entries: [], wakeAt: null }
+  const isFuller = DISK_LEVELS.indexOf(disk) > DISK_LEVELS.indexOf(known?.disk ?? 'ok')
+  const dueMs = isFuller ? now : (known?.disk_since ?? -Infinity) + DISK_EMPTIER_MS
+  return dueMs <= now ? { entries: [LeafDiskMoved.of({ leaf, level: disk })], wakeAt: null } : { entries: [], wakeAt: dueMs }
+}
 
 function ofSilence(db: ReadDb, now: number, { leaf, silentSinceMs }: Seen): { entries: Proposal[]; wakeAt: number | null } {
   if (leaf === null || silentSinceMs === null || stateOf(db, leaf)?.state !== 'present') return { entries: [], wakeAt: null }

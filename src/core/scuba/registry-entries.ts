@@ -1,5 +1,5 @@
 import { DerivedRemoved, DerivedSet } from './entries/derived.ts'
-import { LeafJoined, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
+import { LeafDiskMoved, LeafJoined, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
 import { QuotaRemoved, QuotaSet } from './entries/quotas.ts'
 import { HoldReleased, HoldSet, RetentionApplied, RetentionSet, RowsErased } from './entries/retention.ts'
 import { ShardMoved } from './entries/shards.ts'
@@ -21,7 +21,16 @@ const TOLD = [
   ShardMoved,
 ] as const
 
-export const registryEntries = [...TOLD, ColumnsObserved, RetentionApplied, RowsErased, LeafLost, SegmentLost, SegmentSettled] as const
+export const registryEntries = [
+  ...TOLD,
+  ColumnsObserved,
+  RetentionApplied,
+  RowsErased,
+  LeafLost,
+  LeafDiskMoved,
+  SegmentLost,
+  SegmentSettled,
+] as const
 
 const TOLD_TYPES: ReadonlySet<string> = new Set(TOLD.map(({ type }) => type))
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CAP_NAMES } from './rows/caps.ts'
 
 const param = z.union([z.string(), z.number(), z.boolean(), z.null()])
 const ms = z.number().int().nonnegative()
@@ -82,3 +83,6 @@ export const liveRequestSchema = z.object({
   toMs: ms.optional(),
   byTask: z.boolean().optional(),
 })
+
+/** How often rows of a table met each of its bounds. */
+export const capCountsSchema = z.record(z.enum(CAP_NAMES), z.number())

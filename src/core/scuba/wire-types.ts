@@ -1,9 +1,14 @@
 import type { RetentionPolicy } from './retention/policy.ts'
+import type { CapCounts } from './rows/caps.ts'
 import type { ColumnTypes } from './rows/columns.ts'
 
 /** What leaf and client say to each other, and the server says on: plain JSON over HTTP. */
 
-export type AckLevel = 'memory' | 'fsync'
+/** `replicas`: on disk here and on every leaf that holds a copy */
+export const ACK_LEVELS = ['memory', 'fsync', 'replicas'] as const
+export type AckLevel = (typeof ACK_LEVELS)[number]
+/** Where a leaf's own rows are when it has taken them. */
+export type CommitLevel = Exclude<AckLevel, 'replicas'>
 
 /** What a sender gets for one batch. */
 export interface Receipt {
@@ -96,9 +101,13 @@ export interface QueryAnswer {
   rows: PlainValue[][]
   rowsScanned: number
   coverage: Coverage
-  /** every value is exact: SQL runs over the rows themselves */
+  /** every value is exact: SQL runs over the rows themselves, or over parts that give the same */
   exact: boolean
+  /** A: put together from parts of files; B: one SELECT over all rows */
+  tier: 'A' | 'B'
   cache: CacheUse
+  /** what the engine took of the time; 0 when the answer was there */
+  engineMs: number
   /** with `compare`: the same columns for the earlier range */
   compare?: { sinceMs: number; untilMs: number; rows: PlainValue[][]; rowsScanned: number; coverage: Coverage } | undefined
   elapsedMs: number
@@ -215,17 +224,38 @@ export interface ExplainRequest extends QueryRequest {
 }
 
 export interface ExplainAnswer {
-  /** B: one SELECT over all rows of the tables; panels are A */
+  /** A: put together from parts of files, which are kept; B: one SELECT over all rows of the tables */
   tier: 'A' | 'B'
-  tables: { name: string; columns: string[]; files: number; filesAfterPruning: number; segments: number; chunks: number; rows: number }[]
+  /** of tier B: why it is not A, in words */
+  why: string | null
+  tables: {
+    name: string
+    columns: string[]
+    files: number
+    /** those of the time range that can have rows of the answer, and what they are */
+    filesAfterPruning: number
+    segments: number
+    chunks: number
+    rows: number
+    /** of these files: whose part of the answer is known already */
+    filesKnown: number
+  }[]
   /** rows × columns that would be read; over `cellsMax` it is refused */
   cells: number
   cellsMax: number
+  /** what was built ahead and stands in for rows, in words */
   artefacts: string[]
+  /** it was run, and the whole answer was there */
   isCached: boolean
   /** ms, from what such queries took lately; null when none ran yet */
   estimatedMs: number | null
-  analyzed: { elapsedMs: number; engineMs: number; rows: number } | null
+  analyzed: {
+    elapsedMs: number
+    /** of the engine */
+    engineMs: number
+    rows: number
+    cache: CacheUse
+  } | null
 }
 
 export interface DiffRequest {
@@ -392,4 +422,6 @@ export interface TableInfo {
   fromMs: number | null
   toMs: number | null
   retention: RetentionPolicy
+  /** how often rows met a bound of the table, since its leaf started; not there: an older leaf */
+  capped?: CapCounts | undefined
 }

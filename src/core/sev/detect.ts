@@ -127,8 +127,26 @@ function sloSignal(entry: Entry, body: Body): Signal | null {
   }
 }
 
+/** Rows are refused: somebody has to look. Rows that go before their time leave a day. */
+function diskSignal(entry: Entry, body: Body): Signal {
+  const leaf = word(body, 'leaf') ?? entry.notable?.target ?? 'unknown'
+  const level = word(body, 'level')
+  const text = entry.notable?.text ?? `the disk of leaf ${leaf} is filling up`
+  return {
+    action: level === 'evict' || level === 'full' ? 'raise' : 'resolve',
+    source: 'scuba',
+    dedup_key: `scuba/disk/${leaf}`,
+    group_key: 'scuba/disk',
+    service: null,
+    level: level === 'full' ? 2 : 3,
+    title: text,
+    summary: text,
+  }
+}
+
 function scubaSignal(entry: Entry, body: Body): Signal | null {
   if (entry.type === 'scuba.SloMoved') return sloSignal(entry, body)
+  if (entry.type === 'scuba.LeafDiskMoved') return diskSignal(entry, body)
   if (entry.type !== 'scuba.AlertMoved') return null
   const to = word(body, 'to', 'state')
   const service = word(body, 'service') ?? entry.notable?.service ?? null

@@ -45,6 +45,8 @@ test('a query is a table and a line that says what it stands on; a partial one s
     ],
     rowsScanned: 12_345,
     exact: true,
+    tier: 'B',
+    engineMs: 1,
     cache: { isWhole: false, hits: 0, misses: 0 },
     elapsedMs: 12.3,
     coverage: { ...coverage, rows: 0.9996, missing: ['requests: 5 rows of segments that are lost'] },
@@ -149,6 +151,8 @@ test('receipts say what came under a key, or that nothing did', () => {
     dedupeUntilMs: 86_400_000,
     digest: 'ab',
   }
-  expect(renderReceipts({ receipts: [receipt] }, PLAIN)).toMatch(/requests\s+run-1\s+1,200\s+0\s+1970-01-01T00:00:00.000Z\s+1970-01-02/)
-  expect(renderReceipts({ receipts: [] }, PLAIN)).toContain('No batch came under this key')
+  expect(renderReceipts({ receipts: [{ ...receipt, leaf: 'a' }], missing: ['leaf b: does not answer'] }, PLAIN)).toMatch(
+    /requests\s+run-1\s+1,200\s+0\s+1970-01-01T00:00:00.000Z\s+1970-01-02/,
+  )
+  expect(renderReceipts({ receipts: [], missing: [] }, PLAIN)).toContain('No batch came under this key')
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { histBucket, histEdge, LiveAggregate, liveEvent } from '../../../src/core/scuba/live/aggregate.ts'
+import { mergeLive } from '../../../src/core/scuba/live/merge.ts'
 import { TaskAggregates, TASK_SERVICES_MAX, TASK_UNASKED_MS } from '../../../src/core/scuba/live/by-task.ts'
 
 const T = 1_750_000_000_000
@@ -132,4 +133,45 @@ test('what nobody asks for is not counted by task any more, and no more services
   tasks.read('web', T, null, T + TASK_UNASKED_MS + 1)
   tasks.add(event({ timeMs: T + TASK_UNASKED_MS + 100 }))
   expect(tasks.read('web', T + TASK_UNASKED_MS + 1, null, T + TASK_UNASKED_MS + 1000).buckets).toHaveLength(1)
+})
+
+test('the live aggregates of two leaves are that of one which had all rows, but for users that both know', () => {
+  const row = fc.record({
+    timeMs: fc.integer({ min: T, max: T + 4000 }),
+    arm: fc.constantFrom('primary', 'canary'),
+    status: fc.constantFrom(200, 500),
+    latencyMs: fc.constantFrom(1, 7, 300),
+    user: fc.constantFrom('anna', 'bert', 'carl'),
+  })
+  fc.assert(
+    fc.property(fc.array(row), fc.array(row), (some, more) => {
+      const [whole, one, other] = [new LiveAggregate(), new LiveAggregate(), new LiveAggregate()]
+      for (const seen of some) one.add(event(seen))
+      for (const seen of more) other.add(event(seen))
+      for (const seen of [...some, ...more]) whole.add(event(seen))
+      const read = (live: LiveAggregate) => live.read('web', T, null, T + 5000)
+      const key = (bucket: object): string => JSON.stringify(bucket)
+      const merged = mergeLive(read(one), [read(other)], [])
+      const wanted = read(whole)
+      const sorted = (list: readonly object[]): string[] => list.map(key).sort()
+      expect(sorted(merged.buckets)).toEqual(sorted(wanted.buckets))
+      expect(sorted(merged.failingUsers)).toEqual(sorted(wanted.failingUsers))
+      expect(merged).toMatchObject({ coverage: 1, hotToMs: wanted.hotToMs })
+      if (merged.isUsersExact) expect(merged.users).toEqual(wanted.users)
+      for (const [arm, count] of Object.entries(wanted.users)) expect(merged.users[arm]).toBeGreaterThanOrEqual(count)
+    }),
+  )
+})
+
+test('a leaf that is missing, or does not know all, lowers the coverage by what it is thought to have', () => {
+  const live = new LiveAggregate()
+  live.add(event({ weight: 30 }))
+  const [own, none] = [live.read('web', T, null, T + 1000), new LiveAggregate().read('web', T, null, T + 1000)]
+  const missing = (rows: number | null) => [{ leaf: 'b', reason: 'does not answer', rows }]
+  expect(mergeLive(own, [none], missing(10))).toMatchObject({ coverage: 0.75, missing: ['leaf b: does not answer'] })
+  expect(mergeLive(own, [none], missing(null)).coverage).toBeCloseTo(2 / 3)
+  // It may have had its first rows since it was last looked at.
+  expect(mergeLive(own, [], missing(0)).coverage).toBeLessThan(1)
+  expect(mergeLive(none, [], missing(0)).coverage).toBe(0)
+  expect(mergeLive(own, [{ ...none, coverage: 0.5 }], []).coverage).toBe(0.5)
 })

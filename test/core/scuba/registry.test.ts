@@ -50,6 +50,23 @@ test('a leaf that was silent for 30 s is lost, notably, once; and joins again wh
   expect(state.entries[1]?.notable).toMatchObject({ kind: 'leaf-lost', target: 'leaf-1' })
 })
 
+test('a disk that fills up is told at once, one that is emptier when it has been for a minute, and each is notable', () => {
+  const state = newState([scubaSystem])
+  const see = (disk: Observed['disk']) => state.settle(CONTROLLERS, () => soft(observed({ disk })))
+  const levels = () =>
+    state.entries.flatMap(({ type, body }) => (type === 'scuba.LeafDiskMoved' ? [(body as { level: string }).level] : []))
+  see('ok')
+  see('evict')
+  expect(see('warn')).toBe(state.now() + 60_000)
+  see('full')
+  expect(levels()).toEqual(['evict', 'full'])
+  state.advance(60_000)
+  see('warn')
+  expect(levels()).toEqual(['evict', 'full', 'warn'])
+  expect(state.entries.at(-1)?.notable).toMatchObject({ kind: 'leaf-disk', target: 'leaf-1' })
+  expect(state.replay().digest()).toBe(state.digest())
+})
+
 test('each note and each lost segment of a leaf becomes one entry, however often it is told', () => {
   const state = newState([scubaSystem])
   const note = { atMs: 1, table: 't', what: 'dropped' as const, reason: 'age' as const, segments: 1, rows: 5, bytes: 10 }

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { retentionTime } from '../../../src/core/scuba/retention/clock.ts'
+import { planEviction } from '../../../src/core/scuba/retention/evict.ts'
 import { isHeld, planRetention, type RetentionSegment } from '../../../src/core/scuba/retention/plan.ts'
+import { bytesToEvict, diskLevel } from '../../../src/core/scuba/seal/pressure.ts'
 import { retentionDefault, retentionPolicySchema, type Hold } from '../../../src/core/scuba/retention/policy.ts'
 import { WINDOW_DAYS_MAX } from '../../../src/core/scuba/slo/file.ts'
 
@@ -109,4 +111,39 @@ test('thinning is told from young to old, in whole fractions, and before rows ar
 test('what objectives measured is kept for a whole window of the longest kind and the two before it, other tables 30 days', () => {
   expect(retentionDefault('muster_slo').days).toBeGreaterThanOrEqual(2 * 30 + WINDOW_DAYS_MAX)
   expect(retentionDefault('requests')).toEqual({ days: 30, gb: 100, thin: [] })
+})
+
+test("for a disk that fills up the oldest go, as few as are enough, neither what is held nor the last hour, and muster's own last", () => {
+  fc.assert(
+    fc.property(segments, segments, holds, fc.integer({ min: 1, max: 5e10 }), (users, own, held, wanted) => {
+      const tables = [
+        { table: 't', isOwn: false, segments: users, holds: held },
+        { table: 'muster_x', isOwn: true, segments: own, holds: held },
+      ]
+      const plan = planEviction(tables, wanted, NOW)
+      const gone = new Set([...plan.values()].flat())
+      const may = [...users, ...own].filter((segment) => !isHeld(segment, held) && segment.maxUs / 1000 < NOW - 3_600_000)
+      for (const segment of gone) expect(may).toContain(segment)
+      const bytes = [...gone].reduce((sum, segment) => sum + segment.bytes, 0)
+      const left = may.filter((segment) => !gone.has(segment))
+      if (bytes < wanted) expect(left).toEqual([])
+      else if (gone.size > 0) expect(bytes - Math.max(...[...gone].map((segment) => segment.bytes))).toBeLessThan(wanted)
+      for (const { segments: its } of tables) {
+        const newest = Math.max(0, ...its.filter((segment) => gone.has(segment)).map(({ maxUs }) => maxUs))
+        for (const segment of left) if (its.includes(segment)) expect(segment.maxUs).toBeGreaterThanOrEqual(newest)
+      }
+      if ((plan.get('muster_x') ?? []).length > 0) expect(left.filter((segment) => users.includes(segment))).toEqual([])
+    }),
+  )
+})
+
+test('so much is evicted that the disk is below the bound again, and nothing below it', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1e6, max: 1e14 }), fc.double({ min: 0, max: 1, noNaN: true }), (total, share) => {
+      const free = Math.floor(total * share)
+      const bytes = bytesToEvict(total, free)
+      expect(bytes > 0).toBe(['evict', 'full'].includes(diskLevel(total, free)))
+      if (bytes > 0) expect(['ok', 'warn']).toContain(diskLevel(total, free + bytes))
+    }),
+  )
 })

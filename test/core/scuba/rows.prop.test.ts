@@ -84,3 +84,47 @@ test('times are read by their size, as ISO 8601, and a clock far ahead is not be
   expect(rowTime({ '@timestamp': '2020-01-01T00:00:00Z' }, NOW, 600_000)).toMatchObject({ source: 'row', key: '@timestamp' })
   expect(rowTime({}, NOW, 600_000)).toEqual({ timeUs: NOW * 1000, source: 'ingest', key: null })
 })
+
+test('what is beyond the bounds of a table is kept in _rest or cut, and counted', () => {
+  const columns = new ColumnSet()
+  const line = (row: Record<string, unknown>, atMs = NOW): Record<string, unknown> => {
+    const normal = normaliseRow(row, columns, atMs)
+    return typeof normal === 'string' ? { refused: normal } : (JSON.parse(normal.line) as Record<string, unknown>)
+  }
+  const wide = (from: number, count: number): Record<string, number> =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${from + i}`, 1]))
+  const inRest = (row: Record<string, unknown>): number => Object.keys(JSON.parse(String(row['_rest'] ?? '{}')) as object).length
+  expect(inRest(line(wide(0, 130)))).toBe(30)
+  expect(inRest(line(wide(100, 10), NOW + 59_999))).toBe(10)
+  expect(inRest(line(wide(100, 10), NOW + 60_000))).toBe(0)
+  // A clock that goes back begins a new minute: the old one might last for hours.
+  expect(inRest(line(wide(110, 100), NOW - 3_600_000))).toBe(0)
+  expect(columns.caps.counts).toMatchObject({ newColumns: 40, columns: 0 })
+  for (let minute = 2; minute < 12; minute += 1) line(wide(minute * 100 + 10, 100), NOW + minute * 60_000)
+  expect(columns.size).toBe(1000)
+  expect(columns.caps.counts.columns).toBeGreaterThan(0)
+  expect(line({ C0: 1, ['k'.repeat(300)]: 4 })).toHaveProperty('_rest')
+  expect(columns.caps.counts).toMatchObject({ names: 1, spellings: 1 })
+  expect(columns.caps.takeNew().map(([cap]) => cap)).toEqual(expect.arrayContaining(['columns', 'newColumns', 'names', 'spellings']))
+  expect(columns.caps.takeNew()).toEqual([])
+})
+
+test('a text has at most 64 KiB in UTF-8: a longer one is cut between characters, marked and counted', () => {
+  const columns = new ColumnSet()
+  const kept = (text: string): string => {
+    const normal = normaliseRow({ text }, columns, NOW)
+    return typeof normal === 'string' ? normal : String((JSON.parse(normal.line) as { text: string }).text)
+  }
+  for (const [unit, bytes] of [
+    ['x', 1],
+    ['\u00e9', 2],
+    ['\u20ac', 3],
+    ['\u{1f600}', 4],
+  ] as const) {
+    const whole = unit.repeat(Math.floor(65_536 / bytes))
+    expect(kept(whole)).toBe(whole)
+    expect(kept(`${whole}${unit}`)).toBe(`${whole}\u2026`)
+  }
+  expect(columns.caps.counts.values).toBe(4)
+  expect(kept('\ud800')).toBe('\ufffd')
+})

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { chaosRunClosed, chaosRunProposed, chaosRunStarted, faultLeaked } from '../../../src/core/chaos/machine.ts'
 import { rollBack, rolledBack, rolloutRequested, stepVerdict } from '../../../src/core/deploy/machine.ts'
 import { PROFILES } from '../../../src/core/deploy/profile.ts'
+import { LeafDiskMoved } from '../../../src/core/scuba/entries/leaves.ts'
 import { AlertMoved } from '../../../src/core/scuba/machine.ts'
 import { incidentList, postmortemDraft, timeline } from '../../../src/core/sev/operations.ts'
 import { sevSystem } from '../../../src/core/sev/system.ts'
@@ -83,4 +84,20 @@ test("tw's lost node, scuba's alert and chaos's leaked fault are recognised, and
     { service: null, title: 'node n1 lost', during_run: null },
   ])
   expect(state.db.get(`SELECT COUNT(*) AS n FROM sev_alert WHERE source = 'chaos'`)).toEqual({ n: 1 })
+})
+
+test("a leaf's disk that fills up is one incident, which pages when rows are refused and ends when there is room", () => {
+  const { state, settle, incidents } = fleet()
+  const move = (level: 'warn' | 'evict' | 'full' | 'ok'): void => {
+    state.append([LeafDiskMoved.of({ leaf: 'leaf-1', level })])
+    settle()
+  }
+  move('warn')
+  expect(incidents()).toEqual([])
+  move('evict')
+  expect(incidents()).toMatchObject([{ level: 3, source: 'scuba', title: expect.stringContaining('90 % full') as string }])
+  move('full')
+  expect(incidents()).toMatchObject([{ level: 2 }])
+  move('warn')
+  expect(incidents()).toMatchObject([{ mitigatedAt: state.now() }])
 })

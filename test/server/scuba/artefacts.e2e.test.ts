@@ -5,8 +5,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { PanelRequest } from '../../../src/core/scuba/wire-types.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { Artefacts } from '../../../src/server/scuba/leaf/artefacts/artefacts.ts'
+import { ANYBODY } from '../../../src/server/scuba/leaf/answering.ts'
 import { panel, query } from '../../../src/server/scuba/leaf/ask.ts'
 import { Engines } from '../../../src/server/scuba/leaf/engines.ts'
+import { explain } from '../../../src/server/scuba/leaf/explain.ts'
 import { Sealer } from '../../../src/server/scuba/leaf/sealer.ts'
 import { Store } from '../../../src/server/scuba/leaf/store.ts'
 
@@ -105,6 +107,9 @@ test('a trace is found in the stretches that a filter leaves, as a constant and 
   const narrowed = await query(store, engines, { sql, params: { trace: traceOf(7) }, ...range })
   expect(narrowed.cache.artefacts).toBeGreaterThan(0)
   expect(narrowed.rows).toHaveLength(2)
+  const exploring = { store, engines, signal: new AbortController().signal, asker: ANYBODY }
+  const { artefacts: named } = await explain(exploring, { sql, params: { trace: traceOf(7) }, ...range })
+  expect(named).toEqual(['filter of events by trace'])
   expect(narrowed.rows).toEqual(plain.rows)
   const constant = await query(store, engines, {
     sql: `SELECT count(*) FROM events e WHERE e.trace = '${traceOf(7)}' AND status > 0`,

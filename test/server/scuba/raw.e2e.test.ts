@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createPrng } from '../../../src/core/kernel/prng.ts'
+import { registrySchema } from '../../../src/core/scuba/registry.ts'
 import { Leaf } from './leaf.ts'
 
 const leaf = new Leaf()
@@ -109,3 +110,25 @@ test(
     expect(await ask('select count(*), count(distinct id), min(id), max(id) from killed')).toEqual([[next, next, 0, next - 1]])
   },
 )
+
+test('large bodies of a table with a time of its own are kept as they came in, and coerced values stand in its columns either way', async () => {
+  const columns = { id: 'BIGINT', filler: 'VARCHAR', ms: 'BIGINT' } as const
+  await leaf.client.putRegistry(
+    registrySchema.parse({ version: 1, tables: { timed: { version: 1, coerce: true, timeField: 'when', columns } } }),
+  )
+  const before = rawFiles().length
+  await leaf.client.send(
+    'timed',
+    large(0, (id) => ({ when: '2025-06-01T00:00:00Z', ts: id, ms: 1 })),
+  )
+  expect(rawFiles().length).toBe(before + 1)
+  await leaf.client.send('timed', [
+    { id: 1000, when: '2025-06-01T00:00:01Z', ms: 1.5 },
+    { id: 1001, when: 1_748_736_002, ms: true },
+  ])
+  const look = (): Promise<unknown> => ask('select count(*), epoch_ms(min(time)), epoch_ms(max(time)), sum(ms), max(ts) from timed')
+  const wanted = [[1002, 1_748_736_000_000, 1_748_736_002_000, 1003, 999]]
+  expect(await look()).toEqual(wanted)
+  await leaf.seal('timed')
+  expect(await look()).toEqual(wanted)
+})

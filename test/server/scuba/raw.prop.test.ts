@@ -31,16 +31,17 @@ async function rowsOf(columns: ColumnSet, file: ViewFile): Promise<Record<string
 }
 
 /** What a body is when it is parsed, and when it is kept as it is; raw is null when it cannot be kept so. */
-async function bothWays(body: Buffer): Promise<{ parsed: unknown[]; raw: unknown[] | null; scan: Scan | null }> {
+async function bothWays(body: Buffer, timeField: string | null): Promise<{ parsed: unknown[]; raw: unknown[] | null; scan: Scan | null }> {
   const columns = new ColumnSet()
-  const batch = parseBatch(body, columns, NOW, false)
+  const shape = { timeField, mode: 'open', coerce: false, check: () => [] } as const
+  const batch = parseBatch(body, columns, NOW, false, shape)
   const path = join(dir, `${(files += 1)}.ndjson`)
   writeFileSync(path, batch.payload)
   const bounds = { minUs: batch.minUs, maxUs: batch.maxUs, rows: batch.rows }
   const parsed = batch.rows === 0 ? [] : await rowsOf(columns, { path, kind: 'chunk', ...bounds })
   const own = new ColumnSet()
-  const scan = new RowScanner().scan(body, NOW)
-  if (scan === null || !fitColumns(scan, own, true)) return { parsed, raw: null, scan }
+  const scan = new RowScanner(timeField).scan(body, NOW)
+  if (scan === null || !fitColumns(scan, own, true, NOW)) return { parsed, raw: null, scan }
   expect(batch.quarantinedCount).toBe(0)
   expect(own.toJSON()).toEqual(columns.toJSON())
   expect({ rows: scan.rows, minUs: scan.minUs, maxUs: scan.maxUs }).toEqual(bounds)
@@ -82,6 +83,7 @@ const table: fc.Arbitrary<Record<string, unknown>[]> = fc
       ['ts', msTime.map((ms) => ms / 1000)],
       ['timestamp', isoTime],
       ['@timestamp', msTime.map((ms) => ms * 1000)],
+      ['when', isoTime],
     ),
     hasTime: fc.boolean(),
     hasMembers: fc.boolean(),
@@ -99,20 +101,149 @@ test('rows kept as they came in are the same table as rows that were parsed', { 
   let kept = 0
   let tried = 0
   await fc.assert(
-    fc.asyncProperty(table, fc.constantFrom('', ' ', '\t'), fc.constantFrom('\n', '\r\n'), async (rows, space, end) => {
-      const body = Buffer.from(
-        rows
-          .map((row) => JSON.stringify(row).replaceAll(/^\{|\}$/g, (brace) => (brace === '{' ? `{${space}` : `${space}}`)) + end)
-          .join(''),
-      )
-      const { parsed, raw } = await bothWays(body)
-      tried += 1
-      if (raw === null) return
-      kept += 1
-      expect(raw).toEqual(parsed)
-    }),
+    fc.asyncProperty(
+      table,
+      fc.constantFrom('', ' ', '\t'),
+      fc.constantFrom('\n', '\r\n'),
+      fc.constantFrom(null, 'when', 'ts', 'a'),
+      async (rows, space, end, timeField) => {
+        const body = Buffer.from(
+          rows
+            .map((row) => JSON.stringify(row).replaceAll(/^\{|\}$/g, (brace) => (brace === '{' ? `{${space}` : `${space}}`)) + end)
+            .join(''),
+        )
+        const { parsed, raw } = await bothWays(body, timeField)
+        tried += 1
+        if (raw === null) return
+        kept += 1
+        expect(raw).toEqual(parsed)
+      },
+    ),
     { numRuns: 150 },
   )
   // Else the rule would be tested on nothing.
   expect(kept / tried).toBeGreaterThan(0.4)
+})
+
+test('a body with more new columns than a minute may bring, or a text that is to be cut, is parsed', () => {
+  const columns = new ColumnSet()
+  const fits = (row: Record<string, unknown>, atMs: number): boolean => {
+    const scan = new RowScanner().scan(Buffer.from(`${JSON.stringify(row)}\n`), atMs)
+    return scan !== null && fitColumns(scan, columns, true, atMs)
+  }
+  const wide = (from: number, count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${from + i}`, i]))
+  expect([fits(wide(0, 101), NOW), fits(wide(0, 100), NOW), fits({ more: 1 }, NOW + 1000), fits({ more: 1 }, NOW + 60_000)]).toEqual([
+    ...[false, true, false, true],
+  ])
+  expect(fits({ more: 1, text: 'x'.repeat(65_537) }, NOW + 60_000)).toBe(false)
+})
+
+test("a table's own time is read from its key alone, and its bodies stay as they came in", async () => {
+  const body = Buffer.from('{"when":"2025-06-01T00:00:00Z","ts":5,"a":1}\n{"when":"2025-06-01T00:00:01Z","ts":6,"a":2}\n')
+  const { parsed, raw } = await bothWays(body, 'when')
+  expect(raw).toEqual(parsed)
+  expect(raw).toMatchObject([{ time: '2025-06-01 00:00:00', ts: '5', a: '1' }, { ts: '6' }])
+})
+
+test("values of a coercing table are what the engine's typed reading makes of them, and beside their column where it cannot", async () => {
+  const edges: unknown[] = [
+    ...[
+      0.5,
+      1.5,
+      2.5,
+      -0.5,
+      -1.5,
+      -2.5,
+      1e3,
+      1e300,
+      0,
+      2,
+      -1,
+      true,
+      false,
+      '007',
+      '-007',
+      '1.5',
+      ' 7 ',
+      '\t7\n',
+      '1e3',
+      '1_000',
+      '0x1F',
+      '0b11',
+    ],
+    ...[
+      '+5',
+      'abc',
+      '',
+      'TRUE',
+      't',
+      'F',
+      'yes',
+      'No',
+      'on',
+      'y',
+      '1',
+      '0',
+      '.5',
+      '5.',
+      '-',
+      '-.5',
+      '1E+2',
+      '1e',
+      '00',
+      '-00.5',
+      'tRuE',
+      ' true',
+    ],
+    ...[
+      '0.5',
+      '1,5',
+      '\uff11',
+      '-0',
+      '-0x1',
+      '0X1f',
+      '1.',
+      '.',
+      'e5',
+      '1e-3',
+      '--1',
+      '1 2',
+      '0b2',
+      '-0b1',
+      '00.5',
+      '\u00a07',
+      '\v7',
+      ' 7',
+      ' 007',
+      ' -7',
+      '\t.5',
+      ' 1e3',
+      '7\n',
+      ' 0x1f',
+      '\r-007',
+    ],
+  ]
+  const value = fc.oneof(fraction, fc.integer(), fc.boolean(), fc.float({ noNaN: true, noDefaultInfinity: true }).map(String))
+  const types = { i: 'BIGINT', d: 'DOUBLE', b: 'BOOLEAN' } as const
+  const shape = { timeField: null, mode: 'open', coerce: true, check: () => [] } as const
+  for (const sample of [...edges, ...fc.sample(value, 60)]) {
+    for (const [name, type] of Object.entries(types)) {
+      const line = `${JSON.stringify({ time: NOW, [name]: sample })}\n`
+      const path = join(dir, `${(files += 1)}.ndjson`)
+      writeFileSync(path, line)
+      const sql = `SELECT ${name} FROM read_json(['${path}'], format='newline_delimited', records=true, columns={${name}: '${type}'})`
+      const engine = await connection.runAndReadAll(sql).then(
+        (reader) => reader.getRowObjectsJS()[0]?.[name],
+        () => null,
+      )
+      const columns = new ColumnSet()
+      columns.declare({ [name]: type }, [], null)
+      const { payload } = parseBatch(Buffer.from(line), columns, NOW, false, shape)
+      const row = JSON.parse(payload.toString('utf8')) as Record<string, unknown>
+      const isBeyond = typeof engine === 'bigint' && !Number.isSafeInteger(Number(engine))
+      const wanted = typeof engine === 'bigint' ? Number(engine) : engine
+      if (wanted === null || isBeyond) expect(row, `${type} of ${line}`).toMatchObject({ [`${name}$str`]: String(sample) })
+      else expect(row[name] === wanted, `${type} of ${line}: ${String(row[name])}, and the engine's ${String(wanted)}`).toBe(true)
+    }
+  }
 })

@@ -7,10 +7,12 @@ export interface RowShape {
   timeField: string | null
   /** keys that are no column yet: a new column, `_rest`, or the reason to refuse the row */
   mode: TableConfig['mode']
+  /** values are brought into the type of their declared column */
+  coerce: boolean
   check: (row: Readonly<Record<string, unknown>>) => RuleFailure[]
 }
 
-const OPEN: RowShape = { timeField: null, mode: 'open', check: () => [] }
+const OPEN: RowShape = { timeField: null, mode: 'open', coerce: false, check: () => [] }
 const shapes = new WeakMap<TableConfig, RowShape>()
 
 /** Made once per declaration. */
@@ -18,8 +20,8 @@ export function shapeOf(config: TableConfig | undefined): RowShape {
   if (config === undefined) return OPEN
   let shape = shapes.get(config)
   if (!shape) {
-    const { timeField, mode, rules } = config
-    shapes.set(config, (shape = { timeField, mode, check: Object.keys(rules).length === 0 ? OPEN.check : rowChecker(rules) }))
+    const { timeField, mode, coerce, rules } = config
+    shapes.set(config, (shape = { timeField, mode, coerce, check: Object.keys(rules).length === 0 ? OPEN.check : rowChecker(rules) }))
   }
   return shape
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
+import { DISK_LEVELS, type DiskLevel } from '../seal/pressure.ts'
 
 /** A leaf answers: for the first time, or again. One of another node comes with where it is, when it joins. */
 export const LeafJoined = defineEntry({
@@ -31,6 +32,29 @@ export const LeafLost = defineEntry({
   }),
   apply: (db, { leaf }, { at }) => {
     db.run(`UPDATE scuba_leaf SET state = 'lost', since = ? WHERE id = ?`, at, leaf)
+  },
+})
+
+const DISK_TEXTS: Record<DiskLevel, string> = {
+  ok: 'has room again',
+  warn: 'is 80 % full',
+  evict: 'is 90 % full: the oldest rows go before their time',
+  full: 'is 95 % full: rows are refused',
+}
+
+/** The disk of a leaf is fuller, or emptier, than it was. */
+export const LeafDiskMoved = defineEntry({
+  type: 'scuba.LeafDiskMoved',
+  body: z.object({ leaf: z.string(), level: z.enum(DISK_LEVELS) }),
+  notable: ({ leaf, level }) => ({
+    system: 'scuba',
+    kind: 'leaf-disk',
+    target: leaf,
+    service: null,
+    text: `the disk of scuba's leaf ${leaf} ${DISK_TEXTS[level]}`,
+  }),
+  apply: (db, { leaf, level }, { at }) => {
+    db.run('UPDATE scuba_leaf SET disk = ?, disk_since = ? WHERE id = ?', level, at, leaf)
   },
 })
 

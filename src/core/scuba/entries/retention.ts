@@ -29,13 +29,21 @@ export const RetentionApplied = defineEntry({
   body: z.object({
     table: z.string(),
     what: z.enum(['dropped', 'thinned']),
-    reason: z.enum(['age', 'space', '']),
+    /** disk: before their time, because it was filling up */
+    reason: z.enum(['age', 'space', 'disk', '']),
     segments: z.int().nonnegative(),
     /** rows and bytes that are gone */
     rows: z.int().nonnegative(),
     bytes: z.int(),
     ...noted,
   }),
+  notable: ({ table, reason, segments, rows, leaf }) =>
+    reason === 'disk'
+      ? {
+          ...{ system: 'scuba', kind: 'evicted', target: table, service: null },
+          text: `${rows} rows in ${segments} segments of table ${table} went before their time: the disk of leaf ${leaf} is filling up`,
+        }
+      : null,
   apply: (db, { table, what, reason, rows, bytes, leaf, note, atMs }) => {
     db.run(
       `INSERT INTO scuba_retention (tbl, applied_at, applied_what, applied_rows, applied_bytes) VALUES (?, ?, ?, ?, ?)

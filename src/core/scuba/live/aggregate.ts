@@ -35,7 +35,7 @@ export interface LiveAnswer {
   buckets: LiveBucket[]
   /** distinct users per arm that were seen in the range */
   users: Record<string, number>
-  /** false when `toMs` is in the past: then users who came both before and after the range count too */
+  /** false when `toMs` is in the past, where users who came both before and after the range count too; or when two leaves know users of an arm */
   isUsersExact: boolean
   failingUsers: { user: string; arm: string; firstMs: number }[]
   /** the list was cut at its limit */
@@ -46,6 +46,8 @@ export interface LiveAnswer {
   hotToMs: number
   /** the leaf's clock when it answered, ms */
   nowMs: number
+  /** leaves that did not answer, in words */
+  missing?: string[]
 }
 
 export const LIVE_FAILING_USERS_MAX = 100_000

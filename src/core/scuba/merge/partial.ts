@@ -94,8 +94,9 @@ export function mergeAmounts({ merge, isWhole }: Part, a: Amount, b: Amount): Am
 /** About how many bytes of memory a partial takes. */
 export function partialBytes({ rows, all }: Partial): number {
   let bytes = 64 + (all?.length ?? 0) * 8
-  for (const { id, parts, sketches } of rows) {
+  for (const { key, id, parts, sketches } of rows) {
     bytes += 160 + id.length * 2 + parts.length * 8
+    for (const value of key) bytes += 8 + (typeof value === 'string' ? value.length * 2 : 0)
     for (const sketch of sketches) if (sketch) bytes += 64 + sketch.codes.length * 8 + (sketch.weights?.length ?? 0) * 8
   }
   return bytes

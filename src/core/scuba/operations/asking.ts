@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineAction } from '../../contracts/operation.ts'
+import { missingLeaves } from './missing.ts'
 import {
   diffRequestSchema,
   explainRequestSchema,
@@ -27,7 +28,7 @@ const coverage = z.object({
 
 /** What every answer says of itself. */
 const footing = { rowsScanned: z.number(), coverage, elapsedMs: z.number() }
-const cache = z.object({ isWhole: z.boolean(), hits: z.number(), misses: z.number() })
+const cache = z.object({ isWhole: z.boolean(), hits: z.number(), misses: z.number(), artefacts: z.number().optional() })
 const rows = z.array(z.array(plainValue))
 
 /** SQL over the tables of the store. */
@@ -40,7 +41,9 @@ export const scubaQuery = defineAction({
     columns: z.array(z.object({ name: z.string(), type: z.string() })),
     rows,
     exact: z.boolean(),
+    tier: z.enum(['A', 'B']),
     cache,
+    engineMs: z.number(),
     compare: z.object({ sinceMs: z.number(), untilMs: z.number(), rows, rowsScanned: z.number(), coverage }).optional(),
     ...footing,
   }),
@@ -92,6 +95,7 @@ export const scubaExplain = defineAction({
   input: explainRequestSchema,
   output: z.object({
     tier: z.enum(['A', 'B']),
+    why: z.string().nullable(),
     tables: z.array(
       z.object({
         name: z.string(),
@@ -101,6 +105,7 @@ export const scubaExplain = defineAction({
         segments: z.number(),
         chunks: z.number(),
         rows: z.number(),
+        filesKnown: z.number(),
       }),
     ),
     cells: z.number(),
@@ -108,7 +113,7 @@ export const scubaExplain = defineAction({
     artefacts: z.array(z.string()),
     isCached: z.boolean(),
     estimatedMs: nullableNumber,
-    analyzed: z.object({ elapsedMs: z.number(), engineMs: z.number(), rows: z.number() }).nullable(),
+    analyzed: z.object({ elapsedMs: z.number(), engineMs: z.number(), rows: z.number(), cache }).nullable(),
   }),
 })
 
@@ -212,6 +217,7 @@ export const scubaCache = defineAction({
     shared: z.number(),
     evicted: z.number(),
     savedMs: z.number(),
+    missing: missingLeaves,
   }),
 })
 
@@ -223,6 +229,8 @@ export const scubaArtefactList = defineAction({
   output: z.object({
     artefacts: z.array(
       z.object({
+        /** whose rows it stands for */
+        leaf: z.string().default(''),
         table: z.string(),
         kind: z.enum(['bloom', 'rollup']),
         /** in words */
@@ -243,11 +251,12 @@ export const scubaArtefactList = defineAction({
     /** answers that were also made from the rows, and those that differed */
     checked: z.number(),
     differences: z.number(),
+    missing: missingLeaves,
   }),
 })
 
 /** What a leaf built ahead; one line for each kind of it. */
-export type ArtefactsStatus = z.output<typeof scubaArtefactList.output>
+export type ArtefactsStatus = z.input<typeof scubaArtefactList.output>
 
 /** Questions over rows; boards and streams of a panel are routes of their own, because they go out as they are made. */
 export const ASKING = [

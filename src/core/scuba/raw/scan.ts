@@ -90,9 +90,9 @@ export class RowScanner {
   #timeKind = 0
   #isReadable = true
 
-  /** @param timeField the key that holds a row's time before any other */
+  /** @param timeField the one key that holds a row's time; null: the usual ones */
   constructor(timeField: string | null = null) {
-    this.#timeKeys = timeField === null ? TIME_KEYS : [timeField, ...TIME_KEYS]
+    this.#timeKeys = timeField === null ? TIME_KEYS : [timeField]
   }
 
   /**
@@ -248,7 +248,7 @@ export class RowScanner {
       case QUOTE: {
         this.#kind = TEXT
         const end = this.#text(at + 1)
-        return end < 0 || end - at > LIMITS.valueCharsMax ? NONE : end + 1
+        return end < 0 || end - at > LIMITS.valueBytesMax ? NONE : end + 1
       }
       case 0x7b: {
         // A level more than what becomes columns.

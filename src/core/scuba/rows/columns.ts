@@ -1,4 +1,5 @@
 import { LIMITS } from '../limits.ts'
+import { Caps } from './caps.ts'
 
 export type ColumnType = 'BOOLEAN' | 'BIGINT' | 'DOUBLE' | 'VARCHAR' | 'TIMESTAMP'
 
@@ -37,6 +38,11 @@ export class ColumnSet {
   #version = 0
   #row = 0
   #max: number = LIMITS.columnsMax
+  /** since when new columns are counted, ms */
+  #minuteMs = -Infinity
+  #newInMinute = 0
+  /** bounds that rows met */
+  caps = new Caps()
 
   constructor(types: ColumnTypes = {}) {
     for (const [name, type] of Object.entries({ ...RESERVED, ...types })) this.#put(name, type)
@@ -51,9 +57,18 @@ export class ColumnSet {
     return this.#byKey.size
   }
 
-  /** How many columns more it may have. */
-  get room(): number {
-    return this.#max - this.#byKey.size
+  /** How many columns it may have. */
+  get max(): number {
+    return this.#max
+  }
+
+  /** How many columns more it may have at a time, ms: as many as its maximum leaves, and what is left of those of this minute. */
+  room(atMs: number): number {
+    if (atMs >= this.#minuteMs + 60_000 || atMs < this.#minuteMs) {
+      this.#minuteMs = atMs
+      this.#newInMinute = 0
+    }
+    return Math.min(this.#max - this.#byKey.size, LIMITS.newColumnsMax - this.#newInMinute)
   }
 
   /** Begins a row; {@link take} then gives each column once. */
@@ -78,9 +93,17 @@ export class ColumnSet {
     return this.#byKey.get(name.toLowerCase())
   }
 
-  /** Adds a column; null when another spelling owns the name, or the table is full. */
-  add(name: string, type: ColumnType): Column | null {
-    if (this.#byKey.has(name.toLowerCase()) || this.#byKey.size >= this.#max) return null
+  /**
+   * Adds a column that a row brought at a time, ms; null when another spelling owns the name, the table is full, or too many came
+   * within a minute, which is counted.
+   */
+  add(name: string, type: ColumnType, atMs: number): Column | null {
+    const isTaken = this.#byKey.has(name.toLowerCase())
+    if (isTaken || this.room(atMs) <= 0) {
+      this.caps.add(isTaken ? 'spellings' : this.#byKey.size >= this.#max ? 'columns' : 'newColumns')
+      return null
+    }
+    this.#newInMinute += 1
     return this.#put(name, type)
   }
 
@@ -114,6 +137,7 @@ export class ColumnSet {
     this.#byKey.clear()
     this.#exact.clear()
     this.#max = LIMITS.columnsMax
+    this.caps = new Caps()
     this.merge(RESERVED)
   }
 

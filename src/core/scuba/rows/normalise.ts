@@ -1,6 +1,8 @@
 import { LIMITS } from '../limits.ts'
 import type { RowShape } from '../declared/shape.ts'
-import type { ColumnSet } from './columns.ts'
+import type { Column, ColumnSet, ColumnType } from './columns.ts'
+import { coerced } from './coerce.ts'
+import { cutValue } from './cut.ts'
 import { canBeColumn, isReserved } from './names.ts'
 import { microseconds, rowTime } from './time.ts'
 
@@ -10,20 +12,20 @@ export interface NormalRow {
   timeUs: number
 }
 
-const OPEN = { timeField: null, mode: 'open' } as const
+const OPEN = { timeField: null, mode: 'open', coerce: false } as const
 
 /**
  * Brings a parsed row into the form that chunks hold, and learns new columns from it. Values keep their meaning:
  * an integer column that meets a fraction widens to DOUBLE, a text column takes numbers as text, and any other value
- * that does not fit goes to `<column>$str` as text. What has no column (arrays, keys nested too deep, another spelling
- * of a known name, the 1,001st name) is kept in `_rest` as JSON.
+ * that does not fit goes to `<column>$str` as text, unless its table coerces it. What has no column (arrays, keys nested too deep, another spelling
+ * of a known name, the 1,001st name, the 101st new one of a minute) is kept in `_rest` as JSON.
  * @returns the reason when the row cannot be kept
  */
 export function normaliseRow(
   row: Readonly<Record<string, unknown>>,
   columns: ColumnSet,
   receivedMs: number,
-  { timeField, mode }: Pick<RowShape, 'timeField' | 'mode'> = OPEN,
+  { timeField, mode, coerce }: Pick<RowShape, 'timeField' | 'mode' | 'coerce'> = OPEN,
 ): NormalRow | string {
   const time = rowTime(row, receivedMs, LIMITS.futureMsMax, timeField)
   let undeclared: string | null = null
@@ -32,12 +34,18 @@ export function normaliseRow(
   const rest: [string, unknown][] = []
   columns.beginRow()
 
+  const added = (name: string, type: ColumnType): Column | null => {
+    if (canBeColumn(name)) return columns.add(name, type, receivedMs)
+    columns.caps.add('names')
+    return null
+  }
   const text = (prefix: string, value: string): void => {
-    const cut = value.length > LIMITS.valueCharsMax ? `${value.slice(0, LIMITS.valueCharsMax)}…` : value
-    line += prefix + JSON.stringify(cut.isWellFormed() ? cut : cut.toWellFormed())
+    const kept = cutValue(value)
+    if (kept.isCut) columns.caps.add('values')
+    line += prefix + JSON.stringify(kept.text)
   }
   const conflict = (name: string, value: unknown): void => {
-    const side = columns.exact(`${name}$str`) ?? (canBeColumn(name) ? columns.add(`${name}$str`, 'VARCHAR') : null)
+    const side = columns.exact(`${name}$str`) ?? added(`${name}$str`, 'VARCHAR')
     if (side?.type === 'VARCHAR' && columns.take(side)) text(side.prefix, String(value))
     else rest.push([name, String(value)])
   }
@@ -46,7 +54,7 @@ export function normaliseRow(
     if (typeof value === 'number' && !Number.isFinite(value)) return conflict(name, value)
     const type =
       typeof value === 'string' ? 'VARCHAR' : typeof value === 'boolean' ? 'BOOLEAN' : Number.isSafeInteger(value) ? 'BIGINT' : 'DOUBLE'
-    const column = columns.exact(name) ?? (mode === 'open' && canBeColumn(name) ? columns.add(name, type) : null)
+    const column = columns.exact(name) ?? (mode === 'open' ? added(name, type) : null)
     if (!column) undeclared ??= name
     if (!column || !columns.take(column)) {
       rest.push([name, value])
@@ -63,7 +71,9 @@ export function normaliseRow(
     } else if (column.type === 'VARCHAR') {
       text(column.prefix, String(value))
     } else {
-      conflict(name, value)
+      const fitting = coerce && column.isFixed ? coerced(value, column.type) : null
+      if (fitting === null) conflict(name, value)
+      else line += column.prefix + String(fitting)
     }
   }
   const walk = (object: Readonly<Record<string, unknown>>, path: string, depth: number): void => {
@@ -89,7 +99,10 @@ export function normaliseRow(
   if (mode === 'strict' && undeclared !== null) return `${JSON.stringify(undeclared)} is no declared column`
   if (time.source === 'ahead' && time.key !== null) line += originalTime(row[time.key])
   if (rest.length > 0) text(',"_rest":', JSON.stringify(Object.fromEntries(rest)))
-  if (line.length > LIMITS.rowBytesMax) return 'row is larger than 1 MiB'
+  if (line.length > LIMITS.rowBytesMax) {
+    columns.caps.add('rows')
+    return 'row is larger than 1 MiB'
+  }
   return { line: `${line}}`, timeUs: time.timeUs }
 }
 

@@ -29,7 +29,8 @@ export function backlogWaitMs(backlogBytes: number, rate: number | null): number
 }
 
 /** How full a disk is: room to warn of, to evict early for, none for rows. */
-export type DiskLevel = 'ok' | 'warn' | 'evict' | 'full'
+export const DISK_LEVELS = ['ok', 'warn', 'evict', 'full'] as const
+export type DiskLevel = (typeof DISK_LEVELS)[number]
 
 const GIB = 1024 ** 3
 /** Shares of the disk; of a large one, so much free is enough whatever its share. */
@@ -52,4 +53,12 @@ export function isFullForOwn(totalBytes: number, freeBytes: number): boolean {
   const [, share, enough] = LEVELS[0] ?? ['full', 1, 0]
   const left = 1 - share
   return 1 - freeBytes / Math.max(1, totalBytes) >= share + OWN_SHARE && freeBytes < (enough * (left - OWN_SHARE)) / left
+}
+
+/** How much more has to be free until nothing need be evicted, and a little beyond, so that it is not begun again at once; 0: nothing. */
+export function bytesToEvict(totalBytes: number, freeBytes: number): number {
+  const level = diskLevel(totalBytes, freeBytes)
+  const [, share, enough] = LEVELS.find(([name]) => name === 'evict') ?? ['evict', 1, 0]
+  if (level !== 'evict' && level !== 'full') return 0
+  return Math.ceil(Math.min((1 - share) * totalBytes, enough) * 1.05 - freeBytes)
 }

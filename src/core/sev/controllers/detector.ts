@@ -89,7 +89,17 @@ export function resolve(db: ReadDb, signal: SignalRow): Proposal[] {
 /** Signals left by `observe` become alerts and incidents: one incident for a service and group, later alerts join it. */
 export const detector: Controller = {
   name: 'sev.detector',
-  wakes: ['deploy.', 'tw.Node', 'tw.TasksReported', 'scuba.AlertMoved', 'scuba.SloMoved', 'chaos.', 'delos.Alarm', 'sev.'],
+  wakes: [
+    'deploy.',
+    'tw.Node',
+    'tw.TasksReported',
+    'scuba.AlertMoved',
+    'scuba.SloMoved',
+    'scuba.LeafDisk',
+    'chaos.',
+    'delos.Alarm',
+    'sev.',
+  ],
   decide: (db) => {
     const entries: Proposal[] = []
     const touched = new Set<string>()

@@ -1,7 +1,7 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 'node:https'
 import type { PeerCertificate } from 'node:tls'
-import { errorFromBody, refuse, type ErrorBody } from '../../../core/kernel/errors.ts'
+import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../../core/kernel/errors.ts'
 import type { Peer } from '../../../core/scuba/registry.ts'
 import { nodeIn } from '../../../platform/certificate-uri.ts'
 
@@ -13,6 +13,13 @@ export interface PeerReply {
 
 /** Key, certificate and authority by which leaves know each other. */
 export type PeerKeys = Pick<AgentOptions, 'key' | 'cert' | 'ca'>
+
+/** What goes with a call. */
+export interface Sent {
+  body?: string | Uint8Array
+  headers?: Record<string, string>
+  signal?: AbortSignal
+}
 
 /** Largest answer of one leaf. */
 const REPLY_BYTES_MAX = 300 * 1024 * 1024
@@ -30,15 +37,21 @@ export class PeerCalls {
   readonly #keys: () => PeerKeys
 
   /** @throws whatever the other leaf refuses with; SCUBA_DOWN when it does not answer */
-  async call(
-    { address, node }: Peer,
-    method: string,
-    path: string,
-    { body, headers = {}, signal }: { body?: string | Uint8Array; headers?: Record<string, string>; signal?: AbortSignal } = {},
-  ): Promise<PeerReply> {
+  async call(peer: Peer, method: string, path: string, sent: Sent = {}): Promise<PeerReply> {
+    const response = await this.open(peer, method, path, sent)
+    const body = await wholeOf(response).catch((error: unknown) => {
+      throw silent(error)
+    })
+    const status = response.statusCode ?? 500
+    if (status < 300) return { status, headers: response.headers, body }
+    throw errorFromBody((JSON.parse(body.toString('utf8')) as { error: ErrorBody }).error)
+  }
+
+  /** An answer whose body is still to be read. @throws SCUBA_DOWN when there is none */
+  open({ address, node }: Peer, method: string, path: string, { body, headers = {}, signal }: Sent = {}): Promise<IncomingMessage> {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
     const options = { method, path, headers: { ...headers, ...length }, ...(signal === undefined ? {} : { signal }) }
-    const reply = await new Promise<PeerReply>((resolve, reject) => {
+    return new Promise<IncomingMessage>((resolve, reject) => {
       const request = address.startsWith('unix:')
         ? httpRequest({ ...options, socketPath: address.slice(5), agent: this.#http })
         : httpsRequest(new URL(path, address), {
@@ -48,30 +61,33 @@ export class PeerCalls {
             servername: '',
             checkServerIdentity: isOf(node),
           })
-      request.once('error', reject)
-      request.once('response', (response) => {
-        const parts: Buffer[] = []
-        let bytes = 0
-        response.on('data', (part: Buffer) => {
-          bytes += part.length
-          if (bytes > REPLY_BYTES_MAX) response.destroy(new Error('the answer is too large'))
-          else parts.push(part)
-        })
-        response.once('error', reject)
-        response.once('end', () => resolve({ status: response.statusCode ?? 500, headers: response.headers, body: Buffer.concat(parts) }))
-      })
+      request.once('error', (error) => reject(silent(error)))
+      request.once('response', resolve)
       request.end(body)
-    }).catch((error: unknown) => {
-      throw refuse('SCUBA_DOWN', `does not answer (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`, { cause: error })
     })
-    if (reply.status < 300) return reply
-    throw errorFromBody((JSON.parse(reply.body.toString('utf8')) as { error: ErrorBody }).error)
   }
 
   close(): void {
     this.#http.destroy()
     this.#https.destroy()
   }
+}
+
+const silent = (error: unknown): MusterError =>
+  refuse('SCUBA_DOWN', `does not answer (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`, { cause: error })
+
+function wholeOf(response: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = []
+    let bytes = 0
+    response.on('data', (part: Buffer) => {
+      bytes += part.length
+      if (bytes > REPLY_BYTES_MAX) response.destroy(new Error('the answer is too large'))
+      else parts.push(part)
+    })
+    response.once('error', reject)
+    response.once('end', () => resolve(Buffer.concat(parts)))
+  })
 }
 
 /** A leaf of another machine shows the certificate of its node's agent, which the fleet's authority made. */

@@ -1,18 +1,20 @@
 import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
 import type { LiveAnswer } from '../../../core/scuba/live/aggregate.ts'
+import type { EngineStatement } from '../../../core/scuba/engine-protocol.ts'
 import { queryRange } from '../../../core/scuba/plan/range.ts'
 import { checkSql } from '../../../core/scuba/sql/check.ts'
 import { conditionsOf, equalitiesOf } from '../../../core/scuba/sql/equalities.ts'
 import { readNames } from '../../../core/scuba/sql/expression.ts'
-import type { LiveRequest, QueryAnswer, QueryRequest } from '../../../core/scuba/wire-types.ts'
+import type { CacheUse, LiveRequest, Params, QueryAnswer, QueryRequest } from '../../../core/scuba/wire-types.ts'
 import { isSameBasis } from './answer-cache.ts'
 import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
-import { narrowed } from './artefacts/narrow.ts'
+import { narrowed, noteFilters } from './artefacts/narrow.ts'
 import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
 import { reread } from './reread.ts'
 import type { Asker } from './slots.ts'
+import { overParts, planParts } from './sql-parts/over-parts.ts'
 import { fetchAway } from './reading.ts'
 import type { Store } from './store.ts'
 
@@ -59,7 +61,7 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
       const known = isSteady ? engines.answers.get<QueryAnswer>(`${key}${asked.sinceMs}`) : null
       if (known && isSameBasis(known.basis, basis)) {
         engines.answers.hits += 1
-        return { ...known.answer, cache: { isWhole: true, hits: 0, misses: 0 }, elapsedMs: elapsed(started) }
+        return { ...known.answer, cache: { isWhole: true, hits: 0, misses: 0 }, engineMs: 0, elapsedMs: elapsed(started) }
       }
       const cells = reading.tables.reduce((sum, { files, view }) => {
         const read = hasStar
@@ -68,21 +70,37 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
         return sum + read * files.reduce((rows, file) => rows + file.rows, 0)
       }, 0)
       checkCells(cells, asked)
+      const params = asked.params ?? {}
+      const isAlone = store.peers?.isAlone !== false
+      const ofParts = { engines, tree, reading, range: asked, equalities, params, deadlineAtMs, signal, isAlone }
+      const parts = asked.raw === true ? 'asked for from the rows' : await planParts(ofParts)
       await fetchAway(store, reading, { ...needed, deadlineAtMs })
-      const asking = performance.now()
-      const { columns, rows, artefacts } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, () =>
-        narrowed(engines, reading, equalities, signal, (views) =>
-          engines.run({ sql: asked.sql, views, params: asked.params ?? {}, deadlineMs: Math.max(1, deadlineAtMs - Date.now()) }, signal),
-        ),
-      )
-      if (artefacts === 0) engines.learn(cells, performance.now() - asking)
+      const cache: CacheUse = { isWhole: false, hits: 0, misses: 0 }
+      let asking = 0
+      const { columns, rows, artefacts, tier } = await engines.slots.use(asker, deadlineAtMs - Date.now(), signal, async () => {
+        asking = performance.now()
+        const run = (statement: EngineStatement & { params: Params }): ReturnType<Engines['run']> =>
+          engines.run({ ...statement, deadlineMs: Math.max(1, deadlineAtMs - Date.now()) }, signal)
+        const whole = typeof parts === 'string' ? null : await overParts(ofParts, parts, cache)
+        if (whole) {
+          if (cache.misses > 0) noteFilters(engines, reading, equalities, performance.now() - asking)
+          return { ...(await run(whole)), artefacts: 0, tier: 'A' as const }
+        }
+        cache.misses += 1
+        const answer = await narrowed(engines, reading, equalities, signal, (views) => run({ sql: asked.sql, views, params }))
+        return { ...answer, tier: 'B' as const }
+      })
+      const engineMs = elapsed(asking)
+      if (artefacts === 0 && tier === 'B') engines.learn(cells, engineMs)
       const answer: QueryAnswer = {
         columns,
         rows,
         rowsScanned: reading.rowsScanned,
         coverage: reading.coverage,
         exact: true,
-        cache: { isWhole: false, hits: 0, misses: 1, ...(artefacts > 0 ? { artefacts } : {}) },
+        tier,
+        cache: { ...cache, ...(artefacts > 0 ? { artefacts } : {}) },
+        engineMs,
         elapsedMs: elapsed(started),
       }
       if (isSteady && rows.length <= CACHED_ROWS_MAX) engines.answers.put(`${key}${asked.sinceMs}`, answer, basis, Date.now())

@@ -4,7 +4,8 @@ import type { PartialPlan } from '../../../core/scuba/plan/sources.ts'
 import type { ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { expressionNode, expressionSql } from '../../../core/scuba/sql/expression.ts'
-import type { Gathering, PlannedSource } from './gather.ts'
+import type { Gathering } from './gather.ts'
+import type { PlannedSource } from './sources.ts'
 
 export type Made = PlannedSource & { made: Partial; costMs: number }
 

@@ -40,7 +40,8 @@ export async function showColumns({ store, engine, derived }: Parts, { table }: 
     type: computed.find((each) => each.name === name)?.type ?? '',
     broken: broken.get(name) ?? null,
   }))
-  return { table, version: config?.version ?? 0, columns: [...own, ...virtual], sinceMs }
+  const { caps, max: columnsMax } = tail.columns
+  return { table, version: config?.version ?? 0, columns: [...own, ...virtual], columnsMax, capped: { ...caps.counts }, sinceMs }
 }
 
 /** Column → compressed bytes in segments, from their footers. */

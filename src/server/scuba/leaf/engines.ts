@@ -9,6 +9,7 @@ import { Flights } from './flights.ts'
 import { PartialCache } from './partial-cache.ts'
 import type { SegmentStore } from './segment-store.ts'
 import { Slots } from './slots.ts'
+import type { DividedSql } from './sql-parts/divided.ts'
 
 /** Queries that one engine runs at once. */
 const SLOTS_PER_ENGINE = 12
@@ -35,6 +36,9 @@ export class Engines {
   readonly heavyPlaces = new Map<string, readonly number[]>()
   /** quick forms that the engine refused, by table: products that did not fit into 64 bit, values without a small code */
   readonly notQuick = new Set<string>()
+
+  /** statements over one table → how they are divided, or why they are not */
+  readonly divided = new Map<string, DividedSql | string>()
 
   /** what reading a value took lately, for estimates; null before the first query */
   msPerCell: number | null = null

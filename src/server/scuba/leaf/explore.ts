@@ -2,17 +2,12 @@ import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
 import { diffColumns, diffSizesSql, diffValuesSql, rangedColumns, rankColumns } from '../../../core/scuba/explore/diff.ts'
 import { funnelSql, funnelSteps, sessionsOf, sessionsSql } from '../../../core/scuba/explore/journeys.ts'
 import { rowText, spanOf, traceAnswer, traceSql, traceTables } from '../../../core/scuba/explore/trace.ts'
-import { LIMITS } from '../../../core/scuba/limits.ts'
 import { findColumn } from '../../../core/scuba/plan/calc.ts'
 import { queryRange } from '../../../core/scuba/plan/range.ts'
-import { checkSql } from '../../../core/scuba/sql/check.ts'
-import { readNames } from '../../../core/scuba/sql/expression.ts'
 import type {
   Coverage,
   DiffAnswer,
   DiffRequest,
-  ExplainAnswer,
-  ExplainRequest,
   FunnelAnswer,
   FunnelRequest,
   QueryAnswer,
@@ -27,7 +22,6 @@ import { query } from './ask.ts'
 import { checkedExpression } from './ask-panel.ts'
 import type { Engines } from './engines.ts'
 import type { Asker } from './slots.ts'
-import { readTables } from './reading.ts'
 import type { Store } from './store.ts'
 
 /** Who asks what of which store: shared by the questions that are made of several SELECTs. */
@@ -151,45 +145,5 @@ function allOf(coverages: readonly Coverage[]): Coverage {
     toMs: most(coverages.map(({ toMs }) => toMs)),
     hotToMs: most(coverages.map(({ hotToMs }) => hotToMs)),
     missing: coverages.flatMap(({ missing }) => missing),
-  }
-}
-
-/** What a SELECT reads after pruning and what that costs; with `analyze` it is run, too. */
-export async function explain(exploring: Exploring, request: ExplainRequest): Promise<ExplainAnswer> {
-  const { store, engines, asker, signal } = exploring
-  const { analyze, ...asked } = request
-  const tree = await engines.idlest.parse(asked.sql)
-  const checked = checkSql(tree, asked.sql, store.tableNames())
-  if (isRefusal(checked)) throw checked
-  const range = queryRange(asked, Date.now())
-  if (isRefusal(range)) throw range
-  const { names, hasStar } = readNames(tree)
-  const reading = await readTables(store, checked.tables, range, 'later')
-  const tables = reading.tables.map(({ name, files, view }): ExplainAnswer['tables'][number] => {
-    const columns = Object.keys(view.columns).filter((column) => hasStar || names.has(column.toLowerCase()))
-    const segments = files.filter(({ kind }) => kind === 'segment' || kind === 'away').length
-    return {
-      name,
-      columns,
-      files: view.files.length,
-      filesAfterPruning: files.length,
-      segments,
-      chunks: files.length - segments,
-      rows: files.reduce((sum, { rows }) => sum + rows, 0),
-    }
-  })
-  reading.end()
-  const cells = tables.reduce((sum, { rows, columns }) => sum + rows * columns.length, 0)
-  const started = performance.now()
-  const answer = analyze === true ? await query(store, engines, asked, signal, asker) : null
-  return {
-    tier: 'B',
-    tables,
-    cells,
-    cellsMax: LIMITS.cellsMax,
-    artefacts: [],
-    isCached: answer?.cache.isWhole ?? false,
-    estimatedMs: engines.msPerCell === null ? null : Math.round(engines.msPerCell * cells),
-    analyzed: answer && { elapsedMs: elapsed(started), engineMs: answer.elapsedMs, rows: answer.rows.length },
   }
 }

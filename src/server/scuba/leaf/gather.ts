@@ -13,6 +13,7 @@ import { awayPartials, type Made } from './away-partials.ts'
 import type { Engines } from './engines.ts'
 import type { CachedPartial, Clip } from './partial-cache.ts'
 import type { ReadTable } from './reading.ts'
+import { SOURCES_AT_ONCE, sourcesOf, type PlannedSource } from './sources.ts'
 
 /** One question to all files of a table, answered file by file from what is known and from the engine. */
 export interface Gathering {
@@ -28,11 +29,6 @@ export interface Gathering {
   /** from the rows alone */
   isRaw: boolean
 }
-
-/** Rows of one source at most: more files are several, so that a change in one costs little. */
-const SOURCE_ROWS_MAX = 4_000_000
-const HOUR_US = 3_600_000_000
-const SOURCES_AT_ONCE = 16
 
 type What = Parameters<typeof partialPlan>[1]
 
@@ -61,7 +57,7 @@ export async function gather(
     asked.use.hits += 1
     add(cached.partial)
   }
-  const sources = sourcesOf([...missing.values()], plan, steps !== null)
+  const sources = sourcesOf([...missing.values()], (file) => clipOf(file, plan, steps !== null))
   for (let at = 0; at < sources.length; at += SOURCES_AT_ONCE) {
     const round = sources.slice(at, at + SOURCES_AT_ONCE)
     for (const { files, clip, made, costMs } of await computeAll(asked, partial, round)) {
@@ -76,7 +72,8 @@ export async function gather(
 }
 
 /** Whether all rows of a step are in the range or none: then partials of whole files serve any range. */
-const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean => stepMs !== null && sinceMs % stepMs === 0 && untilMs % stepMs === 0
+export const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean =>
+  stepMs !== null && sinceMs % stepMs === 0 && untilMs % stepMs === 0
 
 /** All that a partial depends on but its files: what is computed, and what its columns are. */
 function planKey({ table, columns, params }: Gathering, partial: PartialPlan): string {
@@ -114,32 +111,6 @@ function clipOf({ minUs, maxUs }: ViewFile, { sinceMs, untilMs }: PanelPlan, isB
     if (inside * 2 >= maxUs - minUs) return {}
   }
   return { ...(minUs < sinceMs * 1000 ? { sinceMs } : {}), ...(maxUs >= untilMs * 1000 ? { untilMs } : {}) }
-}
-
-export interface PlannedSource {
-  files: ViewFile[]
-  clip: Clip
-}
-
-/** Files that are read together: those of one hour, and what is not sealed yet, because it becomes one. */
-function sourcesOf(files: readonly ViewFile[], plan: PanelPlan, isByStep: boolean): PlannedSource[] {
-  const sources = new Map<string, PlannedSource & { rows: number }>()
-  for (const file of files) {
-    const clip = clipOf(file, plan, isByStep)
-    const isSealed = file.kind === 'segment' || file.kind === 'away'
-    const hour = isSealed ? `${file.kind} ${Math.floor(file.minUs / HOUR_US)}` : 'tail'
-    for (let part = 0; ; part += 1) {
-      const name = JSON.stringify([clip, hour, part])
-      const source = sources.get(name)
-      if (source && source.rows + file.rows > SOURCE_ROWS_MAX) continue
-      if (source) {
-        source.files.push(file)
-        source.rows += file.rows
-      } else sources.set(name, { files: [file], clip, rows: file.rows })
-      break
-    }
-  }
-  return [...sources.values()]
 }
 
 async function computeAll(asked: Gathering, partial: PartialPlan, planned: readonly PlannedSource[]): Promise<Made[]> {

@@ -2,15 +2,22 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
 import { z } from 'zod'
-import { MusterError, refuse } from '../../../core/kernel/errors.ts'
+import { isRefusal, MusterError, refuse } from '../../../core/kernel/errors.ts'
 import type { LeafHealth } from '../client.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
+import { ACK_LEVELS, type AckLevel } from '../../../core/scuba/wire-types.ts'
 import { liveRequestSchema } from '../../../core/scuba/schema.ts'
 import type { Peers } from '../aggregate/peers.ts'
 import { SHARD_HEAD } from '../../../core/scuba/shards/fence.ts'
 import { ownLoad, placeOf, sendOn } from '../aggregate/route.ts'
 import { PEER_ROUTES } from '../aggregate/routes.ts'
+import { liveEverywhere } from '../aggregate/live.ts'
+import { tail } from '../aggregate/tail.ts'
+import type { Copies } from '../replica/copies.ts'
+import type { HeldCopies } from '../replica/held-copies.ts'
+import { REPLICA_ROUTES } from '../replica/routes.ts'
+import { standDown } from '../replica/stand-down.ts'
 import { BodyPool } from './body-pool.ts'
 import { WRITTEN, gone, json, parse, readBody, readInto } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
@@ -35,6 +42,9 @@ export interface Leaf extends Parts {
   name: string
   decoders: Decoders
   peers: Peers
+  /** copies of its rows on other leaves, and of theirs on it */
+  copies: Copies
+  held: HeldCopies
   clickhouse: () => LeafHealth['clickhouse']
   intake: () => { ports: ReturnType<Ports['status']>; scrape: ScrapeStatus[] }
 }
@@ -51,7 +61,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       known: searchParams.getAll('key').filter((key) => store.keys.get(table, key) !== undefined),
     }),
   ],
-  ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.store.table(table)],
+  ['GET', /^\/v1\/scuba\/tables\/([^/]+)$/, async (leaf, _request, _response, _url, table) => leaf.peers.table(table)],
   [
     'POST',
     /^\/v1\/scuba\/tables\/([^/]+)\/seal$/,
@@ -61,17 +71,26 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     'GET',
     /^\/v1\/scuba\/tables$/,
     async (leaf, _request, _response, { searchParams }) =>
-      searchParams.get('own') === '1' ? { tables: leaf.store.tables(), load: ownLoad(leaf) } : { tables: await leaf.peers.tables() },
+      searchParams.get('own') === '1'
+        ? { tables: leaf.store.tables(), load: ownLoad(leaf), owns: leaf.held.owns() }
+        : { tables: await leaf.peers.tables() },
   ],
   ...ASK_ROUTES.map(([method, path, handler]): (typeof ASK_ROUTES)[number] => [method, path, knowing(handler)]),
   ...PEER_ROUTES,
-  ['GET', /^\/v1\/scuba\/artefacts$/, async (leaf) => leaf.engines.artefacts?.status() ?? { artefacts: [], checked: 0, differences: 0 }],
+  ...REPLICA_ROUTES,
   [
     'POST',
     /^\/v1\/scuba\/artefacts\/round$/,
     async (leaf) => (await leaf.engines.artefacts?.round(Date.now()), leaf.engines.artefacts?.status()),
   ],
-  ['POST', /^\/v1\/scuba\/live$/, async (leaf, request) => live(leaf.store, parse(liveRequestSchema, await json(request)))],
+  [
+    'POST',
+    /^\/v1\/scuba\/live$/,
+    async ({ store, peers }, request, _response, { searchParams }) => {
+      const asked = parse(liveRequestSchema, await json(request))
+      return searchParams.get('own') === '1' ? live(store, asked) : liveEverywhere(store, peers, asked)
+    },
+  ],
   ['GET', /^\/v1\/scuba\/registry$/, async (leaf) => leaf.store.registry.current],
   ['PUT', /^\/v1\/scuba\/registry$/, putRegistry],
   ['GET', /^\/v1\/scuba\/observed$/, observed],
@@ -117,6 +136,10 @@ async function putRegistry(leaf: Leaf, request: IncomingMessage): Promise<unknow
   const registry = leaf.store.registry.put(parse(registrySchema, await json(request)))
   await leaf.jobs.run()
   leaf.store.applyRegistry()
+  leaf.copies.follow()
+  await standDown(leaf.store, leaf.jobs, leaf.name)
+  // It may take a while, and is tried again.
+  void leaf.held.tick().catch((error: unknown) => leaf.store.log.warn('a copy could not be taken over yet', { error: String(error) }))
   return registry
 }
 
@@ -200,8 +223,9 @@ export function statusOf(error: MusterError): number {
 }
 
 async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, url: URL, table: string): Promise<unknown> {
-  const ack = url.searchParams.get('ack') ?? 'fsync'
-  if (ack !== 'fsync' && ack !== 'memory') throw refuse('USAGE', 'ack is memory or fsync')
+  const usual = leaf.store.ackOf(table)
+  const ack = (url.searchParams.get('ack') ?? usual) as AckLevel
+  if (!ACK_LEVELS.includes(ack)) throw refuse('USAGE', `ack is ${ACK_LEVELS.join(', ')}`)
   const validate = url.searchParams.get('validate') ?? 'late'
   if (validate !== 'sync' && validate !== 'late') throw refuse('USAGE', 'validate is sync or late')
   const header = request.headers['idempotency-key']
@@ -223,7 +247,7 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     const { body, stored, came } = await ndjsonBody(leaf, request, room)
     admission.add(came - bytes)
     // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
-    isHeld = ack === 'memory'
+    isHeld = ack === 'memory' || usual === 'replicas'
     const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
     if (receipt.duplicate) return receipt
     isHeld ||= leaf.spool.wants(table)
@@ -231,6 +255,7 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     return receipt
   } catch (error) {
     admission.undo()
+    if (isRefusal(error) && error.code === 'SCUBA_TOO_LARGE') leaf.store.countTooLarge(table)
     throw error
   } finally {
     release()
@@ -305,31 +330,4 @@ async function rowBody(request: IncomingMessage, room: Buffer | null): Promise<{
     throw refuse('SCUBA_ROWS_INVALID', `the body is not ${encoding}: ${(error as Error).message}`, { cause: error })
   }
   throw refuse('SCUBA_ROWS_INVALID', `the encoding ${encoding} is not known`, { hint: 'Use gzip, zstd or none.' })
-}
-
-const TAIL_WAITING_MAX = 1024 * 1024
-
-/** New rows as NDJSON, once durable, `time` in ms. A reader too slow misses rows and is told how many. */
-async function tail(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, _url: URL, table: string): Promise<unknown> {
-  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
-  response.flushHeaders()
-  let missed = 0
-  const end = leaf.store.subscribe(table, (payload) => {
-    const lines = Buffer.from(payload)
-      .toString('utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-    if (response.writableLength > TAIL_WAITING_MAX) return void (missed += lines.length)
-    if (missed > 0) response.write(`${JSON.stringify({ missed })}\n`)
-    missed = 0
-    response.write(lines.map((line) => `${JSON.stringify(tailRow(line))}\n`).join(''))
-  })
-  response.once('close', end)
-  return WRITTEN
-}
-
-function tailRow(line: string): Record<string, unknown> {
-  const row = JSON.parse(line) as Record<string, unknown>
-  for (const name of ['time', 'ingest_time', 'time_original']) if (typeof row[name] === 'number') row[name] = row[name] / 1000
-  return row
 }

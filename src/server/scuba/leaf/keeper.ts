@@ -31,6 +31,7 @@ export class Keeper {
     if (this.#isBusy || !this.#engine.isReady) return
     this.#isBusy = true
     try {
+      await this.#retainer.evict()
       await this.#retainer.tick()
       for (const { name } of this.#store.tails()) await this.#compactor.compact(name, nowMs)
     } catch (error) {

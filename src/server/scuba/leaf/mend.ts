@@ -39,7 +39,8 @@ export async function mend(store: Store, tail: TableTail): Promise<number> {
   for (const chunk of [...tail.chunks]) {
     if (chunk.onTrust !== true) continue
     const lines = await linesOf(chunk)
-    if (!(await isAsItStands(tail, chunk, lines))) {
+    const scanner = new RowScanner(store.registry.current.tables[tail.name]?.timeField ?? null)
+    if (!(await isAsItStands(tail, chunk, lines, scanner))) {
       const parsed = await parsedChunk(store, tail, chunk, lines)
       tail.chunks.splice(tail.chunks.indexOf(chunk), 1, parsed)
       store.log.warn('a chunk that was taken on trust was parsed', { table: tail.name, rows: parsed.rows, of: chunk.rows })
@@ -64,11 +65,10 @@ function* slicesOf(lines: Buffer): Generator<Buffer> {
   }
 }
 
-async function isAsItStands({ columns }: TableTail, { sinceMs, raw }: Chunk, lines: Buffer): Promise<boolean> {
-  const scanner = new RowScanner()
+async function isAsItStands({ columns }: TableTail, { sinceMs, raw }: Chunk, lines: Buffer, scanner: RowScanner): Promise<boolean> {
   for (const slice of slicesOf(lines)) {
     const scan = scanner.scan(slice, sinceMs)
-    if (scan === null || !raw || shapeKey(scan.shape) !== shapeKey(raw.shape) || !fitColumns(scan, columns, false)) return false
+    if (scan === null || !raw || shapeKey(scan.shape) !== shapeKey(raw.shape) || !fitColumns(scan, columns, false, sinceMs)) return false
     await setImmediate()
   }
   return true

@@ -24,22 +24,23 @@ const lineEnd = { none: () => LINE_END, gzip: () => gzipSync(LINE_END), zstd: ()
 export function rawBatch(
   body: Buffer,
   { encoding, bytes }: Stored,
-  { scanner, columns }: TableTail,
+  tail: TableTail,
   config: TableConfig | undefined,
   receivedMs: number,
   isStrict: boolean,
 ): RawBatch | null {
-  // Rules are for rows, and a time of the table's own is theirs too.
-  if (body[0] !== 0x7b || !isUtf8(body)) return null
-  if (config && (config.timeField !== null || Object.keys(config.rules).length > 0)) return null
+  // Rules are for rows.
+  if (body[0] !== 0x7b || !isUtf8(body) || Object.keys(config?.rules ?? {}).length > 0) return null
+  const { columns } = tail
+  const scanner = tail.scanner(config?.timeField ?? null)
   const parts = body.at(-1) === 0x0a ? [bytes] : [bytes, lineEnd[encoding]()]
   const trusted = isTrusted(config) && !isStrict ? takeOnTrust(scanner, body, config?.columns ?? {}, receivedMs) : null
-  if (trusted && trusted.samples.every((sample) => fitColumns(sample, columns, false))) {
+  if (trusted && trusted.samples.every((sample) => fitColumns(sample, columns, false, receivedMs))) {
     const { rows, minUs, maxUs, hours, shape } = trusted
     return { parts, form: { shape, encoding }, rows, minUs, maxUs, hours, onTrust: true }
   }
   const scan = scanner.scan(body, receivedMs)
-  if (scan === null || !fitColumns(scan, columns, config === undefined || config.mode === 'open')) return null
+  if (scan === null || !fitColumns(scan, columns, config === undefined || config.mode === 'open', receivedMs)) return null
   const { rows, minUs, maxUs, hours, shape } = scan
   return { parts, form: { shape, encoding }, rows, minUs, maxUs, hours, onTrust: false }
 }

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { placeOf } from '../../../core/scuba/clickhouse/place.ts'
+import { isOwnTable } from '../../../core/scuba/names.ts'
+import { bytesToEvict } from '../../../core/scuba/seal/pressure.ts'
 import { retentionTime, type RetentionTime } from '../../../core/scuba/retention/clock.ts'
 import { holdsOf, planRetention, type RetentionPlan, type RetentionStep } from '../../../core/scuba/retention/plan.ts'
+import { planEviction, type EvictedSegment } from '../../../core/scuba/retention/evict.ts'
 import { thinSql } from '../../../core/scuba/retention/thin.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import { replaceFile } from '../../../platform/files.ts'
@@ -59,14 +62,34 @@ export class Retainer {
 
   async apply(table: string): Promise<void> {
     const { steps } = this.plan(table)
-    for (const reason of ['age', 'space'] as const) await this.#drop(table, reason, steps)
-    // What is away stays whole until it goes.
-    for (const step of steps)
-      if (step.do === 'thin' && placeOf(step.segment.file) === null) await this.#thin(table, step.segment.file, step.to)
+    for (const reason of ['age', 'space'] as const) {
+      const dropped = steps.filter((step): step is Drop => step.do === 'drop' && step.reason === reason).map(({ segment }) => segment)
+      await this.#drop(table, reason, dropped)
+    }
+    for (const step of steps) {
+      if (step.do !== 'thin') continue
+      if (placeOf(step.segment.file) === null) await this.#thin(table, step.segment.file, step.to)
+      else if (this.#store.whyAway === null)
+        await this.#thin(table, step.segment.file, step.to).catch((error: unknown) =>
+          this.#store.log.warn('rows in ClickHouse could not be thinned; it is tried again', { table, error: String(error) }),
+        )
+    }
   }
 
-  async #drop(table: string, reason: Drop['reason'], steps: readonly RetentionStep[]): Promise<void> {
-    const dropped = steps.filter((step): step is Drop => step.do === 'drop' && step.reason === reason).map(({ segment }) => segment)
+  /** Drops the oldest segments before their time while the disk is 90 % full. Called often. */
+  async evict(): Promise<void> {
+    const { disk, registry, hasTrash } = this.#store
+    // What went before is not gone from the disk yet, or was not seen to be.
+    if (disk === null || hasTrash) return
+    const bytes = bytesToEvict(disk.totalBytes, disk.freeBytes)
+    if (bytes <= 0) return
+    const tables = this.#store.tails().map(({ name: table }) => ({
+      ...{ table, isOwn: isOwnTable(table), segments: this.#store.ownSegments(table), holds: holdsOf(table, registry.current.holds) },
+    }))
+    for (const [table, segments] of planEviction(tables, bytes, this.now())) await this.#drop(table, 'disk', segments)
+  }
+
+  async #drop(table: string, reason: Drop['reason'] | 'disk', dropped: readonly EvictedSegment[]): Promise<void> {
     if (dropped.length === 0) return
     const files = dropped.map(({ file }) => file)
     const rows = dropped.reduce((sum, segment) => sum + segment.rows, 0)
@@ -82,8 +105,12 @@ export class Retainer {
     const before = store.segments(table).find((segment) => segment.file === file)
     if (!before) return
     const tail = store.tail(table)
-    if (!tail.columns.find('sample_rate')) tail.columns.add('sample_rate', 'BIGINT')
+    tail.columns.merge({ sample_rate: 'BIGINT' })
     const columns = tail.columns.toJSON()
+    if (placeOf(file) !== null) {
+      const accept = (after: Segment | null): Promise<void> => rewrite(store, before, after, { what: 'thinned' })
+      return void (await store.away?.rewrite({ segment: before, columns, how: { thinTo: to }, accept }))
+    }
     const select = thinSql(store.segmentPath(file), columns, before.thinned ?? 1, to)
     const thin = await writeSegment(store, this.#engine, {
       ...{ table, select, order: '"time"', from: [before], mayShrink: true, thinned: to },

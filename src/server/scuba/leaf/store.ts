@@ -16,9 +16,11 @@ import { mayBeAway, placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { diskLevel, isFullForOwn, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
-import type { AckLevel, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
+import type { AckLevel, CommitLevel, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { sideOf } from '../../../core/scuba/plan/retyped.ts'
+import { isReplicated } from '../../../core/scuba/registry.ts'
 import type { Peers } from '../aggregate/peers.ts'
+import type { Copies } from '../replica/copies.ts'
 import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
@@ -77,6 +79,8 @@ export class Store {
   readonly keys: Keys
   /** what the server declared */
   readonly registry: RegistryFile
+  /** as it was last looked at; null: not since files went */
+  disk: { totalBytes: number; freeBytes: number } | null = null
   readonly quotas = new Quotas(() => this.registry.current.quotas)
   /** columns computed from others; null: there is no engine to check them with */
   derived: DerivedColumns | null = null
@@ -84,12 +88,19 @@ export class Store {
   away: SegmentStore | null = null
   /** the other leaves; null: there are none to be asked */
   peers: Peers | null = null
+  /** copies of its rows on other leaves; null: there are none */
+  copies: Copies | null = null
+  /** rows of a table that are this leaf's by the map, and not among its own yet */
+  pendingRows: (table: string) => number = () => 0
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
   readonly #commits: Commits
   #inFlightKeys = new Map<string, Promise<void>>()
   #readings = 0
   #trash: string[] = []
+  /** lots of files whose removal goes on, and is done */
+  #emptying = 0
+  #emptied = 0
   /** one file after the other: the kernel takes 10 ms and more to free a large one, and acknowledgements do not wait for that */
   #removed: Promise<void> = Promise.resolve()
   #diskLevel: DiskLevel = 'ok'
@@ -162,7 +173,14 @@ export class Store {
   async ingest(
     name: string,
     body: Buffer,
-    options: { key: string | null; ack: AckLevel; stored?: Stored; isStrict?: boolean },
+    options: {
+      key: string | null
+      ack: AckLevel
+      stored?: Stored
+      isStrict?: boolean
+      /** when it was received, if not now */
+      atMs?: number
+    },
   ): Promise<Receipt> {
     if (!isTableName(name))
       throw refuse('USAGE', `${JSON.stringify(name)} is no table name`, {
@@ -174,8 +192,14 @@ export class Store {
       for (let first = this.#inFlightKeys.get(`${name}\0${key}`); first; first = this.#inFlightKeys.get(`${name}\0${key}`))
         await first.catch(() => undefined)
       const known = this.keys.get(name, key)
-      if (known) return duplicateReceipt(name, key, ack, known, digest)
+      if (known) {
+        const receipt = duplicateReceipt(name, key, ack, known, digest)
+        // Its batch may not have been on all of them when its sender was last answered.
+        if (ack === 'replicas') await this.#copiesOf(name).confirmed(this.#commits.seq)
+        return receipt
+      }
     }
+    if (ack === 'replicas') this.#copiesOf(name).check()
     if (isOwnTable(name) ? this.#isFullForOwn : this.#diskLevel === 'full') throw diskFull()
     if (this.#commits.isReadOnly)
       throw refuse('SCUBA_READ_ONLY', 'two writes in a row failed: the store takes no rows until the leaf is started anew')
@@ -185,7 +209,7 @@ export class Store {
     if (!this.#tails.has(name) && this.#tails.size >= LIMITS.tablesMax)
       throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
     const tail = this.ownTail(name)
-    const atMs = Date.now()
+    const { atMs = Date.now() } = options
     const config = this.registry.current.tables[name]
     const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs, options.isStrict === true) : null
     const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
@@ -204,10 +228,17 @@ export class Store {
       ...(warned > 0 ? { warned, warnings } : {}),
     }
     const commits: Promise<void>[] = []
+    const level = ack === 'memory' ? 'memory' : 'fsync'
+    let copied = 0
     if (batch.rows > 0 || key !== null) {
-      commits.push(this.#commits.add(tail, batch, atMs, key === null ? undefined : { key, digest, quarantined: quarantinedCount }, ack))
+      const keyed = key === null ? undefined : { key, digest, quarantined: quarantinedCount }
+      const offer = (seq: number): void => {
+        copied = seq
+        this.copies?.offer({ table: name, seq, rows: batch.rows, atMs, key: keyed, stored })
+      }
+      commits.push(this.#commits.add(tail, batch, atMs, keyed, level, isReplicated(config) ? offer : undefined))
     }
-    if (quarantined.length > 0) commits.push(this.#quarantine(name, key, quarantined, atMs, ack))
+    if (quarantined.length > 0) commits.push(this.#quarantine(name, key, quarantined, atMs, level))
     const done = Promise.all(commits).then(() => undefined)
     if (key !== null) {
       const id = `${name}\0${key}`
@@ -215,12 +246,40 @@ export class Store {
       const forget = (): boolean => this.#inFlightKeys.delete(id)
       void done.then(forget, forget)
     }
-    if (ack === 'fsync') await done
+    if (ack !== 'memory') await done
     else
       void done.catch((error: unknown) =>
         this.log.warn('rows acknowledged from memory were lost', { table: name, rows: batch.rows, error: String(error) }),
       )
+    if (ack === 'replicas') await this.#copiesOf(name).confirmed(copied)
     return receipt
+  }
+
+  /** When rows of a table are acknowledged if their sender does not say: when all that are to have them do. */
+  ackOf(name: string): AckLevel {
+    return isReplicated(this.registry.current.tables[name]) ? 'replicas' : 'fsync'
+  }
+
+  /** Number of the newest batch. */
+  get seq(): number {
+    return this.#commits.seq
+  }
+
+  /** Runs between two commits: each batch that has a number by then is in its table. */
+  between<T>(run: () => T): Promise<T> {
+    return this.#commits.inTurn(async () => run())
+  }
+
+  /** @throws USAGE when a table asks for no copies, SCUBA_DOWN when it has none */
+  #copiesOf(name: string): { check: () => void; confirmed: (seq: number) => Promise<void> } {
+    const config = this.registry.current.tables[name]
+    if (!config || !isReplicated(config))
+      throw refuse('USAGE', `table ${name} asks for no copies on other leaves`, {
+        hint: 'Declare it with `replicas: 2`, or have rows acknowledged by fsync.',
+      })
+    const { copies } = this
+    if (copies === null) throw refuse('SCUBA_DOWN', 'this leaf has no others to hold copies', { details: { retryAfterMs: 1000 } })
+    return { check: () => copies.check(config.replicas - 1), confirmed: (seq) => copies.confirmed(seq, config.replicas - 1) }
   }
 
   /** Puts lines that came in earlier into the quarantine, under a key of its own: once, however often it is called. */
@@ -236,7 +295,8 @@ export class Store {
 
   /** Whether a table's rows are to be sealed away. */
   isSealedAway(name: string): boolean {
-    return this.away !== null && mayBeAway(name)
+    // Copies are of files.
+    return this.away !== null && mayBeAway(name) && !isReplicated(this.registry.current.tables[name])
   }
 
   /** Whether rows of a table may be away, so that what is known of the others has to fit. */
@@ -358,6 +418,7 @@ export class Store {
       fromMs: bound(Math.min, 'minUs'),
       toMs: bound(Math.max, 'maxUs'),
       retention: this.policy(name),
+      capped: { ...tail.columns.caps.counts },
     }
   }
 
@@ -395,7 +456,9 @@ export class Store {
 
   /** Looks at the disk, syncs what was acknowledged from memory, forgets old seconds. Called each second. */
   async tick(): Promise<void> {
+    const emptied = this.#emptied
     const { bavail, blocks, bsize } = await statfs(this.dir)
+    this.disk = emptied === this.#emptied ? { totalBytes: blocks * bsize, freeBytes: bavail * bsize } : null
     const level = diskLevel(blocks * bsize, bavail * bsize)
     if (level !== this.#diskLevel) this.log.warn(DISK_WORDS[level], { freeBytes: bavail * bsize })
     this.#diskLevel = level
@@ -419,7 +482,10 @@ export class Store {
     const refused = this.quotas.takeRefused().map(([target, { requests, bytes }]) => ({
       ...{ time: Date.now(), name: 'scuba.quota.refused', target, value: requests, bytes },
     }))
-    const lines = [...rows, ...refused].map((row) => JSON.stringify(row))
+    const capped = this.tails().flatMap(({ name: target, columns }) =>
+      columns.caps.takeNew().map(([cap, value]) => ({ time: Date.now(), name: 'scuba.capped', target, value, cap })),
+    )
+    const lines = [...rows, ...refused, ...capped].map((row) => JSON.stringify(row))
     if (lines.length > 0) await this.ingest('muster_metrics', Buffer.from(lines.join('\n')), { key: null, ack: 'memory' })
   }
 
@@ -437,6 +503,11 @@ export class Store {
       bytes: sum.bytes + bytes,
       quarantined: sum.quarantined + quarantined,
     })
+  }
+
+  /** A body for the table was refused because of its size. */
+  countTooLarge(name: string): void {
+    this.#tails.get(name)?.columns.caps.add('bodies')
   }
 
   get diskLevel(): DiskLevel {
@@ -471,6 +542,11 @@ export class Store {
     }
   }
 
+  /** Files that are no longer part of any table are still there. */
+  get hasTrash(): boolean {
+    return this.#trash.length + this.#emptying > 0
+  }
+
   /** Files stay until what it gives is called. */
   hold(): () => void {
     this.#readings += 1
@@ -484,10 +560,16 @@ export class Store {
   }
 
   #emptyTrash(): void {
-    if (this.#readings > 0) return
+    if (this.#readings > 0 || this.#trash.length === 0) return
     const away = this.#trash.filter((path) => placeOf(path) !== null)
     for (const path of this.#trash) if (!placeOf(path)) this.#removed = this.#removed.then(() => this.#remove(path))
     this.#trash = []
+    this.#emptying += 1
+    this.#removed = this.#removed.then(() => {
+      this.#emptying -= 1
+      this.#emptied += 1
+      this.disk = null
+    })
     if (away.length === 0) return
     void this.away
       ?.drop(away)
@@ -534,7 +616,7 @@ export class Store {
     key: string | null,
     quarantined: Batch['quarantined'],
     atMs: number,
-    ack: AckLevel,
+    ack: CommitLevel,
     own?: JournalHeader['key'],
   ): Promise<void> {
     const rows = quarantined.map(({ line, reason, text, isCut }) => {

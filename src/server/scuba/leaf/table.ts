@@ -56,13 +56,12 @@ export class TableTail {
   /** dropped or renamed, and nothing came in since */
   isGone = false
   readonly raw: RawChunks
-  /** remembers the keys of the rows before */
-  readonly scanner = new RowScanner()
   readonly #dir: string
   readonly #inTurn: InTurn
   #open = emptyOpen()
   #rolling: Promise<void> | null = null
   #rolledAtMs = 0
+  #scanner = { timeField: null as string | null, its: new RowScanner() }
 
   /** @param dir the store's folder */
   constructor(name: string, dir: string, inTurn: InTurn) {
@@ -70,6 +69,12 @@ export class TableTail {
     this.raw = new RawChunks(name, join(dir, 'raw'))
     this.#dir = join(dir, 'chunks')
     this.#inTurn = inTurn
+  }
+
+  /** It remembers the keys of the rows before. @param timeField as it is declared now */
+  scanner(timeField: string | null): RowScanner {
+    if (this.#scanner.timeField !== timeField) this.#scanner = { timeField, its: new RowScanner(timeField) }
+    return this.#scanner.its
   }
 
   get openRows(): number {

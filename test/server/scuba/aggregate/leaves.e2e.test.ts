@@ -136,6 +136,34 @@ test('rows that come in later are in the next answer', async () => {
   expect(await count()).toBe(2)
 })
 
+test('a tail has the rows of all leaves, and the live aggregate counts them', async () => {
+  const seen: unknown[] = []
+  const end = new AbortController()
+  const tail = first.client.tail('requests', ({ user }) => seen.push(user), end.signal)
+  const request = (user: string, status: number): object => ({ time: T, service: 'web', status, latency_ms: 5, user })
+  const live = () => first.client.live({ table: 'requests', service: 'web', fromMs: T - 1000 })
+  await expect
+    .poll(
+      async () => {
+        for (const [at, leaf] of parts.entries()) await leaf.client.send('requests', [request(`u${at}`, 200)])
+        return new Set(seen)
+      },
+      { timeout: 5000, interval: 200 },
+    )
+    .toEqual(new Set(['u0', 'u1', 'u2']))
+  end.abort()
+  await tail
+  await second.client.send('requests', [request('u1', 500)])
+  const { rows: counted } = await first.client.query('SELECT count(*), count(*) FILTER (status = 500) FROM requests')
+  await expect
+    .poll(async () => (await live()).buckets.map(({ requests, failing }) => [requests, failing]), { timeout: 3000 })
+    .toEqual(counted)
+  expect(await live()).toMatchObject({
+    ...{ coverage: 1, users: { primary: 3 }, isUsersExact: false, missing: [] },
+    failingUsers: [{ user: 'u1', arm: 'primary', firstMs: T }],
+  })
+})
+
 test('without one of them the answer says which, and how much is missing; whoever needs all of it gets none', async () => {
   const { leaf: lost } = await second.client.observed()
   await second.end('SIGKILL')
@@ -148,6 +176,9 @@ test('without one of them the answer says which, and how much is missing; whoeve
   const answer = await first.client.query('SELECT count(*) FROM events')
   expect(answer.rows).toEqual([[4000]])
   expect(answer.coverage.rows).toBeCloseTo(2 / 3, 2)
+  const live = await first.client.live({ table: 'requests', service: 'web', fromMs: T - 1000 })
+  expect(live.coverage).toBeLessThan(1)
+  expect(live.missing).toEqual([expect.stringContaining(lost)])
   await expect(first.client.panel({ ...request, require: 'full' })).rejects.toMatchObject({ code: 'SCUBA_PARTIAL' })
   await expect(first.client.query('SELECT count(*) FROM events', { require: 'full' })).rejects.toMatchObject({ code: 'SCUBA_PARTIAL' })
   await second.start()

@@ -150,8 +150,16 @@ export class Artefacts {
     return rollups
   }
 
-  /** The files in which rows with these values can be, each with the stretches of it; null when nothing is known of them. */
-  async narrow({ name: table, files, view }: ReadTable, equalities: readonly Equality[], signal?: AbortSignal): Promise<ViewFile[] | null> {
+  /**
+   * The files in which rows with these values can be, each with the stretches of it; null when nothing is known of them.
+   * @param isUsed the question is asked, not only explained
+   */
+  async narrow(
+    { name: table, files, view }: ReadTable,
+    equalities: readonly Equality[],
+    signal?: AbortSignal,
+    isUsed = true,
+  ): Promise<ViewFile[] | null> {
     let narrowed: ViewFile[] | null = null
     for (const { column, value } of equalities) {
       const name = nameOf(column, view.columns)
@@ -166,7 +174,7 @@ export class Artefacts {
         const filter = filterOf(file)
         return filter ? narrowFile(file, join(this.dir, filter.file), places) : [file]
       })
-      this.#use(table, spec, files)
+      if (isUsed) this.#use(table, spec, files)
     }
     return narrowed
   }
@@ -177,6 +185,12 @@ export class Artefacts {
       .map(({ column }) => nameOf(column, view.columns))
       .filter((column) => isStoredText(column, view) && !this.#useless.has(wantKey(name, { kind: 'bloom', column })))
       .map((column) => ({ kind: 'bloom', column }))
+  }
+
+  /** Whether there is a filter for one of these values, by which most rows need not be looked at. */
+  hasFilter({ files, view }: ReadTable, equalities: readonly Equality[]): boolean {
+    const texts = new Set(equalities.map(({ column }) => specText({ kind: 'bloom', column: nameOf(column, view.columns) })))
+    return texts.size > 0 && files.some(({ path }) => (this.#of.get(basename(path)) ?? []).some(({ spec }) => texts.has(specText(spec))))
   }
 
   /** Whether this answer is one of those that are checked against the rows. */

@@ -1,0 +1,165 @@
+import { MusterError } from '../../../../core/kernel/errors.ts'
+import type { EngineStatement } from '../../../../core/scuba/engine-protocol.ts'
+import type { Partial, PartialRow } from '../../../../core/scuba/merge/partial.ts'
+import { viewSql } from '../../../../core/scuba/plan/view.ts'
+import { GROUPS, SOURCE } from '../../../../core/scuba/sql/divide.ts'
+import type { Equality } from '../../../../core/scuba/sql/equalities.ts'
+import type { CacheUse, Params } from '../../../../core/scuba/wire-types.ts'
+import type { Engines } from '../engines.ts'
+import { isInside, knownParts, rounds, rowsIn, type PartsAsked, type Range } from '../known-parts.ts'
+import type { Reading } from '../reading.ts'
+import { sourcesOf, type PlannedSource } from '../sources.ts'
+import { rangeOf } from './bounds.ts'
+import { divided, groupsSql, only, type DividedSql } from './divided.ts'
+
+/** A statement over one table whose answer may be put together from what is known of its files. */
+export interface AskedOfParts {
+  engines: Engines
+  tree: unknown
+  reading: Reading
+  /** of the question */
+  range: { sinceMs?: number | undefined; untilMs?: number | undefined }
+  /** values that its rows have */
+  equalities: readonly Equality[]
+  params: Params
+  deadlineAtMs: number
+  signal: AbortSignal | undefined
+  /** all rows are on this leaf */
+  isAlone: boolean
+}
+
+export interface PlannedParts extends PartsAsked {
+  sql: DividedSql
+}
+
+/** Groups of all files together that are sent to the engine once more, and characters of their values. */
+const GROUPS_MAX = 20_000
+const CHARS_MAX = 2_000_000
+
+/** How a statement's answer is put together from parts of files. @returns why it is not, in words */
+export async function planParts({
+  engines,
+  tree,
+  reading,
+  range,
+  equalities,
+  params,
+  isAlone,
+}: AskedOfParts): Promise<PlannedParts | string> {
+  const [table] = reading.tables
+  if (!table || reading.tables.length !== 1) return 'it does not read one table'
+  if (!isAlone) return 'rows of other leaves travel to this one'
+  if (table.files.some(({ kind }) => kind === 'away')) return 'rows are in ClickHouse'
+  if (engines.artefacts?.hasFilter(table, equalities) === true) return 'a filter leaves out most rows'
+  const found = await divided(engines, tree, table)
+  if (typeof found === 'string') return found
+  const { sql, bounds } = found
+  const key = JSON.stringify(['sql', sql.partSql, sql.columns, only(sql.params.part, params)])
+  if (engines.manyGroups.has(key)) return 'it has too many groups'
+  const asked = { sinceUs: (range.sinceMs ?? -Infinity) * 1000, untilUs: (range.untilMs ?? Infinity) * 1000 }
+  const within = await rangeOf(engines, tree, bounds, params, asked).catch((error: unknown) => {
+    if (isOfStatement(error)) return null
+    throw error
+  })
+  if (within === null) return 'a bound of time is no moment'
+  const files = table.files.filter(({ minUs, maxUs }) => maxUs >= within.sinceUs && minUs < within.untilUs)
+  return { sql, key, range: within, files }
+}
+
+/**
+ * A statement over the groups of all files, which gives the answer of the one that was asked. Null: it has too many groups, or a value
+ * that does not fit, and is left to all rows together.
+ */
+export async function overParts(
+  asked: AskedOfParts,
+  plan: PlannedParts,
+  use: CacheUse,
+): Promise<(EngineStatement & { params: Params }) | null> {
+  const { engines, params } = asked
+  const { sql, key, range } = plan
+  const rows: (string | null)[][] = []
+  const add = (partial: Partial): void => void rows.push(...partial.rows.map((row) => row.key as (string | null)[]))
+  const now = Date.now()
+  const { held, missing } = knownParts(engines.partials, plan)
+  for (const cached of held) {
+    engines.partials.use(cached, now)
+    use.hits += 1
+    add(cached.partial)
+  }
+  const edges = sourcesOf(
+    missing.filter((file) => !isInside(range, file)),
+    () => ({}),
+  ).map((source) => ({ ...source, isEdge: true }))
+  const whole = sourcesOf(
+    missing.filter((file) => isInside(range, file)),
+    () => ({}),
+  ).map((source) => ({ ...source, isEdge: false }))
+  try {
+    for (const round of rounds([...whole, ...edges])) {
+      for (const { files: from, partial, costMs, isEdge } of await compute(asked, sql, range, round)) {
+        if (!isEdge) engines.partials.put(key, { files: from, clip: {}, partial, costMs }, Date.now())
+        use.misses += 1
+        add(partial)
+      }
+      if (rows.length > GROUPS_MAX) return tooMany(engines, key)
+    }
+  } catch (error) {
+    if (error instanceof MusterError && error.code === 'SCUBA_TOO_LARGE') return tooMany(engines, key)
+    if (isOfStatement(error)) return null
+    throw error
+  }
+  const view = groupsSql(sql, rows)
+  if (view.length > CHARS_MAX) return tooMany(engines, key)
+  return { sql: sql.wholeSql, views: [{ name: GROUPS, sql: view }], params: only(sql.params.whole, params) }
+}
+
+function tooMany({ manyGroups }: Engines, key: string): null {
+  if (manyGroups.size > 1000) manyGroups.clear()
+  manyGroups.add(key)
+  return null
+}
+
+/** The groups of some sources, in one statement; every value as text. */
+async function compute<S extends PlannedSource & { isEdge: boolean }>(
+  { engines, params, deadlineAtMs, signal }: AskedOfParts,
+  { partSql, columns, groups, params: named }: DividedSql,
+  range: Range,
+  sources: readonly S[],
+): Promise<(S & { partial: Partial; costMs: number })[]> {
+  const started = performance.now()
+  const asked = sources.map(({ files, isEdge }, at) => {
+    const view = viewSql({ columns, files }).sql
+    const from = isEdge ? `SELECT * FROM (${view}) WHERE ${within(range)}` : view
+    return `SELECT ${at} AS muster_at, * FROM (WITH ${SOURCE} AS (${from}) ${partSql})`
+  })
+  const { rows } = await engines.run(
+    {
+      sql: `SELECT muster_at, ${groups.map(({ name }) => `"${name}"::VARCHAR`).join(', ')} FROM (${asked.join('\nUNION ALL\n')})`,
+      views: [],
+      params: only(named.part, params),
+      deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
+      rowsMax: GROUPS_MAX,
+      isCollected: true,
+    },
+    signal,
+  )
+  const tookMs = performance.now() - started
+  const all = rowsIn(sources)
+  const made = sources.map((): PartialRow[] => [])
+  for (const [source, ...key] of rows) made[Number(source)]?.push({ key, id: '', step: null, parts: [], sketches: [] })
+  return sources.map((source, at) => {
+    const own = made[at] ?? []
+    const partial: Partial = { rows: own, count: own.length, isCut: false, all: null }
+    return { ...source, partial, costMs: (tookMs * rowsIn([source])) / Math.max(1, all) }
+  })
+}
+
+const within = ({ sinceUs, untilUs }: Range): string =>
+  [
+    ...(Number.isFinite(sinceUs) ? [`"time" >= make_timestamp(${sinceUs})`] : []),
+    ...(Number.isFinite(untilUs) ? [`"time" < make_timestamp(${untilUs})`] : []),
+  ].join(' AND ')
+
+/** What is wrong with a statement is told by the statement itself, over all rows. */
+const isOfStatement = (error: unknown): boolean =>
+  error instanceof MusterError && (error.code === 'SCUBA_SQL' || error.code === 'SCUBA_COLUMN_UNKNOWN')
