@@ -30,7 +30,7 @@ const MAINS = [
 const PAGES = ['scuba', 'sql', 'boards', 'slo', 'alerts', 'trace', 'log', 'store']
 
 /** Native modules load their binaries from beside themselves. */
-const EXTERNAL = ['better-sqlite3', '@duckdb/node-api']
+const EXTERNAL = ['better-sqlite3', '@duckdb/node-api', '@duckdb/node-bindings']
 
 /** How long chunks of earlier builds stay: programs that run may still import them. */
 const OLD_CHUNKS_MS = 3_600_000

@@ -98,6 +98,35 @@ test('rows that are sent to the server are spread over the leaves, and what is d
   expect((await leaves()).map(({ shards }) => shards.map(({ epoch }) => epoch))).toEqual([[1], [1], [1]])
 }, 120_000)
 
+test('what is shown of a table is of all leaves, and things of one leaf say whose they are', async () => {
+  const all = new Set((await leaves()).map(({ leaf }) => leaf))
+  const { columns, missing } = (await fleet.data('scuba', 'columns', 'spread')) as {
+    columns: { name: string; distinct: number; distinctMax: number; bytes: number }[]
+    missing: string[]
+  }
+  const n = columns.find(({ name }) => name === 'n')
+  expect(n?.distinct).toBeLessThan(200)
+  expect(n?.distinctMax).toBeGreaterThan(150)
+  expect(missing).toEqual([])
+  expect((await fleet.data('scuba', 'retention', 'show', 'spread')).tables).toMatchObject([{ table: 'spread', rows: 200 }])
+  expect(await fleet.data('scuba', 'table', 'show', 'spread')).toMatchObject({ rows: 200 })
+  const { segments } = (await fleet.data('scuba', 'segments', 'spread')) as { segments: { leaf: string; rows: number }[] }
+  expect(new Set(segments.map(({ leaf }) => leaf))).toEqual(all)
+  expect(segments.reduce((sum, { rows }) => sum + rows, 0)).toBe(200)
+  const { receipts } = (await fleet.data('scuba', 'receipt', 'spread', '--prefix')) as { receipts: { leaf: string }[] }
+  expect(new Set(receipts.map(({ leaf }) => leaf))).toEqual(all)
+  expect((await fleet.muster('scuba', 'segments', 'spread')).stdout).toContain('LEAF')
+  expect(await fleet.data('scuba', 'cache')).toMatchObject({ missing: [] })
+  expect(await fleet.data('scuba', 'artefacts')).toMatchObject({ missing: [] })
+  // Each leaf settles the lines of its own quarantine, once.
+  const lines = Array.from({ length: 40 }, (_, line) => `{"n":${line}}\n{no row ${line}`)
+  writeFileSync(join(fleet.home, 'bad.ndjson'), lines.join('\n'))
+  await fleet.muster('scuba', 'send', 'bad', 'bad.ndjson', '--key', 'bad', '--batch', '100B')
+  expect(await fleet.data('scuba', 'quarantine', 'replay', '--table', 'bad')).toMatchObject({ replayed: 0, failed: 40 })
+  expect(await fleet.data('scuba', 'quarantine', 'drop', '--table', 'bad', '--yes')).toMatchObject({ dropped: 40 })
+  expect(await fleet.data('scuba', 'quarantine', 'list', '--table', 'bad')).toMatchObject({ reasons: [], missing: [] })
+}, 120_000)
+
 test('a leaf that is killed is started again with its rows; while it hangs the answer says that it is missing', async () => {
   const before = Number((await count()).count)
   process.kill(await pidOn('far'), 'SIGKILL')

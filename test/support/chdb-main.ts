@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -17,14 +18,23 @@ const { Session } = createRequire(join(prefix, 'x.js'))('chdb') as { Session: ne
 const session = new Session(data)
 session.query('CREATE DATABASE IF NOT EXISTS events')
 let turn: Promise<unknown> = Promise.resolve()
+let files = 0
+
+/** chdb takes statements as text only: the rows of an INSERT become a file, which is read instead. */
+function fromFile(query: string, rows: Buffer): { sql: string; path: string } {
+  const path = join(data, '..', `rows-${(files += 1)}`)
+  writeFileSync(path, rows)
+  const [, insert = '', format = ''] = /^(.*) FORMAT (\w+)\s*$/s.exec(query) ?? []
+  return { sql: `${insert} SELECT * FROM file('${path}', '${format}')`, path }
+}
 
 async function answer(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = []
   for await (const part of request) parts.push(part as Buffer)
-  const body = Buffer.concat(parts).toString('utf8')
+  const bytes = Buffer.concat(parts)
   const { searchParams } = new URL(request.url ?? '/', 'http://chdb')
   const query = searchParams.get('query')
-  const sql = query === null ? body : body === '' ? query : `${query}\n${body}`
+  const { sql, path } = query !== null && bytes.length > 0 ? fromFile(query, bytes) : { sql: query ?? bytes.toString('utf8'), path: null }
   const settings = [...searchParams].filter(([name]) => /^(max|output|input|wait|date)_/.test(name))
   const run = async (): Promise<string> => {
     session.query(`USE ${searchParams.get('database') ?? 'default'}`)
@@ -32,7 +42,7 @@ async function answer(request: IncomingMessage): Promise<string> {
     if (settings.length > 0) session.query(`SET ${settings.map(([name, value]) => `${name} = ${value}`).join(', ')}`)
     return (await session.queryAsync(sql, { format: 'TabSeparated' })).text()
   }
-  const mine = turn.then(run)
+  const mine = turn.then(run).finally(() => path !== null && rmSync(path))
   turn = mine.catch(() => undefined)
   return mine
 }

@@ -35,6 +35,10 @@ export class Chdb {
   port = 0
   #child: ChildProcess | null = null
 
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}/events`
   }

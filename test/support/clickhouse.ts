@@ -18,6 +18,10 @@ export class ClickHouseServer {
   port = 0
   #child: ChildProcess | null = null
 
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
   get url(): string {
     return `http://muster:s%3Acret@127.0.0.1:${this.port}/events`
   }

@@ -29,5 +29,8 @@ export const rowInput = (flags: RowFlags) => ({
   deadlineMs: durationFlag('deadline', flags.deadline, 1),
 })
 
+/** 8 when a leaf is not in the answer. */
+export const missingExit = ({ missing }: { missing: readonly string[] }): number => (missing.length > 0 ? 8 : 0)
+
 /** Exit code of an answer: 8 when not all rows could be read. */
 export const coverageExit = ({ coverage }: { coverage: { rows: number } }): number => (coverage.rows < 1 ? 8 : 0)

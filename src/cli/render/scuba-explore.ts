@@ -15,6 +15,7 @@ import type { View } from '../terminal.ts'
 import { cellText, groupedText, numberText } from './scuba-values.ts'
 import { footing } from './scuba.ts'
 import { mark, paint } from './style.ts'
+import { withMissing } from './scuba-missing.ts'
 import { fields, table } from './table.ts'
 import { count } from './text.ts'
 
@@ -172,7 +173,8 @@ export function renderMeasured({ figures }: { figures: Measured[] }, view: View)
   )
 }
 
-export function renderArtefacts({ artefacts, checked, differences }: ArtefactsStatus, view: View): string {
+export function renderArtefacts({ artefacts, checked, differences, missing = [] }: ArtefactsStatus, view: View): string {
+  const isOne = new Set(artefacts.map(({ leaf }) => leaf)).size < 2
   const listed = table(
     view,
     artefacts,
@@ -186,16 +188,17 @@ export function renderArtefacts({ artefacts, checked, differences }: ArtefactsSt
       { title: 'uses', align: 'right', cell: ({ uses }) => groupedText(uses) },
       { title: 'saved', align: 'right', cell: ({ savedMs }) => formatDuration(savedMs) },
       { title: 'heat', align: 'right', cell: ({ heatMs }) => formatDuration(heatMs), isWide: true },
+      { title: 'leaf', cell: ({ leaf }) => leaf, isWide: isOne },
     ],
     'Nothing is built ahead yet: that follows from questions that are asked often.',
   )
   const compared = `${groupedText(checked)} answers compared with the rows, ${differences === 0 ? 'none' : groupedText(differences)} differed`
-  return artefacts.length === 0 && checked === 0 ? listed : `${listed}\n${compared}`
+  return withMissing(artefacts.length === 0 && checked === 0 ? listed : `${listed}\n${compared}`, missing, view)
 }
 
-export function renderCache(info: CacheInfo, view: View): string {
+export function renderCache({ missing = [], ...info }: CacheInfo & { missing?: readonly string[] }, view: View): string {
   const asked = info.partialHits + info.partialMisses
-  return fields(view, [
+  const shown = fields(view, [
     ['parts kept', `${groupedText(info.entries)}, ${formatSize(info.bytes)} of ${formatSize(info.bytesMax)}`],
     [
       'parts known',
@@ -207,4 +210,5 @@ export function renderCache(info: CacheInfo, view: View): string {
     ['dropped', groupedText(info.evicted)],
     ['saved', `${formatDuration(info.savedMs)} of the engine`],
   ])
+  return withMissing(shown, missing, view)
 }

@@ -7,6 +7,7 @@ import type { scubaLeafList, scubaSegmentList, scubaVerify } from '../../core/sc
 import type { RetentionPolicy } from '../../core/scuba/retention/policy.ts'
 import type { View } from '../terminal.ts'
 import { groupedText, numberText } from './scuba-values.ts'
+import { withMissing } from './scuba-missing.ts'
 import { mark } from './style.ts'
 import { table } from './table.ts'
 import { count } from './text.ts'
@@ -27,8 +28,8 @@ function goingText({ going, held }: Kept): string {
   return parts.join('; ')
 }
 
-export function renderRetention({ nowMs, tables }: Out<typeof scubaRetentionShow>, view: View): string {
-  return table(
+export function renderRetention({ nowMs, tables, missing }: Out<typeof scubaRetentionShow>, view: View): string {
+  const kept = table(
     view,
     tables,
     [
@@ -41,6 +42,7 @@ export function renderRetention({ nowMs, tables }: Out<typeof scubaRetentionShow
     ],
     'No tables yet.',
   )
+  return withMissing(kept, missing, view)
 }
 
 export function renderHolds({ holds }: Out<typeof scubaHoldList>, view: View): string {
@@ -86,8 +88,8 @@ export function renderQuotas({ quotas }: Out<typeof scubaQuotaList>, view: View)
   )
 }
 
-export function renderReceipts({ receipts }: Out<typeof scubaReceiptList>, view: View): string {
-  return table(
+export function renderReceipts({ receipts, missing }: Out<typeof scubaReceiptList>, view: View): string {
+  const found = table(
     view,
     receipts,
     [
@@ -97,14 +99,17 @@ export function renderReceipts({ receipts }: Out<typeof scubaReceiptList>, view:
       { title: 'quarantined', align: 'right', cell: ({ quarantined }) => groupedText(quarantined) },
       { title: 'received', cell: ({ receivedMs }) => at(receivedMs) },
       { title: 'known until', cell: ({ dedupeUntilMs }) => at(dedupeUntilMs) },
+      { title: 'leaf', cell: ({ leaf }) => leaf, isWide: true },
       { title: 'digest', cell: ({ digest }) => digest, isWide: true },
     ],
     'No batch came under this key in the last 24 hours.',
   )
+  return withMissing(found, missing, view)
 }
 
-export function renderSegments({ segments }: Out<typeof scubaSegmentList>, view: View): string {
-  return table(
+export function renderSegments({ segments, missing }: Out<typeof scubaSegmentList>, view: View): string {
+  const isOne = new Set(segments.map(({ leaf }) => leaf)).size < 2
+  const listed = table(
     view,
     segments,
     [
@@ -117,20 +122,23 @@ export function renderSegments({ segments }: Out<typeof scubaSegmentList>, view:
       { title: 'kept', cell: ({ thinned }) => (thinned === 1 ? 'all' : `1/${thinned}`) },
       { title: 'state', cell: ({ lost }) => (lost === null ? mark(view, 'ok', 'whole') : mark(view, 'bad', `lost: ${lost}`)) },
       { title: 'compared', cell: ({ checkedMs }) => (checkedMs === null ? 'when written' : at(checkedMs)), isWide: true },
+      { title: 'leaf', cell: ({ leaf }) => leaf, isWide: isOne },
       { title: 'file', cell: ({ file }) => file, isWide: true },
     ],
     'No segments yet: rows are sealed within a minute.',
   )
+  return withMissing(listed, missing, view)
 }
 
-export function renderVerify({ checked, bytes, found, lost, elapsedMs }: Out<typeof scubaVerify>, view: View): string {
+export function renderVerify({ checked, bytes, found, repaired, lost, elapsedMs, missing }: Out<typeof scubaVerify>, view: View): string {
   const lines = [
     `${count(checked, 'segment')} compared (${formatSize(bytes)} in ${formatDuration(elapsedMs)}): ${lost.length === 0 ? mark(view, 'ok', 'all are as they were written') : mark(view, 'bad', `${count(lost.length, 'segment is', 'segments are')} not read any more`)}`,
-    ...lost.map(({ table: name, file, rows, reason }) => `  ${name}: ${groupedText(rows)} rows in ${file}: ${reason}`),
+    ...lost.map(({ leaf, table: name, file, rows, reason }) => `  ${name}: ${groupedText(rows)} rows in ${file} of ${leaf}: ${reason}`),
   ]
+  if (repaired > 0) lines.push(`${count(repaired, 'segment')} ${repaired === 1 ? 'was' : 'were'} broken and repaired from replica.`)
   if (found > 0)
     lines.push(`${count(found, 'segment')} that ${found === 1 ? 'was' : 'were'} lost ${found === 1 ? 'is' : 'are'} whole again.`)
-  return lines.join('\n')
+  return withMissing(lines.join('\n'), missing, view)
 }
 
 export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View): string {

@@ -6,6 +6,7 @@ import type { scubaColumnList, scubaTablePut } from '../../core/scuba/operations
 import { CAPS, type Cap, type CapCounts } from '../../core/scuba/rows/caps.ts'
 import type { View } from '../terminal.ts'
 import { groupedText } from './scuba-values.ts'
+import { withMissing } from './scuba-missing.ts'
 import { mark, paint } from './style.ts'
 import { table } from './table.ts'
 import { count } from './text.ts'
@@ -28,19 +29,26 @@ export function cappedLines(capped: CapCounts | undefined, view: View): string[]
   return met.map(([cap, times]) => mark(view, 'warn', `${groupedText(times)} ${CAPS[cap as Cap]}`))
 }
 
-export function renderColumns({ columns, capped, columnsMax, sinceMs }: Out<typeof scubaColumnList>, view: View): string {
+export function renderColumns({ columns, capped, columnsMax, sinceMs, missing }: Out<typeof scubaColumnList>, view: View): string {
   const rows = table(view, columns, [
     { title: 'column', cell: ({ name }) => name },
     { title: 'type', cell: ({ type, broken }) => (broken === null ? type : mark(view, 'bad', 'broken')) },
     { title: 'origin', cell: ({ origin }) => origin },
     { title: 'conflicts', align: 'right', cell: ({ conflicts }) => (conflicts === null ? null : groupedText(conflicts)) },
-    { title: 'distinct', align: 'right', cell: ({ distinct }) => (distinct === null ? null : `~${groupedText(distinct)}`) },
+    { title: 'distinct', align: 'right', cell: ({ distinct, distinctMax }) => distinctText(distinct, distinctMax) },
     { title: 'size', align: 'right', cell: ({ bytes }) => (bytes === null ? null : formatSize(bytes)) },
     { title: 'computed from', cell: ({ sql, broken }) => (broken === null ? sql : `${sql} (${broken})`), canShrink: true },
   ])
   const own = columns.filter(({ origin }) => origin !== 'derived').length
   const since = sinceMs === null ? '' : `; conflicts and distinct values in rows since ${at(sinceMs)}`
-  return [rows, paint(view, 'dim', `${own} of ${groupedText(columnsMax)} columns${since}`), ...cappedLines(capped, view)].join('\n')
+  const shown = [rows, paint(view, 'dim', `${own} of ${groupedText(columnsMax)} columns${since}`), ...cappedLines(capped, view)].join('\n')
+  return withMissing(shown, missing, view)
+}
+
+/** `~120`, or of several leaves `~120–300`: nobody knows which values two of them have both. */
+function distinctText(distinct: number | null, most: number | null): string | null {
+  if (distinct === null) return null
+  return `~${groupedText(distinct)}${most === null || most === distinct ? '' : `–${groupedText(most)}`}`
 }
 
 export function renderDerived({ derived }: Out<typeof scubaDerivedList>, view: View): string {
@@ -57,8 +65,8 @@ export function renderDerived({ derived }: Out<typeof scubaDerivedList>, view: V
   )
 }
 
-export function renderQuarantine({ reasons }: Out<typeof scubaQuarantineList>, view: View): string {
-  return table(
+export function renderQuarantine({ reasons, missing }: Out<typeof scubaQuarantineList>, view: View): string {
+  const listed = table(
     view,
     reasons,
     [
@@ -71,10 +79,11 @@ export function renderQuarantine({ reasons }: Out<typeof scubaQuarantineList>, v
     ],
     'The quarantine is empty.',
   )
+  return withMissing(listed, missing, view)
 }
 
-export function renderQuarantineLines({ lines }: Out<typeof scubaQuarantineShow>, view: View): string {
-  return table(
+export function renderQuarantineLines({ lines, missing }: Out<typeof scubaQuarantineShow>, view: View): string {
+  const listed = table(
     view,
     lines,
     [
@@ -87,6 +96,7 @@ export function renderQuarantineLines({ lines }: Out<typeof scubaQuarantineShow>
     ],
     'No such lines in the quarantine.',
   )
+  return withMissing(listed, missing, view)
 }
 
 export function renderReplay({ replayed, failed, cut, hasMore, firstErrors }: Out<typeof scubaQuarantineReplay>): string {

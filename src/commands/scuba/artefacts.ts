@@ -1,4 +1,5 @@
 import { QueryCommand, remote, type InputOf, type OutputOf, type View } from '../../cli/command.ts'
+import { missingExit } from '../../cli/flags/rows.ts'
 import { renderArtefacts } from '../../cli/render/scuba-explore.ts'
 
 const operation = remote('scuba.artefact.list', async () => (await import('../../core/scuba/operations.ts')).scubaArtefactList)
@@ -16,5 +17,9 @@ export default class ScubaArtefacts extends QueryCommand<typeof operation> {
 
   render(data: OutputOf<typeof operation>, view: View): string {
     return renderArtefacts(data, view)
+  }
+
+  override exitCode(data: OutputOf<typeof operation>): number {
+    return missingExit(data)
   }
 }

@@ -1,4 +1,5 @@
 import { QueryCommand, remote, type InputOf, type OutputOf, type View } from '../../cli/command.ts'
+import { missingExit } from '../../cli/flags/rows.ts'
 import { renderCache } from '../../cli/render/scuba-explore.ts'
 
 const operation = remote('scuba.cache', async () => (await import('../../core/scuba/operations.ts')).scubaCache)
@@ -14,5 +15,9 @@ export default class ScubaCache extends QueryCommand<typeof operation> {
 
   render(data: OutputOf<typeof operation>, view: View): string {
     return renderCache(data, view)
+  }
+
+  override exitCode(data: OutputOf<typeof operation>): number {
+    return missingExit(data)
   }
 }

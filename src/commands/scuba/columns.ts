@@ -1,4 +1,5 @@
 import { Args, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { missingExit } from '../../cli/flags/rows.ts'
 import { renderColumns } from '../../cli/render/scuba-tables.ts'
 
 const operation = remote('scuba.column.list', async () => (await import('../../core/scuba/operations/tables.ts')).scubaColumnList)
@@ -15,5 +16,9 @@ export default class ScubaColumns extends QueryCommand<typeof operation> {
 
   render(data: OutputOf<typeof operation>, view: View): string {
     return renderColumns(data, view)
+  }
+
+  override exitCode(data: OutputOf<typeof operation>): number {
+    return missingExit(data)
   }
 }

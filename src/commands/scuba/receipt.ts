@@ -1,4 +1,5 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { missingExit } from '../../cli/flags/rows.ts'
 import { renderReceipts } from '../../cli/render/scuba-keeping.ts'
 
 const operation = remote('scuba.receipt.list', async () => (await import('../../core/scuba/operations/receipts.ts')).scubaReceiptList)
@@ -25,5 +26,9 @@ export default class ScubaReceipt extends QueryCommand<typeof operation> {
 
   render(data: OutputOf<typeof operation>, view: View): string {
     return renderReceipts(data, view)
+  }
+
+  override exitCode(data: OutputOf<typeof operation>): number {
+    return missingExit(data)
   }
 }

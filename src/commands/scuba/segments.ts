@@ -1,4 +1,5 @@
 import { Args, defined, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { missingExit } from '../../cli/flags/rows.ts'
 import { renderSegments } from '../../cli/render/scuba-keeping.ts'
 
 const operation = remote('scuba.segment.list', async () => (await import('../../core/scuba/operations/segments.ts')).scubaSegmentList)
@@ -15,5 +16,9 @@ export default class ScubaSegments extends QueryCommand<typeof operation> {
 
   render(data: OutputOf<typeof operation>, view: View): string {
     return renderSegments(data, view)
+  }
+
+  override exitCode(data: OutputOf<typeof operation>): number {
+    return missingExit(data)
   }
 }

@@ -1,4 +1,5 @@
 import { Args, defined, Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../cli/command.ts'
+import { missingExit } from '../../cli/flags/rows.ts'
 import { renderVerify } from '../../cli/render/scuba-keeping.ts'
 import { rateFlag } from '../../cli/flags/retention.ts'
 
@@ -7,7 +8,8 @@ const operation = remote('scuba.segment.verify', async () => (await import('../.
 export default class ScubaVerify extends QueryCommand<typeof operation> {
   static override operation = operation
   static override summary = 'Compare segments with the checksums they were written with; what differs is not read from then on.'
-  static override description = 'Everything is compared once a week anyway. Exits 7 when something is lost.'
+  static override description =
+    'Everything is compared once a week anyway. Exits 7 when something is lost, 8 when a leaf could not be asked.'
   static override args = { table: Args.string({ description: 'only this table' }) }
   static override flags = {
     rate: Flags.string({ description: 'read at most this much a second; 200MB/s by default', helpValue: 'SIZE/s' }),
@@ -22,7 +24,7 @@ export default class ScubaVerify extends QueryCommand<typeof operation> {
     return renderVerify(data, view)
   }
 
-  override exitCode({ lost }: OutputOf<typeof operation>): number {
-    return lost.length > 0 ? 7 : 0
+  override exitCode({ lost, missing }: OutputOf<typeof operation>): number {
+    return lost.length > 0 ? 7 : missingExit({ missing })
   }
 }

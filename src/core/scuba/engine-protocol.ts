@@ -8,6 +8,12 @@ export interface EngineStatement {
   catalogue?: { version: string; path: string } | undefined
 }
 
+/** A column as a table in ClickHouse has it. */
+export interface NativeHead {
+  name: string
+  type: string
+}
+
 /** What the leaf asks of its engine child, over the channel between parent and child. */
 export type EngineRequest =
   | { id: number; op: 'parse'; sql: string }
@@ -25,6 +31,8 @@ export type EngineRequest =
     } & EngineStatement)
   /** a COPY; of the Parquet file it writes rows and bounds are told, without a path the rows alone */
   | { id: number; op: 'copy'; sql: string; path: string | null }
+  /** a SELECT whose rows are written to a file in ClickHouse's format Native; how many there are is told */
+  | { id: number; op: 'native'; sql: string; head: readonly NativeHead[]; path: string }
   /** types of a statement's columns and parameters */
   | ({ id: number; op: 'describe'; deadlineMs: number } & EngineStatement)
   /** begins a statement whose rows are taken bit by bit, as PostgreSQL's text forms, and gives the first; its cursor is `id` until it is closed */

@@ -13,7 +13,6 @@ import type {
   AckLevel,
   BoardAnswer,
   BoardRequest,
-  CacheInfo,
   DiffAnswer,
   DiffRequest,
   ExplainAnswer,
@@ -39,7 +38,7 @@ import { linesOf } from '../../platform/streams.ts'
 export interface SendOptions {
   /** idempotency key: the same key with the same rows is added once within 24 hours */
   key?: string
-  /** default `fsync` */
+  /** default `fsync`, and `replicas` for a table that asks for copies */
   ack?: AckLevel
   signal?: AbortSignal
 }
@@ -105,13 +104,9 @@ export interface ScubaClient {
   funnel(request: FunnelRequest, signal?: AbortSignal, asker?: AskerHead): Promise<FunnelAnswer>
   sessions(request: SessionsRequest, signal?: AbortSignal, asker?: AskerHead): Promise<SessionsAnswer>
   trace(request: TraceRequest, signal?: AbortSignal, asker?: AskerHead): Promise<TraceAnswer>
-  /** What the leaf keeps of earlier answers. */
-  cache(): Promise<CacheInfo>
   /** Whole seconds of `[fromMs, toMs)`. */
   live(request: LiveRequest): Promise<LiveAnswer>
   tables(): Promise<TableInfo[]>
-  /** What is built ahead. */
-  artefacts(): Promise<ArtefactsStatus>
   /** Builds and drops now what the next round would. */
   warm(): Promise<ArtefactsStatus>
   table(name: string): Promise<TableInfo>
@@ -193,13 +188,20 @@ export function createScubaClient(socketPath: string): ScubaClient {
     })
 
   return {
-    send: (table, rows, { key, ack = 'fsync', signal } = {}) => {
+    send: (table, rows, { key, ack, signal } = {}) => {
       const body = typeof rows === 'string' || rows instanceof Uint8Array ? rows : rows.map((row) => JSON.stringify(row)).join('\n')
       const headers: Record<string, string> = {
         'content-type': 'application/x-ndjson',
         ...(key === undefined ? {} : { 'idempotency-key': key }),
       }
-      return ask('POST', `/v1/scuba/tables/${encodeURIComponent(table)}/rows?ack=${ack}`, body, headers, signal, 60_000)
+      return ask(
+        'POST',
+        `/v1/scuba/tables/${encodeURIComponent(table)}/rows${ack === undefined ? '' : `?ack=${ack}`}`,
+        body,
+        headers,
+        signal,
+        60_000,
+      )
     },
     query: (sql, options = {}, signal, asker) => question('query', { sql, ...options }, signal, asker),
     panel: (request, signal, asker) => question('panel', { ...request }, signal, asker),
@@ -209,7 +211,6 @@ export function createScubaClient(socketPath: string): ScubaClient {
     funnel: (request, signal, asker) => question('funnel', { ...request }, signal, asker),
     sessions: (request, signal, asker) => question('sessions', { ...request }, signal, asker),
     trace: (request, signal, asker) => question('trace', { ...request }, signal, asker),
-    cache: () => ask('GET', '/v1/scuba/cache'),
     live: (request) => post('/v1/scuba/live', request, undefined, 2000),
     tables: async () => (await ask<{ tables: TableInfo[] }>('GET', '/v1/scuba/tables')).tables,
     table: (name) => ask('GET', `/v1/scuba/tables/${encodeURIComponent(name)}`),
@@ -226,7 +227,6 @@ export function createScubaClient(socketPath: string): ScubaClient {
       }
     },
     spoolOff: async () => void (await ask('POST', '/v1/scuba/spool/off')),
-    artefacts: () => ask('GET', '/v1/scuba/artefacts'),
     warm: () => ask('POST', '/v1/scuba/artefacts/round', undefined, {}, undefined, 600_000),
     observed: (wait) => {
       if (!wait) return ask('GET', '/v1/scuba/observed')
@@ -281,7 +281,7 @@ function spooledOf({ statusCode, headers }: IncomingMessage, body: Buffer): Spoo
       place: header('x-muster-place'),
       table: header('x-muster-table'),
       key: decodeURIComponent(header('idempotency-key')),
-      ack: header('x-muster-ack') === 'memory' ? 'memory' : 'fsync',
+      ack: header('x-muster-ack') as AckLevel,
       rows: Number(header('x-muster-rows')),
       body,
     },

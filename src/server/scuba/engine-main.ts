@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import type { EngineFailure, EngineReply, EngineRequest } from '../../core/scuba/engine-protocol.ts'
 import { EngineCursors } from './engine-cursors.ts'
+import { writeNative } from './engine-native.ts'
 import { plainValue } from './plain-value.ts'
 
 /**
@@ -44,6 +45,8 @@ async function settings(): Promise<void> {
     "SET max_temp_directory_size = '10GB'",
     'SET preserve_insertion_order = false',
     'SET parquet_metadata_cache = true',
+    // An array of groups for keys of up to 16 bit, whatever of them occurs.
+    'SET perfect_ht_threshold = 17',
     // See ALLOCATOR in `leaf/engine.ts`; what is idle is given back by a thread of the allocator's own.
     `SET allocator_flush_threshold = '${memory}MiB'`,
     `SET allocator_bulk_deallocation_flush_threshold = '${memory}MiB'`,
@@ -98,6 +101,8 @@ async function carryOut(
     const reader = await connection.runAndReadAll(`SELECT count(*), epoch_us(min("time")), epoch_us(max("time")) FROM ${file}`)
     return { id, ok: true, columns: [], rows: [[0, 1, 2].map((column) => Number(reader.value(column, 0)))] }
   }
+  if (request.op === 'native')
+    return { id, ok: true, columns: [], rows: [[await writeNative(connection, request.sql, request.head, request.path)]] }
   if (request.op === 'open') return cursors.open(request, connection)
   if (request.op === 'fetch') return cursors.fetch(request)
   if (request.op === 'describe') return { id, ok: true, rows: [], ...(await cursors.describe(request, connection)) }

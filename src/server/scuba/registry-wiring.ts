@@ -2,19 +2,23 @@ import { createHash } from 'node:crypto'
 import type { ActionDef } from '../../core/contracts/operation.ts'
 import { canonicalJson } from '../../core/kernel/json.ts'
 import { refuse } from '../../core/kernel/errors.ts'
+import { scubaArtefactList, scubaCache } from '../../core/scuba/operations/asking.ts'
 import { scubaQuarantineDrop, scubaQuarantineReplay } from '../../core/scuba/operations/quarantine.ts'
 import { scubaErase, scubaRetentionShow } from '../../core/scuba/operations/retention.ts'
-import { scubaReceiptList } from '../../core/scuba/operations/receipts.ts'
+import { scubaReceiptList, type ReceiptList } from '../../core/scuba/operations/receipts.ts'
 import { scubaCompact, scubaSegmentList, scubaVerify } from '../../core/scuba/operations/segments.ts'
 import { scubaColumnList } from '../../core/scuba/operations/tables.ts'
 import { REGISTRY } from '../../core/scuba/registry-controller.ts'
+import { SHARDS } from '../../core/scuba/shards/controller.ts'
 import { SOFT_OPERATIONS } from '../../core/scuba/registry-operations.ts'
+import { addColumns, addRetention } from '../../core/scuba/shards/add-tables.ts'
+import { newestReceipts } from '../../core/scuba/shards/newest-receipts.ts'
 import { storedTable } from '../../core/scuba/registry-state.ts'
 import { quarantineSql, type QuarantineSelection } from '../../core/scuba/quarantine.ts'
 import type { PlainValue } from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
 import type { ScubaClient } from './client.ts'
-import { doEverywhere } from './do-everywhere.ts'
+import { doEverywhere, type AllLeaves, type Together } from './do-everywhere.ts'
 import { joinLeaf } from './join-leaf.ts'
 import { listLeaves } from './leaf-list.ts'
 import { listQuotas } from './quota-list.ts'
@@ -22,6 +26,8 @@ import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts'
 
 /** A long look at the disk, or a rewriting of many segments. */
 const PATIENCE_MS = 3_600_000
+/** To look at what is there. */
+const SHOW_PATIENCE_MS = 30_000
 
 /** What is asked of tables as such: by entries from the log to the leaf, by deeds of the leaf at once, and back by what it has seen. */
 export function wireRegistry(
@@ -32,26 +38,32 @@ export function wireRegistry(
   stop: () => Promise<void>
 } {
   const keeper = createRegistryKeeper(host, client)
-  const ask =
-    (operation: ActionDef) =>
-    (input: unknown, { actor, signal }: ActionContext): Promise<unknown> =>
-      client.do(operation, input, { by: actor, signal, patienceMs: PATIENCE_MS })
+  const all: AllLeaves = { client, own: () => keeper.soft().leaf, peers: keeper.peers }
   const askAll =
-    (operation: ActionDef) =>
-    (input: unknown, { actor, signal }: ActionContext): Promise<unknown> =>
-      doEverywhere(client, keeper.peers, operation, input, { by: actor, signal, patienceMs: PATIENCE_MS })
-  const reads = [scubaColumnList, scubaRetentionShow]
+    (operation: ActionDef, together?: Together, patienceMs = PATIENCE_MS) =>
+    (input: unknown, { actor, signal }: ActionContext): Promise<Readonly<Record<string, unknown>>> =>
+      doEverywhere(all, operation, input, { by: actor, signal, patienceMs }, together)
+  const show = (operation: ActionDef, together?: Together) => [operation.name, askAll(operation, together, SHOW_PATIENCE_MS)] as const
   return {
-    soft: { [REGISTRY]: keeper.soft },
+    soft: { [REGISTRY]: keeper.soft, [SHARDS]: keeper.soft },
     operationSoft: Object.fromEntries(SOFT_OPERATIONS.map((name) => [name, keeper.soft])),
     actions: {
       'scuba.table.show': async ({ table }: { table: string }) => {
         const stored = storedTable(host.db, table)
         return { ...(await client.table(table)), declaration: stored?.declaration ?? null, version: stored?.version ?? 0 }
       },
-      ...Object.fromEntries(reads.map((operation) => [operation.name, ask(operation)])),
-      ...Object.fromEntries([scubaSegmentList, scubaReceiptList].map((operation) => [operation.name, askAll(operation)])),
-      'scuba.segment.verify': concluding(keeper, askAll(scubaVerify)),
+      ...Object.fromEntries([
+        show(scubaColumnList, { add: addColumns }),
+        show(scubaRetentionShow, { add: addRetention }),
+        show(scubaSegmentList, { listed: 'segments' }),
+        show(scubaArtefactList, { listed: 'artefacts' }),
+        show(scubaCache),
+      ]),
+      'scuba.receipt.list': async (input: { limit: number }, context: ActionContext) => {
+        const found = (await askAll(scubaReceiptList, { listed: 'receipts' }, SHOW_PATIENCE_MS)(input, context)) as ReceiptList
+        return { ...found, receipts: newestReceipts(found.receipts, input.limit) }
+      },
+      'scuba.segment.verify': concluding(keeper, askAll(scubaVerify, { listed: 'lost' })),
       'scuba.segment.compact': askAll(scubaCompact),
       'scuba.leaf.list': () => listLeaves(host.db, keeper.soft(), client),
       'scuba.quota.list': () => listQuotas(host.db, keeper.soft(), client),
@@ -61,10 +73,7 @@ export function wireRegistry(
       'scuba.derived.check': ({ table, sql }: { table: string; sql: string }) => client.checkExpression(table, sql),
     },
     plannedActions: Object.fromEntries(
-      [scubaErase, scubaQuarantineReplay, scubaQuarantineDrop].map((operation) => [
-        operation.name,
-        planned(host, client, keeper, operation),
-      ]),
+      [scubaErase, scubaQuarantineReplay, scubaQuarantineDrop].map((operation) => [operation.name, planned(host, all, keeper, operation)]),
     ),
     start: keeper.start,
     stop: keeper.stop,
@@ -83,14 +92,14 @@ const concluding =
 /** A deed of the leaf that can be looked at before: the plan is what it would answer, and is stale when that has changed. */
 function planned(
   host: ServerHost,
-  client: ScubaClient,
+  all: AllLeaves,
   keeper: RegistryKeeper,
   operation: ActionDef,
 ): NonNullable<Wiring['plannedActions']>[string] {
   return async (input, { actor, signal }, { isPlan, apply }) => {
     const how = { by: actor, signal, patienceMs: PATIENCE_MS }
     if (isPlan || apply !== undefined) {
-      const would = await doEverywhere(client, keeper.peers, operation, input, { ...how, isPlan: true })
+      const would = await doEverywhere(all, operation, input, { ...how, isPlan: true })
       const id = createHash('sha256')
         .update(canonicalJson([operation.name, input, would]))
         .digest('hex')
@@ -103,7 +112,7 @@ function planned(
       if (apply?.split('-')[1] !== id)
         throw refuse('PLAN_STALE', `what plan ${apply} says is not what would be done now; it would be p${position}-${id}`)
     }
-    const value = await doEverywhere(client, keeper.peers, operation, input, how)
+    const value = await doEverywhere(all, operation, input, how)
     await keeper.look()
     return { value, plan: null }
   }
@@ -111,18 +120,30 @@ function planned(
 
 const tableNames = async (client: ScubaClient): Promise<string[]> => (await client.tables()).map(({ name }) => name)
 
-async function rowsOf(client: ScubaClient, selection: QuarantineSelection, columns: string, tail: string): Promise<PlainValue[][]> {
+async function rowsOf(
+  client: ScubaClient,
+  selection: QuarantineSelection,
+  columns: string,
+  tail: string,
+): Promise<{ rows: PlainValue[][]; missing: string[] }> {
   const asked = quarantineSql(selection, await tableNames(client), columns, tail)
-  if (asked === null) return []
+  if (asked === null) return { rows: [], missing: [] }
   const { sql, ...options } = asked
-  return (await client.query(sql, options)).rows
+  const { rows, coverage } = await client.query(sql, options)
+  return { rows, missing: coverage.missing }
 }
 
 async function listQuarantine(client: ScubaClient, selection: QuarantineSelection): Promise<unknown> {
   // The variable part of a reason stands behind a colon: `not JSON: Unexpected token …`.
   const columns = `"table", split_part(reason, ':', 1) AS why, count(*), epoch_ms(min("time")), epoch_ms(max("time")), arg_min(text, "time")`
-  const rows = await rowsOf(client, selection, columns, 'GROUP BY "table", why ORDER BY count(*) DESC, "table", why LIMIT 1000')
+  const { rows, missing } = await rowsOf(
+    client,
+    selection,
+    columns,
+    'GROUP BY "table", why ORDER BY count(*) DESC, "table", why LIMIT 1000',
+  )
   return {
+    missing,
     reasons: rows.map(([table, reason, lines, firstMs, lastMs, example]) => ({
       ...{ table: String(table), reason: String(reason), lines: Number(lines) },
       ...{ firstMs: Number(firstMs), lastMs: Number(lastMs), example: String(example) },
@@ -131,13 +152,14 @@ async function listQuarantine(client: ScubaClient, selection: QuarantineSelectio
 }
 
 async function showQuarantine(client: ScubaClient, { limit, ...selection }: QuarantineSelection & { limit: number }): Promise<unknown> {
-  const rows = await rowsOf(
+  const { rows, missing } = await rowsOf(
     client,
     selection,
     'id, epoch_ms("time"), "table", line, reason, text, key',
     `ORDER BY "time" DESC, id LIMIT ${limit}`,
   )
   return {
+    missing,
     lines: rows.map(([id, atMs, table, line, reason, text, key]) => ({
       ...{ id: String(id), atMs: Number(atMs), table: String(table), line: Number(line) },
       ...{ reason: String(reason), text: String(text), key: key === null || key === undefined ? null : String(key) },

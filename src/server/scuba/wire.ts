@@ -52,8 +52,6 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
       'scuba.funnel': (input: FunnelRequest, { signal, actor }: ActionContext) => client.funnel(input, signal, { user: actor }),
       'scuba.sessions': (input: SessionsRequest, { signal, actor }: ActionContext) => client.sessions(input, signal, { user: actor }),
       'scuba.trace': (input: TraceRequest, { signal, actor }: ActionContext) => client.trace(input, signal, { user: actor }),
-      'scuba.cache': () => client.cache(),
-      'scuba.artefact.list': () => client.artefacts(),
       'scuba.live.read': (input: LiveRequest) => client.live(input),
       'scuba.alert.test': (input: z.output<typeof scubaAlertTest.input>) => testAlert(client, input, Date.now()),
       'scuba.slo.status': createSloStatus(host.db, tracker, client, host.now),

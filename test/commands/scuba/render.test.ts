@@ -151,6 +151,8 @@ test('receipts say what came under a key, or that nothing did', () => {
     dedupeUntilMs: 86_400_000,
     digest: 'ab',
   }
-  expect(renderReceipts({ receipts: [receipt] }, PLAIN)).toMatch(/requests\s+run-1\s+1,200\s+0\s+1970-01-01T00:00:00.000Z\s+1970-01-02/)
-  expect(renderReceipts({ receipts: [] }, PLAIN)).toContain('No batch came under this key')
+  expect(renderReceipts({ receipts: [{ ...receipt, leaf: 'a' }], missing: ['leaf b: does not answer'] }, PLAIN)).toMatch(
+    /requests\s+run-1\s+1,200\s+0\s+1970-01-01T00:00:00.000Z\s+1970-01-02/,
+  )
+  expect(renderReceipts({ receipts: [], missing: [] }, PLAIN)).toContain('No batch came under this key')
 })

@@ -47,17 +47,8 @@ export class Leaf {
   }
 
   /** Any request to the leaf's own HTTP, `path` behind `/v1/scuba/`. */
-  async post(
-    path: string,
-    body: Buffer | string = '',
-    headers: OutgoingHttpHeaders = {},
-  ): Promise<{ status: number; answer: unknown; headers: IncomingHttpHeaders }> {
-    const sent = request({ socketPath: this.socket, method: 'POST', path: `/v1/scuba/${path}`, headers })
-    sent.end(body)
-    const [response] = (await once(sent, 'response')) as [IncomingMessage]
-    const parts: Buffer[] = []
-    for await (const part of response) parts.push(part as Buffer)
-    return { status: response.statusCode ?? 0, answer: JSON.parse(Buffer.concat(parts).toString('utf8')), headers: response.headers }
+  post(path: string, body: Buffer | string = '', headers: OutgoingHttpHeaders = {}): ReturnType<typeof postTo> {
+    return postTo(this.socket, path, body, headers)
   }
 
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
@@ -71,4 +62,19 @@ export class Leaf {
     this.client.close()
     if (this.#isOwnDir) rmSync(this.dir, { recursive: true, force: true })
   }
+}
+
+/** Any request to the leaf's own HTTP, `path` behind `/v1/scuba/`. */
+export async function postTo(
+  socket: string,
+  path: string,
+  body: Buffer | string = '',
+  headers: OutgoingHttpHeaders = {},
+): Promise<{ status: number; answer: unknown; headers: IncomingHttpHeaders }> {
+  const sent = request({ socketPath: socket, method: 'POST', path: `/v1/scuba/${path}`, headers })
+  sent.end(body)
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  const parts: Buffer[] = []
+  for await (const part of response) parts.push(part as Buffer)
+  return { status: response.statusCode ?? 0, answer: JSON.parse(Buffer.concat(parts).toString('utf8')), headers: response.headers }
 }

@@ -1,5 +1,6 @@
 import { Flags, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
 import { selectionFlags } from '../../../cli/flags/quarantine.ts'
+import { missingExit } from '../../../cli/flags/rows.ts'
 import { renderQuarantine } from '../../../cli/render/scuba-tables.ts'
 
 const operation = remote(
@@ -26,5 +27,9 @@ export default class ScubaQuarantineList extends QueryCommand<typeof operation> 
 
   render(data: OutputOf<typeof operation>, view: View): string {
     return renderQuarantine(data, view)
+  }
+
+  override exitCode(data: OutputOf<typeof operation>): number {
+    return missingExit(data)
   }
 }

@@ -1,4 +1,5 @@
 import { Args, defined, QueryCommand, remote, type InputOf, type OutputOf, type Parsed, type View } from '../../../cli/command.ts'
+import { missingExit } from '../../../cli/flags/rows.ts'
 import { renderRetention } from '../../../cli/render/scuba-keeping.ts'
 
 const operation = remote(
@@ -18,5 +19,9 @@ export default class ScubaRetentionShow extends QueryCommand<typeof operation> {
 
   render(data: OutputOf<typeof operation>, view: View): string {
     return renderRetention(data, view)
+  }
+
+  override exitCode(data: OutputOf<typeof operation>): number {
+    return missingExit(data)
   }
 }

@@ -1,3 +1,4 @@
+import type { NativeHead } from '../engine-protocol.ts'
 import { quoteName } from '../names.ts'
 import type { ColumnType, ColumnTypes } from '../rows/columns.ts'
 import { identifier, SEG, storedName, storedNames, TYPES } from './names.ts'
@@ -15,6 +16,12 @@ export function createTableSql(table: string): string {
     `ENGINE = MergeTree PARTITION BY intDiv(${identifier(SEG)}, ${PARTITION_US}) ORDER BY (${identifier(SEG)}, \`time\`)`,
   ].join(' ')
 }
+
+/** Settings of newer servers by which they sync what was inserted, and its folder, before they say that it is there. */
+export const DURABLE = ['fsync_after_insert', 'fsync_part_directory'] as const
+
+export const durableSql = (table: string): string =>
+  `ALTER TABLE ${identifier(table)} MODIFY SETTING ${DURABLE.map((name) => `${name} = 1`).join(', ')}`
 
 export const partitionOf = (seg: number): number => Math.floor(seg / PARTITION_US)
 
@@ -36,26 +43,22 @@ export function addColumnsSql(table: string, columns: ColumnTypes, existing: Sto
 }
 
 /**
- * What is written into ClickHouse: the SELECT for DuckDB that gives the rows of a seal in {@link insertSql}'s columns, as CSV takes them.
- * @param view SELECT with the table's columns
+ * What is written into ClickHouse: the SELECT for the engine that gives the rows of a seal, and its columns as the table has them. A time
+ * is µs in the engine's memory, too.
  */
-export function exportSql(view: string, columns: ColumnTypes, path: string, seg: number): string {
-  const values = Object.entries(columns).map(([name, type]) => `${csvValue(quoteName(name), type)} AS ${quoteName(name)}`)
-  const texts = Object.entries(columns).flatMap(([name, type]) => (type === 'VARCHAR' ? [quoteName(name)] : []))
-  // An empty text without quotes is NULL to newer versions.
-  const quoted = texts.length === 0 ? '' : `, FORCE_QUOTE (${texts.join(', ')})`
-  return `COPY (SELECT ${seg} AS "${SEG}\u007f", ${values.join(', ')} FROM (${view})) TO ${path} (FORMAT csv, HEADER false, NULLSTR '\\N'${quoted})`
+export function exportSql(view: string, columns: ColumnTypes, seg: number): string {
+  const values = Object.entries(columns).map(([name, type]) => `${quoteName(name)}::${type} AS ${quoteName(name)}`)
+  return `SELECT ${seg}::BIGINT AS "${SEG}\u007f", ${values.join(', ')} FROM (${view})`
 }
 
-function csvValue(column: string, type: ColumnType): string {
-  if (type === 'TIMESTAMP') return `epoch_us(${column})`
-  return type === 'BOOLEAN' ? `${column}::TINYINT` : column
+export function exportHead(columns: ColumnTypes, existing: StoredColumns): NativeHead[] {
+  const head = Object.entries(columns).map(([name, type]) => ({ name: storedName(name, type, existing), type: TYPES[type] }))
+  return [{ name: SEG, type: 'Int64' }, ...head.map((column) => (column.name === 'time' ? { ...column, type: 'Int64' } : column))]
 }
 
-/** The head of the INSERT; rows follow as CSV. */
-export function insertSql(table: string, columns: ColumnTypes, existing: StoredColumns): string {
-  const names = Object.entries(columns).map(([name, type]) => identifier(storedName(name, type, existing)))
-  return `INSERT INTO ${identifier(table)} (${[identifier(SEG), ...names].join(', ')}) FORMAT CSV`
+/** The head of the INSERT; rows follow in the format Native. */
+export function insertSql(table: string, head: readonly NativeHead[]): string {
+  return `INSERT INTO ${identifier(table)} (${head.map(({ name }) => identifier(name)).join(', ')}) FORMAT Native`
 }
 
 /** A column's value as its type of now, where it was only widened since; the table may not have it yet. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineAction } from '../../contracts/operation.ts'
+import { missingLeaves } from './missing.ts'
 import {
   diffRequestSchema,
   explainRequestSchema,
@@ -216,6 +217,7 @@ export const scubaCache = defineAction({
     shared: z.number(),
     evicted: z.number(),
     savedMs: z.number(),
+    missing: missingLeaves,
   }),
 })
 
@@ -227,6 +229,8 @@ export const scubaArtefactList = defineAction({
   output: z.object({
     artefacts: z.array(
       z.object({
+        /** whose rows it stands for */
+        leaf: z.string().default(''),
         table: z.string(),
         kind: z.enum(['bloom', 'rollup']),
         /** in words */
@@ -247,11 +251,12 @@ export const scubaArtefactList = defineAction({
     /** answers that were also made from the rows, and those that differed */
     checked: z.number(),
     differences: z.number(),
+    missing: missingLeaves,
   }),
 })
 
 /** What a leaf built ahead; one line for each kind of it. */
-export type ArtefactsStatus = z.output<typeof scubaArtefactList.output>
+export type ArtefactsStatus = z.input<typeof scubaArtefactList.output>
 
 /** Questions over rows; boards and streams of a panel are routes of their own, because they go out as they are made. */
 export const ASKING = [

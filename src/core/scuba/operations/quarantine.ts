@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineAction } from '../../contracts/operation.ts'
+import { missingLeaves } from './missing.ts'
 
 /** Which lines of the quarantine are meant; replayed and dropped ones are never. */
 const selection = {
@@ -26,6 +27,7 @@ export const scubaQuarantineList = defineAction({
         example: z.string(),
       }),
     ),
+    missing: missingLeaves,
   }),
 })
 
@@ -46,6 +48,7 @@ export const scubaQuarantineShow = defineAction({
         key: z.string().nullable(),
       }),
     ),
+    missing: missingLeaves,
   }),
 })
 

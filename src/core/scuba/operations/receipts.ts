@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineAction } from '../../contracts/operation.ts'
+import { missingLeaves } from './missing.ts'
 
 export const scubaReceiptList = defineAction({
   name: 'scuba.receipt.list',
@@ -15,6 +16,8 @@ export const scubaReceiptList = defineAction({
   output: z.object({
     receipts: z.array(
       z.object({
+        /** that has its rows */
+        leaf: z.string().default(''),
         table: z.string(),
         key: z.string(),
         accepted: z.number(),
@@ -27,7 +30,8 @@ export const scubaReceiptList = defineAction({
         digest: z.string(),
       }),
     ),
+    missing: missingLeaves,
   }),
 })
 
-export type ReceiptList = z.output<typeof scubaReceiptList.output>
+export type ReceiptList = z.input<typeof scubaReceiptList.output>

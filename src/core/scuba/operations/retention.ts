@@ -4,6 +4,7 @@ import { refuse } from '../../kernel/errors.ts'
 import { HoldReleased, HoldSet, RetentionSet } from '../entries/retention.ts'
 import { storedHolds, storedPolicy } from '../registry-state.ts'
 import { retentionDefault, holdSchema, retentionPolicySchema } from '../retention/policy.ts'
+import { missingLeaves } from './missing.ts'
 import { isTable, unknownTable } from './tables.ts'
 
 const ms = z.int().nonnegative()
@@ -40,6 +41,7 @@ export const scubaRetentionShow = defineAction({
     /** the time ages are counted from */
     nowMs: z.number(),
     tables: z.array(tableRetention),
+    missing: missingLeaves,
   }),
 })
 

@@ -1,8 +1,13 @@
 import { z } from 'zod'
 import { defineAction } from '../../contracts/operation.ts'
 import { DISK_LEVELS } from '../seal/pressure.ts'
+import { missingLeaves } from './missing.ts'
+
+/** whose file it is */
+const leaf = z.string().default('')
 
 const segment = z.object({
+  leaf,
   table: z.string(),
   file: z.string(),
   rows: z.number(),
@@ -22,7 +27,7 @@ export const scubaSegmentList = defineAction({
   summary: 'List the segments of a table, or of all.',
   isMutation: false,
   input: z.object({ table: z.string().optional() }),
-  output: z.object({ segments: z.array(segment) }),
+  output: z.object({ segments: z.array(segment), missing: missingLeaves }),
 })
 
 export const scubaVerify = defineAction({
@@ -39,8 +44,11 @@ export const scubaVerify = defineAction({
     bytes: z.number(),
     /** lost before, and whole again */
     found: z.number(),
-    lost: z.array(z.object({ table: z.string(), file: z.string(), rows: z.number(), reason: z.string() })),
+    /** broken, and put back from a copy on another leaf */
+    repaired: z.number().default(0),
+    lost: z.array(z.object({ leaf, table: z.string(), file: z.string(), rows: z.number(), reason: z.string() })),
     elapsedMs: z.number(),
+    missing: missingLeaves,
   }),
 })
 

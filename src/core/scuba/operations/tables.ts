@@ -7,17 +7,23 @@ import { compatibility } from '../declared/compatibility.ts'
 import { declarationSchema, type Declaration } from '../declared/declaration.ts'
 import { ColumnsObserved, TableDeclared, TableDropped, TableRenamed } from '../entries/tables.ts'
 import { isOwnTable, isTableName, nearNames } from '../names.ts'
-import type { RegistrySoft } from '../observed.ts'
+import type { ObservedTable, RegistrySoft } from '../observed.ts'
+import { missingLeaves } from './missing.ts'
 import { columnTypes, storedColumns, storedHolds, storedTable, storedTables } from '../registry-state.ts'
 import { holdsOf } from '../retention/plan.ts'
+import { tooFewHolders } from '../shards/holders.ts'
 import { RESERVED, type ColumnTypes } from '../rows/columns.ts'
 import { capCountsSchema } from '../schema.ts'
 
 const softOf = (soft: unknown): RegistrySoft | undefined => soft as RegistrySoft | undefined
 
+/** What each leaf that has rows of a table has seen of it. */
+const seenOf = (soft: unknown, name: string): ObservedTable[] =>
+  [softOf(soft), ...(softOf(soft)?.peers ?? [])].flatMap((seen) => seen?.observed?.tables[name] ?? [])
+
 /** Whether rows came in for a table or it is declared. */
 export function isTable(db: ReadDb, name: string, soft: unknown): boolean {
-  return storedTable(db, name) !== null || softOf(soft)?.observed?.tables[name] !== undefined
+  return storedTable(db, name) !== null || seenOf(soft, name).length > 0
 }
 
 /** SCUBA_TABLE_UNKNOWN with near names. */
@@ -31,7 +37,12 @@ export function unknownTable(db: ReadDb, name: string, soft: unknown): MusterErr
 
 /** What is known of a table's columns: from the log, and what the leaf has seen since. */
 export function knownColumns(db: ReadDb, table: string, soft: unknown): ColumnTypes {
-  const columns = { ...softOf(soft)?.observed?.tables[table]?.columns, ...columnTypes(storedColumns(db, table)) }
+  const seen = Object.fromEntries(
+    seenOf(soft, table)
+      .toReversed()
+      .flatMap(({ columns }) => Object.entries(columns)),
+  )
+  const columns = { ...seen, ...columnTypes(storedColumns(db, table)) }
   return Object.fromEntries(Object.entries(columns).filter(([name]) => !(name in RESERVED)))
 }
 
@@ -69,7 +80,7 @@ export const scubaTablePut = defineCommand({
     return {
       entries: [...unlogged(db, table, columns), TableDeclared.of({ declaration, version: version + 1 })],
       reply: () => ({ table, version: version + 1, verdict, changes }),
-      warnings: warningsOf(declaration),
+      warnings: [...warningsOf(declaration), ...[tooFewHolders(db, declaration.replicas)].filter((warning) => warning !== null)],
     }
   },
 })
@@ -111,8 +122,9 @@ export const scubaTableDrop = defineCommand({
     if (!isTable(db, table, soft)) return unknownTable(db, table, soft)
     const held = heldBy(db, table)
     if (held !== null) return held
-    const seen = softOf(soft)?.observed?.tables[table]
-    const warnings = seen === undefined ? [] : [`${seen.rows} rows in ${seen.segments} segments go`]
+    const seen = seenOf(soft, table)
+    const sum = (of: 'rows' | 'segments'): number => seen.reduce((total, its) => total + its[of], 0)
+    const warnings = seen.length === 0 ? [] : [`${sum('rows')} rows in ${sum('segments')} segments go`]
     return { entries: [TableDropped.of({ table })], reply: () => ({ table }), warnings }
   },
 })
@@ -162,8 +174,10 @@ export const scubaColumnList = defineAction({
         broken: z.string().nullable(),
         /** rows whose value did not fit, kept in `<column>$str` */
         conflicts: z.number().nullable(),
-        /** estimated */
+        /** estimated; of several leaves the most that one has */
         distinct: z.number().nullable(),
+        /** of several leaves: with no value on two of them it would be so many */
+        distinctMax: z.number().nullable().default(null),
         /** compressed, in segments */
         bytes: z.number().nullable(),
       }),
@@ -174,5 +188,6 @@ export const scubaColumnList = defineAction({
     capped: capCountsSchema,
     /** distinct values and conflicts were counted in rows from then on, ms */
     sinceMs: z.number().nullable(),
+    missing: missingLeaves,
   }),
 })

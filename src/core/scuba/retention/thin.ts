@@ -4,6 +4,10 @@ import type { ColumnTypes } from '../rows/columns.ts'
 /** Columns that say which trace a row belongs to, the first that a table has. */
 const TRACE_COLUMNS = ['trace_id', 'trace', 'traceid'] as const
 
+/** The column that says which trace a row belongs to, as the table spells it. */
+export const traceColumn = (columns: ColumnTypes): string | undefined =>
+  TRACE_COLUMNS.map((name) => Object.keys(columns).find((column) => column.toLowerCase() === name)).find(Boolean)
+
 /**
  * The SELECT that keeps one in `to` of a segment of which one in `from` is there already, and gives what stays `to / from`
  * times its weight. Traces stay or go whole, in every segment and table alike: by MD5, which does not change with the
@@ -11,7 +15,7 @@ const TRACE_COLUMNS = ['trace_id', 'trace', 'traceid'] as const
  * Estimates of counts and sums stay unbiased; distinct counts do not, and say so.
  */
 export function thinSql(path: string, columns: ColumnTypes, from: number, to: number): string {
-  const trace = TRACE_COLUMNS.map((name) => Object.keys(columns).find((column) => column.toLowerCase() === name)).find(Boolean)
+  const trace = traceColumn(columns)
   const factor = to / from
   const byPlace = `md5_number_lower(concat(${quoteText(path.slice(path.lastIndexOf('/') + 1))}, ':', "file_row_number")) % ${factor} = 0`
   const keep =

@@ -2,7 +2,7 @@ type Output = Readonly<Record<string, unknown>>
 
 /**
  * What one operation gave on several leaves, as one answer: counts are added, lists put together, a yes of one is a yes; how long it
- * took is what the slowest took, and everything else is the same on all of them.
+ * took is what the slowest took, what one of them does not know is what the others say, and everything else is the same on all of them.
  */
 export function addUp(outputs: readonly Output[]): Output {
   const [first = {}, ...others] = outputs
@@ -13,6 +13,7 @@ export function addUp(outputs: readonly Output[]): Output {
 }
 
 function both(name: string, a: unknown, b: unknown): unknown {
+  if (a === null || b === null) return a ?? b
   if (typeof a === 'number' && typeof b === 'number') return name.endsWith('Ms') ? Math.max(a, b) : a + b
   if (typeof a === 'boolean' && typeof b === 'boolean') return a || b
   if (Array.isArray(a) && Array.isArray(b)) return [...(a as unknown[]), ...(b as unknown[])]

@@ -1,6 +1,7 @@
 import { isRefusal } from '../../../core/kernel/errors.ts'
 import { groupsToWire } from '../../../core/scuba/merge/wire.ts'
 import { rankPart, planPanel } from '../../../core/scuba/plan/panel.ts'
+import { sideOf } from '../../../core/scuba/plan/retyped.ts'
 import { columnsOf } from '../../../core/scuba/plan/view.ts'
 import { coverageOfLeaves } from '../../../core/scuba/shards/coverage.ts'
 import type { CacheUse } from '../../../core/scuba/wire-types.ts'
@@ -10,7 +11,7 @@ import { gather } from '../leaf/gather.ts'
 import type { Asker } from '../leaf/slots.ts'
 import { readTables, type ReadTable } from '../leaf/reading.ts'
 import type { Store } from '../leaf/store.ts'
-import { conflicting, type Peers } from './peers.ts'
+import type { Peers } from './peers.ts'
 import type { PartialsAnswer, PartialsRequest } from './wire.ts'
 
 /** Answers `POST …/partials`: what this leaf's rows give, and, when it stands for others, theirs with it. */
@@ -65,4 +66,13 @@ export const hasTable = (store: Store, name: string): boolean => store.tableName
 export function inWordsOf(view: PartialsRequest['view'], table: ReadTable): ReadTable {
   const retyped = [...new Set([...view.retyped, ...conflicting(view.columns, table.view.columns)])]
   return { ...table, view: { ...table.view, columns: view.columns, derived: view.derived, retyped } }
+}
+
+/** Columns whose values a leaf holds in another type than the one that asks: read as text, and fitted. */
+function conflicting(asked: Readonly<Record<string, string>>, own: Readonly<Record<string, string>>): string[] {
+  return Object.entries(asked).flatMap(([name, type]) => {
+    const mine = own[name]
+    const isWider = mine === 'BIGINT' && type === 'DOUBLE'
+    return mine === undefined || mine === type || isWider || !(sideOf(name) in asked) ? [] : [name]
+  })
 }

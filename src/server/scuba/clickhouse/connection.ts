@@ -142,7 +142,8 @@ export class Connection {
 /** Of its own codes: too slow, memory limit. */
 const CODES: Readonly<Record<string, 'SCUBA_DEADLINE' | 'SCUBA_MEMORY'>> = { '159': 'SCUBA_DEADLINE', '241': 'SCUBA_MEMORY' }
 
-const slowly = (): Asking => ({ deadlineAtMs: Date.now() + SEAL_MS / SHARE, signal: undefined })
+/** For what may take as long as a seal. */
+export const slowly = (): Asking => ({ deadlineAtMs: Date.now() + SEAL_MS / SHARE, signal: undefined })
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message || error.name : String(error))
 

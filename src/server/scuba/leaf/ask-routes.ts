@@ -13,7 +13,6 @@ import type { PanelProgress } from '../../../core/scuba/wire-types.ts'
 import { ANYBODY } from './answering.ts'
 import { query } from './ask.ts'
 import { panel, panelProgress } from './ask-panel.ts'
-import { cacheInfo } from './cache-info.ts'
 import type { Handler, Leaf } from './http.ts'
 import { explain } from './explain.ts'
 import { diff, funnel, sessions, trace, type Exploring } from './explore.ts'
@@ -41,7 +40,6 @@ export const ASK_ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ['POST', /^\/v1\/scuba\/funnel$/, exploring(funnelRequestSchema, funnel)],
   ['POST', /^\/v1\/scuba\/sessions$/, exploring(sessionsRequestSchema, sessions)],
   ['POST', /^\/v1\/scuba\/trace$/, exploring(traceRequestSchema, trace)],
-  ['GET', /^\/v1\/scuba\/cache$/, async ({ engines }) => cacheInfo(engines)],
 ]
 
 function exploring<S extends z.ZodType>(schema: S, answer: (exploring: Exploring, request: z.output<S>) => Promise<unknown>): Handler {

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import type { ActionDef } from '../../../core/contracts/operation.ts'
+import { scubaArtefactList, scubaCache } from '../../../core/scuba/operations/asking.ts'
 import { scubaQuarantineDrop, scubaQuarantineReplay } from '../../../core/scuba/operations/quarantine.ts'
 import { scubaReceiptList } from '../../../core/scuba/operations/receipts.ts'
 import { scubaErase, scubaRetentionShow } from '../../../core/scuba/operations/retention.ts'
 import { scubaCompact, scubaSegmentList, scubaVerify } from '../../../core/scuba/operations/segments.ts'
 import { scubaColumnList } from '../../../core/scuba/operations/tables.ts'
+import { cacheInfo } from './cache-info.ts'
 import { showColumns } from './column-stats.ts'
 import type { Compactor } from './compactor.ts'
 import type { DerivedColumns } from './derived.ts'
@@ -68,6 +70,8 @@ function deed<Def extends ActionDef>(
 export const DEEDS: ReadonlyMap<string, Deed> = new Map([
   deed(scubaColumnList, showColumns),
   deed(scubaRetentionShow, async ({ store, retainer }, { table }) => showRetention(store, retainer, table)),
+  deed(scubaArtefactList, async ({ engines }) => engines.artefacts?.status() ?? { artefacts: [], checked: 0, differences: 0 }),
+  deed(scubaCache, async ({ engines }) => cacheInfo(engines)),
   deed(scubaErase, erase),
   deed(scubaQuarantineReplay, replayQuarantined),
   deed(scubaQuarantineDrop, dropQuarantined),

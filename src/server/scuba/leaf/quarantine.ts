@@ -1,9 +1,10 @@
 import { parseBatch } from './batch.ts'
 import type { Asked, Parts } from './deeds.ts'
 import { shapeOf } from '../../../core/scuba/declared/shape.ts'
-import { quarantineSql, QUARANTINE_MARKS, type QuarantineSelection } from '../../../core/scuba/quarantine.ts'
+import { quarantineSql, QUARANTINE_MARKS, QUARANTINE_TABLE, type QuarantineSelection } from '../../../core/scuba/quarantine.ts'
 import { ColumnSet } from '../../../core/scuba/rows/columns.ts'
-import { query } from './ask.ts'
+import { hasTable } from '../aggregate/own-partials.ts'
+import { readTables } from './reading.ts'
 import type { Store } from './store.ts'
 
 /** Lines of one round. */
@@ -64,7 +65,14 @@ export async function dropQuarantined(
 async function linesOf({ store, engines }: Parts, selection: QuarantineSelection): Promise<{ lines: Line[]; hasMore: boolean }> {
   const asked = quarantineSql(selection, [...store.tableNames()], 'id, "table", text, cut', `ORDER BY "time", id LIMIT ${LINES_MAX + 1}`)
   if (asked === null) return { lines: [], hasMore: false }
-  const { rows } = await query(store, engines, asked)
+  const { sql, sinceMs, params = {}, deadlineMs = 0 } = asked
+  // Those of this leaf: each settles its own, also one that answers for all.
+  const reading = await readTables(
+    store,
+    [QUARANTINE_TABLE, QUARANTINE_MARKS].filter((name) => hasTable(store, name)),
+    { sinceMs },
+  )
+  const { rows } = await engines.run({ sql, views: reading.views, params, deadlineMs }).finally(reading.end)
   const lines = rows.map(([id, table, text, cut]) => ({ id: String(id), table: String(table), text: String(text), isCut: cut === true }))
   return { lines: lines.slice(0, LINES_MAX), hasMore: lines.length > LINES_MAX }
 }

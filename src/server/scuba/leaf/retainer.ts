@@ -66,9 +66,14 @@ export class Retainer {
       const dropped = steps.filter((step): step is Drop => step.do === 'drop' && step.reason === reason).map(({ segment }) => segment)
       await this.#drop(table, reason, dropped)
     }
-    // What is away stays whole until it goes.
-    for (const step of steps)
-      if (step.do === 'thin' && placeOf(step.segment.file) === null) await this.#thin(table, step.segment.file, step.to)
+    for (const step of steps) {
+      if (step.do !== 'thin') continue
+      if (placeOf(step.segment.file) === null) await this.#thin(table, step.segment.file, step.to)
+      else if (this.#store.whyAway === null)
+        await this.#thin(table, step.segment.file, step.to).catch((error: unknown) =>
+          this.#store.log.warn('rows in ClickHouse could not be thinned; it is tried again', { table, error: String(error) }),
+        )
+    }
   }
 
   /** Drops the oldest segments before their time while the disk is 90 % full. Called often. */
@@ -102,6 +107,10 @@ export class Retainer {
     const tail = store.tail(table)
     tail.columns.merge({ sample_rate: 'BIGINT' })
     const columns = tail.columns.toJSON()
+    if (placeOf(file) !== null) {
+      const accept = (after: Segment | null): Promise<void> => rewrite(store, before, after, { what: 'thinned' })
+      return void (await store.away?.rewrite({ segment: before, columns, how: { thinTo: to }, accept }))
+    }
     const select = thinSql(store.segmentPath(file), columns, before.thinned ?? 1, to)
     const thin = await writeSegment(store, this.#engine, {
       ...{ table, select, order: '"time"', from: [before], mayShrink: true, thinned: to },

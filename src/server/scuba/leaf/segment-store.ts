@@ -49,6 +49,24 @@ export interface RowsAsked {
   signal: AbortSignal | undefined
 }
 
+/** A condition on rows of one table, as the engine parsed it. */
+export interface Matching {
+  /** those of the table, without derived ones */
+  columns: ColumnTypes
+  retyped: readonly string[]
+  /** node of the engine's parse tree */
+  condition: unknown
+}
+
+export interface Rewriting {
+  segment: Segment
+  columns: ColumnTypes
+  /** a condition: without the rows it is true for; else one of so many that there were at first, with their weights */
+  how: Matching | { thinTo: number }
+  /** told the segment that stands in its place, null when it has no rows; what is written counts from then on */
+  accept: (after: Segment | null) => Promise<void>
+}
+
 /**
  * A place for a leaf's sealed rows other than files of its own. Journal, acknowledgement, deduplication, manifest, caches and alerts
  * are the leaf's in any case: what is written here counts once the manifest says so, and no longer than that. Everything fails with
@@ -67,6 +85,10 @@ export interface SegmentStore {
   partials: (asked: PartialsAsked) => Promise<Partial[] | null>
   /** The rows as a chunk in the leaf's folder, which the caller removes. @throws SCUBA_TOO_LARGE */
   rows: (asked: RowsAsked) => Promise<ViewFile>
+  /** Of segments of a table, how many rows a condition is true for; null where it has no words for it. */
+  matches: (files: readonly string[], matching: Matching) => Promise<Map<string, number> | null>
+  /** Writes a segment's rows anew, there, under another name. @returns false where it has no words for what is asked: nothing was done */
+  rewrite: (rewriting: Rewriting) => Promise<boolean>
   /** Erases segments; those that cannot be now are swept up later, for nothing names them any more. */
   drop: (files: readonly string[]) => Promise<void>
   /** What is there of segments: rows, and their bounds, µs. */

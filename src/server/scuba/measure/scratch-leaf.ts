@@ -46,7 +46,7 @@ export class ScratchLeaf {
 
   /** Processor time of the leaf and its engines so far, seconds. */
   cpuSeconds(): number {
-    return [this.pid, ...children(this.pid)].reduce((sum, pid) => sum + cpuOf(pid), 0)
+    return [this.pid, ...children(this.pid)].reduce((sum, pid) => sum + cpuSecondsOf(pid), 0)
   }
 
   async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
@@ -61,7 +61,8 @@ export class ScratchLeaf {
   }
 }
 
-function cpuOf(pid: number): number {
+/** Processor time of a process so far; none of one that has ended. */
+export function cpuSecondsOf(pid: number): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')

@@ -1,10 +1,13 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { statePaths } from '../../../../src/platform/paths.ts'
 import { writeClickHouse } from '../../../../src/server/scuba/clickhouse/settings.ts'
 import { ClickHouseServer, Gate, noClickHouse } from '../../../support/clickhouse.ts'
-import { Leaf } from '../leaf.ts'
+import { eventually } from '../../../support/eventually.ts'
+import { newFleet } from '../../../support/fleet.ts'
+import { Leaf, postTo } from '../leaf.ts'
 
 const T = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3_600_000
 const rows = (count: number, from = 0): Record<string, unknown>[] =>
@@ -124,4 +127,35 @@ describe.skipIf(noClickHouse !== null)(`crashes around ClickHouse${noClickHouse 
     for (let attempt = 0; attempt < 100 && (await seen()).missing.length > 0; attempt += 1) await sleep(100)
     expect(await seen()).toEqual({ count: 1050, distinct: 1050, missing: [] })
   })
+
+  test('`muster up --clickhouse`: what is sent is sealed there, and kill -9 of the leaf loses and doubles nothing', async () => {
+    const fleet = newFleet()
+    try {
+      const up = await fleet.muster('up', '--nodes', '1', '--clickhouse', server.url, '--json')
+      expect(up.exitCode, up.stdout + up.stderr).toBe(0)
+      writeFileSync(
+        join(fleet.home, 'rows.ndjson'),
+        rows(2000)
+          .map((row) => JSON.stringify(row))
+          .join('\n'),
+      )
+      expect(await fleet.data('scuba', 'send', 'sent', 'rows.ndjson')).toMatchObject({ accepted: 2000 })
+      const leafOf = async (): Promise<{ pid: number; clickhouse: unknown }> => (await fleet.data('scuba', 'leaves')).leaves[0].holds
+      const { pid, clickhouse } = await leafOf()
+      expect(clickhouse).toEqual({ where: `http://127.0.0.1:${server.port}/events`, away: null })
+      const { scubaSocket } = statePaths('default', { MUSTER_STATE_DIR: fleet.root })
+      expect((await postTo(scubaSocket, 'tables/sent/seal')).status).toBe(200)
+      expect(await server.ask('SELECT count() FROM sent')).toBe('2000')
+      const count = async (): Promise<unknown> => {
+        const { json } = await fleet.muster('scuba', 'query', 'SELECT count(*), count(DISTINCT n) FROM sent', '--json')
+        return [json?.data?.rows, json?.data?.coverage?.missing]
+      }
+      expect(await count()).toEqual([[[2000, 2000]], []])
+      process.kill(pid, 'SIGKILL')
+      await eventually('another leaf answers the same', 30_000, async () => JSON.stringify(await count()) === '[[[2000,2000]],[]]')
+      expect((await fleet.muster('down')).exitCode).toBe(0)
+    } finally {
+      await fleet.end()
+    }
+  }, 120_000)
 })

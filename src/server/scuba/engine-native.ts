@@ -1,0 +1,51 @@
+import { open } from 'node:fs/promises'
+import bindings from '@duckdb/node-bindings'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { NativeWriter, type NativeColumn } from '../../core/scuba/clickhouse/native.ts'
+import type { NativeHead } from '../../core/scuba/engine-protocol.ts'
+
+/** Written to the file as soon as there is so much. */
+const PIECE_BYTES = 4 * 1024 * 1024
+
+/**
+ * Writes a statement's rows to a file in ClickHouse's format Native, bit by bit as the engine has them; no more of them is in memory than
+ * a few blocks.
+ * @param head its columns as ClickHouse has them, in their order
+ * @returns how many rows there were
+ */
+export async function writeNative(connection: DuckDBConnection, sql: string, head: readonly NativeHead[], path: string): Promise<number> {
+  const result = await connection.stream(sql)
+  const writer = new NativeWriter()
+  const file = await open(path, 'w', 0o600)
+  let rows = 0
+  try {
+    for (;;) {
+      const chunk = await result.fetchChunk()
+      if (chunk === null || chunk.rowCount === 0) break
+      const { rowCount } = chunk
+      writer.block(
+        rowCount,
+        head.map((column, at) => columnOf(bindings.data_chunk_get_vector(chunk.chunk, at), rowCount, column)),
+      )
+      rows += rowCount
+      if (writer.length >= PIECE_BYTES) await file.writeFile(writer.take())
+    }
+    await file.writeFile(writer.take())
+  } finally {
+    await file.close()
+  }
+  return rows
+}
+
+function columnOf(vector: Parameters<typeof bindings.vector_get_data>[0], rows: number, { name, type }: NativeHead): NativeColumn {
+  const width = type.includes('String') ? 16 : type.includes('UInt8') ? 1 : 8
+  const values = bindings.vector_get_data(vector, rows * width)
+  return {
+    name,
+    type,
+    values,
+    // Null where every row has a value, whatever its type says.
+    validity: bindings.vector_get_validity(vector, Math.ceil(rows / 64) * 8) as Uint8Array | null,
+    longText: (row, size) => bindings.get_data_from_pointer(values.buffer as ArrayBuffer, values.byteOffset + row * 16 + 8, size),
+  }
+}
