@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { PanelRequest } from '../../../src/core/scuba/wire-types.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { Artefacts } from '../../../src/server/scuba/leaf/artefacts/artefacts.ts'
@@ -133,8 +133,7 @@ test('artefacts are taken over by the next process, and go with their segment', 
   expect(next.status().artefacts.map(({ kind }) => kind)).toEqual(artefacts.status().artefacts.map(({ kind }) => kind))
   next.forget(store.segmentFiles('events').map(({ path }) => path))
   expect(next.status().artefacts).toEqual([])
-  // Removed behind what is waited for.
-  await vi.waitFor(() => expect(readdirSync(join(dir, 'artefacts'))).toEqual(['index.json']))
+  await expect.poll(() => readdirSync(join(dir, 'artefacts'))).toEqual(['index.json'])
 })
 
 /** Sums of fractions differ in their last digits by the order they were added in. */
