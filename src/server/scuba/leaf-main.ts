@@ -114,7 +114,7 @@ server.listen(socket, () => {
 
 const peerPort =
   values.peers === undefined || values.keys === undefined ? null : openPeerPort(values.peers, values.keys, listenerOf(leaf), log)
-const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) })
+const postgres = openPgListener({ store, engines, socketPath: pgSocketOf(socket) })
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))

@@ -116,8 +116,8 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
             const value = request.headers[name]
             if (typeof value === 'string') headers[name] = value
           }
-          // Quotas are of tokens; who asks boards is no matter of the leaf's.
-          if (!isRead) headers['x-muster-user'] = encodeURIComponent(callerOf(request).actor)
+          // Quotas are of tokens, and questions of one user wait for each other.
+          headers['x-muster-user'] = encodeURIComponent(callerOf(request).actor)
           const upstream = httpRequest({ socketPath, method, path: request.raw.url ?? '/', headers, agent }, (response) => {
             const { 'content-type': type = 'application/json' } = response.headers
             const passed: Record<string, string> = { 'content-type': type }
