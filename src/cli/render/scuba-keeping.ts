@@ -130,14 +130,27 @@ export function renderSegments({ segments, missing }: Out<typeof scubaSegmentLis
   return withMissing(listed, missing, view)
 }
 
-export function renderVerify({ checked, bytes, found, lost, elapsedMs, missing }: Out<typeof scubaVerify>, view: View): string {
+export function renderVerify({ checked, bytes, found, repaired, lost, elapsedMs, missing }: Out<typeof scubaVerify>, view: View): string {
   const lines = [
     `${count(checked, 'segment')} compared (${formatSize(bytes)} in ${formatDuration(elapsedMs)}): ${lost.length === 0 ? mark(view, 'ok', 'all are as they were written') : mark(view, 'bad', `${count(lost.length, 'segment is', 'segments are')} not read any more`)}`,
     ...lost.map(({ leaf, table: name, file, rows, reason }) => `  ${name}: ${groupedText(rows)} rows in ${file} of ${leaf}: ${reason}`),
   ]
+  if (repaired > 0) lines.push(`${count(repaired, 'segment')} ${repaired === 1 ? 'was' : 'were'} broken and repaired from replica.`)
   if (found > 0)
     lines.push(`${count(found, 'segment')} that ${found === 1 ? 'was' : 'were'} lost ${found === 1 ? 'is' : 'are'} whole again.`)
   return withMissing(lines.join('\n'), missing, view)
+}
+
+type Leaf = Out<typeof scubaLeafList>['leaves'][number]
+
+/** `leaf-b, leaf-c (catching up)` */
+function copiesText({ copies }: Leaf, view: View): string {
+  return copies
+    .map(({ leaf, state, waitingBytes }) => {
+      const waits = waitingBytes > 0 ? `, ${formatSize(waitingBytes)} behind` : ''
+      return state === 'following' ? `${leaf}${waits}` : mark(view, 'warn', `${leaf} (${(state ?? 'not known').replace('-', ' ')}${waits})`)
+    })
+    .join(', ')
 }
 
 export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View): string {
@@ -153,6 +166,7 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
         cell: ({ leaf, shards }) => shards.map(({ id, epoch }) => (id === leaf ? String(epoch) : `${id} ${epoch}`)).join(', '),
       },
       { title: 'state', cell: ({ state }) => mark(view, states[state], state) },
+      ...(leaves.some(({ copies }) => copies.length > 0) ? [{ title: 'copies on', cell: (leaf: Leaf) => copiesText(leaf, view) }] : []),
       { title: 'since', cell: ({ sinceMs }) => (sinceMs === null ? null : at(sinceMs)) },
       { title: 'tables', align: 'right', cell: ({ holds }) => holds?.tables },
       { title: 'rows', align: 'right', cell: ({ holds }) => (holds ? groupedText(holds.rows) : null) },
@@ -177,6 +191,10 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
             },
           ]
         : []),
+      ...(leaves.some(({ holds }) => holds?.asideRows)
+        ? [{ title: 'set aside', align: 'right' as const, cell: ({ holds }: Leaf) => (holds ? groupedText(holds.asideRows) : null) }]
+        : []),
+      { title: 'copied rows', align: 'right', cell: ({ holds }) => (holds ? groupedText(holds.copiedRows) : null), isWide: true },
       { title: 'pid', align: 'right', cell: ({ holds }) => holds?.pid, isWide: true },
     ],
     'No leaf has answered yet.',

@@ -27,6 +27,10 @@ export const LIMITS = {
   /** unsealed bytes of a leaf, and how long sealing them may take, before senders have to wait */
   backlogBytesMax: 4 * 1024 * 1024 * 1024,
   backlogMsMax: 60_000,
+  /** copies of a row in all */
+  replicasMax: 3,
+  /** batches that wait for a copy of theirs; beyond it the copy is made anew from segments */
+  replicaWaitingBytesMax: 64 * 1024 * 1024,
   /** new columns of a table in a minute; further keys are kept in `_rest` */
   newColumnsMax: 100,
   journalBytesMax: 64 * 1024 * 1024,

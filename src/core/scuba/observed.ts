@@ -20,6 +20,35 @@ export interface Observed {
   notes: LeafNote[]
   /** derived columns the engine does not take, which are left out of their table */
   broken: { table: string; column: string; reason: string }[]
+  /** copies of its rows on other leaves */
+  copies?: CopyState[] | undefined
+  /** copies of others' rows on it */
+  holds?: HeldCopy[] | undefined
+  /** shards it has put everything in order for: what was its copy is its own by now */
+  owns?: string[] | undefined
+  /** rows it set aside because its shard is another leaf's now */
+  asideRows?: number | undefined
+}
+
+/** How far a copy of a leaf's rows is, as that leaf sees it. */
+export interface CopyState {
+  leaf: string
+  /** `following`: whatever was acknowledged is there, or on its way at this moment */
+  state: 'following' | 'catching-up' | 'away'
+  /** not there yet */
+  waitingBytes: number
+}
+
+/** A copy of another leaf's rows. */
+export interface HeldCopy {
+  /** whose rows they are */
+  of: string
+  /** newest batch of theirs */
+  seq: number
+  /** shard → epoch at which the copy was whole; every batch acknowledged by `replicas` since then is in it */
+  epochs: Readonly<Record<string, number>>
+  segments: number
+  rows: number
 }
 
 export interface ObservedTable {

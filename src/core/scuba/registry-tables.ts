@@ -71,13 +71,14 @@ export const REGISTRY_TABLES: readonly string[] = [
     node TEXT,
     address TEXT
   ) WITHOUT ROWID`,
-  // replicas: JSON list of leaves. since: when the shard was first there.
+  // replicas: JSON of leaf → epoch since which it is one. since: when the shard was first there. position: of the last move.
   `CREATE TABLE scuba_shard (
     id TEXT PRIMARY KEY,
     epoch INTEGER NOT NULL,
     primary_leaf TEXT NOT NULL,
     replicas TEXT NOT NULL,
-    since INTEGER NOT NULL
+    since INTEGER NOT NULL,
+    position INTEGER NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE scuba_lost_segment (
     leaf TEXT NOT NULL,

@@ -4,7 +4,11 @@ import type { ColumnTypes } from './rows/columns.ts'
 
 /** What leaf and client say to each other, and the server says on: plain JSON over HTTP. */
 
-export type AckLevel = 'memory' | 'fsync'
+/** `replicas`: on disk here and on every leaf that holds a copy */
+export const ACK_LEVELS = ['memory', 'fsync', 'replicas'] as const
+export type AckLevel = (typeof ACK_LEVELS)[number]
+/** Where a leaf's own rows are when it has taken them. */
+export type CommitLevel = Exclude<AckLevel, 'replicas'>
 
 /** What a sender gets for one batch. */
 export interface Receipt {

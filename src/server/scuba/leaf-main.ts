@@ -16,6 +16,9 @@ import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { PeerCalls } from './aggregate/call.ts'
 import { Peers } from './aggregate/peers.ts'
+import { Copies } from './replica/copies.ts'
+import { HeldCopies } from './replica/held-copies.ts'
+import { standDown } from './replica/stand-down.ts'
 import { openPeerPort, peerKeys } from './aggregate/port.ts'
 import { createLeafServer, listenerOf, type Leaf } from './leaf/http.ts'
 import { clickHouseMark, readClickHouse } from './clickhouse/settings.ts'
@@ -73,8 +76,13 @@ const parts = {
 }
 store.derived = parts.derived
 const name = ensureLeafName(dir)
-const peers = new Peers(store, name, new PeerCalls(peerKeys(values.keys)))
+const calls = new PeerCalls(peerKeys(values.keys))
+const peers = new Peers(store, name, calls)
 store.peers = peers
+const copies = new Copies(store, sealer, calls, name)
+store.copies = copies
+const held = new HeldCopies(store, name)
+peers.owns = () => held.owns()
 const intake = { store, spool: new Spool(), decoders: new Decoders(log), sealer, peers, name }
 let ports: Ports | null = null
 let scraper: Scraper | null = null
@@ -82,6 +90,7 @@ const leaf: Leaf = {
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
+  ...{ copies, held },
   clickhouse: () => away && { where: away.where, away: away.away, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 }
@@ -90,6 +99,8 @@ const keeper = new Keeper(parts)
 
 await holdFolder()
 await store.open()
+held.open()
+await standDown(store, parts.jobs, name)
 store.onDiscard = (paths) => engines.forget(paths)
 engines.start()
 const artefacts = new Artefacts(store, engines)
@@ -113,7 +124,9 @@ server.listen(socket, () => {
 })
 
 const peerPort =
-  values.peers === undefined || values.keys === undefined ? null : openPeerPort(values.peers, values.keys, listenerOf(leaf), log)
+  values.peers === undefined || values.keys === undefined
+    ? null
+    : openPeerPort(values.peers, values.keys, { answer: listenerOf(leaf), mayCopy: (node, of) => held.isOf(node, of), log })
 const postgres = openPgListener({ store, engines, socketPath: pgSocketOf(socket) })
 
 const clock = setInterval(() => {
@@ -122,8 +135,10 @@ const clock = setInterval(() => {
   if (!isSeeded) return
   void sealer.tick(Date.now())
   void keeper.tick(Date.now())
+  held.tick().catch((error: unknown) => log.warn('a copy could not be taken over; it is tried again', { error: String(error) }))
   void engines.artefacts?.tick(Date.now())
 }, 1000)
+copies.follow()
 const teller = setInterval(() => void store.tellIngest().catch(() => undefined), 10_000)
 const hourly = setInterval(() => {
   store.keys.compact(Date.now()).catch((error: unknown) => log.warn('idempotency keys could not be written anew', { error: String(error) }))
@@ -135,6 +150,7 @@ const stop = (): void => {
   isStopping = true
   clearInterval(clock)
   keeper.stop()
+  copies.stop()
   clearInterval(hourly)
   clearInterval(teller)
   server.close()
@@ -145,6 +161,7 @@ const stop = (): void => {
   // What was taken in on the ports is in the store before that closes.
   void Promise.all([scraper?.stop(), ports?.close(), postgres.close()])
     .then(() => intake.decoders.close())
+    .then(() => held.close())
     .then(() => store.close())
     .then(() => {
       engines.stop()

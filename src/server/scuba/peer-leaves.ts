@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { refuse } from '../../core/kernel/errors.ts'
 import type { Observed, PeerSeen } from '../../core/scuba/observed.ts'
 import { REGISTRY } from '../../core/scuba/registry-controller.ts'
+import { SHARDS } from '../../core/scuba/shards/controller.ts'
 import { peersOf } from '../../core/scuba/registry-state.ts'
 import type { Peer, Registry } from '../../core/scuba/registry.ts'
 import type { ServerHost } from '../host.ts'
@@ -54,7 +55,7 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
         await calls.call(peer, 'PUT', '/v1/scuba/registry', { body, headers: { 'content-type': 'application/json' }, signal })
       }
       seen.set(peer.id, { leaf: peer.id, observed, silentSinceMs: null, health: { pid, backlogBytes, diskLevel, clickhouse, quotas } })
-      if (before?.observed?.mark !== observed.mark || before.silentSinceMs !== null) host.wake(REGISTRY)
+      if (before?.observed?.mark !== observed.mark || before.silentSinceMs !== null) for (const name of [REGISTRY, SHARDS]) host.wake(name)
     } catch (error) {
       if (stopped.signal.aborted) return
       const silentSinceMs = before?.silentSinceMs ?? host.now()

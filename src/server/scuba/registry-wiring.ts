@@ -9,6 +9,7 @@ import { scubaReceiptList, type ReceiptList } from '../../core/scuba/operations/
 import { scubaCompact, scubaSegmentList, scubaVerify } from '../../core/scuba/operations/segments.ts'
 import { scubaColumnList } from '../../core/scuba/operations/tables.ts'
 import { REGISTRY } from '../../core/scuba/registry-controller.ts'
+import { SHARDS } from '../../core/scuba/shards/controller.ts'
 import { SOFT_OPERATIONS } from '../../core/scuba/registry-operations.ts'
 import { addColumns, addRetention } from '../../core/scuba/shards/add-tables.ts'
 import { newestReceipts } from '../../core/scuba/shards/newest-receipts.ts'
@@ -44,7 +45,7 @@ export function wireRegistry(
       doEverywhere(all, operation, input, { by: actor, signal, patienceMs }, together)
   const show = (operation: ActionDef, together?: Together) => [operation.name, askAll(operation, together, SHOW_PATIENCE_MS)] as const
   return {
-    soft: { [REGISTRY]: keeper.soft },
+    soft: { [REGISTRY]: keeper.soft, [SHARDS]: keeper.soft },
     operationSoft: Object.fromEntries(SOFT_OPERATIONS.map((name) => [name, keeper.soft])),
     actions: {
       'scuba.table.show': async ({ table }: { table: string }) => {

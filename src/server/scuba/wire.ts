@@ -38,7 +38,7 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
   const tracker = createSloTracker(host, client, () => heartbeat.looked('slos'))
   return {
     soft: {
-      [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }),
+      [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations, late: (rule) => evaluator.late.of(rule) }),
       [SLOS]: () => tracker,
       [WATCHDOG]: (): WatchdogSoft => ({ scubaSilentMs: heartbeat.silentMs() }),
       ...registry.soft,

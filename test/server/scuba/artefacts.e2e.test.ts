@@ -133,7 +133,7 @@ test('artefacts are taken over by the next process, and go with their segment', 
   expect(next.status().artefacts.map(({ kind }) => kind)).toEqual(artefacts.status().artefacts.map(({ kind }) => kind))
   next.forget(store.segmentFiles('events').map(({ path }) => path))
   expect(next.status().artefacts).toEqual([])
-  expect(readdirSync(join(dir, 'artefacts'))).toEqual(['index.json'])
+  await expect.poll(() => readdirSync(join(dir, 'artefacts'))).toEqual(['index.json'])
 })
 
 /** Sums of fractions differ in their last digits by the order they were added in. */

@@ -34,8 +34,8 @@ export class Engines {
   readonly manyGroups = new Set<string>()
   /** questions for the best of very many groups → the places in which those were; none: groups are too even */
   readonly heavyPlaces = new Map<string, readonly number[]>()
-  /** quick forms of parts whose products did not fit into 64 bit, by table */
-  readonly largeProducts = new Set<string>()
+  /** quick forms that the engine refused, by table: products that did not fit into 64 bit, values without a small code */
+  readonly notQuick = new Set<string>()
 
   /** statements over one table → how they are divided, or why they are not */
   readonly divided = new Map<string, DividedSql | string>()

@@ -72,7 +72,8 @@ export async function gather(
 }
 
 /** Whether all rows of a step are in the range or none: then partials of whole files serve any range. */
-const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean => stepMs !== null && sinceMs % stepMs === 0 && untilMs % stepMs === 0
+export const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean =>
+  stepMs !== null && sinceMs % stepMs === 0 && untilMs % stepMs === 0
 
 /** All that a partial depends on but its files: what is computed, and what its columns are. */
 function planKey({ table, columns, params }: Gathering, partial: PartialPlan): string {
@@ -197,16 +198,20 @@ async function compute(
   }))
 }
 
-/** Products of large whole numbers do not fit into 64 bit: the engine says so, and those of this plan are made in 128 bit from then on. */
-async function quickIfItFits<T>(engines: Engines, { table, parts }: PartialPlan, work: (isQuick: boolean) => Promise<T>): Promise<T> {
-  const quick = parts.flatMap(({ quickSql }) => (quickSql === undefined ? [] : [JSON.stringify([table, quickSql])]))
-  if (quick.length === 0 || quick.some((one) => engines.largeProducts.has(one))) return work(false)
+/** Products that do not fit into 64 bit, values without a small code: the engine says so, and those of this plan are made the long way from then on. */
+async function quickIfItFits<T>(
+  engines: Engines,
+  { table, parts, sketches }: PartialPlan,
+  work: (isQuick: boolean) => Promise<T>,
+): Promise<T> {
+  const quick = [...parts, ...sketches].flatMap(({ quickSql }) => (quickSql === undefined ? [] : [JSON.stringify([table, quickSql])]))
+  if (quick.length === 0 || quick.some((one) => engines.notQuick.has(one))) return work(false)
   try {
     return await work(true)
   } catch (error) {
-    if (!(error instanceof MusterError) || !/overflow/i.test(error.message)) throw error
-    if (engines.largeProducts.size > 1000) engines.largeProducts.clear()
-    for (const one of quick) engines.largeProducts.add(one)
+    if (!(error instanceof MusterError) || !/overflow|out of range/i.test(error.message)) throw error
+    if (engines.notQuick.size > 1000) engines.notQuick.clear()
+    for (const one of quick) engines.notQuick.add(one)
     return work(false)
   }
 }
