@@ -138,7 +138,7 @@ const peerPort =
   values.peers === undefined || values.keys === undefined
     ? null
     : openPeerPort(values.peers, values.keys, { answer: listenerOf(leaf), mayCopy: (node, of) => held.isOf(node, of), log })
-const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) })
+const postgres = openPgListener({ store, engines, socketPath: pgSocketOf(socket) })
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))

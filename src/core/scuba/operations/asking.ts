@@ -61,7 +61,7 @@ const groups = z.array(
   }),
 )
 
-const panelAnswer = z.object({
+export const panelAnswer = z.object({
   table: z.string(),
   by: z.array(z.string()),
   calc: z.array(z.string()),
