@@ -141,6 +141,18 @@ export function renderVerify({ checked, bytes, found, repaired, lost, elapsedMs,
   return withMissing(lines.join('\n'), missing, view)
 }
 
+type Leaf = Out<typeof scubaLeafList>['leaves'][number]
+
+/** `leaf-b, leaf-c (catching up)` */
+function copiesText({ copies }: Leaf, view: View): string {
+  return copies
+    .map(({ leaf, state, waitingBytes }) => {
+      const waits = waitingBytes > 0 ? `, ${formatSize(waitingBytes)} behind` : ''
+      return state === 'following' ? `${leaf}${waits}` : mark(view, 'warn', `${leaf} (${(state ?? 'not known').replace('-', ' ')}${waits})`)
+    })
+    .join(', ')
+}
+
 export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View): string {
   const states = { present: 'ok', silent: 'warn', lost: 'bad' } as const
   return table(
@@ -154,6 +166,7 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
         cell: ({ leaf, shards }) => shards.map(({ id, epoch }) => (id === leaf ? String(epoch) : `${id} ${epoch}`)).join(', '),
       },
       { title: 'state', cell: ({ state }) => mark(view, states[state], state) },
+      ...(leaves.some(({ copies }) => copies.length > 0) ? [{ title: 'copies on', cell: (leaf: Leaf) => copiesText(leaf, view) }] : []),
       { title: 'since', cell: ({ sinceMs }) => (sinceMs === null ? null : at(sinceMs)) },
       { title: 'tables', align: 'right', cell: ({ holds }) => holds?.tables },
       { title: 'rows', align: 'right', cell: ({ holds }) => (holds ? groupedText(holds.rows) : null) },
@@ -178,6 +191,10 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
             },
           ]
         : []),
+      ...(leaves.some(({ holds }) => holds?.asideRows)
+        ? [{ title: 'set aside', align: 'right' as const, cell: ({ holds }: Leaf) => (holds ? groupedText(holds.asideRows) : null) }]
+        : []),
+      { title: 'copied rows', align: 'right', cell: ({ holds }) => (holds ? groupedText(holds.copiedRows) : null), isWide: true },
       { title: 'pid', align: 'right', cell: ({ holds }) => holds?.pid, isWide: true },
     ],
     'No leaf has answered yet.',

@@ -73,6 +73,10 @@ export const scubaLeafList = defineAction({
         node: z.string().nullable(),
         /** it takes rows of, by which epoch */
         shards: z.array(z.object({ id: z.string(), epoch: z.number() })),
+        /** leaves that hold copies of its rows, with how far each is; null: the leaf does not say */
+        copies: z.array(
+          z.object({ leaf: z.string(), state: z.enum(['following', 'catching-up', 'away']).nullable(), waitingBytes: z.number() }),
+        ),
         state: z.enum(['present', 'silent', 'lost']),
         /** ms */
         sinceMs: z.number().nullable(),
@@ -90,6 +94,10 @@ export const scubaLeafList = defineAction({
             /** not sealed yet */
             backlogBytes: z.number(),
             disk: z.enum(DISK_LEVELS),
+            /** of copies of other leaves' rows, in no answer of this one */
+            copiedRows: z.number().default(0),
+            /** set aside when its shard went to another leaf, in no answer */
+            asideRows: z.number().default(0),
             /** where sealed rows go if not into files, and why that cannot be reached */
             clickhouse: z.object({ where: z.string(), away: z.string().nullable() }).nullable().default(null),
           })
