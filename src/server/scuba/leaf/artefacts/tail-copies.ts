@@ -54,7 +54,7 @@ export class TailCopies {
     const tables = Map.groupBy(new Set(this.#of.values()), ({ table }) => table)
     const sum = (copies: readonly Copy[], of: (copy: Copy) => number): number => copies.reduce((all, copy) => all + of(copy), 0)
     return [...tables].map(([table, copies]) => ({
-      ...{ table, kind: 'copy', of: 'unsealed rows', segments: copies.length, heatMs: 0, savedMs: 0 },
+      ...{ table, kind: 'tail copy', of: 'unsealed rows', segments: copies.length, heatMs: 0, savedMs: 0 },
       bytes: sum(copies, ({ file }) => statSync(file.path, { throwIfNoEntry: false })?.size ?? 0),
       rows: sum(copies, ({ file }) => file.rows),
       buildMs: sum(copies, ({ buildMs }) => buildMs),
