@@ -54,7 +54,7 @@ export function renderHolds({ holds }: Out<typeof scubaHoldList>, view: View): s
       { title: 'table', cell: (hold) => hold.table ?? '(all)' },
       { title: 'from', cell: ({ fromMs }) => at(fromMs) },
       { title: 'to', cell: ({ toMs }) => at(toMs) },
-      { title: 'sev', cell: ({ sev }) => sev },
+      { title: 'for', cell: ({ sev }) => (sev === null ? null : `#${sev}`) },
       { title: 'reason', cell: ({ reason }) => reason, canShrink: true },
       { title: 'set', cell: ({ setAtMs, setBy }) => `${at(setAtMs)} by ${setBy}`, isWide: true },
     ],

@@ -86,4 +86,6 @@ export interface RegistrySoft {
   silentSinceMs: number | null
   /** leaves of other nodes; without: none */
   peers?: readonly PeerSeen[]
+  /** of an incident by its number; null: there is none. Without: nobody knows of incidents */
+  incidentTitle?: (sev: number) => string | null
 }

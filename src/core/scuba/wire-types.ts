@@ -387,7 +387,12 @@ export interface CacheInfo {
   entries: number
   bytes: number
   bytesMax: number
+  /** of sealed segments, on the disk */
+  diskEntries: number
   diskBytes: number
+  diskBytesMax: number
+  /** that were read back from the disk, as after a restart */
+  diskReads: number
   answers: number
   answerBytes: number
   answerHits: number

@@ -27,6 +27,7 @@ import { seedLive } from './leaf/live-seed.ts'
 import { openPgListener } from './leaf/pg/listener.ts'
 import { pgSocketOf } from './leaf/pg/socket.ts'
 import { ensureLeafName } from './leaf/name.ts'
+import { PartialFiles } from './leaf/partial-files.ts'
 import { Retainer } from './leaf/retainer.ts'
 import { Scrubber } from './leaf/scrubber.ts'
 import { Sealer } from './leaf/sealer.ts'
@@ -108,6 +109,16 @@ void artefacts
   .open()
   .then(() => (engines.artefacts = artefacts))
   .catch((error: unknown) => log.warn('nothing is built ahead', { error: String(error) }))
+engines.partials.open(
+  engine.version().then(
+    (version) => {
+      const isThere = (segment: string): boolean => [...store.manifest.tables.values()].some(({ segments }) => segments.has(segment))
+      const hasRoom = (): boolean => store.diskLevel === 'ok' || store.diskLevel === 'warn'
+      return new PartialFiles(join(dir, 'cache'), { version, isThere, hasRoom })
+    },
+    (error: unknown) => (log.warn('nothing of earlier answers is kept on the disk', { error: String(error) }), null),
+  ),
+)
 const asked = intakeOf(values)
 ports = await openPorts(asked.ports, intake)
 scraper = new Scraper(asked.scrape, intake)
@@ -127,7 +138,7 @@ const peerPort =
   values.peers === undefined || values.keys === undefined
     ? null
     : openPeerPort(values.peers, values.keys, { answer: listenerOf(leaf), mayCopy: (node, of) => held.isOf(node, of), log })
-const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) })
+const postgres = openPgListener({ store, engines, socketPath: pgSocketOf(socket) })
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))

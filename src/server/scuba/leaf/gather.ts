@@ -44,6 +44,7 @@ export async function gather(
   const steps = isAligned(plan) && partial.stepMs !== null ? { fromMs: plan.sinceMs, toMs: plan.untilMs } : null
   const isNamed = typeof what === 'object'
   const key = planKey(asked, partial)
+  if (!asked.isRaw) await engines.partials.recall(key, table.view.files)
   const add = (one: Partial): void => merged.add(one, steps, isNamed ? 0 : rankPart(plan))
   const now = Date.now()
   const missing = new Map(table.files.map((file) => [file.path, file]))

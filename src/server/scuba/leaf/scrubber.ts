@@ -72,7 +72,14 @@ export class Scrubber {
   /** Compares all segments of a table, or of all, also those that are lost. */
   async verify(table: string | undefined, rate: number, signal: AbortSignal): Promise<z.input<typeof scubaVerify.output>> {
     const started = performance.now()
-    const done: z.input<typeof scubaVerify.output> & { repaired: number } = { checked: 0, bytes: 0, found: 0, repaired: 0, lost: [], elapsedMs: 0 }
+    const done: z.input<typeof scubaVerify.output> & { repaired: number } = {
+      checked: 0,
+      bytes: 0,
+      found: 0,
+      repaired: 0,
+      lost: [],
+      elapsedMs: 0,
+    }
     if (table !== undefined) this.#store.tail(table)
     for (const segment of this.#all(table)) {
       const wasLost = this.#lost(segment)

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs'
-import { createConnection } from 'node:net'
+import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort } from '../../../../src/platform/free-port.ts'
+import { LIMITS } from '../../../../src/core/scuba/limits.ts'
 import { verifierOf } from '../../../../src/server/scuba/leaf/pg/scram-tools.ts'
 import { Leaf } from '../leaf.ts'
 
@@ -150,5 +151,16 @@ describe("a client of PostgreSQL's protocol", () => {
       expect(said).toMatch(/FATAL/)
     }
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  })
+
+  it('has as many statements running and waiting as any user, and others pass it', async () => {
+    const clients = await Promise.all(Array.from({ length: LIMITS.userRunningMax + LIMITS.userWaitingMax + 1 }, () => connect()))
+    const slow = clients.map((client) =>
+      client.query('select count(*) from range(1000000) a, range(1000000) b where a.range <> b.range * 3').catch(({ code }) => code),
+    )
+    expect(await Promise.race(slow)).toBe('53300')
+    expect((await leaf.client.query('SELECT 1', {}, undefined, { user: 'other' })).rows).toEqual([[1]])
+    for (const client of clients) (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy()
+    expect((await Promise.all(slow)).filter((code) => code === '53300')).toHaveLength(1)
   })
 })

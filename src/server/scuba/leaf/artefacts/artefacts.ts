@@ -62,8 +62,7 @@ export class Artefacts {
   /** Takes over what an earlier process built with the same engine. Call when the engine answers. */
   async open(): Promise<void> {
     mkdirSync(this.dir, { recursive: true, mode: 0o700 })
-    const { rows } = await this.#engines.first.run({ sql: 'SELECT version()', views: [], params: {}, deadlineMs: 10_000 })
-    this.#version = `${FORMAT} ${String(rows[0]?.[0])}`
+    this.#version = `${FORMAT} ${await this.#engines.first.version()}`
     const known = new Set<string>()
     for (const artefact of readIndex(join(this.dir, 'index.json'), this.#version)) {
       if (statSync(join(this.dir, artefact.file), { throwIfNoEntry: false })?.size !== artefact.bytes) continue
