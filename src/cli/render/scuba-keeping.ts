@@ -143,6 +143,13 @@ export function renderVerify({ checked, bytes, found, repaired, lost, elapsedMs,
 
 type Leaf = Out<typeof scubaLeafList>['leaves'][number]
 
+const STATES = { present: 'ok', silent: 'warn', lost: 'bad' } as const
+
+const stateText = ({ state, leavingTo }: Leaf, view: View): string =>
+  leavingTo === null
+    ? mark(view, STATES[state], state)
+    : mark(view, state === 'present' ? 'warn' : STATES[state], `${state}, leaving to ${leavingTo}`)
+
 /** `leaf-b, leaf-c (catching up)` */
 function copiesText({ copies }: Leaf, view: View): string {
   return copies
@@ -154,7 +161,6 @@ function copiesText({ copies }: Leaf, view: View): string {
 }
 
 export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View): string {
-  const states = { present: 'ok', silent: 'warn', lost: 'bad' } as const
   return table(
     view,
     leaves,
@@ -165,7 +171,7 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
         title: 'epoch',
         cell: ({ leaf, shards }) => shards.map(({ id, epoch }) => (id === leaf ? String(epoch) : `${id} ${epoch}`)).join(', '),
       },
-      { title: 'state', cell: ({ state }) => mark(view, states[state], state) },
+      { title: 'state', cell: (leaf) => stateText(leaf, view) },
       ...(leaves.some(({ copies }) => copies.length > 0) ? [{ title: 'copies on', cell: (leaf: Leaf) => copiesText(leaf, view) }] : []),
       { title: 'since', cell: ({ sinceMs }) => (sinceMs === null ? null : at(sinceMs)) },
       { title: 'tables', align: 'right', cell: ({ holds }) => holds?.tables },

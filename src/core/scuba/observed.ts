@@ -37,6 +37,8 @@ export interface CopyState {
   state: 'following' | 'catching-up' | 'away'
   /** not there yet */
   waitingBytes: number
+  /** of what it is a copy: of replicated tables; of all, while the leaf is leaving; of all, and nothing comes in any more */
+  of?: 'replicated' | 'copying' | 'draining' | undefined
 }
 
 /** A copy of another leaf's rows. */

@@ -14,17 +14,17 @@ export async function listLeaves(
   { leaf: own, observed, silentSinceMs, peers = [] }: RegistrySoft,
   client: Pick<ScubaClient, 'health'>,
 ): Promise<Leaves> {
-  const stored = db.all<{ id: string; state: 'present' | 'lost'; since: number; node: string | null }>(
-    'SELECT id, state, since, node FROM scuba_leaf ORDER BY id',
+  const stored = db.all<{ id: string; state: 'present' | 'lost'; since: number; node: string | null; leavingTo: string | null }>(
+    'SELECT id, state, since, node, leaving_to AS leavingTo FROM scuba_leaf ORDER BY id',
   )
   const shards = storedShards(db)
   const health = await client.health().catch(() => null)
   const seen = [{ leaf: own, observed, silentSinceMs, health }, ...peers]
-  const leaves: Leaves['leaves'] = stored.map(({ id, state, since, node }) => {
+  const leaves: Leaves['leaves'] = stored.map(({ id, state, since, node, leavingTo }) => {
     const own = shards.filter(({ primary }) => primary === id)
     const one = seen.find(({ leaf }) => leaf === id)
     const its = {
-      ...{ leaf: id, node, shards: own.map(({ id: shard, epoch }) => ({ id: shard, epoch })) },
+      ...{ leaf: id, node, leavingTo, shards: own.map(({ id: shard, epoch }) => ({ id: shard, epoch })) },
       copies: [...new Set(own.flatMap(({ replicas }) => Object.keys(replicas)))].map((leaf) => {
         // What a silent leaf said last is old.
         const said = one?.silentSinceMs === null ? one.observed?.copies?.find((copy) => copy.leaf === leaf) : undefined
