@@ -1,5 +1,5 @@
 import { formatDuration } from '../../core/kernel/units.ts'
-import type { AlertGroupState, StoredAlert } from '../../core/scuba/queries.ts'
+import type { AlertGroupState, AlertLateRow, StoredAlert } from '../../core/scuba/queries.ts'
 import type { View } from '../terminal.ts'
 import { numberText } from './scuba-values.ts'
 import { mark, type Mark } from './style.ts'
@@ -99,4 +99,17 @@ export function renderAlertMoves(moves: readonly AlertMoveView[], view: View): s
     ],
     'Nothing moved.',
   )
+}
+
+/** What rows that came late would have changed. */
+export function renderLateVerdicts(late: readonly AlertLateRow[], view: View): string {
+  const time = (ms: number): string => new Date(ms).toISOString()
+  return table(view, late, [
+    { title: 'noted', cell: ({ atMs }) => time(atMs) },
+    { title: 'rule', cell: ({ rule }) => rule },
+    { title: 'group', cell: ({ group }) => group || 'all' },
+    { title: 'late rows', cell: ({ would }) => mark(view, 'warn', would === 'fire' ? 'would have fired' : 'would not have fired') },
+    { title: 'for windows until', cell: ({ fromMs, toMs }) => (fromMs === toMs ? time(fromMs) : `${time(fromMs)} .. ${time(toMs)}`) },
+    { title: 'value', align: 'right', cell: ({ value }) => (value === null ? null : numberText(value)) },
+  ])
 }

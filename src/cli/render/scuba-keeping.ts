@@ -54,7 +54,7 @@ export function renderHolds({ holds }: Out<typeof scubaHoldList>, view: View): s
       { title: 'table', cell: (hold) => hold.table ?? '(all)' },
       { title: 'from', cell: ({ fromMs }) => at(fromMs) },
       { title: 'to', cell: ({ toMs }) => at(toMs) },
-      { title: 'sev', cell: ({ sev }) => sev },
+      { title: 'for', cell: ({ sev }) => (sev === null ? null : `#${sev}`) },
       { title: 'reason', cell: ({ reason }) => reason, canShrink: true },
       { title: 'set', cell: ({ setAtMs, setBy }) => `${at(setAtMs)} by ${setBy}`, isWide: true },
     ],
@@ -130,18 +130,37 @@ export function renderSegments({ segments, missing }: Out<typeof scubaSegmentLis
   return withMissing(listed, missing, view)
 }
 
-export function renderVerify({ checked, bytes, found, lost, elapsedMs, missing }: Out<typeof scubaVerify>, view: View): string {
+export function renderVerify({ checked, bytes, found, repaired, lost, elapsedMs, missing }: Out<typeof scubaVerify>, view: View): string {
   const lines = [
     `${count(checked, 'segment')} compared (${formatSize(bytes)} in ${formatDuration(elapsedMs)}): ${lost.length === 0 ? mark(view, 'ok', 'all are as they were written') : mark(view, 'bad', `${count(lost.length, 'segment is', 'segments are')} not read any more`)}`,
     ...lost.map(({ leaf, table: name, file, rows, reason }) => `  ${name}: ${groupedText(rows)} rows in ${file} of ${leaf}: ${reason}`),
   ]
+  if (repaired > 0) lines.push(`${count(repaired, 'segment')} ${repaired === 1 ? 'was' : 'were'} broken and repaired from replica.`)
   if (found > 0)
     lines.push(`${count(found, 'segment')} that ${found === 1 ? 'was' : 'were'} lost ${found === 1 ? 'is' : 'are'} whole again.`)
   return withMissing(lines.join('\n'), missing, view)
 }
 
+type Leaf = Out<typeof scubaLeafList>['leaves'][number]
+
+const STATES = { present: 'ok', silent: 'warn', lost: 'bad' } as const
+
+const stateText = ({ state, leavingTo }: Leaf, view: View): string =>
+  leavingTo === null
+    ? mark(view, STATES[state], state)
+    : mark(view, state === 'present' ? 'warn' : STATES[state], `${state}, leaving to ${leavingTo}`)
+
+/** `leaf-b, leaf-c (catching up)` */
+function copiesText({ copies }: Leaf, view: View): string {
+  return copies
+    .map(({ leaf, state, waitingBytes }) => {
+      const waits = waitingBytes > 0 ? `, ${formatSize(waitingBytes)} behind` : ''
+      return state === 'following' ? `${leaf}${waits}` : mark(view, 'warn', `${leaf} (${(state ?? 'not known').replace('-', ' ')}${waits})`)
+    })
+    .join(', ')
+}
+
 export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View): string {
-  const states = { present: 'ok', silent: 'warn', lost: 'bad' } as const
   return table(
     view,
     leaves,
@@ -152,7 +171,8 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
         title: 'epoch',
         cell: ({ leaf, shards }) => shards.map(({ id, epoch }) => (id === leaf ? String(epoch) : `${id} ${epoch}`)).join(', '),
       },
-      { title: 'state', cell: ({ state }) => mark(view, states[state], state) },
+      { title: 'state', cell: (leaf) => stateText(leaf, view) },
+      ...(leaves.some(({ copies }) => copies.length > 0) ? [{ title: 'copies on', cell: (leaf: Leaf) => copiesText(leaf, view) }] : []),
       { title: 'since', cell: ({ sinceMs }) => (sinceMs === null ? null : at(sinceMs)) },
       { title: 'tables', align: 'right', cell: ({ holds }) => holds?.tables },
       { title: 'rows', align: 'right', cell: ({ holds }) => (holds ? groupedText(holds.rows) : null) },
@@ -174,6 +194,19 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
                 const { where, away } = holds.clickhouse
                 return away === null ? where : mark(view, 'bad', `${where}: ${away}`)
               },
+            },
+          ]
+        : []),
+      ...(leaves.some(({ holds }) => holds?.asideRows)
+        ? [{ title: 'set aside', align: 'right' as const, cell: ({ holds }: Leaf) => (holds ? groupedText(holds.asideRows) : null) }]
+        : []),
+      { title: 'copied rows', align: 'right', cell: ({ holds }) => (holds ? groupedText(holds.copiedRows) : null), isWide: true },
+      ...(leaves.some(({ holds }) => holds?.strictTokens.length)
+        ? [
+            {
+              title: 'on validate=sync',
+              cell: ({ holds }: (typeof leaves)[number]) =>
+                holds?.strictTokens.length ? mark(view, 'warn', holds.strictTokens.join(', ')) : null,
             },
           ]
         : []),

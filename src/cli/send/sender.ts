@@ -8,7 +8,8 @@ import type { SendSummary } from '../render/scuba.ts'
 
 export interface SendOptions {
   table: string
-  ack: string
+  /** undefined: as the table asks for it */
+  ack: string | undefined
   contentType: string
   /** no row is kept of a batch in which one is bad */
   isStrict: boolean
@@ -87,7 +88,12 @@ export class Sender {
     const { table, ack, contentType, isStrict, isAnyLeafGood = false } = this.#options
     const headers: Record<string, string> = { 'content-type': contentType, 'content-length': String(body.length) }
     if (key !== undefined) headers['idempotency-key'] = key
-    const path = `/v1/scuba/tables/${encodeURIComponent(table)}/rows?ack=${ack}${isStrict ? '&validate=sync' : ''}${isAnyLeafGood ? '&away=any' : ''}`
+    const asked = [
+      ...(ack === undefined ? [] : [`ack=${ack}`]),
+      ...(isStrict ? ['validate=sync'] : []),
+      ...(isAnyLeafGood ? ['away=any'] : []),
+    ]
+    const path = `/v1/scuba/tables/${encodeURIComponent(table)}/rows?${asked.join('&')}`
     const response = await this.#client.request('POST', path, { headers, body })
     let text = ''
     for await (const part of response.setEncoding('utf8')) text += String(part)

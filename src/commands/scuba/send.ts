@@ -6,6 +6,7 @@ import { sendFollowing } from '../../cli/send/follow.ts'
 import { Sender } from '../../cli/send/sender.ts'
 import { MusterError } from '../../core/kernel/errors.ts'
 import { parseSize } from '../../core/kernel/units.ts'
+import { ACK_LEVELS } from '../../core/scuba/wire-types.ts'
 
 const CONTENT_TYPES: Record<string, string> = {
   ndjson: 'application/x-ndjson',
@@ -42,7 +43,11 @@ export default class ScubaSend extends MusterCommand {
       options: ['keep', 'any'],
       default: 'keep',
     }),
-    ack: Flags.string({ description: 'acknowledged when in memory or on disk', options: ['memory', 'fsync'], default: 'fsync' }),
+    ack: Flags.string({
+      description:
+        'acknowledged when in memory, on disk, or on the disks of all its copies; default: fsync, or replicas if the table asks for copies',
+      options: [...ACK_LEVELS],
+    }),
   }
   static override examples = [
     '<%= config.bin %> scuba send requests ./file.ndjson',

@@ -1,6 +1,7 @@
 import type { Entry, Proposal } from './entry.ts'
 import type { Db, ReadDb } from './storage.ts'
 import type { EntryDef } from './entry.ts'
+import type { RouteDef } from './route.ts'
 import type { Operation } from './operation.ts'
 
 /**
@@ -43,6 +44,8 @@ export interface System {
   // eslint-disable-next-line typescript/no-explicit-any -- bodies differ per entry; the registry checks them by schema
   entries: readonly EntryDef<any>[]
   operations: readonly Operation[]
+  /** beside the operations: bodies that are passed on as they are */
+  routes?: readonly RouteDef[]
   // eslint-disable-next-line typescript/no-explicit-any -- each controller has its own soft view
   controllers: readonly Controller<any>[]
   /** Called after every entry of every system was applied: for sev's timeline. */

@@ -1,13 +1,17 @@
 import type { Controller } from '../contracts/controller.ts'
 import type { Proposal } from '../contracts/entry.ts'
-import { judge, type AlertStateName, type Evaluation } from './alert/judge.ts'
+import type { ReadDb } from '../contracts/storage.ts'
+import { judge, serviceOf, type AlertStateName, type Evaluation } from './alert/judge.ts'
 import { compileRule } from './alert/rule.ts'
-import { AlertMoved } from './machine.ts'
-import { alertMoveCounts, alerts, isAlertActive } from './queries.ts'
+import type { LateVerdict } from './alert/late.ts'
+import { AlertLateVerdict, AlertMoved } from './machine.ts'
+import { alertLate, alertMoveCounts, alerts, isAlertActive, type StoredAlert } from './queries.ts'
 
 /** Newest evaluation per rule name. */
 export interface AlertSoft {
   evaluations: ReadonlyMap<string, Evaluation>
+  /** what late rows would have changed of a rule; null: nothing */
+  late?: (rule: string) => { version: number; verdicts: readonly LateVerdict[] } | null
 }
 
 export const ALERTS = 'scuba.alerts'
@@ -23,6 +27,7 @@ export const alertController: Controller<AlertSoft> = {
   decide: (db, now, soft) => {
     const entries: Proposal[] = []
     for (const stored of alerts(db)) {
+      entries.push(...lateNotes(db, stored, soft))
       const evaluation = soft.evaluations.get(stored.rule.name)
       const compiled = compileRule(stored.rule)
       if (!evaluation || evaluation.version !== stored.version || !isAlertActive(stored, now)) continue
@@ -38,4 +43,19 @@ export const alertController: Controller<AlertSoft> = {
     }
     return { entries, wakeAt: null }
   },
+}
+
+/** Each once: what was noted is in the state. */
+function lateNotes(db: ReadDb, { rule, version }: StoredAlert, { late }: AlertSoft): Proposal[] {
+  const found = late?.(rule.name)
+  if (!found || found.version !== version || found.verdicts.length === 0) return []
+  const known = alertLate(db, rule.name, 1000)
+  return found.verdicts
+    .filter((verdict) =>
+      known.every(
+        ({ group, fromMs, toMs, would }) =>
+          group !== verdict.group || fromMs !== verdict.fromMs || toMs !== verdict.toMs || would !== verdict.would,
+      ),
+    )
+    .map((verdict) => AlertLateVerdict.of({ rule: rule.name, service: rule.service ?? serviceOf(verdict.group), ...verdict }))
 }

@@ -27,6 +27,10 @@ export const LIMITS = {
   /** unsealed bytes of a leaf, and how long sealing them may take, before senders have to wait */
   backlogBytesMax: 4 * 1024 * 1024 * 1024,
   backlogMsMax: 60_000,
+  /** copies of a row in all */
+  replicasMax: 3,
+  /** batches that wait for a copy of theirs; beyond it the copy is made anew from segments */
+  replicaWaitingBytesMax: 64 * 1024 * 1024,
   /** new columns of a table in a minute; further keys are kept in `_rest` */
   newColumnsMax: 100,
   journalBytesMax: 64 * 1024 * 1024,
@@ -44,6 +48,8 @@ export const LIMITS = {
   userRunningMax: 8,
   userWaitingMax: 32,
   partialCacheBytesMax: 192 * 1024 * 1024,
+  /** of sealed segments, on the disk */
+  partialDiskBytesMax: 1024 * 1024 * 1024,
   answerCacheBytesMax: 64 * 1024 * 1024,
   /** panels that boards show: their answers as they go out, and how many */
   boardCacheBytesMax: 96 * 1024 * 1024,

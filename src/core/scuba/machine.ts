@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineEntry } from '../contracts/entry.ts'
+import { isoText } from '../kernel/iso.ts'
 import { canonicalJson } from '../kernel/json.ts'
 import { ALERT_STATES } from './alert/judge.ts'
 import { alertRuleSchema } from './alert/rule.ts'
@@ -34,6 +35,7 @@ export const AlertRemoved = defineEntry({
     db.run('DELETE FROM scuba_alert WHERE name = ?', name)
     db.run('DELETE FROM scuba_alert_state WHERE rule = ?', name)
     db.run('DELETE FROM scuba_alert_move WHERE rule = ?', name)
+    db.run('DELETE FROM scuba_alert_late WHERE rule = ?', name)
   },
 })
 
@@ -102,4 +104,40 @@ export const AlertMoved = defineEntry({
   },
 })
 
-export const scubaEntries = [AlertSet, AlertRemoved, AlertPaused, AlertMoved, ...sloEntries] as const
+/** Rows that came late would have changed what was said of a group; its state stays as it is. */
+export const AlertLateVerdict = defineEntry({
+  type: 'scuba.AlertLateVerdict',
+  body: z.object({
+    rule: z.string(),
+    group: z.string(),
+    /** ends of the first and the last window they would have changed */
+    fromMs: z.int().nonnegative(),
+    toMs: z.int().nonnegative(),
+    would: z.enum(['fire', 'not fire']),
+    value: z.number().nullable(),
+    service: z.string().nullable(),
+  }),
+  notable: ({ rule, group, fromMs, would, service }) => ({
+    system: 'scuba',
+    kind: 'late-verdict',
+    target: rule,
+    service,
+    text: `rows that came late: alert ${rule}${group === '' ? '' : ` (${group})`} would ${would === 'fire' ? '' : 'not '}have fired at ${isoText(fromMs)}`,
+  }),
+  apply: (db, { rule, group, fromMs, toMs, would, value }, { position, at }) => {
+    db.run('DELETE FROM scuba_alert_late WHERE at < ?', at - MOVES_KEPT_MS)
+    db.run(
+      'INSERT INTO scuba_alert_late (position, rule, grp, at, from_ms, to_ms, would, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      position,
+      rule,
+      group,
+      at,
+      fromMs,
+      toMs,
+      would,
+      value,
+    )
+  },
+})
+
+export const scubaEntries = [AlertSet, AlertRemoved, AlertPaused, AlertMoved, AlertLateVerdict, ...sloEntries] as const

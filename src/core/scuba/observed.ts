@@ -20,6 +20,37 @@ export interface Observed {
   notes: LeafNote[]
   /** derived columns the engine does not take, which are left out of their table */
   broken: { table: string; column: string; reason: string }[]
+  /** copies of its rows on other leaves */
+  copies?: CopyState[] | undefined
+  /** copies of others' rows on it */
+  holds?: HeldCopy[] | undefined
+  /** shards it has put everything in order for: what was its copy is its own by now */
+  owns?: string[] | undefined
+  /** rows it set aside because its shard is another leaf's now */
+  asideRows?: number | undefined
+}
+
+/** How far a copy of a leaf's rows is, as that leaf sees it. */
+export interface CopyState {
+  leaf: string
+  /** `following`: whatever was acknowledged is there, or on its way at this moment */
+  state: 'following' | 'catching-up' | 'away'
+  /** not there yet */
+  waitingBytes: number
+  /** of what it is a copy: of replicated tables; of all, while the leaf is leaving; of all, and nothing comes in any more */
+  of?: 'replicated' | 'copying' | 'draining' | undefined
+}
+
+/** A copy of another leaf's rows. */
+export interface HeldCopy {
+  /** whose rows they are */
+  of: string
+  /** newest batch of theirs */
+  seq: number
+  /** shard → epoch at which the copy was whole; every batch acknowledged by `replicas` since then is in it */
+  epochs: Readonly<Record<string, number>>
+  segments: number
+  rows: number
 }
 
 export interface ObservedTable {
@@ -42,6 +73,7 @@ export interface PeerSeen {
     diskLevel: DiskLevel
     clickhouse?: { where: string; away: string | null } | null | undefined
     quotas?: QuotaCounts[] | undefined
+    strictTokens?: string[] | undefined
   } | null
 }
 
@@ -55,4 +87,6 @@ export interface RegistrySoft {
   silentSinceMs: number | null
   /** leaves of other nodes; without: none */
   peers?: readonly PeerSeen[]
+  /** of an incident by its number; null: there is none. Without: nobody knows of incidents */
+  incidentTitle?: (sev: number) => string | null
 }

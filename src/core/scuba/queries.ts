@@ -108,3 +108,25 @@ export function alertMoveCounts(db: ReadDb, rule: string, sinceMs: number): Map<
   )
   return new Map(rows.map(({ grp, n }) => [grp, n]))
 }
+
+export interface AlertLateRow {
+  position: number
+  rule: string
+  group: string
+  atMs: number
+  fromMs: number
+  toMs: number
+  would: 'fire' | 'not fire'
+  value: number | null
+}
+
+/** What rows that came late would have changed of a rule, or of all, newest first. */
+export function alertLate(db: ReadDb, rule: string | undefined, limit: number): AlertLateRow[] {
+  return db.all<AlertLateRow>(
+    `SELECT position, rule, grp AS "group", at AS atMs, from_ms AS fromMs, to_ms AS toMs, would, value FROM scuba_alert_late
+     WHERE ? IS NULL OR rule = ? ORDER BY position DESC LIMIT ?`,
+    rule ?? null,
+    rule ?? null,
+    limit,
+  )
+}

@@ -2,7 +2,7 @@ import type { ReadDb } from '../contracts/storage.ts'
 import { declarationSchema, type Declaration } from './declared/declaration.ts'
 import { rowRuleSchema, type RowRule } from './declared/rules.ts'
 import type { Quota } from './quota/quota.ts'
-import { registrySchema, tableConfigSchema, type Peer, type Registry, type TableConfig } from './registry.ts'
+import { registrySchema, tableConfigSchema, type Peer, type Registry, type Shard, type TableConfig } from './registry.ts'
 import { retentionPolicySchema, type Hold, type RetentionPolicy } from './retention/policy.ts'
 import type { ColumnType, ColumnTypes } from './rows/columns.ts'
 
@@ -114,7 +114,47 @@ export function storedPolicy(db: ReadDb, table: string): RetentionPolicy | null 
 
 /** The leaves of other nodes, lost or not: rows of a lost one are missing in answers. */
 export function peersOf(db: ReadDb): Peer[] {
-  return db.all<Peer>('SELECT id, address, node FROM scuba_leaf WHERE address IS NOT NULL ORDER BY id')
+  return db
+    .all<Omit<Peer, 'isLeaving'> & { leaving: string | null }>(
+      'SELECT id, address, node, leaving FROM scuba_leaf WHERE address IS NOT NULL ORDER BY id',
+    )
+    .map(({ leaving, ...peer }) => ({ ...peer, isLeaving: leaving !== null }))
+}
+
+export interface StoredShard {
+  id: string
+  epoch: number
+  primary: string
+  /** leaf → the epoch since which it is to hold a copy, without a break */
+  replicas: Readonly<Record<string, number>>
+  sinceMs: number
+  /** of the entry that moved it last */
+  position: number
+}
+
+export function storedShards(db: ReadDb): StoredShard[] {
+  return db
+    .all<Omit<StoredShard, 'replicas'> & { replicas: string }>(
+      'SELECT id, epoch, primary_leaf AS "primary", replicas, since AS sinceMs, position FROM scuba_shard ORDER BY id',
+    )
+    .map(({ replicas, ...shard }) => ({ ...shard, replicas: JSON.parse(replicas) as Record<string, number> }))
+}
+
+function shardsOf(db: ReadDb): Shard[] {
+  const leaves = new Map(
+    db
+      .all<{ id: string; node: string | null; address: string | null; leaving: Shard['leaving'] }>(
+        'SELECT id, node, address, leaving FROM scuba_leaf',
+      )
+      .map((leaf) => [leaf.id, leaf]),
+  )
+  return storedShards(db).map(({ id, epoch, primary, replicas, sinceMs }) => ({
+    ...{ id, epoch, primary, sinceMs, node: leaves.get(primary)?.node ?? null, leaving: leaves.get(primary)?.leaving ?? null },
+    replicas: Object.keys(replicas).flatMap((leaf): Peer[] => {
+      const { node = null, address = null } = leaves.get(leaf) ?? {}
+      return address === null ? [] : [{ id: leaf, address, node }]
+    }),
+  }))
 }
 
 /** Everything the leaf has to know. @param version position that `db` is at */
@@ -134,7 +174,7 @@ export function registryOf(db: ReadDb, version: number): Registry {
     quotas: storedQuotas(db),
     derived,
     leaves: peersOf(db),
-    shards: db.all('SELECT id, epoch, primary_leaf AS "primary", since AS sinceMs FROM scuba_shard ORDER BY id'),
+    shards: shardsOf(db),
     jobs: db.all('SELECT id, tbl AS "table", to_tbl AS "to" FROM scuba_table_job ORDER BY id'),
   })
 }
@@ -157,5 +197,6 @@ function configOf(declaration: Declaration, version: number, columns: readonly S
     sort: declaration.sort,
     timezone: declaration.timezone,
     columnsMax: declaration.columns_max ?? null,
+    replicas: declaration.replicas,
   })
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { rowRuleSchema } from './declared/rules.ts'
+import { LIMITS } from './limits.ts'
 import { quotaSchema } from './quota/quota.ts'
 import { holdSchema, retentionPolicySchema } from './retention/policy.ts'
 import type { ColumnType } from './rows/columns.ts'
@@ -29,6 +30,8 @@ export const tableConfigSchema = z.object({
   timezone: z.string().default('UTC'),
   /** columns this table may have; null: as many as any */
   columnsMax: z.int().positive().nullable().default(null),
+  /** leaves that are to have each row, the one that took it among them */
+  replicas: z.int().min(1).max(LIMITS.replicasMax).default(1),
 })
 export type TableConfig = z.output<typeof tableConfigSchema>
 
@@ -58,6 +61,8 @@ export const peerSchema = z.object({
   address: z.string().min(1).max(300),
   /** whose certificate it shows there; null: on this machine none is needed */
   node: z.string().nullable().default(null),
+  /** it gives what it has to another one: once its shards are that one's, none of its rows belongs into answers */
+  isLeaving: z.boolean().optional(),
 })
 export type Peer = z.output<typeof peerSchema>
 
@@ -68,6 +73,12 @@ export const shardSchema = z.object({
   epoch: z.int().positive(),
   /** name of the leaf */
   primary: z.string(),
+  /** of the leaf, whose certificate it shows; null: on the server's machine */
+  node: z.string().nullable().default(null),
+  /** whether its leaf is leaving: all it has is copied, not only replicated tables; when it is draining it takes no rows */
+  leaving: z.enum(['copying', 'draining']).nullable().default(null),
+  /** leaves that hold copies of what the leaf has of replicated tables */
+  replicas: z.array(peerSchema).max(8).default([]),
   /** log time of when it was first there, ms */
   sinceMs: z.int().nonnegative(),
 })
@@ -95,6 +106,11 @@ export const registrySchema = z.object({
 export type Registry = z.output<typeof registrySchema>
 
 export const EMPTY_REGISTRY: Registry = registrySchema.parse({ version: 0 })
+
+/** Whether rows of a table are to be on several leaves. */
+export function isReplicated(config: TableConfig | undefined): boolean {
+  return config !== undefined && config.replicas > 1
+}
 
 /** Whether the table's chunks may be read by the engine's plain typed read: declared, coercing, and with keys only sampled. */
 export function isTrusted(config: TableConfig | undefined): boolean {

@@ -4,6 +4,7 @@ import { scubaEntries } from './machine.ts'
 import { registryController } from './registry-controller.ts'
 import { registryEntries } from './registry-entries.ts'
 import { registryOperations } from './registry-operations.ts'
+import { LEAF_ROUTES } from './routes.ts'
 import { REGISTRY_TABLES } from './registry-tables.ts'
 import {
   scubaAlertList,
@@ -44,5 +45,6 @@ export const scubaSystem: System = {
     ...savedOperations,
     ...sloOperations,
   ],
+  routes: LEAF_ROUTES,
   controllers: [alertController, registryController, shardController, sloController],
 }

@@ -33,6 +33,17 @@ export const SCUBA_TABLES: readonly string[] = [
     value REAL,
     reason TEXT NOT NULL
   )`,
+  `CREATE TABLE scuba_alert_late (
+    position INTEGER PRIMARY KEY,
+    rule TEXT NOT NULL,
+    grp TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    from_ms INTEGER NOT NULL,
+    to_ms INTEGER NOT NULL,
+    would TEXT NOT NULL,
+    value REAL
+  )`,
+  'CREATE INDEX scuba_alert_late_rule ON scuba_alert_late (rule, at)',
   'CREATE INDEX scuba_alert_move_rule ON scuba_alert_move (rule, at)',
   'CREATE INDEX scuba_alert_move_at ON scuba_alert_move (at)',
   ...SLO_TABLES,

@@ -4,7 +4,11 @@ import type { ColumnTypes } from './rows/columns.ts'
 
 /** What leaf and client say to each other, and the server says on: plain JSON over HTTP. */
 
-export type AckLevel = 'memory' | 'fsync'
+/** `replicas`: on disk here and on every leaf that holds a copy */
+export const ACK_LEVELS = ['memory', 'fsync', 'replicas'] as const
+export type AckLevel = (typeof ACK_LEVELS)[number]
+/** Where a leaf's own rows are when it has taken them. */
+export type CommitLevel = Exclude<AckLevel, 'replicas'>
 
 /** What a sender gets for one batch. */
 export interface Receipt {
@@ -23,6 +27,8 @@ export interface Receipt {
   /** ms; until then the same key is recognised */
   dedupeUntilMs: number | null
   ack: AckLevel
+  /** the sender's token is on `validate=sync`, because all of its large bodies had bad lines */
+  validate?: 'sync' | undefined
   /** the leaf that has them; without: the one that was asked */
   leaf?: string | undefined
   /** the leaf of their key was away: once it is back, the same key may add them a second time */
@@ -383,7 +389,12 @@ export interface CacheInfo {
   entries: number
   bytes: number
   bytesMax: number
+  /** of sealed segments, on the disk */
+  diskEntries: number
   diskBytes: number
+  diskBytesMax: number
+  /** that were read back from the disk, as after a restart */
+  diskReads: number
   answers: number
   answerBytes: number
   answerHits: number

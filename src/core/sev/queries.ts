@@ -159,7 +159,7 @@ export function changeView(row: ChangeRow): ChangeView {
 
 /** What follows from a change is no change: it would hide the one that matters. */
 const CONSEQUENCES = `('deploy.StepVerdict', 'deploy.RollBack', 'deploy.RolledBack', 'deploy.RollbackStuck', 'deploy.BreakerTripped', 'tw.NodeLost',
-  'tw.TasksReported', 'scuba.AlertMoved', 'scuba.LeafDiskMoved')`
+  'tw.TasksReported', 'scuba.AlertMoved', 'scuba.LeafDiskMoved', 'scuba.AlertLateVerdict')`
 
 /** What changed in the window before an instant: the same service first, then nearest in time. */
 export function changesBefore(db: ReadDb, service: string | null, atMs: number, windowMs: number, limit: number): ChangeView[] {

@@ -70,6 +70,7 @@ const BODY_BYTES_MAX = 4 * 1024 * 1024
 export function createApi(options: ApiOptions, door: Door): FastifyInstance {
   const app = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, routerOptions: { maxParamLength: 500 } })
   const operations = options.domains.flatMap((domain) => domain.systems.flatMap((system) => system.operations))
+  const routes = options.domains.flatMap((domain) => domain.systems.flatMap((system) => system.routes ?? []))
   const operationRoutes = new Set(operations.map(({ name }) => routeOf(name)))
   const queryRoutes = new Set(operations.filter(({ kind }) => kind === 'query').map(({ name }) => routeOf(name)))
   const { link } = options
@@ -133,7 +134,7 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
       }
     }
   }
-  app.get('/openapi.json', async () => openApiDocument(operations))
+  app.get('/openapi.json', async () => openApiDocument(operations, routes))
   app.get('/healthz', async () => ({ ok: true, position: main.control.tail(), trouble: main.control.copy.distrust()?.message ?? null }))
   const { metrics } = options
   if (metrics !== undefined)

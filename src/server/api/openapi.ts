@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { RouteDef } from '../../core/contracts/route.ts'
 import { type Operation, routeOf } from '../../core/contracts/operation.ts'
 
 /** What every operation may answer besides its output; the exit codes behind them are in docs/cli/exit-codes.md. */
@@ -12,8 +13,8 @@ const FAILURES: Record<string, string> = {
 
 type JsonSchema = Record<string, unknown>
 
-/** The OpenAPI 3.1 document of a list of operations: one POST path each, and GET where it only reads. */
-export function openApiDocument(operations: readonly Operation[]): JsonSchema {
+/** The OpenAPI 3.1 document of a list of operations, one POST path each and GET where it only reads, and of the routes beside them. */
+export function openApiDocument(operations: readonly Operation[], routes: readonly RouteDef[] = []): JsonSchema {
   const paths: Record<string, JsonSchema> = {}
   const schemas: Record<string, JsonSchema> = { Error: ERROR_SCHEMA }
   for (const operation of operations) {
@@ -22,6 +23,7 @@ export function openApiDocument(operations: readonly Operation[]): JsonSchema {
     schemas[`${operation.name}.output`] = output
     paths[routeOf(operation.name)] = pathOf(operation, input)
   }
+  for (const route of routes) paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: routePath(route) }
   return {
     openapi: '3.1.0',
     info: { title: 'Muster', version: '1', description: 'Every operation of muster. The command line uses the same routes.' },
@@ -56,7 +58,7 @@ function pathOf(operation: Operation, input: JsonSchema): JsonSchema {
   const hasPlan = operation.kind === 'command' || (operation.kind === 'action' && operation.hasPlan === true)
   const responses = {
     '200': { description: 'Done.', content: { 'application/json': { schema: answerSchema(ref('output'), hasPlan) } } },
-    ...Object.fromEntries(Object.keys(FAILURES).map((status) => [status, { $ref: `#/components/responses/${status}` }])),
+    ...FAILED,
   }
   const post = {
     ...common,
@@ -68,6 +70,28 @@ function pathOf(operation: Operation, input: JsonSchema): JsonSchema {
   if (!isRead(operation)) return { post }
   return { post, get: { ...common, operationId: `${operation.name}.get`, parameters: queryParameters(input), responses } }
 }
+
+function routePath({ path, summary, isRead: isReadOnly, query, body, answer }: RouteDef): JsonSchema {
+  const content = (types: readonly string[], schema: z.ZodType | undefined, io: 'input' | 'output'): JsonSchema =>
+    Object.fromEntries(types.map((type) => [type, schema === undefined ? {} : { schema: schemaOf(schema, io) }]))
+  const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    ...{ name, in: 'path', required: true },
+    schema: { type: 'string' },
+  }))
+  return {
+    tags: [path.split('/')[2]],
+    summary,
+    'x-muster-role': isReadOnly ? 'viewer' : 'operator',
+    parameters: [...named, ...(query === undefined ? [] : queryParameters(schemaOf(query, 'input')))],
+    ...(body === undefined ? {} : { requestBody: { content: content(body.types, body.schema, 'input') } }),
+    responses: {
+      '200': { description: answer.description, content: content(answer.types, answer.schema, 'output') },
+      ...FAILED,
+    },
+  }
+}
+
+const FAILED = Object.fromEntries(Object.keys(FAILURES).map((status) => [status, { $ref: `#/components/responses/${status}` }]))
 
 const COMMAND_HEADERS = [
   { name: 'x-muster-plan', in: 'header', schema: { const: '1' }, description: 'Answer with the difference it would make; change nothing.' },

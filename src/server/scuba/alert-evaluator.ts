@@ -5,6 +5,7 @@ import { ALERTS } from '../../core/scuba/controller.ts'
 import { alerts, isAlertActive, type StoredAlert } from '../../core/scuba/queries.ts'
 import type { ServerHost } from '../host.ts'
 import { askRule, type RuleAnswer } from './alert-query.ts'
+import { LateVerdicts } from './late-verdicts.ts'
 import type { ScubaClient } from './client.ts'
 
 const LOOK_MS = 250
@@ -21,7 +22,7 @@ export function createAlertEvaluator(
   host: ServerHost,
   client: Pick<ScubaClient, 'panel' | 'query'>,
   onLooked: () => void = () => undefined,
-): { evaluations: Map<string, Evaluation>; start: () => void; stop: () => void } {
+): { evaluations: Map<string, Evaluation>; late: LateVerdicts; start: () => void; stop: () => void } {
   const evaluations = new Map<string, Evaluation>()
   /** by {@link performance.now} */
   const dueAt = new Map<string, number>()
@@ -30,6 +31,9 @@ export function createAlertEvaluator(
   let sinceMs = 0
   let clock = { wallMs: Date.now(), elapsedMs: performance.now() }
   let leaptAt = -Infinity
+  const late = new LateVerdicts()
+  /** one rule after the other: they are in no hurry */
+  let isLookingBack = false
 
   const evaluate = async (stored: StoredAlert): Promise<void> => {
     const { rule, version, states } = stored
@@ -56,6 +60,7 @@ export function createAlertEvaluator(
     const { groups, groupsCut } = answer
     const isSettling = startedMs - leaptAt < backMs + compiled.everyMs + compiled.delayMs
     evaluations.set(rule.name, { version, atMs: now, untilMs, failure, failures, groups, groupsCut, lastSeen, sinceMs, isSettling })
+    if (failure === null && !isSettling && groupsCut === 0) late.record(compiled, version, groups, states, untilMs)
     host.telemetry('muster_metrics', {
       name: 'scuba.alert.evaluation',
       rule: rule.name,
@@ -63,6 +68,16 @@ export function createAlertEvaluator(
       ok: failure === null,
     })
     host.wake(ALERTS)
+  }
+
+  /** A question of its own, that no judgement waits for; one that fails is asked again. */
+  const lookBack = async ({ rule }: StoredAlert): Promise<void> => {
+    const compiled = compileRule(rule)
+    if (!late.isDue(compiled) || isLookingBack) return
+    isLookingBack = true
+    const isNews = await late.look(client, compiled, Date.now()).catch(() => false)
+    isLookingBack = false
+    if (isNews) host.wake(ALERTS)
   }
 
   const watchClock = (): void => {
@@ -83,6 +98,7 @@ export function createAlertEvaluator(
     for (const stored of alerts(host.db)) {
       const { name } = stored.rule
       names.add(name)
+      void lookBack(stored)
       const isChanged = evaluations.get(name)?.version !== stored.version
       if (running.has(name) || !isAlertActive(stored, host.now()) || (!isChanged && (dueAt.get(name) ?? 0) > clock.elapsedMs)) continue
       const { everyMs, delayMs } = compileRule(stored.rule)
@@ -92,11 +108,13 @@ export function createAlertEvaluator(
       void evaluate(stored).finally(() => running.delete(name))
     }
     for (const name of evaluations.keys()) if (!names.has(name)) evaluations.delete(name)
+    late.keep(names)
     onLooked()
   }
 
   return {
     evaluations,
+    late,
     start: () => {
       sinceMs = host.now()
       timer = setInterval(() => {

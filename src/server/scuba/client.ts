@@ -38,7 +38,7 @@ import { linesOf } from '../../platform/streams.ts'
 export interface SendOptions {
   /** idempotency key: the same key with the same rows is added once within 24 hours */
   key?: string
-  /** default `fsync` */
+  /** default `fsync`, and `replicas` for a table that asks for copies */
   ack?: AckLevel
   signal?: AbortSignal
 }
@@ -69,6 +69,8 @@ export interface LeafHealth {
   clickhouse?: { where: string; away: string | null; mark: string } | null
   /** what came in and what was refused by each quota, since it started */
   quotas?: QuotaCounts[]
+  /** tokens that are on `validate=sync`, because all of their large bodies had bad lines */
+  strictTokens?: string[]
 }
 
 export interface Spooled {
@@ -188,13 +190,20 @@ export function createScubaClient(socketPath: string): ScubaClient {
     })
 
   return {
-    send: (table, rows, { key, ack = 'fsync', signal } = {}) => {
+    send: (table, rows, { key, ack, signal } = {}) => {
       const body = typeof rows === 'string' || rows instanceof Uint8Array ? rows : rows.map((row) => JSON.stringify(row)).join('\n')
       const headers: Record<string, string> = {
         'content-type': 'application/x-ndjson',
         ...(key === undefined ? {} : { 'idempotency-key': key }),
       }
-      return ask('POST', `/v1/scuba/tables/${encodeURIComponent(table)}/rows?ack=${ack}`, body, headers, signal, 60_000)
+      return ask(
+        'POST',
+        `/v1/scuba/tables/${encodeURIComponent(table)}/rows${ack === undefined ? '' : `?ack=${ack}`}`,
+        body,
+        headers,
+        signal,
+        60_000,
+      )
     },
     query: (sql, options = {}, signal, asker) => question('query', { sql, ...options }, signal, asker),
     panel: (request, signal, asker) => question('panel', { ...request }, signal, asker),
@@ -274,7 +283,7 @@ function spooledOf({ statusCode, headers }: IncomingMessage, body: Buffer): Spoo
       place: header('x-muster-place'),
       table: header('x-muster-table'),
       key: decodeURIComponent(header('idempotency-key')),
-      ack: header('x-muster-ack') === 'memory' ? 'memory' : 'fsync',
+      ack: header('x-muster-ack') as AckLevel,
       rows: Number(header('x-muster-rows')),
       body,
     },

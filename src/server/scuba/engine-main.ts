@@ -45,6 +45,8 @@ async function settings(): Promise<void> {
     "SET max_temp_directory_size = '10GB'",
     'SET preserve_insertion_order = false',
     'SET parquet_metadata_cache = true',
+    // An array of groups for keys of up to 16 bit, whatever of them occurs.
+    'SET perfect_ht_threshold = 17',
     // See ALLOCATOR in `leaf/engine.ts`; what is idle is given back by a thread of the allocator's own.
     `SET allocator_flush_threshold = '${memory}MiB'`,
     `SET allocator_bulk_deallocation_flush_threshold = '${memory}MiB'`,

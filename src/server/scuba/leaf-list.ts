@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { ReadDb } from '../../core/contracts/storage.ts'
 import type { Observed, PeerSeen, RegistrySoft } from '../../core/scuba/observed.ts'
 import type { scubaLeafList } from '../../core/scuba/operations/segments.ts'
+import { storedShards } from '../../core/scuba/registry-state.ts'
 import type { ScubaClient } from './client.ts'
 
 type Leaves = z.input<typeof scubaLeafList.output>
@@ -13,15 +14,23 @@ export async function listLeaves(
   { leaf: own, observed, silentSinceMs, peers = [] }: RegistrySoft,
   client: Pick<ScubaClient, 'health'>,
 ): Promise<Leaves> {
-  const stored = db.all<{ id: string; state: 'present' | 'lost'; since: number; node: string | null }>(
-    'SELECT id, state, since, node FROM scuba_leaf ORDER BY id',
+  const stored = db.all<{ id: string; state: 'present' | 'lost'; since: number; node: string | null; leavingTo: string | null }>(
+    'SELECT id, state, since, node, leaving_to AS leavingTo FROM scuba_leaf ORDER BY id',
   )
-  const shards = db.all<{ id: string; epoch: number; leaf: string }>('SELECT id, epoch, primary_leaf AS leaf FROM scuba_shard ORDER BY id')
+  const shards = storedShards(db)
   const health = await client.health().catch(() => null)
   const seen = [{ leaf: own, observed, silentSinceMs, health }, ...peers]
-  const leaves: Leaves['leaves'] = stored.map(({ id, state, since, node }) => {
-    const its = { leaf: id, node, shards: shards.flatMap(({ leaf, ...shard }) => (leaf === id ? [shard] : [])) }
+  const leaves: Leaves['leaves'] = stored.map(({ id, state, since, node, leavingTo }) => {
+    const own = shards.filter(({ primary }) => primary === id)
     const one = seen.find(({ leaf }) => leaf === id)
+    const its = {
+      ...{ leaf: id, node, leavingTo, shards: own.map(({ id: shard, epoch }) => ({ id: shard, epoch })) },
+      copies: [...new Set(own.flatMap(({ replicas }) => Object.keys(replicas)))].map((leaf) => {
+        // What a silent leaf said last is old.
+        const said = one?.silentSinceMs === null ? one.observed?.copies?.find((copy) => copy.leaf === leaf) : undefined
+        return { leaf, state: said?.state ?? null, waitingBytes: said?.waitingBytes ?? 0 }
+      }),
+    }
     if (!one) return { ...its, state, sinceMs: since, holds: null }
     const isSilent = state === 'present' && one.silentSinceMs !== null
     const holds = one.observed === null || one.health === null ? null : holdsOf(one.observed, one.health)
@@ -31,15 +40,15 @@ export async function listLeaves(
 }
 
 function holdsOf(
-  { tables, lost, registryVersion }: Observed,
-  { pid, backlogBytes, diskLevel, clickhouse }: NonNullable<PeerSeen['health']>,
+  { tables, lost, registryVersion, holds = [], asideRows = 0 }: Observed,
+  { pid, backlogBytes, diskLevel, clickhouse, strictTokens = [] }: NonNullable<PeerSeen['health']>,
 ): Holds {
   const all = Object.values(tables)
   const sum = (of: 'rows' | 'bytes' | 'segments'): number => all.reduce((total, table) => total + table[of], 0)
   return {
     ...{ pid, tables: all.length, segments: sum('segments'), rows: sum('rows'), bytes: sum('bytes') },
     ...{ lostSegments: lost.length, lostRows: lost.reduce((total, { rows }) => total + rows, 0), registryVersion },
-    ...{ backlogBytes, disk: diskLevel },
+    ...{ backlogBytes, disk: diskLevel, strictTokens, copiedRows: holds.reduce((total, { rows }) => total + rows, 0), asideRows },
     clickhouse: clickhouse ? { where: clickhouse.where, away: clickhouse.away } : null,
   }
 }

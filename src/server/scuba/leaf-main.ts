@@ -16,6 +16,9 @@ import { openPorts, type Ports } from './leaf/listen/ports.ts'
 import { Keeper } from './leaf/keeper.ts'
 import { PeerCalls } from './aggregate/call.ts'
 import { Peers } from './aggregate/peers.ts'
+import { Copies } from './replica/copies.ts'
+import { HeldCopies } from './replica/held-copies.ts'
+import { standDown } from './replica/stand-down.ts'
 import { openPeerPort, peerKeys } from './aggregate/port.ts'
 import { createLeafServer, listenerOf, type Leaf } from './leaf/http.ts'
 import { clickHouseMark, readClickHouse } from './clickhouse/settings.ts'
@@ -24,9 +27,11 @@ import { seedLive } from './leaf/live-seed.ts'
 import { openPgListener } from './leaf/pg/listener.ts'
 import { pgSocketOf } from './leaf/pg/socket.ts'
 import { ensureLeafName } from './leaf/name.ts'
+import { PartialFiles } from './leaf/partial-files.ts'
 import { Retainer } from './leaf/retainer.ts'
 import { Scrubber } from './leaf/scrubber.ts'
 import { Sealer } from './leaf/sealer.ts'
+import { SlowSenders } from './leaf/slow-senders.ts'
 import { Spool } from './leaf/spool.ts'
 import { Store } from './leaf/store.ts'
 import { TableJobs } from './leaf/table-jobs.ts'
@@ -73,8 +78,13 @@ const parts = {
 }
 store.derived = parts.derived
 const name = ensureLeafName(dir)
-const peers = new Peers(store, name, new PeerCalls(peerKeys(values.keys)))
+const calls = new PeerCalls(peerKeys(values.keys))
+const peers = new Peers(store, name, calls)
 store.peers = peers
+const copies = new Copies(store, sealer, calls, name)
+store.copies = copies
+const held = new HeldCopies(store, name)
+peers.owns = () => held.owns()
 const intake = { store, spool: new Spool(), decoders: new Decoders(log), sealer, peers, name }
 let ports: Ports | null = null
 let scraper: Scraper | null = null
@@ -82,6 +92,8 @@ const leaf: Leaf = {
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
+  slowSenders: new SlowSenders(),
+  ...{ copies, held },
   clickhouse: () => away && { where: away.where, away: away.trouble, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 }
@@ -90,6 +102,8 @@ const keeper = new Keeper(parts)
 
 await holdFolder()
 await store.open()
+held.open()
+await standDown(store, parts.jobs, name)
 store.onDiscard = (paths) => engines.forget(paths)
 engines.start()
 const artefacts = new Artefacts(store, engines)
@@ -97,6 +111,16 @@ void artefacts
   .open()
   .then(() => (engines.artefacts = artefacts))
   .catch((error: unknown) => log.warn('nothing is built ahead', { error: String(error) }))
+engines.partials.open(
+  engine.version().then(
+    (version) => {
+      const isThere = (segment: string): boolean => [...store.manifest.tables.values()].some(({ segments }) => segments.has(segment))
+      const hasRoom = (): boolean => store.diskLevel === 'ok' || store.diskLevel === 'warn'
+      return new PartialFiles(join(dir, 'cache'), { version, isThere, hasRoom })
+    },
+    (error: unknown) => (log.warn('nothing of earlier answers is kept on the disk', { error: String(error) }), null),
+  ),
+)
 const asked = intakeOf(values)
 ports = await openPorts(asked.ports, intake)
 scraper = new Scraper(asked.scrape, intake)
@@ -113,8 +137,10 @@ server.listen(socket, () => {
 })
 
 const peerPort =
-  values.peers === undefined || values.keys === undefined ? null : openPeerPort(values.peers, values.keys, listenerOf(leaf), log)
-const postgres = openPgListener({ store, engine, socketPath: pgSocketOf(socket) })
+  values.peers === undefined || values.keys === undefined
+    ? null
+    : openPeerPort(values.peers, values.keys, { answer: listenerOf(leaf), mayCopy: (node, of) => held.isOf(node, of), log })
+const postgres = openPgListener({ store, engines, socketPath: pgSocketOf(socket) })
 
 const clock = setInterval(() => {
   store.tick().catch((error: unknown) => log.warn('tick failed', { error: String(error) }))
@@ -122,8 +148,10 @@ const clock = setInterval(() => {
   if (!isSeeded) return
   void sealer.tick(Date.now())
   void keeper.tick(Date.now())
+  held.tick().catch((error: unknown) => log.warn('a copy could not be taken over; it is tried again', { error: String(error) }))
   void engines.artefacts?.tick(Date.now())
 }, 1000)
+copies.follow()
 const teller = setInterval(() => void store.tellIngest().catch(() => undefined), 10_000)
 const hourly = setInterval(() => {
   store.keys.compact(Date.now()).catch((error: unknown) => log.warn('idempotency keys could not be written anew', { error: String(error) }))
@@ -135,6 +163,7 @@ const stop = (): void => {
   isStopping = true
   clearInterval(clock)
   keeper.stop()
+  copies.stop()
   clearInterval(hourly)
   clearInterval(teller)
   server.close()
@@ -145,6 +174,7 @@ const stop = (): void => {
   // What was taken in on the ports is in the store before that closes.
   void Promise.all([scraper?.stop(), ports?.close(), postgres.close()])
     .then(() => intake.decoders.close())
+    .then(() => held.close())
     .then(() => store.close())
     .then(() => {
       engines.stop()

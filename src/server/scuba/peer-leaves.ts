@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { refuse } from '../../core/kernel/errors.ts'
 import type { Observed, PeerSeen } from '../../core/scuba/observed.ts'
 import { REGISTRY } from '../../core/scuba/registry-controller.ts'
+import { SHARDS } from '../../core/scuba/shards/controller.ts'
 import { peersOf } from '../../core/scuba/registry-state.ts'
 import type { Peer, Registry } from '../../core/scuba/registry.ts'
 import type { ServerHost } from '../host.ts'
@@ -45,7 +46,7 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
       const observed = await get<Observed>(peer, 'observed')
       // A leaf of another name at that address is another leaf: its rows are not this one's.
       if (observed.leaf !== peer.id) throw new Error(`the leaf there is ${observed.leaf}`)
-      const { pid, backlogBytes, diskLevel, clickhouse, quotas } = await get<LeafHealth>(peer, 'health')
+      const { pid, backlogBytes, diskLevel, clickhouse, quotas, strictTokens } = await get<LeafHealth>(peer, 'health')
       const wanted = registry(observed.registryVersion)
       if (observed.registryVersion !== wanted.version) {
         // It answers for itself alone: whoever asks for all asks the server's.
@@ -53,8 +54,13 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
         const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(ANSWER_MS_MAX)])
         await calls.call(peer, 'PUT', '/v1/scuba/registry', { body, headers: { 'content-type': 'application/json' }, signal })
       }
-      seen.set(peer.id, { leaf: peer.id, observed, silentSinceMs: null, health: { pid, backlogBytes, diskLevel, clickhouse, quotas } })
-      if (before?.observed?.mark !== observed.mark || before.silentSinceMs !== null) host.wake(REGISTRY)
+      seen.set(peer.id, {
+        leaf: peer.id,
+        observed,
+        silentSinceMs: null,
+        health: { pid, backlogBytes, diskLevel, clickhouse, quotas, strictTokens },
+      })
+      if (before?.observed?.mark !== observed.mark || before.silentSinceMs !== null) for (const name of [REGISTRY, SHARDS]) host.wake(name)
     } catch (error) {
       if (stopped.signal.aborted) return
       const silentSinceMs = before?.silentSinceMs ?? host.now()

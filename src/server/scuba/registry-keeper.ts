@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Observed, RegistrySoft } from '../../core/scuba/observed.ts'
 import { REGISTRY } from '../../core/scuba/registry-controller.ts'
+import { SHARDS } from '../../core/scuba/shards/controller.ts'
 import { isRegistryEntry } from '../../core/scuba/registry-entries.ts'
 import { registryOf } from '../../core/scuba/registry-state.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
@@ -51,7 +52,7 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
         const { version } = await client.putRegistry(registry)
         observed = { ...answer, registryVersion: version }
       }
-      if (isNews) host.wake(REGISTRY)
+      if (isNews) for (const name of [REGISTRY, SHARDS]) host.wake(name)
     })
     return told
   }

@@ -5,6 +5,7 @@ import type { AlertSoft } from '../../core/scuba/controller.ts'
 import { ALERTS } from '../../core/scuba/controller.ts'
 import type { scubaAlertTest } from '../../core/scuba/operations/alert.ts'
 import type { scubaSloTest } from '../../core/scuba/operations/slo.ts'
+import { LEAF_ROUTES } from '../../core/scuba/routes.ts'
 import { SLOS } from '../../core/scuba/slo/controller.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import { WATCHDOG, type WatchdogSoft } from '../../core/sev/controllers/watchdog.ts'
@@ -24,6 +25,8 @@ import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
 import { testAlert } from './test-alert.ts'
 import { createHeartbeat } from './heartbeat.ts'
+import { END_LEAF } from '../../core/scuba/shards/leave.ts'
+import { endLeaf } from './join-leaf.ts'
 import { wireRegistry } from './registry-wiring.ts'
 import { createSloStatus } from './slo/status.ts'
 import { testSlo } from './slo/test-slo.ts'
@@ -37,12 +40,13 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
   const tracker = createSloTracker(host, client, () => heartbeat.looked('slos'))
   return {
     soft: {
-      [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations }),
+      [ALERTS]: (): AlertSoft => ({ evaluations: evaluator.evaluations, late: (rule) => evaluator.late.of(rule) }),
       [SLOS]: () => tracker,
       [WATCHDOG]: (): WatchdogSoft => ({ scubaSilentMs: heartbeat.silentMs() }),
       ...registry.soft,
     },
     ...{ operationSoft: registry.operationSoft, plannedActions: registry.plannedActions },
+    effects: { [END_LEAF]: ({ body }) => endLeaf(host, body as Parameters<typeof endLeaf>[1]) },
     actions: {
       'scuba.query': ({ sql, ...options }: QueryRequest, { signal, actor }: ActionContext) =>
         client.query(sql, options, signal, { user: actor }),
@@ -76,8 +80,7 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
 }
 
 /**
- * `POST /v1/scuba/tables/:table/rows`, `GET …/tail`, `POST /v1/scuba/board` and `…/panel/stream` pass through to the leaf as
- * they are, in a scope of their own, so that bodies of any type are streamed and not parsed. Needs the role that the server's hook gave the caller.
+ * What the leaf answers by itself passes through to it as it is, in a scope of its own, so that bodies of any type are streamed and not parsed. Needs the role that the server's hook gave the caller.
  */
 function leafRoutes(app: FastifyInstance, socketPath: string): void {
   // Kept connections: one that the leaf closes behind its answer can break the end of our writing before the answer is read (EPIPE).
@@ -86,19 +89,10 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
-    for (const [method, url, isRead] of [
-      ['POST', '/v1/scuba/tables/:table/rows', false],
-      ['POST', '/v1/scuba/board', true],
-      ['POST', '/v1/scuba/panel/stream', true],
-      ['GET', '/v1/scuba/tables/:table/tail', true],
-      ['POST', '/v1/logs', false],
-      ['POST', '/v1/metrics', false],
-      ['POST', '/v1/traces', false],
-      ['POST', '/api/v1/write', false],
-    ] as const) {
+    for (const { method, path, isRead } of LEAF_ROUTES) {
       scope.route({
         method,
-        url,
+        url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
         config: { isRead },
         bodyLimit: 64 * 1024 * 1024,
         handler: (request, reply) => {
@@ -116,8 +110,8 @@ function leafRoutes(app: FastifyInstance, socketPath: string): void {
             const value = request.headers[name]
             if (typeof value === 'string') headers[name] = value
           }
-          // Quotas are of tokens; who asks boards is no matter of the leaf's.
-          if (!isRead) headers['x-muster-user'] = encodeURIComponent(callerOf(request).actor)
+          // Quotas are of tokens, and questions of one user wait for each other.
+          headers['x-muster-user'] = encodeURIComponent(callerOf(request).actor)
           const upstream = httpRequest({ socketPath, method, path: request.raw.url ?? '/', headers, agent }, (response) => {
             const { 'content-type': type = 'application/json' } = response.headers
             const passed: Record<string, string> = { 'content-type': type }

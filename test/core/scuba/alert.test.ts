@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
+import { judgedRound, lateVerdicts } from '../../../src/core/scuba/alert/late.ts'
 import { judge, type AlertStateRow, type Evaluation } from '../../../src/core/scuba/alert/judge.ts'
 import { AlertReplay } from '../../../src/core/scuba/alert/replay.ts'
 import { alertRuleSchema, compileRule } from '../../../src/core/scuba/alert/rule.ts'
 import { alertController } from '../../../src/core/scuba/controller.ts'
 import { scubaAlertPause, scubaAlertPut, scubaAlertRm, scubaAlertShow } from '../../../src/core/scuba/operations.ts'
+import { scubaAlertHistory } from '../../../src/core/scuba/operations/alert.ts'
 import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { newState } from '../../support/state.ts'
 
@@ -195,4 +197,39 @@ test('moves are kept for the history, and a rule tried on past buckets moves as 
     ['recovering', -190],
     ['inactive', -180],
   ])
+})
+
+test('rows that came late are noted where they would have fired or not, and not where somebody had been told', () => {
+  const then = [0.02, 0.02, 0.02, 0, 0, 0, 0]
+  const now = [0, 0.02, 0.02, 0.02, 0.02, 0, 0]
+  const bucketsOf = (values: number[]) => values.map((value, i) => ({ startMs: END + i * 10_000, value, events: 100 }))
+  const groups = (values: number[]) => [{ group: 'service=web', service: 'web', buckets: bucketsOf(values) }]
+  const rounds = (states: AlertStateRow[]) =>
+    [3, 4, 5, 6, 7].map((n) => judgedRound(compiled, groups(then.slice(0, n)), states, END + n * 10_000))
+  expect(lateVerdicts(compiled, rounds([]), groups(now))).toEqual([
+    { group: 'service=web', fromMs: END + 30_000, toMs: END + 30_000, would: 'not fire', value: 0.02 },
+    { group: 'service=web', fromMs: END + 40_000, toMs: END + 50_000, would: 'fire', value: 0.02 },
+  ])
+  expect(lateVerdicts(compiled, rounds(firing), groups(now))).toEqual([])
+  expect(lateVerdicts(compiled, rounds([]), groups(then))).toEqual([])
+  // All of its rows are gone from the answer: it would not have fired either.
+  expect(lateVerdicts(compiled, rounds([]), [])).toMatchObject([{ would: 'not fire', value: null }])
+})
+
+test('what late rows would have changed becomes a note once, and moves no state', () => {
+  const state = newState([scubaSystem])
+  state.run(scubaAlertPut, { rules: [RULE as never] })
+  const { version } = state.ask(scubaAlertShow, { name: 'feed-5xx' })
+  const verdict = { group: 'service=web', fromMs: END, toMs: END + 10_000, would: 'fire', value: 0.02 } as const
+  const soft = (of: number) => (name: string) =>
+    name === alertController.name ? { evaluations: new Map(), late: () => ({ version: of, verdicts: [verdict] }) } : undefined
+  state.settle(scubaSystem.controllers, soft(version + 1))
+  expect(state.ask(scubaAlertHistory, {}).late).toEqual([])
+  for (let i = 0; i < 2; i += 1) state.settle(scubaSystem.controllers, soft(version))
+  expect(state.ask(scubaAlertHistory, { name: 'feed-5xx' })).toMatchObject({ moves: [], late: [{ ...verdict, rule: 'feed-5xx' }] })
+  expect(state.entries.at(-1)?.notable).toMatchObject({ kind: 'late-verdict', target: 'feed-5xx', service: 'web' })
+  expect(state.ask(scubaAlertShow, { name: 'feed-5xx' }).states).toEqual([])
+  expect(state.replay().digest()).toBe(state.digest())
+  state.run(scubaAlertRm, { name: 'feed-5xx' })
+  expect(state.ask(scubaAlertHistory, {}).late).toEqual([])
 })

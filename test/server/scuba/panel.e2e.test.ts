@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createPrng } from '../../../src/core/kernel/prng.ts'
+import { alertRuleSchema, compileRule } from '../../../src/core/scuba/alert/rule.ts'
+import { askRule } from '../../../src/server/scuba/alert-query.ts'
+import { LateVerdicts } from '../../../src/server/scuba/late-verdicts.ts'
 import { Leaf } from './leaf.ts'
 
 const leaf = new Leaf()
@@ -172,4 +175,38 @@ test('exact percentiles of all rows alone are taken from one bucket, and equal t
     }
   }
   expect((await leaf.client.panel({ table: 'exact', calc, where: 'ms > 1e6', sinceMs: T - 1000, untilMs: T + 60_000 })).groups).toEqual([])
+})
+
+test('rows that come late say once what they would have changed of the verdicts before them', async () => {
+  const rule = compileRule(
+    alertRuleSchema.parse({
+      name: 'late',
+      table: 'tardy',
+      sev: 2,
+      calc: 'ratio(status >= 500)',
+      by: ['service'],
+      fire: '> 10%',
+      every: '1s',
+    }),
+  )
+  const untilMs = Math.floor(Date.now() / 1000) * 1000 - 10_000
+  const row = (status: number) => ({ time: untilMs - 500, service: 'web', status })
+  await leaf.client.send('tardy', [row(200), row(200)])
+  const late = new LateVerdicts()
+  const { groups } = await askRule(leaf.client, rule, untilMs - 60_000, untilMs, { user: 'alerts' })
+  late.record(rule, 7, groups, [], untilMs)
+  expect(await late.look(leaf.client, rule, Date.now())).toBe(false)
+  await leaf.client.send('tardy', [row(500)])
+  expect(await late.look(leaf.client, rule, Date.now())).toBe(true)
+  expect(late.of('late')).toMatchObject({
+    version: 7,
+    verdicts: [{ group: 'service=web', fromMs: untilMs, toMs: untilMs, would: 'fire', value: 1 / 3 }],
+  })
+  expect(await late.look(leaf.client, rule, Date.now())).toBe(false)
+  // More than an hour late they are too late.
+  await leaf.client.send(
+    'tardy',
+    Array.from({ length: 30 }, () => row(200)),
+  )
+  expect(await late.look(leaf.client, rule, untilMs + 3_600_001)).toBe(false)
 })

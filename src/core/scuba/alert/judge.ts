@@ -176,7 +176,7 @@ function hasData({ everyMs }: CompiledRule, { groups, untilMs }: Evaluation): bo
 }
 
 /** The service in a group's name. */
-function serviceOf(group: string): string | null {
+export function serviceOf(group: string): string | null {
   return /(?:^|,)service=([^,]*)/.exec(group)?.[1] ?? null
 }
 

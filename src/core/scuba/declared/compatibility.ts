@@ -132,6 +132,8 @@ function ofTable({ declaration, columns }: KnownTable, after: Declaration): Sche
     const was = declaration?.[key] ?? { keys: 'all', timezone: 'UTC' }[key]
     if (was !== after[key]) push('compatible', `${key} ${was} becomes ${after[key]}`)
   }
+  if ((declaration?.replicas ?? 1) !== after.replicas)
+    push('compatible', `each row is on ${after.replicas === 1 ? 'one leaf' : `${after.replicas} leaves`}`)
   if ((declaration?.sort ?? []).join() !== after.sort.join()) push('compatible', `sorted by ${after.sort.join(', ') || 'service, time'}`)
   return changes
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { LIMITS } from '../limits.ts'
-import { isOwnTable } from '../names.ts'
+import { isOwnTable, LIVE_TABLE } from '../names.ts'
 import { columnTypeSchema } from '../registry.ts'
 import { RESERVED } from '../rows/columns.ts'
 import { rowRuleSchema } from './rules.ts'
@@ -29,9 +29,11 @@ export const declarationSchema = z
     timezone: z.string().min(1).max(64).default('UTC'),
     sort: z.array(columnName).max(8).default([]),
     columns_max: z.int().positive().max(LIMITS.columnsMax).optional(),
+    /** leaves that have each row, the one that took it among them */
+    replicas: z.int().min(1).max(LIMITS.replicasMax).default(1),
     columns: z.record(columnName, declaredColumn).default({}),
   })
-  .superRefine(({ columns, columns_max: max, table }, context) => {
+  .superRefine(({ columns, columns_max: max, table, replicas }, context) => {
     const seen = new Map<string, string>()
     const issue = (column: string, message: string): void => context.addIssue({ code: 'custom', path: ['columns', column], message })
     for (const name of Object.keys(columns)) {
@@ -43,6 +45,12 @@ export const declarationSchema = z
     }
     if (max !== undefined && Object.keys(columns).length > max)
       context.addIssue({ code: 'custom', path: ['columns_max'], message: 'is less than the columns declared' })
+    if (table === LIVE_TABLE && replicas > 1)
+      context.addIssue({
+        code: 'custom',
+        path: ['replicas'],
+        message: 'is for other tables: the live aggregate of requests is of one leaf',
+      })
     if (isOwnTable(table))
       context.addIssue({ code: 'custom', path: ['table'], message: 'begins with muster_, which is for tables of muster itself' })
   })

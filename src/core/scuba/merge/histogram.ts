@@ -19,11 +19,15 @@ export function bucketOf(value: number): number {
 }
 
 /**
- * SQL of the code of a numeric expression; NULL for NULL, NaN and infinities. Without branches, which cost more than the logarithm: the
- * sign makes zero of whatever code zero got.
+ * SQL of the code of a numeric expression; NULL for NULL, NaN and infinities. Rounding up is done by the cast, which rounds to the nearest.
+ * @param type of the code; it has to hold the codes of all values, else the engine refuses
  */
-export function bucketSql(number: string): string {
-  return `TRY_CAST((ceil(ln(greatest(abs(${number}), 5e-324::DOUBLE)) * ${PER_LN}::DOUBLE) + ${ONE}::DOUBLE) * sign(${number}) AS INTEGER)`
+export function bucketSql(number: string, type: 'INTEGER' | 'USMALLINT' = 'INTEGER'): string {
+  const cast = (code: string): string => (type === 'INTEGER' ? `TRY_CAST(${code} AS INTEGER)` : `(${code})::${type}`)
+  const code = (value: string): string => `ln(${value}) * ${PER_LN}::DOUBLE + ${ONE + 0.5}::DOUBLE`
+  // Nearly all values are above zero; zero gets zero from its sign.
+  const rest = `(${code(`greatest(-(${number})::DOUBLE, 5e-324::DOUBLE)`)}) * sign(${number})`
+  return `CASE WHEN ${number} > 0 THEN ${cast(code(number))} ELSE ${cast(rest)} END`
 }
 
 /** The value that stands for a bucket: equally far, relatively, from both of its ends. */

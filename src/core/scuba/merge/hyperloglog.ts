@@ -25,12 +25,13 @@ export function registerSql(
 ): { register: string; least: string; code: (register: string, least: string) => string } {
   const bits = Math.log2(registers)
   return {
-    register: `CASE WHEN ${value} IS NOT NULL THEN (${hash} & ${registers - 1})::INTEGER END`,
+    // Small: the engine then has an array of all registers instead of looking each row's up.
+    register: `CASE WHEN ${value} IS NOT NULL THEN (${hash} & ${registers - 1})::USMALLINT END`,
     least: `min(${hash})`,
     // No bit set: all of them were zero.
     code: (register, least) => {
       const rest = `(${least} >> ${bits})`
-      return `${register} * 64 + CASE WHEN ${rest} = 0 THEN ${64 - bits + 1} ELSE ${64 - bits} - floor(log2(${rest}))::INTEGER END`
+      return `${register}::INTEGER * 64 + CASE WHEN ${rest} = 0 THEN ${64 - bits + 1} ELSE ${64 - bits} - floor(log2(${rest}))::INTEGER END`
     },
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defineAction, defineQuery } from '../../contracts/operation.ts'
 import { ALERT_STATES } from '../alert/judge.ts'
 import { alertRuleSchema } from '../alert/rule.ts'
-import { alertMoves } from '../queries.ts'
+import { alertLate, alertMoves } from '../queries.ts'
 
 const moveView = z.object({
   atMs: z.number(),
@@ -27,8 +27,24 @@ export const scubaAlertHistory = defineQuery({
   name: 'scuba.alert.history',
   summary: 'List how alert rules moved within the last 30 days, newest first.',
   input: z.object({ name: z.string().optional(), limit: z.number().int().min(1).max(1000).default(50) }),
-  output: z.object({ moves: z.array(moveView.extend({ position: z.number() })) }),
-  answer: (db, { name, limit }) => ({ moves: alertMoves(db, name, limit) }),
+  output: z.object({
+    moves: z.array(moveView.extend({ position: z.number() })),
+    /** what rows that came within an hour would have changed; no state was changed by them */
+    late: z.array(
+      z.object({
+        position: z.number(),
+        atMs: z.number(),
+        rule: z.string(),
+        group: z.string(),
+        /** ends of the first and the last window, ms */
+        fromMs: z.number(),
+        toMs: z.number(),
+        would: z.enum(['fire', 'not fire']),
+        value: z.number().nullable(),
+      }),
+    ),
+  }),
+  answer: (db, { name, limit }) => ({ moves: alertMoves(db, name, limit), late: alertLate(db, name, limit) }),
 })
 
 export const alertOperations = [scubaAlertTest, scubaAlertHistory] as const

@@ -11,6 +11,7 @@ import type { ObservedTable, RegistrySoft } from '../observed.ts'
 import { missingLeaves } from './missing.ts'
 import { columnTypes, storedColumns, storedHolds, storedTable, storedTables } from '../registry-state.ts'
 import { holdsOf } from '../retention/plan.ts'
+import { tooFewHolders } from '../shards/holders.ts'
 import { RESERVED, type ColumnTypes } from '../rows/columns.ts'
 import { capCountsSchema } from '../schema.ts'
 
@@ -79,7 +80,7 @@ export const scubaTablePut = defineCommand({
     return {
       entries: [...unlogged(db, table, columns), TableDeclared.of({ declaration, version: version + 1 })],
       reply: () => ({ table, version: version + 1, verdict, changes }),
-      warnings: warningsOf(declaration),
+      warnings: [...warningsOf(declaration), ...[tooFewHolders(db, declaration.replicas)].filter((warning) => warning !== null)],
     }
   },
 })

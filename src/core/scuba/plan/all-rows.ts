@@ -2,6 +2,7 @@ import { quoteName } from '../names.ts'
 import type { ColumnTypes } from '../rows/columns.ts'
 import type { Accuracy, PanelAnswer, PanelGroup, PlainValue } from '../wire-types.ts'
 import { numberSql, weightSql, type Calc } from './calc.ts'
+import { grownSql, seriesSql } from './growth.ts'
 import { meets } from './having.ts'
 import type { PanelPlan } from './panel.ts'
 
@@ -20,9 +21,13 @@ export function allRowsSql(plan: PanelPlan, types: ColumnTypes): string {
   const order = ['muster_rank DESC NULLS LAST', ...keys].join(', ')
   const same = keys.map((key) => `r.${key} IS NOT DISTINCT FROM b.${key}`).join(' AND ') || 'true'
   const sets = [`(muster_other${keyList})`, ...(stepMs === null ? [] : [`(muster_other${keyList}, muster_step)`])]
-  const having = plan.having.map(({ calc, op, value }) => `(${values[calc]}) ${op} ${value}`).join(' AND ')
+  // A rate is worked out from the growth later: its bound is that of the growth.
+  const seconds = (plan.untilMs - plan.sinceMs) / 1000
+  const having = plan.having
+    .map(({ calc, op, value }) => `(${values[calc]}) ${op} ${calcs[calc]?.kind === 'rate' ? value * seconds : value}`)
+    .join(' AND ')
   return [
-    `WITH muster_base AS (SELECT *${by.map(({ sql }, index) => `, ${sql} AS ${keys[index]}`).join('')}${growthSql(plan, types)}, ${step} AS muster_step FROM ${quoteName(plan.table)}${where === null ? '' : ` WHERE (${where}\n)`}),`,
+    `WITH muster_base AS (SELECT *${by.map(({ sql }, index) => `, ${sql} AS ${keys[index]}`).join('')}${growthColumns(plan, types)}, ${step} AS muster_step FROM ${quoteName(plan.table)}${where === null ? '' : ` WHERE (${where}\n)`}),`,
     `muster_ranked AS (SELECT ${[...keys, `${values[0] ?? 'count(*)'} AS muster_rank`].join(', ')} FROM muster_base GROUP BY ${keys.length > 0 ? keys.join(', ') : '()'}${having === '' ? '' : ` HAVING ${having}`}),`,
     `muster_top AS (SELECT * FROM muster_ranked ORDER BY ${order} LIMIT ${top}),`,
     `muster_marked AS (SELECT b.* EXCLUDE (${['muster_step', ...keys].join(', ')}), b.muster_step, r.muster_is IS NULL AS muster_other${keys.map((key) => `, CASE WHEN r.muster_is IS NULL THEN NULL ELSE b.${key} END AS ${key}`).join('')} FROM muster_base b LEFT JOIN (SELECT *, true AS muster_is FROM muster_top) r ON ${same})`,
@@ -32,15 +37,14 @@ export function allRowsSql(plan: PanelPlan, types: ColumnTypes): string {
   ].join('\n')
 }
 
-/** Columns that say how much a counter grew since the row before of the same series; a drop is a reset: it began at zero again. */
-function growthSql({ by, calcs }: PanelPlan, types: ColumnTypes): string {
-  const series = 'series' in types ? [quoteName('series')] : by.map(({ sql }) => sql)
+/** Columns that say how much a counter grew since the row before of the same series. */
+function growthColumns(plan: PanelPlan, types: ColumnTypes): string {
+  const series = seriesSql(plan, types)
   const partition = series.length > 0 ? `PARTITION BY ${series.join(', ')} ` : ''
-  return [...new Set(calcs.flatMap((calc) => (calc.kind === 'increase' || calc.kind === 'rate' ? [calc.column] : [])))]
+  return [...new Set(plan.calcs.flatMap((calc) => (calc.kind === 'increase' || calc.kind === 'rate' ? [calc.column] : [])))]
     .map((column) => {
       const value = numberSql(column, types[column])
-      const before = `lag(${value}) OVER (${partition}ORDER BY "time")`
-      return `, CASE WHEN ${value} >= ${before} THEN ${value} - ${before} WHEN ${value} < ${before} THEN ${value} END AS ${growthName(column)}`
+      return `, ${grownSql(value, `lag(${value}) OVER (${partition}ORDER BY "time")`)} AS ${growthName(column)}`
     })
     .join('')
 }

@@ -3,7 +3,7 @@ import { quoteName } from '../names.ts'
 import type { ColumnTypes } from '../rows/columns.ts'
 import { numberSql, type Calc } from './calc.ts'
 import type { PanelPlan } from './panel.ts'
-import type { Sketch } from './parts.ts'
+import { histogramSketch, type Sketch } from './parts.ts'
 
 /*
  * Exact percentiles of all rows in two passes: a histogram, which can be put together from what is known of files, says in which bucket
@@ -27,8 +27,7 @@ export function histogramPlan(plan: PanelPlan, calcs: readonly ExactCalc[], type
   const columns = columnsOfCalcs(calcs)
   const counts = columns.map((column) => ({ sql: `count(${numberSql(column, types[column])})`, merge: 'add' as const, isWhole: true }))
   const sketches = columns.map((column): Sketch => ({
-    kind: 'histogram',
-    codeSql: bucketSql(numberSql(column, types[column])),
+    ...histogramSketch(numberSql(column, types[column])),
     weightSql: 'count(*)',
   }))
   return { ...plan, calcs: [], tier: 'A', list: { parts: counts, sketches, calcs: [] } }

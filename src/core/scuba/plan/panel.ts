@@ -6,7 +6,7 @@ import type { ColumnTypes } from '../rows/columns.ts'
 import type { PanelRequest, PlainValue } from '../wire-types.ts'
 import { findColumn, parseCalc, type Calc } from './calc.ts'
 import { parseHaving, type Having } from './having.ts'
-import { needsAllRows, partsOf, type PartList } from './parts.ts'
+import { isRankedByItself, needsAllRows, partsOf, type PartList } from './parts.ts'
 import { panelRange, type TimeRange } from './range.ts'
 import type { GroupColumn, Keep, PartialPlan } from './sources.ts'
 
@@ -86,6 +86,7 @@ export function planPanel(request: PanelRequest, types: ColumnTypes, nowMs: numb
       calcs.filter((calc) => !needsAllRows(calc)),
       types,
       registers,
+      by.length > 0,
       isPortable,
     ),
     registers,
@@ -113,8 +114,7 @@ const FEW_LISTS = 500
 /** The part that the first calculation ranks by on one source: its own where there is one, else the count of rows. */
 export function rankPart({ list }: PanelPlan): number {
   const first = list.calcs[0]
-  if (!first) return 0
-  return ['sum', 'min', 'max'].includes(first.calc.kind) ? (first.parts[0] ?? 0) : 0
+  return first && isRankedByItself(first.calc) ? (first.parts[0] ?? 0) : 0
 }
 
 /** Whether the ranking part of sources adds up, so that a bound can be given for what they cut. */

@@ -20,6 +20,8 @@ export interface Sketch {
   kind: 'histogram' | 'distinct'
   /** what the rows of a group are divided by; NULL: the row has no value */
   codeSql: string
+  /** the same of fewer values, for which the engine has an array instead of looking each row's up: it refuses others */
+  quickSql?: string
   /** aggregate over the rows of a code */
   weightSql: string
   /** of `distinct`: what is sent of a code `b` with its `weightSql` `w` */
@@ -39,11 +41,19 @@ export interface PartList {
   calcs: CalcParts[]
 }
 
+/** Calculations made from the count of rows. */
+const COUNTING: ReadonlySet<Calc['kind']> = new Set(['count', 'ratio', 'avg'])
+
+/** Whether groups are ranked by a part of their first calculation; else by the count of rows, the first part. */
+export const isRankedByItself = (first: Calc | undefined): boolean => first !== undefined && ['sum', 'min', 'max'].includes(first.kind)
+
 /**
- * Divides calculations into parts; equal ones are there once. The first part always is the weighted count of rows.
+ * Divides calculations into parts; equal ones are there once. The first part always counts rows: weighted when a calculation needs that or groups
+ * are ranked by it, else as they are, because reading `sample_rate` can cost as much as the rest.
+ * @param isGrouped by columns
  * @param isPortable with sketches that ClickHouse can make, too
  */
-export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers: number, isPortable = false): PartList {
+export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers: number, isGrouped: boolean, isPortable = false): PartList {
   const parts: Part[] = []
   const sketches: Sketch[] = []
   const weight = weightSql(columns)
@@ -56,13 +66,20 @@ export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers:
     const known = sketches.findIndex(({ codeSql }) => codeSql === wanted.codeSql)
     return known >= 0 ? known : sketches.push(wanted) - 1
   }
-  const countOf = (filter: string): number =>
-    part({ sql: (weight === null ? 'count(*)' : `sum(${weight})`) + filter, merge: 'add', isWhole: isWholeWeight })
-  const all = countOf('')
+  const isWeighted =
+    weight !== null && (isPortable || calcs.some(({ kind }) => COUNTING.has(kind)) || (isGrouped && !isRankedByItself(calcs[0])))
+  const all = part(
+    isWeighted ? { sql: `sum(${weight})`, merge: 'add', isWhole: isWholeWeight } : { sql: 'count(*)', merge: 'add', isWhole: true },
+  )
+  // By CASE: an aggregate's FILTER costs as much as two aggregates.
+  const countOf = (condition: string): number => {
+    const counted = `CASE WHEN ${condition} THEN ${weight ?? 1} END`
+    return part({ sql: weight === null ? `count(${counted})` : `sum(${counted})`, merge: 'add', isWhole: isWholeWeight })
+  }
 
   const planned = calcs.map((calc): CalcParts => {
     if (calc.kind === 'count') return { calc, parts: [all], sketch: null }
-    if (calc.kind === 'ratio') return { calc, parts: [countOf(` FILTER (WHERE (${calc.condition}\n))`), all], sketch: null }
+    if (calc.kind === 'ratio') return { calc, parts: [countOf(`(${calc.condition}\n)`), all], sketch: null }
     const type = columns[calc.column]
     const number = numberSql(calc.column, type)
     const isWhole = isWholeType(type)
@@ -80,7 +97,7 @@ export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers:
         })
         if (calc.kind === 'sum') return { calc, parts: [sum], sketch: null }
         // Few rows have no value: to count those is cheaper than to count the others.
-        return { calc, parts: [sum, all, countOf(` FILTER (WHERE ${number} IS NULL)`)], sketch: null }
+        return { calc, parts: [sum, all, countOf(`${number} IS NULL`)], sketch: null }
       }
       case 'min':
       case 'max':
@@ -90,7 +107,7 @@ export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers:
         return {
           calc,
           parts: [],
-          sketch: sketch({ kind: 'histogram', codeSql: bucketSql(number), weightSql: weight === null ? 'count(*)' : `sum(${weight})` }),
+          sketch: sketch({ ...histogramSketch(number), weightSql: weight === null ? 'count(*)' : `sum(${weight})` }),
         }
       case 'distinct': {
         const value = quoteName(calc.column)
@@ -104,6 +121,12 @@ export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers:
   })
   return { parts, sketches, calcs: planned }
 }
+
+export const histogramSketch = (number: string): Pick<Sketch, 'kind' | 'codeSql' | 'quickSql'> => ({
+  kind: 'histogram',
+  codeSql: bucketSql(number),
+  quickSql: bucketSql(number, 'USMALLINT'),
+})
 
 /** Calculations that only all rows together give; a panel with one of them is answered by tier B. */
 export const needsAllRows = ({ kind }: Calc): boolean => kind === 'exact' || kind === 'increase' || kind === 'rate'

@@ -65,10 +65,16 @@ export const ALL = -1
 
 /**
  * One SELECT with the partials of all sources.
- * @param isQuick by the parts' quick forms, which the engine may refuse
+ * @param isQuick by the quick forms of parts and sketches, which the engine may refuse
  */
 export function partialSql(plan: PartialPlan, sources: readonly Source[], isQuick = false): string {
-  const asked = isQuick ? { ...plan, parts: plan.parts.map((part) => ({ ...part, sql: part.quickSql ?? part.sql })) } : plan
+  const asked = isQuick
+    ? {
+        ...plan,
+        parts: plan.parts.map((part) => ({ ...part, sql: part.quickSql ?? part.sql })),
+        sketches: plan.sketches.map((sketch) => ({ ...sketch, codeSql: sketch.quickSql ?? sketch.codeSql })),
+      }
+    : plan
   return sources.map((source, index) => sourceSql(asked, source, index)).join('\nUNION ALL\n')
 }
 
@@ -112,7 +118,9 @@ function groupsSql(plan: PartialPlan, source: Source, at: number): string {
   const asked = plan.sketches[at]
   const sketch = asked && rollup ? { ...asked, codeSql: rollup.codeSql, weightSql: rollup.weightSql } : asked
   const isNamed = plan.keep.kind === 'named'
-  const step = plan.stepMs === null ? 'NULL::BIGINT' : `(epoch_us("time") // ${plan.stepMs * 1000}) * ${plan.stepMs}`
+  // Multiplied only when rows are groups.
+  const step = plan.stepMs === null ? null : `epoch_us("time") // ${plan.stepMs * 1000}`
+  const st = step === null ? 'NULL::BIGINT AS st' : `(${step}) * ${plan.stepMs} AS st`
   // By one column of few values the engine groups twice as fast as by that one and a constant.
   const names = [...(plan.stepMs === null ? [] : ['st']), ...keyNames(plan)]
   const keys = isNamed ? ['muster_pick.muster_i AS k0'] : plan.by.map(({ sql }, i) => `${sql} AS k${i}`)
@@ -121,22 +129,22 @@ function groupsSql(plan: PartialPlan, source: Source, at: number): string {
   const parts = plan.parts.map(({ sql }, i) => `${rollup?.parts[i] ?? sql} AS p${i}`)
   const rows = `FROM (${from}) AS ${quoteName(plan.table)}${pickSql(plan)}${where}`
   if (!sketch) {
-    return `SELECT ${[`${step} AS st`, ...keys, ...parts].join(', ')}, NULL::INTEGER[] AS codes, NULL::DOUBLE[] AS weights ${rows} GROUP BY ${grouping(plan, names)} HAVING count(*) > 0`
+    return `SELECT ${[st, ...keys, ...parts].join(', ')}, NULL::INTEGER[] AS codes, NULL::DOUBLE[] AS weights ${rows} GROUP BY ${grouping(step, names)} HAVING count(*) > 0`
   }
-  const inner = `SELECT ${[`${step} AS st`, ...keys, `${sketch.codeSql} AS b`, ...parts, `${sketch.weightSql} AS w`].join(', ')} ${rows} GROUP BY ${grouping(plan, [...names, 'b'])}`
+  const inner = `SELECT ${[st, ...keys, `${sketch.codeSql} AS b`, ...parts, `${sketch.weightSql} AS w`].join(', ')} ${rows} GROUP BY ${grouping(step, [...names, 'b'])}`
   const merged = plan.parts.map(({ merge }, i) => `${merge === 'add' ? 'sum' : merge}(p${i}) AS p${i}`)
   const has = 'FILTER (WHERE b IS NOT NULL)'
   const lists =
     sketch.kind === 'histogram'
-      ? [`list(b) ${has} AS codes`, `list(w::DOUBLE) ${has} AS weights`]
+      ? [`list(b::INTEGER) ${has} AS codes`, `list(w::DOUBLE) ${has} AS weights`]
       : [`list(${sketch.sentSql}) ${has} AS codes`, 'NULL::DOUBLE[] AS weights']
-  const st = plan.stepMs === null ? ['NULL::BIGINT AS st'] : []
-  return `SELECT ${[...st, ...names, ...merged, ...lists].join(', ')} FROM (${inner}) GROUP BY ${names.length === 0 ? '()' : names.join(', ')} HAVING count(*) > 0`
+  return `SELECT ${[...(step === null ? [st] : []), ...names, ...merged, ...lists].join(', ')} FROM (${inner}) GROUP BY ${names.length === 0 ? '()' : names.join(', ')} HAVING count(*) > 0`
 }
 
 /** By place, because a name might be that of a column; `st` always is the first. */
-function grouping({ stepMs }: PartialPlan, names: readonly string[]): string {
-  return names.length === 0 ? '()' : names.map((_, i) => i + (stepMs === null ? 2 : 1)).join(', ')
+function grouping(step: string | null, names: readonly string[]): string {
+  if (names.length === 0) return '()'
+  return names.map((name, i) => (name === 'st' ? step : i + (step === null ? 2 : 1))).join(', ')
 }
 
 function pickSql(plan: PartialPlan): string {

@@ -16,7 +16,7 @@ const PLACES_MIN = 60
 const PLACES_MAX = PLACES / 8
 
 const hashOf = ({ by }: PanelPlan): string => `hash(${by.map(({ sql }) => sql).join(', ')})`
-const placeOf = (plan: PanelPlan): string => `(${hashOf(plan)} & ${PLACES - 1})::INTEGER`
+const placeOf = (plan: PanelPlan): string => `(${hashOf(plan)} & ${PLACES - 1})::USMALLINT`
 
 /** Whether a plan asks for the best groups by a count, and nothing that all groups are needed for. */
 export const canSpread = ({ by, stepMs, hasOther, having, list, isPortable }: PanelPlan): boolean =>

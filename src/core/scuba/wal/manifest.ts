@@ -61,6 +61,8 @@ export type ManifestRecord =
   | { kind: 'found'; table: string; file: string }
   /** the table's rows up to that batch are gone, or another's: asked for by the log's entry of that position */
   | { kind: 'gone'; table: string; throughSeq: number; id: number; to: string | null }
+  /** what was a copy of another leaf's rows is the table's own from now on; once for each `from` */
+  | { kind: 'adopted'; table: string; from: string; segments: Segment[]; columns: ColumnTypes }
   | { kind: 'retention'; table: string; days: number; gb: number }
 
 export interface TableManifest {
@@ -76,6 +78,8 @@ export interface TableManifest {
   isGone: boolean
   /** a seal that was begun, and whose end the manifest does not have */
   sealing: Sealing | null
+  /** copies of other leaves' rows that are its own by now */
+  adopted: Set<string>
 }
 
 export type Sealing = Pick<Extract<ManifestRecord, { kind: 'sealing' }>, 'file' | 'rows' | 'throughSeq' | 'columns'>
@@ -156,7 +160,19 @@ export function applyManifest(tables: Map<string, TableManifest>, record: Manife
       break
     case 'gone':
       if (record.to !== null) moveTable(table, tableOf(tables, record.to), record.to)
-      Object.assign(table, { ...emptyTable(), throughSeq: Math.max(table.throughSeq, record.throughSeq), isGone: true })
+      Object.assign(table, {
+        ...emptyTable(),
+        throughSeq: Math.max(table.throughSeq, record.throughSeq),
+        isGone: true,
+        adopted: table.adopted,
+      })
+      break
+    case 'adopted':
+      if (table.adopted.has(record.from)) break
+      for (const segment of record.segments) table.segments.set(segment.file, segment)
+      table.columns = { ...record.columns, ...table.columns }
+      table.isGone = false
+      table.adopted.add(record.from)
       break
     case 'retention':
       table.retention = { days: record.days, gb: record.gb }
@@ -177,6 +193,7 @@ const emptyTable = (): TableManifest => ({
   lost: new Map(),
   isGone: false,
   sealing: null,
+  adopted: new Set(),
 })
 
 function tableOf(tables: Map<string, TableManifest>, name: string): TableManifest {

@@ -1,4 +1,4 @@
-import type { RawForm } from '../raw/read.ts'
+import type { Encoding, RawForm } from '../raw/read.ts'
 import type { ColumnTypes } from '../rows/columns.ts'
 
 /**
@@ -20,6 +20,8 @@ export interface JournalHeader {
   key?: { key: string; digest: string; quarantined: number }
   /** its rows are not in the record but in a raw chunk, which was synced before */
   raw?: RawPlace
+  /** of a batch that is a copy of another leaf's: the payload is the body as it came, in this encoding */
+  body?: Encoding
 }
 
 /** Where a batch stands in a raw chunk. */

@@ -16,6 +16,7 @@ export async function liveEverywhere(store: Store, peers: Peers, asked: LiveRequ
   // Who has such rows is known from the last look; nobody waits for the next one.
   void peers.learn()
   const { answers, missing } = await peers.each(
+    LIVE_TABLE,
     async (peer, signal) => JSON.parse((await peers.post(peer, 'live?own=1', asked, signal)).body.toString('utf8')) as LiveAnswer,
     { deadlineMs: DEADLINE_MS },
     peers.holding(LIVE_TABLE),

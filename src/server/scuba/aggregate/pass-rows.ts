@@ -1,10 +1,9 @@
-import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
+import { isRefusal } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import type { Shard } from '../../../core/scuba/registry.ts'
-import { fenceProblem } from '../../../core/scuba/shards/fence.ts'
 import { divide, divisionsOf, seriesMap, type Division } from '../../../core/scuba/shards/series.ts'
 import type { Receipt } from '../../../core/scuba/wire-types.ts'
-import { away, known, placeOf, placesOf, sendRows, staysHere, type Routing } from './route.ts'
+import { away, known, placeOf, placesOf, refuseFenced, sendRows, staysHere, type Routing } from './route.ts'
 
 /** Rows that were made of what another program sent. */
 export interface MadeRows {
@@ -38,9 +37,8 @@ async function passSamples(
   key: string | null,
   add: Add,
 ): Promise<Receipt | null> {
-  const { store, peers, name } = routing
-  const problem = fenceProblem(store.registry.current.shards, name, undefined)
-  if (problem !== null) throw refuse('SCUBA_FENCED', problem, { details: { retryAfterMs: 1000 } })
+  const { peers } = routing
+  refuseFenced(routing, table)
   await peers.learn()
   const { shards, placeAt } = placesOf(routing)
   if (shards.length === 0) return add(body, key)

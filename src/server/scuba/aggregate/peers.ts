@@ -1,6 +1,7 @@
 import { partialOfWire } from '../../../core/scuba/merge/wire.ts'
 import type { Partial } from '../../../core/scuba/merge/partial.ts'
-import type { Peer } from '../../../core/scuba/registry.ts'
+import { isReplicated, type Peer } from '../../../core/scuba/registry.ts'
+import { isWithoutShards } from '../../../core/scuba/shards/fate.ts'
 import { branchesOf } from '../../../core/scuba/shards/branches.ts'
 import type { Answered, Unanswered } from '../../../core/scuba/shards/coverage.ts'
 import { sumOfTables } from '../../../core/scuba/shards/table-sum.ts'
@@ -18,11 +19,16 @@ interface Heard {
   silentSinceMs: number | null
   tables: ReadonlyMap<string, TableInfo>
   load: Load | null
+  /** shards whose rows are among its own */
+  owns: readonly string[]
 }
 
 /** How old what is known of others may be for a question. */
 const KNOWN_MS = 500
 const LOOK_MS = 2000
+
+/** Why rows are missing of a leaf whose shards went to another. */
+const TAKEN_OVER = 'its rows are being taken over'
 
 /** Time of a question that is left for putting answers together. */
 const MARGIN = 0.05
@@ -37,6 +43,8 @@ export class Peers {
   readonly calls: PeerCalls
   readonly #store: Store
   readonly #name: string
+  /** shards whose rows are among this leaf's */
+  owns: () => readonly string[] = () => []
   readonly #heard = new Map<string, Heard>()
   #looking: Promise<void> | null = null
   #lookedAtMs = 0
@@ -49,6 +57,27 @@ export class Peers {
 
   get list(): Peer[] {
     return this.#store.registry.current.leaves.filter(({ id }) => id !== this.#name)
+  }
+
+  /**
+   * The others whose rows of a table belong into answers. Of a replicated table that is not one whose shards went to others, of any table not one that left: what it has they have,
+   * and until they say so it is missing.
+   */
+  #holdersOf(table: string): { holders: Peer[]; gone: Peer[] } {
+    const { shards, tables } = this.#store.registry.current
+    const isCopied = isReplicated(tables[table])
+    const isSuperseded = ({ id, isLeaving }: Peer): boolean => (isCopied || isLeaving === true) && isWithoutShards(shards, id)
+    if (!this.list.some(isSuperseded)) return { holders: this.list, gone: [] }
+    const isOwned = shards.every(({ id, primary }) =>
+      (primary === this.#name ? this.owns() : (this.#heard.get(primary)?.owns ?? [])).includes(id),
+    )
+    return { holders: this.list.filter((peer) => !isSuperseded(peer)), gone: isOwned ? [] : this.list.filter(isSuperseded) }
+  }
+
+  /** How many others are asked for a table. */
+  countOf(table: string): number {
+    const { holders, gone } = this.#holdersOf(table)
+    return holders.length + gone.length
   }
 
   get isAlone(): boolean {
@@ -76,13 +105,13 @@ export class Peers {
       peers.map((peer) => ({ peer, others: [] })),
       async (peer, signal) => {
         const { body } = await this.calls.call(peer, 'GET', '/v1/scuba/tables?own=1', { signal })
-        return JSON.parse(body.toString('utf8')) as { tables: TableInfo[]; load?: Load }
+        return JSON.parse(body.toString('utf8')) as { tables: TableInfo[]; load?: Load; owns?: string[] }
       },
       { deadlineMs: LOOK_MS },
     )
     for (const { peer, value } of answers) {
       this.#heard.set(peer.id, {
-        ...{ atMs: now, silentSinceMs: null, load: value.load ?? null },
+        ...{ atMs: now, silentSinceMs: null, load: value.load ?? null, owns: value.owns ?? [] },
         tables: new Map(value.tables.map((table) => [table.name, table])),
       })
       for (const { name, columns } of value.tables) this.#store.learnColumns(name, columns)
@@ -94,6 +123,7 @@ export class Peers {
         silentSinceMs: heard?.silentSinceMs ?? now,
         tables: heard?.tables ?? new Map(),
         load: null,
+        owns: heard?.owns ?? [],
       })
     }
   }
@@ -104,6 +134,7 @@ export class Peers {
     const all = new Map(this.#store.tables().map((table) => [table.name, table]))
     for (const { id } of this.list) {
       for (const table of this.#heard.get(id)?.tables.values() ?? []) {
+        if (!this.#holdersOf(table.name).holders.some((peer) => peer.id === id)) continue
         const own = all.get(table.name)
         all.set(table.name, own ? sumOfTables(own, table) : table)
       }
@@ -127,7 +158,10 @@ export class Peers {
     round: Round,
   ): Promise<{ partials: Partial[]; answered: Answered[]; missing: Unanswered[] }> {
     const { sinceMs, untilMs, table } = asked.request
-    return this.merged(this.list, asked, round, ({ id }) => this.rowsOf(id, table, sinceMs, untilMs))
+    const { holders, gone } = this.#holdersOf(table)
+    const rowsOf = ({ id }: Peer): number | null => this.rowsOf(id, table, sinceMs, untilMs)
+    const { missing, ...rest } = await this.merged(holders, asked, round, rowsOf)
+    return { ...rest, missing: [...missing, ...gone.map((peer) => ({ leaf: peer.id, reason: TAKEN_OVER, rows: rowsOf(peer) }))] }
   }
 
   /** The same of some of them; used by one that answers for others, too. */
@@ -176,13 +210,19 @@ export class Peers {
     return { partials, answered, missing }
   }
 
-  /** Asks each that is not known to be silent. @throws what a leaf refuses because the question is too large */
+  /** Asks each whose rows of a table belong into answers and that is not known to be silent. @throws what a leaf refuses because the question is too large */
   async each<T>(
+    table: string,
     ask: (peer: Peer, signal: AbortSignal) => Promise<T>,
     { deadlineMs, signal }: Round,
     among: readonly Peer[] = this.list,
   ): Promise<{ answers: T[]; missing: Unanswered[] }> {
-    const { present, missing } = this.#present(among, () => null)
+    const { holders, gone } = this.#holdersOf(table)
+    const { present, missing } = this.#present(
+      holders.filter(({ id }) => among.some((peer) => peer.id === id)),
+      () => null,
+    )
+    for (const { id } of gone) missing.push({ leaf: id, reason: TAKEN_OVER, rows: null })
     const result = await spread(
       present.map((peer) => ({ peer, others: [] })),
       ask,

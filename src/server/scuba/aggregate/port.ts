@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs'
 import { createServer, type Server } from 'node:https'
 import type { RequestListener } from 'node:http'
-import { serverIdOf } from '../../../platform/certificate-uri.ts'
+import type { TLSSocket } from 'node:tls'
+import { nodeIn, serverIdOf } from '../../../platform/certificate-uri.ts'
 import { readKeyFile } from '../../../platform/key-file.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { PeerKeys } from './call.ts'
@@ -24,17 +25,39 @@ export function peerKeys(file: string | undefined): () => PeerKeys {
   }
 }
 
-/** The leaf's HTTP for servers of the fleet on other machines: over TLS, both ends with a certificate of its authority. */
-export function openPeerPort(address: string, keyFile: string, answer: RequestListener, log: Logger): Server {
+/** A path under which one leaf keeps its copy on another. */
+const COPY_PATH = /^\/v1\/scuba\/replica\/([^/?]+)/
+
+export interface PeerPortOptions {
+  answer: RequestListener
+  /** whether a node's leaf may keep copies of rows here: of `leaf`, or, without, of any */
+  mayCopy: (node: string, leaf?: string) => boolean
+  log: Logger
+}
+
+/**
+ * The leaf's HTTP on a port, over TLS, both ends with a certificate of the fleet's authority: everything for its servers; for a node whose leaf's rows
+ * are copied to this one, its copy and nothing else.
+ */
+export function openPeerPort(address: string, keyFile: string, { answer, mayCopy, log }: PeerPortOptions): Server {
   const shown = peerKeys(keyFile)
   const server = createServer(
     { ...shown(), minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: true, handshakeTimeout: HANDSHAKE_MS },
-    answer,
+    (request, response) => {
+      const certificate = (request.socket as TLSSocket).getPeerX509Certificate()
+      const node = nodeIn(certificate)
+      const of = COPY_PATH.exec(request.url ?? '')?.[1]
+      if (serverIdOf(certificate) !== null || (node !== null && of !== undefined && mayCopy(node, decodeURIComponent(of))))
+        answer(request, response)
+      else request.socket.destroy()
+    },
   )
   server.on('secureConnection', (socket) => {
     socket.on('error', () => undefined)
-    // An agent's certificate opens other doors, not this one: rows of all nodes would be behind it.
-    if (serverIdOf(socket.getPeerX509Certificate()) === null) socket.destroy()
+    // An agent's certificate opens other doors: rows of all nodes would be behind this one.
+    const certificate = socket.getPeerX509Certificate()
+    const node = nodeIn(certificate)
+    if (serverIdOf(certificate) === null && (node === null || !mayCopy(node))) socket.destroy()
   })
   server.on('error', (error) => log.error('no other leaf reaches this one', { address, error: String(error) }))
   const renewing = setInterval(() => server.setSecureContext({ ...shown(), minVersion: 'TLSv1.3' }), LOOK_MS)

@@ -51,6 +51,13 @@ export function placesOf(routing: Routing): { shards: Shard[]; placeAt: (shard: 
   return { shards, placeAt }
 }
 
+/** @throws SCUBA_FENCED when this leaf must not take rows: none of that shard, or of a table whose rows, and keys, it is taking over at this moment */
+export function refuseFenced({ store, name }: Pick<Routing, 'store' | 'name'>, table: string, head?: string): void {
+  const isPending = store.pendingRows(table) > 0
+  const problem = isPending ? 'this leaf is taking over another one' : fenceProblem(store.registry.current.shards, name, head)
+  if (problem !== null) throw refuse('SCUBA_FENCED', problem, { details: { retryAfterMs: 1000 } })
+}
+
 /**
  * Which other leaf a batch goes to; null: it stays here. With a key it is the leaf of the key's shard, or the one that had the key before there was
  * that shard; without, the better of two at random.
@@ -63,16 +70,17 @@ export async function placeOf(
   key: string | null,
   { isRouted, mayGoElsewhere }: { isRouted: string | undefined; mayGoElsewhere: boolean },
 ): Promise<{ shard: Shard; peer: Peer; isSecondBest: boolean } | null> {
-  const { store, peers, name } = routing
-  const problem = fenceProblem(store.registry.current.shards, name, isRouted)
-  if (problem !== null) throw refuse('SCUBA_FENCED', problem, { details: { retryAfterMs: 1000 } })
+  const { peers } = routing
+  refuseFenced(routing, table, isRouted)
   if (isRouted !== undefined || peers.isAlone || staysHere(table)) return null
   await peers.learn()
   const { shards, placeAt } = placesOf(routing)
   const places = shards.flatMap((shard) => placeAt(shard) ?? [])
   const chosen = (place: Place, isSecondBest = false) => place.peer && { shard: place.shard, peer: place.peer, isSecondBest }
   if (key === null) {
-    const [one, two] = [places[Math.floor(Math.random() * places.length)], places[Math.floor(Math.random() * places.length)]]
+    // What is there already is enough to be moved.
+    const staying = places.filter((place) => place.shard.leaving === null)
+    const [one, two] = [staying[Math.floor(Math.random() * staying.length)], staying[Math.floor(Math.random() * staying.length)]]
     return one && two ? chosen(better(one, two)) : null
   }
   const order = ranked(key, shards)

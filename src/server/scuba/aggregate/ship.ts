@@ -89,6 +89,7 @@ async function withOthers(
     }
     const left = until - Date.now()
     const result = await peers.each(
+      table.name,
       async (peer, stop) => {
         const reply = await peers.post(peer, 'rows', { ...asked, deadlineMs: Math.max(1, Math.floor(left * 0.9)) }, stop)
         const head = JSON.parse(String(reply.headers[ROWS_HEAD])) as RowsHead
@@ -114,7 +115,7 @@ async function withOthers(
   const whole = coverageOfLeaves(answered, missing)
   // Each table was asked for by itself; a leaf counts once.
   const away = new Set(missing.map(({ leaf }) => leaf)).size
-  const leavesAsked = 1 + peers.list.length
+  const leavesAsked = 1 + Math.max(...reading.tables.map(({ name }) => peers.countOf(name)))
   const coverage = { ...whole.coverage, leaves: leavesAsked - away, leavesAsked, missing: [...new Set(whole.coverage.missing)] }
   const views = tables.map(({ name, view }) => ({ name, sql: viewSql(view).sql }))
   return { tables, views, rowsScanned: whole.rowsScanned, coverage }

@@ -16,6 +16,7 @@ import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
 import { exactPercentiles } from './exact-percentiles.ts'
 import { gather, type Gathering } from './gather.ts'
+import { growthOfParts } from './growth-of-parts.ts'
 import { heavyGroups } from './heavy-groups.ts'
 import { reread } from './reread.ts'
 import type { Asker } from './slots.ts'
@@ -190,7 +191,7 @@ async function answerPanel(store: Store, engines: Engines, asking: Asking, start
     stepMs: plan.stepMs,
     sinceMs: plan.sinceMs,
     untilMs: plan.untilMs,
-    tier,
+    tier: asking.tier,
     cache: { ...use },
     rowsScanned: everywhere.rowsScanned,
     coverage: everywhere.coverage,
@@ -208,7 +209,9 @@ async function answerPanel(store: Store, engines: Engines, asking: Asking, start
       }
       await onProgress({ progress: share, isLast: false, answer: { ...frame(), ...grouped, coverage } })
     })
-  const grouped = tier === 'A' ? await mergedAnswer(engines, asking, use, tell) : await allRows(engines, asking, use)
+  const grown = tier === 'B' && asking.isFileByFile && request.raw !== true ? await growthOfParts(gatheringOf(engines, asking, use)) : null
+  if (grown) asking.tier = 'A'
+  const grouped = grown ?? (tier === 'A' ? await mergedAnswer(engines, asking, use, tell) : await allRows(engines, asking, use))
   const answer: PanelAnswer = { ...frame(), ...grouped }
   if (request.compare === undefined) return answer
   return { ...answer, compare: await comparison(store, engines, asking, answer, request.compare), elapsedMs: elapsed(started) }

@@ -76,31 +76,25 @@ async function board(leaf: Leaf, request: IncomingMessage, response: ServerRespo
   return WRITTEN
 }
 
-/** Server-sent events `panel`, each a PanelProgress; `error` instead of the last one when it fails on the way. */
+/**
+ * Server-sent events `panel`, each a PanelProgress; `error` instead of the last one when it fails on the way. Each is a whole answer: a slow reader
+ * is given fewer of them, so that no engine waits for it.
+ */
 async function panelStream(leaf: Leaf, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
   const asked = parse(panelRequestSchema, await json(request))
   const signal = gone(response)
-  const send = async (event: string, data: object): Promise<void> => {
+  const send = (event: string, data: object): void => {
     if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
-    const isFull = !response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
-    // A slow reader is waited for, not buffered for.
-    if (isFull && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const go = (): void => {
-          response.off('drain', go)
-          signal.removeEventListener('abort', go)
-          resolve()
-        }
-        response.once('drain', go)
-        signal.addEventListener('abort', go)
-      })
-    }
+    response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+  }
+  const progress = async (step: PanelProgress): Promise<void> => {
+    if (step.isLast || !response.writableNeedDrain) send('panel', step)
   }
   try {
-    await panelProgress(leaf.store, leaf.engines, asked, (progress: PanelProgress) => send('panel', progress), signal, askerOf(request))
+    await panelProgress(leaf.store, leaf.engines, asked, progress, signal, askerOf(request))
   } catch (error) {
     if (!response.headersSent) throw error
-    await send('error', { error })
+    send('error', { error })
   }
   response.end()
   return WRITTEN

@@ -2,7 +2,7 @@ import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { OWN_SHARE } from '../../../core/scuba/seal/pressure.ts'
 import type { JournalHeader, RawPlace } from '../../../core/scuba/wal/record.ts'
-import type { AckLevel } from '../../../core/scuba/wire-types.ts'
+import type { CommitLevel } from '../../../core/scuba/wire-types.ts'
 import { isDiskFull } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { Batch } from './batch.ts'
@@ -23,7 +23,9 @@ interface Waiting {
   batch: ParsedBatch | RawBatch
   atMs: number
   key: JournalHeader['key']
-  ack: AckLevel
+  ack: CommitLevel
+  /** told of its number in the order of commits, in the same turn in which its rows become visible */
+  onCommit: ((seq: number) => void) | undefined
   done: (error?: unknown) => void
 }
 
@@ -97,7 +99,14 @@ export class Commits {
   }
 
   /** Resolves when the batch is in, by its level of acknowledgement as it was asked. */
-  add(table: TableTail, batch: Waiting['batch'], atMs: number, key: JournalHeader['key'], ack: AckLevel): Promise<void> {
+  add(
+    table: TableTail,
+    batch: Waiting['batch'],
+    atMs: number,
+    key: JournalHeader['key'],
+    ack: CommitLevel,
+    onCommit?: Waiting['onCommit'],
+  ): Promise<void> {
     const bytes = 'payload' in batch ? batch.payload.length : batch.parts.reduce((sum, { length }) => sum + length, 0)
     this.#waitingBytes += bytes
     return new Promise((resolve, reject) => {
@@ -106,7 +115,7 @@ export class Commits {
         if (error === undefined) resolve()
         else reject(error)
       }
-      this.#waiting.push({ table, batch, atMs, key, ack, done })
+      this.#waiting.push({ table, batch, atMs, key, ack, onCommit, done })
       if (ack === 'fsync') void this.#commit()
       else this.#lazyCommit ??= setTimeout(() => void this.#commit(), 250)
     })
@@ -175,7 +184,7 @@ export class Commits {
     this.#unsyncedSince = isSynced ? 0 : this.#unsyncedSince || Date.now()
     for (const [table, version] of versions) table.journaledVersion = version
     for (const [index, waiting] of group.entries()) {
-      const { table, batch, atMs, key, done } = waiting
+      const { table, batch, atMs, key, onCommit, done } = waiting
       const header = records[index]?.header
       const seq = header?.seq ?? 0
       if (key) this.#keys.put(table.name, key.key, { digest: key.digest, accepted: batch.rows, quarantined: key.quarantined, at: atMs })
@@ -185,6 +194,7 @@ export class Commits {
       } else if (batch.rows > 0) {
         this.#onVisible(table, batch, seq, atMs)
       }
+      onCommit?.(seq)
       done()
     }
   }

@@ -44,6 +44,11 @@ const ALLOCATOR = 'dirty_decay_ms:20000,muzzy_decay_ms:20000'
 /** How long an engine may outstay a deadline before it is taken to hang. */
 const HANG_MS = 3000
 
+/** Queries that one engine runs at once. */
+export const QUERIES_AT_ONCE = 12
+/** Each query holds a thread of Node's pool while it runs; parsing and looking at files must not wait for one of them, or the engine seems to hang. */
+const POOL_SPARE = 8
+
 /**
  * The leaf's side of its engine: starts it, restarts it when it dies, and asks once more what it was working on then.
  * A native crash costs time, never a row.
@@ -93,7 +98,7 @@ export class Engine {
     const child = spawn(command, [file, this.#dir, String(this.#engines), this.#name], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'json',
-      env: { ...process.env, DUCKDB_JE_MALLOC_CONF: ALLOCATOR },
+      env: { ...process.env, DUCKDB_JE_MALLOC_CONF: ALLOCATOR, UV_THREADPOOL_SIZE: String(QUERIES_AT_ONCE + POOL_SPARE) },
     })
     this.#child = child
     try {
@@ -139,6 +144,12 @@ export class Engine {
     signal?: AbortSignal,
   ): Promise<Good> {
     return this.#ask({ op: 'run', rowsMax: LIMITS.answerRowsMax, ...request }, request.deadlineMs, signal)
+  }
+
+  /** What it counts by: another one may count otherwise. */
+  async version(): Promise<string> {
+    const { rows } = await this.run({ sql: 'SELECT version()', views: [], params: {}, deadlineMs: 10_000 })
+    return String(rows[0]?.[0])
   }
 
   /** Types of a statement's columns and parameters; nothing is run. Fails as {@link run} does. */

@@ -4,15 +4,12 @@ import { MusterError, refuse } from '../../../core/kernel/errors.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { AnswerCache } from './answer-cache.ts'
 import type { Artefacts } from './artefacts/artefacts.ts'
-import { Engine } from './engine.ts'
+import { Engine, QUERIES_AT_ONCE } from './engine.ts'
 import { Flights } from './flights.ts'
 import { PartialCache } from './partial-cache.ts'
 import type { SegmentStore } from './segment-store.ts'
 import { Slots } from './slots.ts'
 import type { DividedSql } from './sql-parts/divided.ts'
-
-/** Queries that one engine runs at once. */
-const SLOTS_PER_ENGINE = 12
 
 type Run = Parameters<Engine['run']>[0] & {
   /** names of what is grouped by, to be told when there is no memory for it */
@@ -34,8 +31,8 @@ export class Engines {
   readonly manyGroups = new Set<string>()
   /** questions for the best of very many groups → the places in which those were; none: groups are too even */
   readonly heavyPlaces = new Map<string, readonly number[]>()
-  /** quick forms of parts whose products did not fit into 64 bit, by table */
-  readonly largeProducts = new Set<string>()
+  /** quick forms that the engine refused, by table: products that did not fit into 64 bit, values without a small code */
+  readonly notQuick = new Set<string>()
 
   /** statements over one table → how they are divided, or why they are not */
   readonly divided = new Map<string, DividedSql | string>()
@@ -46,7 +43,7 @@ export class Engines {
   constructor(dir: string, log: Logger, count = Math.max(1, Math.floor(availableParallelism() / 4))) {
     // One more shares the memory: the one that seals.
     this.all = Array.from({ length: count }, (_, number) => new Engine(dir, log, count + 1, `engine-${number + 1}`))
-    this.slots = new Slots(count * SLOTS_PER_ENGINE)
+    this.slots = new Slots(count * QUERIES_AT_ONCE)
   }
 
   /** The one with least to do; all can read everything. */

@@ -9,8 +9,9 @@ import type { ExplainAnswer, ExplainRequest } from '../../../core/scuba/wire-typ
 import { elapsed } from './answering.ts'
 import { query } from './ask.ts'
 import type { Exploring } from './explore.ts'
+import { knownParts } from './known-parts.ts'
 import { readTables, type ReadTable } from './reading.ts'
-import { knownParts, planParts } from './sql-parts/over-parts.ts'
+import { planParts } from './sql-parts/over-parts.ts'
 
 const DEADLINE_MS = 5000
 
@@ -42,7 +43,8 @@ export async function explain(exploring: Exploring, request: ExplainRequest): Pr
       const narrowed = typeof plan === 'string' ? ((await engines.artefacts?.narrow(table, equalities, signal, false)) ?? null) : null
       if (narrowed) artefacts.push(`filter of ${table.name} by ${[...new Set(equalities.map(({ column }) => column))].join(', ')}`)
       const files = typeof plan === 'string' ? (narrowed ?? table.files) : plan.files
-      const read = typeof plan === 'string' ? files : knownParts(engines, plan).missing
+      if (typeof plan !== 'string') await engines.partials.recall(plan.key, table.view.files)
+      const read = typeof plan === 'string' ? files : knownParts(engines.partials, plan).missing
       cells += rowsOf(read) * columns.length
       tables.push(tableOf(table, columns, files, files.length - read.length))
     }

@@ -44,6 +44,7 @@ export async function gather(
   const steps = isAligned(plan) && partial.stepMs !== null ? { fromMs: plan.sinceMs, toMs: plan.untilMs } : null
   const isNamed = typeof what === 'object'
   const key = planKey(asked, partial)
+  if (!asked.isRaw) await engines.partials.recall(key, table.view.files)
   const add = (one: Partial): void => merged.add(one, steps, isNamed ? 0 : rankPart(plan))
   const now = Date.now()
   const missing = new Map(table.files.map((file) => [file.path, file]))
@@ -72,7 +73,8 @@ export async function gather(
 }
 
 /** Whether all rows of a step are in the range or none: then partials of whole files serve any range. */
-const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean => stepMs !== null && sinceMs % stepMs === 0 && untilMs % stepMs === 0
+export const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean =>
+  stepMs !== null && sinceMs % stepMs === 0 && untilMs % stepMs === 0
 
 /** All that a partial depends on but its files: what is computed, and what its columns are. */
 function planKey({ table, columns, params }: Gathering, partial: PartialPlan): string {
@@ -138,12 +140,15 @@ async function compute(
   const sources = planned.map(({ files, clip }): Source => {
     const { sinceMs: _since, untilMs: _until, ...whole } = table.view
     const view = canRollUp ? { ...whole, columns: types } : whole
+    // Not where an answer from the rows alone is wanted.
+    const read = isRaw ? files : (artefacts?.tails.standIn(files) ?? files)
+    if (!isRaw) void artefacts?.tails.note(table, read)
     const isWhole = clip.sinceMs === undefined && clip.untilMs === undefined
     const rollups = isRaw || !isWhole || !canRollUp ? null : artefacts?.rollupsFor(table.name, partial, types, files)
     if (rollups) use.artefacts = (use.artefacts ?? 0) + files.length
     return {
       files,
-      from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files, ...clip }).sql})`,
+      from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files: read, ...clip }).sql})`,
       ...(rollups ? { rollups } : {}),
     }
   })
@@ -197,16 +202,20 @@ async function compute(
   }))
 }
 
-/** Products of large whole numbers do not fit into 64 bit: the engine says so, and those of this plan are made in 128 bit from then on. */
-async function quickIfItFits<T>(engines: Engines, { table, parts }: PartialPlan, work: (isQuick: boolean) => Promise<T>): Promise<T> {
-  const quick = parts.flatMap(({ quickSql }) => (quickSql === undefined ? [] : [JSON.stringify([table, quickSql])]))
-  if (quick.length === 0 || quick.some((one) => engines.largeProducts.has(one))) return work(false)
+/** Products that do not fit into 64 bit, values without a small code: the engine says so, and those of this plan are made the long way from then on. */
+async function quickIfItFits<T>(
+  engines: Engines,
+  { table, parts, sketches }: PartialPlan,
+  work: (isQuick: boolean) => Promise<T>,
+): Promise<T> {
+  const quick = [...parts, ...sketches].flatMap(({ quickSql }) => (quickSql === undefined ? [] : [JSON.stringify([table, quickSql])]))
+  if (quick.length === 0 || quick.some((one) => engines.notQuick.has(one))) return work(false)
   try {
     return await work(true)
   } catch (error) {
-    if (!(error instanceof MusterError) || !/overflow/i.test(error.message)) throw error
-    if (engines.largeProducts.size > 1000) engines.largeProducts.clear()
-    for (const one of quick) engines.largeProducts.add(one)
+    if (!(error instanceof MusterError) || !/overflow|out of range/i.test(error.message)) throw error
+    if (engines.notQuick.size > 1000) engines.notQuick.clear()
+    for (const one of quick) engines.notQuick.add(one)
     return work(false)
   }
 }

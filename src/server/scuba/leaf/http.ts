@@ -6,6 +6,7 @@ import { isRefusal, MusterError, refuse } from '../../../core/kernel/errors.ts'
 import type { LeafHealth } from '../client.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { registrySchema } from '../../../core/scuba/registry.ts'
+import { ACK_LEVELS, type AckLevel } from '../../../core/scuba/wire-types.ts'
 import { liveRequestSchema } from '../../../core/scuba/schema.ts'
 import type { Peers } from '../aggregate/peers.ts'
 import { SHARD_HEAD } from '../../../core/scuba/shards/fence.ts'
@@ -13,6 +14,10 @@ import { ownLoad, placeOf, sendOn } from '../aggregate/route.ts'
 import { PEER_ROUTES } from '../aggregate/routes.ts'
 import { liveEverywhere } from '../aggregate/live.ts'
 import { tail } from '../aggregate/tail.ts'
+import type { Copies } from '../replica/copies.ts'
+import type { HeldCopies } from '../replica/held-copies.ts'
+import { REPLICA_ROUTES } from '../replica/routes.ts'
+import { standDown } from '../replica/stand-down.ts'
 import { BodyPool } from './body-pool.ts'
 import { WRITTEN, gone, json, parse, readBody, readInto } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
@@ -28,15 +33,20 @@ import type { Ports } from './listen/ports.ts'
 import { telemetryRoute } from './listen/telemetry.ts'
 import { observeAfter } from './observe.ts'
 import type { ScrapeStatus } from './scrape/scraper.ts'
+import type { SlowSenders } from './slow-senders.ts'
 import type { Spool } from './spool.ts'
 
 export interface Leaf extends Parts {
   boards: Boards
   spool: Spool
+  slowSenders: SlowSenders
   /** for good */
   name: string
   decoders: Decoders
   peers: Peers
+  /** copies of its rows on other leaves, and of theirs on it */
+  copies: Copies
+  held: HeldCopies
   clickhouse: () => LeafHealth['clickhouse']
   intake: () => { ports: ReturnType<Ports['status']>; scrape: ScrapeStatus[] }
 }
@@ -63,10 +73,13 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     'GET',
     /^\/v1\/scuba\/tables$/,
     async (leaf, _request, _response, { searchParams }) =>
-      searchParams.get('own') === '1' ? { tables: leaf.store.tables(), load: ownLoad(leaf) } : { tables: await leaf.peers.tables() },
+      searchParams.get('own') === '1'
+        ? { tables: leaf.store.tables(), load: ownLoad(leaf), owns: leaf.held.owns() }
+        : { tables: await leaf.peers.tables() },
   ],
   ...ASK_ROUTES.map(([method, path, handler]): (typeof ASK_ROUTES)[number] => [method, path, knowing(handler)]),
   ...PEER_ROUTES,
+  ...REPLICA_ROUTES,
   [
     'POST',
     /^\/v1\/scuba\/artefacts\/round$/,
@@ -103,6 +116,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       intake: leaf.intake(),
       clickhouse: leaf.clickhouse(),
       quotas: leaf.store.quotas.counts(),
+      strictTokens: leaf.slowSenders.strict(),
     }),
   ],
 ]
@@ -125,6 +139,10 @@ async function putRegistry(leaf: Leaf, request: IncomingMessage): Promise<unknow
   const registry = leaf.store.registry.put(parse(registrySchema, await json(request)))
   await leaf.jobs.run()
   leaf.store.applyRegistry()
+  leaf.copies.follow()
+  await standDown(leaf.store, leaf.jobs, leaf.name)
+  // It may take a while, and is tried again.
+  void leaf.held.tick().catch((error: unknown) => leaf.store.log.warn('a copy could not be taken over yet', { error: String(error) }))
   return registry
 }
 
@@ -208,8 +226,9 @@ export function statusOf(error: MusterError): number {
 }
 
 async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, url: URL, table: string): Promise<unknown> {
-  const ack = url.searchParams.get('ack') ?? 'fsync'
-  if (ack !== 'fsync' && ack !== 'memory') throw refuse('USAGE', 'ack is memory or fsync')
+  const usual = leaf.store.ackOf(table)
+  const ack = (url.searchParams.get('ack') ?? usual) as AckLevel
+  if (!ACK_LEVELS.includes(ack)) throw refuse('USAGE', `ack is ${ACK_LEVELS.join(', ')}`)
   const validate = url.searchParams.get('validate') ?? 'late'
   if (validate !== 'sync' && validate !== 'late') throw refuse('USAGE', 'validate is sync or late')
   const header = request.headers['idempotency-key']
@@ -227,12 +246,28 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   const room = pool.take(bytes)
   let isHeld = false
   try {
-    if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place, (came) => admission.add(came - bytes))
+    const { token } = senderOf(request.headers)
+    let size = bytes
+    if (place !== null)
+      return await leaf.slowSenders.take(
+        token,
+        () => size,
+        (isStrict) => {
+          if (isStrict) url.searchParams.set('validate', 'sync')
+          const path = `${url.pathname}${url.search}`
+          return sendOn(leaf, request, path, place, (came) => admission.add((size = came) - bytes))
+        },
+      )
     const { body, stored, came } = await ndjsonBody(leaf, request, room)
     admission.add(came - bytes)
+    size = body.length
     // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
-    isHeld = ack === 'memory'
-    const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
+    isHeld = ack === 'memory' || usual === 'replicas'
+    const receipt = await leaf.slowSenders.take(
+      token,
+      () => size,
+      (isStrict) => leaf.store.ingest(table, body, { key, ack, stored, isStrict: isStrict || validate === 'sync' }),
+    )
     if (receipt.duplicate) return receipt
     isHeld ||= leaf.spool.wants(table)
     leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })

@@ -67,6 +67,15 @@ export class Keys {
     return found.reverse().slice(0, limit)
   }
 
+  /** Those of some tables that came in since then. */
+  since(sinceMs: number, isWanted: (table: string) => boolean): [table: string, key: string, known: KnownKey][] {
+    return [...this.#known].flatMap(([id, known]): [string, string, KnownKey][] => {
+      const end = id.indexOf('\0')
+      const table = id.slice(0, end)
+      return known.at >= sinceMs && isWanted(table) ? [[table, id.slice(end + 1), known]] : []
+    })
+  }
+
   put(table: string, key: string, known: KnownKey): void {
     const id = `${table}\0${key}`
     this.#known.set(id, known)

@@ -86,10 +86,12 @@ export async function readTables(
     for (const { kind } of files) coverage[kind === 'segment' || kind === 'away' ? 'segments' : 'chunks'] += 1
     const lost = lostRows(store, name, range)
     if (lost > 0) coverage.missing.push(`${name}: ${lost} rows of segments that are lost`)
+    const pending = store.pendingRows(name)
+    if (pending > 0) coverage.missing.push(`${name}: rows of another leaf that are being taken over`)
     const awayRows = outOfReach.reduce((sum, { rows }) => sum + rows, 0)
     const why = [...new Set(outOfReach.map(({ path }) => store.whyAway(path) ?? ''))].join('; ')
     if (awayRows > 0) coverage.missing.push(`${name}: ${awayRows} rows that are in ClickHouse (${why})`)
-    missingRows += tail.openRows + lost + awayRows
+    missingRows += tail.openRows + lost + awayRows + pending
   }
   if (coverage.missing.length > 0) coverage.rows = reading.rowsScanned / Math.max(1, reading.rowsScanned + missingRows)
   if (needed !== 'later') await fetchAway(store, reading, needed)

@@ -5,6 +5,7 @@ import type { scubaVerify } from '../../../core/scuba/operations/segments.ts'
 import { placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import { replaceFile } from '../../../platform/files.ts'
+import { repair } from '../replica/repair.ts'
 import { differs } from './segment-digest.ts'
 import type { Store } from './store.ts'
 
@@ -12,6 +13,15 @@ import type { Store } from './store.ts'
 const EVERY_MS = 6 * 86_400_000
 /** Bytes a second of the round in the background. */
 const BACKGROUND_RATE = 20_000_000
+const REPAIR_EVERY_MS = 10_000
+
+/** `reason`: why a segment is not what was written, and is not read; null: it is, or is again. */
+interface Outcome {
+  reason: string | null
+  isRepaired?: boolean
+}
+const WHOLE: Outcome = { reason: null }
+const REPAIRED: Outcome = { reason: null, isRepaired: true }
 
 /**
  * Compares segments with the checksums of the manifest. A changed byte in a page would be a wrong number and no error, so what
@@ -23,6 +33,7 @@ export class Scrubber {
   /** file → when it was compared, ms */
   readonly #checked: Map<string, number>
   #isBusy = false
+  #repairsAtMs = 0
 
   constructor(store: Store) {
     this.#store = store
@@ -45,23 +56,39 @@ export class Scrubber {
         .sort((a, b) => a.atMs - b.atMs)[0]
       if (due) await this.#check(due.segment, BACKGROUND_RATE, signal)
       if (due) this.#save()
+      await this.#repairOne(nowMs, signal)
     } finally {
       this.#isBusy = false
     }
   }
 
+  /** What was found broken when it was read is put back, too; a copy that is away is asked again later. */
+  async #repairOne(nowMs: number, signal: AbortSignal): Promise<void> {
+    if (nowMs < this.#repairsAtMs) return
+    this.#repairsAtMs = nowMs + REPAIR_EVERY_MS
+    for (const segment of this.#all()) if (this.#lost(segment)) await repair(this.#store, segment, signal)
+  }
+
   /** Compares all segments of a table, or of all, also those that are lost. */
   async verify(table: string | undefined, rate: number, signal: AbortSignal): Promise<z.input<typeof scubaVerify.output>> {
     const started = performance.now()
-    const done: z.input<typeof scubaVerify.output> = { checked: 0, bytes: 0, found: 0, lost: [], elapsedMs: 0 }
+    const done: z.input<typeof scubaVerify.output> & { repaired: number } = {
+      checked: 0,
+      bytes: 0,
+      found: 0,
+      repaired: 0,
+      lost: [],
+      elapsedMs: 0,
+    }
     if (table !== undefined) this.#store.tail(table)
     for (const segment of this.#all(table)) {
       const wasLost = this.#lost(segment)
-      const reason = await this.#check(segment, rate, signal)
+      const { reason, isRepaired = false } = await this.#check(segment, rate, signal)
       if (signal.aborted) break
       done.checked += 1
       done.bytes += segment.bytes
       if (reason !== null) done.lost.push({ table: segment.table, file: segment.file, rows: segment.rows, reason })
+      else if (isRepaired) done.repaired += 1
       else if (wasLost) done.found += 1
     }
     this.#save()
@@ -78,19 +105,22 @@ export class Scrubber {
     return this.#store.manifest.tables.get(table)?.lost.has(file) === true
   }
 
-  /** Gives why it is not what was written, or null; tells the store. */
-  async #check(segment: Segment, rate: number, signal: AbortSignal): Promise<string | null> {
+  /** Whether it is what was written; tells the store, and has it put back from a copy if it is not. */
+  async #check(segment: Segment, rate: number, signal: AbortSignal): Promise<Outcome> {
     const { table, file, sha256 } = segment
     const isAway = placeOf(file) !== null
     // What cannot be reached is not lost.
-    if (this.#store.whyAway(file) !== null) return null
+    if (this.#store.whyAway(file) !== null) return WHOLE
     const reason = isAway ? await this.#differsAway(segment) : await differs(this.#store.segmentPath(file), sha256, rate, signal)
     // It may have been replaced or dropped while it was read.
-    if (signal.aborted || !this.#store.manifest.tables.get(table)?.segments.has(file)) return null
+    if (signal.aborted || !this.#store.manifest.tables.get(table)?.segments.has(file)) return WHOLE
     this.#checked.set(file, Date.now())
-    if (reason !== null) await this.#store.lose(segment, reason)
-    else if (this.#lost(segment)) await this.#store.manifest.append({ kind: 'found', table, file })
-    return reason
+    if (reason !== null) {
+      await this.#store.lose(segment, reason)
+      return (await repair(this.#store, segment, signal)) ? REPAIRED : { reason }
+    }
+    if (this.#lost(segment)) await this.#store.manifest.append({ kind: 'found', table, file })
+    return WHOLE
   }
 
   /** ClickHouse has checksums of its own; that all rows are there is ours to see. */

@@ -16,9 +16,11 @@ import { mayBeAway, placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { diskLevel, isFullForOwn, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { JournalHeader, JournalRecord } from '../../../core/scuba/wal/record.ts'
-import type { AckLevel, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
+import type { AckLevel, CommitLevel, Receipt, TableInfo } from '../../../core/scuba/wire-types.ts'
 import { sideOf } from '../../../core/scuba/plan/retyped.ts'
+import { isReplicated } from '../../../core/scuba/registry.ts'
 import type { Peers } from '../aggregate/peers.ts'
+import type { Copies } from '../replica/copies.ts'
 import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
@@ -86,6 +88,10 @@ export class Store {
   away: SegmentStore | null = null
   /** the other leaves; null: there are none to be asked */
   peers: Peers | null = null
+  /** copies of its rows on other leaves; null: there are none */
+  copies: Copies | null = null
+  /** rows of a table that are this leaf's by the map, and not among its own yet */
+  pendingRows: (table: string) => number = () => 0
   readonly #tails = new Map<string, TableTail>()
   #manifest: ManifestFile | null = null
   readonly #commits: Commits
@@ -167,7 +173,14 @@ export class Store {
   async ingest(
     name: string,
     body: Buffer,
-    options: { key: string | null; ack: AckLevel; stored?: Stored; isStrict?: boolean },
+    options: {
+      key: string | null
+      ack: AckLevel
+      stored?: Stored
+      isStrict?: boolean
+      /** when it was received, if not now */
+      atMs?: number
+    },
   ): Promise<Receipt> {
     if (!isTableName(name))
       throw refuse('USAGE', `${JSON.stringify(name)} is no table name`, {
@@ -179,8 +192,14 @@ export class Store {
       for (let first = this.#inFlightKeys.get(`${name}\0${key}`); first; first = this.#inFlightKeys.get(`${name}\0${key}`))
         await first.catch(() => undefined)
       const known = this.keys.get(name, key)
-      if (known) return duplicateReceipt(name, key, ack, known, digest)
+      if (known) {
+        const receipt = duplicateReceipt(name, key, ack, known, digest)
+        // Its batch may not have been on all of them when its sender was last answered.
+        if (ack === 'replicas') await this.#copiesOf(name).confirmed(this.#commits.seq)
+        return receipt
+      }
     }
+    if (ack === 'replicas') this.#copiesOf(name).check()
     if (isOwnTable(name) ? this.#isFullForOwn : this.#diskLevel === 'full') throw diskFull()
     if (this.#commits.isReadOnly)
       throw refuse('SCUBA_READ_ONLY', 'two writes in a row failed: the store takes no rows until the leaf is started anew')
@@ -190,7 +209,7 @@ export class Store {
     if (!this.#tails.has(name) && this.#tails.size >= LIMITS.tablesMax)
       throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
     const tail = this.ownTail(name)
-    const atMs = Date.now()
+    const { atMs = Date.now() } = options
     const config = this.registry.current.tables[name]
     const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs, options.isStrict === true) : null
     const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
@@ -209,10 +228,17 @@ export class Store {
       ...(warned > 0 ? { warned, warnings } : {}),
     }
     const commits: Promise<void>[] = []
+    const level = ack === 'memory' ? 'memory' : 'fsync'
+    let copied = 0
     if (batch.rows > 0 || key !== null) {
-      commits.push(this.#commits.add(tail, batch, atMs, key === null ? undefined : { key, digest, quarantined: quarantinedCount }, ack))
+      const keyed = key === null ? undefined : { key, digest, quarantined: quarantinedCount }
+      const offer = (seq: number): void => {
+        copied = seq
+        this.copies?.offer({ table: name, seq, rows: batch.rows, atMs, key: keyed, stored })
+      }
+      commits.push(this.#commits.add(tail, batch, atMs, keyed, level, this.copies?.isCopied(name) === true ? offer : undefined))
     }
-    if (quarantined.length > 0) commits.push(this.#quarantine(name, key, quarantined, atMs, ack))
+    if (quarantined.length > 0) commits.push(this.#quarantine(name, key, quarantined, atMs, level))
     const done = Promise.all(commits).then(() => undefined)
     if (key !== null) {
       const id = `${name}\0${key}`
@@ -220,12 +246,40 @@ export class Store {
       const forget = (): boolean => this.#inFlightKeys.delete(id)
       void done.then(forget, forget)
     }
-    if (ack === 'fsync') await done
+    if (ack !== 'memory') await done
     else
       void done.catch((error: unknown) =>
         this.log.warn('rows acknowledged from memory were lost', { table: name, rows: batch.rows, error: String(error) }),
       )
+    if (ack === 'replicas') await this.#copiesOf(name).confirmed(copied)
     return receipt
+  }
+
+  /** When rows of a table are acknowledged if their sender does not say: when all that are to have them do. */
+  ackOf(name: string): AckLevel {
+    return isReplicated(this.registry.current.tables[name]) ? 'replicas' : 'fsync'
+  }
+
+  /** Number of the newest batch. */
+  get seq(): number {
+    return this.#commits.seq
+  }
+
+  /** Runs between two commits: each batch that has a number by then is in its table. */
+  between<T>(run: () => T): Promise<T> {
+    return this.#commits.inTurn(async () => run())
+  }
+
+  /** @throws USAGE when a table asks for no copies, SCUBA_DOWN when it has none */
+  #copiesOf(name: string): { check: () => void; confirmed: (seq: number) => Promise<void> } {
+    const config = this.registry.current.tables[name]
+    if (!config || !isReplicated(config))
+      throw refuse('USAGE', `table ${name} asks for no copies on other leaves`, {
+        hint: 'Declare it with `replicas: 2`, or have rows acknowledged by fsync.',
+      })
+    const { copies } = this
+    if (copies === null) throw refuse('SCUBA_DOWN', 'this leaf has no others to hold copies', { details: { retryAfterMs: 1000 } })
+    return { check: () => copies.check(config.replicas - 1), confirmed: (seq) => copies.confirmed(seq, config.replicas - 1) }
   }
 
   /** Puts lines that came in earlier into the quarantine, under a key of its own: once, however often it is called. */
@@ -242,7 +296,8 @@ export class Store {
 
   /** Whether a table's rows are to be sealed away. */
   isSealedAway(name: string): boolean {
-    return this.away !== null && mayBeAway(name)
+    // Copies are of files.
+    return this.away !== null && mayBeAway(name) && !isReplicated(this.registry.current.tables[name])
   }
 
   /** Whether rows of a table may be away, so that what is known of the others has to fit. */
@@ -562,7 +617,7 @@ export class Store {
     key: string | null,
     quarantined: Batch['quarantined'],
     atMs: number,
-    ack: AckLevel,
+    ack: CommitLevel,
     own?: JournalHeader['key'],
   ): Promise<void> {
     const rows = quarantined.map(({ line, reason, text, isCut }) => {

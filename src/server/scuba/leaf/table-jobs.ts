@@ -26,6 +26,13 @@ export class TableJobs {
     return done
   }
 
+  /** The table's rows are no longer this leaf's; rows that come in from now on are. */
+  clear(table: string): Promise<void> {
+    const done = this.#running.then(() => this.#do({ id: 0, table, to: null }))
+    this.#running = done.catch(() => undefined)
+    return done
+  }
+
   async #do({ id, table, to }: TableJob): Promise<void> {
     const store = this.#store
     const tail = store.tails().find(({ name }) => name === table)
@@ -44,6 +51,6 @@ export class TableJobs {
     })
     store.discard(paths)
     if (to !== null) await store.keys.rename(table, to)
-    store.log.info(to === null ? 'a table was dropped' : 'a table was renamed', { table, to })
+    if (id > 0) store.log.info(to === null ? 'a table was dropped' : 'a table was renamed', { table, to })
   }
 }

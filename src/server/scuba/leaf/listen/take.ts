@@ -29,9 +29,10 @@ export async function take(
   const admitted = admission ?? intake.store.quotas.admit(rows.table, null, rows.body.length)
   const passed = passRows(intake, rows, key, async (body, own) => {
     try {
-      const receipt = await intake.store.ingest(rows.table, body, { key: own, ack: 'fsync' })
+      const ack = intake.store.ackOf(rows.table)
+      const receipt = await intake.store.ingest(rows.table, body, { key: own, ack })
       if (receipt.duplicate) return null
-      intake.spool.add({ table: rows.table, key: own, ack: 'fsync', rows: receipt.accepted, body })
+      intake.spool.add({ table: rows.table, key: own, ack, rows: receipt.accepted, body })
       return receipt
     } catch (error) {
       if (isAdded(error)) return null

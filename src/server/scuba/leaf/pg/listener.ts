@@ -6,7 +6,7 @@ import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls'
 import { LIMITS } from '../../../../core/scuba/limits.ts'
 import type { PgRefusal } from '../../../../core/scuba/pgwire/problem.ts'
 import { SessionSettings } from '../../../../core/scuba/pgwire/settings.ts'
-import type { Engine } from '../engine.ts'
+import type { Engines } from '../engines.ts'
 import type { Store } from '../store.ts'
 import { AccessFile, type PgAccess } from './access-file.ts'
 import { CatalogueFile } from './catalogue-file.ts'
@@ -34,9 +34,9 @@ interface Door {
  * PostgreSQL's protocol on the leaf: always on the owner's Unix socket, and by TCP where `postgres.json` in the store's folder says,
  * for the tokens that are named there. Both follow that file.
  */
-export function openPgListener({ store, engine, socketPath }: { store: Store; engine: Engine; socketPath: string }): PgListener {
+export function openPgListener({ store, engines, socketPath }: { store: Store; engines: Engines; socketPath: string }): PgListener {
   const { log } = store
-  const backend: PgBackend = { store, engine, catalogue: new CatalogueFile(store) }
+  const backend: PgBackend = { store, engine: engines.first, slots: engines.slots, catalogue: new CatalogueFile(store) }
   const file = new AccessFile(store.dir)
   const open = new Set<PgConnection>()
   /** pid of the protocol → whom a cancel request stops */
@@ -99,7 +99,7 @@ export function openPgListener({ store, engine, socketPath }: { store: Store; en
       const refusal = open.size > LIMITS.pgConnectionsMax ? tooMany() : await admit(connection, door, parameters)
       clearTimeout(impatient)
       if (refusal !== null) return await connection.fail(refusal)
-      await serve(connection, parameters)
+      await serve(connection, door, parameters)
     } catch (error) {
       log.error('bug in a PostgreSQL connection', { stack: (error as Error).stack })
       await connection.fail({ sqlState: 'XX000', message: 'a bug ended this connection; it is in the log of the leaf' })
@@ -161,7 +161,7 @@ export function openPgListener({ store, engine, socketPath }: { store: Store; en
     return null
   }
 
-  async function serve(connection: PgConnection, parameters: Record<string, string>): Promise<void> {
+  async function serve(connection: PgConnection, { isOwner }: Door, parameters: Record<string, string>): Promise<void> {
     const user = parameters['user'] ?? ''
     const settings = new SessionSettings({ session_authorization: user, unix_socket_directories: dirname(socketPath) })
     const asked = { ...optionsOf(parameters['options'] ?? ''), ...parameters }
@@ -173,7 +173,7 @@ export function openPgListener({ store, engine, socketPath }: { store: Store; en
     settings.settle()
     const pid = (lastPid = (lastPid % 2_000_000_000) + 1)
     const secret = randomInt(-(2 ** 31), 2 ** 31)
-    const session = new PgSession(connection, backend, settings, { user, pid })
+    const session = new PgSession(connection, backend, settings, { user, pid, asker: isOwner ? user : `token:${user}` })
     sessions.set(pid, { secret, session })
     connection.out.authentication(0)
     for (const [name, value] of settings.reported()) connection.out.parameterStatus(name, value)

@@ -13,6 +13,7 @@ import { viewSql } from '../../../../core/scuba/plan/view.ts'
 import { readEverywhere } from '../../aggregate/ship.ts'
 import type { Engine } from '../engine.ts'
 import { reread } from '../reread.ts'
+import type { Asker, Slots } from '../slots.ts'
 import type { Store } from '../store.ts'
 import type { CatalogueFile } from './catalogue-file.ts'
 
@@ -20,6 +21,8 @@ import type { CatalogueFile } from './catalogue-file.ts'
 export interface PgBackend {
   store: Store
   engine: Engine
+  /** whose turn it is, together with all other questions */
+  slots: Slots
   catalogue: CatalogueFile
 }
 
@@ -36,6 +39,8 @@ export interface PgRows {
 export interface SelectOptions {
   /** what stands for `$1`, … */
   literals: readonly string[]
+  /** who asks; it has a slot while the engine works, and none while a cursor waits for its client */
+  asker: Asker
   deadlineMs: number
   isPartialGood: boolean
 }
@@ -51,7 +56,7 @@ export async function openSelect(
   options: SelectOptions,
   signal: AbortSignal,
 ): Promise<PgRows | PgRefusal> {
-  const { store, engine } = backend
+  const { store, engine, slots } = backend
   return guarded(text, session, options.literals, async (sql) => {
     const { tree, tables, catalogue } = await checked(backend, sql)
     const { names, hasStar } = readNames(tree)
@@ -64,7 +69,9 @@ export async function openSelect(
           return partialRefusal(missing)
         }
         const statement = { sql, views: reading.views, catalogue }
-        const cursor = await engine.open(statement, { deadlineMs: options.deadlineMs, rowsMax: BATCH_ROWS }, signal)
+        const cursor = await slots.use(options.asker, options.deadlineMs, signal, () =>
+          engine.open(statement, { deadlineMs: options.deadlineMs, rowsMax: BATCH_ROWS }, signal),
+        )
         let { rows, isDone } = cursor.first
         return {
           fields: fieldsOf(tree, cursor.columns),
@@ -72,7 +79,7 @@ export async function openSelect(
           next: (rowsMax, deadlineMs, stop) =>
             guarded(text, session, options.literals, async () => {
               if (rows.length === 0 && !isDone) {
-                const more = await cursor.fetch({ deadlineMs, rowsMax: BATCH_ROWS }, stop)
+                const more = await slots.use(options.asker, deadlineMs, stop, () => cursor.fetch({ deadlineMs, rowsMax: BATCH_ROWS }, stop))
                 rows = more.rows
                 isDone = more.isDone
               }

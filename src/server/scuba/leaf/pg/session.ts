@@ -16,12 +16,20 @@ type Message<T extends ClientMessage['type']> = Extract<ClientMessage, { type: T
 const TEXT_FIELD = (name: string): PgField => ({ name, type: PG_TYPES.text })
 const SHOW_ALL_FIELDS = ['name', 'setting', 'description'].map(TEXT_FIELD)
 
+/** Who is at the other end. */
+export interface PgIdentity {
+  user: string
+  pid: number
+  /** whose questions wait for each other, by any protocol */
+  asker: string
+}
+
 /** One connection that has logged in: it answers messages until the client goes. */
 export class PgSession {
   readonly #connection: PgConnection
   readonly #backend: PgBackend
   readonly #settings: SessionSettings
-  readonly #identity: { user: string; pid: number }
+  readonly #identity: PgIdentity
   readonly #prepared = new Map<string, Prepared>()
   readonly #portals = new Map<string, Portal>()
   /** idle, in a transaction, in one that failed */
@@ -31,7 +39,7 @@ export class PgSession {
   #running: AbortController | null = null
   #forget: NodeJS.Timeout | null = null
 
-  constructor(connection: PgConnection, backend: PgBackend, settings: SessionSettings, identity: { user: string; pid: number }) {
+  constructor(connection: PgConnection, backend: PgBackend, settings: SessionSettings, identity: PgIdentity) {
     this.#connection = connection
     this.#backend = backend
     this.#settings = settings
@@ -408,7 +416,12 @@ export class PgSession {
         this.#backend,
         this.#rewriteSession(),
         query.sql,
-        { literals: portal.literals, deadlineMs: this.#settings.statementTimeoutMs, isPartialGood: this.#settings.isPartialGood },
+        {
+          literals: portal.literals,
+          asker: { user: this.#identity.asker, isUrgent: false },
+          deadlineMs: this.#settings.statementTimeoutMs,
+          isPartialGood: this.#settings.isPartialGood,
+        },
         signal,
       ),
     )

@@ -2,13 +2,8 @@ import { callNode, castNode, textOf, type Node } from '../../../../core/scuba/sq
 import { readsClock, type Bound } from '../../../../core/scuba/sql/time-bounds.ts'
 import type { Params } from '../../../../core/scuba/wire-types.ts'
 import type { Engines } from '../engines.ts'
+import type { Range } from '../known-parts.ts'
 import { only, paramsIn, sqlOf } from './divided.ts'
-
-/** µs; rows of [sinceUs, untilUs) */
-export interface Range {
-  sinceUs: number
-  untilUs: number
-}
 
 const KNOWN_MAX = 500
 const DEADLINE_MS = 5000

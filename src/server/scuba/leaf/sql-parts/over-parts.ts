@@ -1,15 +1,15 @@
 import { MusterError } from '../../../../core/kernel/errors.ts'
 import type { EngineStatement } from '../../../../core/scuba/engine-protocol.ts'
 import type { Partial, PartialRow } from '../../../../core/scuba/merge/partial.ts'
-import { viewSql, type ViewFile } from '../../../../core/scuba/plan/view.ts'
+import { viewSql } from '../../../../core/scuba/plan/view.ts'
 import { GROUPS, SOURCE } from '../../../../core/scuba/sql/divide.ts'
 import type { Equality } from '../../../../core/scuba/sql/equalities.ts'
 import type { CacheUse, Params } from '../../../../core/scuba/wire-types.ts'
 import type { Engines } from '../engines.ts'
-import type { CachedPartial } from '../partial-cache.ts'
+import { isInside, knownParts, rounds, rowsIn, type PartsAsked, type Range } from '../known-parts.ts'
 import type { Reading } from '../reading.ts'
-import { SOURCES_AT_ONCE, sourcesOf, type PlannedSource } from '../sources.ts'
-import { rangeOf, type Range } from './bounds.ts'
+import { sourcesOf, type PlannedSource } from '../sources.ts'
+import { rangeOf } from './bounds.ts'
 import { divided, groupsSql, only, type DividedSql } from './divided.ts'
 
 /** A statement over one table whose answer may be put together from what is known of its files. */
@@ -28,20 +28,13 @@ export interface AskedOfParts {
   isAlone: boolean
 }
 
-export interface PlannedParts {
+export interface PlannedParts extends PartsAsked {
   sql: DividedSql
-  /** what its partials are known by */
-  key: string
-  range: Range
-  /** files that have rows in the range */
-  files: ViewFile[]
 }
 
 /** Groups of all files together that are sent to the engine once more, and characters of their values. */
 const GROUPS_MAX = 20_000
 const CHARS_MAX = 2_000_000
-/** Of more rows the smallest source is asked first: when it alone has too many groups, nothing else is asked. */
-const PROBE_ROWS_MIN = 2_000_000
 
 /** How a statement's answer is put together from parts of files. @returns why it is not, in words */
 export async function planParts({
@@ -73,24 +66,6 @@ export async function planParts({
   return { sql, key, range: within, files }
 }
 
-const insideOf =
-  ({ sinceUs, untilUs }: Range) =>
-  ({ minUs, maxUs }: ViewFile): boolean =>
-    minUs >= sinceUs && maxUs < untilUs
-
-/** What is known of a plan's files, each once, and those of which nothing is. */
-export function knownParts({ partials }: Engines, { key, files, range }: PlannedParts): { held: CachedPartial[]; missing: ViewFile[] } {
-  const isInside = insideOf(range)
-  const left = new Map(files.filter(isInside).map((file) => [file.path, file]))
-  const held: CachedPartial[] = []
-  for (const cached of partials.of(key)) {
-    if (!cached.files.every(({ path }) => left.has(path))) continue
-    for (const { path } of cached.files) left.delete(path)
-    held.push(cached)
-  }
-  return { held, missing: files.filter((file) => left.has(file.path) || !isInside(file)) }
-}
-
 /**
  * A statement over the groups of all files, which gives the answer of the one that was asked. Null: it has too many groups, or a value
  * that does not fit, and is left to all rows together.
@@ -104,19 +79,22 @@ export async function overParts(
   const { sql, key, range } = plan
   const rows: (string | null)[][] = []
   const add = (partial: Partial): void => void rows.push(...partial.rows.map((row) => row.key as (string | null)[]))
+  await engines.partials.recall(key, asked.reading.tables[0]?.view.files ?? [])
   const now = Date.now()
-  const { held, missing } = knownParts(engines, plan)
+  const { held, missing } = knownParts(engines.partials, plan)
   for (const cached of held) {
     engines.partials.use(cached, now)
     use.hits += 1
     add(cached.partial)
   }
-  const isInside = insideOf(range)
   const edges = sourcesOf(
-    missing.filter((file) => !isInside(file)),
+    missing.filter((file) => !isInside(range, file)),
     () => ({}),
   ).map((source) => ({ ...source, isEdge: true }))
-  const whole = sourcesOf(missing.filter(isInside), () => ({})).map((source) => ({ ...source, isEdge: false }))
+  const whole = sourcesOf(
+    missing.filter((file) => isInside(range, file)),
+    () => ({}),
+  ).map((source) => ({ ...source, isEdge: false }))
   try {
     for (const round of rounds([...whole, ...edges])) {
       for (const { files: from, partial, costMs, isEdge } of await compute(asked, sql, range, round)) {
@@ -140,15 +118,6 @@ function tooMany({ manyGroups }: Engines, key: string): null {
   if (manyGroups.size > 1000) manyGroups.clear()
   manyGroups.add(key)
   return null
-}
-
-const rowsIn = ({ files }: PlannedSource): number => files.reduce((sum, { rows }) => sum + rows, 0)
-
-function* rounds<S extends PlannedSource>(sources: readonly S[]): Generator<S[]> {
-  const sorted = sources.toSorted((a, b) => rowsIn(a) - rowsIn(b))
-  const all = sorted.reduce((sum, source) => sum + rowsIn(source), 0)
-  if (all > PROBE_ROWS_MIN) yield sorted.splice(0, 1)
-  for (let at = 0; at < sorted.length; at += SOURCES_AT_ONCE) yield sorted.slice(at, at + SOURCES_AT_ONCE)
 }
 
 /** The groups of some sources, in one statement; every value as text. */
@@ -176,13 +145,13 @@ async function compute<S extends PlannedSource & { isEdge: boolean }>(
     signal,
   )
   const tookMs = performance.now() - started
-  const all = sources.reduce((sum, source) => sum + rowsIn(source), 0)
+  const all = rowsIn(sources)
   const made = sources.map((): PartialRow[] => [])
   for (const [source, ...key] of rows) made[Number(source)]?.push({ key, id: '', step: null, parts: [], sketches: [] })
   return sources.map((source, at) => {
     const own = made[at] ?? []
     const partial: Partial = { rows: own, count: own.length, isCut: false, all: null }
-    return { ...source, partial, costMs: (tookMs * rowsIn(source)) / Math.max(1, all) }
+    return { ...source, partial, costMs: (tookMs * rowsIn([source])) / Math.max(1, all) }
   })
 }
 
