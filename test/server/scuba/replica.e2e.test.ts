@@ -121,6 +121,13 @@ test('the one that was lost takes no rows when it is back, sets its own aside an
   await tell(registryOf(BACK))
   await expect(first.client.send('events', [{ n: 1000 }])).rejects.toMatchObject({ code: 'SCUBA_FENCED' })
   expect((await first.client.observed()).asideRows).toBeGreaterThan(0)
+  // Of keys it knows nothing either, also after a kill: they are known where their rows are.
+  const known = async (): Promise<unknown> =>
+    (await first.post('do/scuba.receipt.list', '{"table":"events","key":"key-","isPrefix":true}')).answer
+  expect(await known()).toMatchObject({ receipts: [] })
+  await first.end('SIGKILL')
+  await first.start(false)
+  expect(await known()).toMatchObject({ receipts: [] })
   await expect.poll(async () => (await second.client.observed()).copies?.[0]?.state, { timeout: 15_000 }).toBe('following')
   await sent(120, 'key-120')
   expect(await all()).toEqual(upTo(121))
