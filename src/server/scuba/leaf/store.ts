@@ -301,9 +301,10 @@ export class Store {
     await this.#quarantine(table, null, quarantined, Date.now(), 'fsync', { key, digest: '', quarantined: 0 })
   }
 
-  /** Why segments that are away cannot be read now, in words; null: they can, or there are none. */
-  get whyAway(): string | null {
-    return this.away === null ? 'the leaf was started without it' : this.away.away
+  /** Why a segment that is away cannot be read now, in words; null: it can, or is a file. */
+  whyAway(file: string): string | null {
+    if (placeOf(file) === null) return null
+    return this.away === null ? 'the leaf was started without it' : this.away.whyAway(file)
   }
 
   /** Whether a table's rows are to be sealed away. */
