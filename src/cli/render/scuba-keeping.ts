@@ -201,6 +201,15 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
         ? [{ title: 'set aside', align: 'right' as const, cell: ({ holds }: Leaf) => (holds ? groupedText(holds.asideRows) : null) }]
         : []),
       { title: 'copied rows', align: 'right', cell: ({ holds }) => (holds ? groupedText(holds.copiedRows) : null), isWide: true },
+      ...(leaves.some(({ holds }) => holds?.strictTokens.length)
+        ? [
+            {
+              title: 'on validate=sync',
+              cell: ({ holds }: (typeof leaves)[number]) =>
+                holds?.strictTokens.length ? mark(view, 'warn', holds.strictTokens.join(', ')) : null,
+            },
+          ]
+        : []),
       { title: 'pid', align: 'right', cell: ({ holds }) => holds?.pid, isWide: true },
     ],
     'No leaf has answered yet.',

@@ -73,6 +73,7 @@ export interface PeerSeen {
     diskLevel: DiskLevel
     clickhouse?: { where: string; away: string | null } | null | undefined
     quotas?: QuotaCounts[] | undefined
+    strictTokens?: string[] | undefined
   } | null
 }
 

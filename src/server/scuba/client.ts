@@ -69,6 +69,8 @@ export interface LeafHealth {
   clickhouse?: { where: string; away: string | null; mark: string } | null
   /** what came in and what was refused by each quota, since it started */
   quotas?: QuotaCounts[]
+  /** tokens that are on `validate=sync`, because all of their large bodies had bad lines */
+  strictTokens?: string[]
 }
 
 export interface Spooled {

@@ -41,14 +41,14 @@ export async function listLeaves(
 
 function holdsOf(
   { tables, lost, registryVersion, holds = [], asideRows = 0 }: Observed,
-  { pid, backlogBytes, diskLevel, clickhouse }: NonNullable<PeerSeen['health']>,
+  { pid, backlogBytes, diskLevel, clickhouse, strictTokens = [] }: NonNullable<PeerSeen['health']>,
 ): Holds {
   const all = Object.values(tables)
   const sum = (of: 'rows' | 'bytes' | 'segments'): number => all.reduce((total, table) => total + table[of], 0)
   return {
     ...{ pid, tables: all.length, segments: sum('segments'), rows: sum('rows'), bytes: sum('bytes') },
     ...{ lostSegments: lost.length, lostRows: lost.reduce((total, { rows }) => total + rows, 0), registryVersion },
-    ...{ backlogBytes, disk: diskLevel, copiedRows: holds.reduce((total, { rows }) => total + rows, 0), asideRows },
+    ...{ backlogBytes, disk: diskLevel, strictTokens, copiedRows: holds.reduce((total, { rows }) => total + rows, 0), asideRows },
     clickhouse: clickhouse ? { where: clickhouse.where, away: clickhouse.away } : null,
   }
 }

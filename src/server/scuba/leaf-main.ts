@@ -31,6 +31,7 @@ import { PartialFiles } from './leaf/partial-files.ts'
 import { Retainer } from './leaf/retainer.ts'
 import { Scrubber } from './leaf/scrubber.ts'
 import { Sealer } from './leaf/sealer.ts'
+import { SlowSenders } from './leaf/slow-senders.ts'
 import { Spool } from './leaf/spool.ts'
 import { Store } from './leaf/store.ts'
 import { TableJobs } from './leaf/table-jobs.ts'
@@ -91,8 +92,9 @@ const leaf: Leaf = {
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
+  slowSenders: new SlowSenders(),
   ...{ copies, held },
-  clickhouse: () => away && { where: away.where, away: away.away, mark: clickHouseMark(clickHouse) },
+  clickhouse: () => away && { where: away.where, away: away.trouble, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 }
 const server = createLeafServer(leaf)

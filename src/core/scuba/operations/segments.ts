@@ -101,6 +101,8 @@ export const scubaLeafList = defineAction({
             /** not sealed yet */
             backlogBytes: z.number(),
             disk: z.enum(DISK_LEVELS),
+            /** tokens all of whose large bodies had bad lines: they are on `validate=sync` */
+            strictTokens: z.array(z.string()).default([]),
             /** of copies of other leaves' rows, in no answer of this one */
             copiedRows: z.number().default(0),
             /** set aside when its shard went to another leaf, in no answer */
