@@ -204,7 +204,13 @@ test('what counters grew is the same from parts of files as from all rows, with 
         counter.time += 500 + random.below(1000)
         counter.value = random.below(12) === 0 ? random.below(5) : counter.value + random.below(9)
         const value = random.below(15) === 0 ? { marker: 'stale' } : { value: counter.value }
-        return { time: counter.time, series: `s${i % at.length}`, job: `j${(i % at.length) % 7}`, kind: i % 2 === 0 ? 'even' : 'odd', ...value }
+        return {
+          time: counter.time,
+          series: `s${i % at.length}`,
+          job: `j${(i % at.length) % 7}`,
+          kind: i % 2 === 0 ? 'even' : 'odd',
+          ...value,
+        }
       }),
     )
   const ask = async (tier: string, where = "job <> 'j2'"): Promise<void> => {

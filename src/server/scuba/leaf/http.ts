@@ -27,6 +27,7 @@ import { isConvertible, toNdjson } from './convert.ts'
 import { DEEDS, type Parts } from './deeds.ts'
 import { retryAfterSeconds } from './listen/take.ts'
 import { NO_ADMISSION, senderOf, type Admission } from './quotas.ts'
+import { nameOfSender } from './sender-name.ts'
 import type { Stored } from './raw-batch.ts'
 import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
@@ -114,6 +115,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       intake: leaf.intake(),
       clickhouse: leaf.clickhouse(),
       quotas: leaf.store.quotas.counts(),
+      senders: leaf.store.senders.list(Date.now()),
     }),
   ],
 ]
@@ -248,7 +250,13 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     admission.add(came - bytes)
     // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
     isHeld = ack === 'memory' || usual === 'replicas'
-    const receipt = await leaf.store.ingest(table, body, { key, ack, stored, isStrict: validate === 'sync' })
+    const receipt = await leaf.store.ingest(table, body, {
+      key,
+      ack,
+      stored,
+      isStrict: validate === 'sync',
+      sender: nameOfSender(request.headers),
+    })
     if (receipt.duplicate) return receipt
     isHeld ||= leaf.spool.wants(table)
     leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
