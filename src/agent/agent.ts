@@ -248,6 +248,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       return answer
     },
     joinLeaf: () => leaf.join(),
+    leaveLeaf: () => leaf.leave(),
     stopAll: async () => {
       isStopping = true
       await leaf.stop()

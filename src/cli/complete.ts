@@ -120,6 +120,7 @@ export const NAMES_SQL: Record<string, string> = {
   'scuba:board:rm:name': 'SELECT name AS value, NULL AS description FROM scuba_board',
   rule: 'SELECT name AS value, NULL AS description FROM scuba_alert',
   table: "SELECT name AS value, CASE version WHEN 0 THEN NULL ELSE 'declared, v' || version END AS description FROM scuba_table",
+  'scuba:hold:put:sev': 'SELECT number AS value, title AS description FROM sev_incident ORDER BY number DESC LIMIT 50',
   hold: 'SELECT id AS value, reason AS description FROM scuba_hold',
   'scuba:quota:put:token': TOKENS,
   'scuba:quota:rm:token': "SELECT name AS value, NULL AS description FROM scuba_quota WHERE kind = 'token'",

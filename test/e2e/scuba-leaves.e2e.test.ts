@@ -20,7 +20,7 @@ let keeper: ChildProcess | null = null
 
 beforeAll(async () => {
   const door = `127.0.0.1:${await freePort('127.0.0.1')}`
-  const up = await fleet.muster('up', '--nodes', '1', '--agents', door)
+  const up = await fleet.muster('up', '--nodes', '2', '--agents', door)
   expect(up.stderr).toContain('starting')
   const { token } = await fleet.data('tw', 'node', 'token')
   const args = [BIN, 'agent', '--name', 'far', '--token', token, '--address', '127.0.0.1', '--cpu', '1']
@@ -170,3 +170,23 @@ test("its port is for the fleet's servers: without a certificate, or with an age
   }
   expect(readFileSync(join(pathsOf(far.root).agent('far').root, 'leaf.log'), 'utf8')).toContain('leaf listens')
 }, 30_000)
+
+test('a leaf leaves when another one can take what it has, and no row is missed or twice', async () => {
+  const refused = await fleet.muster('scuba', 'leaf', 'leave', 'n1', '--yes')
+  expect(refused.stderr).toContain('no other leaf can take what leaf')
+  expect(refused.exitCode).toBe(6)
+  const { leaf: other } = await fleet.data('scuba', 'leaf', 'join', 'n2')
+  await eventually('all answer', 20_000, async () => (await count()).coverage.rows === 1)
+  const before = Number((await count()).count)
+  const left = await fleet.data('scuba', 'leaf', 'leave', 'n1', '--yes')
+  expect(left.to).toBe(other)
+  await eventually('it has left', 60_000, async () => {
+    const { count: now, coverage } = await count()
+    // While its rows are on their way to another's, an answer may say that some are missing; more than there are it never has.
+    expect(Number(now)).toBeLessThanOrEqual(before)
+    if (coverage.rows === 1) expect(Number(now)).toBe(before)
+    return (await leaves()).every(({ node }) => node !== 'n1')
+  })
+  await eventually('all are there', 10_000, async () => (await count()).coverage.rows === 1)
+  expect(Number((await count()).count)).toBe(before)
+}, 120_000)

@@ -589,7 +589,8 @@ export class Exchange implements UpstreamUser {
     const who =
       endpoint?.eventPart ??
       JSON.stringify({
-        service: this.service.name,
+        // Of a service that is not there yet: the row counts for none, and says which was awaited.
+        ...(this.service.isBeforeFirst ? { service: null, awaited: this.service.name } : { service: this.service.name }),
         route: '',
         version: '',
         release: '',

@@ -34,6 +34,7 @@ export class MeshProxyServer {
   readonly #listeners = new Map<string, { server: Server; port: number }>()
   readonly #gateway: Server
   readonly #state: ProxyState
+  #isConfigured = false
   #position = 0
   #timers: NodeJS.Timeout[] = []
 
@@ -73,6 +74,7 @@ export class MeshProxyServer {
         sweepIdle(endpoint, monotonicMs())
       }
     }
+    this.#isConfigured = true
     this.#position = snapshot.position
     this.#state.snapshot = snapshot
     await this.#listenForServices(names)
@@ -83,7 +85,7 @@ export class MeshProxyServer {
   #configureService(def: MeshService): void {
     const old = this.#services.get(def.name)
     const epoch = this.#state.epochs[def.name] ?? -1
-    const service = old ?? new Service(def, epoch)
+    const service = old ?? new Service(def, epoch, this.#isConfigured)
     const { removed, splitRefused } =
       old === undefined ? { removed: [], splitRefused: (def.split?.epoch ?? epoch) < epoch } : old.update(def)
     this.#services.set(def.name, service)

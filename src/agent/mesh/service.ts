@@ -46,7 +46,12 @@ export class Service {
   #medianMs = 1
   #medianAtMs = 0
 
-  constructor(def: MeshService, epoch: number) {
+  /** it has had no endpoint since it appeared here: nobody is served yet, so nobody can be served badly */
+  isBeforeFirst: boolean
+
+  /** @param isNew it appeared while this proxy was there; one it finds may have been ready before */
+  constructor(def: MeshService, epoch: number, isNew: boolean) {
+    this.isBeforeFirst = isNew
     this.name = def.name
     this.protocol = def.protocol
     this.policy = def.policy
@@ -76,6 +81,7 @@ export class Service {
       endpoint.eventPart = this.#eventPart(endpoint)
       return endpoint
     })
+    if (this.endpoints.length > 0) this.isBeforeFirst = false
     const removed = [...old.values()]
     for (const endpoint of removed) {
       endpoint.isDraining = true

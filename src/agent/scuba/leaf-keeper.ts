@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -70,6 +70,22 @@ export class LeafKeeper {
       await sleep(50)
     }
     throw refuse('UNAVAILABLE', `the leaf does not answer; see ${this.#logFile}`)
+  }
+
+  /** Runs no leaf any more. Its folder stays under another name, until somebody removes it: another leaf of this node begins with none. */
+  async leave(): Promise<{ folder: string | null }> {
+    await this.#supervisor?.end(NAME, END_MS_MAX)
+    this.#supervisor?.detach()
+    this.#supervisor = null
+    const folder = join(this.#options.root, 'scuba')
+    const left = `${folder}-left`
+    if (existsSync(folder)) {
+      rmSync(left, { recursive: true, force: true })
+      renameSync(folder, left)
+    }
+    // Last: what breaks off before is begun again.
+    rmSync(this.#wishFile, { force: true })
+    return { folder: existsSync(left) ? left : null }
   }
 
   /** Ends the leaf, until the agent is started again. */

@@ -204,6 +204,10 @@ export function renderCache({ missing = [], ...info }: CacheInfo & { missing?: r
       'parts known',
       asked === 0 ? 'none asked for' : `${groupedText(info.partialHits)} of ${groupedText(asked)} (${percent(info.partialHits / asked)})`,
     ],
+    [
+      'parts on disk',
+      `${groupedText(info.diskEntries)}, ${formatSize(info.diskBytes)} of ${formatSize(info.diskBytesMax)}; ${groupedText(info.diskReads)} read back`,
+    ],
     ['answers kept', `${groupedText(info.answers)}, ${formatSize(info.answerBytes)}`],
     ['answers known', groupedText(info.answerHits)],
     ['asked together', groupedText(info.shared)],

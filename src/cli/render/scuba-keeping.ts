@@ -55,7 +55,7 @@ export function renderHolds({ holds }: Out<typeof scubaHoldList>, view: View): s
       { title: 'table', cell: (hold) => hold.table ?? '(all)' },
       { title: 'from', cell: ({ fromMs }) => at(fromMs) },
       { title: 'to', cell: ({ toMs }) => at(toMs) },
-      { title: 'sev', cell: ({ sev }) => sev },
+      { title: 'for', cell: ({ sev }) => (sev === null ? null : `#${sev}`) },
       { title: 'reason', cell: ({ reason }) => reason, canShrink: true },
       { title: 'set', cell: ({ setAtMs, setBy }) => `${at(setAtMs)} by ${setBy}`, isWide: true },
     ],
@@ -144,6 +144,13 @@ export function renderVerify({ checked, bytes, found, repaired, lost, elapsedMs,
 
 type Leaf = Out<typeof scubaLeafList>['leaves'][number]
 
+const STATES = { present: 'ok', silent: 'warn', lost: 'bad' } as const
+
+const stateText = ({ state, leavingTo }: Leaf, view: View): string =>
+  leavingTo === null
+    ? mark(view, STATES[state], state)
+    : mark(view, state === 'present' ? 'warn' : STATES[state], `${state}, leaving to ${leavingTo}`)
+
 /** `leaf-b, leaf-c (catching up)` */
 function copiesText({ copies }: Leaf, view: View): string {
   return copies
@@ -162,7 +169,6 @@ function skewText(worst: SenderSkew | null): string | null {
 }
 
 export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View): string {
-  const states = { present: 'ok', silent: 'warn', lost: 'bad' } as const
   return table(
     view,
     leaves,
@@ -173,7 +179,7 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
         title: 'epoch',
         cell: ({ leaf, shards }) => shards.map(({ id, epoch }) => (id === leaf ? String(epoch) : `${id} ${epoch}`)).join(', '),
       },
-      { title: 'state', cell: ({ state }) => mark(view, states[state], state) },
+      { title: 'state', cell: (leaf) => stateText(leaf, view) },
       ...(leaves.some(({ copies }) => copies.length > 0) ? [{ title: 'copies on', cell: (leaf: Leaf) => copiesText(leaf, view) }] : []),
       { title: 'since', cell: ({ sinceMs }) => (sinceMs === null ? null : at(sinceMs)) },
       { title: 'tables', align: 'right', cell: ({ holds }) => holds?.tables },
@@ -204,6 +210,15 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
         ? [{ title: 'set aside', align: 'right' as const, cell: ({ holds }: Leaf) => (holds ? groupedText(holds.asideRows) : null) }]
         : []),
       { title: 'copied rows', align: 'right', cell: ({ holds }) => (holds ? groupedText(holds.copiedRows) : null), isWide: true },
+      ...(leaves.some(({ holds }) => holds?.strictTokens.length)
+        ? [
+            {
+              title: 'on validate=sync',
+              cell: ({ holds }: (typeof leaves)[number]) =>
+                holds?.strictTokens.length ? mark(view, 'warn', holds.strictTokens.join(', ')) : null,
+            },
+          ]
+        : []),
       { title: 'pid', align: 'right', cell: ({ holds }) => holds?.pid, isWide: true },
     ],
     'No leaf has answered yet.',

@@ -75,7 +75,9 @@ export interface MeshFault {
 export interface RequestEvent {
   /** ms since the epoch, when the response ended */
   time: number
-  service: string
+  /** null: the one that was asked for has had no task since it appeared; then `awaited` names it */
+  service: string | null
+  awaited?: string
   route: string
   version: string
   release: string

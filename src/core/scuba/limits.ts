@@ -48,6 +48,8 @@ export const LIMITS = {
   userRunningMax: 8,
   userWaitingMax: 32,
   partialCacheBytesMax: 192 * 1024 * 1024,
+  /** of sealed segments, on the disk */
+  partialDiskBytesMax: 1024 * 1024 * 1024,
   answerCacheBytesMax: 64 * 1024 * 1024,
   /** panels that boards show: their answers as they go out, and how many */
   boardCacheBytesMax: 96 * 1024 * 1024,

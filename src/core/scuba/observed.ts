@@ -38,6 +38,8 @@ export interface CopyState {
   state: 'following' | 'catching-up' | 'away'
   /** not there yet */
   waitingBytes: number
+  /** of what it is a copy: of replicated tables; of all, while the leaf is leaving; of all, and nothing comes in any more */
+  of?: 'replicated' | 'copying' | 'draining' | undefined
 }
 
 /** A copy of another leaf's rows. */
@@ -73,6 +75,7 @@ export interface PeerSeen {
     clickhouse?: { where: string; away: string | null } | null | undefined
     senders?: SenderSkew[] | undefined
     quotas?: QuotaCounts[] | undefined
+    strictTokens?: string[] | undefined
   } | null
 }
 
@@ -86,4 +89,6 @@ export interface RegistrySoft {
   silentSinceMs: number | null
   /** leaves of other nodes; without: none */
   peers?: readonly PeerSeen[]
+  /** of an incident by its number; null: there is none. Without: nobody knows of incidents */
+  incidentTitle?: (sev: number) => string | null
 }

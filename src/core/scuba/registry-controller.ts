@@ -30,7 +30,9 @@ export const registryController: Controller<RegistrySoft | undefined> = {
     const entries: Proposal[] = []
     let wakeAt: number | null = null
     const told = new Set<string>()
-    for (const seen of [soft, ...(soft.peers ?? [])]) {
+    // One that has left was looked at a moment ago.
+    const peers = (soft.peers ?? []).filter(({ leaf }) => stateOf(db, leaf) !== undefined)
+    for (const seen of [soft, ...peers]) {
       const of = ofSeen(db, now, seen, told)
       entries.push(...of.entries)
       if (of.wakeAt !== null) wakeAt = Math.min(wakeAt ?? Infinity, of.wakeAt)

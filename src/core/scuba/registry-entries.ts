@@ -1,5 +1,5 @@
 import { DerivedRemoved, DerivedSet } from './entries/derived.ts'
-import { LeafDiskMoved, LeafJoined, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
+import { LeafDiskMoved, LeafDraining, LeafJoined, LeafLeaving, LeafLeft, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
 import { QuotaRemoved, QuotaSet } from './entries/quotas.ts'
 import { HoldReleased, HoldSet, RetentionApplied, RetentionSet, RowsErased } from './entries/retention.ts'
 import { ShardMoved } from './entries/shards.ts'
@@ -18,6 +18,9 @@ const TOLD = [
   DerivedSet,
   DerivedRemoved,
   LeafJoined,
+  LeafLeaving,
+  LeafDraining,
+  LeafLeft,
   ShardMoved,
 ] as const
 

@@ -3,7 +3,7 @@ import { scubaQuarantineDrop, scubaQuarantineList, scubaQuarantineReplay, scubaQ
 import { scubaQuotaList, scubaQuotaPut, scubaQuotaRm } from './operations/quotas.ts'
 import { scubaReceiptList } from './operations/receipts.ts'
 import { scubaErase, scubaHoldList, scubaHoldPut, scubaHoldRm, scubaRetentionPut, scubaRetentionShow } from './operations/retention.ts'
-import { scubaCompact, scubaLeafJoin, scubaLeafList, scubaSegmentList, scubaVerify } from './operations/segments.ts'
+import { scubaCompact, scubaLeafJoin, scubaLeafLeave, scubaLeafList, scubaSegmentList, scubaVerify } from './operations/segments.ts'
 import { scubaColumnList, scubaTableDrop, scubaTablePut, scubaTableRename } from './operations/tables.ts'
 
 /** What can be asked of tables as such: declaring, keeping, deriving, mending. */
@@ -34,6 +34,7 @@ export const registryOperations = [
   scubaCompact,
   scubaLeafList,
   scubaLeafJoin,
+  scubaLeafLeave,
   scubaReceiptList,
 ] as const
 

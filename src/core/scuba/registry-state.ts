@@ -114,7 +114,11 @@ export function storedPolicy(db: ReadDb, table: string): RetentionPolicy | null 
 
 /** The leaves of other nodes, lost or not: rows of a lost one are missing in answers. */
 export function peersOf(db: ReadDb): Peer[] {
-  return db.all<Peer>('SELECT id, address, node FROM scuba_leaf WHERE address IS NOT NULL ORDER BY id')
+  return db
+    .all<Omit<Peer, 'isLeaving'> & { leaving: string | null }>(
+      'SELECT id, address, node, leaving FROM scuba_leaf WHERE address IS NOT NULL ORDER BY id',
+    )
+    .map(({ leaving, ...peer }) => ({ ...peer, isLeaving: leaving !== null }))
 }
 
 export interface StoredShard {
@@ -139,11 +143,13 @@ export function storedShards(db: ReadDb): StoredShard[] {
 function shardsOf(db: ReadDb): Shard[] {
   const leaves = new Map(
     db
-      .all<{ id: string; node: string | null; address: string | null }>('SELECT id, node, address FROM scuba_leaf')
+      .all<{ id: string; node: string | null; address: string | null; leaving: Shard['leaving'] }>(
+        'SELECT id, node, address, leaving FROM scuba_leaf',
+      )
       .map((leaf) => [leaf.id, leaf]),
   )
   return storedShards(db).map(({ id, epoch, primary, replicas, sinceMs }) => ({
-    ...{ id, epoch, primary, sinceMs, node: leaves.get(primary)?.node ?? null },
+    ...{ id, epoch, primary, sinceMs, node: leaves.get(primary)?.node ?? null, leaving: leaves.get(primary)?.leaving ?? null },
     replicas: Object.keys(replicas).flatMap((leaf): Peer[] => {
       const { node = null, address = null } = leaves.get(leaf) ?? {}
       return address === null ? [] : [{ id: leaf, address, node }]

@@ -61,6 +61,7 @@ export const REGISTRY_TABLES: readonly string[] = [
   ) WITHOUT ROWID`,
   // notes_through: the number of the leaf's last note that became an entry. disk, disk_since: how full its disk is.
   // node, address: of a leaf that is not the server's own.
+  // leaving: copying or draining, while it gives what it has to leaving_to; leaving_position: of the entry that said so.
   `CREATE TABLE scuba_leaf (
     id TEXT PRIMARY KEY,
     state TEXT NOT NULL,
@@ -69,7 +70,10 @@ export const REGISTRY_TABLES: readonly string[] = [
     disk TEXT NOT NULL DEFAULT 'ok',
     disk_since INTEGER,
     node TEXT,
-    address TEXT
+    address TEXT,
+    leaving TEXT,
+    leaving_to TEXT,
+    leaving_position INTEGER
   ) WITHOUT ROWID`,
   // replicas: JSON of leaf → epoch since which it is one. since: when the shard was first there. position: of the last move.
   `CREATE TABLE scuba_shard (

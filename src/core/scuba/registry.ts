@@ -61,6 +61,8 @@ export const peerSchema = z.object({
   address: z.string().min(1).max(300),
   /** whose certificate it shows there; null: on this machine none is needed */
   node: z.string().nullable().default(null),
+  /** it gives what it has to another one: once its shards are that one's, none of its rows belongs into answers */
+  isLeaving: z.boolean().optional(),
 })
 export type Peer = z.output<typeof peerSchema>
 
@@ -73,6 +75,8 @@ export const shardSchema = z.object({
   primary: z.string(),
   /** of the leaf, whose certificate it shows; null: on the server's machine */
   node: z.string().nullable().default(null),
+  /** whether its leaf is leaving: all it has is copied, not only replicated tables; when it is draining it takes no rows */
+  leaving: z.enum(['copying', 'draining']).nullable().default(null),
   /** leaves that hold copies of what the leaf has of replicated tables */
   replicas: z.array(peerSchema).max(8).default([]),
   /** log time of when it was first there, ms */

@@ -27,6 +27,8 @@ export interface Receipt {
   /** ms; until then the same key is recognised */
   dedupeUntilMs: number | null
   ack: AckLevel
+  /** the sender's token is on `validate=sync`, because all of its large bodies had bad lines */
+  validate?: 'sync' | undefined
   /** the leaf that has them; without: the one that was asked */
   leaf?: string | undefined
   /** the leaf of their key was away: once it is back, the same key may add them a second time */
@@ -387,7 +389,12 @@ export interface CacheInfo {
   entries: number
   bytes: number
   bytesMax: number
+  /** of sealed segments, on the disk */
+  diskEntries: number
   diskBytes: number
+  diskBytesMax: number
+  /** that were read back from the disk, as after a restart */
+  diskReads: number
   answers: number
   answerBytes: number
   answerHits: number

@@ -72,6 +72,8 @@ export interface LeafHealth {
   /** whose clocks are off, the farthest first */
   senders?: SenderSkew[]
   quotas?: QuotaCounts[]
+  /** tokens that are on `validate=sync`, because all of their large bodies had bad lines */
+  strictTokens?: string[]
 }
 
 export interface Spooled {

@@ -1,5 +1,6 @@
 import { refuse, errorFromBody, type ErrorBody } from '../../core/kernel/errors.ts'
-import { LeafJoined } from '../../core/scuba/entries/leaves.ts'
+import type { Proposal } from '../../core/contracts/entry.ts'
+import { LeafJoined, LeafLeft } from '../../core/scuba/entries/leaves.ts'
 import { textOf } from '../../platform/streams.ts'
 import type { ServerHost } from '../host.ts'
 
@@ -10,7 +11,12 @@ interface Joined {
 
 /** Has a node's agent run a leaf, and makes it one of those whose rows belong into answers. */
 export async function joinLeaf(host: ServerHost, node: string, actor: string): Promise<Joined & { node: string }> {
-  const { leaf, address } = await startOn(host, node)
+  const leaving = host.db.get<{ id: string }>('SELECT id FROM scuba_leaf WHERE node = ? AND leaving IS NOT NULL', node)
+  if (leaving)
+    throw refuse('UNAVAILABLE', `leaf ${leaving.id} of ${node} is leaving; when it has left, another one can join`, {
+      hint: 'See how far it is with `muster scuba leaves`.',
+    })
+  const { leaf, address } = await askLeaf<Joined>(host, node, 'POST')
   await host.propose(actor, (db) => {
     const known = db.get<{ address: string | null; state: string }>('SELECT address, state FROM scuba_leaf WHERE id = ?', leaf)
     return known?.address === address && known.state === 'present' ? [] : [LeafJoined.of({ leaf, node, address })]
@@ -18,12 +24,18 @@ export async function joinLeaf(host: ServerHost, node: string, actor: string): P
   return { leaf, node, address }
 }
 
-function startOn(host: ServerHost, node: string): Promise<Joined> {
+/** Has a node's agent run no leaf any more. */
+export async function endLeaf(host: ServerHost, { leaf, node }: { leaf: string; node: string }): Promise<Proposal[]> {
+  await askLeaf(host, node, 'DELETE')
+  return [LeafLeft.of({ leaf })]
+}
+
+function askLeaf<T>(host: ServerHost, node: string, method: 'POST' | 'DELETE'): Promise<T> {
   return new Promise((resolve, reject) => {
     const away = (error: Error): void => reject(refuse('UNAVAILABLE', `agent ${node} does not answer: ${error.message}`, { cause: error }))
-    const sent = host.askAgent(node, { path: '/leaf', method: 'POST' }, (response) => {
+    const sent = host.askAgent(node, { path: '/leaf', method }, (response) => {
       textOf(response).then((text) => {
-        if (response.statusCode === 200) return resolve(JSON.parse(text) as Joined)
+        if (response.statusCode === 200) return resolve(JSON.parse(text) as T)
         try {
           reject(errorFromBody((JSON.parse(text) as { error: ErrorBody }).error))
         } catch {

@@ -14,17 +14,17 @@ export async function listLeaves(
   { leaf: own, observed, silentSinceMs, peers = [] }: RegistrySoft,
   client: Pick<ScubaClient, 'health'>,
 ): Promise<Leaves> {
-  const stored = db.all<{ id: string; state: 'present' | 'lost'; since: number; node: string | null }>(
-    'SELECT id, state, since, node FROM scuba_leaf ORDER BY id',
+  const stored = db.all<{ id: string; state: 'present' | 'lost'; since: number; node: string | null; leavingTo: string | null }>(
+    'SELECT id, state, since, node, leaving_to AS leavingTo FROM scuba_leaf ORDER BY id',
   )
   const shards = storedShards(db)
   const health = await client.health().catch(() => null)
   const seen = [{ leaf: own, observed, silentSinceMs, health }, ...peers]
-  const leaves: Leaves['leaves'] = stored.map(({ id, state, since, node }) => {
+  const leaves: Leaves['leaves'] = stored.map(({ id, state, since, node, leavingTo }) => {
     const own = shards.filter(({ primary }) => primary === id)
     const one = seen.find(({ leaf }) => leaf === id)
     const its = {
-      ...{ leaf: id, node, shards: own.map(({ id: shard, epoch }) => ({ id: shard, epoch })) },
+      ...{ leaf: id, node, leavingTo, shards: own.map(({ id: shard, epoch }) => ({ id: shard, epoch })) },
       copies: [...new Set(own.flatMap(({ replicas }) => Object.keys(replicas)))].map((leaf) => {
         // What a silent leaf said last is old.
         const said = one?.silentSinceMs === null ? one.observed?.copies?.find((copy) => copy.leaf === leaf) : undefined
@@ -41,14 +41,14 @@ export async function listLeaves(
 
 function holdsOf(
   { tables, lost, registryVersion, holds = [], asideRows = 0 }: Observed,
-  { pid, backlogBytes, diskLevel, clickhouse, senders = [] }: NonNullable<PeerSeen['health']>,
+  { pid, backlogBytes, diskLevel, clickhouse, strictTokens = [], senders = [] }: NonNullable<PeerSeen['health']>,
 ): Holds {
   const all = Object.values(tables)
   const sum = (of: 'rows' | 'bytes' | 'segments'): number => all.reduce((total, table) => total + table[of], 0)
   return {
     ...{ pid, tables: all.length, segments: sum('segments'), rows: sum('rows'), bytes: sum('bytes') },
     ...{ lostSegments: lost.length, lostRows: lost.reduce((total, { rows }) => total + rows, 0), registryVersion },
-    ...{ backlogBytes, disk: diskLevel, copiedRows: holds.reduce((total, { rows }) => total + rows, 0), asideRows },
+    ...{ backlogBytes, disk: diskLevel, strictTokens, copiedRows: holds.reduce((total, { rows }) => total + rows, 0), asideRows },
     senders,
     clickhouse: clickhouse ? { where: clickhouse.where, away: clickhouse.away } : null,
   }

@@ -27,9 +27,11 @@ import { seedLive } from './leaf/live-seed.ts'
 import { openPgListener } from './leaf/pg/listener.ts'
 import { pgSocketOf } from './leaf/pg/socket.ts'
 import { ensureLeafName } from './leaf/name.ts'
+import { PartialFiles } from './leaf/partial-files.ts'
 import { Retainer } from './leaf/retainer.ts'
 import { Scrubber } from './leaf/scrubber.ts'
 import { Sealer } from './leaf/sealer.ts'
+import { SlowSenders } from './leaf/slow-senders.ts'
 import { Spool } from './leaf/spool.ts'
 import { Store } from './leaf/store.ts'
 import { TableJobs } from './leaf/table-jobs.ts'
@@ -90,6 +92,7 @@ const leaf: Leaf = {
   ...intake,
   ...parts,
   boards: new Boards(store, engines),
+  slowSenders: new SlowSenders(),
   ...{ copies, held },
   clickhouse: () => away && { where: away.where, away: away.away, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
@@ -108,6 +111,16 @@ void artefacts
   .open()
   .then(() => (engines.artefacts = artefacts))
   .catch((error: unknown) => log.warn('nothing is built ahead', { error: String(error) }))
+engines.partials.open(
+  engine.version().then(
+    (version) => {
+      const isThere = (segment: string): boolean => [...store.manifest.tables.values()].some(({ segments }) => segments.has(segment))
+      const hasRoom = (): boolean => store.diskLevel === 'ok' || store.diskLevel === 'warn'
+      return new PartialFiles(join(dir, 'cache'), { version, isThere, hasRoom })
+    },
+    (error: unknown) => (log.warn('nothing of earlier answers is kept on the disk', { error: String(error) }), null),
+  ),
+)
 const asked = intakeOf(values)
 ports = await openPorts(asked.ports, intake)
 scraper = new Scraper(asked.scrape, intake)

@@ -4,7 +4,9 @@ import { canonicalJson } from '../../core/kernel/json.ts'
 import { refuse } from '../../core/kernel/errors.ts'
 import { scubaArtefactList, scubaCache } from '../../core/scuba/operations/asking.ts'
 import { scubaQuarantineDrop, scubaQuarantineReplay } from '../../core/scuba/operations/quarantine.ts'
-import { scubaErase, scubaRetentionShow } from '../../core/scuba/operations/retention.ts'
+import { incidentRow } from '../../core/sev/queries.ts'
+import type { RegistrySoft } from '../../core/scuba/observed.ts'
+import { scubaErase, scubaHoldPut, scubaRetentionShow } from '../../core/scuba/operations/retention.ts'
 import { scubaReceiptList, type ReceiptList } from '../../core/scuba/operations/receipts.ts'
 import { scubaCompact, scubaSegmentList, scubaVerify } from '../../core/scuba/operations/segments.ts'
 import { scubaColumnList } from '../../core/scuba/operations/tables.ts'
@@ -46,7 +48,10 @@ export function wireRegistry(
   const show = (operation: ActionDef, together?: Together) => [operation.name, askAll(operation, together, SHOW_PATIENCE_MS)] as const
   return {
     soft: { [REGISTRY]: keeper.soft, [SHARDS]: keeper.soft },
-    operationSoft: Object.fromEntries(SOFT_OPERATIONS.map((name) => [name, keeper.soft])),
+    operationSoft: {
+      ...Object.fromEntries(SOFT_OPERATIONS.map((name) => [name, keeper.soft])),
+      [scubaHoldPut.name]: (): RegistrySoft => ({ ...keeper.soft(), incidentTitle: (sev) => incidentRow(host.db, sev)?.title ?? null }),
+    },
     actions: {
       'scuba.table.show': async ({ table }: { table: string }) => {
         const stored = storedTable(host.db, table)

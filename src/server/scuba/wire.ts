@@ -25,6 +25,8 @@ import { createAlertEvaluator } from './alert-evaluator.ts'
 import type { ScubaClient } from './client.ts'
 import { testAlert } from './test-alert.ts'
 import { createHeartbeat } from './heartbeat.ts'
+import { END_LEAF } from '../../core/scuba/shards/leave.ts'
+import { endLeaf } from './join-leaf.ts'
 import { wireRegistry } from './registry-wiring.ts'
 import { createSloStatus } from './slo/status.ts'
 import { testSlo } from './slo/test-slo.ts'
@@ -44,6 +46,7 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
       ...registry.soft,
     },
     ...{ operationSoft: registry.operationSoft, plannedActions: registry.plannedActions },
+    effects: { [END_LEAF]: ({ body }) => endLeaf(host, body as Parameters<typeof endLeaf>[1]) },
     actions: {
       'scuba.query': ({ sql, ...options }: QueryRequest, { signal, actor }: ActionContext) =>
         client.query(sql, options, signal, { user: actor }),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { EventSender } from '../../../src/agent/mesh/events.ts'
-import { Cleanup, listen } from './support.ts'
+import { Cleanup, endpoint, listen, service, startBackend, startProxy } from './support.ts'
 import { eventually } from '../../support/eventually.ts'
 
 const cleanup = new Cleanup()
@@ -62,5 +62,25 @@ describe('request events', () => {
     await eventually('no row waiting', 20_000, () => sender.stats().waiting === 0)
     expect([...taken.values()].flat().at(-1)).toBe('{"i":59999}')
     expect(sender.stats().sent + sender.stats().dropped).toBe(60_000)
+  })
+
+  it('before a service has its first task they are of no service; afterwards they are, also when none is left', async () => {
+    const { port } = await startBackend(cleanup, (_request, response) => response.end('ok'))
+    const { url, set, eventsArrived } = await startProxy(cleanup, service([], { name: 'old' }))
+    const ask = (name: string): Promise<number> => fetch(url, { headers: { 'x-muster-service': name } }).then(({ status }) => status)
+    const statuses: number[] = []
+    for (const endpoints of [[], [endpoint(1, port)], []]) {
+      await set(service([], { name: 'old' }), service(endpoints))
+      statuses.push(await ask('web'))
+    }
+    // What is there without a task when the proxy comes may have been ready before.
+    statuses.push(await ask('old'))
+    expect(statuses).toEqual([503, 200, 503, 503])
+    expect((await eventsArrived(4)).map(({ service: of, awaited, status }) => [of, awaited, status])).toEqual([
+      [null, 'web', 503],
+      ['web', undefined, 200],
+      ['web', undefined, 503],
+      ['old', undefined, 503],
+    ])
   })
 })

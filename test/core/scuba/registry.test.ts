@@ -117,3 +117,18 @@ test('the leaf is told what is declared, kept, held, derived and to be done, and
   ])
   expect(state.replay().digest()).toBe(state.digest())
 })
+
+test('a hold for an incident is of one that there is, and says what it is about', () => {
+  const state = newState([scubaSystem])
+  const incidentTitle = (sev: number): string | null => (sev === 7 ? 'login fails' : null)
+  const put = (more: object) =>
+    scubaHoldPut.decide(
+      state.db,
+      { fromMs: 1, toMs: 2, ...more },
+      { now: 1, actor: 'user:a', role: 'operator', position: 9, soft: soft(null, { incidentTitle }) },
+    )
+  expect(put({ sev: 8 })).toMatchObject({ code: 'NOT_FOUND', message: 'there is no incident #8' })
+  expect(put({ sev: 7 })).toMatchObject({ entries: [{ body: { sev: 7, reason: 'login fails' } }] })
+  expect(put({ sev: 7, reason: 'postmortem' })).toMatchObject({ entries: [{ body: { reason: 'postmortem' } }] })
+  expect(put({})).toMatchObject({ entries: [{ body: { sev: null, reason: 'not said' } }] })
+})

@@ -10,6 +10,7 @@ import { panel, query } from '../../../src/server/scuba/leaf/ask.ts'
 import { Engines } from '../../../src/server/scuba/leaf/engines.ts'
 import { explain } from '../../../src/server/scuba/leaf/explain.ts'
 import { Sealer } from '../../../src/server/scuba/leaf/sealer.ts'
+import { readTables } from '../../../src/server/scuba/leaf/reading.ts'
 import { Store } from '../../../src/server/scuba/leaf/store.ts'
 
 const ROWS = 4000
@@ -125,6 +126,43 @@ test('a condition that is not on every row of the answer narrows nothing', async
   expect((await query(store, engines, { sql, ...range })).rows).toEqual([[2, ROWS]])
   const twice = `SELECT (SELECT count(*) FROM events) FROM events WHERE trace = '${traceOf(7)}' LIMIT 1`
   expect((await query(store, engines, { sql: twice, ...range })).rows).toEqual([[ROWS]])
+})
+
+test('rows that are not sealed are copied into columns when they are read often, with the same answers, until they are sealed', async () => {
+  const rows = Array.from({ length: 2500 }, (_, row) => ({
+    time: startMs + row,
+    service: ['feed', 'login', null][row % 3],
+    n: row % 10 === 9 ? `n${row}` : row,
+    sample_rate: 1 + (row % 3),
+  }))
+  const send = (part: typeof rows): Promise<unknown> =>
+    store.ingest('busy', Buffer.from(part.map((row) => JSON.stringify(row)).join('\n')), { key: null, ack: 'fsync' })
+  const ask = (calc: string, raw = false): Promise<unknown> =>
+    panel(store, engines, { table: 'busy', ...range, calc: [calc], by: ['service'], raw }).then(({ groups }) => groups)
+  await send(rows.slice(0, 1000))
+  await send(rows.slice(1000, 2000))
+  const before: unknown[] = []
+  const calcs = ['count', 'sum:n', 'p50:n', 'distinct:n$str']
+  for (const calc of calcs) before.push(await ask(calc))
+  const reading = await readTables(store, ['busy'], range)
+  const [table] = reading.tables
+  reading.end()
+  if (!table) throw new Error('it has been read')
+  await artefacts.tails.note(table, table.files, Date.now() + 60_000)
+  expect(artefacts.tails.status()).toMatchObject([{ table: 'busy', segments: 1, rows: 2000 }])
+  expect(artefacts.tails.standIn(table.files).map(({ kind, rows }) => [kind, rows])).toEqual([['segment', 2000]])
+
+  // Other plans, so that nothing is known of them yet, and newer rows beside the copy.
+  await send(rows.slice(2000))
+  for (const calc of ['max:n', 'avg:n', 'ratio(n > 5)', 'p90:sample_rate']) expect(await ask(calc), calc).toEqual(await ask(calc, true))
+  engines.partials.clear()
+  const first = rows.slice(0, 2000)
+  expect(await ask('count')).toEqual(await ask('count', true))
+  expect(before[0]).toHaveLength(new Set(first.map(({ service }) => service)).size)
+
+  await new Sealer(store, engines.first).sealNow(store.tail('busy'))
+  expect(artefacts.tails.status()).toEqual([])
+  await expect.poll(() => readdirSync(join(dir, 'artefacts')).filter((name) => name.startsWith('busy-tail'))).toEqual([])
 })
 
 test('artefacts are taken over by the next process, and go with their segment', async () => {

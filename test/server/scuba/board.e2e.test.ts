@@ -1,6 +1,8 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request, type IncomingHttpHeaders } from 'node:http'
+import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { BoardAnswer, PanelAnswer, PanelProgress, PanelRequest } from '../../../src/core/scuba/wire-types.ts'
 import { Leaf } from './leaf.ts'
 
@@ -99,6 +101,38 @@ test('only what is new is computed, and what is known is the same as what is com
   expect(sealed.cache).toMatchObject({ hits: 0, misses: 1 })
   expect(sealed.groups).toEqual(after.groups)
   expect(before.groups).not.toEqual(after.groups)
+})
+
+test('what is known of sealed rows outlives the leaf; of a broken file nothing is believed', async () => {
+  const asked: PanelRequest = {
+    table: 'shown',
+    calc: ['count', 'sum:latency_ms', 'p50:latency_ms'],
+    by: ['service'],
+    stepMs: 10_000,
+    ...range,
+  }
+  const sql = 'SELECT service, count(*), max(time) FROM shown GROUP BY 1 ORDER BY 1'
+  const first = await leaf.client.panel(asked)
+  const rows = await leaf.client.query(sql)
+  expect([first.cache.hits, rows.cache.hits]).toEqual([0, 0])
+  const folder = join(leaf.dir, 'cache')
+  // A first line, and one for each.
+  const kept = (): number => readFileSync(join(folder, 'index.jsonl'), 'utf8').split('\n').length - 2
+  await vi.waitFor(() => expect(kept()).toBe(3), { timeout: 20_000 })
+  await leaf.end('SIGKILL')
+  await leaf.start()
+  const second = await leaf.client.panel(asked)
+  expect(second).toMatchObject({ cache: { isWhole: false, hits: 1, misses: 0 }, groups: first.groups })
+  expect(await leaf.client.query(sql)).toMatchObject({ tier: 'A', cache: { isWhole: false, hits: 1, misses: 0 }, rows: rows.rows })
+  await leaf.end('SIGKILL')
+  for (const name of readdirSync(folder)) {
+    if (name === 'index.jsonl') continue
+    const bytes = readFileSync(join(folder, name))
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1
+    writeFileSync(join(folder, name), bytes)
+  }
+  await leaf.start()
+  expect(await leaf.client.panel(asked)).toMatchObject({ cache: { hits: 0, misses: 1 }, groups: first.groups })
 })
 
 test('a stream ends with the whole answer, and says on the way how much of it is in', async () => {

@@ -5,6 +5,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createPrng } from '../../../src/core/kernel/prng.ts'
 import { registrySchema } from '../../../src/core/scuba/registry.ts'
+import { SLOW_BODIES } from '../../../src/server/scuba/leaf/slow-senders.ts'
 import { Leaf } from './leaf.ts'
 
 const leaf = new Leaf()
@@ -132,3 +133,24 @@ test('large bodies of a table with a time of its own are kept as they came in, a
   await leaf.seal('timed')
   expect(await look()).toEqual(wanted)
 })
+
+test(
+  'a token all of whose large bodies have bad lines is on validate=sync, hears of it, and is off it when they are good',
+  { timeout: 60_000 },
+  async () => {
+    const send = (body: string, token = 'sloppy') =>
+      leaf.post('tables/sloppy/rows', body, { 'x-muster-user': encodeURIComponent(`token:${token}`) })
+    const bad = `${large(0)}{"id":\n`
+    for (let i = 1; i < SLOW_BODIES; i += 1) expect((await send(bad)).answer).not.toHaveProperty('validate')
+    expect(await send(bad)).toMatchObject({ status: 200, answer: { quarantined: 1, validate: 'sync' } })
+    const refused = await send(bad)
+    expect(refused).toMatchObject({ status: 422, answer: { error: { code: 'SCUBA_LINES_INVALID', details: { count: 1 } } } })
+    expect(JSON.stringify(refused.answer)).toContain('the token sloppy')
+    expect((await leaf.client.health()).strictTokens).toEqual(['sloppy'])
+    // Another token, and none, are thought well of.
+    expect(await send(bad, 'other')).toMatchObject({ status: 200, answer: { quarantined: 1 } })
+    for (let i = 1; i <= SLOW_BODIES; i += 1) await send(large(i))
+    expect(await send(bad)).toMatchObject({ status: 200, answer: { quarantined: 1 } })
+    expect((await leaf.client.health()).strictTokens).toEqual([])
+  },
+)

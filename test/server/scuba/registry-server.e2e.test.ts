@@ -142,9 +142,9 @@ test('a held time outlives retention; released, it goes, and the log tells once 
     table: 'held',
     fromMs: now - 21 * DAY_MS,
     toMs: now - 19 * DAY_MS,
-    sev: 7,
     reason: 'a look',
   })
+  await expect(server.ask(scubaHoldPut, { fromMs: 1, toMs: 2, sev: 7 })).rejects.toMatchObject({ code: 'NOT_FOUND', exit: 3 })
   await server.ask(scubaRetentionPut, { table: 'held', days: 10 })
   const daysOf = async (): Promise<unknown[]> => (await rowsOf('select days from held order by 1')).flat()
   await eventually('what is not held goes', 20_000, async () => (await daysOf()).length === 2)

@@ -9,6 +9,7 @@ import type { Entry } from '../../../src/core/contracts/entry.ts'
 import { routeOf, type Operation } from '../../../src/core/contracts/operation.ts'
 import { errorFromBody, type ErrorBody } from '../../../src/core/kernel/errors.ts'
 import { scubaSystem } from '../../../src/core/scuba/system.ts'
+import { sevSystem } from '../../../src/core/sev/system.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths } from '../../../src/platform/paths.ts'
 import { textOf } from '../../../src/platform/streams.ts'
@@ -36,7 +37,11 @@ export class ScubaServer {
   async start(): Promise<void> {
     const { paths, client } = this
     for (const dir of [join(paths.log, 'control'), paths.logs, paths.keys]) mkdirSync(dir, { recursive: true })
-    const control: ControlLog = await openTestLog({ folder: join(paths.log, 'control'), dbFile: paths.stateDb, systems: [scubaSystem] })
+    const control: ControlLog = await openTestLog({
+      folder: join(paths.log, 'control'),
+      dbFile: paths.stateDb,
+      systems: [scubaSystem, sevSystem],
+    })
     const telemetry = createTelemetry(client, this.#log)
     let loop: ControllerLoop | null = null
     const host: ServerHost = {

@@ -10,7 +10,7 @@ export default class ScubaHoldPut extends ChangeCommand<typeof operation> {
   static override flags = {
     span: Flags.string({ description: 'the time: FROM..TO, or so long before now', required: true, helpValue: '6h' }),
     sev: Flags.integer({ description: 'number of the incident it is for' }),
-    reason: Flags.string({ description: 'why, for the log', helpValue: 'TEXT' }),
+    reason: Flags.string({ description: 'why, for the log; without it the title of the incident', helpValue: 'TEXT' }),
   }
   static override examples = [
     '<%= config.bin %> scuba hold put --sev 1042 --span 6h',

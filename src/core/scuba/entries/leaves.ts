@@ -35,6 +35,34 @@ export const LeafLost = defineEntry({
   },
 })
 
+/** A leaf is to go: what it has is copied to another one, which is to take its shards; until then it is as before. */
+export const LeafLeaving = defineEntry({
+  type: 'scuba.LeafLeaving',
+  body: z.object({ leaf: z.string(), to: z.string() }),
+  apply: (db, { leaf, to }, { position }) => {
+    db.run(`UPDATE scuba_leaf SET leaving = 'copying', leaving_to = ?, leaving_position = ? WHERE id = ?`, to, position, leaf)
+  },
+})
+
+/** What a leaf that is to go has is copied; from now on it takes no rows, so that the rest is copied once and for all. */
+export const LeafDraining = defineEntry({
+  type: 'scuba.LeafDraining',
+  body: z.object({ leaf: z.string() }),
+  apply: (db, { leaf }, { position }) => {
+    db.run(`UPDATE scuba_leaf SET leaving = 'draining', leaving_position = ? WHERE id = ?`, position, leaf)
+  },
+})
+
+/** All that a leaf had is another's, and its node runs none any more. */
+export const LeafLeft = defineEntry({
+  type: 'scuba.LeafLeft',
+  body: z.object({ leaf: z.string() }),
+  apply: (db, { leaf }) => {
+    db.run('DELETE FROM scuba_leaf WHERE id = ?', leaf)
+    db.run('DELETE FROM scuba_lost_segment WHERE leaf = ?', leaf)
+  },
+})
+
 const DISK_TEXTS: Record<DiskLevel, string> = {
   ok: 'has room again',
   warn: 'is 80 % full',

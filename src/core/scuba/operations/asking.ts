@@ -208,7 +208,10 @@ export const scubaCache = defineAction({
     entries: z.number(),
     bytes: z.number(),
     bytesMax: z.number(),
+    diskEntries: z.number(),
     diskBytes: z.number(),
+    diskBytesMax: z.number(),
+    diskReads: z.number(),
     answers: z.number(),
     answerBytes: z.number(),
     answerHits: z.number(),
@@ -232,7 +235,7 @@ export const scubaArtefactList = defineAction({
         /** whose rows it stands for */
         leaf: z.string().default(''),
         table: z.string(),
-        kind: z.enum(['bloom', 'rollup']),
+        kind: z.enum(['bloom', 'rollup', 'tail copy']),
         /** in words */
         of: z.string(),
         segments: z.number(),

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineAction, defineCommand, defineQuery } from '../../contracts/operation.ts'
 import { refuse } from '../../kernel/errors.ts'
 import { HoldReleased, HoldSet, RetentionSet } from '../entries/retention.ts'
+import type { RegistrySoft } from '../observed.ts'
 import { storedHolds, storedPolicy } from '../registry-state.ts'
 import { retentionDefault, holdSchema, retentionPolicySchema } from '../retention/policy.ts'
 import { missingLeaves } from './missing.ts'
@@ -90,14 +91,20 @@ export const scubaHoldPut = defineCommand({
     fromMs: ms,
     toMs: ms,
     sev: z.int().positive().optional(),
-    reason: z.string().min(1).max(500).default('not said'),
+    /** without it the title of the incident */
+    reason: z.string().min(1).max(500).optional(),
   }),
   output: hold,
   decide: (db, { table, fromMs, toMs, sev, reason }, { position, soft }) => {
     if (table !== undefined && !isTable(db, table, soft)) return unknownTable(db, table, soft)
     if (toMs <= fromMs) return refuse('USAGE', 'the time to be held is empty: its end is not after its beginning')
+    // Incidents are sev's, which stands on scuba; the server says of them.
+    const titleOf = (soft as RegistrySoft | undefined)?.incidentTitle
+    const title = sev === undefined ? undefined : titleOf?.(sev)
+    if (title === null) return refuse('NOT_FOUND', `there is no incident #${sev}`, { hint: 'List incidents with `muster sev list --all`.' })
+    const why = reason ?? title ?? 'not said'
     return {
-      entries: [HoldSet.of({ table: table ?? null, fromMs, toMs, sev: sev ?? null, reason })],
+      entries: [HoldSet.of({ table: table ?? null, fromMs, toMs, sev: sev ?? null, reason: why.slice(0, 500) })],
       reply: (after) => storedHolds(after).find(({ id }) => id === position) ?? noHold(position),
     }
   },

@@ -1,5 +1,10 @@
 import { z } from 'zod'
-import { defineAction } from '../../contracts/operation.ts'
+import { defineAction, defineCommand } from '../../contracts/operation.ts'
+import { refuse } from '../../kernel/errors.ts'
+import { LeafLeaving } from '../entries/leaves.ts'
+import { storedShards } from '../registry-state.ts'
+import { holders, staying } from '../shards/holders.ts'
+import { planReplicas } from '../shards/replicas.ts'
 import { DISK_LEVELS } from '../seal/pressure.ts'
 import { missingLeaves } from './missing.ts'
 
@@ -77,6 +82,8 @@ export const scubaLeafList = defineAction({
         copies: z.array(
           z.object({ leaf: z.string(), state: z.enum(['following', 'catching-up', 'away']).nullable(), waitingBytes: z.number() }),
         ),
+        /** to whom it gives what it has; null: it stays */
+        leavingTo: z.string().nullable().default(null),
         state: z.enum(['present', 'silent', 'lost']),
         /** ms */
         sinceMs: z.number().nullable(),
@@ -94,6 +101,8 @@ export const scubaLeafList = defineAction({
             /** not sealed yet */
             backlogBytes: z.number(),
             disk: z.enum(DISK_LEVELS),
+            /** tokens all of whose large bodies had bad lines: they are on `validate=sync` */
+            strictTokens: z.array(z.string()).default([]),
             /** of copies of other leaves' rows, in no answer of this one */
             copiedRows: z.number().default(0),
             /** set aside when its shard went to another leaf, in no answer */
@@ -115,4 +124,30 @@ export const scubaLeafJoin = defineAction({
   isMutation: true,
   input: z.object({ node: z.string().min(1) }),
   output: z.object({ leaf: z.string(), node: z.string(), address: z.string() }),
+})
+
+export const scubaLeafLeave = defineCommand({
+  name: 'scuba.leaf.leave',
+  summary: "Give all that a node's leaf has to another leaf, and end it; nothing is lost on the way, and no answer misses a row.",
+  danger: 'medium',
+  input: z.object({ node: z.string().min(1) }),
+  output: z.object({ leaf: z.string(), node: z.string(), to: z.string() }),
+  decide: (db, { node }) => {
+    const leaves = holders(db)
+    const leaf = leaves.find((one) => one.node === node)
+    if (leaf === undefined) return refuse('NOT_FOUND', `node ${node} runs no leaf`, { hint: 'List them with `muster scuba leaves`.' })
+    if (leaf.leaving !== null) return { entries: [], reply: () => ({ leaf: leaf.id, node, to: leaf.leaving?.to ?? '' }) }
+    if (leaf.isLost)
+      return refuse('UNAVAILABLE', `leaf ${leaf.id} does not answer, so what it has cannot be copied`, {
+        hint: 'Bring its node back first; rows of replicated tables are on other leaves by now.',
+      })
+    const held = storedShards(db).find(({ primary }) => primary === leaf.id)
+    const present = staying(leaves).filter(({ isLost }) => !isLost)
+    const [to] = planReplicas(leaf, present, Object.keys(held?.replicas ?? {}), 1)
+    if (to === undefined)
+      return refuse('UNAVAILABLE', `no other leaf can take what leaf ${leaf.id} has`, {
+        hint: 'Have another node run one: `muster scuba leaf join NODE`. It has to be one that this leaf can call.',
+      })
+    return { entries: [LeafLeaving.of({ leaf: leaf.id, to })], reply: () => ({ leaf: leaf.id, node, to }) }
+  },
 })

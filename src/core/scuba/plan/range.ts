@@ -14,12 +14,14 @@ interface Asked {
 }
 
 const HOUR_MS = 3_600_000
-/** Steps that a range without steps is thought to have, for snapping. */
+/** Steps that a range without steps is thought to have, for snapping its end. */
 const SNAPS = 360
+/** … and its beginning: each time it moves, a file that is only partly in the range has to be read again. */
+const SNAPS_OF_BEGINNING = 60
 
 /**
- * The range a panel is about. Up to now it snaps outwards to the step (without one, to a 360th of it and at least a second),
- * so that everybody who asks within a step asks the same.
+ * The range a panel is about. Up to now it snaps outwards to the step (without one its end to a 360th of it, its beginning to a 60th, and at
+ * least to a second), so that everybody who asks within a step asks the same.
  */
 export function panelRange(
   { sinceMs, untilMs, lastMs = HOUR_MS, stepMs }: Asked & { stepMs?: number | undefined },
@@ -28,9 +30,9 @@ export function panelRange(
   const range = ((): TimeRange => {
     if (sinceMs !== undefined) return { sinceMs, untilMs: untilMs ?? nowMs }
     if (untilMs !== undefined) return { sinceMs: Math.max(0, untilMs - lastMs), untilMs }
-    const snapMs = stepMs ?? Math.max(1000, Math.floor(lastMs / SNAPS / 1000) * 1000)
-    const end = Math.ceil((nowMs + 1) / snapMs) * snapMs
-    return { sinceMs: Math.max(0, Math.floor((nowMs - lastMs) / snapMs) * snapMs), untilMs: end }
+    const snapMs = (snaps: number): number => stepMs ?? Math.max(1000, Math.floor(lastMs / snaps / 1000) * 1000)
+    const [fromMs, toMs] = [snapMs(SNAPS_OF_BEGINNING), snapMs(SNAPS)]
+    return { sinceMs: Math.max(0, Math.floor((nowMs - lastMs) / fromMs) * fromMs), untilMs: Math.ceil((nowMs + 1) / toMs) * toMs }
   })()
   return range.sinceMs < range.untilMs ? range : refuse('USAGE', 'the time range is empty')
 }

@@ -5,7 +5,8 @@ import { ShardMoved } from '../entries/shards.ts'
 import type { Observed, RegistrySoft } from '../observed.ts'
 import { storedShards, storedTables, type StoredShard } from '../registry-state.ts'
 import { chooseSuccessor } from './promote.ts'
-import { holders } from './holders.ts'
+import { holders, staying, type KnownLeaf } from './holders.ts'
+import { endOf, isLeaving, stepOfLeaving } from './leave.ts'
 import { planReplicas, type Holder } from './replicas.ts'
 
 export const SHARDS = 'scuba.shards'
@@ -20,23 +21,42 @@ export const shardController: Controller<RegistrySoft | undefined> = {
   decide: (db, _now, soft) => {
     const leaves = holders(db)
     const shards = storedShards(db)
-    const observed = (leaf: string): Observed | null =>
-      soft?.leaf === leaf ? soft.observed : (soft?.peers?.find((peer) => peer.leaf === leaf)?.observed ?? null)
+    const observed = observedBy(soft)
     const count = copiesWanted(db) - 1
     const entries = leaves.flatMap((leaf): Proposal[] => {
       const own = shards.filter(({ primary }) => primary === leaf.id)
-      if (own.length === 0) return leaf.isLost ? [] : firstShard(leaf, shards, observed(leaf.id))
-      const successor = leaf.isLost ? chooseSuccessor(leaf.id, own, leaves, observed) : null
+      if (own.length === 0) return leaf.isLost || isLeaving(leaf) ? [] : firstShard(leaf, shards, observed(leaf.id))
+      // One that is leaving has copies of tables that nobody else would set aside when it is back.
+      const successor = leaf.isLost && !isLeaving(leaf) ? chooseSuccessor(leaf.id, own, staying(leaves), observed) : null
       const primary = leaves.find(({ id }) => id === successor) ?? leaf
-      // All shards of a leaf have their copies in the same places: what it has is copied as one.
-      const kept = shards.filter((shard) => shard.primary === primary.id).flatMap(({ replicas }) => Object.keys(replicas))
-      const replicas = planReplicas(primary, leaves, [...new Set(kept)], count)
-      return own
-        .filter((shard) => shard.primary !== primary.id || !isSame(Object.keys(shard.replicas), replicas))
-        .map(({ id, epoch }) => ShardMoved.of({ shard: id, epoch: epoch + 1, primary: primary.id, replicas }))
+      const replicas = replicasOf(primary, leaves, shards, count)
+      const misplaced = own.filter((shard) => shard.primary !== primary.id || !isSame(Object.keys(shard.replicas), replicas))
+      if (misplaced.length > 0 || !isLeaving(leaf))
+        return misplaced.map(({ id, epoch }) => ShardMoved.of({ shard: id, epoch: epoch + 1, primary: primary.id, replicas }))
+      const target = leaves.find(({ id }) => id === leaf.leaving.to)
+      return target ? stepOfLeaving(leaf, own, replicasOf(target, leaves, shards, count), observed(leaf.id)) : []
     })
     return { entries, wakeAt: null }
   },
+  effects: (db, _now, soft) => {
+    const shards = storedShards(db)
+    return holders(db)
+      .filter(isLeaving)
+      .flatMap((leaf) => endOf(leaf, shards, observedBy(soft)(leaf.leaving.to)))
+  },
+}
+
+const observedBy =
+  (soft: RegistrySoft | undefined) =>
+  (leaf: string): Observed | null =>
+    soft?.leaf === leaf ? soft.observed : (soft?.peers?.find((peer) => peer.leaf === leaf)?.observed ?? null)
+
+/** All shards of a leaf have their copies in the same places: what it has is copied as one. One that is leaving has one where it goes. */
+function replicasOf(primary: KnownLeaf, leaves: readonly KnownLeaf[], shards: readonly StoredShard[], count: number): string[] {
+  const kept = shards.filter((shard) => shard.primary === primary.id).flatMap(({ replicas }) => Object.keys(replicas))
+  const to = primary.leaving?.to
+  const wanted = to === undefined ? [...new Set(kept)] : [to, ...kept.filter((leaf) => leaf !== to)]
+  return planReplicas(primary, staying(leaves), wanted, to === undefined ? count : Math.max(1, count))
 }
 
 /** A leaf whose shards went to another gets a new one once it works by the map that says so: until then its rows are the other's, too. */

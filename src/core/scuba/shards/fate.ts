@@ -23,3 +23,8 @@ export function supersededBy(shards: readonly Shard[], leaf: string): Shard[] {
   if (shards.some(({ primary }) => primary === leaf)) return []
   return shards.filter(({ id }) => id === leaf || id.startsWith(`${leaf}.`))
 }
+
+/** Whether a leaf's shards are all others', so that it has no rows of its own of what is copied. */
+export function isWithoutShards(shards: readonly Shard[], leaf: string): boolean {
+  return supersededBy(shards, leaf).length > 0
+}

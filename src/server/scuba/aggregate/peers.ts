@@ -1,7 +1,7 @@
 import { partialOfWire } from '../../../core/scuba/merge/wire.ts'
 import type { Partial } from '../../../core/scuba/merge/partial.ts'
 import { isReplicated, type Peer } from '../../../core/scuba/registry.ts'
-import { supersededBy } from '../../../core/scuba/shards/fate.ts'
+import { isWithoutShards } from '../../../core/scuba/shards/fate.ts'
 import { branchesOf } from '../../../core/scuba/shards/branches.ts'
 import type { Answered, Unanswered } from '../../../core/scuba/shards/coverage.ts'
 import { sumOfTables } from '../../../core/scuba/shards/table-sum.ts'
@@ -60,13 +60,14 @@ export class Peers {
   }
 
   /**
-   * The others whose rows of a table belong into answers. Of a replicated table that is not one whose shards went to others: what it has they have,
+   * The others whose rows of a table belong into answers. Of a replicated table that is not one whose shards went to others, of any table not one that left: what it has they have,
    * and until they say so it is missing.
    */
   #holdersOf(table: string): { holders: Peer[]; gone: Peer[] } {
     const { shards, tables } = this.#store.registry.current
-    if (!isReplicated(tables[table])) return { holders: this.list, gone: [] }
-    const isSuperseded = ({ id }: Peer): boolean => supersededBy(shards, id).length > 0
+    const isCopied = isReplicated(tables[table])
+    const isSuperseded = ({ id, isLeaving }: Peer): boolean => (isCopied || isLeaving === true) && isWithoutShards(shards, id)
+    if (!this.list.some(isSuperseded)) return { holders: this.list, gone: [] }
     const isOwned = shards.every(({ id, primary }) =>
       (primary === this.#name ? this.owns() : (this.#heard.get(primary)?.owns ?? [])).includes(id),
     )

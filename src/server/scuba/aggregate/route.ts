@@ -79,7 +79,9 @@ export async function placeOf(
   const places = shards.flatMap((shard) => placeAt(shard) ?? [])
   const chosen = (place: Place, isSecondBest = false) => place.peer && { shard: place.shard, peer: place.peer, isSecondBest }
   if (key === null) {
-    const [one, two] = [places[Math.floor(Math.random() * places.length)], places[Math.floor(Math.random() * places.length)]]
+    // What is there already is enough to be moved.
+    const staying = places.filter((place) => place.shard.leaving === null)
+    const [one, two] = [staying[Math.floor(Math.random() * staying.length)], staying[Math.floor(Math.random() * staying.length)]]
     return one && two ? chosen(better(one, two)) : null
   }
   const order = ranked(key, shards)

@@ -146,6 +146,12 @@ export class Engine {
     return this.#ask({ op: 'run', rowsMax: LIMITS.answerRowsMax, ...request }, request.deadlineMs, signal)
   }
 
+  /** What it counts by: another one may count otherwise. */
+  async version(): Promise<string> {
+    const { rows } = await this.run({ sql: 'SELECT version()', views: [], params: {}, deadlineMs: 10_000 })
+    return String(rows[0]?.[0])
+  }
+
   /** Types of a statement's columns and parameters; nothing is run. Fails as {@link run} does. */
   async describe(statement: EngineStatement): Promise<Required<Pick<Good, 'columns' | 'parameters'>>> {
     const { columns, parameters = [] } = await this.#ask({ op: 'describe', ...statement, deadlineMs: 5000 }, 5000)

@@ -43,6 +43,7 @@ export async function explain(exploring: Exploring, request: ExplainRequest): Pr
       const narrowed = typeof plan === 'string' ? ((await engines.artefacts?.narrow(table, equalities, signal, false)) ?? null) : null
       if (narrowed) artefacts.push(`filter of ${table.name} by ${[...new Set(equalities.map(({ column }) => column))].join(', ')}`)
       const files = typeof plan === 'string' ? (narrowed ?? table.files) : plan.files
+      if (typeof plan !== 'string') await engines.partials.recall(plan.key, table.view.files)
       const read = typeof plan === 'string' ? files : knownParts(engines.partials, plan).missing
       cells += rowsOf(read) * columns.length
       tables.push(tableOf(table, columns, files, files.length - read.length))

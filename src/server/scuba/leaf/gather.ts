@@ -44,6 +44,7 @@ export async function gather(
   const steps = isAligned(plan) && partial.stepMs !== null ? { fromMs: plan.sinceMs, toMs: plan.untilMs } : null
   const isNamed = typeof what === 'object'
   const key = planKey(asked, partial)
+  if (!asked.isRaw) await engines.partials.recall(key, table.view.files)
   const add = (one: Partial): void => merged.add(one, steps, isNamed ? 0 : rankPart(plan))
   const now = Date.now()
   const missing = new Map(table.files.map((file) => [file.path, file]))
@@ -139,12 +140,15 @@ async function compute(
   const sources = planned.map(({ files, clip }): Source => {
     const { sinceMs: _since, untilMs: _until, ...whole } = table.view
     const view = canRollUp ? { ...whole, columns: types } : whole
+    // Not where an answer from the rows alone is wanted.
+    const read = isRaw ? files : (artefacts?.tails.standIn(files) ?? files)
+    if (!isRaw) void artefacts?.tails.note(table, read)
     const isWhole = clip.sinceMs === undefined && clip.untilMs === undefined
     const rollups = isRaw || !isWhole || !canRollUp ? null : artefacts?.rollupsFor(table.name, partial, types, files)
     if (rollups) use.artefacts = (use.artefacts ?? 0) + files.length
     return {
       files,
-      from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files, ...clip }).sql})`,
+      from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files: read, ...clip }).sql})`,
       ...(rollups ? { rollups } : {}),
     }
   })

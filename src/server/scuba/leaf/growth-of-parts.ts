@@ -30,6 +30,7 @@ export async function growthOfParts(gathering: Gathering): Promise<ReturnType<ty
   const add = (partial: Partial): void => {
     for (const row of partial.rows) if (!isAligned(plan) || isWithin(gathering, row)) cells.push(cellOf(row))
   }
+  await engines.partials.recall(key, table.view.files)
   const { held, missing } = knownParts(engines.partials, asked)
   for (const cached of held) {
     engines.partials.use(cached, Date.now())

@@ -34,11 +34,13 @@ import type { Ports } from './listen/ports.ts'
 import { telemetryRoute } from './listen/telemetry.ts'
 import { observeAfter } from './observe.ts'
 import type { ScrapeStatus } from './scrape/scraper.ts'
+import type { SlowSenders } from './slow-senders.ts'
 import type { Spool } from './spool.ts'
 
 export interface Leaf extends Parts {
   boards: Boards
   spool: Spool
+  slowSenders: SlowSenders
   /** for good */
   name: string
   decoders: Decoders
@@ -115,6 +117,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       intake: leaf.intake(),
       clickhouse: leaf.clickhouse(),
       quotas: leaf.store.quotas.counts(),
+      strictTokens: leaf.slowSenders.strict(),
       senders: leaf.store.senders.list(Date.now()),
     }),
   ],
@@ -245,18 +248,35 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
   const room = pool.take(bytes)
   let isHeld = false
   try {
-    if (place !== null) return await sendOn(leaf, request, `${url.pathname}${url.search}`, place, (came) => admission.add(came - bytes))
+    const { token } = senderOf(request.headers)
+    let size = bytes
+    if (place !== null)
+      return await leaf.slowSenders.take(
+        token,
+        () => size,
+        (isStrict) => {
+          if (isStrict) url.searchParams.set('validate', 'sync')
+          const path = `${url.pathname}${url.search}`
+          return sendOn(leaf, request, path, place, (came) => admission.add((size = came) - bytes))
+        },
+      )
     const { body, stored, came } = await ndjsonBody(leaf, request, room)
     admission.add(came - bytes)
+    size = body.length
     // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
     isHeld = ack === 'memory' || usual === 'replicas'
-    const receipt = await leaf.store.ingest(table, body, {
-      key,
-      ack,
-      stored,
-      isStrict: validate === 'sync',
-      sender: nameOfSender(request.headers),
-    })
+    const receipt = await leaf.slowSenders.take(
+      token,
+      () => size,
+      (isStrict) =>
+        leaf.store.ingest(table, body, {
+          key,
+          ack,
+          stored,
+          isStrict: isStrict || validate === 'sync',
+          sender: nameOfSender(request.headers),
+        }),
+    )
     if (receipt.duplicate) return receipt
     isHeld ||= leaf.spool.wants(table)
     leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })

@@ -244,7 +244,7 @@ export class Store {
         copied = seq
         this.copies?.offer({ table: name, seq, rows: batch.rows, atMs, key: keyed, stored })
       }
-      commits.push(this.#commits.add(tail, batch, atMs, keyed, level, isReplicated(config) ? offer : undefined))
+      commits.push(this.#commits.add(tail, batch, atMs, keyed, level, this.copies?.isCopied(name) === true ? offer : undefined))
     }
     if (quarantined.length > 0) commits.push(this.#quarantine(name, key, quarantined, atMs, level))
     const done = Promise.all(commits).then(() => undefined)

@@ -1,11 +1,11 @@
 import { refuse } from '../../../core/kernel/errors.ts'
 import type { CopyState } from '../../../core/scuba/observed.ts'
-import type { Peer, Shard } from '../../../core/scuba/registry.ts'
+import { isReplicated, type Peer, type Shard } from '../../../core/scuba/registry.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { PeerCalls } from '../aggregate/call.ts'
 import type { Sealer } from '../leaf/sealer.ts'
 import type { Store } from '../leaf/store.ts'
-import { Link, type CopiedBatch } from './link.ts'
+import { Link, type CopiedBatch, type WhatIsCopied } from './link.ts'
 
 /** Longest time that a sender waits for the copies of a batch. */
 const CONFIRM_MS_MAX = 30_000
@@ -43,6 +43,7 @@ export class Copies {
         calls: this.#calls,
         of: this.#name,
         epochs: () => this.#epochs(),
+        what: () => this.#what,
       })
       this.#links.set(id, link)
       link.start()
@@ -74,8 +75,13 @@ export class Copies {
     await Promise.all(all)
   }
 
+  /** Whether a table's batches go to copies. */
+  isCopied(table: string): boolean {
+    return this.#what !== 'replicated' || isReplicated(this.#store.registry.current.tables[table])
+  }
+
   state(): CopyState[] {
-    return [...this.#links.values()].map(({ peer, state, waitingBytes }) => ({ leaf: peer.id, state, waitingBytes }))
+    return [...this.#links.values()].map(({ peer, state, waitingBytes, what }) => ({ leaf: peer.id, state, waitingBytes, of: what }))
   }
 
   /** A segment's file from the first copy that has it as it was written; null: none has. */
@@ -89,6 +95,10 @@ export class Copies {
 
   stop(): void {
     for (const link of this.#links.values()) link.stop()
+  }
+
+  get #what(): WhatIsCopied {
+    return this.#shards().find(({ leaving }) => leaving !== null)?.leaving ?? 'replicated'
   }
 
   #shards(): Shard[] {

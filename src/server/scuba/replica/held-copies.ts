@@ -23,8 +23,7 @@ export class HeldCopies {
     this.#name = name
     this.#dir = join(store.dir, 'replica')
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
-    store.pendingRows = (table) =>
-      isReplicated(store.registry.current.tables[table]) ? this.#pending().reduce((sum, { copy }) => sum + rowsIn(copy, table), 0) : 0
+    store.pendingRows = (table) => this.#pending().reduce((sum, { copy }) => sum + this.#rowsIn(copy, table), 0)
   }
 
   /** Reads what is there. */
@@ -108,6 +107,11 @@ export class HeldCopies {
   #pending(): Held[] {
     return [...this.#held.values()].filter((held) => this.#fate(held) === 'ours')
   }
-}
 
-const rowsIn = (copy: Held['copy'], table: string): number => (copy?.tables[table]?.segments ?? []).reduce((sum, { rows }) => sum + rows, 1)
+  /** At least one of each table that it may be a copy of: of batches it is not known how many rows they are. */
+  #rowsIn(copy: Held['copy'], table: string): number {
+    const its = copy?.tables[table]
+    if (its === undefined) return isReplicated(this.#store.registry.current.tables[table]) ? 1 : 0
+    return its.segments.reduce((sum, { rows }) => sum + rows, 1)
+  }
+}

@@ -39,7 +39,11 @@ interface Parts {
   /** this leaf */
   of: string
   epochs: () => Record<string, number>
+  what: () => WhatIsCopied
 }
+
+/** Replicated tables; or all, because the leaf is leaving. */
+export type WhatIsCopied = NonNullable<CopyState['of']>
 
 /**
  * Keeps one copy of this leaf's replicated tables: sends each batch in its order, and segments when there are others. After a break the batches that
@@ -57,6 +61,9 @@ export class Link {
   /** batches are missing between the copy and the queue */
   #hasGap = true
   #segmentsMark = ''
+  /** what the copy is of, and the names of those tables that are replicated */
+  #what: WhatIsCopied = 'replicated'
+  #tables = ''
   #lookedAtMs = 0
   #waiters: { seq: number; done: (isThere: boolean) => void }[] = []
   #wake: () => void = () => undefined
@@ -68,6 +75,10 @@ export class Link {
 
   get state(): CopyState['state'] {
     return this.#state
+  }
+
+  get what(): WhatIsCopied {
+    return this.#what
   }
 
   get waitingBytes(): number {
@@ -149,6 +160,8 @@ export class Link {
     const begun = await store.between(() => {
       this.#clear()
       this.#hasGap = false
+      this.#what = this.#parts.what()
+      this.#tables = this.#replicated()
       return store.seq
     })
     for (const tail of store.tails()) if (this.#isCopied(tail.name) && tail.unsealedBytes > 0) await sealer.sealNow(tail)
@@ -162,6 +175,12 @@ export class Link {
   async #step(): Promise<void> {
     if (performance.now() - this.#lookedAtMs > LOOK_MS) {
       this.#lookedAtMs = performance.now()
+      // Rows that a table has unsealed when it is to be copied from now on were in no batch.
+      if (this.#parts.what() !== this.#what || this.#replicated() !== this.#tables) {
+        this.#hasGap = true
+        await this.#connect()
+        return this.#setState('following')
+      }
       if (this.#markOf() !== this.#segmentsMark) {
         const { body } = await this.#call('GET')
         await this.#settle(this.#confirmed, (JSON.parse(body.toString('utf8')) as CopyAnswer).files, null)
@@ -207,7 +226,10 @@ export class Link {
         const named: Segment[] = []
         // As they are at this moment, with the number of this moment: while files are sent others may be sealed.
         for (const segment of isGone ? [] : [...segments.values()]) {
-          if (placeOf(segment.file) !== null) continue
+          if (placeOf(segment.file) !== null) {
+            if (this.#what === 'replicated') continue
+            throw new Error(`rows of table ${name} are in ClickHouse, where another leaf does not look for them`)
+          }
           if (!known.has(segment.file)) {
             // What is broken here is not copied, and what the copy has of it stays.
             if (lost.has(segment.file)) continue
@@ -239,7 +261,14 @@ export class Link {
   }
 
   #isCopied(table: string): boolean {
-    return isReplicated(this.#parts.store.registry.current.tables[table])
+    return this.#what !== 'replicated' || isReplicated(this.#parts.store.registry.current.tables[table])
+  }
+
+  #replicated(): string {
+    const { tables } = this.#parts.store.registry.current
+    return Object.keys(tables)
+      .filter((name) => isReplicated(tables[name]))
+      .join()
   }
 
   #confirm(seq: number): void {

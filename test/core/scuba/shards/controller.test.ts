@@ -3,8 +3,10 @@ import type { Controller } from '../../../../src/core/contracts/controller.ts'
 import type { CopyState, HeldCopy, Observed, PeerSeen, RegistrySoft } from '../../../../src/core/scuba/observed.ts'
 import { scubaTablePut } from '../../../../src/core/scuba/operations/tables.ts'
 import { declarationSchema } from '../../../../src/core/scuba/declared/declaration.ts'
-import { LeafJoined, LeafLost } from '../../../../src/core/scuba/entries/leaves.ts'
+import { LeafJoined, LeafLeft, LeafLost } from '../../../../src/core/scuba/entries/leaves.ts'
 import { registryOf, storedShards } from '../../../../src/core/scuba/registry-state.ts'
+import { END_LEAF } from '../../../../src/core/scuba/shards/leave.ts'
+import { scubaLeafLeave } from '../../../../src/core/scuba/operations/segments.ts'
 import { shardController } from '../../../../src/core/scuba/shards/controller.ts'
 import { scubaSystem } from '../../../../src/core/scuba/system.ts'
 import { newState } from '../../../support/state.ts'
@@ -32,7 +34,7 @@ function fleet(replicas: number) {
   state.run(scubaTablePut, { declaration: declarationSchema.parse({ table: 'events', replicas }) })
   settle()
   const shard = (id: string) => storedShards(state.db).find((one) => one.id === id)
-  return { state, seen, settle, shard }
+  return { state, seen, settle, shard, soft }
 }
 
 const following = (leaf: string): CopyState => ({ leaf, state: 'following', waitingBytes: 0 })
@@ -85,4 +87,43 @@ test('a leaf that is back gets another shard once it works by the map that gave 
   settle()
   expect(shard('a.2')).toMatchObject({ primary: 'a' })
   expect(shard('a')?.primary).toBe(holder)
+})
+
+test('a leaf that leaves gives its shards away when all it has is copied, once it takes no rows any more, and ends when they are taken over', () => {
+  const { state, seen, settle, shard, soft } = fleet(1)
+  state.run(scubaLeafLeave, { node: 'a' })
+  const [to = ''] = ['b', 'c'].filter((leaf) => (state.entries.at(-1)?.body as { to?: string } | undefined)?.to === leaf)
+  settle()
+  expect(Object.keys(shard('a')?.replicas ?? {})).toEqual([to])
+  const types = (): string[] => state.entries.map(({ type }) => type)
+  const say = (copy: Partial<CopyState>): void => {
+    seen.set('a', { copies: [{ ...following(to), ...copy }] })
+    settle()
+  }
+  say({ of: 'replicated' })
+  say({ of: 'copying', state: 'catching-up' })
+  expect(types()).not.toContain('scuba.LeafDraining')
+  say({ of: 'copying' })
+  expect(types().at(-1)).toBe('scuba.LeafDraining')
+  expect(registryOf(state.db, 1).shards.find(({ id }) => id === 'a')).toMatchObject({ leaving: 'draining' })
+  say({ of: 'draining', waitingBytes: 5 })
+  expect(shard('a')?.primary).toBe('a')
+  say({ of: 'draining' })
+  expect(shard('a')).toMatchObject({ primary: to })
+  // It gets no other shard, and is not ended before the other one says that the rows are its own.
+  const effects = () => shardController.effects?.(state.db, state.now(), soft()) ?? []
+  expect(effects()).toEqual([])
+  seen.set(to, { owns: [to, 'a'] })
+  expect(effects()).toMatchObject([{ kind: END_LEAF, body: { leaf: 'a', node: 'a' } }])
+  state.append([LeafLeft.of({ leaf: 'a' })])
+  settle()
+  expect(registryOf(state.db, 1).leaves.map(({ id }) => id)).toEqual(['b', 'c'])
+  expect(state.replay().digest()).toBe(state.digest())
+})
+
+test('the last leaf that could take what another has does not leave', () => {
+  const { state } = fleet(1)
+  state.append([LeafLost.of({ leaf: 'b' }), LeafLost.of({ leaf: 'c' })])
+  expect(() => state.run(scubaLeafLeave, { node: 'a' })).toThrow('no other leaf can take')
+  expect(() => state.run(scubaLeafLeave, { node: 'b' })).toThrow('does not answer')
 })

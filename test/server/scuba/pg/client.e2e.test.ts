@@ -1,12 +1,31 @@
-import { writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeAuthority, makeKey, makeRequest, newSerial, signRequest } from '../../../../src/platform/certificates.ts'
 import { freePort } from '../../../../src/platform/free-port.ts'
 import { LIMITS } from '../../../../src/core/scuba/limits.ts'
 import { verifierOf } from '../../../../src/server/scuba/leaf/pg/scram-tools.ts'
 import { Leaf } from '../leaf.ts'
+
+const hasPsql = spawnSync('psql', ['--version']).status === 0
+
+/** A key and its certificate, as the server writes them for the leaf. */
+async function tlsFile(path: string): Promise<string> {
+  const times = { notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 }
+  const key = makeKey()
+  const names = { name: 'leaf', names: ['127.0.0.1'], uri: 'muster:test', serial: newSerial() }
+  const certificate = await signRequest(await makeAuthority({ name: 'test', ...times }), await makeRequest(key, 'leaf'), {
+    ...names,
+    ...times,
+  })
+  writeFileSync(path, `${certificate}${key}`)
+  return path
+}
 
 /** node-postgres against a real leaf, by TCP with a token's verifier. */
 
@@ -26,7 +45,8 @@ describe("a client of PostgreSQL's protocol", () => {
 
   beforeAll(async () => {
     port = await freePort('127.0.0.1')
-    const access = { listen: { host: '127.0.0.1', port }, tls: null, logins: [{ name: 'grafana', verifier: verifierOf(password) }] }
+    const tls = await tlsFile(join(leaf.dir, 'tls.pem'))
+    const access = { listen: { host: '127.0.0.1', port }, tls, logins: [{ name: 'grafana', verifier: verifierOf(password) }] }
     writeFileSync(join(leaf.dir, 'postgres.json'), JSON.stringify(access))
     await leaf.start()
     const rows = Array.from({ length: 5000 }, (_, index) => ({
@@ -47,6 +67,40 @@ describe("a client of PostgreSQL's protocol", () => {
     await connect()
     await expect(connect({ password: 'wrong' })).rejects.toMatchObject({ code: '28P01' })
     await expect(connect({ user: 'nobody' })).rejects.toMatchObject({ code: '28P01' })
+  })
+
+  it('logs in over TLS, and a secret that is wrong is wrong there, too', async () => {
+    const ssl = { rejectUnauthorized: false }
+    const client = await connect({ ssl })
+    expect((client as unknown as { connection: { stream: { encrypted?: boolean } } }).connection.stream.encrypted).toBe(true)
+    expect((await client.query('select count(*) as n from visits')).rows).toEqual([{ n: '5001' }])
+    await expect(connect({ ssl, password: 'wrong' })).rejects.toMatchObject({ code: '28P01' })
+  })
+
+  it.skipIf(!hasPsql)('logs in with sslmode=require (wants the program psql, Debian package postgresql-client)', () => {
+    const at = `host=127.0.0.1 port=${port} user=grafana dbname=muster sslmode=require`
+    const env = { ...process.env, PGPASSWORD: password }
+    const said = execFileSync('psql', ['-X', '-At', at, '-c', '\\conninfo', '-c', 'select count(*) from visits'], { encoding: 'utf8', env })
+    expect(said).toMatch(/SSL connection \(protocol: TLSv1\.[23]/)
+    expect(said).toMatch(/^5001$/m)
+  })
+
+  it('holds no more than a bounded part of an answer for a client that stops reading, and goes on with others', async () => {
+    const client = await connect()
+    const { pid } = await leaf.client.health()
+    const residentMb = (): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+    const before = residentMb()
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection
+    // A gigabyte, of which a page is read.
+    const asked = client.query("select range, repeat('x', 1000) from range(1000000)").catch((error: unknown) => error)
+    await once(stream, 'data')
+    stream.pause()
+    await sleep(1500)
+    expect(residentMb() - before).toBeLessThan(100)
+    const other = await connect()
+    expect((await other.query('select count(*) as n from visits')).rows).toEqual([{ n: '5001' }])
+    stream.destroy()
+    expect(await asked).toBeInstanceOf(Error)
   })
 
   it('gets values of their types, with parameters of inferred types', async () => {

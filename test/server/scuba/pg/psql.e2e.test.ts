@@ -1,9 +1,18 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { endChild } from '../../../../src/platform/spawn.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { Leaf } from '../leaf.ts'
 
 /** psql itself, on the owner's socket of a real leaf. */
+
+/** Debian has it on no path. */
+const INITDB = '/usr/lib/postgresql/15/bin/initdb'
+const idOf = (flag: '-u' | '-g'): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
 
 const hasPsql = ((): boolean => {
   try {
@@ -110,5 +119,51 @@ describe.skipIf(!hasPsql)('psql (wants the program psql, Debian package postgres
       .out
     expect(csv).toBe('service,status\nweb,200\nfeed,200\n')
     expect((await psql('-At', '-v', 'FETCH_COUNT=100', '-c', 'select ms from visits order by time')).out.split('\n')).toHaveLength(3001)
+  })
+
+  describe.skipIf(!existsSync(INITDB))('beside PostgreSQL itself (wants the program initdb, Debian package postgresql-15)', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'scuba-oracle-'))
+    // It refuses to run as root.
+    const account: { uid?: number; gid?: number } = process.getuid?.() === 0 ? { uid: idOf('-u'), gid: idOf('-g') } : {}
+    let server: ChildProcess | null = null
+    const oracle = (...args: string[]): string =>
+      execFileSync('psql', ['-X', '-P', 'pager=off', '-h', dir, '-p', '5433', '-U', 'muster', '-d', 'muster', ...args], {
+        encoding: 'utf8',
+        stdio: 'pipe',
+      })
+
+    beforeAll(async () => {
+      if (account.uid !== undefined) chownSync(dir, account.uid, account.gid ?? account.uid)
+      const data = join(dir, 'data')
+      execFileSync(INITDB, ['-D', data, '--no-sync', '-A', 'trust', '-U', 'muster', '-E', 'UTF8', '--locale=C'], {
+        ...account,
+        cwd: dir,
+        stdio: 'pipe',
+      })
+      const options = ['-k', dir, '-c', 'listen_addresses=', '-c', 'fsync=off', '-c', 'TimeZone=UTC', '-p', '5433']
+      server = spawn(join(dirname(INITDB), 'postgres'), ['-D', data, ...options], { ...account, cwd: dir, stdio: 'ignore' })
+      await eventually('PostgreSQL answers', 60_000, () => oracle('-d', 'template1', '-c', 'create database muster'))
+      const columns = await ask(
+        "select string_agg(quote_ident(attname) || ' ' || format_type(atttypid, null), ', ' order by attnum) from pg_attribute where attrelid = 'visits'::regclass and attnum > 0",
+      )
+      oracle('-c', `create table visits (${columns})`)
+    }, 120_000)
+    afterAll(async () => {
+      await endChild(server, 'SIGQUIT')
+      rmSync(dir, { recursive: true, force: true })
+    })
+
+    it('answers about its catalogue as PostgreSQL does', async () => {
+      const asked = [
+        ...['\\l muster', '\\dt visits', '\\d visits', '\\df', '\\dn', '\\dT', '\\dv', '\\di', '\\ds', '\\dm'],
+        "select table_name, column_name, ordinal_position, data_type, udt_name, is_nullable from information_schema.columns where table_name = 'visits' order by 3",
+        "select table_schema, table_name, table_type from information_schema.tables where table_name = 'visits'",
+        "select attname, attnum, attlen, attnotnull, atttypmod, format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'visits'::regclass and attnum > 0 order by 2",
+        "select relname, relkind, relpersistence, relispartition from pg_class where relname = 'visits'",
+        "select oid, typname, typlen, typtype, typcategory, typdelim, typelem, typarray from pg_type where typname in ('bool', 'int8', 'float8', 'text', 'timestamptz', '_text', '_int8') order by 1",
+        "select has_table_privilege('visits', 'select'), current_schema(), pg_encoding_to_char(encoding) from pg_database where datname = 'muster'",
+      ].flatMap((sql) => ['-c', sql])
+      expect((await psql(...asked)).out).toBe(oracle(...asked))
+    })
   })
 })

@@ -15,6 +15,7 @@ import type { ReadTable } from '../reading.ts'
 import type { Store } from '../store.ts'
 import { build } from './build.ts'
 import { narrowFile, placesOf } from './lookup.ts'
+import { TailCopies } from './tail-copies.ts'
 
 /** Form of the files; with another one, or another engine, all are made anew. */
 const FORMAT = 2
@@ -35,6 +36,7 @@ const CHECK_EVERY = 1000
  */
 export class Artefacts {
   readonly heat = new Heat()
+  readonly tails: TailCopies
   readonly #store: Store
   readonly #engines: Engines
   /** segment's file name → its artefacts */
@@ -53,6 +55,7 @@ export class Artefacts {
   constructor(store: Store, engines: Engines) {
     this.#store = store
     this.#engines = engines
+    this.tails = new TailCopies(store, engines, this.dir)
   }
 
   get dir(): string {
@@ -62,8 +65,7 @@ export class Artefacts {
   /** Takes over what an earlier process built with the same engine. Call when the engine answers. */
   async open(): Promise<void> {
     mkdirSync(this.dir, { recursive: true, mode: 0o700 })
-    const { rows } = await this.#engines.first.run({ sql: 'SELECT version()', views: [], params: {}, deadlineMs: 10_000 })
-    this.#version = `${FORMAT} ${String(rows[0]?.[0])}`
+    this.#version = `${FORMAT} ${await this.#engines.first.version()}`
     const known = new Set<string>()
     for (const artefact of readIndex(join(this.dir, 'index.json'), this.#version)) {
       if (statSync(join(this.dir, artefact.file), { throwIfNoEntry: false })?.size !== artefact.bytes) continue
@@ -120,8 +122,9 @@ export class Artefacts {
     }
   }
 
-  /** Forgets those of segments that are gone. */
+  /** Forgets those of files that are gone. */
   forget(paths: readonly string[]): void {
+    this.tails.forget(paths)
     this.#drop(paths.flatMap((path) => this.#of.get(basename(path)) ?? []))
   }
 
@@ -237,7 +240,7 @@ export class Artefacts {
       const group = groups.get(wantKey(table, spec))
       if (group) group.heatMs = Math.round(heat)
     }
-    return { artefacts: [...groups.values()], checked: this.#checked, differences: this.#differences }
+    return { artefacts: [...groups.values(), ...this.tails.status()], checked: this.#checked, differences: this.#differences }
   }
 
   #all(): Artefact[] {

@@ -17,8 +17,12 @@ export class PgConnection {
   readonly gone = new AbortController()
   #wake: (() => void) | null = null
 
-  constructor(socket: Socket) {
+  readonly #stuckMs: number
+
+  /** @param stuckMs after so long without reading a client is given up */
+  constructor(socket: Socket, stuckMs = STUCK_MS) {
     this.socket = socket
+    this.#stuckMs = stuckMs
     this.use(socket)
   }
 
@@ -94,7 +98,7 @@ export class PgConnection {
         resolve(isDrained)
       }
       const drained = (): void => done(true)
-      const timer = setTimeout(() => done(false), STUCK_MS)
+      const timer = setTimeout(() => done(false), this.#stuckMs)
       socket.once('drain', drained)
       socket.once('close', drained)
     })

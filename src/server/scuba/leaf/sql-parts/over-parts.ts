@@ -79,6 +79,7 @@ export async function overParts(
   const { sql, key, range } = plan
   const rows: (string | null)[][] = []
   const add = (partial: Partial): void => void rows.push(...partial.rows.map((row) => row.key as (string | null)[]))
+  await engines.partials.recall(key, asked.reading.tables[0]?.view.files ?? [])
   const now = Date.now()
   const { held, missing } = knownParts(engines.partials, plan)
   for (const cached of held) {
