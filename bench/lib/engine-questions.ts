@@ -78,7 +78,7 @@ const MORE = [
 
 export function panelOf(table: string, fromMs: number, random: Prng): PanelRequest {
   const sinceMs = fromMs - 7_200_000 + random.below(12_000) * 1000
-  const calc = [pick(random, FIRST), ...MORE.filter((name) => random.below(name.startsWith('exact') ? 25 : 5) === 0)]
+  const calc = [pick(random, FIRST), ...MORE.filter((name) => random.below(name.startsWith('exact') ? 25 : 8) === 0)]
   return {
     table,
     calc: [...new Set(calc)],

@@ -67,7 +67,7 @@ export default class Up extends MusterCommand {
     }),
     clickhouse: Flags.string({
       description:
-        'seal events into a ClickHouse database from now on, it stays; `none`: into files again. A password is better in the variable',
+        'seal events into a ClickHouse database from now on, it stays; several in turn, with commas between; `none`: into files again. A password is better in the variable',
       env: 'MUSTER_CLICKHOUSE',
       helpValue: 'http://USER:PASSWORD@HOST:PORT/DATABASE',
     }),

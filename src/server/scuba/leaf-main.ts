@@ -94,7 +94,7 @@ const leaf: Leaf = {
   boards: new Boards(store, engines),
   slowSenders: new SlowSenders(),
   ...{ copies, held },
-  clickhouse: () => away && { where: away.where, away: away.away, mark: clickHouseMark(clickHouse) },
+  clickhouse: () => away && { where: away.where, away: away.trouble, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 }
 const server = createLeafServer(leaf)

@@ -23,7 +23,7 @@ import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import type { Engine } from '../leaf/engine.ts'
 import type { Clip } from '../leaf/partial-cache.ts'
-import type { Matching, PartialsAsked, Rewriting, RowsAsked, Sealing, SegmentStore } from '../leaf/segment-store.ts'
+import type { Matching, PartialsAsked, Rewriting, RowsAsked, Sealing } from '../leaf/segment-store.ts'
 import { slowly, type Connection } from './connection.ts'
 import { keepLines } from './keep-lines.ts'
 import { lookingUp, Tables } from './tables.ts'
@@ -33,11 +33,23 @@ const FIRST_SWEEP_MS = 600_000
 
 let files = 0
 
+export interface Owner {
+  /** writes out what is to be sealed */
+  engine: Engine
+  /** the leaf's folder, and its name */
+  dir: string
+  leaf: string
+  log: Logger
+  /** which of the leaf's servers it is, from 1 */
+  server: number
+}
+
 /** A leaf's sealed rows in a ClickHouse database, which is that leaf's alone. */
-export class ClickHouseStore implements SegmentStore {
+export class ClickHouseStore {
   readonly #connection: Connection
   readonly #engine: Engine
   readonly #dir: string
+  readonly #server: number
   readonly #tables: Tables
   readonly #log: Logger
   #isBusy = false
@@ -47,15 +59,13 @@ export class ClickHouseStore implements SegmentStore {
   /** first ten minutes after the start: what it finds then is of no seal under way */
   #sweptAtMs = performance.now() - SWEEP_MS + FIRST_SWEEP_MS
 
-  /**
-   * @param engine writes out what is to be sealed
-   * @param dir the leaf's folder
-   */
-  constructor(connection: Connection, engine: Engine, dir: string, leaf: string, log: Logger) {
+  constructor(connection: Connection, { engine, dir, leaf, log, server }: Owner) {
     this.#connection = connection
     this.#engine = engine
     this.#dir = dir
-    this.#tables = new Tables(connection, leaf)
+    this.#server = server
+    // Servers that were told in another order would be taken for one another.
+    this.#tables = new Tables(connection, server === 1 ? leaf : `${leaf} (${server})`)
     this.#log = log
   }
 
@@ -97,7 +107,7 @@ export class ClickHouseStore implements SegmentStore {
 
   async seal({ table, columns, select, rows: expected, mayShrink, note }: Sealing): Promise<Segment | null> {
     await this.#tables.claim()
-    const place: Place = { table, seg: this.#newSeg() }
+    const place = this.#place(table, this.#newSeg())
     const path = join(this.#dir, 'tmp', `${table}-${place.seg}.native`)
     try {
       const head = exportHead(columns, await this.#tables.ensure(table, columns))
@@ -185,17 +195,17 @@ export class ClickHouseStore implements SegmentStore {
       const condition = await this.#conditionOf(table, matching)
       if (condition === null) return null
       for (const [seg, count] of await this.#connection.rows(matchesSql(table, segsOf(names, table), condition), slowly()))
-        found.set(placeName({ table, seg: Number(seg) }), Number(count))
+        found.set(placeName(this.#place(table, Number(seg))), Number(count))
     }
     return found
   }
 
   async rewrite({ segment, columns, how, accept }: Rewriting): Promise<boolean> {
     const { file, table: name, thinned = 1 } = segment
-    const { table, seg } = placeOf(file) ?? { table: name, seg: 0 }
+    const { table, seg } = placeOf(file) ?? this.#place(name, 0)
     const condition = 'thinTo' in how ? null : await this.#conditionOf(table, how)
     if (!('thinTo' in how) && condition === null) return false
-    const place: Place = { table, seg: this.#newSeg() }
+    const place = this.#place(table, this.#newSeg())
     const after = placeName(place)
     // Until the manifest names it, it is not to be swept up.
     this.#underWay.add(after)
@@ -236,7 +246,7 @@ export class ClickHouseStore implements SegmentStore {
     for (const table of tablesOf(names)) {
       if (Object.keys(await this.#tables.columnsOf(table, lookingUp())).length === 0) continue
       for (const [seg, rows, minUs, maxUs] of await this.#connection.rows(statsSql(table, segsOf(names, table)), lookingUp()))
-        found.set(placeName({ table, seg: Number(seg) }), { rows: Number(rows), minUs: Number(minUs), maxUs: Number(maxUs) })
+        found.set(placeName(this.#place(table, Number(seg))), { rows: Number(rows), minUs: Number(minUs), maxUs: Number(maxUs) })
     }
     return found
   }
@@ -252,7 +262,7 @@ export class ClickHouseStore implements SegmentStore {
       if (!(SEG in (await this.#tables.columnsOf(table, lookingUp())))) continue
       const segs = await this.#connection.rows(`SELECT DISTINCT ${identifier(SEG)} FROM ${identifier(table)}`, lookingUp())
       dead.push(
-        ...segs.map(([seg]) => placeName({ table, seg: Number(seg) })).filter((file) => !isKnown(file) && !this.#underWay.has(file)),
+        ...segs.map(([seg]) => placeName(this.#place(table, Number(seg)))).filter((file) => !isKnown(file) && !this.#underWay.has(file)),
       )
     }
     await this.drop(dead)
@@ -263,6 +273,10 @@ export class ClickHouseStore implements SegmentStore {
   async #conditionOf(table: string, { columns, retyped, condition }: Matching): Promise<string | null> {
     const existing = await this.#tables.columnsOf(table, slowly())
     return conditionSql(condition, scopeOf(columns, retyped, existing, {}))
+  }
+
+  #place(table: string, seg: number): Place {
+    return { server: this.#server, table, seg }
   }
 
   /** µs of now: so that seals of one time are one partition. */

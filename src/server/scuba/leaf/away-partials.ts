@@ -49,14 +49,14 @@ export async function awayPartials(
   }
   const trees = await treesOf(asked)
   const conditions = plan.where === null ? [] : [trees.get(plan.where)]
-  const fetched: ViewFile[] = []
+  const fetched: ViewFile[][] = []
   try {
     for (const { files, clip } of sources)
       fetched.push(await away.rows({ files, clip, columns: types, retyped, conditions, params, deadlineAtMs, signal }))
-    const computed = await compute(sources.map(({ clip }, at) => ({ clip, files: fetched.slice(at, at + 1) })))
+    const computed = await compute(sources.map(({ clip }, at) => ({ clip, files: fetched[at] ?? [] })))
     return computed.map((one, at) => ({ ...one, files: sources[at]?.files ?? [] }))
   } finally {
-    for (const { path } of fetched) await rm(path, { force: true })
+    for (const { path } of fetched.flat()) await rm(path, { force: true })
   }
 }
 

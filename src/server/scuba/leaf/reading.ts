@@ -55,7 +55,6 @@ export async function readTables(
       })
   }
   const reading: Reading = { tables: [], views: [], rowsScanned: 0, coverage, end: store.hold() }
-  const why = store.whyAway
   let missingRows = 0
   // Asked before the files are listed, which then are those of one moment.
   const derived = new Map<string, Awaited<ReturnType<DerivedColumns['of']>>>()
@@ -63,10 +62,11 @@ export async function readTables(
   for (const name of names) {
     const tail = store.ownTail(name)
     const segments = store.segmentFiles(name)
-    const outOfReach = why === null ? [] : segments.filter((file) => file.kind === 'away' && isWithin(file, range))
+    const isReadable = ({ path }: ViewFile): boolean => store.whyAway(path) === null
+    const outOfReach = segments.filter((file) => !isReadable(file) && isWithin(file, range))
     const view: ViewRequest = {
       columns: tail.columns.toJSON(),
-      files: [...tail.chunks, ...segments.filter((file) => file.kind !== 'away' || why === null)],
+      files: [...tail.chunks, ...segments.filter(isReadable)],
       retyped: store.registry.current.tables[name]?.retyped ?? [],
       derived: derived.get(name),
       sinceMs: range.sinceMs,
@@ -89,7 +89,8 @@ export async function readTables(
     const pending = store.pendingRows(name)
     if (pending > 0) coverage.missing.push(`${name}: rows of another leaf that are being taken over`)
     const awayRows = outOfReach.reduce((sum, { rows }) => sum + rows, 0)
-    if (awayRows > 0) coverage.missing.push(`${name}: ${awayRows} rows that are in ClickHouse (${why ?? ''})`)
+    const why = [...new Set(outOfReach.map(({ path }) => store.whyAway(path) ?? ''))].join('; ')
+    if (awayRows > 0) coverage.missing.push(`${name}: ${awayRows} rows that are in ClickHouse (${why})`)
     missingRows += tail.openRows + lost + awayRows + pending
   }
   if (coverage.missing.length > 0) coverage.rows = reading.rowsScanned / Math.max(1, reading.rowsScanned + missingRows)
@@ -121,7 +122,7 @@ export async function fetchAway(store: Store, reading: Reading, needed: Needed):
 }
 
 /**
- * The files of a view, with one that the engine can read in place of those that are away. It is removed by `end`.
+ * The files of a view, with some that the engine can read in place of those that are away. They are removed by `end`.
  * @throws SCUBA_DOWN, SCUBA_TOO_LARGE
  */
 export async function bring(
@@ -132,16 +133,21 @@ export async function bring(
   const away = view.files.filter((file) => file.kind === 'away' && isWithin(file, view))
   const here = view.files.filter(({ kind }) => kind !== 'away')
   if (away.length === 0) return { files: here, end: () => undefined }
-  if (store.away === null) throw refuse('SCUBA_DOWN', `rows are in ClickHouse, and ${store.whyAway ?? ''}`)
+  if (store.away === null) throw refuse('SCUBA_DOWN', `rows are in ClickHouse, and ${store.whyAway(away[0]?.path ?? '') ?? ''}`)
   // What derived columns read is not known here.
   const isAll = columns === undefined || columns === null || (view.derived ?? []).length > 0
   const isNeeded = (name: string): boolean => isAll || name === 'time' || columns.has(name.toLowerCase().replace(/\$str$/, ''))
-  const file = await store.away.rows({
+  const fetched = await store.away.rows({
     ...{ files: away, clip: clipOf(view), retyped: view.retyped ?? [] },
     columns: Object.fromEntries(Object.entries(view.columns).filter(([name]) => isNeeded(name) || columns?.has(name.toLowerCase()))),
     ...{ conditions: [], params: {}, deadlineAtMs: Date.now() + LIMITS.deadlineMsMax, signal: undefined, ...needed },
   })
-  return { files: [...here, file], end: () => rmSync(file.path, { force: true }) }
+  return {
+    files: [...here, ...fetched],
+    end: () => {
+      for (const { path } of fetched) rmSync(path, { force: true })
+    },
+  }
 }
 
 /** Rows of lost segments of a table that would belong into the range. */

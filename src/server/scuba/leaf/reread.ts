@@ -18,7 +18,7 @@ export async function reread<T>(store: Store, tables: readonly string[], ask: ()
     return await ask()
   } catch (error) {
     // The place of some segments went away meanwhile: without them, the answer says so.
-    if (error instanceof MusterError && error.code === 'SCUBA_DOWN' && store.away !== null && store.away.away !== null) return ask()
+    if (error instanceof MusterError && error.code === 'SCUBA_DOWN' && (store.away?.trouble ?? null) !== null) return ask()
     if (!isOfFile(error)) throw error
     let changed = 0
     for (const table of tables) changed += (await mendTable(store, table)) + (await loseBroken(store, table, signal))

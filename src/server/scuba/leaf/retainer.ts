@@ -69,7 +69,7 @@ export class Retainer {
     for (const step of steps) {
       if (step.do !== 'thin') continue
       if (placeOf(step.segment.file) === null) await this.#thin(table, step.segment.file, step.to)
-      else if (this.#store.whyAway === null)
+      else if (this.#store.whyAway(step.segment.file) === null)
         await this.#thin(table, step.segment.file, step.to).catch((error: unknown) =>
           this.#store.log.warn('rows in ClickHouse could not be thinned; it is tried again', { table, error: String(error) }),
         )
@@ -127,6 +127,11 @@ export async function rewrite(
   note: { what: 'thinned' } | { what: 'erased'; predicateSha256: string; by: string },
 ): Promise<void> {
   const { table, file } = before
+  // Its rows would be there twice.
+  if (!store.segments(table).some((segment) => segment.file === file)) {
+    if (after) store.discard([store.segmentPath(after.file)])
+    throw new Error(`another segment was put in the place of ${file} meanwhile`)
+  }
   const bytes = before.bytes - (after?.bytes ?? 0)
   await store.manifest.append({
     ...{ kind: 'rewrite', table, segments: after ? [after] : [], replaces: [file], columns: store.tail(table).columns.toJSON() },

@@ -110,7 +110,7 @@ export class Scrubber {
     const { table, file, sha256 } = segment
     const isAway = placeOf(file) !== null
     // What cannot be reached is not lost.
-    if (isAway && this.#store.whyAway !== null) return WHOLE
+    if (this.#store.whyAway(file) !== null) return WHOLE
     const reason = isAway ? await this.#differsAway(segment) : await differs(this.#store.segmentPath(file), sha256, rate, signal)
     // It may have been replaced or dropped while it was read.
     if (signal.aborted || !this.#store.manifest.tables.get(table)?.segments.has(file)) return WHOLE

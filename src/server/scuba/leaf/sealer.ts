@@ -45,7 +45,7 @@ export class Sealer {
       for (const tail of this.#store.tails()) {
         if (!isDue({ bytes: tail.unsealedBytes, oldestMs: tail.oldestMs }, nowMs)) continue
         // Rows wait in their chunks until their place can be reached again.
-        if (this.#store.isSealedAway(tail.name) && this.#store.whyAway !== null) continue
+        if (this.#store.isSealedAway(tail.name) && this.#store.away?.away !== null) continue
         // A table that cannot be sealed must not keep the others waiting.
         hasSealed = (await this.seal(tail).catch((error: unknown) => this.#failed(tail, error))) || hasSealed
       }

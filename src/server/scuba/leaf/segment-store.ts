@@ -26,7 +26,7 @@ export interface PartialsAsked {
   registers: number
   isPortable: boolean
   types: ColumnTypes
-  /** each becomes one partial */
+  /** each becomes one partial; what a source has is on one server */
   sources: readonly { files: readonly ViewFile[]; clip: Clip }[]
   params: Readonly<Record<string, PlainValue>>
   /** conditions of the plan, and of each its node of the engine's parse tree */
@@ -75,16 +75,20 @@ export interface Rewriting {
 export interface SegmentStore {
   /** for people: where it is, without secrets */
   readonly where: string
-  /** why it cannot be reached, in words; null: it can */
+  /** why nothing can be written there now, in words; null: it can */
   readonly away: string | null
+  /** what of it cannot be reached, and why, in words; null: all can */
+  readonly trouble: string | null
+  /** why a segment cannot be read now, in words; null: it can */
+  whyAway: (file: string) => string | null
   /** Writes rows and sees that they are there, all of them. @returns null when there were none */
   seal: (sealing: Sealing) => Promise<Segment | null>
   /** A seal whose end was not seen: the segment, or null if it is not whole and has to be written again under another name. */
   settle: (table: string, file: string, rows: number) => Promise<Segment | null>
   /** Null where it has no words for what is asked: the engine then does it with {@link rows}. */
   partials: (asked: PartialsAsked) => Promise<Partial[] | null>
-  /** The rows as a chunk in the leaf's folder, which the caller removes. @throws SCUBA_TOO_LARGE */
-  rows: (asked: RowsAsked) => Promise<ViewFile>
+  /** The rows as chunks in the leaf's folder, which the caller removes. @throws SCUBA_TOO_LARGE */
+  rows: (asked: RowsAsked) => Promise<ViewFile[]>
   /** Of segments of a table, how many rows a condition is true for; null where it has no words for it. */
   matches: (files: readonly string[], matching: Matching) => Promise<Map<string, number> | null>
   /** Writes a segment's rows anew, there, under another name. @returns false where it has no words for what is asked: nothing was done */

@@ -7,6 +7,7 @@ import { LIMITS } from '../../../core/scuba/limits.ts'
 import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { shapeOf } from '../../../core/scuba/declared/shape.ts'
+import { SAMPLES_TABLE } from '../../../core/scuba/decode/rows.ts'
 import { isOwnTable, isTableName, LIVE_TABLE, nearNames } from '../../../core/scuba/names.ts'
 import type { ViewFile } from '../../../core/scuba/plan/view.ts'
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
@@ -28,6 +29,7 @@ import { parseBatch, type Batch } from './batch.ts'
 import { busy, Commits, diskFull, type ParsedBatch } from './commits.ts'
 import { Journal } from './journal.ts'
 import { rawBatch, type Stored } from './raw-batch.ts'
+import { sampleLines } from './recent-samples.ts'
 import { Quotas } from './quotas.ts'
 import { RawRecovery } from './raw-recovery.ts'
 import { Keys } from './keys.ts'
@@ -175,7 +177,7 @@ export class Store {
    */
   async ingest(
     name: string,
-    body: Buffer,
+    came: Buffer,
     options: {
       key: string | null
       ack: AckLevel
@@ -191,11 +193,13 @@ export class Store {
       throw refuse('USAGE', `${JSON.stringify(name)} is no table name`, {
         hint: 'Use lower-case letters, digits and _, beginning with a letter, at most 63.',
       })
-    const { key, ack, stored = { encoding: 'none', bytes: body } } = options
-    const digest = key === null ? '' : createHash('sha256').update(body).digest('hex').slice(0, 32)
+    const { key, ack } = options
+    const digest = key === null ? '' : createHash('sha256').update(came).digest('hex').slice(0, 32)
+    const lines = this.#collapses(name, options) ? sampleLines(came) : []
+    const inFlight = (): Promise<unknown> | null | undefined =>
+      (key === null ? undefined : this.#inFlightKeys.get(`${name}\0${key}`)) ?? this.#tails.get(name)?.samples.pending(lines)
+    for (let first = inFlight(); first; first = inFlight()) await first.catch(() => undefined)
     if (key !== null) {
-      for (let first = this.#inFlightKeys.get(`${name}\0${key}`); first; first = this.#inFlightKeys.get(`${name}\0${key}`))
-        await first.catch(() => undefined)
       const known = this.keys.get(name, key)
       if (known) {
         const receipt = duplicateReceipt(name, key, ack, known, digest)
@@ -208,19 +212,22 @@ export class Store {
     if (isOwnTable(name) ? this.#isFullForOwn : this.#diskLevel === 'full') throw diskFull()
     if (this.#commits.isReadOnly)
       throw refuse('SCUBA_READ_ONLY', 'two writes in a row failed: the store takes no rows until the leaf is started anew')
-    this.#commits.checkRoom(body.length, isOwnTable(name))
+    this.#commits.checkRoom(came.length, isOwnTable(name))
     const waitMs = isOwnTable(name) ? 0 : this.backlogWaitMs()
     if (waitMs > 0) throw busy('too many rows are waiting to be sealed', waitMs)
     if (!this.#tails.has(name) && this.#tails.size >= LIMITS.tablesMax)
       throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
     const tail = this.ownTail(name)
     const { atMs = Date.now() } = options
+    const { body, samples } = tail.samples.fresh(came, lines)
+    const { stored: given = { encoding: 'none', bytes: came } } = options
+    const stored: Stored = body === came ? given : { encoding: 'none', bytes: body }
     const config = this.registry.current.tables[name]
     const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs, options.isStrict === true) : null
     const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
     const { quarantined, quarantinedCount, warned, warnings } = 'payload' in batch ? batch : ALL_GOOD
     if (options.isStrict === true && quarantinedCount > 0) throw badLines(quarantined, quarantinedCount)
-    this.#count(name, batch.rows, quarantinedCount, body.length)
+    this.#count(name, batch.rows, quarantinedCount, came.length)
     const claimedUs = 'claimedUs' in batch ? batch.claimedUs : batch.maxUs
     if (options.sender !== undefined && claimedUs !== null && !isOwnTable(name))
       this.senders.saw(options.sender, claimedUs / 1000, atMs, batch.rows)
@@ -248,6 +255,7 @@ export class Store {
     }
     if (quarantined.length > 0) commits.push(this.#quarantine(name, key, quarantined, atMs, level))
     const done = Promise.all(commits).then(() => undefined)
+    tail.samples.follow(samples, done, performance.now())
     if (key !== null) {
       const id = `${name}\0${key}`
       this.#inFlightKeys.set(id, done)
@@ -290,15 +298,21 @@ export class Store {
     return { check: () => copies.check(config.replicas - 1), confirmed: (seq) => copies.confirmed(seq, config.replicas - 1) }
   }
 
+  /** Whether a sample that is here is not added again. What is only in memory, or a copy for another leaf, is no reason not to. */
+  #collapses(name: string, { ack, atMs }: { ack: AckLevel; atMs?: number }): boolean {
+    return name === SAMPLES_TABLE && ack !== 'memory' && atMs === undefined && !isReplicated(this.registry.current.tables[name])
+  }
+
   /** Puts lines that came in earlier into the quarantine, under a key of its own: once, however often it is called. */
   async quarantineOnce(table: string, key: string, quarantined: Batch['quarantined']): Promise<void> {
     if (quarantined.length === 0 || this.keys.get(QUARANTINE_TABLE, key)) return
     await this.#quarantine(table, null, quarantined, Date.now(), 'fsync', { key, digest: '', quarantined: 0 })
   }
 
-  /** Why segments that are away cannot be read now, in words; null: they can, or there are none. */
-  get whyAway(): string | null {
-    return this.away === null ? 'the leaf was started without it' : this.away.away
+  /** Why a segment that is away cannot be read now, in words; null: it can, or is a file. */
+  whyAway(file: string): string | null {
+    if (placeOf(file) === null) return null
+    return this.away === null ? 'the leaf was started without it' : this.away.whyAway(file)
   }
 
   /** Whether a table's rows are to be sealed away. */

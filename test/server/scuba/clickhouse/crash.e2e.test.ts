@@ -128,6 +128,43 @@ describe.skipIf(noClickHouse !== null)(`crashes around ClickHouse${noClickHouse 
     expect(await seen()).toEqual({ count: 1050, distinct: 1050, missing: [] })
   })
 
+  test('seals go to two servers in turn, questions to both; without one of them the other answers and takes what is sealed', async () => {
+    const other = new ClickHouseServer()
+    try {
+      await other.start()
+      await leaf.end('SIGKILL')
+      writeClickHouse(leaf.dir, `${server.url},${other.url}`)
+      await leaf.start()
+      for (const from of [0, 1000, 2000]) {
+        await leaf.client.send('events', rows(1000, from))
+        await leaf.seal('events')
+      }
+      const [one, two] = [Number(await server.ask('SELECT count() FROM events')), Number(await other.ask('SELECT count() FROM events'))]
+      expect([one + two, Math.min(one, two)]).toEqual([3000, 1000])
+      expect(await seen()).toEqual({ count: 3000, distinct: 3000, missing: [] })
+      expect(await panelled()).toBe(3000)
+      await other.end('SIGKILL')
+      await leaf.client.send('events', rows(500, 3000))
+      expect((await seen()).count).toBe(one + 500)
+      expect((await seen()).missing.join()).toContain(`${two} rows that are in ClickHouse`)
+      expect((await leaf.client.health()).clickhouse?.away).toContain(`127.0.0.1:${other.port}`)
+      await leaf.seal('events')
+      expect(await server.ask('SELECT count() FROM events')).toBe(String(one + 500))
+      expect(await panelled()).toBe(one + 500)
+      await other.start()
+      await eventually('all is there again', 20_000, async () => (await seen()).missing.length === 0)
+      expect(await seen()).toEqual({ count: 3500, distinct: 3500, missing: [] })
+      // In another order they would be taken for one another.
+      await leaf.end('SIGKILL')
+      writeClickHouse(leaf.dir, `${other.url},${server.url}`)
+      await leaf.start()
+      await leaf.client.send('events', rows(1, 9000))
+      await expect(leaf.seal('events')).rejects.toThrow(/is of the leaf .*, not of/)
+    } finally {
+      await other.remove()
+    }
+  })
+
   test('`muster up --clickhouse`: what is sent is sealed there, and kill -9 of the leaf loses and doubles nothing', async () => {
     const fleet = newFleet()
     try {
