@@ -619,8 +619,9 @@ export class Store {
   #recover({ header, payload }: JournalRecord, raw: RawRecovery): void {
     const { seq, table, rows, minUs, maxUs, key, columns, at } = header
     this.#commits.seq = Math.max(this.#commits.seq, seq)
-    if (key) this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
     const known = this.manifest.tables.get(table)
+    if (key && seq > (known?.asideSeq ?? 0))
+      this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
     if (known?.isGone && seq <= known.throughSeq) return
     const tail = this.ownTail(table)
     if (columns) tail.columns.merge(columns)

@@ -24,6 +24,8 @@ export async function standDown(store: Store, jobs: TableJobs, leaf: string): Pr
   const dir = join(store.dir, FOLDER, moved.map(({ id, epoch }) => `${id}@${epoch}`).join('+'))
   const rows = names.reduce((sum, name) => sum + store.table(name).rows, 0)
   if (!existsSync(dir)) await keep(store, dir, names, rows)
+  // Who has the shards knows the keys of what it has; a key that is known here alone is one of rows that nobody sees.
+  await store.keys.forget(new Set(names), Date.now())
   for (const name of names) await jobs.clear(name)
   store.applyRegistry()
   store.log.warn("this leaf's rows of replicated tables are another leaf's now and were set aside", { dir, rows })
