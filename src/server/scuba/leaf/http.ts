@@ -27,6 +27,7 @@ import { isConvertible, toNdjson } from './convert.ts'
 import { DEEDS, type Parts } from './deeds.ts'
 import { retryAfterSeconds } from './listen/take.ts'
 import { NO_ADMISSION, senderOf, type Admission } from './quotas.ts'
+import { nameOfSender } from './sender-name.ts'
 import type { Stored } from './raw-batch.ts'
 import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
@@ -117,6 +118,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       clickhouse: leaf.clickhouse(),
       quotas: leaf.store.quotas.counts(),
       strictTokens: leaf.slowSenders.strict(),
+      senders: leaf.store.senders.list(Date.now()),
     }),
   ],
 ]
@@ -265,7 +267,14 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     const receipt = await leaf.slowSenders.take(
       token,
       () => size,
-      (isStrict) => leaf.store.ingest(table, body, { key, ack, stored, isStrict: isStrict || validate === 'sync' }),
+      (isStrict) =>
+        leaf.store.ingest(table, body, {
+          key,
+          ack,
+          stored,
+          isStrict: isStrict || validate === 'sync',
+          sender: nameOfSender(request.headers),
+        }),
     )
     if (receipt.duplicate) return receipt
     isHeld ||= leaf.spool.wants(table)

@@ -12,6 +12,7 @@ import { isOwnTable, isTableName, LIVE_TABLE, nearNames } from '../../../core/sc
 import type { ViewFile } from '../../../core/scuba/plan/view.ts'
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
+import { Senders } from '../../../core/scuba/rows/senders.ts'
 import { retentionDefault, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
 import { mayBeAway, placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { diskLevel, isFullForOwn, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
@@ -79,6 +80,8 @@ export class Store {
   onDiscard: (paths: readonly string[]) => void = () => undefined
   readonly journal: Journal
   readonly keys: Keys
+  /** whose clocks are off */
+  readonly senders = new Senders()
   /** what the server declared */
   readonly registry: RegistryFile
   /** as it was last looked at; null: not since files went */
@@ -180,6 +183,8 @@ export class Store {
       ack: AckLevel
       stored?: Stored
       isStrict?: boolean
+      /** whose clock its rows tell of */
+      sender?: string | undefined
       /** when it was received, if not now */
       atMs?: number
     },
@@ -223,6 +228,9 @@ export class Store {
     const { quarantined, quarantinedCount, warned, warnings } = 'payload' in batch ? batch : ALL_GOOD
     if (options.isStrict === true && quarantinedCount > 0) throw badLines(quarantined, quarantinedCount)
     this.#count(name, batch.rows, quarantinedCount, came.length)
+    const claimedUs = 'claimedUs' in batch ? batch.claimedUs : batch.maxUs
+    if (options.sender !== undefined && claimedUs !== null && !isOwnTable(name))
+      this.senders.saw(options.sender, claimedUs / 1000, atMs, batch.rows)
     const receipt: Receipt = {
       table: name,
       accepted: batch.rows,
