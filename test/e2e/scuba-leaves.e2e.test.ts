@@ -41,7 +41,7 @@ interface Leaf {
   node: string | null
   state: string
   shards: { epoch: number }[]
-  holds: { pid: number; rows: number } | null
+  holds: { pid: number; rows: number; senders: { sender: string; skewMs: number }[] } | null
 }
 const leaves = async (): Promise<Leaf[]> => ((await fleet.data('scuba', 'leaves')) as { leaves: Leaf[] }).leaves
 const pidOn = async (node: string): Promise<number> => (await leaves()).find((leaf) => leaf.node === node)?.holds?.pid ?? 0
@@ -118,6 +118,13 @@ test('what is shown of a table is of all leaves, and things of one leaf say whos
   expect((await fleet.muster('scuba', 'segments', 'spread')).stdout).toContain('LEAF')
   expect(await fleet.data('scuba', 'cache')).toMatchObject({ missing: [] })
   expect(await fleet.data('scuba', 'artefacts')).toMatchObject({ missing: [] })
+  // A row of an hour from now says that the sender's clock is wrong, whichever leaf it went to.
+  writeFileSync(join(fleet.home, 'ahead.ndjson'), JSON.stringify({ time: Date.now() + 3_600_000 }))
+  await fleet.data('scuba', 'send', 'ahead', 'ahead.ndjson', '--key', 'ahead')
+  await eventually('it is said of its sender', 10_000, async () =>
+    (await leaves()).some(({ holds }) => holds?.senders.some(({ sender, skewMs }) => sender.startsWith('user:') && skewMs > 3_500_000)),
+  )
+  expect((await fleet.muster('scuba', 'leaves')).stdout).toMatch(/user:\S+ \S+ ahead/)
   // Each leaf settles the lines of its own quarantine, once.
   const lines = Array.from({ length: 40 }, (_, line) => `{"n":${line}}\n{no row ${line}`)
   writeFileSync(join(fleet.home, 'bad.ndjson'), lines.join('\n'))

@@ -4,6 +4,7 @@ import type { scubaQuotaList } from '../../core/scuba/operations/quotas.ts'
 import type { scubaReceiptList } from '../../core/scuba/operations/receipts.ts'
 import type { scubaHoldList, scubaRetentionShow } from '../../core/scuba/operations/retention.ts'
 import type { scubaLeafList, scubaSegmentList, scubaVerify } from '../../core/scuba/operations/segments.ts'
+import { worstSender, type SenderSkew } from '../../core/scuba/rows/senders.ts'
 import type { RetentionPolicy } from '../../core/scuba/retention/policy.ts'
 import type { View } from '../terminal.ts'
 import { groupedText, numberText } from './scuba-values.ts'
@@ -160,6 +161,13 @@ function copiesText({ copies }: Leaf, view: View): string {
     .join(', ')
 }
 
+/** `token:ci 3 m ahead` */
+function skewText(worst: SenderSkew | null): string | null {
+  if (worst === null) return null
+  const { sender, skewMs } = worst
+  return `${sender} ${formatDuration(Math.abs(skewMs))} ${skewMs > 0 ? 'ahead' : 'behind'}`
+}
+
 export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View): string {
   return table(
     view,
@@ -184,6 +192,7 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
         cell: ({ holds }) => (holds?.lostSegments ? `${holds.lostSegments} (${groupedText(holds.lostRows)} rows)` : 0),
       },
       { title: 'backlog', align: 'right', cell: ({ holds }) => (holds ? formatSize(holds.backlogBytes) : null) },
+      { title: 'clock off', cell: ({ holds }) => skewText(worstSender(holds?.senders ?? [])) },
       { title: 'disk', cell: ({ holds }) => (holds ? mark(view, holds.disk === 'ok' ? 'ok' : 'warn', holds.disk) : null) },
       ...(leaves.some(({ holds }) => holds?.clickhouse)
         ? [

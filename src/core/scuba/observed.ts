@@ -1,3 +1,4 @@
+import type { SenderSkew } from './rows/senders.ts'
 import type { ColumnTypes } from './rows/columns.ts'
 import type { QuotaCounts } from './quota/quota.ts'
 import type { DiskLevel } from './seal/pressure.ts'
@@ -72,6 +73,7 @@ export interface PeerSeen {
     backlogBytes: number
     diskLevel: DiskLevel
     clickhouse?: { where: string; away: string | null } | null | undefined
+    senders?: SenderSkew[] | undefined
     quotas?: QuotaCounts[] | undefined
     strictTokens?: string[] | undefined
   } | null

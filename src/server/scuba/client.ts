@@ -7,6 +7,7 @@ import type { LiveAnswer } from '../../core/scuba/live/aggregate.ts'
 import type { ArtefactsStatus } from '../../core/scuba/operations/asking.ts'
 import type { Observed } from '../../core/scuba/observed.ts'
 import type { DiskLevel } from '../../core/scuba/seal/pressure.ts'
+import type { SenderSkew } from '../../core/scuba/rows/senders.ts'
 import type { QuotaCounts } from '../../core/scuba/quota/quota.ts'
 import type { Registry } from '../../core/scuba/registry.ts'
 import type {
@@ -68,6 +69,8 @@ export interface LeafHealth {
   /** where sealed rows go if not into files, and why that cannot be reached; `mark`: of the URL it was told */
   clickhouse?: { where: string; away: string | null; mark: string } | null
   /** what came in and what was refused by each quota, since it started */
+  /** whose clocks are off, the farthest first */
+  senders?: SenderSkew[]
   quotas?: QuotaCounts[]
   /** tokens that are on `validate=sync`, because all of their large bodies had bad lines */
   strictTokens?: string[]

@@ -3,6 +3,8 @@ import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import type { EngineFailure, EngineReply, EngineRequest } from '../../core/scuba/engine-protocol.ts'
+import { Travelled } from '../../core/scuba/travel.ts'
+import type { PlainValue } from '../../core/scuba/wire-types.ts'
 import { EngineCursors } from './engine-cursors.ts'
 import { writeNative } from './engine-native.ts'
 import { plainValue } from './plain-value.ts'
@@ -108,14 +110,19 @@ async function carryOut(
   if (request.op === 'describe') return { id, ok: true, rows: [], ...(await cursors.describe(request, connection)) }
   await cursors.prepare(request, connection)
   const { sql, rowsMax, params } = request
-  const reader = await (request.isCollected === true
-    ? connection.runAndReadUntil(sql, rowsMax + 1, params)
-    : connection.streamAndReadUntil(sql, rowsMax + 1, params))
-  if (reader.currentRowCount > request.rowsMax) {
-    return { id, ok: false, failure: 'too-large', message: `the answer has more than ${request.rowsMax} rows` }
+  const result = await (request.isCollected === true ? connection.run(sql, params) : connection.stream(sql, params))
+  const columns = result.deduplicatedColumnNames().map((name, index) => ({ name, type: String(result.columnType(index)) }))
+  const travelled = new Travelled()
+  const rows: PlainValue[][] = []
+  for await (const read of result.yieldRowsJs()) {
+    for (const row of read) {
+      const plain = row.map(plainValue)
+      travelled.add(plain)
+      rows.push(plain)
+    }
+    const message = travelled.tooMuch(rowsMax)
+    if (message !== null) return { id, ok: false, failure: 'too-large', message }
   }
-  const columns = reader.deduplicatedColumnNames().map((name, index) => ({ name, type: String(reader.columnType(index)) }))
-  const rows = reader.getRowsJS().map((row) => row.map(plainValue))
   return { id, ok: true, columns, rows }
 }
 

@@ -41,7 +41,7 @@ export async function listLeaves(
 
 function holdsOf(
   { tables, lost, registryVersion, holds = [], asideRows = 0 }: Observed,
-  { pid, backlogBytes, diskLevel, clickhouse, strictTokens = [] }: NonNullable<PeerSeen['health']>,
+  { pid, backlogBytes, diskLevel, clickhouse, strictTokens = [], senders = [] }: NonNullable<PeerSeen['health']>,
 ): Holds {
   const all = Object.values(tables)
   const sum = (of: 'rows' | 'bytes' | 'segments'): number => all.reduce((total, table) => total + table[of], 0)
@@ -49,6 +49,7 @@ function holdsOf(
     ...{ pid, tables: all.length, segments: sum('segments'), rows: sum('rows'), bytes: sum('bytes') },
     ...{ lostSegments: lost.length, lostRows: lost.reduce((total, { rows }) => total + rows, 0), registryVersion },
     ...{ backlogBytes, disk: diskLevel, strictTokens, copiedRows: holds.reduce((total, { rows }) => total + rows, 0), asideRows },
+    senders,
     clickhouse: clickhouse ? { where: clickhouse.where, away: clickhouse.away } : null,
   }
 }

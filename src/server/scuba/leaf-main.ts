@@ -18,7 +18,7 @@ import { PeerCalls } from './aggregate/call.ts'
 import { Peers } from './aggregate/peers.ts'
 import { Copies } from './replica/copies.ts'
 import { HeldCopies } from './replica/held-copies.ts'
-import { standDown } from './replica/stand-down.ts'
+import { dropOldAside, standDown } from './replica/stand-down.ts'
 import { openPeerPort, peerKeys } from './aggregate/port.ts'
 import { createLeafServer, listenerOf, type Leaf } from './leaf/http.ts'
 import { clickHouseMark, readClickHouse } from './clickhouse/settings.ts'
@@ -154,6 +154,7 @@ const clock = setInterval(() => {
 copies.follow()
 const teller = setInterval(() => void store.tellIngest().catch(() => undefined), 10_000)
 const hourly = setInterval(() => {
+  dropOldAside({ dir, policy: (table) => store.policy(table), log }, Date.now())
   store.keys.compact(Date.now()).catch((error: unknown) => log.warn('idempotency keys could not be written anew', { error: String(error) }))
 }, 3_600_000)
 

@@ -46,7 +46,7 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
       const observed = await get<Observed>(peer, 'observed')
       // A leaf of another name at that address is another leaf: its rows are not this one's.
       if (observed.leaf !== peer.id) throw new Error(`the leaf there is ${observed.leaf}`)
-      const { pid, backlogBytes, diskLevel, clickhouse, quotas, strictTokens } = await get<LeafHealth>(peer, 'health')
+      const { pid, backlogBytes, diskLevel, clickhouse, quotas, strictTokens, senders } = await get<LeafHealth>(peer, 'health')
       const wanted = registry(observed.registryVersion)
       if (observed.registryVersion !== wanted.version) {
         // It answers for itself alone: whoever asks for all asks the server's.
@@ -58,7 +58,7 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
         leaf: peer.id,
         observed,
         silentSinceMs: null,
-        health: { pid, backlogBytes, diskLevel, clickhouse, quotas, strictTokens },
+        health: { pid, backlogBytes, diskLevel, clickhouse, quotas, strictTokens, senders },
       })
       if (before?.observed?.mark !== observed.mark || before.silentSinceMs !== null) for (const name of [REGISTRY, SHARDS]) host.wake(name)
     } catch (error) {

@@ -80,9 +80,9 @@ test('times are read by their size, as ISO 8601, and a clock far ahead is not be
     }),
   )
   expect(microseconds('2024-02-29T12:00:00+02:00')).toBe(Date.UTC(2024, 1, 29, 10) * 1000)
-  expect(rowTime({ time: NOW + 3_600_000 }, NOW, 600_000)).toEqual({ timeUs: NOW * 1000, source: 'ahead', key: 'time' })
+  expect(rowTime({ time: NOW + 3_600_000 }, NOW, 600_000)).toMatchObject({ timeUs: NOW * 1000, source: 'ahead', key: 'time' })
   expect(rowTime({ '@timestamp': '2020-01-01T00:00:00Z' }, NOW, 600_000)).toMatchObject({ source: 'row', key: '@timestamp' })
-  expect(rowTime({}, NOW, 600_000)).toEqual({ timeUs: NOW * 1000, source: 'ingest', key: null })
+  expect(rowTime({}, NOW, 600_000)).toMatchObject({ timeUs: NOW * 1000, source: 'ingest', key: null })
 })
 
 test('what is beyond the bounds of a table is kept in _rest or cut, and counted', () => {

@@ -238,6 +238,8 @@ describe('SQL that is refused', () => {
 
   test('an answer over the limit is refused, never cut', async () => {
     expect(await refusalOf(leaf.client.query('select * from range(200000)'))).toMatchObject({ code: 'SCUBA_TOO_LARGE' })
+    const large = "select repeat('x', 60000) from range(5000)"
+    expect(await refusalOf(leaf.client.query(large, { deadlineMs: 60_000 }))).toMatchObject({ code: 'SCUBA_TOO_LARGE' })
   })
 })
 

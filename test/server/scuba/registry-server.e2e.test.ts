@@ -122,6 +122,7 @@ test('a derived column is a column to queries and panels, and one the engine can
   const panel = await server.client.panel({ table: 'hits', calc: ['count'], by: ['area'] })
   expect(panel.groups.map(({ key }) => key['area'])).toEqual(['a', 'b'])
   const { columns } = await server.ask(scubaColumnList, { table: 'hits' })
+  expect(columns.find(({ name }) => name === 'ms')).toMatchObject({ distinct: 2, distinctMax: null })
   expect(columns.filter(({ origin }) => origin === 'derived')).toMatchObject([
     { name: 'area', type: 'VARCHAR', broken: null },
     { name: 'wrong', broken: expect.stringContaining('no_such_function') as string },

@@ -107,6 +107,8 @@ export const scubaLeafList = defineAction({
             copiedRows: z.number().default(0),
             /** set aside when its shard went to another leaf, in no answer */
             asideRows: z.number().default(0),
+            /** whose clock seems to be off: newest time of a row less when it came, the most of the last minutes; the farthest first */
+            senders: z.array(z.object({ sender: z.string(), skewMs: z.number(), rows: z.number(), lastMs: z.number() })).default([]),
             /** where sealed rows go if not into files, and why that cannot be reached */
             clickhouse: z.object({ where: z.string(), away: z.string().nullable() }).nullable().default(null),
           })

@@ -10,6 +10,8 @@ export interface NormalRow {
   /** the row as it stands in a chunk: one flat JSON object, `time` and `ingest_time` in µs, each value of its column's type */
   line: string
   timeUs: number
+  /** the time that the row itself names; null: none */
+  claimedUs: number | null
 }
 
 const OPEN = { timeField: null, mode: 'open', coerce: false } as const
@@ -103,7 +105,7 @@ export function normaliseRow(
     columns.caps.add('rows')
     return 'row is larger than 1 MiB'
   }
-  return { line: `${line}}`, timeUs: time.timeUs }
+  return { line: `${line}}`, timeUs: time.timeUs, claimedUs: time.claimedUs }
 }
 
 /** The time a sender with a wrong clock gave, when it can be kept as one. */

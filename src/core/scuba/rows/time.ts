@@ -11,6 +11,8 @@ export interface RowTime {
   source: TimeSource
   /** the key that held it, or null */
   key: string | null
+  /** what the row says, believed or not; null: nothing */
+  claimedUs: number | null
 }
 
 /**
@@ -26,10 +28,10 @@ export function rowTime(
   for (const key of timeField === null ? TIME_KEYS : [timeField]) {
     const us = microseconds(row[key])
     if (us === null) continue
-    if (us > (receivedMs + futureMsMax) * 1000) return { timeUs: receivedMs * 1000, source: 'ahead', key }
-    return { timeUs: us, source: 'row', key }
+    if (us > (receivedMs + futureMsMax) * 1000) return { timeUs: receivedMs * 1000, source: 'ahead', key, claimedUs: us }
+    return { timeUs: us, source: 'row', key, claimedUs: us }
   }
-  return { timeUs: receivedMs * 1000, source: 'ingest', key: null }
+  return { timeUs: receivedMs * 1000, source: 'ingest', key: null, claimedUs: null }
 }
 
 /** Numbers by their size (< 1e11 s, < 1e14 ms, < 1e17 µs, else ns), texts as ISO 8601; null when it is no time. */

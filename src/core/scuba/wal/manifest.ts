@@ -59,7 +59,7 @@ export type ManifestRecord =
   | { kind: 'lost'; table: string; file: string; reason: string }
   /** it is whole again: put back from a copy */
   | { kind: 'found'; table: string; file: string }
-  /** the table's rows up to that batch are gone, or another's: asked for by the log's entry of that position */
+  /** the table's rows up to that batch are gone, or another's: asked for by the log's entry of that position; 0: they are another leaf's */
   | { kind: 'gone'; table: string; throughSeq: number; id: number; to: string | null }
   /** what was a copy of another leaf's rows is the table's own from now on; once for each `from` */
   | { kind: 'adopted'; table: string; from: string; segments: Segment[]; columns: ColumnTypes }
@@ -80,6 +80,8 @@ export interface TableManifest {
   sealing: Sealing | null
   /** copies of other leaves' rows that are its own by now */
   adopted: Set<string>
+  /** batches up to this number, and their keys, are another leaf's */
+  asideSeq: number
 }
 
 export type Sealing = Pick<Extract<ManifestRecord, { kind: 'sealing' }>, 'file' | 'rows' | 'throughSeq' | 'columns'>
@@ -165,6 +167,7 @@ export function applyManifest(tables: Map<string, TableManifest>, record: Manife
         throughSeq: Math.max(table.throughSeq, record.throughSeq),
         isGone: true,
         adopted: table.adopted,
+        asideSeq: record.id === 0 ? Math.max(table.throughSeq, record.throughSeq) : table.asideSeq,
       })
       break
     case 'adopted':
@@ -194,6 +197,7 @@ const emptyTable = (): TableManifest => ({
   isGone: false,
   sealing: null,
   adopted: new Set(),
+  asideSeq: 0,
 })
 
 function tableOf(tables: Map<string, TableManifest>, name: string): TableManifest {

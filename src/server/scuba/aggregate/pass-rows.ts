@@ -3,6 +3,7 @@ import { LIMITS } from '../../../core/scuba/limits.ts'
 import type { Shard } from '../../../core/scuba/registry.ts'
 import { divide, divisionsOf, seriesMap, type Division } from '../../../core/scuba/shards/series.ts'
 import type { Receipt } from '../../../core/scuba/wire-types.ts'
+import { senderHead } from '../leaf/sender-name.ts'
 import { away, known, placeOf, placesOf, refuseFenced, sendRows, staysHere, type Routing } from './route.ts'
 
 /** Rows that were made of what another program sent. */
@@ -12,6 +13,8 @@ export interface MadeRows {
   body: Buffer
   /** of each line, of which slot its series is; without: they stay together */
   slots?: Uint16Array | undefined
+  /** the way in, and from where */
+  sender: string
 }
 
 /** @returns null: they were added before */
@@ -25,15 +28,15 @@ type Add = (body: Buffer, key: string | null) => Promise<Receipt | null>
  * @throws SCUBA_DOWN when a leaf they belong to is away. What the others took they know by the key: the whole is to be sent again
  */
 export async function passRows(routing: Routing, rows: MadeRows, key: string | null, add: Add): Promise<Receipt | null> {
-  const { table, body, slots } = rows
+  const { table, body, slots, sender } = rows
   if (slots !== undefined && !routing.peers.isAlone && !staysHere(table)) return passSamples(routing, { ...rows, slots }, key, add)
   const place = await placeOf(routing, table, key, { isRouted: undefined, mayGoElsewhere: false })
-  return place === null ? add(body, key) : sendOnce(routing, place, table, body, key)
+  return place === null ? add(body, key) : sendOnce(routing, place, { table, body, sender }, key)
 }
 
 async function passSamples(
   routing: Routing,
-  { table, body, slots }: MadeRows & { slots: Uint16Array },
+  { table, body, slots, sender }: MadeRows & { slots: Uint16Array },
   key: string | null,
   add: Add,
 ): Promise<Receipt | null> {
@@ -48,7 +51,7 @@ async function passSamples(
     const shard = byId.get(id)
     const place = shard && placeAt(shard)
     const part = Buffer.concat(pieces)
-    if (place?.peer) return sendOnce(routing, { shard: place.shard, peer: place.peer }, table, part, division.key)
+    if (place?.peer) return sendOnce(routing, { shard: place.shard, peer: place.peer }, { table, body: part, sender }, division.key)
     // Without a key nobody sends them again: better here than nowhere.
     if (place !== undefined || key === null) return add(part, division.key)
     return Promise.reject(away(shard as Shard))
@@ -89,11 +92,10 @@ function mapOf(shards: readonly Shard[]): (string | undefined)[] {
 async function sendOnce(
   routing: Routing,
   place: Parameters<typeof sendRows>[1],
-  table: string,
-  body: Buffer,
+  { table, body, sender }: MadeRows,
   key: string | null,
 ): Promise<Receipt | null> {
-  const headers = { 'content-type': 'application/x-ndjson', ...(key === null ? {} : { 'idempotency-key': key }) }
+  const headers = { ...senderHead(sender), 'content-type': 'application/x-ndjson', ...(key === null ? {} : { 'idempotency-key': key }) }
   try {
     const receipt = await sendRows(routing, place, `/v1/scuba/tables/${encodeURIComponent(table)}/rows`, body, headers)
     return receipt.duplicate ? null : receipt

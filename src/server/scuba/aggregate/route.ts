@@ -9,6 +9,7 @@ import { fenceProblem, SHARD_HEAD, shardHead } from '../../../core/scuba/shards/
 import { better, mayKnow, ranked, type Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { Receipt } from '../../../core/scuba/wire-types.ts'
 import { readBody } from '../leaf/http-body.ts'
+import { nameOfSender, senderHead } from '../leaf/sender-name.ts'
 import type { Sealer } from '../leaf/sealer.ts'
 import type { Store } from '../leaf/store.ts'
 import type { Peers } from './peers.ts'
@@ -134,7 +135,7 @@ export async function sendOn(
 ): Promise<Receipt> {
   const body = await readBody(request, LIMITS.requestBytesMax)
   onRead(body.length)
-  const headers: Record<string, string> = {}
+  const headers: Record<string, string> = senderHead(nameOfSender(request.headers))
   for (const name of ['content-type', 'content-encoding', 'idempotency-key']) {
     const value = request.headers[name]
     if (typeof value === 'string') headers[name] = value

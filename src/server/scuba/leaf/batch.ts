@@ -11,6 +11,8 @@ export interface Batch {
   rows: number
   minUs: number
   maxUs: number
+  /** newest time that a row names, believed or not; null: none does */
+  claimedUs: number | null
   /** hour since the epoch → rows of it */
   hours: Map<number, number>
   quarantined: { line: number; reason: string; text: string; isCut: boolean }[]
@@ -48,6 +50,7 @@ export function parseBatch(
     rows: 0,
     minUs: Infinity,
     maxUs: 0,
+    claimedUs: null,
     hours: new Map(),
     quarantined: [],
     quarantinedCount: 0,
@@ -78,6 +81,7 @@ export function parseBatch(
     batch.rows += 1
     if (row.timeUs < batch.minUs) batch.minUs = row.timeUs
     if (row.timeUs > batch.maxUs) batch.maxUs = row.timeUs
+    if (row.claimedUs !== null) batch.claimedUs = Math.max(batch.claimedUs ?? 0, row.claimedUs)
     const hour = Math.floor(row.timeUs / 3_600_000_000)
     batch.hours.set(hour, (batch.hours.get(hour) ?? 0) + 1)
     if (!isLive) return

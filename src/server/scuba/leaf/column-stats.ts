@@ -33,10 +33,11 @@ export async function showColumns({ store, engine, derived }: Parts, { table }: 
     origin: name in RESERVED ? ('reserved' as const) : config && name in config.columns ? ('declared' as const) : ('observed' as const),
     conflicts: types[`${name}$str`] === undefined ? 0 : (counts.get(`${name}$str`)?.present ?? null),
     distinct: counts.get(name)?.distinct ?? null,
+    distinctMax: null,
     bytes: bytes.get(name) ?? null,
   }))
   const virtual = Object.entries(store.registry.current.derived[table] ?? {}).map(([name, { sql }]) => ({
-    ...{ name, sql, origin: 'derived' as const, conflicts: null, distinct: null, bytes: null },
+    ...{ name, sql, origin: 'derived' as const, conflicts: null, distinct: null, distinctMax: null, bytes: null },
     type: computed.find((each) => each.name === name)?.type ?? '',
     broken: broken.get(name) ?? null,
   }))

@@ -9,6 +9,7 @@ import { expressionNode, expressionSql } from '../../../core/scuba/sql/expressio
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { Asked, Parts } from './deeds.ts'
 import { bring } from './reading.ts'
+import { RecentSamples } from './recent-samples.ts'
 import { rewrite } from './retainer.ts'
 import { writeSegment } from './segment-writer.ts'
 
@@ -100,6 +101,7 @@ export async function erase(parts: Parts, { table, where }: { table: string; whe
     erased += rows
   }
   engines.answers.clear()
+  tail.samples = new RecentSamples()
   // It names failing users, and is read back from rows only at a start.
   if (table === LIVE_TABLE && erased > 0) store.live.forget(Date.now())
   return { table, rows: erased, segments: found.length, predicateSha256 }

@@ -27,6 +27,7 @@ import { isConvertible, toNdjson } from './convert.ts'
 import { DEEDS, type Parts } from './deeds.ts'
 import { retryAfterSeconds } from './listen/take.ts'
 import { NO_ADMISSION, senderOf, type Admission } from './quotas.ts'
+import { nameOfSender } from './sender-name.ts'
 import type { Stored } from './raw-batch.ts'
 import type { Decoders } from './listen/decoders.ts'
 import type { Ports } from './listen/ports.ts'
@@ -117,6 +118,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       clickhouse: leaf.clickhouse(),
       quotas: leaf.store.quotas.counts(),
       strictTokens: leaf.slowSenders.strict(),
+      senders: leaf.store.senders.list(Date.now()),
     }),
   ],
 ]
@@ -226,8 +228,7 @@ export function statusOf(error: MusterError): number {
 }
 
 async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerResponse, url: URL, table: string): Promise<unknown> {
-  const usual = leaf.store.ackOf(table)
-  const ack = (url.searchParams.get('ack') ?? usual) as AckLevel
+  const ack = (url.searchParams.get('ack') ?? leaf.store.ackOf(table)) as AckLevel
   if (!ACK_LEVELS.includes(ack)) throw refuse('USAGE', `ack is ${ACK_LEVELS.join(', ')}`)
   const validate = url.searchParams.get('validate') ?? 'late'
   if (validate !== 'sync' && validate !== 'late') throw refuse('USAGE', 'validate is sync or late')
@@ -261,12 +262,19 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     const { body, stored, came } = await ndjsonBody(leaf, request, room)
     admission.add(came - bytes)
     size = body.length
-    // What is acknowledged from memory is still to be written, and what waits in the spool to be told.
-    isHeld = ack === 'memory' || usual === 'replicas'
+    // What is acknowledged from memory is still to be written, what waits in the spool to be told, and a copy's to be sent.
+    isHeld = ack === 'memory' || leaf.copies.isCopied(table)
     const receipt = await leaf.slowSenders.take(
       token,
       () => size,
-      (isStrict) => leaf.store.ingest(table, body, { key, ack, stored, isStrict: isStrict || validate === 'sync' }),
+      (isStrict) =>
+        leaf.store.ingest(table, body, {
+          key,
+          ack,
+          stored,
+          isStrict: isStrict || validate === 'sync',
+          sender: nameOfSender(request.headers),
+        }),
     )
     if (receipt.duplicate) return receipt
     isHeld ||= leaf.spool.wants(table)

@@ -90,6 +90,14 @@ export class Keys {
     await this.save()
   }
 
+  /** Keys of these tables were never here; it is durable when it resolves, but for those that the journal still holds. */
+  async forget(tables: ReadonlySet<string>, nowMs: number): Promise<void> {
+    const isGone = (id: string): boolean => tables.has(id.slice(0, id.indexOf('\0')))
+    for (const id of [...this.#known.keys()]) if (isGone(id)) this.#known.delete(id)
+    this.#unsaved = this.#unsaved.filter(([id]) => !isGone(id))
+    await this.compact(nowMs)
+  }
+
   /** Makes every key durable outside of the journal. */
   async save(): Promise<void> {
     if (this.#unsaved.length === 0) return

@@ -7,10 +7,12 @@ import { LIMITS } from '../../../core/scuba/limits.ts'
 import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { shapeOf } from '../../../core/scuba/declared/shape.ts'
+import { SAMPLES_TABLE } from '../../../core/scuba/decode/rows.ts'
 import { isOwnTable, isTableName, LIVE_TABLE, nearNames } from '../../../core/scuba/names.ts'
 import type { ViewFile } from '../../../core/scuba/plan/view.ts'
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
+import { Senders } from '../../../core/scuba/rows/senders.ts'
 import { retentionDefault, type RetentionPolicy } from '../../../core/scuba/retention/policy.ts'
 import { mayBeAway, placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { diskLevel, isFullForOwn, type DiskLevel } from '../../../core/scuba/seal/pressure.ts'
@@ -27,6 +29,7 @@ import { parseBatch, type Batch } from './batch.ts'
 import { busy, Commits, diskFull, type ParsedBatch } from './commits.ts'
 import { Journal } from './journal.ts'
 import { rawBatch, type Stored } from './raw-batch.ts'
+import { sampleLines } from './recent-samples.ts'
 import { Quotas } from './quotas.ts'
 import { RawRecovery } from './raw-recovery.ts'
 import { Keys } from './keys.ts'
@@ -77,6 +80,8 @@ export class Store {
   onDiscard: (paths: readonly string[]) => void = () => undefined
   readonly journal: Journal
   readonly keys: Keys
+  /** whose clocks are off */
+  readonly senders = new Senders()
   /** what the server declared */
   readonly registry: RegistryFile
   /** as it was last looked at; null: not since files went */
@@ -172,12 +177,14 @@ export class Store {
    */
   async ingest(
     name: string,
-    body: Buffer,
+    came: Buffer,
     options: {
       key: string | null
       ack: AckLevel
       stored?: Stored
       isStrict?: boolean
+      /** whose clock its rows tell of */
+      sender?: string | undefined
       /** when it was received, if not now */
       atMs?: number
     },
@@ -186,11 +193,13 @@ export class Store {
       throw refuse('USAGE', `${JSON.stringify(name)} is no table name`, {
         hint: 'Use lower-case letters, digits and _, beginning with a letter, at most 63.',
       })
-    const { key, ack, stored = { encoding: 'none', bytes: body } } = options
-    const digest = key === null ? '' : createHash('sha256').update(body).digest('hex').slice(0, 32)
+    const { key, ack } = options
+    const digest = key === null ? '' : createHash('sha256').update(came).digest('hex').slice(0, 32)
+    const lines = this.#collapses(name, options) ? sampleLines(came) : []
+    const inFlight = (): Promise<unknown> | null | undefined =>
+      (key === null ? undefined : this.#inFlightKeys.get(`${name}\0${key}`)) ?? this.#tails.get(name)?.samples.pending(lines)
+    for (let first = inFlight(); first; first = inFlight()) await first.catch(() => undefined)
     if (key !== null) {
-      for (let first = this.#inFlightKeys.get(`${name}\0${key}`); first; first = this.#inFlightKeys.get(`${name}\0${key}`))
-        await first.catch(() => undefined)
       const known = this.keys.get(name, key)
       if (known) {
         const receipt = duplicateReceipt(name, key, ack, known, digest)
@@ -203,19 +212,25 @@ export class Store {
     if (isOwnTable(name) ? this.#isFullForOwn : this.#diskLevel === 'full') throw diskFull()
     if (this.#commits.isReadOnly)
       throw refuse('SCUBA_READ_ONLY', 'two writes in a row failed: the store takes no rows until the leaf is started anew')
-    this.#commits.checkRoom(body.length, isOwnTable(name))
+    this.#commits.checkRoom(came.length, isOwnTable(name))
     const waitMs = isOwnTable(name) ? 0 : this.backlogWaitMs()
     if (waitMs > 0) throw busy('too many rows are waiting to be sealed', waitMs)
     if (!this.#tails.has(name) && this.#tails.size >= LIMITS.tablesMax)
       throw refuse('SCUBA_TOO_LARGE', `there are ${LIMITS.tablesMax} tables already`)
     const tail = this.ownTail(name)
     const { atMs = Date.now() } = options
+    const { body, samples } = tail.samples.fresh(came, lines)
+    const { stored: given = { encoding: 'none', bytes: came } } = options
+    const stored: Stored = body === came ? given : { encoding: 'none', bytes: body }
     const config = this.registry.current.tables[name]
     const raw = this.#canBeRaw(name, body) ? rawBatch(body, stored, tail, config, atMs, options.isStrict === true) : null
     const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
     const { quarantined, quarantinedCount, warned, warnings } = 'payload' in batch ? batch : ALL_GOOD
     if (options.isStrict === true && quarantinedCount > 0) throw badLines(quarantined, quarantinedCount)
-    this.#count(name, batch.rows, quarantinedCount, body.length)
+    this.#count(name, batch.rows, quarantinedCount, came.length)
+    const claimedUs = 'claimedUs' in batch ? batch.claimedUs : batch.maxUs
+    if (options.sender !== undefined && claimedUs !== null && !isOwnTable(name))
+      this.senders.saw(options.sender, claimedUs / 1000, atMs, batch.rows)
     const receipt: Receipt = {
       table: name,
       accepted: batch.rows,
@@ -240,6 +255,7 @@ export class Store {
     }
     if (quarantined.length > 0) commits.push(this.#quarantine(name, key, quarantined, atMs, level))
     const done = Promise.all(commits).then(() => undefined)
+    tail.samples.follow(samples, done, performance.now())
     if (key !== null) {
       const id = `${name}\0${key}`
       this.#inFlightKeys.set(id, done)
@@ -280,6 +296,11 @@ export class Store {
     const { copies } = this
     if (copies === null) throw refuse('SCUBA_DOWN', 'this leaf has no others to hold copies', { details: { retryAfterMs: 1000 } })
     return { check: () => copies.check(config.replicas - 1), confirmed: (seq) => copies.confirmed(seq, config.replicas - 1) }
+  }
+
+  /** Whether a sample that is here is not added again. What is only in memory, or a copy for another leaf, is no reason not to. */
+  #collapses(name: string, { ack, atMs }: { ack: AckLevel; atMs?: number }): boolean {
+    return name === SAMPLES_TABLE && ack !== 'memory' && atMs === undefined && !isReplicated(this.registry.current.tables[name])
   }
 
   /** Puts lines that came in earlier into the quarantine, under a key of its own: once, however often it is called. */
@@ -598,8 +619,9 @@ export class Store {
   #recover({ header, payload }: JournalRecord, raw: RawRecovery): void {
     const { seq, table, rows, minUs, maxUs, key, columns, at } = header
     this.#commits.seq = Math.max(this.#commits.seq, seq)
-    if (key) this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
     const known = this.manifest.tables.get(table)
+    if (key && seq > (known?.asideSeq ?? 0))
+      this.keys.put(table, key.key, { digest: key.digest, accepted: rows, quarantined: key.quarantined, at })
     if (known?.isGone && seq <= known.throughSeq) return
     const tail = this.ownTail(table)
     if (columns) tail.columns.merge(columns)

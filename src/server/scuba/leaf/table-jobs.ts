@@ -1,5 +1,6 @@
 import type { TableJob } from '../../../core/scuba/registry.ts'
 import type { Sealer } from './sealer.ts'
+import { RecentSamples } from './recent-samples.ts'
 import type { Store } from './store.ts'
 import { filesOf } from './table.ts'
 
@@ -45,6 +46,8 @@ export class TableJobs {
     await store.manifest.append({ kind: 'gone', table, throughSeq, id, to }, () => {
       if (to !== null) store.adopt(to)
       tail?.chunks.splice(0, chunks.length)
+      // What is gone and sent again is no twin.
+      if (tail) tail.samples = new RecentSamples()
       if (!tail || tail.chunks.length > 0 || tail.openRows > 0) return
       tail.isGone = true
       tail.columns.reset()

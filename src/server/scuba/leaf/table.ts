@@ -4,6 +4,7 @@ import { LIMITS } from '../../../core/scuba/limits.ts'
 import { ColumnSet } from '../../../core/scuba/rows/columns.ts'
 import { RowScanner } from '../../../core/scuba/raw/scan.ts'
 import type { ViewFile } from '../../../core/scuba/plan/view.ts'
+import { RecentSamples } from './recent-samples.ts'
 import { addHours, RawChunks } from './raw-chunks.ts'
 
 /** Rows that came in and are durable in the journal, but in no file that a query can read. */
@@ -61,6 +62,8 @@ export class TableTail {
   #open = emptyOpen()
   #rolling: Promise<void> | null = null
   #rolledAtMs = 0
+  /** which samples came of late; of the table `metrics` alone */
+  samples = new RecentSamples()
   #scanner = { timeField: null as string | null, its: new RowScanner() }
 
   /** @param dir the store's folder */

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { isReplicated } from '../../../core/scuba/registry.ts'
@@ -9,6 +9,7 @@ import type { TableJobs } from '../leaf/table-jobs.ts'
 
 const FOLDER = 'aside'
 const STATE = 'rows.json'
+const DAY_MS = 86_400_000
 
 /**
  * A leaf whose shards went to another while it was lost sets its rows of replicated tables aside: they are the other's now, and would be in answers
@@ -24,6 +25,8 @@ export async function standDown(store: Store, jobs: TableJobs, leaf: string): Pr
   const dir = join(store.dir, FOLDER, moved.map(({ id, epoch }) => `${id}@${epoch}`).join('+'))
   const rows = names.reduce((sum, name) => sum + store.table(name).rows, 0)
   if (!existsSync(dir)) await keep(store, dir, names, rows)
+  // Who has the shards knows the keys of what it has; a key that is known here alone is one of rows that nobody sees.
+  await store.keys.forget(new Set(names), Date.now())
   for (const name of names) await jobs.clear(name)
   store.applyRegistry()
   store.log.warn("this leaf's rows of replicated tables are another leaf's now and were set aside", { dir, rows })
@@ -37,6 +40,20 @@ export function asideRows(dir: string): number {
     const file = join(folder, name, STATE)
     return existsSync(file) ? sum + (JSON.parse(readFileSync(file, 'utf8')) as { rows: number }).rows : sum
   }, 0)
+}
+
+/** What was set aside so long ago that retention would have dropped all of it by now goes. */
+export function dropOldAside({ dir, policy, log }: Pick<Store, 'dir' | 'policy' | 'log'>, nowMs: number): void {
+  const folder = join(dir, FOLDER)
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const path = join(folder, name)
+    if (!existsSync(join(path, STATE))) continue
+    const { throughSeq } = JSON.parse(readFileSync(join(path, STATE), 'utf8')) as { throughSeq: Record<string, number> }
+    const days = Math.max(0, ...Object.keys(throughSeq).map((table) => policy(table).days))
+    if (nowMs - statSync(join(path, STATE)).mtimeMs < days * DAY_MS) continue
+    rmSync(path, { recursive: true, force: true })
+    log.info('rows that were set aside are older than any of their tables keeps them, and were dropped', { path })
+  }
 }
 
 async function keep(store: Store, dir: string, names: readonly string[], rows: number): Promise<void> {

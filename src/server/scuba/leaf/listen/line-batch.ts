@@ -15,14 +15,17 @@ const TRIES_MAX = 60
 export class LineBatch {
   table: string
   readonly #intake: Intake
+  readonly #sender: string
   #lines: string[] = []
   #bytes = 0
   #timer: NodeJS.Timeout | null = null
   #sending: Promise<void> | null = null
   #dropped = 0
 
-  constructor(intake: Intake, table: string) {
+  /** @param sender the way in, and from where */
+  constructor(intake: Intake, table: string, sender: string) {
     this.#intake = intake
+    this.#sender = sender
     this.table = table
   }
 
@@ -83,7 +86,7 @@ export class LineBatch {
     const body = Buffer.from(`${rows.join('\n')}\n`)
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await take(this.#intake, { table, body }, null)
+        await take(this.#intake, { table, body, sender: this.#sender }, null)
         return
       } catch (error) {
         const isForNow = isRefusal(error) && error.exit === 6

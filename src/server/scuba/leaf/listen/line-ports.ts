@@ -19,11 +19,11 @@ const decoder = new TextDecoder()
 /** Syslog over TCP and UDP at one address; rows of `logs`. Neither has an answer, so a sender's rows are safe once they are here a moment. */
 export async function openSyslogPort(at: IntakeAddress, intake: Intake): Promise<OpenPort> {
   const row = (message: Uint8Array, peer: string): string => JSON.stringify(syslogRow(decoder.decode(message), Date.now(), peer))
-  const tcp = await openStreamPort(at, intake, () => {
-    const batch = new LineBatch(intake, 'logs')
+  const tcp = await openStreamPort(at, intake, (from) => {
+    const batch = new LineBatch(intake, 'logs', `syslog ${from}`)
     return { framing: syslogFraming(SYSLOG_BYTES_MAX), batch, take: (message, peer) => batch.add(row(message, peer)) }
   })
-  const batch = new LineBatch(intake, 'logs')
+  const batch = new LineBatch(intake, 'logs', 'syslog over UDP')
   const udp = createSocket(at.host.includes(':') ? 'udp6' : 'udp4')
   udp.on('message', (message, { address }) => {
     // Nobody can be asked to wait: what finds no room is counted and gone.
@@ -57,9 +57,9 @@ export async function openSyslogPort(at: IntakeAddress, intake: Intake): Promise
  * Lines that cannot be rows are in the quarantine.
  */
 export function openLinesPort(at: IntakeAddress, intake: Intake): Promise<OpenPort> {
-  return openStreamPort(at, intake, () => {
+  return openStreamPort(at, intake, (from) => {
     let isFirst = true
-    const batch = new LineBatch(intake, at.table ?? DEFAULT_TABLE)
+    const batch = new LineBatch(intake, at.table ?? DEFAULT_TABLE, `lines ${from}`)
     return {
       framing: lineFraming(LIMITS.rowBytesMax),
       batch,
@@ -80,11 +80,11 @@ interface Stream {
 }
 
 /** Each connection has a framing and a batch of its own, and is not read while its batch has no room. */
-async function openStreamPort(at: IntakeAddress, intake: Intake, open: () => Stream): Promise<OpenPort> {
+async function openStreamPort(at: IntakeAddress, intake: Intake, open: (from: string) => Stream): Promise<OpenPort> {
   const streams = new Map<Socket, LineBatch>()
   const server = createServer((socket) => {
-    const { framing, batch, take } = open()
     const peer = socket.remoteAddress ?? ''
+    const { framing, batch, take } = open(peer)
     streams.set(socket, batch)
     socket.on('error', () => socket.destroy())
     socket.on('data', (bytes: Buffer) => {

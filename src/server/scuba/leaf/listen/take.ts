@@ -30,7 +30,7 @@ export async function take(
   const passed = passRows(intake, rows, key, async (body, own) => {
     try {
       const ack = intake.store.ackOf(rows.table)
-      const receipt = await intake.store.ingest(rows.table, body, { key: own, ack })
+      const receipt = await intake.store.ingest(rows.table, body, { key: own, ack, sender: rows.sender })
       if (receipt.duplicate) return null
       intake.spool.add({ table: rows.table, key: own, ack, rows: receipt.accepted, body })
       return receipt

@@ -7,6 +7,7 @@ import type { OtlpEncoding, Signal } from '../../../../core/scuba/decode/otlp/de
 import { EXPORT_ANSWER, RPC_STATUS } from '../../../../core/scuba/decode/otlp/messages.ts'
 import { NO_ADMISSION, senderOf, type Admission } from '../quotas.ts'
 import { readWhole } from './body.ts'
+import { nameOfSender } from '../sender-name.ts'
 import { retryAfterSeconds, take, type Intake } from './take.ts'
 
 /**
@@ -37,7 +38,7 @@ async function otlp(intake: Intake, signal: Signal, request: IncomingMessage, re
     const body = await readWhole(request, DECODE.bodyBytesMax)
     const admission = admit(intake, signal, request, body.length)
     const read = await intake.decoders.decode({ kind: 'otlp', signal, encoding, contentEncoding, body })
-    const receipt = await take(intake, { ...read, body: bufferOf(read.body) }, read.key, admission)
+    const receipt = await take(intake, { ...read, body: bufferOf(read.body), sender: senderAt('otlp', request) }, read.key, admission)
     const rejected = read.rejected + (receipt?.quarantined ?? 0)
     const reason = read.reason === '' ? (receipt?.firstErrors[0]?.reason ?? '') : read.reason
     const partial = rejected === 0 ? null : { rejected: BigInt(rejected), error_message: reason }
@@ -73,7 +74,12 @@ async function remoteWrite(intake: Intake, request: IncomingMessage, response: S
     const body = await readWhole(request, DECODE.bodyBytesMax)
     const admission = admit(intake, 'metrics', request, body.length)
     const read = await intake.decoders.decode({ kind: 'remote-write', body })
-    const receipt = await take(intake, { ...read, body: bufferOf(read.body) }, read.key, admission)
+    const receipt = await take(
+      intake,
+      { ...read, body: bufferOf(read.body), sender: senderAt('remote-write', request) },
+      read.key,
+      admission,
+    )
     const rejected = read.rejected + (receipt?.quarantined ?? 0)
     if (rejected === 0) return void response.writeHead(204).end()
     // What could be kept is kept. 400, which no sender repeats, tells of the rest: it can never succeed.
@@ -94,6 +100,10 @@ function admit({ store }: Intake, table: string, { headers }: IncomingMessage, b
   const { token, isHandedOn } = senderOf(headers)
   return isHandedOn ? NO_ADMISSION : store.quotas.admit(table, token, bytes)
 }
+
+/** On the server's API the caller's name, on a port the address. */
+const senderAt = (way: string, { headers, socket }: IncomingMessage): string =>
+  nameOfSender(headers, `${way} ${socket.remoteAddress ?? 'socket'}`)
 
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 

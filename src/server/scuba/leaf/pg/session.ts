@@ -1,4 +1,5 @@
 import { LIMITS } from '../../../../core/scuba/limits.ts'
+import { Travelled } from '../../../../core/scuba/travel.ts'
 import { copyLine } from '../../../../core/scuba/pgwire/copy.ts'
 import type { ClientMessage } from '../../../../core/scuba/pgwire/messages.ts'
 import { parameterCount, parameterLiteral, parameterText } from '../../../../core/scuba/pgwire/parameters.ts'
@@ -434,6 +435,7 @@ export class PgSession {
 
   /** Writes up to so many rows, no faster than the client takes them. */
   async #send(portal: Portal, rows: PgRows, rowsMax: number, write: (row: (string | null)[]) => void): Promise<PgRefusal | null> {
+    const travelled = new Travelled()
     for (let left = rowsMax; left > 0;) {
       if (!this.#connection.isOpen) return gone()
       const batch = await this.#cancellable((signal) => rows.next(left, this.#settings.statementTimeoutMs, signal))
@@ -442,6 +444,9 @@ export class PgSession {
         portal.isDone = true
         return null
       }
+      for (const row of batch) travelled.add(row)
+      const tooMuch = travelled.tooMuch()
+      if (tooMuch !== null) return { sqlState: '54000', message: tooMuch, hint: 'Group, add a LIMIT, or read it by parts with a cursor.' }
       for (const row of batch) write(row)
       portal.sent += batch.length
       left -= batch.length

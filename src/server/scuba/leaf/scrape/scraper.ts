@@ -131,7 +131,7 @@ class Run {
     try {
       const body = Buffer.concat([page?.body ?? Buffer.alloc(0), Buffer.from(`${own.lines.join('\n')}\n`)])
       const slots = Uint16Array.from([...(page?.slots ?? []), ...own.slots])
-      await take(this.#intake, { table: SAMPLES_TABLE, body, slots }, null)
+      await take(this.#intake, { table: SAMPLES_TABLE, body, slots, sender: `scrape ${instance}` }, null)
     } catch (error) {
       // The next page comes by itself; of this one it is known that it is missing.
       this.status.error = `not stored: ${(error as Error).message}`
