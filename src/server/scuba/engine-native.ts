@@ -40,12 +40,13 @@ export async function writeNative(connection: DuckDBConnection, sql: string, hea
 function columnOf(vector: Parameters<typeof bindings.vector_get_data>[0], rows: number, { name, type }: NativeHead): NativeColumn {
   const width = type.includes('String') ? 16 : type.includes('UInt8') ? 1 : 8
   const values = bindings.vector_get_data(vector, rows * width)
+  // Null where every row has a value, whatever its type says.
+  const validity: Uint8Array | null = bindings.vector_get_validity(vector, Math.ceil(rows / 64) * 8)
   return {
     name,
     type,
     values,
-    // Null where every row has a value, whatever its type says.
-    validity: bindings.vector_get_validity(vector, Math.ceil(rows / 64) * 8) as Uint8Array | null,
+    validity,
     longText: (row, size) => bindings.get_data_from_pointer(values.buffer as ArrayBuffer, values.byteOffset + row * 16 + 8, size),
   }
 }
