@@ -20,6 +20,10 @@ export function rankGroups(plan: PanelPlan, merged: MergedGroups): MergedGroup[]
   return ranked.map(({ group }) => group)
 }
 
+/** By more than sums of fractions differ when they are added in another order. */
+const isBelow = (whole: number | null, ranked: number | null): boolean =>
+  ranked !== null && (whole ?? -Infinity) < ranked - Math.abs(ranked) * 1e-9
+
 function compareRanks(a: number | null, b: number | null): number {
   if (a === null || b === null) return (a === null ? 1 : 0) - (b === null ? 1 : 0)
   return b - a
@@ -75,14 +79,22 @@ export function answerOfNamed(
   named: MergedGroups,
   groupCount: number,
 ): Grouped {
-  const groups: PanelGroup[] = []
-  chosen.forEach((group, place) => {
-    const whole = named.groups.get(JSON.stringify([place]))
-    if (whole) groups.push(groupOf(plan, whole, group.key))
+  const found: { group: MergedGroup; key: MergedGroup['key'] }[] = []
+  const first = plan.list.calcs[0]
+  let isLess = false
+  chosen.forEach(({ key, total }, place) => {
+    const group = named.groups.get(JSON.stringify([place]))
+    if (!group) return
+    found.push({ group, key })
+    // A source that left it out had less than nothing of it: another group may have more than it by right.
+    if (first && ranked.isCut) isLess ||= isBelow(valueOf(first, group.total), valueOf(first, total))
   })
+  if (isLess && first)
+    found.sort((a, b) => compareRanks(valueOf(first, a.group.total), valueOf(first, b.group.total)) || compareKeys(a.key, b.key))
+  const groups = found.map(({ group, key }) => groupOf(plan, group, key))
   const other = named.groups.get(JSON.stringify([null]))
   if (plan.hasOther && other) groups.push(groupOf(plan, other, null))
-  return { groups, groupCount, isGroupCountExact: !ranked.isCut, accuracy: accuracies(plan, ranked.isCut ? ranked : null, groups) }
+  return { groups, groupCount, isGroupCountExact: !ranked.isCut, accuracy: accuracies(plan, ranked.isCut ? ranked : null, groups, isLess) }
 }
 
 /** The best groups, when every source sent all it had of them; which they are may be wrong by `missing`. */
@@ -91,13 +103,18 @@ export function answerOfWhole(plan: PanelPlan, chosen: readonly MergedGroup[], r
   return { groups, groupCount, isGroupCountExact: !ranked.isCut, accuracy: accuracies(plan, ranked.isCut ? ranked : null, groups) }
 }
 
-function accuracies(plan: PanelPlan, cut: MergedGroups | null = null, groups: readonly PanelGroup[] = []): Record<string, Accuracy> {
+function accuracies(
+  plan: PanelPlan,
+  cut: MergedGroups | null = null,
+  groups: readonly PanelGroup[] = [],
+  isUnbound = false,
+): Record<string, Accuracy> {
   const own = plan.list.calcs.map((calc): [string, Accuracy] => [calc.calc.text, accuracyOf(calc, plan.registers, plan.isSampled)])
   if (!cut) return Object.fromEntries(own)
   // A group that is not shown has at most this much; one that is shown and has more belongs there.
   const first = plan.list.calcs[0]?.calc.text ?? ''
   const least = groups.filter(({ isOther }) => !isOther).at(-1)?.values[first] ?? null
-  const bound = isRankAdditive(plan) && least !== null && least > 0 ? Math.max(0, cut.missing / least - 1) : null
+  const bound = !isUnbound && isRankAdditive(plan) && least !== null && least > 0 ? Math.max(0, cut.missing / least - 1) : null
   const note = bound === 0 ? undefined : 'there were more groups than are compared: another one may belong among those shown'
   return Object.fromEntries(
     own.map(([text, accuracy]) => [

@@ -67,12 +67,18 @@ export class Connection {
     await this.#ask(slowly(), (client, signal) => client.command({ query: sql, abort_signal: signal }))
   }
 
-  /** An INSERT whose rows follow. */
+  /** An INSERT whose rows follow; they are closed, also when nobody read them. */
   async insert(sql: string, rows: Readable): Promise<void> {
-    await this.#ask(slowly(), async (client, signal) => {
-      const { stream } = await client.exec({ query: sql, values: rows, abort_signal: signal })
-      for await (const _ of stream) continue
-    })
+    // One that is not read, because nobody answers, may still fail later, when its file is gone: that must not end the process.
+    rows.on('error', () => undefined)
+    try {
+      await this.#ask(slowly(), async (client, signal) => {
+        const { stream } = await client.exec({ query: sql, values: rows, abort_signal: signal })
+        for await (const _ of stream) continue
+      })
+    } finally {
+      rows.destroy()
+    }
   }
 
   async close(): Promise<void> {
