@@ -344,7 +344,7 @@ test(
 
     await server.client.send('metrics', [{ a: 1 }])
     await known('metrics')
-    await server.ask(scubaQuotaPut, { kind: 'table', name: 'metrics', bytesPerSecond: 1, burstBytes: 1 })
+    await server.ask(scubaQuotaPut, { kind: 'table', name: 'metrics', bytesPerSecond: 0.1, burstBytes: 1 })
     await kept('metrics')
     await server.client.send('metrics', [{ a: 1 }])
     // Before it is decoded: Prometheus would drop what is answered with 429.

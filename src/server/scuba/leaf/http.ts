@@ -198,8 +198,11 @@ async function serve(leaf: Leaf, request: IncomingMessage, response: ServerRespo
     if (response.headersSent) return void response.destroy()
     if (refusal.exit === 6) response.setHeader('retry-after', String(retryAfterSeconds(refusal)))
     send(response, statusOf(refusal), { error: refusal })
-    // The rest of a body that is not wanted is not read.
-    if (!request.complete) request.destroy()
+    // The rest of a body that is not wanted goes unread past the answer: a connection that is cut at once takes the answer with it.
+    if (!request.complete) {
+      request.resume()
+      setTimeout(() => request.complete || request.destroy(), UNWANTED_MS).unref()
+    }
   }
 }
 
@@ -302,6 +305,8 @@ function admitted({ store }: Leaf, { headers }: IncomingMessage, table: string, 
     throw error
   }
 }
+
+const UNWANTED_MS = 1000
 
 const pool = new BodyPool()
 
