@@ -46,6 +46,8 @@ function bucketLow(code: number): number {
 /** Weighted counts by size of value; merging is adding. */
 export class Histogram {
   readonly counts = new Map<number, number>()
+  /** the codes in order; of another number of codes: to be made anew */
+  #sorted = new Int32Array(0)
 
   add(code: number, weight: number): void {
     this.counts.set(code, (this.counts.get(code) ?? 0) + weight)
@@ -64,7 +66,9 @@ export class Histogram {
 
   /** The value below or at which a share `q` of the weight lies (nearest rank), within {@link HISTOGRAM_ERROR_MAX}; null when empty. */
   quantile(q: number): number | null {
-    const codes = [...this.counts.keys()].sort((a, b) => a - b)
+    // A typed array sorts numbers several times as fast as one with a comparison.
+    if (this.#sorted.length !== this.counts.size) this.#sorted = Int32Array.from(this.counts.keys()).sort()
+    const codes = this.#sorted
     const last = codes.at(-1)
     if (last === undefined) return null
     // Weights may be fractions, whose sum depends on its order.

@@ -38,12 +38,12 @@ export function panelRange(
 }
 
 /**
- * How often a panel of a board is worth a look, ms: a 360th of its range, which is about what one of its points is wide. Never more
- * often than each second, nor less than each half minute.
+ * How often a panel of a board is worth a look, ms: a 360th of its range, which is about what one of its points is wide; without steps, as totals of
+ * the whole range change little, a 60th. Never more often than each second, nor less than each half minute.
  */
-export function lookEveryMs({ sinceMs, untilMs, lastMs = HOUR_MS }: Asked): number {
+export function lookEveryMs({ sinceMs, untilMs, lastMs = HOUR_MS, stepMs }: Asked & { stepMs?: number | undefined }): number {
   const spanMs = sinceMs !== undefined && untilMs !== undefined ? untilMs - sinceMs : lastMs
-  return Math.min(30_000, Math.max(1000, Math.floor(spanMs / SNAPS)))
+  return Math.min(30_000, Math.max(1000, Math.floor(spanMs / (stepMs === undefined ? SNAPS_OF_BEGINNING : SNAPS))))
 }
 
 /** The range of a SELECT; open where nothing is said. */

@@ -58,7 +58,11 @@ export class Boards {
   constructor(store: Store, engines: Engines) {
     this.#engines = engines
     this.#panels = new BoardPanels({
-      ask: async (request, signal) => shownOf((await cachedPanel(store, engines, request, signal, BOARDS)).known),
+      ask: async (request, signal) => {
+        const shown = shownOf((await cachedPanel(store, engines, request, signal, BOARDS)).known)
+        await gzipPart(shown.json).deflate()
+        return shown
+      },
       engines: engines.all.length,
       onLeft: (left) => {
         for (const [text, { panels }] of this.#boards) if (panels.some(({ kept }) => left.has(kept))) this.#boards.delete(text)

@@ -1,4 +1,7 @@
-import { constants, crc32, deflateRawSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { constants, crc32, deflateRaw, deflateRawSync, type ZlibOptions } from 'node:zlib'
+
+const OPTIONS: ZlibOptions = { level: 1, finishFlush: constants.Z_SYNC_FLUSH }
 
 /**
  * A piece of gzip streams that are put together of pieces: RFC 1951 lets a compressor end a block at a byte without ending the stream
@@ -13,7 +16,12 @@ export class GzipPart {
   }
 
   get deflated(): Buffer {
-    return (this.#deflated ??= deflateRawSync(this.plain, { level: 1, finishFlush: constants.Z_SYNC_FLUSH }))
+    return (this.#deflated ??= deflateRawSync(this.plain, OPTIONS))
+  }
+
+  /** Compresses it in another thread, before somebody waits for it. */
+  async deflate(): Promise<void> {
+    this.#deflated ??= await promisify<Buffer, ZlibOptions, Buffer>(deflateRaw)(this.plain, OPTIONS)
   }
 }
 

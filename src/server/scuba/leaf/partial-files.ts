@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { crc32, constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import type { Partial } from '../../../core/scuba/merge/partial.ts'
@@ -35,7 +36,9 @@ export interface PartialFilesOptions {
 /** Cheaper ones are sooner computed than read. */
 const COST_MS_MIN = 1
 /** partials that wait to be written; more are not kept */
-const WAITING_MAX = 64
+const WAITING_MAX = 1000
+/** from one file to the next: a thousand boards that open at once must not have the leaf write files and nothing else */
+const WRITE_EVERY_MS = 20
 const HOUR_MS = 3_600_000
 const INDEX = 'index.jsonl'
 const CRC_BYTES = 4
@@ -55,7 +58,8 @@ export class PartialFiles {
   /** plan → names of its files */
   readonly #plans = new Map<string, Set<string>>()
   #bytes = 0
-  #waiting = 0
+  readonly #waiting: { entry: Entry; partial: Partial }[] = []
+  #isWriting = false
   #lines = 0
   /** that were read back */
   recalled = 0
@@ -85,16 +89,13 @@ export class PartialFiles {
 
   /** Keeps one, in its own time. Gives the name of its file; null when it is not worth one. */
   put(plan: string, files: readonly { path: string }[], partial: Partial, costMs: number, nowMs: number): string | null {
-    if (costMs < COST_MS_MIN || this.#waiting >= WAITING_MAX || !this.#hasRoom()) return null
+    if (costMs < COST_MS_MIN || this.#waiting.length >= WAITING_MAX || !this.#hasRoom()) return null
     const segments = files.map(({ path }) => basename(path))
     const digest = digestOf(plan)
     const file = `${digest}-${digestOf(JSON.stringify(segments))}`
     if (this.#entries.has(file)) return file
-    this.#waiting += 1
-    void this.#write({ file, plan: digest, segments, bytes: 0, costMs, usedAtMs: nowMs }, partial)
-      // A disk that is full or broken costs the time of computing again.
-      .catch(() => rmSync(join(this.#dir, file), { force: true }))
-      .finally(() => (this.#waiting -= 1))
+    this.#waiting.push({ entry: { file, plan: digest, segments, bytes: 0, costMs, usedAtMs: nowMs }, partial })
+    if (!this.#isWriting) void this.#writeAll()
     return file
   }
 
@@ -122,6 +123,18 @@ export class PartialFiles {
   dropFiles(paths: readonly string[]): void {
     const gone = new Set(paths.map((path) => basename(path)))
     for (const entry of this.#entries.values()) if (entry.segments.some((segment) => gone.has(segment))) this.#drop(entry)
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#isWriting = true
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      const { entry, partial } = next
+      if (this.#entries.has(entry.file)) continue
+      // A disk that is full or broken costs the time of computing again.
+      await this.#write(entry, partial).catch(() => rmSync(join(this.#dir, entry.file), { force: true }))
+      await sleep(WRITE_EVERY_MS, undefined, { ref: false })
+    }
+    this.#isWriting = false
   }
 
   async #write(entry: Entry, partial: Partial): Promise<void> {
