@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { rm, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { refuse, type MusterError } from '../../../core/kernel/errors.ts'
+import { refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
@@ -27,6 +27,7 @@ import type { DerivedColumns } from './derived.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { parseBatch, type Batch } from './batch.ts'
 import { busy, Commits, diskFull, type ParsedBatch } from './commits.ts'
+import { IngestCounts } from './ingest-counts.ts'
 import { Journal } from './journal.ts'
 import { rawBatch, type Stored } from './raw-batch.ts'
 import { sampleLines } from './recent-samples.ts'
@@ -34,9 +35,11 @@ import { Quotas } from './quotas.ts'
 import { RawRecovery } from './raw-recovery.ts'
 import { Keys } from './keys.ts'
 import { ManifestFile } from './manifest-file.ts'
+import { badLines, duplicateReceipt } from './receipts.ts'
 import { RegistryFile } from './registry-file.ts'
 import type { SegmentStore } from './segment-store.ts'
 import { TableTail } from './table.ts'
+import { Trash } from './trash.ts'
 
 /** Known from the first line on, so that a question may name them. */
 const QUARANTINE_COLUMNS: ColumnTypes = {
@@ -101,17 +104,12 @@ export class Store {
   #manifest: ManifestFile | null = null
   readonly #commits: Commits
   #inFlightKeys = new Map<string, Promise<void>>()
-  #readings = 0
-  #trash: string[] = []
-  /** lots of files whose removal goes on, and is done */
-  #emptying = 0
+  readonly #trash: Trash
+  /** lots of files that were removed */
   #emptied = 0
-  /** one file after the other: the kernel takes 10 ms and more to free a large one, and acknowledgements do not wait for that */
-  #removed: Promise<void> = Promise.resolve()
   #diskLevel: DiskLevel = 'ok'
   #isFullForOwn = false
-  /** table → what came in since it was last told */
-  #ingested = new Map<string, { rows: number; bytes: number; quarantined: number }>()
+  readonly #counts = new IngestCounts()
   readonly #listeners = new Map<string, Set<(lines: Uint8Array) => void>>()
 
   constructor(dir: string, log: Logger) {
@@ -122,6 +120,14 @@ export class Store {
     this.keys = new Keys(join(dir, 'keys.ndjson'))
     this.registry = new RegistryFile(dir, log)
     this.#commits = new Commits(this.journal, this.keys, log, (table, batch, seq, atMs) => this.#makeVisible(table, batch, seq, atMs))
+    this.#trash = new Trash({
+      log,
+      dropAway: (paths) => this.away?.drop(paths),
+      onEmptied: () => {
+        this.#emptied += 1
+        this.disk = null
+      },
+    })
   }
 
   get manifest(): ManifestFile {
@@ -227,7 +233,7 @@ export class Store {
     const batch = raw ?? parseBatch(body, tail.columns, atMs, name === LIVE_TABLE, shapeOf(config))
     const { quarantined, quarantinedCount, warned, warnings } = 'payload' in batch ? batch : ALL_GOOD
     if (options.isStrict === true && quarantinedCount > 0) throw badLines(quarantined, quarantinedCount)
-    this.#count(name, batch.rows, quarantinedCount, came.length)
+    this.#counts.add(name, batch.rows, quarantinedCount, came.length)
     const claimedUs = 'claimedUs' in batch ? batch.claimedUs : batch.maxUs
     if (options.sender !== undefined && claimedUs !== null && !isOwnTable(name))
       this.senders.saw(options.sender, claimedUs / 1000, atMs, batch.rows)
@@ -330,7 +336,7 @@ export class Store {
   isNamed(file: string): boolean {
     return (
       [...this.manifest.tables.values()].some(({ segments, sealing }) => segments.has(file) || sealing?.file === file) ||
-      this.#trash.includes(file)
+      this.#trash.has(file)
     )
   }
 
@@ -472,8 +478,7 @@ export class Store {
   /** Removes files once no running query can be reading them. */
   discard(paths: readonly string[]): void {
     this.onDiscard(paths)
-    this.#trash.push(...paths)
-    this.#emptyTrash()
+    this.#trash.add(paths)
   }
 
   /** Looks at the disk, syncs what was acknowledged from memory, forgets old seconds. Called each second. */
@@ -490,24 +495,9 @@ export class Store {
     this.liveTasks.trim(Date.now())
   }
 
-  /** One row per table of what came in; muster's own tables are not counted, so that it cannot feed back. Called every 10 s. */
+  /** Tells what came in, one row per table. Called every 10 s. */
   async tellIngest(): Promise<void> {
-    const rows = [...this.#ingested].map(([table, { rows: value, bytes, quarantined }]) => ({
-      time: Date.now(),
-      name: 'scuba.ingest',
-      target: table,
-      value,
-      bytes,
-      quarantined,
-    }))
-    this.#ingested.clear()
-    const refused = this.quotas.takeRefused().map(([target, { requests, bytes }]) => ({
-      ...{ time: Date.now(), name: 'scuba.quota.refused', target, value: requests, bytes },
-    }))
-    const capped = this.tails().flatMap(({ name: target, columns }) =>
-      columns.caps.takeNew().map(([cap, value]) => ({ time: Date.now(), name: 'scuba.capped', target, value, cap })),
-    )
-    const lines = [...rows, ...refused, ...capped].map((row) => JSON.stringify(row))
+    const lines = this.#counts.take(this.tails(), this.quotas, Date.now()).map((row) => JSON.stringify(row))
     if (lines.length > 0) await this.ingest('muster_metrics', Buffer.from(lines.join('\n')), { key: null, ack: 'memory' })
   }
 
@@ -515,16 +505,6 @@ export class Store {
   #canBeRaw(name: string, body: Buffer): boolean {
     const hasReaders = name === LIVE_TABLE || isOwnTable(name) || (this.#listeners.get(name)?.size ?? 0) > 0
     return body.length >= LIMITS.rawBytesMin && !hasReaders
-  }
-
-  #count(name: string, rows: number, quarantined: number, bytes: number): void {
-    if (isOwnTable(name)) return
-    const sum = this.#ingested.get(name) ?? { rows: 0, bytes: 0, quarantined: 0 }
-    this.#ingested.set(name, {
-      rows: sum.rows + rows,
-      bytes: sum.bytes + bytes,
-      quarantined: sum.quarantined + quarantined,
-    })
   }
 
   /** A body for the table was refused because of its size. */
@@ -548,7 +528,7 @@ export class Store {
   /** Commits what waits and closes. */
   async close(): Promise<void> {
     await this.#commits.drain()
-    await this.#removed
+    await this.#trash.settled()
     await this.journal.close()
     await this.#manifest?.close()
   }
@@ -566,43 +546,12 @@ export class Store {
 
   /** Files that are no longer part of any table are still there. */
   get hasTrash(): boolean {
-    return this.#trash.length + this.#emptying > 0
+    return this.#trash.isFull
   }
 
   /** Files stay until what it gives is called. */
   hold(): () => void {
-    this.#readings += 1
-    let isHeld = true
-    return () => {
-      if (!isHeld) return
-      isHeld = false
-      this.#readings -= 1
-      this.#emptyTrash()
-    }
-  }
-
-  #emptyTrash(): void {
-    if (this.#readings > 0 || this.#trash.length === 0) return
-    const away = this.#trash.filter((path) => placeOf(path) !== null)
-    for (const path of this.#trash) if (!placeOf(path)) this.#removed = this.#removed.then(() => this.#remove(path))
-    this.#trash = []
-    this.#emptying += 1
-    this.#removed = this.#removed.then(() => {
-      this.#emptying -= 1
-      this.#emptied += 1
-      this.disk = null
-    })
-    if (away.length === 0) return
-    void this.away
-      ?.drop(away)
-      .catch((error: unknown) =>
-        this.log.warn('segments could not be dropped from ClickHouse; they are swept up later', { error: String(error) }),
-      )
-  }
-
-  /** One that stays is removed at the next start. */
-  async #remove(path: string): Promise<void> {
-    await rm(path, { force: true }).catch((error: unknown) => this.log.warn('a file could not be removed', { path, error: String(error) }))
+    return this.#trash.hold()
   }
 
   /** What a table has unsealed; it is there from now on. */
@@ -678,39 +627,5 @@ function* storedEvents(payload: Uint8Array): Generator<LiveEvent> {
     const row = JSON.parse(line) as Record<string, unknown>
     const event = liveEvent(row, Number(row['time']) / 1000)
     if (event) yield event
-  }
-}
-
-function badLines(lines: Batch['quarantined'], count: number): MusterError {
-  const [first] = lines
-  return refuse(
-    'SCUBA_LINES_INVALID',
-    `${count} ${count === 1 ? 'line' : 'lines'} cannot become rows; line ${first?.line}: ${first?.reason}`,
-    {
-      details: { count, lines: lines.map(({ line, reason }) => ({ line, reason })) },
-    },
-  )
-}
-
-function duplicateReceipt(
-  table: string,
-  key: string,
-  ack: AckLevel,
-  known: { digest: string; accepted: number; quarantined: number; at: number },
-  digest: string,
-): Receipt {
-  if (known.digest !== digest)
-    throw refuse('SCUBA_KEY_REUSED', `the key ${JSON.stringify(key)} came with other bytes before`, {
-      details: { key, firstAtMs: known.at },
-    })
-  return {
-    table,
-    accepted: known.accepted,
-    quarantined: known.quarantined,
-    firstErrors: [],
-    duplicate: true,
-    key,
-    dedupeUntilMs: known.at + LIMITS.dedupeMs,
-    ack,
   }
 }
