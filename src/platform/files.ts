@@ -1,5 +1,5 @@
 import { closeSync, createReadStream, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -45,6 +45,22 @@ export async function fileSha256(file: string): Promise<string> {
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r')
   await handle.sync().finally(() => handle.close())
+}
+
+/**
+ * Writes a large file; whole and on the disk before its name is there.
+ * @param temporary its name until then, on the same file system
+ */
+export async function writeDurably(file: string, bytes: Uint8Array, temporary: string): Promise<void> {
+  const handle = await open(temporary, 'w', 0o600)
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(temporary, file)
+  await syncDirectory(dirname(file))
 }
 
 /** Whether an error says that there is no room, as opposed to a broken disk. */

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { open, readFile, rename, unlink } from 'node:fs/promises'
+import { readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { refuse } from '../../../core/kernel/errors.ts'
 import type { HeldCopy } from '../../../core/scuba/observed.ts'
 import { decodeRecord, type JournalRecord } from '../../../core/scuba/wal/record.ts'
-import { replaceFileDurably, syncDirectory } from '../../../platform/files.ts'
+import { replaceFileDurably, writeDurably } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/logger.ts'
 import { Journal } from '../leaf/journal.ts'
 import { Keys, type KnownKey } from '../leaf/keys.ts'
@@ -81,16 +81,7 @@ export class Held {
   /** Keeps a segment's file once it is seen to be what the other leaf wrote. It counts when {@link settle} names it. */
   async putSegment(file: string, sha256: string, bytes: Uint8Array): Promise<void> {
     if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw refuse('USAGE', `segment ${file} is not what was written`)
-    const temporary = join(this.dir, `${file}.new`)
-    const handle = await open(temporary, 'w', 0o600)
-    try {
-      await handle.writeFile(bytes)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, this.segmentPath(file))
-    await syncDirectory(join(this.dir, 'segments'))
+    await writeDurably(this.segmentPath(file), bytes, join(this.dir, `${file}.new`))
   }
 
   /** A segment's bytes; null: it has none of that name. */
