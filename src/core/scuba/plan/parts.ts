@@ -71,11 +71,8 @@ export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers:
   const all = part(
     isWeighted ? { sql: `sum(${weight})`, merge: 'add', isWhole: isWholeWeight } : { sql: 'count(*)', merge: 'add', isWhole: true },
   )
-  // By CASE: an aggregate's FILTER costs as much as two aggregates.
-  const countOf = (condition: string): number => {
-    const counted = `CASE WHEN ${condition} THEN ${weight ?? 1} END`
-    return part({ sql: weight === null ? `count(${counted})` : `sum(${counted})`, merge: 'add', isWhole: isWholeWeight })
-  }
+  const countOf = (condition: string): number =>
+    part({ sql: `${weight === null ? 'count(*)' : `sum(${weight})`} FILTER (WHERE ${condition})`, merge: 'add', isWhole: isWholeWeight })
 
   const planned = calcs.map((calc): CalcParts => {
     if (calc.kind === 'count') return { calc, parts: [all], sketch: null }
