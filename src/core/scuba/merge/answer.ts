@@ -29,7 +29,8 @@ function compareRanks(a: number | null, b: number | null): number {
   return b - a
 }
 
-function compareKeys(a: readonly PlainValue[], b: readonly PlainValue[]): number {
+/** As the engine orders them: nothing last. */
+export function compareKeys(a: readonly PlainValue[], b: readonly PlainValue[]): number {
   for (let i = 0; i < a.length; i += 1) {
     const [x, y] = [a[i] ?? null, b[i] ?? null]
     if (x === y) continue

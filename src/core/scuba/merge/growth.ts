@@ -1,6 +1,7 @@
 import { meets } from '../plan/having.ts'
 import type { PanelPlan } from '../plan/panel.ts'
 import type { PlainValue } from '../wire-types.ts'
+import { compareKeys } from './answer.ts'
 
 /** A series in one group and step, as `growthSql` gives it. */
 export interface GrowthCell {
@@ -82,14 +83,3 @@ function rowsOf({ calcs }: PanelPlan, { key, total, steps }: Group, isOther: boo
 }
 
 const compare = (a: number | string, b: number | string): number => (a < b ? -1 : a > b ? 1 : 0)
-
-/** As the engine orders them: nothing last. */
-function compareKeys(a: readonly PlainValue[], b: readonly PlainValue[]): number {
-  for (const [at, value] of a.entries()) {
-    const other = b[at] ?? null
-    if (value === other) continue
-    if (value === null || other === null) return value === null ? 1 : -1
-    return value < other ? -1 : 1
-  }
-  return 0
-}

@@ -236,7 +236,6 @@ async function mergedAnswer(
   if (plan.stepMs !== null && !engines.manyGroups.has(many)) {
     const merged = await everywhere.gather(gathering, 'few', told)
     if (!merged.isCut) return answerOfAll(plan, merged)
-    if (engines.manyGroups.size > 1000) engines.manyGroups.clear()
     engines.manyGroups.add(many)
   }
   const heavy = asking.isFileByFile && (await hasVeryManyGroups(gathering, many)) ? await heavyGroups(gathering, engines, many) : null

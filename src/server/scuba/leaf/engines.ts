@@ -6,6 +6,7 @@ import { AnswerCache } from './answer-cache.ts'
 import type { Artefacts } from './artefacts/artefacts.ts'
 import { Engine, QUERIES_AT_ONCE } from './engine.ts'
 import { Flights } from './flights.ts'
+import { Noted } from './noted.ts'
 import { PartialCache } from './partial-cache.ts'
 import type { SegmentStore } from './segment-store.ts'
 import { Slots } from './slots.ts'
@@ -28,11 +29,11 @@ export class Engines {
   /** where sealed rows are that no engine here can read */
   away: SegmentStore | null = null
   /** plans whose groups were too many to be sent at once */
-  readonly manyGroups = new Set<string>()
+  readonly manyGroups = new Noted()
   /** questions for the best of very many groups → the places in which those were; none: groups are too even */
   readonly heavyPlaces = new Map<string, readonly number[]>()
   /** quick forms that the engine refused, by table: products that did not fit into 64 bit, values without a small code */
-  readonly notQuick = new Set<string>()
+  readonly notQuick = new Noted()
 
   /** statements over one table → how they are divided, or why they are not */
   readonly divided = new Map<string, DividedSql | string>()

@@ -214,7 +214,6 @@ async function quickIfItFits<T>(
     return await work(true)
   } catch (error) {
     if (!(error instanceof MusterError) || !/overflow|out of range/i.test(error.message)) throw error
-    if (engines.notQuick.size > 1000) engines.notQuick.clear()
     for (const one of quick) engines.notQuick.add(one)
     return work(false)
   }

@@ -115,7 +115,6 @@ export async function overParts(
 }
 
 function tooMany({ manyGroups }: Engines, key: string): null {
-  if (manyGroups.size > 1000) manyGroups.clear()
   manyGroups.add(key)
   return null
 }
