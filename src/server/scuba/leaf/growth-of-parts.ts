@@ -6,8 +6,7 @@ import { columnsOf, viewSql } from '../../../core/scuba/plan/view.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import type { PlainValue } from '../../../core/scuba/wire-types.ts'
 import { isAligned, type Gathering } from './gather.ts'
-import { isInside, knownParts, rounds, rowsIn, type PartsAsked, type Range } from './known-parts.ts'
-import { sourcesOf, type PlannedSource } from './sources.ts'
+import { partsOf, rowsIn, type PartsAsked, type PartSource, type Range } from './known-parts.ts'
 
 /** Series by step and file of one question; of more, all rows together are asked. */
 const CELLS_MAX = 200_000
@@ -30,26 +29,9 @@ export async function growthOfParts(gathering: Gathering): Promise<ReturnType<ty
   const add = (partial: Partial): void => {
     for (const row of partial.rows) if (!isAligned(plan) || isWithin(gathering, row)) cells.push(cellOf(row))
   }
-  await engines.partials.recall(key, table.view.files)
-  const { held, missing } = knownParts(engines.partials, asked)
-  for (const cached of held) {
-    engines.partials.use(cached, Date.now())
-    use.hits += 1
-    add(cached.partial)
-  }
-  const sources = [true, false].flatMap((isWhole) =>
-    sourcesOf(
-      missing.filter((file) => isInside(asked.range, file) === isWhole),
-      () => ({}),
-    ).map((source) => ({ ...source, isWhole })),
-  )
   try {
-    for (const round of rounds(sources)) {
-      for (const { files, partial, costMs, isWhole } of await compute(gathering, column, round)) {
-        if (isWhole) engines.partials.put(key, { files, clip: {}, partial, costMs }, Date.now())
-        use.misses += 1
-        add(partial)
-      }
+    for await (const parts of partsOf(engines.partials, asked, table.view.files, use, (round) => compute(gathering, column, round))) {
+      for (const partial of parts) add(partial)
       if (cells.length > CELLS_MAX) return tooMany(gathering, key)
     }
   } catch (error) {
@@ -83,11 +65,11 @@ const cellOf = ({ key, step, parts }: PartialRow): GrowthCell => {
   }
 }
 
-async function compute<S extends PlannedSource & { isWhole: boolean }>(
+async function compute(
   { engines, plan, table, params, deadlineAtMs, signal }: Gathering,
   column: string,
-  sources: readonly S[],
-): Promise<(S & { partial: Partial; costMs: number })[]> {
+  sources: readonly PartSource[],
+): Promise<(PartSource & { partial: Partial; costMs: number })[]> {
   const started = performance.now()
   const { sinceMs: _since, untilMs: _until, ...whole } = table.view
   const types = columnsOf(table.view)

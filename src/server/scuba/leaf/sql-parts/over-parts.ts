@@ -6,9 +6,8 @@ import { GROUPS, SOURCE } from '../../../../core/scuba/sql/divide.ts'
 import type { Equality } from '../../../../core/scuba/sql/equalities.ts'
 import type { CacheUse, Params } from '../../../../core/scuba/wire-types.ts'
 import type { Engines } from '../engines.ts'
-import { isInside, knownParts, rounds, rowsIn, type PartsAsked, type Range } from '../known-parts.ts'
+import { partsOf, rowsIn, type PartsAsked, type PartSource, type Range } from '../known-parts.ts'
 import type { Reading } from '../reading.ts'
-import { sourcesOf, type PlannedSource } from '../sources.ts'
 import { rangeOf } from './bounds.ts'
 import { divided, groupsSql, only, type DividedSql } from './divided.ts'
 
@@ -79,29 +78,10 @@ export async function overParts(
   const { sql, key, range } = plan
   const rows: (string | null)[][] = []
   const add = (partial: Partial): void => void rows.push(...partial.rows.map((row) => row.key as (string | null)[]))
-  await engines.partials.recall(key, asked.reading.tables[0]?.view.files ?? [])
-  const now = Date.now()
-  const { held, missing } = knownParts(engines.partials, plan)
-  for (const cached of held) {
-    engines.partials.use(cached, now)
-    use.hits += 1
-    add(cached.partial)
-  }
-  const edges = sourcesOf(
-    missing.filter((file) => !isInside(range, file)),
-    () => ({}),
-  ).map((source) => ({ ...source, isEdge: true }))
-  const whole = sourcesOf(
-    missing.filter((file) => isInside(range, file)),
-    () => ({}),
-  ).map((source) => ({ ...source, isEdge: false }))
+  const files = asked.reading.tables[0]?.view.files ?? []
   try {
-    for (const round of rounds([...whole, ...edges])) {
-      for (const { files: from, partial, costMs, isEdge } of await compute(asked, sql, range, round)) {
-        if (!isEdge) engines.partials.put(key, { files: from, clip: {}, partial, costMs }, Date.now())
-        use.misses += 1
-        add(partial)
-      }
+    for await (const parts of partsOf(engines.partials, plan, files, use, (round) => compute(asked, sql, range, round))) {
+      for (const partial of parts) add(partial)
       if (rows.length > GROUPS_MAX) return tooMany(engines, key)
     }
   } catch (error) {
@@ -120,16 +100,16 @@ function tooMany({ manyGroups }: Engines, key: string): null {
 }
 
 /** The groups of some sources, in one statement; every value as text. */
-async function compute<S extends PlannedSource & { isEdge: boolean }>(
+async function compute(
   { engines, params, deadlineAtMs, signal }: AskedOfParts,
   { partSql, columns, groups, params: named }: DividedSql,
   range: Range,
-  sources: readonly S[],
-): Promise<(S & { partial: Partial; costMs: number })[]> {
+  sources: readonly PartSource[],
+): Promise<(PartSource & { partial: Partial; costMs: number })[]> {
   const started = performance.now()
-  const asked = sources.map(({ files, isEdge }, at) => {
+  const asked = sources.map(({ files, isWhole }, at) => {
     const view = viewSql({ columns, files }).sql
-    const from = isEdge ? `SELECT * FROM (${view}) WHERE ${within(range)}` : view
+    const from = isWhole ? view : `SELECT * FROM (${view}) WHERE ${within(range)}`
     return `SELECT ${at} AS muster_at, * FROM (WITH ${SOURCE} AS (${from}) ${partSql})`
   })
   const { rows } = await engines.run(
