@@ -1,12 +1,14 @@
 import { mkdirSync } from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import type { EngineFailure, EngineReply, EngineRequest } from '../../core/scuba/engine-protocol.ts'
 import { Travelled } from '../../core/scuba/travel.ts'
 import type { PlainValue } from '../../core/scuba/wire-types.ts'
+import { EngineCopies } from './engine-copies.ts'
 import { EngineCursors } from './engine-cursors.ts'
 import { writeNative } from './engine-native.ts'
+import { THREADS } from './engine-threads.ts'
 import { plainValue } from './plain-value.ts'
 
 /**
@@ -26,6 +28,7 @@ process.on('SIGINT', () => undefined)
 const instance = await DuckDBInstance.create(':memory:')
 const running = new Map<number, { connection: DuckDBConnection; stop: EngineFailure | null }>()
 const cursors = new EngineCursors(instance)
+const copies = new EngineCopies(instance)
 
 await settings()
 process.on('message', (request: EngineRequest) => void answer(request))
@@ -41,7 +44,7 @@ async function settings(): Promise<void> {
   const engines = Math.max(1, Number(process.argv[3] ?? 1))
   const memory = Math.max(256, Math.min(2048, Math.floor((totalmem() * 0.25) / 1024 / 1024 / engines)))
   for (const sql of [
-    `SET threads = ${Math.max(1, Math.min(4, availableParallelism()))}`,
+    `SET threads = ${THREADS}`,
     `SET memory_limit = '${memory}MiB'`,
     `SET temp_directory = ${quoted(temporary)}`,
     "SET max_temp_directory_size = '10GB'",
@@ -68,6 +71,7 @@ async function settings(): Promise<void> {
 async function answer(request: EngineRequest): Promise<void> {
   if (request.op === 'interrupt') return stop(request.target, 'interrupted')
   if (request.op === 'close') return cursors.close(request.cursor)
+  if (request.op === 'forget-copies') return copies.forget(request.names)
   // A cursor keeps its connection until it is closed.
   const kept = request.op === 'fetch' ? cursors.connectionOf(request.cursor) : undefined
   const connection = kept ?? (await instance.connect())
@@ -88,7 +92,7 @@ async function answer(request: EngineRequest): Promise<void> {
 }
 
 async function carryOut(
-  request: Exclude<EngineRequest, { op: 'interrupt' | 'close' }>,
+  request: Exclude<EngineRequest, { op: 'interrupt' | 'close' | 'forget-copies' }>,
   connection: DuckDBConnection,
 ): Promise<EngineReply> {
   const { id } = request
@@ -105,12 +109,27 @@ async function carryOut(
   }
   if (request.op === 'native')
     return { id, ok: true, columns: [], rows: [[await writeNative(connection, request.sql, request.head, request.path)]] }
+  if (request.op === 'make-copy') {
+    const { rows, manyValued } = await copies.make(connection, request.sql, request.path)
+    return { id, ok: true, columns: [], rows: [[rows], manyValued] }
+  }
   if (request.op === 'open') return cursors.open(request, connection)
   if (request.op === 'fetch') return cursors.fetch(request)
   if (request.op === 'describe') return { id, ok: true, rows: [], ...(await cursors.describe(request, connection)) }
-  await cursors.prepare(request, connection)
-  const { sql, rowsMax, params } = request
-  const result = await (request.isCollected === true ? connection.run(sql, params) : connection.stream(sql, params))
+  const release = await copies.use(request.copies ?? [])
+  try {
+    await cursors.prepare(request, connection)
+    return await rowsOf(request, connection)
+  } finally {
+    release()
+  }
+}
+
+async function rowsOf(
+  { id, sql, rowsMax, params, isCollected }: Extract<EngineRequest, { op: 'run' }>,
+  connection: DuckDBConnection,
+): Promise<EngineReply> {
+  const result = await (isCollected === true ? connection.run(sql, params) : connection.stream(sql, params))
   const columns = result.deduplicatedColumnNames().map((name, index) => ({ name, type: String(result.columnType(index)) }))
   const travelled = new Travelled()
   const rows: PlainValue[][] = []

@@ -5,10 +5,12 @@ import { isSamePartial } from '../../../core/scuba/merge/same.ts'
 import { quoteName } from '../../../core/scuba/names.ts'
 import { partialPlan, rankPart, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
 import { partialSql, type PartialPlan, type Source } from '../../../core/scuba/plan/sources.ts'
-import { columnsOf, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
+import { columnsOf, copiesIn, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { rollupsOf } from '../../../core/scuba/warm/rollup.ts'
+import { nativeQuestion, type NativeQuestion } from '../../../core/scuba/warm/native.ts'
 import type { CacheUse, Params, PlainValue } from '../../../core/scuba/wire-types.ts'
+import { overCopies, type Swap } from './artefacts/native-copies.ts'
 import { awayPartials, type Made } from './away-partials.ts'
 import type { Engines } from './engines.ts'
 import type { CachedPartial, Clip } from './partial-cache.ts'
@@ -137,26 +139,37 @@ async function compute(
   const types: ColumnTypes = Object.fromEntries(columns.map((name) => [name, stored[name] ?? 'VARCHAR']))
   // What a derived or retyped column gives can change while the file does not.
   const canRollUp = columns.every((name) => name in stored && !retyped.includes(name))
-  const sources = planned.map(({ files, clip }): Source => {
-    const { sinceMs: _since, untilMs: _until, ...whole } = table.view
-    const view = canRollUp ? { ...whole, columns: types } : whole
-    // Not where an answer from the rows alone is wanted.
-    const read = isRaw ? files : (artefacts?.tails.standIn(files) ?? files)
-    if (!isRaw) void artefacts?.tails.note(table, read)
+  const rollupsOfFiles = planned.map(({ files, clip }) => {
     const isWhole = clip.sinceMs === undefined && clip.untilMs === undefined
     const rollups = isRaw || !isWhole || !canRollUp ? null : artefacts?.rollupsFor(table.name, partial, types, files)
     if (rollups) use.artefacts = (use.artefacts ?? 0) + files.length
-    return {
-      files,
-      from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files: read, ...clip }).sql})`,
-      ...(rollups ? { rollups } : {}),
-    }
+    return rollups ?? null
   })
+  const readFiles = planned.map(({ files }) => {
+    // Not where an answer from the rows alone is wanted.
+    const read = isRaw ? files : (artefacts?.tails.standIn(files) ?? files)
+    if (!isRaw) void artefacts?.tails.note(table, read)
+    return read
+  })
+  const { sinceMs: _since, untilMs: _until, ...whole } = table.view
+  // A derived column may stand on others than those that are read.
+  const view = canRollUp ? { ...whole, columns: types, derived: [] } : whole
+  const sourcesBy = (swap: Swap): Source[] =>
+    planned.map(({ clip }, at): Source => {
+      const files = swap(readFiles[at] ?? [])
+      const rollups = rollupsOfFiles[at]
+      return {
+        files,
+        from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files, ...clip }).sql})`,
+        ...(rollups ? { rollups } : {}),
+      }
+    })
   const run = async (asked: readonly Source[], isQuick: boolean): Promise<PlainValue[][]> => {
     const { rows } = await engines.run(
       {
         sql: partialSql(partial, asked, isQuick),
         views: [],
+        copies: asked.flatMap(({ files, rollups }) => (rollups ? [] : copiesIn(files))),
         params,
         deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
         rowsMax: PARTIAL_ROWS_MAX,
@@ -176,30 +189,47 @@ async function compute(
       sketches: partial.sketches,
     })
   }
-  const started = performance.now()
-  let made = await ask(sources)
-  const tookMs = performance.now() - started
   const rowsIn = (files: readonly ViewFile[]): number => files.reduce((sum, { rows }) => sum + rows, 0)
-  const fromRows = sources.filter(({ rollups }) => !rollups)
-  if (fromRows.length < sources.length && artefacts?.isToBeChecked()) {
-    const plain = await ask(sources.map(({ files, from }) => ({ files, from })))
+  const fromRows = planned.filter((_source, at) => rollupsOfFiles[at] === null)
+  const specs = isRaw || !canRollUp ? [] : (rollupsOf(partial, types) ?? []).map((spec) => ({ kind: 'rollup' as const, ...spec }))
+  const started = performance.now()
+  const read = await overCopies(
+    artefacts,
+    {
+      table,
+      question: isRaw ? null : panelQuestion(table.view, columns, partial),
+      files: fromRows.flatMap(({ files }) => files),
+      key: JSON.stringify([table.name, columns, partial.parts, partial.where, params]),
+      // Groups save more; where they are of no help, copies may be.
+      isWanted: specs.length === 0 || artefacts?.isUseless(table.name, specs) === true,
+    },
+    (swap) => ask(sourcesBy(swap)),
+  )
+  let made = read.answer
+  if (read.copies > 0) use.artefacts = (use.artefacts ?? 0) + read.copies
+  const tookMs = performance.now() - started
+  if (fromRows.length < planned.length && artefacts?.isToBeChecked()) {
+    const plain = await ask(sourcesBy((files) => files).map(({ files, from }) => ({ files, from })))
     if (!plain.every((one, at) => made[at] !== undefined && isSamePartial(one, made[at]))) {
       await artefacts.differed(table.name, 'a rollup')
       made = plain
     }
   }
   // Sealed rows only: for what is not sealed nothing can be built ahead.
-  const slow = isRaw || !canRollUp ? [] : fromRows.flatMap(({ files }) => files.filter(({ kind }) => kind === 'segment'))
-  if (artefacts && slow.length > 0) {
-    const specs = (rollupsOf(partial, types) ?? []).map((spec) => ({ kind: 'rollup' as const, ...spec }))
+  const slow = fromRows.flatMap(({ files }) => files.filter(({ kind }) => kind === 'segment'))
+  if (artefacts && specs.length > 0 && slow.length > 0)
     artefacts.note(table.name, specs, tookMs, Math.min(...slow.map(({ minUs }) => minUs)))
-  }
   const all = rowsIn(planned.flatMap(({ files }) => files))
   return planned.map((source, at) => ({
     ...source,
     made: made[at] ?? { rows: [], count: 0, isCut: false, all: null },
     costMs: (tookMs * rowsIn(source.files)) / Math.max(1, all),
   }))
+}
+
+function panelQuestion(view: ReadTable['view'], columns: readonly string[], { by, stepMs, sketches }: PartialPlan): NativeQuestion | null {
+  const keys = by.length + (stepMs === null ? 0 : 1) + (sketches.length === 0 ? 0 : 1)
+  return nativeQuestion(view, columns, { readsTime: stepMs !== null, hasTextKeys: keys > 1 && by.some(({ type }) => type === 'VARCHAR') })
 }
 
 /** Products that do not fit into 64 bit, values without a small code: the engine says so, and those of this plan are made the long way from then on. */
