@@ -1,3 +1,4 @@
+import { withoutCodes } from '../plan/codes.ts'
 import type { ColumnTypes } from '../rows/columns.ts'
 
 /** What an artefact holds of a segment. Two with the same text hold the same. */
@@ -6,7 +7,7 @@ export type ArtefactSpec = { kind: 'bloom'; column: string } | ({ kind: 'rollup'
 /** All rows of a segment, but only these columns, in the engine's own form. Keys are in order. */
 export interface NativeSpec {
   kind: 'native'
-  /** as the table has them: with another type it is another copy */
+  /** as the table has them, and codes (`plan/codes.ts`): with another type it is another copy */
   columns: ColumnTypes
 }
 
@@ -46,7 +47,7 @@ export function specWords(spec: ArtefactSpec): string {
     case 'bloom':
       return spec.column
     case 'native':
-      return Object.keys(spec.columns).join(', ')
+      return Object.keys(withoutCodes(spec.columns)).join(', ')
     case 'rollup': {
       const dims = Object.keys(spec.dims)
       const sketch = spec.sketch === null ? [] : [spec.sketch.kind]

@@ -35,13 +35,13 @@ export interface NativeQuestion {
 /**
  * What copies could do for a question.
  * @param asked names of the columns that it reads, as the view has them
- * @param texts whether it groups by texts and something else
+ * @param more codes that it reads as well (`plan/codes.ts`); columns that are named and hardly read; whether it groups by texts and something else
  * @returns null: a column is another one in some of the files
  */
 export function nativeQuestion(
   view: Pick<ViewRequest, 'columns' | 'derived' | 'retyped'>,
   asked: readonly string[],
-  { readsTime, hasTextKeys }: { readsTime: boolean; hasTextKeys: boolean },
+  { codes = [], unread, hasTextKeys }: { codes?: readonly string[]; unread: readonly string[]; hasTextKeys: boolean },
 ): NativeQuestion | null {
   const { derived = [], retyped = [] } = view
   const names = new Set(['time', ...asked])
@@ -52,8 +52,9 @@ export function nativeQuestion(
     for (const column of Object.keys(view.columns)) if (used.has(column.toLowerCase())) names.add(column)
   }
   if ([...names].some((name) => !(name in columnsOf(view)) || retyped.some((one) => name === one || name === `${one}$str`))) return null
-  const columns: ColumnTypes = Object.fromEntries([...names].sort().map((name) => [name, view.columns[name] ?? 'VARCHAR']))
-  const saved = Object.entries(columns).map(([name, type]) => (name === 'time' && !readsTime ? 0 : SAVED_NS[type]))
+  const typeOf = (name: string): ColumnType => (codes.includes(name) ? 'BIGINT' : (view.columns[name] ?? 'VARCHAR'))
+  const columns: ColumnTypes = Object.fromEntries([...names, ...codes].sort().map((name) => [name, typeOf(name)]))
+  const saved = Object.entries(columns).map(([name, type]) => (unread.includes(name) ? 0 : SAVED_NS[type]))
   return { spec: { kind: 'native', columns }, savedNs: saved.reduce((sum, ns) => sum + ns, 0) + (hasTextKeys ? TEXT_KEY_NS : 0) }
 }
 

@@ -3,8 +3,9 @@ import { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
 import { isSamePartial } from '../../../core/scuba/merge/same.ts'
 import { quoteName } from '../../../core/scuba/names.ts'
+import { bucketColumn, codesOfAll, TICK } from '../../../core/scuba/plan/codes.ts'
 import { partialPlan, rankPart, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
-import { partialSql, type PartialPlan, type Source } from '../../../core/scuba/plan/sources.ts'
+import { partialSql, usefulCodes, type PartialPlan, type Source } from '../../../core/scuba/plan/sources.ts'
 import { columnsOf, copiesIn, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { rollupsOf } from '../../../core/scuba/warm/rollup.ts'
@@ -139,6 +140,7 @@ async function compute(
   const types: ColumnTypes = Object.fromEntries(columns.map((name) => [name, stored[name] ?? 'VARCHAR']))
   // What a derived or retyped column gives can change while the file does not.
   const canRollUp = columns.every((name) => name in stored && !retyped.includes(name))
+  const useful = canRollUp ? usefulCodes(partial) : []
   const rollupsOfFiles = planned.map(({ files, clip }) => {
     const isWhole = clip.sinceMs === undefined && clip.untilMs === undefined
     const rollups = isRaw || !isWhole || !canRollUp ? null : artefacts?.rollupsFor(table.name, partial, types, files)
@@ -158,9 +160,11 @@ async function compute(
     planned.map(({ clip }, at): Source => {
       const files = swap(readFiles[at] ?? [])
       const rollups = rollupsOfFiles[at]
+      const codes = codesOfAll(files, useful)
       return {
         files,
-        from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files, ...clip }).sql})`,
+        codes,
+        from: `SELECT ${[...columns, ...codes].map(quoteName).join(', ')} FROM (${viewSql({ ...view, files, codes, ...clip }).sql})`,
         ...(rollups ? { rollups } : {}),
       }
     })
@@ -192,13 +196,15 @@ async function compute(
   const rowsIn = (files: readonly ViewFile[]): number => files.reduce((sum, { rows }) => sum + rows, 0)
   const fromRows = planned.filter((_source, at) => rollupsOfFiles[at] === null)
   const specs = isRaw || !canRollUp ? [] : (rollupsOf(partial, types) ?? []).map((spec) => ({ kind: 'rollup' as const, ...spec }))
+  const inRows = fromRows.flatMap(({ files }) => files)
+  const segments = inRows.filter(({ kind }) => kind === 'segment')
   const started = performance.now()
   const read = await overCopies(
     artefacts,
     {
       table,
-      question: isRaw ? null : panelQuestion(table.view, columns, partial),
-      files: fromRows.flatMap(({ files }) => files),
+      question: isRaw ? null : panelQuestion(table.view, columns, partial, codesOfAll(segments, useful)),
+      files: inRows,
       key: JSON.stringify([table.name, columns, partial.parts, partial.where, params]),
       // Groups save more; where they are of no help, copies may be.
       isWanted: specs.length === 0 || artefacts?.isUseless(table.name, specs) === true,
@@ -209,7 +215,7 @@ async function compute(
   if (read.copies > 0) use.artefacts = (use.artefacts ?? 0) + read.copies
   const tookMs = performance.now() - started
   if (fromRows.length < planned.length && artefacts?.isToBeChecked()) {
-    const plain = await ask(sourcesBy((files) => files).map(({ files, from }) => ({ files, from })))
+    const plain = await ask(sourcesBy((files) => files).map(({ files, from, codes }) => ({ files, from, codes })))
     if (!plain.every((one, at) => made[at] !== undefined && isSamePartial(one, made[at]))) {
       await artefacts.differed(table.name, 'a rollup')
       made = plain
@@ -227,9 +233,19 @@ async function compute(
   }))
 }
 
-function panelQuestion(view: ReadTable['view'], columns: readonly string[], { by, stepMs, sketches }: PartialPlan): NativeQuestion | null {
+/** @param codes stored in all segments that it reads */
+function panelQuestion(
+  view: ReadTable['view'],
+  columns: readonly string[],
+  { by, stepMs, sketches }: PartialPlan,
+  codes: readonly string[],
+): NativeQuestion | null {
   const keys = by.length + (stepMs === null ? 0 : 1) + (sketches.length === 0 ? 0 : 1)
-  return nativeQuestion(view, columns, { readsTime: stepMs !== null, hasTextKeys: keys > 1 && by.some(({ type }) => type === 'VARCHAR') })
+  return nativeQuestion(view, columns, {
+    codes,
+    unread: [...(stepMs === null || codes.includes(TICK) ? ['time'] : []), ...columns.filter((name) => codes.includes(bucketColumn(name)))],
+    hasTextKeys: keys > 1 && by.some(({ type }) => type === 'VARCHAR'),
+  })
 }
 
 /** Products that do not fit into 64 bit, values without a small code: the engine says so, and those of this plan are made the long way from then on. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { bucketColumn, TICK } from '../../../../src/core/scuba/plan/codes.ts'
 import { viewSql } from '../../../../src/core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../../src/core/scuba/rows/columns.ts'
 import type { Segment } from '../../../../src/core/scuba/wal/manifest.ts'
@@ -66,17 +67,18 @@ test('a copy is made anew with more columns only when those are worth it, and th
 
 test('a copy is warm while all questions that it serves are, together', () => {
   const heat = asked([spec('a'), 9000])
-  const two = built(1, spec('a', 'b'))
+  const ofTwo = spec('a', 'b')
+  const two = built(1, ofTwo)
   const whyAt = (nowMs: number): string[] => plan(heat, nowMs, { built: [two] }).drop.map(({ why }) => why)
   for (const hour of [1, 5]) expect(whyAt(hour * HOUR_MS)).toEqual([])
   expect(whyAt(10 * HOUR_MS)).toEqual([])
   expect(whyAt(12 * HOUR_MS)).toEqual(['cold'])
   const little = asked([spec('a'), 300], [spec('b'), 300], [spec('c'), 300])
-  expect(heatOfNative(two.spec, little.wants(0))).toEqual({ heat: 600, coolSinceMs: null })
+  expect(heatOfNative(ofTwo, little.wants(0))).toEqual({ heat: 600, coolSinceMs: null })
 })
 
 const columns: ColumnTypes = { time: 'TIMESTAMP', service: 'VARCHAR', ms: 'DOUBLE', n: 'BIGINT', sample_rate: 'BIGINT', ms$str: 'VARCHAR' }
-const once = { readsTime: false, hasTextKeys: false }
+const once = { unread: ['time'], hasTextKeys: false }
 
 test('a question wants its stored columns and those its derived ones are made of; none whose type was another one', () => {
   const derived = [{ name: 'twice', sql: '"ms" * 2 + N', type: 'DOUBLE' as const }]
@@ -91,6 +93,15 @@ test('a question wants its stored columns and those its derived ones are made of
   expect(nativeQuestion({ columns }, ['gone'], once)).toBeNull()
 })
 
+test('a code counts as a whole number, and what it stands for as nothing', () => {
+  const { spec: of, savedNs } = nativeQuestion({ columns }, ['ms'], {
+    codes: [TICK, bucketColumn('ms')],
+    unread: ['time', 'ms'],
+    hasTextKeys: false,
+  }) ?? { savedNs: 0 }
+  expect([of?.columns, savedNs]).toEqual([{ [TICK]: 'BIGINT', [bucketColumn('ms')]: 'BIGINT', ms: 'DOUBLE', time: 'TIMESTAMP' }, 6])
+})
+
 test('a copy covers what has the same columns in the same types', () => {
   expect(coversNative(spec('a', 'b'), spec('a'))).toBe(true)
   expect(coversNative(spec('a'), spec('a', 'b'))).toBe(false)
@@ -99,7 +110,7 @@ test('a copy covers what has the same columns in the same types', () => {
 
 test('a question that gains less than 1.15 times is none to make copies for; texts alone gain nothing', () => {
   const numbers = nativeQuestion({ columns }, ['ms', 'sample_rate'], once)
-  const texts = nativeQuestion({ columns }, ['service'], { readsTime: true, hasTextKeys: true })
+  const texts = nativeQuestion({ columns }, ['service'], { unread: [], hasTextKeys: true })
   if (!numbers || !texts) throw new Error('both are questions')
   const savedMs = nativeSavedMs(numbers, 10_000_000, 2)
   expect(savedMs).toBe(75)

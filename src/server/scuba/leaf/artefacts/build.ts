@@ -1,6 +1,7 @@
 import { rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { quoteName, quoteText } from '../../../../core/scuba/names.ts'
+import { codedSql, withoutCodes } from '../../../../core/scuba/plan/codes.ts'
 import { viewSql } from '../../../../core/scuba/plan/view.ts'
 import type { Artefact, ArtefactSpec, NativeSpec } from '../../../../core/scuba/warm/artefact.ts'
 import { bloomSql, encodeBloom } from '../../../../core/scuba/warm/bloom.ts'
@@ -60,8 +61,12 @@ async function buildNative(store: Store, engines: Engines, segment: Segment, { c
     const retyped = store.registry.current.tables[segment.table]?.retyped ?? []
     const changed = Object.keys(columns).filter((name) => retyped.includes(name))
     if (changed.length > 0) return changed
-    const { sql } = viewSql({ columns, files: [store.viewFile(segment)] })
-    const { rows, manyValued } = await engines.first.makeCopy(sql, temporary)
+    const own = withoutCodes(columns)
+    // The segment may have none of the codes.
+    const coded = codedSql(viewSql({ columns: own, files: [store.viewFile(segment)] }).sql, own)
+    const names = Object.keys(columns).filter((name) => name in own || coded.codes.includes(name))
+    if (names.length < Object.keys(columns).length) return Object.keys(columns).filter((name) => !names.includes(name))
+    const { rows, manyValued } = await engines.first.makeCopy(`SELECT ${names.map(quoteName).join(', ')} FROM (${coded.sql})`, temporary)
     if (rows !== segment.rows) throw new Error(`${rows} rows were copied of ${segment.rows}`)
     if (manyValued.length === 0) await rename(temporary, path)
     return manyValued

@@ -2,7 +2,8 @@ import { MusterError } from '../../../../core/kernel/errors.ts'
 import { quoteName } from '../../../../core/scuba/names.ts'
 import { readNames } from '../../../../core/scuba/sql/expression.ts'
 import { hasNode } from '../../../../core/scuba/sql/nodes.ts'
-import { columnsOf, copiesIn, viewSql, type NativeCopy, type ViewFile } from '../../../../core/scuba/plan/view.ts'
+import { isCode, withoutCodes } from '../../../../core/scuba/plan/codes.ts'
+import { columnsOf, copiesIn, viewSql, type ViewFile } from '../../../../core/scuba/plan/view.ts'
 import type { Artefact, NativeSpec } from '../../../../core/scuba/warm/artefact.ts'
 import { coversNative, isWorthCopies, nativeQuestion, nativeSavedMs, type NativeQuestion } from '../../../../core/scuba/warm/native.ts'
 import { THREADS } from '../../engine-threads.ts'
@@ -104,8 +105,8 @@ export class NativeCopies {
 
   #swapped(file: ViewFile, artefact: Artefact | undefined): ViewFile {
     if (artefact?.spec.kind !== 'native') return file
-    const copy: NativeCopy = { name: artefact.file, path: this.#shelf.pathOf(artefact), columns: Object.keys(artefact.spec.columns) }
-    return { ...file, copy }
+    const columns = Object.keys(artefact.spec.columns)
+    return { ...file, codes: columns.filter(isCode), copy: { name: artefact.file, path: this.#shelf.pathOf(artefact), columns } }
   }
 
   /** @param tookMs from segments */
@@ -130,13 +131,14 @@ export class NativeCopies {
   /** Whether one of the copies has the rows of its segment; in which order is nobody's business. */
   async #isSame(
     { view }: CopyReading['table'],
-    { columns }: NativeSpec,
+    { columns: all }: NativeSpec,
     files: readonly ViewFile[],
     found: ReadonlyMap<string, Artefact>,
   ): Promise<boolean> {
     const file = files.find(({ path }) => found.has(path))
     if (!file) return true
     const { stretches: _stretches, ...whole } = file
+    const columns = withoutCodes(all)
     const digests: string[] = []
     for (const one of [whole, this.#swapped(whole, found.get(file.path))]) {
       const { sql } = viewSql({ columns, retyped: view.retyped, files: [one] })
@@ -169,7 +171,10 @@ export function namesRead(tree: unknown): ReadonlySet<string> | null {
 export function questionOf({ view }: Pick<ReadTable, 'view'>, names: ReadonlySet<string>): NativeQuestion | null {
   const types = columnsOf(view)
   const asked = Object.keys(types).filter((name) => names.has(name.toLowerCase()))
-  return nativeQuestion(view, asked, { readsTime: names.has('time'), hasTextKeys: asked.some((name) => types[name] === 'VARCHAR') })
+  return nativeQuestion(view, asked, {
+    unread: names.has('time') ? [] : ['time'],
+    hasTextKeys: asked.some((name) => types[name] === 'VARCHAR'),
+  })
 }
 
 const rowsOf = (found: ReadonlyMap<string, Artefact>, files: readonly ViewFile[]): number =>
