@@ -14,4 +14,6 @@ export const DECODE = {
   /** exemplars, events and links of one row that are kept */
   partsMax: 128,
   labelsMax: 256,
+  /** buckets of one row; of more, neighbours are put together */
+  bucketsMax: 1000,
 } as const

@@ -7,7 +7,7 @@ import type { Decoded } from '../../../../src/core/scuba/decode/rows.ts'
 const folder = join(import.meta.dirname, '../../../fixtures/telemetry')
 
 /** Another implementation of the format, reading the protocol's own text. */
-const roots = ['otlp', 'remote'].map(
+const roots = ['otlp', 'remote', 'exposition'].map(
   (name) => protobuf.parse(readFileSync(join(folder, `${name}.proto`), 'utf8'), { keepCase: false }).root,
 )
 

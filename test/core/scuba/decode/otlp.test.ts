@@ -166,3 +166,29 @@ test('JSON of a wrong form is refused with the place at which it stands', () => 
   const deep = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":${'{"arrayValue":{"values":['.repeat(5000)}${']}}'.repeat(5000)}}]}]}]}`
   expect(message(deep)).toMatchObject({ code: 'SCUBA_BODY_INVALID' })
 })
+
+test('an exponential histogram of more buckets than a row holds is one of a smaller scale, with all its values', () => {
+  const bucketCounts = Array.from({ length: 1500 }, (_, i) => String(i + 1))
+  const total = (1500 * 1501) / 2
+  const exponential = { ...point, count: String(total), scale: 6, positive: { offset: -3, bucketCounts } }
+  const [row] = both('metrics', metric({ exponentialHistogram: { dataPoints: [exponential] } }))
+  const pairs = JSON.parse(String(row?.['buckets'])) as [number, number][]
+  expect(row).toMatchObject({ scale: 5, count: total })
+  expect(pairs).toHaveLength(751)
+  // Buckets -3 and -2 of scale 6 are -2 and -1 of scale 5; bucket i ends at 2^((i + 1) / 32).
+  expect(pairs.slice(0, 2)).toEqual([
+    [2 ** (-1 / 32), 1],
+    [1, 2 + 3],
+  ])
+  expect(pairs.reduce((sum, [, count]) => sum + count, 0)).toBe(total)
+  const bounds = Array.from({ length: 1501 }, (_, i) => i)
+  const explicit = { ...point, count: '1502', bucketCounts: bounds.concat(0).map(() => '1'), explicitBounds: bounds }
+  const [other] = both('metrics', metric({ histogram: { dataPoints: [explicit] } }))
+  const wide = JSON.parse(String(other?.['buckets'])) as [number | null, number][]
+  expect(wide.length).toBeLessThanOrEqual(1000)
+  expect([wide[0], wide.at(-1)]).toEqual([
+    [1, 2],
+    [null, 2],
+  ])
+  expect(wide.reduce((sum, [, count]) => sum + count, 0)).toBe(1502)
+})

@@ -75,6 +75,112 @@ test('a sample that can never be a row is rejected alone, bytes that are no requ
   expect(decodeRemoteWrite(snappy(Uint8Array.of(0x0a, 0x7f, 1)))).toMatchObject({ code: 'SCUBA_BODY_INVALID' })
 })
 
+const labelled = (histograms: object[]) =>
+  decodeRemoteWrite(
+    snappy(encoded('WriteRequest', { timeseries: [{ labels: [{ name: '__name__', value: 'rpc' }], histograms, samples: [] }] })),
+  )
+
+test('a native histogram is a row as one of OpenTelemetry is: sum, count, scale, buckets by upper bound', () => {
+  const whole = {
+    ...{ countInt: 14, sum: 18.5, schema: 0, zeroThreshold: 0.001, zeroCountInt: 2, timestamp: MS },
+    // Buckets 0, 1 and 4 of base 2, which end at 1, 2 and 16: 1, 3 and 4 values; of the negative ones 2, from -4: 4 values.
+    ...{
+      positiveSpans: [
+        { offset: 0, length: 2 },
+        { offset: 2, length: 1 },
+      ],
+      positiveDeltas: [1, 2, 1],
+    },
+    ...{ negativeSpans: [{ offset: 2, length: 1 }], negativeDeltas: [4] },
+  }
+  const of = { time: MS * 1000, name: 'rpc', kind: 'exponential_histogram', temporality: 'cumulative' }
+  const buckets = '[[-2,4],[0.001,2],[1,1],[2,3],[16,4]]'
+  expect(rowsOf(labelled([whole]))).toMatchObject([{ ...of, value: 18.5, count: 14, scale: 0, buckets }])
+  const gauge = {
+    ...{ countFloat: 2.5, sum: 3, schema: 3, zeroCountFloat: 0, timestamp: MS, resetHint: 'GAUGE' },
+    ...{
+      positiveSpans: [
+        { offset: -8, length: 1 },
+        { offset: 7, length: 2 },
+      ],
+      positiveCounts: [0.5, 0, 2],
+    },
+  }
+  expect(rowsOf(labelled([gauge]))).toMatchObject([
+    { ...of, temporality: 'unspecified', value: 3, count: 2.5, scale: 3, buckets: `[[0.5,0.5],[${2 ** (1 / 8)},2]]` },
+  ])
+  const custom = {
+    ...{ countInt: 3, sum: 9, schema: -53, customValues: [0.5, 1], timestamp: MS },
+    ...{ positiveSpans: [{ offset: 1, length: 2 }], positiveDeltas: [2, -1] },
+  }
+  const [row] = rowsOf(labelled([custom]))
+  expect(row).toMatchObject({ ...of, kind: 'histogram', value: 9, count: 3, buckets: '[[1,2],[null,1]]' })
+  expect(row).not.toHaveProperty('scale')
+})
+
+test('a histogram that has ended has a marker; one whose buckets cannot be is counted, not kept', () => {
+  const one = { countInt: 1, sum: 42.5, schema: 0, timestamp: MS, positiveSpans: [{ offset: 0, length: 1 }], positiveDeltas: [1] }
+  const bytes = new Uint8Array(
+    encoded('WriteRequest', { timeseries: [{ labels: [{ name: '__name__', value: 'rpc' }], histograms: [one] }] }),
+  )
+  const at = Buffer.from(bytes).indexOf(Buffer.from(new Float64Array([42.5]).buffer))
+  bytes.set([2, 0, 0, 0, 0, 0, 0xf0, 0x7f], at)
+  const [ended] = rowsOf(decodeRemoteWrite(snappy(bytes)))
+  expect(ended).toMatchObject({ name: 'rpc', marker: 'stale' })
+  expect(Object.keys(ended ?? {})).not.toContain('count')
+  const wrong = [
+    { ...one, schema: -20 },
+    { ...one, timestamp: -1 },
+    { ...one, positiveSpans: [{ offset: 0, length: 4_000_000_000 }] },
+    {
+      ...one,
+      positiveSpans: [
+        { offset: 0, length: 1 },
+        { offset: -1, length: 1 },
+      ],
+      positiveDeltas: [1, 1],
+    },
+    { ...one, positiveDeltas: [-1] },
+    { ...one, positiveSpans: [] },
+    { ...one, schema: -53, customValues: [], positiveSpans: [{ offset: 1, length: 1 }] },
+  ]
+  expect(labelled([one, ...wrong])).toMatchObject({
+    rejected: wrong.length,
+    reason: 'a histogram of rpc has schema -20, which is not known',
+  })
+  for (const each of wrong) expect(labelled([each])).toMatchObject({ lines: [], rejected: 1 })
+})
+
+test('any spans and counts are read back bucket by bucket', () => {
+  const span = fc.record({ offset: fc.integer({ min: 0, max: 9 }), length: fc.integer({ min: 0, max: 5 }) })
+  fc.assert(
+    fc.property(
+      fc.array(span, { maxLength: 5 }),
+      fc.integer({ min: -40, max: 40 }),
+      fc.integer({ min: -4, max: 8 }),
+      (spans, first, schema) => {
+        const positiveSpans = spans.map(({ offset, length }, i) => ({ offset: i === 0 ? first : offset, length }))
+        const expected: [number, number][] = []
+        const positiveDeltas: number[] = []
+        let index = 0
+        let before = 0
+        for (const { offset, length } of positiveSpans) {
+          index += offset
+          for (let i = 0; i < length; i += 1, index += 1) {
+            const count = (positiveDeltas.length * 7) % 5
+            positiveDeltas.push(count - before)
+            before = count
+            if (count > 0) expected.push([Math.min(2 ** (index * 2 ** -schema), Number.MAX_VALUE), count])
+          }
+        }
+        const read = labelled([{ countInt: 1, sum: 1, schema, timestamp: MS, positiveSpans, positiveDeltas }])
+        const [row] = rowsOf(read)
+        expect(JSON.parse(String(row?.['buckets'] ?? '[]'))).toEqual(expected)
+      },
+    ),
+  )
+})
+
 const target = { format: 'text' as const, atMs: MS, labels: { job: 'node', instance: 'h:1' } }
 
 test('a page of the text format is read with escapes, types, times and values that are no numbers', () => {

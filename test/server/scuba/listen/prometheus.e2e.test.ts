@@ -1,24 +1,36 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createPage } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
+import { encoded } from '../../../core/scuba/decode/oracle.ts'
 import { Leaf } from '../leaf.ts'
 
 const leaf = new Leaf()
 const dir = mkdtempSync(join(tmpdir(), 'prometheus-'))
 let prometheus: ChildProcess | null = null
 
+async function endPrometheus(): Promise<void> {
+  if (prometheus === null || prometheus.exitCode !== null) return
+  const ended = once(prometheus, 'exit')
+  prometheus.kill('SIGKILL')
+  await ended
+}
+
+function startPrometheus(port: number, config: object, more: readonly string[] = []): void {
+  const file = join(dir, `${port}.yml`)
+  writeFileSync(file, JSON.stringify(config))
+  const args = [`--config.file=${file}`, `--storage.tsdb.path=${dir}/${port}`, `--web.listen-address=127.0.0.1:${port}`]
+  prometheus = spawn('prometheus', [...args, ...more], { stdio: 'ignore' })
+}
+
 afterAll(async () => {
-  if (prometheus !== null && prometheus.exitCode === null) {
-    const ended = once(prometheus, 'exit')
-    prometheus.kill('SIGKILL')
-    await ended
-  }
+  await endPrometheus()
   await leaf.remove()
   rmSync(dir, { recursive: true, force: true })
 })
@@ -48,14 +60,9 @@ test.skipIf(missing !== '')(
         { url: `http://127.0.0.1:${ours}/api/v1/write`, queue_config: { batch_send_deadline: '500ms', max_backoff: '500ms' } },
       ],
     }
-    writeFileSync(join(dir, 'prometheus.yml'), JSON.stringify(config))
     const more = ['--prometheus', `127.0.0.1:${ours}`]
     await leaf.start(true, more)
-    prometheus = spawn(
-      'prometheus',
-      [`--config.file=${join(dir, 'prometheus.yml')}`, `--storage.tsdb.path=${dir}/data`, `--web.listen-address=127.0.0.1:${own}`],
-      { stdio: 'ignore' },
-    )
+    startPrometheus(own, config)
     const newest = async (): Promise<number> => {
       const found = await leaf.client.query("SELECT max(epoch_ms(time)) FROM metrics WHERE name = 'up'").catch(() => null)
       return Number(found?.rows[0]?.[0] ?? 0)
@@ -114,4 +121,82 @@ test.skipIf(missing !== '')(
     expect(here.toSorted()).toEqual(theirs.toSorted())
   },
   180_000,
+)
+
+/** The statement of docs/telemetry.md that asks for a quantile, with another table in the place of its rows. */
+const QUANTILE =
+  /^( {4}WITH ends AS[^]*?)\n\n/m.exec(readFileSync(join(import.meta.dirname, '../../../../docs/telemetry.md'), 'utf8'))?.[1] ?? ''
+
+/** A page with one native histogram, of `count` values between 1 and 2 ms, and a hundredth of them at 700 ms. */
+function page(count: number): Uint8Array {
+  // Schema 2: bucket i ends at 2^(i/4). 1.1 ms is in -39, 1.8 ms in -36, 700 ms in -2.
+  const counts = [Math.floor(count / 2), count - Math.floor(count / 2), Math.floor(count / 99)]
+  const histogram = {
+    ...{ sampleCount: counts.reduce((a, b) => a + b, 0), sampleSum: count * 0.0015, schema: 2, zeroThreshold: 1e-9, zeroCount: 0 },
+    positiveSpan: [
+      { offset: -39, length: 1 },
+      { offset: 2, length: 1 },
+      { offset: 33, length: 1 },
+    ],
+    positiveDelta: counts.map((n, i) => n - (counts[i - 1] ?? 0)),
+  }
+  const label = [{ name: 'method', value: 'GET' }]
+  const body = encoded('MetricFamily', { name: 'rpc_seconds', help: 'h', type: 4, metric: [{ label, histogram }] })
+  return Uint8Array.from([(body.length & 127) | 128, body.length >> 7, ...body])
+}
+
+test.skipIf(missing !== '')(
+  `a native histogram that Prometheus scrapes is here with its quantiles${missing}`,
+  async () => {
+    await endPrometheus()
+    let count = 1000
+    const exporter = createPage((_request, response) => {
+      count += 500
+      response.setHeader('content-type', 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited')
+      response.end(page(count))
+    })
+    await once(exporter.listen(0, '127.0.0.1'), 'listening')
+    const [own, ours] = [await freePort(), await freePort()]
+    const config = {
+      global: { scrape_interval: '1s' },
+      scrape_configs: [{ job_name: 'rpc', static_configs: [{ targets: [`127.0.0.1:${(exporter.address() as AddressInfo).port}`] }] }],
+      remote_write: [
+        { url: `http://127.0.0.1:${ours}/api/v1/write`, send_native_histograms: true, queue_config: { batch_send_deadline: '500ms' } },
+      ],
+    }
+    await leaf.end('SIGTERM')
+    await leaf.start(true, ['--prometheus', `127.0.0.1:${ours}`])
+    startPrometheus(own, config, ['--enable-feature=native-histograms'])
+    try {
+      const rows = 'SELECT time, kind, temporality, method, scale, value, count, buckets FROM metrics'
+      const histograms = `${rows} WHERE name = 'rpc_seconds' AND buckets IS NOT NULL ORDER BY time`
+      let found: unknown[][] = []
+      for (let attempt = 0; found.length < 4; attempt += 1) {
+        if (attempt > 300) throw new Error('no histogram comes')
+        await sleep(100)
+        found = (await leaf.client.query(histograms).catch(() => ({ rows: [] }))).rows
+      }
+      expect(found[0]?.slice(1, 5)).toEqual(['exponential_histogram', 'cumulative', 'GET', 2])
+      const toMs = Number(found.at(-1)?.[0])
+      const theirs = async (query: string): Promise<number> => {
+        const url = `http://127.0.0.1:${own}/api/v1/query?query=${encodeURIComponent(query)}&time=${toMs / 1000}`
+        const { data } = (await (await fetch(url)).json()) as { data: { result: { value: [number, string] }[] } }
+        return Number(data.result[0]?.value[1])
+      }
+      expect(found.at(-1)?.[6]).toBe(await theirs('histogram_count(rpc_seconds)'))
+      expect(found.at(-1)?.[5]).toBeCloseTo(await theirs('histogram_sum(rpc_seconds)'), 9)
+      for (const q of [0.3, 0.9, 0.999]) {
+        const {
+          rows: [answer = []],
+        } = await leaf.client.query(QUANTILE.replace('0.99', String(q)))
+        const exact = await theirs(`histogram_quantile(${q}, increase(rpc_seconds[1m]))`)
+        // Prometheus goes on within the bucket, whose upper end is asked for here.
+        expect(exact).toBeLessThanOrEqual(Number(answer[0]))
+        expect(exact).toBeGreaterThan(Number(answer[0]) / 2 ** (1 / 4))
+      }
+    } finally {
+      exporter.close()
+    }
+  },
+  120_000,
 )

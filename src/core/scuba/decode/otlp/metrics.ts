@@ -1,9 +1,9 @@
+import { pairsOfBounds, pairsOfExponential, type BucketPair, type IndexedBucket } from '../buckets.ts'
 import { DECODE } from '../limits.ts'
 import { microsOfNanos, RowList, type Decoded, type Row } from '../rows.ts'
 import { seriesRow, STALE, valueOf } from '../series.ts'
-import { pairsOfBounds, pairsOfExponential } from './buckets.ts'
 import { contextOf, type Context } from './context.ts'
-import type { Distribution, Exemplar, KeyValue, Metric, MetricsData, NumberPoint, Point } from './messages.ts'
+import type { Buckets, Distribution, Exemplar, KeyValue, Metric, MetricsData, NumberPoint, Point } from './messages.ts'
 import { columnsOf, hexId, integerOf } from './values.ts'
 
 /** Bit 0 of a point's flags: `NO_RECORDED_VALUE`. */
@@ -34,12 +34,15 @@ function addMetric(rows: RowList, metric: Metric, context: Context): void {
       const { bucket_counts: counts, explicit_bounds: bounds } = point
       if (counts.length > 0 && counts.length !== bounds.length + 1)
         rows.reject(`a point of ${metric.name} has ${counts.length} counts for ${bounds.length} bounds`)
-      else add(point, { kind: 'histogram', ...temporal(histogram), ...distribution(point, pairsOfBounds(bounds, counts)) })
+      else add(point, { kind: 'histogram', ...temporal(histogram), ...distribution(point, pairsOfBounds(bounds, counts.map(Number))) })
     }
   } else if (exponential !== null) {
     for (const point of exponential.data_points) {
-      const pairs = pairsOfExponential(point)
-      const own = { kind: 'exponential_histogram', ...temporal(exponential), scale: point.scale }
+      const { scale, pairs } = pairsOfExponential({
+        ...{ scale: point.scale, zeroThreshold: point.zero_threshold, zeros: Number(point.zero_count) },
+        ...{ positive: filled(point.positive), negative: filled(point.negative) },
+      })
+      const own = { kind: 'exponential_histogram', ...temporal(exponential), scale }
       add(point, { ...own, ...distribution(point, pairs) })
     }
   } else if (summary !== null) {
@@ -84,7 +87,12 @@ function valueOfPoint({ as_double: double, as_int: integer, exemplars }: NumberP
   return { ...(value === null ? { marker: 'none' } : valueOf(value, false)), ...examples(exemplars) }
 }
 
-function distribution(point: Distribution, pairs: readonly (readonly [number | null, number])[]): Row {
+const filled = (buckets: Buckets | null): IndexedBucket[] =>
+  (buckets?.bucket_counts ?? [])
+    .map((count, i) => ({ index: (buckets?.offset ?? 0) + i, count: Number(count) }))
+    .filter(({ count }) => count > 0)
+
+function distribution(point: Distribution, pairs: readonly BucketPair[]): Row {
   const { sum, min, max } = point
   const row: Row = { ...(sum === null ? {} : valueOf(sum, false)), count: integerOf(point.count) }
   if (min !== null && Number.isFinite(min)) row['min'] = min

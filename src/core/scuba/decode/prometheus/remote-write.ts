@@ -1,11 +1,13 @@
 import { refuse, type MusterError } from '../../../kernel/errors.ts'
 import { codecOf } from '../../../kernel/protobuf/codec.ts'
 import { Reader } from '../../../kernel/protobuf/reader.ts'
-import { fixed64, int64, list, message, text, view, type Schema } from '../../../kernel/protobuf/schema.ts'
+import { fixed64, int64, list, message, text, type Schema } from '../../../kernel/protobuf/schema.ts'
 import { DECODE } from '../limits.ts'
 import { decoded, microsOfMillis, notReadable, RowList, type Decoded } from '../rows.ts'
 import { addSample, seriesRow } from '../series.ts'
 import { unsnappy } from '../snappy.ts'
+import { addNativeHistogram, NATIVE_HISTOGRAM, type NativeHistogram } from './native-histogram.ts'
+import { doubleOf, STALE_NAN } from './stale.ts'
 
 /** `prometheus/prompb` of remote-write 1.0, as far as it becomes rows. */
 interface Label {
@@ -21,8 +23,7 @@ interface Sample {
 interface TimeSeries {
   labels: Label[]
   samples: Sample[]
-  /** native histograms, which have no rows yet */
-  histograms: Uint8Array[]
+  histograms: NativeHistogram[]
 }
 export interface WriteRequest {
   timeseries: TimeSeries[]
@@ -32,11 +33,18 @@ const LABEL: Schema<Label> = { name: 'Label', fields: { name: text(1), value: te
 const SAMPLE: Schema<Sample> = { name: 'Sample', fields: { value: fixed64(1), timestamp: int64(2) } }
 const TIME_SERIES: Schema<TimeSeries> = {
   name: 'TimeSeries',
-  fields: { labels: list(message(1, () => LABEL)), samples: list(message(2, () => SAMPLE)), histograms: list(view(4)) },
+  fields: {
+    labels: list(message(1, () => LABEL)),
+    samples: list(message(2, () => SAMPLE)),
+    histograms: list(message(4, () => NATIVE_HISTOGRAM)),
+  },
 }
 export const WRITE_REQUEST: Schema<WriteRequest> = { name: 'WriteRequest', fields: { timeseries: list(message(1, () => TIME_SERIES)) } }
 
-/** Rows of `metrics` from the snappy block that Prometheus sends; a staleness marker becomes a row without a value. */
+/**
+ * Rows of `metrics` from the snappy block that Prometheus sends: one a sample, one a native histogram. A staleness marker becomes a row
+ * without a value.
+ */
 export function decodeRemoteWrite(body: Uint8Array): Decoded | MusterError {
   return decoded(() => {
     const bytes = unsnappy(body, DECODE.inflatedBytesMax)
@@ -52,10 +60,10 @@ export function decodeRemoteWrite(body: Uint8Array): Decoded | MusterError {
 function rowsOf({ timeseries }: WriteRequest): Decoded {
   const rows = new RowList()
   for (const { labels, samples, histograms } of timeseries) {
-    if (histograms.length > 0) rows.reject('native histograms are not kept', histograms.length)
     const name = labels.find((label) => label.name === '__name__')?.value ?? ''
     if (name === '' || labels.length > DECODE.labelsMax) {
-      rows.reject(name === '' ? 'a series without the label __name__' : `${name} has more than ${DECODE.labelsMax} labels`, samples.length)
+      const reason = name === '' ? 'a series without the label __name__' : `${name} has more than ${DECODE.labelsMax} labels`
+      rows.reject(reason, samples.length + histograms.length)
       continue
     }
     const series = seriesRow(
@@ -67,16 +75,7 @@ function rowsOf({ timeseries }: WriteRequest): Decoded {
       if (timeUs === null) rows.reject(`a sample of ${name} at ${timestamp} ms, which is no time`)
       else addSample(rows, series, timeUs, 'prometheus', doubleOf(value), value === STALE_NAN)
     }
+    for (const histogram of histograms) addNativeHistogram(rows, series, histogram)
   }
   return rows.into('metrics')
-}
-
-/** Prometheus' own NaN (`model/value.StaleNaN`): the series has ended. */
-const STALE_NAN = 0x7ff0_0000_0000_0002n
-
-const bits = new DataView(new ArrayBuffer(8))
-
-function doubleOf(value: bigint): number {
-  bits.setBigUint64(0, value)
-  return bits.getFloat64(0)
 }
