@@ -47,6 +47,12 @@ export class PeerCalls {
     throw errorFromBody((JSON.parse(body.toString('utf8')) as { error: ErrorBody }).error)
   }
 
+  /** Asks with a body of JSON; `path` behind `/v1/scuba/`. */
+  post(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
+    const headers = { 'content-type': 'application/json' }
+    return this.call(peer, 'POST', `/v1/scuba/${path}`, { body: JSON.stringify(body), headers, signal })
+  }
+
   /** An answer whose body is still to be read. @throws SCUBA_DOWN when there is none */
   open({ address, node }: Peer, method: string, path: string, { body, headers = {}, signal }: Sent = {}): Promise<IncomingMessage> {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
