@@ -90,15 +90,21 @@ async function withOthers(
     const left = until - Date.now()
     const result = await peers.each(
       table.name,
-      async (peer, stop) => {
-        const reply = await peers.post(peer, 'rows', { ...asked, deadlineMs: Math.max(1, Math.floor(left * 0.9)) }, stop)
+      async ({ at, copy }, stop) => {
+        const reply = await peers.calls.post(
+          at,
+          'rows',
+          { ...asked, ...(copy ? { copy } : {}), deadlineMs: Math.max(1, Math.floor(left * 0.9)) },
+          stop,
+        )
         const head = JSON.parse(String(reply.headers[ROWS_HEAD])) as RowsHead
         rows += head.rows
         bytes += reply.body.length
         if (rows > LIMITS.travelRowsMax || bytes > LIMITS.travelBytesMax) throw tooLarge()
-        return { peer, head, body: reply.body }
+        return { head, body: reply.body }
       },
       { deadlineMs: left, signal },
+      { byCopy: true },
     )
     const added: ViewFile[] = []
     for (const { head, body } of result.answers) {
