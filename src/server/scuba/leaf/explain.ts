@@ -71,7 +71,7 @@ export async function explain(exploring: Exploring, request: ExplainRequest): Pr
 
 const rowsOf = (files: readonly ViewFile[]): number => files.reduce((sum, { rows }) => sum + rows, 0)
 
-function tableOf(
+export function tableOf(
   { name, view }: ReadTable,
   columns: string[],
   files: readonly ViewFile[],
