@@ -20,16 +20,14 @@ export async function narrowed(
 ): Promise<Pick<Answer, 'columns' | 'rows'> & { artefacts: number }> {
   const [table] = tables
   const { artefacts } = engines
-  if (!artefacts || !table || tables.length !== 1 || equalities.length === 0) return { ...(await run(views)), artefacts: 0 }
-  const files = await artefacts.narrow(table, equalities, signal)
-  if (files === null) {
+  const few = await narrowedViews(engines, { tables }, equalities, signal)
+  if (few === null || !artefacts || !table) {
     const started = performance.now()
     const answer = await run(views)
     noteFilters(engines, { tables }, equalities, performance.now() - started)
     return { ...answer, artefacts: 0 }
   }
-  // What is left is within the range already by its files; the ends are cut as before.
-  const answer = await run([{ name: table.name, sql: viewSql({ ...table.view, files }).sql }])
+  const answer = await run(few)
   if (artefacts.isToBeChecked()) {
     const plain = await run(views)
     if (sorted(answer) !== sorted(plain)) {
@@ -38,6 +36,20 @@ export async function narrowed(
     }
   }
   return { ...answer, artefacts: table.files.length }
+}
+
+/** Views of those parts of a table's files in which the rows with these values can be; null: no filter says so. */
+export async function narrowedViews(
+  { artefacts }: Engines,
+  { tables }: Pick<Reading, 'tables'>,
+  equalities: readonly Equality[],
+  signal?: AbortSignal,
+): Promise<Views | null> {
+  const [table] = tables
+  if (!artefacts || !table || tables.length !== 1 || equalities.length === 0) return null
+  const files = await artefacts.narrow(table, equalities, signal)
+  // What is left is within the range already by its files; the ends are cut as before.
+  return files && [{ name: table.name, sql: viewSql({ ...table.view, files }).sql }]
 }
 
 /** Notes what a filter by these values would have saved of a statement's time. */
