@@ -38,16 +38,18 @@ export class PeerCalls {
 
   /** @throws whatever the other leaf refuses with; SCUBA_DOWN when it does not answer */
   async call(peer: Peer, method: string, path: string, sent: Sent = {}): Promise<PeerReply> {
-    const response = await this.open(peer, method, path, sent)
-    const body = await wholeOf(response).catch((error: unknown) => {
-      throw silent(error)
-    })
-    const status = response.statusCode ?? 500
-    if (status < 300) return { status, headers: response.headers, body }
-    throw errorFromBody((JSON.parse(body.toString('utf8')) as { error: ErrorBody }).error)
+    const response = await this.good(peer, method, path, sent)
+    return { status: response.statusCode ?? 500, headers: response.headers, body: await bodyOf(response) }
   }
 
-  /** An answer whose body is still to be read. @throws SCUBA_DOWN when there is none */
+  /** A good answer, whose body is still to be read. @throws as {@link call} does */
+  async good(peer: Peer, method: string, path: string, sent: Sent = {}): Promise<IncomingMessage> {
+    const response = await this.open(peer, method, path, sent)
+    if ((response.statusCode ?? 500) < 300) return response
+    throw errorFromBody((JSON.parse((await bodyOf(response)).toString('utf8')) as { error: ErrorBody }).error)
+  }
+
+  /** Any answer, whose body is still to be read. @throws SCUBA_DOWN when there is none */
   open({ address, node }: Peer, method: string, path: string, { body, headers = {}, signal }: Sent = {}): Promise<IncomingMessage> {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
     const options = { method, path, headers: { ...headers, ...length }, ...(signal === undefined ? {} : { signal }) }
@@ -73,8 +75,13 @@ export class PeerCalls {
   }
 }
 
-const silent = (error: unknown): MusterError =>
+export const silent = (error: unknown): MusterError =>
   refuse('SCUBA_DOWN', `does not answer (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`, { cause: error })
+
+const bodyOf = (response: IncomingMessage): Promise<Buffer> =>
+  wholeOf(response).catch((error: unknown) => {
+    throw silent(error)
+  })
 
 function wholeOf(response: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { partialOfWire } from '../../../core/scuba/merge/wire.ts'
 import type { Partial } from '../../../core/scuba/merge/partial.ts'
 import { isReplicated, type Peer } from '../../../core/scuba/registry.ts'
@@ -8,7 +9,7 @@ import { sumOfTables } from '../../../core/scuba/shards/table-sum.ts'
 import type { Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { TableInfo } from '../../../core/scuba/wire-types.ts'
 import type { Store } from '../leaf/store.ts'
-import type { PeerCalls, PeerReply } from './call.ts'
+import type { PeerCalls, PeerReply, Sent } from './call.ts'
 import { spread } from './spread.ts'
 import type { PartialsAnswer, PartialsRequest } from './wire.ts'
 
@@ -273,12 +274,15 @@ export class Peers {
   }
 
   post(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
-    return this.calls.call(peer, 'POST', `/v1/scuba/${path}`, {
-      body: JSON.stringify(body),
-      headers: { 'content-type': 'application/json' },
-      signal,
-    })
+    return this.calls.call(peer, 'POST', `/v1/scuba/${path}`, { ...inJson(body), signal })
+  }
+
+  /** The same, with the body of the answer still to be read. */
+  postFor(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.calls.good(peer, 'POST', `/v1/scuba/${path}`, { ...inJson(body), signal })
   }
 }
+
+const inJson = (body: object): Sent => ({ body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
 
 const reasonOf = (error: unknown): string => (error as Error).message
