@@ -4,7 +4,8 @@ import { lookBackMs } from '../../src/core/scuba/alert/judge.ts'
 import type { CompiledRule } from '../../src/core/scuba/alert/rule.ts'
 import type { Objective } from '../../src/core/scuba/slo/objective.ts'
 import { SloReplay } from '../../src/core/scuba/slo/replay.ts'
-import { BUCKET_MS, type Counts } from '../../src/core/scuba/slo/series.ts'
+import type { Counts } from '../../src/core/scuba/slo/ring.ts'
+import { BUCKET_MS } from '../../src/core/scuba/slo/series.ts'
 
 /*
  * Days of a service with seeded noise, judged by an objective and by an alert rule as a server would: errors far below every threshold,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { refuse } from '../../../src/core/kernel/errors.ts'
 import { LIMITS } from '../../../src/core/scuba/limits.ts'
+import { outcome } from '../../../src/server/scuba/leaf/board.ts'
 import { BoardPanels, type KeptPanel, type Shown } from '../../../src/server/scuba/leaf/board-panels.ts'
 
 const never = new AbortController().signal
@@ -14,20 +15,23 @@ function byHand(): {
   panels: BoardPanels
   of: (table: string) => KeptPanel
   looks: string[]
+  deadlines: number[]
   answer: (table: string, how?: Shown | Error) => Promise<void>
   aborted: string[]
   left: string[]
 } {
   const looks: string[] = []
+  const deadlines: number[] = []
   const aborted: string[] = []
   const left: string[] = []
   const open = new Map<string, { resolve: (shown: Shown) => void; reject: (error: Error) => void }>()
   const panels = new BoardPanels({
     engines: 1,
     onLeft: (gone) => left.push(...[...gone].map(({ request }) => request.table)),
-    ask: ({ table }, signal) =>
+    ask: ({ table, deadlineMs }, signal) =>
       new Promise((resolve, reject) => {
         looks.push(table)
+        deadlines.push(deadlineMs ?? 0)
         open.set(table, { resolve, reject })
         signal.addEventListener('abort', () => {
           aborted.push(table)
@@ -36,7 +40,7 @@ function byHand(): {
       }),
   })
   return {
-    ...{ panels, looks, aborted, left },
+    ...{ panels, looks, deadlines, aborted, left },
     of: (table) => {
       const panel = panels.of({ table, calc: ['count'] })
       panels.use(panel, Date.now())
@@ -88,6 +92,22 @@ test('who loses patience gets the last answer; a look that nobody waits for any 
   expect(aborted).toEqual(['b'])
 })
 
+test('a look has the time that whoever waits for it gives it, and never less than a question has', async () => {
+  const { panels, of, looks, deadlines, answer } = byHand()
+  for (const table of ['a', 'b', 'c']) panels.renew(of(table))
+  const waits = [
+    ...['d', 'e'].map((table) => panels.await(of(table), 100, never)),
+    ...['c', 'c'].map((table, i) => panels.await(of(table), [60_000, 100][i] ?? 0, never)),
+  ]
+  await answer('a')
+  expect(looks).toEqual(['a', 'b', 'd', 'e', 'c'])
+  expect(deadlines.slice(0, 4)).toEqual(Array.from({ length: 4 }, () => LIMITS.deadlineMs))
+  expect(deadlines[4]).toBeGreaterThan(50_000)
+  expect(deadlines[4]).toBeLessThanOrEqual(60_000)
+  for (const table of ['b', 'c', 'd', 'e']) await answer(table)
+  await Promise.all(waits)
+})
+
 test('a failure is told for a second without another look; what may pass leaves the last answer, what cannot does not', async () => {
   const { panels, of, looks, answer } = byHand()
   const look = async (how?: Shown | Error): Promise<void> => {
@@ -102,6 +122,18 @@ test('a failure is told for a second without another look; what may pass leaves 
   expect(looks).toHaveLength(2)
   await look(refuse('SCUBA_TABLE_UNKNOWN', 'gone'))
   expect(of('a').shown).toBeNull()
+})
+
+test('why a panel failed is said also when the others of its board took long after that', async () => {
+  const { panels, of, answer } = byHand()
+  const askedMs = Date.now()
+  const asked = panels.await(of('a'), 60_000, never)
+  await answer('a', refuse('SCUBA_TABLE_UNKNOWN', 'gone'))
+  await asked
+  const panel = { kept: of('a'), everyMs: 0, isFull: false }
+  expect(outcome(panel, askedMs, askedMs + 30_000)).toMatchObject({ code: 'SCUBA_TABLE_UNKNOWN' })
+  // Of a failure before that nothing is known any more.
+  expect(outcome(panel, askedMs + 30_000, askedMs + 30_000)).toMatchObject({ code: 'SCUBA_DEADLINE' })
 })
 
 test('of too many panels those not shown for longest go', async () => {

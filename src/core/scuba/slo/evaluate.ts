@@ -1,6 +1,7 @@
 import type { ZoneTable } from '../../kernel/zone.ts'
 import type { Objective, Window } from './objective.ts'
-import { BUCKET_MS, FINE_MS, MINUTE_MS, type Counts, type SliSeries, type Span } from './series.ts'
+import type { Counts, Span } from './ring.ts'
+import { BUCKET_MS, FINE_MS, MINUTE_MS, type SliSeries } from './series.ts'
 import { BAD_EVENTS_MIN, tierRank, type Tier } from './tiers.ts'
 import { windowAt } from './window.ts'
 

@@ -1,7 +1,7 @@
 import type { ReadDb } from '../../contracts/storage.ts'
 import { sloFileSchema, type SloFile } from './file.ts'
 import { QUIET, type SloState } from './judge.ts'
-import type { Span } from './series.ts'
+import type { Span } from './ring.ts'
 
 export interface StoredSlo {
   file: SloFile

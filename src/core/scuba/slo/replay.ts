@@ -2,7 +2,8 @@ import type { ZoneTable } from '../../kernel/zone.ts'
 import { evaluateSlo, type SloEvaluation } from './evaluate.ts'
 import { judgeSlo, QUIET, type SloMove, type SloState } from './judge.ts'
 import type { Objective, Window } from './objective.ts'
-import { BUCKET_MS, SliSeries, type Counts, type Span } from './series.ts'
+import type { Counts, Span } from './ring.ts'
+import { BUCKET_MS, SliSeries } from './series.ts'
 
 export interface ReplayedMove extends SloMove {
   atMs: number

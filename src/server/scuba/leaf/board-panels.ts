@@ -17,7 +17,8 @@ export interface KeptPanel {
   failedAtMs: number
   askedAtMs: number
   waiting: number
-  look: { askedForMs: number; done: Promise<void>; end: () => void; abort: AbortController; isRunning: boolean } | null
+  /** `untilMs`: as long as somebody waits for it, ms */
+  look: { askedForMs: number; untilMs: number; done: Promise<void>; end: () => void; abort: AbortController } | null
 }
 
 /** Looks of boards that run at once on an engine; of these, of panels that nobody waits for. They take no more of what alerts and people use. */
@@ -95,13 +96,15 @@ export class BoardPanels {
 
   /** Looks for a newer answer in its turn, which nobody waits for. */
   renew(panel: KeptPanel): void {
-    if (panel.look === null) this.#enter(panel, this.#due)
+    if (panel.look === null) this.#enter(panel, this.#due, 0)
   }
 
   /** Looks for a newer answer soon. Resolves when it was looked for, when `waitMs` are over or the asker is gone; never rejects. */
   async await(panel: KeptPanel, waitMs: number, signal: AbortSignal): Promise<void> {
     if (isFailed(panel, Date.now())) return
-    const look = panel.look ?? this.#enter(panel, this.#waited)
+    const untilMs = Date.now() + waitMs
+    const look = panel.look ?? this.#enter(panel, this.#waited, untilMs)
+    look.untilMs = Math.max(look.untilMs, untilMs)
     if (this.#due.delete(panel)) {
       this.#waited.add(panel)
       this.#next()
@@ -125,10 +128,10 @@ export class BoardPanels {
     if (this.#waited.delete(panel)) this.#over(panel)
   }
 
-  #enter(panel: KeptPanel, line: Set<KeptPanel>): NonNullable<KeptPanel['look']> {
+  #enter(panel: KeptPanel, line: Set<KeptPanel>, untilMs: number): NonNullable<KeptPanel['look']> {
     let end = (): void => undefined
     const done = new Promise<void>((resolve) => (end = resolve))
-    const look = { askedForMs: Date.now(), done, end, abort: new AbortController(), isRunning: false }
+    const look = { askedForMs: Date.now(), untilMs, done, end, abort: new AbortController() }
     panel.look = look
     line.add(panel)
     this.#next()
@@ -153,7 +156,10 @@ export class BoardPanels {
     const beganMs = Date.now()
     this.#running += 1
     try {
-      const shown = await this.#ask(panel.request, panel.look?.abort.signal ?? AbortSignal.abort())
+      const { untilMs = 0, abort } = panel.look ?? {}
+      // Who allows more than others gives it that long; who waits no longer finds it done the next time.
+      const deadlineMs = Math.max(LIMITS.deadlineMs, untilMs - beganMs)
+      const shown = await this.#ask({ ...panel.request, deadlineMs }, abort?.signal ?? AbortSignal.abort())
       panel.failure = null
       panel.lookedAtMs = beganMs
       this.#show(panel, shown)

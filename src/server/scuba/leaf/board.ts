@@ -92,7 +92,7 @@ export class Boards {
     })
     if (waits.length > 0) await Promise.all(waits)
     const answeredMs = Date.now()
-    const of = board.panels.map((panel) => outcome(panel, answeredMs))
+    const of = board.panels.map((panel) => outcome(panel, now, answeredMs))
     if (!board.made?.of.every((one, at) => one === of[at])) board.made = { of, bytes: assemble(of) }
     const ageMs = board.panels.reduce((most, { kept }) => (kept.shown === null ? most : Math.max(most, answeredMs - kept.lookedAtMs)), 0)
     return { board: board.made.bytes, ageMs }
@@ -136,9 +136,13 @@ const shownOf = ({ json, etag, answer }: CachedAnswer<PanelAnswer>): Shown => ({
   coverage: answer.coverage,
 })
 
-function outcome({ kept, isFull }: Panel, nowMs: number): Shown | MusterError {
+/**
+ * What a board says of a panel.
+ * @param askedMs when the board was asked for: what failed since then is why, however long the other panels took
+ */
+export function outcome({ kept, isFull }: Panel, askedMs: number, nowMs: number): Shown | MusterError {
   const { shown, failure, lookedAtMs } = kept
-  if (shown === null || nowMs - lookedAtMs > STALE_MS_MAX) return isFailed(kept, nowMs) && failure ? failure : LATE
+  if (shown === null || nowMs - lookedAtMs > STALE_MS_MAX) return isFailed(kept, askedMs) && failure ? failure : LATE
   const { rows, missing } = shown.coverage
   return isFull && rows < 1 ? refuse('SCUBA_PARTIAL', `not all rows could be read: ${missing.join('; ')}`) : shown
 }

@@ -1,5 +1,6 @@
 import type { Objective } from '../../../core/scuba/slo/objective.ts'
-import { BUCKET_MS, MINUTE_MS, type Counts, type SliSeries } from '../../../core/scuba/slo/series.ts'
+import type { Counts } from '../../../core/scuba/slo/ring.ts'
+import { BUCKET_MS, MINUTE_MS, type SliSeries } from '../../../core/scuba/slo/series.ts'
 import type { MusterError } from '../../../core/kernel/errors.ts'
 import type { SliClient } from './sli.ts'
 

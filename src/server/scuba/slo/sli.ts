@@ -1,6 +1,6 @@
 import { refuse } from '../../../core/kernel/errors.ts'
 import type { CompiledSlo, Objective } from '../../../core/scuba/slo/objective.ts'
-import type { Counts } from '../../../core/scuba/slo/series.ts'
+import type { Counts } from '../../../core/scuba/slo/ring.ts'
 import type { ScubaClient } from '../client.ts'
 
 /** What is measured → start of the bucket in ms → counts. Buckets without rows are not there. */

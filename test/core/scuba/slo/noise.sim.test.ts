@@ -10,7 +10,7 @@ const rule = compileRule(alertRuleSchema.parse(NOISE_RULE))
 
 /** Thirty days of many seeds are `npm run bench -- scuba-slo noise`. */
 test.each([1])('in noise with late rows, restarts and losses of the leaf no incident is missed and none invented (seed %i)', (seed) => {
-  const run = () => simulateNoise({ seed, days: 1, windowDays: 1, objective, rule, pageWithinMs: 120_000, isDisturbed: true })
+  const run = () => simulateNoise({ seed, days: 2, windowDays: 30, objective, rule, pageWithinMs: 120_000, isDisturbed: true })
   const { moves, ...first } = run()
   expect(first).toMatchObject({ missed: 0, invented: 0, lost: 0 })
   expect(Math.min(first.incidents, first.leafLosses, first.restarts, first.lateBuckets)).toBeGreaterThan(0)
