@@ -2,7 +2,8 @@ import { appendFileSync, existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
-import { quoteText } from '../../src/core/scuba/names.ts'
+import { quoteName, quoteText } from '../../src/core/scuba/names.ts'
+import { codedSql } from '../../src/core/scuba/plan/codes.ts'
 import { RESERVED } from '../../src/core/scuba/rows/columns.ts'
 import { encodeManifestLine } from '../../src/core/scuba/wal/manifest.ts'
 import { fileSha256 } from '../../src/platform/files.ts'
@@ -34,7 +35,8 @@ export async function writeSegments(connection: DuckDBConnection, dir: string, t
     const file = `${table}-bench-${from}.parquet`
     const path = join(dir, 'segments', file)
     const select = `SELECT time, date_trunc('second', time) AS ingest_time, NULL::VARCHAR AS time_source, NULL::TIMESTAMP AS time_original, NULL::VARCHAR AS _rest, * EXCLUDE (time) FROM (${rowsSql({ ...range, first: from, rows })})`
-    await connection.run(`COPY (${select}) TO ${quoteText(path)} (${SEGMENT_FORMAT})`)
+    const { sql, codes } = codedSql(select, columns)
+    await connection.run(`COPY (${sql}) TO ${quoteText(path)} (${SEGMENT_FORMAT})`)
     const bounds = await connection.runAndReadAll(`SELECT epoch_us(min(time)), epoch_us(max(time)) FROM read_parquet(${quoteText(path)})`)
     const segment = {
       file,
@@ -44,6 +46,7 @@ export async function writeSegments(connection: DuckDBConnection, dir: string, t
       sha256: await fileSha256(path),
       minUs: Number(bounds.value(0, 0)),
       maxUs: Number(bounds.value(1, 0)),
+      codes,
     }
     appendFileSync(join(dir, 'manifest'), encodeManifestLine({ kind: 'segment', segment, throughSeq: 0, replaces: [], columns }, crc32))
   }
@@ -56,6 +59,11 @@ export async function openPlain(dir: string, threads: number): Promise<DuckDBCon
   const isThere = existsSync(file)
   await connection.run(`ATTACH ${quoteText(file)} AS bench`)
   await connection.run('USE bench')
-  if (!isThere) await connection.run(`CREATE TABLE plain AS SELECT * FROM read_parquet(${quoteText(join(dir, 'segments', '*.parquet'))})`)
+  if (!isThere)
+    await connection.run(
+      `CREATE TABLE plain AS SELECT ${Object.keys({ ...RESERVED, ...ROW_TYPES })
+        .map(quoteName)
+        .join(', ')} FROM read_parquet(${quoteText(join(dir, 'segments', '*.parquet'))})`,
+    )
   return connection
 }

@@ -27,7 +27,7 @@ export function histogramPlan(plan: PanelPlan, calcs: readonly ExactCalc[], type
   const columns = columnsOfCalcs(calcs)
   const counts = columns.map((column) => ({ sql: `count(${numberSql(column, types[column])})`, merge: 'add' as const, isWhole: true }))
   const sketches = columns.map((column): Sketch => ({
-    ...histogramSketch(numberSql(column, types[column])),
+    ...histogramSketch(column, types[column]),
     weightSql: 'count(*)',
   }))
   return { ...plan, calcs: [], tier: 'A', list: { parts: counts, sketches, calcs: [] } }

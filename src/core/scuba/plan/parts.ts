@@ -1,7 +1,8 @@
 import { quoteName } from '../names.ts'
 import { bucketSql } from '../merge/histogram.ts'
 import { portableHashSql, registerSql } from '../merge/hyperloglog.ts'
-import type { ColumnTypes } from '../rows/columns.ts'
+import type { ColumnType, ColumnTypes } from '../rows/columns.ts'
+import { bucketColumn } from './codes.ts'
 import { isWholeType, numberSql, weightSql, type Calc } from './calc.ts'
 
 /** A number per group that can be merged. */
@@ -22,6 +23,8 @@ export interface Sketch {
   codeSql: string
   /** the same of fewer values, for which the engine has an array instead of looking each row's up: it refuses others */
   quickSql?: string
+  /** where files have the code stored: the name it has there (`codes.ts`) */
+  stored?: string
   /** aggregate over the rows of a code */
   weightSql: string
   /** of `distinct`: what is sent of a code `b` with its `weightSql` `w` */
@@ -104,7 +107,7 @@ export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers:
         return {
           calc,
           parts: [],
-          sketch: sketch({ ...histogramSketch(number), weightSql: weight === null ? 'count(*)' : `sum(${weight})` }),
+          sketch: sketch({ ...histogramSketch(calc.column, type), weightSql: weight === null ? 'count(*)' : `sum(${weight})` }),
         }
       case 'distinct': {
         const value = quoteName(calc.column)
@@ -119,11 +122,13 @@ export function partsOf(calcs: readonly Calc[], columns: ColumnTypes, registers:
   return { parts, sketches, calcs: planned }
 }
 
-export const histogramSketch = (number: string): Pick<Sketch, 'kind' | 'codeSql' | 'quickSql'> => ({
-  kind: 'histogram',
-  codeSql: bucketSql(number),
-  quickSql: bucketSql(number, 'USMALLINT'),
-})
+export function histogramSketch(column: string, type: ColumnType | undefined): Omit<Sketch, 'weightSql'> {
+  const number = numberSql(column, type)
+  return {
+    ...{ kind: 'histogram', codeSql: bucketSql(number), quickSql: bucketSql(number, 'USMALLINT') },
+    ...(type === 'DOUBLE' ? { stored: bucketColumn(column) } : {}),
+  }
+}
 
 /** Calculations that only all rows together give; a panel with one of them is answered by tier B. */
 export const needsAllRows = ({ kind }: Calc): boolean => kind === 'exact' || kind === 'increase' || kind === 'rate'

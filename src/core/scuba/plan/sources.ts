@@ -1,6 +1,7 @@
 import { quoteName, quoteText } from '../names.ts'
 import type { PlainValue } from '../wire-types.ts'
 import type { ColumnType } from '../rows/columns.ts'
+import { TICK, TICK_MS } from './codes.ts'
 import type { Part, Sketch } from './parts.ts'
 import type { ViewFile } from './view.ts'
 
@@ -12,6 +13,8 @@ export interface Source {
   files: readonly ViewFile[]
   /** SELECT that gives the rows, with the plan's columns and already within its time range */
   from: string
+  /** codes that are among its columns (`codes.ts`) */
+  codes?: readonly string[] | undefined
   /** for each list of groups, what stands in for its rows */
   rollups?: readonly Rollup[] | undefined
 }
@@ -70,14 +73,32 @@ export const ALL = -1
  * @param isQuick by the quick forms of parts and sketches, which the engine may refuse
  */
 export function partialSql(plan: PartialPlan, sources: readonly Source[], isQuick = false): string {
-  const asked = isQuick
-    ? {
-        ...plan,
-        parts: plan.parts.map((part) => ({ ...part, sql: part.quickSql ?? part.sql })),
-        sketches: plan.sketches.map((sketch) => ({ ...sketch, codeSql: sketch.quickSql ?? sketch.codeSql })),
-      }
-    : plan
-  return sources.map((source, index) => sourceSql(asked, source, index)).join('\nUNION ALL\n')
+  const parts = isQuick ? plan.parts.map((part) => ({ ...part, sql: part.quickSql ?? part.sql })) : plan.parts
+  return sources
+    .map((source, index) => {
+      const sketches = plan.sketches.map((sketch) => ({ ...sketch, codeSql: codeSql(sketch, source, isQuick) }))
+      return sourceSql({ ...plan, parts, sketches }, source, index)
+    })
+    .join('\nUNION ALL\n')
+}
+
+/** Codes of use to a plan where files have them stored. */
+export const usefulCodes = ({ stepMs, sketches }: PartialPlan): string[] => [
+  ...(stepMs !== null && stepMs % TICK_MS === 0 ? [TICK] : []),
+  ...sketches.flatMap(({ stored }) => stored ?? []),
+]
+
+function codeSql(sketch: Sketch, { codes = [] }: Source, isQuick: boolean): string {
+  const isStored = sketch.stored !== undefined && codes.includes(sketch.stored)
+  if (isStored) return `${quoteName(sketch.stored ?? '')}${isQuick ? '::USMALLINT' : ''}`
+  return (isQuick ? sketch.quickSql : undefined) ?? sketch.codeSql
+}
+
+/** Number of a row's step. */
+function stepSql(stepMs: number, codes: readonly string[]): string {
+  return codes.includes(TICK) && stepMs % TICK_MS === 0
+    ? `${quoteName(TICK)} // ${stepMs / TICK_MS}`
+    : `epoch_us("time") // ${stepMs * 1000}`
 }
 
 function sourceSql(plan: PartialPlan, source: Source, index: number): string {
@@ -121,17 +142,19 @@ function groupsSql(plan: PartialPlan, source: Source, at: number): string {
   const sketch = asked && rollup ? { ...asked, codeSql: rollup.codeSql, weightSql: rollup.weightSql } : asked
   const isNamed = plan.keep.kind === 'named'
   // Multiplied only when rows are groups.
-  const step = plan.stepMs === null ? null : `epoch_us("time") // ${plan.stepMs * 1000}`
+  const step = plan.stepMs === null ? null : stepSql(plan.stepMs, rollup ? [] : (source.codes ?? []))
   const st = step === null ? 'NULL::BIGINT AS st' : `(${step}) * ${plan.stepMs} AS st`
   // By one column of few values the engine groups twice as fast as by that one and a constant.
   const names = [...(plan.stepMs === null ? [] : ['st']), ...keyNames(plan)]
   const keys = isNamed ? ['muster_pick.muster_i AS k0'] : plan.by.map(({ sql }, i) => `${sql} AS k${i}`)
+  // All rows as one group are one even if there are none.
+  const having = names.length === 0 ? ' HAVING count(*) > 0' : ''
   const where = plan.where === null ? '' : ` WHERE (${plan.where}\n)`
   // Parts go with the first list only; the others have the ones that rank.
   const parts = plan.parts.map(({ sql }, i) => `${rollup?.parts[i] ?? sql} AS p${i}`)
   const rows = `FROM (${from}) AS ${quoteName(plan.table)}${pickSql(plan)}${where}`
   if (!sketch) {
-    return `SELECT ${[st, ...keys, ...parts].join(', ')}, NULL::INTEGER[] AS codes, NULL::DOUBLE[] AS weights ${rows} GROUP BY ${grouping(step, names)} HAVING count(*) > 0`
+    return `SELECT ${[st, ...keys, ...parts].join(', ')}, NULL::INTEGER[] AS codes, NULL::DOUBLE[] AS weights ${rows} GROUP BY ${grouping(step, names)}${having}`
   }
   const inner = `SELECT ${[st, ...keys, `${sketch.codeSql} AS b`, ...parts, `${sketch.weightSql} AS w`].join(', ')} ${rows} GROUP BY ${grouping(step, [...names, 'b'])}`
   const merged = plan.parts.map(({ merge }, i) => `${merge === 'add' ? 'sum' : merge}(p${i}) AS p${i}`)
@@ -140,7 +163,7 @@ function groupsSql(plan: PartialPlan, source: Source, at: number): string {
     sketch.kind === 'histogram'
       ? [`list(b::INTEGER) ${has} AS codes`, `list(w::DOUBLE) ${has} AS weights`]
       : [`list(${sketch.sentSql}) ${has} AS codes`, 'NULL::DOUBLE[] AS weights']
-  return `SELECT ${[...(step === null ? [st] : []), ...names, ...merged, ...lists].join(', ')} FROM (${inner}) GROUP BY ${names.length === 0 ? '()' : names.join(', ')} HAVING count(*) > 0`
+  return `SELECT ${[...(step === null ? [st] : []), ...names, ...merged, ...lists].join(', ')} FROM (${inner}) GROUP BY ${names.length === 0 ? '()' : names.join(', ')}${having}`
 }
 
 /** By place, because a name might be that of a column; `st` always is the first. */

@@ -13,6 +13,8 @@ export interface ViewFile {
   minUs: number
   maxUs: number
   rows: number
+  /** codes stored in it (`codes.ts`); missing: none */
+  codes?: readonly string[] | undefined
   /** the only parts of it that matter to the question, µs, both ends included; without: all */
   stretches?: readonly { minUs: number; maxUs: number }[] | undefined
 }
@@ -22,6 +24,8 @@ export interface ViewRequest {
   files: readonly ViewFile[]
   /** columns whose type was another one when some of the files were written */
   retyped?: readonly string[] | undefined
+  /** codes to be given as well, which all of the files must have */
+  codes?: readonly string[] | undefined
   /** columns computed from the others */
   derived?: readonly { name: string; sql: string; type: ColumnType }[] | undefined
   /** event time, ms; rows of `[sinceMs, untilMs)` */
@@ -37,7 +41,11 @@ export interface ViewRequest {
 export function viewSql(request: ViewRequest): { sql: string; files: ViewFile[] } {
   const retyped = (request.retyped ?? []).filter((name) => name in request.columns && sideOf(name) in request.columns)
   // Files differ in the types of these: all give them as text, which is then fitted.
-  const columns: ColumnTypes = { ...request.columns, ...Object.fromEntries(retyped.map((name) => [name, 'VARCHAR'])) }
+  const columns: ColumnTypes = {
+    ...request.columns,
+    ...Object.fromEntries(retyped.map((name) => [name, 'VARCHAR' as const])),
+    ...Object.fromEntries((request.codes ?? []).map((code) => [code, 'BIGINT' as const])),
+  }
   const sinceUs = (request.sinceMs ?? -Infinity) * 1000
   const untilUs = (request.untilMs ?? Infinity) * 1000
   const files = request.files.filter(({ minUs, maxUs }) => maxUs >= sinceUs && minUs < untilUs)

@@ -14,6 +14,8 @@ export interface Segment {
   maxUs: number
   /** one row of so many is left; missing: all */
   thinned?: number
+  /** codes stored beside its columns (`plan/codes.ts`); missing: none */
+  codes?: readonly string[]
 }
 
 /**

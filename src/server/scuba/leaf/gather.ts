@@ -3,8 +3,9 @@ import { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
 import { isSamePartial } from '../../../core/scuba/merge/same.ts'
 import { quoteName } from '../../../core/scuba/names.ts'
+import { codesOfAll } from '../../../core/scuba/plan/codes.ts'
 import { partialPlan, rankPart, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
-import { partialSql, type PartialPlan, type Rollup, type Source } from '../../../core/scuba/plan/sources.ts'
+import { partialSql, usefulCodes, type PartialPlan, type Rollup, type Source } from '../../../core/scuba/plan/sources.ts'
 import { columnsOf, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { rollupsOf } from '../../../core/scuba/warm/rollup.ts'
@@ -177,6 +178,7 @@ async function compute(asking: Gathering, partial: PartialPlan, planned: readonl
   const { artefacts } = engines
   const types = typesOf(table, columns)
   const isPlain = canRollUp(table, columns)
+  const useful = usefulCodes(partial)
   const sources = planned.map(({ files, clip }): Source => {
     const { sinceMs: _since, untilMs: _until, ...whole } = table.view
     const view = isPlain ? { ...whole, columns: types } : whole
@@ -185,9 +187,11 @@ async function compute(asking: Gathering, partial: PartialPlan, planned: readonl
     if (!isRaw) void artefacts?.tails.note(table, read)
     const rollups = rollupsOfSource(asking, partial, { files, clip }, true)
     if (rollups) use.artefacts = (use.artefacts ?? 0) + files.length
+    const codes = isPlain ? codesOfAll(read, useful) : []
     return {
       files,
-      from: `SELECT ${columns.map(quoteName).join(', ')} FROM (${viewSql({ ...view, files: read, ...clip }).sql})`,
+      codes,
+      from: `SELECT ${[...columns, ...codes].map(quoteName).join(', ')} FROM (${viewSql({ ...view, files: read, codes, ...clip }).sql})`,
       ...(rollups ? { rollups } : {}),
     }
   })
@@ -221,7 +225,7 @@ async function compute(asking: Gathering, partial: PartialPlan, planned: readonl
   const rowsIn = (files: readonly ViewFile[]): number => files.reduce((sum, { rows }) => sum + rows, 0)
   const fromRows = sources.filter(({ rollups }) => !rollups)
   if (fromRows.length < sources.length && artefacts?.isToBeChecked()) {
-    const plain = await ask(sources.map(({ files, from }) => ({ files, from })))
+    const plain = await ask(sources.map(({ files, from, codes }) => ({ files, from, codes })))
     if (!plain.every((one, at) => made[at] !== undefined && isSamePartial(one, made[at]))) {
       await artefacts.differed(table.name, 'a rollup')
       made = plain

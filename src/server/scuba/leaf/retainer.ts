@@ -113,7 +113,8 @@ export class Retainer {
     }
     const select = thinSql(store.segmentPath(file), columns, before.thinned ?? 1, to)
     const thin = await writeSegment(store, this.#engine, {
-      ...{ table, select, order: '"time"', from: [before], mayShrink: true, thinned: to },
+      // What stays of the file stays as it is, its codes, too.
+      ...{ table, select, codes: before.codes ?? [], columns, order: '"time"', from: [before], mayShrink: true, thinned: to },
     })
     await rewrite(store, before, thin, { what: 'thinned' })
   }

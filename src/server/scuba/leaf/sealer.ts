@@ -148,6 +148,8 @@ export class Sealer {
         const segment = await writeSegment(store, this.#engine, {
           table,
           select,
+          codes: null,
+          columns,
           order: null,
           from,
           mayShrink: true,

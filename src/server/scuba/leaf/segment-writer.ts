@@ -1,7 +1,9 @@
 import { open, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codedSql } from '../../../core/scuba/plan/codes.ts'
 import { sealedSql } from '../../../core/scuba/plan/collapse.ts'
 import { quoteText } from '../../../core/scuba/names.ts'
+import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import { fileSha256, syncDirectory } from '../../../platform/files.ts'
 import type { Engine } from './engine.ts'
@@ -19,6 +21,9 @@ export interface NewSegment {
   table: string
   /** SELECT that gives its rows */
   select: string
+  /** codes that it gives with its rows; null: they are to be made, of columns of these types */
+  codes: readonly string[] | null
+  columns: ColumnTypes
   /** rows of a row group; without: the engine's 122,880 */
   groupRows?: number
   /** what stands behind ORDER BY; null: as the rows come */
@@ -41,7 +46,9 @@ export async function writeSegment(store: Store, engine: Engine, segment: NewSeg
   const file = `${table}-${Date.now().toString(36)}-${process.pid.toString(36)}-${(files += 1)}.parquet`
   const temporary = join(store.dir, 'tmp', file)
   try {
-    const ordered = order === null ? select : `SELECT * FROM (${select}) ORDER BY ${order}`
+    const retyped = store.registry.current.tables[table]?.retyped
+    const coded = segment.codes === null ? codedSql(select, segment.columns, retyped) : { sql: select, codes: segment.codes }
+    const ordered = order === null ? coded.sql : `SELECT * FROM (${coded.sql}) ORDER BY ${order}`
     const format = segment.groupRows === undefined ? SEGMENT_FORMAT : `${SEGMENT_FORMAT}, ROW_GROUP_SIZE ${segment.groupRows}`
     const { rows: written, minUs, maxUs } = await engine.copy(`COPY (${ordered}) TO ${quoteText(temporary)} (${format})`, temporary)
     if (mayShrink || segment.mayShrink === true ? written > rows : written !== rows)
@@ -56,7 +63,17 @@ export async function writeSegment(store: Store, engine: Engine, segment: NewSeg
     const { size } = await stat(temporary)
     await rename(temporary, store.segmentPath(file))
     await syncDirectory(join(store.dir, 'segments'))
-    return { file, table, rows: written, bytes: size, sha256, minUs, maxUs, ...(thinned === undefined ? {} : { thinned }) }
+    return {
+      file,
+      table,
+      rows: written,
+      bytes: size,
+      sha256,
+      minUs,
+      maxUs,
+      codes: coded.codes,
+      ...(thinned === undefined ? {} : { thinned }),
+    }
   } catch (error) {
     await unlink(temporary).catch(() => undefined)
     throw error

@@ -399,8 +399,8 @@ export class Store {
     return this.segments(name).map((segment) => this.viewFile(segment))
   }
 
-  viewFile({ file, rows, minUs, maxUs }: Segment): ViewFile {
-    return { path: this.segmentPath(file), kind: placeOf(file) ? 'away' : 'segment', rows, minUs, maxUs }
+  viewFile({ file, rows, minUs, maxUs, codes }: Segment): ViewFile {
+    return { path: this.segmentPath(file), kind: placeOf(file) ? 'away' : 'segment', rows, minUs, maxUs, ...(codes ? { codes } : {}) }
   }
 
   /** Makes what is declared known to the tables; a declared table is there before its first row. */

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArtefactsStatus } from '../../../../core/scuba/operations/asking.ts'
 import { quoteText } from '../../../../core/scuba/names.ts'
+import { codedSql } from '../../../../core/scuba/plan/codes.ts'
 import { viewSql, type ViewFile } from '../../../../core/scuba/plan/view.ts'
 import type { Engines } from '../engines.ts'
 import type { ReadTable } from '../reading.ts'
@@ -107,7 +108,7 @@ export class TailCopies {
     const startedMs = performance.now()
     const path = join(this.#dir, `${table}-tail-${Date.now().toString(36)}-${(files += 1)}`)
     try {
-      const { sql } = viewSql({ columns, files: chunks })
+      const { sql, codes } = codedSql(viewSql({ columns, files: chunks }).sql, columns)
       const written = await this.#engines.first.export(
         `COPY (${sql}) TO ${quoteText(path)} (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 40960)`,
       )
@@ -117,7 +118,7 @@ export class TailCopies {
       const minUs = Math.min(...chunks.map((chunk) => chunk.minUs))
       const maxUs = Math.max(...chunks.map((chunk) => chunk.maxUs))
       const buildMs = Math.round(performance.now() - startedMs)
-      const copy: Copy = { table, file: { path, kind: 'segment', minUs, maxUs, rows }, of, buildMs, uses: 0 }
+      const copy: Copy = { table, file: { path, kind: 'segment', minUs, maxUs, rows, codes }, of, buildMs, uses: 0 }
       for (const one of of) this.#of.set(one, copy)
     } catch (error) {
       // Their rows are read as they came; what is wrong with them is seen there.
