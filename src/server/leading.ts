@@ -175,9 +175,10 @@ export function apiParts({ control, tokens, taskTokens, log, telemetry, tracer, 
       telemetry.add('muster_requests', { time: Date.now(), ...row })
     },
     metrics: async () => {
-      const tables = await scuba.tables().catch(() => null)
+      const [tables, leaf] = await Promise.all([scuba.tables().catch(() => null), scuba.health().catch(() => null)])
       return expositionText({
         ...{ measures, db: control.db, position: control.tail(), isLeading: control.leads(), telemetry: telemetry.stats(), tables },
+        byCopy: leaf?.byCopy ?? { asked: 0, answered: 0 },
       })
     },
   }

@@ -74,6 +74,8 @@ export interface LeafHealth {
   quotas?: QuotaCounts[]
   /** tokens that are on `validate=sync`, because all of their large bodies had bad lines */
   strictTokens?: string[]
+  /** questions to copies in place of leaves that were slow or away, and answers that came from them, since it started */
+  byCopy?: { asked: number; answered: number }
 }
 
 export interface Spooled {

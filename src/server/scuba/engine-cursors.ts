@@ -1,6 +1,7 @@
-import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, DuckDBPreparedStatement, DuckDBResult, DuckDBType } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, DuckDBPreparedStatement, DuckDBType } from '@duckdb/node-api'
 import type { EngineReply, EngineRequest, EngineStatement } from '../../core/scuba/engine-protocol.ts'
 import { catalogueSql, refillSql } from '../../core/scuba/pgwire/catalogue/fill.ts'
+import { stream, type Streamed } from './engine-stream.ts'
 import { pgText } from './pg-text.ts'
 
 /** Bytes of rows in one message to the leaf; a row more is in it at most. */
@@ -10,9 +11,8 @@ type Open = Extract<EngineRequest, { op: 'open' }>
 type Fetch = Extract<EngineRequest, { op: 'fetch' }>
 type Good = Extract<EngineReply, { ok: true }>
 
-interface Cursor {
+interface Cursor extends Streamed {
   connection: DuckDBConnection
-  result: DuckDBResult
   types: DuckDBType[]
   chunk: DuckDBDataChunk | null
   /** of {@link chunk}: rows that were given */
@@ -34,11 +34,12 @@ export class EngineCursors {
   }
 
   /** @param connection becomes the cursor's; to be closed by the caller only if this rejects */
-  async open(request: Open, connection: DuckDBConnection): Promise<Good> {
+  async open(request: Open, connection: DuckDBConnection, isStopped: () => boolean): Promise<Good> {
     await this.prepare(request, connection)
-    const result = await connection.stream(request.sql)
-    const cursor: Cursor = { connection, result, types: result.columnTypes(), chunk: null, given: 0 }
-    const first = await batch(cursor, request.rowsMax)
+    const streamed = await stream(connection, request.sql)
+    const { result } = streamed
+    const cursor: Cursor = { ...streamed, connection, types: result.columnTypes(), chunk: null, given: 0 }
+    const first = await batch(cursor, request.rowsMax, isStopped)
     this.#cursors.set(request.id, cursor)
     const names = result.columnNames()
     return {
@@ -49,11 +50,11 @@ export class EngineCursors {
     }
   }
 
-  async fetch({ id, cursor, rowsMax }: Fetch): Promise<Good> {
+  async fetch({ id, cursor, rowsMax }: Fetch, isStopped: () => boolean): Promise<Good> {
     const state = this.#cursors.get(cursor)
     // The leaf keeps no cursor of an engine that died: this can only be one that it closed.
     if (!state) throw new Error('Invalid Input Error: the cursor is closed')
-    return { id, ok: true, columns: [], ...(await batch(state, rowsMax)) }
+    return { id, ok: true, columns: [], ...(await batch(state, rowsMax, isStopped)) }
   }
 
   close(cursor: number): void {
@@ -112,14 +113,17 @@ async function hasCatalogue(connection: DuckDBConnection): Promise<boolean> {
 }
 
 /** Up to so many rows, and about {@link BATCH_BYTES}. */
-async function batch(cursor: Cursor, rowsMax: number): Promise<{ rows: (string | null)[][]; isDone: boolean }> {
+async function batch(cursor: Cursor, rowsMax: number, isStopped: () => boolean): Promise<{ rows: (string | null)[][]; isDone: boolean }> {
   const rows: (string | null)[][] = []
   let bytes = 0
   while (rows.length < rowsMax && bytes < BATCH_BYTES) {
     if (cursor.chunk === null || cursor.given >= cursor.chunk.rowCount) {
       cursor.chunk = await cursor.result.fetchChunk()
       cursor.given = 0
-      if (cursor.chunk === null || cursor.chunk.rowCount === 0) return { rows, isDone: true }
+      if (cursor.chunk === null || cursor.chunk.rowCount === 0) {
+        await cursor.check(isStopped)
+        return { rows, isDone: true }
+      }
     }
     const values = cursor.chunk.getRowValues(cursor.given)
     cursor.given += 1

@@ -7,6 +7,7 @@ import { Travelled } from '../../core/scuba/travel.ts'
 import type { PlainValue } from '../../core/scuba/wire-types.ts'
 import { EngineCursors } from './engine-cursors.ts'
 import { writeNative } from './engine-native.ts'
+import { stream } from './engine-stream.ts'
 import { plainValue } from './plain-value.ts'
 
 /**
@@ -112,14 +113,14 @@ async function carryOut(
     const reader = await connection.runAndReadAll(`SELECT count(*), epoch_us(min("time")), epoch_us(max("time")) FROM ${file}`)
     return { id, ok: true, columns: [], rows: [[0, 1, 2].map((column) => Number(reader.value(column, 0)))] }
   }
-  if (request.op === 'native')
-    return { id, ok: true, columns: [], rows: [[await writeNative(connection, request.sql, request.head, request.path)]] }
-  if (request.op === 'open') return cursors.open(request, connection)
-  if (request.op === 'fetch') return cursors.fetch(request)
+  if (request.op === 'native') return { id, ok: true, columns: [], rows: [[await writeNative(connection, request)]] }
+  if (request.op === 'open') return cursors.open(request, connection, () => isStopped(id))
+  if (request.op === 'fetch') return cursors.fetch(request, () => isStopped(id))
   if (request.op === 'describe') return { id, ok: true, rows: [], ...(await cursors.describe(request, connection)) }
   await cursors.prepare(request, connection)
   const { sql, rowsMax, params } = request
-  const result = await (request.isCollected === true ? connection.run(sql, params) : connection.stream(sql, params))
+  const { result, check } =
+    request.isCollected === true ? { result: await connection.run(sql, params), check: null } : await stream(connection, sql, params)
   const columns = result.deduplicatedColumnNames().map((name, index) => ({ name, type: String(result.columnType(index)) }))
   const travelled = new Travelled()
   const rows: PlainValue[][] = []
@@ -132,6 +133,7 @@ async function carryOut(
     const message = travelled.tooMuch(rowsMax)
     if (message !== null) return { id, ok: false, failure: 'too-large', message }
   }
+  await check?.(() => isStopped(id))
   return { id, ok: true, columns, rows }
 }
 
@@ -146,6 +148,8 @@ function stop(id: number, why: EngineFailure): void {
   }
   again()
 }
+
+const isStopped = (id: number): boolean => (running.get(id)?.stop ?? null) !== null
 
 function failureOf(message: string): EngineFailure {
   if (/^(Parser|Binder|Catalog|Conversion|Invalid Input|Not implemented|Out of Range|Mismatch Type|Syntax|Permission) Error/i.test(message))

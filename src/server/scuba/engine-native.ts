@@ -2,7 +2,8 @@ import { open } from 'node:fs/promises'
 import bindings from '@duckdb/node-bindings'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { NativeWriter, type NativeColumn } from '../../core/scuba/clickhouse/native.ts'
-import type { NativeHead } from '../../core/scuba/engine-protocol.ts'
+import type { EngineRequest, NativeHead } from '../../core/scuba/engine-protocol.ts'
+import { stream } from './engine-stream.ts'
 
 /** Written to the file as soon as there is so much. */
 const PIECE_BYTES = 4 * 1024 * 1024
@@ -12,9 +13,13 @@ const PIECE_BYTES = 4 * 1024 * 1024
  * a few blocks.
  * @param head its columns as ClickHouse has them, in their order
  * @returns how many rows there were
+ * @throws if the engine breaks off among them
  */
-export async function writeNative(connection: DuckDBConnection, sql: string, head: readonly NativeHead[], path: string): Promise<number> {
-  const result = await connection.stream(sql)
+export async function writeNative(
+  connection: DuckDBConnection,
+  { sql, head, path }: Pick<Extract<EngineRequest, { op: 'native' }>, 'sql' | 'head' | 'path'>,
+): Promise<number> {
+  const { result, check } = await stream(connection, sql)
   const writer = new NativeWriter()
   const file = await open(path, 'w', 0o600)
   let rows = 0
@@ -30,6 +35,7 @@ export async function writeNative(connection: DuckDBConnection, sql: string, hea
       rows += rowCount
       if (writer.length >= PIECE_BYTES) await file.writeFile(writer.take())
     }
+    await check(() => false)
     await file.writeFile(writer.take())
   } finally {
     await file.close()

@@ -161,6 +161,8 @@ const clock = setInterval(() => {
   void engines.artefacts?.tick(Date.now())
 }, 1000)
 copies.follow()
+// As often as the server looks at leaves.
+const looker = setInterval(() => void peers.tick().catch(() => undefined), 2000)
 const teller = setInterval(() => void store.tellIngest().catch(() => undefined), 10_000)
 const hourly = setInterval(() => {
   dropOldAside({ dir, policy: (table) => store.policy(table), log }, Date.now())
@@ -176,6 +178,7 @@ const stop = (): void => {
   copies.stop()
   clearInterval(hourly)
   clearInterval(teller)
+  clearInterval(looker)
   server.close()
   server.closeIdleConnections()
   peerPort?.close()

@@ -236,6 +236,23 @@ describe('SQL that is refused', () => {
     expect((await leaf.client.query('select 1')).rows).toEqual([[1]])
   })
 
+  test('an answer that breaks off among its rows is refused, never cut: at the deadline, and by a value that cannot be', async () => {
+    const whole = 90_000
+    const wide = `select range, ${Array.from({ length: 30 }, (_, i) => `range * ${i} as c${i}`).join(', ')} from range(${whole})`
+    for (const deadlineMs of [50, 100, 200, 400, 30_000]) {
+      const outcome = await leaf.client.query(wide, { deadlineMs }).then(
+        ({ rows }) => rows.length,
+        (error: unknown) => (error as { code: string }).code,
+      )
+      expect([whole, 'SCUBA_DEADLINE']).toContain(outcome)
+    }
+    const refusal = await refusalOf(
+      leaf.client.query(`select 1,\n  cast(if(range = 80000, 'seven', '7') as integer) as n from range(${whole})`),
+    )
+    expect(refusal).toMatchObject({ code: 'SCUBA_SQL', details: { line: 2, column: 3 } })
+    expect(refusal.message).toContain("Could not convert string 'seven'")
+  })
+
   test('an answer over the limit is refused, never cut', async () => {
     expect(await refusalOf(leaf.client.query('select * from range(200000)'))).toMatchObject({ code: 'SCUBA_TOO_LARGE' })
     const large = "select repeat('x', 60000) from range(5000)"

@@ -24,6 +24,7 @@ const coverage = z.object({
   toMs: nullableNumber,
   hotToMs: nullableNumber,
   missing: z.array(z.string()),
+  byCopy: z.array(z.string()).optional(),
 })
 
 /** What every answer says of itself. */
@@ -108,7 +109,7 @@ const explained = z.object({
   artefacts: z.array(z.string()),
   isCached: z.boolean(),
   estimatedMs: nullableNumber,
-  analyzed: z.object({ elapsedMs: z.number(), engineMs: z.number(), rows: z.number(), cache }).nullable(),
+  analyzed: z.object({ elapsedMs: z.number(), engineMs: z.number(), rows: z.number(), cache, byCopy: z.array(z.string()) }).nullable(),
 })
 
 /** What a SELECT would read and cost. */

@@ -49,6 +49,18 @@ export class PeerCalls {
     throw errorFromBody((JSON.parse((await bodyOf(response)).toString('utf8')) as { error: ErrorBody }).error)
   }
 
+  /** Asks with a body of JSON; `path` behind `/v1/scuba/`. */
+  async post(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
+    const response = await this.postFor(peer, path, body, signal)
+    return { status: response.statusCode ?? 500, headers: response.headers, body: await bodyOf(response) }
+  }
+
+  /** The same, with the body of the answer still to be read. */
+  postFor(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<IncomingMessage> {
+    const headers = { 'content-type': 'application/json' }
+    return this.good(peer, 'POST', `/v1/scuba/${path}`, { body: JSON.stringify(body), headers, signal })
+  }
+
   /** Any answer, whose body is still to be read. @throws SCUBA_DOWN when there is none */
   open({ address, node }: Peer, method: string, path: string, { body, headers = {}, signal }: Sent = {}): Promise<IncomingMessage> {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }

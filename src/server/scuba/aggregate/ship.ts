@@ -93,10 +93,11 @@ async function withOthers(
     const left = until - Date.now()
     const result = await peers.each(
       table.name,
-      async (peer, stop) => {
-        const reply = await peers.postFor(peer, 'rows', { ...asked, deadlineMs: Math.max(1, Math.floor(left * 0.9)) }, stop)
+      async ({ of, at, copy }, stop) => {
+        const body = { ...asked, ...(copy ? { copy } : {}), deadlineMs: Math.max(1, Math.floor(left * 0.9)) }
+        const reply = await peers.calls.postFor(at, 'rows', body, stop)
         const head = JSON.parse(String(reply.headers[ROWS_HEAD])) as RowsHead
-        travel.add(head.rows, Number(reply.headers['content-length']))
+        travel.add(`${table.name} of ${of.id}`, head.rows, Number(reply.headers['content-length']))
         const path = join(store.dir, 'tmp', `away-${process.pid}-${(files += 1)}.parquet`)
         own.push(path)
         await pipeline(reply, createWriteStream(path, { mode: 0o600 })).catch((error: unknown) => {
@@ -105,6 +106,7 @@ async function withOthers(
         return { head, path }
       },
       { deadlineMs: left, signal: stopping },
+      { byCopy: true },
     )
     if (travel.full.signal.aborted) throw tooLarge(store.bounds)
     const added: ViewFile[] = []
@@ -129,18 +131,20 @@ class Travel {
   /** aborted when it is too much */
   readonly full = new AbortController()
   readonly #bounds: Bounds
-  #rows = 0
-  #bytes = 0
+  /** by what it is of: a copy that is asked beside its leaf sends the same */
+  readonly #parts = new Map<string, { rows: number; bytes: number }>()
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds
   }
 
   /** Called before what is counted is read: so no more than the bounds allow lies on the disk. */
-  add(rows: number, bytes: number): void {
-    this.#rows += rows
-    this.#bytes += bytes
-    if (this.#rows <= this.#bounds.travelRowsMax && this.#bytes <= this.#bounds.travelBytesMax) return
+  add(what: string, rows: number, bytes: number): void {
+    const before = this.#parts.get(what)
+    this.#parts.set(what, { rows: Math.max(rows, before?.rows ?? 0), bytes: Math.max(bytes, before?.bytes ?? 0) })
+    const parts = [...this.#parts.values()]
+    const sum = (of: 'rows' | 'bytes'): number => parts.reduce((total, part) => total + part[of], 0)
+    if (sum('rows') <= this.#bounds.travelRowsMax && sum('bytes') <= this.#bounds.travelBytesMax) return
     this.full.abort()
     throw tooLarge(this.#bounds)
   }

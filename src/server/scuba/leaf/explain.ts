@@ -61,7 +61,7 @@ export async function explain(exploring: Exploring, request: ExplainRequest): Pr
       estimatedMs: engines.msPerCell === null ? null : Math.round(engines.msPerCell * cells),
       analyzed: answer && {
         ...{ elapsedMs: elapsed(started), engineMs: answer.engineMs },
-        ...{ rows: answer.rows.length, cache: answer.cache },
+        ...{ rows: answer.rows.length, cache: answer.cache, byCopy: answer.coverage.byCopy ?? [] },
       },
     }
   } finally {

@@ -75,7 +75,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     /^\/v1\/scuba\/tables$/,
     async (leaf, _request, _response, { searchParams }) =>
       searchParams.get('own') === '1'
-        ? { tables: leaf.store.tables(), load: ownLoad(leaf), owns: leaf.held.owns() }
+        ? { tables: leaf.store.tables(), load: ownLoad(leaf), owns: leaf.held.owns(), copies: leaf.copies.following() }
         : { tables: await leaf.peers.tables() },
   ],
   ...ASK_ROUTES.map(([method, path, handler]): (typeof ASK_ROUTES)[number] => [method, path, knowing(handler)]),
@@ -119,6 +119,7 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
       quotas: leaf.store.quotas.counts(),
       strictTokens: leaf.slowSenders.strict(),
       senders: leaf.store.senders.list(Date.now()),
+      byCopy: leaf.peers.standIns.counts,
     }),
   ],
 ]

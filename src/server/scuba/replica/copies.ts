@@ -1,6 +1,7 @@
 import { refuse } from '../../../core/kernel/errors.ts'
 import type { CopyState } from '../../../core/scuba/observed.ts'
 import { isReplicated, type Peer, type Shard } from '../../../core/scuba/registry.ts'
+import type { FollowingCopy } from '../../../core/scuba/shards/stand-in.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { PeerCalls } from '../aggregate/call.ts'
 import type { Sealer } from '../leaf/sealer.ts'
@@ -82,6 +83,11 @@ export class Copies {
 
   state(): CopyState[] {
     return [...this.#links.values()].map(({ peer, state, waitingBytes, what }) => ({ leaf: peer.id, state, waitingBytes, of: what }))
+  }
+
+  /** Copies that can answer for this leaf. */
+  following(): FollowingCopy[] {
+    return [...this.#links.values()].flatMap((link) => link.following() ?? [])
   }
 
   /** A segment's file from the first copy that has it as it was written; null: none has. */
