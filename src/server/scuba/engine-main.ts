@@ -1,13 +1,15 @@
 import { mkdirSync } from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import type { EngineFailure, EngineReply, EngineRequest } from '../../core/scuba/engine-protocol.ts'
 import { Travelled } from '../../core/scuba/travel.ts'
 import type { PlainValue } from '../../core/scuba/wire-types.ts'
+import { EngineCopies } from './engine-copies.ts'
 import { EngineCursors } from './engine-cursors.ts'
 import { writeNative } from './engine-native.ts'
 import { stream } from './engine-stream.ts'
+import { THREADS } from './engine-threads.ts'
 import { plainValue } from './plain-value.ts'
 
 /**
@@ -34,6 +36,7 @@ const running = new Map<number, Running>()
 /** A statement that was told to stop is told so again: what is told between two steps of a question is forgotten by the engine. */
 const STOP_AGAIN_MS = 10
 const cursors = new EngineCursors(instance)
+const copies = new EngineCopies(instance)
 
 await settings()
 process.on('message', (request: EngineRequest) => void answer(request))
@@ -49,7 +52,7 @@ async function settings(): Promise<void> {
   const engines = Math.max(1, Number(process.argv[3] ?? 1))
   const memory = Math.max(256, Math.min(2048, Math.floor((totalmem() * 0.25) / 1024 / 1024 / engines)))
   for (const sql of [
-    `SET threads = ${Math.max(1, Math.min(4, availableParallelism()))}`,
+    `SET threads = ${THREADS}`,
     `SET memory_limit = '${memory}MiB'`,
     `SET temp_directory = ${quoted(temporary)}`,
     "SET max_temp_directory_size = '10GB'",
@@ -76,6 +79,7 @@ async function settings(): Promise<void> {
 async function answer(request: EngineRequest): Promise<void> {
   if (request.op === 'interrupt') return stop(request.target, 'interrupted')
   if (request.op === 'close') return cursors.close(request.cursor)
+  if (request.op === 'forget-copies') return copies.forget(request.names)
   const state: Running = { connection: null, stop: null }
   running.set(request.id, state)
   // A cursor keeps its connection until it is closed.
@@ -98,7 +102,7 @@ async function answer(request: EngineRequest): Promise<void> {
 }
 
 async function carryOut(
-  request: Exclude<EngineRequest, { op: 'interrupt' | 'close' }>,
+  request: Exclude<EngineRequest, { op: 'interrupt' | 'close' | 'forget-copies' }>,
   connection: DuckDBConnection,
 ): Promise<EngineReply> {
   const { id } = request
@@ -114,13 +118,28 @@ async function carryOut(
     return { id, ok: true, columns: [], rows: [[0, 1, 2].map((column) => Number(reader.value(column, 0)))] }
   }
   if (request.op === 'native') return { id, ok: true, columns: [], rows: [[await writeNative(connection, request)]] }
+  if (request.op === 'make-copy') {
+    const { rows, manyValued } = await copies.make(connection, request.sql, request.path)
+    return { id, ok: true, columns: [], rows: [[rows], manyValued] }
+  }
   if (request.op === 'open') return cursors.open(request, connection, () => isStopped(id))
   if (request.op === 'fetch') return cursors.fetch(request, () => isStopped(id))
   if (request.op === 'describe') return { id, ok: true, rows: [], ...(await cursors.describe(request, connection)) }
-  await cursors.prepare(request, connection)
-  const { sql, rowsMax, params } = request
+  const release = await copies.use(request.copies ?? [])
+  try {
+    await cursors.prepare(request, connection)
+    return await rowsOf(request, connection)
+  } finally {
+    release()
+  }
+}
+
+async function rowsOf(
+  { id, sql, rowsMax, params, isCollected }: Extract<EngineRequest, { op: 'run' }>,
+  connection: DuckDBConnection,
+): Promise<EngineReply> {
   const { result, check } =
-    request.isCollected === true ? { result: await connection.run(sql, params), check: null } : await stream(connection, sql, params)
+    isCollected === true ? { result: await connection.run(sql, params), check: null } : await stream(connection, sql, params)
   const columns = result.deduplicatedColumnNames().map((name, index) => ({ name, type: String(result.columnType(index)) }))
   const travelled = new Travelled()
   const rows: PlainValue[][] = []

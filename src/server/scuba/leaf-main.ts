@@ -21,6 +21,7 @@ import { Peers } from './aggregate/peers.ts'
 import { Copies } from './replica/copies.ts'
 import { HeldCopies } from './replica/held-copies.ts'
 import { dropOldAside, standDown } from './replica/stand-down.ts'
+import { followOwnDoor } from './aggregate/own-door.ts'
 import { openPeerPort, peerKeys } from './aggregate/port.ts'
 import { createLeafServer, listenerOf, type Leaf } from './leaf/http.ts'
 import { clickHouseMark, readClickHouse } from './clickhouse/settings.ts'
@@ -34,7 +35,6 @@ import { Retainer } from './leaf/retainer.ts'
 import { Scrubber } from './leaf/scrubber.ts'
 import { Sealer } from './leaf/sealer.ts'
 import { SlowSenders } from './leaf/slow-senders.ts'
-import { Spool } from './leaf/spool.ts'
 import { Store } from './leaf/store.ts'
 import { TableJobs } from './leaf/table-jobs.ts'
 
@@ -94,7 +94,7 @@ const copies = new Copies(store, sealer, calls, name)
 store.copies = copies
 const held = new HeldCopies(store, name)
 peers.owns = () => held.owns()
-const intake = { store, spool: new Spool(), decoders: new Decoders(log), sealer, peers, name }
+const intake = { store, decoders: new Decoders(log), sealer, peers, name }
 let ports: Ports | null = null
 let scraper: Scraper | null = null
 const leaf: Leaf = {
@@ -145,10 +145,10 @@ server.listen(socket, () => {
   log.info('leaf listens', { socket, pid: process.pid, tables: store.tableNames().size })
 })
 
-const peerPort =
-  values.peers === undefined || values.keys === undefined
-    ? null
-    : openPeerPort(values.peers, values.keys, { answer: listenerOf(leaf), mayCopy: (node, of) => held.isOf(node, of), log })
+const forPeers = { answer: listenerOf(leaf), mayCopy: (node: string, of?: string) => held.isOf(node, of), log }
+const peerPort = values.peers === undefined || values.keys === undefined ? null : openPeerPort(values.peers, values.keys, forPeers)
+// A server's own has one only while its fleet has other servers.
+const ownDoor = values.peers !== undefined || values.keys === undefined ? null : followOwnDoor(dir, values.keys, forPeers)
 const postgres = openPgListener({ store, engines, socketPath: pgSocketOf(socket) })
 
 const clock = setInterval(() => {
@@ -183,6 +183,7 @@ const stop = (): void => {
   server.closeIdleConnections()
   peerPort?.close()
   peerPort?.closeAllConnections()
+  ownDoor?.close()
   setTimeout(() => server.closeAllConnections(), 500).unref()
   // What was taken in on the ports is in the store before that closes.
   void Promise.all([scraper?.stop(), ports?.close(), postgres.close()])

@@ -69,7 +69,7 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
       evaluator.start()
       tracker.start()
       heartbeat.start()
-      registry.start()
+      await registry.start()
     },
     stop: async () => {
       evaluator.stop()

@@ -248,7 +248,7 @@ export const scubaArtefactList = defineAction({
         /** whose rows it stands for */
         leaf: z.string().default(''),
         table: z.string(),
-        kind: z.enum(['bloom', 'rollup', 'tail copy']),
+        kind: z.enum(['bloom', 'rollup', 'native', 'tail copy']),
         /** in words */
         of: z.string(),
         segments: z.number(),

@@ -1,6 +1,7 @@
 import { quoteName, quoteText } from '../names.ts'
 import type { PartialPlan, Rollup } from '../plan/sources.ts'
 import type { ColumnTypes } from '../rows/columns.ts'
+import { words } from '../sql/words.ts'
 import { specWords, type RollupSpec } from './artefact.ts'
 
 /*
@@ -30,15 +31,6 @@ export function rollupsOf(plan: PartialPlan, types: ColumnTypes): RollupSpec[] |
   const sketches = plan.sketches.length === 0 ? [null] : plan.sketches
   const usesParams = [...parts.map(({ sql }) => sql), ...plan.sketches.map(({ codeSql }) => codeSql)].some((sql) => sql.includes('$'))
   return usesParams ? null : sketches.map((sketch) => ({ dims, parts: [...parts], sketch, types }))
-}
-
-/** Words and quoted names of an expression, lower case: at least all columns it names, perhaps some more. */
-function words(expression: string): Set<string> {
-  return new Set(
-    [...expression.matchAll(/"((?:[^"]|"")*)"|[\p{L}\p{N}_$]+/gu)].map((match) =>
-      (match[1] ?? match[0]).replaceAll('""', '"').toLowerCase(),
-    ),
-  )
 }
 
 /** Whether a rollup has what another one would have. */

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 
 import type { PeerCertificate } from 'node:tls'
 import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../../core/kernel/errors.ts'
 import type { Peer } from '../../../core/scuba/registry.ts'
-import { nodeIn } from '../../../platform/certificate-uri.ts'
+import { nodeIn, serverIdOf } from '../../../platform/certificate-uri.ts'
 
 export interface PeerReply {
   status: number
@@ -62,7 +62,7 @@ export class PeerCalls {
   }
 
   /** Any answer, whose body is still to be read. @throws SCUBA_DOWN when there is none */
-  open({ address, node }: Peer, method: string, path: string, { body, headers = {}, signal }: Sent = {}): Promise<IncomingMessage> {
+  open({ address, node, server }: Peer, method: string, path: string, { body, headers = {}, signal }: Sent = {}): Promise<IncomingMessage> {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
     const options = { method, path, headers: { ...headers, ...length }, ...(signal === undefined ? {} : { signal }) }
     return new Promise<IncomingMessage>((resolve, reject) => {
@@ -73,7 +73,7 @@ export class PeerCalls {
             ...this.#keys(),
             agent: this.#https,
             servername: '',
-            checkServerIdentity: isOf(node),
+            checkServerIdentity: isOf(node, server),
           })
       request.once('error', (error) => reject(silent(error)))
       request.once('response', resolve)
@@ -109,10 +109,13 @@ function wholeOf(response: IncomingMessage): Promise<Buffer> {
   })
 }
 
-/** A leaf of another machine shows the certificate of its node's agent, which the fleet's authority made. */
-const isOf =
-  (node: string | null) =>
-  (_host: string, { subjectaltname }: PeerCertificate): Error | undefined => {
-    const shown = nodeIn({ subjectAltName: subjectaltname })
-    return node !== null && shown === node ? undefined : new Error(`its certificate is of ${shown ?? 'no node'}, not of ${node ?? 'one'}`)
+/** A leaf of another machine shows a certificate that the fleet's authority made: of its server, if the log says of one, else of its node's agent. */
+export const isOf =
+  (node: string | null, server: string | null) =>
+  (_host: string, { subjectaltname: subjectAltName }: Pick<PeerCertificate, 'subjectaltname'>): Error | undefined => {
+    const [shownServer, shownNode] = [serverIdOf({ subjectAltName }), nodeIn({ subjectAltName })]
+    const isRight = server !== null ? shownServer === BigInt(`0x${server}`) : node !== null && shownNode === node
+    if (isRight) return undefined
+    const shown = shownServer !== null ? `server ${shownServer.toString(16)}` : `node ${shownNode ?? 'none'}`
+    return new Error(`its certificate is of ${shown}, not of ${server !== null ? `server ${server}` : `node ${node ?? 'none'}`}`)
   }

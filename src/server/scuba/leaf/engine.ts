@@ -194,6 +194,17 @@ export class Engine {
     return Number(reply.rows[0]?.[0])
   }
 
+  /** Makes a native copy of a SELECT's rows; `manyValued`: texts for which it is none the better. */
+  async makeCopy(sql: string, path: string): Promise<{ rows: number; manyValued: string[] }> {
+    const reply = await this.#ask({ op: 'make-copy', sql, path }, 120_000)
+    return { rows: Number(reply.rows[0]?.[0]), manyValued: (reply.rows[1] ?? []).map(String) }
+  }
+
+  /** Their files are about to go. */
+  forgetCopies(names: readonly string[]): void {
+    this.#send(0, { op: 'forget-copies', names })
+  }
+
   #ask(request: Asked, deadlineMs: number, signal?: AbortSignal): Promise<Good> {
     if (this.#isStopped) return Promise.reject(refuse('SCUBA_DOWN', 'the leaf is stopping'))
     if (signal?.aborted === true) return Promise.reject(stopped())
