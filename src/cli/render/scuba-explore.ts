@@ -38,6 +38,7 @@ export function renderExplain(answer: ExplainAnswer, view: View): string {
         `${numberText(answer.analyzed.elapsedMs)} ms for ${count(answer.analyzed.rows, 'row')}, ${numberText(answer.analyzed.engineMs)} ms of it the engine's`,
     ],
     ['known', answer.analyzed && knownText(answer.analyzed.cache)],
+    ['by copy', (answer.analyzed?.byCopy ?? []).map((leaf) => `of ${leaf}`).join(', ') || null],
   ])
   const tables = table(
     view,

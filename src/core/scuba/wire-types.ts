@@ -51,6 +51,8 @@ export interface Coverage {
   hotToMs: number | null
   /** in words, what is missing */
   missing: string[]
+  /** leaves in whose place one that holds a copy of their rows answered */
+  byCopy?: string[] | undefined
 }
 
 /** `full`: an answer that would be partial is refused with SCUBA_PARTIAL. */
@@ -257,6 +259,8 @@ export interface ExplainAnswer {
     engineMs: number
     rows: number
     cache: CacheUse
+    /** leaves in whose place a copy answered */
+    byCopy: string[]
   } | null
 }
 

@@ -14,7 +14,7 @@ export function followingHouse(parts: ServerParts, link: LeaderLink): House {
     // Asked of it itself only while it cannot go on alone (`api.ts`).
     // What it does then is noted by nobody: there is no log to note it in.
     operatorRoutes(app, { kv: {}, control: parts.store.calls.control }, (_log, _actor, work) => work())
-    if (door === 'server') hereRoutes(app, parts.paths, parts.artifacts.own, parts.dialBack)
+    if (door === 'server') hereRoutes(app, { ...parts, artifacts: parts.artifacts.own })
     return app
   }
   return { socket: at('socket'), tcp: at('tcp'), server: at('server') }

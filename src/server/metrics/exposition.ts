@@ -15,6 +15,8 @@ export interface ExpositionSource {
   telemetry: ReturnType<Telemetry['stats']>
   /** null: the leaf does not answer */
   tables: readonly TableInfo[] | null
+  /** of this server's leaf since it started: questions to copies in place of slow or silent leaves, and answers that came from them */
+  byCopy: { asked: number; answered: number }
 }
 
 /** `GET /metrics`: what the control plane does, in Prometheus' text format, for programs that scrape. The same is in the `muster_…` tables. */
@@ -94,7 +96,7 @@ function sayFleet(text: MetricsText, { db, position, isLeading }: ExpositionSour
   )
 }
 
-function sayStore(text: MetricsText, { tables, telemetry }: ExpositionSource): void {
+function sayStore(text: MetricsText, { tables, telemetry, byCopy }: ExpositionSource): void {
   text.gauge('muster_scuba_up', 'Whether the leaf of this server answers. 1 if it does, 0 if not.', tables === null ? 0 : 1)
   const each = (of: (table: TableInfo) => number): [Labels, number][] => (tables ?? []).map((table) => [{ table: table.name }, of(table)])
   text.many(
@@ -115,6 +117,8 @@ function sayStore(text: MetricsText, { tables, telemetry }: ExpositionSource): v
     'Segments of a table.',
     each(({ segments }) => segments),
   )
+  text.counter('muster_scuba_copies_asked_total', 'Questions to copies in place of leaves that were slow or away.', byCopy.asked)
+  text.counter('muster_scuba_copies_answered_total', 'Answers that came from a copy first.', byCopy.answered)
   text.counter('muster_telemetry_rows_total', "Rows of muster's own telemetry that were sent to the leaf.", telemetry.sent)
   text.counter('muster_telemetry_dropped_total', 'Rows of it that had to be dropped.', telemetry.dropped)
   text.gauge('muster_telemetry_waiting', 'Rows of it that wait.', telemetry.waiting)

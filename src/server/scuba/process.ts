@@ -67,7 +67,7 @@ export function ensureLeaf(paths: StatePaths, log: Logger, intake: IntakeOptions
           paths.scubaSocket,
           '--log',
           logFile,
-          // By it the leaf shows leaves of other nodes whose it is.
+          // By it the leaf shows leaves of other nodes and servers whose it is, and opens a port to them where `peers.json` says.
           '--keys',
           join(paths.keys, 'server.pem'),
           ...intakeArgs(intake),

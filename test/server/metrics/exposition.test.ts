@@ -14,7 +14,15 @@ test('the text says how often each operation was asked, how it ended and how lon
   measures.work({ name: 'controller.cycle', target: 'tw.reconcile', value: 2, ok: false, entries: 0 })
   measures.work({ name: 'effect.run', target: 'sev.page "x"', value: 2, ok: true, entries: 1 })
   const text = expositionText({
-    ...{ measures, db: state.db, position: 8, isLeading: true, tables: null, telemetry: { sent: 5, dropped: 1, waiting: 2 } },
+    ...{
+      measures,
+      db: state.db,
+      position: 8,
+      isLeading: true,
+      tables: null,
+      byCopy: { asked: 3, answered: 2 },
+      telemetry: { sent: 5, dropped: 1, waiting: 2 },
+    },
   })
   measures.stop()
   const samples = samplesOf(text)

@@ -34,6 +34,7 @@ export function coverageOfLeaves(answered: readonly Answered[], missing: readonl
     const values = known((coverage) => coverage[of])
     return values.length === 0 ? null : values.reduce((a, b) => pick(a, b))
   }
+  const byCopy = [...new Set(answered.flatMap(({ coverage }) => coverage.byCopy ?? []))]
   return {
     rowsScanned,
     coverage: {
@@ -46,6 +47,7 @@ export function coverageOfLeaves(answered: readonly Answered[], missing: readonl
       toMs: ends('toMs', Math.max),
       hotToMs: ends('hotToMs', Math.max),
       missing: [...answered.flatMap(({ coverage }) => coverage.missing), ...missing.map(({ leaf, reason }) => `leaf ${leaf}: ${reason}`)],
+      ...(byCopy.length > 0 ? { byCopy } : {}),
     },
   }
 }

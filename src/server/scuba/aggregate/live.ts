@@ -17,9 +17,9 @@ export async function liveEverywhere(store: Store, peers: Peers, asked: LiveRequ
   void peers.learn()
   const { answers, missing } = await peers.each(
     LIVE_TABLE,
-    async (peer, signal) => JSON.parse((await peers.post(peer, 'live?own=1', asked, signal)).body.toString('utf8')) as LiveAnswer,
+    async ({ at }, signal) => JSON.parse((await peers.calls.post(at, 'live?own=1', asked, signal)).body.toString('utf8')) as LiveAnswer,
     { deadlineMs: DEADLINE_MS },
-    peers.holding(LIVE_TABLE),
+    { among: peers.holding(LIVE_TABLE) },
   )
   const rows = (leaf: string): number | null => peers.rowsOf(leaf, LIVE_TABLE, asked.fromMs, asked.toMs)
   return mergeLive(

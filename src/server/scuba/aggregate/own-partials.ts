@@ -6,6 +6,7 @@ import { columnsOf } from '../../../core/scuba/plan/view.ts'
 import { coverageOfLeaves } from '../../../core/scuba/shards/coverage.ts'
 import type { CacheUse } from '../../../core/scuba/wire-types.ts'
 import { deadlineOf } from '../leaf/answering.ts'
+import type { HeldCopies } from '../replica/held-copies.ts'
 import type { Engines } from '../leaf/engines.ts'
 import { gather } from '../leaf/gather.ts'
 import type { Asker } from '../leaf/slots.ts'
@@ -14,22 +15,29 @@ import type { Store } from '../leaf/store.ts'
 import type { Peers } from './peers.ts'
 import type { PartialsAnswer, PartialsRequest } from './wire.ts'
 
-/** Answers `POST …/partials`: what this leaf's rows give, and, when it stands for others, theirs with it. */
+export interface Answering {
+  store: Store
+  engines: Engines
+  peers: Peers
+  held: HeldCopies
+}
+
+/** Answers `POST …/partials`: what this leaf's rows give, or those of its copy of another's, and, when it stands for others, theirs with it. */
 export async function ownPartials(
-  store: Store,
-  engines: Engines,
-  peers: Peers,
+  { store, engines, peers, held }: Answering,
   asked: PartialsRequest,
   signal: AbortSignal,
   asker: Asker,
 ): Promise<PartialsAnswer> {
-  const { request, view, what, under } = asked
+  const { request, view, what, under, copy } = asked
   const deadlineMs = deadlineOf(request)
   const deadlineAtMs = Date.now() + deadlineMs
   const plan = planPanel(request, columnsOf(view), Date.now(), asked.isPortable)
   if (isRefusal(plan)) throw plan
   const others = under.length === 0 ? null : peers.merged(under, asked, { deadlineMs, signal }, ({ id }) => peers.rowsOf(id, request.table))
-  const reading = await readTables(store, hasTable(store, request.table) ? [request.table] : [], plan, 'later')
+  const reading = copy
+    ? await held.read(copy, request.table, plan)
+    : await readTables(store, hasTable(store, request.table) ? [request.table] : [], plan, 'later')
   try {
     const use: CacheUse = { isWhole: false, hits: 0, misses: 0 }
     const own = reading.tables[0] ?? { name: request.table, files: [], basis: [], view: { columns: {}, files: [] } }
@@ -45,7 +53,8 @@ export async function ownPartials(
           deadlineAtMs,
           signal,
           use,
-          isRaw: request.raw === true,
+          // What is kept of answers is kept of this leaf's own files.
+          isRaw: request.raw === true || copy !== undefined,
         },
         what,
       ),

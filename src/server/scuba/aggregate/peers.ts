@@ -1,22 +1,22 @@
 import { partialOfWire } from '../../../core/scuba/merge/wire.ts'
 import type { Partial } from '../../../core/scuba/merge/partial.ts'
+import { isMirrored } from '../../../core/scuba/names.ts'
 import { isReplicated, type Peer } from '../../../core/scuba/registry.ts'
 import { isWithoutShards } from '../../../core/scuba/shards/fate.ts'
 import { branchesOf } from '../../../core/scuba/shards/branches.ts'
 import type { Answered, Unanswered } from '../../../core/scuba/shards/coverage.ts'
-import { sumOfTables } from '../../../core/scuba/shards/table-sum.ts'
+import type { FollowingCopy } from '../../../core/scuba/shards/stand-in.ts'
+import { rowsWithin, sumOfTables } from '../../../core/scuba/shards/table-sum.ts'
 import type { Load } from '../../../core/scuba/shards/rendezvous.ts'
 import type { TableInfo } from '../../../core/scuba/wire-types.ts'
 import type { Store } from '../leaf/store.ts'
-import type { PeerCalls, PeerReply } from './call.ts'
-import { spread } from './spread.ts'
+import type { PeerCalls } from './call.ts'
+import { spread, type Target } from './spread.ts'
+import { StandIns, type HeardOf, type Place } from './stand-ins.ts'
 import type { PartialsAnswer, PartialsRequest } from './wire.ts'
 
 /** What was last heard of another leaf. */
-interface Heard {
-  atMs: number
-  /** since when it has not answered; null: it does */
-  silentSinceMs: number | null
+interface Heard extends HeardOf {
   tables: ReadonlyMap<string, TableInfo>
   load: Load | null
   /** shards whose rows are among its own */
@@ -45,6 +45,7 @@ export class Peers {
   readonly #name: string
   /** shards whose rows are among this leaf's */
   owns: () => readonly string[] = () => []
+  readonly standIns = new StandIns()
   readonly #heard = new Map<string, Heard>()
   #looking: Promise<void> | null = null
   #lookedAtMs = 0
@@ -64,6 +65,7 @@ export class Peers {
    * and until they say so it is missing.
    */
   #holdersOf(table: string): { holders: Peer[]; gone: Peer[] } {
+    if (isMirrored(table)) return { holders: [], gone: [] }
     const { shards, tables } = this.#store.registry.current
     const isCopied = isReplicated(tables[table])
     const isSuperseded = ({ id, isLeaving }: Peer): boolean => (isCopied || isLeaving === true) && isWithoutShards(shards, id)
@@ -82,6 +84,11 @@ export class Peers {
 
   get isAlone(): boolean {
     return this.list.length === 0
+  }
+
+  /** Looks at the others also while nobody asks, so that of one that falls silent it is known whether its copies followed. Called every two seconds. */
+  async tick(): Promise<void> {
+    if (this.#store.registry.current.shards.some(({ replicas }) => replicas.length > 0)) await this.learn()
   }
 
   /** Makes tables and columns of the others known here, as they were half a second ago or later. */
@@ -105,13 +112,14 @@ export class Peers {
       peers.map((peer) => ({ peer, others: [] })),
       async (peer, signal) => {
         const { body } = await this.calls.call(peer, 'GET', '/v1/scuba/tables?own=1', { signal })
-        return JSON.parse(body.toString('utf8')) as { tables: TableInfo[]; load?: Load; owns?: string[] }
+        return JSON.parse(body.toString('utf8')) as { tables: TableInfo[]; load?: Load; owns?: string[]; copies?: FollowingCopy[] }
       },
       { deadlineMs: LOOK_MS },
     )
     for (const { peer, value } of answers) {
       this.#heard.set(peer.id, {
         ...{ atMs: now, silentSinceMs: null, load: value.load ?? null, owns: value.owns ?? [] },
+        copies: value.copies ?? [],
         tables: new Map(value.tables.map((table) => [table.name, table])),
       })
       for (const { name, columns } of value.tables) this.#store.learnColumns(name, columns)
@@ -124,6 +132,7 @@ export class Peers {
         tables: heard?.tables ?? new Map(),
         load: null,
         owns: heard?.owns ?? [],
+        copies: heard?.copies ?? [],
       })
     }
   }
@@ -146,7 +155,7 @@ export class Peers {
   async table(name: string): Promise<TableInfo> {
     await this.learn()
     const own = this.#store.table(name)
-    return this.list.reduce((sum, { id }) => {
+    return this.#holdersOf(name).holders.reduce((sum, { id }) => {
       const its = this.#heard.get(id)?.tables.get(name)
       return its === undefined ? sum : sumOfTables(sum, its)
     }, own)
@@ -172,22 +181,24 @@ export class Peers {
     rowsOf: (peer: Peer) => number | null,
   ): Promise<{ partials: Partial[]; answered: Answered[]; missing: Unanswered[] }> {
     const until = performance.now() + deadlineMs * (1 - MARGIN)
-    const { present, missing } = this.#present(peers, rowsOf)
+    const { present, silent, missing } = this.#present(peers, rowsOf, asked.request.table)
     const partials: Partial[] = []
     const answered: Answered[] = []
-    const askAll = async (branches: readonly (readonly Peer[])[]): Promise<Peer[]> => {
+    const askAll = async (branches: readonly (readonly Peer[])[], away: readonly Target<Place>[] = []): Promise<Peer[]> => {
       // A branch whose first leaf is dead must leave time to ask the others of it anew.
       const left = (until - performance.now()) * (branches.some(({ length }) => length > 1) ? 0.5 : 1)
       const heads = new Map(branches.flatMap(([head, ...under]) => (head === undefined ? [] : [[head, under] as const])))
-      const result = await spread(
-        [...heads.keys()].map((peer) => ({ peer, others: [] })),
-        async (peer, stop) => {
+      // One that answers for others too has no copy that could do that.
+      const others = (peer: Peer, under: readonly Peer[]): Place[] => (under.length > 0 ? [] : this.#copiesOf(peer, asked.request.table))
+      const result = await this.standIns.spread(
+        [...[...heads].map(([peer, under]) => ({ peer: { of: peer, at: peer }, others: others(peer, under) })), ...away],
+        async ({ of, at, copy }, stop) => {
           const body = {
             ...asked,
-            under: heads.get(peer) ?? [],
+            ...(copy === undefined ? { under: heads.get(of) ?? [] } : { copy }),
             request: { ...asked.request, deadlineMs: Math.max(1, Math.floor(left * (1 - MARGIN))) },
           }
-          const reply = await this.post(peer, 'partials', body, stop)
+          const reply = await this.calls.post(at, 'partials', body, stop)
           return JSON.parse(reply.body.toString('utf8')) as PartialsAnswer
         },
         { deadlineMs: left, signal },
@@ -198,38 +209,40 @@ export class Peers {
       }
       const orphans: Peer[] = []
       for (const { peer, error } of result.missing) {
-        missing.push({ leaf: peer.id, reason: reasonOf(error), rows: rowsOf(peer) })
-        orphans.push(...(heads.get(peer) ?? []))
+        missing.push({ leaf: peer.of.id, reason: reasonOf(error), rows: rowsOf(peer.of) })
+        orphans.push(...(heads.get(peer.of) ?? []))
       }
       return orphans
     }
     // Those whose branch has lost its head are asked again, under another one.
-    let orphans = await askAll(branchesOf(present))
+    let orphans = await askAll(branchesOf(present), silent)
     while (orphans.length > 0 && until - performance.now() > 1 && !signal?.aborted) orphans = await askAll(branchesOf(orphans))
     for (const peer of orphans) missing.push({ leaf: peer.id, reason: 'no answer in time', rows: rowsOf(peer) })
     return { partials, answered, missing }
   }
 
-  /** Asks each whose rows of a table belong into answers and that is not known to be silent. @throws what a leaf refuses because the question is too large */
+  /**
+   * Asks each whose rows of a table belong into answers and that is not known to be silent; with `byCopy`, in place of those that are slow or silent, who
+   * holds a copy.
+   * @throws what a leaf refuses because the question is too large
+   */
   async each<T>(
     table: string,
-    ask: (peer: Peer, signal: AbortSignal) => Promise<T>,
+    ask: (place: Place, signal: AbortSignal) => Promise<T>,
     { deadlineMs, signal }: Round,
-    among: readonly Peer[] = this.list,
+    { among = this.list, byCopy = false }: { among?: readonly Peer[]; byCopy?: boolean } = {},
   ): Promise<{ answers: T[]; missing: Unanswered[] }> {
     const { holders, gone } = this.#holdersOf(table)
-    const { present, missing } = this.#present(
+    const { present, silent, missing } = this.#present(
       holders.filter(({ id }) => among.some((peer) => peer.id === id)),
       () => null,
+      byCopy ? table : null,
     )
     for (const { id } of gone) missing.push({ leaf: id, reason: TAKEN_OVER, rows: null })
-    const result = await spread(
-      present.map((peer) => ({ peer, others: [] })),
-      ask,
-      { deadlineMs: deadlineMs * (1 - MARGIN), signal },
-    )
+    const targets = present.map((peer) => ({ peer: { of: peer, at: peer }, others: byCopy ? this.#copiesOf(peer, table) : [] }))
+    const result = await this.standIns.spread([...targets, ...silent], ask, { deadlineMs: deadlineMs * (1 - MARGIN), signal })
     for (const { error } of result.missing) if ((error as { code?: unknown }).code === 'SCUBA_TOO_LARGE') throw error
-    for (const { peer, error } of result.missing) missing.push({ leaf: peer.id, reason: reasonOf(error), rows: null })
+    for (const { peer, error } of result.missing) missing.push({ leaf: peer.of.id, reason: reasonOf(error), rows: null })
     return { answers: result.answers.map(({ value }) => value), missing }
   }
 
@@ -238,15 +251,10 @@ export class Peers {
     return this.list.filter(({ id }) => this.rowsOf(id, table) !== 0)
   }
 
-  /** How many rows of a table a leaf was last seen to hold within a range; rows are thought to be spread evenly over its time. */
+  /** How many rows of a table a leaf was last seen to hold within a range. */
   rowsOf(leaf: string, table: string, sinceMs = -Infinity, untilMs = Infinity): number | null {
     const heard = this.#heard.get(leaf)
-    if (!heard || heard.atMs === 0) return null
-    const info = heard.tables.get(table)
-    if (!info || info.fromMs === null || info.toMs === null) return 0
-    const span = Math.max(1, info.toMs - info.fromMs)
-    const inside = Math.min(info.toMs + 1, untilMs) - Math.max(info.fromMs, sinceMs)
-    return inside <= 0 ? 0 : Math.ceil(info.rows * Math.min(1, inside / span))
+    return !heard || heard.atMs === 0 ? null : rowsWithin(heard.tables.get(table), sinceMs, untilMs)
   }
 
   /** Whether it did not answer when it was last looked at. */
@@ -260,24 +268,29 @@ export class Peers {
     return heard === undefined || heard.silentSinceMs !== null ? null : heard.load
   }
 
-  /** Those that answered when they were last looked at: for the others nobody waits. */
-  #present(peers: readonly Peer[], rowsOf: (peer: Peer) => number | null): { present: Peer[]; missing: Unanswered[] } {
+  /** Who holds a copy of what a leaf has of a table; of one that is not copied, nobody. */
+  #copiesOf(peer: Peer, table: string): Place[] {
+    const { shards, tables } = this.#store.registry.current
+    return isReplicated(tables[table]) ? this.standIns.placesOf(peer, table, shards, (leaf) => this.#heard.get(leaf)) : []
+  }
+
+  /** Those that answered when they were last looked at: for the others nobody waits, but copies of theirs are asked. @param table null: no copies */
+  #present(
+    peers: readonly Peer[],
+    rowsOf: (peer: Peer) => number | null,
+    table: string | null,
+  ): { present: Peer[]; silent: Target<Place>[]; missing: Unanswered[] } {
     const present: Peer[] = []
+    const silent: Target<Place>[] = []
     const missing: Unanswered[] = []
     for (const peer of peers) {
       const since = this.#heard.get(peer.id)?.silentSinceMs ?? null
+      const [copy, ...others] = since === null || table === null ? [] : this.#copiesOf(peer, table)
       if (since === null) present.push(peer)
+      else if (copy !== undefined) silent.push({ peer: copy, others })
       else missing.push({ leaf: peer.id, reason: `has not answered for ${Math.round((Date.now() - since) / 1000)} s`, rows: rowsOf(peer) })
     }
-    return { present, missing }
-  }
-
-  post(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
-    return this.calls.call(peer, 'POST', `/v1/scuba/${path}`, {
-      body: JSON.stringify(body),
-      headers: { 'content-type': 'application/json' },
-      signal,
-    })
+    return { present, silent, missing }
   }
 }
 

@@ -5,21 +5,29 @@ export interface Target<P> {
 }
 
 export interface Spread<P, T> {
-  answers: { peer: P; value: T }[]
+  /** `by`: who of those that could gave the answer */
+  answers: { peer: P; by: P; value: T }[]
   missing: { peer: P; error: unknown }[]
+}
+
+export interface SpreadHow<P> {
+  deadlineMs: number
+  signal?: AbortSignal | undefined
+  /** after so many ms without an answer one that can answer in its place is asked too; without: only when most others have answered */
+  againMs?: ((peer: P) => number) | undefined
 }
 
 /** When so many have answered, the rest is asked again elsewhere. */
 const AGAIN_SHARE = 0.9
 
 /**
- * Asks all at once and waits until each has answered, failed or `deadlineMs` is over. One that fails, or that is among the last tenth,
- * is asked again at those that can answer for it; the first answer of each wins, and the others are told to stop.
+ * Asks all at once and waits until each has answered, failed or `deadlineMs` is over. One that fails, that is among the last tenth, or that takes longer
+ * than it should, is asked again at those that can answer for it; the first answer of each wins, and the others are told to stop.
  */
 export async function spread<P, T>(
   targets: readonly Target<P>[],
   ask: (peer: P, signal: AbortSignal) => Promise<T>,
-  { deadlineMs, signal }: { deadlineMs: number; signal?: AbortSignal | undefined },
+  { deadlineMs, signal, againMs }: SpreadHow<P>,
 ): Promise<Spread<P, T>> {
   const result: Spread<P, T> = { answers: [], missing: [] }
   if (targets.length === 0) return result
@@ -28,6 +36,7 @@ export async function spread<P, T>(
   await new Promise<void>((resolve) => {
     const finish = (): void => {
       clearTimeout(timer)
+      for (const slow of slows) clearTimeout(slow)
       signal?.removeEventListener('abort', finish)
       resolve()
     }
@@ -49,7 +58,7 @@ export async function spread<P, T>(
         (value) => {
           if (!open.delete(target)) return
           state.stop.abort()
-          result.answers.push({ peer: target.peer, value })
+          result.answers.push({ peer: target.peer, by: peer, value })
           settle()
         },
         (error: unknown) => {
@@ -67,6 +76,7 @@ export async function spread<P, T>(
     const timer = setTimeout(finish, Math.max(0, deadlineMs))
     signal?.addEventListener('abort', finish, { once: true })
     for (const target of targets) open.set(target, { stop: new AbortController(), waiting: [...target.others], running: 0, error: null })
+    const slows = againMs === undefined ? [] : targets.map((target) => setTimeout(() => again(target), againMs(target.peer)))
     for (const target of targets) run(target, target.peer)
   })
   over.abort()

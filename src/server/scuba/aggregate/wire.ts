@@ -15,6 +15,9 @@ const viewSchema = z.object({
   derived: z.array(z.object({ name: z.string(), sql: z.string(), type: columnTypeSchema })),
 })
 
+/** of whose rows an answer is wanted, of a leaf that holds a copy of them; without: of its own */
+const copyAskedSchema = z.object({ leaf: z.string(), epochs: z.record(z.string(), z.int().positive()), seq: z.int().nonnegative() })
+
 /** `POST /v1/scuba/partials` */
 export const partialsRequestSchema = z.object({
   /** with its range in figures; it was checked by the one that asks */
@@ -27,6 +30,7 @@ export const partialsRequestSchema = z.object({
   what: z.union([z.enum(['all', 'best', 'few']), z.object({ named: z.array(z.array(plain)) })]),
   /** leaves whose answers are put to its own */
   under: z.array(peerSchema).default([]),
+  copy: copyAskedSchema.optional(),
 })
 export type PartialsRequest = z.output<typeof partialsRequestSchema>
 
@@ -47,6 +51,7 @@ export const rowsRequestSchema = z.object({
   sinceMs: z.number().optional(),
   untilMs: z.number().optional(),
   deadlineMs: z.number(),
+  copy: copyAskedSchema.optional(),
 })
 export type RowsRequest = z.output<typeof rowsRequestSchema>
 

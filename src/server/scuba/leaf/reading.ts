@@ -24,6 +24,12 @@ export type Needed = Partial<Pick<RowsAsked, 'conditions' | 'params' | 'deadline
   columns?: ReadonlySet<string> | null | undefined
 }
 
+/** ms; an open end is all there is */
+export interface Range {
+  sinceMs?: number | undefined
+  untilMs?: number | undefined
+}
+
 /** Files of a query stay until it is over. */
 export interface Reading {
   tables: ReadTable[]
@@ -38,14 +44,9 @@ export interface Reading {
  * The tables' views for one query, and a hold on their files until `end` is called.
  * @param needed 'later': segments that are away are left there; see {@link fetchAway}
  */
-export async function readTables(
-  store: Store,
-  names: readonly string[],
-  range: { sinceMs?: number | undefined; untilMs?: number | undefined },
-  needed: Needed | 'later' = {},
-): Promise<Reading> {
+export async function readTables(store: Store, names: readonly string[], range: Range, needed: Needed | 'later' = {}): Promise<Reading> {
   const now = Date.now()
-  const coverage: Coverage = { rows: 1, segments: 0, chunks: 0, leaves: 1, fromMs: null, toMs: null, hotToMs: null, missing: [] }
+  const coverage = emptyCoverage()
   for (const name of names) {
     await store
       .ownTail(name)
@@ -75,15 +76,7 @@ export async function readTables(
     const files = view.files.filter((file) => isWithin(file, range))
     if (!files.some(({ kind }) => kind === 'away')) reading.views.push({ name, sql: viewSql({ ...view, files }).sql })
     reading.tables.push({ name, files, view, basis: files.map(({ path }) => path) })
-    for (const file of files) {
-      reading.rowsScanned += file.rows
-      coverage.hotToMs = Math.max(coverage.hotToMs ?? 0, Math.floor(file.maxUs / 1000))
-      const fromMs = Math.max(range.sinceMs ?? 0, Math.floor(file.minUs / 1000))
-      const toMs = Math.min(range.untilMs ?? Infinity, Math.floor(file.maxUs / 1000))
-      coverage.fromMs = Math.min(coverage.fromMs ?? Infinity, fromMs)
-      coverage.toMs = Math.max(coverage.toMs ?? 0, toMs)
-    }
-    for (const { kind } of files) coverage[kind === 'segment' || kind === 'away' ? 'segments' : 'chunks'] += 1
+    count(reading, files, range)
     const lost = lostRows(store, name, range)
     if (lost > 0) coverage.missing.push(`${name}: ${lost} rows of segments that are lost`)
     const pending = store.pendingRows(name)
@@ -96,6 +89,24 @@ export async function readTables(
   if (coverage.missing.length > 0) coverage.rows = reading.rowsScanned / Math.max(1, reading.rowsScanned + missingRows)
   if (needed !== 'later') await fetchAway(store, reading, needed)
   return reading
+}
+
+export const emptyCoverage = (): Coverage => ({
+  ...{ rows: 1, segments: 0, chunks: 0, leaves: 1, fromMs: null, toMs: null, hotToMs: null, missing: [] },
+})
+
+/** Counts files among what is looked at. */
+export function count(reading: Pick<Reading, 'rowsScanned' | 'coverage'>, files: readonly ViewFile[], range: Range): void {
+  const { coverage } = reading
+  for (const file of files) {
+    reading.rowsScanned += file.rows
+    coverage.hotToMs = Math.max(coverage.hotToMs ?? 0, Math.floor(file.maxUs / 1000))
+    const fromMs = Math.max(range.sinceMs ?? 0, Math.floor(file.minUs / 1000))
+    const toMs = Math.min(range.untilMs ?? Infinity, Math.floor(file.maxUs / 1000))
+    coverage.fromMs = Math.min(coverage.fromMs ?? Infinity, fromMs)
+    coverage.toMs = Math.max(coverage.toMs ?? 0, toMs)
+    coverage[file.kind === 'segment' || file.kind === 'away' ? 'segments' : 'chunks'] += 1
+  }
 }
 
 /** Brings the rows of a question that are away to where the engine can read them. When that fails the reading is over. */
@@ -151,7 +162,7 @@ export async function bring(
 }
 
 /** Rows of lost segments of a table that would belong into the range. */
-const lostRows = (store: Store, name: string, range: Parameters<typeof isWithin>[1]): number =>
+const lostRows = (store: Store, name: string, range: Range): number =>
   store.lostSegments(name).reduce((sum, { segment }) => (isWithin(segment, range) ? sum + segment.rows : sum), 0)
 
 const clipOf = ({ sinceMs, untilMs }: ViewRequest): RowsAsked['clip'] => ({
@@ -159,7 +170,5 @@ const clipOf = ({ sinceMs, untilMs }: ViewRequest): RowsAsked['clip'] => ({
   ...(untilMs === undefined ? {} : { untilMs }),
 })
 
-const isWithin = (
-  { minUs, maxUs }: Pick<ViewFile, 'minUs' | 'maxUs'>,
-  range: { sinceMs?: number | undefined; untilMs?: number | undefined },
-): boolean => maxUs >= (range.sinceMs ?? -Infinity) * 1000 && minUs < (range.untilMs ?? Infinity) * 1000
+export const isWithin = ({ minUs, maxUs }: Pick<ViewFile, 'minUs' | 'maxUs'>, range: Range): boolean =>
+  maxUs >= (range.sinceMs ?? -Infinity) * 1000 && minUs < (range.untilMs ?? Infinity) * 1000

@@ -64,7 +64,9 @@ export class Trash {
     this.#removed = this.#removed.then(async () => {
       for (const path of paths)
         if (placeOf(path) === null)
-          await rm(path, { force: true }).catch((error: unknown) => log.warn('a file could not be removed', { path, error: String(error) }))
+          await rm(path, { force: true, recursive: true }).catch((error: unknown) =>
+            log.warn('a file could not be removed', { path, error: String(error) }),
+          )
       this.#emptying -= 1
       onEmptied()
     })

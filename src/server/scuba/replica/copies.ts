@@ -1,6 +1,7 @@
 import { refuse } from '../../../core/kernel/errors.ts'
 import type { CopyState } from '../../../core/scuba/observed.ts'
 import { isReplicated, type Peer, type Shard } from '../../../core/scuba/registry.ts'
+import type { FollowingCopy } from '../../../core/scuba/shards/stand-in.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import type { PeerCalls } from '../aggregate/call.ts'
 import type { Sealer } from '../leaf/sealer.ts'
@@ -30,8 +31,8 @@ export class Copies {
     const own = this.#shards()
     const wanted = new Map<string, Peer>(own.flatMap(({ replicas }) => replicas.map((peer) => [peer.id, peer] as const)))
     for (const [id, link] of this.#links) {
-      const { address, node } = wanted.get(id) ?? {}
-      if (address === link.peer.address && node === link.peer.node) continue
+      const { address, node, server } = wanted.get(id) ?? {}
+      if (address === link.peer.address && node === link.peer.node && server === link.peer.server) continue
       link.stop()
       this.#links.delete(id)
     }
@@ -82,6 +83,11 @@ export class Copies {
 
   state(): CopyState[] {
     return [...this.#links.values()].map(({ peer, state, waitingBytes, what }) => ({ leaf: peer.id, state, waitingBytes, of: what }))
+  }
+
+  /** Copies that can answer for this leaf. */
+  following(): FollowingCopy[] {
+    return [...this.#links.values()].flatMap((link) => link.following() ?? [])
   }
 
   /** A segment's file from the first copy that has it as it was written; null: none has. */

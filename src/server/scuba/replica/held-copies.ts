@@ -4,8 +4,11 @@ import { refuse } from '../../../core/kernel/errors.ts'
 import type { HeldCopy } from '../../../core/scuba/observed.ts'
 import { isReplicated, type Shard } from '../../../core/scuba/registry.ts'
 import { fateOf } from '../../../core/scuba/shards/fate.ts'
+import type { CopyAsked } from '../../../core/scuba/shards/stand-in.ts'
+import type { Range, Reading } from '../leaf/reading.ts'
 import type { Store } from '../leaf/store.ts'
 import { Held } from './held.ts'
+import { readHeld } from './read-held.ts'
 import { takeOver } from './take-over.ts'
 
 const LEAF = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
@@ -30,7 +33,7 @@ export class HeldCopies {
   open(): void {
     for (const of of readdirSync(this.#dir)) {
       try {
-        this.#held.set(of, new Held(join(this.#dir, of), of, this.#store.log))
+        this.#held.set(of, new Held(join(this.#dir, of), of, this.#store))
       } catch (error) {
         // Its leaf makes it anew.
         this.#store.log.warn('a copy cannot be read and is dropped', { of, error: String(error) })
@@ -54,9 +57,17 @@ export class HeldCopies {
         throw refuse('SCUBA_FENCED', `shard ${id} is of leaf ${shard.primary} since epoch ${shard.epoch}`)
     }
     if (known) return known
-    const held = new Held(join(this.#dir, leaf), leaf, this.#store.log)
+    const held = new Held(join(this.#dir, leaf), leaf, this.#store)
     this.#held.set(leaf, held)
     return held
+  }
+
+  /** A table of a leaf whose rows it holds, for one question, in that leaf's place. @throws SCUBA_DOWN when it is not known to be whole */
+  async read(asked: CopyAsked, table: string, range: Range): Promise<Reading> {
+    const held = this.#held.get(asked.leaf)
+    if (held === undefined || this.#fate(held) !== 'kept')
+      throw refuse('SCUBA_DOWN', `this leaf holds no copy of the rows of ${asked.leaf}`)
+    return readHeld(this.#store, held, asked, table, range)
   }
 
   /** Whether a node's leaf keeps copies here: of `leaf`, or, without, of any. */
@@ -81,6 +92,7 @@ export class HeldCopies {
   tick(): Promise<void> {
     const done = this.#working.then(async () => {
       for (const held of [...this.#held.values()]) {
+        held.tick()
         const fate = this.#fate(held)
         if (fate === 'kept') continue
         if (fate === 'ours') await takeOver(this.#store, held)

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { readFile, unlink } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
@@ -7,33 +7,37 @@ import { refuse } from '../../../core/kernel/errors.ts'
 import type { HeldCopy } from '../../../core/scuba/observed.ts'
 import { decodeRecord, type JournalRecord } from '../../../core/scuba/wal/record.ts'
 import { replaceFileDurably, writeDurably } from '../../../platform/files.ts'
-import type { Logger } from '../../../platform/logger.ts'
 import { Journal } from '../leaf/journal.ts'
 import { Keys, type KnownKey } from '../leaf/keys.ts'
+import type { Store } from '../leaf/store.ts'
+import { HeldRows } from './held-rows.ts'
 import { copySchema, type BatchesHead, type Copy, type CopyAnswer } from './wire.ts'
 
 const STATE = 'copy.json'
+/** So long its batches stay readable after somebody asked for them. */
+const ROWS_IDLE_MS = 60_000
 
 /**
  * A copy of another leaf's rows, in `replica/LEAF/`: `copy.json` says which segments it has and up to which batch they go, the journal holds the
  * batches after that as they came in, `keys.ndjson` their keys. Each session has a journal of its own: when it begins, all batches before
- * it are in segments. Nothing of it is in an answer.
+ * it are in segments. It is in an answer only in place of that leaf (`read-held.ts`).
  */
 export class Held {
   readonly of: string
   readonly dir: string
   readonly keys: Keys
-  readonly #log: Logger
+  readonly #store: Store
   #copy: Copy | null = null
   #journal: Journal | null = null
   #seq = 0
   #keysMs = 0
+  #rows: HeldRows | null = null
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(dir: string, of: string, log: Logger) {
+  constructor(dir: string, of: string, store: Store) {
     this.dir = dir
     this.of = of
-    this.#log = log
+    this.#store = store
     for (const folder of ['segments', 'journal']) mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 })
     this.keys = new Keys(join(dir, 'keys.ndjson'))
     this.keys.load(Date.now())
@@ -74,6 +78,7 @@ export class Held {
       if (offset !== bytes.length) throw refuse('USAGE', 'a batch of the copy is not what was sent')
       await journal.append(records, true)
       for (const record of records) this.#took(record)
+      if (this.#rows?.wait(records) === true) this.#endRows()
       return this.answer()
     })
   }
@@ -108,6 +113,7 @@ export class Held {
       const isNew = copy.session !== this.#copy?.session
       replaceFileDurably(join(this.dir, STATE), JSON.stringify(copy))
       this.#copy = copy
+      this.#endRows()
       if (isNew) {
         await this.#journal?.close()
         this.#seq = 0
@@ -117,7 +123,8 @@ export class Held {
         await this.#journal?.trim((table, seq) => seq <= (copy.tables[table]?.throughSeq ?? Infinity))
       }
       const named = new Set(segments.map(({ file }) => file))
-      for (const file of readdirSync(join(this.dir, 'segments'))) if (!named.has(file)) await unlink(this.segmentPath(file))
+      const unnamed = readdirSync(join(this.dir, 'segments')).filter((file) => !named.has(file))
+      this.#store.discard(unnamed.map((file) => this.segmentPath(file)))
       return this.answer()
     })
   }
@@ -127,18 +134,44 @@ export class Held {
     const copy = this.#copy
     if (copy === null) return
     await this.#inTurn(async () => {
+      this.#endRows()
       await this.#journal?.close()
       this.#journal = null
     })
+    for (const record of this.#unsealed(copy)) await each(record)
+  }
+
+  /** The state of now, and what it has in batches, for an engine to read. null: there is none */
+  rows(): Promise<{ rows: HeldRows; seq: number } | null> {
+    return this.#inTurn(async () => {
+      if (this.#copy === null || this.#journal === null) return null
+      this.#rows ??= new HeldRows(this.#store, this.#copy, this.#unsealed(this.#copy))
+      return { rows: this.#rows, seq: this.#seq }
+    })
+  }
+
+  /** Lets go of what nobody asked for in the last minute. Called each second. */
+  tick(): void {
+    if (this.#rows !== null && performance.now() - this.#rows.usedAtMs > ROWS_IDLE_MS) this.#endRows()
+  }
+
+  #endRows(): void {
+    this.#rows?.end()
+    this.#rows = null
+  }
+
+  /** Read in turn: no batch is being written then. */
+  #unsealed(copy: Copy): JournalRecord[] {
     const records: JournalRecord[] = []
-    new Journal(this.#journalDir(copy), this.#log).replay((record) => {
+    new Journal(this.#journalDir(copy), this.#store.log).replay((record) => {
       if (record.header.seq > (copy.tables[record.header.table]?.throughSeq ?? 0)) records.push(record)
     })
-    for (const record of records) await each(record)
+    return records
   }
 
   async remove(): Promise<void> {
     await this.#inTurn(async () => {
+      this.#endRows()
       await this.#journal?.close()
       this.#journal = null
       this.#copy = null
@@ -158,7 +191,7 @@ export class Held {
     for (const name of readdirSync(join(this.dir, 'journal')))
       if (name !== copy.session) rmSync(join(this.dir, 'journal', name), { recursive: true, force: true })
     this.#seq = Math.max(this.#seq, copy.seq)
-    this.#journal = new Journal(this.#journalDir(copy), this.#log)
+    this.#journal = new Journal(this.#journalDir(copy), this.#store.log)
     this.#journal.replay((record) => this.#took(record))
   }
 

@@ -6,6 +6,7 @@ import { placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import type { CopyState } from '../../../core/scuba/observed.ts'
 import { isReplicated, type Peer } from '../../../core/scuba/registry.ts'
+import type { FollowingCopy } from '../../../core/scuba/shards/stand-in.ts'
 import type { Segment } from '../../../core/scuba/wal/manifest.ts'
 import { encodeRecord, type JournalHeader } from '../../../core/scuba/wal/record.ts'
 import type { PeerCalls } from '../aggregate/call.ts'
@@ -56,6 +57,8 @@ export class Link {
   #state: CopyState['state'] = 'away'
   #session = ''
   #confirmed = 0
+  /** newest batch that waited here */
+  #offered = 0
   #queue: CopiedBatch[] = []
   #queueBytes = 0
   /** batches are missing between the copy and the queue */
@@ -81,6 +84,13 @@ export class Link {
     return this.#what
   }
 
+  /** null: the copy does not follow */
+  following(): FollowingCopy | null {
+    return this.#state !== 'following' || this.#hasGap
+      ? null
+      : { leaf: this.peer.id, seq: this.#offered, tables: this.#tables.split(',').filter((name) => name !== '') }
+  }
+
   get waitingBytes(): number {
     return this.#queueBytes
   }
@@ -96,6 +106,7 @@ export class Link {
   }
 
   offer(batch: CopiedBatch): void {
+    this.#offered = batch.seq
     this.#queue.push(batch)
     this.#queueBytes += batch.stored.bytes.length
     if (this.#queueBytes > LIMITS.replicaWaitingBytesMax) {
@@ -159,6 +170,7 @@ export class Link {
     // Between two commits: what has a number by then is in its table, so it is sealed; what comes later waits in the queue.
     const begun = await store.between(() => {
       this.#clear()
+      this.#offered = store.seq
       this.#hasGap = false
       this.#what = this.#parts.what()
       this.#tables = this.#replicated()
@@ -224,6 +236,7 @@ export class Link {
       for (const [name, { segments, lost, throughSeq, columns, isGone }] of store.manifest.tables) {
         if (!this.#isCopied(name)) continue
         const named: Segment[] = []
+        let lostRows = 0
         // As they are at this moment, with the number of this moment: while files are sent others may be sealed.
         for (const segment of isGone ? [] : [...segments.values()]) {
           if (placeOf(segment.file) !== null) {
@@ -232,13 +245,16 @@ export class Link {
           }
           if (!known.has(segment.file)) {
             // What is broken here is not copied, and what the copy has of it stays.
-            if (lost.has(segment.file)) continue
+            if (lost.has(segment.file)) {
+              lostRows += segment.rows
+              continue
+            }
             const head = { sha256: segment.sha256 }
             await this.#call('PUT', `/segments/${segment.file}`, { body: await readFile(store.segmentPath(segment.file)), head })
           }
           named.push(segment)
         }
-        tables[name] = { throughSeq, columns, segments: named }
+        tables[name] = { throughSeq, columns, segments: named, lostRows }
       }
       const copy: Copy = { session: this.#session, epochs: epochs(), seq, tables }
       const keys = keysSinceMs === null ? [] : store.keys.since(keysSinceMs, (table) => this.#isCopied(table))

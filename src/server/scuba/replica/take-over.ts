@@ -1,9 +1,9 @@
 import { link, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { isRefusal } from '../../../core/kernel/errors.ts'
 import { fileSha256, syncDirectory } from '../../../platform/files.ts'
 import type { Store } from '../leaf/store.ts'
+import { bodyOf } from './copied-batch.ts'
 import type { Held } from './held.ts'
 
 /**
@@ -24,19 +24,17 @@ export async function takeOver(store: Store, held: Held): Promise<void> {
     await store.manifest.append({ kind: 'adopted', table, from, segments, columns }, () => store.adopt(table))
     rows += segments.reduce((sum, segment) => sum + segment.rows, 0)
   }
-  await held.batches(async ({ header, payload }) => {
-    const { table, seq, at, key, body: encoding = 'none' } = header
-    const bytes = Buffer.from(payload)
-    const body = encoding === 'gzip' ? gunzipSync(bytes) : encoding === 'zstd' ? zstdDecompressSync(bytes) : bytes
-    const take = (name: string): Promise<unknown> =>
-      store.ingest(table, body, { key: name, ack: 'fsync', atMs: at, stored: { encoding, bytes } })
+  await held.batches(async (record) => {
+    const { table, seq, at, key } = record.header
+    const { body, stored } = bodyOf(record)
+    const take = (name: string): Promise<unknown> => store.ingest(table, body, { key: name, ack: 'fsync', atMs: at, stored })
     const own = `${from} ${seq}`
     await take(key?.key ?? own).catch((error: unknown) => {
       // The key came here before with other rows: these are as good.
       if (isRefusal(error) && error.code === 'SCUBA_KEY_REUSED') return take(own)
       throw error
     })
-    rows += header.rows
+    rows += record.header.rows
   })
   // Those of batches in segments; the others are known by now.
   for (const [table, key, known] of held.keys.since(0, () => true))

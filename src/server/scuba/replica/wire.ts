@@ -36,6 +36,8 @@ const copiedTableSchema = z.object({
   throughSeq: z.int().nonnegative(),
   columns: z.record(z.string(), columnTypeSchema),
   segments: z.array(segmentSchema),
+  /** rows of segments that were broken when they were to be copied, and are in none of these */
+  lostRows: z.int().nonnegative().default(0),
 })
 
 /** `PUT …/replica/LEAF`: what a copy is from now on, beside the batches that follow. */

@@ -16,7 +16,7 @@ test('what has not answered when the time is over is missing, and is told to sto
     },
     { deadlineMs: 50 },
   )
-  expect(answers).toEqual([{ peer: 'leaf-0', value: 1 }])
+  expect(answers).toEqual([{ peer: 'leaf-0', by: 'leaf-0', value: 1 }])
   expect(missing.map(({ peer }) => peer)).toEqual(['leaf-1'])
   expect(stopped).toBe(true)
 })
@@ -47,4 +47,29 @@ test('one that fails is asked again at once, and is missing only when nobody els
   expect(await spread(targets(3, ['copy']), ask, { deadlineMs: 1000 })).toMatchObject({ answers: [{}, {}, {}], missing: [] })
   const { missing } = await spread(targets(2), ask, { deadlineMs: 1000 })
   expect(missing.map(({ error }) => (error as Error).message)).toEqual(['away', 'away'])
+})
+
+test('one that takes longer than it should is asked again elsewhere, also when it is the only one', async () => {
+  const stopped: string[] = []
+  const ask = async (peer: string, signal: AbortSignal): Promise<string> => {
+    signal.addEventListener('abort', () => stopped.push(peer))
+    if (peer === 'leaf-0') await sleep(5000, undefined, { signal })
+    return peer
+  }
+  const started = performance.now()
+  const { answers } = await spread(targets(1, ['copy']), ask, { deadlineMs: 4000, againMs: () => 30 })
+  expect(answers).toEqual([{ peer: 'leaf-0', by: 'copy', value: 'copy' }])
+  expect(performance.now() - started).toBeLessThan(1000)
+  expect(stopped).toContain('leaf-0')
+  // Who answers in time is asked once.
+  const asked: string[] = []
+  await spread(
+    targets(3, ['copy']),
+    (peer) => {
+      asked.push(peer)
+      return sleep(20, peer)
+    },
+    { deadlineMs: 4000, againMs: () => 500 },
+  )
+  expect(asked).not.toContain('copy')
 })
