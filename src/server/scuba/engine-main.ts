@@ -22,7 +22,8 @@ if (dir === undefined || !process.send) {
   process.stderr.write('engine-main is started by the leaf\n')
   process.exit(2)
 }
-process.on('disconnect', () => process.exit(0))
+// To exit would wait for what its threads are at: without end, for a question that has none.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 // A terminal's Ctrl-C goes to the whole group; the leaf says when it is over.
 process.on('SIGINT', () => undefined)
 

@@ -17,7 +17,7 @@ import { Shelf } from './shelf.ts'
 import { TailCopies } from './tail-copies.ts'
 
 /** Form of the files; with another one, or another engine, all are made anew. */
-const FORMAT = 2
+const FORMAT = 3
 /** kinds of artefacts whose saving is remembered */
 const COSTS_MAX = 1000
 /** a round of building and dropping */
