@@ -48,6 +48,7 @@ export function wireScuba(host: ServerHost, client: ScubaClient): Wiring {
         client.query(sql, options, signal, { user: actor }),
       'scuba.panel': (input: PanelRequest, { signal, actor }: ActionContext) => client.panel(input, signal, { user: actor }),
       'scuba.explain': (input: ExplainRequest, { signal, actor }: ActionContext) => client.explain(input, signal, { user: actor }),
+      'scuba.panel.explain': (input: PanelRequest, { signal, actor }: ActionContext) => client.explainPanel(input, signal, { user: actor }),
       'scuba.diff': (input: DiffRequest, { signal, actor }: ActionContext) => client.diff(input, signal, { user: actor }),
       'scuba.funnel': (input: FunnelRequest, { signal, actor }: ActionContext) => client.funnel(input, signal, { user: actor }),
       'scuba.sessions': (input: SessionsRequest, { signal, actor }: ActionContext) => client.sessions(input, signal, { user: actor }),
