@@ -92,6 +92,7 @@ export interface ScubaClient {
   panel(request: PanelRequest, signal?: AbortSignal, asker?: AskerHead): Promise<PanelAnswer>
   board(request: BoardRequest, signal?: AbortSignal, asker?: AskerHead): Promise<BoardAnswer>
   explain(request: ExplainRequest, signal?: AbortSignal, asker?: AskerHead): Promise<ExplainAnswer>
+  explainPanel(request: PanelRequest, signal?: AbortSignal, asker?: AskerHead): Promise<ExplainAnswer>
   diff(request: DiffRequest, signal?: AbortSignal, asker?: AskerHead): Promise<DiffAnswer>
   funnel(request: FunnelRequest, signal?: AbortSignal, asker?: AskerHead): Promise<FunnelAnswer>
   sessions(request: SessionsRequest, signal?: AbortSignal, asker?: AskerHead): Promise<SessionsAnswer>
@@ -195,6 +196,7 @@ export function createScubaClient(socketPath: string): ScubaClient {
     panel: (request, signal, asker) => question('panel', { ...request }, signal, asker),
     board: (request, signal, asker) => question('board', { ...request }, signal, asker),
     explain: (request, signal, asker) => question('explain', { ...request }, signal, asker),
+    explainPanel: (request, signal, asker) => question('panel/explain', { ...request }, signal, asker),
     diff: (request, signal, asker) => question('diff', { ...request }, signal, asker),
     funnel: (request, signal, asker) => question('funnel', { ...request }, signal, asker),
     sessions: (request, signal, asker) => question('sessions', { ...request }, signal, asker),

@@ -22,12 +22,20 @@ if (dir === undefined || !process.send) {
   process.stderr.write('engine-main is started by the leaf\n')
   process.exit(2)
 }
-process.on('disconnect', () => process.exit(0))
+// To exit would wait for what its threads are at: without end, for a question that has none.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 // A terminal's Ctrl-C goes to the whole group; the leaf says when it is over.
 process.on('SIGINT', () => undefined)
 
 const instance = await DuckDBInstance.create(':memory:')
-const running = new Map<number, { connection: DuckDBConnection; stop: EngineFailure | null }>()
+interface Running {
+  /** null: it is still being opened */
+  connection: DuckDBConnection | null
+  stop: EngineFailure | null
+}
+const running = new Map<number, Running>()
+/** A statement that was told to stop is told so again: what is told between two steps of a question is forgotten by the engine. */
+const STOP_AGAIN_MS = 10
 const cursors = new EngineCursors(instance)
 const copies = new EngineCopies(instance)
 
@@ -73,14 +81,16 @@ async function answer(request: EngineRequest): Promise<void> {
   if (request.op === 'interrupt') return stop(request.target, 'interrupted')
   if (request.op === 'close') return cursors.close(request.cursor)
   if (request.op === 'forget-copies') return copies.forget(request.names)
+  const state: Running = { connection: null, stop: null }
+  running.set(request.id, state)
   // A cursor keeps its connection until it is closed.
   const kept = request.op === 'fetch' ? cursors.connectionOf(request.cursor) : undefined
   const connection = kept ?? (await instance.connect())
-  const state = { connection, stop: null as EngineFailure | null }
-  running.set(request.id, state)
+  state.connection = connection
   const timer = 'deadlineMs' in request ? setTimeout(() => stop(request.id, 'deadline'), request.deadlineMs) : null
   let reply: EngineReply
   try {
+    if (state.stop !== null) throw new Error('INTERRUPT Error: stopped before it began')
     reply = await carryOut(request, connection)
   } catch (error) {
     const message = (error as Error).message
@@ -149,9 +159,14 @@ async function rowsOf(
 
 function stop(id: number, why: EngineFailure): void {
   const state = running.get(id)
-  if (!state) return
+  if (!state || state.stop !== null) return
   state.stop = why
-  state.connection.interrupt()
+  const again = (): void => {
+    if (running.get(id) !== state) return
+    state.connection?.interrupt()
+    setTimeout(again, STOP_AGAIN_MS)
+  }
+  again()
 }
 
 const isStopped = (id: number): boolean => (running.get(id)?.stop ?? null) !== null

@@ -9,6 +9,8 @@ import { Compactor } from './leaf/compactor.ts'
 import { DerivedColumns } from './leaf/derived.ts'
 import { Engine } from './leaf/engine.ts'
 import { Engines } from './leaf/engines.ts'
+import { isRefusal } from '../../core/kernel/errors.ts'
+import { boundsOf } from '../../core/scuba/limits.ts'
 import { INTAKE_ARGS, intakeOf } from '../../core/scuba/ports.ts'
 import { Decoders } from './leaf/listen/decoders.ts'
 import { Scraper } from './leaf/scrape/scraper.ts'
@@ -48,17 +50,24 @@ const { values } = parseArgs({
     ...{ peers: { type: 'string' }, keys: { type: 'string' } },
     // Where other programs' ways in listen; those that are not named do not.
     ...INTAKE_ARGS,
+    limit: { type: 'string', multiple: true },
   },
 })
 if (values.dir === undefined || values.socket === undefined) {
   process.stderr.write(
-    'usage: leaf-main --dir DIR --socket PATH [--log FILE] [--otlp|--prometheus|--syslog|--lines HOST:PORT] [--scrape JOB=URL]\n',
+    'usage: leaf-main --dir DIR --socket PATH [--log FILE] [--otlp|--prometheus|--syslog|--lines HOST:PORT] [--scrape JOB=URL] [--limit NAME=NUMBER]\n',
   )
   process.exit(2)
 }
 const { dir, socket } = values
 const log = createLogger(values.log ?? null)
+const bounds = boundsOf(values.limit ?? [])
+if (isRefusal(bounds)) {
+  process.stderr.write(`${bounds.message}. ${bounds.hint}\n`)
+  process.exit(2)
+}
 const store = new Store(dir, log)
+store.bounds = bounds
 const engines = new Engines(dir, log)
 const engine = engines.first
 // Sealing has an engine of its own, started when there is something to seal: neither it nor queries wait for the other.
@@ -116,7 +125,7 @@ engines.partials.open(
     (version) => {
       const isThere = (segment: string): boolean => [...store.manifest.tables.values()].some(({ segments }) => segments.has(segment))
       const hasRoom = (): boolean => store.diskLevel === 'ok' || store.diskLevel === 'warn'
-      return new PartialFiles(join(dir, 'cache'), { version, isThere, hasRoom })
+      return new PartialFiles(join(dir, 'cache'), { version, isThere, hasRoom, bytesMax: bounds.partialDiskBytesMax })
     },
     (error: unknown) => (log.warn('nothing of earlier answers is kept on the disk', { error: String(error) }), null),
   ),

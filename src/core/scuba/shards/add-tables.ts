@@ -8,7 +8,8 @@ type Columns = z.output<typeof scubaColumnList.output>
 type Retention = z.output<typeof scubaRetentionShow.output>
 type Kept = Retention['tables'][number]
 
-/** The columns of a table on several leaves: types are those of the first, counts are added. How many distinct values there are lies in between. */
+/** The columns of a table on several leaves: types are those of the first, counts are added. How many distinct values there are lies between
+ * the most of one leaf and the sum: leaves send estimates here and no registers, which panels merge. */
 export function addColumns(outputs: readonly Columns[]): Columns {
   const columns = byName(outputs.map((output) => output.columns))
   return {

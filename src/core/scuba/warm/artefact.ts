@@ -51,7 +51,7 @@ export function specWords(spec: ArtefactSpec): string {
     case 'rollup': {
       const dims = Object.keys(spec.dims)
       const sketch = spec.sketch === null ? [] : [spec.sketch.kind]
-      return `minute${dims.map((name) => ` × ${name}`).join('')}: ${[...spec.parts.map(({ sql }) => sql), ...sketch].join(', ')}`
+      return `minute${dims.map((name) => ` × ${name}`).join('')}: ${[...spec.parts.map(({ sql }) => sql.replaceAll('\n', '')), ...sketch].join(', ')}`
     }
   }
 }

@@ -2,7 +2,7 @@ import { quoteName, quoteText } from '../names.ts'
 import type { PartialPlan, Rollup } from '../plan/sources.ts'
 import type { ColumnTypes } from '../rows/columns.ts'
 import { words } from '../sql/words.ts'
-import type { RollupSpec } from './artefact.ts'
+import { specWords, type RollupSpec } from './artefact.ts'
 
 /*
  * A rollup holds what a panel's partial is made of, for each minute and combination of dimensions, so that any panel over a part
@@ -54,7 +54,8 @@ export function rollupSql({ dims, parts, sketch }: RollupSpec, from: string): st
 }
 
 /** The files of a rollup in place of a source's rows, for the list of groups of a plan that they were found for. */
-export function rollupSource(plan: PartialPlan, at: number, { parts }: RollupSpec, paths: readonly string[]): Rollup {
+export function rollupSource(plan: PartialPlan, at: number, spec: RollupSpec, paths: readonly string[]): Rollup {
+  const { parts } = spec
   const sketch = plan.sketches[at]
   return {
     from: `SELECT make_timestamp(minute * ${MINUTE_MS * 1000}) AS "time", * EXCLUDE (minute) FROM read_parquet([${paths.map(quoteText).join(', ')}])`,
@@ -64,5 +65,6 @@ export function rollupSource(plan: PartialPlan, at: number, { parts }: RollupSpe
     }),
     codeSql: 'muster_code',
     weightSql: sketch?.kind === 'distinct' ? 'min(muster_w)' : 'sum(muster_w)',
+    words: specWords({ kind: 'rollup', ...spec }),
   }
 }

@@ -278,7 +278,7 @@ function gatherNamed(
   return everywhere.gather(gathering, { named: chosen.map(({ key }) => [...key]) })
 }
 
-function gatheringOf(engines: Engines, { plan, table, columns, request, deadlineAtMs, signal }: Asking, use: CacheUse): Gathering {
+export function gatheringOf(engines: Engines, { plan, table, columns, request, deadlineAtMs, signal }: Asking, use: CacheUse): Gathering {
   return { engines, plan, table, columns, params: request.params ?? {}, deadlineAtMs, signal, use, isRaw: request.raw === true }
 }
 

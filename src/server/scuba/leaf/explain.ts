@@ -79,7 +79,7 @@ function copiesFor({ engines }: Exploring, table: ReadTable, tree: unknown, file
 
 const rowsOf = (files: readonly ViewFile[]): number => files.reduce((sum, { rows }) => sum + rows, 0)
 
-function tableOf(
+export function tableOf(
   { name, view }: ReadTable,
   columns: string[],
   files: readonly ViewFile[],

@@ -17,7 +17,7 @@ import { Shelf } from './shelf.ts'
 import { TailCopies } from './tail-copies.ts'
 
 /** Form of the files; with another one, or another engine, all are made anew. */
-const FORMAT = 2
+const FORMAT = 3
 /** kinds of artefacts whose saving is remembered */
 const COSTS_MAX = 1000
 /** a round of building and dropping */
@@ -130,8 +130,8 @@ export class Artefacts {
     this.#shelf.drop(paths.flatMap((path) => this.#shelf.of(path)))
   }
 
-  /** What stands in for the rows of files in a plan, when each of them has it. */
-  rollupsFor(table: string, plan: PartialPlan, types: ColumnTypes, files: readonly ViewFile[]): Rollup[] | null {
+  /** What stands in for the rows of files in a plan, when each of them has it; `isUsed`: it is asked, not only explained. */
+  rollupsFor(table: string, plan: PartialPlan, types: ColumnTypes, files: readonly ViewFile[], isUsed = true): Rollup[] | null {
     const wanted = files.length > 0 && !this.#shelf.isEmpty ? rollupsOf(plan, types) : null
     if (!wanted) return null
     const rollups: Rollup[] = []
@@ -148,7 +148,7 @@ export class Artefacts {
           found.flatMap((one) => (one ? [this.#shelf.pathOf(one)] : [])),
         ),
       )
-      this.#use(table, first.spec, files)
+      if (isUsed) this.#use(table, first.spec, files)
     }
     return rollups
   }

@@ -64,6 +64,20 @@ export async function narrowed(
   return { ...answer, artefacts: table.files.length }
 }
 
+/** Views of those parts of a table's files in which the rows with these values can be; null: no filter says so. */
+export async function narrowedViews(
+  { artefacts }: Engines,
+  { tables }: Pick<Reading, 'tables'>,
+  equalities: readonly Equality[],
+  signal?: AbortSignal,
+): Promise<Reading['views'] | null> {
+  const [table] = tables
+  if (!artefacts || !table || tables.length !== 1 || equalities.length === 0) return null
+  const files = await artefacts.narrow(table, equalities, signal)
+  // What is left is within the range already by its files; the ends are cut as before.
+  return files && [{ name: table.name, sql: viewSql({ ...table.view, files }).sql }]
+}
+
 /** Notes what a filter by these values would have saved of a statement's time. */
 export function noteFilters(
   { artefacts }: Engines,
