@@ -127,4 +127,8 @@ test('a view reads a copy in place of its segment within the same bounds; a colu
   expect(sql).toContain(
     `SELECT "time", "ms", error('n is not in the copy')::BIGINT AS "n" FROM "a.parquet-native-1".main.copied WHERE "time" >= make_timestamp(1000000)`,
   )
+  const stretches = [{ minUs: 2_000_000, maxUs: 3_000_000 }]
+  expect(viewSql({ columns: { ms: 'DOUBLE' }, files: [{ ...file, copy, stretches }] }).sql).toContain(
+    `FROM "a.parquet-native-1".main.copied WHERE "time" >= make_timestamp(2000000) AND "time" <= make_timestamp(3000000)`,
+  )
 })
