@@ -75,21 +75,25 @@ async function ask({ fleet }: Server, sql: string): Promise<Answer> {
 }
 const COUNTS = 'SELECT "from", count(*), count(DISTINCT n) FROM events GROUP BY ALL ORDER BY ALL'
 
-/** Rows under a key, until they are acknowledged. Whoever asks is answered by the server of this machine, or by the one that leads. */
-async function sendUntilTaken({ paths }: Server, key: string, sent: readonly object[]): Promise<void> {
+/** Sends rows to the server of a machine, as any client does; gives the status. */
+function post({ paths }: Server, table: string, sent: readonly object[], more: Record<string, string> = {}): Promise<number> {
   const body = sent.map((row) => JSON.stringify(row)).join('\n')
-  const once = (): Promise<number> =>
-    new Promise((resolve, reject) => {
-      const headers = { 'content-type': 'application/x-ndjson', 'content-length': body.length, 'idempotency-key': key }
-      const path = '/v1/scuba/tables/orders/rows'
-      const sending = request({ socketPath: paths.socket, method: 'POST', path, headers, timeout: 10_000 }, (answer) =>
-        textOf(answer).then(() => resolve(answer.statusCode ?? 0), reject),
-      )
-      sending.once('timeout', () => sending.destroy(new Error('no answer')))
-      sending.once('error', reject)
-      sending.end(body)
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/x-ndjson', 'content-length': body.length, ...more }
+    const path = `/v1/scuba/tables/${table}/rows`
+    const sending = request({ socketPath: paths.socket, method: 'POST', path, headers, timeout: 10_000 }, (answer) => {
+      textOf(answer).then(() => resolve(answer.statusCode ?? 0), reject)
     })
-  await eventually(`batch ${key} is taken`, 90_000, async () => (await once().catch(() => 0)) === 200)
+    sending.once('timeout', () => sending.destroy(new Error('no answer')))
+    sending.once('error', reject)
+    sending.end(body)
+  })
+}
+
+/** Rows under a key, until they are acknowledged. */
+async function sendUntilTaken(server: Server, key: string, sent: readonly object[]): Promise<void> {
+  const once = (): Promise<number> => post(server, 'orders', sent, { 'idempotency-key': key }).catch(() => 0)
+  await eventually(`batch ${key} is taken`, 90_000, async () => (await once()) === 200)
 }
 
 test(
@@ -127,6 +131,20 @@ test(
     expect(line?.[0]).toBe(line?.[1])
   },
 )
+
+test('a server takes rows in while no other server does anything', { timeout: 60_000 }, async () => {
+  const pids = [A, C].map(({ fleet }) => fleet.serverPid() as number)
+  for (const pid of pids) process.kill(pid, 'SIGSTOP')
+  try {
+    expect(await post(B, 'requests', [{ service: 'web', status: 200, latency_ms: 5, user: 'alone' }])).toBe(200)
+  } finally {
+    for (const pid of pids) process.kill(pid, 'SIGCONT')
+  }
+  await eventually('it is in an answer', 30_000, async () => {
+    const { rows: found, coverage } = await ask(C, `SELECT count(*) FROM requests WHERE "user" = 'alone'`)
+    return found[0]?.[0] === 1 && coverage.rows === 1
+  })
+})
 
 let written = 0
 const write = async (server: Server, count: number): Promise<void> => {

@@ -16,18 +16,16 @@ let names: string[] = []
 const registryOf = (version: number, shards: Registry['shards']): Registry =>
   registrySchema.parse({ version, shards, leaves: parts.map(({ socket }, at) => ({ id: names[at], address: `unix:${socket}` })) })
 const shardsOf = (count: number, sinceMs = 0): Registry['shards'] =>
-  names
-    .slice(0, count)
-    .map((id, at) => ({
-      id,
-      epoch: 1,
-      primary: id,
-      node: null,
-      leaving: null,
-      replicas: [],
-      isLost: false,
-      sinceMs: at === count - 1 ? sinceMs : 0,
-    }))
+  names.slice(0, count).map((id, at) => ({
+    id,
+    epoch: 1,
+    primary: id,
+    node: null,
+    leaving: null,
+    replicas: [],
+    isLost: false,
+    sinceMs: at === count - 1 ? sinceMs : 0,
+  }))
 const tell = async (registry: Registry): Promise<void> => {
   // Only the first answers for all, as the server's does.
   for (const { client } of parts) await client.putRegistry(client === door.client ? registry : { ...registry, leaves: [] })
