@@ -12,7 +12,7 @@ test('objectives that are put again as they are stay what is measured: nothing i
   expect(state.run(scubaSloPut, { files: [file] })).toEqual({ services: ['web'] })
   expect(state.entries.length).toBe(before)
   state.run(scubaSloPut, { files: [file, other] })
-  expect(state.entries.slice(before)).toMatchObject([{ data: { file: { service: 'login' } } }])
+  expect(state.entries.slice(before)).toMatchObject([{ body: { file: { service: 'login' } } }])
   state.run(scubaSloPut, { files: [{ ...file, window: '7d' }] })
   expect(state.entries.length).toBe(before + 2)
 })
