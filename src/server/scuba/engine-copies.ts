@@ -24,10 +24,12 @@ export class EngineCopies {
   /** by name, the one that was used last at the end */
   readonly #attached = new Map<string, Attached>()
   readonly #detaching = new Map<string, Promise<void>>()
+  readonly #idleMax: number
   #made = 0
 
-  constructor(instance: DuckDBInstance) {
+  constructor(instance: DuckDBInstance, idleMax = IDLE_MAX) {
     this.#instance = instance
+    this.#idleMax = idleMax
   }
 
   /** Attaches what is not. They stay so until what it gives is called. @throws when one of them cannot be opened */
@@ -73,7 +75,7 @@ export class EngineCopies {
   #detachIdle(names: readonly string[]): void {
     for (const name of names) if (this.#attached.get(name)?.isForgotten === true) this.#detach(name)
     for (const [name] of this.#attached) {
-      if (this.#attached.size <= IDLE_MAX) return
+      if (this.#attached.size <= this.#idleMax) return
       this.#detach(name)
     }
   }

@@ -20,7 +20,7 @@ export const GAIN_MIN = 1.15
 /** What a value costs to copy, ns, before any copy of the table was made. */
 const BUILD_NS = 150
 /** Share of a segment that a column of it is, before any copy of the table was made. */
-export const COLUMN_SHARE = 0.03
+export const COLUMN_SHARE = 0.02
 
 /** A database file is never smaller. */
 const FILE_BYTES_MIN = 512 * 1024

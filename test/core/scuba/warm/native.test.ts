@@ -50,9 +50,9 @@ test('copies are made as far as what they would have saved pays for them, and no
 })
 
 test('what does not fit into a fifth of the table is left out, the coldest first, and what is better read from segments always', () => {
-  const heat = asked([spec(...'abcd'), 9000], [spec(...'efgh'), 5000], [spec('z'), 4000])
-  expect(builds(plan(heat, 0))[0]).toBe('s3 a,b,c,d,time,z')
-  expect(builds(plan(heat, 0, { notCopied: new Map([['t', new Set(['a'])]]) }))[0]).toBe('s3 e,f,g,h,time,z')
+  const heat = asked([spec(...'abcdef'), 9000], [spec(...'ghijk'), 5000], [spec('z'), 4000])
+  expect(builds(plan(heat, 0))[0]).toBe('s3 a,b,c,d,e,f,time,z')
+  expect(builds(plan(heat, 0, { notCopied: new Map([['t', new Set(['a'])]]) }))[0]).toBe('s3 g,h,i,j,k,time,z')
 })
 
 test('a copy is made anew with more columns only when those are worth it, and then the one it covers goes', () => {
@@ -126,5 +126,9 @@ test('a view reads a copy in place of its segment within the same bounds; a colu
   expect(sql).not.toContain('read_parquet')
   expect(sql).toContain(
     `SELECT "time", "ms", error('n is not in the copy')::BIGINT AS "n" FROM "a.parquet-native-1".main.copied WHERE "time" >= make_timestamp(1000000)`,
+  )
+  const stretches = [{ minUs: 2_000_000, maxUs: 3_000_000 }]
+  expect(viewSql({ columns: { ms: 'DOUBLE' }, files: [{ ...file, copy, stretches }] }).sql).toContain(
+    `FROM "a.parquet-native-1".main.copied WHERE "time" >= make_timestamp(2000000) AND "time" <= make_timestamp(3000000)`,
   )
 })

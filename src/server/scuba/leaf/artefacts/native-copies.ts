@@ -30,6 +30,7 @@ export type Swap = (files: readonly ViewFile[]) => readonly ViewFile[]
 
 const same: Swap = (files) => files
 const DIGEST_MS = 60_000
+const QUESTIONS_MAX = 1000
 
 /**
  * Reads native copies in place of segments. Their blocks have checksums that the engine compares whenever it reads them, their columns have
@@ -40,6 +41,8 @@ export class NativeCopies {
   readonly #shelf: Shelf
   /** questions that failed over copies that are whole */
   readonly #failed = new Noted()
+  /** what a question took from segments at least, ms a row; more was for others that ran meanwhile */
+  readonly #leastMs = new Map<string, number>()
   #scrubbed = 0
 
   constructor(artefacts: Artefacts, shelf: Shelf) {
@@ -110,12 +113,15 @@ export class NativeCopies {
   }
 
   /** @param tookMs from segments */
-  #note({ table, question, files, isWanted }: CopyReading, tookMs: number): void {
+  #note({ table, question, files, key, isWanted }: CopyReading, tookMs: number): void {
     const sealed = files.filter(({ kind }) => kind === 'segment')
     if (question === null || !isWanted || sealed.length === 0) return
     const rows = sealed.reduce((sum, file) => sum + file.rows, 0)
+    const leastMs = Math.min(tookMs / Math.max(1, rows), this.#leastMs.get(key) ?? Infinity)
+    if (this.#leastMs.size >= QUESTIONS_MAX) this.#leastMs.clear()
+    this.#leastMs.set(key, leastMs)
     const savedMs = nativeSavedMs(question, rows, THREADS)
-    if (isWorthCopies(savedMs, tookMs))
+    if (isWorthCopies(savedMs, leastMs * rows))
       this.#artefacts.note(table.name, [question.spec], savedMs, Math.min(...sealed.map(({ minUs }) => minUs)))
   }
 
