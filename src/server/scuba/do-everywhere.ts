@@ -58,6 +58,6 @@ export async function doEverywhere(
     note(error)
   }
   if (outputs.length === 0) throw unknown as Error
-  const sum = outputs.length === 1 && outputs[0] !== undefined ? outputs[0] : add(outputs as never[])
+  const sum = add(outputs as never[])
   return operation.isMutation ? sum : { ...sum, missing }
 }
