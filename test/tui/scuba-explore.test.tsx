@@ -65,6 +65,7 @@ async function open(asked: Asked = {}, size = { rows: 24, columns: 80 }) {
         },
         query: (request) => {
           queries.push(request)
+          if (request.sql.includes('nonsense')) return Promise.reject(new Error('there is no column nonsense'))
           return Promise.resolve({
             columns: [
               { name: 'region', type: 'VARCHAR' },
@@ -122,6 +123,13 @@ test('what is pasted is no keys: it goes into a text in one line, and elsewhere 
   expect(isLeft()).toBe(false)
   await press('/', paste("service = 'a'\n\tAND status = 500\u0007"))
   await vi.waitFor(() => expect(frame()).toContain("where service = 'a' AND status = 500 ▏"))
+})
+
+test('a statement that is refused says so where its rows would be', async () => {
+  const { press, frame } = await open()
+  await press('s', 'select nonsense from requests', '\r')
+  await vi.waitFor(() => expect(frame()).toMatch(/│ +✖ there is no column nonsense/))
+  expect(frame()).not.toContain('asking…')
 })
 
 test('the help fits 80 columns', () => {

@@ -70,11 +70,14 @@ export function ScubaExploreScreen({ source, asked: first, hasColor, onQuit, siz
   const [markFrom, setMarkFrom] = useState<number | null>(null)
   const [mark, setMark] = useState<Stretch | null>(null)
   const [only, setOnly] = useState<string[]>([])
-  const [below, setBelow] = useState<{ kind: 'rows'; answer: QueryAnswer } | { kind: 'diff'; answer: DiffAnswer } | null>(null)
+  const [below, setBelow] = useState<
+    { kind: 'rows'; answer: QueryAnswer } | { kind: 'diff'; answer: DiffAnswer } | { kind: 'failed'; message: string } | null
+  >(null)
   const [notice, setNotice] = useState('')
   const [prompt, setPrompt] = useState<Prompt | null>(null)
   const [isHelp, setIsHelp] = useState(false)
   const complain = useCallback((error: Error) => setNotice(`✖ ${error.message}`), [])
+  const failBelow = useCallback((error: Error) => setBelow({ kind: 'failed', message: error.message }), [])
 
   useEffect(() => {
     source.tables().then((all) => {
@@ -135,7 +138,9 @@ export function ScubaExploreScreen({ source, asked: first, hasColor, onQuit, siz
     setTab('rows')
     setAt({ ...at, bottom: 0 })
     setBelow(null)
-    source.query(rowsRequest({ asked, ...part }, source.clock(), ROWS_SHOWN)).then((answer) => setBelow({ kind: 'rows', answer }), complain)
+    source
+      .query(rowsRequest({ asked, ...part }, source.clock(), ROWS_SHOWN))
+      .then((answer) => setBelow({ kind: 'rows', answer }), failBelow)
   }
   const showDiff = (): void => {
     const request = diffRequest({ asked, mark, only }, source.clock())
@@ -143,7 +148,7 @@ export function ScubaExploreScreen({ source, asked: first, hasColor, onQuit, siz
     setTab('diff')
     setAt({ ...at, bottom: 0 })
     setBelow(null)
-    source.diff(request).then((answer) => setBelow({ kind: 'diff', answer }), complain)
+    source.diff(request).then((answer) => setBelow({ kind: 'diff', answer }), failBelow)
   }
   const open = (column: string): void => {
     if (opened?.column === column) return setOpened(null)
@@ -171,9 +176,11 @@ export function ScubaExploreScreen({ source, asked: first, hasColor, onQuit, siz
         : groupLines({ ...view, width: columns - LIST_COLUMNS - 3 }, panel)
       : below === null
         ? [tab === 'rows' || mark !== null || only.length > 0 ? 'asking…' : 'Mark a stretch of the chart or choose a group first.']
-        : below.kind === 'rows'
-          ? rowLines(view, below.answer)
-          : diffLines({ ...view, width: columns - LIST_COLUMNS - 3 }, below.answer)
+        : below.kind === 'failed'
+          ? [`✖ ${below.message}`]
+          : below.kind === 'rows'
+            ? rowLines(view, below.answer)
+            : diffLines({ ...view, width: columns - LIST_COLUMNS - 3 }, below.answer)
   const body = Math.max(6, rows - 5)
   const chartHeight = Math.max(5, Math.min(14, Math.floor(body * 0.5)))
   const bottomHeight = Math.max(1, body - chartHeight - 2)
@@ -201,7 +208,7 @@ export function ScubaExploreScreen({ source, asked: first, hasColor, onQuit, siz
     setBelow(null)
     setAt({ ...at, bottom: 0 })
     const { sinceMs, untilMs } = rangeOf(asked, source.clock())
-    source.query({ sql: wanted, sinceMs, untilMs }).then((answer) => setBelow({ kind: 'rows', answer }), complain)
+    source.query({ sql: wanted, sinceMs, untilMs }).then((answer) => setBelow({ kind: 'rows', answer }), failBelow)
   }
 
   const enter = (isNot: boolean): void => {
