@@ -7,7 +7,7 @@ import { clipped } from '../../core/scuba/explore/conditions.ts'
 import { cellText, shownColumns, traceOf } from './rows.ts'
 
 /** A table of more rows takes the browser longer to draw than a person waits for. */
-const PIECE = 200
+const PIECE = 100
 
 export interface RowTableProps {
   answer: Pick<QueryAnswer, 'columns' | 'rows'>

@@ -26,6 +26,9 @@ const HELP = [
   { keys: '/', does: 'to the text' },
 ]
 
+/** Longer than a panel may take: it can be stopped. */
+const DEADLINE_MS = 30_000
+
 type Run =
   | { state: 'none' }
   | { state: 'running' }
@@ -53,7 +56,7 @@ export function SqlPage(): JSX.Element {
     try {
       checkRange(asked)
       // Times bound every table of the text, so that a short range reads few files.
-      const answer = await askQuery({ sql, ...timesOf(asked, Date.now()) }, mine.signal)
+      const answer = await askQuery({ sql, ...timesOf(asked, Date.now()), deadlineMs: DEADLINE_MS }, mine.signal)
       if (running.current === mine) setRun({ state: 'done', answer })
     } catch (failed) {
       if (running.current !== mine) return
@@ -175,6 +178,7 @@ function Refused({ error, place }: { error: ApiError; place: Place | null }): JS
           {`     │ ${' '.repeat(Math.max(0, place.column - 1))}▲`}
         </pre>
       )}
+      <br />
       <small>
         {error.hint} {error.code}
       </small>

@@ -188,7 +188,7 @@ function Attributes({ span }: { span: TraceSpan }): JSX.Element {
   )
 }
 
-const ROWS_SHOWN = 200
+const ROWS_SHOWN = 100
 
 function Rows({ answer }: { answer: TraceAnswer }): JSX.Element {
   if (answer.rows.length === 0) return <></>
