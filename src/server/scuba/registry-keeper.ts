@@ -10,6 +10,12 @@ import type { ScubaClient } from './client.ts'
 import { leafName } from './leaf/name.ts'
 import { watchPeerLeaves, type PeerLeaves } from './peer-leaves.ts'
 
+/** How long a leaf is silent before it is lost: MUSTER_SCUBA_LEAF_LOST_MS; undefined: as long as usual. */
+export function leafLostMs(env: NodeJS.ProcessEnv): number | undefined {
+  const text = env['MUSTER_SCUBA_LEAF_LOST_MS'] ?? ''
+  return /^\d{4,9}$/.test(text) ? Number(text) : undefined
+}
+
 /** Longest time between two answers of a leaf that has nothing new. */
 const WAIT_MS = 5000
 const AGAIN_MS = 500
@@ -30,6 +36,7 @@ export interface RegistryKeeper {
  */
 export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient, 'observed' | 'putRegistry'>): RegistryKeeper {
   const stopped = new AbortController()
+  const lostMs = leafLostMs(process.env)
   let wanted: Registry | null = null
   let observed: Observed | null = null
   let silentSinceMs: number | null = null
@@ -80,7 +87,10 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
 
   return {
     peers,
-    soft: () => ({ observed, leaf: observed?.leaf ?? leafName(host.paths.scuba), silentSinceMs, peers: peers.seen() }),
+    soft: () => ({
+      ...{ observed, leaf: observed?.leaf ?? leafName(host.paths.scuba), silentSinceMs, peers: peers.seen() },
+      ...(lostMs === undefined ? {} : { leafLostMs: lostMs }),
+    }),
     look,
     start: () => {
       unlisten = host.onEntries((entries) => {
