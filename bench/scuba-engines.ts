@@ -29,6 +29,8 @@ const BODY_ROWS = 2375
 /** questions of one set of rows */
 const A_SET = 250
 const AT_ONCE = 50
+/** sets that a side may be ahead of the one that is compared */
+const SETS_AT_ONCE = 2
 /** rows of most sets, and of one in so many: what a question costs is for each row, what it may find is little more of many */
 const FEW = 250
 const MANY = 2000
@@ -73,43 +75,79 @@ async function sealedBodies(): Promise<Buffer[]> {
   return bodies
 }
 
+/** Rows of a table, and what is asked of them. */
+interface DataSet {
+  table: string
+  rows: Record<string, unknown>[]
+  /** the last rows are not sealed */
+  hasTail: boolean
+  questions: Question[]
+}
+
+/** One side has much more to do with one set than another one, and less with the next: none waits for the others before it is a set ahead. */
 async function* agree(all: readonly Side[]): AsyncGenerator<Figure> {
   const random = createPrng(SEED)
   const [, ...sides] = all
   const differences = new Map(sides.map(({ name }) => [name, 0]))
   const compared = new Map(differences)
   let late = 0
-  let asked = 0
   const started = performance.now()
-  for (let set = 0; asked < ROUNDS; set += 1) {
-    const table = `data_${set}`
-    await fill(all, table, set % MANY_EVERY === 0 ? MANY : FEW, random)
-    for (const until = Math.min(ROUNDS, asked + A_SET); asked < until; asked += AT_ONCE) {
-      const questions: Question[] = Array.from({ length: Math.min(AT_ONCE, until - asked) }, (_, at) =>
-        at % 5 === 4 ? statementOf(table, random) : panelOf(table, T, random),
-      )
-      const [wanted = [], ...others] = await Promise.all(all.map(({ leaf }) => answersInTime(leaf, questions)))
-      for (const [at, question] of questions.entries()) {
-        for (const [side, { name }] of sides.entries()) {
-          const [right, other] = [wanted[at], others[side]?.[at]]
-          if (right === undefined || other === undefined || isLate(right) || isLate(other)) {
-            late += 1
-            continue
-          }
-          add(compared, name)
-          const why = difference(right, other)
-          if (why === null) continue
-          add(differences, name)
-          process.stderr.write(`seed ${SEED}, ${name}: ${why}\n  ${JSON.stringify(question)}\n`)
-        }
-      }
-    }
+  const turns: Promise<Answer[]>[] = all.map(() => Promise.resolve([]))
+  const begin = (of: DataSet): { of: DataSet; answers: Promise<Answer[]>[] } => {
+    for (const [at, { leaf }] of all.entries()) turns[at] = (turns[at] ?? Promise.resolve([])).then(() => answersTo(leaf, of))
+    return { of, answers: [...turns] }
   }
+  const running: ReturnType<typeof begin>[] = []
+  for (const of of dataSets(random)) {
+    running.push(begin(of))
+    if (running.length > SETS_AT_ONCE) await compareNext()
+  }
+  while (running.length > 0) await compareNext()
   yield figure('answers that did not come in time to be compared', late, '')
   for (const [name, count] of compared) yield figure(`${name}: question × data pairs compared`, count, '')
   for (const [name, count] of differences) yield figure(`${name}: answers that differ by more than they say`, count, '', '<=', 0)
-  for (const side of all) yield figure(`${side.name}: processor a question`, (cpuOf(side) * 1000) / Math.max(1, asked), 'ms')
+  for (const side of all) yield figure(`${side.name}: processor a question`, (cpuOf(side) * 1000) / Math.max(1, ROUNDS), 'ms')
   yield figure('all questions', (performance.now() - started) / 60_000, 'min')
+
+  async function compareNext(): Promise<void> {
+    const next = running.shift()
+    const [wanted = [], ...others] = await Promise.all(next?.answers ?? [])
+    for (const [at, question] of (next?.of.questions ?? []).entries()) {
+      for (const [side, { name }] of sides.entries()) {
+        const [right, other] = [wanted[at], others[side]?.[at]]
+        if (right === undefined || other === undefined || isLate(right) || isLate(other)) {
+          late += 1
+          continue
+        }
+        add(compared, name)
+        const why = difference(right, other)
+        if (why === null) continue
+        add(differences, name)
+        process.stderr.write(`seed ${SEED}, ${name}: ${why}\n  ${JSON.stringify(question)}\n`)
+      }
+    }
+  }
+}
+
+function* dataSets(random: Prng): Generator<DataSet> {
+  for (let set = 0; set * A_SET < ROUNDS; set += 1) {
+    const table = `data_${set}`
+    yield {
+      table,
+      rows: Array.from({ length: set % MANY_EVERY === 0 ? MANY : FEW }, (_, at) => rowOf(at, T, random)),
+      hasTail: set % 2 === 0,
+      questions: Array.from({ length: Math.min(A_SET, ROUNDS - set * A_SET) }, (_, at) =>
+        at % 5 === 4 ? statementOf(table, random) : panelOf(table, T, random),
+      ),
+    }
+  }
+}
+
+async function answersTo(leaf: ScratchLeaf, { table, rows, hasTail, questions }: DataSet): Promise<Answer[]> {
+  await fill(leaf, table, rows, hasTail)
+  const answers: Answer[] = []
+  for (let at = 0; at < questions.length; at += AT_ONCE) answers.push(...(await answersInTime(leaf, questions.slice(at, at + AT_ONCE))))
+  return answers
 }
 
 const add = (counts: Map<string, number>, name: string): unknown => counts.set(name, (counts.get(name) ?? 0) + 1)
@@ -131,29 +169,27 @@ async function answersInTime(leaf: ScratchLeaf, questions: readonly Question[]):
 /** A panel, or SQL. */
 type Question = PanelRequest | string
 
+/** Panels and statements at once. */
 async function answersOf({ client }: ScratchLeaf, questions: readonly Question[]): Promise<Answer[]> {
   const panels = questions.filter((question) => typeof question !== 'string')
-  const board = panels.length === 0 ? [] : (await client.board({ panels, maxAgeMs: 0, deadlineMs: 60_000 })).panels
-  const answered = board.map((one): Answer => (one.ok ? one.answer : JSON.stringify(one)))
-  const answers: Answer[] = []
-  for (const question of questions) {
-    if (typeof question !== 'string') answers.push(answered.shift() ?? '')
-    else answers.push(await client.query(question, { deadlineMs: 60_000 }).catch((error: unknown) => JSON.stringify(error)))
-  }
-  return answers
+  const board = panels.length === 0 ? null : client.board({ panels, maxAgeMs: 0, deadlineMs: 60_000 })
+  board?.catch(() => undefined)
+  const told = new Map<Question, Answer>()
+  for (const question of questions)
+    if (typeof question === 'string')
+      told.set(question, await client.query(question, { deadlineMs: 60_000 }).catch((error: unknown) => JSON.stringify(error)))
+  for (const [at, one] of ((await board)?.panels ?? []).entries()) told.set(panels[at] ?? '', one.ok ? one.answer : JSON.stringify(one))
+  return questions.map((question) => told.get(question) ?? '')
 }
 
-/** Sealed twice, a part of the second seal late, the last rows unsealed. */
-async function fill(sides: readonly Side[], table: string, count: number, random: Prng): Promise<void> {
-  const rows = Array.from({ length: count }, (_, at) => rowOf(at, T, random))
-  for (const { leaf } of sides) {
-    for (const [from, to] of [
-      [0, count * 0.5],
-      [count * 0.5, count * 0.8],
-      [count * 0.8, count],
-    ] as const) {
-      await leaf.client.send(table, rows.slice(from, to))
-      if (to < count) await sealTable(leaf, table)
-    }
+/** Sealed twice, a part of the second seal late; the last rows unsealed, or in a third. */
+async function fill(leaf: ScratchLeaf, table: string, rows: DataSet['rows'], hasTail: boolean): Promise<void> {
+  for (const [from, to] of [
+    [0, 0.5],
+    [0.5, 0.8],
+    [0.8, 1],
+  ] as const) {
+    await leaf.client.send(table, rows.slice(rows.length * from, rows.length * to))
+    if (to < 1 || !hasTail) await sealTable(leaf, table)
   }
 }

@@ -156,7 +156,7 @@ const reply = (answer: object): PeerReply => ({ status: 200, headers: {}, body: 
 
 async function* away(): AsyncGenerator<Figure> {
   const dir = mkdtempSync(join(tmpdir(), 'scuba-leaves-'))
-  const leaves = Array.from({ length: LEAVES }, (_, at) => ({ id: `leaf-${at}`, address: 'unix:none', node: null }))
+  const leaves = Array.from({ length: LEAVES }, (_, at) => ({ id: `leaf-${at}`, address: 'unix:none', node: null, server: null }))
   const dead = Math.floor(LEAVES / 10)
   const slow = Math.floor(LEAVES / 20)
   const shuffled = [...leaves].sort(() => random.below(3) - 1)
@@ -264,7 +264,7 @@ async function* ingest(): AsyncGenerator<Figure> {
 }
 
 async function seal(leaf: ScratchLeaf): Promise<void> {
-  await new PeerCalls().call({ id: '', address: `unix:${leaf.socket}`, node: null }, 'POST', '/v1/scuba/tables/events/seal')
+  await new PeerCalls().call({ id: '', address: `unix:${leaf.socket}`, node: null, server: null }, 'POST', '/v1/scuba/tables/events/seal')
 }
 
 /** What a copy costs: the same bodies into a table without one, with one that follows, and with one that each acknowledgement waits for. */

@@ -12,12 +12,14 @@ import { ScratchLeaf } from '../src/server/scuba/measure/scratch-leaf.ts'
 import { forgetPages } from './lib/forget-pages.ts'
 import { makeBodies, sendBodies, upTo } from './lib/scuba-bodies.ts'
 import { panelMix, type MixQuery } from './lib/scuba-mix.ts'
+import { measureNative } from './lib/scuba-native.ts'
 import { ROW_TYPES, traceId } from './lib/scuba-rows.ts'
 import { openEngine, openPlain, writeSegments } from './lib/scuba-store.ts'
 
 /*
  * How fast scuba answers, from a real leaf over its socket. `mix`: the thirteen panels over a day of rows, cold and hot; `against`: the same
- * beside plain DuckDB on a native table; `sqlite`: a group-by, a p99 and a distinct count per row beside SQLite; `hot`: three columns of 256 MB
+ * beside plain DuckDB on a native table; `sqlite`: a group-by, a p99 and a distinct count per row beside SQLite; `native`: questions from native copies beside
+ * segments; `hot`: three columns of 256 MB
  * that are not sealed; `trace`: one trace among 10 million rows; `freshness`: from the
  * acknowledgement to the answer. $MUSTER_BENCH_ROWS: 50 million unless it says otherwise; $MUSTER_BENCH_KEEP: a folder in which stores
  * are kept for the next run, because writing them takes minutes. Processor seconds are printed beside the times: divided by the cores they
@@ -25,9 +27,11 @@ import { openEngine, openPlain, writeSegments } from './lib/scuba-store.ts'
  */
 
 const figure = figuresOf('scuba-query')
-export const parts = ['mix', 'against', 'sqlite', 'hot', 'trace', 'freshness']
+export const parts = ['mix', 'against', 'sqlite', 'native', 'hot', 'trace', 'freshness']
 
 const ROWS = Number(process.env['MUSTER_BENCH_ROWS'] ?? 50_000_000)
+/** ten segments */
+const NATIVE_ROWS = Math.min(ROWS, 6_370_000)
 const TRACE_ROWS = Math.min(ROWS, 10_000_000)
 const SQLITE_ROWS = Math.min(ROWS, 500_000)
 const DAY_MS = 86_400_000
@@ -52,6 +56,7 @@ export async function* run(asked: readonly string[] = parts): AsyncGenerator<Fig
       if (wanted.has('sqlite')) yield* besideSqlite(dir, queries)
     })
   }
+  if (wanted.has('native')) yield* withStore(NATIVE_ROWS, native)
   if (wanted.has('hot')) yield* inDirectory('scuba', unsealed)
   if (wanted.has('trace')) yield* withStore(TRACE_ROWS, trace)
   if (wanted.has('freshness')) yield* inDirectory('scuba', freshness)
@@ -176,6 +181,20 @@ async function* besideSqlite(dir: string, queries: readonly MixQuery[]): AsyncGe
     await leaf.close()
     sqlite.close()
   }
+}
+
+/** In the processor's time of the engine, because that differs less on a machine that does other things, too. */
+async function* native(dir: string, untilMs: number): AsyncGenerator<Figure> {
+  const { asked, rows, rowsShare, buildMs, bytesShare } = await measureNative(dir, TABLE, panelMix(TABLE, untilMs, NATIVE_ROWS), untilMs)
+  for (const { name, segmentsMs, copiesMs } of asked) {
+    yield figure(`native: ${name}, from segments, processor`, segmentsMs, 'ms')
+    yield figure(`native: ${name}, from copies`, segmentsMs / copiesMs, '×')
+  }
+  const sum = (of: 'segmentsMs' | 'copiesMs'): number => asked.reduce((all, each) => all + each[of], 0)
+  yield figure('native: all of these, from copies', sum('segmentsMs') / sum('copiesMs'), '×')
+  yield figure('native: to make a copy, a row, processor', (buildMs * 1000) / rows, 'µs')
+  yield figure('native: rows that were copied', rowsShare * 100, '%')
+  yield figure('native: bytes of copies, of all segments', bytesShare * 100, '%')
 }
 
 const UNSEALED_BYTES = 250_000_000

@@ -35,10 +35,12 @@ interface Kept {
 }
 
 const LOOK_MS = 250
+/** Between a start and the next one, twice as long after each death, up to the most. */
+const BACKOFF_MS = 500
 const BACKOFF_MS_MAX = 10_000
 
 /** Keeps processes running that outlive this one: they are told apart by pid and start time, not by parenthood. */
-export function createSupervisor(log: Logger): Supervisor {
+export function createSupervisor(log: Logger, backoffMs = BACKOFF_MS): Supervisor {
   const kept = new Map<string, Kept>()
 
   const start = (entry: Kept): void => {
@@ -68,7 +70,7 @@ export function createSupervisor(log: Logger): Supervisor {
         entry.restarts += 1
         log.warn('a process has died and is started again', { name: entry.wanted.name, pid: entry.id.pid, restarts: entry.restarts })
       }
-      entry.startAfter = now + Math.min(BACKOFF_MS_MAX, 500 * 2 ** Math.min(entry.restarts, 5))
+      entry.startAfter = now + Math.min(BACKOFF_MS_MAX, backoffMs * 2 ** Math.min(entry.restarts, 5))
       start(entry)
     }
   }

@@ -8,6 +8,7 @@ import type { MusterError } from '../core/kernel/errors.ts'
 import type { StatePaths } from '../platform/paths.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { z } from 'zod'
+import type { ServersOfLeaves } from './scuba/server-leaves.ts'
 
 /** What the adapters of a system get from the control-plane process. */
 export interface ServerHost {
@@ -33,6 +34,8 @@ export interface ServerHost {
   wake: (controller: string) => void
   /** A request to the control socket of a node's agent, wherever it is. */
   askAgent: (node: string, options: { path: string; method: string }, answer: (response: IncomingMessage) => void) => ClientRequest
+  /** the servers of the fleet, each with a leaf of its own; without: there is this one */
+  servers?: ServersOfLeaves
   /** Queues a row of muster's own telemetry for a `muster_…` table of scuba; never blocks, may be dropped (counted). */
   telemetry: (table: string, row: Record<string, unknown>) => void
 }

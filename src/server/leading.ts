@@ -26,9 +26,9 @@ import { askBack, TICKET_HEADER, type DialBack } from './tw/dial-back.ts'
 import type { LeaderLink } from './following/leader-link.ts'
 import { CALLER_HEADER } from './following/pass-on.ts'
 import { runOnLeader } from './following/run-on-leader.ts'
-import { seenSince } from './following/seen-since.ts'
 import type { ServerHost, Wiring } from './host.ts'
 import type { ScubaClient } from './scuba/client.ts'
+import { serversOfLeaves, type OwnLeaf } from './scuba/own-leaf.ts'
 import type { Telemetry } from './scuba/telemetry.ts'
 import type { Tracer } from './tracer.ts'
 import { expositionText } from './metrics/exposition.ts'
@@ -57,6 +57,8 @@ export interface ServerParts {
   link: LeaderLink
   /** its servers, and the logs they have */
   fleet: FleetCallsOptions
+  /** where the others reach the leaf of this server; null: nowhere */
+  ownLeaf: () => OwnLeaf | null
   /** lets other servers come in */
   memberToken: NonNullable<DelosParts['memberToken']>
   /** of tasks whose application asks for itself */
@@ -85,9 +87,7 @@ export interface Leading {
 
 /** Takes the lead. Everything in it is made anew each time, since what is known softly is of one reign. */
 export async function lead(parts: ServerParts): Promise<Leading> {
-  const { paths, control, log, telemetry, tracer, store, meter, etcd, artifacts, fleet } = parts
-  // Of what was before, another server's leaf was told.
-  const scuba = presentServers(fleet.control.value()).length > 1 ? seenSince(parts.scuba, Date.now()) : parts.scuba
+  const { control, log, scuba, telemetry, tracer, store, meter, etcd, artifacts, fleet } = parts
   let loop: ControllerLoop | null = null
   const host = hostOf(
     parts,
@@ -130,7 +130,7 @@ export async function lead(parts: ServerParts): Promise<Leading> {
   const apiAt = (door: Door): FastifyInstance => {
     const app = createApi(options, door)
     artifactRoutes(app, artifacts.fleet)
-    if (door === 'server') hereRoutes(app, paths, artifacts.own, parts.dialBack)
+    if (door === 'server') hereRoutes(app, { ...parts, artifacts: artifacts.own })
     hub.routes(app)
     return app
   }
@@ -193,7 +193,7 @@ interface AgentWay {
 }
 
 function hostOf(
-  { paths, log, control, telemetry, link, dialBack }: ServerParts,
+  { paths, log, control, telemetry, link, dialBack, fleet, ownLeaf }: ServerParts,
   wake: (controller: string) => void,
   { serverOf, ticketFor }: AgentWay,
 ): ServerHost {
@@ -223,6 +223,7 @@ function hostOf(
       const headers = { [CALLER_HEADER]: 'operator server', ...(ticket === null ? {} : { [TICKET_HEADER]: ticket }) }
       return link.request(server, { ...options, path, headers }, answer)
     },
+    servers: serversOfLeaves({ fleet, link, ownLeaf }),
     telemetry: telemetry.add,
   }
 }

@@ -30,7 +30,6 @@ import { runOnLeader } from './following/run-on-leader.ts'
 import { followingHouse } from './following/house.ts'
 import { openLeaderLink } from './following/leader-link.ts'
 import { spreadArtifacts } from './following/spread-artifacts.ts'
-import { tellLeader } from './following/tell-leader.ts'
 import { takeTurns } from './following/turns.ts'
 import { lead, type ServerParts } from './leading.ts'
 import { agentProcess, readLocalFleet } from './processes/fleet.ts'
@@ -38,7 +37,9 @@ import { freePort } from '../platform/free-port.ts'
 import { createSupervisor } from '../platform/supervisor.ts'
 import { createScubaClient } from './scuba/client.ts'
 import { keepPostgresAccess } from './scuba/postgres.ts'
+import { LOG_TABLE } from '../core/scuba/names.ts'
 import type { IntakeOptions } from '../core/scuba/ports.ts'
+import { keepOwnLeafDoor } from './scuba/own-leaf.ts'
 import { ensureLeaf } from './scuba/process.ts'
 import { createTelemetry, type Telemetry } from './scuba/telemetry.ts'
 import { createTracer } from './tracer.ts'
@@ -172,12 +173,14 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
   })
   let etcd: string | null = null
   let { listen } = options
+  const ownLeaf = keepOwnLeafDoor(paths, identity.server, log)
   const parts: ServerParts = {
     ...{ paths, log, control, store, scuba, telemetry, tracer, measures, meter, link, fleet, memberToken: servers.memberToken, dialBack },
     nodeToken: createNodeTokenAction({ authority, cluster: identity.cluster, run, position: control.tail, open: agentPort.open }),
     artifacts: { own, fleet: spreadArtifacts(own, () => otherVoters(controlChain, identity.server), link) },
     tokens,
     taskTokens: createTaskTokens(async () => (await authority.pair()).key),
+    ownLeaf: ownLeaf.where,
     etcd: () => etcd,
     pages,
     status: (hub) =>
@@ -201,12 +204,9 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     ...{ paths, db: control.db, onEntries: control.onEntries, address: options.postgres },
     makeCertificate: () => authority.tls(),
   })
+  controlChain.onValue((value) => void ownLeaf.follow(value))
+  await ownLeaf.follow(controlChain.value())
   await leaf.start()
-  const telling = tellLeader({
-    ...{ leaf: scuba, link, log, leads: control.leads },
-    hasOthers: () => presentServers(controlChain.value()).length > 1,
-    onLost: (rows) => telemetry.add('muster_metrics', { name: 'telemetry.untold', target: identity.name, value: rows, kind: 'count' }),
-  })
   const turns = await takeTurns({
     ...{ doors, log, leads: control.leads, onLead: control.onLead },
     lead: () => lead(parts),
@@ -243,7 +243,6 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
     tokens.stop()
     postgres.stop()
     await turns.stop()
-    await telling.stop()
     link.close()
     measures.stop()
     await telemetry.stop()
@@ -260,7 +259,7 @@ export async function startServer(paths: StatePaths, options: ServerOptions): Pr
 /** Entries as rows, so that a query joins them with what else happened. */
 function mirrorEntries(entries: readonly Entry[], telemetry: Telemetry): void {
   for (const entry of entries) {
-    telemetry.add('muster_log_entries', {
+    telemetry.add(LOG_TABLE, {
       time: entry.at,
       position: entry.position,
       type: entry.type,

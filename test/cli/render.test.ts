@@ -7,7 +7,8 @@ import { renderPlan } from '../../src/cli/render/plan.ts'
 import { describeEntry } from '../../src/cli/render/tw-events.ts'
 import { fields, table } from '../../src/cli/render/table.ts'
 import { paint } from '../../src/cli/render/style.ts'
-import { textWidth, truncate, wrap } from '../../src/cli/render/text.ts'
+import { cellText } from '../../src/cli/render/scuba-values.ts'
+import { printable, textWidth, truncate, wrap } from '../../src/cli/render/text.ts'
 import { PLAIN, wantsColor } from '../../src/cli/terminal.ts'
 
 const rows = [
@@ -188,4 +189,9 @@ test('config shows origins only when asked', () => {
   const row = [{ name: 'stateDir', value: null, origin: 'default' }]
   expect(renderConfig(row, false, PLAIN)).toBe('SETTING    VALUE\nstate_dir  -')
   expect(renderConfig(row, true, PLAIN)).toContain('ORIGIN')
+})
+
+test('what other programs wrote cannot steer the terminal it is shown on', () => {
+  expect(printable('\u001b]52;c;eA==\u0007\u001b[2Jred\r\n\tnext \u202eevil\u202c é 日本')).toBe('␛]52;c;eA==␇␛[2Jred next evil é 日本')
+  expect(cellText('\u001b[31mred', 'VARCHAR')).toBe('␛[31mred')
 })

@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { textWidth } from '../../src/cli/render/text.ts'
 import type { Asked } from '../../src/core/scuba/saved/schema.ts'
 import type { DiffRequest, PanelAnswer, PanelGroup, PanelRequest, QueryRequest } from '../../src/core/scuba/wire-types.ts'
+import { HELP } from '../../src/tui/scuba-explore/keys.ts'
 import { ScubaExploreScreen } from '../../src/tui/scuba-explore/screen.tsx'
 
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 40))
@@ -105,6 +106,26 @@ test('it opens on requests, with its columns, a chart and the groups, and fits 8
   expect(frame()).toMatch(/[⠁-⣿]{20}/)
   expect(lines.length).toBeLessThanOrEqual(24)
   for (const line of lines) expect(textWidth(line), line).toBeLessThanOrEqual(80)
+})
+
+test('Enter that comes in one piece with what was typed before it ends the text', async () => {
+  const { press, frame, panels } = await open()
+  await press('/', 'status >= 500\r')
+  await vi.waitFor(() => expect(panels.at(-1)?.where).toBe('status >= 500'))
+  expect(frame()).not.toContain('where status >= 500▏')
+})
+
+test('what is pasted is no keys: it goes into a text in one line, and elsewhere does nothing', async () => {
+  const { press, frame, isLeft } = await open()
+  const paste = (text: string): string => `\u001b[200~${text}\u001b[201~`
+  await press(paste('garbage\nqqq:q\r'))
+  expect(isLeft()).toBe(false)
+  await press('/', paste("service = 'a'\n\tAND status = 500\u0007"))
+  await vi.waitFor(() => expect(frame()).toContain("where service = 'a' AND status = 500 ▏"))
+})
+
+test('the help fits 80 columns', () => {
+  for (const line of HELP) expect(textWidth(line), line).toBeLessThanOrEqual(80)
 })
 
 test('a column is opened, a value of it becomes a condition, and ! takes it out again', async () => {

@@ -17,7 +17,7 @@ import { footing } from './scuba.ts'
 import { mark, paint } from './style.ts'
 import { withMissing } from './scuba-missing.ts'
 import { fields, table } from './table.ts'
-import { count } from './text.ts'
+import { count, printable } from './text.ts'
 
 const percent = (share: number | null): string => (share === null ? '' : `${numberText(Math.round(share * 1000) / 10)} %`)
 const duration = (ms: number | null): string => (ms === null ? '∅' : formatDuration(ms))
@@ -136,19 +136,22 @@ export function renderTrace(answer: TraceAnswer, view: View): string {
     [
       {
         title: 'span',
-        cell: ({ depth, name, isError }) => `${'  '.repeat(Math.min(depth, 12))}${isError ? mark(view, 'bad', name) : name}`,
+        cell: ({ depth, name, isError }) =>
+          `${'  '.repeat(Math.min(depth, 12))}${isError ? mark(view, 'bad', printable(name)) : printable(name)}`,
         canShrink: true,
       },
-      { title: 'service', cell: ({ service }) => service ?? '' },
+      { title: 'service', cell: ({ service }) => printable(service ?? '') },
       { title: 'took', align: 'right', cell: ({ durationMs }) => `${numberText(durationMs)} ms` },
       { title: `0 to ${numberText(answer.durationMs)} ms`, cell: (span) => bar(answer, span) },
     ],
     'No spans of this trace.',
   )
-  const rows = answer.rows.map(({ table: from, timeMs, text }) => `+${numberText(timeMs - answer.startMs)} ms  ${from}  ${text}`)
+  const rows = answer.rows.map(({ table: from, timeMs, text }) => `${since(timeMs - answer.startMs)}  ${from}  ${printable(text)}`)
   const head = `trace ${answer.trace}, ${new Date(answer.startMs).toISOString()}`
   return [head, '', spans, ...(rows.length > 0 ? ['', ...rows] : []), paint(view, 'dim', footing(answer))].join('\n')
 }
+
+const since = (ms: number): string => `${ms < 0 ? '-' : '+'}${duration(Math.round(Math.abs(ms)))}`
 
 function bar({ startMs, durationMs }: TraceAnswer, span: TraceSpan): string {
   const place = (ms: number): number => (durationMs <= 0 ? 0 : Math.round(((ms - startMs) / durationMs) * BAR_WIDTH))

@@ -174,7 +174,7 @@ export function renderLeaves({ leaves }: Out<typeof scubaLeafList>, view: View):
     leaves,
     [
       { title: 'leaf', cell: ({ leaf }) => leaf },
-      { title: 'node', cell: ({ node }) => node ?? 'server' },
+      { title: 'node', cell: ({ node, server }) => node ?? (server === null ? 'server' : `server ${server}`) },
       {
         title: 'epoch',
         cell: ({ leaf, shards }) => shards.map(({ id, epoch }) => (id === leaf ? String(epoch) : `${id} ${epoch}`)).join(', '),

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../core/kernel/units.ts'
 import type { ObjectiveStatus } from '../../core/scuba/operations/slo.ts'
+import { dataNotes, dataText } from '../../core/scuba/slo/data-notes.ts'
 import type { View } from '../terminal.ts'
 import { groupedText } from './scuba-values.ts'
 import { mark, type Mark } from './style.ts'
@@ -7,7 +8,6 @@ import { fields, table } from './table.ts'
 
 const MARK: Record<ObjectiveStatus['state'], Mark> = { ok: 'ok', burning: 'bad', spent: 'bad', no_data: 'warn', unknown: 'warn' }
 const NAME = { availability: 'availability', latency: 'latency', 'error-rate': 'error rate' } as const
-const DAY_MS = 86_400_000
 
 export interface Exclusion {
   id: number
@@ -44,15 +44,6 @@ function leftText({ kind, budget }: ObjectiveStatus): string | null {
   return `${Number((budget.left * 100).toFixed(budget.left < 0.1 ? 1 : 0))} %${kind === 'availability' && budget.left > 0 ? ` (${formatDuration(budget.leftMs)})` : ''}`
 }
 
-/** From how much data the figure is, where that is not the whole window. */
-export function dataText({ dataFromMs, windowFromMs, asOfMs }: ObjectiveStatus): string | null {
-  if (windowFromMs === null || asOfMs === null) return null
-  if (dataFromMs === null) return 'no data yet'
-  if (dataFromMs - windowFromMs < DAY_MS / 24) return null
-  const ms = asOfMs - dataFromMs
-  return `from ${ms >= DAY_MS ? `${Number((ms / DAY_MS).toFixed(1))} d` : formatDuration(ms)} of data`
-}
-
 export function renderSlos(objectives: readonly ObjectiveStatus[], view: View): string {
   const window = objectives[0]?.window ?? '30 d'
   const text = table(
@@ -80,15 +71,10 @@ export function renderSlos(objectives: readonly ObjectiveStatus[], view: View): 
 
 /** What the table has no room for: figures of less than the window, and with what was excluded. */
 function notes(objectives: readonly ObjectiveStatus[]): string[] {
-  return objectives.flatMap((it) => {
-    const data = dataText(it)
-    const all = it.budgetWithExcluded
-    const parts = [
-      ...(data === null ? [] : [data]),
-      ...(all === null ? [] : [`${percent(all.total === 0 ? 1 : all.good / all.total)} with what was excluded`]),
-    ]
-    return parts.length === 0 ? [] : [`${it.service} ${it.objective}: ${parts.join('; ')}`]
-  })
+  const excluded = objectives.flatMap(({ service, objective, budgetWithExcluded: all }) =>
+    all === null ? [] : [`${service} ${objective}: ${percent(all.total === 0 ? 1 : all.good / all.total)} with what was excluded`],
+  )
+  return [...dataNotes(objectives), ...excluded]
 }
 
 const sevText = (sev: number): string => (sev === 4 ? 'ticket' : `page, SEV${sev}`)

@@ -45,7 +45,7 @@ export function renderColumns({ columns, capped, columnsMax, sinceMs, missing }:
   return withMissing(shown, missing, view)
 }
 
-/** `~120`, or of several leaves `~120–300`: nobody knows which values two of them have both. */
+/** `~120`, or of several leaves that count in two ways `~120–300`: nobody knows then which values two of them have both. */
 function distinctText(distinct: number | null, most: number | null): string | null {
   if (distinct === null) return null
   return `~${groupedText(distinct)}${most === null || most === distinct ? '' : `–${groupedText(most)}`}`

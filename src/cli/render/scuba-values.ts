@@ -1,10 +1,12 @@
+import { printable } from './text.ts'
+
 /** A value of an answer as one cell: times as ISO 8601, structures as JSON, NULL as `∅`. */
 export function cellText(value: unknown, type: string): string {
   if (value === null || value === undefined) return '∅'
   if (typeof value === 'number' && type.startsWith('TIMESTAMP')) return new Date(value).toISOString()
   if (typeof value === 'number' && type === 'DATE') return new Date(value).toISOString().slice(0, 10)
   if (typeof value === 'number') return numberText(value)
-  if (typeof value === 'string') return value.replaceAll(/[\r\n\t]/g, ' ')
+  if (typeof value === 'string') return printable(value)
   return typeof value === 'boolean' ? String(value) : JSON.stringify(value)
 }
 

@@ -49,6 +49,8 @@ interface ShowData {
   pages: PageView[]
   changed: { at: number; text: string; actor: string }[]
   postmortem: string | null
+  /** none of a server that is older */
+  holds?: { id: number; table: string | null; fromMs: number; toMs: number; reason: string; setBy: string }[]
 }
 
 const instant = (at: number | null, from: number): string | null => (at === null ? null : `${utcText(at)} (${whole(at - from)} after bad)`)
@@ -91,6 +93,14 @@ export function renderIncident(data: ShowData, view: View): string {
       view,
       'CHANGED BEFORE',
       data.changed.map((change) => `-${whole(row.openedAt - change.at)} ${change.text} (${change.actor})`),
+    ),
+    section(
+      view,
+      'ROWS HELD',
+      (data.holds ?? []).flatMap(({ id, table: name, fromMs, toMs, reason, setBy }) => [
+        `${name ?? 'all tables'} from ${utcText(fromMs)} to ${utcText(toMs)}: ${reason} (${setBy})`,
+        `         release: muster scuba hold rm ${id} --yes`,
+      ]),
     ),
   ]
   return parts.filter((part) => part !== '').join('\n')

@@ -5,6 +5,17 @@ const segmenter = new Intl.Segmenter()
 // Wide in terminals: East Asian wide and full-width blocks, and emoji shown as pictures (Unicode TR 11, TR 51).
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
 
+/** Symbols for C0 begin here (Unicode, Control Pictures). */
+const PICTURES = 0x2400
+
+/** What other programs wrote, in one line, and without what would steer a terminal: escapes and bells are shown as symbols, overrides of direction are not. */
+export function printable(text: string): string {
+  return text
+    .replaceAll(/[\r\n\t]+/g, ' ')
+    .replaceAll(/[\u202a-\u202e\u2066-\u2069]/g, '')
+    .replaceAll(/\p{Cc}/gu, (control) => String.fromCodePoint(control < ' ' ? PICTURES + control.charCodeAt(0) : 0x2421))
+}
+
 /** The text without colours. */
 export function plain(text: string): string {
   return text.replaceAll(ANSI, '')

@@ -8,7 +8,7 @@ export default class ScubaArtefacts extends QueryCommand<typeof operation> {
   static override operation = operation
   static override summary = 'List what is built ahead of the questions asked most: its size, what building took, what it saved.'
   static override description =
-    'Rollups stand in for rows in panels, filters say which rows can have a value. They are built and dropped by use, and an answer is the same with and without them.'
+    'Rollups stand in for rows in panels, filters say which rows can have a value, native copies hold columns that are read often. They are built and dropped by use, and an answer is the same with and without them.'
   static override examples = ['<%= config.bin %> scuba artefacts']
 
   input(): InputOf<typeof operation> {

@@ -3,10 +3,12 @@ import { Args, defined, Flags, MusterCommand, remote, type InputOf, type Parsed 
 import { listFlag, paramsFlag } from '../../cli/flags/query.ts'
 import { coverageExit } from '../../cli/flags/rows.ts'
 import { durationFlag, rangeFlags } from '../../cli/flags/time.ts'
+import { renderExplain } from '../../cli/render/scuba-explore.ts'
 import { renderPanel } from '../../cli/render/scuba.ts'
-import type { PanelAnswer } from '../../core/scuba/wire-types.ts'
+import type { ExplainAnswer, PanelAnswer } from '../../core/scuba/wire-types.ts'
 
 const operation = remote('scuba.panel', async () => (await import('../../core/scuba/operations.ts')).scubaPanel)
+const explaining = remote('scuba.panel.explain', async () => (await import('../../core/scuba/operations.ts')).scubaPanelExplain)
 
 export default class ScubaPanel extends MusterCommand {
   static override summary = 'Filter, group and calculate over one table, per time step.'
@@ -42,16 +44,22 @@ export default class ScubaPanel extends MusterCommand {
     compare: Flags.string({ description: 'also for the range so much earlier: 1d, 1w, 6h', helpValue: 'TIME' }),
     require: Flags.string({ description: 'full: refuse an answer that would miss rows', options: ['full', 'partial'] }),
     watch: Flags.boolean({ description: 'ask again each step' }),
+    explain: Flags.boolean({ description: 'tell what it reads and what was built ahead for it, instead', exclusive: ['watch'] }),
     deadline: Flags.string({ description: 'longest time it may take; 5s by default', helpValue: 'DURATION' }),
   }
   static override examples = [
     '<%= config.bin %> scuba panel requests --by version --calc count,p99:latency_ms --step 5s',
     '<%= config.bin %> scuba panel requests --by service --calc "ratio(status >= 500),count" --since 15m --other',
     '<%= config.bin %> scuba panel requests --by service --calc count,avg:latency_ms --having "count >= 100" --compare 1w',
+    '<%= config.bin %> scuba panel requests --by service --calc count --step 1m --explain',
   ]
 
   async run(): Promise<void> {
     const { args, flags } = await this.start(ScubaPanel)
+    if (flags.explain) {
+      const { data } = await this.call(explaining, this.input(args.table, flags))
+      return this.answer('scuba.panel.explain', data as ExplainAnswer, renderExplain)
+    }
     const ask = async (): Promise<PanelAnswer> => (await this.call(operation, this.input(args.table, flags))).data as PanelAnswer
     if (!flags.watch) {
       const answer = await ask()

@@ -6,7 +6,7 @@ const operation = remote('sev.incident.show', async () => (await import('../../c
 
 export default class SevShow extends QueryCommand<typeof operation> {
   static override operation = operation
-  static override summary = 'Show one incident: state, alerts, pages, what changed before it.'
+  static override summary = 'Show one incident: state, alerts, pages, what changed before it, which rows are held for it.'
   static override args = { incident: Args.string({ description: 'number of the incident; left out: the open one, or the last' }) }
   static override examples = ['<%= config.bin %> sev show', '<%= config.bin %> sev show 1042']
 

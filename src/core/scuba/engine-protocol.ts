@@ -1,3 +1,4 @@
+import type { NativeCopy } from './plan/view.ts'
 import type { PlainValue } from './wire-types.ts'
 
 /** A statement, and what it may read. */
@@ -6,6 +7,8 @@ export interface EngineStatement {
   views: { name: string; sql: string }[]
   /** the tables as PostgreSQL's catalogue shows them, for a statement that reads schema `mcat`: a file of `CatalogueColumn`, and which one it is */
   catalogue?: { version: string; path: string } | undefined
+  /** databases that views name; they are attached when they are not, and stay so for a while */
+  copies?: readonly Pick<NativeCopy, 'name' | 'path'>[] | undefined
 }
 
 /** A column as a table in ClickHouse has it. */
@@ -33,6 +36,10 @@ export type EngineRequest =
   | { id: number; op: 'copy'; sql: string; path: string | null }
   /** a SELECT whose rows are written to a file in ClickHouse's format Native; how many there are is told */
   | { id: number; op: 'native'; sql: string; head: readonly NativeHead[]; path: string }
+  /** makes a database of a SELECT's rows, see `NativeCopy`; how many there are is told, and which texts have many values */
+  | { id: number; op: 'make-copy'; sql: string; path: string }
+  /** databases that will not be asked for any more */
+  | { id: number; op: 'forget-copies'; names: readonly string[] }
   /** types of a statement's columns and parameters */
   | ({ id: number; op: 'describe'; deadlineMs: number } & EngineStatement)
   /** begins a statement whose rows are taken bit by bit, as PostgreSQL's text forms, and gives the first; its cursor is `id` until it is closed */

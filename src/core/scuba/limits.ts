@@ -1,3 +1,5 @@
+import { refuse, type MusterError } from '../kernel/errors.ts'
+
 /** Every bound of the store in one place. Bytes, rows, milliseconds. */
 export const LIMITS = {
   columnsMax: 1000,
@@ -75,3 +77,26 @@ export const LIMITS = {
   /** of one service */
   exclusionsMax: 500,
 } as const
+
+/** Bounds that a leaf can be started with other values of: what travels between leaves for one question, and what is kept on the disk of earlier ones. */
+export type Bounds = Record<'travelRowsMax' | 'travelBytesMax' | 'partialDiskBytesMax', number>
+
+export const BOUNDS: Bounds = {
+  travelRowsMax: LIMITS.travelRowsMax,
+  travelBytesMax: LIMITS.travelBytesMax,
+  partialDiskBytesMax: LIMITS.partialDiskBytesMax,
+}
+
+/** @param settings `NAME=NUMBER` each; what is not named stays */
+export function boundsOf(settings: readonly string[]): Bounds | MusterError {
+  const bounds = { ...BOUNDS }
+  for (const setting of settings) {
+    const [name = '', value = ''] = setting.split('=')
+    if (!Object.hasOwn(BOUNDS, name) || !/^[1-9]\d{0,14}$/.test(value))
+      return refuse('USAGE', `${JSON.stringify(setting)} is no limit`, {
+        hint: `Write NAME=NUMBER, with one of ${Object.keys(BOUNDS).join(', ')}.`,
+      })
+    bounds[name as keyof Bounds] = Number(value)
+  }
+  return bounds
+}

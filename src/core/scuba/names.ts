@@ -6,6 +6,12 @@ export const LIVE_TABLE = 'requests'
 /** Tables of muster itself begin so. */
 export const isOwnTable = (name: string): boolean => name.startsWith('muster_')
 
+/** Entries of the control log, as rows. */
+export const LOG_TABLE = 'muster_log_entries'
+
+/** Each server fills such a table by itself from what all of them know: whoever answers looks into its own leaf alone. */
+export const isMirrored = (name: string): boolean => name === LOG_TABLE
+
 const TABLE = /^[a-z][a-z0-9_]{0,62}$/
 
 /** Table names are lower case, begin with a letter and need no quotes in SQL. */

@@ -1,6 +1,7 @@
 import type { ReadDb } from '../contracts/storage.ts'
 import type { AlertStateName } from './alert/judge.ts'
 import { alertRuleSchema, type AlertRule } from './alert/rule.ts'
+import { storedHolds, type StoredHold } from './registry-state.ts'
 
 export interface AlertGroupState {
   group: string
@@ -130,3 +131,6 @@ export function alertLate(db: ReadDb, rule: string | undefined, limit: number): 
     limit,
   )
 }
+
+/** What is held for an incident: retention, thinning and erasure leave it alone. */
+export const holdsOf = (db: ReadDb, sev: number): StoredHold[] => storedHolds(db).filter((hold) => hold.sev === sev)

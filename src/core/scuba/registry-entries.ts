@@ -18,22 +18,14 @@ const TOLD = [
   DerivedSet,
   DerivedRemoved,
   LeafJoined,
+  LeafLost,
   LeafLeaving,
   LeafDraining,
   LeafLeft,
   ShardMoved,
 ] as const
 
-export const registryEntries = [
-  ...TOLD,
-  ColumnsObserved,
-  RetentionApplied,
-  RowsErased,
-  LeafLost,
-  LeafDiskMoved,
-  SegmentLost,
-  SegmentSettled,
-] as const
+export const registryEntries = [...TOLD, ColumnsObserved, RetentionApplied, RowsErased, LeafDiskMoved, SegmentLost, SegmentSettled] as const
 
 const TOLD_TYPES: ReadonlySet<string> = new Set(TOLD.map(({ type }) => type))
 

@@ -112,11 +112,11 @@ export function storedPolicy(db: ReadDb, table: string): RetentionPolicy | null 
   return row?.policy ? retentionPolicySchema.parse(JSON.parse(row.policy)) : null
 }
 
-/** The leaves of other nodes, lost or not: rows of a lost one are missing in answers. */
+/** The leaves that others reach, lost or not: rows of a lost one are missing in answers. */
 export function peersOf(db: ReadDb): Peer[] {
   return db
     .all<Omit<Peer, 'isLeaving'> & { leaving: string | null }>(
-      'SELECT id, address, node, leaving FROM scuba_leaf WHERE address IS NOT NULL ORDER BY id',
+      'SELECT id, address, node, server, leaving FROM scuba_leaf WHERE address IS NOT NULL ORDER BY id',
     )
     .map(({ leaving, ...peer }) => ({ ...peer, isLeaving: leaving !== null }))
 }
@@ -140,21 +140,31 @@ export function storedShards(db: ReadDb): StoredShard[] {
     .map(({ replicas, ...shard }) => ({ ...shard, replicas: JSON.parse(replicas) as Record<string, number> }))
 }
 
+interface LeafPlace extends Omit<Peer, 'address'> {
+  address: string | null
+  leaving: Shard['leaving']
+  state: 'present' | 'lost'
+  since: number
+}
+
 function shardsOf(db: ReadDb): Shard[] {
   const leaves = new Map(
-    db
-      .all<{ id: string; node: string | null; address: string | null; leaving: Shard['leaving'] }>(
-        'SELECT id, node, address, leaving FROM scuba_leaf',
-      )
-      .map((leaf) => [leaf.id, leaf]),
+    db.all<LeafPlace>('SELECT id, node, address, server, leaving, state, since FROM scuba_leaf').map((leaf) => [leaf.id, leaf]),
   )
-  return storedShards(db).map(({ id, epoch, primary, replicas, sinceMs }) => ({
-    ...{ id, epoch, primary, sinceMs, node: leaves.get(primary)?.node ?? null, leaving: leaves.get(primary)?.leaving ?? null },
-    replicas: Object.keys(replicas).flatMap((leaf): Peer[] => {
-      const { node = null, address = null } = leaves.get(leaf) ?? {}
-      return address === null ? [] : [{ id: leaf, address, node }]
-    }),
-  }))
+  return storedShards(db).map(({ id, epoch, primary, replicas, sinceMs }) => {
+    const { node = null, server = null, leaving = null, state, since = 0 } = leaves.get(primary) ?? {}
+    // While such a one was lost, its keys were others'.
+    const mayBeLeftOut = node === null && server !== null
+    return {
+      ...{ id, epoch, primary, node, leaving },
+      sinceMs: mayBeLeftOut ? Math.max(sinceMs, since) : sinceMs,
+      isLost: mayBeLeftOut && state === 'lost',
+      replicas: Object.keys(replicas).flatMap((leaf): Peer[] => {
+        const { node: its = null, address = null, server: shown = null } = leaves.get(leaf) ?? {}
+        return address === null ? [] : [{ id: leaf, address, node: its, server: shown }]
+      }),
+    }
+  })
 }
 
 /** Everything the leaf has to know. @param version position that `db` is at */

@@ -60,7 +60,8 @@ export const REGISTRY_TABLES: readonly string[] = [
     PRIMARY KEY (kind, name)
   ) WITHOUT ROWID`,
   // notes_through: the number of the leaf's last note that became an entry. disk, disk_since: how full its disk is.
-  // node, address: of a leaf that is not the server's own.
+  // node: that it runs on; null: it is a server's own. address: where others reach it; null: nowhere, as of the only server's own.
+  // server: whose certificate it shows there; null: its node's, or none.
   // leaving: copying or draining, while it gives what it has to leaving_to; leaving_position: of the entry that said so.
   `CREATE TABLE scuba_leaf (
     id TEXT PRIMARY KEY,
@@ -71,6 +72,7 @@ export const REGISTRY_TABLES: readonly string[] = [
     disk_since INTEGER,
     node TEXT,
     address TEXT,
+    server TEXT,
     leaving TEXT,
     leaving_to TEXT,
     leaving_position INTEGER

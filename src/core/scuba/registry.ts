@@ -59,8 +59,10 @@ export const peerSchema = z.object({
   id: z.string().min(1).max(100),
   /** `unix:PATH` or `https://HOST:PORT` */
   address: z.string().min(1).max(300),
-  /** whose certificate it shows there; null: on this machine none is needed */
+  /** that it runs on, and whose certificate it shows there if not a server's; null: it is a server's own */
   node: z.string().nullable().default(null),
+  /** whose certificate it shows there, 16 hex digits; null: its node's, or, on this machine, none */
+  server: z.string().nullable().default(null),
   /** it gives what it has to another one: once its shards are that one's, none of its rows belongs into answers */
   isLeaving: z.boolean().optional(),
 })
@@ -79,8 +81,10 @@ export const shardSchema = z.object({
   leaving: z.enum(['copying', 'draining']).nullable().default(null),
   /** leaves that hold copies of what the leaf has of replicated tables */
   replicas: z.array(peerSchema).max(8).default([]),
-  /** log time of when it was first there, ms */
+  /** log time of when it was first there, or there again, to be chosen, ms */
   sinceMs: z.int().nonnegative(),
+  /** its leaf is a server's own and is lost: rows of its keys go to others, for a control plane goes on without one of its servers */
+  isLost: z.boolean().default(false),
 })
 export type Shard = z.output<typeof shardSchema>
 

@@ -75,6 +75,17 @@ export const AlertView = z.object({
   lastAt: z.number(),
 })
 
+/** Rows of scuba that are held for an incident. */
+export const HoldView = z.object({
+  id: z.number(),
+  /** null: of all tables */
+  table: z.string().nullable(),
+  fromMs: z.number(),
+  toMs: z.number(),
+  reason: z.string(),
+  setBy: z.string(),
+})
+
 export const ChangeView = z.object({
   position: z.number(),
   at: z.number(),

@@ -27,6 +27,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** the route only reads, whatever its method: a viewer may ask it */
     isRead?: boolean
+    /** a server that follows does it itself: what comes in is kept by the leaf beside it, or goes to where it belongs */
+    isTakenHere?: boolean
   }
 }
 
@@ -92,6 +94,7 @@ export function createApi(options: ApiOptions, door: Door): FastifyInstance {
     const path = request.url.split('?')[0] ?? ''
     if (!mayAskAs(caller, path)) throw refuse('NOT_PERMITTED', `${caller.actor} asks only for what is planned for it`)
     if (link === null || OF_ITSELF.has(path) || (door === 'server' && path.startsWith(`${HERE}/`))) return
+    if (config.isTakenHere === true && door !== 'server') return
     const stopped = main.control.copy.refusal()
     if (stopped !== null && (await link.find(0)) === link.self) {
       // It has to lead and cannot: what it knew last is read here, and the way out is asked of it itself.

@@ -166,6 +166,7 @@ export async function keepControl(options: ControlUpkeepOptions): Promise<Contro
     const fit = [...heard].find(([id, said]) => isFit(id, said))
     if (fit === undefined) return
     handedOverMs = nowMs
+    logger.info('the lead is to go to a server that can decide', { to: fit[0].toString(16) })
     chain.moveLeader(fit[0])
   }
   const digests = compareStates({

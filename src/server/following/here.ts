@@ -5,18 +5,31 @@ import type { FastifyInstance } from 'fastify'
 import { refuse } from '../../core/kernel/errors.ts'
 import type { StatePaths } from '../../platform/paths.ts'
 import type { ArtifactStore } from '../artifacts.ts'
+import type { OwnLeaf } from '../scuba/own-leaf.ts'
 import { askBack, TICKET_HEADER, type DialBack } from '../tw/dial-back.ts'
 
 /** What other servers ask this one about its own machine, whoever leads. */
 export const HERE = '/v1/here'
 
-/** `…/agents/NODE/PATH`: the control socket of an agent here, or one that comes here with the ticket; `…/artifacts[/sha256/HEX]`: the bytes kept here. */
-export function hereRoutes(app: FastifyInstance, paths: StatePaths, artifacts: ArtifactStore, dialBack: DialBack): void {
+export interface Here {
+  paths: StatePaths
+  /** kept here */
+  artifacts: ArtifactStore
+  dialBack: DialBack
+  /** where others reach the leaf of this server */
+  ownLeaf: () => OwnLeaf | null
+}
+
+/**
+ * `…/agents/NODE/PATH`: the control socket of an agent here, or one that comes here with the ticket; `…/artifacts[/sha256/HEX]`: the bytes kept here;
+ * `…/leaf`: where this server's leaf is.
+ */
+export function hereRoutes(app: FastifyInstance, { paths, artifacts, dialBack, ownLeaf }: Here): void {
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
     scope.route<{ Params: { node: string; '*': string } }>({
-      method: ['GET', 'POST'],
+      method: ['GET', 'POST', 'DELETE'],
       url: `${HERE}/agents/:node/*`,
       handler: (request, reply) => {
         reply.hijack()
@@ -44,6 +57,7 @@ export function hereRoutes(app: FastifyInstance, paths: StatePaths, artifacts: A
         request.raw.pipe(upstream)
       },
     })
+    scope.get(`${HERE}/leaf`, async () => ({ ok: true, data: ownLeaf() }))
     scope.post(`${HERE}/artifacts`, { bodyLimit: Number.MAX_SAFE_INTEGER }, async (request) => ({
       ok: true,
       data: await artifacts.put(request.body as Readable),

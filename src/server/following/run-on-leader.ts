@@ -29,11 +29,13 @@ function ask(link: LeaderLink, leader: bigint, path: string, input: unknown, act
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', [CALLER_HEADER]: `admin ${actor}` }
     const sending = link.request(leader, { method: 'POST', path, headers }, (answer) => {
-      textOf(answer).then((text) => {
-        const body = JSON.parse(text) as { ok: boolean; data: unknown; error: ErrorBody }
-        if (body.ok) resolve(body.data)
-        else reject(errorFromBody(body.error))
-      }, reject)
+      textOf(answer)
+        .then((text) => {
+          const body = JSON.parse(text) as { ok: boolean; data: unknown; error: ErrorBody }
+          if (body.ok) resolve(body.data)
+          else reject(errorFromBody(body.error))
+        })
+        .catch(reject)
     })
     sending.once('error', (cause) =>
       reject(refuse('DELOS_OUTCOME_UNKNOWN', `the leader went away before it answered (${cause.message})`, { cause })),

@@ -78,21 +78,6 @@ export interface LeafHealth {
   byCopy?: { asked: number; answered: number }
 }
 
-export interface Spooled {
-  /** null: none came */
-  batch: {
-    /** to be given as `after` once it was told */
-    place: string
-    table: string
-    key: string
-    ack: AckLevel
-    rows: number
-    body: Buffer
-  } | null
-  /** rows that had to go untold since the leaf started */
-  droppedRows: number
-}
-
 /** Who asks: queries of one user wait for each other; a quarter of the engine is kept for the urgent ones. */
 export interface AskerHead {
   user?: string
@@ -107,6 +92,7 @@ export interface ScubaClient {
   panel(request: PanelRequest, signal?: AbortSignal, asker?: AskerHead): Promise<PanelAnswer>
   board(request: BoardRequest, signal?: AbortSignal, asker?: AskerHead): Promise<BoardAnswer>
   explain(request: ExplainRequest, signal?: AbortSignal, asker?: AskerHead): Promise<ExplainAnswer>
+  explainPanel(request: PanelRequest, signal?: AbortSignal, asker?: AskerHead): Promise<ExplainAnswer>
   diff(request: DiffRequest, signal?: AbortSignal, asker?: AskerHead): Promise<DiffAnswer>
   funnel(request: FunnelRequest, signal?: AbortSignal, asker?: AskerHead): Promise<FunnelAnswer>
   sessions(request: SessionsRequest, signal?: AbortSignal, asker?: AskerHead): Promise<SessionsAnswer>
@@ -128,10 +114,6 @@ export interface ScubaClient {
   /** The type of an SQL expression over a table's columns. @throws SCUBA_SQL, SCUBA_COLUMN_UNKNOWN, SCUBA_TABLE_UNKNOWN */
   checkExpression(table: string, sql: string): Promise<{ type: string }>
   health(): Promise<LeafHealth>
-  /** What the leaf took in after a place and another one has to be told, the oldest first; waits so long for it. What is up to that place goes. */
-  spooled(after: string, waitMs: number, signal: AbortSignal): Promise<Spooled>
-  /** Nobody has to be told any more: what waits goes, and nothing is kept for it. */
-  spoolOff(): Promise<void>
   close(): void
 }
 
@@ -214,6 +196,7 @@ export function createScubaClient(socketPath: string): ScubaClient {
     panel: (request, signal, asker) => question('panel', { ...request }, signal, asker),
     board: (request, signal, asker) => question('board', { ...request }, signal, asker),
     explain: (request, signal, asker) => question('explain', { ...request }, signal, asker),
+    explainPanel: (request, signal, asker) => question('panel/explain', { ...request }, signal, asker),
     diff: (request, signal, asker) => question('diff', { ...request }, signal, asker),
     funnel: (request, signal, asker) => question('funnel', { ...request }, signal, asker),
     sessions: (request, signal, asker) => question('sessions', { ...request }, signal, asker),
@@ -222,18 +205,6 @@ export function createScubaClient(socketPath: string): ScubaClient {
     tables: async () => (await ask<{ tables: TableInfo[] }>('GET', '/v1/scuba/tables')).tables,
     table: (name) => ask('GET', `/v1/scuba/tables/${encodeURIComponent(name)}`),
     putRegistry: (registry) => ask('PUT', '/v1/scuba/registry', JSON.stringify(registry), { 'content-type': 'application/json' }),
-    spooled: async (after, waitMs, signal) => {
-      try {
-        const path = `/v1/scuba/spool/next?after=${encodeURIComponent(after)}&waitMs=${waitMs}`
-        const { response } = await openAgain(() => open({ method: 'GET', path, signal }))
-        const body = await readBytes(response)
-        if (response.statusCode === 200 || response.statusCode === 204) return spooledOf(response, body)
-        throw errorFromBody((JSON.parse(body.toString('utf8')) as { error: ErrorBody }).error)
-      } catch (error) {
-        throw downError(error, socketPath, false)
-      }
-    },
-    spoolOff: async () => void (await ask('POST', '/v1/scuba/spool/off')),
     warm: () => ask('POST', '/v1/scuba/artefacts/round', undefined, {}, undefined, 600_000),
     observed: (wait) => {
       if (!wait) return ask('GET', '/v1/scuba/observed')
@@ -277,23 +248,6 @@ async function readBytes(response: IncomingMessage): Promise<Buffer> {
 
 async function read(response: IncomingMessage): Promise<string> {
   return (await readBytes(response)).toString('utf8')
-}
-
-function spooledOf({ statusCode, headers }: IncomingMessage, body: Buffer): Spooled {
-  const header = (name: string): string => String(headers[name] ?? '')
-  const droppedRows = Number(header('x-muster-dropped'))
-  if (statusCode === 204) return { batch: null, droppedRows }
-  return {
-    batch: {
-      place: header('x-muster-place'),
-      table: header('x-muster-table'),
-      key: decodeURIComponent(header('idempotency-key')),
-      ack: header('x-muster-ack') as AckLevel,
-      rows: Number(header('x-muster-rows')),
-      body,
-    },
-    droppedRows,
-  }
 }
 
 function downError(error: unknown, socketPath: string, isTimeout: boolean): MusterError {

@@ -1,5 +1,6 @@
 import type { ActionDef } from '../../core/contracts/operation.ts'
 import { isRefusal, refuse } from '../../core/kernel/errors.ts'
+import { isMirrored } from '../../core/scuba/names.ts'
 import { addUp } from '../../core/scuba/shards/add-up.ts'
 import type { DoOptions, ScubaClient } from './client.ts'
 import type { PeerLeaves } from './peer-leaves.ts'
@@ -43,7 +44,9 @@ export async function doEverywhere(
   }
   const named = (output: Output, leaf: string): Output =>
     listed === undefined ? output : { ...output, [listed]: (output[listed] as object[]).map((each) => ({ ...each, leaf })) }
-  for (const { peer, answer } of await peers.doAll(operation, input, how)) {
+  // Of what each server has all of, one list is enough.
+  const isOneEnough = !operation.isMutation && isMirrored(String((input as { table?: unknown } | null)?.table))
+  for (const { peer, answer } of isOneEnough ? [] : await peers.doAll(operation, input, how)) {
     if (!(answer instanceof Error)) outputs.push(named(answer, peer.id))
     else if (isRefusal(answer) && answer.code !== 'SCUBA_DOWN') note(answer)
     else if (operation.isMutation) throw refuse('SCUBA_DOWN', `leaf ${peer.id} ${answer.message}`, { cause: answer })
@@ -55,6 +58,6 @@ export async function doEverywhere(
     note(error)
   }
   if (outputs.length === 0) throw unknown as Error
-  const sum = outputs.length === 1 && outputs[0] !== undefined ? outputs[0] : add(outputs as never[])
+  const sum = add(outputs as never[])
   return operation.isMutation ? sum : { ...sum, missing }
 }

@@ -1,13 +1,15 @@
 import { mkdirSync } from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import type { EngineFailure, EngineReply, EngineRequest } from '../../core/scuba/engine-protocol.ts'
 import { Travelled } from '../../core/scuba/travel.ts'
 import type { PlainValue } from '../../core/scuba/wire-types.ts'
+import { EngineCopies } from './engine-copies.ts'
 import { EngineCursors } from './engine-cursors.ts'
 import { writeNative } from './engine-native.ts'
 import { stream } from './engine-stream.ts'
+import { THREADS } from './engine-threads.ts'
 import { plainValue } from './plain-value.ts'
 
 /**
@@ -20,13 +22,22 @@ if (dir === undefined || !process.send) {
   process.stderr.write('engine-main is started by the leaf\n')
   process.exit(2)
 }
-process.on('disconnect', () => process.exit(0))
+// To exit would wait for what its threads are at: without end, for a question that has none.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 // A terminal's Ctrl-C goes to the whole group; the leaf says when it is over.
 process.on('SIGINT', () => undefined)
 
 const instance = await DuckDBInstance.create(':memory:')
-const running = new Map<number, { connection: DuckDBConnection; stop: EngineFailure | null }>()
+interface Running {
+  /** null: it is still being opened */
+  connection: DuckDBConnection | null
+  stop: EngineFailure | null
+}
+const running = new Map<number, Running>()
+/** A statement that was told to stop is told so again: what is told between two steps of a question is forgotten by the engine. */
+const STOP_AGAIN_MS = 10
 const cursors = new EngineCursors(instance)
+const copies = new EngineCopies(instance)
 
 await settings()
 process.on('message', (request: EngineRequest) => void answer(request))
@@ -42,7 +53,7 @@ async function settings(): Promise<void> {
   const engines = Math.max(1, Number(process.argv[3] ?? 1))
   const memory = Math.max(256, Math.min(2048, Math.floor((totalmem() * 0.25) / 1024 / 1024 / engines)))
   for (const sql of [
-    `SET threads = ${Math.max(1, Math.min(4, availableParallelism()))}`,
+    `SET threads = ${THREADS}`,
     `SET memory_limit = '${memory}MiB'`,
     `SET temp_directory = ${quoted(temporary)}`,
     "SET max_temp_directory_size = '10GB'",
@@ -69,14 +80,17 @@ async function settings(): Promise<void> {
 async function answer(request: EngineRequest): Promise<void> {
   if (request.op === 'interrupt') return stop(request.target, 'interrupted')
   if (request.op === 'close') return cursors.close(request.cursor)
+  if (request.op === 'forget-copies') return copies.forget(request.names)
+  const state: Running = { connection: null, stop: null }
+  running.set(request.id, state)
   // A cursor keeps its connection until it is closed.
   const kept = request.op === 'fetch' ? cursors.connectionOf(request.cursor) : undefined
   const connection = kept ?? (await instance.connect())
-  const state = { connection, stop: null as EngineFailure | null }
-  running.set(request.id, state)
+  state.connection = connection
   const timer = 'deadlineMs' in request ? setTimeout(() => stop(request.id, 'deadline'), request.deadlineMs) : null
   let reply: EngineReply
   try {
+    if (state.stop !== null) throw new Error('INTERRUPT Error: stopped before it began')
     reply = await carryOut(request, connection)
   } catch (error) {
     const message = (error as Error).message
@@ -89,7 +103,7 @@ async function answer(request: EngineRequest): Promise<void> {
 }
 
 async function carryOut(
-  request: Exclude<EngineRequest, { op: 'interrupt' | 'close' }>,
+  request: Exclude<EngineRequest, { op: 'interrupt' | 'close' | 'forget-copies' }>,
   connection: DuckDBConnection,
 ): Promise<EngineReply> {
   const { id } = request
@@ -105,13 +119,28 @@ async function carryOut(
     return { id, ok: true, columns: [], rows: [[0, 1, 2].map((column) => Number(reader.value(column, 0)))] }
   }
   if (request.op === 'native') return { id, ok: true, columns: [], rows: [[await writeNative(connection, request)]] }
+  if (request.op === 'make-copy') {
+    const { rows, manyValued } = await copies.make(connection, request.sql, request.path)
+    return { id, ok: true, columns: [], rows: [[rows], manyValued] }
+  }
   if (request.op === 'open') return cursors.open(request, connection, () => isStopped(id))
   if (request.op === 'fetch') return cursors.fetch(request, () => isStopped(id))
   if (request.op === 'describe') return { id, ok: true, rows: [], ...(await cursors.describe(request, connection)) }
-  await cursors.prepare(request, connection)
-  const { sql, rowsMax, params } = request
+  const release = await copies.use(request.copies ?? [])
+  try {
+    await cursors.prepare(request, connection)
+    return await rowsOf(request, connection)
+  } finally {
+    release()
+  }
+}
+
+async function rowsOf(
+  { id, sql, rowsMax, params, isCollected }: Extract<EngineRequest, { op: 'run' }>,
+  connection: DuckDBConnection,
+): Promise<EngineReply> {
   const { result, check } =
-    request.isCollected === true ? { result: await connection.run(sql, params), check: null } : await stream(connection, sql, params)
+    isCollected === true ? { result: await connection.run(sql, params), check: null } : await stream(connection, sql, params)
   const columns = result.deduplicatedColumnNames().map((name, index) => ({ name, type: String(result.columnType(index)) }))
   const travelled = new Travelled()
   const rows: PlainValue[][] = []
@@ -130,9 +159,14 @@ async function carryOut(
 
 function stop(id: number, why: EngineFailure): void {
   const state = running.get(id)
-  if (!state) return
+  if (!state || state.stop !== null) return
   state.stop = why
-  state.connection.interrupt()
+  const again = (): void => {
+    if (running.get(id) !== state) return
+    state.connection?.interrupt()
+    setTimeout(again, STOP_AGAIN_MS)
+  }
+  again()
 }
 
 const isStopped = (id: number): boolean => (running.get(id)?.stop ?? null) !== null

@@ -1,6 +1,8 @@
-import { refuse, errorFromBody, type ErrorBody } from '../../core/kernel/errors.ts'
+import { refuse, errorFromBody, type ErrorBody, type MusterError } from '../../core/kernel/errors.ts'
 import type { Proposal } from '../../core/contracts/entry.ts'
+import type { ReadDb } from '../../core/contracts/storage.ts'
 import { LeafJoined, LeafLeft } from '../../core/scuba/entries/leaves.ts'
+import { nearNames } from '../../core/scuba/names.ts'
 import { textOf } from '../../platform/streams.ts'
 import type { ServerHost } from '../host.ts'
 
@@ -9,8 +11,23 @@ interface Joined {
   address: string
 }
 
+const NAMED_MAX = 10
+
+function unknownNode(db: ReadDb, node: string): MusterError | null {
+  const names = db.all<{ name: string }>('SELECT name FROM tw_node ORDER BY name').map(({ name }) => name)
+  if (names.includes(node)) return null
+  const near = nearNames(node, names)
+  const all = [...near, ...names.filter((name) => !near.includes(name))]
+  const more = all.length > NAMED_MAX ? ` and ${all.length - NAMED_MAX} more (\`muster tw node ls\`)` : ''
+  return refuse('NOT_FOUND', `there is no node ${node}`, {
+    hint: all.length === 0 ? 'The fleet has no node yet.' : `There are ${all.slice(0, NAMED_MAX).join(', ')}${more}.`,
+  })
+}
+
 /** Has a node's agent run a leaf, and makes it one of those whose rows belong into answers. */
 export async function joinLeaf(host: ServerHost, node: string, actor: string): Promise<Joined & { node: string }> {
+  const unknown = unknownNode(host.db, node)
+  if (unknown !== null) throw unknown
   const leaving = host.db.get<{ id: string }>('SELECT id FROM scuba_leaf WHERE node = ? AND leaving IS NOT NULL', node)
   if (leaving)
     throw refuse('UNAVAILABLE', `leaf ${leaving.id} of ${node} is leaving; when it has left, another one can join`, {

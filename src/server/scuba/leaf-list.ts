@@ -1,30 +1,44 @@
 import type { z } from 'zod'
-import type { ReadDb } from '../../core/contracts/storage.ts'
 import type { Observed, PeerSeen, RegistrySoft } from '../../core/scuba/observed.ts'
 import type { scubaLeafList } from '../../core/scuba/operations/segments.ts'
 import { storedShards } from '../../core/scuba/registry-state.ts'
+import type { ServerHost } from '../host.ts'
 import type { ScubaClient } from './client.ts'
 
 type Leaves = z.input<typeof scubaLeafList.output>
 type Holds = NonNullable<Leaves['leaves'][number]['holds']>
 
+interface StoredLeaf {
+  id: string
+  state: 'present' | 'lost'
+  since: number
+  node: string | null
+  server: string | null
+  leavingTo: string | null
+}
+
 /** Every leaf the log knows, and this server's own as it is now. */
 export async function listLeaves(
-  db: ReadDb,
+  { db, servers }: Pick<ServerHost, 'db' | 'servers'>,
   { leaf: own, observed, silentSinceMs, peers = [] }: RegistrySoft,
   client: Pick<ScubaClient, 'health'>,
 ): Promise<Leaves> {
-  const stored = db.all<{ id: string; state: 'present' | 'lost'; since: number; node: string | null; leavingTo: string | null }>(
-    'SELECT id, state, since, node, leaving_to AS leavingTo FROM scuba_leaf ORDER BY id',
-  )
+  const stored = db.all<StoredLeaf>('SELECT id, state, since, node, server, leaving_to AS leavingTo FROM scuba_leaf ORDER BY id')
+  const nameOf = (server: string): string => servers?.present().find(({ id }) => id === server)?.name ?? server
   const shards = storedShards(db)
   const health = await client.health().catch(() => null)
   const seen = [{ leaf: own, observed, silentSinceMs, health }, ...peers]
-  const leaves: Leaves['leaves'] = stored.map(({ id, state, since, node, leavingTo }) => {
+  const leaves: Leaves['leaves'] = stored.map(({ id, state, since, node, server, leavingTo }) => {
     const own = shards.filter(({ primary }) => primary === id)
     const one = seen.find(({ leaf }) => leaf === id)
     const its = {
-      ...{ leaf: id, node, leavingTo, shards: own.map(({ id: shard, epoch }) => ({ id: shard, epoch })) },
+      ...{
+        leaf: id,
+        node,
+        server: server === null ? null : nameOf(server),
+        leavingTo,
+        shards: own.map(({ id: shard, epoch }) => ({ id: shard, epoch })),
+      },
       copies: [...new Set(own.flatMap(({ replicas }) => Object.keys(replicas)))].map((leaf) => {
         // What a silent leaf said last is old.
         const said = one?.silentSinceMs === null ? one.observed?.copies?.find((copy) => copy.leaf === leaf) : undefined

@@ -9,6 +9,8 @@ import { Compactor } from './leaf/compactor.ts'
 import { DerivedColumns } from './leaf/derived.ts'
 import { Engine } from './leaf/engine.ts'
 import { Engines } from './leaf/engines.ts'
+import { isRefusal } from '../../core/kernel/errors.ts'
+import { boundsOf } from '../../core/scuba/limits.ts'
 import { INTAKE_ARGS, intakeOf } from '../../core/scuba/ports.ts'
 import { Decoders } from './leaf/listen/decoders.ts'
 import { Scraper } from './leaf/scrape/scraper.ts'
@@ -21,6 +23,7 @@ import { AsideKeeper } from './replica/aside-keeper.ts'
 import { HeldCopies } from './replica/held-copies.ts'
 import { OwnYet } from './replica/own-yet.ts'
 import { dropOldAside, standDown } from './replica/stand-down.ts'
+import { followOwnDoor } from './aggregate/own-door.ts'
 import { openPeerPort, peerKeys } from './aggregate/port.ts'
 import { createLeafServer, listenerOf, type Leaf } from './leaf/http.ts'
 import { clickHouseMark, readClickHouse } from './clickhouse/settings.ts'
@@ -34,7 +37,6 @@ import { Retainer } from './leaf/retainer.ts'
 import { Scrubber } from './leaf/scrubber.ts'
 import { Sealer } from './leaf/sealer.ts'
 import { SlowSenders } from './leaf/slow-senders.ts'
-import { Spool } from './leaf/spool.ts'
 import { Store } from './leaf/store.ts'
 import { TableJobs } from './leaf/table-jobs.ts'
 
@@ -50,17 +52,24 @@ const { values } = parseArgs({
     ...{ peers: { type: 'string' }, keys: { type: 'string' } },
     // Where other programs' ways in listen; those that are not named do not.
     ...INTAKE_ARGS,
+    limit: { type: 'string', multiple: true },
   },
 })
 if (values.dir === undefined || values.socket === undefined) {
   process.stderr.write(
-    'usage: leaf-main --dir DIR --socket PATH [--log FILE] [--otlp|--prometheus|--syslog|--lines HOST:PORT] [--scrape JOB=URL]\n',
+    'usage: leaf-main --dir DIR --socket PATH [--log FILE] [--otlp|--prometheus|--syslog|--lines HOST:PORT] [--scrape JOB=URL] [--limit NAME=NUMBER]\n',
   )
   process.exit(2)
 }
 const { dir, socket } = values
 const log = createLogger(values.log ?? null)
+const bounds = boundsOf(values.limit ?? [])
+if (isRefusal(bounds)) {
+  process.stderr.write(`${bounds.message}. ${bounds.hint}\n`)
+  process.exit(2)
+}
 const store = new Store(dir, log)
+store.bounds = bounds
 const engines = new Engines(dir, log)
 const engine = engines.first
 // Sealing has an engine of its own, started when there is something to seal: neither it nor queries wait for the other.
@@ -88,7 +97,7 @@ store.copies = copies
 const held = new HeldCopies(store, name)
 peers.owns = () => held.owns()
 const ownYet = new OwnYet(store, () => copies.following().length > 0)
-const intake = { store, spool: new Spool(), decoders: new Decoders(log), sealer, peers, name }
+const intake = { store, decoders: new Decoders(log), sealer, peers, name }
 let ports: Ports | null = null
 let scraper: Scraper | null = null
 const leaf: Leaf = {
@@ -119,7 +128,7 @@ engines.partials.open(
     (version) => {
       const isThere = (segment: string): boolean => [...store.manifest.tables.values()].some(({ segments }) => segments.has(segment))
       const hasRoom = (): boolean => store.diskLevel === 'ok' || store.diskLevel === 'warn'
-      return new PartialFiles(join(dir, 'cache'), { version, isThere, hasRoom })
+      return new PartialFiles(join(dir, 'cache'), { version, isThere, hasRoom, bytesMax: bounds.partialDiskBytesMax })
     },
     (error: unknown) => (log.warn('nothing of earlier answers is kept on the disk', { error: String(error) }), null),
   ),
@@ -139,10 +148,10 @@ server.listen(socket, () => {
   log.info('leaf listens', { socket, pid: process.pid, tables: store.tableNames().size })
 })
 
-const peerPort =
-  values.peers === undefined || values.keys === undefined
-    ? null
-    : openPeerPort(values.peers, values.keys, { answer: listenerOf(leaf), mayCopy: (node, of) => held.isOf(node, of), log })
+const forPeers = { answer: listenerOf(leaf), mayCopy: (node: string, of?: string) => held.isOf(node, of), log }
+const peerPort = values.peers === undefined || values.keys === undefined ? null : openPeerPort(values.peers, values.keys, forPeers)
+// A server's own has one only while its fleet has other servers.
+const ownDoor = values.peers !== undefined || values.keys === undefined ? null : followOwnDoor(dir, values.keys, forPeers)
 const postgres = openPgListener({ store, engines, socketPath: pgSocketOf(socket) })
 
 const clock = setInterval(() => {
@@ -181,6 +190,7 @@ const stop = (): void => {
   server.closeIdleConnections()
   peerPort?.close()
   peerPort?.closeAllConnections()
+  ownDoor?.close()
   setTimeout(() => server.closeAllConnections(), 500).unref()
   // What was taken in on the ports is in the store before that closes.
   void Promise.all([scraper?.stop(), ports?.close(), postgres.close()])

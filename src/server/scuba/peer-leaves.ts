@@ -22,14 +22,18 @@ export interface PeerLeaves {
     input: unknown,
     how: DoOptions,
   ) => Promise<{ peer: Peer; answer: Readonly<Record<string, unknown>> | Error }[]>
-  /** one for each leaf of another node that the log knows */
+  /** one for each other leaf that the log says the place of */
   seen: () => PeerSeen[]
   start: () => void
   stop: () => Promise<void>
 }
 
-/** Looks at the leaves of other nodes: what they have seen and done, and whether they work by the registry of now. */
-export function watchPeerLeaves(host: ServerHost, registry: (version: number) => Registry): PeerLeaves {
+/**
+ * Looks at the leaves of other servers and of nodes: what they have seen and done, and whether they work by the registry of now.
+ * @param own name of this server's; null: not known yet
+ */
+export function watchPeerLeaves(host: ServerHost, registry: (version: number) => Registry, own: () => string | null): PeerLeaves {
+  const others = (): Peer[] => peersOf(host.db).filter(({ id }) => id !== own())
   const calls = new PeerCalls(peerKeys(join(host.paths.keys, 'server.pem')))
   const stopped = new AbortController()
   const seen = new Map<string, PeerSeen>()
@@ -49,8 +53,8 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
       const { pid, backlogBytes, diskLevel, clickhouse, quotas, strictTokens, senders } = await get<LeafHealth>(peer, 'health')
       const wanted = registry(observed.registryVersion)
       if (observed.registryVersion !== wanted.version) {
-        // It answers for itself alone: whoever asks for all asks the server's.
-        const body = JSON.stringify({ ...wanted, leaves: [] })
+        // A node's answers for itself alone: whoever asks for all asks a server's.
+        const body = JSON.stringify(peer.node === null ? wanted : { ...wanted, leaves: [] })
         const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(ANSWER_MS_MAX)])
         await calls.call(peer, 'PUT', '/v1/scuba/registry', { body, headers: { 'content-type': 'application/json' }, signal })
       }
@@ -65,7 +69,7 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
       if (stopped.signal.aborted) return
       const silentSinceMs = before?.silentSinceMs ?? host.now()
       if ((before?.silentSinceMs ?? null) === null) {
-        host.log.warn('a leaf of another node does not answer', { leaf: peer.id, address: peer.address, error: String(error) })
+        host.log.warn('another leaf does not answer', { leaf: peer.id, address: peer.address, error: String(error) })
         host.wake(REGISTRY)
       }
       seen.set(peer.id, { leaf: peer.id, observed: before?.observed ?? null, silentSinceMs, health: null })
@@ -74,7 +78,7 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
 
   const follow = async (): Promise<void> => {
     while (!stopped.signal.aborted) {
-      const peers = peersOf(host.db)
+      const peers = others()
       for (const leaf of seen.keys()) if (!peers.some(({ id }) => id === leaf)) seen.delete(leaf)
       await Promise.all(peers.map(look))
       await sleep(LOOK_MS, undefined, { signal: stopped.signal }).catch(() => undefined)
@@ -106,7 +110,7 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
 
   return {
     doAll: (operation, input, how) =>
-      Promise.all(peersOf(host.db).map(async (peer) => ({ peer, answer: await deed(peer, operation, input, how) }))),
+      Promise.all(others().map(async (peer) => ({ peer, answer: await deed(peer, operation, input, how) }))),
     seen: () => [...seen.values()],
     start: () => (running = follow()),
     stop: async () => {

@@ -26,8 +26,11 @@ const NAME = 'scuba leaf'
 const LOOK_MS = 5000
 const START_MS_MAX = 10_000
 
-/** The leaf of a context as the server keeps it: a process of its own that outlives the server and is restarted when it dies or hangs. */
-export function ensureLeaf(paths: StatePaths, log: Logger, intake: IntakeOptions = NO_INTAKE): ScubaLeaf {
+/**
+ * The leaf of a context as the server keeps it: a process of its own that outlives the server and is restarted when it dies or hangs.
+ * @param backoffMs between two starts at first, for tests that kill it again and again
+ */
+export function ensureLeaf(paths: StatePaths, log: Logger, intake: IntakeOptions = NO_INTAKE, backoffMs?: number): ScubaLeaf {
   const logFile = join(paths.logs, 'scuba-leaf.log')
   const pidFile = leafPidFile(paths)
   const client = createScubaClient(paths.scubaSocket)
@@ -55,7 +58,7 @@ export function ensureLeaf(paths: StatePaths, log: Logger, intake: IntakeOptions
     start: async () => {
       mkdirSync(paths.scuba, { recursive: true, mode: 0o700 })
       mkdirSync(paths.logs, { recursive: true, mode: 0o700 })
-      supervisor = createSupervisor(log)
+      supervisor = createSupervisor(log, backoffMs)
       supervisor.keep({
         name: NAME,
         pidFile,
@@ -67,7 +70,7 @@ export function ensureLeaf(paths: StatePaths, log: Logger, intake: IntakeOptions
           paths.scubaSocket,
           '--log',
           logFile,
-          // By it the leaf shows leaves of other nodes whose it is.
+          // By it the leaf shows leaves of other nodes and servers whose it is, and opens a port to them where `peers.json` says.
           '--keys',
           join(paths.keys, 'server.pem'),
           ...intakeArgs(intake),

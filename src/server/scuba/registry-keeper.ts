@@ -8,6 +8,7 @@ import type { Registry } from '../../core/scuba/registry.ts'
 import type { ServerHost } from '../host.ts'
 import type { ScubaClient } from './client.ts'
 import { leafName } from './leaf/name.ts'
+import { keepServerLeaves } from './server-leaves.ts'
 import { watchPeerLeaves, type PeerLeaves } from './peer-leaves.ts'
 
 /** How long a leaf is silent before it is lost: MUSTER_SCUBA_LEAF_LOST_MS; undefined: as long as usual. */
@@ -19,14 +20,17 @@ export function leafLostMs(env: NodeJS.ProcessEnv): number | undefined {
 /** Longest time between two answers of a leaf that has nothing new. */
 const WAIT_MS = 5000
 const AGAIN_MS = 500
+/** Longest wait for a leaf that hangs, before others are asked without it. */
+const TOLD_MS_MAX = 1000
 
 export interface RegistryKeeper {
-  /** the leaves of other nodes */
+  /** the leaves of nodes and of other servers */
   peers: PeerLeaves
   soft: () => RegistrySoft
   /** Looks at once; resolves when the leaf has answered and works by the registry of now, or does not answer. */
   look: () => Promise<void>
-  start: () => void
+  /** Resolves when the leaf knows all others, so that its answers say who is missing; while it is silent there are none. */
+  start: () => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -46,7 +50,10 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
 
   /** The leaf takes nothing older over; after a snapshot of long ago was restored, ours would be. */
   const wantedBy = (known: number): Registry => (wanted ??= registryOf(host.db, Math.max(host.position(), known + 1)))
-  const peers = watchPeerLeaves(host, wantedBy)
+  const own = (): string | null => observed?.leaf ?? leafName(host.paths.scuba)
+  const peers = watchPeerLeaves(host, wantedBy, own)
+  const answers = (leaf: string): boolean => peers.seen().some((seen) => seen.leaf === leaf && seen.silentSinceMs === null)
+  const ofServers = host.servers && keepServerLeaves(host, host.servers, answers)
 
   /** One after the other: an older answer must not stand for a newer one, nor an older registry. */
   const take = (answer: Observed): Promise<void> => {
@@ -88,23 +95,26 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
   return {
     peers,
     soft: () => ({
-      ...{ observed, leaf: observed?.leaf ?? leafName(host.paths.scuba), silentSinceMs, peers: peers.seen() },
+      ...{ observed, leaf: own(), silentSinceMs, peers: peers.seen() },
       ...(lostMs === undefined ? {} : { leafLostMs: lostMs }),
     }),
     look,
-    start: () => {
+    start: async () => {
       unlisten = host.onEntries((entries) => {
         if (!entries.some(({ type }) => isRegistryEntry(type))) return
         wanted = null
         void look()
       })
+      const isTold = look()
       following = follow()
       peers.start()
+      ofServers?.start()
+      await Promise.race([isTold, sleep(TOLD_MS_MAX, undefined, { ref: false })])
     },
     stop: async () => {
       unlisten()
       stopped.abort()
-      await Promise.all([following, peers.stop()])
+      await Promise.all([following, peers.stop(), ofServers?.stop()])
     },
   }
 }

@@ -38,7 +38,7 @@ export function wireRegistry(
   host: ServerHost,
   client: ScubaClient,
 ): Required<Pick<Wiring, 'soft' | 'operationSoft' | 'actions' | 'plannedActions'>> & {
-  start: () => void
+  start: () => Promise<void>
   stop: () => Promise<void>
 } {
   const keeper = createRegistryKeeper(host, client)
@@ -73,7 +73,7 @@ export function wireRegistry(
       'scuba.segment.verify': concluding(keeper, askAll(scubaVerify, { listed: 'lost' })),
       'scuba.segment.compact': askAll(scubaCompact),
       [scubaLeafAside.name]: (input: { node: string }) => client.do(scubaLeafAside, onLeaf(host, input), { patienceMs: SHOW_PATIENCE_MS }),
-      'scuba.leaf.list': () => listLeaves(host.db, keeper.soft(), client),
+      'scuba.leaf.list': () => listLeaves(host, keeper.soft(), client),
       'scuba.quota.list': () => listQuotas(host.db, keeper.soft(), client),
       'scuba.leaf.join': ({ node }: { node: string }, { actor }: ActionContext) => joinLeaf(host, node, actor),
       'scuba.quarantine.list': (selection: QuarantineSelection) => listQuarantine(client, selection),

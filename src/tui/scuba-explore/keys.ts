@@ -1,7 +1,8 @@
 export const HELP = [
   'tab            columns, chart, what is below',
   'j k ↑ ↓        move; g G first, last',
-  'enter          column: its top values; value: only rows that have it; group: its rows; chart: rows of the step',
+  'enter          column: its top values; value: only rows that have it',
+  '               group: its rows; chart: rows of the step',
   '!              value or group: only rows that do not have it',
   'b              group by the column, or no longer',
   'c              calculate; of a number column its p99 is proposed',

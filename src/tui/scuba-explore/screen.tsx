@@ -241,7 +241,12 @@ export function ScubaExploreScreen({ source, asked: first, hasColor, onQuit, siz
         setPrompt(null)
         return runPrompt(prompt)
       }
-      const next = key.backspace || key.delete ? prompt.text.slice(0, -1) : key.ctrl || key.meta ? prompt.text : prompt.text + input
+      const next =
+        key.backspace || key.delete
+          ? prompt.text.slice(0, -1)
+          : key.ctrl || key.meta
+            ? prompt.text
+            : prompt.text + input.replaceAll(/\p{Cc}+/gu, ' ')
       return setPrompt({ ...prompt, text: next })
     }
     if (isHelp) return setIsHelp(!(key.escape || input === 'q' || input === '?'))

@@ -2,7 +2,7 @@ import { brailleChart, sparkline } from '../../cli/render/scuba-chart.ts'
 import { cellText, groupedText, numberText } from '../../cli/render/scuba-values.ts'
 import { paint } from '../../cli/render/style.ts'
 import { table, type Column } from '../../cli/render/table.ts'
-import { truncate } from '../../cli/render/text.ts'
+import { printable, truncate } from '../../cli/render/text.ts'
 import type { View } from '../../cli/terminal.ts'
 import { plainText } from '../../core/scuba/explore/conditions.ts'
 import type { Stretch } from '../../core/scuba/explore/explored.ts'
@@ -45,7 +45,7 @@ export function columnLines(
           .map((group) => {
             const value = group.key[column] ?? null
             const share = sum === 0 ? 0 : (group.values['count'] ?? 0) / sum
-            return { key: `${column}=${plainText(value)}`, column, type, value, text: `  ${percent(share)} ${plainText(value)}` }
+            return { key: `${column}=${plainText(value)}`, column, type, value, text: `  ${percent(share)} ${printable(plainText(value))}` }
           }),
       ]
     })
@@ -100,7 +100,7 @@ export function chartLines(
   const gap = Math.max(1, room - from.length - to.length - at.length)
   const left = Math.floor(gap / 2)
   return [
-    truncate(`${' '.repeat(AXIS)}${chart.calc}  ${line.label}`, width),
+    truncate(`${' '.repeat(AXIS)}${chart.calc}  ${printable(line.label)}`, width),
     ...lines.map((text, i) => `${(i === 0 ? numberText(max) : i === lines.length - 1 ? '0' : '').padStart(AXIS - 1)} ${text}`),
     `${' '.repeat(AXIS)}${below.join('')}`,
     `${' '.repeat(AXIS)}${from}${' '.repeat(left)}${at}${' '.repeat(gap - left)}${to}`,
@@ -120,7 +120,7 @@ export function groupLines(view: View, answer: PanelAnswer): string[] {
   const charts = chartsOf(answer)
   const earlier = answer.compare?.groups
   const columns: Column<PanelGroup>[] = [
-    { title: by.length === 0 ? 'group' : by.join(' · '), cell: (group) => groupLabel(by, group), canShrink: true },
+    { title: by.length === 0 ? 'group' : by.join(' · '), cell: (group) => printable(groupLabel(by, group)), canShrink: true },
     ...calc.map((name): Column<PanelGroup> => ({ title: name, align: 'right', cell: ({ values }) => valueText(values[name]) })),
   ]
   if (earlier !== undefined) {
@@ -133,16 +133,24 @@ export function groupLines(view: View, answer: PanelAnswer): string[] {
   return table(view, groups, columns, 'No rows in this range.').split('\n')
 }
 
+/** What a row is about, before what it is of: a narrow terminal has no room for more. */
+const FIRST = ['time', 'severity', 'status', 'body', 'message', 'name', 'duration_ms', 'latency_ms']
+const rankOf = (name: string): number => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length)
+
 /** A head, and a line a row, the columns that say something, `time` first. */
 export function rowLines(view: View, { columns, rows }: Pick<QueryAnswer, 'columns' | 'rows'>): string[] {
   const shown = columns
     .map(({ name, type }, at) => ({ name, type, at }))
     .filter(({ name, at }) => (!HIDDEN.has(name) || name === 'time') && rows.some((row) => row[at] !== null && row[at] !== ''))
-    .toSorted((a, b) => Number(b.name === 'time') - Number(a.name === 'time'))
+    .toSorted((a, b) => rankOf(a.name) - rankOf(b.name))
+  const dayOf = (row: readonly unknown[]): string =>
+    shown.map(({ name, type, at }) => (name === 'time' ? cellText(row[at], type).slice(0, 10) : '')).join('')
+  const isOneDay = new Set(rows.map(dayOf)).size === 1
+  const cell = (value: unknown, name: string, type: string): string => cellText(value, type).slice(isOneDay && name === 'time' ? 11 : 0)
   return table(
     { ...view, width: Math.max(view.width ?? 80, shown.length * 18) },
     rows as unknown[][],
-    shown.map(({ name, type, at }): Column<unknown[]> => ({ title: name, cell: (row) => cellText(row[at], type), canShrink: true })),
+    shown.map(({ name, type, at }): Column<unknown[]> => ({ title: name, cell: (row) => cell(row[at], name, type), canShrink: true })),
     'No rows.',
   ).split('\n')
 }
@@ -160,7 +168,7 @@ export function diffLines(view: View, { columns, selectionRows, baselineRows }: 
       { title: 'column', cell: (line) => line.name },
       { title: `here (${groupedText(selectionRows)})`, align: 'right', cell: (line) => percent(line.selection) },
       { title: `else (${groupedText(baselineRows)})`, align: 'right', cell: (line) => percent(line.baseline) },
-      { title: 'value', cell: (line) => plainText(line.value), canShrink: true },
+      { title: 'value', cell: (line) => printable(plainText(line.value)), canShrink: true },
     ],
     'No column differs.',
   ).split('\n')

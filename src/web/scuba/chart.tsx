@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
+import { clipped } from '../../core/scuba/explore/conditions.ts'
 import { clockTime, dateTime } from '../shell/text.ts'
 import { useColours, type Colours } from './colours.ts'
 import { valueText } from './numbers.ts'
@@ -141,6 +142,7 @@ function newestKnown({ steps, lines }: ChartData): number {
 }
 
 const READ_MAX = 8
+const LABEL_MAX = 40
 
 /** The values of a step, the highest first. */
 function readout(data: ChartData, at: number, colours: Colours): JSX.Element {
@@ -155,7 +157,8 @@ function readout(data: ChartData, at: number, colours: Colours): JSX.Element {
       <time>{dateTime(step)}</time>
       {lines.map(({ line, value }) => (
         <span key={line.key}>
-          <i class="swatch" style={{ background: colours.line(line.index) }} /> {line.label} <b>{valueText(value, data.calc)}</b>
+          <i class="swatch" style={{ background: colours.line(line.index) }} /> {clipped(line.label, LABEL_MAX)}{' '}
+          <b>{valueText(value, data.calc)}</b>
         </span>
       ))}
       {known.length > lines.length && <span>and {known.length - lines.length} more</span>}

@@ -22,10 +22,12 @@ const LINES = 10
 function read(): Colours {
   const style = getComputedStyle(document.documentElement)
   const of = (name: string): string => style.getPropertyValue(`--${name}`).trim()
+  // Read once: a style that is asked for while the page changes is computed anew each time.
+  const lines = Array.from({ length: LINES }, (_, i) => of(`line-${i}`))
   return {
     key: of('ground'),
     count: LINES,
-    line: (index) => of(`line-${index % LINES}`),
+    line: (index) => lines[index % LINES] ?? '',
     shade: (shade) => of(`heat-${shade}`),
     text: of('text'),
     quiet: of('quiet'),

@@ -55,7 +55,9 @@ export function ColumnRail(props: ColumnRailProps): JSX.Element {
           </li>
         ))}
       </ul>
-      {names.length === 0 && <p class="empty">No column has that in its name.</p>}
+      {names.length === 0 && (
+        <p class="empty">{Object.keys(props.columns).length === 0 ? 'No columns.' : 'No column has that in its name.'}</p>
+      )}
     </nav>
   )
 }

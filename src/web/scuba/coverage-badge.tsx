@@ -18,7 +18,7 @@ export function CoverageBadge({ of, isLoading = false }: { of: Answered | null; 
   return (
     <span class={`coverage ${badge?.kind ?? ''}`}>
       <span class={`spinner ${isLoading ? 'on' : ''}`} aria-hidden="true" />
-      {badge?.text ?? '…'}
+      {badge?.text ?? (isLoading ? '…' : '')}
       {badge?.notes.map((note) => (
         <small key={note}> · {note}</small>
       ))}

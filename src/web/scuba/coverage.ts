@@ -22,7 +22,7 @@ export function badgeOf({ coverage, rowsScanned, elapsedMs, accuracy = {} }: Ans
     ...coverage.missing,
     ...Object.entries(accuracy).flatMap(([calc, { exact, errorMax, note }]) => (exact ? [] : [inexact(calc, errorMax, note)])),
   ]
-  const cost = `${count(rowsScanned)} rows, ${elapsedMs < 10 ? elapsedMs.toFixed(1) : Math.round(elapsedMs)} ms`
+  const cost = `${count(rowsScanned)} rows, ${elapsedMs < 1 ? '< 1' : elapsedMs < 10 ? elapsedMs.toFixed(1) : Math.round(elapsedMs)} ms`
   if (coverage.hotToMs === null)
     return { kind: coverage.rows < 1 ? 'part' : 'none', text: `${coverage.rows < 1 ? `▲ ${percent(coverage.rows)}, ` : ''}no rows`, notes }
   const kind = coverage.rows < 1 ? 'part' : 'whole'

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import type { DiffAnswer, PlainValue } from '../../core/scuba/wire-types.ts'
 import { count } from '../shell/text.ts'
-import { plainText } from '../../core/scuba/explore/conditions.ts'
+import { clipped, plainText } from '../../core/scuba/explore/conditions.ts'
 import { short } from './numbers.ts'
 
 const COLUMNS_SHOWN = 12
@@ -45,7 +45,7 @@ export function DiffPanel({
                   <tr key={plainText(value)}>
                     <td class="shares">
                       {isRanges ? (
-                        plainText(value)
+                        rangeText(value)
                       ) : (
                         <button
                           type="button"
@@ -53,7 +53,7 @@ export function DiffPanel({
                           aria-label={`only ${name} ${plainText(value)}`}
                           onClick={() => onFilter(name, value, false)}
                         >
-                          {plainText(value).slice(0, 60)}
+                          {clipped(plainText(value))}
                         </button>
                       )}
                       <i class="share-bar chosen" style={{ width: `${selection * 100}%` }} aria-hidden="true" />
@@ -70,4 +70,13 @@ export function DiffPanel({
       </div>
     </>
   )
+}
+
+/** A range of numbers reaches to √2 of its lower end, as the store divides them. */
+function rangeText(value: PlainValue): string {
+  const low = value === null ? NaN : Number(value)
+  if (Number.isNaN(low)) return plainText(value)
+  if (low === 0) return '0'
+  const [from, to] = low < 0 ? [low * Math.SQRT2, low] : [low, low * Math.SQRT2]
+  return `${short(from)} to ${short(to)}`
 }

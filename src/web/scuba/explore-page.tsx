@@ -6,9 +6,8 @@ import type { PlainValue } from '../../core/scuba/wire-types.ts'
 import { useAsked } from '../live/use-asked.ts'
 import { useNow } from '../live/use-now.ts'
 import { isTyping, Shell } from '../shell/shell.tsx'
-import { clockTime, count } from '../shell/text.ts'
-import { askDiff, askPanel, askQuery, askTables } from './ask-store.ts'
-import type { Span } from './chart.tsx'
+import { count } from '../shell/text.ts'
+import { askDiff, askPanel, askQuery, askTables, checkRange } from './ask-store.ts'
 import { ColumnRail } from './column-rail.tsx'
 import { columnText, conditionOf, groupConditions, withCondition } from '../../core/scuba/explore/conditions.ts'
 import { copyText } from './copy.ts'
@@ -17,6 +16,7 @@ import { DiffPanel } from './diff-panel.tsx'
 import { diffRequest, rowsRequest } from '../../core/scuba/explore/explored.ts'
 import { exploreOf, ROWS_SHOWN, searchOf, TABS, tidy, toggled, type Explore, type Tab } from './explore-state.ts'
 import { GroupTable } from './group-table.tsx'
+import { MarkBar } from './mark-bar.tsx'
 import { PanelCharts } from './panel-charts.tsx'
 import { QueryBar } from './query-bar.tsx'
 import { absolute, panelRequest, rangeOf, shifted, stepOf, zoomed } from '../../core/scuba/explore/range.ts'
@@ -76,12 +76,22 @@ export function ExplorePage(): JSX.Element {
   const stepMs = stepOf(range.untilMs - range.sinceMs, asked.step)
   const everyMs = range.isLive && !isHeld ? Math.min(LIVE_MAX_MS, Math.max(LIVE_MIN_MS, stepMs / 2)) : null
   const key = asked.table === undefined ? null : JSON.stringify(asked)
-  const panel = useAsked(key, (signal) => askPanel(panelRequest(asked, Date.now()), signal), everyMs)
+  const panel = useAsked(
+    key,
+    (signal) => {
+      checkRange(asked)
+      return askPanel(panelRequest(asked, Date.now()), signal)
+    },
+    everyMs,
+  )
   const rowsKey =
     tab === 'rows' && asked.table !== undefined ? JSON.stringify([asked.table, asked.where, asked.since, asked.until, mark, only]) : null
   const rows = useAsked(
     rowsKey,
-    (signal) => askQuery(rowsRequest(state, Date.now(), ROWS_SHOWN), signal),
+    (signal) => {
+      checkRange(asked)
+      return askQuery(rowsRequest(state, Date.now(), ROWS_SHOWN), signal)
+    },
     mark === null && only.length === 0 ? everyMs : null,
   )
   const wanted = tab === 'diff' && asked.table !== undefined ? diffRequest(state, range.untilMs) : null
@@ -195,13 +205,16 @@ export function ExplorePage(): JSX.Element {
               />
             )}
             {asked.view === 'table' && panel.error !== null && <StateBox height={CHART_PX} error={panel.error} isLoading={false} />}
-            <MarkBar
-              mark={mark}
-              only={only}
-              onZoom={() => mark !== null && goAsk(zoomed(asked, mark.fromMs, mark.toMs))}
-              onTab={(next) => go({ tab: next })}
-              onForget={() => go({ mark: null, only: [] })}
-            />
+            {asked.view !== 'table' && (
+              <MarkBar
+                hasChart={panel.data !== null && panel.error === null && panel.data.groups.length > 0}
+                mark={mark}
+                only={only}
+                onZoom={() => mark !== null && goAsk(zoomed(asked, mark.fromMs, mark.toMs))}
+                onTab={(next) => go({ tab: next })}
+                onForget={() => go({ mark: null, only: [] })}
+              />
+            )}
           </section>
           <div class="tabs" role="tablist" aria-label="Below the chart">
             {TABS.map((each) => (
@@ -272,46 +285,6 @@ function notGroup(by: readonly string[], key: Readonly<Record<string, PlainValue
 
 function focusOn(id: string): void {
   document.querySelector<HTMLElement>(`#${id}`)?.focus()
-}
-
-interface MarkBarProps {
-  mark: Span | null
-  only: readonly string[]
-  onZoom: () => void
-  onTab: (tab: Tab) => void
-  onForget: () => void
-}
-
-/** What is marked, and what can be done with it. Its room is there before, so that nothing jumps. */
-function MarkBar({ mark, only, onZoom, onTab, onForget }: MarkBarProps): JSX.Element {
-  if (mark === null && only.length === 0)
-    return <p class="mark-bar empty">Drag over the chart to mark a stretch; click a point for its rows.</p>
-  return (
-    <p class="mark-bar">
-      {mark !== null && (
-        <b>
-          {clockTime(mark.fromMs)} – {clockTime(mark.toMs)}
-        </b>
-      )}
-      {only.map((each) => (
-        <code key={each}>{each}</code>
-      ))}
-      {mark !== null && (
-        <button type="button" onClick={onZoom}>
-          zoom
-        </button>
-      )}
-      <button type="button" onClick={() => onTab('diff')}>
-        what is different?
-      </button>
-      <button type="button" onClick={() => onTab('rows')}>
-        rows
-      </button>
-      <button type="button" onClick={onForget}>
-        forget
-      </button>
-    </p>
-  )
 }
 
 /** The same in a terminal, and how to keep it. */

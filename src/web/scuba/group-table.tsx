@@ -3,7 +3,7 @@ import type { PanelAnswer, PanelGroup } from '../../core/scuba/wire-types.ts'
 import { Scroll } from '../shell/scroll.tsx'
 import { count } from '../shell/text.ts'
 import { useColours } from './colours.ts'
-import { plainText } from '../../core/scuba/explore/conditions.ts'
+import { clipped, plainText } from '../../core/scuba/explore/conditions.ts'
 import { changeText, valueText } from './numbers.ts'
 import { groupLabel } from '../../core/scuba/explore/series.ts'
 
@@ -68,7 +68,7 @@ export function GroupTable({ answer, hasColours = true, onHover, onOnly, onNot, 
                 <tr key={label} onMouseEnter={() => onHover?.(`${label} ${i}`)} onMouseLeave={() => onHover?.(null)}>
                   {(by.length === 0 || group.isOther ? [label] : by.map((column) => plainText(group.key[column]))).map((text, column) => (
                     <td key={column} colSpan={group.isOther ? Math.max(1, by.length) : 1}>
-                      {column === 0 && hasColours && <i class="swatch" style={{ background: colours.line(i) }} />} {text}
+                      {column === 0 && hasColours && <i class="swatch" style={{ background: colours.line(i) }} />} {clipped(text)}
                     </td>
                   ))}
                   {calcs.map((each) => (

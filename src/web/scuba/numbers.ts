@@ -44,7 +44,9 @@ export function valueText(value: number | null | undefined, calc: string): strin
 
 export function milliseconds(value: number): string {
   if (Math.abs(value) < 1000) return `${plain(value)} ms`
-  return value < 120_000 ? `${plain(value / 1000)} s` : `${plain(value / 60_000)} min`
+  if (value < 120_000) return `${plain(value / 1000)} s`
+  if (value < 7_200_000) return `${plain(value / 60_000)} min`
+  return value < 172_800_000 ? `${plain(value / 3_600_000)} h` : `${plain(value / 86_400_000)} d`
 }
 
 /** `+12 %`, `−3 %`, `new`: how a value stands to the earlier one. */

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { Scroll } from '../shell/scroll.tsx'
 import { formatDuration } from '../../core/kernel/units.ts'
 import { quoteText } from '../../core/scuba/names.ts'
+import { dataNotes } from '../../core/scuba/slo/data-notes.ts'
 import type { ObjectiveStatus } from '../../core/scuba/operations/slo.ts'
 import { ask } from '../live/api.ts'
 import { useAsked } from '../live/use-asked.ts'
@@ -12,7 +13,7 @@ import { askPanel } from './ask-store.ts'
 import { CoverageBadge } from './coverage-badge.tsx'
 import { milliseconds, short } from './numbers.ts'
 import { PanelCharts } from './panel-charts.tsx'
-import { burnText, errorShare, levelsOf, meterOf } from './slo.ts'
+import { burnText, byNeed, errorShare, levelsOf, meterOf, stateCounts } from './slo.ts'
 
 const EVERY_MS = 5000
 const MARKS: Record<ObjectiveStatus['state'], string> = { ok: '●', burning: '▲', spent: '✖', no_data: '∅', unknown: '?' }
@@ -43,82 +44,93 @@ export function SloPage(): JSX.Element {
           None yet. Put a file of them: <code>muster scuba slo put FILE</code>; starters are in templates/slos/.
         </p>
       )}
-      {data !== null && data.length > 0 && <Objectives all={data} chosen={chosen ?? null} />}
+      {data !== null && data.length > 0 && service !== null && chosen === undefined && (
+        <p class="notice">
+          ▲ There is no objective {objective ?? ''} of {service}.
+        </p>
+      )}
       {chosen !== undefined && <Objective status={chosen} />}
+      {data !== null && data.length > 0 && <Objectives all={data} chosen={chosen ?? null} />}
     </Shell>
   )
 }
 
 function Objectives({ all, chosen }: { all: readonly ObjectiveStatus[]; chosen: ObjectiveStatus | null }): JSX.Element {
   const now = useNow()
+  const [first] = all
+  const isOneWindow = all.every(({ window }) => window === first?.window)
   return (
-    <Scroll label="Objectives">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">service</th>
-            <th scope="col">objective</th>
-            <th scope="col">target</th>
-            <th scope="col">now</th>
-            <th scope="col">budget</th>
-            <th scope="col" class="number">
-              burn 2 m
-            </th>
-            <th scope="col" class="number">
-              1 h
-            </th>
-            <th scope="col">last burn</th>
-            <th scope="col">state</th>
-          </tr>
-        </thead>
-        <tbody>
-          {all.map((status) => (
-            <tr key={`${status.service} ${status.objective}`} class={status === chosen ? 'chosen' : ''}>
-              <td>{status.service}</td>
-              <td>
-                <a href={`/slo?${new URLSearchParams({ service: status.service, objective: status.objective }).toString()}`}>
-                  {status.objective}
-                </a>
-              </td>
-              <td>{status.target}</td>
-              <td>{nowText(status)}</td>
-              <td>
-                <BudgetMeter status={status} />
-              </td>
-              <td class="number">{burnText(status.burn2m)}</td>
-              <td class="number">{burnText(status.burn1h)}</td>
-              <td>{status.lastBurnAtMs === null ? 'never' : ago(status.lastBurnAtMs, now)}</td>
-              <td class={`state ${status.state}`}>
-                {MARKS[status.state]} {status.state.replace('_', ' ')}
-                {status.tier === null ? '' : ` (${status.tier})`}
-              </td>
+    <>
+      <p class="empty">
+        {stateCounts(all)}
+        {dataNotes(all).map((note) => (
+          <small key={note}> · {note}</small>
+        ))}
+      </p>
+      <Scroll label="Objectives">
+        <table class="objectives">
+          <thead>
+            <tr>
+              <th scope="col">state</th>
+              <th scope="col">service</th>
+              <th scope="col">objective</th>
+              <th scope="col">target</th>
+              <th scope="col" class="number">
+                {isOneWindow ? `now (${first?.window})` : 'now'}
+              </th>
+              <th scope="col">budget</th>
+              <th scope="col" class="number">
+                burn 2 m
+              </th>
+              <th scope="col" class="number">
+                1 h
+              </th>
+              <th scope="col">last burn</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+          </thead>
+          <tbody>
+            {byNeed(all).map((status) => (
+              <tr key={`${status.service} ${status.objective}`} class={status === chosen ? 'chosen' : ''}>
+                <td class={`state ${status.state}`}>
+                  {MARKS[status.state]} {status.state.replace('_', ' ')}
+                  {status.tier === null ? '' : ` (${status.tier})`}
+                </td>
+                <td class="name">{status.service}</td>
+                <td>
+                  <a href={`/slo?${new URLSearchParams({ service: status.service, objective: status.objective }).toString()}`}>
+                    {status.objective}
+                  </a>
+                </td>
+                <td>{status.target}</td>
+                <td class="number">{nowText(status)}</td>
+                <td>
+                  <BudgetMeter status={status} />
+                </td>
+                <td class="number">{burnText(status.burn2m)}</td>
+                <td class="number">{burnText(status.burn1h)}</td>
+                <td>{status.lastBurnAtMs === null ? 'never' : ago(status.lastBurnAtMs, now)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </>
   )
 }
 
-/** The figure over the window, and of how much of it there are data. */
-function nowText({ kind, budget, latencyMs, window, windowFromMs, dataFromMs, asOfMs }: ObjectiveStatus): string {
-  const share = budget === null || budget.total === 0 ? null : budget.good / budget.total
-  const figure =
-    kind === 'latency' && latencyMs !== null
-      ? milliseconds(latencyMs)
-      : share === null
-        ? '–'
-        : kind === 'error-rate'
-          ? `${short((1 - share) * 100)} %`
-          : `${(share * 100).toFixed(3)} %`
-  const isShort = windowFromMs !== null && dataFromMs !== null && dataFromMs > windowFromMs + 60_000
-  return isShort && asOfMs !== null ? `${figure}, from ${formatDuration(asOfMs - dataFromMs)} of data` : `${figure} in ${window}`
+/** The figure over the window. */
+function nowText({ kind, budget, latencyMs }: ObjectiveStatus): string {
+  if (kind === 'latency' && latencyMs !== null) return milliseconds(latencyMs)
+  if (budget === null || budget.total === 0) return '–'
+  const share = budget.good / budget.total
+  if (kind === 'error-rate') return `${short((1 - share) * 100)} %`
+  return `${(share * 100).toFixed(3)} %${kind === 'latency' ? ' within' : ''}`
 }
 
 function BudgetMeter({ status }: { status: ObjectiveStatus }): JSX.Element {
-  const { left, text, kind } = meterOf(status.budget)
+  const { left, text, outage, kind } = meterOf(status.budget)
   return (
-    <span class={`meter ${kind}`}>
+    <span class={`meter ${kind}`} title={outage ?? undefined}>
       <i aria-hidden="true">
         <b style={{ width: `${left * 100}%` }} />
       </i>
@@ -144,7 +156,12 @@ function Objective({ status }: { status: ObjectiveStatus }): JSX.Element {
           </h2>
           <CoverageBadge of={panel.data} isLoading={panel.isLoading} />
         </header>
-        {reason !== null && <p class="notice">▲ {reason}</p>}
+        {reason !== null && (
+          <p class="notice">
+            ▲ {status.sinceMs === null ? '' : `${dateTime(status.sinceMs)}: `}
+            {reason}
+          </p>
+        )}
         <PanelCharts
           answer={panel.data === null ? null : errorShare(panel.data)}
           error={panel.error}
@@ -159,8 +176,8 @@ function Objective({ status }: { status: ObjectiveStatus }): JSX.Element {
               ['events', count(Math.round(budget.total))],
               ['bad', count(Math.round(budget.bad))],
               ['allowed', count(Math.round(budget.allowed))],
-              ['left', `${short(budget.left * 100)} %`],
-              ...(budgetWithExcluded === null ? [] : [['left with what is excluded', `${short(budgetWithExcluded.left * 100)} %`]]),
+              ['left', [meterOf(budget).text, meterOf(budget).outage ?? []].flat().join(', ')],
+              ...(budgetWithExcluded === null ? [] : [['with what is excluded', meterOf(budgetWithExcluded).text]]),
               ...(status.windowFromMs === null ? [] : [['window from', dateTime(status.windowFromMs)]]),
             ].map(([name, value]) => (
               <div key={name}>

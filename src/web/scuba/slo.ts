@@ -8,6 +8,8 @@ export interface Meter {
   /** 0 to 1 */
   left: number
   text: string
+  /** how long nothing could answer until it is spent */
+  outage: string | null
   kind: 'good' | 'low' | 'spent' | 'unknown'
 }
 
@@ -19,11 +21,27 @@ interface Budget {
 const LOW = 0.25
 
 export function meterOf(budget: Budget | null): Meter {
-  if (budget === null) return { left: 0, text: 'not measured yet', kind: 'unknown' }
+  if (budget === null) return { left: 0, text: 'not measured yet', outage: null, kind: 'unknown' }
   const left = Math.min(1, Math.max(0, budget.left))
-  const time = budget.leftMs > 0 ? ` (${formatDuration(Math.round(budget.leftMs / 1000) * 1000)} of full outage)` : ''
-  if (budget.left <= 0) return { left, text: `spent, ${short(-budget.left * 100)} % over`, kind: 'spent' }
-  return { left, text: `${short(budget.left * 100)} % left${time}`, kind: budget.left < LOW ? 'low' : 'good' }
+  const outage = budget.leftMs > 0 ? `${formatDuration(Math.round(budget.leftMs / 1000) * 1000)} of full outage` : null
+  if (budget.left <= 0) return { left, text: `✖ spent ${short(1 - budget.left)} ×`, outage: null, kind: 'spent' }
+  return { left, text: `${short(budget.left * 100)} % left`, outage, kind: budget.left < LOW ? 'low' : 'good' }
+}
+
+const ORDER = ['burning', 'spent', 'unknown', 'no_data', 'ok'] as const
+
+/** Those that want somebody first: what pages before tickets, then what is spent, then by name. */
+export function byNeed(objectives: readonly ObjectiveStatus[]): ObjectiveStatus[] {
+  const rank = ({ state, sev }: ObjectiveStatus): number => ORDER.indexOf(state) * 10 + (sev ?? 9)
+  return objectives.toSorted((a, b) => rank(a) - rank(b) || a.service.localeCompare(b.service) || a.objective.localeCompare(b.objective))
+}
+
+/** `7 burning, 1 spent, 36 ok` */
+export function stateCounts(objectives: readonly ObjectiveStatus[]): string {
+  return ORDER.flatMap((state) => {
+    const count = objectives.filter((one) => one.state === state).length
+    return count === 0 ? [] : [`${count} ${state.replace('_', ' ')}`]
+  }).join(', ')
 }
 
 /** `0.3 ×` */

@@ -8,7 +8,7 @@ import { ApiError } from '../live/api.ts'
 import { useAsked } from '../live/use-asked.ts'
 import { isTyping, Shell } from '../shell/shell.tsx'
 import { count } from '../shell/text.ts'
-import { askQuery, askTables } from './ask-store.ts'
+import { askQuery, askTables, checkRange } from './ask-store.ts'
 import { columnText } from '../../core/scuba/explore/conditions.ts'
 import { copyText } from './copy.ts'
 import { CoverageBadge } from './coverage-badge.tsx'
@@ -51,6 +51,7 @@ export function SqlPage(): JSX.Element {
     history.replaceState(null, '', `/sql?${new URLSearchParams(linkParams(now)).toString()}`)
     setRun({ state: 'running' })
     try {
+      checkRange(asked)
       // Times bound every table of the text, so that a short range reads few files.
       const answer = await askQuery({ sql, ...timesOf(asked, Date.now()) }, mine.signal)
       if (running.current === mine) setRun({ state: 'done', answer })

@@ -1,4 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
+import { renderIncident } from '../../../src/cli/render/sev.ts'
+import { HoldReleased, HoldSet } from '../../../src/core/scuba/entries/retention.ts'
 import {
   incidentAck,
   incidentDeclare,
@@ -86,4 +88,25 @@ test('what a declaration asks for is the same at any moment, so that its plan ca
     return 'entries' in decision ? decision.entries : decision
   }
   expect(asked(state.now, 40)).toEqual(asked(state.now + 5000, 47))
+})
+
+test('an incident shows the rows that are held for it, and how each is released', () => {
+  const state = fresh()
+  badRollout(state)
+  deliverAll(state)
+  const { number } = state.ask(incidentShow, {}).incident
+  const times = { fromMs: Date.UTC(2026, 10, 1, 12), toMs: Date.UTC(2026, 10, 1, 13) }
+  state.append([
+    HoldSet.of({ table: 'requests', ...times, sev: number, reason: 'v3 on web' }),
+    HoldSet.of({ table: null, ...times, sev: number + 1, reason: 'of another' }),
+    HoldSet.of({ table: null, ...times, sev: null, reason: 'of none' }),
+  ])
+  const shown = state.ask(incidentShow, { incident: number })
+  expect(shown.holds).toMatchObject([{ table: 'requests', ...times, reason: 'v3 on web' }])
+  const text = renderIncident(shown, { width: null, hasColor: false, isTty: false, isWide: false })
+  const id = shown.holds[0]?.id
+  expect(text).toContain(`ROWS HELD\n  requests from 2026-11-01T12:00:00Z to 2026-11-01T13:00:00Z: v3 on web (user:`)
+  expect(text).toContain(`release: muster scuba hold rm ${id} --yes`)
+  state.append([HoldReleased.of({ id: id ?? 0 })])
+  expect(state.ask(incidentShow, { incident: number }).holds).toEqual([])
 })

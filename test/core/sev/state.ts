@@ -2,6 +2,7 @@ import type { Effect } from '../../../src/core/contracts/controller.ts'
 import type { Entry, Proposal } from '../../../src/core/contracts/entry.ts'
 import type { CommandDef, QueryDef } from '../../../src/core/contracts/operation.ts'
 import { isRefusal, type MusterError } from '../../../src/core/kernel/errors.ts'
+import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { sevSystem } from '../../../src/core/sev/system.ts'
 import { createEntryRegistry } from '../../../src/server/state/entry-registry.ts'
 import { stateDigest } from '../../../src/server/state/state-digest.ts'
@@ -31,7 +32,8 @@ export interface State {
 }
 
 export function createState(startAt: number, log: readonly Entry[] = []): State {
-  const base = newState([sevSystem], startAt)
+  // What sev reads of scuba is in scuba's tables.
+  const base = newState([sevSystem, scubaSystem], startAt)
   const { db, entries } = base
   const registry = createEntryRegistry([sevSystem])
   const observe = (entry: Entry): void => sevSystem.observe?.(db, entry)

@@ -9,6 +9,7 @@ import { ANYBODY } from '../../../src/server/scuba/leaf/answering.ts'
 import { panel, query } from '../../../src/server/scuba/leaf/ask.ts'
 import { Engines } from '../../../src/server/scuba/leaf/engines.ts'
 import { explain } from '../../../src/server/scuba/leaf/explain.ts'
+import { explainPanel } from '../../../src/server/scuba/leaf/explain-panel.ts'
 import { Sealer } from '../../../src/server/scuba/leaf/sealer.ts'
 import { readTables } from '../../../src/server/scuba/leaf/reading.ts'
 import { Store } from '../../../src/server/scuba/leaf/store.ts'
@@ -97,6 +98,24 @@ test('a wider step and fewer dimensions are answered from the same rollup; anoth
   expect(wider.cache.artefacts).toBeGreaterThan(0)
   const other = await panel(store, engines, { table: 'events', calc: ['count'], where: '"user" = \'u1\'', ...range })
   expect(other.cache.artefacts).toBeUndefined()
+})
+
+test('a panel is explained by the rollups that would answer it, of how many files, and by what is known of it', async () => {
+  const exploring = { store, engines, signal: new AbortController().signal, asker: ANYBODY }
+  const request: PanelRequest = { table: 'events', calc: ['count'], by: ['service'], stepMs: 10 * MINUTE_MS, ...range }
+  const uses = artefacts.status().artefacts.map((one) => one.uses)
+  const first = await explainPanel(exploring, request)
+  expect(first.artefacts).toEqual([expect.stringMatching(/^rollup of events by minute × service: .*, for 2 of 2 files$/)])
+  expect(first).toMatchObject({ tier: 'A', why: null, cells: 0, tables: [{ name: 'events', files: 2, filesKnown: 0, rows: ROWS }] })
+  // Only explained: nothing counts as used.
+  expect(artefacts.status().artefacts.map((one) => one.uses)).toEqual(uses)
+  await panel(store, engines, request)
+  expect(await explainPanel(exploring, request)).toMatchObject({ artefacts: [], cells: 0, tables: [{ filesKnown: 2 }] })
+  const none = await explainPanel(exploring, { ...request, calc: ['max:sample_rate'], where: '"user" = \'u2\'' })
+  expect(none.artefacts).toEqual([])
+  expect(none.cells).toBeGreaterThan(ROWS)
+  const all = await explainPanel(exploring, { ...request, calc: ['exact_p99:latency_ms'] })
+  expect(all).toMatchObject({ tier: 'B', why: expect.stringContaining('all rows together') as string, artefacts: [] })
 })
 
 test('a trace is found in the stretches that a filter leaves, as a constant and as a parameter, and what is not there is not found', async () => {

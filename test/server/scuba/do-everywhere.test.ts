@@ -12,8 +12,8 @@ const leaves = (answer: object): AllLeaves => ({
     start: () => undefined,
     stop: async () => undefined,
     doAll: async () => [
-      { peer: { id: 'near', address: 'unix:/near', node: null }, answer: answer as Record<string, unknown> },
-      { peer: { id: 'far', address: 'unix:/far', node: null }, answer: refuse('SCUBA_DOWN', 'does not answer') },
+      { peer: { id: 'near', address: 'unix:/near', node: null, server: null }, answer: answer as Record<string, unknown> },
+      { peer: { id: 'far', address: 'unix:/far', node: null, server: null }, answer: refuse('SCUBA_DOWN', 'does not answer') },
     ],
   },
 })

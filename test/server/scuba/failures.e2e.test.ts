@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -114,5 +114,15 @@ describe('a query of death', () => {
     const before = ticks()
     await sleep(1000)
     expect(ticks() - before).toBeLessThan(30)
+  })
+
+  test('does not outlive its leaf', async () => {
+    const asked = leaf.client.query(LONG, { deadlineMs: 60_000 }).catch(() => null)
+    await sleep(300)
+    const pid = await enginePid()
+    await leaf.end('SIGKILL')
+    await asked
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 5000 }).toBe(false)
+    await leaf.start()
   })
 })

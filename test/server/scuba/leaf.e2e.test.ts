@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPrng } from '../../../src/core/kernel/prng.ts'
 import { histBucket } from '../../../src/core/scuba/live/aggregate.ts'
 import { program } from '../../support/program.ts'
+import { eventually } from '../../support/eventually.ts'
 import { Leaf } from './leaf.ts'
 
 const leaf = new Leaf()
@@ -88,18 +89,22 @@ describe('taking rows in', () => {
   })
 
   test('a tail gives each new row once it is durable', async () => {
-    const seen: unknown[] = []
+    const all: Record<string, unknown>[] = []
     const stop = new AbortController()
-    const done = leaf.client.tail('tailed', (row) => seen.push(row), stop.signal)
-    await sleep(100)
+    const done = leaf.client.tail('tailed', (row) => all.push(row as Record<string, unknown>), stop.signal)
+    await eventually('it is open', 30_000, async () => {
+      await leaf.client.send('tailed', [{ probe: 1 }])
+      return all.length > 0
+    })
+    const seen = (): unknown[] => all.filter((row) => 'a' in row)
     await leaf.client.send('tailed', [
       { time: 1_700_000_000_000, a: 1 },
       { time: 1_700_000_000_001, a: 2 },
     ])
-    for (let i = 0; i < 100 && seen.length < 2; i += 1) await sleep(10)
+    await eventually('both are there', 30_000, () => seen().length >= 2)
     stop.abort()
     await done
-    expect(seen).toMatchObject([
+    expect(seen()).toMatchObject([
       { a: 1, time: 1_700_000_000_000 },
       { a: 2, time: 1_700_000_000_001 },
     ])

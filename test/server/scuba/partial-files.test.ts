@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,4 +45,26 @@ test('a partial comes back as it was from the next process, until its segment go
   expect(open().count).toBe(1)
   expect(open('v2').count).toBe(0)
   expect(readdirSync(dir)).toEqual(['index.jsonl'])
+})
+
+test('beyond its room what saves least goes first, the room is kept, and what was too large for it is not', async () => {
+  const own = mkdtempSync(join(dir, 'room-'))
+  const bytesMax = 40_000
+  const options = { version: 'v1', isThere: () => true, hasRoom: () => true, bytesMax }
+  const kept = new PartialFiles(own, options)
+  // Words that do not compress: about a kilobyte each.
+  const noise = (bytes: number): Partial => ({ ...partial, rows: [{ ...partial.rows[0]!, key: [randomBytes(bytes).toString('base64')] }] })
+  for (let at = 0; at < 60; at += 1) kept.put(`plan ${at}`, files(`s${at}`), noise(1000), at + 2, 1)
+  kept.put('large', files('large'), noise(4000), 1000, 1)
+  kept.put('last', files('last'), noise(1000), 1000, 1)
+  await vi.waitFor(() => expect(kept.has('last')).toBe(true), 10_000)
+  expect(kept.has('large')).toBe(false)
+  expect(kept.bytes).toBeLessThanOrEqual(bytesMax)
+  expect(kept.bytes).toBeGreaterThan(bytesMax * 0.7)
+  // Those that cost least are the ones that went.
+  const there = Array.from({ length: 60 }, (_, at) => kept.has(`plan ${at}`))
+  expect(there.indexOf(true)).toBe(60 - there.filter(Boolean).length)
+  const onDisk = readdirSync(own).filter((name) => name !== 'index.jsonl')
+  expect(onDisk).toHaveLength(kept.count)
+  expect(new PartialFiles(own, options).bytes).toBe(kept.bytes)
 })

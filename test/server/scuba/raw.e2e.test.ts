@@ -86,7 +86,7 @@ test(
         () => true,
         () => false,
       )
-    for (let round = 0; round < 6; round += 1) {
+    for (let round = 0; round < 4; round += 1) {
       const again = unsure
       unsure = []
       for (const batch of again) if (!(await send(batch))) unsure.push(batch)

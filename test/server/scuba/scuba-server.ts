@@ -10,6 +10,7 @@ import { routeOf, type Operation } from '../../../src/core/contracts/operation.t
 import { errorFromBody, type ErrorBody } from '../../../src/core/kernel/errors.ts'
 import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { sevSystem } from '../../../src/core/sev/system.ts'
+import { NO_INTAKE } from '../../../src/core/scuba/ports.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { statePaths } from '../../../src/platform/paths.ts'
 import { textOf } from '../../../src/platform/streams.ts'
@@ -31,7 +32,7 @@ export class ScubaServer {
   readonly client = createScubaClient(this.paths.scubaSocket)
   readonly entries: Entry[] = []
   readonly #log = createLogger(null)
-  readonly #leaf = ensureLeaf(this.paths, this.#log)
+  readonly #leaf = ensureLeaf(this.paths, this.#log, NO_INTAKE, 20)
   #close: () => Promise<void> = async () => undefined
 
   async start(): Promise<void> {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Entry } from '../../../src/core/contracts/entry.ts'
+import { NO_INTAKE } from '../../../src/core/scuba/ports.ts'
 import { scubaSystem } from '../../../src/core/scuba/system.ts'
 import { createApi } from '../../../src/server/api/api.ts'
 import type { ControlLog } from '../../../src/server/state/control-log.ts'
@@ -27,7 +28,7 @@ const root = mkdtempSync(join(tmpdir(), 'scuba-server-'))
 const paths = statePaths('test', { MUSTER_STATE_DIR: root })
 const log = createLogger(null)
 const client = createScubaClient(paths.scubaSocket)
-const leaf = ensureLeaf(paths, log)
+const leaf = ensureLeaf(paths, log, NO_INTAKE, 20)
 const telemetry = createTelemetry(client, log)
 const entries: Entry[] = []
 let control: ControlLog
@@ -235,7 +236,7 @@ test('tail shows rows as they come, through the server', { timeout: 60_000 }, as
   let text = ''
   child.stdout.on('data', (part: Buffer) => (text += part.toString()))
   const over = new Promise((resolve) => child.once('exit', resolve))
-  for (let i = 0; i < 100 && child.exitCode === null; i += 1) {
+  for (let i = 0; child.exitCode === null; i += 1) {
     await client.send('tailed', [{ i }])
     await sleep(100)
   }
@@ -261,14 +262,10 @@ test('an alert rule fires on rows that breach it, names service and sev, and cle
   let status = 500
   const feed = setInterval(() => void client.send('alerted', [{ time: Date.now(), service: 'web', status }]).catch(() => undefined), 50)
   try {
-    const moved = async (to: string): Promise<Entry> => {
-      for (let i = 0; i < 200; i += 1) {
-        const found = entries.findLast(({ type, body }) => type === 'scuba.AlertMoved' && (body as { to: string }).to === to)
-        if (found) return found
-        await sleep(50)
-      }
-      throw new Error(`the alert did not move to ${to}`)
-    }
+    const moved = (to: string): Promise<Entry> =>
+      eventually(`the alert moves to ${to}`, 50_000, () =>
+        entries.findLast(({ type, body }) => type === 'scuba.AlertMoved' && (body as { to: string }).to === to),
+      )
     expect(await moved('firing')).toMatchObject({
       body: { rule: 'fast', group: 'service=web', service: 'web', sev: 2, value: 1 },
       notable: { kind: 'alert', target: 'fast', service: 'web' },
@@ -302,14 +299,10 @@ test(
     if (!before) throw new Error('no leaf')
     signalProcess(before, 'SIGKILL')
     telemetry.add('muster_metrics', { name: 'test.metric', value: 1 })
-    let rows: unknown[][] = []
-    for (let i = 0; i < 200 && rows.length === 0; i += 1) {
-      await sleep(50)
-      rows = await client.query(`select name, value from muster_metrics where name = 'test.metric'`).then(
-        (answer) => answer.rows,
-        () => [],
-      )
-    }
+    const rows = await eventually('it arrives', 50_000, async () => {
+      const answer = await client.query(`select name, value from muster_metrics where name = 'test.metric'`)
+      return answer.rows.length > 0 && answer.rows
+    })
     expect(rows).toEqual([['test.metric', 1]])
     expect(leaf.status().pid).not.toBe(before.pid)
     expect((await client.query('select count(*) from muster_requests')).rows[0]?.[0]).toBeGreaterThan(0)

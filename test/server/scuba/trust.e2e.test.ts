@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { registrySchema } from '../../../src/core/scuba/registry.ts'
+import { eventually } from '../../support/eventually.ts'
 import { Leaf } from './leaf.ts'
 
 const columns = { id: 'BIGINT', share: 'DOUBLE', name: 'VARCHAR', good: 'BOOLEAN' } as const
@@ -75,7 +75,7 @@ test('what the engine cannot read into a column is found by the seal, and kept b
   await leaf.client.send('sealed', bodyWith(0, `{"time":${NOW},"id":"no number"}`))
   await leaf.client.send('sealed', bodyWith(4000, `{"time":${NOW},"id":1,"id":2}`))
   await leaf.seal('sealed')
-  for (let i = 0; i < 100 && (await leaf.client.table('sealed')).chunks > 0; i += 1) await sleep(50)
+  await eventually('all is sealed', 60_000, async () => (await leaf.client.table('sealed')).chunks === 0)
   expect(await ask('select count(*), count(id), max("id$str") from sealed')).toEqual([[8000, 7999, 'no number']])
   expect(await ask(`select count(*) from muster_quarantine where "table" = 'sealed'`)).toEqual([[0]])
 })

@@ -5,15 +5,28 @@ import { diffRequest, rowsRequest } from '../../../src/core/scuba/explore/explor
 import { exploreOf, searchOf, toggled, type Explore } from '../../../src/web/scuba/explore-state.ts'
 import { heatChart, SHADES } from '../../../src/web/scuba/heat.ts'
 import { changeText, short, valueText } from '../../../src/web/scuba/numbers.ts'
-import { absolute, panelRequest, POINTS_MAX, rangeOf, SERIES_MAX, shifted, stepOf } from '../../../src/core/scuba/explore/range.ts'
+import {
+  absolute,
+  panelRequest,
+  POINTS_MAX,
+  rangeOf,
+  SERIES_MAX,
+  shifted,
+  stepOf,
+  unreadableTime,
+} from '../../../src/core/scuba/explore/range.ts'
+import { traceAnswer } from '../../../src/core/scuba/explore/trace.ts'
+import type { ObjectiveStatus } from '../../../src/core/scuba/operations/slo.ts'
+import { dataNotes } from '../../../src/core/scuba/slo/data-notes.ts'
 import { chartsOf, isEmpty } from '../../../src/core/scuba/explore/series.ts'
-import { meterOf } from '../../../src/web/scuba/slo.ts'
+import { byNeed, meterOf, stateCounts } from '../../../src/web/scuba/slo.ts'
 import { placeOf } from '../../../src/web/scuba/sql-place.ts'
 import { waterfall } from '../../../src/web/scuba/waterfall.ts'
 import type { Coverage, PanelAnswer, PanelGroup, TraceSpan } from '../../../src/core/scuba/wire-types.ts'
 
 const NOW = 1_800_000_000_000
 const MINUTE = 60_000
+const DAY = 86_400_000
 const coverage: Coverage = {
   rows: 1,
   segments: 1,
@@ -192,6 +205,40 @@ test('a heat map keeps its rows when its bands are put together, and its fullest
   expect(gap.bands.length).toBeGreaterThan(40)
 })
 
+test('rows of a heat map that follow each other are bands without gaps, however wide they are', () => {
+  for (const width of [1.02, 1.02 ** 2, 1.02 ** 8, 1.9]) {
+    const lows = Array.from({ length: 40 }, (_, i) => 3 * width ** i)
+    const cells = lows.map((_, row): [number, number, number] => [0, row, 1])
+    const { bands } = heatChart({ lows, highest: 3 * width ** 40, cells }, [0], 1000)
+    expect(bands.map(({ count }) => count)).toEqual(lows.map(() => 1))
+  }
+})
+
+test('objectives that want somebody come first, and what all have in common is said once', () => {
+  const status = (service: string, state: ObjectiveStatus['state'], sev: number | null, dataFromMs = NOW - 2 * DAY): ObjectiveStatus =>
+    ({ service, objective: 'availability', state, sev, dataFromMs, windowFromMs: NOW - 30 * DAY, asOfMs: NOW }) as ObjectiveStatus
+  const all = [status('a', 'ok', null), status('b', 'burning', 4), status('c', 'spent', 4), status('d', 'burning', 2)]
+  expect(byNeed(all).map(({ service }) => service)).toEqual(['d', 'b', 'c', 'a'])
+  expect(stateCounts(all)).toBe('2 burning, 1 spent, 1 ok')
+  expect(dataNotes(all)).toEqual(['all: from 2 d of data'])
+  expect(dataNotes([...all, status('e', 'ok', null, NOW - 30 * DAY)])[0]).toBe(
+    'a availability, b availability, c availability, d availability: from 2 d of data',
+  )
+})
+
+test('a range that is no time is refused, not taken for another', () => {
+  expect(
+    [{ since: 'abc' }, { since: '1h', until: 'x' }, { since: '7d' }, { since: '2026-11-30T09:00:00Z' }, {}].map(unreadableTime),
+  ).toEqual(['abc', 'x', null, null, null])
+})
+
+test('the time of a trace is that of its spans; rows of other tables that carry its id come when they come', () => {
+  const row = { table: 'logs', timeMs: NOW + 3_600_000, text: '' }
+  const span = { id: 'a', parent: null, depth: 0, name: 'a', service: null, startMs: NOW, durationMs: 20, isError: false, attributes: {} }
+  expect(traceAnswer('t', [span], [row])).toMatchObject({ startMs: NOW, durationMs: 20 })
+  expect(traceAnswer('t', [], [row])).toMatchObject({ startMs: row.timeMs, durationMs: 0 })
+})
+
 test('a span stands on the axis of its trace and is never too narrow to be seen', () => {
   const span = (id: string, startMs: number, durationMs: number, service: string): TraceSpan => ({
     id,
@@ -216,6 +263,13 @@ test('a span stands on the axis of its trace and is never too narrow to be seen'
     [0, 0],
   ])
   expect(bars.every(({ left, width }) => width > 0 && left + width <= 1.002)).toBe(true)
+  // A duration stands where it has room.
+  expect(bars.map(({ label }) => label)).toEqual(['inside', 'after', 'inside'])
+  const many = Array.from({ length: 40 }, (_, i) => span(`s${i}`, 195, 1, `service-${i % 20}`))
+  const busy = waterfall({ startMs: 100, durationMs: 100, spans: [...many, span('x', 150, 1, 'service-19')] })
+  expect(busy.bars.map(({ label }) => label)).toContain('before')
+  expect(busy.services[busy.named[0] ?? -1]).toBe('service-19')
+  expect([busy.named.length, busy.unnamed]).toEqual([12, 8])
 })
 
 test('an error of SQL is shown at its line and column, or where its unknown column stands', () => {
@@ -250,13 +304,18 @@ test('the badge says what is missing and how exact it is, and 99.99 % is not who
 test('numbers are written in their unit with three digits', () => {
   expect([0, 0.04212, 999.6, 1234, 12_345_678].map(short)).toEqual(['0', '0.042', '1000', '1.23k', '12.3M'])
   expect(valueText(0.0123, 'ratio(status >= 500)')).toBe('1.23 %')
-  expect(valueText(1500, 'p99:latency_ms')).toBe('1.5 s')
+  expect([1500, 600_000, 86_000_000, 200_000_000].map((ms) => valueText(ms, 'p99:latency_ms'))).toEqual([
+    '1.5 s',
+    '10 min',
+    '23.9 h',
+    '2.31 d',
+  ])
   expect(valueText(null, 'count')).toBe('–')
   expect([changeText(3, 2), changeText(1, 2), changeText(1, 0), changeText(null, 2)]).toEqual(['+50 %', '−50 %', 'new', '–'])
 })
 
 test('a budget that is overspent is not drawn as one that is empty by chance', () => {
-  expect(meterOf({ left: 0.42, leftMs: 540_000 })).toEqual({ left: 0.42, text: '42 % left (9m of full outage)', kind: 'good' })
-  expect(meterOf({ left: -0.5, leftMs: 0 })).toEqual({ left: 0, text: 'spent, 50 % over', kind: 'spent' })
+  expect(meterOf({ left: 0.42, leftMs: 540_000 })).toEqual({ left: 0.42, text: '42 % left', outage: '9m of full outage', kind: 'good' })
+  expect(meterOf({ left: -0.5, leftMs: 0 })).toEqual({ left: 0, text: '✖ spent 1.5 ×', outage: null, kind: 'spent' })
   expect(meterOf(null).kind).toBe('unknown')
 })

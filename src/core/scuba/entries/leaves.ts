@@ -2,19 +2,24 @@ import { z } from 'zod'
 import { defineEntry } from '../../contracts/entry.ts'
 import { DISK_LEVELS, type DiskLevel } from '../seal/pressure.ts'
 
-/** A leaf answers: for the first time, or again. One of another node comes with where it is, when it joins. */
+/**
+ * A leaf answers: for the first time, or again. One that others reach comes with where it is, when it joins. `server`, 16 hex digits: the server whose
+ * certificate it shows there; without a node it is that server's own.
+ */
 export const LeafJoined = defineEntry({
   type: 'scuba.LeafJoined',
-  body: z.object({ leaf: z.string(), node: z.string().optional(), address: z.string().optional() }),
-  apply: (db, { leaf, node, address }, { at }) => {
+  body: z.object({ leaf: z.string(), node: z.string().optional(), address: z.string().optional(), server: z.string().optional() }),
+  apply: (db, { leaf, node, address, server }, { at }) => {
+    // One that only says where it is was there before.
     db.run(
-      `INSERT INTO scuba_leaf (id, state, since, node, address) VALUES (?, 'present', ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET state = excluded.state, since = excluded.since,
-         node = coalesce(excluded.node, node), address = coalesce(excluded.address, address)`,
+      `INSERT INTO scuba_leaf (id, state, since, node, address, server) VALUES (?, 'present', ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET state = excluded.state, since = iif(state = excluded.state, since, excluded.since),
+         node = coalesce(excluded.node, node), server = coalesce(excluded.server, server), address = coalesce(excluded.address, address)`,
       leaf,
       at,
       node ?? null,
       address ?? null,
+      server ?? null,
     )
   },
 })
@@ -53,12 +58,13 @@ export const LeafDraining = defineEntry({
   },
 })
 
-/** All that a leaf had is another's, and its node runs none any more. */
+/** All that a leaf had is another's, and its node runs none any more; or its server was removed from the control plane, and what it had went with it. */
 export const LeafLeft = defineEntry({
   type: 'scuba.LeafLeft',
   body: z.object({ leaf: z.string() }),
   apply: (db, { leaf }) => {
     db.run('DELETE FROM scuba_leaf WHERE id = ?', leaf)
+    db.run('DELETE FROM scuba_shard WHERE primary_leaf = ?', leaf)
     db.run('DELETE FROM scuba_lost_segment WHERE leaf = ?', leaf)
   },
 })

@@ -33,6 +33,10 @@ export function withCondition(where: readonly string[] | undefined, condition: s
   return [...new Set([...(where ?? []), condition])]
 }
 
+/** A text of any length where there is room for a line or two. */
+export const clipped = (text: string, charactersMax = 120): string =>
+  text.length > charactersMax ? `${text.slice(0, charactersMax)}…` : text
+
 /** A value as people read it: NULL is `∅`, an empty text `""`. */
 export function plainText(value: PlainValue | undefined): string {
   if (value === null || value === undefined) return '∅'

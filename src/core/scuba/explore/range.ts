@@ -30,6 +30,11 @@ export function rangeOf({ since = DEFAULT_SINCE, until }: Pick<Asked, 'since' | 
   return { sinceMs: Math.min(instantOf(since, nowMs - 3_600_000), untilMs - 1), untilMs, isLive: until === undefined }
 }
 
+/** The end of the range that is neither a duration nor a time; null: both can be read. */
+export function unreadableTime({ since, until }: Pick<Asked, 'since' | 'until'>): string | null {
+  return [since, until].find((text) => text !== undefined && parseDuration(text) === null && microseconds(text) === null) ?? null
+}
+
 function instantOf(text: string, otherwise: number): number {
   const ago = parseDuration(text)
   if (ago !== null) return otherwise - ago

@@ -83,13 +83,15 @@ export function rowText(columns: readonly string[], row: readonly PlainValue[]):
     .slice(0, 500)
 }
 
+/** The answer of what was found. Its time is that of its spans: a row that says something of the trace an hour later does not make it an hour long. */
 export function traceAnswer(
   trace: string,
   spans: readonly TraceSpan[],
   rows: TraceAnswer['rows'],
 ): Pick<TraceAnswer, 'trace' | 'startMs' | 'durationMs' | 'spans' | 'rows'> {
-  const starts = [...spans.map(({ startMs }) => startMs), ...rows.map(({ timeMs }) => timeMs)]
-  const ends = [...spans.map(({ startMs, durationMs }) => startMs + durationMs), ...rows.map(({ timeMs }) => timeMs)]
+  const times = spans.length > 0 ? spans : rows.map(({ timeMs }) => ({ startMs: timeMs, durationMs: 0 }))
+  const starts = times.map(({ startMs }) => startMs)
+  const ends = times.map(({ startMs, durationMs }) => startMs + durationMs)
   const startMs = starts.length === 0 ? 0 : starts.reduce((least, ms) => Math.min(least, ms))
   const endMs = ends.length === 0 ? 0 : ends.reduce((most, ms) => Math.max(most, ms))
   return { trace, startMs, durationMs: endMs - startMs, spans: orderSpans(spans), rows: rows.toSorted((a, b) => a.timeMs - b.timeMs) }

@@ -50,7 +50,7 @@ export class HyperLogLog {
     if (rank > (this.ranks[register] ?? 0)) this.ranks[register] = rank
   }
 
-  merge(other: HyperLogLog): void {
+  merge(other: Pick<HyperLogLog, 'ranks'>): void {
     other.ranks.forEach((rank, register) => {
       if (rank > (this.ranks[register] ?? 0)) this.ranks[register] = rank
     })

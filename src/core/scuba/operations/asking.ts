@@ -88,34 +88,46 @@ export const scubaPanel = defineAction({
   output: panelAnswer,
 })
 
+/** What a question reads and costs. */
+const explained = z.object({
+  tier: z.enum(['A', 'B']),
+  why: z.string().nullable(),
+  tables: z.array(
+    z.object({
+      name: z.string(),
+      columns: z.array(z.string()),
+      files: z.number(),
+      filesAfterPruning: z.number(),
+      segments: z.number(),
+      chunks: z.number(),
+      rows: z.number(),
+      filesKnown: z.number(),
+    }),
+  ),
+  cells: z.number(),
+  cellsMax: z.number(),
+  artefacts: z.array(z.string()),
+  isCached: z.boolean(),
+  estimatedMs: nullableNumber,
+  analyzed: z.object({ elapsedMs: z.number(), engineMs: z.number(), rows: z.number(), cache, byCopy: z.array(z.string()) }).nullable(),
+})
+
 /** What a SELECT would read and cost. */
 export const scubaExplain = defineAction({
   name: 'scuba.explain',
   summary: 'Tell what a SELECT reads after pruning and what it costs.',
   isMutation: false,
   input: explainRequestSchema,
-  output: z.object({
-    tier: z.enum(['A', 'B']),
-    why: z.string().nullable(),
-    tables: z.array(
-      z.object({
-        name: z.string(),
-        columns: z.array(z.string()),
-        files: z.number(),
-        filesAfterPruning: z.number(),
-        segments: z.number(),
-        chunks: z.number(),
-        rows: z.number(),
-        filesKnown: z.number(),
-      }),
-    ),
-    cells: z.number(),
-    cellsMax: z.number(),
-    artefacts: z.array(z.string()),
-    isCached: z.boolean(),
-    estimatedMs: nullableNumber,
-    analyzed: z.object({ elapsedMs: z.number(), engineMs: z.number(), rows: z.number(), cache, byCopy: z.array(z.string()) }).nullable(),
-  }),
+  output: explained,
+})
+
+/** The same of a panel. */
+export const scubaPanelExplain = defineAction({
+  name: 'scuba.panel.explain',
+  summary: 'Tell what a panel reads, what is known of it, and which artefacts stand in for rows.',
+  isMutation: false,
+  input: panelRequestSchema,
+  output: explained,
 })
 
 /** What is different about some rows. */
@@ -236,7 +248,7 @@ export const scubaArtefactList = defineAction({
         /** whose rows it stands for */
         leaf: z.string().default(''),
         table: z.string(),
-        kind: z.enum(['bloom', 'rollup', 'tail copy']),
+        kind: z.enum(['bloom', 'rollup', 'native', 'tail copy']),
         /** in words */
         of: z.string(),
         segments: z.number(),
@@ -267,6 +279,7 @@ export const ASKING = [
   scubaQuery,
   scubaPanel,
   scubaExplain,
+  scubaPanelExplain,
   scubaDiff,
   scubaFunnel,
   scubaSessions,

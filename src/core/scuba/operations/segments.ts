@@ -74,8 +74,10 @@ export const scubaLeafList = defineAction({
     leaves: z.array(
       z.object({
         leaf: z.string(),
-        /** null: beside the server */
+        /** null: a server's own */
         node: z.string().nullable(),
+        /** name of the server whose own it is, or whose certificate it shows; null: of the only server, or a node shows its own */
+        server: z.string().nullable().default(null),
         /** it takes rows of, by which epoch */
         shards: z.array(z.object({ id: z.string(), epoch: z.number() })),
         /** leaves that hold copies of its rows, with how far each is; null: the leaf does not say */

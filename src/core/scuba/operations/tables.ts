@@ -174,10 +174,12 @@ export const scubaColumnList = defineAction({
         broken: z.string().nullable(),
         /** rows whose value did not fit, kept in `<column>$str` */
         conflicts: z.number().nullable(),
-        /** estimated; of several leaves the most that one has */
+        /** estimated; of several leaves that count in two ways the most that one has */
         distinct: z.number().nullable(),
-        /** of several leaves: with no value on two of them it would be so many */
+        /** of several leaves that count in two ways: with no value on two of them it would be so many */
         distinctMax: z.number().nullable().default(null),
+        /** of one leaf among several, for who adds them up: its HyperLogLog's registers, base64 */
+        registers: z.string().optional(),
         /** compressed, in segments */
         bytes: z.number().nullable(),
       }),
@@ -188,6 +190,8 @@ export const scubaColumnList = defineAction({
     capped: capCountsSchema,
     /** distinct values and conflicts were counted in rows from then on, ms */
     sinceMs: z.number().nullable(),
+    /** what hashed the values in registers: those of two are never merged */
+    hashedBy: z.string().optional(),
     missing: missingLeaves,
   }),
 })

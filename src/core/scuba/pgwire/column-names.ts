@@ -1,5 +1,7 @@
 /** Names of an answer's columns as PostgreSQL gives them, from the engine's parse tree: of `count(*)` `count`, of `1 + 1` `?column?`. */
 
+import { PG_NAMES } from './engine-names.ts'
+
 type Node = Record<string, unknown>
 
 const TYPE_NAMES: Record<string, string> = {
@@ -50,7 +52,7 @@ function implied(item: Node): string | null {
       return String((item['column_names'] as unknown[] | undefined)?.at(-1) ?? '?column?')
     case 'FUNCTION':
     case 'WINDOW':
-      return item['is_operator'] === true ? null : String(item['function_name'] ?? '?column?').replace(/^count_star$/, 'count')
+      return item['is_operator'] === true ? null : pgName(String(item['function_name'] ?? '?column?'))
     case 'CAST': {
       const inner = implied(item['child'] as Node)
       const type = String((item['cast_type'] as Node | undefined)?.['id'] ?? '')
@@ -68,6 +70,8 @@ function implied(item: Node): string | null {
       return null
   }
 }
+
+const pgName = (name: string): string => (Object.hasOwn(PG_NAMES, name) ? (PG_NAMES[name] ?? name) : name)
 
 function subqueryName(statement: Node | undefined): string | null {
   const [only] = selectList(statement?.['node'] as Node | undefined)

@@ -39,6 +39,13 @@ const ENGINE_STATES: Record<string, string> = {
   Permission: '42501',
 }
 
+/** What the engine's binder says, which calls all of it the same. */
+const BINDER_STATES: readonly [RegExp, string][] = [
+  [/^No function matches|^Cannot compare values of type/, '42883'],
+  [/must appear in the GROUP BY clause/, '42803'],
+  [/^Ambiguous reference/, '42702'],
+]
+
 /** What the check of a statement calls its refusals (`sql/check.ts`). */
 const REFUSAL_STATES: Record<string, string> = { syntax: '42601', forbidden: '42501', unsupported: '0A000' }
 
@@ -49,7 +56,7 @@ export function pgRefusalOf(error: MusterError, text: string): PgRefusal {
     STATES[error.code] ??
     (typeof refused === 'string' ? REFUSAL_STATES[refused] : undefined) ??
     (typeof category === 'string' ? ENGINE_STATES[category] : undefined) ??
-    (error.code === 'SCUBA_SQL' ? '42000' : 'XX000')
+    (error.code === 'SCUBA_SQL' ? (BINDER_STATES.find(([words]) => words.test(error.message))?.[1] ?? '42000') : 'XX000')
   return {
     sqlState: state,
     message: error.message.replace(/ \(line \d+, column \d+\)$/, ''),

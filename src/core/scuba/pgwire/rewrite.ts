@@ -2,6 +2,7 @@ import { quoteName, quoteText } from '../names.ts'
 import { parseArray } from './array.ts'
 import { CATALOGUE_FUNCTIONS, CATALOGUE_ROW_FUNCTIONS } from './catalogue/functions.ts'
 import { CATALOGUE_RELATIONS } from './catalogue/relations.ts'
+import { RENAMED, timeFormat } from './engine-names.ts'
 import type { PgRefusal } from './problem.ts'
 import { isSymbol, isWord, literalOf, nameOf, tokensOf, type Token } from './tokens.ts'
 
@@ -49,6 +50,9 @@ const TYPES: Record<string, string> = {
   oidvector: 'UINTEGER[]',
   timestamptz: 'TIMESTAMP',
   jsonb: 'JSON',
+  // Without digits it holds any number; the engine's has three behind the point then, and rounds what has more.
+  numeric: 'DOUBLE',
+  decimal: 'DOUBLE',
 }
 
 /** Casts that look something up: of a literal the oid, of an oid the name. */
@@ -157,6 +161,7 @@ class Rewriter {
 
   #plain(at: number, name: string): void {
     if (isSymbol(this.#word(at + 1), '(')) return this.#call(at, name)
+    if ((name === 'numeric' || name === 'decimal') && this.#isTypeOfCast(at)) return this.#set(at, 'DOUBLE')
     if (this.#word(at)?.kind === 'word' && SESSION_WORDS.has(name)) return this.#set(at, this.#sessionCall(name))
     const isPlace = isWord(this.#word(at - 1), 'FROM', 'JOIN') || isSymbol(this.#word(at - 1), ',')
     if (isPlace && name.startsWith('pg_') && CATALOGUE_NAMES.relations.has(name)) this.#set(at, `mcat.${quoteName(name)}`)
@@ -170,6 +175,12 @@ class Rewriter {
       return this.#set(at, `mcat.${quoteName(name)}`)
     }
     if (ROW_FUNCTIONS.has(name)) this.#aliasColumn(at, close)
+    if (name === 'to_char' || name === 'to_date' || (name === 'to_timestamp' && this.#word(close - 1)?.kind === 'string'))
+      return this.#timeFormat(at, name, close)
+    // The engine's own has braces: it would give the template back.
+    if (name === 'format' && this.#word(at + 2)?.kind === 'string' && this.#word(at + 2)?.text.includes('%') === true)
+      return this.#refuse('0A000', 'format is not answered here; put texts together with || or concat', this.#word(at))
+    if (Object.hasOwn(RENAMED, name)) return this.#set(at, RENAMED[name] ?? name)
     if (name === 'current_setting' || name === 'set_config') return this.#settingCall(at, name, close)
     if (SESSION_WORDS.has(name) || name === 'pg_backend_pid') {
       this.#drop(at + 1, close)
@@ -177,6 +188,28 @@ class Rewriter {
     }
     // `mcat` alone goes before the name, so that the check sees which function was meant.
     if (CATALOGUE_NAMES.functions.has(name)) this.#set(at, `mcat.${quoteName(name)}`)
+  }
+
+  /** `CAST(x AS type)` */
+  #isTypeOfCast(at: number): boolean {
+    if (!isWord(this.#word(at - 1), 'AS') || !isSymbol(this.#word(at + 1), ')')) return false
+    return isWord(this.#word(this.#opening(at + 1) - 1), 'CAST')
+  }
+
+  /** `to_char(time, 'YYYY-MM-DD')`, `to_date(text, …)`, `to_timestamp(text, …)`: the template is known before the statement runs. */
+  #timeFormat(at: number, name: string, close: number): void {
+    const template = this.#word(close - 1)
+    const isPlain = template?.kind === 'string' && isSymbol(this.#word(close - 2), ',')
+    const format = isPlain ? timeFormat(literalOf(template)) : null
+    if (format === null)
+      return this.#refuse(
+        '0A000',
+        `${name} wants a template for times in quotes, of digits and short names`,
+        isPlain ? template : this.#word(at),
+      )
+    this.#set(close - 1, quoteText(format))
+    this.#set(at, name === 'to_char' ? 'strftime' : name === 'to_date' ? 'CAST(strptime' : 'strptime')
+    if (name === 'to_date') this.#set(close, ') AS DATE)')
   }
 
   #sessionCall(name: string): string {
@@ -270,7 +303,7 @@ class Rewriter {
     if (isList && this.#word(at - 1)?.kind === 'string') this.#listLiteral(at - 1, type)
     if (LOOKUPS.has(type) && !isList) return this.#lookup(at, place, type)
     if (LOOKUPS.has(type)) return this.#set(place, 'VARCHAR')
-    this.#set(place, TYPES[type] ?? this.#text(place))
+    if (!isSymbol(this.#word(place + 1), '(')) this.#set(place, TYPES[type] ?? this.#text(place))
   }
 
   /** `x::regclass` → a function around x */

@@ -35,6 +35,12 @@ export function codedSql(select: string, columns: ColumnTypes, retyped: readonly
   }
 }
 
+/** Whether a name is that of a code. */
+export const isCode = (name: string): boolean => name.startsWith('\u0001')
+
+export const withoutCodes = (columns: ColumnTypes): ColumnTypes =>
+  Object.fromEntries(Object.entries(columns).filter(([name]) => !isCode(name)))
+
 /** The codes that all of these files have, of those that are of use. */
 export const codesOfAll = (files: readonly { codes?: readonly string[] | undefined }[], useful: readonly string[]): string[] =>
   useful.filter((code) => files.every(({ codes = [] }) => codes.includes(code)))

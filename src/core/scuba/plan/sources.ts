@@ -27,6 +27,8 @@ export interface Rollup {
   parts: readonly string[]
   codeSql: string
   weightSql: string
+  /** in a few words, for people */
+  words: string
 }
 
 export interface GroupColumn {

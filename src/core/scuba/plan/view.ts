@@ -17,7 +17,20 @@ export interface ViewFile {
   codes?: readonly string[] | undefined
   /** the only parts of it that matter to the question, µs, both ends included; without: all */
   stretches?: readonly { minUs: number; maxUs: number }[] | undefined
+  /** what is read in place of it */
+  copy?: NativeCopy | undefined
 }
+
+/** Some columns of a segment in a database of the engine's own. */
+export interface NativeCopy {
+  /** of the database where it is attached; no other one's, ever */
+  name: string
+  path: string
+  columns: readonly string[]
+}
+
+/** Of the one table that such a database has. */
+export const COPIED = 'main.copied'
 
 export interface ViewRequest {
   columns: ColumnTypes
@@ -94,7 +107,7 @@ function stretches(columns: ColumnTypes, file: ViewFile, bounds: readonly string
 function reads(columns: ColumnTypes, files: readonly ViewFile[]): string[] {
   const paths = (kind: ViewFile['kind']): string[] => files.filter((file) => file.kind === kind).map(({ path }) => quoteText(path))
   const chunks = paths('chunk')
-  const segments = paths('segment')
+  const segments = files.filter(({ kind, copy }) => kind === 'segment' && !copy).map(({ path }) => quoteText(path))
   const names = Object.keys(columns)
   const sources: string[] = []
   if (chunks.length > 0) {
@@ -107,8 +120,26 @@ function reads(columns: ColumnTypes, files: readonly ViewFile[]): string[] {
   }
   sources.push(...rawSources(columns, files).map((sql) => `SELECT * FROM (${sql})`))
   if (segments.length > 0) sources.push(`SELECT * FROM read_parquet([${segments.join(', ')}], union_by_name=true)`)
+  for (const { copy } of files) if (copy) sources.push(copySql(columns, copy))
   return sources
 }
+
+/**
+ * A copy under all columns of a view. One that it does not have is an error where it is read, never a NULL; nobody reads it when the copy was
+ * chosen well, and the engine leaves it out then.
+ */
+function copySql(columns: ColumnTypes, { name, columns: has }: NativeCopy): string {
+  const there = new Set(has)
+  const list = Object.keys(columns).map((column) =>
+    there.has(column)
+      ? quoteName(column)
+      : `error(${quoteText(`${column} is not in the copy`)})::${typeOf(columns, column)} AS ${quoteName(column)}`,
+  )
+  return `SELECT ${list.join(', ')} FROM ${quoteName(name)}.${COPIED}`
+}
+
+/** The copies that are read in place of files. */
+export const copiesIn = (files: readonly ViewFile[]): NativeCopy[] => files.flatMap(({ copy }) => copy ?? [])
 
 const typeOf = (columns: ColumnTypes, name: string): ColumnType => columns[name] ?? 'VARCHAR'
 const isTime = (columns: ColumnTypes, name: string): boolean => columns[name] === 'TIMESTAMP'

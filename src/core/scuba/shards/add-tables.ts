@@ -1,6 +1,8 @@
 import type { z } from 'zod'
+import { fromBase64 } from '../../kernel/base64.ts'
 import type { scubaRetentionShow } from '../operations/retention.ts'
 import type { scubaColumnList } from '../operations/tables.ts'
+import { HyperLogLog, REGISTERS_MANY } from '../merge/hyperloglog.ts'
 import { addCaps } from '../rows/caps.ts'
 import { addUp } from './add-up.ts'
 
@@ -8,22 +10,43 @@ type Columns = z.output<typeof scubaColumnList.output>
 type Retention = z.output<typeof scubaRetentionShow.output>
 type Kept = Retention['tables'][number]
 
-/** The columns of a table on several leaves: types are those of the first, counts are added. How many distinct values there are lies in between. */
+/**
+ * The columns of a table on several leaves: types are those of the first, counts are added. How many distinct values there are follows from
+ * the registers of all; where one has none, or another hash, it lies between the most of one leaf and the sum.
+ */
 export function addColumns(outputs: readonly Columns[]): Columns {
   const columns = byName(outputs.map((output) => output.columns))
+  const isOneHash = new Set(outputs.map(({ hashedBy }) => hashedBy)).size === 1
   return {
-    ...(addUp(outputs.map((output) => ({ ...output, columns: [] }))) as Columns),
+    ...(addUp(outputs.map(({ hashedBy: _, ...output }) => ({ ...output, columns: [] }))) as Columns),
     columnsMax: Math.max(...outputs.map(({ columnsMax }) => columnsMax)),
     capped: outputs.map(({ capped }) => capped).reduce(addCaps),
     columns: [...columns.values()].map((its) => {
-      const counts = its.flatMap(({ distinct }) => distinct ?? [])
+      const counted = its.filter(({ distinct }) => distinct !== null)
       return {
-        ...(addUp(its) as Columns['columns'][number]),
-        distinct: counts.length === 0 ? null : Math.max(...counts),
-        distinctMax: counts.length < 2 ? null : counts.reduce((sum, count) => sum + count, 0),
+        ...(addUp(its.map(({ registers: _, ...column }) => column)) as Columns['columns'][number]),
+        ...distinctOf(counted, isOneHash),
       }
     }),
   }
+}
+
+function distinctOf(
+  columns: readonly Columns['columns'][number][],
+  isOneHash: boolean,
+): { distinct: number | null; distinctMax: number | null } {
+  const counts = columns.flatMap(({ distinct }) => distinct ?? [])
+  if (counts.length < 2) return { distinct: counts[0] ?? null, distinctMax: null }
+  const all = columns.flatMap(({ registers }) => {
+    const ranks = registers === undefined ? null : fromBase64(registers)
+    return ranks instanceof Uint8Array && ranks.length === REGISTERS_MANY ? [ranks] : []
+  })
+  if (isOneHash && all.length === columns.length) {
+    const merged = new HyperLogLog(REGISTERS_MANY)
+    for (const ranks of all) merged.merge({ ranks })
+    return { distinct: merged.estimate(), distinctMax: null }
+  }
+  return { distinct: Math.max(...counts), distinctMax: counts.reduce((sum, count) => sum + count, 0) }
 }
 
 /** How tables are kept on several leaves. The space of a policy is of each leaf, as is what goes because of it. */

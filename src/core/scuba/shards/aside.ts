@@ -27,15 +27,21 @@ export interface AsideBatch {
 export const shardsOf = (folder: string): { id: string; epoch: number }[] =>
   folder.split('+').map((one) => ({ id: one.slice(0, one.lastIndexOf('@')), epoch: Number(one.slice(one.lastIndexOf('@') + 1)) }))
 
-/** Up to which batch what was set aside is another leaf's own; null: nobody says. */
-export function takenThrough(leaf: string, folder: string, taken: readonly Taken[]): number | null {
-  const shards = shardsOf(folder)
-  const its = taken.filter(
-    ({ of, epochs }) => of === leaf && shards.every(({ id, epoch }) => epochs[id] !== undefined && epochs[id] < epoch),
-  )
-  // Of several moves the newest one before this folder was made.
-  const newest = (one: Taken): number => Math.max(...Object.values(one.epochs))
-  return its.sort((a, b) => newest(b) - newest(a))[0]?.seq ?? null
+/**
+ * Up to which batch what was set aside is another leaf's own; null: nobody says. It is the newest taking over of the newest shard of the leaf before that
+ * shard was another's for good.
+ * @param isAll whether every leaf said what it took; else a newer one may not be known, and only that of the epoch just before is surely the newest
+ */
+export function takenThrough(leaf: string, folder: string, taken: readonly Taken[], isAll: boolean): number | null {
+  const number = (id: string): number => (id === leaf ? 1 : Number(id.slice(leaf.length + 1)))
+  const [newest] = shardsOf(folder).sort((a, b) => number(b.id) - number(a.id))
+  if (newest === undefined) return null
+  const its = taken.flatMap(({ of, epochs, seq }) => {
+    const epoch = epochs[newest.id]
+    return of === leaf && epoch !== undefined && epoch < newest.epoch ? [{ epoch, seq }] : []
+  })
+  const last = its.sort((a, b) => b.epoch - a.epoch)[0]
+  return last === undefined || (!isAll && last.epoch + 1 !== newest.epoch) ? null : last.seq
 }
 
 /** Keys are remembered for a day; of one that is nearly forgotten it is not sure that it would be recognised. */

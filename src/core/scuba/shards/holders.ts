@@ -17,7 +17,7 @@ export function holders(db: ReadDb): KnownLeaf[] {
         leaving_to: string
         leaving_position: number
       }
-    >('SELECT id, address, node, state, leaving, leaving_to, leaving_position FROM scuba_leaf ORDER BY id')
+    >('SELECT id, address, node, server, state, leaving, leaving_to, leaving_position FROM scuba_leaf ORDER BY id')
     .map(({ state, leaving, leaving_to: to, leaving_position: position, ...leaf }) => ({
       ...leaf,
       isLost: state === 'lost',

@@ -1,6 +1,7 @@
 import type { Segment } from '../wal/manifest.ts'
 import { specText, type Artefact, type ArtefactSpec } from './artefact.ts'
 import { HEAT, type Want } from './heat.ts'
+import { COLUMN_SHARE, coveredCopies, heatOfNative, planNative } from './native.ts'
 
 export interface WarmView {
   segments: readonly Segment[]
@@ -9,6 +10,8 @@ export interface WarmView {
   wants: readonly Want[]
   /** `table, NUL, spec` of what was built once and was no help */
   useless: ReadonlySet<string>
+  /** columns that are better read from segments than from native copies, by table */
+  notCopied: ReadonlyMap<string, ReadonlySet<string>>
   /** rows that wait to be sealed, as a share of their limit */
   backlogShare: number
   /** bytes that the artefacts of even the smallest table may have */
@@ -18,7 +21,7 @@ export interface WarmView {
 
 export interface WarmPlan {
   build: { segment: Segment; spec: ArtefactSpec }[]
-  drop: { artefact: Artefact; why: 'segment gone' | 'cold' | 'budget' }[]
+  drop: { artefact: Artefact; why: 'segment gone' | 'cold' | 'covered' | 'budget' }[]
 }
 
 /** Share of a table's bytes that its artefacts may have. */
@@ -28,18 +31,19 @@ const BACKLOG_SHARE_MAX = 0.25
 const BUILDS_MAX = 200
 
 /** What to build and what to drop, from what was asked lately. The hottest want gets its newest segments first, until the budget is spent. */
-export function planWarm({ segments, built, wants, useless, backlogShare, budgetMin, nowMs }: WarmView): WarmPlan {
+export function planWarm({ segments, built, wants, useless, notCopied, backlogShare, budgetMin, nowMs }: WarmView): WarmPlan {
   const plan: WarmPlan = { build: [], drop: [] }
   const present = new Set(segments.map(({ file }) => file))
-  const wanted = new Map(wants.map((want) => [wantKey(want.table, want.spec), want]))
+  const warmth = warmthOf(wants)
+  const covered = new Set(coveredCopies(built))
   let kept: Artefact[] = []
   for (const artefact of built) {
-    const want = wanted.get(wantKey(artefact.table, artefact.spec))
     if (!present.has(artefact.segment)) plan.drop.push({ artefact, why: 'segment gone' })
-    else if (isCold(want, artefact, nowMs)) plan.drop.push({ artefact, why: 'cold' })
+    else if (covered.has(artefact)) plan.drop.push({ artefact, why: 'covered' })
+    else if (isCold(warmth(artefact), artefact, nowMs)) plan.drop.push({ artefact, why: 'cold' })
     else kept.push(artefact)
   }
-  const heatOf = ({ table, spec }: Artefact): number => wanted.get(wantKey(table, spec))?.heat ?? 0
+  const heatOf = (artefact: Artefact): number => warmth(artefact)?.heat ?? 0
   for (const table of new Set(segments.map((segment) => segment.table))) {
     const own = segments.filter((segment) => segment.table === table).sort((a, b) => b.maxUs - a.maxUs)
     let room = Math.max(budgetMin, BUDGET_SHARE * own.reduce((sum, { bytes }) => sum + bytes, 0))
@@ -52,8 +56,9 @@ export function planWarm({ segments, built, wants, useless, backlogShare, budget
     }
     if (backlogShare >= BACKLOG_SHARE_MAX) continue
     const have = new Set(kept.map(({ segment, spec }) => wantKey(segment, spec)))
-    for (const { spec, heat, fromUs } of wants.filter((want) => want.table === table)) {
-      if (heat < HEAT.buildMs || useless.has(wantKey(table, spec))) continue
+    const ofTable = wants.filter((want) => want.table === table)
+    for (const { spec, heat, fromUs } of ofTable) {
+      if (spec.kind === 'native' || heat < HEAT.buildMs || useless.has(wantKey(table, spec))) continue
       for (const segment of own) {
         if (segment.maxUs < fromUs || have.has(wantKey(segment.file, spec)) || plan.build.length >= BUILDS_MAX) continue
         const bytes = estimate(segment, spec, kept)
@@ -62,15 +67,39 @@ export function planWarm({ segments, built, wants, useless, backlogShare, budget
         plan.build.push({ segment, spec })
       }
     }
+    // What is left is for copies of columns: a question that groups or a filter answers needs none.
+    const here = kept.filter((artefact) => artefact.table === table)
+    const copies = planNative({ segments: own, kept: here, wants: ofTable, notCopied: notCopied.get(table) ?? new Set(), room, nowMs })
+    plan.build.push(...copies.slice(0, Math.max(0, BUILDS_MAX - plan.build.length)).map(({ segment, spec }) => ({ segment, spec })))
   }
   return plan
+}
+
+type Warmth = Pick<Want, 'heat' | 'coolSinceMs'>
+
+/** How warm what an artefact is for is; a native copy may be for many questions. */
+export function warmthOf(wants: readonly Want[]): (artefact: Pick<Artefact, 'table' | 'spec'>) => Warmth | null {
+  const wanted = new Map(wants.map((want) => [wantKey(want.table, want.spec), want]))
+  const natives = new Map<string, Warmth | null>()
+  return ({ table, spec }) => {
+    const key = wantKey(table, spec)
+    if (spec.kind !== 'native') return wanted.get(key) ?? null
+    const known = natives.get(key)
+    if (known !== undefined) return known
+    const found = heatOfNative(
+      spec,
+      wants.filter((want) => want.table === table),
+    )
+    natives.set(key, found)
+    return found
+  }
 }
 
 /** Key of a want of a table, or of an artefact of a segment. */
 export const wantKey = (name: string, spec: ArtefactSpec): string => `${name}\0${specText(spec)}`
 
 /** After a restart nothing is known of heat: an artefact then has its time from when it was built. */
-function isCold(want: Want | undefined, { builtAtMs }: Artefact, nowMs: number): boolean {
+function isCold(want: Warmth | null, { builtAtMs }: Artefact, nowMs: number): boolean {
   if (!want) return nowMs - builtAtMs > HEAT.coolMs
   return want.coolSinceMs !== null && nowMs - Math.max(want.coolSinceMs, builtAtMs) > HEAT.coolMs
 }
@@ -83,4 +112,4 @@ function estimate(segment: Segment, spec: ArtefactSpec, built: readonly Artefact
   return like.length > 0 ? average : segment.bytes * BYTES_SHARE[spec.kind]
 }
 
-const BYTES_SHARE = { bloom: 0.08, rollup: 0.05 } as const
+const BYTES_SHARE = { bloom: 0.08, rollup: 0.05, native: COLUMN_SHARE } as const

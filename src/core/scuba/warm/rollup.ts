@@ -1,7 +1,8 @@
 import { quoteName, quoteText } from '../names.ts'
 import type { PartialPlan, Rollup } from '../plan/sources.ts'
 import type { ColumnTypes } from '../rows/columns.ts'
-import type { RollupSpec } from './artefact.ts'
+import { words } from '../sql/words.ts'
+import { specWords, type RollupSpec } from './artefact.ts'
 
 /*
  * A rollup holds what a panel's partial is made of, for each minute and combination of dimensions, so that any panel over a part
@@ -32,15 +33,6 @@ export function rollupsOf(plan: PartialPlan, types: ColumnTypes): RollupSpec[] |
   return usesParams ? null : sketches.map((sketch) => ({ dims, parts: [...parts], sketch, types }))
 }
 
-/** Words and quoted names of an expression, lower case: at least all columns it names, perhaps some more. */
-function words(expression: string): Set<string> {
-  return new Set(
-    [...expression.matchAll(/"((?:[^"]|"")*)"|[\p{L}\p{N}_$]+/gu)].map((match) =>
-      (match[1] ?? match[0]).replaceAll('""', '"').toLowerCase(),
-    ),
-  )
-}
-
 /** Whether a rollup has what another one would have. */
 export function covers(has: RollupSpec, wanted: RollupSpec): boolean {
   return (
@@ -62,7 +54,8 @@ export function rollupSql({ dims, parts, sketch }: RollupSpec, from: string): st
 }
 
 /** The files of a rollup in place of a source's rows, for the list of groups of a plan that they were found for. */
-export function rollupSource(plan: PartialPlan, at: number, { parts }: RollupSpec, paths: readonly string[]): Rollup {
+export function rollupSource(plan: PartialPlan, at: number, spec: RollupSpec, paths: readonly string[]): Rollup {
+  const { parts } = spec
   const sketch = plan.sketches[at]
   return {
     from: `SELECT make_timestamp(minute * ${MINUTE_MS * 1000}) AS "time", * EXCLUDE (minute) FROM read_parquet([${paths.map(quoteText).join(', ')}])`,
@@ -72,5 +65,6 @@ export function rollupSource(plan: PartialPlan, at: number, { parts }: RollupSpe
     }),
     codeSql: 'muster_code',
     weightSql: sketch?.kind === 'distinct' ? 'min(muster_w)' : 'sum(muster_w)',
+    words: specWords({ kind: 'rollup', ...spec }),
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defineQuery } from '../../contracts/operation.ts'
 import { isRefusal, refuse } from '../../kernel/errors.ts'
+import { holdsOf } from '../../scuba/queries.ts'
 import { consoleView } from '../console.ts'
 import { nameOf } from '../entries/incident.ts'
 import {
@@ -19,6 +20,7 @@ import {
   AlertView,
   ChangeView,
   ConsoleView,
+  HoldView,
   IncidentView,
   OnCallView,
   PageView,
@@ -65,7 +67,7 @@ export const incidentList = defineQuery({
 
 export const incidentShow = defineQuery({
   name: 'sev.incident.show',
-  summary: 'Show one incident: alerts, pages, what changed before it.',
+  summary: 'Show one incident: alerts, pages, what changed before it, which rows are held for it.',
   input: Which,
   output: z.object({
     now: z.number(),
@@ -74,6 +76,7 @@ export const incidentShow = defineQuery({
     pages: z.array(PageView),
     changed: z.array(ChangeView),
     postmortem: z.string().nullable(),
+    holds: z.array(HoldView).default([]),
   }),
   answer: (db, input, ctx) => {
     const row = pickAny(db, input.incident, ctx)
@@ -85,6 +88,7 @@ export const incidentShow = defineQuery({
       pages: pagesOf(db, row.number),
       changed: changesBefore(db, row.service, row.detected_at, 3_600_000, 10),
       postmortem: postmortemView(db, row)?.state ?? null,
+      holds: holdsOf(db, row.number).map(({ id, table, fromMs, toMs, reason, setBy }) => ({ id, table, fromMs, toMs, reason, setBy })),
     }
   },
 })

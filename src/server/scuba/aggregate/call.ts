@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 
 import type { PeerCertificate } from 'node:tls'
 import { errorFromBody, refuse, type ErrorBody, type MusterError } from '../../../core/kernel/errors.ts'
 import type { Peer } from '../../../core/scuba/registry.ts'
-import { nodeIn } from '../../../platform/certificate-uri.ts'
+import { nodeIn, serverIdOf } from '../../../platform/certificate-uri.ts'
 
 export interface PeerReply {
   status: number
@@ -38,23 +38,31 @@ export class PeerCalls {
 
   /** @throws whatever the other leaf refuses with; SCUBA_DOWN when it does not answer */
   async call(peer: Peer, method: string, path: string, sent: Sent = {}): Promise<PeerReply> {
+    const response = await this.good(peer, method, path, sent)
+    return { status: response.statusCode ?? 500, headers: response.headers, body: await bodyOf(response) }
+  }
+
+  /** A good answer, whose body is still to be read. @throws as {@link call} does */
+  async good(peer: Peer, method: string, path: string, sent: Sent = {}): Promise<IncomingMessage> {
     const response = await this.open(peer, method, path, sent)
-    const body = await wholeOf(response).catch((error: unknown) => {
-      throw silent(error)
-    })
-    const status = response.statusCode ?? 500
-    if (status < 300) return { status, headers: response.headers, body }
-    throw errorFromBody((JSON.parse(body.toString('utf8')) as { error: ErrorBody }).error)
+    if ((response.statusCode ?? 500) < 300) return response
+    throw errorFromBody((JSON.parse((await bodyOf(response)).toString('utf8')) as { error: ErrorBody }).error)
   }
 
   /** Asks with a body of JSON; `path` behind `/v1/scuba/`. */
-  post(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
-    const headers = { 'content-type': 'application/json' }
-    return this.call(peer, 'POST', `/v1/scuba/${path}`, { body: JSON.stringify(body), headers, signal })
+  async post(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
+    const response = await this.postFor(peer, path, body, signal)
+    return { status: response.statusCode ?? 500, headers: response.headers, body: await bodyOf(response) }
   }
 
-  /** An answer whose body is still to be read. @throws SCUBA_DOWN when there is none */
-  open({ address, node }: Peer, method: string, path: string, { body, headers = {}, signal }: Sent = {}): Promise<IncomingMessage> {
+  /** The same, with the body of the answer still to be read. */
+  postFor(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<IncomingMessage> {
+    const headers = { 'content-type': 'application/json' }
+    return this.good(peer, 'POST', `/v1/scuba/${path}`, { body: JSON.stringify(body), headers, signal })
+  }
+
+  /** Any answer, whose body is still to be read. @throws SCUBA_DOWN when there is none */
+  open({ address, node, server }: Peer, method: string, path: string, { body, headers = {}, signal }: Sent = {}): Promise<IncomingMessage> {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
     const options = { method, path, headers: { ...headers, ...length }, ...(signal === undefined ? {} : { signal }) }
     return new Promise<IncomingMessage>((resolve, reject) => {
@@ -65,7 +73,7 @@ export class PeerCalls {
             ...this.#keys(),
             agent: this.#https,
             servername: '',
-            checkServerIdentity: isOf(node),
+            checkServerIdentity: isOf(node, server),
           })
       request.once('error', (error) => reject(silent(error)))
       request.once('response', resolve)
@@ -79,8 +87,13 @@ export class PeerCalls {
   }
 }
 
-const silent = (error: unknown): MusterError =>
+export const silent = (error: unknown): MusterError =>
   refuse('SCUBA_DOWN', `does not answer (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`, { cause: error })
+
+const bodyOf = (response: IncomingMessage): Promise<Buffer> =>
+  wholeOf(response).catch((error: unknown) => {
+    throw silent(error)
+  })
 
 function wholeOf(response: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -96,10 +109,13 @@ function wholeOf(response: IncomingMessage): Promise<Buffer> {
   })
 }
 
-/** A leaf of another machine shows the certificate of its node's agent, which the fleet's authority made. */
-const isOf =
-  (node: string | null) =>
-  (_host: string, { subjectaltname }: PeerCertificate): Error | undefined => {
-    const shown = nodeIn({ subjectAltName: subjectaltname })
-    return node !== null && shown === node ? undefined : new Error(`its certificate is of ${shown ?? 'no node'}, not of ${node ?? 'one'}`)
+/** A leaf of another machine shows a certificate that the fleet's authority made: of its server, if the log says of one, else of its node's agent. */
+export const isOf =
+  (node: string | null, server: string | null) =>
+  (_host: string, { subjectaltname: subjectAltName }: Pick<PeerCertificate, 'subjectaltname'>): Error | undefined => {
+    const [shownServer, shownNode] = [serverIdOf({ subjectAltName }), nodeIn({ subjectAltName })]
+    const isRight = server !== null ? shownServer === BigInt(`0x${server}`) : node !== null && shownNode === node
+    if (isRight) return undefined
+    const shown = shownServer !== null ? `server ${shownServer.toString(16)}` : `node ${shownNode ?? 'none'}`
+    return new Error(`its certificate is of ${shown}, not of ${server !== null ? `server ${server}` : `node ${node ?? 'none'}`}`)
   }

@@ -1,6 +1,5 @@
 import { readFile, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LIMITS } from '../../../core/scuba/limits.ts'
 import { quoteName, quoteText } from '../../../core/scuba/names.ts'
 import { viewSql } from '../../../core/scuba/plan/view.ts'
 import { readTables } from '../leaf/reading.ts'
@@ -24,7 +23,7 @@ export async function ownRows({ store, engines, held }: Answering, asked: RowsRe
       ...(where === null ? [] : [`(${where}\n)`]),
       ...equal.map(({ column, value }) => `${quoteName(column)} = ${quoteText(value)}`),
     ]
-    if (conditions.length === 0 && rowsScanned > LIMITS.travelRowsMax) throw tooLarge()
+    if (conditions.length === 0 && rowsScanned > store.bounds.travelRowsMax) throw tooLarge(store.bounds)
     const { sql } = viewSql(inWordsOf(view, own).view)
     const select = `SELECT ${columns.map(quoteName).join(', ')} FROM (${sql}) AS ${quoteName(name)}${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`}`
     const { rows, minUs, maxUs } = await engines.idlest.copy(
@@ -32,7 +31,8 @@ export async function ownRows({ store, engines, held }: Answering, asked: RowsRe
       path,
     )
     if (rows === 0) return none
-    if (rows > LIMITS.travelRowsMax || (await stat(path)).size > LIMITS.travelBytesMax) throw tooLarge()
+    const { travelRowsMax, travelBytesMax } = store.bounds
+    if (rows > travelRowsMax || (await stat(path)).size > travelBytesMax) throw tooLarge(store.bounds)
     return { head: { coverage, rowsScanned, rows, minUs, maxUs }, body: await readFile(path) }
   } finally {
     reading.end()

@@ -1,5 +1,6 @@
 import { partialOfWire } from '../../../core/scuba/merge/wire.ts'
 import type { Partial } from '../../../core/scuba/merge/partial.ts'
+import { isMirrored } from '../../../core/scuba/names.ts'
 import { isReplicated, type Peer } from '../../../core/scuba/registry.ts'
 import { isWithoutShards } from '../../../core/scuba/shards/fate.ts'
 import { branchesOf } from '../../../core/scuba/shards/branches.ts'
@@ -65,6 +66,7 @@ export class Peers {
    * and until they say so it is missing.
    */
   #holdersOf(table: string): { holders: Peer[]; gone: Peer[] } {
+    if (isMirrored(table)) return { holders: [], gone: [] }
     const { shards, tables } = this.#store.registry.current
     const isCopied = isReplicated(tables[table])
     const isSuperseded = ({ id, isLeaving }: Peer): boolean => (isCopied || isLeaving === true) && isWithoutShards(shards, id)
@@ -160,7 +162,7 @@ export class Peers {
   async table(name: string): Promise<TableInfo> {
     await this.learn()
     const own = this.#store.table(name)
-    return this.list.reduce((sum, { id }) => {
+    return this.#holdersOf(name).holders.reduce((sum, { id }) => {
       const its = this.#heard.get(id)?.tables.get(name)
       return its === undefined ? sum : sumOfTables(sum, its)
     }, own)

@@ -38,18 +38,17 @@ export function ownLoad({ store, sealer }: Pick<Routing, 'store' | 'sealer'>): L
 /** The live aggregate is this leaf's, and muster's own rows are read where they were written. */
 export const staysHere = (table: string): boolean => table === LIVE_TABLE || isOwnTable(table)
 
-/** The shards whose leaf is known here, and where rows of each go now; nowhere while its leaf is away. */
-export function placesOf(routing: Routing): { shards: Shard[]; placeAt: (shard: Shard) => Place | undefined } {
+/** The shards whose leaf is known here, but of lost servers, and where rows of each go now; nowhere while its leaf is away. `all`: those of lost servers, too. */
+export function placesOf(routing: Routing): { all: Shard[]; shards: Shard[]; placeAt: (shard: Shard) => Place | undefined } {
   const { store, peers, name } = routing
-  // Another server's own leaf is not reached from here; rows that went there before its server lost the lead are not looked for.
-  const shards = store.registry.current.shards.filter(({ primary }) => primary === name || peers.list.some(({ id }) => id === primary))
+  const all = store.registry.current.shards.filter(({ primary }) => primary === name || peers.list.some(({ id }) => id === primary))
   const placeAt = (shard: Shard): Place | undefined => {
     if (shard.primary === name) return { shard, peer: null, load: ownLoad(routing) }
     const peer = peers.list.find(({ id }) => id === shard.primary)
     const load = peer && peers.loadOf(peer.id)
     return peer && load ? { shard, peer, load } : undefined
   }
-  return { shards, placeAt }
+  return { all, shards: all.filter(({ isLost, primary }) => !isLost || primary === name), placeAt }
 }
 
 /** @throws SCUBA_FENCED when this leaf must not take rows: none of that shard, or of a table whose rows, and keys, it is taking over at this moment */
@@ -75,7 +74,7 @@ export async function placeOf(
   refuseFenced(routing, table, isRouted)
   if (isRouted !== undefined || peers.isAlone || staysHere(table)) return null
   await peers.learn()
-  const { shards, placeAt } = placesOf(routing)
+  const { all, shards, placeAt } = placesOf(routing)
   const places = shards.flatMap((shard) => placeAt(shard) ?? [])
   const chosen = (place: Place, isSecondBest = false) => place.peer && { shard: place.shard, peer: place.peer, isSecondBest }
   if (key === null) {
@@ -88,6 +87,8 @@ export async function placeOf(
   const candidates = mayKnow(order, Date.now(), LIMITS.dedupeMs)
   const [first] = candidates
   if (first === undefined) return null
+  // What a lost server had of this key just before, nobody can say.
+  const isUnsure = ranked(key, all)[0]?.isLost === true
   try {
     for (const shard of candidates) {
       const place = placeAt(shard)
@@ -95,7 +96,7 @@ export async function placeOf(
       if (candidates.length > 1 && (await known(routing, place, table, [key])).length > 0) return chosen(place)
     }
     const place = placeAt(first)
-    return place === undefined ? null : chosen(place)
+    return place === undefined ? null : chosen(place, isUnsure)
   } catch (error) {
     if (!mayGoElsewhere) throw error
     const place = order.map(placeAt).find((one) => one !== undefined)

@@ -1,12 +1,15 @@
-import { unlink, writeFile } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
+import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { refuse } from '../../../core/kernel/errors.ts'
-import { LIMITS } from '../../../core/scuba/limits.ts'
+import type { Bounds } from '../../../core/scuba/limits.ts'
 import { viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import { coverageOfLeaves } from '../../../core/scuba/shards/coverage.ts'
 import type { Equality } from '../../../core/scuba/sql/equalities.ts'
 import { readTables, type Needed, type Reading } from '../leaf/reading.ts'
 import type { Store } from '../leaf/store.ts'
+import { silent } from './call.ts'
 import type { Peers } from './peers.ts'
 import { ROWS_HEAD, type RowsHead, type RowsRequest } from './wire.ts'
 
@@ -31,7 +34,7 @@ let files = 0
 /**
  * As `store.read`, with the other leaves' rows beside this one's: they come as files of their own, which go when the reading
  * ends. A statement of any kind is then answered by one engine, over all rows.
- * @throws SCUBA_TOO_LARGE beyond 5 million rows or 256 MB
+ * @throws SCUBA_TOO_LARGE beyond 5 million rows or 256 MB of all others together, before more than that has travelled
  */
 export async function readEverywhere(
   store: Store,
@@ -70,8 +73,8 @@ async function withOthers(
   const answered = [{ coverage: reading.coverage, rowsScanned: reading.rowsScanned }]
   const missing: Parameters<typeof coverageOfLeaves>[1][number][] = []
   const tables: Reading['tables'] = []
-  let rows = 0
-  let bytes = 0
+  const travel = new Travel(store.bounds)
+  const stopping = signal === undefined ? travel.full.signal : AbortSignal.any([signal, travel.full.signal])
   for (const table of reading.tables) {
     const { view } = table
     const known = Object.keys(view.columns)
@@ -90,30 +93,26 @@ async function withOthers(
     const left = until - Date.now()
     const result = await peers.each(
       table.name,
-      async ({ at, copy }, stop) => {
-        const reply = await peers.calls.post(
-          at,
-          'rows',
-          { ...asked, ...(copy ? { copy } : {}), deadlineMs: Math.max(1, Math.floor(left * 0.9)) },
-          stop,
-        )
+      async ({ of, at, copy }, stop) => {
+        const body = { ...asked, ...(copy ? { copy } : {}), deadlineMs: Math.max(1, Math.floor(left * 0.9)) }
+        const reply = await peers.calls.postFor(at, 'rows', body, stop)
         const head = JSON.parse(String(reply.headers[ROWS_HEAD])) as RowsHead
-        rows += head.rows
-        bytes += reply.body.length
-        if (rows > LIMITS.travelRowsMax || bytes > LIMITS.travelBytesMax) throw tooLarge()
-        return { head, body: reply.body }
+        travel.add(`${table.name} of ${of.id}`, head.rows, Number(reply.headers['content-length']))
+        const path = join(store.dir, 'tmp', `away-${process.pid}-${(files += 1)}.parquet`)
+        own.push(path)
+        await pipeline(reply, createWriteStream(path, { mode: 0o600 })).catch((error: unknown) => {
+          throw silent(error)
+        })
+        return { head, path }
       },
-      { deadlineMs: left, signal },
+      { deadlineMs: left, signal: stopping },
       { byCopy: true },
     )
+    if (travel.full.signal.aborted) throw tooLarge(store.bounds)
     const added: ViewFile[] = []
-    for (const { head, body } of result.answers) {
+    for (const { head, path } of result.answers) {
       answered.push(head)
-      if (head.rows === 0) continue
-      const path = join(store.dir, 'tmp', `away-${process.pid}-${(files += 1)}.parquet`)
-      own.push(path)
-      await writeFile(path, body)
-      added.push({ path, kind: 'segment', rows: head.rows, minUs: head.minUs, maxUs: head.maxUs })
+      if (head.rows > 0) added.push({ path, kind: 'segment', rows: head.rows, minUs: head.minUs, maxUs: head.maxUs })
     }
     missing.push(...result.missing.map((one) => ({ ...one, rows: peers.rowsOf(one.leaf, table.name, range.sinceMs, range.untilMs) })))
     tables.push({ ...table, files: [...table.files, ...added], view: { ...view, files: [...view.files, ...added] } })
@@ -127,10 +126,34 @@ async function withOthers(
   return { tables, views, rowsScanned: whole.rowsScanned, coverage }
 }
 
-export const tooLarge = (): Error =>
+/** What of others is on its way for one question. */
+class Travel {
+  /** aborted when it is too much */
+  readonly full = new AbortController()
+  readonly #bounds: Bounds
+  /** by what it is of: a copy that is asked beside its leaf sends the same */
+  readonly #parts = new Map<string, { rows: number; bytes: number }>()
+
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds
+  }
+
+  /** Called before what is counted is read: so no more than the bounds allow lies on the disk. */
+  add(what: string, rows: number, bytes: number): void {
+    const before = this.#parts.get(what)
+    this.#parts.set(what, { rows: Math.max(rows, before?.rows ?? 0), bytes: Math.max(bytes, before?.bytes ?? 0) })
+    const parts = [...this.#parts.values()]
+    const sum = (of: 'rows' | 'bytes'): number => parts.reduce((total, part) => total + part[of], 0)
+    if (sum('rows') <= this.#bounds.travelRowsMax && sum('bytes') <= this.#bounds.travelBytesMax) return
+    this.full.abort()
+    throw tooLarge(this.#bounds)
+  }
+}
+
+export const tooLarge = ({ travelRowsMax, travelBytesMax }: Bounds): Error =>
   refuse(
     'SCUBA_TOO_LARGE',
-    `more than ${LIMITS.travelRowsMax} rows or ${LIMITS.travelBytesMax / 1024 / 1024} MB of other leaves would have to travel`,
+    `more than ${travelRowsMax} rows or ${Math.floor(travelBytesMax / 1024 / 1024)} MB of other leaves would have to travel`,
     {
       hint: 'Narrow the time range, name fewer columns, or ask with a panel, which is worked out where the rows are.',
     },

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isMirrored } from '../../../core/scuba/names.ts'
 import type { Peer } from '../../../core/scuba/registry.ts'
 import { linesOf } from '../../../platform/streams.ts'
 import type { Leaf } from '../leaf/http.ts'
@@ -32,7 +33,7 @@ export async function tail(leaf: Leaf, _request: IncomingMessage, response: Serv
     write(lines.map((line) => JSON.stringify(tailRow(line))))
   })
   response.once('close', end)
-  if (url.searchParams.get('own') !== '1') void followOthers(leaf, table, write, gone(response))
+  if (url.searchParams.get('own') !== '1' && !isMirrored(table)) void followOthers(leaf, table, write, gone(response))
   return WRITTEN
 }
 

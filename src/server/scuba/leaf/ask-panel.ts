@@ -13,6 +13,7 @@ import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answ
 import { Everywhere } from '../aggregate/everywhere.ts'
 import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
+import { narrowed } from './artefacts/narrow.ts'
 import type { Engines } from './engines.ts'
 import { exactPercentiles } from './exact-percentiles.ts'
 import { gather, type Gathering } from './gather.ts'
@@ -277,7 +278,7 @@ function gatherNamed(
   return everywhere.gather(gathering, { named: chosen.map(({ key }) => [...key]) })
 }
 
-function gatheringOf(engines: Engines, { plan, table, columns, request, deadlineAtMs, signal }: Asking, use: CacheUse): Gathering {
+export function gatheringOf(engines: Engines, { plan, table, columns, request, deadlineAtMs, signal }: Asking, use: CacheUse): Gathering {
   return { engines, plan, table, columns, params: request.params ?? {}, deadlineAtMs, signal, use, isRaw: request.raw === true }
 }
 
@@ -289,16 +290,19 @@ async function allRows(engines: Engines, asking: Asking, use: CacheUse): Promise
   const selected = asking.isFileByFile ? await exactPercentiles(gatheringOf(engines, asking, use), reading.views) : null
   if (selected) return selected
   use.misses += 1
-  const { rows } = await engines.run(
-    {
-      sql: allRowsSql(plan, columnsOf(table.view)),
-      views: reading.views,
-      params: request.params ?? {},
-      deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
-      groupBy: plan.by.map(({ name }) => name),
-    },
-    signal,
+  const sql = allRowsSql(plan, columnsOf(table.view))
+  const names = request.raw === true ? null : new Set([...columns, 'series'].map((name) => name.toLowerCase()))
+  const { rows, artefacts } = await narrowed(engines, reading, { equalities: [], names, key: sql, signal }, (read) =>
+    engines.run(
+      {
+        ...{ sql, ...read, params: request.params ?? {} },
+        deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
+        groupBy: plan.by.map(({ name }) => name),
+      },
+      signal,
+    ),
   )
+  if (artefacts > 0) use.artefacts = (use.artefacts ?? 0) + artefacts
   return allRowsAnswer(plan, rows)
 }
 

@@ -15,6 +15,7 @@ import { query } from './ask.ts'
 import { panel, panelProgress } from './ask-panel.ts'
 import type { Handler, Leaf } from './http.ts'
 import { explain } from './explain.ts'
+import { explainPanel } from './explain-panel.ts'
 import { diff, funnel, sessions, trace, type Exploring } from './explore.ts'
 import { WRITTEN, gone, json, parse, readBody } from './http-body.ts'
 import type { Asker } from './slots.ts'
@@ -36,6 +37,7 @@ export const ASK_ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ['POST', /^\/v1\/scuba\/panel\/stream$/, panelStream],
   ['POST', /^\/v1\/scuba\/board$/, board],
   ['POST', /^\/v1\/scuba\/explain$/, exploring(explainRequestSchema, explain)],
+  ['POST', /^\/v1\/scuba\/panel\/explain$/, exploring(panelRequestSchema, explainPanel)],
   ['POST', /^\/v1\/scuba\/diff$/, exploring(diffRequestSchema, diff)],
   ['POST', /^\/v1\/scuba\/funnel$/, exploring(funnelRequestSchema, funnel)],
   ['POST', /^\/v1\/scuba\/sessions$/, exploring(sessionsRequestSchema, sessions)],

@@ -9,6 +9,7 @@ import type { CacheUse, LiveRequest, Params, QueryAnswer, QueryRequest } from '.
 import { isSameBasis } from './answer-cache.ts'
 import { ANYBODY, basisOf, checkCells, deadlineOf, elapsed, whole } from './answering.ts'
 import { narrowed, noteFilters } from './artefacts/narrow.ts'
+import { namesRead } from './artefacts/native-copies.ts'
 import { readEverywhere } from '../aggregate/ship.ts'
 import { compareZone, earlier } from './compare.ts'
 import type { Engines } from './engines.ts'
@@ -87,7 +88,8 @@ async function answerQuery(store: Store, engines: Engines, request: QueryRequest
           return { ...(await run(whole)), artefacts: 0, tier: 'A' as const }
         }
         cache.misses += 1
-        const answer = await narrowed(engines, reading, equalities, signal, (views) => run({ sql: asked.sql, views, params }))
+        const read = { equalities, names: asked.raw === true ? null : namesRead(tree), key: asked.sql, signal }
+        const answer = await narrowed(engines, reading, read, (views) => run({ sql: asked.sql, params, ...views }))
         return { ...answer, tier: 'B' as const }
       })
       const engineMs = elapsed(asking)

@@ -194,8 +194,20 @@ export class Engine {
     return Number(reply.rows[0]?.[0])
   }
 
+  /** Makes a native copy of a SELECT's rows; `manyValued`: texts for which it is none the better. */
+  async makeCopy(sql: string, path: string): Promise<{ rows: number; manyValued: string[] }> {
+    const reply = await this.#ask({ op: 'make-copy', sql, path }, 120_000)
+    return { rows: Number(reply.rows[0]?.[0]), manyValued: (reply.rows[1] ?? []).map(String) }
+  }
+
+  /** Their files are about to go. */
+  forgetCopies(names: readonly string[]): void {
+    this.#send(0, { op: 'forget-copies', names })
+  }
+
   #ask(request: Asked, deadlineMs: number, signal?: AbortSignal): Promise<Good> {
     if (this.#isStopped) return Promise.reject(refuse('SCUBA_DOWN', 'the leaf is stopping'))
+    if (signal?.aborted === true) return Promise.reject(stopped())
     if (!this.#hasStarted) this.start()
     const id = (this.#id += 1)
     return new Promise<Good>((resolve, reject) => {
@@ -260,13 +272,15 @@ export class Engine {
   }
 }
 
+const stopped = (): MusterError => refuse('SCUBA_DEADLINE', 'the query was stopped because nobody waits for it any more')
+
 function engineError(reply: Extract<EngineReply, { ok: false }>, sql: string): MusterError {
   const message = reply.message.split('\n')[0] ?? reply.message
   switch (reply.failure) {
     case 'deadline':
       return refuse('SCUBA_DEADLINE', 'the query did not finish in its time')
     case 'interrupted':
-      return refuse('SCUBA_DEADLINE', 'the query was stopped because nobody waits for it any more')
+      return stopped()
     case 'memory':
       return refuse('SCUBA_MEMORY', message)
     case 'too-large':

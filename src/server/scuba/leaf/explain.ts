@@ -7,6 +7,7 @@ import { equalitiesOf } from '../../../core/scuba/sql/equalities.ts'
 import { readNames } from '../../../core/scuba/sql/expression.ts'
 import type { ExplainAnswer, ExplainRequest } from '../../../core/scuba/wire-types.ts'
 import { elapsed } from './answering.ts'
+import { namesRead, questionOf } from './artefacts/native-copies.ts'
 import { query } from './ask.ts'
 import type { Exploring } from './explore.ts'
 import { knownParts } from './known-parts.ts'
@@ -43,6 +44,8 @@ export async function explain(exploring: Exploring, request: ExplainRequest): Pr
       const narrowed = typeof plan === 'string' ? ((await engines.artefacts?.narrow(table, equalities, signal, false)) ?? null) : null
       if (narrowed) artefacts.push(`filter of ${table.name} by ${[...new Set(equalities.map(({ column }) => column))].join(', ')}`)
       const files = typeof plan === 'string' ? (narrowed ?? table.files) : plan.files
+      const copies = asked.raw === true || reading.tables.length > 1 ? 0 : copiesFor(exploring, table, tree, files)
+      if (copies > 0) artefacts.push(`native copies of ${copies} segments of ${table.name}`)
       if (typeof plan !== 'string') await engines.partials.recall(plan.key, table.view.files)
       const read = typeof plan === 'string' ? files : knownParts(engines.partials, plan).missing
       cells += rowsOf(read) * columns.length
@@ -69,9 +72,14 @@ export async function explain(exploring: Exploring, request: ExplainRequest): Pr
   }
 }
 
+function copiesFor({ engines }: Exploring, table: ReadTable, tree: unknown, files: readonly ViewFile[]): number {
+  const names = namesRead(tree)
+  return names === null ? 0 : (engines.artefacts?.copies.find(questionOf(table, names), files, '').size ?? 0)
+}
+
 const rowsOf = (files: readonly ViewFile[]): number => files.reduce((sum, { rows }) => sum + rows, 0)
 
-function tableOf(
+export function tableOf(
   { name, view }: ReadTable,
   columns: string[],
   files: readonly ViewFile[],

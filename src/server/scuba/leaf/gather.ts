@@ -3,13 +3,15 @@ import { MergedGroups } from '../../../core/scuba/merge/groups.ts'
 import { partialsOf, type Partial } from '../../../core/scuba/merge/partial.ts'
 import { isSamePartial } from '../../../core/scuba/merge/same.ts'
 import { quoteName } from '../../../core/scuba/names.ts'
-import { codesOfAll } from '../../../core/scuba/plan/codes.ts'
+import { bucketColumn, codesOfAll, TICK } from '../../../core/scuba/plan/codes.ts'
 import { partialPlan, rankPart, type PanelPlan } from '../../../core/scuba/plan/panel.ts'
-import { partialSql, usefulCodes, type PartialPlan, type Source } from '../../../core/scuba/plan/sources.ts'
-import { columnsOf, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
+import { partialSql, usefulCodes, type PartialPlan, type Rollup, type Source } from '../../../core/scuba/plan/sources.ts'
+import { columnsOf, copiesIn, viewSql, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { rollupsOf } from '../../../core/scuba/warm/rollup.ts'
+import { nativeQuestion, type NativeQuestion } from '../../../core/scuba/warm/native.ts'
 import type { CacheUse, Params, PlainValue } from '../../../core/scuba/wire-types.ts'
+import { overCopies, type Swap } from './artefacts/native-copies.ts'
 import { awayPartials, type Made } from './away-partials.ts'
 import type { Engines } from './engines.ts'
 import type { CachedPartial, Clip } from './partial-cache.ts'
@@ -48,18 +50,14 @@ export async function gather(
   if (!asked.isRaw) await engines.partials.recall(key, table.view.files)
   const add = (one: Partial): void => merged.add(one, steps, isNamed ? 0 : rankPart(plan))
   const now = Date.now()
-  const missing = new Map(table.files.map((file) => [file.path, file]))
-  let rows = 0
-  for (const cached of asked.isRaw ? [] : [...engines.partials.of(key)]) {
-    const fit = fitsNow(cached, asked, missing, steps !== null)
-    if (fit === 'gone') engines.partials.drop(key, cached)
-    if (fit !== 'fits') continue
-    for (const { path, rows: inFile } of cached.files) if (missing.delete(path)) rows += inFile
+  const { held, missing } = asked.isRaw ? { held: [], missing: table.files } : heldNow(asked, key, steps !== null)
+  let rows = table.files.reduce((sum, file) => sum + file.rows, 0) - missing.reduce((sum, file) => sum + file.rows, 0)
+  for (const cached of held) {
     engines.partials.use(cached, now)
     asked.use.hits += 1
     add(cached.partial)
   }
-  const sources = sourcesOf([...missing.values()], (file) => clipOf(file, plan, steps !== null))
+  const sources = sourcesOf(missing, (file) => clipOf(file, plan, steps !== null))
   for (let at = 0; at < sources.length; at += SOURCES_AT_ONCE) {
     const round = sources.slice(at, at + SOURCES_AT_ONCE)
     for (const { files, clip, made, costMs } of await computeAll(asked, partial, round)) {
@@ -72,6 +70,55 @@ export async function gather(
   }
   return merged
 }
+
+/** Partials that serve the question, of other files each, and the files that none of them is of. What is of no more use goes. */
+function heldNow(asked: Gathering, key: string, isByStep: boolean): { held: CachedPartial[]; missing: ViewFile[] } {
+  const { partials } = asked.engines
+  const missing = new Map(asked.table.files.map((file) => [file.path, file]))
+  const held = [...partials.of(key)].filter((cached) => {
+    const fit = fitsNow(cached, asked, missing, isByStep)
+    if (fit === 'gone') partials.drop(key, cached)
+    if (fit === 'fits') for (const { path } of cached.files) missing.delete(path)
+    return fit === 'fits'
+  })
+  return { held, missing: [...missing.values()] }
+}
+
+/** How {@link gather} would come to its answer: files of which nothing is known, and what would stand in for their rows. */
+export async function foreseen(
+  asked: Gathering,
+  what: What,
+): Promise<{ missing: ViewFile[]; rollups: { words: string; files: ViewFile[] }[] }> {
+  const { engines, plan, table } = asked
+  const partial = partialPlan(plan, what)
+  const key = planKey(asked, partial)
+  const isByStep = isAligned(plan) && partial.stepMs !== null
+  if (!asked.isRaw) await engines.partials.recall(key, table.view.files)
+  const missing = asked.isRaw ? table.files : heldNow(asked, key, isByStep).missing
+  const rollups = sourcesOf(missing, (file) => clipOf(file, plan, isByStep)).flatMap(({ files, clip }) =>
+    (rollupsOfSource(asked, partial, { files, clip }, false) ?? []).map(({ words }) => ({ words, files })),
+  )
+  return { missing, rollups }
+}
+
+/** What a source's rows need not be read for; not where an answer from the rows alone is wanted. */
+function rollupsOfSource(
+  { engines, table, columns, isRaw }: Gathering,
+  partial: PartialPlan,
+  { files, clip }: PlannedSource,
+  isUsed: boolean,
+): Rollup[] | null {
+  const isWhole = clip.sinceMs === undefined && clip.untilMs === undefined
+  if (isRaw || !isWhole || !canRollUp(table, columns)) return null
+  return engines.artefacts?.rollupsFor(table.name, partial, typesOf(table, columns), files, isUsed) ?? null
+}
+
+/** What a derived or retyped column gives can change while the file does not. */
+const canRollUp = ({ view: { columns: stored, retyped = [] } }: ReadTable, columns: readonly string[]): boolean =>
+  columns.every((name) => name in stored && !retyped.includes(name))
+
+const typesOf = ({ view }: ReadTable, columns: readonly string[]): ColumnTypes =>
+  Object.fromEntries(columns.map((name) => [name, view.columns[name] ?? 'VARCHAR']))
 
 /** Whether all rows of a step are in the range or none: then partials of whole files serve any range. */
 export const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean =>
@@ -128,39 +175,44 @@ async function computeAll(asked: Gathering, partial: PartialPlan, planned: reado
 
 const isAway = ({ files }: PlannedSource): boolean => files[0]?.kind === 'away'
 
-async function compute(
-  { engines, plan, table, columns, params, deadlineAtMs, signal, use, isRaw }: Gathering,
-  partial: PartialPlan,
-  planned: readonly PlannedSource[],
-): Promise<Made[]> {
+async function compute(asking: Gathering, partial: PartialPlan, planned: readonly PlannedSource[]): Promise<Made[]> {
+  const { engines, plan, table, columns, params, deadlineAtMs, signal, use, isRaw } = asking
   const { artefacts } = engines
-  const { columns: stored, retyped = [] } = table.view
-  const types: ColumnTypes = Object.fromEntries(columns.map((name) => [name, stored[name] ?? 'VARCHAR']))
-  // What a derived or retyped column gives can change while the file does not.
-  const canRollUp = columns.every((name) => name in stored && !retyped.includes(name))
-  const useful = usefulCodes(partial)
-  const sources = planned.map(({ files, clip }): Source => {
-    const { sinceMs: _since, untilMs: _until, ...whole } = table.view
-    const view = canRollUp ? { ...whole, columns: types } : whole
+  const types = typesOf(table, columns)
+  const isPlain = canRollUp(table, columns)
+  const useful = isPlain ? usefulCodes(partial) : []
+  const rollupsOfFiles = planned.map((source) => {
+    const rollups = rollupsOfSource(asking, partial, source, true)
+    if (rollups) use.artefacts = (use.artefacts ?? 0) + source.files.length
+    return rollups
+  })
+  const readFiles = planned.map(({ files }) => {
     // Not where an answer from the rows alone is wanted.
     const read = isRaw ? files : (artefacts?.tails.standIn(files) ?? files)
     if (!isRaw) void artefacts?.tails.note(table, read)
-    const isWhole = clip.sinceMs === undefined && clip.untilMs === undefined
-    const rollups = isRaw || !isWhole || !canRollUp ? null : artefacts?.rollupsFor(table.name, partial, types, files)
-    if (rollups) use.artefacts = (use.artefacts ?? 0) + files.length
-    const codes = canRollUp ? codesOfAll(read, useful) : []
-    return {
-      files,
-      codes,
-      from: `SELECT ${[...columns, ...codes].map(quoteName).join(', ')} FROM (${viewSql({ ...view, files: read, codes, ...clip }).sql})`,
-      ...(rollups ? { rollups } : {}),
-    }
+    return read
   })
+  const { sinceMs: _since, untilMs: _until, ...whole } = table.view
+  // A derived column may stand on others than those that are read.
+  const view = isPlain ? { ...whole, columns: types, derived: [] } : whole
+  const sourcesBy = (swap: Swap): Source[] =>
+    planned.map(({ clip }, at): Source => {
+      const files = swap(readFiles[at] ?? [])
+      const rollups = rollupsOfFiles[at]
+      const codes = codesOfAll(files, useful)
+      return {
+        files,
+        codes,
+        from: `SELECT ${[...columns, ...codes].map(quoteName).join(', ')} FROM (${viewSql({ ...view, files, codes, ...clip }).sql})`,
+        ...(rollups ? { rollups } : {}),
+      }
+    })
   const run = async (asked: readonly Source[], isQuick: boolean): Promise<PlainValue[][]> => {
     const { rows } = await engines.run(
       {
         sql: partialSql(partial, asked, isQuick),
         views: [],
+        copies: asked.flatMap(({ files, rollups }) => (rollups ? [] : copiesIn(files))),
         params,
         deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
         rowsMax: PARTIAL_ROWS_MAX,
@@ -180,30 +232,59 @@ async function compute(
       sketches: partial.sketches,
     })
   }
-  const started = performance.now()
-  let made = await ask(sources)
-  const tookMs = performance.now() - started
   const rowsIn = (files: readonly ViewFile[]): number => files.reduce((sum, { rows }) => sum + rows, 0)
-  const fromRows = sources.filter(({ rollups }) => !rollups)
-  if (fromRows.length < sources.length && artefacts?.isToBeChecked()) {
-    const plain = await ask(sources.map(({ files, from, codes }) => ({ files, from, codes })))
+  const fromRows = planned.filter((_source, at) => rollupsOfFiles[at] === null)
+  const specs = isRaw || !isPlain ? [] : (rollupsOf(partial, types) ?? []).map((spec) => ({ kind: 'rollup' as const, ...spec }))
+  const inRows = fromRows.flatMap(({ files }) => files)
+  const segments = inRows.filter(({ kind }) => kind === 'segment')
+  const started = performance.now()
+  const read = await overCopies(
+    artefacts,
+    {
+      table,
+      question: isRaw ? null : panelQuestion(table.view, columns, partial, codesOfAll(segments, useful)),
+      files: inRows,
+      key: JSON.stringify([table.name, columns, partial.parts, partial.where, params]),
+      // Groups save more; where they are of no help, copies may be.
+      isWanted: specs.length === 0 || artefacts?.isUseless(table.name, specs) === true,
+    },
+    (swap) => ask(sourcesBy(swap)),
+  )
+  let made = read.answer
+  if (read.copies > 0) use.artefacts = (use.artefacts ?? 0) + read.copies
+  const tookMs = performance.now() - started
+  if (fromRows.length < planned.length && artefacts?.isToBeChecked()) {
+    const plain = await ask(sourcesBy((files) => files).map(({ files, from, codes }) => ({ files, from, codes })))
     if (!plain.every((one, at) => made[at] !== undefined && isSamePartial(one, made[at]))) {
       await artefacts.differed(table.name, 'a rollup')
       made = plain
     }
   }
   // Sealed rows only: for what is not sealed nothing can be built ahead.
-  const slow = isRaw || !canRollUp ? [] : fromRows.flatMap(({ files }) => files.filter(({ kind }) => kind === 'segment'))
-  if (artefacts && slow.length > 0) {
-    const specs = (rollupsOf(partial, types) ?? []).map((spec) => ({ kind: 'rollup' as const, ...spec }))
+  const slow = fromRows.flatMap(({ files }) => files.filter(({ kind }) => kind === 'segment'))
+  if (artefacts && specs.length > 0 && slow.length > 0)
     artefacts.note(table.name, specs, tookMs, Math.min(...slow.map(({ minUs }) => minUs)))
-  }
   const all = rowsIn(planned.flatMap(({ files }) => files))
   return planned.map((source, at) => ({
     ...source,
     made: made[at] ?? { rows: [], count: 0, isCut: false, all: null },
     costMs: (tookMs * rowsIn(source.files)) / Math.max(1, all),
   }))
+}
+
+/** @param codes stored in all segments that it reads */
+function panelQuestion(
+  view: ReadTable['view'],
+  columns: readonly string[],
+  { by, stepMs, sketches }: PartialPlan,
+  codes: readonly string[],
+): NativeQuestion | null {
+  const keys = by.length + (stepMs === null ? 0 : 1) + (sketches.length === 0 ? 0 : 1)
+  return nativeQuestion(view, columns, {
+    codes,
+    unread: [...(stepMs === null || codes.includes(TICK) ? ['time'] : []), ...columns.filter((name) => codes.includes(bucketColumn(name)))],
+    hasTextKeys: keys > 1 && by.some(({ type }) => type === 'VARCHAR'),
+  })
 }
 
 /** Products that do not fit into 64 bit, values without a small code: the engine says so, and those of this plan are made the long way from then on. */

@@ -37,11 +37,9 @@ import { telemetryRoute } from './listen/telemetry.ts'
 import { observeAfter } from './observe.ts'
 import type { ScrapeStatus } from './scrape/scraper.ts'
 import type { SlowSenders } from './slow-senders.ts'
-import type { Spool } from './spool.ts'
 
 export interface Leaf extends Parts {
   boards: Boards
-  spool: Spool
   slowSenders: SlowSenders
   /** for good */
   name: string
@@ -110,8 +108,6 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
   ['GET', /^\/v1\/scuba\/observed$/, observed],
   ['POST', /^\/v1\/scuba\/do\/([^/]+)$/, deed],
   ['POST', /^\/v1\/scuba\/tables\/([^/]+)\/expression$/, expression],
-  ['GET', /^\/v1\/scuba\/spool\/next$/, nextSpooled],
-  ['POST', /^\/v1\/scuba\/spool\/off$/, async (leaf) => (leaf.spool.off(), {})],
   [
     'GET',
     /^\/v1\/scuba\/health$/,
@@ -278,9 +274,9 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
     const { body, stored, came } = await ndjsonBody(leaf, request, room)
     admission.add(came - bytes)
     size = body.length
-    // What is acknowledged from memory is still to be written, what waits in the spool to be told, and a copy's to be sent.
+    // What is acknowledged from memory is still to be written, and a copy's to be sent.
     isHeld = ack === 'memory' || leaf.copies.isCopied(table)
-    const receipt = await leaf.slowSenders.take(
+    return await leaf.slowSenders.take(
       token,
       () => size,
       (isStrict) =>
@@ -292,10 +288,6 @@ async function rows(leaf: Leaf, request: IncomingMessage, _response: ServerRespo
           sender: nameOfSender(request.headers),
         }),
     )
-    if (receipt.duplicate) return receipt
-    isHeld ||= leaf.spool.wants(table)
-    leaf.spool.add({ table, key, ack, rows: receipt.accepted, body })
-    return receipt
   } catch (error) {
     admission.undo()
     if (isRefusal(error) && error.code === 'SCUBA_TOO_LARGE') leaf.store.countTooLarge(table)
@@ -335,28 +327,6 @@ async function ndjsonBody(
   if (!isConvertible(contentType.trim())) return { ...sent, came }
   const body = await toNdjson(leaf.store, leaf.sealEngine, contentType.trim(), sent.body)
   return { body, stored: { encoding: 'none', bytes: body }, came }
-}
-
-const SPOOL_WAIT_MS_MAX = 10_000
-
-/** `GET …/spool/next?after=PLACE&waitMs=N`: the batch after a place as its rows are, with what belongs to it in the head; 204: none came. */
-async function nextSpooled(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, url: URL): Promise<unknown> {
-  const waitMs = Math.min(SPOOL_WAIT_MS_MAX, Number(url.searchParams.get('waitMs') ?? 0) || 0)
-  const { spool } = leaf
-  const batch = await spool.next(url.searchParams.get('after') ?? '', waitMs, gone(response))
-  const counts = { 'x-muster-dropped': String(spool.counts.droppedRows) }
-  if (batch === null) return (response.writeHead(204, counts).end(), WRITTEN)
-  response.writeHead(200, {
-    ...counts,
-    'content-type': 'application/x-ndjson',
-    'content-length': batch.body.length,
-    'x-muster-place': `${spool.id}-${batch.seq}`,
-    'x-muster-table': batch.table,
-    'x-muster-rows': String(batch.rows),
-    'x-muster-ack': batch.ack,
-    'idempotency-key': encodeURIComponent(batch.key),
-  })
-  return (response.end(batch.body), WRITTEN)
 }
 
 /** A request's body, inflated, and as it came. */

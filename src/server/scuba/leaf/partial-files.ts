@@ -31,6 +31,8 @@ export interface PartialFilesOptions {
   isThere: (segment: string) => boolean
   /** whether the disk has room for what is not needed */
   hasRoom: () => boolean
+  /** of all files together */
+  bytesMax?: number
 }
 
 /** Cheaper ones are sooner computed than read. */
@@ -52,6 +54,7 @@ export class PartialFiles {
   readonly #dir: string
   readonly #isThere: PartialFilesOptions['isThere']
   readonly #hasRoom: PartialFilesOptions['hasRoom']
+  readonly #bytesMax: number
   /** first line of the index: what all of it is of */
   readonly #head: string
   readonly #entries = new Map<string, Entry>()
@@ -65,10 +68,11 @@ export class PartialFiles {
   recalled = 0
 
   /** Takes over what an earlier process left. */
-  constructor(dir: string, { version, isThere, hasRoom }: PartialFilesOptions) {
+  constructor(dir: string, { version, isThere, hasRoom, bytesMax = LIMITS.partialDiskBytesMax }: PartialFilesOptions) {
     this.#dir = dir
     this.#isThere = isThere
     this.#hasRoom = hasRoom
+    this.#bytesMax = bytesMax
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     this.#head = JSON.stringify({ form: STORED_FORM, version })
     for (const entry of readIndex(join(dir, INDEX), this.#head)) {
@@ -143,14 +147,14 @@ export class PartialFiles {
     const check = Buffer.alloc(CRC_BYTES)
     check.writeUInt32LE(crc32(packed))
     const bytes = Buffer.concat([check, packed])
-    if (bytes.length > LIMITS.partialDiskBytesMax / 16) return
+    if (bytes.length > this.#bytesMax / 16) return
     await writeFile(join(this.#dir, entry.file), bytes, { mode: 0o600 })
     // They may have gone while it was written: nobody would tell of them any more.
     if (!entry.segments.every(this.#isThere)) return rmSync(join(this.#dir, entry.file), { force: true })
     this.#add({ ...entry, bytes: bytes.length })
     appendFileSync(join(this.#dir, INDEX), `${JSON.stringify({ ...entry, bytes: bytes.length })}\n`)
     this.#lines += 1
-    if (this.#bytes > LIMITS.partialDiskBytesMax) this.#evict(entry.usedAtMs)
+    if (this.#bytes > this.#bytesMax) this.#evict(entry.usedAtMs)
     if (this.#lines > 2 * this.#entries.size + 1000) this.#writeIndex()
   }
 
@@ -193,7 +197,7 @@ export class PartialFiles {
     const worth = ({ costMs, bytes, usedAtMs }: Entry): number => (costMs / bytes) * 0.5 ** ((nowMs - usedAtMs) / (24 * HOUR_MS))
     const all = [...this.#entries.values()].sort((a, b) => worth(a) - worth(b))
     for (const entry of all) {
-      if (this.#bytes <= LIMITS.partialDiskBytesMax * 0.9) return
+      if (this.#bytes <= this.#bytesMax * 0.9) return
       this.#drop(entry)
     }
   }

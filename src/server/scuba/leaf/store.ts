@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { refuse } from '../../../core/kernel/errors.ts'
-import { LIMITS } from '../../../core/scuba/limits.ts'
+import { BOUNDS, LIMITS, type Bounds } from '../../../core/scuba/limits.ts'
 import { LiveAggregate, liveEvent, type LiveEvent } from '../../../core/scuba/live/aggregate.ts'
 import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { shapeOf } from '../../../core/scuba/declared/shape.ts'
@@ -73,6 +73,7 @@ const ALL_GOOD: Pick<Batch, 'quarantined' | 'quarantinedCount' | 'warned' | 'war
 export class Store {
   readonly dir: string
   readonly log: Logger
+  bounds: Bounds = BOUNDS
   readonly live = new LiveAggregate()
   readonly liveTasks = new TaskAggregates()
   /** a journal file was broken in its middle: rows may be missing */

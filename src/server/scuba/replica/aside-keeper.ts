@@ -1,3 +1,4 @@
+import { asideRows } from './stand-down.ts'
 import { mergeAside, type Merging } from './merge-aside.ts'
 
 const LOOK_MS = 10_000
@@ -21,9 +22,10 @@ export class AsideKeeper {
   async tick(): Promise<void> {
     if (this.#working) return
     this.#working = true
-    const { peers, store } = this.#leaf
-    for (const { id } of peers.list) {
-      if (!peers.hasAside(id) || performance.now() < (this.#dueMs.get(id) ?? 0)) continue
+    const { peers, store, name } = this.#leaf
+    const own = !peers.isAlone && asideRows(store.dir) > 0 ? [name] : []
+    for (const id of [...own, ...peers.list.flatMap((peer) => (peers.hasAside(peer.id) ? [peer.id] : []))]) {
+      if (performance.now() < (this.#dueMs.get(id) ?? 0)) continue
       this.#dueMs.set(id, performance.now() + LOOK_MS)
       try {
         const { merged, rows, known, left } = await mergeAside(this.#leaf, id, { isPlan: false, isSure: true })

@@ -31,8 +31,8 @@ export class Copies {
     const own = this.#shards()
     const wanted = new Map<string, Peer>(own.flatMap(({ replicas }) => replicas.map((peer) => [peer.id, peer] as const)))
     for (const [id, link] of this.#links) {
-      const { address, node } = wanted.get(id) ?? {}
-      if (address === link.peer.address && node === link.peer.node) continue
+      const { address, node, server } = wanted.get(id) ?? {}
+      if (address === link.peer.address && node === link.peer.node && server === link.peer.server) continue
       link.stop()
       this.#links.delete(id)
     }

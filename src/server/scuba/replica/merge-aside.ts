@@ -1,16 +1,15 @@
-import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 import { isRefusal, refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import type { AsideFolder, AsideSettled } from '../../../core/scuba/operations/aside.ts'
-import type { Peer } from '../../../core/scuba/registry.ts'
-import { asideKey, mayGoBack, takenThrough, type AsideBatch, type Taken } from '../../../core/scuba/shards/aside.ts'
+import { asideKey, mayGoBack, takenThrough, type AsideBatch } from '../../../core/scuba/shards/aside.ts'
 import { SHARD_HEAD, shardHead } from '../../../core/scuba/shards/fence.ts'
-import { decodeRecord, type JournalRecord } from '../../../core/scuba/wal/record.ts'
+import type { JournalRecord } from '../../../core/scuba/wal/record.ts'
 import type { Receipt } from '../../../core/scuba/wire-types.ts'
 import { placeOf } from '../aggregate/route.ts'
 import type { Leaf } from '../leaf/http.ts'
-import type { AsideBack, AsideFolderState } from './aside-folders.ts'
+import type { AsideFolderState } from './aside-folders.ts'
+import { asideOf, ownAside, takenBy, type AsideSource } from './aside-source.ts'
 
 /** The leaf that knows all others. */
 export type Merging = Pick<Leaf, 'store' | 'peers' | 'sealer' | 'name' | 'held'>
@@ -38,7 +37,7 @@ interface Found {
 
 /** What a leaf set aside and what of it only that leaf had, as the one that knows all others sees it. @throws NOT_FOUND, SCUBA_DOWN */
 export async function listAside(leaf: Merging, id: string): Promise<{ leaf: string; folders: AsideFolder[] }> {
-  const found = await find(leaf, peerOf(leaf, id))
+  const found = await find(leaf, id, sourceOf(leaf, id))
   return {
     leaf: id,
     folders: found.map(({ folder, through, batches }) => ({
@@ -61,9 +60,9 @@ export async function mergeAside(
   id: string,
   { isPlan, isSure }: { isPlan: boolean; isSure: boolean },
 ): Promise<AsideSettled> {
-  const peer = peerOf(leaf, id)
+  const source = sourceOf(leaf, id)
   const done: AsideSettled = { leaf: id, merged: 0, rows: 0, known: 0, left: 0, dropped: 0, droppedRows: 0 }
-  for (const { folder, through, batches } of await find(leaf, peer)) {
+  for (const { folder, through, batches } of await find(leaf, id, source)) {
     const waiting = batches.filter(({ seq }) => !folder.seqs.includes(seq))
     const isTaken = (batch: AsideBatch): boolean =>
       through !== null &&
@@ -76,7 +75,7 @@ export async function mergeAside(
       continue
     }
     for (let after = through ?? 0; going.size > 0;) {
-      const records = await recordsAfter(leaf, peer, folder.name, after)
+      const records = await source.records(folder.name, after)
       if (records.length === 0) break
       const seqs: number[] = []
       for (const record of records) {
@@ -88,22 +87,22 @@ export async function mergeAside(
         else done.known += 1
         seqs.push(seq)
       }
-      await note(leaf, peer, folder.name, { seqs, isSettled: false })
+      await source.note(folder.name, { seqs, isSettled: false })
     }
     const isSettled = through !== null && sealedOf(folder, through).length === 0 && waiting.every((batch) => isTaken(batch))
-    if (isSettled && !folder.isSettled) await note(leaf, peer, folder.name, { seqs: [], isSettled })
+    if (isSettled && !folder.isSettled) await source.note(folder.name, { seqs: [], isSettled })
   }
   return done
 }
 
 /** Removes what a leaf set aside. */
 export async function dropAllAside(leaf: Merging, id: string, isPlan: boolean): Promise<AsideSettled> {
-  const peer = peerOf(leaf, id)
+  const source = sourceOf(leaf, id)
   const done: AsideSettled = { leaf: id, merged: 0, rows: 0, known: 0, left: 0, dropped: 0, droppedRows: 0 }
-  for (const { folder, batches } of await find(leaf, peer)) {
+  for (const { folder, batches } of await find(leaf, id, source)) {
     done.dropped += 1
     for (const { seq, rows } of batches) if (!folder.seqs.includes(seq)) done.droppedRows += rows
-    if (!isPlan) await call(leaf, peer, 'DELETE', `/${encodeURIComponent(folder.name)}`)
+    if (!isPlan) await source.drop(folder.name)
   }
   return done
 }
@@ -134,25 +133,16 @@ async function putBack(leaf: Merging, id: string, folder: string, { header, payl
   }
 }
 
-async function find(leaf: Merging, peer: Peer): Promise<Found[]> {
-  const { folders } = await call<{ folders: AsideFolderState[] }>(leaf, peer, 'GET')
+async function find(leaf: Merging, id: string, source: AsideSource): Promise<Found[]> {
+  const folders = await source.folders()
   if (folders.length === 0) return []
-  const others = leaf.peers.list.filter(({ id }) => id !== peer.id)
-  const said = await Promise.all(
-    others.map((other) =>
-      call<{ taken: Taken[] }>(leaf, other, 'GET').then(
-        ({ taken }) => taken,
-        // What it took stays unknown, and is put back another time.
-        (): Taken[] => [],
-      ),
-    ),
-  )
-  const taken = [...leaf.held.taken(), ...said.flat()]
+  const others = leaf.peers.list.filter((peer) => peer.id !== id)
+  const said = await Promise.all(others.map((other) => (leaf.peers.isSilent(other.id) ? null : takenBy(leaf.peers.calls, other))))
+  const taken = [...(id === leaf.name ? [] : leaf.held.taken()), ...said.flatMap((one) => one ?? [])]
   return Promise.all(
     folders.map(async (folder) => {
-      const through = takenThrough(peer.id, folder.name, taken)
-      const path = `/${encodeURIComponent(folder.name)}/batches?after=${through ?? 0}`
-      return { folder, through, batches: (await call<{ batches: AsideBatch[] }>(leaf, peer, 'GET', path)).batches }
+      const through = takenThrough(id, folder.name, taken, !said.includes(null))
+      return { folder, through, batches: await source.batches(folder.name, through ?? 0) }
     }),
   )
 }
@@ -161,24 +151,9 @@ async function find(leaf: Merging, peer: Peer): Promise<Found[]> {
 const sealedOf = ({ throughSeq }: AsideFolderState, through: number | null): string[] =>
   through === null ? [] : Object.keys(throughSeq).filter((table) => (throughSeq[table] ?? 0) > through)
 
-async function recordsAfter(leaf: Merging, peer: Peer, folder: string, after: number): Promise<JournalRecord[]> {
-  const path = `/v1/scuba/aside/${encodeURIComponent(folder)}/records?after=${after}`
-  const { body } = await leaf.peers.calls.call(peer, 'GET', path, { signal: AbortSignal.timeout(ANSWER_MS_MAX) })
-  const records: JournalRecord[] = []
-  for (let record = decodeRecord(body, 0, crc32); record; record = decodeRecord(body, record.end, crc32)) records.push(record)
-  return records
-}
-
-const note = (leaf: Merging, peer: Peer, folder: string, back: AsideBack): Promise<unknown> =>
-  leaf.peers.calls.post(peer, `aside/${encodeURIComponent(folder)}/back`, back, AbortSignal.timeout(ANSWER_MS_MAX))
-
-async function call<T>({ peers }: Merging, peer: Peer, method: string, rest = ''): Promise<T> {
-  const signal = AbortSignal.timeout(ANSWER_MS_MAX)
-  return JSON.parse((await peers.calls.call(peer, method, `/v1/scuba/aside${rest}`, { signal })).body.toString('utf8')) as T
-}
-
-function peerOf({ peers }: Merging, id: string): Peer {
+function sourceOf({ store, peers, name }: Merging, id: string): AsideSource {
+  if (id === name) return ownAside(store)
   const peer = peers.list.find((one) => one.id === id)
-  if (peer === undefined) throw refuse('NOT_FOUND', `no other leaf is called ${id}`, { hint: 'List them with `muster scuba leaves`.' })
-  return peer
+  if (peer === undefined) throw refuse('NOT_FOUND', `no leaf is called ${id}`, { hint: 'List them with `muster scuba leaves`.' })
+  return asideOf(peers.calls, peer)
 }

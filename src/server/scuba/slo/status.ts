@@ -17,7 +17,7 @@ export type SloStatus = (input: { service?: string | undefined }) => Promise<{ o
 export function createSloStatus(db: ReadDb, tracker: SloTracker, client: SliClient, now: () => number): SloStatus {
   const latencies = new Map<string, { atMs: number; ms: number | null }>()
 
-  /** The percentile over the window; kept for a minute, and null when it cannot be had in a moment: the counts say as much. */
+  /** The percentile over the window; kept for a minute, and for longer when it cannot be had in a moment. Null before the first: the counts say as much. */
   const latencyOf = async ({ latency, table, where, hash }: Objective, evaluation: SloEvaluation | undefined): Promise<number | null> => {
     if (latency === null || evaluation === undefined) return null
     const known = latencies.get(hash)
@@ -30,8 +30,9 @@ export function createSloStatus(db: ReadDb, tracker: SloTracker, client: SliClie
       .then(({ groups }) => groups[0]?.values[calc] ?? null)
       .catch(() => null)
     if (latencies.size > 1000) latencies.clear()
-    latencies.set(hash, { atMs: now(), ms })
-    return ms
+    const newest = ms ?? known?.ms ?? null
+    latencies.set(hash, { atMs: now(), ms: newest })
+    return newest
   }
 
   const ofService = async ({ file, version }: StoredSlo): Promise<ObjectiveStatus[]> => {

@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest'
+import { toBase64 } from '../../../../src/core/kernel/base64.ts'
+import { createPrng } from '../../../../src/core/kernel/prng.ts'
+import { HyperLogLog } from '../../../../src/core/scuba/merge/hyperloglog.ts'
 import { Caps } from '../../../../src/core/scuba/rows/caps.ts'
 import { addColumns, addRetention } from '../../../../src/core/scuba/shards/add-tables.ts'
 
@@ -22,6 +25,33 @@ test('columns of several leaves have their counts added, and as many distinct va
     { name: 'n', type: 'BIGINT', conflicts: 3, distinct: 12, distinctMax: 29, bytes: 150 },
     { name: 'only', conflicts: 1, distinct: 3, distinctMax: null, bytes: null },
   ])
+})
+
+test('registers of several leaves say how many distinct values they have together; those of two hashes do not', () => {
+  const head = { table: 't', version: 0, missing: [], columnsMax: 1000, capped: new Caps().counts, sinceMs: 5 }
+  const random = createPrng(11)
+  const hashed = new Map<number, number>()
+  /** A hash of a value, as the engine has one: a register, and the zeros of the rest. */
+  const codeOf = (value: number): number => {
+    const rank = hashed.get(value) ?? random.below(1024) * 64 + 1 + Math.clz32(random.below(2 ** 32))
+    hashed.set(value, rank)
+    return rank
+  }
+  const leaf = (from: number, to: number, hashedBy: string) => {
+    const sketch = new HyperLogLog(1024)
+    for (let value = from; value < to; value += 1) sketch.add(codeOf(value))
+    return { ...head, hashedBy, columns: [{ ...column('n', to - from, 1), registers: toBase64(sketch.ranks) }] }
+  }
+  const [n] = addColumns([leaf(0, 6000, 'a'), leaf(3000, 9000, 'a'), leaf(0, 100, 'a')]).columns
+  expect(n?.distinct).toBeGreaterThan(9000 * 0.9)
+  expect(n?.distinct).toBeLessThan(9000 * 1.1)
+  expect(n?.distinctMax).toBeNull()
+  expect(n).not.toHaveProperty('registers')
+  const two = addColumns([leaf(0, 6000, 'a'), leaf(3000, 9000, 'b')])
+  expect(two.columns[0]).toMatchObject({ distinct: 6000, distinctMax: 12_000 })
+  expect(two).not.toHaveProperty('hashedBy')
+  // Of one that answers alone nothing is left of them.
+  expect(addColumns([leaf(0, 6000, 'a')]).columns).toEqual([column('n', 6000, 1)])
 })
 
 test('what is kept and what goes is added, and the next to go is the earliest', () => {

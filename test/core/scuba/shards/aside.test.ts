@@ -10,12 +10,19 @@ test('how far the rows are another leaf’s is what the newest taking over befor
     { of: 'b', epochs: { a: 4 }, seq: 99 },
     { of: 'a', epochs: { 'a.2': 1 }, seq: 50 },
   ]
-  expect(takenThrough('a', 'a@2', taken)).toBe(10)
-  expect(takenThrough('a', 'a@4', taken)).toBe(30)
-  expect(takenThrough('a', 'a.2@2', taken)).toBe(50)
-  expect(takenThrough('a', 'a@2+a.2@2', taken)).toBeNull()
-  expect(takenThrough('c', 'a@4', taken)).toBeNull()
-  expect(takenThrough('a', 'a@1', taken)).toBeNull()
+  expect(takenThrough('a', 'a@2', taken, true)).toBe(10)
+  expect(takenThrough('a', 'a@4', taken, true)).toBe(30)
+  expect(takenThrough('a', 'a@9+a.2@2', taken, true)).toBe(50)
+  expect(takenThrough('a', 'a@9+a.2@2+a.3@2', taken, true)).toBeNull()
+  expect(takenThrough('c', 'a@4', taken, true)).toBeNull()
+  expect(takenThrough('a', 'a@1', taken, true)).toBeNull()
+})
+
+test('while a leaf does not say what it took, a taking over that may be an older one is not believed', () => {
+  const taken = [{ of: 'a', epochs: { a: 1 }, seq: 10 }]
+  expect(takenThrough('a', 'a@2', taken, false)).toBe(10)
+  expect(takenThrough('a', 'a@3', taken, false)).toBeNull()
+  expect(takenThrough('a', 'a@3', taken, true)).toBe(10)
 })
 
 test('by itself only what has a key that is still remembered goes back', () => {

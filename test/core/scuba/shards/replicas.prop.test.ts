@@ -6,6 +6,7 @@ const holder = fc.record({
   id: fc.constantFrom(...'abcdefgh'),
   address: fc.constantFrom(null, 'unix:/a', 'https://10.0.0.1:1'),
   node: fc.constantFrom(null, 'n1', 'n2', 'n3', 'n4', 'n5'),
+  server: fc.constantFrom(null, 's1', 's2'),
   isLost: fc.boolean(),
 })
 const fleet = fc.uniqueArray(holder, { selector: ({ id }) => id, minLength: 1, maxLength: 8 })
@@ -21,10 +22,12 @@ test('copies are on nodes of their own, never beside the rows, and only where th
       const chosen = planReplicas(primary, [primary, ...others], before, wanted)
       const leaves = chosen.map((id) => others.find((leaf) => leaf.id === id))
       expect(chosen.length).toBeLessThanOrEqual(wanted)
-      expect(new Set([primary.node, ...leaves.map((leaf) => leaf?.node)]).size).toBe(chosen.length + 1)
+      const places = [primary, ...leaves].map((leaf) => (leaf?.node == null ? `${leaf?.server}'s own` : leaf.node))
+      expect(new Set(places).size).toBe(chosen.length + 1)
       for (const leaf of leaves) {
         expect(leaf?.address ?? null).not.toBeNull()
-        if (primary.address !== null && leaf) expect(isHere(leaf)).toBe(isHere(primary))
+        // A server's own has a certificate, and is beside the sockets.
+        if (primary.node !== null && leaf) expect(isHere(leaf)).toBe(isHere(primary))
         // A lost one is waited for only if it had a copy.
         if (leaf?.isLost) expect(before).toContain(leaf.id)
       }

@@ -30,6 +30,7 @@ const view = (heat: Heat, nowMs: number, more: Partial<WarmView> = {}): WarmView
   built: [],
   wants: heat.wants(nowMs),
   useless: new Set(),
+  notCopied: new Map(),
   backlogShare: 0,
   budgetMin: 0,
   nowMs,

@@ -16,9 +16,16 @@ let names: string[] = []
 const registryOf = (version: number, shards: Registry['shards']): Registry =>
   registrySchema.parse({ version, shards, leaves: parts.map(({ socket }, at) => ({ id: names[at], address: `unix:${socket}` })) })
 const shardsOf = (count: number, sinceMs = 0): Registry['shards'] =>
-  names
-    .slice(0, count)
-    .map((id, at) => ({ id, epoch: 1, primary: id, node: null, leaving: null, replicas: [], sinceMs: at === count - 1 ? sinceMs : 0 }))
+  names.slice(0, count).map((id, at) => ({
+    id,
+    epoch: 1,
+    primary: id,
+    node: null,
+    leaving: null,
+    replicas: [],
+    isLost: false,
+    sinceMs: at === count - 1 ? sinceMs : 0,
+  }))
 const tell = async (registry: Registry): Promise<void> => {
   // Only the first answers for all, as the server's does.
   for (const { client } of parts) await client.putRegistry(client === door.client ? registry : { ...registry, leaves: [] })
@@ -125,9 +132,34 @@ test('while the leaf of a key is away its rows are refused with a time to come b
   expect(await rowsOf(door, `SELECT count(*), count(DISTINCT series) FROM metrics WHERE ${at}`)).toEqual([[SAMPLES, SAMPLES]])
 }, 120_000)
 
+test("rows of a lost server's keys go to others, which say that they may be added twice; once it is back a key is known where it went", async () => {
+  const lost = shardsOf(3).map((shard) => ({ ...shard, isLost: shard.id === names[1] }))
+  const keys = Array.from({ length: 60 }, (_, n) => `lost-${n}`).filter((name) => ranked(name, lost)[0]?.isLost === true)
+  const goesTo = (name: string): string | undefined =>
+    ranked(
+      name,
+      lost.filter(({ isLost }) => !isLost),
+    )[0]?.id
+  // A sender is told by the leaf that is asked where its rows went; its own it takes itself.
+  const key = keys.find((name) => goesTo(name) === names[2]) ?? ''
+  await tell(registryOf(5, lost))
+  await second.end('SIGKILL')
+  await expect
+    .poll(async () => (await send(key, 600)).receipt, { timeout: 10_000 })
+    .toMatchObject({ accepted: 1, delivery: 'at-least-once', leaf: names[2] })
+  await second.start()
+  await tell(
+    registryOf(
+      6,
+      shardsOf(3).map((shard) => (shard.id === names[1] ? { ...shard, sinceMs: Date.now() } : shard)),
+    ),
+  )
+  await expect.poll(async () => (await send(key, 600)).receipt, { timeout: 10_000 }).toMatchObject({ duplicate: true, leaf: names[2] })
+}, 120_000)
+
 test('a leaf whose shard has moved takes no rows, also after a kill', async () => {
   const moved = shardsOf(3).map((shard) => (shard.id === names[2] ? { ...shard, epoch: 2, primary: names[1] ?? '' } : shard))
-  await tell(registryOf(5, moved))
+  await tell(registryOf(7, moved))
   const refusal = { code: 'SCUBA_FENCED' }
   await expect(third.client.send('events', [{ n: 1000 }])).rejects.toMatchObject(refusal)
   await third.end('SIGKILL')
@@ -138,5 +170,5 @@ test('a leaf whose shard has moved takes no rows, also after a kill', async () =
   // A registry that was written long ago does not come back.
   await third.client.putRegistry(registryOf(4, shardsOf(3)))
   await expect(third.client.send('events', [{ n: 1000 }])).rejects.toMatchObject(refusal)
-  expect(JSON.parse(readFileSync(join(third.dir, 'registry.json'), 'utf8'))).toMatchObject({ version: 5 })
+  expect(JSON.parse(readFileSync(join(third.dir, 'registry.json'), 'utf8'))).toMatchObject({ version: 7 })
 }, 120_000)

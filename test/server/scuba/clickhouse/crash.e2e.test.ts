@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { statePaths } from '../../../../src/platform/paths.ts'
 import { writeClickHouse } from '../../../../src/server/scuba/clickhouse/settings.ts'
@@ -100,7 +99,7 @@ describe.skipIf(noClickHouse !== null)(`crashes around ClickHouse${noClickHouse 
     expect(without.missing.join()).toContain('5000 rows that are in ClickHouse')
     expect(await panelled()).toBe(60_100)
     await server.start()
-    for (let attempt = 0; attempt < 100 && (await seen()).missing.length > 0; attempt += 1) await sleep(100)
+    await eventually('it is asked again', 60_000, async () => (await seen()).missing.length === 0)
     expect(await seen()).toEqual({ count: 65_100, distinct: 65_100, missing: [] })
     await leaf.seal('events')
     expect(await seen()).toEqual({ count: 65_100, distinct: 65_100, missing: [] })
@@ -124,7 +123,7 @@ describe.skipIf(noClickHouse !== null)(`crashes around ClickHouse${noClickHouse 
     } finally {
       server.signal('SIGCONT')
     }
-    for (let attempt = 0; attempt < 100 && (await seen()).missing.length > 0; attempt += 1) await sleep(100)
+    await eventually('it is asked again', 60_000, async () => (await seen()).missing.length === 0)
     expect(await seen()).toEqual({ count: 1050, distinct: 1050, missing: [] })
   })
 

@@ -54,7 +54,7 @@ test.skipIf(missing !== '')(
   async () => {
     const [own, ours] = [await freePort(), await freePort()]
     const config = {
-      global: { scrape_interval: '1s' },
+      global: { scrape_interval: '250ms' },
       scrape_configs: [{ job_name: 'self', static_configs: [{ targets: [`127.0.0.1:${own}`] }] }],
       remote_write: [
         { url: `http://127.0.0.1:${ours}/api/v1/write`, queue_config: { batch_send_deadline: '500ms', max_backoff: '500ms' } },
@@ -74,13 +74,13 @@ test.skipIf(missing !== '')(
       }
     }
     await until(1)
-    const fromMs = (await newest()) + 1000
-    await until(fromMs + 1500)
+    const fromMs = (await newest()) + 250
+    await until(fromMs + 1000)
     await leaf.end('SIGKILL')
-    await sleep(2000)
+    await sleep(1000)
     await leaf.start(true, more)
     const toMs = Date.now()
-    await until(toMs + 1500)
+    await until(toMs + 500)
 
     const query = `{job="self"}[${Math.ceil((toMs - fromMs) / 1000)}s]`
     const url = `http://127.0.0.1:${own}/api/v1/query?query=${encodeURIComponent(query)}&time=${toMs / 1000}`
@@ -158,7 +158,7 @@ test.skipIf(missing !== '')(
     await once(exporter.listen(0, '127.0.0.1'), 'listening')
     const [own, ours] = [await freePort(), await freePort()]
     const config = {
-      global: { scrape_interval: '1s' },
+      global: { scrape_interval: '250ms' },
       scrape_configs: [{ job_name: 'rpc', static_configs: [{ targets: [`127.0.0.1:${(exporter.address() as AddressInfo).port}`] }] }],
       remote_write: [
         { url: `http://127.0.0.1:${ours}/api/v1/write`, send_native_histograms: true, queue_config: { batch_send_deadline: '500ms' } },

@@ -193,6 +193,46 @@ describe("a client of PostgreSQL's protocol", () => {
     await expect(client.query('fetch 1 from c')).rejects.toMatchObject({ code: '34000' })
   })
 
+  it('has the same columns, types and texts from parts of files as over all rows', async () => {
+    const client = await connect()
+    const asIs = { getTypeParser: () => (value: unknown) => value } as unknown as pg.CustomTypesConfig
+    const asked = async (text: string, binary = false): Promise<unknown> => {
+      const { fields, rows } = await client.query({ text, types: asIs, rowMode: 'array', binary } as pg.QueryArrayConfig)
+      const types = fields.map(({ name, dataTypeID, dataTypeModifier, dataTypeSize }) => [name, dataTypeID, dataTypeModifier, dataTypeSize])
+      return { types, rows: rows.map((row) => row.map((value) => (Buffer.isBuffer(value) ? value.toString('hex') : value))) }
+    }
+    const statements = [
+      'select count(*) as n, count(status) as c, sum(status) as s, min(ms) as lo, max(ms) as hi from visits',
+      'select service, min(time) as t, max(service) as m, bool_and(ok) as b, count(distinct status) as d from visits group by 1 order by 1',
+      'select service as "Service", sum(status) filter (where ok) as s from visits where status > 7 and service <> \'s3\' group by service order by s desc limit 2',
+      'select status % 3 as k, count(*) * 2 + 1 as n, sum(status) / 7.5 as q from visits group by k having count(*) > 10 order by k',
+      `select date_trunc('second', time) as t, count(*) as n from visits where time >= '2026-01-02T03:04:06Z' and time < '2026-01-02 03:04:09' group by 1 order by 1`,
+      'select count(*) as n, sum(status) as s, max(service) as m from visits where status > 1000000',
+      'select cast(sum(status) as bigint) as n, true as yes, 1.50 as price from visits',
+    ]
+    for (const sql of statements) {
+      for (const binary of [false, true]) expect(await asked(sql, binary), sql).toEqual(await asked(`select * from (${sql}) q`, binary))
+      const { tier, tables } = await leaf.client.explain({ sql })
+      expect([tier, tables[0]?.filesKnown === tables[0]?.filesAfterPruning || sql.includes('date_trunc')], sql).toEqual(['A', true])
+    }
+    expect((await client.query('select count(*), sum(status) from visits')).rows).toEqual([{ count: '5001', sum: '12497499' }])
+    const { fields } = await client.query('select service, sum(status) from visits where ms > $1 group by 1', [600])
+    expect(fields.map(({ name, dataTypeID }) => [name, dataTypeID])).toEqual([
+      ['service', 25],
+      ['sum', 1700],
+    ])
+    await client.query('begin')
+    await client.query('declare p cursor for select service, count(*) as n from visits group by 1 order by 1')
+    expect((await client.query('fetch 2 from p')).rows).toEqual([
+      { service: 'a\uFFFDb', n: '1' },
+      { service: 's0', n: '1000' },
+    ])
+    expect((await client.query('fetch all from p')).rows).toHaveLength(4)
+    await client.query('commit')
+    await expect(client.query('select sum(service) from visits')).rejects.toMatchObject({ code: '42883' })
+    await expect(client.query("select count(*) from visits where status = 'x'::bigint")).rejects.toMatchObject({ code: '22P02' })
+  })
+
   it('is closed when it speaks nonsense, and nothing else happens', async () => {
     const client = await connect()
     for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\0\0\0\x08\0\x03\0\0', '\x7f\xff\xff\xff']) {

@@ -139,6 +139,11 @@ export const CATALOGUE_FUNCTIONS: Record<string, Record<number, string>> = {
   pg_export_snapshot: always(NOTHING, 0),
   txid_current: always('1::BIGINT', 0),
 
+  // What the engine has not of functions over times and texts.
+  date_bin: of({ 3: 'time_bucket(a::INTERVAL, b::TIMESTAMP, c::TIMESTAMP)' }),
+  statement_timestamp: always('now()', 0),
+  clock_timestamp: always('now()', 0),
+  initcap: of({ 1: "array_to_string(list_transform(string_split(lower(a), ' '), lambda w: upper(left(w, 1)) || substr(w, 2)), ' ')" }),
   quote_ident: of({ 1: `CASE WHEN regexp_full_match(a, '[a-z_][a-z0-9_]*') THEN a ELSE '"' || replace(a, '"', '""') || '"' END` }),
   quote_literal: of({ 1: `'''' || replace(a::VARCHAR, '''', '''''') || ''''` }),
   array_upper: of({ 2: 'CASE WHEN b = 1 AND len(a) > 0 THEN len(a)::INTEGER END' }),

@@ -21,6 +21,7 @@ pg_catalog.pg_constraint 2606 r oid:o conname connamespace:o contype condeferrab
 pg_catalog.pg_conversion 2607 r oid:o conname connamespace:o conowner:o conforencoding:i contoencoding:i conproc condefault:b
 pg_catalog.pg_database 1262 r oid:o datname datdba:o encoding:i datlocprovider datistemplate:b datallowconn:b datconnlimit:i datfrozenxid:o datminmxid:o dattablespace:o datcollate datctype daticulocale datcollversion datacl:[]
 pg_catalog.pg_db_role_setting 2964 r setdatabase:o setrole:o setconfig:[]
+pg_catalog.pg_default_acl 826 r oid:o defaclrole:o defaclnamespace:o defaclobjtype defaclacl:[]
 pg_catalog.pg_depend 2608 r classid:o objid:o objsubid:i refclassid:o refobjid:o refobjsubid:i deptype
 pg_catalog.pg_description 2609 r objoid:o classoid:o objsubid:i description
 pg_catalog.pg_enum 3501 r oid:o enumtypid:o enumsortorder:f enumlabel

@@ -1,24 +1,23 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
 import type { PartialPlan, Rollup } from '../../../../core/scuba/plan/sources.ts'
 import type { ViewFile } from '../../../../core/scuba/plan/view.ts'
 import type { ColumnTypes } from '../../../../core/scuba/rows/columns.ts'
 import type { Equality } from '../../../../core/scuba/sql/equalities.ts'
 import { specText, specWords, type Artefact, type ArtefactSpec } from '../../../../core/scuba/warm/artefact.ts'
 import { Heat } from '../../../../core/scuba/warm/heat.ts'
-import { planWarm, wantKey } from '../../../../core/scuba/warm/planner.ts'
+import { planWarm, warmthOf, wantKey } from '../../../../core/scuba/warm/planner.ts'
 import { covers, rollupSource, rollupsOf } from '../../../../core/scuba/warm/rollup.ts'
 import type { ArtefactsStatus } from '../../../../core/scuba/operations/asking.ts'
-import { replaceFile } from '../../../../platform/files.ts'
 import type { Engines } from '../engines.ts'
 import type { ReadTable } from '../reading.ts'
 import type { Store } from '../store.ts'
 import { build } from './build.ts'
 import { narrowFile, placesOf } from './lookup.ts'
+import { NativeCopies } from './native-copies.ts'
+import { Shelf } from './shelf.ts'
 import { TailCopies } from './tail-copies.ts'
 
 /** Form of the files; with another one, or another engine, all are made anew. */
-const FORMAT = 2
+const FORMAT = 3
 /** kinds of artefacts whose saving is remembered */
 const COSTS_MAX = 1000
 /** a round of building and dropping */
@@ -32,20 +31,23 @@ const CHECK_EVERY = 1000
 
 /**
  * The artefacts of a leaf: what was asked often, built ahead, and used in place of rows. All of it can be lost; nothing here
- * may change an answer. Files are in `artefacts/`, named in its `index.json`.
+ * may change an answer.
  */
 export class Artefacts {
   readonly heat = new Heat()
   readonly tails: TailCopies
+  readonly copies: NativeCopies
+  readonly engines: Engines
+  readonly log: Store['log']
   readonly #store: Store
-  readonly #engines: Engines
-  /** segment's file name → its artefacts */
-  #of = new Map<string, Artefact[]>()
+  readonly #shelf: Shelf
   readonly #useless = new Set<string>()
+  /** columns that native copies are no help for, by table */
+  readonly #notCopied = new Map<string, Set<string>>()
   readonly #uses = new Map<string, { uses: number; savedMs: number }>()
   /** what a question took without the artefact, ms of the engine */
   readonly #costs = new Map<string, number>()
-  #version = ''
+  #isOpen = false
   #isBusy = false
   #roundAtMs = Date.now()
   #served = 0
@@ -54,25 +56,21 @@ export class Artefacts {
 
   constructor(store: Store, engines: Engines) {
     this.#store = store
-    this.#engines = engines
+    this.engines = engines
+    this.log = store.log
+    this.#shelf = new Shelf(store, engines)
     this.tails = new TailCopies(store, engines, this.dir)
+    this.copies = new NativeCopies(this, this.#shelf)
   }
 
   get dir(): string {
-    return join(this.#store.dir, 'artefacts')
+    return this.#shelf.dir
   }
 
   /** Takes over what an earlier process built with the same engine. Call when the engine answers. */
   async open(): Promise<void> {
-    mkdirSync(this.dir, { recursive: true, mode: 0o700 })
-    this.#version = `${FORMAT} ${await this.#engines.first.version()}`
-    const known = new Set<string>()
-    for (const artefact of readIndex(join(this.dir, 'index.json'), this.#version)) {
-      if (statSync(join(this.dir, artefact.file), { throwIfNoEntry: false })?.size !== artefact.bytes) continue
-      known.add(artefact.file)
-      this.#add(artefact)
-    }
-    for (const name of readdirSync(this.dir)) if (!known.has(name) && name !== 'index.json') rmSync(join(this.dir, name), { force: true })
+    await this.#shelf.open(`${FORMAT} ${await this.engines.first.version()}`)
+    this.#isOpen = true
   }
 
   /** What a question cost that such artefacts would have made cheaper. */
@@ -92,31 +90,35 @@ export class Artefacts {
 
   /** Builds and drops as planned; a failure is logged, and planned again in the next round. */
   async round(nowMs: number): Promise<void> {
-    if (this.#isBusy || this.#version === '') return
+    if (this.#isBusy || !this.#isOpen) return
     this.#isBusy = true
     this.#roundAtMs = nowMs
     try {
       const plan = planWarm({
         segments: this.#store.tails().flatMap(({ name }) => this.#store.ownSegments(name)),
-        built: this.#all(),
+        built: this.#shelf.all(),
         wants: this.heat.wants(nowMs),
         useless: this.#useless,
+        notCopied: this.#notCopied,
         backlogShare: this.#backlogShare(),
         budgetMin: BUDGET_BYTES_MIN,
         nowMs,
       })
-      this.#drop(plan.drop.map(({ artefact }) => artefact))
+      this.#shelf.drop(plan.drop.map(({ artefact }) => artefact))
       for (const { segment, spec } of plan.build) {
+        const known = this.#notCopied.get(segment.table)
+        if (spec.kind === 'native' && Object.keys(spec.columns).some((name) => known?.has(name))) continue
         if (this.#useless.has(wantKey(segment.table, spec)) || this.#backlogShare() >= 0.25) continue
-        const built = await build(this.#store, this.#engines, this.dir, segment, spec)
+        const built = await build(this.#store, this.engines, this.dir, segment, spec)
         if (built === 'useless') this.#useless.add(wantKey(segment.table, spec))
+        else if ('notCopied' in built) this.#notCopied.set(segment.table, new Set([...(known ?? []), ...built.notCopied]))
         // The segment may have gone meanwhile.
-        else if (this.#store.segments(segment.table).some(({ file }) => file === segment.file)) this.#add(built)
-        else this.#store.discard([join(this.dir, built.file)])
-        this.#save()
+        else if (this.#shelf.hasSegment(built)) this.#shelf.add(built)
+        else this.#store.discard([this.#shelf.pathOf(built)])
       }
+      await this.copies.scrub()
     } catch (error) {
-      this.#store.log.warn('an artefact could not be built', { error: String(error) })
+      this.log.warn('an artefact could not be built', { error: String(error) })
     } finally {
       this.#isBusy = false
     }
@@ -125,18 +127,16 @@ export class Artefacts {
   /** Forgets those of files that are gone. */
   forget(paths: readonly string[]): void {
     this.tails.forget(paths)
-    this.#drop(paths.flatMap((path) => this.#of.get(basename(path)) ?? []))
+    this.#shelf.drop(paths.flatMap((path) => this.#shelf.of(path)))
   }
 
-  /** What stands in for the rows of files in a plan, when each of them has it. */
-  rollupsFor(table: string, plan: PartialPlan, types: ColumnTypes, files: readonly ViewFile[]): Rollup[] | null {
-    const wanted = files.length > 0 && this.#of.size > 0 ? rollupsOf(plan, types) : null
+  /** What stands in for the rows of files in a plan, when each of them has it; `isUsed`: it is asked, not only explained. */
+  rollupsFor(table: string, plan: PartialPlan, types: ColumnTypes, files: readonly ViewFile[], isUsed = true): Rollup[] | null {
+    const wanted = files.length > 0 && !this.#shelf.isEmpty ? rollupsOf(plan, types) : null
     if (!wanted) return null
     const rollups: Rollup[] = []
     for (const [at, want] of wanted.entries()) {
-      const found = files.map(({ path }) =>
-        (this.#of.get(basename(path)) ?? []).find(({ spec }) => spec.kind === 'rollup' && covers(spec, want)),
-      )
+      const found = files.map(({ path }) => this.#shelf.of(path).find(({ spec }) => spec.kind === 'rollup' && covers(spec, want)))
       const first = found[0]
       // All of one kind, so that they are one SELECT.
       if (first?.spec.kind !== 'rollup' || !found.every((one) => one && specText(one.spec) === specText(first.spec))) return null
@@ -145,10 +145,10 @@ export class Artefacts {
           plan,
           at,
           first.spec,
-          found.flatMap((one) => (one ? [join(this.dir, one.file)] : [])),
+          found.flatMap((one) => (one ? [this.#shelf.pathOf(one)] : [])),
         ),
       )
-      this.#use(table, first.spec, files)
+      if (isUsed) this.#use(table, first.spec, files)
     }
     return rollups
   }
@@ -170,12 +170,12 @@ export class Artefacts {
       const spec: ArtefactSpec = { kind: 'bloom', column: name }
       const text = specText(spec)
       const filterOf = ({ path }: ViewFile): Artefact | undefined =>
-        (this.#of.get(basename(path)) ?? []).find((artefact) => specText(artefact.spec) === text)
+        this.#shelf.of(path).find((artefact) => specText(artefact.spec) === text)
       if (!files.some((file) => filterOf(file))) continue
-      const places = await placesOf(this.#engines, value, signal)
+      const places = await placesOf(this.engines, value, signal)
       narrowed = (narrowed ?? files).flatMap((file) => {
         const filter = filterOf(file)
-        return filter ? narrowFile(file, join(this.dir, filter.file), places) : [file]
+        return filter ? narrowFile(file, this.#shelf.pathOf(filter), places) : [file]
       })
       if (isUsed) this.#use(table, spec, files)
     }
@@ -193,7 +193,20 @@ export class Artefacts {
   /** Whether there is a filter for one of these values, by which most rows need not be looked at. */
   hasFilter({ files, view }: ReadTable, equalities: readonly Equality[]): boolean {
     const texts = new Set(equalities.map(({ column }) => specText({ kind: 'bloom', column: nameOf(column, view.columns) })))
-    return texts.size > 0 && files.some(({ path }) => (this.#of.get(basename(path)) ?? []).some(({ spec }) => texts.has(specText(spec))))
+    return texts.size > 0 && files.some(({ path }) => this.#shelf.of(path).some(({ spec }) => texts.has(specText(spec))))
+  }
+
+  /** Whether such artefacts were built and are of no help. */
+  isUseless(table: string, specs: readonly ArtefactSpec[]): boolean {
+    return specs.some((spec) => this.#useless.has(wantKey(table, spec)))
+  }
+
+  /** Copies were read in place of segments. */
+  used(copies: readonly Artefact[], savedMs: number): void {
+    for (const key of new Set(copies.map(({ table, spec }) => wantKey(table, spec)))) {
+      const known = this.#uses.get(key) ?? { uses: 0, savedMs: 0 }
+      this.#uses.set(key, { uses: known.uses + 1, savedMs: Math.round(known.savedMs + savedMs) })
+    }
   }
 
   /** Whether this answer is one of those that are checked against the rows. */
@@ -207,15 +220,16 @@ export class Artefacts {
   /** An answer differed from that of the rows: all artefacts of the table go, and it is told as a metric, which alerts can watch. */
   async differed(table: string, what: string): Promise<void> {
     this.#differences += 1
-    this.#store.log.error('an artefact gave another answer than the rows', { table, what })
-    this.#drop(this.#all().filter((artefact) => artefact.table === table))
+    this.log.error('an artefact gave another answer than the rows', { table, what })
+    this.#shelf.drop(this.#shelf.all().filter((artefact) => artefact.table === table))
     const row = { time: Date.now(), name: 'scuba.artefact.difference', target: table, value: 1, message: what }
     await this.#store.ingest('muster_metrics', Buffer.from(JSON.stringify(row)), { key: null, ack: 'memory' })
   }
 
   status(): ArtefactsStatus {
     const groups = new Map<string, ArtefactsStatus['artefacts'][number]>()
-    for (const { table, spec, bytes, rows, buildMs } of this.#all()) {
+    const warmth = warmthOf(this.heat.wants(Date.now()))
+    for (const { table, spec, bytes, rows, buildMs } of this.#shelf.all()) {
       const key = wantKey(table, spec)
       const { uses, savedMs } = this.#uses.get(key) ?? { uses: 0, savedMs: 0 }
       const group = groups.get(key) ?? {
@@ -226,7 +240,7 @@ export class Artefacts {
         bytes: 0,
         rows: 0,
         buildMs: 0,
-        heatMs: 0,
+        heatMs: Math.round(warmth({ table, spec })?.heat ?? 0),
         uses,
         savedMs,
       }
@@ -236,34 +250,7 @@ export class Artefacts {
       group.buildMs += buildMs
       groups.set(key, group)
     }
-    for (const { table, spec, heat } of this.heat.wants(Date.now())) {
-      const group = groups.get(wantKey(table, spec))
-      if (group) group.heatMs = Math.round(heat)
-    }
     return { artefacts: [...groups.values(), ...this.tails.status()], checked: this.#checked, differences: this.#differences }
-  }
-
-  #all(): Artefact[] {
-    return [...this.#of.values()].flat()
-  }
-
-  #add(artefact: Artefact): void {
-    this.#of.set(artefact.segment, [...(this.#of.get(artefact.segment) ?? []), artefact])
-  }
-
-  #drop(artefacts: readonly Artefact[]): void {
-    if (artefacts.length === 0) return
-    for (const artefact of artefacts) {
-      const rest = (this.#of.get(artefact.segment) ?? []).filter((one) => one !== artefact)
-      if (rest.length > 0) this.#of.set(artefact.segment, rest)
-      else this.#of.delete(artefact.segment)
-    }
-    this.#store.discard(artefacts.map(({ file }) => join(this.dir, file)))
-    this.#save()
-  }
-
-  #save(): void {
-    replaceFile(join(this.dir, 'index.json'), JSON.stringify({ version: this.#version, artefacts: this.#all() }))
   }
 
   /** A use keeps the artefact as warm as the question without it would have. */
@@ -286,13 +273,3 @@ const isStoredText = (column: string, { columns, retyped = [] }: ReadTable['view
 
 const nameOf = (column: string, columns: ColumnTypes): string =>
   Object.keys(columns).find((name) => name.toLowerCase() === column.toLowerCase()) ?? column
-
-function readIndex(path: string, version: string): Artefact[] {
-  try {
-    const index = JSON.parse(readFileSync(path, 'utf8')) as { version: string; artefacts: Artefact[] }
-    return index.version === version ? index.artefacts : []
-  } catch {
-    // None yet, or half of one: all is made anew.
-    return []
-  }
-}

@@ -2,13 +2,11 @@ import type { MusterError } from '../../../../core/kernel/errors.ts'
 import type { Receipt } from '../../../../core/scuba/wire-types.ts'
 import { isAdded, passRows, type MadeRows } from '../../aggregate/pass-rows.ts'
 import type { Routing } from '../../aggregate/route.ts'
-import type { Spool } from '../spool.ts'
 import type { Admission } from '../quotas.ts'
 import type { Decoders } from './decoders.ts'
 
 /** What every way in needs of the leaf. */
 export interface Intake extends Routing {
-  spool: Spool
   decoders: Decoders
 }
 
@@ -31,9 +29,7 @@ export async function take(
     try {
       const ack = intake.store.ackOf(rows.table)
       const receipt = await intake.store.ingest(rows.table, body, { key: own, ack, sender: rows.sender })
-      if (receipt.duplicate) return null
-      intake.spool.add({ table: rows.table, key: own, ack, rows: receipt.accepted, body })
-      return receipt
+      return receipt.duplicate ? null : receipt
     } catch (error) {
       if (isAdded(error)) return null
       throw error

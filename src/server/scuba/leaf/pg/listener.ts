@@ -36,7 +36,7 @@ interface Door {
  */
 export function openPgListener({ store, engines, socketPath }: { store: Store; engines: Engines; socketPath: string }): PgListener {
   const { log } = store
-  const backend: PgBackend = { store, engine: engines.first, slots: engines.slots, catalogue: new CatalogueFile(store) }
+  const backend: PgBackend = { store, engines, catalogue: new CatalogueFile(store) }
   const file = new AccessFile(store.dir)
   const open = new Set<PgConnection>()
   /** pid of the protocol → whom a cancel request stops */

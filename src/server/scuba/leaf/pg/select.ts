@@ -9,20 +9,23 @@ import { PG_TYPES, pgTypeOf, type PgType } from '../../../../core/scuba/pgwire/t
 import type { PgField } from '../../../../core/scuba/pgwire/writer.ts'
 import { readNames } from '../../../../core/scuba/sql/expression.ts'
 import { checkSql } from '../../../../core/scuba/sql/check.ts'
+import { conditionsOf, equalitiesOf } from '../../../../core/scuba/sql/equalities.ts'
 import { viewSql } from '../../../../core/scuba/plan/view.ts'
 import { readEverywhere } from '../../aggregate/ship.ts'
-import type { Engine } from '../engine.ts'
+import { narrowedViews, noteFilters } from '../artefacts/narrow.ts'
+import type { Engines } from '../engines.ts'
+import { fetchAway } from '../reading.ts'
 import { reread } from '../reread.ts'
-import type { Asker, Slots } from '../slots.ts'
+import type { Asker } from '../slots.ts'
+import { overParts, planParts } from '../sql-parts/over-parts.ts'
 import type { Store } from '../store.ts'
 import type { CatalogueFile } from './catalogue-file.ts'
 
 /** What answers a SELECT of PostgreSQL's protocol. */
 export interface PgBackend {
   store: Store
-  engine: Engine
-  /** whose turn it is, together with all other questions */
-  slots: Slots
+  /** their slots are those of all other questions, too */
+  engines: Engines
   catalogue: CatalogueFile
 }
 
@@ -56,22 +59,41 @@ export async function openSelect(
   options: SelectOptions,
   signal: AbortSignal,
 ): Promise<PgRows | PgRefusal> {
-  const { store, engine, slots } = backend
+  const { store, engines } = backend
+  const { slots } = engines
   return guarded(text, session, options.literals, async (sql) => {
     const { tree, tables, catalogue } = await checked(backend, sql)
     const { names, hasStar } = readNames(tree)
+    const equalities = equalitiesOf(tree, {})
     const begun = async (): Promise<PgRows | PgRefusal> => {
-      const reading = await readEverywhere(store, tables, {}, { columns: hasStar ? null : names, deadlineMs: options.deadlineMs, signal })
+      const deadlineAtMs = Date.now() + options.deadlineMs
+      const needed = { columns: hasStar ? null : names, conditions: conditionsOf(tree), params: {}, signal }
+      const wanted = { ...needed, equalities, deadlineMs: options.deadlineMs, mayBeLater: true }
+      const reading = await readEverywhere(store, tables, {}, wanted)
       try {
         const { missing } = reading.coverage
         if (missing.length > 0 && !options.isPartialGood) {
           reading.end()
           return partialRefusal(missing)
         }
-        const statement = { sql, views: reading.views, catalogue }
-        const cursor = await slots.use(options.asker, options.deadlineMs, signal, () =>
-          engine.open(statement, { deadlineMs: options.deadlineMs, rowsMax: BATCH_ROWS }, signal),
-        )
+        const isAlone = store.peers?.isAlone !== false
+        const asked = { engines, tree, reading, range: {}, equalities, params: {}, deadlineAtMs, signal, isAlone }
+        const parts = await planParts(asked)
+        await fetchAway(store, reading, { ...needed, deadlineAtMs })
+        const cursor = await slots.use(options.asker, deadlineAtMs - Date.now(), signal, async () => {
+          const left = (): number => Math.max(1, deadlineAtMs - Date.now())
+          const ofParts = typeof parts === 'string' ? null : await overParts(asked, parts, { isWhole: false, hits: 0, misses: 0 })
+          if (ofParts) {
+            const { sql: whole, views } = ofParts
+            return engines.idlest.open({ sql: whole, views }, { deadlineMs: left(), rowsMax: BATCH_ROWS }, signal)
+          }
+          const narrow = await narrowedViews(engines, reading, equalities, signal)
+          const started = performance.now()
+          const statement = { sql, views: narrow ?? reading.views, catalogue }
+          const opened = await engines.idlest.open(statement, { deadlineMs: left(), rowsMax: BATCH_ROWS }, signal)
+          if (narrow === null) noteFilters(engines, reading, equalities, performance.now() - started)
+          return opened
+        })
         let { rows, isDone } = cursor.first
         return {
           fields: fieldsOf(tree, cursor.columns),
@@ -134,7 +156,7 @@ async function describeWithLists(
   return guarded(text, session, literals, async (sql) => {
     const { tree, tables, catalogue } = await checked(backend, sql)
     const views = tables.map((name) => ({ name, sql: viewSql({ columns: backend.store.tail(name).columns.toJSON(), files: [] }).sql }))
-    const { columns, parameters } = await backend.engine.describe({ sql, views, catalogue })
+    const { columns, parameters } = await backend.engines.idlest.describe({ sql, views, catalogue })
     const parameterTypes = Array.from({ length: Math.max(parameters.length, ...lists) }, (_, index) => {
       const type = parameters[index] ?? null
       if (lists.includes(index + 1)) return element.arrayOid
@@ -145,11 +167,11 @@ async function describeWithLists(
 }
 
 async function checked(
-  { store, engine, catalogue }: PgBackend,
+  { store, engines, catalogue }: PgBackend,
   sql: string,
 ): Promise<{ tree: unknown; tables: string[]; catalogue: EngineStatement['catalogue'] }> {
   await store.peers?.learn()
-  const tree = await engine.parse(sql)
+  const tree = await engines.idlest.parse(sql)
   const checkedSql = checkSql(tree, sql, store.tableNames(), CATALOGUE_NAMES)
   if (isRefusal(checkedSql)) throw checkedSql
   return { tree, tables: checkedSql.tables, catalogue: checkedSql.hasCatalogue ? catalogue.current() : undefined }

@@ -1,10 +1,11 @@
 import { MusterError } from '../../../../core/kernel/errors.ts'
 import type { EngineStatement } from '../../../../core/scuba/engine-protocol.ts'
 import type { Partial, PartialRow } from '../../../../core/scuba/merge/partial.ts'
-import { viewSql } from '../../../../core/scuba/plan/view.ts'
+import { copiesIn, viewSql } from '../../../../core/scuba/plan/view.ts'
 import { GROUPS, SOURCE } from '../../../../core/scuba/sql/divide.ts'
 import type { Equality } from '../../../../core/scuba/sql/equalities.ts'
-import type { CacheUse, Params } from '../../../../core/scuba/wire-types.ts'
+import type { CacheUse, Params, PlainValue } from '../../../../core/scuba/wire-types.ts'
+import { overCopies, questionOf, type Swap } from '../artefacts/native-copies.ts'
 import type { Engines } from '../engines.ts'
 import { partsOf, rowsIn, type PartsAsked, type PartSource, type Range } from '../known-parts.ts'
 import type { Reading } from '../reading.ts'
@@ -80,7 +81,7 @@ export async function overParts(
   const add = (partial: Partial): void => void rows.push(...partial.rows.map((row) => row.key as (string | null)[]))
   const files = asked.reading.tables[0]?.view.files ?? []
   try {
-    for await (const parts of partsOf(engines.partials, plan, files, use, (round) => compute(asked, sql, range, round))) {
+    for await (const parts of partsOf(engines.partials, plan, files, use, (round) => compute(asked, sql, range, use, round))) {
       for (const partial of parts) add(partial)
       if (rows.length > GROUPS_MAX) return tooMany(engines, key)
     }
@@ -101,32 +102,45 @@ function tooMany({ manyGroups }: Engines, key: string): null {
 
 /** The groups of some sources, in one statement; every value as text. */
 async function compute(
-  { engines, params, deadlineAtMs, signal }: AskedOfParts,
-  { partSql, columns, groups, params: named }: DividedSql,
+  { engines, reading, params, deadlineAtMs, signal }: AskedOfParts,
+  { partSql, columns, groups, params: named, key }: DividedSql,
   range: Range,
+  use: CacheUse,
   sources: readonly PartSource[],
 ): Promise<(PartSource & { partial: Partial; costMs: number })[]> {
   const started = performance.now()
-  const asked = sources.map(({ files, isWhole }, at) => {
-    const view = viewSql({ columns, files }).sql
-    const from = isWhole ? view : `SELECT * FROM (${view}) WHERE ${within(range)}`
-    return `SELECT ${at} AS muster_at, * FROM (WITH ${SOURCE} AS (${from}) ${partSql})`
-  })
-  const { rows } = await engines.run(
-    {
-      sql: `SELECT muster_at, ${groups.map(({ name }) => `"${name}"::VARCHAR`).join(', ')} FROM (${asked.join('\nUNION ALL\n')})`,
-      views: [],
-      params: only(named.part, params),
-      deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
-      rowsMax: GROUPS_MAX,
-      isCollected: true,
-    },
-    signal,
-  )
+  const [table] = reading.tables
+  if (!table) throw new Error('parts are of one table')
+  const run = async (swap: Swap): Promise<PlainValue[][]> => {
+    const asked = sources.map(({ files, isWhole }, at) => {
+      const view = viewSql({ columns, files: swap(files) }).sql
+      const from = isWhole ? view : `SELECT * FROM (${view}) WHERE ${within(range)}`
+      return `SELECT ${at} AS muster_at, * FROM (WITH ${SOURCE} AS (${from}) ${partSql})`
+    })
+    const { rows } = await engines.run(
+      {
+        sql: `SELECT muster_at, ${groups.map(({ name }) => `"${name}"::VARCHAR`).join(', ')} FROM (${asked.join('\nUNION ALL\n')})`,
+        views: [],
+        copies: copiesIn(swap(sources.flatMap(({ files }) => files))),
+        params: only(named.part, params),
+        deadlineMs: Math.max(1, deadlineAtMs - Date.now()),
+        rowsMax: GROUPS_MAX,
+        isCollected: true,
+      },
+      signal,
+    )
+    return rows
+  }
+  const files = sources.flatMap((source) => source.files)
+  // Whether the time is read is not known here.
+  const names = Object.keys(columns).filter((name) => name !== 'time')
+  const question = questionOf(table, new Set(names.map((name) => name.toLowerCase())))
+  const { answer: rows, copies } = await overCopies(engines.artefacts, { table, question, files, key, isWanted: true }, run)
+  if (copies > 0) use.artefacts = (use.artefacts ?? 0) + copies
   const tookMs = performance.now() - started
   const all = rowsIn(sources)
   const made = sources.map((): PartialRow[] => [])
-  for (const [source, ...key] of rows) made[Number(source)]?.push({ key, id: '', step: null, parts: [], sketches: [] })
+  for (const [source, ...group] of rows) made[Number(source)]?.push({ key: group, id: '', step: null, parts: [], sketches: [] })
   return sources.map((source, at) => {
     const own = made[at] ?? []
     const partial: Partial = { rows: own, count: own.length, isCut: false, all: null }
