@@ -88,6 +88,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
   const leaf = new LeafKeeper({
     ...{ root: paths.root, socket: paths.leafSocket, address: options.address, log },
     keyFile: options.serverSocket === null ? keys.pem : null,
+    serverKeyFile: join(state.keys, 'server.pem'),
   })
   const artifacts = new ArtifactStore(join(paths.root, 'artifacts'), way)
   const host: TaskHost = {
@@ -247,7 +248,7 @@ export async function startAgent(options: AgentOptions & { onUpgrade: () => void
       changed()
       return answer
     },
-    joinLeaf: () => leaf.join(),
+    joinLeaf: (serverHost) => leaf.join(serverHost),
     leaveLeaf: () => leaf.leave(),
     stopAll: async () => {
       isStopping = true

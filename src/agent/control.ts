@@ -24,7 +24,7 @@ export interface ControlHost {
   /** Puts the machine into a profile, see `profile-keeper.ts`. */
   putProfile: (asked: unknown) => unknown
   /** Runs a leaf of scuba from now on, see `scuba/leaf-keeper.ts`. */
-  joinLeaf: () => Promise<unknown>
+  joinLeaf: (serverHost: string | null) => Promise<unknown>
   /** Runs none any more. */
   leaveLeaf: () => Promise<unknown>
   /** stops tasks, faults, leaf and proxy; the agent itself stays until it is told to end */
@@ -35,7 +35,7 @@ export interface ControlHost {
  * The agent's own HTTP API on a Unix socket (0600), for the CLI on this machine and for the server:
  * `GET /status`, `GET /logs?task=&stream=&n=&since=&grep=&follow=1` (NDJSON), `GET /exec?task=`, `POST /stop-all`,
  * `POST /task/ID/restart`, `POST /task/ID/signal?signal=`, `POST /task/ID/run` (`run-beside.ts`), `POST /run?task=&word=&size=` (`exec/session.ts`),
- * `POST /run/KEY` (`run-once.ts`), `POST /profile` (`profile-keeper.ts`), `POST /leaf`, `DELETE /leaf` (`scuba/leaf-keeper.ts`). Errors have the form of every error of muster: `{error: {code, message, …}}`.
+ * `POST /run/KEY` (`run-once.ts`), `POST /profile` (`profile-keeper.ts`), `POST /leaf?host=`, `DELETE /leaf` (`scuba/leaf-keeper.ts`). Errors have the form of every error of muster: `{error: {code, message, …}}`.
  */
 export async function serveControl(host: ControlHost): Promise<Server> {
   mkdirSync(dirname(host.socket), { recursive: true, mode: 0o700 })
@@ -107,7 +107,7 @@ async function handle(host: ControlHost, incoming: IncomingMessage, response: Se
     case 'POST /profile':
       return send(response, 200, host.putProfile(JSON.parse(await textOf(incoming))))
     case 'POST /leaf':
-      return send(response, 200, await host.joinLeaf())
+      return send(response, 200, await host.joinLeaf(url.searchParams.get('host')))
     case 'DELETE /leaf':
       return send(response, 200, await host.leaveLeaf())
     case 'POST /stop-all':

@@ -135,7 +135,18 @@ export async function lead(parts: ServerParts): Promise<Leading> {
     return app
   }
   const house = { socket: apiAt('socket'), tcp: apiAt('tcp'), server: apiAt('server') }
-  for (const wiring of wirings) await wiring.start?.()
+  const started: Wiring[] = []
+  try {
+    for (const wiring of wirings) {
+      await wiring.start?.()
+      started.push(wiring)
+    }
+  } catch (error) {
+    // The lead was gone before it was taken: what was begun for it must not go on beside the next reign.
+    for (const app of Object.values(house)) await app.close()
+    for (const wiring of started) await wiring.stop?.()
+    throw error
+  }
   return {
     hub,
     house,
@@ -223,7 +234,7 @@ function hostOf(
       const headers = { [CALLER_HEADER]: 'operator server', ...(ticket === null ? {} : { [TICKET_HEADER]: ticket }) }
       return link.request(server, { ...options, path, headers }, answer)
     },
-    servers: serversOfLeaves({ fleet, link, ownLeaf }),
+    servers: serversOfLeaves({ fleet, link, ownLeaf, serverOf }),
     telemetry: telemetry.add,
   }
 }

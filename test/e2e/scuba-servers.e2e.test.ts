@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { statePaths } from '../../src/platform/paths.ts'
@@ -9,7 +9,7 @@ import { leafPidFile } from '../../src/server/scuba/process.ts'
 import { eventually } from '../support/eventually.ts'
 import { newFleet } from '../support/fleet.ts'
 
-/** Three servers of one fleet, each with a leaf of its own. */
+/** Three servers of one fleet, each with a leaf of its own, and a node beside the first that has one too. */
 const servers = ['a', 'b', 'c'].map((name) => {
   const fleet = newFleet()
   const paths = statePaths('default', fleet.env)
@@ -23,6 +23,7 @@ beforeAll(async () => {
   // One that is alone has no port for others.
   expect(readdirSync(A.paths.scuba)).not.toContain('peers.json')
   expect(await leavesSeenBy(A)).toMatchObject([{ node: null, server: null, state: 'present' }])
+  expect((await A.fleet.data('scuba', 'leaf', 'join', 'n1')).address).toMatch(/^unix:/)
   await A.leaf.send('events', rows('before', 5))
   const { token } = await A.fleet.data('delos', 'member', 'token', '--uses', '2')
   for (const { name, fleet } of [B, C]) await fleet.data('up', '--join', token, '--name', name, '--voter')
@@ -68,10 +69,13 @@ interface Answer {
   rows: unknown[][]
   coverage: { rows: number; leaves: number; leavesAsked: number; missing: string[] }
 }
-/** An answer that is not whole has an exit code of its own. */
+/** An answer that is not whole has an exit code of its own. On a busy machine nobody leads for a moment now and then. */
 async function ask({ fleet }: Server, sql: string): Promise<Answer> {
-  const { json, stdout, stderr } = await fleet.muster('scuba', 'query', sql, '--json')
-  return (json?.data as Answer | undefined) ?? Promise.reject(new Error(stdout + stderr))
+  for (const until = Date.now() + 30_000; ;) {
+    const { json, stdout, stderr } = await fleet.muster('scuba', 'query', sql, '--json')
+    if (json?.data !== undefined) return json.data as Answer
+    if (json?.error?.code !== 'DELOS_NO_QUORUM' || Date.now() > until) throw new Error(stdout + stderr)
+  }
 }
 const COUNTS = 'SELECT "from", count(*), count(DISTINCT n) FROM events GROUP BY ALL ORDER BY ALL'
 
@@ -100,11 +104,12 @@ test(
   'the leaf of each server is one of the fleet, with the registry of all, and each server gives the same answer',
   { timeout: 120_000 },
   async () => {
-    await eventually('three leaves that answer', 30_000, async () => {
-      const leaves = await leavesSeenBy(B)
-      return leaves.length === 3 && leaves.every(({ state, holds }) => state === 'present' && holds !== null)
-    })
-    expect((await leavesSeenBy(C)).map(({ server }) => server).sort()).toEqual(['a', 'b', 'c'])
+    const seen = async (): Promise<string[]> =>
+      (await leavesSeenBy(B))
+        .flatMap(({ node, server, state, holds }) => (state === 'present' && holds ? [`${server} ${node}`] : []))
+        .sort()
+    // The node's is not reached by its socket from other machines, and has a port by now.
+    await eventually('all leaves', 60_000, async () => (await seen()).join() === 'a n1,a null,b null,c null')
     // What is sent to the leaf beside a server without a key, by an agent or a proxy, stays there.
     for (const { leaf, name } of servers) await leaf.send('requests', [{ service: 'web', status: 200, latency_ms: 5, user: name }])
     await B.leaf.send('events', rows('b', 20))
@@ -121,10 +126,15 @@ test(
         async () => JSON.stringify((await ask(server, COUNTS)).rows) === JSON.stringify(wanted),
       )
       const { coverage } = await ask(server, COUNTS)
-      expect(coverage).toMatchObject({ rows: 1, leaves: 3, leavesAsked: 3, missing: [] })
+      expect(coverage).toMatchObject({ rows: 1, leaves: 4, leavesAsked: 4, missing: [] })
       const panel = await server.fleet.data('scuba', 'panel', 'requests', '--calc', 'count', '--by', 'user', '--since', '5m')
-      expect(panel.coverage).toMatchObject({ leaves: 3, missing: [] })
+      expect(panel.coverage).toMatchObject({ leaves: 4, missing: [] })
       expect(panel.groups.map(({ key }: { key: { user: string } }) => key.user).sort()).toEqual(['a', 'b', 'c'])
+    }
+    const web = { table: 'requests', service: 'web', fromMs: Math.floor(Date.now() / 1000) * 1000 - 60_000 } as const
+    for (const { leaf } of servers) {
+      const { buckets, missing } = await leaf.live(web)
+      expect([buckets.reduce((sum, { requests }) => sum + requests, 0), missing ?? []]).toEqual([3, []])
     }
     // Each fills this table by itself: no entry is counted three times.
     const [line] = (await ask(B, 'SELECT count(*), count(DISTINCT position) FROM muster_log_entries')).rows
@@ -177,16 +187,16 @@ test(
       return coverage.missing.length === 1 && coverage.missing[0]?.includes(lost) === true && coverage.rows < 1
     })
     const { coverage, rows: found } = await ask(one, USERS)
-    expect(coverage).toMatchObject({ leaves: 2, leavesAsked: 3 })
+    expect(coverage).toMatchObject({ leaves: 3, leavesAsked: 4 })
     expect(found).not.toContainEqual(['last', 1])
     // Half a minute later rows that belong to the leaf that is lost go to others.
     await writing
-    expect((await leavesSeenBy(one)).find(({ leaf }) => leaf === lost)).toMatchObject({ state: 'lost', server: leader.name })
+    expect((await leavesSeenBy(one)).find(({ leaf }) => leaf === lost)).toMatchObject({ state: 'lost', node: null, server: leader.name })
 
     await leader.fleet.data('up')
     await eventually('it is whole again', 30_000, async () => (await ask(two, USERS)).coverage.rows === 1)
     const whole = await ask(two, USERS)
-    expect(whole.coverage).toMatchObject({ leaves: 3, leavesAsked: 3, missing: [] })
+    expect(whole.coverage).toMatchObject({ leaves: 4, leavesAsked: 4, missing: [] })
     expect(whole.rows).toContainEqual(['last', 1])
     // What was acknowledged while it was away is known by its key: it is not added a second time.
     for (let n = 0; n < written; n += 1) await sendUntilTaken(two, `order-${n}`, [{ order: n }])
@@ -194,12 +204,28 @@ test(
   },
 )
 
-test('what is declared, dropped and erased reaches the leaf of each server', { timeout: 120_000 }, async () => {
-  const leader = await leaderSeenBy(B)
-  const [one] = others(leader)
-  await one.fleet.data('scuba', 'erase', 'events', '--where', '"from" = \'b\'', '--confirm', 'events')
-  expect((await ask(leader, COUNTS)).rows.map(([from]) => from)).toEqual(['before', 'c'])
-})
+test(
+  'what is declared and erased reaches the leaf of each server, and what is shown of a table is of all of them',
+  { timeout: 120_000 },
+  async () => {
+    const leader = await leaderSeenBy(B)
+    const [one, two] = others(leader)
+    writeFileSync(join(one.fleet.home, 'events.yaml'), 'table: events\ncolumns:\n  from: {type: VARCHAR}\n  n: {type: BIGINT}\n')
+    await one.fleet.data('scuba', 'table', 'put', '-f', 'events.yaml', '--yes')
+    for (const { paths } of servers)
+      await eventually('its leaf knows the declaration', 20_000, () => {
+        const { tables } = JSON.parse(readFileSync(join(paths.scuba, 'registry.json'), 'utf8')) as { tables: Record<string, unknown> }
+        return tables['events'] !== undefined
+      })
+    await one.fleet.data('scuba', 'compact', 'requests', '--yes')
+    const { segments, missing } = await two.fleet.data('scuba', 'segments', 'requests')
+    expect(missing).toEqual([])
+    const holders = new Set(segments.map(({ leaf }: { leaf: string }) => leaf))
+    for (const server of servers) expect(holders).toContain(leafOf(server))
+    await one.fleet.data('scuba', 'erase', 'events', '--where', '"from" = \'b\'', '--confirm', 'events')
+    expect((await ask(leader, COUNTS)).rows.map(([from]) => from)).toEqual(['before', 'c'])
+  },
+)
 
 test('a leaf for a node that does not exist is refused with the nodes there are', { timeout: 60_000 }, async () => {
   const { exitCode, json } = await A.fleet.muster('scuba', 'leaf', 'join', 'n11', '--yes', '--json')
@@ -214,9 +240,10 @@ test('a server that is removed takes its leaf out of the answers', { timeout: 12
   const leaf = leafOf(gone)
   await leader.fleet.data('delos', 'member', 'remove', gone.name, '--confirm', gone.name)
   await eventually('its leaf is gone', 60_000, async () => !(await leavesSeenBy(stays)).some((one) => one.leaf === leaf))
+  const left = gone === A ? 2 : 3
   // Two servers on a busy machine may be without a leader for a moment.
-  await eventually('two are asked', 30_000, async () => {
+  await eventually('the others are asked', 30_000, async () => {
     const { coverage } = await ask(stays, COUNTS)
-    return coverage.rows === 1 && coverage.leaves === 2 && coverage.leavesAsked === 2
+    return coverage.rows === 1 && coverage.leaves === left && coverage.leavesAsked === left
   })
 })

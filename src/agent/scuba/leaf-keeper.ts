@@ -15,12 +15,17 @@ import { createSupervisor, type Supervisor } from '../../platform/supervisor.ts'
 const wishSchema = z.object({
   /** where other leaves reach it; null: by its socket, they are on this machine */
   port: z.int().positive().nullable(),
+  /** on which host, where that is not the node's own: beside a server it is that of the server */
+  host: z.string().optional(),
 })
+type Wish = z.output<typeof wishSchema>
 
 export interface NodeLeaf {
   leaf: string
   /** `unix:PATH` or `https://HOST:PORT` */
   address: string
+  /** it shows the certificate of the server beside it, and not its node's */
+  isServers: boolean
 }
 
 export interface LeafKeeperOptions {
@@ -29,8 +34,10 @@ export interface LeafKeeperOptions {
   socket: string
   /** of the node */
   address: string
-  /** with which it shows whose node it is; null: everybody who may ask is on this machine */
+  /** with which it shows whose node it is; null: it is beside a server */
   keyFile: string | null
+  /** of the server beside it, for when there are servers on other machines */
+  serverKeyFile: string
   log: Logger
 }
 
@@ -54,29 +61,47 @@ export class LeafKeeper {
     if (this.#wish() !== null) this.#keep()
   }
 
-  /** Runs a leaf from now on, and says how it is reached. @throws UNAVAILABLE when it does not start */
-  async join(): Promise<NodeLeaf> {
+  /**
+   * Runs a leaf from now on, and says how it is reached.
+   * @param serverHost of one beside a server: on which host servers of other machines reach this one; null: there are none
+   * @throws UNAVAILABLE when it does not start
+   */
+  async join(serverHost: string | null): Promise<NodeLeaf> {
     const { address, keyFile, socket } = this.#options
-    let wish = this.#wish()
-    if (wish === null) {
-      wish = { port: keyFile === null ? null : await freePort(address) }
+    const before = this.#wish()
+    const wish = await this.#wanted(before, keyFile === null ? serverHost : null)
+    if (before?.port !== wish.port || before.host !== wish.host) {
       mkdirSync(this.#options.root, { recursive: true, mode: 0o700 })
       replaceFileDurably(this.#wishFile, `${JSON.stringify(wish)}\n`)
+      // One that runs was told where to listen when it was started.
+      if (before !== null) await this.#end()
     }
     this.#keep()
+    const host = wish.host ?? address
+    const where = wish.port === null ? `unix:${socket}` : `https://${host.includes(':') ? `[${host}]` : host}:${wish.port}`
     for (const until = Date.now() + START_MS_MAX; Date.now() < until;) {
       const leaf = await this.#name()
-      if (leaf !== null) return { leaf, address: wish.port === null ? `unix:${socket}` : `https://${address}:${wish.port}` }
+      if (leaf !== null) return { leaf, address: where, isServers: keyFile === null && wish.port !== null }
       await sleep(50)
     }
     throw refuse('UNAVAILABLE', `the leaf does not answer; see ${this.#logFile}`)
   }
 
-  /** Runs no leaf any more. Its folder stays under another name, until somebody removes it: another leaf of this node begins with none. */
-  async leave(): Promise<{ folder: string | null }> {
+  async #wanted(before: Wish | null, serverHost: string | null): Promise<Wish> {
+    const { address, keyFile } = this.#options
+    if (serverHost !== null) return { port: before?.port ?? (await freePort(serverHost)), host: serverHost }
+    return before ?? { port: keyFile === null ? null : await freePort(address) }
+  }
+
+  async #end(): Promise<void> {
     await this.#supervisor?.end(NAME, END_MS_MAX)
     this.#supervisor?.detach()
     this.#supervisor = null
+  }
+
+  /** Runs no leaf any more. Its folder stays under another name, until somebody removes it: another leaf of this node begins with none. */
+  async leave(): Promise<{ folder: string | null }> {
+    await this.#end()
     const folder = join(this.#options.root, 'scuba')
     const left = `${folder}-left`
     if (existsSync(folder)) {
@@ -107,20 +132,21 @@ export class LeafKeeper {
     return join(this.#options.root, 'leaf.log')
   }
 
-  #wish(): z.output<typeof wishSchema> | null {
+  #wish(): Wish | null {
     return existsSync(this.#wishFile) ? wishSchema.parse(JSON.parse(readFileSync(this.#wishFile, 'utf8'))) : null
   }
 
   #keep(): void {
     if (this.#isEnding || this.#supervisor) return
-    const { root, socket, address, keyFile, log } = this.#options
+    const { root, socket, address, keyFile, serverKeyFile, log } = this.#options
     this.#supervisor = createSupervisor(log)
     this.#supervisor.keep({
       name: NAME,
       pidFile: join(root, 'leaf.pid'),
       command: () => {
-        const port = this.#wish()?.port ?? null
-        const peers = port === null || keyFile === null ? [] : ['--peers', `${address}:${port}`, '--keys', keyFile]
+        const { port = null, host = address } = this.#wish() ?? {}
+        const at = `${host.includes(':') ? `[${host}]` : host}:${port}`
+        const peers = port === null ? [] : ['--peers', at, '--keys', keyFile ?? serverKeyFile]
         return [...entryPoint('server/scuba/leaf-main'), '--dir', join(root, 'scuba'), '--socket', socket, '--log', this.#logFile, ...peers]
       },
       cwd: '/',

@@ -9,6 +9,8 @@ import type { ServerHost } from '../host.ts'
 interface Joined {
   leaf: string
   address: string
+  /** it shows the certificate of the server beside it; not there: an agent of an older version */
+  isServers?: boolean
 }
 
 const NAMED_MAX = 10
@@ -25,7 +27,7 @@ function unknownNode(db: ReadDb, node: string): MusterError | null {
 }
 
 /** Has a node's agent run a leaf, and makes it one of those whose rows belong into answers. */
-export async function joinLeaf(host: ServerHost, node: string, actor: string): Promise<Joined & { node: string }> {
+export async function joinLeaf(host: ServerHost, node: string, actor: string): Promise<{ leaf: string; node: string; address: string }> {
   const unknown = unknownNode(host.db, node)
   if (unknown !== null) throw unknown
   const leaving = host.db.get<{ id: string }>('SELECT id FROM scuba_leaf WHERE node = ? AND leaving IS NOT NULL', node)
@@ -33,10 +35,14 @@ export async function joinLeaf(host: ServerHost, node: string, actor: string): P
     throw refuse('UNAVAILABLE', `leaf ${leaving.id} of ${node} is leaving; when it has left, another one can join`, {
       hint: 'See how far it is with `muster scuba leaves`.',
     })
-  const { leaf, address } = await askLeaf<Joined>(host, node, 'POST')
+  const { servers } = host
+  const beside = servers !== undefined && servers.present().length > 1 ? servers.beside(node) : null
+  const { leaf, address, isServers = false } = await askLeaf<Joined>(host, node, 'POST', beside?.host ?? null)
+  const server = isServers ? beside?.id : undefined
   await host.propose(actor, (db) => {
     const known = db.get<{ address: string | null; state: string }>('SELECT address, state FROM scuba_leaf WHERE id = ?', leaf)
-    return known?.address === address && known.state === 'present' ? [] : [LeafJoined.of({ leaf, node, address })]
+    const isKnown = known?.address === address && known.state === 'present'
+    return isKnown ? [] : [LeafJoined.of({ leaf, node, address, ...(server === undefined ? {} : { server }) })]
   })
   return { leaf, node, address }
 }
@@ -47,10 +53,12 @@ export async function endLeaf(host: ServerHost, { leaf, node }: { leaf: string; 
   return [LeafLeft.of({ leaf })]
 }
 
-function askLeaf<T>(host: ServerHost, node: string, method: 'POST' | 'DELETE'): Promise<T> {
+/** @param serverHost where servers of other machines reach the one that is beside the node; null: there are none */
+function askLeaf<T>(host: ServerHost, node: string, method: 'POST' | 'DELETE', serverHost: string | null = null): Promise<T> {
+  const path = serverHost === null ? '/leaf' : `/leaf?host=${encodeURIComponent(serverHost)}`
   return new Promise((resolve, reject) => {
     const away = (error: Error): void => reject(refuse('UNAVAILABLE', `agent ${node} does not answer: ${error.message}`, { cause: error }))
-    const sent = host.askAgent(node, { path: '/leaf', method }, (response) => {
+    const sent = host.askAgent(node, { path, method }, (response) => {
       textOf(response).then((text) => {
         if (response.statusCode === 200) return resolve(JSON.parse(text) as T)
         try {

@@ -63,15 +63,24 @@ export function serversOfLeaves({
   fleet,
   link,
   ownLeaf,
+  serverOf,
 }: {
   fleet: { control: { value: () => RegisterValue }; self: bigint }
   link: LeaderLink
   ownLeaf: () => OwnLeaf | null
+  /** null: this one */
+  serverOf: (node: string) => bigint | null
 }): ServersOfLeaves {
-  const self = fleet.self.toString(16).padStart(16, '0')
+  const idOf = (server: bigint): string => server.toString(16).padStart(16, '0')
+  const self = idOf(fleet.self)
+  const present = () => presentServers(fleet.control.value())
   return {
     self,
-    present: () => presentServers(fleet.control.value()),
+    present,
+    beside: (node) => {
+      const id = idOf(serverOf(node) ?? fleet.self)
+      return { id, host: hostOf(present().find((server) => server.id === id)?.addresses[0]) }
+    },
     ask: (id) => (id === self ? Promise.resolve(ownLeaf()) : askServer(link, BigInt(`0x${id}`))),
   }
 }

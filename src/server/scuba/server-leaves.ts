@@ -3,6 +3,7 @@ import type { ReadDb } from '../../core/contracts/storage.ts'
 import type { Proposal } from '../../core/contracts/entry.ts'
 import { LeafJoined, LeafLeft } from '../../core/scuba/entries/leaves.ts'
 import type { ServerHost } from '../host.ts'
+import { joinLeaf } from './join-leaf.ts'
 import type { OwnLeaf } from './own-leaf.ts'
 
 /** The servers of the fleet, as far as their leaves go. */
@@ -11,6 +12,8 @@ export interface ServersOfLeaves {
   self: string
   /** all there are, this one among them */
   present: () => { id: string; name: string }[]
+  /** the server that a node's agent talks to, and the host where others reach that */
+  beside: (node: string) => { id: string; host: string | null }
   /** Where the leaf of a server is; null: it does not say, as one of an older version. Rejects when the server does not answer. */
   ask: (id: string) => Promise<OwnLeaf | null>
 }
@@ -37,6 +40,7 @@ const knownLeaves = (db: ReadDb): Known[] =>
 export function keepServerLeaves(host: ServerHost, servers: ServersOfLeaves, answers: (leaf: string) => boolean) {
   const stopped = new AbortController()
   let running: Promise<void> | null = null
+  let opening: Promise<void> | null = null
 
   const join = async (server: string): Promise<void> => {
     const { db } = host
@@ -50,6 +54,15 @@ export function keepServerLeaves(host: ServerHost, servers: ServersOfLeaves, ans
     if (!isKnown(db)) await host.propose(ACTOR, (of) => (isKnown(of) ? [] : [LeafJoined.of({ leaf, address, server })]))
   }
 
+  /** Leaves that joined while theirs was the only server are reached on its machine alone. */
+  const open = async (): Promise<void> => {
+    const nodes = host.db.all<{ node: string }>(
+      `SELECT node FROM scuba_leaf WHERE node IS NOT NULL AND address LIKE 'unix:%' ORDER BY node`,
+    )
+    // One whose agent is away, or of an older version, waits.
+    await Promise.allSettled(nodes.map(({ node }) => joinLeaf(host, node, ACTOR)))
+  }
+
   const leave = async (): Promise<void> => {
     const gone = (db: ReadDb): Proposal[] => {
       const present = new Set(servers.present().map(({ id }) => id))
@@ -60,7 +73,11 @@ export function keepServerLeaves(host: ServerHost, servers: ServersOfLeaves, ans
 
   const look = async (): Promise<void> => {
     const present = servers.present()
-    if (present.length > 1) await Promise.all(present.map(({ id }) => join(id)))
+    if (present.length > 1) {
+      // Nobody waits for an agent.
+      opening ??= open().finally(() => (opening = null))
+      await Promise.all(present.map(({ id }) => join(id)))
+    }
     await leave()
   }
 

@@ -41,6 +41,8 @@ test(
     }
     expect(copiesOnDisk()).toHaveLength(1)
     const fromCopy = await ask()
+    const { answer: listed } = await leaf.post('do/scuba.artefact.list', '{}')
+    expect(listed).toMatchObject({ artefacts: [{ table: 'wide', kind: 'native', segments: 1, rows: ROWS }], differences: 0 })
     expect(fromCopy.cache.artefacts).toBe(1)
     expect(fromCopy.rows.map(rounded)).toEqual(first.rows.map(rounded))
 

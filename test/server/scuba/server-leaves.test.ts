@@ -31,6 +31,7 @@ function leader(where: Record<string, OwnLeaf | null | Error>) {
   } as unknown as ServerHost
   const servers = {
     self: A,
+    beside: () => ({ id: A, host: null }),
     present: () => present.map((id) => ({ id, name: id })),
     ask: async (id: string) => {
       asked.push(id)
