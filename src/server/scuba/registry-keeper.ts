@@ -12,7 +12,7 @@ import { keepServerLeaves } from './server-leaves.ts'
 import { watchPeerLeaves, type PeerLeaves } from './peer-leaves.ts'
 
 /** How long a leaf is silent before it is lost: MUSTER_SCUBA_LEAF_LOST_MS; undefined: as long as usual. */
-export function leafLostMs(env: NodeJS.ProcessEnv): number | undefined {
+function leafLostMs(env: NodeJS.ProcessEnv): number | undefined {
   const text = env['MUSTER_SCUBA_LEAF_LOST_MS'] ?? ''
   return /^\d{4,9}$/.test(text) ? Number(text) : undefined
 }
