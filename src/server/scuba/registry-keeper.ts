@@ -11,6 +11,12 @@ import { RegistryTold } from './registry-told.ts'
 import { keepServerLeaves } from './server-leaves.ts'
 import { watchPeerLeaves, type PeerLeaves } from './peer-leaves.ts'
 
+/** How long a leaf is silent before it is lost: MUSTER_SCUBA_LEAF_LOST_MS; undefined: as long as usual. */
+function leafLostMs(env: NodeJS.ProcessEnv): number | undefined {
+  const text = env['MUSTER_SCUBA_LEAF_LOST_MS'] ?? ''
+  return /^\d{4,9}$/.test(text) ? Number(text) : undefined
+}
+
 /** Longest time between two answers of a leaf that has nothing new. */
 const WAIT_MS = 5000
 const AGAIN_MS = 500
@@ -34,6 +40,7 @@ export interface RegistryKeeper {
  */
 export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient, 'observed' | 'putRegistry'>): RegistryKeeper {
   const stopped = new AbortController()
+  const lostMs = leafLostMs(process.env)
   let observed: Observed | null = null
   let silentSinceMs: number | null = null
   let told: Promise<void> = Promise.resolve()
@@ -87,7 +94,10 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
 
   return {
     peers,
-    soft: () => ({ observed, leaf: own(), silentSinceMs, peers: peers.seen() }),
+    soft: () => ({
+      ...{ observed, leaf: own(), silentSinceMs, peers: peers.seen() },
+      ...(lostMs === undefined ? {} : { leafLostMs: lostMs }),
+    }),
     look,
     start: async () => {
       unlisten = host.onEntries((entries) => {
