@@ -87,6 +87,13 @@ const HOST_PROFILES = "SELECT name AS value, 'v' || max(version) AS description 
 const EXPLAINABLE = `SELECT name AS value, state AS description FROM tw_job
   UNION ALL SELECT DISTINCT job || '/' || grp, NULL FROM tw_tally`
 
+const SCUBA_SERVICES = 'SELECT service AS value, NULL AS description FROM scuba_slo'
+const SCUBA_RULES = 'SELECT name AS value, NULL AS description FROM scuba_alert'
+const SCUBA_COLUMNS = 'SELECT name AS value, group_concat(DISTINCT type) AS description FROM scuba_column GROUP BY name'
+const SCUBA_CALCS = `SELECT DISTINCT kind || name AS value, NULL AS description FROM scuba_column, (SELECT 'p99:' AS kind UNION SELECT 'avg:' UNION SELECT 'sum:' UNION SELECT 'max:')
+  WHERE type IN ('BIGINT', 'DOUBLE')`
+const ofEach = (keys: readonly string[], sql: string): Record<string, string> => Object.fromEntries(keys.map((key) => [key, sql]))
+
 /** Arguments by which a task is meant, among others. */
 export const TASK_KINDS: ReadonlySet<string> = new Set(['task', 'tw:explain:target', 'tw:logs:target'])
 
@@ -118,7 +125,17 @@ export const NAMES_SQL: Record<string, string> = {
   'scuba:saved:rm:name': 'SELECT name AS value, NULL AS description FROM scuba_saved',
   'scuba:board:show:name': 'SELECT name AS value, NULL AS description FROM scuba_board',
   'scuba:board:rm:name': 'SELECT name AS value, NULL AS description FROM scuba_board',
-  rule: 'SELECT name AS value, NULL AS description FROM scuba_alert',
+  rule: SCUBA_RULES,
+  ...ofEach(
+    ['show', 'rm', 'pause', 'history'].map((command) => `scuba:alert:${command}:name`),
+    SCUBA_RULES,
+  ),
+  ...ofEach(
+    ['show', 'rm', 'exclude', 'list'].map((command) => `scuba:slo:${command}:service`),
+    SCUBA_SERVICES,
+  ),
+  ...ofEach(['scuba:panel:by', 'scuba:saved:put:by', 'scuba:tail:columns', 'scuba:open:by', 'scuba:explore:by'], SCUBA_COLUMNS),
+  ...ofEach(['scuba:panel:calc', 'scuba:saved:put:calc', 'scuba:open:calc', 'scuba:explore:calc'], SCUBA_CALCS),
   table: "SELECT name AS value, CASE version WHEN 0 THEN NULL ELSE 'declared, v' || version END AS description FROM scuba_table",
   'scuba:hold:put:sev': 'SELECT number AS value, title AS description FROM sev_incident ORDER BY number DESC LIMIT 50',
   hold: 'SELECT id AS value, reason AS description FROM scuba_hold',

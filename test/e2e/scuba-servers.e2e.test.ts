@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { statePaths } from '../../src/platform/paths.ts'
@@ -131,6 +131,11 @@ test(
       expect(panel.coverage).toMatchObject({ leaves: 4, missing: [] })
       expect(panel.groups.map(({ key }: { key: { user: string } }) => key.user).sort()).toEqual(['a', 'b', 'c'])
     }
+    const web = { table: 'requests', service: 'web', fromMs: Math.floor(Date.now() / 1000) * 1000 - 60_000 } as const
+    for (const { leaf } of servers) {
+      const { buckets, missing } = await leaf.live(web)
+      expect([buckets.reduce((sum, { requests }) => sum + requests, 0), missing ?? []]).toEqual([3, []])
+    }
     // Each fills this table by itself: no entry is counted three times.
     const [line] = (await ask(B, 'SELECT count(*), count(DISTINCT position) FROM muster_log_entries')).rows
     expect(line?.[0]).toBe(line?.[1])
@@ -193,18 +198,39 @@ test(
     const whole = await ask(two, USERS)
     expect(whole.coverage).toMatchObject({ leaves: 4, leavesAsked: 4, missing: [] })
     expect(whole.rows).toContainEqual(['last', 1])
+    for (const { paths } of servers)
+      await eventually('each knows that it is back', 30_000, () => {
+        const { shards } = JSON.parse(readFileSync(join(paths.scuba, 'registry.json'), 'utf8')) as { shards: { isLost: boolean }[] }
+        return shards.every(({ isLost }) => !isLost)
+      })
     // What was acknowledged while it was away is known by its key: it is not added a second time.
     for (let n = 0; n < written; n += 1) await sendUntilTaken(two, `order-${n}`, [{ order: n }])
     expect((await ask(one, ORDERS)).rows).toEqual([[written, written]])
   },
 )
 
-test('what is declared, dropped and erased reaches the leaf of each server', { timeout: 120_000 }, async () => {
-  const leader = await leaderSeenBy(B)
-  const [one] = others(leader)
-  await one.fleet.data('scuba', 'erase', 'events', '--where', '"from" = \'b\'', '--confirm', 'events')
-  expect((await ask(leader, COUNTS)).rows.map(([from]) => from)).toEqual(['before', 'c'])
-})
+test(
+  'what is declared and erased reaches the leaf of each server, and what is shown of a table is of all of them',
+  { timeout: 120_000 },
+  async () => {
+    const leader = await leaderSeenBy(B)
+    const [one, two] = others(leader)
+    writeFileSync(join(one.fleet.home, 'events.yaml'), 'table: events\ncolumns:\n  from: {type: VARCHAR}\n  n: {type: BIGINT}\n')
+    await one.fleet.data('scuba', 'table', 'put', '-f', 'events.yaml', '--yes')
+    for (const { paths } of servers)
+      await eventually('its leaf knows the declaration', 20_000, () => {
+        const { tables } = JSON.parse(readFileSync(join(paths.scuba, 'registry.json'), 'utf8')) as { tables: Record<string, unknown> }
+        return tables['events'] !== undefined
+      })
+    await one.fleet.data('scuba', 'compact', 'requests', '--yes')
+    const { segments, missing } = await two.fleet.data('scuba', 'segments', 'requests')
+    expect(missing).toEqual([])
+    const holders = new Set(segments.map(({ leaf }: { leaf: string }) => leaf))
+    for (const server of servers) expect(holders).toContain(leafOf(server))
+    await one.fleet.data('scuba', 'erase', 'events', '--where', '"from" = \'b\'', '--confirm', 'events')
+    expect((await ask(leader, COUNTS)).rows.map(([from]) => from)).toEqual(['before', 'c'])
+  },
+)
 
 test('a leaf for a node that does not exist is refused with the nodes there are', { timeout: 60_000 }, async () => {
   const { exitCode, json } = await A.fleet.muster('scuba', 'leaf', 'join', 'n11', '--yes', '--json')

@@ -28,6 +28,7 @@ import { Compactor } from '../../../src/server/scuba/leaf/compactor.ts'
 import { DerivedColumns } from '../../../src/server/scuba/leaf/derived.ts'
 import { Engines } from '../../../src/server/scuba/leaf/engines.ts'
 import { explain } from '../../../src/server/scuba/leaf/explain.ts'
+import { explainPanel } from '../../../src/server/scuba/leaf/explain-panel.ts'
 import { Sealer } from '../../../src/server/scuba/leaf/sealer.ts'
 import { Store } from '../../../src/server/scuba/leaf/store.ts'
 
@@ -221,6 +222,11 @@ test(
     expect((await explain(exploring, { sql: String(STATEMENTS[0]), ...range })).artefacts).toEqual([
       `native copies of ${SEGMENTS} segments of noise`,
     ])
+    // A panel that nobody asked yet: what it is explained by is what answers it.
+    const asked: PanelRequest = { table: 'noise', calc: ['max:ms', 'avg:n'], where: 'ms > 0.25', ...range }
+    expect((await explainPanel(exploring, asked)).artefacts).toEqual([`native copies of ${SEGMENTS} segments of noise`])
+    expect((await panel(store, engines, asked)).cache.artefacts).toBe(SEGMENTS)
+    expect((await explainPanel(exploring, asked)).artefacts).toEqual([])
   },
 )
 

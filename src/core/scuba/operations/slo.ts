@@ -7,7 +7,7 @@ import { refuse, type MusterError } from '../../kernel/errors.ts'
 import { SloExcluded, SloExclusionRemoved, SloMoved, SloRemoved, SloSet } from '../entries/slo.ts'
 import { LIMITS } from '../limits.ts'
 import { nearNames } from '../names.ts'
-import { objectiveName, sloFileSchema } from '../slo/file.ts'
+import { objectiveName, sloFileSchema, type SloFile } from '../slo/file.ts'
 import { exclusions, slo, slos, sloStates } from '../slo/queries.ts'
 
 const MINUTE_MS = 60_000
@@ -140,6 +140,8 @@ export const scubaSloShow = defineQuery({
   answer: (db, { service }) => (slo(db, service) ? viewOf(db, service) : unknownSlo(db, service)),
 })
 
+const isInForce = (db: ReadDb, file: SloFile): boolean => JSON.stringify(slo(db, file.service)?.file ?? null) === JSON.stringify(file)
+
 export const scubaSloPut = defineCommand({
   name: 'scuba.slo.put',
   summary: 'Put the objectives of services, new or instead of those they had.',
@@ -155,10 +157,10 @@ export const scubaSloPut = defineCommand({
       return refuse('SCUBA_SLO_INVALID', `${count} objectives would be more than the ${LIMITS.objectivesMax} that are kept up to date`)
     }
     return {
-      entries: files.flatMap((file) => [
-        ...endings(db, file.service, 'objective removed', file.objectives.map(objectiveName)),
-        SloSet.of({ file }),
-      ]),
+      // Put again as it is, it would be measured from its beginning, and unknown until then.
+      entries: files
+        .filter((file) => !isInForce(db, file))
+        .flatMap((file) => [...endings(db, file.service, 'objective removed', file.objectives.map(objectiveName)), SloSet.of({ file })]),
       reply: () => ({ services }),
     }
   },

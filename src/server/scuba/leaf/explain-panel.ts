@@ -14,7 +14,8 @@ export async function explainPanel({ store, engines, signal }: Exploring, reques
     const gathering = gatheringOf(engines, asking, { isWhole: false, hits: 0, misses: 0 })
     // The round that looks at the most: of the groups that are shown, more may be asked behind it.
     const round = plan.by.length === 0 ? 'all' : plan.stepMs === null ? 'best' : 'few'
-    const { missing, rollups } = tier === 'A' ? await foreseen(gathering, round) : { missing: table.files, rollups: [] }
+    const nothing = { missing: table.files, rollups: [], copies: 0 }
+    const { missing, rollups, copies } = tier === 'A' ? await foreseen(gathering, round) : nothing
     const standIns = new Map<string, Set<string>>()
     for (const { words, files } of rollups) {
       const of = standIns.get(words) ?? new Set()
@@ -29,9 +30,10 @@ export async function explainPanel({ store, engines, signal }: Exploring, reques
       tables: [tableOf(table, columns, table.files, table.files.length - missing.length)],
       cells,
       cellsMax: LIMITS.cellsMax,
-      artefacts: [...standIns].map(
-        ([words, { size }]) => `rollup of ${table.name} by ${words}, for ${size} of ${table.files.length} files`,
-      ),
+      artefacts: [
+        ...[...standIns].map(([words, { size }]) => `rollup of ${table.name} by ${words}, for ${size} of ${table.files.length} files`),
+        ...(copies > 0 ? [`native copies of ${copies} segments of ${table.name}`] : []),
+      ],
       isCached: false,
       estimatedMs: engines.msPerCell === null ? null : Math.round(engines.msPerCell * cells),
       analyzed: null,

@@ -14,7 +14,7 @@ import type { CacheUse, Params, PlainValue } from '../../../core/scuba/wire-type
 import { overCopies, type Swap } from './artefacts/native-copies.ts'
 import { awayPartials, type Made } from './away-partials.ts'
 import type { Engines } from './engines.ts'
-import type { CachedPartial, Clip } from './partial-cache.ts'
+import { clipOf, heldNow, isAligned } from './held-partials.ts'
 import type { ReadTable } from './reading.ts'
 import { SOURCES_AT_ONCE, sourcesOf, type PlannedSource } from './sources.ts'
 
@@ -71,35 +71,38 @@ export async function gather(
   return merged
 }
 
-/** Partials that serve the question, of other files each, and the files that none of them is of. What is of no more use goes. */
-function heldNow(asked: Gathering, key: string, isByStep: boolean): { held: CachedPartial[]; missing: ViewFile[] } {
-  const { partials } = asked.engines
-  const missing = new Map(asked.table.files.map((file) => [file.path, file]))
-  const held = [...partials.of(key)].filter((cached) => {
-    const fit = fitsNow(cached, asked, missing, isByStep)
-    if (fit === 'gone') partials.drop(key, cached)
-    if (fit === 'fits') for (const { path } of cached.files) missing.delete(path)
-    return fit === 'fits'
-  })
-  return { held, missing: [...missing.values()] }
-}
-
 /** How {@link gather} would come to its answer: files of which nothing is known, and what would stand in for their rows. */
 export async function foreseen(
   asked: Gathering,
   what: What,
-): Promise<{ missing: ViewFile[]; rollups: { words: string; files: ViewFile[] }[] }> {
-  const { engines, plan, table } = asked
+): Promise<{ missing: ViewFile[]; rollups: { words: string; files: ViewFile[] }[]; copies: number }> {
+  const { engines, plan, table, columns } = asked
   const partial = partialPlan(plan, what)
   const key = planKey(asked, partial)
   const isByStep = isAligned(plan) && partial.stepMs !== null
   if (!asked.isRaw) await engines.partials.recall(key, table.view.files)
   const missing = asked.isRaw ? table.files : heldNow(asked, key, isByStep).missing
-  const rollups = sourcesOf(missing, (file) => clipOf(file, plan, isByStep)).flatMap(({ files, clip }) =>
-    (rollupsOfSource(asked, partial, { files, clip }, false) ?? []).map(({ words }) => ({ words, files })),
-  )
-  return { missing, rollups }
+  const rollups: { words: string; files: ViewFile[] }[] = []
+  const inRows: ViewFile[] = []
+  for (const source of sourcesOf(missing, (file) => clipOf(file, plan, isByStep))) {
+    const found = rollupsOfSource(asked, partial, source, false)
+    if (found === null) inRows.push(...source.files)
+    else rollups.push(...found.map(({ words }) => ({ words, files: source.files })))
+  }
+  const question = asked.isRaw
+    ? null
+    : panelQuestion(table.view, columns, partial, codesOfAll(segmentsOf(inRows), usefulOf(asked, partial)))
+  return { missing, rollups, copies: engines.artefacts?.copies.find(question, inRows, copyKey(asked, partial)).size ?? 0 }
 }
+
+/** Stored codes that would help, where the columns are those of the files. */
+const usefulOf = ({ table, columns }: Gathering, partial: PartialPlan): string[] => (canRollUp(table, columns) ? usefulCodes(partial) : [])
+
+const segmentsOf = (files: readonly ViewFile[]): ViewFile[] => files.filter(({ kind }) => kind === 'segment')
+
+/** What native copies know a question by. */
+const copyKey = ({ table, columns, params }: Gathering, { parts, where }: PartialPlan): string =>
+  JSON.stringify([table.name, columns, parts, where, params])
 
 /** What a source's rows need not be read for; not where an answer from the rows alone is wanted. */
 function rollupsOfSource(
@@ -120,46 +123,11 @@ const canRollUp = ({ view: { columns: stored, retyped = [] } }: ReadTable, colum
 const typesOf = ({ view }: ReadTable, columns: readonly string[]): ColumnTypes =>
   Object.fromEntries(columns.map((name) => [name, view.columns[name] ?? 'VARCHAR']))
 
-/** Whether all rows of a step are in the range or none: then partials of whole files serve any range. */
-export const isAligned = ({ stepMs, sinceMs, untilMs }: PanelPlan): boolean =>
-  stepMs !== null && sinceMs % stepMs === 0 && untilMs % stepMs === 0
-
 /** All that a partial depends on but its files: what is computed, and what its columns are. */
 function planKey({ table, columns, params }: Gathering, partial: PartialPlan): string {
   const { columns: _columns, files: _files, ...view } = table.view
   const types = columnsOf(table.view)
   return JSON.stringify([partial, columns.map((name) => [name, types[name]]), { ...view, sinceMs: undefined, untilMs: undefined }, params])
-}
-
-type Fit = 'fits' | 'not-now' | 'gone'
-
-function fitsNow(cached: CachedPartial, { plan, table }: Gathering, missing: ReadonlyMap<string, ViewFile>, isByStep: boolean): Fit {
-  let isAny = false
-  for (const file of cached.files) {
-    if (missing.has(file.path)) {
-      isAny = true
-      if (!isSameClip(cached.clip, clipOf(file, plan, isByStep))) return 'not-now'
-    } else if (isInRange(file, plan)) {
-      // Taken by another partial already, or no longer a file of the table.
-      return table.files.some(({ path }) => path === file.path) ? 'not-now' : 'gone'
-    } else if (!isByStep) {
-      return 'not-now'
-    }
-  }
-  return isAny ? 'fits' : 'not-now'
-}
-
-const isInRange = ({ minUs, maxUs }: ViewFile, { sinceMs, untilMs }: PanelPlan): boolean =>
-  maxUs >= sinceMs * 1000 && minUs < untilMs * 1000
-const isSameClip = (a: Clip, b: Clip): boolean => a.sinceMs === b.sinceMs && a.untilMs === b.untilMs
-
-/** What of a file belongs to the range. By steps the whole file is taken if half of it does: its partial then stays useful. */
-function clipOf({ minUs, maxUs }: ViewFile, { sinceMs, untilMs }: PanelPlan, isByStep: boolean): Clip {
-  if (isByStep) {
-    const inside = Math.min(maxUs, untilMs * 1000) - Math.max(minUs, sinceMs * 1000)
-    if (inside * 2 >= maxUs - minUs) return {}
-  }
-  return { ...(minUs < sinceMs * 1000 ? { sinceMs } : {}), ...(maxUs >= untilMs * 1000 ? { untilMs } : {}) }
 }
 
 async function computeAll(asked: Gathering, partial: PartialPlan, planned: readonly PlannedSource[]): Promise<Made[]> {
@@ -180,7 +148,7 @@ async function compute(asking: Gathering, partial: PartialPlan, planned: readonl
   const { artefacts } = engines
   const types = typesOf(table, columns)
   const isPlain = canRollUp(table, columns)
-  const useful = isPlain ? usefulCodes(partial) : []
+  const useful = usefulOf(asking, partial)
   const rollupsOfFiles = planned.map((source) => {
     const rollups = rollupsOfSource(asking, partial, source, true)
     if (rollups) use.artefacts = (use.artefacts ?? 0) + source.files.length
@@ -236,7 +204,7 @@ async function compute(asking: Gathering, partial: PartialPlan, planned: readonl
   const fromRows = planned.filter((_source, at) => rollupsOfFiles[at] === null)
   const specs = isRaw || !isPlain ? [] : (rollupsOf(partial, types) ?? []).map((spec) => ({ kind: 'rollup' as const, ...spec }))
   const inRows = fromRows.flatMap(({ files }) => files)
-  const segments = inRows.filter(({ kind }) => kind === 'segment')
+  const segments = segmentsOf(inRows)
   const started = performance.now()
   const read = await overCopies(
     artefacts,
@@ -244,7 +212,7 @@ async function compute(asking: Gathering, partial: PartialPlan, planned: readonl
       table,
       question: isRaw ? null : panelQuestion(table.view, columns, partial, codesOfAll(segments, useful)),
       files: inRows,
-      key: JSON.stringify([table.name, columns, partial.parts, partial.where, params]),
+      key: copyKey(asking, partial),
       // Groups save more; where they are of no help, copies may be.
       isWanted: specs.length === 0 || artefacts?.isUseless(table.name, specs) === true,
     },
@@ -261,9 +229,8 @@ async function compute(asking: Gathering, partial: PartialPlan, planned: readonl
     }
   }
   // Sealed rows only: for what is not sealed nothing can be built ahead.
-  const slow = fromRows.flatMap(({ files }) => files.filter(({ kind }) => kind === 'segment'))
-  if (artefacts && specs.length > 0 && slow.length > 0)
-    artefacts.note(table.name, specs, tookMs, Math.min(...slow.map(({ minUs }) => minUs)))
+  if (artefacts && specs.length > 0 && segments.length > 0)
+    artefacts.note(table.name, specs, tookMs, Math.min(...segments.map(({ minUs }) => minUs)))
   const all = rowsIn(planned.flatMap(({ files }) => files))
   return planned.map((source, at) => ({
     ...source,

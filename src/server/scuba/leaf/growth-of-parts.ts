@@ -5,7 +5,8 @@ import { growingColumn, growthSql } from '../../../core/scuba/plan/growth.ts'
 import { columnsOf, viewSql } from '../../../core/scuba/plan/view.ts'
 import { MusterError } from '../../../core/kernel/errors.ts'
 import type { PlainValue } from '../../../core/scuba/wire-types.ts'
-import { isAligned, type Gathering } from './gather.ts'
+import type { Gathering } from './gather.ts'
+import { isAligned } from './held-partials.ts'
 import { partsOf, rowsIn, type PartsAsked, type PartSource, type Range } from './known-parts.ts'
 
 /** Series by step and file of one question; of more, all rows together are asked. */

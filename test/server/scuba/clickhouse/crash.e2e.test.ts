@@ -60,11 +60,11 @@ describe.skipIf(noClickHouse !== null)(`crashes around ClickHouse${noClickHouse 
   })
 
   test('a seal that is there in part is done again under another number, and its rows count once', async () => {
-    await leaf.client.send('events', rows(60_000))
+    await leaf.client.send('events', rows(30_000))
     const held = new Promise<void>((resolve) => {
       // The head of the INSERT and some of its rows have gone.
       let pieces = 0
-      gate.holds = (text) => text.includes('.......') && (pieces += 1) > 20 && (resolve(), true)
+      gate.holds = (text) => text.includes('.......') && (pieces += 1) > 10 && (resolve(), true)
     })
     void leaf.seal('events').catch(() => undefined)
     await held
@@ -72,16 +72,16 @@ describe.skipIf(noClickHouse !== null)(`crashes around ClickHouse${noClickHouse 
     gate.holds = () => false
     await leaf.start()
     expect(readFileSync(join(leaf.dir, 'manifest'), 'utf8')).toContain('"kind":"unsealed"')
-    expect(await seen()).toEqual({ count: 60_000, distinct: 60_000, missing: [] })
+    expect(await seen()).toEqual({ count: 30_000, distinct: 30_000, missing: [] })
     await leaf.seal('events')
-    expect(await seen()).toEqual({ count: 60_000, distinct: 60_000, missing: [] })
-    expect(await panelled()).toBe(60_000)
+    expect(await seen()).toEqual({ count: 30_000, distinct: 30_000, missing: [] })
+    expect(await panelled()).toBe(30_000)
   })
 
   test('kill -9 of ClickHouse while it takes rows: they wait, answers say what is missing, and all is there once when it is back', async () => {
     await leaf.client.send('events', rows(5000))
     await leaf.seal('events')
-    await leaf.client.send('events', rows(60_000, 5000))
+    await leaf.client.send('events', rows(30_000, 5000))
     const dead = new Promise<void>((resolve) => {
       gate.holds = (text) => text.includes('INSERT INTO `events`') && (void server.end('SIGKILL').then(resolve), false)
     })
@@ -93,17 +93,17 @@ describe.skipIf(noClickHouse !== null)(`crashes around ClickHouse${noClickHouse 
     await dead
     gate.holds = () => false
     // Ingest goes on.
-    await leaf.client.send('events', rows(100, 65_000))
+    await leaf.client.send('events', rows(100, 35_000))
     const without = await seen()
-    expect(without.count).toBe(60_100)
+    expect(without.count).toBe(30_100)
     expect(without.missing.join()).toContain('5000 rows that are in ClickHouse')
-    expect(await panelled()).toBe(60_100)
+    expect(await panelled()).toBe(30_100)
     await server.start()
     await eventually('it is asked again', 60_000, async () => (await seen()).missing.length === 0)
-    expect(await seen()).toEqual({ count: 65_100, distinct: 65_100, missing: [] })
+    expect(await seen()).toEqual({ count: 35_100, distinct: 35_100, missing: [] })
     await leaf.seal('events')
-    expect(await seen()).toEqual({ count: 65_100, distinct: 65_100, missing: [] })
-    expect(await panelled()).toBe(65_100)
+    expect(await seen()).toEqual({ count: 35_100, distinct: 35_100, missing: [] })
+    expect(await panelled()).toBe(35_100)
   })
 
   test('a ClickHouse that hangs costs one question its deadline, and the next ones only its rows', async () => {
