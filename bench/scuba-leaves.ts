@@ -23,12 +23,13 @@ import { openEngine } from './lib/scuba-store.ts'
  * Many leaves. `merge`: the answers of 1,000 simulated leaves, each 20 groups with a histogram of 400 buckets, put together as the tree does
  * it. `away`: the same with a tenth of them dead and a twentieth slower than the deadline: when the answer is there, and whether its coverage
  * is what it should be, with histograms of 10 buckets. All are in this process, so what 32 machines would do at once is done one after the other here. `ingest`: JSON per
- * second of processor into 1, 2 and 4 real leaves of this machine, bodies of 1 MB, acknowledged when on disk and sealed.
+ * second of processor into 1, 2 and 4 real leaves of this machine, bodies of 1 MB, acknowledged when on disk and sealed. `replicas`: what a copy on
+ * a second leaf costs, followed or waited for.
  * $MUSTER_BENCH_LEAVES: 1,000; $MUSTER_BENCH_MB: text for each count of leaves (200).
  */
 
 const figure = figuresOf('scuba-leaves')
-export const parts = ['merge', 'away', 'ingest']
+export const parts = ['merge', 'away', 'ingest', 'replicas']
 
 const LEAVES = Number(process.env['MUSTER_BENCH_LEAVES'] ?? 1000)
 const MB = Number(process.env['MUSTER_BENCH_MB'] ?? 200)
@@ -37,11 +38,13 @@ const BUCKETS = 400
 const LEAF_ROWS = 10_000
 const DEADLINE_MS = 5000
 const BODY_ROWS = 2375
+const REPLICAS_MB = Math.min(MB, 60)
 
 export async function* run(asked: readonly string[] = parts): AsyncGenerator<Figure> {
   if (asked.includes('merge')) yield* merge()
   if (asked.includes('away')) yield* away()
   if (asked.includes('ingest')) yield* ingest()
+  if (asked.includes('replicas')) yield* replicas()
   yield figure('load average of the last minute', loadavg()[0] ?? 0, '')
 }
 
@@ -262,4 +265,85 @@ async function* ingest(): AsyncGenerator<Figure> {
 
 async function seal(leaf: ScratchLeaf): Promise<void> {
   await new PeerCalls().call({ id: '', address: `unix:${leaf.socket}`, node: null, server: null }, 'POST', '/v1/scuba/tables/events/seal')
+}
+
+/** What a copy costs: the same bodies into a table without one, with one that follows, and with one that each acknowledgement waits for. */
+async function* replicas(): AsyncGenerator<Figure> {
+  const engine = await openEngine(1)
+  const fromMs = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3_600_000
+  const large: Buffer[] = []
+  for (let i = 0; i < 8; i += 1) large.push(await ndjson(engine, { first: i * BODY_ROWS, rows: BODY_ROWS, fromMs, everyUs: 200 }))
+  const small = await ndjson(engine, { first: 0, rows: 10, fromMs, everyUs: 200 })
+  engine.disconnectSync()
+  for (const [what, copies, ack] of [
+    ['no copy, fsync', 1, 'fsync'],
+    ['a copy, fsync', 2, 'fsync'],
+    ['a copy, replicas', 2, 'replicas'],
+  ] as const) {
+    const dirs = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'scuba-leaves-')))
+    const leaves = dirs.map((dir) => new ScratchLeaf(dir))
+    const [owner, holder] = leaves
+    if (!owner || !holder) return
+    try {
+      await Promise.all(leaves.map((leaf) => leaf.start()))
+      await copying(owner, holder, copies)
+      const seconds = (): [number, number] => [owner.cpuSeconds(), holder.cpuSeconds()]
+      const before = seconds()
+      const rate = await sendAll(owner, large, REPLICAS_MB * 1_000_000, 3, ack)
+      const after = seconds()
+      yield figure(`${what}: bodies of 1 MB, 3 senders`, rate.mbps, 'MB/s')
+      yield figure(`${what}: acknowledged, p50`, rate.p50, 'ms')
+      yield figure(`${what}: acknowledged, p99`, rate.p99, 'ms')
+      yield figure(`${what}: processor of the leaf`, ((after[0] - before[0]) * 1000) / REPLICAS_MB, 'ms/MB')
+      yield figure(`${what}: processor of the other leaf`, ((after[1] - before[1]) * 1000) / REPLICAS_MB, 'ms/MB')
+      const few = await sendAll(owner, [small], small.length * 2000, 8, ack)
+      yield figure(`${what}: 10 rows at a time, 8 senders, p50`, few.p50, 'ms')
+      yield figure(`${what}: 10 rows at a time, 8 senders, p99`, few.p99, 'ms')
+    } finally {
+      await Promise.all(leaves.map((leaf) => leaf.close()))
+      for (const dir of dirs) rmSync(dir, { recursive: true, force: true })
+    }
+  }
+}
+
+/** Has one leaf copy its table to the other, if that is asked for. */
+async function copying(owner: ScratchLeaf, holder: ScratchLeaf, copies: number): Promise<void> {
+  const [own, other] = await Promise.all([owner, holder].map(async ({ client }) => (await client.observed()).leaf))
+  const registry = registrySchema.parse({
+    version: 1,
+    tables: { events: { version: 1, replicas: copies } },
+    shards: [
+      {
+        ...{ id: own, epoch: 1, primary: own, sinceMs: 0 },
+        replicas: copies > 1 ? [{ id: other, address: `unix:${holder.socket}` }] : [],
+      },
+    ],
+  })
+  for (const leaf of [holder, owner]) await leaf.client.putRegistry(registry)
+  while (copies > 1 && (await owner.client.observed()).copies?.[0]?.state !== 'following') await sleep(50)
+}
+
+async function sendAll(
+  leaf: ScratchLeaf,
+  bodies: readonly Buffer[],
+  bytesMax: number,
+  senders: number,
+  ack: 'fsync' | 'replicas',
+): Promise<{ mbps: number; p50: number; p99: number }> {
+  const times: number[] = []
+  let bytes = 0
+  const started = performance.now()
+  await Promise.all(
+    Array.from({ length: senders }, async () => {
+      for (let body = bodies[0]; bytes < bytesMax && body; body = bodies[times.length % bodies.length]) {
+        bytes += body.length
+        const sent = performance.now()
+        await leaf.client.send('events', body, { ack })
+        times.push(performance.now() - sent)
+      }
+    }),
+  )
+  const sorted = times.toSorted((a, b) => a - b)
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
+  return { mbps: bytes / 1000 / (performance.now() - started), p50: at(0.5), p99: at(0.99) }
 }

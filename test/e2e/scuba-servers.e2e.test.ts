@@ -198,6 +198,11 @@ test(
     const whole = await ask(two, USERS)
     expect(whole.coverage).toMatchObject({ leaves: 4, leavesAsked: 4, missing: [] })
     expect(whole.rows).toContainEqual(['last', 1])
+    for (const { paths } of servers)
+      await eventually('each knows that it is back', 30_000, () => {
+        const { shards } = JSON.parse(readFileSync(join(paths.scuba, 'registry.json'), 'utf8')) as { shards: { isLost: boolean }[] }
+        return shards.every(({ isLost }) => !isLost)
+      })
     // What was acknowledged while it was away is known by its key: it is not added a second time.
     for (let n = 0; n < written; n += 1) await sendUntilTaken(two, `order-${n}`, [{ order: n }])
     expect((await ask(one, ORDERS)).rows).toEqual([[written, written]])

@@ -79,6 +79,9 @@ export interface PeerSeen {
   } | null
 }
 
+/** A leaf silent for this long is lost. */
+export const LEAF_LOST_MS = 30_000
+
 /** What the server's controllers and operations know of the leaf beside the state. */
 export interface RegistrySoft {
   /** null: no answer yet in this reign */
@@ -89,6 +92,8 @@ export interface RegistrySoft {
   silentSinceMs: number | null
   /** leaves of other nodes; without: none */
   peers?: readonly PeerSeen[]
+  /** how long a leaf is silent before it is lost, ms; without: {@link LEAF_LOST_MS} */
+  leafLostMs?: number
   /** of an incident by its number; null: there is none. Without: nobody knows of incidents */
   incidentTitle?: (sev: number) => string | null
 }

@@ -4,7 +4,7 @@ import type { ReadDb } from '../contracts/storage.ts'
 import { LeafDiskMoved, LeafJoined, LeafLost, SegmentLost, SegmentSettled } from './entries/leaves.ts'
 import { RetentionApplied, RowsErased } from './entries/retention.ts'
 import { ColumnsObserved } from './entries/tables.ts'
-import type { Observed, RegistrySoft } from './observed.ts'
+import { LEAF_LOST_MS, type Observed, type RegistrySoft } from './observed.ts'
 import type { ColumnTypes } from './rows/columns.ts'
 import { DISK_LEVELS, type DiskLevel } from './seal/pressure.ts'
 import { columnTypes, storedColumns, storedTable } from './registry-state.ts'
@@ -12,8 +12,6 @@ import type { LeafNote } from './wal/manifest.ts'
 
 export const REGISTRY = 'scuba.registry'
 
-/** A leaf silent for this long is lost. */
-export const LEAF_LOST_MS = 30_000
 /** Columns of a table become an entry this often at most. */
 export const COLUMNS_EVERY_MS = 10_000
 /** A disk has been this full for so long at least before it is told that it is emptier. */
@@ -33,7 +31,7 @@ export const registryController: Controller<RegistrySoft | undefined> = {
     // One that has left was looked at a moment ago.
     const peers = (soft.peers ?? []).filter(({ leaf }) => stateOf(db, leaf) !== undefined)
     for (const seen of [soft, ...peers]) {
-      const of = ofSeen(db, now, seen, told)
+      const of = ofSeen(db, now, { ...seen, leafLostMs: soft.leafLostMs ?? LEAF_LOST_MS }, told)
       entries.push(...of.entries)
       if (of.wakeAt !== null) wakeAt = Math.min(wakeAt ?? Infinity, of.wakeAt)
     }
@@ -42,7 +40,7 @@ export const registryController: Controller<RegistrySoft | undefined> = {
   },
 }
 
-type Seen = Pick<RegistrySoft, 'leaf' | 'observed' | 'silentSinceMs'>
+type Seen = Pick<RegistrySoft, 'leaf' | 'observed' | 'silentSinceMs'> & { leafLostMs: number }
 
 /** @param told tables whose columns became an entry in this round: those of another leaf wait for the next */
 function ofSeen(db: ReadDb, now: number, seen: Seen, told: Set<string>): { entries: Proposal[]; wakeAt: number | null } {
@@ -75,9 +73,9 @@ function ofDisk(db: ReadDb, now: number, { leaf, disk }: Observed): { entries: P
   return dueMs <= now ? { entries: [LeafDiskMoved.of({ leaf, level: disk })], wakeAt: null } : { entries: [], wakeAt: dueMs }
 }
 
-function ofSilence(db: ReadDb, now: number, { leaf, silentSinceMs }: Seen): { entries: Proposal[]; wakeAt: number | null } {
+function ofSilence(db: ReadDb, now: number, { leaf, silentSinceMs, leafLostMs }: Seen): { entries: Proposal[]; wakeAt: number | null } {
   if (leaf === null || silentSinceMs === null || stateOf(db, leaf)?.state !== 'present') return { entries: [], wakeAt: null }
-  const dueMs = silentSinceMs + LEAF_LOST_MS
+  const dueMs = silentSinceMs + leafLostMs
   return dueMs <= now ? { entries: [LeafLost.of({ leaf })], wakeAt: null } : { entries: [], wakeAt: dueMs }
 }
 

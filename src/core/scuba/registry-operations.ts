@@ -3,6 +3,7 @@ import { scubaQuarantineDrop, scubaQuarantineList, scubaQuarantineReplay, scubaQ
 import { scubaQuotaList, scubaQuotaPut, scubaQuotaRm } from './operations/quotas.ts'
 import { scubaReceiptList } from './operations/receipts.ts'
 import { scubaErase, scubaHoldList, scubaHoldPut, scubaHoldRm, scubaRetentionPut, scubaRetentionShow } from './operations/retention.ts'
+import { scubaLeafAside, scubaLeafAsideSettle } from './operations/aside.ts'
 import { scubaCompact, scubaLeafJoin, scubaLeafLeave, scubaLeafList, scubaSegmentList, scubaVerify } from './operations/segments.ts'
 import { scubaColumnList, scubaTableDrop, scubaTablePut, scubaTableRename } from './operations/tables.ts'
 
@@ -35,6 +36,8 @@ export const registryOperations = [
   scubaLeafList,
   scubaLeafJoin,
   scubaLeafLeave,
+  scubaLeafAside,
+  scubaLeafAsideSettle,
   scubaReceiptList,
 ] as const
 

@@ -19,7 +19,9 @@ import { Keeper } from './leaf/keeper.ts'
 import { PeerCalls } from './aggregate/call.ts'
 import { Peers } from './aggregate/peers.ts'
 import { Copies } from './replica/copies.ts'
+import { AsideKeeper } from './replica/aside-keeper.ts'
 import { HeldCopies } from './replica/held-copies.ts'
+import { OwnYet } from './replica/own-yet.ts'
 import { dropOldAside, standDown } from './replica/stand-down.ts'
 import { followOwnDoor } from './aggregate/own-door.ts'
 import { openPeerPort, peerKeys } from './aggregate/port.ts'
@@ -94,6 +96,7 @@ const copies = new Copies(store, sealer, calls, name)
 store.copies = copies
 const held = new HeldCopies(store, name)
 peers.owns = () => held.owns()
+const ownYet = new OwnYet(store, () => copies.following().length > 0)
 const intake = { store, decoders: new Decoders(log), sealer, peers, name }
 let ports: Ports | null = null
 let scraper: Scraper | null = null
@@ -102,7 +105,7 @@ const leaf: Leaf = {
   ...parts,
   boards: new Boards(store, engines),
   slowSenders: new SlowSenders(),
-  ...{ copies, held },
+  ...{ copies, held, ownYet },
   clickhouse: () => away && { where: away.where, away: away.trouble, mark: clickHouseMark(clickHouse) },
   intake: () => ({ ports: ports?.status() ?? {}, scrape: scraper?.status() ?? [] }),
 }
@@ -162,7 +165,11 @@ const clock = setInterval(() => {
 }, 1000)
 copies.follow()
 // As often as the server looks at leaves.
-const looker = setInterval(() => void peers.tick().catch(() => undefined), 2000)
+const asideKeeper = new AsideKeeper(leaf)
+const looker = setInterval(() => {
+  void peers.tick().catch(() => undefined)
+  void asideKeeper.tick()
+}, 2000)
 const teller = setInterval(() => void store.tellIngest().catch(() => undefined), 10_000)
 const hourly = setInterval(() => {
   dropOldAside({ dir, policy: (table) => store.policy(table), log }, Date.now())

@@ -5,12 +5,13 @@ import type { Observed, PeerSeen } from '../../core/scuba/observed.ts'
 import { REGISTRY } from '../../core/scuba/registry-controller.ts'
 import { SHARDS } from '../../core/scuba/shards/controller.ts'
 import { peersOf } from '../../core/scuba/registry-state.ts'
-import type { Peer, Registry } from '../../core/scuba/registry.ts'
+import type { Peer } from '../../core/scuba/registry.ts'
 import type { ServerHost } from '../host.ts'
 import { PeerCalls } from './aggregate/call.ts'
 import { peerKeys } from './aggregate/port.ts'
 import type { ActionDef } from '../../core/contracts/operation.ts'
 import type { DoOptions, LeafHealth } from './client.ts'
+import type { RegistryTold } from './registry-told.ts'
 
 const LOOK_MS = 2000
 const ANSWER_MS_MAX = 5000
@@ -32,7 +33,7 @@ export interface PeerLeaves {
  * Looks at the leaves of other servers and of nodes: what they have seen and done, and whether they work by the registry of now.
  * @param own name of this server's; null: not known yet
  */
-export function watchPeerLeaves(host: ServerHost, registry: (version: number) => Registry, own: () => string | null): PeerLeaves {
+export function watchPeerLeaves(host: ServerHost, registries: RegistryTold, own: () => string | null): PeerLeaves {
   const others = (): Peer[] => peersOf(host.db).filter(({ id }) => id !== own())
   const calls = new PeerCalls(peerKeys(join(host.paths.keys, 'server.pem')))
   const stopped = new AbortController()
@@ -51,12 +52,13 @@ export function watchPeerLeaves(host: ServerHost, registry: (version: number) =>
       // A leaf of another name at that address is another leaf: its rows are not this one's.
       if (observed.leaf !== peer.id) throw new Error(`the leaf there is ${observed.leaf}`)
       const { pid, backlogBytes, diskLevel, clickhouse, quotas, strictTokens, senders } = await get<LeafHealth>(peer, 'health')
-      const wanted = registry(observed.registryVersion)
-      if (observed.registryVersion !== wanted.version) {
+      const wanted = registries.due(peer.id, observed.registryVersion)
+      if (wanted !== null) {
         // A node's answers for itself alone: whoever asks for all asks a server's.
         const body = JSON.stringify(peer.node === null ? wanted : { ...wanted, leaves: [] })
         const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(ANSWER_MS_MAX)])
         await calls.call(peer, 'PUT', '/v1/scuba/registry', { body, headers: { 'content-type': 'application/json' }, signal })
+        registries.took(peer.id, wanted)
       }
       seen.set(peer.id, {
         leaf: peer.id,

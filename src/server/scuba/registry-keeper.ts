@@ -4,12 +4,18 @@ import { REGISTRY } from '../../core/scuba/registry-controller.ts'
 import { SHARDS } from '../../core/scuba/shards/controller.ts'
 import { isRegistryEntry } from '../../core/scuba/registry-entries.ts'
 import { registryOf } from '../../core/scuba/registry-state.ts'
-import type { Registry } from '../../core/scuba/registry.ts'
 import type { ServerHost } from '../host.ts'
 import type { ScubaClient } from './client.ts'
 import { leafName } from './leaf/name.ts'
+import { RegistryTold } from './registry-told.ts'
 import { keepServerLeaves } from './server-leaves.ts'
 import { watchPeerLeaves, type PeerLeaves } from './peer-leaves.ts'
+
+/** How long a leaf is silent before it is lost: MUSTER_SCUBA_LEAF_LOST_MS; undefined: as long as usual. */
+function leafLostMs(env: NodeJS.ProcessEnv): number | undefined {
+  const text = env['MUSTER_SCUBA_LEAF_LOST_MS'] ?? ''
+  return /^\d{4,9}$/.test(text) ? Number(text) : undefined
+}
 
 /** Longest time between two answers of a leaf that has nothing new. */
 const WAIT_MS = 5000
@@ -23,7 +29,7 @@ export interface RegistryKeeper {
   soft: () => RegistrySoft
   /** Looks at once; resolves when the leaf has answered and works by the registry of now, or does not answer. */
   look: () => Promise<void>
-  /** Resolves when the leaf knows all others, so that its answers say who is missing; while it is silent there are none. */
+  /** Resolves, where there are other servers, when the leaf knows all others, so that its answers say who is missing. */
   start: () => Promise<void>
   stop: () => Promise<void>
 }
@@ -34,17 +40,17 @@ export interface RegistryKeeper {
  */
 export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient, 'observed' | 'putRegistry'>): RegistryKeeper {
   const stopped = new AbortController()
-  let wanted: Registry | null = null
+  const lostMs = leafLostMs(process.env)
   let observed: Observed | null = null
   let silentSinceMs: number | null = null
   let told: Promise<void> = Promise.resolve()
   let following: Promise<void> | null = null
   let unlisten = (): void => undefined
 
-  /** The leaf takes nothing older over; after a snapshot of long ago was restored, ours would be. */
-  const wantedBy = (known: number): Registry => (wanted ??= registryOf(host.db, Math.max(host.position(), known + 1)))
+  // After a snapshot of long ago was restored, the leaf knows a higher position than the log has.
+  const registries = new RegistryTold((version) => registryOf(host.db, Math.max(host.position(), version)))
   const own = (): string | null => observed?.leaf ?? leafName(host.paths.scuba)
-  const peers = watchPeerLeaves(host, wantedBy, own)
+  const peers = watchPeerLeaves(host, registries, own)
   const answers = (leaf: string): boolean => peers.seen().some((seen) => seen.leaf === leaf && seen.silentSinceMs === null)
   const ofServers = host.servers && keepServerLeaves(host, host.servers, answers)
 
@@ -54,9 +60,10 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
       const isNews = observed?.mark !== answer.mark || silentSinceMs !== null
       observed = answer
       silentSinceMs = null
-      const registry = wantedBy(answer.registryVersion)
-      if (answer.registryVersion !== registry.version) {
+      const registry = registries.due(answer.leaf, answer.registryVersion)
+      if (registry !== null) {
         const { version } = await client.putRegistry(registry)
+        registries.took(answer.leaf, registry)
         observed = { ...answer, registryVersion: version }
       }
       if (isNews) for (const name of [REGISTRY, SHARDS]) host.wake(name)
@@ -87,19 +94,22 @@ export function createRegistryKeeper(host: ServerHost, client: Pick<ScubaClient,
 
   return {
     peers,
-    soft: () => ({ observed, leaf: own(), silentSinceMs, peers: peers.seen() }),
+    soft: () => ({
+      ...{ observed, leaf: own(), silentSinceMs, peers: peers.seen() },
+      ...(lostMs === undefined ? {} : { leafLostMs: lostMs }),
+    }),
     look,
     start: async () => {
       unlisten = host.onEntries((entries) => {
         if (!entries.some(({ type }) => isRegistryEntry(type))) return
-        wanted = null
+        registries.change()
         void look()
       })
       const isTold = look()
       following = follow()
       peers.start()
       ofServers?.start()
-      await Promise.race([isTold, sleep(TOLD_MS_MAX, undefined, { ref: false })])
+      if ((host.servers?.present().length ?? 1) > 1) await Promise.race([isTold, sleep(TOLD_MS_MAX, undefined, { ref: false })])
     },
     stop: async () => {
       unlisten()

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import type { z } from 'zod'
 import type { ActionDef } from '../../core/contracts/operation.ts'
 import { canonicalJson } from '../../core/kernel/json.ts'
 import { refuse } from '../../core/kernel/errors.ts'
+import { scubaLeafAside, scubaLeafAsideSettle } from '../../core/scuba/operations/aside.ts'
 import { scubaArtefactList, scubaCache } from '../../core/scuba/operations/asking.ts'
 import { scubaQuarantineDrop, scubaQuarantineReplay } from '../../core/scuba/operations/quarantine.ts'
 import { incidentRow } from '../../core/sev/queries.ts'
@@ -19,7 +21,7 @@ import { storedTable } from '../../core/scuba/registry-state.ts'
 import { quarantineSql, type QuarantineSelection } from '../../core/scuba/quarantine.ts'
 import type { PlainValue } from '../../core/scuba/wire-types.ts'
 import type { ActionContext, ServerHost, Wiring } from '../host.ts'
-import type { ScubaClient } from './client.ts'
+import type { DoOptions, ScubaClient } from './client.ts'
 import { doEverywhere, type AllLeaves, type Together } from './do-everywhere.ts'
 import { joinLeaf } from './join-leaf.ts'
 import { listLeaves } from './leaf-list.ts'
@@ -70,6 +72,7 @@ export function wireRegistry(
       },
       'scuba.segment.verify': concluding(keeper, askAll(scubaVerify, { listed: 'lost' })),
       'scuba.segment.compact': askAll(scubaCompact),
+      [scubaLeafAside.name]: (input: { node: string }) => client.do(scubaLeafAside, onLeaf(host, input), { patienceMs: SHOW_PATIENCE_MS }),
       'scuba.leaf.list': () => listLeaves(host, keeper.soft(), client),
       'scuba.quota.list': () => listQuotas(host.db, keeper.soft(), client),
       'scuba.leaf.join': ({ node }: { node: string }, { actor }: ActionContext) => joinLeaf(host, node, actor),
@@ -77,9 +80,17 @@ export function wireRegistry(
       'scuba.quarantine.show': (input: QuarantineSelection & { limit: number }) => showQuarantine(client, input),
       'scuba.derived.check': ({ table, sql }: { table: string; sql: string }) => client.checkExpression(table, sql),
     },
-    plannedActions: Object.fromEntries(
-      [scubaErase, scubaQuarantineReplay, scubaQuarantineDrop].map((operation) => [operation.name, planned(host, all, keeper, operation)]),
-    ),
+    plannedActions: {
+      ...Object.fromEntries(
+        [scubaErase, scubaQuarantineReplay, scubaQuarantineDrop].map((operation) => [
+          operation.name,
+          planned(host, keeper, operation, (input, how) => doEverywhere(all, operation, input, how)),
+        ]),
+      ),
+      [scubaLeafAsideSettle.name]: planned(host, keeper, scubaLeafAsideSettle, (input, how) =>
+        client.do(scubaLeafAsideSettle, onLeaf(host, input as z.output<typeof scubaLeafAsideSettle.input>), how),
+      ),
+    },
     start: keeper.start,
     stop: keeper.stop,
   }
@@ -94,17 +105,24 @@ const concluding =
     return done
   }
 
+/** The same of the leaf that a node runs, or that is called so. @throws NOT_FOUND */
+function onLeaf<T extends { node: string }>(host: ServerHost, input: T): T {
+  const leaf = host.db.get<{ id: string }>('SELECT id FROM scuba_leaf WHERE node = ? OR id = ?', input.node, input.node)
+  if (leaf === undefined) throw refuse('NOT_FOUND', `node ${input.node} runs no leaf`, { hint: 'List them with `muster scuba leaves`.' })
+  return { ...input, node: leaf.id }
+}
+
 /** A deed of the leaf that can be looked at before: the plan is what it would answer, and is stale when that has changed. */
 function planned(
   host: ServerHost,
-  all: AllLeaves,
   keeper: RegistryKeeper,
   operation: ActionDef,
+  run: (input: unknown, how: DoOptions) => Promise<object>,
 ): NonNullable<Wiring['plannedActions']>[string] {
   return async (input, { actor, signal }, { isPlan, apply }) => {
     const how = { by: actor, signal, patienceMs: PATIENCE_MS }
     if (isPlan || apply !== undefined) {
-      const would = await doEverywhere(all, operation, input, { ...how, isPlan: true })
+      const would = await run(input, { ...how, isPlan: true })
       const id = createHash('sha256')
         .update(canonicalJson([operation.name, input, would]))
         .digest('hex')
@@ -117,7 +135,7 @@ function planned(
       if (apply?.split('-')[1] !== id)
         throw refuse('PLAN_STALE', `what plan ${apply} says is not what would be done now; it would be p${position}-${id}`)
     }
-    const value = await doEverywhere(all, operation, input, how)
+    const value = await run(input, how)
     await keeper.look()
     return { value, plan: null }
   }

@@ -50,6 +50,16 @@ test('a leaf that was silent for 30 s is lost, notably, once; and joins again wh
   expect(state.entries[1]?.notable).toMatchObject({ kind: 'leaf-lost', target: 'leaf-1' })
 })
 
+test('a server may be set to wait for another time', () => {
+  const state = newState([scubaSystem])
+  state.settle(CONTROLLERS, () => soft(observed()))
+  const silent = { silentSinceMs: state.now(), leafLostMs: 8000 }
+  expect(state.settle(CONTROLLERS, () => soft(observed(), silent))).toBe(silent.silentSinceMs + 8000)
+  state.advance(8000)
+  state.settle(CONTROLLERS, () => soft(observed(), silent))
+  expect(types(state)).toEqual(['LeafJoined', 'LeafLost'])
+})
+
 test('a disk that fills up is told at once, one that is emptier when it has been for a minute, and each is notable', () => {
   const state = newState([scubaSystem])
   const see = (disk: Observed['disk']) => state.settle(CONTROLLERS, () => soft(observed({ disk })))

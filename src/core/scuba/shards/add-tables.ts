@@ -18,13 +18,13 @@ export function addColumns(outputs: readonly Columns[]): Columns {
   const columns = byName(outputs.map((output) => output.columns))
   const isOneHash = new Set(outputs.map(({ hashedBy }) => hashedBy)).size === 1
   return {
-    ...(addUp(outputs.map(({ hashedBy: _, ...output }) => ({ ...output, columns: [] }))) as Columns),
+    ...(addUp(outputs.map(({ hashedBy: _hashedBy, ...output }) => ({ ...output, columns: [] }))) as Columns),
     columnsMax: Math.max(...outputs.map(({ columnsMax }) => columnsMax)),
     capped: outputs.map(({ capped }) => capped).reduce(addCaps),
     columns: [...columns.values()].map((its) => {
       const counted = its.filter(({ distinct }) => distinct !== null)
       return {
-        ...(addUp(its.map(({ registers: _, ...column }) => column)) as Columns['columns'][number]),
+        ...(addUp(its.map(({ registers: _registers, ...column }) => column)) as Columns['columns'][number]),
         ...distinctOf(counted, isOneHash),
       }
     }),

@@ -21,6 +21,7 @@ interface Heard extends HeardOf {
   load: Load | null
   /** shards whose rows are among its own */
   owns: readonly string[]
+  hasAside: boolean
 }
 
 /** How old what is known of others may be for a question. */
@@ -112,14 +113,20 @@ export class Peers {
       peers.map((peer) => ({ peer, others: [] })),
       async (peer, signal) => {
         const { body } = await this.calls.call(peer, 'GET', '/v1/scuba/tables?own=1', { signal })
-        return JSON.parse(body.toString('utf8')) as { tables: TableInfo[]; load?: Load; owns?: string[]; copies?: FollowingCopy[] }
+        return JSON.parse(body.toString('utf8')) as {
+          tables: TableInfo[]
+          load?: Load
+          owns?: string[]
+          copies?: FollowingCopy[]
+          hasAside?: boolean
+        }
       },
       { deadlineMs: LOOK_MS },
     )
     for (const { peer, value } of answers) {
       this.#heard.set(peer.id, {
         ...{ atMs: now, silentSinceMs: null, load: value.load ?? null, owns: value.owns ?? [] },
-        copies: value.copies ?? [],
+        ...{ copies: value.copies ?? [], hasAside: value.hasAside === true },
         tables: new Map(value.tables.map((table) => [table.name, table])),
       })
       for (const { name, columns } of value.tables) this.#store.learnColumns(name, columns)
@@ -132,7 +139,7 @@ export class Peers {
         tables: heard?.tables ?? new Map(),
         load: null,
         owns: heard?.owns ?? [],
-        copies: heard?.copies ?? [],
+        ...{ copies: heard?.copies ?? [], hasAside: false },
       })
     }
   }
@@ -260,6 +267,11 @@ export class Peers {
   /** Whether it did not answer when it was last looked at. */
   isSilent(leaf: string): boolean {
     return (this.#heard.get(leaf)?.silentSinceMs ?? null) !== null
+  }
+
+  /** Whether it answers and has set rows aside that may be in no answer. */
+  hasAside(leaf: string): boolean {
+    return this.#heard.get(leaf)?.hasAside === true
   }
 
   /** What a leaf that answers has to do; null: it does not answer. */

@@ -48,7 +48,8 @@ export function placesOf(routing: Routing): { all: Shard[]; shards: Shard[]; pla
     const load = peer && peers.loadOf(peer.id)
     return peer && load ? { shard, peer, load } : undefined
   }
-  return { all, shards: all.filter(({ isLost, primary }) => !isLost || primary === name), placeAt }
+  // One that answers is back, though the map does not say so yet.
+  return { all, shards: all.filter((shard) => !shard.isLost || placeAt(shard) !== undefined), placeAt }
 }
 
 /** @throws SCUBA_FENCED when this leaf must not take rows: none of that shard, or of a table whose rows, and keys, it is taking over at this moment */
@@ -88,7 +89,7 @@ export async function placeOf(
   const [first] = candidates
   if (first === undefined) return null
   // What a lost server had of this key just before, nobody can say.
-  const isUnsure = ranked(key, all)[0]?.isLost === true
+  const isUnsure = ranked(key, all)[0] !== order[0]
   try {
     for (const shard of candidates) {
       const place = placeAt(shard)

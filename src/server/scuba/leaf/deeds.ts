@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { ActionDef } from '../../../core/contracts/operation.ts'
+import { scubaLeafAside, scubaLeafAsideSettle } from '../../../core/scuba/operations/aside.ts'
 import { scubaArtefactList, scubaCache } from '../../../core/scuba/operations/asking.ts'
 import { scubaQuarantineDrop, scubaQuarantineReplay } from '../../../core/scuba/operations/quarantine.ts'
 import { scubaReceiptList } from '../../../core/scuba/operations/receipts.ts'
@@ -19,6 +20,8 @@ import type { Retainer } from './retainer.ts'
 import type { Scrubber } from './scrubber.ts'
 import type { Sealer } from './sealer.ts'
 import { listSegments } from './segment-list.ts'
+import { dropAllAside, listAside, mergeAside } from '../replica/merge-aside.ts'
+import type { Leaf } from './http.ts'
 import type { Store } from './store.ts'
 import type { TableJobs } from './table-jobs.ts'
 
@@ -50,18 +53,17 @@ const askedSchema = z.object({ isPlan: z.boolean().default(false), by: z.string(
 
 interface Deed {
   /** @throws ZodError when the body is not the operation's input */
-  run: (parts: Parts, body: unknown, signal: AbortSignal) => Promise<unknown>
+  run: (leaf: Leaf, body: unknown, signal: AbortSignal) => Promise<unknown>
 }
 
 function deed<Def extends ActionDef>(
   operation: Def,
-  run: (parts: Parts, input: z.output<Def['input']>, asked: Asked) => Promise<z.input<Def['output']>>,
+  run: (leaf: Leaf, input: z.output<Def['input']>, asked: Asked) => Promise<z.input<Def['output']>>,
 ): [string, Deed] {
   return [
     operation.name,
     {
-      run: (parts, body, signal) =>
-        run(parts, operation.input.parse(body) as z.output<Def['input']>, { ...askedSchema.parse(body), signal }),
+      run: (leaf, body, signal) => run(leaf, operation.input.parse(body) as z.output<Def['input']>, { ...askedSchema.parse(body), signal }),
     },
   ]
 }
@@ -78,6 +80,11 @@ export const DEEDS: ReadonlyMap<string, Deed> = new Map([
   deed(scubaSegmentList, async ({ store, scrubber }, { table }) => listSegments(store, scrubber, table)),
   deed(scubaReceiptList, async ({ store }, asked) => ({ receipts: store.keys.find(asked) })),
   deed(scubaVerify, ({ scrubber }, { table, rate }, { signal }) => scrubber.verify(table, rate, signal)),
+  // The node is the leaf's name by now.
+  deed(scubaLeafAside, (leaf, { node }) => listAside(leaf, node)),
+  deed(scubaLeafAsideSettle, (leaf, { node, what }, { isPlan }) =>
+    what === 'drop' ? dropAllAside(leaf, node, isPlan) : mergeAside(leaf, node, { isPlan, isSure: false }),
+  ),
   deed(scubaCompact, async ({ store, sealer, compactor }, { table }) => {
     await sealer.sealNow(store.tail(table))
     return { table, ...(await compactor.compact(table, Date.now(), 2)) }

@@ -16,8 +16,10 @@ import { liveEverywhere } from '../aggregate/live.ts'
 import { tail } from '../aggregate/tail.ts'
 import type { Copies } from '../replica/copies.ts'
 import type { HeldCopies } from '../replica/held-copies.ts'
+import { ASIDE_ROUTES } from '../replica/aside-routes.ts'
+import type { OwnYet } from '../replica/own-yet.ts'
 import { REPLICA_ROUTES } from '../replica/routes.ts'
-import { standDown } from '../replica/stand-down.ts'
+import { asideRows, standDown } from '../replica/stand-down.ts'
 import { BodyPool } from './body-pool.ts'
 import { WRITTEN, gone, json, parse, readBody, readInto } from './http-body.ts'
 import { ASK_ROUTES } from './ask-routes.ts'
@@ -46,6 +48,8 @@ export interface Leaf extends Parts {
   /** copies of its rows on other leaves, and of theirs on it */
   copies: Copies
   held: HeldCopies
+  /** whether it knows the map of now */
+  ownYet: OwnYet
   clickhouse: () => LeafHealth['clickhouse']
   intake: () => { ports: ReturnType<Ports['status']>; scrape: ScrapeStatus[] }
 }
@@ -73,12 +77,19 @@ const ROUTES: [method: string, path: RegExp, handler: Handler][] = [
     /^\/v1\/scuba\/tables$/,
     async (leaf, _request, _response, { searchParams }) =>
       searchParams.get('own') === '1'
-        ? { tables: leaf.store.tables(), load: ownLoad(leaf), owns: leaf.held.owns(), copies: leaf.copies.following() }
+        ? {
+            tables: leaf.store.tables(),
+            load: ownLoad(leaf),
+            owns: leaf.held.owns(),
+            copies: leaf.copies.following(),
+            hasAside: asideRows(leaf.store.dir) > 0,
+          }
         : { tables: await leaf.peers.tables() },
   ],
   ...ASK_ROUTES.map(([method, path, handler]): (typeof ASK_ROUTES)[number] => [method, path, knowing(handler)]),
   ...PEER_ROUTES,
   ...REPLICA_ROUTES,
+  ...ASIDE_ROUTES,
   [
     'POST',
     /^\/v1\/scuba\/artefacts\/round$/,
@@ -130,6 +141,7 @@ function knowing(handler: Handler): Handler {
 
 /** `GET …/observed?after=MARK&waitMs=N` */
 function observed(leaf: Leaf, _request: IncomingMessage, response: ServerResponse, { searchParams }: URL): Promise<unknown> {
+  leaf.ownYet.seen()
   return observeAfter(leaf, searchParams.get('after'), Number(searchParams.get('waitMs') ?? 0) || 0, gone(response))
 }
 

@@ -44,6 +44,7 @@ export class Sealer {
     try {
       for (const tail of this.#store.tails()) {
         if (!isDue({ bytes: tail.unsealedBytes, oldestMs: tail.oldestMs }, nowMs)) continue
+        if (this.#store.staysInBatches(tail.name)) continue
         // Rows wait in their chunks until their place can be reached again.
         if (this.#store.isSealedAway(tail.name) && this.#store.away?.away !== null) continue
         // A table that cannot be sealed must not keep the others waiting.

@@ -99,6 +99,8 @@ export class Store {
   peers: Peers | null = null
   /** copies of its rows on other leaves; null: there are none */
   copies: Copies | null = null
+  /** whether a table's rows are not to be sealed now: they may be another leaf's by a map that this one was not told */
+  staysInBatches: (table: string) => boolean = () => false
   /** rows of a table that are this leaf's by the map, and not among its own yet */
   pendingRows: (table: string) => number = () => 0
   readonly #tails = new Map<string, TableTail>()
@@ -194,6 +196,8 @@ export class Store {
       sender?: string | undefined
       /** when it was received, if not now */
       atMs?: number
+      /** of the bytes it came with first, if they were others */
+      digest?: string
     },
   ): Promise<Receipt> {
     if (!isTableName(name))
@@ -201,7 +205,7 @@ export class Store {
         hint: 'Use lower-case letters, digits and _, beginning with a letter, at most 63.',
       })
     const { key, ack } = options
-    const digest = key === null ? '' : createHash('sha256').update(came).digest('hex').slice(0, 32)
+    const digest = key === null ? '' : (options.digest ?? createHash('sha256').update(came).digest('hex').slice(0, 32))
     const lines = this.#collapses(name, options) ? sampleLines(came) : []
     const inFlight = (): Promise<unknown> | null | undefined =>
       (key === null ? undefined : this.#inFlightKeys.get(`${name}\0${key}`)) ?? this.#tails.get(name)?.samples.pending(lines)

@@ -1,15 +1,21 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { refuse } from '../../../core/kernel/errors.ts'
 import type { HeldCopy } from '../../../core/scuba/observed.ts'
 import { isReplicated, type Shard } from '../../../core/scuba/registry.ts'
 import { fateOf } from '../../../core/scuba/shards/fate.ts'
+import type { Taken } from '../../../core/scuba/shards/aside.ts'
 import type { CopyAsked } from '../../../core/scuba/shards/stand-in.ts'
 import type { Range, Reading } from '../leaf/reading.ts'
 import type { Store } from '../leaf/store.ts'
+import { replaceFileDurably } from '../../../platform/files.ts'
 import { Held } from './held.ts'
 import { readHeld } from './read-held.ts'
 import { takeOver } from './take-over.ts'
+
+/** Of takings over so many are remembered. */
+const TAKEN_MAX = 1000
 
 const LEAF = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 
@@ -95,13 +101,31 @@ export class HeldCopies {
         held.tick()
         const fate = this.#fate(held)
         if (fate === 'kept') continue
-        if (fate === 'ours') await takeOver(this.#store, held)
+        if (fate === 'ours') {
+          // Before any of it counts: whoever it was may have rows that are not in it.
+          this.#note({ of: held.of, epochs: held.copy?.epochs ?? {}, seq: await held.freeze() })
+          await takeOver(this.#store, held)
+        }
         await held.remove()
         this.#held.delete(held.of)
       }
     })
     this.#working = done.catch(() => undefined)
     return done
+  }
+
+  /** What it took over, and how far that went: by it is known what the others had beside. */
+  taken(): Taken[] {
+    return existsSync(this.#takenPath) ? (JSON.parse(readFileSync(this.#takenPath, 'utf8')) as Taken[]) : []
+  }
+
+  #note(taken: Taken): void {
+    const others = this.taken().filter(({ of, epochs }) => of !== taken.of || !isDeepStrictEqual(epochs, taken.epochs))
+    replaceFileDurably(this.#takenPath, JSON.stringify([...others, taken].slice(-TAKEN_MAX)))
+  }
+
+  get #takenPath(): string {
+    return join(this.#store.dir, 'taken.json')
   }
 
   async close(): Promise<void> {

@@ -129,16 +129,20 @@ export class Held {
     })
   }
 
-  /** Every batch that is in no segment, oldest first. Nothing is taken in any more. */
-  async batches(each: (record: JournalRecord) => Promise<void>): Promise<void> {
-    const copy = this.#copy
-    if (copy === null) return
-    await this.#inTurn(async () => {
+  /** Nothing is taken in any more. Gives the number of the newest batch that is there. */
+  freeze(): Promise<number> {
+    return this.#inTurn(async () => {
       this.#endRows()
       await this.#journal?.close()
       this.#journal = null
+      return this.#seq
     })
-    for (const record of this.#unsealed(copy)) await each(record)
+  }
+
+  /** Every batch that is in no segment, oldest first. */
+  async batches(each: (record: JournalRecord) => Promise<void>): Promise<void> {
+    if (this.#copy === null) return
+    for (const record of this.#unsealed(this.#copy)) await each(record)
   }
 
   /** The state of now, and what it has in batches, for an engine to read. null: there is none */

@@ -157,7 +157,8 @@ export class Link {
   }
 
   async #connect(): Promise<void> {
-    const { body } = await this.#call('GET')
+    // Of whom the shards are another's is told so before anything is sealed.
+    const { body } = await this.#call('GET', '', { head: { epochs: this.#parts.epochs() } })
     const known = JSON.parse(body.toString('utf8')) as CopyAnswer
     if (!this.#hasGap && known.session === this.#session && known.seq >= this.#confirmed) return this.#confirm(known.seq)
     this.#setState('catching-up')

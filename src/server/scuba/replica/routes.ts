@@ -2,7 +2,7 @@ import { refuse } from '../../../core/kernel/errors.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import type { Handler } from '../leaf/http.ts'
 import { WRITTEN, parse, parseJson, readBody } from '../leaf/http-body.ts'
-import { batchesHeadSchema, COPY_HEAD, putCopySchema, segmentHeadSchema } from './wire.ts'
+import { askedSchema, batchesHeadSchema, COPY_HEAD, putCopySchema, segmentHeadSchema } from './wire.ts'
 
 /** Largest file of a segment, and longest list of segments and keys. */
 const BYTES_MAX = 1024 * 1024 * 1024
@@ -17,7 +17,11 @@ const fileOf = (path: string): string => {
 
 /** What a leaf does for one whose rows it holds a copy of. */
 export const REPLICA_ROUTES: [method: string, path: RegExp, handler: Handler][] = [
-  ['GET', /^\/v1\/scuba\/replica\/([^/]+)$/, async ({ held }, _request, _response, _url, of) => held.of(of, undefined).answer()],
+  [
+    'GET',
+    /^\/v1\/scuba\/replica\/([^/]+)$/,
+    async ({ held }, request, _response, _url, of) => held.of(of, parse(askedSchema, headOf(request.headers)).epochs).answer(),
+  ],
   [
     'PUT',
     /^\/v1\/scuba\/replica\/([^/]+)$/,

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { placeOf } from '../../../core/scuba/clickhouse/place.ts'
 import { isReplicated } from '../../../core/scuba/registry.ts'
@@ -6,9 +6,8 @@ import { supersededBy } from '../../../core/scuba/shards/fate.ts'
 import { replaceFileDurably, syncDirectory } from '../../../platform/files.ts'
 import type { Store } from '../leaf/store.ts'
 import type { TableJobs } from '../leaf/table-jobs.ts'
+import { ASIDE, ASIDE_STATE, asideFolders, dropAside } from './aside-folders.ts'
 
-const FOLDER = 'aside'
-const STATE = 'rows.json'
 const DAY_MS = 86_400_000
 
 /**
@@ -22,7 +21,7 @@ export async function standDown(store: Store, jobs: TableJobs, leaf: string): Pr
   if (moved.length === 0) return
   const names = [...store.tableNames()].filter((name) => isReplicated(tables[name]) && store.table(name).rows > 0)
   if (names.length === 0) return
-  const dir = join(store.dir, FOLDER, moved.map(({ id, epoch }) => `${id}@${epoch}`).join('+'))
+  const dir = join(store.dir, ASIDE, moved.map(({ id, epoch }) => `${id}@${epoch}`).join('+'))
   const rows = names.reduce((sum, name) => sum + store.table(name).rows, 0)
   if (!existsSync(dir)) await keep(store, dir, names, rows)
   // Who has the shards knows the keys of what it has; a key that is known here alone is one of rows that nobody sees.
@@ -32,27 +31,16 @@ export async function standDown(store: Store, jobs: TableJobs, leaf: string): Pr
   store.log.warn("this leaf's rows of replicated tables are another leaf's now and were set aside", { dir, rows })
 }
 
-/** Rows that were set aside. */
-export function asideRows(dir: string): number {
-  const folder = join(dir, FOLDER)
-  if (!existsSync(folder)) return 0
-  return readdirSync(folder).reduce((sum, name) => {
-    const file = join(folder, name, STATE)
-    return existsSync(file) ? sum + (JSON.parse(readFileSync(file, 'utf8')) as { rows: number }).rows : sum
-  }, 0)
-}
+/** Rows that were set aside, and of which some may be in no answer. */
+export const asideRows = (dir: string): number => asideFolders(dir).reduce((sum, { rows, isSettled }) => sum + (isSettled ? 0 : rows), 0)
 
 /** What was set aside so long ago that retention would have dropped all of it by now goes. */
 export function dropOldAside({ dir, policy, log }: Pick<Store, 'dir' | 'policy' | 'log'>, nowMs: number): void {
-  const folder = join(dir, FOLDER)
-  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-    const path = join(folder, name)
-    if (!existsSync(join(path, STATE))) continue
-    const { throughSeq } = JSON.parse(readFileSync(join(path, STATE), 'utf8')) as { throughSeq: Record<string, number> }
+  for (const { name, sinceMs, throughSeq } of asideFolders(dir)) {
     const days = Math.max(0, ...Object.keys(throughSeq).map((table) => policy(table).days))
-    if (nowMs - statSync(join(path, STATE)).mtimeMs < days * DAY_MS) continue
-    rmSync(path, { recursive: true, force: true })
-    log.info('rows that were set aside are older than any of their tables keeps them, and were dropped', { path })
+    if (nowMs - sinceMs < days * DAY_MS) continue
+    dropAside(dir, name)
+    log.info('rows that were set aside are older than any of their tables keeps them, and were dropped', { name })
   }
 }
 
@@ -68,8 +56,8 @@ async function keep(store: Store, dir: string, names: readonly string[], rows: n
   for (const { file } of segments)
     if (placeOf(file) === null && existsSync(store.segmentPath(file))) linkSync(store.segmentPath(file), join(made, 'segments', file))
   const through = names.map((name) => [name, store.manifest.tables.get(name)?.throughSeq ?? 0] as const)
-  replaceFileDurably(join(made, STATE), JSON.stringify({ rows, throughSeq: Object.fromEntries(through), segments }))
+  replaceFileDurably(join(made, ASIDE_STATE), JSON.stringify({ rows, throughSeq: Object.fromEntries(through), segments }))
   for (const folder of ['journal', 'raw', 'segments']) await syncDirectory(join(made, folder))
   renameSync(made, dir)
-  await syncDirectory(join(store.dir, FOLDER))
+  await syncDirectory(join(store.dir, ASIDE))
 }

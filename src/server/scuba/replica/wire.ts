@@ -17,6 +17,9 @@ export const batchesHeadSchema = z.object({
 })
 export type BatchesHead = z.output<typeof batchesHeadSchema>
 
+/** `GET …/replica/LEAF`; without epochs it is only asked about */
+export const askedSchema = z.object({ epochs: epochsSchema.optional() })
+
 const segmentSchema = z.object({
   file: z.string().regex(/^[a-z0-9_]+(-[a-z0-9]+){3}\.parquet$/),
   table: z.string(),
