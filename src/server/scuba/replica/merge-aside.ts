@@ -71,7 +71,8 @@ export async function mergeAside(
     const going = new Map(waiting.filter(isTaken).map((batch) => [batch.seq, batch]))
     done.left += waiting.length - going.size
     if (isPlan) {
-      for (const { rows } of going.values()) ((done.merged += 1), (done.rows += rows))
+      done.merged += going.size
+      for (const { rows } of going.values()) done.rows += rows
       continue
     }
     for (let after = through ?? 0; going.size > 0;) {
@@ -83,8 +84,9 @@ export async function mergeAside(
         after = seq
         if (!going.delete(seq)) continue
         const isNew = await putBack(leaf, id, folder.name, record)
-        if (isNew) ((done.merged += 1), (done.rows += record.header.rows))
-        else done.known += 1
+        done.merged += isNew ? 1 : 0
+        done.known += isNew ? 0 : 1
+        done.rows += isNew ? record.header.rows : 0
         seqs.push(seq)
       }
       await source.note(folder.name, { seqs, isSettled: false })
@@ -137,7 +139,7 @@ async function find(leaf: Merging, id: string, source: AsideSource): Promise<Fou
   const folders = await source.folders()
   if (folders.length === 0) return []
   const others = leaf.peers.list.filter((peer) => peer.id !== id)
-  const said = await Promise.all(others.map((other) => (leaf.peers.isSilent(other.id) ? null : takenBy(leaf.peers.calls, other))))
+  const said = await Promise.all(others.map(async (other) => (leaf.peers.isSilent(other.id) ? null : takenBy(leaf.peers.calls, other))))
   const taken = [...(id === leaf.name ? [] : leaf.held.taken()), ...said.flatMap((one) => one ?? [])]
   return Promise.all(
     folders.map(async (folder) => {
