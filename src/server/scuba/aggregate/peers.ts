@@ -99,6 +99,11 @@ export class Peers {
     await this.#looking
   }
 
+  /** Rows of a table went to another leaf. Whoever sent its first ones may ask for them at once. */
+  passedOn(table: string): void {
+    if (!this.#store.tableNames().has(table)) this.#lookedAtMs = 0
+  }
+
   /** Nobody waits for those that were silent the last time; they are looked at beside. */
   async #look(): Promise<void> {
     const silent = this.list.filter(({ id }) => (this.#heard.get(id)?.silentSinceMs ?? null) !== null)

@@ -156,7 +156,9 @@ export async function sendRows(
 ): Promise<Receipt> {
   const headers = { ...heads, [SHARD_HEAD]: shardHead(shard) }
   const reply = await untilKnown(() => peers.calls.call(peer, 'POST', path, { body, headers, signal: AbortSignal.timeout(60_000) }))
-  return { ...(JSON.parse(reply.body.toString('utf8')) as Receipt), leaf: peer.id }
+  const receipt = JSON.parse(reply.body.toString('utf8')) as Receipt
+  peers.passedOn(receipt.table)
+  return { ...receipt, leaf: peer.id }
 }
 
 /** A leaf that refuses a shard has added nothing. The map goes to each leaf on its own: after a change, one learns of it a moment before another. */

@@ -172,3 +172,12 @@ test('a leaf whose shard has moved takes no rows, also after a kill', async () =
   await expect(third.client.send('events', [{ n: 1000 }])).rejects.toMatchObject(refusal)
   expect(JSON.parse(readFileSync(join(third.dir, 'registry.json'), 'utf8'))).toMatchObject({ version: 7 })
 }, 120_000)
+
+test('the first rows of a table that go to another leaf can be asked for at once', async () => {
+  await tell(registryOf(1000, shardsOf(3)))
+  for (let at = 0; at < 12; at += 1) {
+    const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': `first ${at}` }
+    expect((await door.post(`tables/first${at}/rows`, '{"n":1}', headers)).status).toBe(200)
+    expect(await rowsOf(door, `SELECT count(*) FROM first${at}`)).toEqual([[1]])
+  }
+})
