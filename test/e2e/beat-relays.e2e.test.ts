@@ -94,17 +94,20 @@ describe.skipIf(reason !== null)(`beats over relays${reason === null ? '' : `: $
     await isState(stopped, 'ready')
 
     const left = NODES.filter((node) => node !== killed && node !== stopped)
-    let cut = ''
     const pid = pidOf(killed)
     process.kill(pid, 'SIGKILL')
-    const dead = await longestSilence(left, async () => {
-      cut = await relayOf(left, [killed])
-    })
-    await eventually('another agent in its place', 40_000, async () => {
-      const row = (await rows()).find(({ node }) => node === killed)
-      return pidOf(killed) !== pid && row?.state === 'ready' && row.silentMs < SUSPECT_MS / 2
-    })
+    const dead = await longestSilence(left, () =>
+      eventually('another agent in its place', 40_000, async () => {
+        const row = (await rows()).find(({ node }) => node === killed)
+        return pidOf(killed) !== pid && row?.state === 'ready' && row.silentMs < SUSPECT_MS / 2
+      }),
+    )
 
+    let cut = ''
+    await eventually('somebody beats over another one again', 40_000, async () => {
+      cut = (await rows()).flatMap((row) => row.relay ?? [])[0] ?? ''
+      return cut !== ''
+    })
     machines.network.unplug(cut)
     const gone = await longestSilence(
       NODES.filter((node) => node !== cut),

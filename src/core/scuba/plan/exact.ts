@@ -19,19 +19,29 @@ export function exactCalcs({ by, stepMs, calcs, having }: PanelPlan): ExactCalc[
   return exact.length === calcs.length ? exact : null
 }
 
-/**
- * The plan of the first pass. For each column a histogram of its rows as they are (exact percentiles are not weighted), and how many have a
- * value: more than the histogram has when some are infinite or no number.
- */
-export function histogramPlan(plan: PanelPlan, calcs: readonly ExactCalc[], types: ColumnTypes): PanelPlan {
-  const columns = columnsOfCalcs(calcs)
-  const counts = columns.map((column) => ({ sql: `count(${numberSql(column, types[column])})`, merge: 'add' as const, isWhole: true }))
-  const sketches = columns.map((column): Sketch => ({
-    ...histogramSketch(column, types[column]),
-    weightSql: 'count(*)',
-  }))
-  return { ...plan, calcs: [], tier: 'A', list: { parts: counts, sketches, calcs: [] } }
+const counting = (plan: PanelPlan, counted: readonly string[], sketches: Sketch[]): PanelPlan => {
+  const parts = counted.map((what) => ({ sql: `count(${what})`, merge: 'add' as const, isWhole: true }))
+  return { ...plan, calcs: [], tier: 'A', list: { parts, sketches, calcs: [] } }
 }
+
+/**
+ * The plan of the first pass: how many rows there are, and for each column a histogram of them as they are (exact percentiles are not weighted). One that
+ * has fewer leaves out rows without a value, or some that are infinite or no number: {@link valuesPlan} tells.
+ */
+export const histogramPlan = (plan: PanelPlan, calcs: readonly ExactCalc[], types: ColumnTypes): PanelPlan =>
+  counting(
+    plan,
+    ['*'],
+    columnsOfCalcs(calcs).map((column): Sketch => ({ ...histogramSketch(column, types[column]), weightSql: 'count(*)' })),
+  )
+
+/** How many rows have a value, for each column. To know it all values are read, which codes of them save the first pass. */
+export const valuesPlan = (plan: PanelPlan, calcs: readonly ExactCalc[], types: ColumnTypes): PanelPlan =>
+  counting(
+    plan,
+    columnsOfCalcs(calcs).map((column) => numberSql(column, types[column])),
+    [],
+  )
 
 /** The columns of {@link histogramPlan}, in the order of its histograms. */
 export const columnsOfCalcs = (calcs: readonly ExactCalc[]): string[] => [...new Set(calcs.map(({ column }) => column))]

@@ -1,6 +1,6 @@
 import { Histogram } from '../../../core/scuba/merge/histogram.ts'
 import { allRowsAnswer } from '../../../core/scuba/plan/all-rows.ts'
-import { columnsOfCalcs, exactCalcs, histogramPlan, placeOf } from '../../../core/scuba/plan/exact.ts'
+import { columnsOfCalcs, exactCalcs, histogramPlan, placeOf, valuesPlan } from '../../../core/scuba/plan/exact.ts'
 import { columnsOf } from '../../../core/scuba/plan/view.ts'
 import { gather, type Gathering } from './gather.ts'
 import type { Reading } from './reading.ts'
@@ -14,12 +14,16 @@ export async function exactPercentiles(gathering: Gathering, views: Reading['vie
   const merged = await gather({ ...gathering, plan: histogramPlan(plan, calcs, types) }, 'all')
   const [all] = merged.groups.values()
   if (all === undefined) return allRowsAnswer(plan, [])
-  const histograms = new Map<string, Histogram>()
-  for (const [at, column] of columnsOfCalcs(calcs).entries()) {
-    const sketch = all.total.sketches[at]
-    const histogram = sketch instanceof Histogram ? sketch : new Histogram()
-    if (histogram.total !== Number(all.total.parts[at] ?? 0)) return null
-    histograms.set(column, histogram)
+  const histograms = new Map(
+    columnsOfCalcs(calcs).map((column, at) => {
+      const sketch = all.total.sketches[at]
+      return [column, sketch instanceof Histogram ? sketch : new Histogram()]
+    }),
+  )
+  const totals = [...histograms.values()].map(({ total }) => total)
+  if (totals.some((total) => total !== Number(all.total.parts[0]))) {
+    const [counted] = (await gather({ ...gathering, plan: valuesPlan(plan, calcs, types) }, 'all')).groups.values()
+    if (totals.some((total, at) => total !== Number(counted?.total.parts[at]))) return null
   }
   const values: (number | null)[] = []
   for (const calc of calcs) {
