@@ -150,6 +150,10 @@ class SimulatedCalls extends PeerCalls {
     }
     return reply(answer)
   }
+
+  override post(peer: Peer, path: string, body: object, signal: AbortSignal): Promise<PeerReply> {
+    return this.call(peer, 'POST', `/v1/scuba/${path}`, { body: JSON.stringify(body), signal })
+  }
 }
 
 const reply = (answer: object): PeerReply => ({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(answer)) })
@@ -201,7 +205,7 @@ async function* away(): AsyncGenerator<Figure> {
         '<=',
         0,
       )
-      yield figure('the same: good leaves that are missing', LEAVES - dead - slow - whole.leaves, 'leaves')
+      yield figure('the same: good leaves that are missing', LEAVES - dead - slow - whole.leaves, 'leaves', '<=', 0)
       yield figure(
         'the same: rows in the answer less those of the leaves that answered',
         Math.abs(counted - whole.leaves * LEAF_ROWS),
