@@ -168,7 +168,7 @@ copies.follow()
 const asideKeeper = new AsideKeeper(leaf)
 const looker = setInterval(() => {
   void peers.tick().catch(() => undefined)
-  void asideKeeper.tick()
+  asideKeeper.tick().catch((error: unknown) => log.warn('what was set aside could not be looked at', { error: String(error) }))
 }, 2000)
 const teller = setInterval(() => void store.tellIngest().catch(() => undefined), 10_000)
 const hourly = setInterval(() => {

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { registrySchema, type Registry } from '../../../src/core/scuba/registry.ts'
 import type { Receipt } from '../../../src/core/scuba/wire-types.ts'
+import { TICK } from '../../../src/core/scuba/plan/codes.ts'
 import { Leaf } from './leaf.ts'
 
 /** One that is asked and has no rows of its own, one whose rows are copied, and one that holds the copy. */
@@ -82,6 +83,9 @@ test('segments are copied as they are, and a broken one is put back from its cop
   const copied = (): string[] => readdirSync(join(second.dir, 'replica', names[1] ?? '', 'segments'))
   const own = (): string[] => readdirSync(join(first.dir, 'segments'))
   await expect.poll(copied, { timeout: 10_000 }).toEqual(own())
+  // Else a panel in the leaf's place would have to make the codes that the file has.
+  const named = (): string => readFileSync(join(second.dir, 'replica', names[1] ?? '', 'copy.json'), 'utf8')
+  await expect.poll(named, { timeout: 10_000 }).toContain(JSON.stringify(TICK))
   const path = join(first.dir, 'segments', own()[0] ?? '')
   const whole = readFileSync(path)
   const broken = Buffer.from(whole)

@@ -34,12 +34,13 @@ export function panelRange(
     const [fromMs, toMs] = [snapMs(SNAPS_OF_BEGINNING), snapMs(SNAPS)]
     return { sinceMs: Math.max(0, Math.floor((nowMs - lastMs) / fromMs) * fromMs), untilMs: Math.ceil((nowMs + 1) / toMs) * toMs }
   })()
-  return range.sinceMs < range.untilMs
-    ? range
-    : refuse('USAGE', 'the time range is empty: it ends before it begins', {
-        hint: 'Durations count back from now: `--since 2h --until 1h`.',
-      })
+  return range.sinceMs < range.untilMs ? range : emptyRange()
 }
+
+const emptyRange = (): MusterError =>
+  refuse('USAGE', 'the time range is empty: it ends before it begins', {
+    hint: 'Durations count back from now: `--since 2h --until 1h`.',
+  })
 
 /**
  * How often a panel of a board is worth a look, ms: a 360th of its range, which is about what one of its points is wide; without steps, as totals of
@@ -53,10 +54,7 @@ export function lookEveryMs({ sinceMs, untilMs, lastMs = HOUR_MS, stepMs }: Aske
 /** The range of a SELECT; open where nothing is said. */
 export function queryRange({ sinceMs, untilMs, lastMs }: Asked, nowMs: number): { sinceMs?: number; untilMs?: number } | MusterError {
   const since = sinceMs ?? (lastMs === undefined ? undefined : Math.max(0, (untilMs ?? nowMs) - lastMs))
-  if (since !== undefined && untilMs !== undefined && since >= untilMs)
-    return refuse('USAGE', 'the time range is empty: it ends before it begins', {
-      hint: 'Durations count back from now: `--since 2h --until 1h`.',
-    })
+  if (since !== undefined && untilMs !== undefined && since >= untilMs) return emptyRange()
   return { ...(since === undefined ? {} : { sinceMs: since }), ...(untilMs === undefined ? {} : { untilMs }) }
 }
 

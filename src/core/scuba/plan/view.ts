@@ -1,6 +1,8 @@
+import { placeOf } from '../clickhouse/place.ts'
 import { quoteName, quoteText } from '../names.ts'
 import { rawSources, type RawForm } from '../raw/read.ts'
 import type { ColumnType, ColumnTypes } from '../rows/columns.ts'
+import type { Segment } from '../wal/manifest.ts'
 import { retypedColumn, sideOf } from './retyped.ts'
 
 /** A closed file of a table, as far as a view needs it; it never changes, so whatever was computed from it stays true. */
@@ -31,6 +33,11 @@ export interface NativeCopy {
 
 /** Of the one table that such a database has. */
 export const COPIED = 'main.copied'
+
+/** A segment as a file of a view, at its path; what is away has its name for one. */
+export function viewFileAt(path: string, { file, rows, minUs, maxUs, codes }: Segment): ViewFile {
+  return { path, kind: placeOf(file) ? 'away' : 'segment', rows, minUs, maxUs, ...(codes ? { codes } : {}) }
+}
 
 export interface ViewRequest {
   columns: ColumnTypes

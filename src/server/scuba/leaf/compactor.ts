@@ -44,7 +44,7 @@ export class Compactor {
     const order = sortSql(sort, columns)
     const thinned = group[0]?.thinned
     const segment = await writeSegment(store, this.#engine, {
-      ...{ table, select, codes: null, columns, order, from: files },
+      ...{ table, select, columns, order, from: files },
       ...(thinned === undefined ? {} : { thinned }),
     })
     if (segment === null) throw new Error(`compaction of ${table} gave no rows`)

@@ -70,7 +70,7 @@ export async function erase(parts: Parts, { table, where }: { table: string; whe
     // Without the derived columns, which are no part of a file; a condition that is NULL for a row leaves it.
     const kept = `SELECT ${Object.keys(columns).map(quoteName).join(', ')} FROM (${viewSql({ ...shape, files: brought.files }).sql}) WHERE (${where}\n) IS NOT TRUE`
     return writeSegment(store, engine, {
-      ...{ table, select: kept, codes: null, columns, order: '"time"', from: [segment], mayShrink: true },
+      ...{ table, select: kept, columns, order: '"time"', from: [segment], mayShrink: true },
       ...(segment.thinned === undefined ? {} : { thinned: segment.thinned }),
     }).finally(brought.end)
   }

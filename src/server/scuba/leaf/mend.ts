@@ -1,7 +1,6 @@
 import { open, readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { shapeOf } from '../../../core/scuba/declared/shape.ts'
 import { LIMITS } from '../../../core/scuba/limits.ts'
 import { fitColumns } from '../../../core/scuba/raw/fit.ts'
@@ -9,6 +8,7 @@ import { RowScanner } from '../../../core/scuba/raw/scan.ts'
 import { shapeKey } from '../../../core/scuba/raw/shape.ts'
 import { parseBatch, type Batch } from './batch.ts'
 import { addHours } from './raw-chunks.ts'
+import { inflated } from './raw-batch.ts'
 import type { Store } from './store.ts'
 import type { Chunk, TableTail } from './table.ts'
 
@@ -53,7 +53,7 @@ export async function mend(store: Store, tail: TableTail): Promise<number> {
 
 async function linesOf({ path, raw }: Chunk): Promise<Buffer> {
   const bytes = await readFile(path)
-  return raw?.encoding === 'gzip' ? gunzipSync(bytes) : raw?.encoding === 'zstd' ? zstdDecompressSync(bytes) : bytes
+  return inflated({ encoding: raw?.encoding ?? 'none', bytes })
 }
 
 function* slicesOf(lines: Buffer): Generator<Buffer> {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { fitColumns } from '../../../core/scuba/raw/fit.ts'
 import type { Encoding } from '../../../core/scuba/raw/read.ts'
 import { takeOnTrust } from '../../../core/scuba/raw/trust.ts'
@@ -11,6 +11,18 @@ import type { TableTail } from './table.ts'
 export interface Stored {
   encoding: Encoding
   bytes: Buffer
+}
+
+/** What was sent, of bytes that were looked through when they came in. */
+export function inflated({ encoding, bytes }: Stored): Buffer {
+  switch (encoding) {
+    case 'gzip':
+      return gunzipSync(bytes)
+    case 'zstd':
+      return zstdDecompressSync(bytes)
+    case 'none':
+      return bytes
+  }
 }
 
 const LINE_END = Buffer.from('\n')

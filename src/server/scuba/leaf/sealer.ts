@@ -149,7 +149,6 @@ export class Sealer {
         const segment = await writeSegment(store, this.#engine, {
           table,
           select,
-          codes: null,
           columns,
           order: null,
           from,

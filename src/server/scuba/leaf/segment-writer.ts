@@ -21,8 +21,9 @@ export interface NewSegment {
   table: string
   /** SELECT that gives its rows */
   select: string
-  /** codes that it gives with its rows; null: they are to be made, of columns of these types */
-  codes: readonly string[] | null
+  /** codes that it gives with its rows (`plan/codes.ts`); without: they are made */
+  codes?: readonly string[]
+  /** types of its columns */
   columns: ColumnTypes
   /** rows of a row group; without: the engine's 122,880 */
   groupRows?: number
@@ -47,7 +48,7 @@ export async function writeSegment(store: Store, engine: Engine, segment: NewSeg
   const temporary = join(store.dir, 'tmp', file)
   try {
     const retyped = store.registry.current.tables[table]?.retyped
-    const coded = segment.codes === null ? codedSql(select, segment.columns, retyped) : { sql: select, codes: segment.codes }
+    const coded = segment.codes === undefined ? codedSql(select, segment.columns, retyped) : { sql: select, codes: segment.codes }
     const ordered = order === null ? coded.sql : `SELECT * FROM (${coded.sql}) ORDER BY ${order}`
     const format = segment.groupRows === undefined ? SEGMENT_FORMAT : `${SEGMENT_FORMAT}, ROW_GROUP_SIZE ${segment.groupRows}`
     const { rows: written, minUs, maxUs } = await engine.copy(`COPY (${ordered}) TO ${quoteText(temporary)} (${format})`, temporary)

@@ -9,7 +9,7 @@ import { TaskAggregates } from '../../../core/scuba/live/by-task.ts'
 import { shapeOf } from '../../../core/scuba/declared/shape.ts'
 import { SAMPLES_TABLE } from '../../../core/scuba/decode/rows.ts'
 import { isOwnTable, isTableName, LIVE_TABLE, nearNames } from '../../../core/scuba/names.ts'
-import type { ViewFile } from '../../../core/scuba/plan/view.ts'
+import { viewFileAt, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import { QUARANTINE_TABLE } from '../../../core/scuba/quarantine.ts'
 import type { ColumnTypes } from '../../../core/scuba/rows/columns.ts'
 import { Senders } from '../../../core/scuba/rows/senders.ts'
@@ -403,8 +403,8 @@ export class Store {
     return this.segments(name).map((segment) => this.viewFile(segment))
   }
 
-  viewFile({ file, rows, minUs, maxUs, codes }: Segment): ViewFile {
-    return { path: this.segmentPath(file), kind: placeOf(file) ? 'away' : 'segment', rows, minUs, maxUs, ...(codes ? { codes } : {}) }
+  viewFile(segment: Segment): ViewFile {
+    return viewFileAt(this.segmentPath(segment.file), segment)
   }
 
   /** Makes what is declared known to the tables; a declared table is there before its first row. */

@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc32, gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { crc32 } from 'node:zlib'
 import { refuse } from '../../../core/kernel/errors.ts'
 import { asItCame, type AsideBatch } from '../../../core/scuba/shards/aside.ts'
 import { encodeRecord, type JournalRecord } from '../../../core/scuba/wal/record.ts'
 import { replaceFileDurably } from '../../../platform/files.ts'
 import { Journal } from '../leaf/journal.ts'
+import { inflated } from '../leaf/raw-batch.ts'
 import type { Store } from '../leaf/store.ts'
 
 export const ASIDE = 'aside'
@@ -104,7 +105,7 @@ async function cameAs(store: Store, name: string, { header: { table, raw }, payl
   const file = await open(join(store.dir, ASIDE, name, 'raw', raw.file), 'r')
   await file.read(bytes, 0, raw.bytes, raw.offset).finally(() => file.close())
   if (crc32(bytes) !== raw.crc) throw refuse('SCUBA_DOWN', `a batch of ${table} that was set aside is not what was written`)
-  return raw.form.encoding === 'gzip' ? gunzipSync(bytes) : raw.form.encoding === 'zstd' ? zstdDecompressSync(bytes) : bytes
+  return inflated({ encoding: raw.form.encoding, bytes })
 }
 
 function checked(dir: string, name: string): string {

@@ -22,6 +22,10 @@ export class AsideKeeper {
   async tick(): Promise<void> {
     if (this.#working) return
     this.#working = true
+    await this.#look().finally(() => (this.#working = false))
+  }
+
+  async #look(): Promise<void> {
     const { peers, store, name } = this.#leaf
     const own = !peers.isAlone && asideRows(store.dir) > 0 ? [name] : []
     for (const id of [...own, ...peers.list.flatMap((peer) => (peers.hasAside(peer.id) ? [peer.id] : []))]) {
@@ -36,6 +40,5 @@ export class AsideKeeper {
         store.log.warn('what a leaf set aside could not be put back yet', { leaf: id, error: String(error) })
       }
     }
-    this.#working = false
   }
 }

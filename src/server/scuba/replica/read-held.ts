@@ -1,5 +1,5 @@
 import { refuse } from '../../../core/kernel/errors.ts'
-import type { ViewFile } from '../../../core/scuba/plan/view.ts'
+import { viewFileAt, type ViewFile } from '../../../core/scuba/plan/view.ts'
 import { whyNotWhole, type CopyAsked } from '../../../core/scuba/shards/stand-in.ts'
 import { count, emptyCoverage, isWithin, type Range, type Reading } from '../leaf/reading.ts'
 import type { Store } from '../leaf/store.ts'
@@ -17,10 +17,7 @@ export async function readHeld(store: Store, held: Held, asked: CopyAsked, name:
     if (state === null || why !== null) throw refuse('SCUBA_DOWN', why ?? 'there is no copy')
     const tail = await state.rows.tail(name)
     const { segments = [], lostRows = 0 } = state.rows.copy.tables[name] ?? {}
-    const all: ViewFile[] = [
-      ...tail.chunks,
-      ...segments.map(({ file, rows, minUs, maxUs }) => ({ path: held.segmentPath(file), kind: 'segment' as const, rows, minUs, maxUs })),
-    ]
+    const all: ViewFile[] = [...tail.chunks, ...segments.map((segment) => viewFileAt(held.segmentPath(segment.file), segment))]
     const files = all.filter((file) => isWithin(file, range))
     const { retyped = [] } = store.registry.current.tables[name] ?? {}
     const view = { columns: tail.columns.toJSON(), files: all, retyped, derived: [], ...range }

@@ -29,6 +29,7 @@ const segmentSchema = z.object({
   minUs: z.number(),
   maxUs: z.number(),
   thinned: z.number().exactOptional(),
+  codes: z.array(z.string()).readonly().exactOptional(),
 })
 
 /** `PUT …/replica/LEAF/segments/FILE` */
